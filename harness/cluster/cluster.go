@@ -1,0 +1,79 @@
+// Package cluster knows what every backend of the lab has in common: it comes up, it goes down, it says how it is, and
+// above its kubeconfig all of them are the same Kubernetes.
+package cluster
+
+import (
+	"context"
+	"time"
+
+	"github.com/flowproof/lab/harness/progress"
+)
+
+// Options say what a lab shall have when it is up.
+type Options struct {
+	Name   string // of the lab; DefaultName when empty
+	Images string // "built" (default): assembled from components; "registry": pulled
+	Retain bool   // keep what is there after a failure, to look at it
+}
+
+// DefaultName is the name of the lab when nobody gives one.
+const DefaultName = "lab"
+
+// A Lab is a cluster that is up, with Istio and the workshop in it.
+type Lab struct {
+	Name       string
+	Backend    string
+	Kubeconfig string // path of a kubeconfig, mode 0600, whose current context is the lab
+	Joined     bool   // it ran already
+	Timings    []Timing
+}
+
+// A Timing says when a stage of bring-up was reached, counted from the start.
+type Timing struct {
+	Stage string        `json:"stage"`
+	At    time.Duration `json:"at"`
+}
+
+// Status is what a backend knows about a lab by name.
+type Status struct {
+	Schema     string    `json:"schema"`
+	Name       string    `json:"name"`
+	Backend    string    `json:"backend"`
+	State      string    `json:"state"` // absent, starting, running, failed
+	Reason     string    `json:"reason,omitempty"`
+	Kubeconfig string    `json:"kubeconfig,omitempty"`
+	Since      time.Time `json:"since,omitzero"`
+	Processes  []Process `json:"processes,omitempty"`
+	Memory     int64     `json:"memoryBytes,omitempty"` // resident memory of the whole lab
+	Timings    []Timing  `json:"timings,omitempty"`
+}
+
+// The states of a lab.
+const (
+	Absent   = "absent"
+	Starting = "starting"
+	Running  = "running"
+	Broken   = "failed"
+)
+
+// A Process is one component of a lab.
+type Process struct {
+	Name   string `json:"name"`
+	PID    int    `json:"pid"`
+	Memory int64  `json:"memoryBytes"`
+}
+
+// A Backend brings labs up and down.
+type Backend interface {
+	// Name is what --backend calls it: node, kind, existing.
+	Name() string
+	// Up brings the lab up, or joins it when it runs. It returns when both sidecars of the workshop answer.
+	// When ctx ends before that, nothing is left behind.
+	Up(ctx context.Context, opts Options, p progress.Reporter) (*Lab, error)
+	// Down removes everything of the lab by name, from any state, and is content when there is nothing.
+	Down(ctx context.Context, name string, p progress.Reporter) error
+	// Status never changes anything.
+	Status(ctx context.Context, name string) (Status, error)
+	// Processes returns the process ids, in this host's numbering, of a container of a pod; the first is its entry point.
+	Processes(ctx context.Context, lab *Lab, namespace, pod, container string) ([]int, error)
+}

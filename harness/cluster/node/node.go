@@ -1,0 +1,51 @@
+// Package node is the embedded node: a whole Kubernetes with Istio on this host, without Docker. One supervisor is the
+// init of its own network, mount, PID, IPC, UTS and cgroup namespaces; all state lives in a tmpfs of that mount
+// namespace, so that the end of the init is the end of everything: processes, mounts, interfaces, keys and data.
+//
+// Three processes share the work. `lab up` (the caller) makes parts and waits; the guard stays outside the
+// namespaces, starts the init and sweeps what the kernel does not (cgroup directories, the kubeconfig); the init
+// starts and watches the components. Whichever of guard and init dies, the other cleans up.
+package node
+
+import (
+	"net/netip"
+
+	"github.com/flowproof/lab/harness/cluster"
+)
+
+// Addresses and names inside the node. The pod range and the node's name are those of the workshop.
+const (
+	nodeName      = "worknode5"
+	nodeIP        = "10.89.0.1"
+	podCIDR       = "172.21.206.192/26"
+	serviceCIDR   = "10.96.0.0/16"
+	kubernetesIP  = "10.96.0.1"
+	dnsIP         = "10.96.0.10"
+	clusterDomain = "cluster.local"
+	apiserverPort = "6443"
+)
+
+// Places inside the node's root file system.
+const (
+	binDir        = "/opt/lab/bin"
+	confDir       = "/run/lab/conf"
+	pkiDir        = "/run/lab/pki"
+	logDir        = "/run/lab/log"
+	etcdDir       = "/var/lib/etcd"
+	etcdSocket    = "/run/lab/etcd.sock"
+	containerdDir = "/var/lib/containerd"
+	containerdRun = "/run/containerd"
+)
+
+// Backend is the cluster.Backend of the embedded node.
+type Backend struct{}
+
+// New returns the embedded node's backend.
+func New() *Backend { return &Backend{} }
+
+var _ cluster.Backend = (*Backend)(nil)
+
+// Name is what --backend calls it.
+func (*Backend) Name() string { return "node" }
+
+var nodeAddr = netip.MustParsePrefix(nodeIP + "/24")

@@ -1,0 +1,135 @@
+package node
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"text/template"
+)
+
+//go:embed conf
+var confFiles embed.FS
+
+// confValues is what the files in conf may name.
+type confValues struct {
+	ContainerdRoot, ContainerdRun, Pause, Conf, PKI string
+	PodCIDR, NodeIP, DNS, ClusterDomain             string
+}
+
+// pauseImage holds every pod's namespaces.
+const pauseImage = "lab.local/pause:1"
+
+// writeConf fills in the components' configuration files below dir.
+func writeConf(dir string) error {
+	values := confValues{
+		ContainerdRoot: containerdDir, ContainerdRun: containerdRun, Pause: pauseImage, Conf: confDir, PKI: pkiDir,
+		PodCIDR: podCIDR, NodeIP: nodeIP, DNS: dnsIP, ClusterDomain: clusterDomain,
+	}
+	return fs.WalkDir(confFiles, "conf", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		t, err := template.ParseFS(confFiles, path)
+		if err != nil {
+			return fmt.Errorf("read configuration %s: %w", path, err)
+		}
+		var text bytes.Buffer
+		if err := t.Execute(&text, values); err != nil {
+			return fmt.Errorf("fill in configuration %s: %w", path, err)
+		}
+		rel, _ := filepath.Rel("conf", path)
+		target := filepath.Join(dir, rel)
+		if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
+			return err
+		}
+		return writeSecret(target, text.Bytes())
+	})
+}
+
+// A program is one component of the node.
+type program struct {
+	name string
+	args []string
+	env  []string
+	// memory settings of the Go runtime: a lab is small, so collecting garbage earlier costs little and keeps it small
+	gogc string
+	// ready blocks until the component can be used by the next; nil: at once
+	ready func(*supervisor) error
+	// bake says that the component is needed to prepare etcd's data
+	bake bool
+}
+
+func client(name string) string { return filepath.Join(confDir, name+".kubeconfig") }
+
+func pki(name string) string { return filepath.Join(pkiDir, name) }
+
+// etcd keeps the cluster's data in memory. It speaks on a socket that only root of the node can open.
+func etcd() program {
+	return program{name: "etcd", bake: true, gogc: "50", ready: (*supervisor).awaitEtcd, args: []string{
+		"--data-dir=" + etcdDir,
+		"--listen-client-urls=unix://" + etcdSocket, "--advertise-client-urls=unix://" + etcdSocket,
+		"--listen-peer-urls=unix:///run/lab/etcd-peer.sock", "--initial-advertise-peer-urls=http://localhost:2380",
+		"--initial-cluster=default=http://localhost:2380",
+		"--unsafe-no-fsync", "--log-level=warn", "--snapshot-count=5000",
+	}}
+}
+
+func apiserver() program {
+	return program{name: "kube-apiserver", bake: true, gogc: "60", ready: (*supervisor).awaitAPIServer, args: []string{
+		"--etcd-servers=unix://" + etcdSocket,
+		"--secure-port=" + apiserverPort, "--bind-address=0.0.0.0", "--advertise-address=" + nodeIP,
+		"--tls-cert-file=" + pki("apiserver.crt"), "--tls-private-key-file=" + pki("apiserver.key"),
+		"--client-ca-file=" + pki("ca.crt"), "--anonymous-auth=false", "--authorization-mode=Node,RBAC",
+		"--kubelet-certificate-authority=" + pki("ca.crt"), "--kubelet-preferred-address-types=InternalIP",
+		"--kubelet-client-certificate=" + pki("apiserver-kubelet-client.crt"), "--kubelet-client-key=" + pki("apiserver-kubelet-client.key"),
+		"--service-account-issuer=https://kubernetes.default.svc." + clusterDomain,
+		"--service-account-key-file=" + pki("service-account.key"), "--service-account-signing-key-file=" + pki("service-account.key"),
+		"--service-cluster-ip-range=" + serviceCIDR, "--allow-privileged=true", "--enable-admission-plugins=NodeRestriction",
+		"--enable-aggregator-routing=true", // webhooks are dialled at their endpoint: no need to wait for kube-proxy
+		"--enable-priority-and-fairness=false", "--profiling=false", "--event-ttl=1h", "--endpoint-reconciler-type=lease",
+		"--storage-media-type=application/vnd.kubernetes.protobuf", "--cert-dir=/run/lab/cert",
+	}}
+}
+
+func controllerManager() program {
+	return program{name: "kube-controller-manager", gogc: "60", args: []string{
+		"--kubeconfig=" + client("kube-controller-manager"), "--authentication-kubeconfig=" + client("kube-controller-manager"),
+		"--authorization-kubeconfig=" + client("kube-controller-manager"), "--bind-address=127.0.0.1",
+		"--service-account-private-key-file=" + pki("service-account.key"), "--root-ca-file=" + pki("ca.crt"),
+		"--use-service-account-credentials=true", "--leader-elect=false", "--allocate-node-cidrs=false", "--profiling=false",
+		"--cert-dir=/run/lab/cert-kcm",
+	}}
+}
+
+func scheduler() program {
+	return program{name: "kube-scheduler", gogc: "60", args: []string{
+		"--kubeconfig=" + client("kube-scheduler"), "--authentication-kubeconfig=" + client("kube-scheduler"),
+		"--authorization-kubeconfig=" + client("kube-scheduler"), "--bind-address=127.0.0.1", "--leader-elect=false",
+		"--profiling=false", "--cert-dir=/run/lab/cert-scheduler",
+	}}
+}
+
+func containerd() program {
+	return program{name: "containerd", gogc: "60", ready: (*supervisor).awaitContainerd,
+		args: []string{"--config", filepath.Join(confDir, "containerd.toml")}}
+}
+
+func kubelet() program {
+	return program{name: "kubelet", gogc: "60", args: []string{
+		"--config=" + filepath.Join(confDir, "kubelet.yaml"), "--kubeconfig=" + client("kubelet"),
+		"--node-ip=" + nodeIP, "--hostname-override=" + nodeName, "--root-dir=/var/lib/kubelet",
+		"--node-labels=topology.kubernetes.io/region=us-east-1,topology.kubernetes.io/zone=worker005",
+	}}
+}
+
+func kubeProxy() program {
+	return program{name: "kube-proxy", gogc: "60", args: []string{
+		"--kubeconfig=" + client("kube-proxy"), "--proxy-mode=iptables", "--hostname-override=" + nodeName,
+		"--cluster-cidr=" + podCIDR, "--conntrack-max-per-core=0", "--conntrack-tcp-timeout-established=0s",
+		"--conntrack-tcp-timeout-close-wait=0s", "--healthz-bind-address=127.0.0.1:10256", "--metrics-bind-address=127.0.0.1:10249",
+		"--iptables-min-sync-period=100ms",
+	}}
+}

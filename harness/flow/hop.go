@@ -1,0 +1,99 @@
+package flow
+
+// HopKind names one decision on a request's way. The order of the constants is the order on the way.
+type HopKind string
+
+// The decisions on the way of a request through one proxy, and the two that stand outside a proxy: resolve at the
+// client and app at the end.
+const (
+	Resolve         HopKind = "resolve"          // name to ClusterIP, by the pod's resolver
+	Redirect        HopKind = "redirect"         // netfilter REDIRECT to 15001 or 15006
+	Listener        HopKind = "listener"         // the listener that takes the connection
+	ListenerFilters HopKind = "listener-filters" // original_dst, tls_inspector, http_inspector
+	FilterChain     HopKind = "filter-chain"     // the filter chain that matched
+	DownstreamTLS   HopKind = "downstream-tls"   // TLS terminated, or not
+	NetworkFilters  HopKind = "network-filters"  // the chain's network filters in order
+	HTTPFilters     HopKind = "http-filters"     // the HTTP connection manager's filters in order
+	Route           HopKind = "route"            // route configuration, virtual host, route
+	Cluster         HopKind = "cluster"          // the cluster that the route names
+	Endpoint        HopKind = "endpoint"         // the host that load balancing picks
+	UpstreamTLS     HopKind = "upstream-tls"     // transport socket towards the endpoint
+	Connect         HopKind = "connect"          // the connection that is dialled or taken from the pool
+	App             HopKind = "app"              // the application's own socket
+)
+
+// Side says whose half of the way a hop belongs to.
+type Side string
+
+// The two sidecars a request between two workloads of the mesh passes.
+const (
+	Client Side = "client"
+	Server Side = "server"
+)
+
+// A Hop is one decision: what was decided, from which field of the dump, why, and what lost.
+type Hop struct {
+	Kind     HopKind       `json:"kind"`
+	Side     Side          `json:"side,omitempty"`
+	Proxy    string        `json:"proxy,omitempty"` // "pod.namespace" of the sidecar that decides
+	Decision string        `json:"decision"`
+	Source   string        `json:"source,omitempty"` // JSON pointer (RFC 6901) into the proxy's dump
+	Why      string        `json:"why,omitempty"`
+	Rejected []Alternative `json:"rejected,omitempty"`
+	Choices  []Choice      `json:"choices,omitempty"` // several possible results, with their expected shares
+	Expect   []Fact        `json:"expect,omitempty"`  // what an instrument must see if the decision is right
+}
+
+// An Alternative is what could have been decided and was not.
+type Alternative struct {
+	Name   string `json:"name"`
+	Source string `json:"source,omitempty"`
+	Why    string `json:"why"`
+}
+
+// A Choice is one member of a set of possible results; shares of a set add up to 1.
+type Choice struct {
+	Name  string  `json:"name"`
+	Share float64 `json:"share"`
+}
+
+// A Fact is one value that an instrument can see. Value may hold * for any run of characters (an ephemeral port that
+// nobody can know beforehand). Facts with the same Join must be observed with the same value wherever they are seen:
+// that is how the 4-tuple joins two pods. Absent turns the fact around: an observation of it refutes the hop,
+// and its absence counts only where the instrument was shown to be watching.
+type Fact struct {
+	Name   string `json:"name"`
+	Value  string `json:"value,omitempty"`
+	Join   string `json:"join,omitempty"`
+	Absent bool   `json:"absent,omitempty"`
+}
+
+// Names of facts. Inference predicts them, instruments report them; each is a term of Envoy's or the kernel's.
+const (
+	FactRedirectPort   = "redirect.port"       // port the connection was redirected to: 15001 or 15006
+	FactOriginalDst    = "original.dst"        // ip:port that the client dialled
+	FactListener       = "listener"            // name of the listener
+	FactFilter         = "listener.filter"     // a listener filter that ran, by its canonical name
+	FactSNI            = "sni"                 // server name of the ClientHello
+	FactALPN           = "alpn"                // protocols of the ClientHello, comma separated
+	FactTransport      = "transport"           // raw_buffer or tls
+	FactFilterChain    = "filter.chain"        // name of the matched filter chain
+	FactPeer           = "downstream.peer"     // ip:port of the downstream's remote end
+	FactXFCC           = "xfcc.uri"            // URI of x-forwarded-client-cert: the client's identity
+	FactCodec          = "codec"               // http1 or http2, the downstream codec
+	FactHTTPFilter     = "http.filter"         // an HTTP filter that acted
+	FactRouteConfig    = "route.config"        // name of the route configuration
+	FactVirtualHost    = "virtual.host"        // name of the virtual host
+	FactRoute          = "route"               // name of the route
+	FactCluster        = "cluster"             // name of the cluster
+	FactEndpoint       = "endpoint"            // ip:port of the chosen host
+	FactSocketMatch    = "socket.match"        // name of the transport socket match: default, tlsMode-istio, …
+	FactUpstreamLocal  = "upstream.local"      // ip:port that the upstream connection comes from
+	FactUpstreamRemote = "upstream.remote"     // ip:port that the upstream connection goes to
+	FactUpstreamReused = "upstream.reused"     // a pooled connection was used
+	FactStatus         = "status"              // HTTP status that the proxy sent downstream
+	FactFlags          = "response.flags"      // Envoy's response flags
+	FactResolved       = "resolved.address"    // address that a name resolved to
+	FactProcess        = "process"             // name of the process that owns a socket
+	FactConnections    = "downstream.accepted" // number of connections accepted in the window
+)

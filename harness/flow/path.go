@@ -1,0 +1,98 @@
+package flow
+
+// Outcome says how a request ends.
+type Outcome string
+
+// The ways a request can end.
+const (
+	Forwarded Outcome = "forwarded" // to an endpoint
+	Answered  Outcome = "answered"  // by the proxy itself: redirect, direct response
+	Failed    Outcome = "failed"    // with one of the Failure values
+)
+
+// Failure names why a request could not be forwarded.
+type Failure string
+
+// The named failures; the response flag where Envoy has one stands behind it.
+const (
+	NoListener        Failure = "no_listener"
+	NoFilterChain     Failure = "no_filter_chain"
+	TLSError          Failure = "tls_error"
+	MTLSError         Failure = "mtls_error"
+	ProtocolError     Failure = "protocol_error"
+	NoVirtualHost     Failure = "no_virtual_host"     // NR
+	NoRoute           Failure = "no_route"            // NR
+	NoCluster         Failure = "no_cluster"          // NC
+	NoHealthyEndpoint Failure = "no_healthy_endpoint" // UH
+	Denied            Failure = "denied"              // RBAC, JWT
+	BlackHole         Failure = "blackhole"
+)
+
+// A Decision is the way of one Request through one proxy. Its JSON form is one line of `lab infer -o json`.
+type Decision struct {
+	Schema           string            `json:"schema"` // DecisionSchema
+	ID               string            `json:"id,omitempty"`
+	Proxy            string            `json:"proxy,omitempty"`
+	Outcome          Outcome           `json:"outcome"`
+	Failure          Failure           `json:"failure"`
+	Flag             string            `json:"flag,omitempty"`
+	Status           int               `json:"status,omitempty"`
+	Location         string            `json:"location,omitempty"`
+	Listener         string            `json:"listener,omitempty"`
+	FilterChain      string            `json:"filterChain,omitempty"`
+	FilterChainIndex int               `json:"filterChainIndex"` // into filter_chains; -1: default_filter_chain; -2: none
+	RouteConfig      string            `json:"routeConfig,omitempty"`
+	VirtualHost      string            `json:"virtualHost,omitempty"`
+	Route            string            `json:"route,omitempty"`
+	RouteIndex       int               `json:"routeIndex"`
+	Cluster          string            `json:"cluster,omitempty"`
+	Clusters         []WeightedCluster `json:"clusters,omitempty"`
+	Rewrite          *Rewrite          `json:"rewrite,omitempty"`
+	Endpoints        []Host            `json:"endpoints,omitempty"`
+	UpstreamTLS      *UpstreamTLSMode  `json:"upstreamTLS,omitempty"`
+	Hops             []Hop             `json:"hops"`
+}
+
+// DecisionSchema is the version of the Decision's JSON form; it changes only with that form.
+const DecisionSchema = "flowproof.dev/decision/v1"
+
+// A WeightedCluster is one cluster that a route may take.
+type WeightedCluster struct {
+	Name   string `json:"name"`
+	Weight uint32 `json:"weight"`
+}
+
+// A Rewrite is what the route does to the request before it goes upstream.
+type Rewrite struct {
+	Path string `json:"path,omitempty"`
+	Host string `json:"host,omitempty"`
+}
+
+// A Host is one endpoint that load balancing may pick.
+type Host struct {
+	Address  string `json:"address"` // ip:port
+	Weight   uint32 `json:"weight"`
+	Priority uint32 `json:"priority"`
+	Healthy  bool   `json:"healthy"`
+}
+
+// UpstreamTLSMode is how the proxy speaks to the endpoint; for a sidecar it is what the next proxy's downstream will see.
+type UpstreamTLSMode struct {
+	Mode string   `json:"mode"` // plaintext, tls, mtls
+	SNI  string   `json:"sni,omitempty"`
+	ALPN []string `json:"alpn,omitempty"`
+	Peer []string `json:"peer,omitempty"` // subject alternative names that are accepted
+}
+
+// A Path is the whole way of a Call: the hops of the client's sidecar, the server's sidecar and the app.
+type Path struct {
+	Schema  string  `json:"schema"` // PathSchema
+	Call    Call    `json:"call"`
+	Outcome Outcome `json:"outcome"`
+	Failure Failure `json:"failure,omitempty"`
+	Flag    string  `json:"flag,omitempty"`
+	Hops    []Hop   `json:"hops"`
+}
+
+// PathSchema is the version of the Path's JSON form.
+const PathSchema = "flowproof.dev/path/v1"

@@ -1,0 +1,53 @@
+// Package flow is the language of the project: the words in which inference, instruments and verdicts speak about
+// the way that one request takes through sidecars. It holds values only and does no input or output, so that
+// infer and observe can share its words without sharing a line that decides.
+package flow
+
+// A Call is a request as a person states it: from which workload to which URL. The same value drives inference and
+// the curl that is sent.
+type Call struct {
+	From      string            `json:"from"`                // workload of the client, as a pod name
+	Namespace string            `json:"namespace"`           // namespace of the client's pod
+	Container string            `json:"container,omitempty"` // container that sends; empty: the pod's first
+	URL       string            `json:"url"`                 // as given to curl; a Service's short name is allowed
+	Method    string            `json:"method,omitempty"`    // default GET
+	Headers   map[string]string `json:"headers,omitempty"`
+	RequestID string            `json:"requestId,omitempty"` // x-request-id that the call is sent with
+}
+
+// Direction says which of a proxy's virtual listeners a Request arrives at.
+type Direction string
+
+// The directions a request can have, as seen from the proxy that receives it.
+const (
+	Outbound Direction = "outbound" // captured on its way out of the pod: virtualOutbound, port 15001
+	Inbound  Direction = "inbound"  // captured on its way into the pod: virtualInbound, port 15006
+	Gateway  Direction = "gateway"  // dialled directly: a listener that is really bound
+)
+
+// What a client really offers on a connection.
+const (
+	Plaintext = "plaintext"
+	TLS       = "tls"
+	MTLS      = "mtls"
+)
+
+// A Request is one connection and one HTTP request (or a TCP stream) as a single proxy receives it. Its JSON form is
+// one line of `lab infer --requests`; a missing field takes the default named here.
+type Request struct {
+	ID        string            `json:"id,omitempty"`
+	Direction Direction         `json:"direction,omitempty"` // default outbound
+	Source    string            `json:"source,omitempty"`    // "ip:port" of the client; unknown when empty
+	Address   string            `json:"address"`             // original destination IP, before REDIRECT
+	Port      uint32            `json:"port"`                // original destination port, before REDIRECT
+	Protocol  string            `json:"protocol,omitempty"`  // http (default), http2, grpc, tcp, http1.0
+	TLS       string            `json:"tls,omitempty"`       // plaintext (default), tls, mtls
+	SNI       string            `json:"sni,omitempty"`       // server name in the client's ClientHello
+	ALPN      []string          `json:"alpn,omitempty"`      // protocols in the client's ClientHello
+	Scheme    string            `json:"scheme,omitempty"`    // http (default) or https
+	Authority string            `json:"authority,omitempty"` // Host or :authority
+	Method    string            `json:"method,omitempty"`    // default GET
+	Path      string            `json:"path,omitempty"`      // default /; with the query string
+	Headers   map[string]string `json:"headers,omitempty"`   // names in lower case
+	Random    *uint64           `json:"random,omitempty"`    // picks among weighted clusters; absent: the set is the answer
+}

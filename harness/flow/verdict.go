@@ -1,0 +1,68 @@
+package flow
+
+// State is the verdict on one hop.
+type State string
+
+// A hop is confirmed by evidence, refuted by evidence, or nobody saw it.
+const (
+	Confirmed   State = "confirmed"
+	Refuted     State = "refuted"
+	NotObserved State = "not observed"
+)
+
+// A HopVerdict is the verdict on one hop of a Path with what it rests on.
+type HopVerdict struct {
+	Hop      int        `json:"hop"` // index into the Path's hops
+	Kind     HopKind    `json:"kind"`
+	Side     Side       `json:"side,omitempty"`
+	State    State      `json:"state"`
+	Reason   string     `json:"reason,omitempty"`
+	Evidence []Evidence `json:"evidence,omitempty"`
+}
+
+// Evidence is one observed value set against the one that was expected.
+type Evidence struct {
+	Instrument  Instrument `json:"instrument"`
+	Fact        string     `json:"fact"`
+	Expected    string     `json:"expected"`
+	Seen        string     `json:"seen"`
+	Agrees      bool       `json:"agrees"`
+	Observation int        `json:"observation"` // index into the run's observations; -1: the absence of one
+}
+
+// Result is the verdict on a whole run.
+type Result string
+
+// A run is verified only when every hop is confirmed and no instrument lost anything.
+const (
+	Verified   Result = "verified"
+	Mismatch   Result = "mismatch"   // at least one hop refuted
+	Incomplete Result = "incomplete" // something was lost, or a hop not observed
+)
+
+// A RunVerdict is the verdict on a run and on each of its hops.
+type RunVerdict struct {
+	Schema      string       `json:"schema"` // VerdictSchema
+	Result      Result       `json:"result"`
+	Confirmed   int          `json:"confirmed"`
+	Refuted     int          `json:"refuted"`
+	NotObserved int          `json:"notObserved"`
+	Problems    []string     `json:"problems,omitempty"` // why a run is incomplete
+	Hops        []HopVerdict `json:"hops"`
+}
+
+// VerdictSchema is the version of the RunVerdict's JSON form.
+const VerdictSchema = "flowproof.dev/verdict/v1"
+
+// A Run is everything about one request: what was inferred and what was seen. It is what a bundle keeps and what verify judges.
+type Run struct {
+	Schema       string        `json:"schema"` // RunSchema
+	Backend      string        `json:"backend,omitempty"`
+	Call         Call          `json:"call"`
+	Path         Path          `json:"path"`
+	Observations []Observation `json:"observations"`
+	Watches      []Watch       `json:"watches"`
+}
+
+// RunSchema is the version of the Run's JSON form.
+const RunSchema = "flowproof.dev/run/v1"
