@@ -48,6 +48,9 @@ type Status struct {
 	Timings    []Timing  `json:"timings,omitempty"`
 }
 
+// StatusSchema is the version of the Status's JSON form.
+const StatusSchema = "flowproof.dev/status/v1"
+
 // The states of a lab.
 const (
 	Absent   = "absent"

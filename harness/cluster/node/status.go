@@ -1,0 +1,103 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/flowproof/lab/harness/cluster"
+)
+
+// Status says how the lab is, from its guard and the host's /proc.
+func (b *Backend) Status(ctx context.Context, name string) (cluster.Status, error) {
+	name, err := checkName(name)
+	if err != nil {
+		return cluster.Status{}, err
+	}
+	status := cluster.Status{Schema: cluster.StatusSchema, Name: name, Backend: b.Name(), State: cluster.Absent}
+	s, err := askState(ctx, name, -1)
+	if errors.Is(err, errNoGuard) {
+		return status, nil
+	}
+	if err != nil {
+		return status, err
+	}
+	status.State, status.Reason, status.Kubeconfig = s.State, s.Reason, s.Kubeconfig
+	status.Since, status.Timings = s.Since, s.Timings
+	trees, err := cgroupTrees(name)
+	if err != nil {
+		return status, err
+	}
+	for _, pid := range cgroupMembers(trees) {
+		if p, err := describe(pid); err == nil {
+			status.Processes = append(status.Processes, p)
+			status.Memory += p.Memory
+		}
+	}
+	slices.SortFunc(status.Processes, func(a, b cluster.Process) int { return int(b.Memory - a.Memory) })
+	return status, nil
+}
+
+// describe reads a process's name and resident memory; source: proc_pid_status(5).
+func describe(pid int) (cluster.Process, error) {
+	p := cluster.Process{PID: pid}
+	data, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
+	if err != nil {
+		return p, err
+	}
+	for line := range strings.Lines(string(data)) {
+		key, value, _ := strings.Cut(line, ":")
+		value = strings.TrimSpace(value)
+		switch key {
+		case "Name":
+			p.Name = value
+		case "VmRSS":
+			kb, err := strconv.ParseInt(strings.TrimSuffix(value, " kB"), 10, 64)
+			if err != nil {
+				return p, fmt.Errorf("read the memory of process %d: %w", pid, err)
+			}
+			p.Memory = kb << 10
+		}
+	}
+	// The kernel cuts names at 15 characters; programs of one binary differ in their first argument only.
+	if cmdline, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline")); err == nil {
+		if first, _, ok := strings.Cut(string(cmdline), "\x00"); ok && strings.HasPrefix(filepath.Base(first), p.Name) {
+			p.Name = filepath.Base(first)
+		}
+	}
+	return p, nil
+}
+
+// Processes returns the host's process ids of a container, its entry point first. Each container has a cgroup named
+// after its id below the lab's.
+func (b *Backend) Processes(ctx context.Context, lab *cluster.Lab, namespace, pod, container string) ([]int, error) {
+	id, err := containerID(ctx, lab.Kubeconfig, namespace, pod, container)
+	if err != nil {
+		return nil, err
+	}
+	trees, err := cgroupTrees(lab.Name)
+	if err != nil {
+		return nil, err
+	}
+	var dirs []string
+	for _, tree := range trees {
+		_ = filepath.WalkDir(tree, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.IsDir() && d.Name() == id {
+				dirs = append(dirs, path)
+			}
+			return nil
+		})
+	}
+	pids := cgroupMembers(dirs)
+	if len(pids) == 0 {
+		return nil, fmt.Errorf("find the processes of container %s of %s/%s: there is no cgroup %s", container, namespace, pod, id)
+	}
+	slices.Sort(pids)
+	return pids, nil
+}

@@ -1,0 +1,57 @@
+// Package manifests holds the objects of the lab: what every cluster needs, Istio's install values, and the workshop.
+// Each file's head says what it teaches.
+package manifests
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+)
+
+//go:embed cluster istio workshop
+var files embed.FS
+
+// IstioValues is the IstioOperator resource that Istio's manifest is generated from.
+func IstioValues() []byte {
+	data, err := files.ReadFile("istio/install.yaml")
+	if err != nil {
+		panic(err) // embedded: cannot be missing
+	}
+	return data
+}
+
+// Cluster returns the objects that the embedded node needs before anything else can run: cluster DNS.
+func Cluster() []byte { return join("cluster") }
+
+// WorkshopServices returns what does not need Istio to run: namespaces, the workshop's Services and their decoys.
+func WorkshopServices() []byte { return join("workshop", "namespaces.yaml", "services.yaml", "decoys.yaml") }
+
+// WorkshopPods returns the pods, to be created once the sidecar injector answers.
+func WorkshopPods() []byte {
+	return join("workshop", "netshoot.yaml", "fortio-server.yaml", "fortio-server-l2.yaml")
+}
+
+// join concatenates the named files of a folder, or all of them in order of name, as one YAML stream.
+func join(folder string, names ...string) []byte {
+	if len(names) == 0 {
+		entries, err := fs.ReadDir(files, folder)
+		if err != nil {
+			panic(err)
+		}
+		for _, e := range entries {
+			names = append(names, e.Name())
+		}
+		slices.Sort(names)
+	}
+	var all []string
+	for _, name := range names {
+		data, err := files.ReadFile(folder + "/" + name)
+		if err != nil {
+			panic(fmt.Sprintf("manifests: %v", err))
+		}
+		all = append(all, string(data))
+	}
+	return []byte(strings.Join(all, "\n---\n"))
+}
