@@ -1,0 +1,78 @@
+package mesh
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	v1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/remotecommand"
+	utilexec "k8s.io/client-go/util/exec"
+	"k8s.io/streaming/pkg/httpstream"
+
+	"github.com/flowproof/lab/harness/exit"
+)
+
+// Output is what a command in a container wrote, and the code it ended with.
+type Output struct {
+	Stdout []byte
+	Stderr []byte
+	Code   int
+}
+
+// Exec runs a command in a container of the pod, as kubectl exec does. A command that ends with a code other than 0 is
+// not an error: the code stands in the Output. When ctx ends the streams are closed; the command itself may go on.
+func (p *Pod) Exec(ctx context.Context, container string, command []string, stdin io.Reader) (*Output, error) {
+	if !slices.Contains(p.Containers(), container) {
+		return nil, exit.Usagef("exec in %s: no container %q (there are: %s)", p.Ref(), container, strings.Join(p.Containers(), ", "))
+	}
+	executor, err := p.executor(container, command, stdin != nil)
+	if err != nil {
+		return nil, exit.Environmentf("exec %s in %s/%s: %w", command[0], p.Ref(), container, err)
+	}
+	var stdout, stderr bytes.Buffer
+	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdin: stdin, Stdout: &stdout, Stderr: &stderr})
+	out := &Output{Stdout: stdout.Bytes(), Stderr: stderr.Bytes()}
+	if failed, ok := errors.AsType[utilexec.CodeExitError](err); ok {
+		out.Code = failed.ExitStatus()
+		return out, nil
+	}
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("exec %s in %s/%s: %w", command[0], p.Ref(), container, context.Cause(ctx))
+	}
+	if err != nil {
+		return nil, exitEnvironment(err, "exec %s in %s/%s", command[0], p.Ref(), container)
+	}
+	return out, nil
+}
+
+// executor prefers WebSocket, which newer servers speak, and falls back to SPDY.
+func (p *Pod) executor(container string, command []string, stdin bool) (remotecommand.Executor, error) {
+	options := &v1.PodExecOptions{Container: container, Command: command, Stdin: stdin, Stdout: true, Stderr: true}
+	target := p.subresource("exec").VersionedParams(options, scheme.ParameterCodec).URL()
+	websocket, err := remotecommand.NewWebSocketExecutor(p.mesh.config, "GET", target.String())
+	if err != nil {
+		return nil, err
+	}
+	spdy, err := remotecommand.NewSPDYExecutor(p.mesh.config, "POST", target)
+	if err != nil {
+		return nil, err
+	}
+	return remotecommand.NewFallbackExecutor(websocket, spdy, noWebsocket)
+}
+
+// noWebsocket says that the apiserver, or a proxy before it, refused to speak websockets.
+func noWebsocket(err error) bool {
+	return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
+}
+
+// subresource begins a request for a streaming subresource of the pod.
+func (p *Pod) subresource(name string) *rest.Request {
+	return p.mesh.core.RESTClient().Post().Resource("pods").Namespace(p.Namespace()).Name(p.Name()).SubResource(name)
+}

@@ -1,0 +1,49 @@
+// Package mesh speaks to Istio on any cluster through nothing but a kubeconfig: it finds pods, runs commands in them,
+// follows their logs and uses the admin interface of their sidecars. It knows no backend.
+package mesh
+
+import (
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
+
+	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/harness/kube"
+)
+
+// DefaultNamespace is the workshop's namespace, in which a pod is looked up that is named without one.
+const DefaultNamespace = "mark"
+
+// A Mesh is a cluster with Istio, reached through its apiserver. It is safe for use by several goroutines.
+type Mesh struct {
+	kubeconfig string
+	config     *rest.Config
+	core       corev1.CoreV1Interface
+}
+
+// Connect reads the kubeconfig at path and prepares a client for its current context. It does not dial: the first
+// call does. An error has the exit code for a missing environment.
+func Connect(path string) (*Mesh, error) {
+	config, err := kube.Config(path)
+	if err != nil {
+		return nil, exit.Environmentf("%w (bring a lab up with `lab up`)", err)
+	}
+	core, err := corev1.NewForConfig(config)
+	if err != nil {
+		return nil, exit.Environmentf("read kubeconfig %s: %w", path, err)
+	}
+	return &Mesh{kubeconfig: path, config: config, core: core}, nil
+}
+
+// Kubeconfig is the path that the Mesh was connected with.
+func (m *Mesh) Kubeconfig() string { return m.kubeconfig }
+
+// adminTimeout bounds one call of a sidecar's admin interface. A dump of thousands of clusters takes seconds.
+const adminTimeout = 60 * time.Second
+
+// errSince formats how long something was waited for in an error.
+func errSince(start time.Time) string {
+	return fmt.Sprintf("after %s", time.Since(start).Round(100*time.Millisecond))
+}

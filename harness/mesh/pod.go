@@ -1,0 +1,163 @@
+package mesh
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	v1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/flowproof/lab/harness/exit"
+)
+
+// SidecarContainer is the name that Istio's injector gives to the sidecar.
+const SidecarContainer = "istio-proxy"
+
+// A Pod is a running pod of the mesh as the apiserver described it when it was looked up.
+type Pod struct {
+	mesh *Mesh
+	obj  *v1.Pod
+}
+
+// Pod looks up a pod by "name" (in DefaultNamespace) or "name.namespace", as istioctl writes it. When there is none, the
+// error lists the pods that there are; it has the exit code for bad input.
+func (m *Mesh) Pod(ctx context.Context, ref string) (*Pod, error) {
+	name, namespace := SplitRef(ref)
+	if name == "" {
+		return nil, exit.Usagef("find pod: no name given (write POD or POD.NAMESPACE)")
+	}
+	obj, err := m.core.Pods(namespace).Get(ctx, name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, m.noSuchPod(ctx, name, namespace)
+	}
+	if err != nil {
+		return nil, exit.Environmentf("find pod %s.%s: %w (is the lab up? see `lab status`)", name, namespace, err)
+	}
+	if obj.Status.Phase != v1.PodRunning {
+		return nil, exit.Environmentf("find pod %s.%s: it is %s, not Running (%s)", name, namespace, obj.Status.Phase, pendingReason(obj))
+	}
+	return &Pod{mesh: m, obj: obj}, nil
+}
+
+// SplitRef splits "name.namespace"; without a namespace it is DefaultNamespace. Names of pods may hold dots, and
+// namespaces may not, so the last dot decides.
+func SplitRef(ref string) (name, namespace string) {
+	if i := strings.LastIndexByte(ref, '.'); i >= 0 {
+		return ref[:i], ref[i+1:]
+	}
+	return ref, DefaultNamespace
+}
+
+// Pods lists "name.namespace" of all running pods, those of DefaultNamespace by their bare name and first.
+func (m *Mesh) Pods(ctx context.Context) ([]string, error) {
+	list, err := m.core.Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, exit.Environmentf("list pods: %w (is the lab up? see `lab status`)", err)
+	}
+	var own, others []string
+	for _, pod := range list.Items {
+		switch {
+		case pod.Status.Phase != v1.PodRunning:
+		case pod.Namespace == DefaultNamespace:
+			own = append(own, pod.Name)
+		default:
+			others = append(others, pod.Name+"."+pod.Namespace)
+		}
+	}
+	slices.Sort(own)
+	slices.Sort(others)
+	return append(own, others...), nil
+}
+
+func (m *Mesh) noSuchPod(ctx context.Context, name, namespace string) error {
+	pods, err := m.Pods(ctx)
+	if err != nil || len(pods) == 0 {
+		return exit.Usagef("find pod %s.%s: there is no such pod, nor any other that runs", name, namespace)
+	}
+	return exit.Usagef("find pod %s.%s: there is no such pod (running: %s)", name, namespace, strings.Join(pods, ", "))
+}
+
+func pendingReason(pod *v1.Pod) string {
+	for _, statuses := range [][]v1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
+		for _, status := range statuses {
+			if w := status.State.Waiting; w != nil {
+				return fmt.Sprintf("container %s waits: %s %s", status.Name, w.Reason, w.Message)
+			}
+		}
+	}
+	return "see `lab kubectl describe pod`"
+}
+
+// Ref is "name.namespace".
+func (p *Pod) Ref() string { return p.obj.Name + "." + p.obj.Namespace }
+
+// Name is the pod's name.
+func (p *Pod) Name() string { return p.obj.Name }
+
+// Namespace is the pod's namespace.
+func (p *Pod) Namespace() string { return p.obj.Namespace }
+
+// IP is the pod's first address.
+func (p *Pod) IP() string { return p.obj.Status.PodIP }
+
+// Node is the name of the node that the pod runs on.
+func (p *Pod) Node() string { return p.obj.Spec.NodeName }
+
+// Ready returns how many of the pod's containers are ready, sidecars that are native init containers included.
+func (p *Pod) Ready() (ready, total int) {
+	for _, status := range p.longLived() {
+		total++
+		if status.Ready {
+			ready++
+		}
+	}
+	return ready, total
+}
+
+// Containers names the long-lived containers of the pod, the application's first.
+func (p *Pod) Containers() []string {
+	var names []string
+	for _, status := range p.longLived() {
+		names = append(names, status.Name)
+	}
+	return names
+}
+
+// App is the name of the pod's first container that is not the sidecar.
+func (p *Pod) App() string {
+	for _, name := range p.Containers() {
+		if name != SidecarContainer {
+			return name
+		}
+	}
+	return ""
+}
+
+// longLived are the containers and the native sidecars, which are init containers that restart always.
+func (p *Pod) longLived() []v1.ContainerStatus {
+	statuses := slices.Clone(p.obj.Status.ContainerStatuses)
+	for _, c := range p.obj.Spec.InitContainers {
+		if c.RestartPolicy == nil || *c.RestartPolicy != v1.ContainerRestartPolicyAlways {
+			continue
+		}
+		for _, status := range p.obj.Status.InitContainerStatuses {
+			if status.Name == c.Name {
+				statuses = append(statuses, status)
+			}
+		}
+	}
+	return statuses
+}
+
+// refresh reads the pod again.
+func (p *Pod) refresh(ctx context.Context) error {
+	obj, err := p.mesh.core.Pods(p.obj.Namespace).Get(ctx, p.obj.Name, metav1.GetOptions{})
+	if err != nil {
+		return exit.Environmentf("find pod %s again: %w", p.Ref(), err)
+	}
+	p.obj = obj
+	return nil
+}

@@ -1,0 +1,122 @@
+package mesh
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/flowproof/lab/harness/exit"
+)
+
+// AdminPort is where Envoy's admin interface listens inside the pod, on loopback only.
+const AdminPort = 15000
+
+// maxAnswer bounds what is read from an admin interface. A dump of ten thousand clusters has about 100 MB.
+const maxAnswer = 512 << 20
+
+// A Sidecar is the Envoy beside an application, reached through its admin interface. Close it after use.
+// The paths and their answers are described in Envoy's documentation under "Administration interface".
+type Sidecar struct {
+	pod     *Pod
+	forward *forwarder
+	client  *http.Client
+}
+
+// Sidecar prepares the pod's sidecar for use. A pod without one gives an error that says so, with the exit code for bad input.
+func (p *Pod) Sidecar() (*Sidecar, error) {
+	if !slices.Contains(p.Containers(), SidecarContainer) {
+		return nil, exit.Usagef("reach sidecar of %s: the pod has none, its containers are: %s (label its namespace istio-injection=enabled and start the pod again)",
+			p.Ref(), strings.Join(p.Containers(), ", "))
+	}
+	forward := &forwarder{pod: p, port: AdminPort}
+	transport := &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return forward.dial(ctx) },
+		// One connection an answer: an idle one would stand in the pod's socket table, which the lab reads.
+		DisableKeepAlives:  true,
+		DisableCompression: true,
+	}
+	return &Sidecar{pod: p, forward: forward, client: &http.Client{Transport: transport}}, nil
+}
+
+// Pod is the pod that the sidecar belongs to.
+func (s *Sidecar) Pod() *Pod { return s.pod }
+
+// Close ends the tunnel to the admin interface.
+func (s *Sidecar) Close() error { return s.forward.close() }
+
+// Dump returns Envoy's whole configuration as JSON, endpoints included: /config_dump?include_eds. HTTP's own framing
+// tells a truncated answer, and what is not one JSON object from first byte to last is refused.
+func (s *Sidecar) Dump(ctx context.Context) ([]byte, error) {
+	dump, err := s.get(ctx, "/config_dump?include_eds")
+	if err != nil {
+		return nil, err
+	}
+	trimmed := bytes.TrimSpace(dump)
+	if len(trimmed) == 0 || trimmed[0] != '{' || trimmed[len(trimmed)-1] != '}' {
+		return nil, exit.Environmentf("dump %s: the answer of %d bytes is not one JSON object (it was cut, or 15000 is not Envoy)", s.pod.Ref(), len(dump))
+	}
+	return dump, nil
+}
+
+// Stats returns the lines "name: value" of the statistics whose names match the regular expression filter; all when it is empty.
+func (s *Sidecar) Stats(ctx context.Context, filter string) ([]byte, error) {
+	path := "/stats"
+	if filter != "" {
+		path += "?filter=" + url.QueryEscape(filter)
+	}
+	return s.get(ctx, path)
+}
+
+func (s *Sidecar) get(ctx context.Context, path string) ([]byte, error) {
+	return s.call(ctx, http.MethodGet, path)
+}
+
+// call makes one call of the admin interface and returns its whole answer. Anything but 200 is an error with the first line
+// of the answer.
+func (s *Sidecar) call(ctx context.Context, method, path string) ([]byte, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, adminTimeout,
+		exit.Environmentf("no answer within %s", adminTimeout))
+	defer cancel()
+	start := time.Now()
+	fail := func(err error) error {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return exitEnvironment(err, "ask Envoy of %s for %s %s", s.pod.Ref(), path, errSince(start))
+	}
+	request, err := http.NewRequestWithContext(ctx, method, "http://localhost"+path, nil)
+	if err != nil {
+		return nil, fail(err)
+	}
+	answer, err := s.client.Do(request)
+	if err != nil {
+		return nil, fail(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer+1))
+	switch {
+	case err != nil:
+		return nil, fail(fmt.Errorf("the answer broke off after %d bytes: %w", len(body), err))
+	case len(body) > maxAnswer:
+		return nil, fail(fmt.Errorf("the answer is larger than %d MiB", maxAnswer>>20))
+	case answer.StatusCode != http.StatusOK:
+		line, _, _ := strings.Cut(string(body), "\n")
+		return nil, fail(fmt.Errorf("%s: %s", answer.Status, line))
+	}
+	return body, nil
+}
+
+// exitEnvironment wraps err as the environment's fault, except when the caller gave up: then its own reason stays visible.
+func exitEnvironment(err error, format string, args ...any) error {
+	if exit.Code(err) == exit.Interrupted {
+		return fmt.Errorf(format+": %w", append(args, err)...)
+	}
+	return exit.Environmentf(format+": %w", append(args, err)...)
+}
