@@ -96,4 +96,8 @@ const (
 	FactResolved       = "resolved.address"    // address that a name resolved to
 	FactProcess        = "process"             // name of the process that owns a socket
 	FactConnections    = "downstream.accepted" // number of connections accepted in the window
+	FactNetworkFilter  = "network.filter"      // a network filter that acted, by its canonical name
+	FactDetails        = "response.details"    // Envoy's details of a reply that it made itself
+	FactListening      = "listening"           // ip:port that a process listens on
+	FactOrder          = "order.broken"        // a rule on the order of events that was broken; seeing one refutes the hop
 )

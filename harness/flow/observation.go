@@ -54,8 +54,10 @@ type Watch struct {
 	Problem    string       `json:"problem,omitempty"` // why it is not complete
 }
 
-// A Capability is one fact of one kind of hop that an instrument can see.
+// A Capability is one fact of one kind of hop that an instrument can see. With a Value it can see only that value: the
+// debug log shows that the router ran, and of the fault filter nothing.
 type Capability struct {
-	Kind HopKind `json:"kind"`
-	Fact string  `json:"fact"`
+	Kind  HopKind `json:"kind"`
+	Fact  string  `json:"fact"`
+	Value string  `json:"value,omitempty"`
 }

@@ -1,0 +1,238 @@
+package envoylog
+
+import (
+	"fmt"
+	"strings"
+)
+
+// step is a line with what it says.
+type step struct {
+	*Line
+	event Event
+	rest  string // what the wording leaves open: an address, a cluster, …
+	index int
+}
+
+// journal is a log that has been understood line by line.
+type journal struct {
+	steps   []step
+	threads bool // the format names threads
+	phases  map[string]*phase
+}
+
+// newJournal says of each line what it means, and joins listener filters to connections.
+func newJournal(lines []Line) *journal {
+	j := &journal{steps: make([]step, len(lines))}
+	for i := range lines {
+		event, rest := eventOf(&lines[i])
+		j.steps[i] = step{Line: &lines[i], event: event, rest: rest, index: i}
+		j.threads = j.threads || lines[i].Thread != ""
+	}
+	j.phases = j.listenerPhases()
+	return j
+}
+
+// An exchange is what the log shows of one request: a stream on a downstream connection and what it caused.
+type exchange struct {
+	journal    *journal
+	downstream string
+	stream     string
+	thread     string
+	own        []step // lines with the stream's id
+	headers    step   // RequestHeaders
+	phase      *phase // of the downstream connection; nil when it was accepted before the log begins
+	upstream   string // id of the upstream connection; empty when there was none
+	reused     bool   // the upstream connection came from the pool
+	problems   []string
+}
+
+// find returns the exchanges whose request carries the id, or, when there is none, the only one with the authority and
+// path.
+func (j *journal) find(sel Selection) []*exchange {
+	var byID, byURL []*exchange
+	for _, s := range j.steps {
+		if s.event != RequestHeaders || s.Stream == "" {
+			continue
+		}
+		id, _ := s.Header("x-request-id")
+		authority, _ := s.Header(":authority")
+		path, _ := s.Header(":path")
+		switch {
+		case sel.RequestID != "" && SameRequestID(id, sel.RequestID):
+			byID = append(byID, j.exchange(s))
+		case sel.Authority != "" && authority == sel.Authority && (sel.Path == "" || path == sel.Path):
+			byURL = append(byURL, j.exchange(s))
+		}
+	}
+	if len(byID) == 0 {
+		byID = byURL
+	}
+	return onSide(byID, sel)
+}
+
+// onSide drops the exchanges of the other direction: a pod that calls itself logs both in one file.
+func onSide(all []*exchange, sel Selection) []*exchange {
+	prefix := map[bool]string{true: "outbound|", false: "inbound|"}[sel.Side == "server"] // of the other side
+	if sel.Side == "" || len(all) < 2 {
+		return all
+	}
+	var kept []*exchange
+	for _, x := range all {
+		if s, ok := x.first(ClusterMatch); ok {
+			if cluster, _, _ := clusterMatch(s.rest); strings.HasPrefix(cluster, prefix) {
+				continue
+			}
+		}
+		kept = append(kept, x)
+	}
+	return kept
+}
+
+// SameRequestID compares two x-request-ids. In a UUID Envoy writes its reason for tracing into the 14th hexadecimal
+// digit, so that digit is not compared (Envoy: UuidRequestIdExtension, TRACE_BYTE_POSITION).
+func SameRequestID(a, b string) bool {
+	const traceReason, length = 14, 36
+	if len(a) != length || len(b) != length {
+		return a == b && a != ""
+	}
+	return a[:traceReason] == b[:traceReason] && a[traceReason+1:] == b[traceReason+1:]
+}
+
+// exchange gathers what belongs to the stream whose request headers are at s.
+func (j *journal) exchange(s step) *exchange {
+	x := &exchange{journal: j, downstream: s.Connection, stream: s.Stream, thread: s.Thread, headers: s}
+	for _, other := range j.steps {
+		if other.Stream == s.Stream && other.Kind == Statement {
+			x.own = append(x.own, other)
+		}
+	}
+	x.phase = j.phases[s.Connection]
+	x.findUpstream()
+	x.checkConcurrency()
+	return x
+}
+
+// first returns the first of the stream's own lines that says event.
+func (x *exchange) first(event Event) (step, bool) {
+	for _, s := range x.own {
+		if s.event == event {
+			return s, true
+		}
+	}
+	return step{}, false
+}
+
+// findUpstream finds the connection that the pool gave the stream. `creating stream` of the connection and `pool ready`
+// of the stream are printed by one call, so on the stream's thread the first stands directly before the second. A
+// stream that never got a connection has the one that was dialled for it.
+func (x *exchange) findUpstream() {
+	if ready, ok := x.first(PoolReady); ok {
+		if s, ok := x.before(ready.index, CreatingStream); ok {
+			x.upstream = s.Connection
+			previous, found := x.before(s.index, UsingExisting, AttachingStream)
+			x.reused = found && previous.event == UsingExisting && previous.Connection == s.Connection
+		}
+		if s, ok := x.after(ready.index, Attached); ok {
+			up, down, _ := attached(s.rest)
+			switch {
+			case down != x.downstream:
+			case x.upstream == "":
+				x.upstream = up
+			case x.upstream != up:
+				x.problems = append(x.problems, fmt.Sprintf("line %d attaches connection %s, but connection %s created the stream", s.Number, up, x.upstream))
+			}
+		}
+		return
+	}
+	if router, ok := x.first(RouterHeaders); ok {
+		if s, ok := x.after(router.index, ConnectingTo, RouterHeaders); ok && s.event == ConnectingTo {
+			x.upstream = s.Connection
+		}
+	}
+}
+
+// before returns the nearest line of the exchange's thread before index that says one of the events.
+func (x *exchange) before(index int, events ...Event) (step, bool) {
+	for i := index - 1; i >= 0; i-- {
+		if s := x.journal.steps[i]; s.Thread == x.thread && oneOf(s.event, events) {
+			return s, true
+		}
+	}
+	return step{}, false
+}
+
+// after returns the nearest line of the exchange's thread after index that says one of the events.
+func (x *exchange) after(index int, events ...Event) (step, bool) {
+	for _, s := range x.journal.steps[min(index+1, len(x.journal.steps)):] {
+		if s.Thread == x.thread && oneOf(s.event, events) {
+			return s, true
+		}
+	}
+	return step{}, false
+}
+
+func oneOf(event Event, events []Event) bool {
+	for _, e := range events {
+		if e == event {
+			return true
+		}
+	}
+	return false
+}
+
+// ofUpstream returns the first line that says event and has the upstream connection's id.
+func (x *exchange) ofUpstream(event Event) (step, bool) {
+	for _, s := range x.journal.steps {
+		if s.event == event && x.upstream != "" && s.Connection == x.upstream {
+			return s, true
+		}
+	}
+	return step{}, false
+}
+
+// last returns the line that ends the stream: the pool destroys the upstream stream; without one, the response is
+// encoded to its end, or the stream is reset.
+func (x *exchange) last() (step, bool) {
+	if _, ready := x.first(PoolReady); ready && x.upstream != "" {
+		for _, s := range x.journal.steps[x.headers.index:] {
+			if s.event == DestroyingStream && s.Connection == x.upstream && x.answeredBefore(s.index) {
+				return s, true
+			}
+		}
+	}
+	for _, s := range x.own {
+		if s.event == StreamReset {
+			return s, true
+		}
+		if _, ready := x.first(PoolReady); !ready &&
+			(s.event == CodecCompleted || s.event == ResponseHeaders && strings.HasPrefix(s.rest, "true")) {
+			return s, true
+		}
+	}
+	return step{}, false
+}
+
+// answeredBefore reports whether the response was encoded, or the upstream was lost, before index.
+func (x *exchange) answeredBefore(index int) bool {
+	for _, s := range x.own {
+		if s.index < index && oneOf(s.event, []Event{ResponseHeaders, UpstreamReset, StreamReset, UpstreamHeaders}) {
+			return true
+		}
+	}
+	return false
+}
+
+// checkConcurrency says when lines without ids cannot be told apart: the format names no threads and another stream
+// was alive at the same time.
+func (x *exchange) checkConcurrency() {
+	if x.journal.threads || len(x.own) == 0 {
+		return
+	}
+	begin, end := x.own[0].index, x.own[len(x.own)-1].index
+	for _, s := range x.journal.steps[begin:end] {
+		if s.event == RouterHeaders && s.Stream != x.stream {
+			x.problems = append(x.problems, fmt.Sprintf("the log names no threads, and stream %s ran at the same time (line %d)", s.Stream, s.Number))
+			return
+		}
+	}
+}

@@ -1,0 +1,158 @@
+package envoylog
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/flowproof/lab/harness/flow"
+)
+
+func read(t *testing.T, name string) []Line {
+	t.Helper()
+	file, err := os.Open(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	lines, err := ReadAll(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lines
+}
+
+func parse(t *testing.T, text string) []Line {
+	t.Helper()
+	lines, err := ReadAll(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lines
+}
+
+// facts flattens observations to "kind fact=value", without repetition, in the order they were seen.
+func facts(all []flow.Observation) []string {
+	var out []string
+	for _, o := range all {
+		for _, s := range o.Facts {
+			if f := string(o.Kind) + " " + s.Name + "=" + s.Value; !slices.Contains(out, f) {
+				out = append(out, f)
+			}
+		}
+	}
+	return out
+}
+
+const cold, warm, http2, post, clear = "7d3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f", "9d3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f",
+	"ad3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f", "bd3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f", "cd3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f"
+
+const (
+	sni     = "sni=outbound_.8080_._.fortio-server.mark.svc.cluster.local"
+	dst     = "redirect original.dst="
+	filter  = "listener-filters listener.filter=envoy.filters.listener."
+	manager = "network-filters network.filter=envoy.filters.network.http_connection_manager"
+	router  = "http-filters http.filter=envoy.filters.http.router"
+	xfcc    = "downstream-tls xfcc.uri=spiffe://cluster.local/ns/mark/sa/"
+	out     = "cluster cluster=outbound|8080||fortio-server.mark.svc.cluster.local"
+	in      = "cluster cluster=inbound|8080||"
+)
+
+func TestObserve(t *testing.T) {
+	coldServer := func(peer string) []string {
+		return []string{dst + "10.77.0.2:8080", filter + "original_dst", filter + "tls_inspector", "listener-filters " + sni,
+			"listener-filters transport=tls", "listener downstream.peer=" + peer, manager, "network-filters codec=http1", router,
+			xfcc + "client", in, "upstream-tls socket.match=default", "endpoint endpoint=10.77.0.2:8080",
+			"connect upstream.remote=10.77.0.2:8080", "connect upstream.reused=false", "app status=200"}
+	}
+	coldClient := func(peer string) []string {
+		return []string{dst + "10.77.1.1:8080", filter + "original_dst", filter + "tls_inspector", "listener-filters transport=raw_buffer",
+			filter + "http_inspector", "listener downstream.peer=" + peer, manager, "network-filters codec=http1", router, out,
+			"endpoint endpoint=10.77.0.2:8080", "connect upstream.remote=10.77.0.2:8080", "connect upstream.reused=false", "app status=200"}
+	}
+	for _, c := range []struct {
+		name, log string
+		sel       Selection
+		want      []string
+	}{
+		{"server, cold", "server-1.40.log", Selection{RequestID: cold, Workers: 2}, coldServer("10.77.0.1:35312")},
+		{"server, cold, older form", "server-1.40-old.log", Selection{RequestID: cold, Workers: 2}, coldServer("10.77.0.1:58684")},
+		{"server, cold, Envoy's own form", "server-1.40-plain.log", Selection{RequestID: cold, Workers: 2}, coldServer("10.77.0.1:36498")},
+		{"client, cold", "client-1.40.log", Selection{RequestID: cold}, coldClient("10.77.0.1:35328")},
+		{"client, cold, older form", "client-1.40-old.log", Selection{RequestID: cold}, coldClient("10.77.0.1:47632")},
+		{"client, cold, Envoy's own form", "client-1.40-plain.log", Selection{RequestID: cold}, coldClient("10.77.0.1:60544")},
+		{"server, warm", "server-1.40.log", Selection{RequestID: warm}, []string{dst + "10.77.0.2:8080", filter + "original_dst",
+			filter + "tls_inspector", "listener-filters " + sni, "listener-filters transport=tls", "listener downstream.peer=10.77.0.1:35312",
+			manager, "network-filters codec=http1", router, xfcc + "client", in, "endpoint endpoint=10.77.0.2:8080",
+			"connect upstream.remote=10.77.0.2:8080", "connect upstream.reused=true", "app status=200"}},
+		{"client, HTTP/2", "client-1.40.log", Selection{RequestID: http2}, []string{dst + "10.77.1.1:8080", filter + "original_dst",
+			filter + "tls_inspector", "listener-filters transport=raw_buffer", filter + "http_inspector", "listener downstream.peer=10.77.0.1:35364",
+			manager, "network-filters codec=http2", router, out, "endpoint endpoint=10.77.0.2:8080", "connect upstream.remote=10.77.0.2:8080",
+			"connect upstream.reused=true", "app status=200"}},
+		{"server, client without sidecar", "server-1.40.log", Selection{RequestID: clear}, []string{dst + "10.77.0.2:8080", filter + "original_dst",
+			filter + "tls_inspector", "listener-filters transport=raw_buffer", "listener downstream.peer=10.77.0.1:35318", manager, "network-filters codec=http1",
+			router, in, "endpoint endpoint=10.77.0.2:8080", "connect upstream.remote=10.77.0.2:8080", "connect upstream.reused=false", "app status=200"}},
+		{"server, app refuses", "server-refused-1.40.log", Selection{RequestID: cold}, []string{dst + "10.77.0.2:8080", filter + "original_dst",
+			filter + "tls_inspector", "listener-filters " + sni, "listener-filters transport=tls", "listener downstream.peer=10.77.0.1:58390", manager,
+			"network-filters codec=http1", router, xfcc + "client", in, "upstream-tls socket.match=default", "endpoint endpoint=10.77.0.2:8080",
+			"connect upstream.remote=10.77.0.2:8080", "route response.details=upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused}",
+			"app status=503"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			seen, watch := Observe(read(t, c.log), c.sel)
+			got := facts(seen)
+			for _, f := range c.want {
+				if !slices.Contains(got, f) {
+					t.Errorf("not seen: %s", f)
+				}
+			}
+			for _, f := range got {
+				if !slices.Contains(c.want, f) {
+					t.Errorf("seen, not wanted: %s", f)
+				}
+			}
+			if !watch.Complete {
+				t.Errorf("watch: %s", watch.Problem)
+			}
+		})
+	}
+}
+
+func TestObserveWorkshop(t *testing.T) {
+	lines := parse(t, workshopLog())
+	if len(lines) != 40 {
+		t.Errorf("the workshop's log has 40 lines, %d were read", len(lines))
+	}
+	sel := Selection{RequestID: workshopRequestID, Side: flow.Server, Workers: 2}
+	seen, watch := Observe(lines, sel)
+	want := []string{filter + "original_dst", filter + "tls_inspector", "listener-filters " + sni, "listener-filters transport=tls",
+		"listener downstream.peer=172.21.206.228:52352", manager, "network-filters codec=http1", router,
+		"http-filters http.filter=istio.metadata_exchange", "http-filters http.filter=istio.stats",
+		"downstream-tls xfcc.uri=spiffe://cluster.local/ns/mark/sa/default", in, "upstream-tls socket.match=default",
+		"endpoint endpoint=172.21.206.230:8080", "connect upstream.remote=172.21.206.230:8080", "connect upstream.reused=false", "app status=200"}
+	got := facts(seen)
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	if !watch.Complete {
+		t.Errorf("watch: %s", watch.Problem)
+	}
+	if v := CheckOrder(lines, sel, Variant{Workers: 2, Cold: true}); len(v) > 0 {
+		t.Errorf("the workshop's own log breaks %v", v)
+	}
+}
+
+func TestObserveByURL(t *testing.T) {
+	seen, watch := Observe(read(t, "server-1.40.log"), Selection{RequestID: "not-there", Authority: "fortio-server:8080", Path: "/big"})
+	if len(seen) == 0 || !watch.Complete {
+		t.Errorf("the only request for /big was not found: %s", watch.Problem)
+	}
+	_, watch = Observe(read(t, "server-1.40.log"), Selection{Authority: "fortio-server:8080", Path: "/"})
+	if watch.Complete || !strings.Contains(watch.Problem, "streams carry the request") {
+		t.Errorf("several requests for / must not be one: %q", watch.Problem)
+	}
+}

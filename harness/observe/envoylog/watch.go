@@ -1,0 +1,194 @@
+package envoylog
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/flowproof/lab/harness/flow"
+)
+
+// watch says what the log could show of the request, and whether all of it is there.
+func watch(j *journal, found []*exchange, sel Selection) flow.Watch {
+	w := flow.Watch{Instrument: flow.EnvoyLog, Pod: sel.Pod, Side: sel.Side}
+	problems := logProblems(j, sel)
+	switch len(found) {
+	case 0:
+		problems = append(problems, absenceProblems(j, sel)...)
+		if len(problems) == 0 {
+			w.Sees = capabilities(nil)
+		}
+	case 1:
+		w.Sees = capabilities(found[0])
+		problems = append(problems, exchangeProblems(found[0], sel)...)
+	default:
+		w.Sees = capabilities(found[0])
+		problems = append(problems, fmt.Sprintf("%d streams carry the request, so none can be said to be it", len(found)))
+	}
+	w.Complete, w.Problem = len(problems) == 0, strings.Join(problems, "; ")
+	return w
+}
+
+// logProblems looks at the log as a whole.
+func logProblems(j *journal, sel Selection) []string {
+	if len(j.steps) == 0 {
+		return []string{"the log is empty"}
+	}
+	for _, s := range j.steps {
+		if s.Kind == Statement && (s.Level == "debug" || s.Level == "trace") {
+			if !sel.Since.IsZero() && s.Time.After(sel.Since) {
+				return []string{fmt.Sprintf("the log begins at %s, after the request was sent", s.Time.Format("15:04:05.000000"))}
+			}
+			return nil
+		}
+	}
+	return append([]string{"no statement at debug level: raise the log level before the request is sent"}, unknownProblems(j.steps)...)
+}
+
+// absenceProblems says why it cannot be concluded from a log without the request that the request never came: only a
+// log that runs on after the answer shows that.
+func absenceProblems(j *journal, sel Selection) []string {
+	streams := 0
+	for _, s := range j.steps {
+		if s.event == RequestHeaders {
+			streams++
+		}
+	}
+	if !sel.Since.IsZero() && !sel.Until.IsZero() {
+		for i := len(j.steps) - 1; i >= 0; i-- {
+			if s := j.steps[i]; s.Kind == Statement && s.Time.After(sel.Until) {
+				return nil
+			}
+		}
+		return []string{"the log ends before the answer was there"}
+	}
+	return []string{fmt.Sprintf("no stream with x-request-id %q among %d in the log", sel.RequestID, streams)}
+}
+
+// exchangeProblems says what is missing of an exchange.
+func exchangeProblems(x *exchange, sel Selection) []string {
+	problems := append([]string(nil), x.problems...)
+	steps := x.journal.steps
+	begin, end := x.headers.index, len(steps)-1
+	if x.phase != nil {
+		begin = x.phase.accepted.index
+		if len(x.phase.steps) > 0 {
+			begin = x.phase.steps[0].index
+		}
+		if x.phase.ambiguous {
+			problems = append(problems, fmt.Sprintf("two connections were between accept and filter chain on thread %s at once, so the listener filters' lines before line %d cannot be told apart", x.thread, x.phase.accepted.Number))
+		}
+	} else if stream, ok := x.before(x.headers.index, NewStream); sel.Since.IsZero() && (!ok || stream.Connection != x.downstream) {
+		problems = append(problems, "the log begins within the stream")
+	}
+	if last, ok := x.last(); ok {
+		end = last.index
+	} else {
+		problems = append(problems, fmt.Sprintf("the stream's last line is missing; the log ends with line %d: %s", steps[end].Number, brief(*steps[end].Line)))
+	}
+	for _, s := range steps[begin : end+1] {
+		if s.Truncated && (s.Stream == x.stream || s.Stream == "") {
+			problems = append(problems, fmt.Sprintf("line %d is cut: %s", s.Number, brief(*s.Line)))
+			break
+		}
+	}
+	problems = append(problems, unknownProblems(steps[begin:end+1])...)
+	return append(problems, x.missing()...)
+}
+
+// unknownProblems counts the lines of no known form.
+func unknownProblems(steps []step) []string {
+	count, first := 0, -1
+	for i, s := range steps {
+		if s.Kind == Unknown {
+			if count++; first < 0 {
+				first = i
+			}
+		}
+	}
+	if count == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%d lines of unknown format, the first is line %d: %s", count, steps[first].Number, brief(*steps[first].Line))}
+}
+
+// missing names statements that every exchange of its kind has and this one does not: lines were lost.
+func (x *exchange) missing() []string {
+	var need []Event
+	if _, replied := x.first(LocalReply); !replied {
+		need = append(need, ClusterMatch, RouterHeaders)
+		if _, reset := x.first(StreamReset); !reset {
+			need = append(need, PoolReady, UpstreamHeaders, ResponseHeaders)
+		}
+	}
+	var lost []string
+	for _, event := range need {
+		if _, ok := x.first(event); !ok {
+			lost = append(lost, fmt.Sprintf("the stream has no line %q", nameOf(event)))
+		}
+	}
+	if _, ready := x.first(PoolReady); ready && !x.reused {
+		for _, event := range []Event{ConnectingTo, Connected, ClientConnected} {
+			if _, ok := x.ofUpstream(event); !ok {
+				lost = append(lost, fmt.Sprintf("connection %s has no line %q", x.upstream, nameOf(event)))
+			}
+		}
+	}
+	return lost
+}
+
+// nameOf returns how a statement is worded.
+func nameOf(event Event) string {
+	for _, w := range wordings {
+		if w.event == event {
+			return strings.TrimSpace(w.begin)
+		}
+	}
+	return ""
+}
+
+// brief returns the beginning of a line for an error message.
+func brief(line Line) string {
+	const most = 100
+	line.Block = nil
+	text := []rune(strings.ReplaceAll(raw(line), "\t", " "))
+	if len(text) > most {
+		return string(text[:most]) + "…"
+	}
+	return string(text)
+}
+
+// capabilities lists the facts that the debug log shows about an exchange, given how it went: about a connection that
+// was accepted or dialled before the log begins it shows nothing.
+func capabilities(x *exchange) []flow.Capability {
+	sees := []flow.Capability{
+		{Kind: flow.Listener, Fact: flow.FactConnections},
+		{Kind: flow.NetworkFilters, Fact: flow.FactCodec},
+		{Kind: flow.NetworkFilters, Fact: flow.FactNetworkFilter, Value: httpManager},
+		{Kind: flow.HTTPFilters, Fact: flow.FactHTTPFilter, Value: routerFilter},
+		{Kind: flow.Cluster, Fact: flow.FactCluster},
+		{Kind: flow.DownstreamTLS, Fact: flow.FactXFCC},
+		{Kind: flow.Connect, Fact: flow.FactUpstreamReused},
+		{Kind: flow.App, Fact: flow.FactStatus},
+	}
+	accepted := x == nil || x.phase != nil && !x.phase.ambiguous
+	if accepted {
+		sees = append(sees,
+			flow.Capability{Kind: flow.Listener, Fact: flow.FactPeer},
+			flow.Capability{Kind: flow.ListenerFilters, Fact: flow.FactFilter, Value: originalDst},
+			flow.Capability{Kind: flow.ListenerFilters, Fact: flow.FactFilter, Value: tlsInspector},
+			flow.Capability{Kind: flow.ListenerFilters, Fact: flow.FactFilter, Value: httpInspector},
+			flow.Capability{Kind: flow.ListenerFilters, Fact: flow.FactSNI},
+			flow.Capability{Kind: flow.ListenerFilters, Fact: flow.FactTransport})
+	}
+	if x == nil {
+		return append(sees, flow.Capability{Kind: flow.Connect, Fact: flow.FactUpstreamRemote})
+	}
+	if _, ok := x.phase.find(OriginalDstSet); ok {
+		sees = append(sees, flow.Capability{Kind: flow.Redirect, Fact: flow.FactOriginalDst})
+	}
+	if _, ok := x.ofUpstream(ConnectingTo); ok || !x.reused {
+		sees = append(sees, flow.Capability{Kind: flow.Endpoint, Fact: flow.FactEndpoint},
+			flow.Capability{Kind: flow.Connect, Fact: flow.FactUpstreamRemote})
+	}
+	return sees
+}

@@ -1,0 +1,54 @@
+package redact
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestText(t *testing.T) {
+	for _, c := range []struct{ name, in, want string }{
+		{"envoy header", "x\n'authorization', 'Bearer abc.secret'\n'accept', '*/*'\n", "x\n'authorization', '[redacted]'\n'accept', '*/*'\n"},
+		{"envoy cookie", "'set-cookie', 'sid=it''s'", "'set-cookie', '[redacted]'"},
+		{"curl request", "> Authorization: Basic dXNlcjpwdw==\n> Host: x\n", "> Authorization: [redacted]\n> Host: x\n"},
+		{"curl response", "< Set-Cookie: sid=1; Path=/\r\n< ", "< Set-Cookie: [redacted]\r\n< "},
+		{"curl http2", "* h2h3 [cookie: a=b]", "* h2h3 [cookie: [redacted]]"},
+		{"curl http2, newer", "* [HTTP/2] [1] [authorization: Bearer xyzxyz]", "* [HTTP/2] [1] [authorization: [redacted]]"},
+		{"query", "match for URL '/x?access_token=abc&y=1'", "match for URL '/x?access_token=[redacted]&y=1'"},
+		{"bearer anywhere", `value: "Bearer abcdefgh"`, `value: "Bearer [redacted]"`},
+		{"web token", "tok eyJhbGciOi.eyJzdWIiOiIx.c2ln end", "tok [redacted] end"},
+		{"private key", "a\n-----BEGIN EC PRIVATE KEY-----\nMHc\n-----END EC PRIVATE KEY-----\nb", "a\n[redacted]\nb"},
+		{"private key cut", "-----BEGIN PRIVATE KEY-----\nMHc", "[redacted]"},
+		{"request id stays", "'x-request-id', '7d3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f'", "'x-request-id', '7d3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f'"},
+		{"xfcc keeps the hash", `'x-forwarded-client-cert', 'By=spiffe://a;Hash=1dd5;Cert="abc";URI=spiffe://b'`,
+			`'x-forwarded-client-cert', 'By=spiffe://a;Hash=1dd5;Cert="[redacted]";URI=spiffe://b'`},
+	} {
+		if got := Text(c.in); got != c.want {
+			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestPrintable(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain\ttext ✓":      "plain\ttext ✓",
+		"\x1b[31mred\x1b[0m": `\x1b[31mred\x1b[0m`,
+		"bad \xff byte":      `bad \xff byte`,
+		"c1 \u009b":          `c1 \xc2\x9b`,
+	} {
+		if got := Printable(in); got != want {
+			t.Errorf("Printable(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func FuzzText(f *testing.F) {
+	f.Add("'authorization', 'Bearer abc.secret'\n")
+	f.Add("-----BEGIN PRIVATE KEY-----\n")
+	f.Fuzz(func(t *testing.T, in string) {
+		once := Text("'authorization', 'hunter2secret'\n" + in)
+		if strings.Contains(once, "hunter2secret") && !strings.Contains(in, "hunter2secret") {
+			t.Errorf("the secret survived: %q", once)
+		}
+		Printable(once)
+	})
+}
