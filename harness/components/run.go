@@ -1,0 +1,124 @@
+package components
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// A command is a host program that is run to its end.
+type command struct {
+	name    string
+	args    []string
+	dir     string
+	env     []string          // added to the environment
+	stdin   io.Reader         // nil: nothing
+	stdout  io.Writer         // nil: joined with stderr
+	line    func(line string) // called with each line of stderr (and stdout)
+	started func(*os.Process) // called when the program runs, before its first line
+	private bool              // in mount and PID namespaces of its own: its end takes all processes and mounts with it
+}
+
+// run starts the program and waits for it. When ctx ends, the whole process group is killed. An error carries the end
+// of the program's output.
+func (c command) run(ctx context.Context) error {
+	cmd := c.command(ctx)
+	out := &tail{line: c.line}
+	cmd.Stdout, cmd.Stderr = c.stdout, out
+	if c.stdout == nil {
+		cmd.Stdout = out
+	}
+	// The kernel sends Pdeathsig when the thread that forked ends; it must be this one, and it must stay.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	err := cmd.Start()
+	if err == nil {
+		if c.started != nil {
+			c.started(cmd.Process)
+		}
+		err = cmd.Wait()
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, exec.ErrNotFound) {
+		return fmt.Errorf("run %s: not installed (see: lab doctor)", c.name)
+	}
+	return explain(fmt.Errorf("run %s: %w", c.title(), err), out.String())
+}
+
+// command is c for os/exec.
+func (c command) command(ctx context.Context) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, c.name, c.args...)
+	cmd.Dir, cmd.Stdin = c.dir, c.stdin
+	cmd.Env = append(os.Environ(), c.env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if c.private {
+		cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWPID
+		cmd.SysProcAttr.Unshareflags = syscall.CLONE_NEWNS
+	}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = 10 * time.Second
+	return cmd
+}
+
+// title is the program with its first word, enough for a person to know what was run.
+func (c command) title() string {
+	if len(c.args) == 0 {
+		return c.name
+	}
+	return c.name + " " + c.args[0]
+}
+
+// A tail keeps the last lines written to it and hands each on.
+type tail struct {
+	line    func(string)
+	kept    []string
+	partial []byte
+}
+
+const tailLines = 20
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.partial = append(t.partial, p...)
+	for {
+		i := bytes.IndexAny(t.partial, "\r\n")
+		if i < 0 {
+			return len(p), nil
+		}
+		t.take(string(t.partial[:i]))
+		t.partial = t.partial[i+1:]
+	}
+}
+
+func (t *tail) take(line string) {
+	if strings.TrimSpace(line) == "" {
+		return
+	}
+	if t.line != nil {
+		t.line(line)
+	}
+	t.kept = append(t.kept, line)
+	if len(t.kept) > tailLines {
+		t.kept = t.kept[1:]
+	}
+}
+
+func (t *tail) String() string {
+	if len(t.partial) > 0 {
+		t.take(string(t.partial))
+		t.partial = nil
+	}
+	return strings.Join(t.kept, "\n")
+}
