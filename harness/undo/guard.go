@@ -1,0 +1,126 @@
+package undo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// guardDeadline bounds what the guard does after its run has died.
+const guardDeadline = 30 * time.Second
+
+// A message is one line of JSON from the run to its guard.
+type message struct {
+	Add  *Action `json:"add,omitempty"`
+	Done int     `json:"done,omitempty"` // ID of an action that the run carried out itself
+	End  bool    `json:"end,omitempty"`  // nothing is left to do
+}
+
+// guard is the run's end of the pipe to its guard.
+type guard struct {
+	command *exec.Cmd
+	pipe    io.WriteCloser
+}
+
+// startGuard starts the guard in a session of its own, so that neither Ctrl-C nor the end of the terminal reaches it.
+func startGuard(command []string) (*guard, error) {
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd.Stderr = os.Stderr
+	cmd.Dir = "/" // it must not hold a directory that is to be removed
+	pipe, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	return &guard{command: cmd, pipe: pipe}, nil
+}
+
+func (g *guard) tell(m message) error {
+	line, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	_, err = g.pipe.Write(append(line, '\n'))
+	return err
+}
+
+// wait closes the pipe and returns how the guard ended.
+func (g *guard) wait() error {
+	_ = g.pipe.Close()
+	if err := g.command.Wait(); err != nil {
+		return fmt.Errorf("undo guard: %w", err)
+	}
+	return nil
+}
+
+// Guard is the guard's whole life: it reads messages from in until the run says that nothing is left, or until the
+// run is gone; then it carries out what is left, newest first, says so on out, and returns what failed.
+func Guard(in io.Reader, out io.Writer, kinds Kinds) error {
+	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
+	left, err := listen(in)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(context.Background(), guardDeadline,
+		fmt.Errorf("not done within %s", guardDeadline))
+	defer cancel()
+	var failures []error
+	for i := len(left) - 1; i >= 0; i-- {
+		if err := carryOut(ctx, kinds, left[i]); err != nil {
+			failures = append(failures, err)
+			fmt.Fprintf(out, "✗ %v\n", err)
+			continue
+		}
+		fmt.Fprintf(out, "✓ %s, in place of the run that ended\n", left[i].What)
+	}
+	return errors.Join(failures...)
+}
+
+func carryOut(ctx context.Context, kinds Kinds, action Action) error {
+	undo := kinds[action.Kind]
+	if undo == nil {
+		return fmt.Errorf("%s: unknown kind %q", action.What, action.Kind)
+	}
+	if err := undo(ctx, action.Args); err != nil {
+		return fmt.Errorf("%s: %w", action.What, err)
+	}
+	return nil
+}
+
+// listen follows the run's list and returns what is left on it. A line that was cut by the run's death is not a message.
+func listen(in io.Reader) ([]Action, error) {
+	var left []Action
+	decoder := json.NewDecoder(in)
+	for {
+		var m message
+		switch err := decoder.Decode(&m); {
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+			return left, nil
+		case err != nil:
+			return left, fmt.Errorf("read undo list: %w", err)
+		}
+		switch {
+		case m.End:
+			return nil, nil
+		case m.Add != nil:
+			left = append(left, *m.Add)
+		default:
+			for i, a := range left {
+				if a.ID == m.Done {
+					left = append(left[:i], left[i+1:]...)
+					break
+				}
+			}
+		}
+	}
+}
