@@ -1,0 +1,187 @@
+package sockets
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/flowproof/lab/harness/flow"
+)
+
+func table(t *testing.T, name string) []Row {
+	t.Helper()
+	file, err := os.Open(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	rows, err := Parse(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+func rows(t *testing.T, text string) []Row {
+	t.Helper()
+	all, err := Parse(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+var selection = Selection{Client: Pod{"netshoot.mark", netip.MustParseAddr("10.77.0.1")},
+	Server: Pod{"fortio-server.mark", netip.MustParseAddr("10.77.0.2")}, Port: 8080}
+
+// facts flattens observations to "side kind fact=value fact=value".
+func facts(all []flow.Observation) []string {
+	var out []string
+	for _, o := range all {
+		text := string(o.Side) + " " + string(o.Kind)
+		for _, s := range o.Facts {
+			text += " " + s.Name + "=" + s.Value
+		}
+		out = append(out, text)
+	}
+	return out
+}
+
+func TestObserve(t *testing.T) {
+	cold := []string{
+		"client listener listening=0.0.0.0:15001 process=envoy",
+		"client connect upstream.local=10.77.0.1:35312 upstream.remote=10.77.0.2:8080 upstream.reused=false process=envoy",
+		"client endpoint endpoint=10.77.0.2:8080",
+		"server listener listening=0.0.0.0:15006 process=envoy",
+		"server redirect redirect.port=15006 downstream.peer=10.77.0.1:35312 process=envoy",
+		"server connect upstream.local=127.0.0.6:50694 upstream.remote=10.77.0.2:8080 process=envoy",
+		"server endpoint endpoint=10.77.0.2:8080",
+		"server app downstream.peer=127.0.0.6:50694 process=python3",
+	}
+	t.Run("cold", func(t *testing.T) {
+		seen, watches := Observe(Tables{ClientBefore: table(t, "client-before.txt"), ClientAfter: table(t, "client-after.txt"),
+			ServerAfter: table(t, "server-after.txt")}, selection)
+		if got := facts(seen); !slices.Equal(got, cold) {
+			t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(cold, "\n"))
+		}
+		complete(t, watches)
+	})
+	t.Run("from /proc/net/tcp", func(t *testing.T) {
+		seen, watches := Observe(Tables{ClientBefore: table(t, "client-before.txt"), ClientAfter: table(t, "client-after.txt"),
+			ServerAfter: table(t, "server-after-proc-net-tcp.txt")}, selection)
+		want := slices.Clone(cold)
+		want[len(want)-1] = "server app downstream.peer=127.0.0.6:50694"
+		if got := facts(seen); !slices.Equal(got, want) {
+			t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+		complete(t, watches)
+	})
+	t.Run("warm", func(t *testing.T) {
+		seen, _ := Observe(Tables{ClientBefore: table(t, "client-after.txt"), ClientAfter: table(t, "client-after.txt"),
+			ServerAfter: table(t, "server-after.txt")}, selection)
+		if !strings.Contains(facts(seen)[1], "upstream.reused=true") {
+			t.Errorf("the only connection was there before: %s", facts(seen)[1])
+		}
+	})
+}
+
+func complete(t *testing.T, watches []flow.Watch) {
+	t.Helper()
+	for _, w := range watches {
+		if !w.Complete {
+			t.Errorf("watch of %s: %s", w.Pod, w.Problem)
+		}
+	}
+}
+
+func TestAmbiguity(t *testing.T) {
+	const pooled = "ESTAB 0 0 10.77.0.1:35312 10.77.0.2:8080 users:((\"envoy\",pid=9,fd=35)) uid:1337 ino:48373\n"
+	const second = "ESTAB 0 0 10.77.0.1:35314 10.77.0.2:8080 users:((\"envoy\",pid=9,fd=36)) uid:1337 ino:48374\n"
+	const others = "ESTAB 0 0 10.77.0.1:40000 10.77.0.9:8080 users:((\"envoy\",pid=9,fd=37)) uid:1337 ino:48375\n" +
+		"ESTAB 0 0 10.77.0.1:40001 10.77.0.2:8080 users:((\"curl\",pid=10,fd=5)) uid:1001 ino:48376\n"
+	server := table(t, "server-after.txt")
+	for _, c := range []struct {
+		name, before, after string
+		client, server      string // part of the watch's problem
+	}{
+		{"one row", "", pooled + others, "", ""},
+		{"two rows", "", pooled + second, "2 connections of the client's sidecar", ""},
+		{"one old, one new", pooled, pooled + second, "2 connections of the client's sidecar", ""},
+		{"no other end", "", second, "", "10.77.0.1:35314 has no other end"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, watches := Observe(Tables{ClientBefore: rows(t, c.before), ClientAfter: rows(t, c.after), ServerAfter: server}, selection)
+			for i, want := range []string{c.client, c.server} {
+				if got := watches[i].Problem; (want == "") != (got == "") || !strings.Contains(got, want) {
+					t.Errorf("%s: problem %q, want %q", watches[i].Side, got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestListening(t *testing.T) {
+	// The book's sidecar: one socket per port, duplicated for each worker (Envoy without reuse_port).
+	book := rows(t, `LISTEN 0 4096 0.0.0.0:15006 0.0.0.0:* users:(("envoy",pid=9,fd=32),("envoy",pid=9,fd=39),("envoy",pid=9,fd=40))
+LISTEN 0 4096 127.0.0.1:15000 0.0.0.0:* users:(("envoy",pid=9,fd=18))
+LISTEN 0 4096 *:15020 *:* users:(("pilot-agent",pid=1,fd=12))
+`)
+	for _, c := range []struct {
+		name string
+		rows []Row
+		want []Listen
+	}{
+		{"one row, three descriptors", book, []Listen{{netip.MustParseAddrPort("127.0.0.1:15000"), "envoy", 1, 1},
+			{netip.MustParseAddrPort("0.0.0.0:15006"), "envoy", 1, 3}, {netip.MustParseAddrPort("[::]:15020"), "pilot-agent", 1, 1}}},
+		{"reuse_port", table(t, "server-after.txt"), []Listen{{netip.MustParseAddrPort("0.0.0.0:8080"), "python3", 1, 1},
+			{netip.MustParseAddrPort("127.0.0.1:15000"), "envoy", 1, 1}, {netip.MustParseAddrPort("0.0.0.0:15006"), "envoy", 2, 2}}},
+	} {
+		if got := Listening(c.rows); !slices.Equal(got, c.want) {
+			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+func TestParse(t *testing.T) {
+	for _, c := range []struct{ name, text, local, peer, state, process, err string }{
+		{"IPv4 in IPv6", `ESTAB 0 0 [::ffff:10.77.0.2]:8080 [::ffff:127.0.0.6]:5 users:(("fortio",pid=3,fd=7))`, "10.77.0.2:8080", "127.0.0.6:5", "ESTAB", "fortio", ""},
+		{"IPv6", `ESTAB 0 0 [fd00::2]:15006 [fd00::1]:5`, "[fd00::2]:15006", "[fd00::1]:5", "ESTAB", "", ""},
+		{"bound to a device", `LISTEN 0 4096 127.0.0.53%lo:53 0.0.0.0:*`, "127.0.0.53:53", "0.0.0.0:0", "LISTEN", "", ""},
+		{"process name with a blank", `ESTAB 0 0 1.1.1.1:1 2.2.2.2:2 users:(("my app",pid=3,fd=7)) uid:5`, "1.1.1.1:1", "2.2.2.2:2", "ESTAB", "my app", ""},
+		{"proc IPv6", ` 0: 0000000000000000FFFF000002004D0A:1F90 0000000000000000FFFF00000600007F:C606 01 0:0 00:0 0 1001 0 49291 2`, "10.77.0.2:8080", "127.0.0.6:50694", "ESTAB", "", ""},
+		{"names instead of numbers", `ESTAB 0 0 netshoot:52352 fortio:http`, "", "", "", "", "line 1: address \"netshoot:52352\" is not an IP address (call ss with -n)"},
+		{"not a table", `command not found: ss`, "", "", "", "", "line 1: 4 columns"},
+		{"no state", `HELLO 0 0 1.1.1.1:1 2.2.2.2:2`, "", "", "", "", `state "HELLO" is none of TCP's`},
+	} {
+		got, err := Parse(strings.NewReader(c.text))
+		if c.err != "" {
+			if err == nil || !strings.Contains(err.Error(), c.err) {
+				t.Errorf("%s: error %v, want %q", c.name, err, c.err)
+			}
+			continue
+		}
+		if err != nil || len(got) != 1 {
+			t.Errorf("%s: %d rows, error %v", c.name, len(got), err)
+			continue
+		}
+		if r := got[0]; r.Local.String() != c.local || r.Peer.String() != c.peer || r.State != c.state || r.Process() != c.process {
+			t.Errorf("%s: got %s %s %s %q", c.name, r.State, r.Local, r.Peer, r.Process())
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(`ESTAB 0 0 [::ffff:10.77.0.2]:8080 [::ffff:127.0.0.6]:5 users:(("fortio",pid=3,fd=7)) uid:1 ino:2`)
+	f.Add(" 0: 0100007F:1F90 00000000:0000 0A 0:0 00:0 0 1001 0 49291 2")
+	f.Fuzz(func(t *testing.T, text string) {
+		all, err := Parse(strings.NewReader(text))
+		if err != nil && !strings.HasPrefix(err.Error(), "read socket table: ") {
+			t.Errorf("error without a place: %v", err)
+		}
+		Observe(Tables{ClientBefore: all, ClientAfter: all, ServerAfter: all}, selection)
+		Listening(all)
+	})
+}
