@@ -1,0 +1,241 @@
+// Package report writes what was inferred, seen and judged: as text for a terminal, as JSON with a schema version, as
+// JUnit XML for a CI, and as a Mermaid diagram. It decides nothing.
+package report
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/redact"
+	"github.com/flowproof/lab/harness/verify"
+)
+
+// Options say how a text report looks.
+type Options struct {
+	Color   bool // escape sequences for a terminal that wants them
+	Verbose bool // why each hop was inferred, from which field, what lost, and every piece of evidence
+}
+
+// width is the most columns a line of the table takes.
+const width = 100
+
+// columns of the table: hop, inferred, seen by; the verdict takes the rest.
+var columns = [...]int{23, 42, 15}
+
+// Text writes the run and its verdict as a table with one line a hop, and beneath what the verdicts rest on.
+func Text(w io.Writer, run flow.Run, verdict flow.RunVerdict, opts Options) error {
+	t := &text{opts: opts, run: run}
+	t.heading()
+	t.table(verdict)
+	for _, hop := range verdict.Hops {
+		t.detail(hop)
+	}
+	t.ending(verdict)
+	_, err := io.WriteString(w, t.b.String())
+	return err
+}
+
+type text struct {
+	b    strings.Builder
+	opts Options
+	run  flow.Run
+}
+
+// line writes one line, without blanks at its end.
+func (t *text) line(format string, args ...any) {
+	t.b.WriteString(strings.TrimRight(fmt.Sprintf(format, args...), " "))
+	t.b.WriteByte('\n')
+}
+
+func (t *text) heading() {
+	call := t.run.Call
+	from := call.From
+	if call.Namespace != "" {
+		from += "." + call.Namespace
+	}
+	method := call.Method
+	if method == "" {
+		method = "GET"
+	}
+	t.line("%s ➔ %s %s", clean(from), clean(method), clean(redact.Text(call.URL)))
+	t.line("")
+}
+
+func (t *text) table(verdict flow.RunVerdict) {
+	t.row("hop", "inferred", "seen by", "verdict")
+	for _, v := range verdict.Hops {
+		hop := t.hop(v)
+		t.row(hopName(hop), hop.Decision, strings.Join(seenBy(v), ", "), t.mark(v.State)+" "+string(v.State))
+	}
+}
+
+// row writes one line of the table; what does not fit into its column is cut.
+func (t *text) row(cells ...string) {
+	var b strings.Builder
+	for i, cell := range cells {
+		cell = strings.ReplaceAll(clean(cell), "\n", " ")
+		if i < len(columns) {
+			cell = pad(cut(cell, columns[i]), columns[i]) + "  "
+		}
+		b.WriteString(cell)
+	}
+	t.line("%s", b.String())
+}
+
+// mark is the sign of a state, coloured when asked for.
+func (t *text) mark(state flow.State) string {
+	sign, color := "·", "33"
+	switch state {
+	case flow.Confirmed:
+		sign, color = "✓", "32"
+	case flow.Refuted:
+		sign, color = "✗", "31"
+	}
+	if !t.opts.Color {
+		return sign
+	}
+	return "\x1b[" + color + "m" + sign + "\x1b[0m"
+}
+
+// detail writes what a hop's verdict rests on: always for one that is not confirmed, for all when verbose.
+func (t *text) detail(v flow.HopVerdict) {
+	if v.State == flow.Confirmed && !t.opts.Verbose {
+		return
+	}
+	hop := t.hop(v)
+	t.line("")
+	t.line("%s %s", t.mark(v.State), clean(hopName(hop)))
+	if v.Reason != "" {
+		t.paragraph("", v.Reason)
+	}
+	for _, e := range v.Evidence {
+		if !e.Agrees {
+			t.paragraph("expected ", e.Fact+" "+e.Expected)
+			t.paragraph("seen     ", e.Seen+" ("+string(e.Instrument)+")")
+			t.raw(e)
+		}
+	}
+	if t.opts.Verbose {
+		t.verbose(hop, v)
+	}
+}
+
+func (t *text) verbose(hop flow.Hop, v flow.HopVerdict) {
+	t.paragraph("why      ", hop.Why)
+	t.paragraph("field    ", hop.Source)
+	for _, r := range hop.Rejected {
+		t.paragraph("not      ", r.Name+": "+r.Why)
+	}
+	for _, c := range hop.Choices {
+		t.paragraph("choice   ", fmt.Sprintf("%s (%.0f %%)", c.Name, c.Share*100))
+	}
+	for _, e := range v.Evidence {
+		if e.Agrees {
+			t.paragraph("seen     ", fmt.Sprintf("%s %s (%s)", e.Fact, e.Seen, e.Instrument))
+		}
+	}
+}
+
+// raw writes the first line of the observation that a piece of evidence comes from.
+func (t *text) raw(e flow.Evidence) {
+	if e.Observation < 0 || e.Observation >= len(t.run.Observations) || e.Seen == t.run.Observations[e.Observation].Raw {
+		return
+	}
+	first, _, _ := strings.Cut(t.run.Observations[e.Observation].Raw, "\n")
+	t.paragraph("in       ", first)
+}
+
+// paragraph writes indented text, broken at blanks so that no line is wider than the table.
+func (t *text) paragraph(label, content string) {
+	if content == "" {
+		return
+	}
+	const indent = "    "
+	rest := clean(strings.ReplaceAll(content, "\t", " "))
+	for _, piece := range wrap(rest, width-len(indent)-len(label)) {
+		t.line("%s%s%s", indent, label, piece)
+		label = strings.Repeat(" ", len(label))
+	}
+}
+
+func (t *text) ending(verdict flow.RunVerdict) {
+	t.line("")
+	for _, p := range verdict.Problems {
+		t.paragraph("! ", p)
+	}
+	t.line("%s: %s", verdict.Result, verify.Summary(verdict))
+}
+
+// hop returns the hop that a verdict is about. A verdict that names none comes from a damaged file.
+func (t *text) hop(v flow.HopVerdict) flow.Hop { return hopOf(t.run, v) }
+
+func hopOf(run flow.Run, v flow.HopVerdict) flow.Hop {
+	if v.Hop >= 0 && v.Hop < len(run.Path.Hops) {
+		return run.Path.Hops[v.Hop]
+	}
+	return flow.Hop{Kind: v.Kind, Side: v.Side, Decision: "(no such hop in the path)"}
+}
+
+// hopName names a hop as the reports do: "server redirect".
+func hopName(hop flow.Hop) string {
+	if hop.Side == "" {
+		return string(hop.Kind)
+	}
+	return string(hop.Side) + " " + string(hop.Kind)
+}
+
+// seenBy lists the instruments whose evidence a verdict has.
+func seenBy(v flow.HopVerdict) []string {
+	var names []string
+	for _, e := range v.Evidence {
+		if n := string(e.Instrument); !slices.Contains(names, n) {
+			names = append(names, n)
+		}
+	}
+	return names
+}
+
+// clean makes text safe for a terminal.
+func clean(s string) string { return redact.Printable(s) }
+
+// cut shortens text to n columns.
+func cut(s string, n int) string {
+	if utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	return string([]rune(s)[:n-1]) + "…"
+}
+
+// pad fills text to n columns.
+func pad(s string, n int) string {
+	return s + strings.Repeat(" ", max(0, n-utf8.RuneCountInString(s)))
+}
+
+// wrap breaks text at blanks and newlines into pieces of at most n columns; a longer word is broken where it must.
+func wrap(s string, n int) []string {
+	var pieces []string
+	for _, paragraph := range strings.Split(s, "\n") {
+		line := []rune(nil)
+		for _, word := range strings.Fields(paragraph) {
+			runes := []rune(word)
+			if len(line) > 0 && len(line)+1+len(runes) > n {
+				pieces, line = append(pieces, string(line)), nil
+			}
+			for len(runes) > n {
+				pieces, runes = append(pieces, string(runes[:n])), runes[n:]
+			}
+			if len(line) > 0 {
+				line = append(line, ' ')
+			}
+			line = append(line, runes...)
+		}
+		if len(line) > 0 {
+			pieces = append(pieces, string(line))
+		}
+	}
+	return pieces
+}

@@ -1,0 +1,157 @@
+// Package verify is the only place that sees both what was inferred and what was observed. It sets each fact that a hop
+// expects against every observation of it and says, hop by hop, whether what was seen is what was inferred.
+//
+// A hop is confirmed when at least one fact that it expects was seen with its expected value (or proven to be absent),
+// no observation contradicts it, and every deciding fact was seen. Deciding is a fact that at least one instrument says
+// it can see there; a fact that nobody can see is named in the hop's reason and decides nothing.
+package verify
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/flowproof/lab/harness/flow"
+)
+
+// Judge compares a run's path with its observations. It needs nothing but the run, and gives the same verdict for the
+// same run.
+func Judge(run flow.Run) flow.RunVerdict {
+	j := &judge{run: run, joins: joined(run)}
+	verdict := flow.RunVerdict{Schema: flow.VerdictSchema, Hops: make([]flow.HopVerdict, 0, len(run.Path.Hops))}
+	for i := range run.Path.Hops {
+		hop := j.hop(i)
+		switch hop.State {
+		case flow.Confirmed:
+			verdict.Confirmed++
+		case flow.Refuted:
+			verdict.Refuted++
+		default:
+			verdict.NotObserved++
+		}
+		verdict.Hops = append(verdict.Hops, hop)
+	}
+	verdict.Problems = problems(run)
+	switch {
+	case verdict.Refuted > 0:
+		verdict.Result = flow.Mismatch
+	case verdict.NotObserved > 0 || len(verdict.Problems) > 0:
+		verdict.Result = flow.Incomplete
+	default:
+		verdict.Result = flow.Verified
+	}
+	return verdict
+}
+
+// Summary returns the verdict in one line.
+func Summary(v flow.RunVerdict) string {
+	return fmt.Sprintf("confirmed %d/%d hops, %d not observed, %d refuted", v.Confirmed, len(v.Hops), v.NotObserved, v.Refuted)
+}
+
+// problems says why the run cannot be verified whatever its hops say.
+func problems(run flow.Run) []string {
+	var all []string
+	if len(run.Path.Hops) == 0 {
+		all = append(all, "the path has no hops: nothing was inferred that could be verified")
+	}
+	if len(run.Watches) == 0 {
+		all = append(all, "no instrument watched")
+	}
+	for _, w := range run.Watches {
+		name := watchName(w)
+		switch {
+		case w.Lost > 0 && w.Problem != "":
+			all = append(all, fmt.Sprintf("%s lost %d events: %s", name, w.Lost, w.Problem))
+		case w.Lost > 0:
+			all = append(all, fmt.Sprintf("%s lost %d events", name, w.Lost))
+		case !w.Complete && w.Problem != "":
+			all = append(all, name+": "+w.Problem)
+		case !w.Complete:
+			all = append(all, name+" did not see everything")
+		}
+	}
+	return all
+}
+
+// whole reports whether a watch saw everything that it can see.
+func whole(w flow.Watch) bool { return w.Complete && w.Lost == 0 }
+
+// watchName says which instrument watched where.
+func watchName(w flow.Watch) string {
+	name := string(w.Instrument)
+	if w.Pod != "" {
+		return name + " of " + w.Pod
+	}
+	if w.Side != "" {
+		return string(w.Side) + " " + name
+	}
+	return name
+}
+
+type judge struct {
+	run   flow.Run
+	joins map[string][]joinedValue
+}
+
+// hop judges one hop.
+func (j *judge) hop(i int) flow.HopVerdict {
+	hop := &j.run.Path.Hops[i]
+	v := flow.HopVerdict{Hop: i, Kind: hop.Kind, Side: hop.Side}
+	var refuted, missing, unwatched []string
+	for _, fact := range hop.Expect {
+		r := j.fact(hop, fact)
+		v.Evidence = append(v.Evidence, r.evidence...)
+		switch {
+		case r.refuted != "":
+			refuted = append(refuted, r.refuted)
+		case r.missing != "":
+			missing = append(missing, r.missing)
+		case r.unwatched:
+			unwatched = append(unwatched, name(fact))
+		}
+	}
+	for _, r := range j.order(hop) {
+		v.Evidence = append(v.Evidence, r)
+		refuted = append(refuted, "the order of events: "+r.Expected)
+	}
+	agrees := slices.ContainsFunc(v.Evidence, func(e flow.Evidence) bool { return e.Agrees })
+	switch {
+	case len(refuted) > 0:
+		v.State, v.Reason = flow.Refuted, strings.Join(refuted, "; ")
+	case len(missing) > 0:
+		v.State, v.Reason = flow.NotObserved, strings.Join(missing, "; ")
+	case agrees:
+		v.State = flow.Confirmed
+		if len(unwatched) > 0 {
+			v.Reason = "not watched: " + strings.Join(unwatched, ", ")
+		}
+	default:
+		v.State, v.Reason = flow.NotObserved, j.unseen(hop, unwatched)
+	}
+	return v
+}
+
+// unseen says why nobody saw a hop, and what would.
+func (j *judge) unseen(hop *flow.Hop, unwatched []string) string {
+	what := "inference predicts nothing that an instrument could see"
+	if len(unwatched) > 0 {
+		what = "no instrument that ran can see " + strings.Join(unwatched, ", ")
+	}
+	if would := witnesses(hop.Kind, j.run.Watches); would != "" {
+		return what + "; " + would + " would"
+	}
+	return what
+}
+
+// name names a fact in a reason.
+func name(f flow.Fact) string {
+	switch {
+	case f.Absent && f.Value != "":
+		return "absence of " + f.Name + "=" + f.Value
+	case f.Absent:
+		return "absence of " + f.Name
+	case multiple[f.Name] && f.Value != "":
+		return f.Name + "=" + f.Value
+	}
+	return f.Name
+}
