@@ -19,7 +19,8 @@ import (
 //
 //	<dir>/<key>/manifest.json   what the entry is, written last
 //	<dir>/<key>/content/        what was made; never written to again
-//	<dir>/.locks/<key>          held by whoever makes the entry (alone) or uses it (shared)
+//	<dir>/.locks/<key>          held by whoever makes or removes the entry
+//	<dir>/.locks/<key>.use      held, shared, by whoever uses a set
 //	<dir>/.tmp/<key>~*          half-made entries, removed when their maker is gone
 type cache struct {
 	dir      string
@@ -40,6 +41,7 @@ func openCache(dir string, p progress.Reporter) (*cache, error) {
 func (c *cache) entry(k string) string   { return filepath.Join(c.dir, k) }
 func (c *cache) content(k string) string { return filepath.Join(c.dir, k, "content") }
 func (c *cache) lock(k string) string    { return filepath.Join(c.dir, ".locks", k) }
+func (c *cache) useLock(k string) string { return filepath.Join(c.dir, ".locks", k+".use") }
 func (c *cache) tmp() string             { return filepath.Join(c.dir, ".tmp") }
 
 // A work is what a maker function is given: a directory for the entry's content, one for scratch, and the task to
@@ -93,6 +95,9 @@ func (c *cache) make(ctx context.Context, k key, task progress.Task, make func(c
 		return m, nil // somebody else made it while we waited
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
+		if c.held()[k.String()] {
+			return m, fmt.Errorf("cache entry %s is damaged (%w), and a running lab uses it (take it down first: lab down)", k, err)
+		}
 		c.p.Say("cache entry %s is damaged (%v): making it again", k, err)
 	}
 	if err := c.discard(k.String()); err != nil {
@@ -124,18 +129,11 @@ func (c *cache) make(ctx context.Context, k key, task progress.Task, make func(c
 	return m, c.commit(k.String(), filepath.Dir(w.content), m)
 }
 
-// commit gives a finished entry its name, after its bytes have reached the disk: a power failure must not leave a
-// manifest that vouches for files that were never written.
+// commit gives a finished entry its name. Nothing is synced: syncfs(2) would wait for everything else that the machine
+// writes. After a power failure a file that did not reach the disk is shorter than its manifest says (file systems
+// raise a size only when the data are written), the manifest itself is cut off, and either way the entry is made again.
 func (c *cache) commit(k, dir string, m manifest) error {
 	if err := m.write(dir); err != nil {
-		return explain(err, "")
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	if err := unix.Syncfs(int(d.Fd())); err != nil {
 		return explain(err, "")
 	}
 	return os.Rename(dir, c.entry(k))

@@ -29,7 +29,7 @@ const (
 
 // A Set is everything that a node needs, in directories that are never written to after they were made.
 type Set struct {
-	Dir    string  // of this set, content addressed
+	Dir    string  // of this set in the cache; its base name is a hash of everything that the set is made from
 	Bin    string  // programs: kube with its six names, etcd, containerd, ctr, the shim, coredns, fortio, pause, istioctl, pilot-*, envoy
 	RootFS string  // the node's root file system: the Debian base with runc, CNI plugins, iptables, iproute2
 	Layout string  // an OCI image layout with all images, for backends that load images themselves
@@ -37,7 +37,8 @@ type Set struct {
 	Images []Image // in the layout's order
 	Istio  string  // path of the rendered Istio manifest; empty without Options.IstioValues
 
-	entries []string // the cache entries it is made of
+	key   string // of this set
+	cache *cache
 }
 
 // An Image is one container image of a Set.

@@ -45,6 +45,12 @@ func (k *keyer) add(label, value string) *keyer {
 	return k
 }
 
+// bytes takes in a value that is too long to be shown to people.
+func (k *keyer) bytes(label string, value []byte) *keyer {
+	sum := sha256.Sum256(value)
+	return k.add(label, "sha256:"+hex.EncodeToString(sum[:]))
+}
+
 // file takes a file's content in, under a label that does not say where the file lies.
 func (k *keyer) file(label, path string) *keyer {
 	sum, err := sumFile(path)

@@ -12,7 +12,7 @@ const istioFile = "istio.yaml"
 
 // istioKey hashes the values and the istioctl that renders them, which carries its charts in itself.
 func istioKey(istioctl key, values []byte) (key, error) {
-	return newKey("istio").add("istioctl", istioctl.hash).add("values", string(values)).key()
+	return newKey("istio").add("istioctl", istioctl.hash).bytes("values", values).key()
 }
 
 // render lets istioctl make the manifest ahead: applying it is faster than an install, which waits and polls.

