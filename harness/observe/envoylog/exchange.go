@@ -190,36 +190,15 @@ func (x *exchange) ofUpstream(event Event) (step, bool) {
 	return step{}, false
 }
 
-// last returns the line that ends the stream: the pool destroys the upstream stream; without one, the response is
-// encoded to its end, or the stream is reset.
+// last returns the line that ends the stream.
 func (x *exchange) last() (step, bool) {
-	if _, ready := x.first(PoolReady); ready && x.upstream != "" {
-		for _, s := range x.journal.steps[x.headers.index:] {
-			if s.event == DestroyingStream && s.Connection == x.upstream && x.answeredBefore(s.index) {
-				return s, true
-			}
-		}
-	}
-	for _, s := range x.own {
-		if s.event == StreamReset {
-			return s, true
-		}
-		if _, ready := x.first(PoolReady); !ready &&
-			(s.event == CodecCompleted || s.event == ResponseHeaders && strings.HasPrefix(s.rest, "true")) {
+	end := ending{stream: x.stream}
+	for _, s := range x.journal.steps {
+		if end.add(s) {
 			return s, true
 		}
 	}
 	return step{}, false
-}
-
-// answeredBefore reports whether the response was encoded, or the upstream was lost, before index.
-func (x *exchange) answeredBefore(index int) bool {
-	for _, s := range x.own {
-		if s.index < index && oneOf(s.event, []Event{ResponseHeaders, UpstreamReset, StreamReset, UpstreamHeaders}) {
-			return true
-		}
-	}
-	return false
 }
 
 // checkConcurrency says when lines without ids cannot be told apart: the format names no threads and another stream

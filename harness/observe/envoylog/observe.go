@@ -122,8 +122,10 @@ func (o *observer) listenerFilter(s step) {
 		o.see(s, flow.ListenerFilters, flow.FactFilter, tlsInspector, flow.FactALPN, s.rest)
 	case TLSInspectorNotTLS:
 		o.see(s, flow.ListenerFilters, flow.FactFilter, tlsInspector, flow.FactTransport, "raw_buffer")
-	case HTTPInspectorAccepted, HTTPInspectorSet:
+	case HTTPInspectorAccepted:
 		o.see(s, flow.ListenerFilters, flow.FactFilter, httpInspector)
+	case HTTPInspectorSet: // it inspects only what is not TLS
+		o.see(s, flow.ListenerFilters, flow.FactFilter, httpInspector, flow.FactTransport, "raw_buffer")
 	}
 }
 
