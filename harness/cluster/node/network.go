@@ -9,6 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+var everywhere = &net.IPNet{IP: net.IPv4zero, Mask: net.CIDRMask(0, 32)}
+
 // setUpNetwork makes the node's network in the namespace that it is called in: a loopback and one end of a veth pair
 // whose other end nobody listens on. The default route leads there, so that every address has a route (ClusterIPs need
 // one before kube-proxy translates them) and nothing can leave.
@@ -32,7 +34,7 @@ func setUpNetwork() error {
 	if err := netlink.AddrAdd(veth, addr); err != nil {
 		return fmt.Errorf("give the node the address %s: %w", nodeAddr, err)
 	}
-	if err := netlink.RouteAdd(&netlink.Route{LinkIndex: veth.Attrs().Index}); err != nil {
+	if err := netlink.RouteAdd(&netlink.Route{LinkIndex: veth.Attrs().Index, Dst: everywhere}); err != nil {
 		return fmt.Errorf("add the default route: %w", err)
 	}
 	if err := os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644); err != nil {

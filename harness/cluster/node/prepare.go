@@ -87,6 +87,9 @@ func bake(ctx context.Context, set *components.Set, istio []byte, dir string, ta
 			return err
 		}
 	}
+	if err := kube.WaitEstablished(ctx, config); err != nil {
+		return err
+	}
 	task.Note("stopping etcd in order")
 	if err := o.say(lease{Quiesce: true}); err != nil {
 		return err

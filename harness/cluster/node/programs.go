@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"text/template"
 )
 
@@ -100,15 +101,33 @@ func controllerManager() program {
 		"--authorization-kubeconfig=" + client("kube-controller-manager"), "--bind-address=127.0.0.1",
 		"--service-account-private-key-file=" + pki("service-account.key"), "--root-ca-file=" + pki("ca.crt"),
 		"--use-service-account-credentials=true", "--leader-elect=false", "--allocate-node-cidrs=false", "--profiling=false",
-		"--cert-dir=/run/lab/cert-kcm",
+		"--cert-dir=/run/lab/cert-kcm", "--kube-api-qps=1000", "--kube-api-burst=1000", "--controllers=" + strings.Join(enabledControllers(), ","),
 	}}
+}
+
+// enabledControllers are all of Kubernetes' own but those whose objects a lab on one node without disks cannot have: volumes,
+// quotas, devices, signing requests. Each that runs costs memory and a part of the start.
+func enabledControllers() []string {
+	all := []string{"*"}
+	for _, without := range []string{
+		"certificatesigningrequest-approving-controller", "certificatesigningrequest-cleaner-controller",
+		"device-taint-eviction-controller", "ephemeral-volume-controller", "legacy-serviceaccount-token-cleaner-controller",
+		"node-ipam-controller", "node-route-controller", "persistentvolume-attach-detach-controller", "persistentvolume-binder-controller",
+		"persistentvolume-expander-controller", "persistentvolume-protection-controller", "persistentvolumeclaim-protection-controller",
+		"replicationcontroller-controller", "resourceclaim-controller", "resourcequota-controller", "selinux-warning-controller",
+		"service-cidr-controller", "service-lb-controller", "ttl-controller", "validatingadmissionpolicy-status-controller",
+		"volumeattributesclass-protection-controller",
+	} {
+		all = append(all, "-"+without)
+	}
+	return all
 }
 
 func scheduler() program {
 	return program{name: "kube-scheduler", gogc: "60", args: []string{
 		"--kubeconfig=" + client("kube-scheduler"), "--authentication-kubeconfig=" + client("kube-scheduler"),
 		"--authorization-kubeconfig=" + client("kube-scheduler"), "--bind-address=127.0.0.1", "--leader-elect=false",
-		"--profiling=false", "--cert-dir=/run/lab/cert-scheduler",
+		"--profiling=false", "--cert-dir=/run/lab/cert-scheduler", "--kube-api-qps=1000", "--kube-api-burst=1000",
 	}}
 }
 

@@ -36,6 +36,7 @@ type supervisor struct {
 	mu      sync.Mutex // of events and running
 	failed  chan error // the first component that ended
 	running map[string]int
+	quiet   bool // the end of a component is wanted
 }
 
 func newSupervisor(c initConfig, r *reaper, events io.Writer) *supervisor {
@@ -112,7 +113,11 @@ func (s *supervisor) watch(name string, exit <-chan syscall.WaitStatus) {
 	status := <-exit
 	s.mu.Lock()
 	delete(s.running, name)
+	wanted := s.quiet
 	s.mu.Unlock()
+	if wanted {
+		return
+	}
 	err := fmt.Errorf("%s ended: %s\n%s", name, describeExit(status), logTail(filepath.Join(logDir, name+".log"), 12))
 	select {
 	case s.failed <- err:
@@ -160,7 +165,8 @@ func dialUnix(path string) error {
 	return conn.Close()
 }
 
-// awaitAPIServer asks the apiserver's /readyz as a client with a certificate.
+// awaitAPIServer asks the apiserver for its version as a client with a certificate. /readyz would say no for another
+// second: one of its hooks waits that long before it looks for objects, which prepared data have already.
 func (s *supervisor) awaitAPIServer() error {
 	pair, err := tls.LoadX509KeyPair(pki("supervisor.crt"), pki("supervisor.key"))
 	if err != nil {
@@ -174,7 +180,11 @@ func (s *supervisor) awaitAPIServer() error {
 	pool.AppendCertsFromPEM(ca)
 	transport := &http.Transport{TLSClientConfig: &tls.Config{Certificates: []tls.Certificate{pair}, RootCAs: pool}}
 	defer transport.CloseIdleConnections()
-	resp, err := (&http.Client{Transport: transport, Timeout: 2 * time.Second}).Get("https://127.0.0.1:" + apiserverPort + "/readyz")
+	path := "/version"
+	if s.config.Prepared == "" {
+		path = "/readyz"
+	}
+	resp, err := (&http.Client{Transport: transport, Timeout: 2 * time.Second}).Get("https://127.0.0.1:" + apiserverPort + path)
 	if err != nil {
 		return err
 	}
@@ -188,6 +198,9 @@ func (s *supervisor) awaitAPIServer() error {
 
 // quiesce ends the control plane in order so that etcd's data are whole on their file system; used to prepare data.
 func (s *supervisor) quiesce(ctx context.Context) error {
+	s.mu.Lock()
+	s.quiet = true
+	s.mu.Unlock()
 	for _, name := range []string{"kube-apiserver", "etcd"} {
 		s.mu.Lock()
 		pid := s.running[name]
