@@ -111,8 +111,6 @@ func Prune(o Options, everything bool, p progress.Reporter) ([]Entry, error) {
 	if !everything {
 		if s, err := Find(o); err == nil {
 			c.mark(s.key, keep)
-		} else if !errors.Is(err, ErrMissing) {
-			return nil, err
 		} else {
 			c.markNewest(keep)
 		}
