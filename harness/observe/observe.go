@@ -1,0 +1,134 @@
+// Package observe turns what the instruments of one run recorded into observations. A Recording holds the raw evidence;
+// because everything that is seen is read from it, a bundle that keeps the Recording can be observed again, and comes to
+// the same observations, on another machine and without a cluster.
+package observe
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/observe/curl"
+	"github.com/flowproof/lab/harness/observe/envoylog"
+	"github.com/flowproof/lab/harness/observe/sockets"
+	"github.com/flowproof/lab/harness/redact"
+)
+
+// A Recording is what the log, the socket tables and the client printed around one request.
+type Recording struct {
+	RequestID string    `json:"requestId"`           // x-request-id that the request was sent with
+	Authority string    `json:"authority,omitempty"` // finds the request where its id was replaced
+	Path      string    `json:"path,omitempty"`
+	Port      uint16    `json:"port"` // that the server's app listens on
+	Sent      time.Time `json:"sent,omitzero"`
+	Answered  time.Time `json:"answered,omitzero"`
+	Client    Pod       `json:"client"`
+	Server    Pod       `json:"server"`
+	Curl      []byte    `json:"-"` // standard error of curl; nil: it was not kept
+}
+
+// A Pod is one end of the request with what was recorded there. What is nil was not recorded, and its instrument did not
+// run; what is empty was, and showed nothing.
+type Pod struct {
+	Name    string `json:"name"` // "pod.namespace"
+	IP      string `json:"ip"`
+	Workers int    `json:"workers,omitempty"` // worker threads of its sidecar; 0: unknown
+	// LogProblem says why the log is not whole although it reads so: lines were dropped, or Envoy was restarted.
+	LogProblem string `json:"logProblem,omitempty"`
+	Log        []byte `json:"-"`
+	Before     []byte `json:"-"` // socket table before the request
+	After      []byte `json:"-"` // socket table after it
+}
+
+// Redact takes the secrets out of everything that was recorded. Observations come from what is left, so that a bundle's
+// are the same.
+func (r *Recording) Redact() {
+	for _, text := range []*[]byte{&r.Curl, &r.Client.Log, &r.Server.Log, &r.Client.Before, &r.Client.After, &r.Server.Before, &r.Server.After} {
+		if *text != nil {
+			*text = []byte(redact.Text(string(*text)))
+		}
+	}
+}
+
+// Observe reads the recording with each instrument that ran. The error names what could not be read, and comes with
+// what the other instruments saw.
+func (r Recording) Observe() ([]flow.Observation, []flow.Watch, error) {
+	r.Redact()
+	var seen []flow.Observation
+	var watches []flow.Watch
+	var problems []error
+	if r.Curl != nil {
+		result, err := curl.Parse(r.Curl)
+		problems = append(problems, err)
+		observations, watch := curl.Observe(result, r.Client.Name, r.Answered)
+		seen, watches = append(seen, observations...), append(watches, watch)
+	}
+	for _, side := range []flow.Side{flow.Client, flow.Server} {
+		observations, watch, err := r.log(side)
+		problems = append(problems, err)
+		seen, watches = append(seen, observations...), append(watches, watch...)
+	}
+	observations, tables, err := r.sockets()
+	return append(seen, observations...), append(watches, tables...), errors.Join(append(problems, err)...)
+}
+
+func (r Recording) pod(side flow.Side) Pod {
+	if side == flow.Client {
+		return r.Client
+	}
+	return r.Server
+}
+
+// log observes one sidecar's log.
+func (r Recording) log(side flow.Side) ([]flow.Observation, []flow.Watch, error) {
+	pod := r.pod(side)
+	if pod.Log == nil {
+		return nil, nil, nil
+	}
+	lines, err := envoylog.ReadAll(bytes.NewReader(pod.Log))
+	if err != nil {
+		err = fmt.Errorf("read log of %s: %w", pod.Name, err)
+	}
+	seen, watch := envoylog.Observe(lines, envoylog.Selection{RequestID: r.RequestID, Authority: r.Authority, Path: r.Path,
+		Pod: pod.Name, Side: side, Workers: pod.Workers, Since: r.Sent, Until: r.Answered})
+	if pod.LogProblem != "" {
+		watch.Complete, watch.Problem = false, pod.LogProblem
+	}
+	return seen, []flow.Watch{watch}, err
+}
+
+// sockets observes the socket tables of both pods together, because the two ends of a connection are in different ones.
+func (r Recording) sockets() ([]flow.Observation, []flow.Watch, error) {
+	if r.Client.After == nil && r.Server.After == nil {
+		return nil, nil, nil
+	}
+	var problems []error
+	read := func(what string, text []byte) []sockets.Row {
+		if text == nil {
+			return nil
+		}
+		rows, err := sockets.Parse(bytes.NewReader(text))
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", what, err))
+			return nil
+		}
+		return rows
+	}
+	address := func(pod Pod) sockets.Pod {
+		ip, err := netip.ParseAddr(pod.IP)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("read address of %s: %w", pod.Name, err))
+		}
+		return sockets.Pod{Name: pod.Name, IP: ip.Unmap()}
+	}
+	tables := sockets.Tables{Time: r.Answered,
+		ClientBefore: read("client before", r.Client.Before), ClientAfter: read("client after", r.Client.After),
+		ServerBefore: read("server before", r.Server.Before), ServerAfter: read("server after", r.Server.After)}
+	seen, watches := sockets.Observe(tables, sockets.Selection{Client: address(r.Client), Server: address(r.Server), Port: r.Port})
+	watches = slices.DeleteFunc(watches, func(w flow.Watch) bool { return r.pod(w.Side).After == nil })
+	return seen, watches, errors.Join(problems...)
+}

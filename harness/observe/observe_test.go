@@ -1,0 +1,86 @@
+package observe
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/flowproof/lab/harness/flow"
+)
+
+func file(t *testing.T, name string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// recording is the request of the instruments' own test data: two sidecars in two network namespaces.
+func recording(t *testing.T) Recording {
+	return Recording{RequestID: "7d3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f", Port: 8080,
+		Curl: []byte("* Connected to fortio-server (10.77.1.1) port 8080 (#0)\n< HTTP/1.1 200 OK\n"),
+		Client: Pod{Name: "netshoot.mark", IP: "10.77.0.1", Workers: 2, Log: file(t, "envoylog/testdata/client-1.40.log"),
+			Before: file(t, "sockets/testdata/client-before.txt"), After: file(t, "sockets/testdata/client-after.txt")},
+		Server: Pod{Name: "fortio-server.mark", IP: "10.77.0.2", Workers: 2, Log: file(t, "envoylog/testdata/server-1.40.log"),
+			After: file(t, "sockets/testdata/server-after.txt")}}
+}
+
+func TestObserve(t *testing.T) {
+	seen, watches, err := recording(t).Observe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := map[flow.Instrument]int{}
+	peers := map[string][]string{}
+	for _, o := range seen {
+		count[o.Instrument]++
+		for _, f := range o.Facts {
+			if o.Side == flow.Server && f.Name == flow.FactPeer && o.Kind != flow.App || o.Side == flow.Client && f.Name == flow.FactUpstreamLocal {
+				peers[f.Value] = append(peers[f.Value], string(o.Instrument)+" "+string(o.Side))
+			}
+		}
+	}
+	for _, instrument := range []flow.Instrument{flow.Curl, flow.EnvoyLog, flow.Sockets} {
+		if count[instrument] == 0 {
+			t.Errorf("%s saw nothing", instrument)
+		}
+	}
+	if got := strings.Join(peers["10.77.0.1:35312"], ", "); len(peers) != 1 || got != "log server, sockets client, sockets server" {
+		t.Errorf("the connection between the pods is not one for log and sockets: %v", peers)
+	}
+	if len(watches) != 5 {
+		t.Errorf("%d watches, want curl's, two logs' and two tables'", len(watches))
+	}
+	for _, w := range watches {
+		if !w.Complete {
+			t.Errorf("%s of %s: %s", w.Instrument, w.Pod, w.Problem)
+		}
+	}
+}
+
+func TestWhatIsNotRecorded(t *testing.T) {
+	r := recording(t)
+	r.Curl, r.Server.Log, r.Server.After, r.Server.Before = nil, nil, nil, nil
+	_, watches, err := r.Observe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range watches {
+		if w.Side == flow.Server || w.Instrument == flow.Curl {
+			t.Errorf("%s of %s watched without a recording", w.Instrument, w.Pod)
+		}
+	}
+	r = recording(t)
+	r.Server.After = []byte("ss: not found\n")
+	if _, _, err = r.Observe(); err == nil || !strings.HasPrefix(err.Error(), "server after: read socket table: line 1: ") {
+		t.Errorf("error %v", err)
+	}
+	r = recording(t)
+	r.Server.LogProblem = "Envoy was restarted"
+	_, watches, _ = r.Observe()
+	if !strings.Contains(watches[2].Problem, "restarted") || watches[2].Complete {
+		t.Errorf("watch %+v", watches[2])
+	}
+}
