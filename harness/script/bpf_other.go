@@ -1,0 +1,5 @@
+//go:build !linux
+
+package script
+
+func bpfWorks() bool { return false }

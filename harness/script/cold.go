@@ -1,0 +1,132 @@
+package script
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/harness/mesh"
+	"github.com/flowproof/lab/harness/observe/sockets"
+)
+
+// coldTimeout bounds how long connections are killed that are opened again and again.
+const coldTimeout = 10 * time.Second
+
+// inboundSource is the address from which a sidecar dials its own application; source: Istio's InboundPassthroughBindIpv4.
+var inboundSource = netip.MustParseAddr("127.0.0.6")
+
+var killConnectionsCommand = Command{
+	Name:    "kill-connections",
+	Usage:   "kill-connections POD -> POD:PORT until cold",
+	Summary: "End every pooled connection on the way, and prove by the socket tables that none is left",
+	Detail: "There are two pools: the client sidecar's connections to the server's pod, and the server sidecar's to its own application. A\n" +
+		"warm one hides most of what a first request shows. Both tables are read by ss before and after; the connections are ended by\n" +
+		"`ss -K` in the pod's own container, or from the host where that container may not (CAP_NET_ADMIN).",
+	run: func(s *session, args []string) error {
+		from, to, err := fromTo(args)
+		if err != nil {
+			return err
+		}
+		if strings.Join(args[3:], " ") != "until cold" {
+			return badUsage("it ends with: until cold")
+		}
+		target, err := s.target(to)
+		if err != nil {
+			return err
+		}
+		toPod, _, _ := strings.Cut(to, ":")
+		client := pool{pod: from, remote: target, what: "the client sidecar's pool"}
+		server := pool{pod: toPod, local: inboundSource, remote: target, what: "the server sidecar's pool to its application"}
+		for _, p := range []pool{client, server} {
+			killed, err := s.emptyPool(p)
+			if err != nil {
+				return err
+			}
+			s.print("%s: %s ended, none left", p.what, plural(killed, "connection"))
+		}
+		return nil
+	},
+}
+
+// A pool is the set of connections of a pod's sidecar to one address.
+type pool struct {
+	pod    string
+	local  netip.Addr // zero: any
+	remote netip.AddrPort
+	what   string
+}
+
+// live are the pool's connections in any state in which Envoy could still use one.
+func (p pool) live(rows []sockets.Row) []sockets.Row {
+	var live []sockets.Row
+	for _, r := range inState(towards(rows, p.remote), "ESTAB", "SYN-SENT", "CLOSE-WAIT") {
+		if !p.local.IsValid() || r.Local.Addr() == p.local {
+			live = append(live, r)
+		}
+	}
+	return live
+}
+
+// emptyPool kills until the table shows that the pool is empty, and returns how many connections it took.
+func (s *session) emptyPool(p pool) (killed int, err error) {
+	deadline := time.Now().Add(coldTimeout)
+	for {
+		pod, rows, err := s.readSockets(p.pod)
+		if err != nil {
+			return killed, err
+		}
+		live := p.live(rows)
+		if len(live) == 0 {
+			return killed, nil
+		}
+		if time.Now().After(deadline) {
+			return killed, exit.Environmentf("empty %s: %s to %s stay open %s after the first was ended (does somebody else send requests?)",
+				p.what, plural(len(live), "connection"), p.remote, coldTimeout)
+		}
+		if err := s.kill(pod, live); err != nil {
+			return killed, exit.Environmentf("empty %s: %w", p.what, err)
+		}
+		killed += len(live)
+	}
+}
+
+// kill ends connections by SOCK_DESTROY, which needs CAP_NET_ADMIN in the pod's network namespace: some container of the
+// pod may have it; else the host's root does, where the backend knows the pod's processes.
+func (s *session) kill(pod *mesh.Pod, live []sockets.Row) error {
+	reason := s.killInside(pod, live)
+	if reason == nil {
+		return nil
+	}
+	if s.lab.Backend == nil || s.lab.Cluster == nil {
+		return fmt.Errorf("%w (give a container of the pod CAP_NET_ADMIN)", reason)
+	}
+	pids, err := s.lab.Backend.Processes(s.ctx, s.lab.Cluster, pod.Namespace(), pod.Name(), mesh.SidecarContainer)
+	if err != nil || len(pids) == 0 {
+		return fmt.Errorf("%w; nor from the host: %w", reason, err)
+	}
+	if err := destroySockets(pids[0], live); err != nil {
+		return fmt.Errorf("%w; nor from the host: %w", reason, err)
+	}
+	return nil
+}
+
+// killInside runs ss -K in the application's container and checks that it was obeyed: ss says nothing when the kernel refuses.
+func (s *session) killInside(pod *mesh.Pod, live []sockets.Row) error {
+	for _, r := range live {
+		command := []string{"ss", "-H", "-K", "-t", "-n", "src", r.Local.String(), "dst", r.Peer.String()}
+		out, err := pod.Exec(s.ctx, pod.App(), command, nil)
+		if err != nil {
+			if s.ctx.Err() != nil {
+				return context.Cause(s.ctx)
+			}
+			return fmt.Errorf("no ss in %s/%s", pod.Ref(), pod.App())
+		}
+		if out.Code != 0 || !strings.Contains(string(out.Stdout), r.Peer.String()) {
+			return fmt.Errorf("ss -K in %s/%s killed nothing: %s", pod.Ref(), pod.App(), firstLine(out.Stderr))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,95 @@
+package script
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Command is one word of the scenario language. The table of all of them is what testscript runs, what
+// scenarios/README.md is made from, and what the verbs of `lab` are built on.
+type Command struct {
+	Name    string
+	Usage   string // the whole line: "dump POD"
+	Summary string // one sentence without a full stop
+	Detail  string // paragraphs; may be empty
+	run     func(s *session, args []string) error
+}
+
+// commands is filled by init, because eventually refers to the table that it is part of.
+var commands []Command
+
+func init() {
+	commands = []Command{
+		dumpCommand, eventuallyCommand, killConnectionsCommand, logLevelCommand,
+		logsCommand, requestCommand, showCommand, socketsCommand, verifyCommand,
+	}
+	slices.SortFunc(commands, func(a, b Command) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// Commands returns the table of commands, sorted by name.
+func Commands() []Command { return slices.Clone(commands) }
+
+// usageError is a wrong call of a command; the caller adds its usage.
+type usageError struct{ message string }
+
+func (e usageError) Error() string { return e.message }
+
+func badUsage(message string) error { return usageError{message} }
+
+func asUsage(err error, target *usageError) bool { return errors.As(err, target) }
+
+// retryPause is how long eventually waits between two tries of a command that polls; it is not a wait for anything to settle.
+const retryPause = 200 * time.Millisecond
+
+var eventuallyCommand = Command{
+	Name:    "eventually",
+	Usage:   "eventually DURATION COMMAND [ARGUMENT...]",
+	Summary: "Repeat one of these commands until it succeeds, for at most DURATION",
+	Detail:  "DURATION is a number with a unit, such as 30s. The last error is the command's.",
+	run: func(s *session, args []string) error {
+		if len(args) < 2 {
+			return badUsage("it needs a duration and a command")
+		}
+		limit, err := time.ParseDuration(args[0])
+		if err != nil || limit <= 0 {
+			return badUsage("the duration " + args[0] + " is not one")
+		}
+		i := slices.IndexFunc(commands, func(c Command) bool { return c.Name == args[1] })
+		if i < 0 || args[1] == "eventually" {
+			return badUsage("there is no command " + args[1] + " that can be repeated")
+		}
+		return s.repeat(limit, commands[i], args[2:])
+	},
+}
+
+func (s *session) repeat(limit time.Duration, c Command, args []string) error {
+	deadline := time.NewTimer(limit)
+	defer deadline.Stop()
+	pause := time.NewTicker(retryPause)
+	defer pause.Stop()
+	for {
+		out, err := s.call(c, args)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-pause.C:
+		case <-deadline.C:
+			s.out.Reset()
+			s.out.WriteString(out)
+			return err
+		case <-s.ctx.Done():
+			return err
+		}
+	}
+}
+
+// fromTo reads the arguments "FROM -> TO".
+func fromTo(args []string) (from, to string, err error) {
+	if len(args) < 3 || args[1] != "->" {
+		return "", "", badUsage("write FROM -> TO")
+	}
+	return args[0], args[2], nil
+}

@@ -1,0 +1,99 @@
+package script
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/flowproof/lab/harness/exit"
+)
+
+// A Condition is what may stand in brackets before a command. Its answer is found when it is first asked for.
+type Condition struct {
+	Name    string // "kernel:VERSION" when it takes a suffix
+	Summary string
+	holds   func(s *session, suffix string) (bool, error)
+}
+
+var conditionTable = []Condition{
+	{"backend:NAME", "the lab's backend is NAME: node, kind or existing", func(s *session, suffix string) (bool, error) {
+		if s.lab.Cluster == nil {
+			return suffix == "existing", nil
+		}
+		return s.lab.Cluster.Backend == suffix, nil
+	}},
+	{"bpf", "this process may load BPF programs and the kernel has ring buffers", func(*session, string) (bool, error) {
+		return bpfWorks(), nil
+	}},
+	{"istio-filters", "the sidecars have Istio's own filters (the registry's proxyv2 has, upstream Envoy has not)", func(s *session, _ string) (bool, error) {
+		return s.istioFilters()
+	}},
+	{"kernel:VERSION", "the kernel is VERSION or newer, such as 5.8", func(_ *session, suffix string) (bool, error) {
+		release, err := kernelRelease()
+		if err != nil {
+			return false, err
+		}
+		return atLeast(release, suffix)
+	}},
+	{"root", "the command runs as root", func(*session, string) (bool, error) { return os.Geteuid() == 0, nil }},
+}
+
+// Conditions returns the table of conditions, sorted by name.
+func Conditions() []Condition { return slices.Clone(conditionTable) }
+
+// condition answers for a condition of the table by the whole of what stands in the brackets.
+func (s *session) condition(text string) (bool, error) {
+	name, suffix, _ := strings.Cut(text, ":")
+	for _, c := range conditionTable {
+		known, parameter, _ := strings.Cut(c.Name, ":")
+		if known != name {
+			continue
+		}
+		if (parameter == "") != (suffix == "") {
+			return false, exit.Usagef("condition [%s] is written [%s]", text, c.Name)
+		}
+		return c.holds(s, suffix)
+	}
+	names := make([]string, 0, len(conditionTable))
+	for _, c := range conditionTable {
+		names = append(names, "["+c.Name+"]")
+	}
+	return false, exit.Usagef("unknown condition [%s] (there are: %s)", text, strings.Join(names, ", "))
+}
+
+// kernelRelease is the running kernel's release, such as 6.18.44-generic; source: proc(5).
+var kernelRelease = sync.OnceValues(func() (string, error) {
+	text, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	return strings.TrimSpace(string(text)), err
+})
+
+// atLeast compares the numbers of two versions as far as the wanted one goes.
+func atLeast(have, want string) (bool, error) {
+	wanted, err := numbers(want)
+	if err != nil {
+		return false, err
+	}
+	got, err := numbers(strings.FieldsFunc(have, func(r rune) bool { return r == '-' || r == '+' })[0])
+	if err != nil {
+		return false, err
+	}
+	for len(got) < len(wanted) {
+		got = append(got, 0)
+	}
+	return slices.Compare(got[:len(wanted)], wanted) >= 0, nil
+}
+
+func numbers(version string) ([]int, error) {
+	var all []int
+	for _, part := range strings.Split(version, ".") {
+		n, err := strconv.Atoi(part)
+		if err != nil {
+			return nil, fmt.Errorf("version %q is not numbers and dots", version)
+		}
+		all = append(all, n)
+	}
+	return all, nil
+}

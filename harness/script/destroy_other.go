@@ -1,0 +1,13 @@
+//go:build !linux
+
+package script
+
+import (
+	"errors"
+
+	"github.com/flowproof/lab/harness/observe/sockets"
+)
+
+func destroySockets(int, []sockets.Row) error {
+	return errors.New("this machine has no SOCK_DESTROY (run it on Linux)")
+}

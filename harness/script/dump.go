@@ -1,0 +1,109 @@
+package script
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/harness/mesh"
+)
+
+var dumpCommand = Command{
+	Name:    "dump",
+	Usage:   "dump POD",
+	Summary: "Keep the whole configuration of a pod's sidecar, as Envoy itself reports it",
+	Detail:  "This is /config_dump?include_eds of Envoy's admin interface. infer reads what was kept.",
+	run: func(s *session, args []string) error {
+		if len(args) != 1 {
+			return badUsage("it needs one pod")
+		}
+		sidecar, err := s.sidecar(args[0])
+		if err != nil {
+			return err
+		}
+		dump, err := sidecar.Dump(s.ctx)
+		if err != nil {
+			return err
+		}
+		pod := sidecar.Pod().Ref()
+		sections, err := sectionsOf(dump)
+		if err != nil {
+			return exit.Environmentf("dump %s: %w", pod, err)
+		}
+		s.dumps[pod] = dump
+		s.print("%s in %d sections: %s", size(len(dump)), len(sections), strings.Join(sections, ", "))
+		return nil
+	},
+}
+
+// sectionsOf names a dump's sections, in Envoy's order: Bootstrap, Clusters, Endpoints, Listeners, ….
+func sectionsOf(dump []byte) ([]string, error) {
+	var shell struct {
+		Configs []struct {
+			Type string `json:"@type"`
+		} `json:"configs"`
+	}
+	if err := json.Unmarshal(dump, &shell); err != nil {
+		return nil, fmt.Errorf("the answer is not a config dump: %w", err)
+	}
+	var names []string
+	for _, section := range shell.Configs {
+		name := section.Type[strings.LastIndexByte(section.Type, '.')+1:]
+		names = append(names, strings.TrimSuffix(name, "ConfigDump"))
+	}
+	return names, nil
+}
+
+// size writes a number of bytes as people do.
+func size(bytes int) string {
+	switch {
+	case bytes >= 1<<20:
+		return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20))
+	case bytes >= 1<<10:
+		return fmt.Sprintf("%.0f KiB", float64(bytes)/(1<<10))
+	}
+	return fmt.Sprintf("%d bytes", bytes)
+}
+
+var logLevelCommand = Command{
+	Name:    "loglevel",
+	Usage:   "loglevel POD LEVEL",
+	Summary: "Set all loggers of a pod's Envoy to LEVEL until the scenario ends",
+	Detail: "Each logger gets its own level back when the scenario ends: after a failure, after Ctrl-C, and even when the command is killed.\n" +
+		"LEVEL is trace, debug, info, warning, error, critical or off.",
+	run: func(s *session, args []string) error {
+		if len(args) != 2 {
+			return badUsage("it needs a pod and a level")
+		}
+		sidecar, err := s.sidecar(args[0])
+		if err != nil {
+			return err
+		}
+		before, err := sidecar.Loggers(s.ctx)
+		if err != nil {
+			return err
+		}
+		if err := s.rememberLevels(sidecar, before); err != nil {
+			return err
+		}
+		if err := sidecar.SetLevel(s.ctx, args[1]); err != nil {
+			return err
+		}
+		s.print("%d loggers at %s, before: %s", len(before), args[1], before.Summary())
+		return nil
+	},
+}
+
+// rememberLevels notes the levels to restore; the first time counts.
+func (s *session) rememberLevels(sidecar *mesh.Sidecar, levels mesh.Levels) error {
+	pod := sidecar.Pod().Ref()
+	what := fmt.Sprintf("restore the log level of %s to %s", pod, levels.Summary())
+	for _, action := range s.undo.Pending() {
+		if action.Kind == undoLogLevel && strings.HasPrefix(action.What, "restore the log level of "+pod+" to ") {
+			return nil
+		}
+	}
+	_, err := s.undo.Add(undoLogLevel, what, logLevelArgs{Kubeconfig: s.lab.Mesh.Kubeconfig(), Pod: pod, Levels: levels})
+	return err
+}

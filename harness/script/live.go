@@ -1,0 +1,121 @@
+package script
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Live is the Events that prints a run as a report while it goes on: the comments as sentences, and beneath each what its commands
+// found.
+type Live struct {
+	mu       sync.Mutex
+	w        io.Writer
+	terminal bool // may move its cursor: a running command is shown before it has ended
+	colours  bool
+	pending  bool
+}
+
+// NewLive returns a Live for w.
+func NewLive(w io.Writer, terminal, colours bool) *Live {
+	return &Live{w: w, terminal: terminal, colours: colours}
+}
+
+// The colours of a report, as SGR parameters (ECMA-48).
+const (
+	bold  = "1"
+	dim   = "2"
+	red   = "31"
+	green = "32"
+)
+
+func (l *Live) paint(colour, text string) string {
+	if !l.colours {
+		return text
+	}
+	return "\x1b[" + colour + "m" + text + "\x1b[0m"
+}
+
+// Begin prints nothing: the first comment says what the scenario is.
+func (l *Live) Begin(*Scenario) {}
+
+// Comment prints a paragraph.
+func (l *Live) Comment(lines []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	fmt.Fprintln(l.w)
+	for _, line := range lines {
+		fmt.Fprintln(l.w, l.paint(bold, line))
+	}
+}
+
+// Start shows the command that runs, on a terminal only.
+func (l *Live) Start(command string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.terminal {
+		fmt.Fprintf(l.w, "  … %s", command)
+		l.pending = true
+	}
+}
+
+// Done prints a command with its result: the summary on its own line, the rest beneath.
+func (l *Live) Done(step StepResult) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wipe()
+	mark := l.paint(green, "✓")
+	if step.Error != "" {
+		mark = l.paint(red, "✗")
+	}
+	fmt.Fprintf(l.w, "  %s %s%s\n", mark, step.Command, l.elapsed(step.Elapsed))
+	for line := range strings.Lines(step.Output) {
+		fmt.Fprintf(l.w, "      %s\n", strings.TrimRight(line, "\n"))
+	}
+	for line := range strings.Lines(step.Error) {
+		fmt.Fprintf(l.w, "      %s\n", l.paint(red, strings.TrimRight(line, "\n")))
+	}
+}
+
+// Note prints a line beside the script.
+func (l *Live) Note(format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wipe()
+	fmt.Fprintln(l.w, l.paint(dim, "  · "+fmt.Sprintf(format, args...)))
+}
+
+// End prints how the scenario ended.
+func (l *Live) End(r *Result) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wipe()
+	elapsed := time.Duration(r.Elapsed).Round(10 * time.Millisecond)
+	switch r.Status {
+	case Passed:
+		fmt.Fprintf(l.w, "\n%s %s passed in %s\n", l.paint(green, "✓"), r.Scenario, elapsed)
+	case Skipped:
+		fmt.Fprintf(l.w, "\n· %s skipped: %s\n", r.Scenario, r.Reason)
+	default:
+		fmt.Fprintf(l.w, "\n%s %s failed after %s\n", l.paint(red, "✗"), r.Scenario, elapsed)
+	}
+}
+
+// wipe takes the line of the running command away.
+func (l *Live) wipe() {
+	if l.pending {
+		fmt.Fprint(l.w, "\r\x1b[K")
+		l.pending = false
+	}
+}
+
+// elapsed is shown when somebody waited for it.
+func (l *Live) elapsed(s Seconds) string {
+	d := time.Duration(s)
+	if d < 100*time.Millisecond {
+		return ""
+	}
+	return l.paint(dim, fmt.Sprintf("  (%.1f s)", d.Seconds()))
+}

@@ -1,0 +1,71 @@
+package script
+
+import (
+	"bytes"
+
+	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/harness/mesh"
+)
+
+// A window is an open log window with the identity of the Envoy that writes into it.
+type window struct {
+	*mesh.Window
+	sidecar *mesh.Sidecar
+	started mesh.Identity
+}
+
+var logsCommand = Command{
+	Name:    "logs",
+	Usage:   "logs follow POD",
+	Summary: "Open a window onto the log of a pod's sidecar; observe closes it",
+	Detail:  "What is logged from here on is kept. The window is open when the command ends, so nothing that follows is missed.",
+	run: func(s *session, args []string) error {
+		if len(args) != 2 || args[0] != "follow" {
+			return badUsage("it needs follow and one pod")
+		}
+		sidecar, err := s.sidecar(args[1])
+		if err != nil {
+			return err
+		}
+		pod := sidecar.Pod().Ref()
+		if s.windows[pod] != nil {
+			return badUsage("a window onto " + pod + " is open already")
+		}
+		identity, err := sidecar.Identity(s.ctx)
+		if err != nil {
+			return err
+		}
+		w, err := sidecar.Pod().Follow(s.ctx, mesh.SidecarContainer)
+		if err != nil {
+			return err
+		}
+		s.windows[pod] = &window{Window: w, sidecar: sidecar, started: identity}
+		s.print("open onto %s/%s, Envoy %s, up since %s", pod, mesh.SidecarContainer, release(identity.Version), identity.Started.Format("15:04:05"))
+		return nil
+	},
+}
+
+// release is the number in Envoy's version string "commit/1.40.0/Clean/RELEASE/BoringSSL".
+func release(version string) string {
+	if parts := bytes.Split([]byte(version), []byte("/")); len(parts) > 1 {
+		return string(parts[1])
+	}
+	return version
+}
+
+// finish waits until everything that Envoy has logged so far is in the window, and says how the window is not whole: lines
+// were lost, or Envoy was restarted in between, so that its ids and pools are not those of before.
+func (w *window) finish(s *session) (problem error) {
+	if err := w.sidecar.Fence(s.ctx, w.Window); err != nil {
+		problem = err
+	}
+	identity, err := w.sidecar.Identity(s.ctx)
+	switch {
+	case err != nil:
+		return err
+	case w.started.Changed(identity) != "":
+		return exit.Incompletef("watch %s: Envoy was restarted in the middle: %s (run it again)",
+			w.sidecar.Pod().Ref(), w.started.Changed(identity))
+	}
+	return problem
+}

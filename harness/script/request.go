@@ -1,0 +1,124 @@
+package script
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/mesh"
+)
+
+// sent is a request that was sent and what came back.
+type sent struct {
+	since, until time.Time
+	out          *mesh.Output
+}
+
+// newCall makes the Call of "FROM -> URL", which drives inference and curl alike.
+func newCall(from, to string) (flow.Call, error) {
+	target, err := url.Parse(to)
+	if err != nil || target.Host == "" || (target.Scheme != "http" && target.Scheme != "https") {
+		return flow.Call{}, exit.Usagef("read URL %q: it is not an http or https URL", to)
+	}
+	name, namespace := mesh.SplitRef(from)
+	return flow.Call{From: name, Namespace: namespace, URL: to, Method: "GET", RequestID: newRequestID()}, nil
+}
+
+// newRequestID is a UUID of version 4 (RFC 9562), as Envoy makes them.
+func newRequestID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// sameCall says whether a request is the one that was inferred before.
+func sameCall(a, b flow.Call) bool {
+	return a.From == b.From && a.Namespace == b.Namespace && a.URL == b.URL && a.Method == b.Method
+}
+
+// requestTimeout bounds one request; curl itself gives up before.
+const requestTimeout = 20 * time.Second
+
+var requestCommand = Command{
+	Name:    "request",
+	Usage:   "request FROM -> URL",
+	Summary: "Send one request with curl from a pod's application container",
+	Detail: "It is the call that infer was asked about, with an x-request-id of its own by which it is found in the logs.\n" +
+		"An answer of any status is an answer; stdout has its status for the script to check.",
+	run: func(s *session, args []string) error {
+		from, to, err := fromTo(args)
+		if err != nil || len(args) != 3 {
+			return badUsage("write FROM -> URL")
+		}
+		call, err := newCall(from, to)
+		if err != nil {
+			return err
+		}
+		switch {
+		case s.sent != nil:
+			return badUsage("one request has been sent already, and a run is about one")
+		case s.run.Call.URL == "":
+			s.run.Call = call
+		case !sameCall(s.run.Call, call):
+			return badUsage(fmt.Sprintf("what was inferred is %s -> %s", s.run.Call.From, s.run.Call.URL))
+		}
+		return s.send()
+	},
+}
+
+// send runs curl in the client's container. Its -v output is what the client itself was told.
+func (s *session) send() error {
+	call := s.run.Call
+	pod, err := s.lab.Mesh.Pod(s.ctx, call.From+"."+call.Namespace)
+	if err != nil {
+		return err
+	}
+	container := call.Container
+	if container == "" {
+		container = pod.App()
+	}
+	ctx, cancel := context.WithTimeoutCause(s.ctx, requestTimeout, exit.Environmentf("no answer within %s", requestTimeout))
+	defer cancel()
+	request := &sent{since: time.Now()}
+	request.out, err = pod.Exec(ctx, container, curlCommand(call), nil)
+	request.until = time.Now()
+	if err != nil {
+		return err
+	}
+	s.sent = request
+	var told struct {
+		Status int     `json:"http_code"`
+		Local  string  `json:"local_ip"`
+		Port   int     `json:"local_port"`
+		Remote string  `json:"remote_ip"`
+		To     int     `json:"remote_port"`
+		Total  float64 `json:"time_total"`
+	}
+	if err := json.Unmarshal(request.out.Stdout, &told); err != nil {
+		return exit.Environmentf("send %s: curl ended with %d: %s", call.URL, request.out.Code, firstLine(request.out.Stderr))
+	}
+	if told.Status == 0 {
+		s.print("no answer: curl ended with %d", request.out.Code)
+		return nil
+	}
+	s.print("status %d after %.1f ms, from %s:%d to %s:%d", told.Status, told.Total*1000, told.Local, told.Port, told.Remote, told.To)
+	return nil
+}
+
+// curlCommand is the command line that stands for a call; what it tells on stderr is curl's own account of the exchange.
+func curlCommand(call flow.Call) []string {
+	command := []string{"curl", "--silent", "--show-error", "--verbose", "--max-time", "15", "--output", "/dev/null",
+		"--write-out", "%{json}", "--request", call.Method, "--header", "x-request-id: " + call.RequestID}
+	for _, name := range slices.Sorted(maps.Keys(call.Headers)) {
+		command = append(command, "--header", name+": "+call.Headers[name])
+	}
+	return append(command, "--url", call.URL)
+}

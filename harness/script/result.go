@@ -1,0 +1,58 @@
+package script
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/flowproof/lab/harness/flow"
+)
+
+// ResultSchema is the version of the Result's JSON form.
+const ResultSchema = "flowproof.dev/scenario/v1"
+
+// The ways a scenario can end.
+const (
+	Passed  = "passed"
+	Failed  = "failed"
+	Skipped = "skipped"
+)
+
+// A Result is what came of one run of a scenario.
+type Result struct {
+	Schema   string            `json:"schema"`
+	Scenario string            `json:"scenario"`
+	Status   string            `json:"status"`           // passed, failed, skipped
+	Reason   string            `json:"reason,omitempty"` // why it failed or was skipped
+	Elapsed  Seconds           `json:"elapsed"`
+	Phases   []PhaseResult     `json:"phases"`
+	Run      *flow.Run         `json:"run,omitempty"`
+	Verdict  *flow.RunVerdict  `json:"verdict,omitempty"`
+	Dumps    map[string][]byte `json:"-"` // config dumps by "pod.namespace"
+	Logs     map[string][]byte `json:"-"` // logs of the sidecars in the window, by "pod.namespace"; not redacted
+	Updated  []byte            `json:"-"` // the scenario's text with rewritten goldens; nil when nothing changed
+	Err      error             `json:"-"` // with its exit code; nil unless failed
+}
+
+// A PhaseResult is a comment and what the commands under it did.
+type PhaseResult struct {
+	Comment []string     `json:"comment"`
+	Steps   []StepResult `json:"steps"`
+	Elapsed Seconds      `json:"elapsed"`
+}
+
+// A StepResult is one command that was run.
+type StepResult struct {
+	Line    int     `json:"line"`
+	Command string  `json:"command"`
+	Output  string  `json:"output,omitempty"` // its first line is the summary
+	Error   string  `json:"error,omitempty"`
+	Elapsed Seconds `json:"elapsed"`
+}
+
+// Seconds is a duration that is written as a number of seconds in JSON.
+type Seconds time.Duration
+
+// MarshalJSON writes 1.234, to the millisecond.
+func (s Seconds) MarshalJSON() ([]byte, error) {
+	return strconv.AppendFloat(nil, time.Duration(s).Seconds(), 'f', 3, 64), nil
+}

@@ -1,0 +1,143 @@
+package script
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/mesh"
+	"github.com/flowproof/lab/harness/undo"
+)
+
+// A Lab is what scenarios run on.
+type Lab struct {
+	Mesh    *mesh.Mesh
+	Cluster *cluster.Lab    // nil for somebody's own cluster
+	Backend cluster.Backend // nil for somebody's own cluster
+	Guard   []string        // command line of the undo guard; empty: none
+}
+
+// restoreTimeout bounds what is done after a scenario to restore the lab.
+const restoreTimeout = 30 * time.Second
+
+// A session is one run of a scenario: what its commands have found out so far.
+type session struct {
+	ctx      context.Context
+	lab      Lab
+	undo     *undo.List
+	note     func(string, ...any)
+	out      strings.Builder // of the command that runs
+	sidecars map[string]*mesh.Sidecar
+	dumps    map[string][]byte
+	windows  map[string]*window
+	tables   tables
+	sent     *sent
+	run      flow.Run
+	verdict  *flow.RunVerdict
+}
+
+func newSession(ctx context.Context, lab Lab, note func(string, ...any)) *session {
+	s := &session{
+		ctx: ctx, lab: lab, note: note,
+		sidecars: map[string]*mesh.Sidecar{}, dumps: map[string][]byte{}, windows: map[string]*window{},
+		run: flow.Run{Schema: flow.RunSchema},
+	}
+	if lab.Cluster != nil {
+		s.run.Backend = lab.Cluster.Backend
+	}
+	s.undo = undo.NewList(UndoKinds, lab.Guard, func(err error) { note("%v", err) })
+	return s
+}
+
+// workDir makes the run's own directory, which is removed at the end, also of a killed run: it holds config dumps.
+func (s *session) workDir() (string, error) {
+	dir, err := os.MkdirTemp("", "flowproof-run-")
+	if err != nil {
+		return "", exit.Environmentf("make work directory: %w (is the disk full? TMPDIR names another)", err)
+	}
+	if _, err := s.undo.Add(undoRemove, "remove "+dir, dir); err != nil {
+		_ = os.RemoveAll(dir)
+		return "", err
+	}
+	return dir, nil
+}
+
+// call runs one command of the table and returns what it wrote.
+func (s *session) call(c Command, args []string) (string, error) {
+	s.out.Reset()
+	if err := s.ctx.Err(); err != nil {
+		return "", context.Cause(s.ctx)
+	}
+	if err := c.run(s, args); err != nil {
+		if usage := (usageError{}); asUsage(err, &usage) {
+			return s.out.String(), exit.Usagef("%s: %s (usage: %s)", c.Name, usage.message, c.Usage)
+		}
+		return s.out.String(), err
+	}
+	return s.out.String(), nil
+}
+
+// print writes one line of a command's result. The first line is its summary.
+func (s *session) print(format string, args ...any) {
+	fmt.Fprintf(&s.out, format, args...)
+	s.out.WriteByte('\n')
+}
+
+// sidecar finds a pod and prepares its sidecar, once a session.
+func (s *session) sidecar(ref string) (*mesh.Sidecar, error) {
+	name, namespace := mesh.SplitRef(ref)
+	key := name + "." + namespace
+	if sidecar := s.sidecars[key]; sidecar != nil {
+		return sidecar, nil
+	}
+	pod, err := s.lab.Mesh.Pod(s.ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	sidecar, err := pod.Sidecar()
+	if err != nil {
+		return nil, err
+	}
+	s.sidecars[key] = sidecar
+	return sidecar, nil
+}
+
+// close restores what was changed, whatever has happened before and even when the run's context has ended.
+func (s *session) close() error {
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(s.ctx), restoreTimeout,
+		exit.Environmentf("not done within %s", restoreTimeout))
+	defer cancel()
+	for _, action := range slices.Backward(s.undo.Pending()) {
+		if action.Kind != undoRemove { // its own temporary files are nobody's concern
+			s.note("%s", action.What)
+		}
+	}
+	err := s.undo.Undo(ctx)
+	for _, w := range s.windows {
+		_ = w.Close()
+	}
+	for _, sidecar := range s.sidecars {
+		_ = sidecar.Close()
+	}
+	_ = s.undo.Close() // what the guard could not do either, Undo has reported
+	return err
+}
+
+// fill puts what the session found into the result.
+func (s *session) fill(r *Result) {
+	r.Dumps, r.Verdict = maps.Clone(s.dumps), s.verdict
+	if s.run.Call.URL != "" {
+		r.Run = &s.run
+	}
+	r.Logs = map[string][]byte{}
+	for pod, w := range s.windows {
+		r.Logs[pod] = w.Text()
+	}
+}

@@ -1,0 +1,49 @@
+package script
+
+import (
+	"fmt"
+	"strings"
+)
+
+var showCommand = Command{
+	Name:    "show",
+	Usage:   "show pod NAME | show service NAME",
+	Summary: "Print what the cluster says about a pod or a Service",
+	Detail: "For a pod: its address, its node and how many of its containers are ready. For a Service: its address, its ports and\n" +
+		"the endpoints behind it, counted from the pods themselves.",
+	run: func(s *session, args []string) error {
+		if len(args) != 2 {
+			return badUsage("it needs what to show, and its name")
+		}
+		switch args[0] {
+		case "pod":
+			return s.showPod(args[1])
+		case "service":
+			return s.showService(args[1])
+		}
+		return badUsage("it shows a pod or a service")
+	},
+}
+
+func (s *session) showPod(ref string) error {
+	pod, err := s.lab.Mesh.Pod(s.ctx, ref)
+	if err != nil {
+		return err
+	}
+	ready, total := pod.Ready()
+	s.print("%d/%d ready at %s on %s: %s", ready, total, pod.IP(), pod.Node(), strings.Join(pod.Containers(), ", "))
+	return nil
+}
+
+func (s *session) showService(ref string) error {
+	service, err := s.lab.Mesh.Service(s.ctx, ref)
+	if err != nil {
+		return err
+	}
+	if len(service.Endpoints) == 0 {
+		return fmt.Errorf("show service %s.%s: no pod behind it is ready", service.Name, service.Namespace)
+	}
+	s.print("%s, ports %s", service.ClusterIP, strings.Join(service.Ports, ", "))
+	s.print("endpoints %s", strings.Join(service.Endpoints, ", "))
+	return nil
+}

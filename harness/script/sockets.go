@@ -1,0 +1,171 @@
+package script
+
+import (
+	"bytes"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/harness/mesh"
+	"github.com/flowproof/lab/harness/observe/sockets"
+)
+
+// tables are the socket tables of pods, before and after the request.
+type tables struct {
+	before, after map[string][]sockets.Row
+	at            time.Time // when the tables after the request were read
+}
+
+// ssCommand prints all TCP sockets of the pod's network namespace with their owners, as far as the container may see them.
+var ssCommand = []string{"ss", "-H", "-t", "-n", "-a", "-p", "-e"}
+
+var socketsCommand = Command{
+	Name:    "sockets",
+	Usage:   "sockets POD [-> POD:PORT]",
+	Summary: "Print the TCP connections of a pod, or those to another pod's port",
+	Detail: "The table is kept: before the request as the state of before, after it as the state of after.\n" +
+		"It is read by ss in the pod's sidecar, whose connections it is about. With `->` it fails when there is no such connection.",
+	run: func(s *session, args []string) error {
+		switch len(args) {
+		case 1:
+			return s.showSockets(args[0])
+		case 3:
+			return s.showConnections(args)
+		}
+		return badUsage("it needs a pod, and maybe `-> POD:PORT`")
+	},
+}
+
+// readSockets reads a pod's socket table and keeps it.
+func (s *session) readSockets(ref string) (*mesh.Pod, []sockets.Row, error) {
+	pod, err := s.lab.Mesh.Pod(s.ctx, ref)
+	if err != nil {
+		return nil, nil, err
+	}
+	container := mesh.SidecarContainer
+	if _, err := pod.Sidecar(); err != nil {
+		container = pod.App()
+	}
+	out, err := pod.Exec(s.ctx, container, ssCommand, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	if out.Code != 0 {
+		return nil, nil, exit.Environmentf("read sockets of %s: ss ended with %d: %s", pod.Ref(), out.Code, firstLine(out.Stderr))
+	}
+	rows, err := sockets.Parse(bytes.NewReader(out.Stdout))
+	if err != nil {
+		return nil, nil, exit.Environmentf("read sockets of %s: %w", pod.Ref(), err)
+	}
+	s.keepSockets(pod.Ref(), rows)
+	return pod, rows, nil
+}
+
+func (s *session) keepSockets(pod string, rows []sockets.Row) {
+	kept := &s.tables.before
+	if s.sent != nil {
+		kept = &s.tables.after
+		s.tables.at = time.Now()
+	}
+	if *kept == nil {
+		*kept = map[string][]sockets.Row{}
+	}
+	(*kept)[pod] = rows
+}
+
+func (s *session) showSockets(ref string) error {
+	_, rows, err := s.readSockets(ref)
+	if err != nil {
+		return err
+	}
+	established := inState(rows, "ESTAB")
+	s.print("%d established, %d listening", len(established), len(inState(rows, "LISTEN")))
+	s.printRows(established)
+	return nil
+}
+
+func (s *session) showConnections(args []string) error {
+	from, to, err := fromTo(args)
+	if err != nil {
+		return err
+	}
+	target, err := s.target(to)
+	if err != nil {
+		return err
+	}
+	pod, rows, err := s.readSockets(from)
+	if err != nil {
+		return err
+	}
+	found := inState(towards(rows, target), "ESTAB")
+	if len(found) == 0 {
+		return exit.Mismatchf("look for connections of %s to %s: there is none", pod.Ref(), target)
+	}
+	s.print("%s to %s", plural(len(found), "connection"), target)
+	s.printRows(found)
+	return nil
+}
+
+// printRows prints connections as ss does, with the owner's name where it can be seen.
+func (s *session) printRows(rows []sockets.Row) {
+	for _, r := range rows {
+		owner := r.Process()
+		if owner == "" && r.UID >= 0 {
+			owner = fmt.Sprintf("uid %d", r.UID)
+		}
+		s.print("%-6s %-22s %-22s %s", r.State, r.Local, r.Peer, owner)
+	}
+}
+
+// target reads "POD:PORT".
+func (s *session) target(text string) (netip.AddrPort, error) {
+	ref, port, ok := strings.Cut(text, ":")
+	if !ok {
+		return netip.AddrPort{}, badUsage("write the target as POD:PORT")
+	}
+	pod, err := s.lab.Mesh.Pod(s.ctx, ref)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	target, err := netip.ParseAddrPort(pod.IP() + ":" + port)
+	if err != nil {
+		return netip.AddrPort{}, badUsage("the port " + port + " is not one")
+	}
+	return target, nil
+}
+
+func towards(rows []sockets.Row, target netip.AddrPort) []sockets.Row {
+	var found []sockets.Row
+	for _, r := range rows {
+		if r.Peer == target {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+func inState(rows []sockets.Row, states ...string) []sockets.Row {
+	var found []sockets.Row
+	for _, r := range rows {
+		for _, state := range states {
+			if r.State == state {
+				found = append(found, r)
+			}
+		}
+	}
+	return found
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func firstLine(text []byte) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
+	return line
+}

@@ -1,0 +1,63 @@
+package script
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/flowproof/lab/harness/mesh"
+	"github.com/flowproof/lab/harness/undo"
+)
+
+// The kinds of actions that a scenario has to undo.
+const (
+	undoLogLevel = "log-level"
+	undoRemove   = "remove"
+)
+
+// UndoKinds are what a run or, after its death, its guard does to restore a lab.
+var UndoKinds = undo.Kinds{undoLogLevel: restoreLogLevel, undoRemove: removeWorkDir}
+
+// logLevelArgs name a sidecar and the level that each of its loggers had.
+type logLevelArgs struct {
+	Kubeconfig string      `json:"kubeconfig"`
+	Pod        string      `json:"pod"` // "name.namespace"
+	Levels     mesh.Levels `json:"levels"`
+}
+
+// restoreLogLevel connects anew: the connections of the run may be what failed.
+func restoreLogLevel(ctx context.Context, raw json.RawMessage) error {
+	var args logLevelArgs
+	if err := json.Unmarshal(raw, &args); err != nil {
+		return err
+	}
+	m, err := mesh.Connect(args.Kubeconfig)
+	if err != nil {
+		return err
+	}
+	pod, err := m.Pod(ctx, args.Pod)
+	if err != nil {
+		return err
+	}
+	sidecar, err := pod.Sidecar()
+	if err != nil {
+		return err
+	}
+	defer sidecar.Close()
+	return sidecar.Restore(ctx, args.Levels)
+}
+
+// removeWorkDir removes a run's directory, and refuses to remove anything else.
+func removeWorkDir(_ context.Context, raw json.RawMessage) error {
+	var dir string
+	if err := json.Unmarshal(raw, &dir); err != nil {
+		return err
+	}
+	if !filepath.IsAbs(dir) || !strings.HasPrefix(filepath.Base(dir), "flowproof-run-") {
+		return fmt.Errorf("%q is not a run's directory", dir)
+	}
+	return os.RemoveAll(dir)
+}

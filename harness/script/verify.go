@@ -1,0 +1,96 @@
+package script
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/verify"
+)
+
+var verifyCommand = Command{
+	Name:    "verify",
+	Usage:   "verify [-allow-unobserved HOP,HOP,...]",
+	Summary: "Judge hop by hop whether what was seen is what was inferred",
+	Detail: "It fails when a hop is refuted, when a hop was not observed, or when an instrument lost something. A hop that no instrument of\n" +
+		"this lab can see has to be named, as client/resolve or resolve, to pass without evidence; a hop that is named and was seen fails\n" +
+		"too, so that the list stays honest.",
+	run: func(s *session, args []string) error {
+		var allowed []string
+		switch {
+		case len(args) == 2 && args[0] == "-allow-unobserved":
+			allowed = strings.Split(args[1], ",")
+		case len(args) != 0:
+			return badUsage("it takes nothing but -allow-unobserved with a list")
+		}
+		if len(s.run.Path.Hops) == 0 || len(s.run.Watches) == 0 {
+			return badUsage("there is nothing to judge before infer and observe")
+		}
+		verdict := verify.Judge(s.run)
+		s.verdict = &verdict
+		s.print("%s: %s", verdict.Result, verify.Summary(verdict))
+		for _, v := range verdict.Hops {
+			s.print("%s", verdictLine(s.run.Path.Hops[v.Hop], v))
+		}
+		return passes(verdict, allowed)
+	},
+}
+
+// passes says why a run does not pass although the hops in allowed may stay without evidence.
+func passes(verdict flow.RunVerdict, allowed []string) error {
+	used := map[string]bool{}
+	var unseen []string
+	for _, v := range verdict.Hops {
+		if v.State != flow.NotObserved {
+			continue
+		}
+		if name := allowedBy(v, allowed); name != "" {
+			used[name] = true
+			continue
+		}
+		unseen = append(unseen, hopName(v))
+	}
+	for _, name := range allowed {
+		if !used[name] {
+			return exit.Usagef("verify: no hop %q stayed unobserved (take it off -allow-unobserved)", name)
+		}
+	}
+	switch {
+	case verdict.Refuted > 0:
+		return exit.Mismatchf("verify: %d of %d hops refuted", verdict.Refuted, len(verdict.Hops))
+	case len(unseen) > 0:
+		return exit.Incompletef("verify: not observed: %s", strings.Join(unseen, ", "))
+	case len(verdict.Problems) > 0:
+		return exit.Incompletef("verify: %s", strings.Join(verdict.Problems, "; "))
+	}
+	return nil
+}
+
+func allowedBy(v flow.HopVerdict, allowed []string) string {
+	for _, name := range allowed {
+		if name == hopName(v) || name == string(v.Kind) {
+			return name
+		}
+	}
+	return ""
+}
+
+// hopName is how a script names a hop: client/route.
+func hopName(v flow.HopVerdict) string {
+	if v.Side == "" {
+		return string(v.Kind)
+	}
+	return fmt.Sprintf("%s/%s", v.Side, v.Kind)
+}
+
+// marks stand before a hop's verdict.
+var marks = map[flow.State]string{flow.Confirmed: "✓", flow.Refuted: "✗", flow.NotObserved: "·"}
+
+func verdictLine(hop flow.Hop, v flow.HopVerdict) string {
+	line := fmt.Sprintf("%s %-24s %s", marks[v.State], hopName(v), hop.Decision)
+	if v.State != flow.Confirmed {
+		line += "\n  " + v.Reason
+	}
+	return line
+}

@@ -1,0 +1,72 @@
+// Package scenarios holds the lab's scenarios. Each file is lesson, test and demonstration at once; `lab run NAME` runs one,
+// `go test` in this folder runs them all. The files are part of the program, so that an installed lab has them.
+package scenarios
+
+import (
+	"embed"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/harness/script"
+)
+
+//go:embed *.txtar
+var files embed.FS
+
+// Names returns the names of all scenarios, sorted.
+func Names() []string {
+	paths, _ := fs.Glob(files, "*.txtar") // the pattern is right, so there is no error
+	names := make([]string, 0, len(paths))
+	for _, path := range paths {
+		names = append(names, strings.TrimSuffix(path, ".txtar"))
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Find returns a scenario by its name. An error names the near ones and has the exit code for bad input.
+func Find(name string) (*script.Scenario, error) {
+	name = strings.TrimSuffix(name, ".txtar")
+	text, err := files.ReadFile(name + ".txtar")
+	if err != nil {
+		return nil, exit.Usagef("find scenario %q: there is none of that name (%s)", name, hint(name))
+	}
+	return script.Parse(name, text), nil
+}
+
+// hint names the scenarios near a name, or all of them.
+func hint(name string) string {
+	var near []string
+	for _, known := range Names() {
+		if distance(name, known) <= max(2, len(known)/3) || strings.HasPrefix(known, name) {
+			near = append(near, known)
+		}
+	}
+	if len(near) == 0 {
+		return "there are: " + strings.Join(Names(), ", ")
+	}
+	return "did you mean " + strings.Join(near, " or ") + "?"
+}
+
+// distance is Levenshtein's: how many characters to add, drop or change.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
+}
