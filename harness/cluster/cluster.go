@@ -44,7 +44,7 @@ type Status struct {
 	Kubeconfig string    `json:"kubeconfig,omitempty"`
 	Since      time.Time `json:"since,omitzero"`
 	Processes  []Process `json:"processes,omitempty"`
-	Memory     int64     `json:"memoryBytes,omitempty"` // resident memory of the whole lab
+	Memory     int64     `json:"memoryBytes,omitempty"` // of the whole lab; a page that processes share counts once
 	Timings    []Timing  `json:"timings,omitempty"`
 }
 

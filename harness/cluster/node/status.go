@@ -44,34 +44,32 @@ func (b *Backend) Status(ctx context.Context, name string) (cluster.Status, erro
 	return status, nil
 }
 
-// describe reads a process's name and resident memory; source: proc_pid_status(5).
+// describe reads a process's name and its share of memory: a page that several processes use counts in parts, so that
+// the sum over a lab is what the lab takes. Source: proc_pid_smaps(5), Pss.
 func describe(pid int) (cluster.Process, error) {
 	p := cluster.Process{PID: pid}
-	data, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
+	dir := filepath.Join("/proc", strconv.Itoa(pid))
+	cmdline, err := os.ReadFile(filepath.Join(dir, "cmdline"))
 	if err != nil {
 		return p, err
 	}
-	for line := range strings.Lines(string(data)) {
-		key, value, _ := strings.Cut(line, ":")
-		value = strings.TrimSpace(value)
-		switch key {
-		case "Name":
-			p.Name = value
-		case "VmRSS":
-			kb, err := strconv.ParseInt(strings.TrimSuffix(value, " kB"), 10, 64)
+	first, _, _ := strings.Cut(string(cmdline), "\x00")
+	p.Name = filepath.Base(first)
+	rollup, err := os.ReadFile(filepath.Join(dir, "smaps_rollup"))
+	if err != nil {
+		return p, err
+	}
+	for line := range strings.Lines(string(rollup)) {
+		if value, ok := strings.CutPrefix(line, "Pss:"); ok {
+			kb, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
 			if err != nil {
 				return p, fmt.Errorf("read the memory of process %d: %w", pid, err)
 			}
 			p.Memory = kb << 10
+			return p, nil
 		}
 	}
-	// The kernel cuts names at 15 characters; programs of one binary differ in their first argument only.
-	if cmdline, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline")); err == nil {
-		if first, _, ok := strings.Cut(string(cmdline), "\x00"); ok && strings.HasPrefix(filepath.Base(first), p.Name) {
-			p.Name = filepath.Base(first)
-		}
-	}
-	return p, nil
+	return p, fmt.Errorf("read the memory of process %d: the kernel says nothing of Pss", pid)
 }
 
 // Processes returns the host's process ids of a container, its entry point first. Each container has a cgroup named

@@ -61,7 +61,7 @@ func (b *Backend) Up(ctx context.Context, opts cluster.Options, p progress.Repor
 	if err := sweepLeft(ctx, name); err != nil {
 		return nil, err
 	}
-	o, err := launch(name, initConfig{RootFS: set.RootFS, Bin: set.Bin, Store: set.Store, Prepared: prepared})
+	o, err := launch(name, set, initConfig{Prepared: prepared})
 	if errors.Is(err, errTaken) {
 		return join(ctx, name, p) // somebody was faster
 	}
@@ -109,22 +109,30 @@ type owner struct {
 	state state
 }
 
-// launch starts a guard. It runs in a session of its own, so that a Ctrl-C reaches the caller only.
-func launch(name string, c initConfig) (*owner, error) {
+// launch starts a guard. It runs in a session of its own, so that a Ctrl-C reaches the caller only, and holds the
+// components for as long as it lives, so that nobody removes them from the cache.
+func launch(name string, set *components.Set, c initConfig) (*owner, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	c.Lab, c.RunDir = name, runDir(name)
+	hold, err := set.Hold()
+	if err != nil {
+		return nil, err
+	}
+	defer hold.Close()
+	c.Lab, c.RunDir, c.RootFS, c.Bin, c.Store = name, runDir(name), set.RootFS, set.Bin, set.Store
 	o := &owner{name: name, guard: exec.Command(self, "__node", "guard")}
 	o.guard.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	o.guard.Dir = "/"
+	o.guard.Dir, o.guard.ExtraFiles = "/", []*os.File{hold}
 	stderr, err := os.CreateTemp("", "lab-guard-*") // a file, since a pipe would tie the guard to the caller
 	if err != nil {
 		return nil, fmt.Errorf("start the lab's guard: %w", err)
 	}
 	defer stderr.Close()
-	defer os.Remove(stderr.Name())
+	if err := os.Remove(stderr.Name()); err != nil { // only its descriptors are needed
+		return nil, err
+	}
 	o.guard.Stderr = stderr
 	if o.lease, err = o.guard.StdinPipe(); err != nil {
 		return nil, err
