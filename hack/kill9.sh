@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# Kills parts of a lab with SIGKILL at random moments of up, run and down, and looks after each kill for anything that
+# is left: processes, mounts, interfaces, namespaces, cgroup directories, files, changed log levels. Then the next
+# `lab up` has to work. Run as root, with nothing else making namespaces meanwhile:
+#
+#   hack/kill9.sh [ROUNDS] [SEED]        default: 50 rounds, a seed from the clock
+set -euo pipefail
+rounds=${1:-50}
+seed=${2:-$(date +%s)}
+lab=${LAB:-bin/lab}
+name=kill9
+RANDOM=$seed
+log=$(mktemp -d)
+trap 'rm -rf "$log"' EXIT
+echo "rounds $rounds, seed $seed (hack/kill9.sh $rounds $seed repeats the choices)"
+
+say() { printf '%s %s\n' "$(date +%T)" "$*"; }
+
+# The host as it must be again: mounts, interfaces, named and unnamed namespaces, our files.
+snapshot() {
+  cut -d' ' -f5- /proc/self/mountinfo | sort
+  ip -o link | awk -F': ' '{print "link", $2}' | sort
+  ls /run/netns 2>/dev/null | sed 's/^/netns /' || true
+  lsns -n -t net -o NS 2>/dev/null | sed 's/^ */net /' | sort
+  lsns -n -t pid -o NS 2>/dev/null | sed 's/^ */pid /' | sort
+  find /sys/fs/cgroup -maxdepth 2 -name "flowproof-$name" | sort
+  ls -d "/run/flowproof/$name" "${TMPDIR:-/tmp}"/lab-* 2>/dev/null || true
+  grep -o "@flowproof-node-$name" /proc/net/unix | sort -u || true
+  cksum ~/.kube/config 2>/dev/null || true
+}
+
+members() { find /sys/fs/cgroup -path "*/flowproof-$name*" -name cgroup.procs -exec cat {} + 2>/dev/null | sort -un; }
+
+# Waits until the host is as before, or says what is left and ends.
+nothing_left() {
+  for _ in $(seq 100); do
+    snapshot > "$log/now"
+    if cmp -s "$log/before" "$log/now" && [ -z "$(members)" ]; then return; fi
+    sleep 0.1
+  done
+  say "LEFT after $1:"
+  diff "$log/before" "$log/now" || true
+  members | while read -r pid; do tr '\0' ' ' < "/proc/$pid/cmdline" || true; echo; done
+  exit 1
+}
+
+levels_restored() {
+  for pod in netshoot fortio-server; do
+    for _ in $(seq 100); do
+      changed=$("$lab" kubectl --name $name exec $pod -c istio-proxy -- curl -s -XPOST localhost:15000/logging 2>/dev/null |
+        awk -F': ' '/^ /{print $2}' | grep -v -c '^warning$' || true)
+      [ "$changed" = 0 ] && continue 2
+      sleep 0.1
+    done
+    say "LEFT: $changed loggers of $pod are not at their own level"
+    exit 1
+  done
+}
+
+"$lab" up --name $name -q > /dev/null 2> "$log/up" # makes components and data that later rounds take from the cache
+"$lab" down --name $name -q 2> /dev/null
+snapshot > "$log/before"
+
+for round in $(seq "$rounds"); do
+  verb=$(printf 'up\nrun\nrun\ndown\n' | sed -n "$((RANDOM % 4 + 1))p")
+  [ "$verb" = up ] || "$lab" up --name $name -q > /dev/null 2> "$log/up" || { cat "$log/up"; exit 1; }
+  case $verb in
+    up) "$lab" up --name $name > "$log/out" 2>&1 & most=9000 ;;
+    run) "$lab" run inbound --name $name > "$log/out" 2>&1 & most=4000 ;;
+    down) "$lab" down --name $name > "$log/out" 2>&1 & most=300 ;;
+  esac
+  command=$!
+  ms=$((RANDOM * 32768 + RANDOM)); ms=$((ms % most))
+  sleep "$(printf '%d.%03d' $((ms / 1000)) $((ms % 1000)))"
+  # Half the time the command itself is the victim, else any process of the lab: guard, init, component, container.
+  victim=$command; kind=command
+  if [ $((RANDOM % 2)) = 0 ]; then
+    mapfile -t all < <(members)
+    if [ ${#all[@]} -gt 0 ]; then victim=${all[$((RANDOM % ${#all[@]}))]}; kind=$(cat "/proc/$victim/comm" 2>/dev/null || echo gone); fi
+  fi
+  kill -9 "$victim" 2>/dev/null || kind="$kind, which had ended"
+  wait "$command" 2>/dev/null || true
+  say "round $round: lab $verb, after ${ms} ms: killed $kind ($victim)"
+  # A running lab may rightly stay when its own processes were spared; then nothing that a run changed may stay.
+  sleep 0.2
+  state=$("$lab" status --name $name -o json 2>/dev/null | sed -n 's/.*"state": *"\([a-z]*\)".*/\1/p' | head -1)
+  if [ "$state" = running ]; then
+    [ "$verb" != run ] || levels_restored
+    "$lab" down --name $name -q 2> /dev/null
+  fi
+  nothing_left "round $round (lab $verb, $kind)"
+done
+"$lab" up --name $name -q > /dev/null
+"$lab" down --name $name -q 2> /dev/null
+nothing_left "the last round"
+echo "$rounds kills, nothing left"
