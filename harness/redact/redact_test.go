@@ -49,6 +49,58 @@ func FuzzText(f *testing.F) {
 		if strings.Contains(once, "hunter2secret") && !strings.Contains(in, "hunter2secret") {
 			t.Errorf("the secret survived: %q", once)
 		}
+		if twice := Text(once); twice != once {
+			t.Errorf("redacting twice changes %q to %q", once, twice)
+		}
 		Printable(once)
+	})
+}
+
+func TestJSON(t *testing.T) {
+	for _, c := range []struct{ name, in, want string }{
+		{"private key inline", `{"private_key":{"inline_string":"abc"}}`, `{"private_key":{"inline_string":"[redacted]"}}`},
+		{"private key by reference", `{"private_key":{"filename":"/etc/key.pem"}}`, `{"private_key":{"filename":"/etc/key.pem"}}`},
+		{"masked by Envoy already", `{"private_key":{"inline_bytes":"W3JlZGFjdGVkXQ=="}}`, `{"private_key":{"inline_bytes":"W3JlZGFjdGVkXQ=="}}`},
+		{"certificate stays", `{"certificate_chain":{"inline_bytes":"LS0t"}}`, `{"certificate_chain":{"inline_bytes":"LS0t"}}`},
+		{"header to add", `{"header":{"key":"Authorization","value":"Basic eA=="},"append":true}`, `{"append":true,"header":{"key":"Authorization","value":"[redacted]"}}`},
+		{"header match", `{"name":"cookie","string_match":{"exact":"sid=1"}}`, `{"name":"cookie","string_match":{"exact":"[redacted]"}}`},
+		{"header object", `{"headers":{"authorization":"x","accept":"y"}}`, `{"headers":{"accept":"y","authorization":"[redacted]"}}`},
+		{"cookie hash policy stays", `{"cookie":{"name":"JSESSIONID","ttl":"0s"}}`, `{"cookie":{"name":"JSESSIONID","ttl":"0s"}}`},
+		{"token in a text", `{"inline_code":"h:add('x', 'Bearer abcdefgh')"}`, `{"inline_code":"h:add('x', 'Bearer [redacted]')"}`},
+		{"list under a secret key", `{"session_ticket_keys":{"keys":[{"inline_bytes":"a"},{"filename":"f"}]}}`, `{"session_ticket_keys":{"keys":[{"inline_bytes":"[redacted]"},{"filename":"f"}]}}`},
+		{"numbers keep their digits", `{"max":18446744073709551615,"x":1.10}`, `{"max":18446744073709551615,"x":1.10}`},
+		{"nothing is escaped", `{"a":"<b>&"}`, `{"a":"<b>&"}`},
+	} {
+		got, err := JSON([]byte(c.in))
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		var flat strings.Builder
+		for _, line := range strings.Split(string(got), "\n") {
+			flat.WriteString(strings.TrimLeft(line, " "))
+		}
+		if text := strings.ReplaceAll(flat.String(), `": `, `":`); text != c.want {
+			t.Errorf("%s: got %s, want %s", c.name, text, c.want)
+		}
+	}
+	for in, want := range map[string]string{"{\n\"a\": }": "line 2: ", "{\n\n": "line 3: the document is cut off", "{}\n{}": "line 2: more than one"} {
+		if _, err := JSON([]byte(in)); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: error %v, want %q", in, err, want)
+		}
+	}
+}
+
+func FuzzJSON(f *testing.F) {
+	f.Add([]byte(`{"private_key":{"inline_string":"abc"},"a":[1,null,{"key":"cookie","value":"x"}]}`))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		once, err := JSON(in)
+		if err != nil {
+			return
+		}
+		twice, err := JSON(once)
+		if err != nil || string(twice) != string(once) {
+			t.Errorf("redacting twice changes %q to %q (%v)", once, twice, err)
+		}
 	})
 }

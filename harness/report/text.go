@@ -52,17 +52,31 @@ func (t *text) line(format string, args ...any) {
 }
 
 func (t *text) heading() {
-	call := t.run.Call
+	t.line("%s", clean(callName(t.run.Call)))
+	t.line("")
+}
+
+// callName says a call in one line, without secrets: "netshoot.mark ➔ GET http://fortio-server:8080/".
+func callName(call flow.Call) string {
+	call = redactCall(call)
 	from := call.From
 	if call.Namespace != "" {
 		from += "." + call.Namespace
 	}
-	method := call.Method
-	if method == "" {
-		method = "GET"
+	return from + " ➔ " + orElse(call.Method, "GET") + " " + call.URL
+}
+
+// redactCall returns the call without the secrets that its URL or its headers hold.
+func redactCall(call flow.Call) flow.Call {
+	call.URL = redact.Text(call.URL)
+	headers := make(map[string]string, len(call.Headers))
+	for name, value := range call.Headers {
+		headers[name] = redact.Header(name, value)
 	}
-	t.line("%s ➔ %s %s", clean(from), clean(method), clean(redact.Text(call.URL)))
-	t.line("")
+	if call.Headers != nil {
+		call.Headers = headers
+	}
+	return call
 }
 
 func (t *text) table(verdict flow.RunVerdict) {
@@ -77,8 +91,8 @@ func (t *text) table(verdict flow.RunVerdict) {
 func (t *text) row(cells ...string) {
 	var b strings.Builder
 	for i, cell := range cells {
-		cell = strings.ReplaceAll(clean(cell), "\n", " ")
 		if i < len(columns) {
+			cell = strings.ReplaceAll(clean(cell), "\n", " ")
 			cell = pad(cut(cell, columns[i]), columns[i]) + "  "
 		}
 		b.WriteString(cell)
@@ -88,17 +102,27 @@ func (t *text) row(cells ...string) {
 
 // mark is the sign of a state, coloured when asked for.
 func (t *text) mark(state flow.State) string {
-	sign, color := "·", "33"
+	if !t.opts.Color {
+		return sign(state)
+	}
+	color := "33"
 	switch state {
 	case flow.Confirmed:
-		sign, color = "✓", "32"
+		color = "32"
 	case flow.Refuted:
-		sign, color = "✗", "31"
+		color = "31"
 	}
-	if !t.opts.Color {
-		return sign
+	return "\x1b[" + color + "m" + sign(state) + "\x1b[0m"
+}
+
+func sign(state flow.State) string {
+	switch state {
+	case flow.Confirmed:
+		return "✓"
+	case flow.Refuted:
+		return "✗"
 	}
-	return "\x1b[" + color + "m" + sign + "\x1b[0m"
+	return "·"
 }
 
 // detail writes what a hop's verdict rests on: always for one that is not confirmed, for all when verbose.

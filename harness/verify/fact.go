@@ -69,7 +69,7 @@ func (j *judge) absent(hop *flow.Hop, fact flow.Fact) result {
 	var r result
 	for _, seen := range j.observed(hop, fact.Name) {
 		if matches(fact.Value, seen.value) {
-			r.evidence = append(r.evidence, evidence(seen, fact.Name, "absent", false))
+			r.evidence = append(r.evidence, evidence(seen, fact.Name, "absent"+ofValue(fact.Value), false))
 			r.refuted = fmt.Sprintf("%s must not be there, and %s saw %s", name(flow.Fact{Name: fact.Name}), seen.instrument, seen.value)
 		}
 	}

@@ -5,6 +5,7 @@ package curl
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -44,8 +45,8 @@ type Timing struct {
 	NameLookup, Connect, StartTransfer, Total time.Duration
 }
 
-// Parse reads what curl, called with Args or with -v alone, wrote to standard error. It fails when the text holds nothing
-// of curl at all.
+// Parse reads what curl wrote when it was called with Args, with -v alone, or with -v and -w '%{json}' (then the text is
+// standard error followed by standard output). It fails when the text holds nothing of curl at all.
 func Parse(stderr []byte) (Result, error) {
 	r := Result{Headers: map[string]string{}, lines: map[string]string{}}
 	scanner := bufio.NewScanner(bytes.NewReader(stderr))
@@ -56,6 +57,8 @@ func Parse(stderr []byte) (Result, error) {
 		switch {
 		case strings.HasPrefix(text, mark):
 			r.numbers(strings.TrimPrefix(text, mark), text)
+		case strings.HasPrefix(text, "{") && strings.Contains(text, `"http_code":`):
+			r.json(text)
 		case strings.HasPrefix(text, "< "):
 			r.response(text[2:], text)
 		case strings.HasPrefix(text, "* "):
@@ -175,6 +178,28 @@ func (r *Result) numbers(text, line string) {
 	}
 }
 
+// json reads what -w '%{json}' wrote.
+func (r *Result) json(text string) {
+	var told struct {
+		Status     int         `json:"http_code"`
+		Version    string      `json:"http_version"`
+		LocalIP    string      `json:"local_ip"`
+		LocalPort  json.Number `json:"local_port"`
+		RemoteIP   string      `json:"remote_ip"`
+		RemotePort json.Number `json:"remote_port"`
+		Lookup     json.Number `json:"time_namelookup"`
+		Connect    json.Number `json:"time_connect"`
+		Start      json.Number `json:"time_starttransfer"`
+		Total      json.Number `json:"time_total"`
+	}
+	if err := json.Unmarshal([]byte(text), &told); err != nil {
+		return // cut off: the watch is not complete
+	}
+	r.numbers(fmt.Sprintf("status=%d version=%s local=%s|%s remote=%s|%s namelookup=%s connect=%s starttransfer=%s total=%s",
+		told.Status, told.Version, told.LocalIP, told.LocalPort, told.RemoteIP, told.RemotePort,
+		told.Lookup, told.Connect, told.Start, told.Total), text)
+}
+
 func seconds(text string) time.Duration {
 	s, err := strconv.ParseFloat(text, 64)
 	if err != nil || s < 0 || s > 1e6 {
@@ -186,7 +211,9 @@ func seconds(text string) time.Duration {
 // note keeps the line that something was read from; the first one is the one that says it in words.
 func (r *Result) note(what, line string) {
 	if _, ok := r.lines[what]; !ok {
-		r.lines[what] = redact.Printable(redact.Text(line))
+		const most = 4 << 10
+		line = redact.Printable(redact.Text(line))
+		r.lines[what] = line[:min(len(line), most)]
 	}
 }
 

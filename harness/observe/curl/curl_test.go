@@ -35,6 +35,9 @@ func TestParse(t *testing.T) {
 		complete                  bool
 	}{
 		{"-v and -w", verbose + numbers, "10.96.215.136:8080", "172.21.206.198:52342", 200, "", "", true},
+		{"-v and -w '%{json}'", verbose + `{"certs":"","http_code":200,"http_version":"1.1","local_ip":"10.77.0.1","local_port":35328,"remote_ip":"10.96.215.136","remote_port":8080,"time_total":0.010011}`,
+			"10.96.215.136:8080", "10.77.0.1:35328", 200, "", "", true},
+		{"-w '%{json}' cut", "* Connected to x (10.0.0.9) port 80\n" + `{"certs":"","http_code":200,"local_`, "10.0.0.9:80", "invalid AddrPort", 0, "", "", false},
 		{"-v alone", verbose, "10.96.215.136:8080", "invalid AddrPort", 200, "", "", true},
 		{"curl 8.16", "* Established connection to x (10.0.0.9 port 80) from 10.0.0.1 port 4711 \n< HTTP/2 404 \n", "10.0.0.9:80", "10.0.0.1:4711", 404, "", "", true},
 		{"IPv6", "* Connected to x (fd00::9) port 80\n", "[fd00::9]:80", "invalid AddrPort", 0, "", "", false},
