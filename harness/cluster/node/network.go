@@ -40,24 +40,30 @@ func setUpNetwork() error {
 	if err := os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644); err != nil {
 		return fmt.Errorf("switch on forwarding: %w", err)
 	}
-	return refuseUntranslated()
+	return refuseOutside()
 }
 
-// refuseUntranslated answers "unreachable" to pods whose packet for a Service was not translated. Without it a pod that
-// starts before kube-proxy sends its first SYN into nowhere, and conntrack keeps that decision for every retry.
-func refuseUntranslated() error {
+// refuseOutside answers pods "unreachable" for every address that is neither a pod's nor the node's own. That says at
+// once that nothing can leave. It also covers Service addresses that kube-proxy has not translated yet: without it a
+// pod that starts first would send its SYN into nowhere, and conntrack would keep that decision for every retry.
+func refuseOutside() error {
 	const table = 100
-	_, services, err := net.ParseCIDR(serviceCIDR)
+	_, pods, err := net.ParseCIDR(podCIDR)
 	if err != nil {
 		return err
 	}
-	if err := netlink.RouteAdd(&netlink.Route{Dst: services, Table: table, Type: unix.RTN_UNREACHABLE}); err != nil {
-		return fmt.Errorf("refuse untranslated Service addresses: %w", err)
+	for _, route := range []netlink.Route{
+		{Dst: pods, Table: table, Type: unix.RTN_THROW}, // as the main table says
+		{Dst: everywhere, Table: table, Type: unix.RTN_UNREACHABLE},
+	} {
+		if err := netlink.RouteAdd(&route); err != nil {
+			return fmt.Errorf("refuse what is outside: add route %s: %w", route.Dst, err)
+		}
 	}
 	rule := netlink.NewRule()
 	rule.IifName, rule.Table, rule.Priority, rule.Family = "cni0", table, 100, unix.AF_INET
 	if err := netlink.RuleAdd(rule); err != nil {
-		return fmt.Errorf("refuse untranslated Service addresses: %w", err)
+		return fmt.Errorf("refuse what is outside: %w", err)
 	}
 	return nil
 }

@@ -40,11 +40,14 @@ func (r *reaper) run(sigchld <-chan os.Signal) {
 }
 
 // collect waits for one dead child and reports whether there was one.
-func (r *reaper) collect() bool {
+func (r *reaper) collect() bool { return r.collectOnly(-1) }
+
+// collectOnly is collect for one process, or for any when pid is -1.
+func (r *reaper) collectOnly(pid int) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var status syscall.WaitStatus
-	pid, err := syscall.Wait4(-1, &status, unix.WNOHANG, nil)
+	pid, err := syscall.Wait4(pid, &status, unix.WNOHANG, nil)
 	if err == syscall.EINTR {
 		return true
 	}
