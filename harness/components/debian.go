@@ -2,7 +2,6 @@ package components
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -56,12 +55,12 @@ func readDistribution(r io.Reader) distribution {
 // mirror is the archive that the host's own apt fetches d from; empty when apt knows none, and debootstrap takes its
 // default.
 func (d distribution) mirror(ctx context.Context) string {
-	var out bytes.Buffer
-	cmd := command{name: "apt-get", args: []string{"indextargets", "--format", "$(CREATED_BY) $(ORIGIN) $(CODENAME) $(COMPONENT) $(REPO_URI)"}, stdout: &out}
-	if cmd.run(ctx) != nil {
+	targets, err := command{name: "apt-get", args: []string{"indextargets", "--format",
+		"$(CREATED_BY) $(ORIGIN) $(CODENAME) $(COMPONENT) $(REPO_URI)"}}.output(ctx)
+	if err != nil {
 		return ""
 	}
-	return d.pickMirror(&out)
+	return d.pickMirror(strings.NewReader(targets))
 }
 
 // pickMirror finds the archive of d's own suite, not of its updates or of somebody's extra packages, in what
@@ -78,13 +77,8 @@ func (d distribution) pickMirror(targets io.Reader) string {
 
 // aptProxy is the environment for programs that do not read apt's configuration.
 func aptProxy(ctx context.Context) []string {
-	var out bytes.Buffer
-	cmd := command{name: "apt-config", args: []string{"dump", "--format", "%v", "Acquire::http::Proxy"}, stdout: &out}
-	proxy := ""
-	if cmd.run(ctx) == nil {
-		proxy = strings.TrimSpace(out.String())
-	}
-	if proxy == "" || os.Getenv("http_proxy") != "" {
+	proxy, err := command{name: "apt-config", args: []string{"dump", "--format", "%v", "Acquire::http::Proxy"}}.output(ctx)
+	if err != nil || proxy == "" || os.Getenv("http_proxy") != "" {
 		return nil
 	}
 	return []string{"http_proxy=" + proxy}

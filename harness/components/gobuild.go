@@ -1,7 +1,6 @@
 package components
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -23,14 +22,18 @@ var goEnv = []string{"CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off", "GOOS=linux", "G
 // goFlags are the same for every program, so that the Go build cache serves all that share packages.
 var goFlags = []string{"-trimpath", "-buildvcs=false"}
 
+// goTool is a go command in dir.
+func goTool(dir string, args ...string) command {
+	return command{name: "go", args: args, dir: dir, env: goEnv}
+}
+
 // newGobuild asks Go for its version in the toolchain folder.
 func newGobuild(ctx context.Context, source string) (*gobuild, error) {
-	var out bytes.Buffer
-	cmd := command{name: "go", args: []string{"env", "GOVERSION"}, dir: source, env: goEnv, stdout: &out}
-	if err := cmd.run(ctx); err != nil {
+	version, err := goTool(source, "env", "GOVERSION").output(ctx)
+	if err != nil {
 		return nil, fmt.Errorf("ask Go for its version: %w", err)
 	}
-	return &gobuild{source: source, version: strings.TrimSpace(out.String())}, nil
+	return &gobuild{source: source, version: version}, nil
 }
 
 // key hashes everything that decides about the bytes of p.
@@ -63,8 +66,8 @@ func (g *gobuild) build(ctx context.Context, p program, w work) error {
 		args := append([]string{"build", "-v"}, goFlags...)
 		args = append(args, "-ldflags", p.ldflags(), "-o", filepath.Join(w.content, b.file), b.path)
 		// Go's own temporary files lie in ours, so that they go with it when the build is killed.
-		cmd := command{name: "go", args: args, dir: filepath.Join(g.source, p.module), line: count.line,
-			env: append([]string{"GOTMPDIR=" + w.scratch}, goEnv...)}
+		cmd := goTool(filepath.Join(g.source, p.module), args...)
+		cmd.env, cmd.line = append([]string{"GOTMPDIR=" + w.scratch}, goEnv...), count.line
 		if err := cmd.run(ctx); err != nil {
 			return err
 		}
@@ -78,32 +81,26 @@ func (g *gobuild) build(ctx context.Context, p program, w work) error {
 	return nil
 }
 
-// list downloads the modules that p needs and counts its packages.
+// list downloads the modules that p needs and finds out which of its packages are not in the build cache.
 func (g *gobuild) list(ctx context.Context, p program, count *packageCount) error {
-	args := []string{"list", "-deps", "-f", "{{.ImportPath}}"}
+	args := append([]string{"list", "-deps", "-f", "{{.ImportPath}}\t{{.StaleReason}}"}, goFlags...)
 	for _, b := range p.packages {
 		args = append(args, b.path)
 	}
-	var out bytes.Buffer
-	cmd := command{name: "go", args: args, dir: filepath.Join(g.source, p.module), env: goEnv, stdout: &out, line: count.line}
-	if err := cmd.run(ctx); err != nil {
-		return err
+	cmd := goTool(filepath.Join(g.source, p.module), args...)
+	cmd.line = count.line
+	list, err := cmd.output(ctx)
+	if err == nil {
+		count.packages(strings.NewReader(list))
 	}
-	count.packages(strings.Fields(out.String()))
-	return nil
+	return err
 }
 
-// moduleDir is where the source of a module that the toolchain builds from lies.
+// moduleDir is where the source of a module that the toolchain builds from lies. It is fetched when it is not there:
+// a build from a full cache of binaries never needed it.
 func (g *gobuild) moduleDir(ctx context.Context, module string) (string, error) {
-	var out bytes.Buffer
-	// -mod=mod would write; "download" fetches the module when only its binaries are cached here.
-	download := command{name: "go", args: []string{"mod", "download", module}, dir: g.source, env: goEnv}
-	if err := download.run(ctx); err != nil {
+	if err := goTool(g.source, "mod", "download", module).run(ctx); err != nil {
 		return "", err
 	}
-	cmd := command{name: "go", args: []string{"list", "-m", "-f", "{{.Dir}}", module}, dir: g.source, env: goEnv, stdout: &out}
-	if err := cmd.run(ctx); err != nil {
-		return "", err
-	}
-	return strings.TrimSpace(out.String()), nil
+	return goTool(g.source, "list", "-m", "-f", "{{.Dir}}", module).output(ctx)
 }

@@ -66,26 +66,27 @@ func TestGoBuildFailureShowsTheCompiler(t *testing.T) {
 func TestPackageCount(t *testing.T) {
 	var said record
 	c := newPackageCount(said.Start("x"))
-	c.packages([]string{"errors", "go.etcd.io/raft/v3", "runtime"})
+	c.packages(strings.NewReader("errors\tbuild ID mismatch\ngo.etcd.io/raft/v3\tstale dependency: errors\n" +
+		"runtime\t\nmain\tnot installed but available in build cache\n"))
 	for _, line := range []string{
 		"go: downloading go.etcd.io/raft/v3 v3.7.0", "errors", "errors", "# go.etcd.io/raft/v3", "go.etcd.io/raft/v3",
 	} {
 		c.line(line)
 	}
 	c.finish()
-	want := []string{"start x", "total 3", "note downloading go.etcd.io/raft/v3 v3.7.0", "set 1", "note errors",
-		"set 2", "note go.etcd.io/raft/v3", "set 3", "note 2 of 3 packages compiled"}
+	want := []string{"start x", "total 2", "note downloading go.etcd.io/raft/v3 v3.7.0", "set 1", "note errors",
+		"set 2", "note go.etcd.io/raft/v3", "note linking", "set 2", "note 2 packages compiled, 2 from the build cache"}
 	if got := said.all(); strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
 
 func FuzzPackageCount(f *testing.F) {
-	f.Add("go: downloading x v1")
-	f.Add("runtime")
-	f.Fuzz(func(t *testing.T, line string) {
+	f.Add("runtime\tbuild ID mismatch\n", "go: downloading x v1")
+	f.Add("runtime\tbuild ID mismatch\n", "runtime")
+	f.Fuzz(func(t *testing.T, list, line string) {
 		c := newPackageCount(progress.Quiet.Start(""))
-		c.packages([]string{"runtime"})
+		c.packages(strings.NewReader(list))
 		c.line(line)
 		if c.compiled > c.total {
 			t.Errorf("%d of %d", c.compiled, c.total)

@@ -1,7 +1,6 @@
 package components
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -80,13 +79,12 @@ func checkGo() error {
 	if err := installed("go")(); err != nil {
 		return err
 	}
-	var out bytes.Buffer
 	// Anywhere but in a module, so that nothing is fetched to answer.
-	cmd := command{name: "go", args: []string{"env", "GOVERSION", "GOTOOLCHAIN"}, dir: os.TempDir(), env: []string{"GOWORK=off"}, stdout: &out}
-	if err := cmd.run(context.Background()); err != nil {
+	answer, err := goTool(os.TempDir(), "env", "GOVERSION", "GOTOOLCHAIN").output(context.Background())
+	if err != nil {
 		return err
 	}
-	version, toolchain, _ := strings.Cut(strings.TrimSpace(out.String()), "\n")
+	version, toolchain, _ := strings.Cut(answer, "\n")
 	return judgeGo(version, toolchain)
 }
 
@@ -113,8 +111,7 @@ func checkPip() error {
 	if err := installed("python3")(); err != nil {
 		return err
 	}
-	var out bytes.Buffer
-	if err := (command{name: "python3", args: []string{"-m", "pip", "--version"}, stdout: &out}).run(context.Background()); err != nil {
+	if err := (command{name: "python3", args: []string{"-m", "pip", "--version"}}).run(context.Background()); err != nil {
 		return fmt.Errorf("python3 has no pip")
 	}
 	return nil
@@ -133,12 +130,7 @@ var neededSpace = []struct {
 
 // goDir asks Go for one of its directories.
 func goDir(name string) func() (string, error) {
-	return func() (string, error) {
-		var out bytes.Buffer
-		cmd := command{name: "go", args: []string{"env", name}, dir: os.TempDir(), env: []string{"GOWORK=off"}, stdout: &out}
-		err := cmd.run(context.Background())
-		return strings.TrimSpace(out.String()), err
-	}
+	return func() (string, error) { return goTool(os.TempDir(), "env", name).output(context.Background()) }
 }
 
 // checkSpace adds up what is still to be written on each file system. A directory that has something already is taken

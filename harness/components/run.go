@@ -58,6 +58,14 @@ func (c command) run(ctx context.Context) error {
 	return explain(fmt.Errorf("run %s: %w", c.title(), err), out.String())
 }
 
+// output is run for a program whose answer is on stdout; the answer is trimmed.
+func (c command) output(ctx context.Context) (string, error) {
+	var out bytes.Buffer
+	c.stdout = &out
+	err := c.run(ctx)
+	return strings.TrimSpace(out.String()), err
+}
+
 // command is c for os/exec.
 func (c command) command(ctx context.Context) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, c.name, c.args...)

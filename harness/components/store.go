@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 )
 
@@ -99,17 +100,18 @@ type daemon struct {
 func start(ctx context.Context, path string, args ...string) (*daemon, error) {
 	ctx, kill := context.WithCancel(ctx)
 	d := &daemon{ended: make(chan error, 1), kill: kill}
-	booted := make(chan *os.Process, 1)
-	cmd := command{name: path, args: args, private: true}
-	cmd.started = func(p *os.Process) { d.process = p }
+	running, booted := make(chan *os.Process, 1), make(chan struct{})
+	cmd := command{name: path, args: args, private: true, started: func(p *os.Process) { running <- p }}
+	once := sync.OnceFunc(func() { close(booted) })
 	cmd.line = func(line string) {
 		if strings.Contains(line, "containerd successfully booted") {
-			booted <- d.process
+			once()
 		}
 	}
 	go func() { d.ended <- cmd.run(ctx) }()
 	select {
 	case <-booted:
+		d.process = <-running
 		return d, nil
 	case err := <-d.ended:
 		kill()
