@@ -12,7 +12,7 @@ import (
 
 // verbs make the commands of the program, in the order in which a newcomer meets them.
 var verbs = []func() *cobra.Command{
-	upCommand, downCommand, statusCommand, buildCommand,
+	upCommand, downCommand, statusCommand, doctorCommand, buildCommand,
 	runCommand, dumpCommand,
 	kubectlCommand, istioctlCommand, kubeconfigCommand, cacheCommand, versionCommand,
 	nodeProcessCommand, undoProcessCommand,
@@ -45,8 +45,11 @@ func newRoot(a *app) *cobra.Command {
 		Example:       rootExample,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		// Flags before a verb are lab's own, also where the verb passes everything after it to another program.
+		TraverseChildren:           true,
+		SuggestionsMinimumDistance: 2,
+		Args:                       cobra.NoArgs,
+		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			if a.output != "text" && a.output != "json" {
 				return exit.Usagef("choose output %q: there are text and json", a.output)

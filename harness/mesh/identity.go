@@ -20,6 +20,7 @@ type Identity struct {
 	Epoch     int       `json:"epoch"`     // hot restart epoch
 	Container string    `json:"container"` // container id, which changes when the container restarts
 	Restarts  int       `json:"restarts"`
+	Workers   int       `json:"workers"` // worker threads: --concurrency
 	Started   time.Time `json:"started"` // this machine's clock, to the second
 }
 
@@ -50,7 +51,8 @@ func parseServerInfo(answer []byte, now time.Time) (Identity, error) {
 		Version string `json:"version"`
 		Uptime  string `json:"uptime_current_epoch"`
 		Options struct {
-			Epoch int `json:"restart_epoch"`
+			Epoch   int `json:"restart_epoch"`
+			Workers int `json:"concurrency"`
 		} `json:"command_line_options"`
 	}
 	if err := json.Unmarshal(answer, &info); err != nil {
@@ -61,7 +63,7 @@ func parseServerInfo(answer []byte, now time.Time) (Identity, error) {
 		return Identity{}, fmt.Errorf("uptime_current_epoch %q is not a number of seconds", info.Uptime)
 	}
 	started := now.Add(-time.Duration(seconds) * time.Second)
-	return Identity{Version: info.Version, Epoch: info.Options.Epoch, Started: started}, nil
+	return Identity{Version: info.Version, Epoch: info.Options.Epoch, Workers: info.Options.Workers, Started: started}, nil
 }
 
 // Changed says why a later Identity is not the same start, or "" when it is.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/flowproof/lab/harness/doctor"
 	"github.com/flowproof/lab/harness/exit"
 )
 
@@ -25,8 +26,8 @@ var conditionTable = []Condition{
 		}
 		return s.lab.Cluster.Backend == suffix, nil
 	}},
-	{"bpf", "this process may load BPF programs and the kernel has ring buffers", func(*session, string) (bool, error) {
-		return bpfWorks(), nil
+	{"bpf", "this process may load BPF programs and the kernel has ring buffers", func(s *session, _ string) (bool, error) {
+		return doctor.BPFWorks(s.ctx), nil
 	}},
 	{"istio-filters", "the sidecars have Istio's own filters (the registry's proxyv2 has, upstream Envoy has not)", func(s *session, _ string) (bool, error) {
 		return s.istioFilters()

@@ -40,7 +40,7 @@ var logsCommand = Command{
 			return err
 		}
 		s.windows[pod] = &window{Window: w, sidecar: sidecar, started: identity}
-		s.print("open onto %s/%s, Envoy %s, up since %s", pod, mesh.SidecarContainer, release(identity.Version), identity.Started.Format("15:04:05"))
+		s.print("open onto %s/%s: Envoy %s with %s, up since %s", pod, mesh.SidecarContainer, release(identity.Version), plural(identity.Workers, "worker"), identity.Started.Format("15:04:05"))
 		return nil
 	},
 }

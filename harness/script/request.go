@@ -3,7 +3,6 @@ package script
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/url"
@@ -13,6 +12,7 @@ import (
 	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
+	"github.com/flowproof/lab/harness/observe/curl"
 )
 
 // sent is a request that was sent and what came back.
@@ -94,29 +94,23 @@ func (s *session) send() error {
 		return err
 	}
 	s.sent = request
-	var told struct {
-		Status int     `json:"http_code"`
-		Local  string  `json:"local_ip"`
-		Port   int     `json:"local_port"`
-		Remote string  `json:"remote_ip"`
-		To     int     `json:"remote_port"`
-		Total  float64 `json:"time_total"`
-	}
-	if err := json.Unmarshal(request.out.Stdout, &told); err != nil {
+	told, err := curl.Parse(request.out.Stderr)
+	switch {
+	case err != nil:
 		return exit.Environmentf("send %s: curl ended with %d: %s", call.URL, request.out.Code, firstLine(request.out.Stderr))
+	case told.Status == 0:
+		s.print("no answer: %s", told.Failure)
+	default:
+		s.print("status %d after %s, from %s to %s", told.Status, told.Timing.Total.Round(100*time.Microsecond), told.Local, told.Remote)
 	}
-	if told.Status == 0 {
-		s.print("no answer: curl ended with %d", request.out.Code)
-		return nil
-	}
-	s.print("status %d after %.1f ms, from %s:%d to %s:%d", told.Status, told.Total*1000, told.Local, told.Port, told.Remote, told.To)
 	return nil
 }
 
 // curlCommand is the command line that stands for a call; what it tells on stderr is curl's own account of the exchange.
 func curlCommand(call flow.Call) []string {
-	command := []string{"curl", "--silent", "--show-error", "--verbose", "--max-time", "15", "--output", "/dev/null",
-		"--write-out", "%{json}", "--request", call.Method, "--header", "x-request-id: " + call.RequestID}
+	command := append([]string{"curl"}, curl.Args()...)
+	command = append(command, "--max-time", "15", "--output", "/dev/null",
+		"--request", call.Method, "--header", "x-request-id: "+call.RequestID)
 	for _, name := range slices.Sorted(maps.Keys(call.Headers)) {
 		command = append(command, "--header", name+": "+call.Headers[name])
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/observe"
 )
 
 // ResultSchema is the version of the Result's JSON form.
@@ -19,18 +20,18 @@ const (
 
 // A Result is what came of one run of a scenario.
 type Result struct {
-	Schema   string            `json:"schema"`
-	Scenario string            `json:"scenario"`
-	Status   string            `json:"status"`           // passed, failed, skipped
-	Reason   string            `json:"reason,omitempty"` // why it failed or was skipped
-	Elapsed  Seconds           `json:"elapsed"`
-	Phases   []PhaseResult     `json:"phases"`
-	Run      *flow.Run         `json:"run,omitempty"`
-	Verdict  *flow.RunVerdict  `json:"verdict,omitempty"`
-	Dumps    map[string][]byte `json:"-"` // config dumps by "pod.namespace"
-	Logs     map[string][]byte `json:"-"` // logs of the sidecars in the window, by "pod.namespace"; not redacted
-	Updated  []byte            `json:"-"` // the scenario's text with rewritten goldens; nil when nothing changed
-	Err      error             `json:"-"` // with its exit code; nil unless failed
+	Schema    string            `json:"schema"`
+	Scenario  string            `json:"scenario"`
+	Status    string            `json:"status"`           // passed, failed, skipped
+	Reason    string            `json:"reason,omitempty"` // why it failed or was skipped
+	Elapsed   Seconds           `json:"elapsed"`
+	Phases    []PhaseResult     `json:"phases"`
+	Run       *flow.Run         `json:"run,omitempty"`
+	Verdict   *flow.RunVerdict  `json:"verdict,omitempty"`
+	Dumps     map[string][]byte `json:"-"` // config dumps by "pod.namespace"
+	Recording observe.Recording `json:"-"` // the raw evidence, without secrets; zero before observe
+	Updated   []byte            `json:"-"` // the scenario's text with rewritten goldens; nil when nothing changed
+	Err       error             `json:"-"` // with its exit code; nil unless failed
 }
 
 // A PhaseResult is a comment and what the commands under it did.

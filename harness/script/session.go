@@ -13,6 +13,7 @@ import (
 	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
+	"github.com/flowproof/lab/harness/observe"
 	"github.com/flowproof/lab/harness/undo"
 )
 
@@ -29,25 +30,27 @@ const restoreTimeout = 30 * time.Second
 
 // A session is one run of a scenario: what its commands have found out so far.
 type session struct {
-	ctx      context.Context
-	lab      Lab
-	undo     *undo.List
-	note     func(string, ...any)
-	out      strings.Builder // of the command that runs
-	sidecars map[string]*mesh.Sidecar
-	dumps    map[string][]byte
-	windows  map[string]*window
-	tables   tables
-	sent     *sent
-	run      flow.Run
-	verdict  *flow.RunVerdict
+	ctx       context.Context
+	lab       Lab
+	undo      *undo.List
+	note      func(string, ...any)
+	out       strings.Builder // of the command that runs
+	sidecars  map[string]*mesh.Sidecar
+	dumps     map[string][]byte
+	windows   map[string]*window
+	tables    tables
+	sent      *sent
+	recording observe.Recording
+	run       flow.Run
+	verdict   *flow.RunVerdict
 }
 
 func newSession(ctx context.Context, lab Lab, note func(string, ...any)) *session {
 	s := &session{
 		ctx: ctx, lab: lab, note: note,
 		sidecars: map[string]*mesh.Sidecar{}, dumps: map[string][]byte{}, windows: map[string]*window{},
-		run: flow.Run{Schema: flow.RunSchema},
+		tables: tables{before: map[string][]byte{}, after: map[string][]byte{}},
+		run:    flow.Run{Schema: flow.RunSchema},
 	}
 	if lab.Cluster != nil {
 		s.run.Backend = lab.Cluster.Backend
@@ -136,8 +139,5 @@ func (s *session) fill(r *Result) {
 	if s.run.Call.URL != "" {
 		r.Run = &s.run
 	}
-	r.Logs = map[string][]byte{}
-	for pod, w := range s.windows {
-		r.Logs[pod] = w.Text()
-	}
+	r.Recording = s.recording
 }

@@ -5,18 +5,14 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
-	"time"
 
 	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/observe/sockets"
 )
 
-// tables are the socket tables of pods, before and after the request.
-type tables struct {
-	before, after map[string][]sockets.Row
-	at            time.Time // when the tables after the request were read
-}
+// tables are the socket tables of pods as ss printed them, before and after the request, by "pod.namespace".
+type tables struct{ before, after map[string][]byte }
 
 // ssCommand prints all TCP sockets of the pod's network namespace with their owners, as far as the container may see them.
 var ssCommand = []string{"ss", "-H", "-t", "-n", "-a", "-p", "-e"}
@@ -59,20 +55,16 @@ func (s *session) readSockets(ref string) (*mesh.Pod, []sockets.Row, error) {
 	if err != nil {
 		return nil, nil, exit.Environmentf("read sockets of %s: %w", pod.Ref(), err)
 	}
-	s.keepSockets(pod.Ref(), rows)
+	s.keepSockets(pod.Ref(), out.Stdout)
 	return pod, rows, nil
 }
 
-func (s *session) keepSockets(pod string, rows []sockets.Row) {
-	kept := &s.tables.before
-	if s.sent != nil {
-		kept = &s.tables.after
-		s.tables.at = time.Now()
+func (s *session) keepSockets(pod string, table []byte) {
+	if s.sent == nil {
+		s.tables.before[pod] = table
+	} else {
+		s.tables.after[pod] = table
 	}
-	if *kept == nil {
-		*kept = map[string][]sockets.Row{}
-	}
-	(*kept)[pod] = rows
 }
 
 func (s *session) showSockets(ref string) error {

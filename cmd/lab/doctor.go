@@ -1,0 +1,84 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flowproof/lab/harness/doctor"
+	"github.com/flowproof/lab/harness/exit"
+)
+
+func doctorCommand() *cobra.Command {
+	var opts doctor.Options
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Say what this machine has of all that a lab needs, and what mends the rest",
+		Long: `doctor tries what a lab will do and says what it found: ✓ there, ✗ missing and needed, · missing and not needed. Beneath
+what is missing stands the line that mends it. It changes nothing. The exit code is 3 when something needed is missing.`,
+		Example: `  lab doctor
+  lab doctor --offline
+  lab doctor -o json | jq '.checks[] | select(.ok | not)'`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a := appOf(cmd)
+			report := doctor.Examine(cmd.Context(), componentOptions(), opts)
+			if err := a.print(report, func(w io.Writer) error { return printReport(w, report) }); err != nil {
+				return err
+			}
+			if !report.Fit {
+				return silentError{exit.Environmentf("this machine lacks something that a lab needs")}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&opts.Offline, "offline", false, "do not ask the registries")
+	return cmd
+}
+
+// headings of the report's parts, in order.
+var headings = []struct{ purpose, text string }{
+	{doctor.Lab, "To run a lab"},
+	{doctor.Build, "To make its parts"},
+	{doctor.Instruments, "To observe more"},
+	{doctor.Kind, "For the backend kind"},
+}
+
+func printReport(w io.Writer, report doctor.Report) error {
+	for i, h := range headings {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		text := h.text
+		if h.purpose == doctor.Build && report.Built {
+			text += " (they are in the cache)"
+		}
+		fmt.Fprintln(w, text)
+		for _, f := range report.Checks {
+			if f.Purpose == h.purpose {
+				printFinding(w, f)
+			}
+		}
+	}
+	last := "This machine is fit for a lab."
+	if !report.Fit {
+		last = "This machine is not fit for a lab yet: see what has ✗."
+	}
+	_, err := fmt.Fprintf(w, "\n%s\n", last)
+	return err
+}
+
+func printFinding(w io.Writer, f doctor.Finding) {
+	mark := "✓"
+	switch {
+	case !f.OK && f.Required:
+		mark = "✗"
+	case !f.OK:
+		mark = "·"
+	}
+	fmt.Fprintf(w, " %s %-18s %s\n", mark, f.Name, f.Detail)
+	if !f.OK {
+		fmt.Fprintf(w, "   %-18s → %s (%s %s)\n", "", f.Mend, f.Name, f.Why)
+	}
+}

@@ -1,5 +1,0 @@
-//go:build !linux
-
-package script
-
-func bpfWorks() bool { return false }

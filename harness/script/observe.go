@@ -1,0 +1,127 @@
+package script
+
+import (
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/observe"
+)
+
+var observeCommand = Command{
+	Name:    "observe",
+	Usage:   "observe",
+	Summary: "Read what the instruments recorded around the request, and keep what they saw",
+	Detail: "It waits until both sidecars' logs hold everything that was logged before, closes the windows and reads them together with the\n" +
+		"socket tables and curl's own account. It never looks at a config dump. An Envoy that was restarted in between, or a log that broke\n" +
+		"off, makes its instrument incomplete, and then no run is verified.",
+	run: func(s *session, args []string) error {
+		if len(args) != 0 {
+			return badUsage("it takes no argument")
+		}
+		if s.sent == nil {
+			return badUsage("there is nothing to observe before request")
+		}
+		recording, err := s.record()
+		if err != nil {
+			return err
+		}
+		seen, watches, err := recording.Observe()
+		if err != nil {
+			return exit.Incompletef("observe: %w", err)
+		}
+		recording.Redact() // from here on it may be kept
+		s.recording, s.run.Observations, s.run.Watches = recording, seen, watches
+		s.print("%s by %s", plural(len(seen), "observation"), plural(len(watches), "watch"))
+		for _, w := range watches {
+			s.print("%s", watchLine(w, seen))
+		}
+		return nil
+	},
+}
+
+func watchLine(w flow.Watch, seen []flow.Observation) string {
+	n := 0
+	for _, o := range seen {
+		if o.Instrument == w.Instrument && o.Side == w.Side {
+			n++
+		}
+	}
+	line := strings.TrimSpace(string(w.Instrument)+" "+string(w.Side)) + ": " + plural(n, "observation")
+	if !w.Complete {
+		line += ", incomplete: " + w.Problem
+	}
+	return line
+}
+
+// record collects the raw evidence of the run.
+func (s *session) record() (observe.Recording, error) {
+	target, err := url.Parse(s.run.Call.URL)
+	if err != nil {
+		return observe.Recording{}, err
+	}
+	r := observe.Recording{
+		RequestID: s.run.Call.RequestID, Authority: target.Host, Path: target.EscapedPath(),
+		Sent: s.sent.since, Answered: s.sent.until, Curl: s.sent.out.Stderr,
+	}
+	if r.Path == "" {
+		r.Path = "/"
+	}
+	server, port, err := s.destination()
+	if err != nil {
+		return r, err
+	}
+	r.Port = port
+	if r.Client, err = s.recordPod(s.run.Call.From + "." + s.run.Call.Namespace); err != nil {
+		return r, err
+	}
+	r.Server, err = s.recordPod(server)
+	return r, err
+}
+
+// destination is the pod and port that the request has to reach, as inferred: where to point the instruments.
+func (s *session) destination() (pod string, port uint16, err error) {
+	for _, hop := range s.run.Path.Hops {
+		if hop.Side == flow.Server && hop.Proxy != "" {
+			pod = hop.Proxy
+		}
+		for _, fact := range hop.Expect {
+			if address, err := netip.ParseAddrPort(fact.Value); hop.Side == flow.Client && fact.Name == flow.FactEndpoint && err == nil {
+				port = address.Port()
+			}
+		}
+	}
+	if pod == "" || port == 0 {
+		return "", 0, badUsage("the path that was inferred ends before a server's sidecar, and there is nothing to watch there")
+	}
+	return pod, port, nil
+}
+
+// recordPod closes the pod's log window and collects what was recorded of the pod. A log that is not whole is kept with
+// the reason.
+func (s *session) recordPod(ref string) (observe.Pod, error) {
+	pod, err := s.lab.Mesh.Pod(s.ctx, ref)
+	if err != nil {
+		return observe.Pod{}, err
+	}
+	p := observe.Pod{Name: pod.Ref(), IP: pod.IP(), Before: s.tables.before[pod.Ref()], After: s.tables.after[pod.Ref()]}
+	w := s.windows[pod.Ref()]
+	if w == nil {
+		return p, nil
+	}
+	if err := w.finish(s); err != nil {
+		if exit.Code(err) == exit.Interrupted {
+			return p, err
+		}
+		p.LogProblem = err.Error()
+	}
+	if err := w.Close(); err != nil && p.LogProblem == "" {
+		p.LogProblem = err.Error()
+	}
+	p.Log = slices.Concat([]byte{}, w.Text()) // an empty window is a log that was read
+	p.Workers = w.started.Workers
+	return p, nil
+}
