@@ -42,6 +42,15 @@ type Hop struct {
 	Rejected []Alternative `json:"rejected,omitempty"`
 	Choices  []Choice      `json:"choices,omitempty"` // several possible results, with their expected shares
 	Expect   []Fact        `json:"expect,omitempty"`  // what an instrument must see if the decision is right
+
+	Conditions []Condition `json:"conditions,omitempty"` // every condition that was evaluated, where that was asked for
+}
+
+// A Condition is one condition that was evaluated on the way to a decision.
+type Condition struct {
+	Text   string `json:"text"`
+	Source string `json:"source,omitempty"`
+	Holds  bool   `json:"holds"`
 }
 
 // An Alternative is what could have been decided and was not.

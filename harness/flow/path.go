@@ -48,6 +48,7 @@ type Decision struct {
 	Cluster          string            `json:"cluster,omitempty"`
 	Clusters         []WeightedCluster `json:"clusters,omitempty"`
 	Rewrite          *Rewrite          `json:"rewrite,omitempty"`
+	UpstreamProtocol string            `json:"upstreamProtocol,omitempty"` // HTTP11 or HTTP2; empty for TCP
 	Endpoints        []Host            `json:"endpoints,omitempty"`
 	UpstreamTLS      *UpstreamTLSMode  `json:"upstreamTLS,omitempty"`
 	Hops             []Hop             `json:"hops"`

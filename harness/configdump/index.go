@@ -1,0 +1,170 @@
+package configdump
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// build makes the index of a dump in one pass over its text.
+func build(data []byte) (*Dump, error) {
+	d := &Dump{data: data, resources: map[Kind][]*Resource{}, byName: map[Kind]map[string]*Resource{}, sections: map[Kind]bool{}}
+	x := indexer{scanner: scanner{data: data}, dump: d}
+	found := false
+	x.object(func(key []byte) {
+		if string(key) == "configs" {
+			found = true
+			at := &step{nil, "configs", -1}
+			x.array(func(i int) { x.section(&step{at, "", i}) })
+		}
+	})
+	if x.err == nil && x.peek() != 0 {
+		x.fail(x.pos, "text after the end of the dump")
+	}
+	if x.err != nil {
+		return nil, fmt.Errorf("read config dump: %w", x.err)
+	}
+	if !found {
+		return nil, errors.New(`read config dump: no "configs" at the top (it has to be what Envoy's /config_dump returns)`)
+	}
+	d.order()
+	return d, nil
+}
+
+// order sets the preference of resources with the same name: see Lookup.
+func (d *Dump) order() {
+	for kind, all := range d.resources {
+		names := make(map[string]*Resource, len(all))
+		for _, r := range all {
+			if have, ok := names[r.Name]; !ok || r.State < have.State {
+				names[r.Name] = r
+			}
+		}
+		d.byName[kind] = names
+	}
+}
+
+// An indexer is the scanner that builds a dump's index.
+type indexer struct {
+	scanner
+	dump *Dump
+}
+
+// section indexes one member of configs, which is a section or, in a dump of ?resource=…, one element of one.
+func (x *indexer) section(at *step) {
+	sectionType := ""
+	start := x.pos
+	x.object(func(key []byte) {
+		name := string(key)
+		if shape, ok := arrays[FieldName(name)]; ok {
+			x.dump.sections[shape.kind] = true
+			below := &step{at, name, -1}
+			x.array(func(i int) { x.element(shape, &step{below, "", i}) })
+			return
+		}
+		switch name {
+		case "@type":
+			if from, to := x.skip(); x.err == nil {
+				sectionType = strings.Trim(string(x.data[from:to]), `"`)
+			}
+		case "bootstrap":
+			from, to := x.skip()
+			x.dump.bootstrap = Value{x.dump, from, to, &step{at, name, -1}}
+		}
+	})
+	if x.err != nil {
+		return
+	}
+	message := sectionType[strings.LastIndex(sectionType, "v3.")+max(len("v3."), 1):]
+	for kind := Listener; kind <= Extension; kind++ {
+		if message == kind.section() {
+			x.dump.sections[kind] = true // a section may be empty
+		}
+	}
+	if array, ok := singles[message]; ok {
+		end := x.pos
+		x.pos = start
+		x.dump.sections[arrays[array].kind] = true
+		x.element(arrays[array], at)
+		x.pos = end
+	}
+}
+
+// element indexes one element of a section's array.
+func (x *indexer) element(shape shape, at *step) {
+	if x.peek() != '{' {
+		return
+	}
+	x.object(func(key []byte) {
+		name, s := string(key), shape
+		if s.kind == Listener && s.state != Static {
+			switch FieldName(name) {
+			case "active_state":
+			case "warming_state":
+				s.state = Warming
+			case "draining_state":
+				s.state = Draining
+			default:
+				return
+			}
+			below := &step{at, name, -1}
+			x.members(func(key string) {
+				if key == "listener" {
+					x.resource(s, &step{below, key, -1})
+				}
+			})
+			return
+		}
+		if FieldName(name) == s.field {
+			x.resource(s, &step{at, name, -1})
+		}
+	})
+}
+
+// members walks over an object's fields, and over nothing if it is not one.
+func (x *indexer) members(field func(key string)) {
+	if x.peek() == '{' {
+		x.object(func(key []byte) { field(string(key)) })
+	}
+}
+
+// resource indexes one resource: its name, its bounds and, of a listener, its addresses.
+func (x *indexer) resource(shape shape, at *step) {
+	if x.peek() != '{' {
+		return
+	}
+	r := &Resource{Kind: shape.kind, State: shape.state}
+	start := x.pos
+	x.object(func(key []byte) {
+		switch {
+		case shape.kind == Endpoints && sameField(key, "cluster_name"), shape.kind != Endpoints && string(key) == "name":
+			if from, to := x.skip(); x.err == nil {
+				r.Name = Value{dump: x.dump, start: from, end: to}.Text()
+			}
+		case shape.kind == Listener && (string(key) == "address" || sameField(key, "additional_addresses")):
+			below := &step{at, string(key), -1}
+			from, to := x.skip()
+			r.Addresses = append(r.Addresses, Value{x.dump, from, to, below})
+		}
+	})
+	r.value = Value{x.dump, start, x.pos, at}
+	x.dump.resources[shape.kind] = append(x.dump.resources[shape.kind], r)
+}
+
+// FieldName returns a protobuf field name from its lowerCamelCase form, which protobuf's JSON mapping allows too. A name
+// that is no field (a key of a map) may come back changed.
+func FieldName(name string) string {
+	if strings.ToLower(name) == name {
+		return name
+	}
+	var b bytes.Buffer
+	for _, c := range []byte(name) {
+		if c >= 'A' && c <= 'Z' {
+			b.WriteByte('_')
+			c += 'a' - 'A'
+		}
+		b.WriteByte(c)
+	}
+	return b.String()
+}

@@ -1,0 +1,298 @@
+package infer
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/flow"
+)
+
+// Values of Decision.FilterChainIndex that are no index.
+const (
+	defaultChain = -1 // default_filter_chain
+	noChain      = -2 // no chain matched
+)
+
+// A filterChain is envoy.config.listener.v3.FilterChain.
+type filterChain struct {
+	at    configdump.Value
+	index int
+	name  string
+	match chainMatch
+	tls   configdump.Value // transport_socket
+}
+
+// A chainMatch is envoy.config.listener.v3.FilterChainMatch. An empty field matches anything.
+type chainMatch struct {
+	at             configdump.Value
+	port           uint16
+	prefixes       []netip.Prefix
+	serverNames    []string
+	transport      string
+	alpn           []string
+	directPrefixes []netip.Prefix
+	sourceType     string
+	sourcePrefixes []netip.Prefix
+	sourcePorts    []uint16
+}
+
+func newFilterChain(v configdump.Value, index int) *filterChain {
+	m := v.Get("filter_chain_match")
+	c := &filterChain{at: v, index: index, name: v.Get("name").Text(), tls: v.Get("transport_socket")}
+	c.match = chainMatch{
+		at: m, port: uint16(m.Get("destination_port").Uint()), prefixes: prefixRanges(m.Get("prefix_ranges")),
+		serverNames: m.Get("server_names").Texts(), transport: m.Get("transport_protocol").Text(),
+		alpn: m.Get("application_protocols").Texts(), directPrefixes: prefixRanges(m.Get("direct_source_prefix_ranges")),
+		sourceType: m.Get("source_type").Text(), sourcePrefixes: prefixRanges(m.Get("source_prefix_ranges")),
+	}
+	for _, p := range m.Get("source_ports").Elements() {
+		c.match.sourcePorts = append(c.match.sourcePorts, uint16(p.Uint()))
+	}
+	return c
+}
+
+// label names a chain so that twins with the same name can be told apart.
+func (c *filterChain) label() string {
+	name := c.name
+	if name == "" {
+		name = "unnamed"
+	}
+	if c.index == defaultChain {
+		return name + " (default_filter_chain)"
+	}
+	return fmt.Sprintf("%s [%d]", name, c.index)
+}
+
+// A criterion is one step of the match. Envoy looks a connection up in maps nested in this order, so each step commits:
+// what is more specific wins, and chains that lose are not tried again. (FilterChainManagerImpl::findFilterChain)
+type criterion struct {
+	name string
+	// rank says how specifically the chain matches: negative is no match, 0 is no condition, more is more specific.
+	rank func(*chainMatch, *connection) int
+	want func(*chainMatch) string // the chain's condition
+	have func(*connection) string // the connection's value
+}
+
+var criteria = []criterion{
+	{"destination port", rankPort, func(m *chainMatch) string { return fmt.Sprint(m.port) },
+		func(c *connection) string { return fmt.Sprint(c.local.Port()) }},
+	{"destination prefix range", func(m *chainMatch, c *connection) int { return rankPrefix(m.prefixes, c.local.Addr()) },
+		func(m *chainMatch) string { return prefixText(m.prefixes) }, func(c *connection) string { return c.local.Addr().String() }},
+	{"server name", rankServerName, func(m *chainMatch) string { return list(m.serverNames) },
+		func(c *connection) string { return orNone(c.serverName) }},
+	{"transport protocol", rankTransport, func(m *chainMatch) string { return m.transport },
+		func(c *connection) string { return c.transport }},
+	{"application protocol", rankALPN, func(m *chainMatch) string { return list(m.alpn) },
+		func(c *connection) string { return orNone(strings.Join(c.alpn, ",")) }},
+	{"direct source prefix range", func(m *chainMatch, c *connection) int { return rankPrefix(m.directPrefixes, c.remote.Addr()) },
+		func(m *chainMatch) string { return prefixText(m.directPrefixes) }, sourceText},
+	{"source type", rankSourceType, func(m *chainMatch) string { return m.sourceType }, sourceText},
+	{"source prefix range", func(m *chainMatch, c *connection) int { return rankPrefix(m.sourcePrefixes, c.remote.Addr()) },
+		func(m *chainMatch) string { return prefixText(m.sourcePrefixes) }, sourceText},
+	{"source port", rankSourcePort, func(m *chainMatch) string { return fmt.Sprint(m.sourcePorts) }, sourceText},
+}
+
+func rankPort(m *chainMatch, c *connection) int {
+	return equality(m.port == 0, m.port == c.local.Port())
+}
+
+func rankTransport(m *chainMatch, c *connection) int {
+	return equality(m.transport == "", m.transport == c.transport)
+}
+
+// equality ranks a condition that is either absent, met or not met.
+func equality(none, met bool) int {
+	switch {
+	case none:
+		return 0
+	case met:
+		return 1
+	}
+	return -1
+}
+
+// rankPrefix ranks by the longest prefix. No prefix at all is entered as 0.0.0.0/0 and ::/0 in Envoy's trie.
+func rankPrefix(prefixes []netip.Prefix, addr netip.Addr) int {
+	if len(prefixes) == 0 {
+		return 0
+	}
+	return longest(prefixes, addr)
+}
+
+// rankServerName ranks an exact name above wildcards, and longer wildcards above shorter ones.
+func rankServerName(m *chainMatch, c *connection) int {
+	if len(m.serverNames) == 0 {
+		return 0
+	}
+	best := -1
+	for _, n := range m.serverNames {
+		suffix, wildcard := strings.CutPrefix(n, "*")
+		switch {
+		case !wildcard && n == c.serverName && n != "":
+			best = 1 << 20
+		case wildcard && strings.HasPrefix(suffix, ".") && len(c.serverName) > len(suffix) && strings.HasSuffix(c.serverName, suffix):
+			best = max(best, len(suffix))
+		}
+	}
+	return best
+}
+
+// rankALPN ranks by the client's own order: Envoy tries the client's protocols one after the other.
+func rankALPN(m *chainMatch, c *connection) int {
+	if len(m.alpn) == 0 {
+		return 0
+	}
+	for i, offered := range c.alpn {
+		if slices.Contains(m.alpn, offered) {
+			return len(c.alpn) - i
+		}
+	}
+	return -1
+}
+
+// rankSourceType tells connections of the same host from others; an unknown source counts as another host.
+func rankSourceType(m *chainMatch, c *connection) int {
+	local := c.remote.IsValid() && (c.remote.Addr().IsLoopback() || c.remote.Addr() == c.local.Addr())
+	switch m.sourceType {
+	case "", "ANY", "0":
+		return 0
+	case "SAME_IP_OR_LOOPBACK", "1":
+		return equality(false, local)
+	case "EXTERNAL", "2":
+		return equality(false, !local)
+	}
+	return -1
+}
+
+func rankSourcePort(m *chainMatch, c *connection) int {
+	return equality(len(m.sourcePorts) == 0, c.remote.IsValid() && slices.Contains(m.sourcePorts, c.remote.Port()))
+}
+
+func sourceText(c *connection) string {
+	if !c.remote.IsValid() {
+		return "an unknown source"
+	}
+	return c.remote.String()
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+func prefixText(prefixes []netip.Prefix) string {
+	var all []string
+	for _, p := range prefixes {
+		all = append(all, p.String())
+	}
+	return list(all)
+}
+
+// matchChain chooses the filter chain: by filter_chain_matcher where the listener has one, else by the criteria.
+func (w *walk) matchChain() {
+	l := w.listener
+	hop := flow.Hop{}
+	var chosen *filterChain
+	chosen, hop.Why, hop.Rejected = w.chainByMatch()
+	source := l.at
+	switch {
+	case chosen == nil && l.fallback != nil:
+		chosen = l.fallback
+		hop.Why = "no filter chain matches (" + hop.Why + "), so default_filter_chain takes the connection"
+	case chosen == nil:
+		hop.Decision = "no filter chain"
+		hop.Why += "; the listener has no default_filter_chain, so Envoy closes the connection (no_filter_chain_match)"
+		if v := l.at.Get("filter_chains"); v.Exists() {
+			source = v
+		}
+		w.add(flow.FilterChain, source, hop)
+		w.fail(flow.NoFilterChain, "NR")
+		return
+	}
+	w.chain, w.out.FilterChain, w.out.FilterChainIndex = chosen, chosen.name, chosen.index
+	hop.Decision = chosen.label()
+	if chosen.name != "" {
+		hop.Expect = []flow.Fact{fact(flow.FactFilterChain, chosen.name)}
+	}
+	w.add(flow.FilterChain, chosen.at, hop)
+}
+
+// chainByMatch narrows the chains down, one criterion after the other.
+func (w *walk) chainByMatch() (chosen *filterChain, why string, rejected []flow.Alternative) {
+	left := slices.Clone(w.listener.chains)
+	var decisive []string
+	for i := range criteria {
+		c := &criteria[i]
+		best := -1
+		for _, fc := range left {
+			best = max(best, w.rank(c, fc))
+		}
+		var keep []*filterChain
+		for _, fc := range left {
+			if rank := c.rank(&fc.match, &w.conn); rank == best && best >= 0 {
+				keep = append(keep, fc)
+			} else {
+				rejected = append(rejected, w.lost(c, fc, rank))
+			}
+		}
+		if len(keep) == 0 {
+			return nil, w.nothingLeft(c, left), rejected
+		}
+		if len(keep) < len(left) || best > 0 {
+			decisive = append(decisive, fmt.Sprintf("%s %s", c.name, c.have(&w.conn)))
+		}
+		left = keep
+	}
+	return left[0], matchedBy(left[0], decisive), rejected
+}
+
+// rank evaluates one criterion of one chain and keeps it as a condition where that is asked for.
+func (w *walk) rank(c *criterion, fc *filterChain) int {
+	rank := c.rank(&fc.match, &w.conn)
+	if w.opts.Explain && rank != 0 {
+		w.check(fc.match.at, rank > 0, "%s: %s %s, the connection has %s", fc.label(), c.name, c.want(&fc.match), c.have(&w.conn))
+	}
+	return rank
+}
+
+// lost says why a chain was dropped at a criterion.
+func (w *walk) lost(c *criterion, fc *filterChain, rank int) flow.Alternative {
+	why := fmt.Sprintf("needs %s %s, the connection has %s", c.name, c.want(&fc.match), c.have(&w.conn))
+	switch {
+	case rank == 0:
+		why = fmt.Sprintf("has no condition on %s, and another chain names %s", c.name, c.have(&w.conn))
+	case rank > 0:
+		why = fmt.Sprintf("%s %s is less specific than another chain's", c.name, c.want(&fc.match))
+	}
+	return flow.Alternative{Name: fc.label(), Source: fc.match.at.Pointer(), Why: why}
+}
+
+// nothingLeft says at which step the match ended without a chain, and what would have matched.
+func (w *walk) nothingLeft(c *criterion, left []*filterChain) string {
+	if len(left) == 0 {
+		return "the listener has no filter chains"
+	}
+	var wants []string
+	for _, fc := range left {
+		if want := c.want(&fc.match); !slices.Contains(wants, want) {
+			wants = append(wants, want)
+		}
+	}
+	committed := ""
+	if c.name != criteria[0].name && left[0].match.port != 0 {
+		committed = fmt.Sprintf("chains for destination port %d exist, so no other is tried, and ", left[0].match.port)
+	}
+	return fmt.Sprintf("%snone of the %d that were left has %s %s (they need %s)", committed, len(left), c.name, c.have(&w.conn), list(wants))
+}
+
+func matchedBy(c *filterChain, decisive []string) string {
+	if len(decisive) == 0 {
+		return "it has no condition and no other chain is more specific"
+	}
+	return "matched by " + strings.Join(decisive, ", ")
+}

@@ -1,0 +1,201 @@
+package infer
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/flow"
+)
+
+// A loadAssignment is envoy.config.endpoint.v3.ClusterLoadAssignment.
+type loadAssignment struct {
+	at    configdump.Value
+	hosts []host
+	over  uint64 // overprovisioning_factor in percent
+}
+
+// A host is one LbEndpoint with its locality.
+type host struct {
+	at             configdump.Value
+	address        string
+	weight         uint32
+	priority       uint32
+	locality       string
+	localityWeight uint32
+	health         string
+	metadata       configdump.Value
+}
+
+// healthy says whether a host counts as healthy for load balancing; degraded ones count only when others are missing.
+func (h host) healthy() bool { return h.health == "" || h.health == "UNKNOWN" || h.health == "HEALTHY" }
+
+// load returns the endpoints of a cluster: from EDS, or from the cluster's own load_assignment.
+func (e *Engine) load(c *cluster) *loadAssignment {
+	name := c.at.Get("eds_cluster_config", "service_name").Text()
+	setDefault(&name, c.name)
+	key := c.kind + " " + name
+	return once(e, e.loads, key, func() *loadAssignment {
+		v := c.at.Get("load_assignment")
+		if c.kind == "EDS" {
+			v = configdump.Value{}
+			if r, ok := e.dump.Lookup(configdump.Endpoints, name); ok {
+				v = r.Value()
+			}
+		}
+		return newLoadAssignment(v)
+	})
+}
+
+func newLoadAssignment(v configdump.Value) *loadAssignment {
+	l := &loadAssignment{at: v, over: v.Get("policy", "overprovisioning_factor").Uint()}
+	if l.over == 0 {
+		l.over = 140
+	}
+	for _, group := range v.Get("endpoints").Elements() {
+		priority := uint32(group.Get("priority").Uint())
+		weight := uint32(group.Get("load_balancing_weight").Uint())
+		loc := group.Get("locality")
+		locality := strings.Trim(loc.Get("region").Text()+"/"+loc.Get("zone").Text()+"/"+loc.Get("sub_zone").Text(), "/")
+		for _, e := range group.Get("lb_endpoints").Elements() {
+			h := host{at: e, address: addressText(e.Get("endpoint", "address")), weight: uint32(e.Get("load_balancing_weight").Uint()),
+				priority: priority, locality: locality, localityWeight: weight, health: e.Get("health_status").Text(), metadata: e.Get("metadata")}
+			if h.weight == 0 {
+				h.weight = 1
+			}
+			l.hosts = append(l.hosts, h)
+		}
+	}
+	return l
+}
+
+// A picked is what load balancing came to: one host, or the set that it picks from.
+type picked struct {
+	hosts    []host
+	original bool // the original destination
+}
+
+// address returns the address when there is only one.
+func (p picked) address() string {
+	if len(p.hosts) == 1 {
+		return p.hosts[0].address
+	}
+	return ""
+}
+
+// pickEndpoint decides which host gets the request, as a set with shares where load balancing decides.
+func (w *walk) pickEndpoint() {
+	c := w.cluster
+	if c.kind == "ORIGINAL_DST" {
+		w.originalDestination()
+		return
+	}
+	load := w.e.load(c)
+	if c.kind == "EDS" && !load.at.Exists() {
+		why := "EDS gave no endpoints for it"
+		if !w.e.dump.Has(configdump.Endpoints) {
+			why = "the dump has no EndpointsConfigDump (take it with ?include_eds), so where the request goes is not known"
+		}
+		w.noEndpoint(c.at, why)
+		return
+	}
+	hosts, choices, why := w.balance(c, load)
+	if len(hosts) == 0 {
+		w.noEndpoint(load.at, why)
+		return
+	}
+	w.pick = picked{hosts: w.towards(hosts)}
+	w.out.Endpoints = hostList(load.hosts)
+	hop := flow.Hop{Decision: hosts[0].address, Why: why}
+	if len(hosts) > 1 {
+		hop.Decision, hop.Choices = fmt.Sprintf("one of %d endpoints", len(hosts)), choices
+		hop.Expect = []flow.Fact{fact(flow.FactEndpoint, "*")}
+	} else {
+		hop.Expect = []flow.Fact{fact(flow.FactEndpoint, hosts[0].address)}
+	}
+	for _, h := range load.hosts {
+		if !contains(hosts, h) && len(hop.Rejected) < 20 {
+			hop.Rejected = append(hop.Rejected, flow.Alternative{Name: h.address, Source: h.at.Pointer(), Why: notPicked(h)})
+		}
+	}
+	source := load.at
+	if len(hosts) == 1 {
+		source = hosts[0].at
+	}
+	w.add(flow.Endpoint, source, hop)
+}
+
+// towards narrows the set to the pod that the way is known to go to.
+func (w *walk) towards(hosts []host) []host {
+	for _, h := range hosts {
+		addr, err := netip.ParseAddrPort(h.address)
+		if err == nil && slices.Contains(w.opts.toward, addr.Addr().String()) {
+			return []host{h}
+		}
+	}
+	return hosts
+}
+
+func contains(hosts []host, h host) bool {
+	for _, o := range hosts {
+		if o.at == h.at {
+			return true
+		}
+	}
+	return false
+}
+
+func notPicked(h host) string {
+	if !h.healthy() {
+		return "its health status is " + h.health
+	}
+	return fmt.Sprintf("its priority %d or subset is not the one in use", h.priority)
+}
+
+func hostList(hosts []host) []flow.Host {
+	all := make([]flow.Host, 0, len(hosts))
+	for _, h := range hosts {
+		all = append(all, flow.Host{Address: h.address, Weight: h.weight, Priority: h.priority, Healthy: h.healthy()})
+	}
+	return all
+}
+
+// noEndpoint is a cluster without a host that may be used: 503 with the flag UH.
+func (w *walk) noEndpoint(source configdump.Value, why string) {
+	hop := flow.Hop{Decision: "no healthy endpoint", Why: why}
+	status := w.statusOf(503)
+	if status != 0 {
+		hop.Why += ": Envoy answers 503 (UH)"
+		hop.Expect = statusFact(status)
+	}
+	w.add(flow.Endpoint, source, hop)
+	w.fail(flow.NoHealthyEndpoint, "UH")
+	w.out.Status = status
+}
+
+// originalDestination is the host of an ORIGINAL_DST cluster: where the client wanted to go, or what a header says.
+func (w *walk) originalDestination() {
+	config := w.cluster.at.Get("original_dst_lb_config")
+	address, why := w.conn.local.String(), "an ORIGINAL_DST cluster sends to the connection's original destination"
+	if !w.conn.restored && w.req.Direction == flow.Gateway {
+		w.noEndpoint(w.cluster.at, "the cluster is ORIGINAL_DST and the connection was not redirected, so there is no original destination")
+		return
+	}
+	if config.Get("use_http_header").Bool() && w.hcm != nil {
+		name := config.Get("http_header_name").Text()
+		setDefault(&name, "x-envoy-original-dst-host")
+		if value, ok := w.req.header.get(name); ok {
+			address, why = value, "original_dst_lb_config takes the destination from header "+name
+		}
+	}
+	if port := config.Get("upstream_port_override").Uint(); port != 0 {
+		host, _ := splitPort(address)
+		address, why = fmt.Sprintf("%s:%d", host, port), why+", with upstream_port_override"
+	}
+	h := host{address: address, weight: 1}
+	w.pick = picked{hosts: []host{h}, original: true}
+	w.out.Endpoints = []flow.Host{{Address: address, Weight: 1, Healthy: true}}
+	w.add(flow.Endpoint, w.cluster.at, flow.Hop{Decision: address, Why: why, Expect: []flow.Fact{fact(flow.FactEndpoint, address)}})
+}

@@ -1,0 +1,114 @@
+package infer
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/flow"
+)
+
+// An httpManager is envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.
+type httpManager struct {
+	at configdump.Value
+}
+
+func newManager(v configdump.Value) *httpManager { return &httpManager{at: v} }
+
+// httpRequest takes an HTTP request through the connection manager. Envoy chooses the route before the filters run,
+// because filters are configured by route too; the router, the last filter, then follows it.
+func (w *walk) httpRequest() {
+	if w.hcm == nil {
+		return
+	}
+	w.prepareHeaders()
+	found := w.findRoute()
+	if w.httpFilters(); w.done {
+		return
+	}
+	w.add(flow.Route, found.source, found.hop)
+	switch {
+	case found.failure != "":
+		w.fail(found.failure, found.flag)
+		w.out.Status = found.status
+	case found.status != 0:
+		w.answer(found.status, found.location)
+	}
+}
+
+// prepareHeaders does to the request's headers what the connection manager does before it asks for a route:
+// ConnectionManagerUtility::mutateRequestHeaders and maybeNormalizePath.
+func (w *walk) prepareHeaders() {
+	h := w.req.header
+	secure := "http"
+	if w.conn.terminated {
+		secure = "https"
+	}
+	edge := w.hcm.at.Get("use_remote_address").Bool() && w.hcm.at.Get("xff_num_trusted_hops").Uint() == 0
+	if _, given := h.get("x-forwarded-proto"); !given || edge {
+		h.set("x-forwarded-proto", secure)
+	}
+	if !w.req.isHTTP2() { // HTTP/1 does not carry a scheme
+		scheme, _ := h.get("x-forwarded-proto")
+		h.set(":scheme", scheme)
+	}
+	if to := w.hcm.at.Get("scheme_header_transformation", "scheme_to_overwrite").Text(); to != "" {
+		h.set(":scheme", to)
+	}
+	if path, ok := h.get(":path"); ok {
+		h.set(":path", normalisePath(w.hcm.at, path))
+	}
+	if host, ok := h.get(":authority"); ok {
+		h.set(":authority", w.strippedHost(host))
+	}
+}
+
+// strippedHost removes what the connection manager is told to remove from the authority: a trailing dot, any port, or
+// the port that is the listener's own.
+func (w *walk) strippedHost(host string) string {
+	at := w.hcm.at
+	name, port := splitPort(host)
+	if at.Get("strip_trailing_host_dot").Bool() {
+		name = strings.TrimSuffix(name, ".")
+	}
+	switch {
+	case port == "" || at.Get("strip_any_host_port").Bool():
+		return name
+	case at.Get("strip_matching_host_port").Bool() && port == fmt.Sprint(w.conn.local.Port()):
+		return name
+	}
+	return name + ":" + port
+}
+
+// splitPort cuts the port off an authority: HeaderUtility::getPortStart. The port is digits only.
+func splitPort(host string) (name, port string) {
+	i := strings.LastIndexByte(host, ':')
+	if i < 0 || i+1 == len(host) || strings.HasSuffix(host, "]") {
+		return host, ""
+	}
+	if strings.Count(host, ":") > 1 && !(i > 0 && host[i-1] == ']') {
+		return host, "" // a bare IPv6 address
+	}
+	for _, c := range host[i+1:] {
+		if c < '0' || c > '9' {
+			return host, ""
+		}
+	}
+	return host[:i], host[i+1:]
+}
+
+// routeConfiguration finds the route configuration: inline, by RDS, or by scope.
+func (w *walk) routeConfiguration() (v configdump.Value, why string) {
+	m := w.hcm.at
+	if inline := m.Get("route_config"); inline.Exists() {
+		return inline, "inline route configuration " + inline.Get("name").Text()
+	}
+	name := m.Get("rds", "route_config_name").Text()
+	if r, ok := w.e.dump.Lookup(configdump.RouteConfig, name); ok {
+		return r.Value(), "rds names route configuration " + name
+	}
+	if !w.e.dump.Has(configdump.RouteConfig) {
+		return configdump.Value{}, "rds names " + name + ", and the dump has no RoutesConfigDump to find it in"
+	}
+	return configdump.Value{}, "rds names " + name + ", which the dump does not have"
+}

@@ -1,0 +1,125 @@
+package infer
+
+import (
+	"strings"
+
+	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/flow"
+)
+
+// Types and canonical names of the network filters that decide something.
+const (
+	managerName = "envoy.filters.network.http_connection_manager"
+	managerType = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+	tcpName     = "envoy.filters.network.tcp_proxy"
+	tcpType     = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
+)
+
+// managerOf returns the configuration of a chain's HTTP connection manager, or a Value that does not exist.
+func managerOf(c *filterChain) configdump.Value {
+	for _, f := range c.at.Get("filters").Elements() {
+		if message, kind := typedConfig(f); kind == managerType {
+			return message
+		}
+	}
+	return configdump.Value{}
+}
+
+// typedConfig returns the configuration of a filter and its type. Filters of Envoy before 1.19 could be configured by
+// name alone, with "config" or with nothing at all.
+func typedConfig(f configdump.Value) (message configdump.Value, kind string) {
+	message, kind = f.Get("typed_config").Typed()
+	if kind == "" {
+		switch f.Get("name").Text() {
+		case managerName:
+			kind = managerType
+		case tcpName:
+			kind = tcpType
+		}
+	}
+	return message, kind
+}
+
+// networkFilters walks over the chain's network filters up to the one that ends it.
+func (w *walk) networkFilters() {
+	filters := w.chain.at.Get("filters")
+	var names []string
+	hop := flow.Hop{}
+	for _, f := range filters.Elements() {
+		name := f.Get("name").Text()
+		names = append(names, name)
+		message, kind := typedConfig(f)
+		hop.Expect = append(hop.Expect, fact(flow.FactNetworkFilter, canonicalNetwork(name, kind)))
+		if kind == managerType || kind == tcpType {
+			w.terminal(message, kind)
+			break
+		}
+	}
+	hop.Decision = strings.Join(names, ", ")
+	switch {
+	case len(names) == 0:
+		hop.Decision, hop.Why = "none", "the chain has no network filters, so Envoy closes the connection"
+		w.add(flow.NetworkFilters, w.chain.at, hop)
+		w.fail(flow.BlackHole, "")
+		return
+	case w.hcm != nil:
+		w.managed(&hop, filters)
+	case w.tcpProxy.Exists():
+		hop.Why = "tcp_proxy " + w.tcpProxy.Get("stat_prefix").Text() + " forwards the bytes as they are"
+		w.add(flow.NetworkFilters, filters, hop)
+	default:
+		hop.Why = "the chain ends in a filter whose way is not known: " + names[len(names)-1]
+		w.add(flow.NetworkFilters, filters, hop)
+		w.fail(flow.ProtocolError, "")
+	}
+}
+
+// terminal keeps the filter that ends the chain.
+func (w *walk) terminal(message configdump.Value, kind string) {
+	if kind == managerType {
+		w.hcm = newManager(message)
+		return
+	}
+	w.tcpProxy = message
+}
+
+// managed ends the hop of a chain with an HTTP connection manager: the codec has to understand the client.
+func (w *walk) managed(hop *flow.Hop, filters configdump.Value) {
+	codec, problem := w.codec()
+	if problem != "" {
+		hop.Why = problem
+		w.add(flow.NetworkFilters, w.hcm.at, *hop)
+		w.fail(flow.ProtocolError, "DPE")
+		return
+	}
+	hop.Why = "http_connection_manager " + w.hcm.at.Get("stat_prefix").Text() + " ends the chain, codec " + codec
+	hop.Expect = append(hop.Expect, fact(flow.FactCodec, codec))
+	w.add(flow.NetworkFilters, filters, *hop)
+}
+
+// codec returns the downstream codec, or what the client sends that it cannot read.
+func (w *walk) codec() (codec, problem string) {
+	configured := w.hcm.at.Get("codec_type").Text()
+	switch {
+	case w.req.encrypted() && !w.conn.terminated:
+		return "", "the connection manager is given TLS bytes, which are no HTTP: the chain does not terminate TLS"
+	case !w.req.isHTTP():
+		return "", "the connection manager is given bytes that are no HTTP"
+	case w.req.isHTTP2() && configured == "HTTP1", !w.req.isHTTP2() && (configured == "HTTP2" || configured == "HTTP3"):
+		return "", "codec_type is " + configured + " and the client speaks another version of HTTP"
+	case w.req.isHTTP2():
+		return "http2", ""
+	}
+	return "http1", ""
+}
+
+// canonicalNetwork names a filter by its type where the type decides, because names in a dump are free.
+func canonicalNetwork(name, kind string) string {
+	switch kind {
+	case managerType:
+		return managerName
+	case tcpType:
+		return tcpName
+	}
+	return name
+}

@@ -1,0 +1,123 @@
+package infer
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/flow"
+)
+
+// The ports of Istio's virtual listeners, where a dump does not say others.
+const (
+	outboundPort = 15001
+	inboundPort  = 15006
+)
+
+// redirect decides whether netfilter takes the connection to the proxy. Without the pod's own rules the answer comes
+// from the interception mode in the node's metadata, and says so.
+func (w *walk) redirect() {
+	if w.req.Direction == flow.Gateway {
+		return // dialled directly
+	}
+	port, virtual := w.virtualListener()
+	v := verdictOfMode(w.e.node, w.req, port)
+	if w.opts.Rules != nil {
+		v = w.opts.Rules.judge(w.req, w.e.node, w.opts.Sender)
+	}
+	if v.port == 0 {
+		w.add(flow.Redirect, v.source, flow.Hop{Decision: "not captured", Why: v.why, Rejected: v.rejected})
+		w.req.Direction = flow.Gateway
+		return
+	}
+	w.conn.restored = true
+	decision := fmt.Sprintf("%s %s to port %d", v.target, w.req.dst, v.port)
+	hop := flow.Hop{Decision: decision, Why: v.why, Rejected: v.rejected, Expect: []flow.Fact{
+		fact(flow.FactOriginalDst, w.req.dst.String()), fact(flow.FactRedirectPort, strconv.Itoa(int(v.port))), fact(flow.FactProcess, "envoy"),
+	}}
+	source := v.source
+	if !source.Exists() && virtual != nil {
+		source = virtual.Value()
+	}
+	w.add(flow.Redirect, source, hop)
+}
+
+// A verdict is what happens to a connection in netfilter.
+type verdict struct {
+	port     uint16 // that it is redirected to; 0: not captured
+	target   string // REDIRECT or TPROXY
+	why      string
+	source   configdump.Value
+	rejected []flow.Alternative
+}
+
+// verdictOfMode says what Istio's own rules do, from the interception mode alone.
+func verdictOfMode(node configdump.Node, req request, port uint16) verdict {
+	mode := node.At.Get("metadata", "INTERCEPTION_MODE")
+	name := mode.Text()
+	if name == "NONE" {
+		return verdict{source: mode, why: "INTERCEPTION_MODE is NONE: nothing redirects connections to the proxy"}
+	}
+	if name == "" {
+		name = "REDIRECT"
+	}
+	if req.Direction == flow.Inbound {
+		for _, free := range []uint16{15008, 22, 15090, 15021, 15020} {
+			if req.dst.Port() == free {
+				return verdict{source: mode, why: fmt.Sprintf("port %d is one that Istio's ISTIO_INBOUND chain returns by default", free)}
+			}
+		}
+	}
+	target := "REDIRECT"
+	if name == "TPROXY" && req.Direction == flow.Inbound {
+		target = "TPROXY"
+	}
+	why := fmt.Sprintf("INTERCEPTION_MODE is %s; the pod's own iptables rules were not given, so Istio's default rules are assumed", name)
+	if !mode.Exists() {
+		why = "the dump names no interception mode and the pod's iptables rules were not given: Istio's default, REDIRECT, is assumed"
+	}
+	return verdict{port: port, target: target, why: why, source: mode}
+}
+
+// virtualListener returns the virtual listener of the request's direction and its port, by name and, where a dump uses
+// other names, by the direction and by what it does: hand over, or be the inbound one.
+func (w *walk) virtualListener() (uint16, *configdump.Resource) {
+	name, port := "virtualOutbound", uint16(outboundPort)
+	if w.req.Direction == flow.Inbound {
+		name, port = "virtualInbound", inboundPort
+	}
+	r, ok := w.e.dump.Lookup(configdump.Listener, name)
+	if !ok {
+		r = w.listenerOfPort(port)
+	}
+	if r == nil {
+		return port, nil
+	}
+	for _, a := range r.Addresses {
+		if addr, ok := socketAddress(a); ok {
+			return addr.Port(), r
+		}
+	}
+	return port, r
+}
+
+// listenerOfPort returns the listener bound to all addresses of a port, or nil.
+func (w *walk) listenerOfPort(port uint16) *configdump.Resource {
+	for _, any := range []string{"0.0.0.0:", "[::]:"} {
+		if r := w.e.table().bound[any+strconv.Itoa(int(port))]; r != nil {
+			return r
+		}
+	}
+	return nil
+}
+
+// proxyAddress says whether the address is one of the pod's own.
+func proxyAddress(node configdump.Node, ip string) bool {
+	for _, own := range node.IPs {
+		if strings.EqualFold(own, ip) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,93 @@
+package infer
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/flowproof/lab/harness/flow"
+)
+
+// A request is a flow.Request with its defaults filled in and its addresses parsed.
+type request struct {
+	flow.Request
+	dst    netip.AddrPort // original destination
+	src    netip.AddrPort // not valid when unknown
+	header headers
+}
+
+// The protocols a request can speak.
+const (
+	http10 = "http1.0"
+	http11 = "http"
+	http2  = "http2"
+	grpc   = "grpc"
+	tcp    = "tcp"
+)
+
+// normalise fills in the defaults that spec and flow.Request name and rejects what cannot be a request.
+func normalise(req flow.Request) (request, error) {
+	r := request{Request: req}
+	setDefault(&r.Protocol, http11)
+	setDefault(&r.TLS, flow.Plaintext)
+	setDefault(&r.Scheme, "http")
+	setDefault(&r.Method, "GET")
+	setDefault(&r.Path, "/")
+	if r.Direction == "" {
+		r.Direction = flow.Outbound
+	}
+	if r.Protocol == "http1.1" || r.Protocol == "http/1.1" {
+		r.Protocol = http11
+	}
+	addr, err := netip.ParseAddr(req.Address)
+	switch {
+	case err != nil:
+		return r, fmt.Errorf("read request: address %q is not an IP address", req.Address)
+	case req.Port == 0 || req.Port > 65535:
+		return r, fmt.Errorf("read request: port %d is not between 1 and 65535", req.Port)
+	case !oneOf(string(r.Direction), string(flow.Outbound), string(flow.Inbound), string(flow.Gateway)):
+		return r, fmt.Errorf("read request: direction %q (outbound, inbound or gateway)", req.Direction)
+	case !oneOf(r.Protocol, http10, http11, http2, grpc, tcp):
+		return r, fmt.Errorf("read request: protocol %q (http, http1.0, http2, grpc or tcp)", req.Protocol)
+	case !oneOf(r.TLS, flow.Plaintext, flow.TLS, flow.MTLS):
+		return r, fmt.Errorf("read request: tls %q (plaintext, tls or mtls)", req.TLS)
+	}
+	r.dst = netip.AddrPortFrom(addr.Unmap(), uint16(req.Port))
+	if req.Source != "" {
+		if r.src, err = netip.ParseAddrPort(req.Source); err != nil {
+			ip, err := netip.ParseAddr(req.Source)
+			if err != nil {
+				return r, fmt.Errorf("read request: source %q is neither ip:port nor an IP address", req.Source)
+			}
+			r.src = netip.AddrPortFrom(ip, 0)
+		}
+		r.src = netip.AddrPortFrom(r.src.Addr().Unmap(), r.src.Port())
+	}
+	r.SNI = strings.ToLower(r.SNI) // ConnectionSocketImpl::setRequestedServerName
+	r.header = newHeaders(&r)
+	return r, nil
+}
+
+func setDefault(field *string, value string) {
+	if *field == "" {
+		*field = value
+	}
+}
+
+func oneOf(s string, all ...string) bool {
+	for _, a := range all {
+		if s == a {
+			return true
+		}
+	}
+	return false
+}
+
+// isHTTP says whether the request is HTTP of any version.
+func (r *request) isHTTP() bool { return r.Protocol != tcp }
+
+// isHTTP2 says whether the request is carried by HTTP/2.
+func (r *request) isHTTP2() bool { return r.Protocol == http2 || r.Protocol == grpc }
+
+// encrypted says whether the client's first bytes are a ClientHello.
+func (r *request) encrypted() bool { return r.TLS != flow.Plaintext }

@@ -1,0 +1,149 @@
+package infer
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/flow"
+)
+
+// A routeResult is what routing came to: a hop, and where the request ends here its outcome.
+type routeResult struct {
+	hop      flow.Hop
+	source   configdump.Value
+	failure  flow.Failure
+	flag     string
+	status   int
+	location string
+}
+
+// findRoute chooses virtual host and route.
+func (w *walk) findRoute() routeResult {
+	config, why := w.routeConfiguration()
+	if !config.Exists() {
+		return w.notFound(flow.NoRoute, w.hcm.at, "no route configuration", why)
+	}
+	table := w.e.routeTable(config)
+	w.out.RouteConfig = table.name
+	authority := w.authority(table)
+	vh, domain := table.find(authority)
+	if vh == nil {
+		return w.notFound(flow.NoVirtualHost, config, "no virtual host",
+			fmt.Sprintf("none of the %d virtual hosts of %s has a domain for %q", table.hosts, table.name, authority))
+	}
+	w.vhost, w.out.VirtualHost = vh, vh.name
+	hostWhy := table.why(authority, domain)
+	if location, status := w.requireTLS(vh); status != 0 {
+		return routeResult{source: vh.at.Get("require_tls"), status: status, location: location, hop: flow.Hop{
+			Decision: fmt.Sprintf("%d to %s", status, location),
+			Why:      "virtual host " + vh.name + " has require_tls and the request came as http", Expect: statusFact(status)}}
+	}
+	entry, rejected, matchWhy := w.matchRoute(vh)
+	rejected = append(otherHosts(table, vh, authority), rejected...)
+	if entry == nil {
+		r := w.notFound(flow.NoRoute, vh.at, "no route", fmt.Sprintf("virtual host %s (%s): %s", vh.name, hostWhy, matchWhy))
+		r.hop.Rejected = rejected
+		return r
+	}
+	w.route, w.out.Route, w.out.RouteIndex = entry, entry.name, entry.index
+	result := w.follow(entry)
+	result.hop.Rejected = append(rejected, result.hop.Rejected...)
+	result.hop.Why = joinWhy(why, "virtual host "+vh.name+": "+hostWhy, "route "+entry.label()+": "+matchWhy, result.hop.Why)
+	result.hop.Expect = append([]flow.Fact{fact(flow.FactRouteConfig, table.name), fact(flow.FactVirtualHost, vh.name)}, result.hop.Expect...)
+	return result
+}
+
+// joinWhy makes one sentence of its parts, leaving out what is empty.
+func joinWhy(parts ...string) string {
+	var kept []string
+	for _, p := range parts {
+		if p != "" {
+			kept = append(kept, p)
+		}
+	}
+	return strings.Join(kept, "; ")
+}
+
+// authority returns what virtual hosts are matched against.
+func (w *walk) authority(t *routeTable) string {
+	if t.hostHeader != "" {
+		host, _ := w.req.header.get(t.hostHeader)
+		return host
+	}
+	host, _ := w.req.header.get(":authority")
+	return host
+}
+
+// notFound is a request without a route: the router answers 404 with the flag NR.
+func (w *walk) notFound(failure flow.Failure, source configdump.Value, decision, why string) routeResult {
+	return routeResult{failure: failure, flag: "NR", status: 404, source: source,
+		hop: flow.Hop{Decision: decision, Why: why + ": Envoy answers 404 (NR)",
+			Expect: []flow.Fact{fact(flow.FactStatus, "404"), fact(flow.FactDetails, "route_not_found")}}}
+}
+
+func statusFact(status int) []flow.Fact {
+	return []flow.Fact{fact(flow.FactStatus, fmt.Sprint(status))}
+}
+
+// otherHosts names virtual hosts that were not taken, up to a readable number.
+func otherHosts(t *routeTable, chosen *virtualHost, authority string) []flow.Alternative {
+	const shown = 8
+	var all []flow.Alternative
+	for _, vh := range t.first {
+		if vh == chosen {
+			continue
+		}
+		if len(all) == shown {
+			break
+		}
+		why := fmt.Sprintf("no domain matches %s (%s)", authority, list(vh.domains))
+		if len(vh.domains) == 1 && vh.domains[0] == "*" {
+			why = "* is only taken when no other domain matches"
+		}
+		all = append(all, flow.Alternative{Name: "virtual host " + vh.name, Source: vh.at.Pointer(), Why: why})
+	}
+	if more := t.hosts - 1 - len(all); more > 0 {
+		all = append(all, flow.Alternative{Name: fmt.Sprintf("%d more virtual hosts", more), Source: t.at.Get("virtual_hosts").Pointer(),
+			Why: "no domain of theirs matches " + authority + " better"})
+	}
+	return all
+}
+
+// requireTLS evaluates VirtualHost.require_tls: 301 to the same URL with https.
+func (w *walk) requireTLS(vh *virtualHost) (location string, status int) {
+	mode := vh.at.Get("require_tls").Text()
+	proto, _ := w.req.header.get("x-forwarded-proto")
+	if mode == "" || mode == "NONE" || proto == "https" || mode == "EXTERNAL_ONLY" && w.internal() {
+		return "", 0
+	}
+	host, _ := w.req.header.get(":authority")
+	path, _ := w.req.header.get(":path")
+	return "https://" + host + path, 301
+}
+
+// internal says whether Envoy takes the request for one from inside, as x-envoy-internal tells.
+func (w *walk) internal() bool {
+	v, _ := w.req.header.get("x-envoy-internal")
+	return v == "true"
+}
+
+// follow says what the chosen route does: forward, redirect, or answer directly.
+func (w *walk) follow(r *routeEntry) routeResult {
+	switch {
+	case r.at.Has("redirect"):
+		action := r.at.Get("redirect")
+		status, location := w.redirectTo(action, r)
+		return routeResult{source: action, status: status, location: location,
+			hop: flow.Hop{Decision: fmt.Sprintf("%d to %s", status, location), Why: "its action is a redirect", Expect: statusFact(status)}}
+	case r.at.Has("direct_response"):
+		action := r.at.Get("direct_response")
+		status := int(action.Get("status").Uint())
+		return routeResult{source: action, status: status, hop: flow.Hop{
+			Decision: fmt.Sprintf("answered %d by the proxy", status), Why: "its action is a direct response", Expect: statusFact(status)}}
+	case r.at.Has("non_forwarding_action"):
+		return routeResult{source: r.at, failure: flow.NoCluster, flag: "NC", status: 503,
+			hop: flow.Hop{Decision: "not forwarded", Why: "its action is a non_forwarding_action, and no filter answered"}}
+	}
+	return w.forward(r)
+}

@@ -1,0 +1,235 @@
+package infer
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/flow"
+)
+
+// forward reads envoy.config.route.v3.RouteAction: the cluster or clusters, and what is done to the request.
+func (w *walk) forward(r *routeEntry) routeResult {
+	action := r.at.Get("route")
+	result := routeResult{source: action, hop: flow.Hop{Why: policies(action)}}
+	switch {
+	case action.Has("cluster"):
+		w.out.Cluster = action.Get("cluster").Text()
+	case action.Has("cluster_header"):
+		name := action.Get("cluster_header").Text()
+		value, ok := w.req.header.get(name)
+		if !ok || value == "" {
+			result.failure, result.flag, result.status = flow.NoCluster, "NC", notFoundStatus(action)
+			result.hop.Decision = "no cluster"
+			result.hop.Why = "cluster_header reads header " + name + ", which the request does not have"
+			return result
+		}
+		w.out.Cluster = value
+		result.hop.Why = joinWhy("cluster_header "+name+" says "+value, result.hop.Why)
+	case action.Has("weighted_clusters"):
+		w.weighted(action.Get("weighted_clusters"), &result)
+	default:
+		result.failure, result.flag, result.status = flow.NoCluster, "NC", 503
+		result.hop.Decision, result.hop.Why = "no cluster", "how the route names its cluster is not known"
+		return result
+	}
+	w.rewrite(action, r)
+	result.hop.Decision = "cluster " + w.out.Cluster
+	if w.out.Cluster == "" {
+		result.hop.Decision = "one of " + fmt.Sprint(len(w.out.Clusters)) + " weighted clusters"
+	}
+	if r.name != "" {
+		result.hop.Expect = append(result.hop.Expect, fact(flow.FactRoute, r.name))
+	}
+	return result
+}
+
+// weighted reads WeightedCluster. A given random value picks as Envoy does: modulo the total, then in order.
+func (w *walk) weighted(v configdump.Value, result *routeResult) {
+	var total uint64
+	for _, c := range v.Get("clusters").Elements() {
+		name := c.Get("name").Text()
+		if header := c.Get("cluster_header").Text(); name == "" && header != "" {
+			name, _ = w.req.header.get(header)
+		}
+		weight := uint32(c.Get("weight").Uint())
+		total += uint64(weight)
+		w.out.Clusters = append(w.out.Clusters, flow.WeightedCluster{Name: name, Weight: weight})
+	}
+	if total == 0 {
+		return
+	}
+	for _, c := range w.out.Clusters {
+		result.hop.Choices = append(result.hop.Choices, flow.Choice{Name: c.Name, Share: float64(c.Weight) / float64(total)})
+	}
+	if w.req.Random == nil {
+		if len(w.out.Clusters) == 1 {
+			w.out.Cluster = w.out.Clusters[0].Name
+		}
+		return
+	}
+	selected := *w.req.Random % total
+	for _, c := range w.out.Clusters {
+		if selected < uint64(c.Weight) {
+			w.out.Cluster = c.Name
+			result.hop.Why = joinWhy(fmt.Sprintf("random value %d picks %s of total weight %d", *w.req.Random, c.Name, total), result.hop.Why)
+			return
+		}
+		selected -= uint64(c.Weight)
+	}
+}
+
+// notFoundStatus is the status for a cluster that is not there: cluster_not_found_response_code.
+func notFoundStatus(action configdump.Value) int {
+	switch action.Get("cluster_not_found_response_code").Text() {
+	case "NOT_FOUND", "1":
+		return 404
+	case "INTERNAL_SERVER_ERROR", "2":
+		return 500
+	}
+	return 503
+}
+
+// policies says what the route does about time and repetition.
+func policies(action configdump.Value) string {
+	var parts []string
+	if t := action.Get("timeout"); t.Exists() {
+		parts = append(parts, "timeout "+t.Text())
+	} else {
+		parts = append(parts, "timeout 15s, Envoy's default")
+	}
+	if retry := action.Get("retry_policy"); retry.Exists() {
+		n := retry.Get("num_retries").Text()
+		setDefault(&n, "1")
+		parts = append(parts, n+" retries on "+retry.Get("retry_on").Text())
+	}
+	if mirrors := action.Get("request_mirror_policies").Len(); mirrors > 0 {
+		parts = append(parts, fmt.Sprintf("mirrored to %d more clusters", mirrors))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// rewrite applies what the route does to path and host before the request goes upstream.
+func (w *walk) rewrite(action configdump.Value, r *routeEntry) {
+	path, _ := w.req.header.get(":path")
+	var rw flow.Rewrite
+	if p := rewrittenPath(action, r, path); p != path {
+		rw.Path = p
+	}
+	host, _ := w.req.header.get(":authority")
+	switch {
+	case action.Has("host_rewrite_literal"):
+		rw.Host = action.Get("host_rewrite_literal").Text()
+	case action.Has("host_rewrite"): // the v2 name
+		rw.Host = action.Get("host_rewrite").Text()
+	case action.Has("host_rewrite_header"):
+		rw.Host, _ = w.req.header.get(action.Get("host_rewrite_header").Text())
+	case action.Has("host_rewrite_path_regex"):
+		rw.Host = regexRewrite(action.Get("host_rewrite_path_regex"), pathOnly(path))
+	}
+	if rw.Host == host {
+		rw.Host = ""
+	}
+	if rw != (flow.Rewrite{}) {
+		w.out.Rewrite = &rw
+	}
+}
+
+// rewrittenPath applies prefix_rewrite, regex_rewrite or path_rewrite_policy. The query stays.
+func rewrittenPath(action configdump.Value, r *routeEntry, path string) string {
+	only := pathOnly(path)
+	rest := path[len(only):]
+	switch {
+	case action.Get("prefix_rewrite").Text() != "":
+		matched := r.path.matched(only)
+		return action.Get("prefix_rewrite").Text() + only[len(matched):] + rest
+	case action.Has("regex_rewrite"):
+		return regexRewrite(action.Get("regex_rewrite"), only) + rest
+	case action.Has("path_rewrite_policy"):
+		policy, _ := action.Get("path_rewrite_policy", "typed_config").Typed()
+		if to, ok := templateRewrite(r.path.text, policy.Get("path_template_rewrite").Text(), only); ok {
+			return to + rest
+		}
+	}
+	return path
+}
+
+// regexRewrite applies envoy.type.matcher.v3.RegexMatchAndSubstitute: every match is replaced, \1 is a group.
+func regexRewrite(v configdump.Value, s string) string {
+	p := searchPattern(v.Get("pattern", "regex").Text())
+	if p == nil {
+		return s
+	}
+	return p.ReplaceAllString(s, goTemplate(v.Get("substitution").Text()))
+}
+
+// goTemplate turns RE2's \1 into Go's ${1}.
+func goTemplate(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '\\' && i+1 < len(s) && s[i+1] >= '0' && s[i+1] <= '9':
+			b.WriteString("${" + s[i+1:i+2] + "}")
+			i++
+		case s[i] == '\\' && i+1 < len(s):
+			b.WriteByte(s[i+1])
+			i++
+		case s[i] == '$':
+			b.WriteString("$$")
+		default:
+			b.WriteByte(s[i])
+		}
+	}
+	return b.String()
+}
+
+// redirectTo builds the answer of a RedirectAction: RouteEntryImplBase::newUri.
+func (w *walk) redirectTo(action configdump.Value, r *routeEntry) (status int, location string) {
+	status = map[string]int{"": 301, "MOVED_PERMANENTLY": 301, "FOUND": 302, "SEE_OTHER": 303,
+		"TEMPORARY_REDIRECT": 307, "PERMANENT_REDIRECT": 308}[action.Get("response_code").Text()]
+	scheme, _ := w.req.header.get(":scheme")
+	if action.Get("https_redirect").Bool() {
+		scheme = "https"
+	}
+	if s := action.Get("scheme_redirect").Text(); s != "" {
+		scheme = s
+	}
+	port := ""
+	if p := action.Get("port_redirect").Uint(); p != 0 {
+		port = fmt.Sprintf(":%d", p)
+	}
+	host := action.Get("host_redirect").Text()
+	if host == "" {
+		host = w.redirectHost(scheme, port)
+	}
+	return status, scheme + "://" + host + port + w.redirectPath(action, r)
+}
+
+// redirectHost keeps the request's host; its port goes when another is given, or when it was the default of a scheme
+// that changes. (RouteEntryImplBase::processRequestHost)
+func (w *walk) redirectHost(scheme, port string) string {
+	host, _ := w.req.header.get(":authority")
+	name, own := splitPort(host)
+	proto, _ := w.req.header.get("x-forwarded-proto")
+	if own == "" {
+		return host
+	}
+	if port != "" || scheme != proto && (proto == "https" && own == "443" || proto == "http" && own == "80") {
+		return name
+	}
+	return host
+}
+
+func (w *walk) redirectPath(action configdump.Value, r *routeEntry) string {
+	path, _ := w.req.header.get(":path")
+	if action.Get("strip_query").Bool() {
+		path = pathOnly(path)
+	}
+	if to := action.Get("path_redirect").Text(); to != "" {
+		if strings.Contains(to, "?") {
+			return to
+		}
+		return to + queryOf(path)
+	}
+	return rewrittenPath(action, r, path)
+}

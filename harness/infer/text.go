@@ -1,0 +1,211 @@
+package infer
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/flowproof/lab/harness/flow"
+)
+
+// width is how many columns the text output uses at most.
+const width = 100
+
+// TextOptions choose what WriteText shows.
+type TextOptions struct {
+	Hop      flow.HopKind // only hops of this kind; "" is all
+	Rejected int          // how many rejected alternatives of each hop; negative: all
+}
+
+// WriteText writes a way to be read from top to bottom in 100 columns: each hop with its decision, why, the place in the
+// dump, and what lost.
+func WriteText(w io.Writer, path flow.Path, opts TextOptions) error {
+	t := &textWriter{w: w, opts: opts}
+	method := path.Call.Method
+	if method == "" {
+		method = "GET"
+	}
+	if opts.Hop == "" {
+		t.wrap(0, 2, fmt.Sprintf("%s %s from %s", method, path.Call.URL, from(path.Call)))
+	}
+	t.hops(path.Hops)
+	if opts.Hop == "" {
+		t.line("")
+		t.wrap(0, 2, endingText(path.Outcome, path.Failure, path.Flag, 0, ""))
+	}
+	return t.err
+}
+
+func from(c flow.Call) string {
+	if c.From == "" {
+		return "the client"
+	}
+	return strings.TrimSuffix(c.From+"."+c.Namespace, ".")
+}
+
+// WriteDecision writes the way of one request through one proxy as WriteText writes a whole way.
+func WriteDecision(w io.Writer, d flow.Decision, opts TextOptions) error {
+	t := &textWriter{w: w, opts: opts}
+	if d.ID != "" && opts.Hop == "" {
+		t.wrap(0, 2, "request "+d.ID)
+	}
+	t.hops(d.Hops)
+	if opts.Hop == "" {
+		t.line("")
+		t.wrap(0, 2, endingText(d.Outcome, d.Failure, d.Flag, d.Status, d.Location))
+	}
+	return t.err
+}
+
+// endingText says how the way ends.
+func endingText(o flow.Outcome, f flow.Failure, flag string, status int, location string) string {
+	text := string(o)
+	if f != "" {
+		text += ": " + strings.ReplaceAll(string(f), "_", " ")
+	}
+	if flag != "" {
+		text += " (response flag " + flag + ")"
+	}
+	if status != 0 {
+		text += fmt.Sprintf(", status %d", status)
+	}
+	if location != "" {
+		text += ", location " + location
+	}
+	return text
+}
+
+// A textWriter keeps the first error, so that the writing code reads straight.
+type textWriter struct {
+	w    io.Writer
+	opts TextOptions
+	err  error
+}
+
+func (t *textWriter) line(s string) {
+	if t.err == nil {
+		_, t.err = fmt.Fprintln(t.w, strings.TrimRight(s, " "))
+	}
+}
+
+// Columns of the text output.
+const (
+	kindColumn = 2
+	textColumn = 20
+)
+
+func (t *textWriter) hops(hops []flow.Hop) {
+	proxy := "\x00"
+	for _, h := range hops {
+		if t.opts.Hop != "" && h.Kind != t.opts.Hop {
+			continue
+		}
+		if head := heading(h); head != proxy {
+			proxy = head
+			t.line("")
+			t.wrap(0, 2, head)
+		}
+		t.hop(h)
+	}
+}
+
+// heading names the proxy that a hop belongs to.
+func heading(h flow.Hop) string {
+	if h.Side == "" {
+		return first(h.Proxy, "proxy")
+	}
+	return strings.TrimSpace(string(h.Side) + " " + h.Proxy)
+}
+
+func (t *textWriter) hop(h flow.Hop) {
+	t.labelled(string(h.Kind), first(h.Decision, "-"))
+	t.wrap(textColumn, textColumn+2, h.Why)
+	for _, c := range h.Choices {
+		t.wrap(textColumn, textColumn+2, fmt.Sprintf("%5.1f %%  %s", c.Share*100, c.Name))
+	}
+	if h.Source != "" {
+		t.wrap(textColumn, textColumn+2, "from "+h.Source)
+	}
+	for i, r := range h.Rejected {
+		if t.opts.Rejected >= 0 && i == t.opts.Rejected {
+			t.wrap(textColumn, textColumn+2, fmt.Sprintf("not … and %d more", len(h.Rejected)-i))
+			break
+		}
+		t.wrap(textColumn, textColumn+2, "not "+r.Name+": "+r.Why)
+	}
+	for _, c := range h.Conditions {
+		mark := "no "
+		if c.Holds {
+			mark = "yes"
+		}
+		t.wrap(textColumn, textColumn+4, mark+" "+c.Text)
+	}
+}
+
+// labelled writes a hop's first line: its kind and, in the text column, its decision.
+func (t *textWriter) labelled(kind, decision string) {
+	lead := strings.Repeat(" ", kindColumn) + kind
+	lead += strings.Repeat(" ", max(1, textColumn-len(lead)))
+	for i, line := range fold(decision, width-textColumn) {
+		if i > 0 {
+			lead = strings.Repeat(" ", textColumn)
+		}
+		t.line(lead + line)
+	}
+}
+
+// wrap writes text from a column on, with later lines indented further.
+func (t *textWriter) wrap(indent, more int, text string) {
+	if text == "" {
+		return
+	}
+	for i, line := range fold(text, width-more) {
+		if i > 0 {
+			indent = more
+		}
+		t.line(strings.Repeat(" ", indent) + line)
+	}
+}
+
+// fold breaks text into lines of at most n characters: between words, or in a long word after a slash or bar.
+func fold(text string, n int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		for {
+			joined := word
+			if line != "" {
+				joined = line + " " + word
+			}
+			if runes(joined) <= n {
+				line = joined
+				break
+			}
+			if line != "" {
+				lines, line = append(lines, line), ""
+				continue
+			}
+			cut := cutAt(word, n)
+			lines, word = append(lines, word[:cut]), word[cut:]
+		}
+	}
+	return append(lines, line)
+}
+
+func runes(s string) int { return len([]rune(s)) }
+
+// cutAt returns where to break a word that is longer than a line.
+func cutAt(word string, n int) int {
+	limit, seen := len(word), 0
+	for i := range word {
+		if seen == n {
+			limit = i
+			break
+		}
+		seen++
+	}
+	if i := strings.LastIndexAny(word[:limit], "/|,"); i > 0 {
+		return i + 1
+	}
+	return limit
+}

@@ -1,0 +1,116 @@
+package infer
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/flowproof/lab/harness/configdump"
+)
+
+// A routeTable is envoy.config.route.v3.RouteConfiguration with its virtual hosts by domain.
+type routeTable struct {
+	at         configdump.Value
+	name       string
+	hosts      int
+	exact      map[string]*virtualHost
+	suffixes   map[string]*virtualHost // "*.x" as ".x", "*-x" as "-x"
+	prefixes   map[string]*virtualHost // "x.*" as "x."
+	all        *virtualHost            // "*"
+	first      []*virtualHost          // the first few, to be named as rejected
+	ignorePort bool
+	hostHeader string // vhost_header: where the host is read from instead of the authority
+}
+
+// A virtualHost is envoy.config.route.v3.VirtualHost; its routes are decoded when the first request comes to it.
+type virtualHost struct {
+	at      configdump.Value
+	name    string
+	domains []string
+	decode  sync.Once
+	entries []*routeEntry
+}
+
+// namedHosts is how many virtual hosts are kept to be named as rejected: a table may have thousands.
+const namedHosts = 40
+
+// routeTable returns the decoded form of a route configuration.
+func (e *Engine) routeTable(v configdump.Value) *routeTable {
+	return once(e, e.tables, v.Pointer(), func() *routeTable {
+		t := &routeTable{
+			at: v, name: v.Get("name").Text(), exact: map[string]*virtualHost{}, suffixes: map[string]*virtualHost{},
+			prefixes: map[string]*virtualHost{}, ignorePort: v.Get("ignore_port_in_host_matching").Bool(),
+			hostHeader: v.Get("vhost_header").Text(),
+		}
+		for _, h := range v.Get("virtual_hosts").Elements() {
+			vh := &virtualHost{at: h, name: h.Get("name").Text(), domains: h.Get("domains").Texts()}
+			t.enter(vh)
+			if t.hosts++; len(t.first) < namedHosts {
+				t.first = append(t.first, vh)
+			}
+		}
+		return t
+	})
+}
+
+// enter files a virtual host under its domains as RouteMatcher's constructor does. Domains of a table are unique.
+func (t *routeTable) enter(vh *virtualHost) {
+	put := func(m map[string]*virtualHost, key string) {
+		if m[key] == nil {
+			m[key] = vh
+		}
+	}
+	for _, d := range vh.domains {
+		d = strings.ToLower(d)
+		switch {
+		case d == "*":
+			if t.all == nil {
+				t.all = vh
+			}
+		case strings.HasPrefix(d, "*"):
+			put(t.suffixes, d[1:])
+		case strings.HasSuffix(d, "*"):
+			put(t.prefixes, d[:len(d)-1])
+		default:
+			put(t.exact, d)
+		}
+	}
+}
+
+// find returns the virtual host for an authority and the domain that matched: an exact domain, then the longest
+// "*suffix", then the longest "prefix*", then "*". (RouteMatcher::findVirtualHost)
+func (t *routeTable) find(authority string) (vh *virtualHost, domain string) {
+	host := strings.ToLower(authority)
+	if t.ignorePort {
+		host, _ = splitPort(host)
+	}
+	if vh := t.exact[host]; vh != nil {
+		return vh, host
+	}
+	// A wildcard stands for at least one character.
+	for i := 1; i < len(host) && len(t.suffixes) > 0; i++ {
+		if vh := t.suffixes[host[i:]]; vh != nil {
+			return vh, "*" + host[i:]
+		}
+	}
+	for i := len(host) - 1; i > 0 && len(t.prefixes) > 0; i-- {
+		if vh := t.prefixes[host[:i]]; vh != nil {
+			return vh, host[:i] + "*"
+		}
+	}
+	if t.all != nil {
+		return t.all, "*"
+	}
+	return nil, ""
+}
+
+// why says how a domain matched.
+func (t *routeTable) why(authority, domain string) string {
+	switch {
+	case domain == "*":
+		return fmt.Sprintf("no other domain of %s matches %s, and this virtual host has *", t.name, authority)
+	case strings.Contains(domain, "*"):
+		return fmt.Sprintf("%s is the longest wildcard domain that matches %s", domain, authority)
+	}
+	return "domain " + domain + " is the authority itself"
+}

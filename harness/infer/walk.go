@@ -1,0 +1,110 @@
+package infer
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/flow"
+)
+
+// A walk is one request on its way through one proxy: what is known so far, and the Decision that grows.
+type walk struct {
+	e    *Engine
+	req  request
+	opts Options
+	side flow.Side
+	out  flow.Decision
+	done bool
+
+	conn     connection
+	listener *listener
+	chain    *filterChain
+	hcm      *httpManager // nil when the chain ends in a TCP proxy
+	tcpProxy configdump.Value
+	vhost    *virtualHost
+	route    *routeEntry
+	cluster  *cluster
+	pick     picked
+	trail    []flow.Condition // conditions of the hop that is being decided, with Options.Explain
+}
+
+// A connection is what Envoy knows of the downstream connection when it chooses a filter chain.
+type connection struct {
+	local      netip.AddrPort // destination: as restored by original_dst
+	restored   bool           // the destination was restored and differs from the listener's own
+	remote     netip.AddrPort // not valid when unknown
+	transport  string         // raw_buffer or tls, as detected
+	serverName string         // SNI, as detected
+	alpn       []string       // application protocols, as detected by tls_inspector or http_inspector
+	terminated bool           // TLS is terminated by the chain
+}
+
+func newWalk(e *Engine, req request, opts Options) *walk {
+	w := &walk{e: e, req: req, opts: opts, side: flow.Client}
+	if req.Direction == flow.Inbound {
+		w.side = flow.Server
+	}
+	w.conn = connection{local: req.dst, remote: req.src, transport: "raw_buffer"}
+	w.out = flow.Decision{
+		Schema: flow.DecisionSchema, ID: req.ID, Proxy: e.node.Proxy(), FilterChainIndex: noChain, RouteIndex: -1, Hops: []flow.Hop{},
+	}
+	return w
+}
+
+// run takes the request through the proxy, hop by hop, until it is forwarded, answered or has failed.
+func (w *walk) run() {
+	hops := []func(*walk){
+		(*walk).redirect, (*walk).findListener, (*walk).listenerFilters, (*walk).matchChain, (*walk).downstreamTLS,
+		(*walk).networkFilters, (*walk).httpRequest, (*walk).findCluster, (*walk).pickEndpoint, (*walk).upstreamTLS, (*walk).connect,
+	}
+	for _, hop := range hops {
+		if hop(w); w.done {
+			return
+		}
+	}
+	w.out.Outcome = flow.Forwarded
+}
+
+// add appends a hop of this proxy. source is where the decision stands.
+func (w *walk) add(kind flow.HopKind, source configdump.Value, hop flow.Hop) *flow.Hop {
+	hop.Kind, hop.Side, hop.Proxy, hop.Source = kind, w.side, w.e.node.Proxy(), source.Pointer()
+	hop.Conditions, w.trail = w.trail, nil
+	w.out.Hops = append(w.out.Hops, hop)
+	return &w.out.Hops[len(w.out.Hops)-1]
+}
+
+// fail ends the way with a failure and the response flag that Envoy logs for it.
+func (w *walk) fail(failure flow.Failure, flag string) {
+	w.out.Outcome, w.out.Failure, w.out.Flag, w.done = flow.Failed, failure, flag, true
+}
+
+// answer ends the way with a response that the proxy makes itself.
+func (w *walk) answer(status int, location string) {
+	w.out.Outcome, w.out.Status, w.out.Location, w.done = flow.Answered, status, location, true
+}
+
+// check keeps one evaluated condition when the caller wants all of them, and returns whether it holds.
+func (w *walk) check(at configdump.Value, holds bool, format string, args ...any) bool {
+	if w.opts.Explain {
+		w.trail = append(w.trail, flow.Condition{Text: fmt.Sprintf(format, args...), Source: at.Pointer(), Holds: holds})
+	}
+	return holds
+}
+
+// fact is a value that an instrument must see.
+func fact(name, value string) flow.Fact { return flow.Fact{Name: name, Value: value} }
+
+// joined is a fact that has to have the same value wherever it is seen.
+func joined(name, value, join string) flow.Fact {
+	return flow.Fact{Name: name, Value: value, Join: join}
+}
+
+// absent is a value that an instrument must not see.
+func absent(name, value string) flow.Fact { return flow.Fact{Name: name, Value: value, Absent: true} }
+
+// The connections of a way that several instruments see from both ends, by the Join of their facts.
+const (
+	joinMesh = "mesh" // client's sidecar to server's sidecar
+	joinApp  = "app"  // server's sidecar to the application
+)

@@ -1,0 +1,239 @@
+package infer
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+
+	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/flow"
+)
+
+// WayOptions are what is known of a call beside the two dumps. The zero value is right where nothing more is known.
+type WayOptions struct {
+	Resolved    string // address that the URL's host resolves to; "": from the client's dump
+	Source      string // the client's address, ip or ip:port; "": the client's pod IP
+	ClientRules string // iptables-save or nft text of the client's pod; "": from the interception mode
+	ServerRules string // the same of the server's pod
+	Sender      Sender // who sends in the client's pod
+	TLS         string // what the client itself speaks; "": tls for https, else plaintext
+	Protocol    string // http, http2, grpc, tcp, http1.0; "": http
+	Random      *uint64
+	Cold        bool // no connection is pooled between the two sidecars or to the app
+	Explain     bool // keep every condition
+}
+
+// Way returns the whole way of a call between two pods: resolve, the hops of the client's sidecar, the hops of the
+// server's sidecar, and the app. What the client's sidecar offers upstream (SNI, ALPN, TLS) is what the server's
+// sidecar sees downstream. A nil client is a pod without a sidecar; with a nil server the way ends where the client's
+// sidecar connects. An error means that the call makes no sense with these dumps.
+func Way(client, server *configdump.Dump, call flow.Call, opts WayOptions) (flow.Path, error) {
+	path := flow.Path{Schema: flow.PathSchema, Call: call, Hops: []flow.Hop{}}
+	target, err := parseTarget(call)
+	if err != nil {
+		return path, err
+	}
+	if client == nil && server == nil {
+		return path, fmt.Errorf("infer way: neither the client's nor the server's dump is given")
+	}
+	next := arrival{opts: opts, call: call, target: target}
+	if client != nil {
+		done, err := next.throughClient(New(client), server, &path)
+		if err != nil || done {
+			return path, err
+		}
+	} else if err := next.straightTo(server.Node()); err != nil {
+		return path, err
+	}
+	if server == nil {
+		path.Outcome = flow.Forwarded
+		return path, nil
+	}
+	return path, next.throughServer(New(server), &path)
+}
+
+// An arrival is a request between two proxies: what the next one receives.
+type arrival struct {
+	opts    WayOptions
+	call    flow.Call
+	target  target
+	request flow.Request
+	peer    string // identity in the client's certificate
+}
+
+// throughClient takes the call through the client's sidecar. done means that the way ended there.
+func (a *arrival) throughClient(e *Engine, server *configdump.Dump, path *flow.Path) (done bool, err error) {
+	resolved, hop, err := e.resolve(a.target, a.opts.Resolved)
+	if err != nil {
+		return false, err
+	}
+	path.Hops = append(path.Hops, hop)
+	rules, err := ParseRules(a.opts.ClientRules)
+	if err != nil {
+		return false, fmt.Errorf("client's %w", err)
+	}
+	source := a.opts.Source
+	if source == "" && len(e.node.IPs) > 0 {
+		source = e.node.IPs[0]
+	}
+	req := a.firstRequest(resolved, source)
+	opts := Options{Explain: a.opts.Explain, Rules: rules, Cold: a.opts.Cold, Sender: a.opts.Sender}
+	if server != nil {
+		opts.toward = server.Node().IPs
+	}
+	decision, err := e.decide(req, opts)
+	if err != nil {
+		return false, err
+	}
+	path.Hops = append(path.Hops, decision.Hops...)
+	path.Outcome, path.Failure, path.Flag = decision.Outcome, decision.Failure, decision.Flag
+	if decision.Outcome != flow.Forwarded {
+		return true, nil
+	}
+	if server == nil {
+		return true, nil
+	}
+	a.peer = identity(e)
+	return false, a.handOn(decision, req, server.Node(), source)
+}
+
+// firstRequest is the call as the client's own proxy receives it.
+func (a *arrival) firstRequest(resolved netip.Addr, source string) flow.Request {
+	req := flow.Request{
+		Direction: flow.Outbound, Source: source, Address: resolved.String(), Port: a.target.port, Protocol: a.opts.Protocol,
+		TLS: a.opts.TLS, Scheme: a.target.scheme, Authority: a.target.authority, Method: a.call.Method, Path: a.target.path,
+		Headers: a.call.Headers, Random: a.opts.Random,
+	}
+	if a.call.RequestID != "" {
+		req.Headers = withHeader(req.Headers, "x-request-id", a.call.RequestID)
+	}
+	if req.TLS == "" && a.target.scheme == "https" {
+		req.TLS, req.SNI, req.ALPN = flow.TLS, a.target.host, []string{"h2", "http/1.1"}
+	}
+	return req
+}
+
+func withHeader(headers map[string]string, name, value string) map[string]string {
+	all := map[string]string{name: value}
+	for k, v := range headers {
+		all[k] = v
+	}
+	return all
+}
+
+// handOn turns the end of the client's way into what the server's proxy receives.
+func (a *arrival) handOn(d flow.Decision, sent flow.Request, server configdump.Node, source string) error {
+	endpoint, err := chosenEndpoint(d, server)
+	if err != nil {
+		return err
+	}
+	a.request = sent
+	a.request.Direction, a.request.Source = flow.Inbound, source
+	a.request.Address, a.request.Port = endpoint.Addr().String(), uint32(endpoint.Port())
+	if ip, err := netip.ParseAddrPort(source); err == nil {
+		a.request.Source = ip.Addr().String() // the port is the proxy's own, which nobody knows yet
+	}
+	if tls := d.UpstreamTLS; tls != nil {
+		if tls.Mode == flow.Plaintext && sent.TLS != "" && sent.TLS != flow.Plaintext && d.RouteConfig == "" {
+			return a.rewritten(d) // the client's own TLS is passed through
+		}
+		a.request.TLS, a.request.SNI, a.request.ALPN = tls.Mode, tls.SNI, tls.ALPN
+	}
+	return a.rewritten(d)
+}
+
+// rewritten applies what the client's proxy did to the request: rewrites, and the protocol it speaks upstream.
+func (a *arrival) rewritten(d flow.Decision) error {
+	if d.Rewrite != nil {
+		a.request.Path = first(d.Rewrite.Path, a.request.Path)
+		a.request.Authority = first(d.Rewrite.Host, a.request.Authority)
+	}
+	if d.RouteConfig == "" {
+		return nil
+	}
+	if d.UpstreamProtocol == upstreamHTTP2 && a.request.Protocol != grpc {
+		a.request.Protocol = http2
+	} else if d.UpstreamProtocol == upstreamHTTP1 {
+		a.request.Protocol = http11
+	}
+	return nil
+}
+
+// chosenEndpoint returns the endpoint of the decision that is the server's pod.
+func chosenEndpoint(d flow.Decision, server configdump.Node) (netip.AddrPort, error) {
+	var seen []string
+	for _, h := range d.Endpoints {
+		addr, err := netip.ParseAddrPort(h.Address)
+		if err != nil || !h.Healthy {
+			continue
+		}
+		if proxyAddress(server, addr.Addr().String()) {
+			return addr, nil
+		}
+		seen = append(seen, h.Address)
+	}
+	return netip.AddrPort{}, fmt.Errorf("infer way: cluster %s of the client sends to %s, and the server's dump is of %s at %s "+
+		"(give the dump of the pod that is called)", d.Cluster, orNone(list(seen)), server.Proxy(), list(server.IPs))
+}
+
+// straightTo is a call from a pod without a sidecar: clear text, to the server's pod itself.
+func (a *arrival) straightTo(server configdump.Node) error {
+	if len(server.IPs) == 0 {
+		return fmt.Errorf("infer way: the server's dump does not say its pod's address")
+	}
+	addr, err := netip.ParseAddr(first(a.opts.Resolved, server.IPs[0]))
+	if err != nil {
+		return fmt.Errorf("infer way: resolved address %q is not an IP address", a.opts.Resolved)
+	}
+	if !slices.Contains(server.IPs, addr.String()) {
+		if addr, err = netip.ParseAddr(server.IPs[0]); err != nil {
+			return fmt.Errorf("infer way: address %q in the server's dump is not an IP address", server.IPs[0])
+		}
+	}
+	a.request = a.firstRequest(addr, a.opts.Source)
+	a.request.Direction = flow.Inbound
+	return nil
+}
+
+// throughServer takes the request through the server's sidecar to the app.
+func (a *arrival) throughServer(e *Engine, path *flow.Path) error {
+	rules, err := ParseRules(a.opts.ServerRules)
+	if err != nil {
+		return fmt.Errorf("server's %w", err)
+	}
+	decision, err := e.decide(a.request, Options{Explain: a.opts.Explain, Rules: rules, Cold: a.opts.Cold, Peer: a.peer})
+	if err != nil {
+		return err
+	}
+	for i := range decision.Hops {
+		decision.Hops[i].Side = flow.Server
+	}
+	path.Hops = append(path.Hops, decision.Hops...)
+	path.Outcome, path.Failure, path.Flag = decision.Outcome, decision.Failure, decision.Flag
+	if decision.Outcome == flow.Forwarded {
+		path.Hops = append(path.Hops, app(e, decision))
+	}
+	return nil
+}
+
+// app is the end of the way: the application's own socket. Who the process is stands in no dump.
+func app(e *Engine, d flow.Decision) flow.Hop {
+	hop := flow.Hop{Kind: flow.App, Side: flow.Server, Proxy: e.node.Proxy(), Decision: "the application",
+		Why: "the last connection ends at a socket that is not the proxy's"}
+	if len(d.Endpoints) == 1 {
+		hop.Decision = "the application on " + d.Endpoints[0].Address
+	}
+	if n := len(d.Hops); n > 0 && d.Hops[n-1].Kind == flow.Connect {
+		for _, f := range d.Hops[n-1].Expect {
+			if f.Name == flow.FactUpstreamLocal {
+				hop.Expect = append(hop.Expect, joined(flow.FactPeer, f.Value, joinApp))
+				hop.Source = d.Hops[n-1].Source
+			}
+		}
+	}
+	return hop
+}
+
+// portText is a port in an address.
+func portText(port uint32) string { return strconv.FormatUint(uint64(port), 10) }
