@@ -22,8 +22,8 @@ var commands []Command
 
 func init() {
 	commands = []Command{
-		dumpCommand, eventuallyCommand, killConnectionsCommand, logLevelCommand,
-		logsCommand, requestCommand, showCommand, socketsCommand, verifyCommand,
+		dumpCommand, eventuallyCommand, inferCommand, killConnectionsCommand, logLevelCommand,
+		logsCommand, observeCommand, requestCommand, showCommand, socketsCommand, verifyCommand,
 	}
 	slices.SortFunc(commands, func(a, b Command) int { return strings.Compare(a.Name, b.Name) })
 }

@@ -35,7 +35,7 @@ var observeCommand = Command{
 		}
 		recording.Redact() // from here on it may be kept
 		s.recording, s.run.Observations, s.run.Watches = recording, seen, watches
-		s.print("%s by %s", plural(len(seen), "observation"), plural(len(watches), "watch"))
+		s.print("%s", plural(len(seen), "observation"))
 		for _, w := range watches {
 			s.print("%s", watchLine(w, seen))
 		}

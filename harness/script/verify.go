@@ -1,11 +1,11 @@
 package script
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/report"
 	"github.com/flowproof/lab/harness/verify"
 )
 
@@ -29,9 +29,8 @@ var verifyCommand = Command{
 		}
 		verdict := verify.Judge(s.run)
 		s.verdict = &verdict
-		s.print("%s: %s", verdict.Result, verify.Summary(verdict))
-		for _, v := range verdict.Hops {
-			s.print("%s", verdictLine(s.run.Path.Hops[v.Hop], v))
+		if err := report.Text(&s.out, s.run, verdict, report.Options{}); err != nil {
+			return err
 		}
 		return passes(verdict, allowed)
 	},
@@ -76,21 +75,5 @@ func allowedBy(v flow.HopVerdict, allowed []string) string {
 	return ""
 }
 
-// hopName is how a script names a hop: client/route.
-func hopName(v flow.HopVerdict) string {
-	if v.Side == "" {
-		return string(v.Kind)
-	}
-	return fmt.Sprintf("%s/%s", v.Side, v.Kind)
-}
-
-// marks stand before a hop's verdict.
-var marks = map[flow.State]string{flow.Confirmed: "✓", flow.Refuted: "✗", flow.NotObserved: "·"}
-
-func verdictLine(hop flow.Hop, v flow.HopVerdict) string {
-	line := fmt.Sprintf("%s %-24s %s", marks[v.State], hopName(v), hop.Decision)
-	if v.State != flow.Confirmed {
-		line += "\n  " + v.Reason
-	}
-	return line
-}
+// hopName is how a script names a verdict's hop.
+func hopName(v flow.HopVerdict) string { return nameOf(flow.Hop{Kind: v.Kind, Side: v.Side}) }

@@ -1,0 +1,135 @@
+package script
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer"
+)
+
+var inferCommand = Command{
+	Name:    "infer",
+	Usage:   "infer [-cold] FROM -> URL",
+	Summary: "Infer from the kept dumps alone which way a request takes, hop by hop",
+	Detail: "It reads what dump has kept, and never the cluster. A FROM without a kept dump is a pod without a sidecar. With -cold it is\n" +
+		"inferred that no connection is pooled, which kill-connections then makes true and verify checks.",
+	run: func(s *session, args []string) error {
+		var opts infer.WayOptions
+		if len(args) > 0 && args[0] == "-cold" {
+			opts.Cold, args = true, args[1:]
+		}
+		from, to, err := fromTo(args)
+		if err != nil || len(args) != 3 {
+			return badUsage("write FROM -> URL")
+		}
+		if s.sent != nil {
+			return badUsage("the request has been sent already, and inference comes first")
+		}
+		call, err := newCall(from, to)
+		if err != nil {
+			return err
+		}
+		path, err := s.infer(call, opts)
+		if err != nil {
+			return exit.Usagef("infer %s -> %s: %w", from, to, err)
+		}
+		s.run.Call, s.run.Path = call, path
+		s.print("%s, %s", ending(path), plural(len(path.Hops), "hop"))
+		for _, hop := range path.Hops {
+			s.print("%-24s %s", nameOf(hop), hop.Decision)
+		}
+		return nil
+	},
+}
+
+// ending says how a path ends.
+func ending(path flow.Path) string {
+	text := string(path.Outcome)
+	if path.Failure != "" {
+		text += " " + strings.ReplaceAll(string(path.Failure), "_", " ")
+	}
+	if path.Flag != "" {
+		text += " (" + path.Flag + ")"
+	}
+	return text
+}
+
+// nameOf is how scripts and reports name a hop: client/route.
+func nameOf(hop flow.Hop) string {
+	if hop.Side == "" {
+		return string(hop.Kind)
+	}
+	return string(hop.Side) + "/" + string(hop.Kind)
+}
+
+// infer finds the two dumps that the call is about among the kept ones.
+func (s *session) infer(call flow.Call, opts infer.WayOptions) (flow.Path, error) {
+	if len(s.dumps) == 0 {
+		return flow.Path{}, badUsage("there is no dump to infer from")
+	}
+	parsed := map[string]*configdump.Dump{}
+	for pod, text := range s.dumps {
+		dump, err := configdump.Parse(text)
+		if err != nil {
+			return flow.Path{}, err
+		}
+		defer dump.Close()
+		parsed[pod] = dump
+	}
+	client := parsed[call.From+"."+call.Namespace]
+	if client == nil {
+		pod, err := s.lab.Mesh.Pod(s.ctx, call.From+"."+call.Namespace)
+		if err != nil {
+			return flow.Path{}, err
+		}
+		opts.Source = pod.IP()
+	}
+	delete(parsed, call.From+"."+call.Namespace)
+	server, err := chooseServer(client, parsed, call, opts)
+	if err != nil {
+		return flow.Path{}, err
+	}
+	return infer.Way(client, server, call, opts)
+}
+
+// chooseServer returns the dump of the pod that the client's way ends at: the only other one, or the one whose address is an
+// endpoint's. It is nil where none is.
+func chooseServer(client *configdump.Dump, others map[string]*configdump.Dump, call flow.Call, opts infer.WayOptions) (*configdump.Dump, error) {
+	if client == nil {
+		if len(others) == 1 {
+			for _, server := range others {
+				return server, nil
+			}
+		}
+		return nil, badUsage("without the client's dump, exactly one other is needed")
+	}
+	path, err := infer.Way(client, nil, call, opts)
+	if err != nil {
+		return nil, err
+	}
+	for _, hop := range path.Hops {
+		if hop.Kind != flow.Endpoint {
+			continue
+		}
+		names := []string{hop.Decision}
+		for _, choice := range hop.Choices {
+			names = append(names, choice.Name)
+		}
+		for _, name := range names {
+			address, err := netip.ParseAddrPort(name)
+			if err != nil {
+				continue
+			}
+			for _, server := range others {
+				if slices.Contains(server.Node().IPs, address.Addr().String()) {
+					return server, nil
+				}
+			}
+		}
+	}
+	return nil, nil
+}
