@@ -79,7 +79,7 @@ func etcd() program {
 }
 
 func apiserver() program {
-	return program{name: "kube-apiserver", bake: true, gogc: "60", ready: (*supervisor).awaitAPIServer, args: []string{
+	return program{name: "kube-apiserver", bake: true, gogc: "100", ready: (*supervisor).awaitAPIServer, args: []string{
 		"--etcd-servers=unix://" + etcdSocket,
 		"--secure-port=" + apiserverPort, "--bind-address=0.0.0.0", "--advertise-address=" + nodeIP,
 		"--tls-cert-file=" + pki("apiserver.crt"), "--tls-private-key-file=" + pki("apiserver.key"),
