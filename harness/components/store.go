@@ -19,6 +19,10 @@ const importNamespace = "k8s.io"
 // pinned keeps the kubelet from removing an image when the disk fills: nothing could bring it back.
 const pinned = "io.cri-containerd.pinned=pinned"
 
+// socket is short wherever the cache lies: a socket's path has room for 108 bytes only. containerd and ctr both run in
+// the scratch directory, which goes with the entry if they are killed.
+const socket = "/proc/self/cwd/containerd.sock"
+
 // importConfig is a containerd that does nothing but keep images. Paths are quoted as TOML strings by %q.
 const importConfig = `version = 3
 root = %q
@@ -49,32 +53,25 @@ func (s store) make(ctx context.Context, w work) error {
 	if err := linkTree(filepath.Join(s.layout, "blobs", "sha256"), blobs); err != nil {
 		return fmt.Errorf("import images: %w", err)
 	}
-	// A socket's path has room for 108 bytes; the cache's directory may be longer.
-	run, err := os.MkdirTemp("", "flowproof-import")
-	if err != nil {
-		return explain(err, "")
-	}
-	defer os.RemoveAll(run)
-	socket := filepath.Join(run, "c.sock")
-	config := filepath.Join(run, "config.toml")
-	text := fmt.Sprintf(importConfig, w.content, filepath.Join(run, "state"), w.scratch, socket, socket+".ttrpc")
+	config := filepath.Join(w.scratch, "config.toml")
+	text := fmt.Sprintf(importConfig, w.content, filepath.Join(w.scratch, "state"), filepath.Join(w.scratch, "temp"), socket, socket+".ttrpc")
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return explain(err, "")
 	}
-	daemon, err := start(ctx, s.containerd, "--config", config)
+	daemon, err := start(ctx, command{name: s.containerd, args: []string{"--config", config}, dir: w.scratch})
 	if err != nil {
 		return err
 	}
-	err = s.load(ctx, socket, w)
+	err = s.load(ctx, w)
 	return errors.Join(err, daemon.stop(err))
 }
 
 // load streams the layout into ctr's import.
-func (s store) load(ctx context.Context, socket string, w work) error {
+func (s store) load(ctx context.Context, w work) error {
 	r, pipe := io.Pipe()
 	go func() { pipe.CloseWithError(tarTree(pipe, s.layout)) }()
 	defer r.Close()
-	ctr := command{name: s.ctr, stdin: r, args: []string{"--address", socket, "--namespace", importNamespace,
+	ctr := command{name: s.ctr, dir: w.scratch, stdin: r, args: []string{"--address", socket, "--namespace", importNamespace,
 		"images", "import", "--local", "--snapshotter", "overlayfs", "--label", pinned, "-"},
 		line: func(line string) { w.task.Note("%s", line) }}
 	if err := ctr.run(ctx); err != nil {
@@ -97,11 +94,11 @@ type daemon struct {
 }
 
 // start runs a containerd in namespaces of its own and returns when it says that it has booted.
-func start(ctx context.Context, path string, args ...string) (*daemon, error) {
+func start(ctx context.Context, cmd command) (*daemon, error) {
 	ctx, kill := context.WithCancel(ctx)
 	d := &daemon{ended: make(chan error, 1), kill: kill}
 	running, booted := make(chan *os.Process, 1), make(chan struct{})
-	cmd := command{name: path, args: args, private: true, started: func(p *os.Process) { running <- p }}
+	cmd.private, cmd.started = true, func(p *os.Process) { running <- p }
 	once := sync.OnceFunc(func() { close(booted) })
 	cmd.line = func(line string) {
 		if strings.Contains(line, "containerd successfully booted") {
