@@ -54,6 +54,11 @@ type Options struct {
 	toward []string // addresses of the pod that the way goes to, where several endpoints may be picked
 }
 
+// DecideWith is Decide with what is known of the request's surroundings.
+func (e *Engine) DecideWith(req flow.Request, opts Options) (flow.Decision, error) {
+	return e.decide(req, opts)
+}
+
 func (e *Engine) decide(req flow.Request, opts Options) (flow.Decision, error) {
 	norm, err := normalise(req)
 	if err != nil {

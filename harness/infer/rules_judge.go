@@ -44,13 +44,13 @@ func (r *Ruleset) judge(req request, node configdump.Node, sender Sender) verdic
 	return verdict{why: why, rejected: t.passed}
 }
 
-// ending is how a chain was left.
-type ending int
+// A leaving is how a chain was left.
+type leaving int
 
 const (
-	ranOut ending = iota // the end of the chain, or RETURN
-	caught               // a target that redirects
-	let                  // ACCEPT or DROP
+	ranOut leaving = iota // the end of the chain, or RETURN
+	caught                // a target that redirects
+	let                   // ACCEPT or DROP
 )
 
 // A traversal is one packet's way through the chains of a table.
@@ -62,7 +62,7 @@ type traversal struct {
 	met    int
 }
 
-func (t *traversal) chain(name string, p packet, depth int) ending {
+func (t *traversal) chain(name string, p packet, depth int) leaving {
 	if depth > 32 {
 		return ranOut
 	}

@@ -53,6 +53,37 @@ func Way(client, server *configdump.Dump, call flow.Call, opts WayOptions) (flow
 	return path, next.throughServer(New(server), &path)
 }
 
+// Destination returns the endpoints that the client's sidecar may send a call to; none when it fails there.
+func Destination(client *configdump.Dump, call flow.Call, opts WayOptions) ([]flow.Host, error) {
+	target, err := parseTarget(call)
+	if err != nil {
+		return nil, err
+	}
+	a := arrival{opts: opts, call: call, target: target}
+	decision, _, err := a.clientDecision(New(client), nil, &flow.Path{})
+	return decision.Endpoints, err
+}
+
+// Address fills a request for a URL: its destination, resolved as Way does, and what the URL says of the request.
+func (e *Engine) Address(req *flow.Request, url, resolved string) error {
+	target, err := parseTarget(flow.Call{URL: url, Headers: req.Headers})
+	if err != nil {
+		return err
+	}
+	addr, _, err := e.resolve(target, resolved)
+	if err != nil {
+		return err
+	}
+	setDefault(&req.Address, addr.String())
+	setDefault(&req.Scheme, target.scheme)
+	setDefault(&req.Authority, target.authority)
+	setDefault(&req.Path, target.path)
+	if req.Port == 0 {
+		req.Port = target.port
+	}
+	return nil
+}
+
 // An arrival is a request between two proxies: what the next one receives.
 type arrival struct {
 	opts    WayOptions
@@ -64,14 +95,29 @@ type arrival struct {
 
 // throughClient takes the call through the client's sidecar. done means that the way ended there.
 func (a *arrival) throughClient(e *Engine, server *configdump.Dump, path *flow.Path) (done bool, err error) {
-	resolved, hop, err := e.resolve(a.target, a.opts.Resolved)
+	decision, sent, err := a.clientDecision(e, server, path)
 	if err != nil {
 		return false, err
+	}
+	path.Hops = append(path.Hops, decision.Hops...)
+	path.Outcome, path.Failure, path.Flag = decision.Outcome, decision.Failure, decision.Flag
+	if decision.Outcome != flow.Forwarded || server == nil {
+		return true, nil
+	}
+	a.peer = identity(e)
+	return false, a.handOn(decision, sent, server.Node())
+}
+
+// clientDecision resolves the call's host, which becomes a hop, and decides the request at the client's proxy.
+func (a *arrival) clientDecision(e *Engine, server *configdump.Dump, path *flow.Path) (flow.Decision, flow.Request, error) {
+	resolved, hop, err := e.resolve(a.target, a.opts.Resolved)
+	if err != nil {
+		return flow.Decision{}, flow.Request{}, err
 	}
 	path.Hops = append(path.Hops, hop)
 	rules, err := ParseRules(a.opts.ClientRules)
 	if err != nil {
-		return false, fmt.Errorf("client's %w", err)
+		return flow.Decision{}, flow.Request{}, fmt.Errorf("client's %w", err)
 	}
 	source := a.opts.Source
 	if source == "" && len(e.node.IPs) > 0 {
@@ -83,19 +129,7 @@ func (a *arrival) throughClient(e *Engine, server *configdump.Dump, path *flow.P
 		opts.toward = server.Node().IPs
 	}
 	decision, err := e.decide(req, opts)
-	if err != nil {
-		return false, err
-	}
-	path.Hops = append(path.Hops, decision.Hops...)
-	path.Outcome, path.Failure, path.Flag = decision.Outcome, decision.Failure, decision.Flag
-	if decision.Outcome != flow.Forwarded {
-		return true, nil
-	}
-	if server == nil {
-		return true, nil
-	}
-	a.peer = identity(e)
-	return false, a.handOn(decision, req, server.Node(), source)
+	return decision, req, err
 }
 
 // firstRequest is the call as the client's own proxy receives it.
@@ -123,15 +157,15 @@ func withHeader(headers map[string]string, name, value string) map[string]string
 }
 
 // handOn turns the end of the client's way into what the server's proxy receives.
-func (a *arrival) handOn(d flow.Decision, sent flow.Request, server configdump.Node, source string) error {
+func (a *arrival) handOn(d flow.Decision, sent flow.Request, server configdump.Node) error {
 	endpoint, err := chosenEndpoint(d, server)
 	if err != nil {
 		return err
 	}
 	a.request = sent
-	a.request.Direction, a.request.Source = flow.Inbound, source
+	a.request.Direction = flow.Inbound
 	a.request.Address, a.request.Port = endpoint.Addr().String(), uint32(endpoint.Port())
-	if ip, err := netip.ParseAddrPort(source); err == nil {
+	if ip, err := netip.ParseAddrPort(sent.Source); err == nil {
 		a.request.Source = ip.Addr().String() // the port is the proxy's own, which nobody knows yet
 	}
 	if tls := d.UpstreamTLS; tls != nil {

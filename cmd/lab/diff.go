@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer"
+)
+
+func diffCommand() *cobra.Command {
+	requests := ""
+	cmd := &cobra.Command{
+		Use:   "diff BEFORE AFTER --requests FILE",
+		Short: "Say which requests take another way after a change of configuration, hop by hop",
+		Long: `diff takes two config dumps of a proxy and a list of requests, and shows each request whose way is not the same in
+both: which hops changed and why. With -o json each change is one line. The exit code is 0 when no way changed and 1
+when one did.`,
+		Example: "  lab diff before.json after.json --requests requests.jsonl",
+		Args:    cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if requests == "" {
+				return exit.Usagef("diff: no requests (give --requests FILE, one JSON object a line)")
+			}
+			return diff(appOf(cmd), args[0], args[1], requests)
+		},
+	}
+	cmd.Flags().StringVar(&requests, "requests", "", "file with one request a line, as JSON; - is standard input")
+	return cmd
+}
+
+// diff compares the ways of all requests and ends with a mismatch when one changed.
+func diff(a *app, before, after, requests string) error {
+	was, err := openDump(a, before)
+	if err != nil {
+		return err
+	}
+	defer was.Close()
+	is, err := openDump(a, after)
+	if err != nil {
+		return err
+	}
+	defer is.Close()
+	in := a.In
+	if requests != "-" {
+		file, err := os.Open(requests)
+		if err != nil {
+			return exit.Usagef("read requests: %w", err)
+		}
+		defer file.Close()
+		in = file
+	}
+	old, now := infer.New(was), infer.New(is)
+	total, changes := 0, 0
+	scanner := bufio.NewScanner(in)
+	scanner.Buffer(nil, 1<<20)
+	for number := 1; scanner.Scan(); number++ {
+		line := bytes.TrimSpace(scanner.Bytes())
+		if len(line) == 0 {
+			continue
+		}
+		var req flow.Request
+		if err := json.Unmarshal(line, &req); err != nil {
+			return exit.Usagef("%s: line %d: read request: %w", requests, number, err)
+		}
+		change, err := infer.Compare(old, now, req)
+		if err != nil {
+			return exit.Usagef("%s: line %d: %w", requests, number, err)
+		}
+		if total++; change == nil {
+			continue
+		}
+		changes++
+		if err := writeChange(a, change); err != nil {
+			return err
+		}
+	}
+	if err := scanner.Err(); err != nil {
+		return exit.Usagef("read requests: %w", err)
+	}
+	if !a.quiet {
+		fmt.Fprintf(a.Err, "%d of %d requests take another way\n", changes, total)
+	}
+	if changes > 0 {
+		return silentError{exit.Mismatchf("ways changed")}
+	}
+	return nil
+}
+
+func writeChange(a *app, change *infer.Change) error {
+	if !a.json() {
+		return infer.WriteChange(a.Out, change)
+	}
+	encoder := json.NewEncoder(a.Out)
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(change)
+}

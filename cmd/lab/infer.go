@@ -1,0 +1,284 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer"
+)
+
+// inferFlags are the flags of `lab infer`.
+type inferFlags struct {
+	dump, client, server  string // files
+	requests              string
+	from, to              string
+	rules, serverRules    string
+	resolve               string
+	hop                   string
+	explain, cold         bool
+	output                string
+	headers, alpn         []string
+	request               flow.Request
+	direction             string
+	random                uint64
+	uid, gid              int
+	method, tls, protocol string
+}
+
+func inferCommand() *cobra.Command {
+	f := &inferFlags{}
+	cmd := &cobra.Command{
+		Use:   "infer",
+		Short: "Say which way Envoy would send a request, and why, from config dumps alone",
+		Long: `infer reads what Envoy's /config_dump returns (JSON or YAML, plain or gzip, of any Envoy from 1.18 on) and says for
+a request which listener, filter chain, route, cluster and endpoint Envoy would take, from which field of the dump,
+why, and what lost; or how the request would fail. It sends nothing. A failure is an answer: the exit code is 0.
+
+One dump answers for one proxy. Two dumps, or --from a pod of the lab, make a whole way through both sidecars.`,
+		Example: `  lab infer --from netshoot --to http://fortio-server:8080/
+  lab infer --client-dump netshoot.json --server-dump fortio.json --to http://fortio-server:8080/
+  lab infer --dump fortio.json --direction inbound --address 172.21.206.197 --port 8080 --hop filter-chain --explain
+  lab infer --dump fortio.json --requests requests.jsonl -o json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
+	}
+	f.register(cmd)
+	return cmd
+}
+
+func (f *inferFlags) register(cmd *cobra.Command) {
+	fs := cmd.Flags()
+	fs.StringVar(&f.dump, "dump", "", "config dump of one proxy; - is standard input")
+	fs.StringVar(&f.client, "client-dump", "", "config dump of the client's sidecar")
+	fs.StringVar(&f.server, "server-dump", "", "config dump of the server's sidecar")
+	fs.StringVar(&f.requests, "requests", "", "file with one request a line, as JSON; - is standard input")
+	fs.StringVar(&f.from, "from", "", "pod of the lab that calls")
+	fs.StringVar(&f.to, "to", "", "URL that is called")
+	fs.StringVar(&f.rules, "iptables", "", "iptables-save text of the pod (with two dumps: of the client's pod)")
+	fs.StringVar(&f.serverRules, "server-iptables", "", "iptables-save text of the server's pod")
+	fs.StringVar(&f.resolve, "resolve", "", "address that the URL's host resolves to")
+	fs.StringVar(&f.hop, "hop", "", "show one kind of hop only, such as filter-chain")
+	fs.BoolVar(&f.explain, "explain", false, "show every condition that was evaluated and all that lost")
+	fs.BoolVar(&f.cold, "cold", false, "no connection is pooled")
+	fs.StringVarP(&f.output, "output", "o", "text", "form of the result: "+strings.Join(infer.Formats, ", "))
+	r := &f.request
+	fs.StringVar(&r.ID, "id", "", "id of the request")
+	fs.StringVar(&f.direction, "direction", "", "outbound, inbound or gateway (default outbound)")
+	fs.StringVar(&r.Source, "source", "", "ip:port that the request comes from")
+	fs.StringVar(&r.Address, "address", "", "original destination address")
+	fs.Uint32Var(&r.Port, "port", 0, "original destination port")
+	fs.StringVar(&f.protocol, "protocol", "", "http, http2, grpc, tcp or http1.0 (default http)")
+	fs.StringVar(&f.tls, "tls", "", "plaintext, tls or mtls (default plaintext)")
+	fs.StringVar(&r.SNI, "sni", "", "server name in the client's ClientHello")
+	fs.StringSliceVar(&f.alpn, "alpn", nil, "application protocols in the client's ClientHello")
+	fs.StringVar(&r.Scheme, "scheme", "", "http or https (default http)")
+	fs.StringVar(&r.Authority, "authority", "", "Host or :authority")
+	fs.StringVarP(&f.method, "method", "X", "", "method (default GET)")
+	fs.StringVar(&r.Path, "path", "", "path with query (default /)")
+	fs.StringArrayVarP(&f.headers, "header", "H", nil, `header as "name: value"; may be repeated`)
+	fs.Uint64Var(&f.random, "random", 0, "random value that picks among weighted clusters")
+	fs.IntVar(&f.uid, "uid", -1, "user that sends in the client's pod, for owner rules of netfilter")
+	fs.IntVar(&f.gid, "gid", -1, "group that sends in the client's pod")
+	completeFixed(cmd, "output", infer.Formats...)
+	completeFixed(cmd, "direction", "outbound", "inbound", "gateway")
+	_ = cmd.RegisterFlagCompletionFunc("from", completePods(1))
+}
+
+func (f *inferFlags) run(cmd *cobra.Command) error {
+	if !slices.Contains(infer.Formats, f.output) {
+		return exit.Usagef("choose output %q: there are %s", f.output, strings.Join(infer.Formats, ", "))
+	}
+	if err := f.complete(cmd); err != nil {
+		return err
+	}
+	a := appOf(cmd)
+	switch {
+	case f.dump != "" && f.from == "" && f.client == "" && f.server == "":
+		return f.oneProxy(a)
+	case f.to == "":
+		return exit.Usagef("infer: nothing to infer from (give --dump FILE, or --from POD --to URL, or --client-dump and --server-dump with --to)")
+	case f.from != "" && f.client == "" && f.server == "" && f.dump == "":
+		return f.live(cmd, a)
+	case f.client != "" || f.server != "":
+		return f.offline(a)
+	}
+	return exit.Usagef("infer: --dump answers for one proxy and --from for the lab (give one of them)")
+}
+
+// complete puts the flags that need work into the request.
+func (f *inferFlags) complete(cmd *cobra.Command) error {
+	f.request.Direction, f.request.Method, f.request.TLS = flow.Direction(f.direction), f.method, f.tls
+	f.request.Protocol, f.request.ALPN = f.protocol, f.alpn
+	if cmd.Flags().Changed("random") {
+		f.request.Random = &f.random
+	}
+	for _, h := range f.headers {
+		name, value, ok := strings.Cut(h, ":")
+		if !ok || strings.TrimSpace(name) == "" {
+			return exit.Usagef("read header %q: it has to be \"name: value\"", h)
+		}
+		if f.request.Headers == nil {
+			f.request.Headers = map[string]string{}
+		}
+		f.request.Headers[strings.ToLower(strings.TrimSpace(name))] = strings.TrimSpace(value)
+	}
+	return nil
+}
+
+func (f *inferFlags) sender() infer.Sender {
+	return infer.Sender{UID: f.uid, GID: f.gid, Known: f.uid >= 0 || f.gid >= 0}
+}
+
+func (f *inferFlags) text() infer.TextOptions {
+	opts := infer.TextOptions{Hop: flow.HopKind(f.hop), Rejected: 4}
+	if f.explain || f.hop != "" {
+		opts.Rejected = -1
+	}
+	return opts
+}
+
+// oneProxy answers for one dump: one request by flags or by URL, or a batch.
+func (f *inferFlags) oneProxy(a *app) error {
+	if f.requests == "-" && f.dump == "-" {
+		return exit.Usagef("infer: --dump and --requests cannot both be standard input")
+	}
+	dump, err := openDump(a, f.dump)
+	if err != nil {
+		return err
+	}
+	defer dump.Close()
+	rules, err := readRules(f.rules)
+	if err != nil {
+		return err
+	}
+	engine := infer.New(dump)
+	opts := infer.Options{Explain: f.explain, Rules: rules, Cold: f.cold, Sender: f.sender()}
+	if f.requests != "" {
+		return f.batch(a, engine, opts)
+	}
+	if f.to != "" {
+		if err := engine.Address(&f.request, f.to, f.resolve); err != nil {
+			return exit.Usagef("%w", err)
+		}
+	}
+	if f.request.Address == "" || f.request.Port == 0 {
+		return exit.Usagef("infer: no request (give --address and --port, or --to URL, or --requests FILE)")
+	}
+	decision, err := engine.DecideWith(f.request, opts)
+	if err != nil {
+		return exit.Usagef("%w", err)
+	}
+	return infer.WriteOne(a.Out, f.output, decision, f.text())
+}
+
+func (f *inferFlags) batch(a *app, engine *infer.Engine, opts infer.Options) error {
+	in := a.In
+	if f.requests != "-" {
+		file, err := os.Open(f.requests)
+		if err != nil {
+			return exit.Usagef("read requests: %w", err)
+		}
+		defer file.Close()
+		in = file
+	}
+	err := engine.Batch(in, a.Out, opts, func(w io.Writer, d flow.Decision) error {
+		return infer.WriteOne(w, f.output, d, f.text())
+	})
+	if err != nil {
+		return exit.Usagef("%s: %w", f.requests, err)
+	}
+	return nil
+}
+
+// offline makes a whole way of two dumps.
+func (f *inferFlags) offline(a *app) error {
+	var client, server *configdump.Dump
+	var err error
+	if f.client != "" {
+		if client, err = openDump(a, f.client); err != nil {
+			return err
+		}
+		defer client.Close()
+	}
+	if f.server != "" {
+		if server, err = openDump(a, f.server); err != nil {
+			return err
+		}
+		defer server.Close()
+	}
+	opts := f.way()
+	if opts.ClientRules, err = readText(f.rules); err != nil {
+		return err
+	}
+	if opts.ServerRules, err = readText(f.serverRules); err != nil {
+		return err
+	}
+	return f.writeWay(a, client, server, opts)
+}
+
+func (f *inferFlags) way() infer.WayOptions {
+	return infer.WayOptions{Resolved: f.resolve, Source: f.request.Source, Sender: f.sender(), TLS: f.tls, Protocol: f.protocol,
+		Random: f.request.Random, Cold: f.cold, Explain: f.explain}
+}
+
+func (f *inferFlags) writeWay(a *app, client, server *configdump.Dump, opts infer.WayOptions) error {
+	call := flow.Call{From: f.from, URL: f.to, Method: f.method, Headers: f.request.Headers}
+	if client != nil {
+		node := client.Node()
+		call.From, call.Namespace = node.Pod, node.Namespace
+	}
+	path, err := infer.Way(client, server, call, opts)
+	if err != nil {
+		return exit.Usagef("%w", err)
+	}
+	return infer.WriteWay(a.Out, f.output, path, f.text())
+}
+
+// openDump opens a dump; "-" is standard input. What the dump lacks is said on stderr.
+func openDump(a *app, path string) (*configdump.Dump, error) {
+	open := func() (*configdump.Dump, error) { return configdump.Open(path) }
+	if path == "-" {
+		open = func() (*configdump.Dump, error) { return configdump.Read(a.In) }
+	}
+	dump, err := open()
+	if err != nil {
+		return nil, exit.Usagef("%w", err)
+	}
+	if missing := dump.Missing(); len(missing) > 0 && !a.quiet {
+		fmt.Fprintf(a.Err, "lab: %s has no %s\n", path, strings.Join(missing, ", no "))
+	}
+	return dump, nil
+}
+
+func readRules(path string) (*infer.Ruleset, error) {
+	text, err := readText(path)
+	if err != nil {
+		return nil, err
+	}
+	rules, err := infer.ParseRules(text)
+	if err != nil {
+		return nil, exit.Usagef("%s: %w", path, err)
+	}
+	return rules, nil
+}
+
+// readText reads a file of netfilter rules; no path is no text.
+func readText(path string) (string, error) {
+	if path == "" {
+		return "", nil
+	}
+	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) || err != nil {
+		return "", exit.Usagef("read netfilter rules: %w", err)
+	}
+	return string(text), nil
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"net/netip"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer"
+	"github.com/flowproof/lab/harness/mesh"
+)
+
+// live makes a whole way of the dumps that the lab's sidecars give now. Which pod is the server follows from where the
+// client's sidecar sends the request.
+func (f *inferFlags) live(cmd *cobra.Command, a *app) error {
+	ctx := cmd.Context()
+	m, err := a.mesh(ctx)
+	if err != nil {
+		return err
+	}
+	client, err := dumpOf(ctx, m, f.from)
+	if err != nil {
+		return err
+	}
+	opts := f.way()
+	if opts.ClientRules, err = readText(f.rules); err != nil {
+		return err
+	}
+	if opts.ServerRules, err = readText(f.serverRules); err != nil {
+		return err
+	}
+	call := flow.Call{URL: f.to, Method: f.method, Headers: f.request.Headers}
+	decision, err := infer.Destination(client, call, opts)
+	if err != nil {
+		return exit.Usagef("%w", err)
+	}
+	server, err := serverDump(ctx, m, decision)
+	if err != nil {
+		return err
+	}
+	return f.writeWay(a, client, server, opts)
+}
+
+// dumpOf takes the dump of a pod's sidecar.
+func dumpOf(ctx context.Context, m *mesh.Mesh, ref string) (*configdump.Dump, error) {
+	pod, err := m.Pod(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	sidecar, err := pod.Sidecar()
+	if err != nil {
+		return nil, err
+	}
+	defer sidecar.Close()
+	text, err := sidecar.Dump(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return configdump.Parse(text)
+}
+
+// serverDump takes the dump of the first pod with a sidecar among the hosts, or nil: the way then ends at the client's.
+func serverDump(ctx context.Context, m *mesh.Mesh, hosts []flow.Host) (*configdump.Dump, error) {
+	want := map[string]bool{}
+	for _, h := range hosts {
+		if addr, err := netip.ParseAddrPort(h.Address); err == nil && h.Healthy {
+			want[addr.Addr().String()] = true
+		}
+	}
+	if len(want) == 0 {
+		return nil, nil
+	}
+	refs, err := m.Pods(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, ref := range refs {
+		pod, err := m.Pod(ctx, ref)
+		if err != nil || !want[pod.IP()] {
+			continue
+		}
+		return dumpOf(ctx, m, ref)
+	}
+	return nil, nil
+}

@@ -1,0 +1,111 @@
+package infer
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/flowproof/lab/harness/flow"
+)
+
+// Formats are the output formats of a way or a decision.
+var Formats = []string{"text", "json", "yaml", "mermaid"}
+
+// WriteWay writes a whole way in one of Formats.
+func WriteWay(w io.Writer, format string, path flow.Path, opts TextOptions) error {
+	path.Hops = only(path.Hops, opts.Hop)
+	switch format {
+	case "json":
+		return writeJSON(w, path)
+	case "yaml":
+		return writeYAML(w, path)
+	case "mermaid":
+		return writeMermaid(w, path.Call.URL, path.Hops, endingText(path.Outcome, path.Failure, path.Flag, 0, ""))
+	}
+	return WriteText(w, path, opts)
+}
+
+// WriteOne writes the way of one request through one proxy in one of Formats; JSON is one line.
+func WriteOne(w io.Writer, format string, d flow.Decision, opts TextOptions) error {
+	d.Hops = only(d.Hops, opts.Hop)
+	switch format {
+	case "json":
+		return writeJSON(w, d)
+	case "yaml":
+		return writeYAML(w, d)
+	case "mermaid":
+		return writeMermaid(w, first(d.ID, "request"), d.Hops, endingText(d.Outcome, d.Failure, d.Flag, d.Status, d.Location))
+	}
+	return WriteDecision(w, d, opts)
+}
+
+// only keeps the hops of one kind; "" keeps all.
+func only(hops []flow.Hop, kind flow.HopKind) []flow.Hop {
+	if kind == "" {
+		return hops
+	}
+	kept := []flow.Hop{}
+	for _, h := range hops {
+		if h.Kind == kind {
+			kept = append(kept, h)
+		}
+	}
+	return kept
+}
+
+// writeJSON writes one line.
+func writeJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("write json: %w", err)
+	}
+	return nil
+}
+
+// writeYAML writes one document; several in a row make a stream.
+func writeYAML(w io.Writer, v any) error {
+	text, err := yaml.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("write yaml: %w", err)
+	}
+	_, err = fmt.Fprintf(w, "---\n%s", text)
+	return err
+}
+
+// writeMermaid draws the hops as a flowchart, one box a hop, one frame a proxy.
+func writeMermaid(w io.Writer, title string, hops []flow.Hop, end string) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "flowchart TD\n  start([%s])\n", mermaidText(title))
+	frame, open := "", false
+	for i, h := range hops {
+		if head := heading(h); head != frame {
+			if open {
+				b.WriteString("  end\n")
+			}
+			fmt.Fprintf(&b, "  subgraph p%d [%s]\n", i, mermaidText(head))
+			frame, open = head, true
+		}
+		fmt.Fprintf(&b, "    h%d[%s]\n", i, mermaidText(string(h.Kind)+": "+h.Decision))
+	}
+	if open {
+		b.WriteString("  end\n")
+	}
+	fmt.Fprintf(&b, "  finish([%s])\n", mermaidText(end))
+	last := "start"
+	for i := range hops {
+		fmt.Fprintf(&b, "  %s --> h%d\n", last, i)
+		last = fmt.Sprintf("h%d", i)
+	}
+	fmt.Fprintf(&b, "  %s --> finish\n", last)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// mermaidText quotes text for a label: quotes and what Mermaid or HTML would read as markup become entities.
+func mermaidText(s string) string {
+	return `"` + strings.NewReplacer("&", "#amp;", `"`, "#quot;", "<", "#lt;", ">", "#gt;", "\n", " ", "`", "#96;").Replace(s) + `"`
+}
