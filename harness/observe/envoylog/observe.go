@@ -272,14 +272,15 @@ func (o *observer) order() {
 	}
 }
 
-// accepted counts the connections that were accepted between Since and Until.
+// accepted counts the connections that were redirected to the sidecar and accepted between Since and Until. Those to the
+// sidecar's own ports, such as a probe of its health, pass no listener filter and do not count.
 func (j *journal) accepted(sel Selection) []flow.Observation {
 	if sel.Since.IsZero() || sel.Until.IsZero() {
 		return nil
 	}
 	count, lines := 0, []string{}
 	for _, s := range j.steps {
-		if s.event == NewConnection && !s.Time.Before(sel.Since) && !s.Time.After(sel.Until) {
+		if s.event == NewConnection && len(j.phases[s.Connection].steps) > 0 && !s.Time.Before(sel.Since) && !s.Time.After(sel.Until) {
 			count++
 			lines = append(lines, raw(*s.Line))
 		}

@@ -10,7 +10,7 @@ import (
 // watch says what the log could show of the request, and whether all of it is there.
 func watch(j *journal, found []*exchange, sel Selection) flow.Watch {
 	w := flow.Watch{Instrument: flow.EnvoyLog, Pod: sel.Pod, Side: sel.Side}
-	problems := logProblems(j, sel)
+	problems := logProblems(j)
 	switch len(found) {
 	case 0:
 		problems = append(problems, absenceProblems(j, sel)...)
@@ -29,19 +29,34 @@ func watch(j *journal, found []*exchange, sel Selection) flow.Watch {
 }
 
 // logProblems looks at the log as a whole.
-func logProblems(j *journal, sel Selection) []string {
+func logProblems(j *journal) []string {
 	if len(j.steps) == 0 {
 		return []string{"the log is empty"}
 	}
 	for _, s := range j.steps {
-		if s.Kind == Statement && (s.Level == "debug" || s.Level == "trace") {
+		if s.debug() {
+			return nil
+		}
+	}
+	return append([]string{"no statement at debug level: raise the log level before the request is sent"}, unknownProblems(j.steps)...)
+}
+
+// debug reports whether the line is a statement that only a raised log level shows.
+func (s step) debug() bool {
+	return s.Kind == Statement && (s.Level == "debug" || s.Level == "trace")
+}
+
+// beginsLate says that the log begins after the request was sent, so that its beginning may be missing.
+func beginsLate(j *journal, sel Selection) []string {
+	for _, s := range j.steps {
+		if s.debug() {
 			if !sel.Since.IsZero() && s.Time.After(sel.Since) {
 				return []string{fmt.Sprintf("the log begins at %s, after the request was sent", s.Time.Format("15:04:05.000000"))}
 			}
 			return nil
 		}
 	}
-	return append([]string{"no statement at debug level: raise the log level before the request is sent"}, unknownProblems(j.steps)...)
+	return nil
 }
 
 // absenceProblems says why it cannot be concluded from a log without the request that the request never came: only a
@@ -52,6 +67,9 @@ func absenceProblems(j *journal, sel Selection) []string {
 		if s.event == RequestHeaders {
 			streams++
 		}
+	}
+	if late := beginsLate(j, sel); late != nil {
+		return late
 	}
 	if !sel.Since.IsZero() && !sel.Until.IsZero() {
 		for i := len(j.steps) - 1; i >= 0; i-- {
@@ -77,8 +95,10 @@ func exchangeProblems(x *exchange, sel Selection) []string {
 		if x.phase.ambiguous {
 			problems = append(problems, fmt.Sprintf("two connections were between accept and filter chain on thread %s at once, so the listener filters' lines before line %d cannot be told apart", x.thread, x.phase.accepted.Number))
 		}
-	} else if stream, ok := x.before(x.headers.index, NewStream); sel.Since.IsZero() && (!ok || stream.Connection != x.downstream) {
+	} else if stream, ok := x.before(x.headers.index, NewStream); !ok || stream.Connection != x.downstream {
 		problems = append(problems, "the log begins within the stream")
+	} else {
+		problems = append(problems, beginsLate(x.journal, sel)...)
 	}
 	if last, ok := x.last(); ok {
 		end = last.index
