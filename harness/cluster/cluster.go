@@ -14,6 +14,7 @@ type Options struct {
 	Name   string // of the lab; DefaultName when empty
 	Images string // "built" (default): assembled from components; "registry": pulled
 	Retain bool   // keep what is there after a failure, to look at it
+	Fresh  bool   // start from an empty cluster and apply every object, instead of from prepared data
 }
 
 // DefaultName is the name of the lab when nobody gives one.

@@ -16,8 +16,9 @@ const upDeadline = 3 * time.Minute
 // errLost is the cause of a context that ended because the lab did.
 var errLost = errors.New("the lab ended")
 
-// install takes a node that was just launched to the first answer through both sidecars.
-func (o *owner) install(ctx context.Context, p progress.Reporter, clock *cluster.Stopwatch) (*cluster.Lab, error) {
+// install takes a node that was just launched to the first answer through both sidecars. objects are what its data do
+// not hold yet.
+func (o *owner) install(ctx context.Context, objects [][]byte, p progress.Reporter, clock *cluster.Stopwatch) (*cluster.Lab, error) {
 	ctx, cancel := context.WithTimeout(ctx, upDeadline)
 	defer cancel()
 	task := p.Start("Starting the control plane")
@@ -30,7 +31,7 @@ func (o *owner) install(ctx context.Context, p progress.Reporter, clock *cluster
 	ctx, lost := context.WithCancelCause(ctx)
 	defer lost(nil)
 	go o.watchGuard(ctx, lost)
-	if err := workshop.Install(ctx, o.state.Kubeconfig, p, clock); err != nil {
+	if err := o.fill(ctx, objects, p, clock); err != nil {
 		if cause := context.Cause(ctx); errors.Is(cause, errLost) {
 			return nil, cause // the component that died, not the watch that broke because of it
 		}
@@ -55,4 +56,18 @@ func (o *owner) watchGuard(ctx context.Context, lost context.CancelCauseFunc) {
 			return
 		}
 	}
+}
+
+// fill puts objects, if any, and the workshop's pods into the cluster.
+func (o *owner) fill(ctx context.Context, objects [][]byte, p progress.Reporter, clock *cluster.Stopwatch) error {
+	if objects != nil {
+		task := p.Start("Applying DNS, Istio and the workshop's Services")
+		err := applyObjects(ctx, o.state.Kubeconfig, objects)
+		task.Done(err)
+		if err != nil {
+			return err
+		}
+		clock.Reached("objects applied")
+	}
+	return workshop.Install(ctx, o.state.Kubeconfig, p, clock)
 }

@@ -17,24 +17,42 @@ import (
 // bakery is the lab in which data are prepared. The cache's lock keeps a second preparation waiting.
 const bakery = "bakery"
 
+// staticObjects are the manifests of what is the same in every lab, in the order in which they can be applied.
+func staticObjects(set *components.Set) ([][]byte, error) {
+	istio, err := os.ReadFile(set.Istio)
+	if err != nil {
+		return nil, fmt.Errorf("read Istio's manifest: %w", err)
+	}
+	return [][]byte{manifests.Cluster(), istioNamespace, istio, manifests.WorkshopServices()}, nil
+}
+
+// applyObjects applies manifests one after the other.
+func applyObjects(ctx context.Context, kubeconfig string, objects [][]byte) error {
+	config, err := kube.Config(kubeconfig)
+	if err != nil {
+		return err
+	}
+	for _, manifest := range objects {
+		if err := kube.Apply(ctx, config, manifest); err != nil {
+			return err
+		}
+	}
+	return kube.WaitEstablished(ctx, config)
+}
+
 // prepare returns a directory with etcd data that already hold what is the same in every lab: Kubernetes' own
 // bootstrap objects, cluster DNS, Istio, and the workshop's Services. They are made once for a set of components and
 // manifests, by a real etcd and apiserver. Keys are not in them: every lab makes its own.
-func prepare(ctx context.Context, set *components.Set, p progress.Reporter) (string, error) {
-	istio, err := os.ReadFile(set.Istio)
-	if err != nil {
-		return "", fmt.Errorf("read Istio's manifest: %w", err)
-	}
-	parts := [][]byte{manifests.Cluster(), istioNamespace, istio, manifests.WorkshopServices()}
-	inputs := append([][]byte{[]byte(strings.Join(append(etcd().args, apiserver().args...), " "))}, parts...)
+func prepare(ctx context.Context, set *components.Set, objects [][]byte, p progress.Reporter) (string, error) {
+	inputs := append([][]byte{[]byte(strings.Join(append(etcd().args, apiserver().args...), " "))}, objects...)
 	return set.Derived(ctx, p, "etcd-data", "Preparing the cluster's data, once for these versions", inputs,
 		func(ctx context.Context, dir string, task progress.Task) error {
-			return bake(ctx, set, parts, dir, task)
+			return bake(ctx, set, objects, dir, task)
 		})
 }
 
 // bake runs etcd and the apiserver alone, applies the objects, stops both in order and keeps etcd's data.
-func bake(ctx context.Context, set *components.Set, parts [][]byte, dir string, task progress.Task) error {
+func bake(ctx context.Context, set *components.Set, objects [][]byte, dir string, task progress.Task) error {
 	ctx, cancel := context.WithTimeout(ctx, upDeadline)
 	defer cancel()
 	if err := awaitGone(ctx, bakery); err != nil { // one that lost its owner is about to end
@@ -51,16 +69,7 @@ func bake(ctx context.Context, set *components.Set, parts [][]byte, dir string, 
 	if err := o.await(ctx, "kube-apiserver ready"); err != nil {
 		return err
 	}
-	config, err := kube.Config(o.state.Kubeconfig)
-	if err != nil {
-		return err
-	}
-	for _, part := range parts {
-		if err := kube.Apply(ctx, config, part); err != nil {
-			return err
-		}
-	}
-	if err := kube.WaitEstablished(ctx, config); err != nil {
+	if err := applyObjects(ctx, o.state.Kubeconfig, objects); err != nil {
 		return err
 	}
 	task.Note("stopping etcd in order")

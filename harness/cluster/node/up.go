@@ -53,9 +53,16 @@ func (b *Backend) Up(ctx context.Context, opts cluster.Options, p progress.Repor
 	if err != nil {
 		return nil, err
 	}
-	prepared, err := prepare(ctx, set, p)
+	objects, err := staticObjects(set)
 	if err != nil {
 		return nil, err
+	}
+	var prepared string
+	if !opts.Fresh {
+		if prepared, err = prepare(ctx, set, objects, p); err != nil {
+			return nil, err
+		}
+		objects = nil
 	}
 	clock := cluster.NewStopwatch()
 	if err := sweepLeft(ctx, name); err != nil {
@@ -68,7 +75,7 @@ func (b *Backend) Up(ctx context.Context, opts cluster.Options, p progress.Repor
 	if err != nil {
 		return nil, err
 	}
-	lab, err := o.install(ctx, p, clock)
+	lab, err := o.install(ctx, objects, p, clock)
 	if err != nil && !opts.Retain {
 		o.abandon()
 		return nil, err
