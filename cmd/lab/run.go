@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -9,18 +11,23 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flowproof/lab/harness/bundle"
 	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/mesh"
+	"github.com/flowproof/lab/harness/report"
 	"github.com/flowproof/lab/harness/script"
+	"github.com/flowproof/lab/harness/verify"
 	"github.com/flowproof/lab/scenarios"
 )
 
 // runFlags are the flags of `lab run`.
 type runFlags struct {
-	up    cluster.Options
-	down  bool
-	list  bool
-	junit string
+	up     cluster.Options
+	down   bool
+	list   bool
+	junit  string
+	bundle string
 }
 
 func runCommand() *cobra.Command {
@@ -36,6 +43,7 @@ The exit code is 0 when every hop is verified, 1 when one is refuted, 4 when som
 		Example: `  lab run --list
   lab run inbound
   lab run inbound --down --junit inbound.xml
+  lab run inbound --bundle ./run && lab verify ./run
   lab run inbound -o json | jq .verdict.result`,
 		Args:              runArgs(&flags),
 		ValidArgsFunction: completeScenarios,
@@ -49,6 +57,7 @@ The exit code is 0 when every hop is verified, 1 when one is refuted, 4 when som
 	addUpFlags(cmd, &flags.up)
 	cmd.Flags().BoolVar(&flags.list, "list", false, "list the scenarios with their first sentences")
 	cmd.Flags().BoolVar(&flags.down, "down", false, "take the lab down afterwards")
+	cmd.Flags().StringVar(&flags.bundle, "bundle", "", "keep the whole run in this directory: dumps, evidence, verdict")
 	cmd.Flags().StringVar(&flags.junit, "junit", "", "write a JUnit report to this file")
 	return cmd
 }
@@ -121,7 +130,7 @@ func (a *app) runScenario(cmd *cobra.Command, name string, flags runFlags) (err 
 	}
 	result := script.Run(cmd.Context(), lab, scenario, options)
 	if err := a.deliver(result, flags); err != nil {
-		return err
+		return errors.Join(result.Err, err)
 	}
 	if result.Err != nil && !a.json() {
 		return silentError{result.Err}
@@ -132,7 +141,42 @@ func (a *app) runScenario(cmd *cobra.Command, name string, flags runFlags) (err 
 // deliver writes the run's result in the forms that were asked for.
 func (a *app) deliver(result *script.Result, flags runFlags) error {
 	if a.json() {
-		return a.print(result, nil)
+		if err := a.print(result, nil); err != nil {
+			return err
+		}
+	}
+	if flags.junit != "" {
+		if err := writeJUnit(flags.junit, result.Suite()); err != nil {
+			return err
+		}
+	}
+	if flags.bundle == "" {
+		return nil
+	}
+	if result.Run == nil {
+		return exit.Incompletef("write bundle %s: the scenario came to no request", flags.bundle)
+	}
+	contents := bundle.Contents{Run: *result.Run, Dumps: result.Dumps, Recording: &result.Recording}
+	if result.Verdict != nil {
+		contents.Verdict = *result.Verdict
+	} else {
+		contents.Verdict = verify.Judge(contents.Run)
+	}
+	if err := bundle.Write(flags.bundle, contents); err != nil {
+		return err
+	}
+	a.reporter().Say("The bundle is in %s; `lab verify %s` judges it again.", flags.bundle, flags.bundle)
+	return nil
+}
+
+// writeJUnit writes a JUnit report of one scenario to a file.
+func writeJUnit(path string, suite report.Suite) error {
+	var text bytes.Buffer
+	if err := report.ScenarioJUnit(&text, []report.Suite{suite}); err != nil {
+		return err
+	}
+	if err := os.WriteFile(path, text.Bytes(), 0o644); err != nil {
+		return exit.Environmentf("write JUnit report: %w", err)
 	}
 	return nil
 }

@@ -13,12 +13,12 @@ import (
 // The elements of JUnit's XML that CI systems read.
 type (
 	testSuites struct {
-		XMLName  xml.Name  `xml:"testsuites"`
-		Tests    int       `xml:"tests,attr"`
-		Failures int       `xml:"failures,attr"`
-		Errors   int       `xml:"errors,attr"`
-		Skipped  int       `xml:"skipped,attr"`
-		Suite    testSuite `xml:"testsuite"`
+		XMLName  xml.Name    `xml:"testsuites"`
+		Tests    int         `xml:"tests,attr"`
+		Failures int         `xml:"failures,attr"`
+		Errors   int         `xml:"errors,attr"`
+		Skipped  int         `xml:"skipped,attr"`
+		Suites   []testSuite `xml:"testsuite"`
 	}
 	testSuite struct {
 		Name     string     `xml:"name,attr"`
@@ -31,6 +31,7 @@ type (
 	testCase struct {
 		Class   string   `xml:"classname,attr"`
 		Name    string   `xml:"name,attr"`
+		Time    string   `xml:"time,attr,omitempty"` // seconds
 		Failure *message `xml:"failure"`
 		Error   *message `xml:"error"`
 		Skipped *message `xml:"skipped"`
@@ -45,6 +46,11 @@ type (
 // JUnit writes one test case a hop: a refuted hop is a failure, one that was not observed is skipped. That the
 // instruments saw everything is a test case of its own, because without it nothing is verified.
 func JUnit(w io.Writer, run flow.Run, verdict flow.RunVerdict) error {
+	return writeSuites(w, verify.Summary(verdict), hopSuite(run, verdict))
+}
+
+// hopSuite is the suite of a run's hops.
+func hopSuite(run flow.Run, verdict flow.RunVerdict) testSuite {
 	suite := testSuite{Name: clean(callName(run.Call)), Tests: len(verdict.Hops) + 1, Failures: verdict.Refuted, Skipped: verdict.NotObserved}
 	for _, v := range verdict.Hops {
 		suite.Cases = append(suite.Cases, hopCase(run, v))
@@ -55,8 +61,16 @@ func JUnit(w io.Writer, run flow.Run, verdict flow.RunVerdict) error {
 		instruments.Error = &message{clean(verdict.Problems[0]), clean(strings.Join(verdict.Problems, "\n"))}
 	}
 	suite.Cases = append(suite.Cases, instruments)
-	all := testSuites{Tests: suite.Tests, Failures: suite.Failures, Errors: suite.Errors, Skipped: suite.Skipped, Suite: suite}
-	if _, err := io.WriteString(w, xml.Header+"<!-- "+strings.ReplaceAll(verify.Summary(verdict), "--", "- -")+" -->\n"); err != nil {
+	return suite
+}
+
+// writeSuites writes the file of some suites, with a comment before them.
+func writeSuites(w io.Writer, comment string, suites ...testSuite) error {
+	all := testSuites{Suites: suites}
+	for _, s := range suites {
+		all.Tests, all.Failures, all.Errors, all.Skipped = all.Tests+s.Tests, all.Failures+s.Failures, all.Errors+s.Errors, all.Skipped+s.Skipped
+	}
+	if _, err := io.WriteString(w, xml.Header+"<!-- "+strings.ReplaceAll(comment, "--", "- -")+" -->\n"); err != nil {
 		return err
 	}
 	encoder := xml.NewEncoder(w)
