@@ -45,7 +45,7 @@ func ScenarioJUnit(w io.Writer, scenarios []Suite) error {
 			suites = append(suites, hopSuite(*s.Run, *s.Verdict))
 		}
 	}
-	return writeSuites(w, fmt.Sprintf("%d scenarios", len(scenarios)), suites...)
+	return writeSuites(w, fmt.Sprintf("scenarios: %d", len(scenarios)), suites...)
 }
 
 func (c Case) testCase(class string) testCase {

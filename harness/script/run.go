@@ -152,7 +152,7 @@ func (r *runner) reach(number int) {
 func (r *runner) beginPhase() {
 	r.phase++
 	r.phaseStart = time.Now()
-	r.result.Phases = append(r.result.Phases, PhaseResult{Comment: r.scenario.phases[r.phase].comment})
+	r.result.Phases = append(r.result.Phases, PhaseResult{Comment: r.scenario.phases[r.phase].comment, Steps: []StepResult{}})
 	if comment := r.scenario.phases[r.phase].comment; len(comment) > 0 {
 		r.events.Comment(comment)
 	}

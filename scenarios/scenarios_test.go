@@ -1,0 +1,158 @@
+package scenarios_test
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"testing"
+
+	"sigs.k8s.io/e2e-framework/pkg/env"
+	"sigs.k8s.io/e2e-framework/pkg/envconf"
+	"sigs.k8s.io/e2e-framework/pkg/envfuncs"
+	"sigs.k8s.io/e2e-framework/pkg/features"
+
+	"github.com/flowproof/lab/harness/cluster/e2e"
+	"github.com/flowproof/lab/harness/cluster/node"
+	"github.com/flowproof/lab/harness/components"
+	"github.com/flowproof/lab/harness/mesh"
+	"github.com/flowproof/lab/harness/progress"
+	"github.com/flowproof/lab/harness/report"
+	"github.com/flowproof/lab/harness/script"
+	"github.com/flowproof/lab/harness/undo"
+	"github.com/flowproof/lab/manifests"
+	"github.com/flowproof/lab/scenarios"
+)
+
+var (
+	backendName = flag.String("backend", "node", "what the lab is made of: node")
+	labName     = flag.String("lab", "scenarios", "name of the lab that all scenarios share")
+	keep        = flag.Bool("keep", false, "leave the lab up afterwards")
+	update      = flag.Bool("update", false, "rewrite README.md and the scenarios' golden files")
+	junit       = flag.String("junit", "", "write a JUnit report to this file")
+)
+
+// suite is the environment of all tests: one lab, brought up once.
+var (
+	suite    env.Environment
+	provider *e2e.Provider
+	missing  string         // why no lab can run here; empty: it can
+	suites   []report.Suite // for the JUnit report
+)
+
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 {
+		switch os.Args[1] { // the processes that outlive their starter are this program too
+		case "__node":
+			os.Exit(node.Main(os.Args[2:]))
+		case "__undo":
+			if err := undo.Guard(os.Stdin, os.Stderr, script.UndoKinds); err != nil {
+				os.Exit(1)
+			}
+			os.Exit(0)
+		}
+	}
+	flag.Parse()
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	suite = env.New()
+	missing = whyNoLab()
+	if missing == "" {
+		provider = e2e.NewProvider(node.New(), progress.New(os.Stderr, false, !testing.Verbose()))
+		suite.Setup(envfuncs.CreateCluster(provider, *labName))
+		if !*keep {
+			suite.Finish(destroy)
+		}
+	}
+	code := suite.Run(m)
+	if *junit != "" {
+		if err := writeJUnit(*junit); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	return code
+}
+
+// destroy takes the lab down by its name: unlike envfuncs.DestroyCluster also when bringing it up has failed.
+func destroy(ctx context.Context, _ *envconf.Config) (context.Context, error) {
+	return ctx, provider.Destroy(ctx)
+}
+
+// whyNoLab says what this machine lacks. In a CI that is a failure: there a test that skips is one that nobody runs.
+func whyNoLab() string {
+	reason := ""
+	switch {
+	case *backendName != "node":
+		reason = fmt.Sprintf("backend %q is not one of: node", *backendName)
+	case testing.Short():
+		return "a lab takes longer than -short allows"
+	case runtime.GOOS != "linux":
+		reason = "the node backend needs Linux"
+	case os.Geteuid() != 0:
+		reason = "the node backend needs root"
+	default:
+		if _, err := components.Find(components.Options{IstioValues: manifests.IstioValues()}); err != nil {
+			reason = err.Error()
+		}
+	}
+	if reason != "" && os.Getenv("CI") == "true" {
+		fmt.Fprintln(os.Stderr, "run scenarios:", reason)
+		os.Exit(1)
+	}
+	return reason
+}
+
+// TestScenarios runs each scenario on the shared lab. Run it with -v to see the scenarios live.
+func TestScenarios(t *testing.T) {
+	if missing != "" {
+		t.Skip(missing)
+	}
+	for _, name := range scenarios.Names() {
+		feature := features.New(name).Assess("as told", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
+			runScenario(ctx, t, name)
+			return ctx
+		})
+		suite.Test(t, feature.Feature())
+	}
+}
+
+func runScenario(ctx context.Context, t *testing.T, name string) {
+	s, err := scenarios.Find(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	connected, err := mesh.Connect(provider.GetKubeconfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	lab := script.Lab{Mesh: connected, Cluster: provider.Lab(), Backend: node.New(), Guard: []string{os.Args[0], "__undo"}}
+	var account bytes.Buffer
+	result := script.Run(ctx, lab, s, script.Options{Update: *update, Events: script.NewLive(&account, false, false)})
+	suites = append(suites, result.Suite())
+	if result.Updated != nil {
+		if err := os.WriteFile(name+".txtar", result.Updated, 0o644); err != nil {
+			t.Error(err)
+		}
+	}
+	switch {
+	case result.Status == script.Skipped:
+		t.Skip(result.Reason)
+	case result.Status == script.Failed:
+		t.Errorf("%s\n%v", account.String(), result.Err)
+	case testing.Verbose():
+		t.Log(account.String())
+	}
+}
+
+func writeJUnit(path string) error {
+	var text bytes.Buffer
+	if err := report.ScenarioJUnit(&text, suites); err != nil {
+		return err
+	}
+	return os.WriteFile(path, text.Bytes(), 0o644)
+}
