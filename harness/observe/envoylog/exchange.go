@@ -16,8 +16,8 @@ type step struct {
 // journal is a log that has been understood line by line.
 type journal struct {
 	steps   []step
-	threads bool // the format names threads
-	phases  map[string]*phase
+	threads bool                // the format names threads
+	phases  map[string][]*phase // by connection id, which begins anew when Envoy is restarted
 }
 
 // newJournal says of each line what it means, and joins listener filters to connections.
@@ -46,6 +46,10 @@ type exchange struct {
 	problems   []string
 }
 
+// mostExchanges bounds how many streams are followed that could be the request's; two are one too many already, apart
+// from a request's own retries.
+const mostExchanges = 16
+
 // find returns the exchanges whose request carries the id, or, when there is none, the only one with the authority and
 // path.
 func (j *journal) find(sel Selection) []*exchange {
@@ -58,6 +62,7 @@ func (j *journal) find(sel Selection) []*exchange {
 		authority, _ := s.Header(":authority")
 		path, _ := s.Header(":path")
 		switch {
+		case len(byID) > mostExchanges || len(byURL) > mostExchanges: // too many to be the one anyway
 		case sel.RequestID != "" && SameRequestID(id, sel.RequestID):
 			byID = append(byID, j.exchange(s))
 		case sel.Authority != "" && authority == sel.Authority && (sel.Path == "" || path == sel.Path):
@@ -101,12 +106,19 @@ func SameRequestID(a, b string) bool {
 // exchange gathers what belongs to the stream whose request headers are at s.
 func (j *journal) exchange(s step) *exchange {
 	x := &exchange{journal: j, downstream: s.Connection, stream: s.Stream, thread: s.Thread, headers: s}
-	for _, other := range j.steps {
+	for _, other := range j.steps[s.index:] {
+		if other.event == RequestHeaders && other.Stream == s.Stream && other.index > s.index {
+			break // of an Envoy that was restarted
+		}
 		if other.Stream == s.Stream && other.Kind == Statement {
 			x.own = append(x.own, other)
 		}
 	}
-	x.phase = j.phases[s.Connection]
+	for _, p := range j.phases[s.Connection] {
+		if p.accepted.index < s.index {
+			x.phase = p
+		}
+	}
 	x.findUpstream()
 	x.checkConcurrency()
 	return x
@@ -180,20 +192,35 @@ func oneOf(event Event, events []Event) bool {
 	return false
 }
 
-// ofUpstream returns the first line that says event and has the upstream connection's id.
-func (x *exchange) ofUpstream(event Event) (step, bool) {
+// ofUpstream returns the line that says event and has the upstream connection's id: the last before the pool gave the
+// connection to the stream, or the first after the stream was routed.
+func (x *exchange) ofUpstream(event Event) (found step, ok bool) {
+	if x.upstream == "" {
+		return step{}, false
+	}
+	limit := len(x.journal.steps)
+	if ready, given := x.first(PoolReady); given {
+		limit = ready.index
+	}
 	for _, s := range x.journal.steps {
-		if s.event == event && x.upstream != "" && s.Connection == x.upstream {
-			return s, true
+		if s.event != event || s.Connection != x.upstream {
+			continue
+		}
+		if s.index > limit && ok {
+			break
+		}
+		found, ok = s, true
+		if router, routed := x.first(RouterHeaders); limit == len(x.journal.steps) && routed && s.index > router.index {
+			break
 		}
 	}
-	return step{}, false
+	return found, ok
 }
 
 // last returns the line that ends the stream.
 func (x *exchange) last() (step, bool) {
 	end := ending{stream: x.stream}
-	for _, s := range x.journal.steps {
+	for _, s := range x.journal.steps[x.headers.index:] {
 		if end.add(s) {
 			return s, true
 		}

@@ -1,6 +1,7 @@
 package envoylog
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -280,7 +281,7 @@ func (j *journal) accepted(sel Selection) []flow.Observation {
 	}
 	count, lines := 0, []string{}
 	for _, s := range j.steps {
-		if s.event == NewConnection && len(j.phases[s.Connection].steps) > 0 && !s.Time.Before(sel.Since) && !s.Time.After(sel.Until) {
+		if s.event == NewConnection && j.redirected(s) && !s.Time.Before(sel.Since) && !s.Time.After(sel.Until) {
 			count++
 			lines = append(lines, raw(*s.Line))
 		}
@@ -289,4 +290,9 @@ func (j *journal) accepted(sel Selection) []flow.Observation {
 		Time: sel.Until, Instrument: flow.EnvoyLog, Where: flow.Where{Pod: sel.Pod}, Side: sel.Side, Kind: flow.Listener,
 		Facts: []flow.Seen{{Name: flow.FactConnections, Value: strconv.Itoa(count)}}, Raw: strings.Join(lines[:min(len(lines), 5)], "\n"),
 	}}
+}
+
+// redirected reports whether listener filters ran for the connection that is accepted at s.
+func (j *journal) redirected(s step) bool {
+	return slices.ContainsFunc(j.phases[s.Connection], func(p *phase) bool { return p.accepted.index == s.index && len(p.steps) > 0 })
 }

@@ -131,7 +131,7 @@ func (x *exchange) locate(event Event) (step, bool) {
 		if x.reused {
 			return step{}, false
 		}
-		return x.between(event, RouterHeaders, PoolReady)
+		return x.between(event, ClusterMatch, PoolReady)
 	case ClientConnecting, ConnectingTo, ConnectInProgress, Connected, ClientConnected:
 		if x.reused {
 			return step{}, false

@@ -20,8 +20,8 @@ func inPhase(e Event) bool {
 // listenerPhases joins the statements of listener filters to the connection that came of them, by thread and program
 // order. A worker that holds two sockets in this phase at once prints their statements mixed; then nobody can tell
 // whose they are, and the connections are marked as ambiguous.
-func (j *journal) listenerPhases() map[string]*phase {
-	phases := map[string]*phase{}
+func (j *journal) listenerPhases() map[string][]*phase {
+	phases := map[string][]*phase{}
 	open := map[string][]*phase{} // by thread
 	for _, s := range j.steps {
 		waiting := open[s.Thread]
@@ -35,13 +35,16 @@ func (j *journal) listenerPhases() map[string]*phase {
 				p.ambiguous = p.ambiguous || len(waiting) > 1
 			}
 			p.accepted = s
-			phases[s.Connection] = p
+			phases[s.Connection] = append(phases[s.Connection], p)
 		case s.event == NoFilterChain && len(waiting) > 0:
 			open[s.Thread] = waiting[1:]
 		}
 	}
 	return phases
 }
+
+// mostWaiting bounds how many sockets of one thread are kept that never became a connection.
+const mostWaiting = 64
 
 // addToPhase gives a statement to the only socket that waits, or opens a new one.
 func addToPhase(waiting []*phase, s step) []*phase {
@@ -53,7 +56,7 @@ func addToPhase(waiting []*phase, s step) []*phase {
 	}
 	p := waiting[len(waiting)-1]
 	p.steps = append(p.steps, s)
-	return waiting
+	return waiting[max(0, len(waiting)-mostWaiting):]
 }
 
 // opens reports whether s begins the statements about another socket than p's: original_dst runs first, and each filter

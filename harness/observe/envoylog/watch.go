@@ -33,10 +33,8 @@ func logProblems(j *journal) []string {
 	if len(j.steps) == 0 {
 		return []string{"the log is empty"}
 	}
-	for _, s := range j.steps {
-		if s.debug() {
-			return nil
-		}
+	if firstDebug(j.steps) >= 0 {
+		return nil
 	}
 	return append([]string{"no statement at debug level: raise the log level before the request is sent"}, unknownProblems(j.steps)...)
 }
@@ -46,17 +44,23 @@ func (s step) debug() bool {
 	return s.Kind == Statement && (s.Level == "debug" || s.Level == "trace")
 }
 
-// beginsLate says that the log begins after the request was sent, so that its beginning may be missing.
-func beginsLate(j *journal, sel Selection) []string {
-	for _, s := range j.steps {
+// firstDebug returns the index of the first line that only a raised log level shows.
+func firstDebug(steps []step) int {
+	for _, s := range steps {
 		if s.debug() {
-			if !sel.Since.IsZero() && s.Time.After(sel.Since) {
-				return []string{fmt.Sprintf("the log begins at %s, after the request was sent", s.Time.Format("15:04:05.000000"))}
-			}
-			return nil
+			return s.index
 		}
 	}
-	return nil
+	return -1
+}
+
+// beginsLate says that the log begins after the request was sent, so that its beginning may be missing.
+func beginsLate(j *journal, sel Selection) []string {
+	i := firstDebug(j.steps)
+	if i < 0 || sel.Since.IsZero() || !j.steps[i].Time.After(sel.Since) {
+		return nil
+	}
+	return []string{fmt.Sprintf("the log begins at %s, after the request was sent", j.steps[i].Time.Format("15:04:05.000000"))}
 }
 
 // absenceProblems says why it cannot be concluded from a log without the request that the request never came: only a
@@ -95,7 +99,7 @@ func exchangeProblems(x *exchange, sel Selection) []string {
 		if x.phase.ambiguous {
 			problems = append(problems, fmt.Sprintf("two connections were between accept and filter chain on thread %s at once, so the listener filters' lines before line %d cannot be told apart", x.thread, x.phase.accepted.Number))
 		}
-	} else if stream, ok := x.before(x.headers.index, NewStream); !ok || stream.Connection != x.downstream {
+	} else if stream, ok := x.before(x.headers.index, NewStream); !ok || stream.Connection != x.downstream || firstDebug(steps) == stream.index {
 		problems = append(problems, "the log begins within the stream")
 	} else {
 		problems = append(problems, beginsLate(x.journal, sel)...)
@@ -105,6 +109,7 @@ func exchangeProblems(x *exchange, sel Selection) []string {
 	} else {
 		problems = append(problems, fmt.Sprintf("the stream's last line is missing; the log ends with line %d: %s", steps[end].Number, brief(*steps[end].Line)))
 	}
+	begin = min(begin, end)
 	for _, s := range steps[begin : end+1] {
 		if s.Truncated && (s.Stream == x.stream || s.Stream == "") {
 			problems = append(problems, fmt.Sprintf("line %d is cut: %s", s.Number, brief(*s.Line)))

@@ -1,0 +1,214 @@
+package envoylog
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/flowproof/lab/harness/flow"
+)
+
+// edit changes a log line by line; a line for which it returns nothing is left out.
+func edit(text string, change func(n int, line string) []string) string {
+	var out []string
+	for n, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
+		out = append(out, change(n, line)...)
+	}
+	return strings.Join(out, "\n") + "\n"
+}
+
+// drop leaves out the nth line (from 0) that holds part.
+func drop(text, part string, nth int) string {
+	return edit(text, func(_ int, line string) []string {
+		if strings.Contains(line, part) {
+			if nth--; nth == -1 {
+				return nil
+			}
+		}
+		return []string{line}
+	})
+}
+
+// move puts the line that holds part behind the line that holds behind.
+func move(text, part, behind string) string {
+	moved := ""
+	rest := edit(text, func(_ int, line string) []string {
+		if moved == "" && strings.Contains(line, part) {
+			moved = line
+			return nil
+		}
+		return []string{line}
+	})
+	return edit(rest, func(_ int, line string) []string {
+		if moved != "" && strings.Contains(line, behind) {
+			line, moved = line+"\n"+moved, ""
+		}
+		return []string{line}
+	})
+}
+
+// insert puts a line behind the line that holds part.
+func insert(text, part, extra string) string {
+	done := false
+	return edit(text, func(_ int, line string) []string {
+		if !done && strings.Contains(line, part) {
+			done = true
+			return []string{line, extra}
+		}
+		return []string{line}
+	})
+}
+
+func debug(logger, message string) string {
+	return "2022-08-28T13:46:17.500000Z\tdebug\tenvoy " + logger + "\t" + message
+}
+
+// TestOrder breaks the workshop's log in one way at a time: the rule that it breaks must be named, at its hop.
+func TestOrder(t *testing.T) {
+	log := workshopLog()
+	coldRun := Variant{Workers: 2, Cold: true}
+	for _, c := range []struct {
+		name, text, rule, sentence string
+		kind                       flow.HopKind
+		variant                    Variant
+	}{
+		{"untouched", log, "", "", "", coldRun},
+		{"SNI before the inspector", move(log, "tls inspector: new", "tls:onServerName"), "R6.2", `must come after "tls inspector: new connection accepted"`, flow.ListenerFilters, coldRun},
+		{"pool ready before the connection", move(log, "] connected", "pool ready"), "R6.2", "", flow.Connect, coldRun},
+		{"routed before it was received", move(log, "router decoding headers", "queueing stream"), "R6.2", "", flow.Connect, coldRun},
+		{"host added before it was created", move(log, "Created host", "addHost()"), "R6.3", "added only after it was created", flow.Endpoint, coldRun},
+		{"updated before the host was added", move(log, "addHost()", "membership update"), "R6.3", "updated only after the host was added", flow.Endpoint, coldRun},
+		{"one update too few", drop(log, "membership update", 1), "R6.3", "with 2 workers the cluster is updated 3 times, but the log shows 2", flow.Endpoint, coldRun},
+		{"one update too many", insert(log, "addHost()", debug("upstream", "membership update for TLS cluster inbound|8080|| added 1 removed 0")), "R6.3", "but the log shows 4", flow.Endpoint, coldRun},
+		{"four workers", log, "R6.3", "with 4 workers the cluster is updated 5 times, but the log shows 3", flow.Endpoint, Variant{Workers: 4}},
+		{"stream of another connection", strings.Replace(log, "[C12990][S11192089021443921902] pool ready", "[C1][S11192089021443921902] pool ready", 1), "R6.1", "prints it with connection 1", flow.NetworkFilters, coldRun},
+		{"younger downstream", strings.ReplaceAll(log, "[C12991]", "[C7]"), "R6.1", "must be greater", flow.Connect, coldRun},
+		{"http_inspector ran", insert(log, "tls:onServerName", debug("filter", "http inspector: new connection accepted")), "R6.4", "http_inspector must not run", flow.ListenerFilters, coldRun},
+		{"app dialled at 127.0.0.1", strings.Replace(log, "connecting to 172.21.206.230", "connecting to 127.0.0.1", 1), "R6.4", "not at 127.0.0.1", flow.Connect, coldRun},
+		{"access log", insert(log, "stat=14", `[2022-08-28T13:46:17.000Z] "GET / HTTP/1.1" 200 - via_upstream - "-" 0 0 2 1 "-"`), "R6.4", "no access log is configured", flow.HTTPFilters, coldRun},
+		{"access log that is configured", insert(log, "stat=14", `[2022-08-28T13:46:17.000Z] "GET / HTTP/1.1" 200 - via_upstream - "-" 0 0 2 1 "-"`), "", "", "", Variant{Workers: 2, Cold: true, AccessLog: true}},
+		{"second connection", insert(log, "request end stream", debug("conn_handler", "[C12999] new connection from 172.21.206.228:52353")), "R6.4", "a second was accepted", flow.Listener, coldRun},
+		{"pool was warm", strings.Replace(log, "attaching to next stream", "using existing fully connected connection", 1), "R6.4", "no connection in the pool", flow.Connect, coldRun},
+		{"pooled and dialled", strings.Replace(log, "attaching to next stream", "using existing fully connected connection", 1), "R6.5", "not dialled", flow.Connect, Variant{}},
+		{"cold where warm was expected", log, "R6.5", "so none is accepted", flow.Listener, Variant{Warm: true}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := CheckOrder(parse(t, c.text), Selection{RequestID: workshopRequestID}, c.variant)
+			if c.rule == "" {
+				if len(got) > 0 {
+					t.Errorf("got %s %s", got[0].Rule, got[0].Sentence)
+				}
+				return
+			}
+			if !slices.ContainsFunc(got, func(v Violation) bool {
+				return v.Rule == c.rule && strings.Contains(v.Sentence, c.sentence) && v.Kind == c.kind && len(v.Lines) > 0
+			}) {
+				t.Errorf("no %s %q at %s among %+v", c.rule, c.sentence, c.kind, got)
+			}
+		})
+	}
+}
+
+// TestTwoSocketsAtOnce mixes the listener filters of two sockets on one thread: nobody can tell whose SNI it is, so nobody
+// says so.
+func TestTwoSocketsAtOnce(t *testing.T) {
+	for name, text := range map[string]string{
+		"a second socket":                  insert(workshopLog(), "original_dst: new", debug("filter", "original_dst: new connection accepted")),
+		"original_dst after tls_inspector": move(workshopLog(), "original_dst: new", "tls inspector: new"),
+	} {
+		seen, watch := Observe(parse(t, text), Selection{RequestID: workshopRequestID})
+		for _, f := range facts(seen) {
+			if strings.Contains(f, flow.FactSNI) || strings.Contains(f, flow.FactFilter) {
+				t.Errorf("%s: %s", name, f)
+			}
+		}
+		if watch.Complete || !strings.Contains(watch.Problem, "cannot be told apart") {
+			t.Errorf("%s: problem %q", name, watch.Problem)
+		}
+	}
+}
+
+// TestOrderCurrent checks real logs of Envoy 1.40: none breaks a rule.
+func TestOrderCurrent(t *testing.T) {
+	for _, c := range []struct {
+		log, id string
+		variant Variant
+	}{
+		{"server-1.40-plain.log", cold, Variant{Workers: 2, Cold: true}}, {"server-1.40-old.log", cold, Variant{Workers: 2, Cold: true}},
+		{"server-1.40.log", cold, Variant{Workers: 2}}, {"server-1.40.log", warm, Variant{Warm: true}}, {"server-1.40.log", post, Variant{}},
+		{"server-1.40.log", http2, Variant{}}, {"server-1.40.log", clear, Variant{}}, {"client-1.40.log", cold, Variant{}},
+		{"client-1.40.log", http2, Variant{}}, {"client-1.40.log", post, Variant{}},
+		{"server-refused-1.40.log", cold, Variant{Workers: 2}}, {"client-refused-1.40.log", cold, Variant{}},
+	} {
+		if v := CheckOrder(read(t, c.log), Selection{RequestID: c.id}, c.variant); len(v) > 0 {
+			t.Errorf("%s %s: %s %s: %s", c.log, c.id, v[0].Rule, v[0].Sentence, v[0].text())
+		}
+	}
+}
+
+// TestBrokenOrderIsSeen shows that Observe turns a broken rule into an observation that verify refutes the hop by.
+func TestBrokenOrderIsSeen(t *testing.T) {
+	seen, _ := Observe(parse(t, move(workshopLog(), "] connected", "pool ready")), Selection{RequestID: workshopRequestID, Side: flow.Server})
+	for _, o := range seen {
+		for _, f := range o.Facts {
+			if f.Name == flow.FactOrder && o.Kind == flow.Connect && strings.Contains(o.Raw, "connected") {
+				return
+			}
+		}
+	}
+	t.Error("no observation of the broken rule")
+}
+
+// TestTakeLineAway takes one line after the other out of a log. What the log proves must never grow, and a log that
+// lacks a line of the stream's own must not be called complete.
+func TestTakeLineAway(t *testing.T) {
+	log := workshopLog()
+	sel := Selection{RequestID: workshopRequestID, Side: flow.Server}
+	whole, _ := Observe(parse(t, log), sel)
+	known := facts(whole)
+	deciding := []string{"request headers complete", "cluster 'inbound", "router decoding headers", "connecting to 172", "] connected", "pool ready",
+		"upstream headers complete", "encoding headers via codec", "destroying stream"}
+	for n, taken := range strings.Split(strings.TrimSuffix(log, "\n"), "\n") {
+		if !strings.HasPrefix(taken, "2022") {
+			continue // part of a block
+		}
+		rest := edit(log, func(i int, line string) []string {
+			if i == n {
+				return nil
+			}
+			return []string{line}
+		})
+		seen, watch := Observe(parse(t, rest), sel)
+		for _, f := range facts(seen) {
+			if !slices.Contains(known, f) && !strings.Contains(f, flow.FactOrder) && !strings.Contains(f, flow.FactUpstreamReused) {
+				t.Errorf("without %q the log shows %s", taken, f)
+			}
+		}
+		if slices.ContainsFunc(deciding, func(part string) bool { return strings.Contains(taken, part) }) && watch.Complete {
+			t.Errorf("the log is called complete without %q", taken)
+		}
+	}
+}
+
+// TestCut ends the log after each of its lines: until the stream's last line is there, it is not complete.
+func TestCut(t *testing.T) {
+	log := workshopLog()
+	sel := Selection{RequestID: workshopRequestID, Side: flow.Server}
+	for end := range len(log) {
+		if log[end] != '\n' && end%97 != 0 {
+			continue
+		}
+		if _, watch := Observe(parse(t, log[:end]), sel); watch.Complete {
+			t.Errorf("complete at byte %d of %d", end, len(log))
+		}
+	}
+	for begin := range len(log) {
+		if log[begin] != '\n' || begin == len(log)-1 {
+			continue
+		}
+		_, watch := Observe(parse(t, log[begin+1:]), sel)
+		if strings.Index(log, "new connection from") < begin && watch.Complete {
+			t.Errorf("complete from byte %d on", begin)
+		}
+	}
+}
