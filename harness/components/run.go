@@ -55,6 +55,9 @@ func (c command) run(ctx context.Context) error {
 	if errors.Is(err, exec.ErrNotFound) {
 		return fmt.Errorf("run %s: not installed (see: lab doctor)", c.name)
 	}
+	if c.private && errors.Is(err, syscall.EINVAL) {
+		return fmt.Errorf("run %s: %w (the root directory is no mount point: leave the chroot)", c.title(), err)
+	}
 	return explain(fmt.Errorf("run %s: %w", c.title(), err), out.String())
 }
 
