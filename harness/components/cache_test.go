@@ -106,6 +106,12 @@ func TestFullCheckSeesWhatTheQuickOneCannot(t *testing.T) {
 	if err == nil || len(all.Entries) != 1 || all.Entries[0].Broken == "" {
 		t.Errorf("Verify: %+v, %v", all, err)
 	}
+	if _, err := c.ensure(t.Context(), k, "Making", writes("good")); err != nil {
+		t.Error(err)
+	}
+	if _, err := Verify(Options{CacheDir: c.dir}, progress.Quiet); err != nil {
+		t.Errorf("after it was made again: %v", err)
+	}
 }
 
 func TestFailedMakingLeavesNothing(t *testing.T) {

@@ -40,8 +40,8 @@ const inventorySchema = "flowproof.dev/cache/v1"
 // Info lists the cache that o names, with a quick check of each entry.
 func Info(o Options) (Inventory, error) { return inventory(o, false, progress.Quiet) }
 
-// Verify lists the cache like Info, after reading every byte of it. It says on p what it reads, and returns an error
-// that names the damaged entries; Ensure makes those again.
+// Verify lists the cache like Info, after reading every byte of it, and says on p what it reads. Entries that differ from
+// when they were made lose their manifest, so that Ensure makes them again; the error names them.
 func Verify(o Options, p progress.Reporter) (Inventory, error) {
 	all, err := inventory(o, true, p)
 	if err != nil {
@@ -49,12 +49,16 @@ func Verify(o Options, p progress.Reporter) (Inventory, error) {
 	}
 	var broken []string
 	for _, e := range all.Entries {
-		if e.Broken != "" {
-			broken = append(broken, e.Name+": "+e.Broken)
+		if e.Broken == "" {
+			continue
+		}
+		broken = append(broken, e.Name+": "+e.Broken)
+		if err := os.Remove(filepath.Join(all.Dir, e.Name, manifestName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return all, fmt.Errorf("mark damaged entry: %w", err)
 		}
 	}
 	if len(broken) > 0 {
-		return all, fmt.Errorf("verify cache: %d of %d entries are damaged: %s (run: lab cache prune)",
+		return all, fmt.Errorf("verify cache: %d of %d entries are damaged (run: lab build, which makes them again): %s",
 			len(broken), len(all.Entries), strings.Join(broken, "; "))
 	}
 	return all, nil
