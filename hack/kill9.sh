@@ -7,29 +7,31 @@
 set -euo pipefail
 rounds=${1:-50}
 seed=${2:-$(date +%s)}
-lab=${LAB:-bin/lab}
 name=kill9
 RANDOM=$seed
 log=$(mktemp -d)
 trap 'rm -rf "$log"' EXIT
+cp "${LAB:-bin/lab}" "$log/lab" # a name of its own, by which its processes are known
+lab=$log/lab
 echo "rounds $rounds, seed $seed (hack/kill9.sh $rounds $seed repeats the choices)"
 
 say() { printf '%s %s\n' "$(date +%T)" "$*"; }
 
-# The host as it must be again: mounts, interfaces, named and unnamed namespaces, our files.
+# The host as it must be again: mounts, interfaces, named namespaces, our files. A namespace without a name and without
+# a process is gone.
 snapshot() {
   cut -d' ' -f5- /proc/self/mountinfo | sort
   ip -o link | awk -F': ' '{print "link", $2}' | sort
   ls /run/netns 2>/dev/null | sed 's/^/netns /' || true
-  lsns -n -t net -o NS 2>/dev/null | sed 's/^ */net /' | sort
-  lsns -n -t pid -o NS 2>/dev/null | sed 's/^ */pid /' | sort
   find /sys/fs/cgroup -maxdepth 2 -name "flowproof-$name" | sort
   ls -d "/run/flowproof/$name" "${TMPDIR:-/tmp}"/lab-* 2>/dev/null || true
   grep -o "@flowproof-node-$name" /proc/net/unix | sort -u || true
   cksum ~/.kube/config 2>/dev/null || true
 }
 
-members() { find /sys/fs/cgroup -path "*/flowproof-$name*" -name cgroup.procs -exec cat {} + 2>/dev/null | sort -un; }
+# Processes of the lab, and of the command itself wherever they are.
+members() { in_cgroups; find /proc -maxdepth 2 -path '/proc/[0-9]*/exe' -lname "$lab*" 2>/dev/null | cut -d/ -f3; }
+in_cgroups() { find /sys/fs/cgroup -path "*/flowproof-$name*" -name cgroup.procs -exec cat {} + 2>/dev/null | sort -un; }
 
 # Waits until the host is as before, or says what is left and ends.
 nothing_left() {
@@ -65,9 +67,9 @@ for round in $(seq "$rounds"); do
   verb=$(printf 'up\nrun\nrun\ndown\n' | sed -n "$((RANDOM % 4 + 1))p")
   [ "$verb" = up ] || "$lab" up --name $name -q > /dev/null 2> "$log/up" || { cat "$log/up"; exit 1; }
   case $verb in
-    up) "$lab" up --name $name > "$log/out" 2>&1 & most=9000 ;;
-    run) "$lab" run inbound --name $name > "$log/out" 2>&1 & most=4000 ;;
-    down) "$lab" down --name $name > "$log/out" 2>&1 & most=300 ;;
+    up) "$lab" up --name $name > "$log/out" 2>&1 & most=8000 ;;
+    run) "$lab" run inbound --name $name > "$log/out" 2>&1 & most=1800 ;;
+    down) "$lab" down --name $name > "$log/out" 2>&1 & most=200 ;;
   esac
   command=$!
   ms=$((RANDOM * 32768 + RANDOM)); ms=$((ms % most))
@@ -75,7 +77,7 @@ for round in $(seq "$rounds"); do
   # Half the time the command itself is the victim, else any process of the lab: guard, init, component, container.
   victim=$command; kind=command
   if [ $((RANDOM % 2)) = 0 ]; then
-    mapfile -t all < <(members)
+    mapfile -t all < <(in_cgroups)
     if [ ${#all[@]} -gt 0 ]; then victim=${all[$((RANDOM % ${#all[@]}))]}; kind=$(cat "/proc/$victim/comm" 2>/dev/null || echo gone); fi
   fi
   kill -9 "$victim" 2>/dev/null || kind="$kind, which had ended"

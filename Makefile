@@ -1,0 +1,31 @@
+# One command runs the main job on a fresh machine, one passes the tests: `make inbound` and `make test`. Each installs
+# what it needs first, and says so. Everything else here is for those who work on the project.
+
+GO    ?= go
+LAB   := bin/lab
+# The kernel's BTF and Envoy's own files are read at run time: nothing here needs a C compiler.
+export CGO_ENABLED = 0
+
+.PHONY: inbound test lab setup bench differential kill9 fuzz generate fmt clean
+
+inbound: lab ## the main job: a lab, a request, and every hop of its way inferred and seen
+	$(LAB) run inbound
+
+test: setup ## every test, including the scenarios on a real lab
+	$(GO) vet ./...
+	CI=$(or $(CI),true) $(GO) test -count=1 -timeout 60m ./...
+
+lab: setup ## the command, in bin/lab
+	$(GO) build -trimpath -o $(LAB) ./cmd/lab
+
+setup: ## what this machine lacks; says what and why first
+	@hack/setup.sh
+
+bench: lab ## every promise of speed beside a peer, measured in the same run
+	hack/bench.sh
+
+kill9: lab ## 50 times SIGKILL at a random moment, and nothing may be left
+	hack/kill9.sh 50
+
+clean:
+	rm -rf bin out
