@@ -37,7 +37,11 @@ func bootstrap(ctx context.Context, d distribution, w work) error {
 	}
 	cmd := command{name: "debootstrap", args: args, env: append(aptProxy(ctx), "TMPDIR="+w.scratch), private: true, line: debootstrapNote(w)}
 	if err := cmd.run(ctx); err != nil {
-		return fmt.Errorf("make %s base from %s: %w", d.suite, redactURL(mirror), err)
+		from := "debootstrap's own mirror"
+		if mirror != "" {
+			from = redactURL(mirror)
+		}
+		return fmt.Errorf("make %s base from %s: %w", d.suite, from, err)
 	}
 	w.task.Note("removing what belongs to one machine")
 	return normalise(w.content)

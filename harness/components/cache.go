@@ -72,6 +72,9 @@ func (c *cache) ensure(ctx context.Context, k key, title string, make func(conte
 		defer l.release()
 		m, err = c.make(ctx, k, task, make)
 	}
+	if end := stopped(ctx); err != nil && end != nil {
+		err = end
+	}
 	task.Done(err)
 	if err != nil {
 		return m, fmt.Errorf("make %s: %w", k.name, err)
@@ -118,8 +121,8 @@ func (c *cache) make(ctx context.Context, k key, task progress.Task, make func(c
 	if err := make(ctx, w); err != nil {
 		return m, explain(err, "")
 	}
-	if err := ctx.Err(); err != nil {
-		return m, context.Cause(ctx)
+	if err := stopped(ctx); err != nil {
+		return m, err
 	}
 	m = manifest{Schema: manifestSchema, Key: k.String(), Inputs: k.inputs, Made: time.Now().UTC(), Took: time.Since(start)}
 	if m.Content, err = scan(w.content); err != nil {

@@ -117,8 +117,8 @@ func interruptible(ctx context.Context, all []source) []source {
 	wrapped := make([]source, 0, len(all))
 	for _, put := range all {
 		wrapped = append(wrapped, func(w *tar.Writer) error {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
+			if end := stopped(ctx); end != nil {
+				return end
 			}
 			return put(w)
 		})

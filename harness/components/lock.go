@@ -77,7 +77,7 @@ func block(ctx context.Context, path string) (*lock, error) {
 		}
 		return &lock{f}, nil
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return nil, stopped(ctx)
 	}
 }
 

@@ -2,6 +2,7 @@ package components
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -123,31 +124,49 @@ func (m *maker) finish(ctx context.Context, s *Set, first made, parts []string) 
 // meanwhile the base and Envoy, which wait for the network, are fetched.
 func (m *maker) gather(ctx context.Context) (made, error) {
 	out := made{programs: map[string]ingredient{}}
-	group, ctx := errgroup.WithContext(ctx)
 	var fetched ingredient
-	group.Go(func() (err error) { out.base, err = m.base(ctx); return })
-	group.Go(func() (err error) { fetched, err = m.envoy(ctx); return })
-	group.Go(func() error {
-		for _, p := range programs {
-			k, err := m.build.key(p)
-			if err != nil {
-				return err
+	var group errgroup.Group
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	// The first error is the one to be told, and the reason for the others to stop.
+	together := func(f func() error) {
+		group.Go(func() error {
+			err := f()
+			if errors.Is(err, errSibling) {
+				return nil
 			}
-			done, err := m.cache.ensure(ctx, k, "Building "+p.name, func(ctx context.Context, w work) error {
-				return m.build.build(ctx, p, w)
-			})
 			if err != nil {
-				return err
+				cancel(errSibling)
 			}
-			out.programs[p.name] = ingredient{k, done}
-		}
-		return nil
-	})
+			return err
+		})
+	}
+	together(func() (err error) { out.base, err = m.base(ctx); return })
+	together(func() (err error) { fetched, err = m.envoy(ctx); return })
+	together(func() error { return m.programs(ctx, out.programs) })
 	if err := group.Wait(); err != nil {
 		return out, err
 	}
 	out.programs[envoy] = fetched
 	return out, nil
+}
+
+// programs builds what the Go module proxy has.
+func (m *maker) programs(ctx context.Context, done map[string]ingredient) error {
+	for _, p := range programs {
+		k, err := m.build.key(p)
+		if err != nil {
+			return err
+		}
+		made, err := m.cache.ensure(ctx, k, "Building "+p.name, func(ctx context.Context, w work) error {
+			return m.build.build(ctx, p, w)
+		})
+		if err != nil {
+			return err
+		}
+		done[p.name] = ingredient{k, made}
+	}
+	return nil
 }
 
 func (m *maker) base(ctx context.Context) (ingredient, error) {

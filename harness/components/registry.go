@@ -60,8 +60,8 @@ func pull(ctx context.Context, images map[string]string, w work) error {
 		if err == nil {
 			err = out.AppendImage(image, named(ref))
 		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
+		if end := stopped(ctx); end != nil {
+			return end
 		}
 		if err != nil {
 			return explain(fmt.Errorf("pull %s: %w", images[ref], err), "")

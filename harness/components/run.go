@@ -46,8 +46,8 @@ func (c command) run(ctx context.Context) error {
 		}
 		err = cmd.Wait()
 	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
+	if end := stopped(ctx); end != nil {
+		return end
 	}
 	if err == nil {
 		return nil
@@ -84,12 +84,16 @@ func (c command) command(ctx context.Context) *exec.Cmd {
 	return cmd
 }
 
-// title is the program with its first word, enough for a person to know what was run.
+// title is the program with its first words, enough for a person to know what was run.
 func (c command) title() string {
-	if len(c.args) == 0 {
-		return c.name
+	words := []string{c.name}
+	for _, arg := range c.args {
+		if strings.HasPrefix(arg, "-") && arg != "-m" {
+			break
+		}
+		words = append(words, arg)
 	}
-	return c.name + " " + c.args[0]
+	return strings.Join(words, " ")
 }
 
 // A tail keeps the last lines written to it and hands each on.

@@ -17,7 +17,7 @@ func TestRunShowsTheEndOfAFailingCommand(t *testing.T) {
 		t.Fatal("no error")
 	}
 	lines := strings.Split(err.Error(), "\n")
-	if lines[0] != "run sh -c: exit status 3" || lines[1] != "Command Output:" || len(lines) != 2+tailLines || lines[len(lines)-1] != "no-newline" {
+	if lines[0] != "run sh: exit status 3" || lines[1] != "Command Output:" || len(lines) != 2+tailLines || lines[len(lines)-1] != "no-newline" {
 		t.Errorf("error\n%v", err)
 	}
 }
@@ -49,7 +49,7 @@ func TestCancelKillsTheWholeProcessGroup(t *testing.T) {
 			}()
 			cmd := command{name: "sh", args: []string{"-c", "sh -c 'exec 3>" + fifo + "; echo ready; sleep 600' & wait"}, private: private}
 			cmd.line = func(string) { cancel(stopped) }
-			if err := cmd.run(ctx); !errors.Is(err, stopped) {
+			if err := cmd.run(ctx); !errors.Is(err, stopped) || !errors.Is(err, context.Canceled) || err.Error() != "stopped by the test" {
 				t.Errorf("error %v", err)
 			}
 			if err := <-gone; err != nil {
