@@ -25,6 +25,7 @@ type labResult struct {
 
 func upCommand() *cobra.Command {
 	var opts cluster.Options
+	var timings bool
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Bring the lab up, or join it when it runs",
@@ -34,6 +35,7 @@ parts (` + "`lab build`" + ` does that alone); after that a lab is up in seconds
 
 A failed or interrupted up leaves nothing behind, unless --retain asks for it.`,
 		Example: `  lab up
+  lab up --timings
   lab up --name second
   lab up -o json | jq -r .kubeconfig`,
 		Args: cobra.NoArgs,
@@ -44,11 +46,26 @@ A failed or interrupted up leaves nothing behind, unless --retain asks for it.`,
 			if err != nil {
 				return err
 			}
-			return a.print(toResult(lab), func(w io.Writer) error { return printLab(w, lab) })
+			return a.print(toResult(lab), func(w io.Writer) error {
+				if timings {
+					printTimings(w, lab.Timings)
+				}
+				return printLab(w, lab)
+			})
 		},
 	}
 	addUpFlags(cmd, &opts)
+	cmd.Flags().BoolVar(&timings, "timings", false, "say when each stage was reached")
+	cmd.Flags().BoolVar(&opts.Fresh, "fresh", false, "start from an empty cluster and apply every object, instead of from prepared data")
 	return cmd
+}
+
+// printTimings lists the stages of a bring-up, counted from its start.
+func printTimings(w io.Writer, timings []cluster.Timing) {
+	for _, t := range timings {
+		fmt.Fprintf(w, "%6.1fs  %s\n", t.At.Seconds(), t.Stage)
+	}
+	fmt.Fprintln(w)
 }
 
 // addUpFlags are the flags of every verb that may bring a lab up.
