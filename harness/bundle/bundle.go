@@ -37,6 +37,7 @@ const (
 	dumpDir       = "dumps"
 	logDir        = "logs"
 	socketDir     = "sockets"
+	statsDir      = "stats"
 )
 
 // Contents are what a bundle holds.
@@ -195,7 +196,8 @@ type part struct {
 }
 
 func parts(pod *observe.Pod) []part {
-	return []part{{logDir, ".log", &pod.Log}, {socketDir, ".before.txt", &pod.Before}, {socketDir, ".after.txt", &pod.After}}
+	return []part{{logDir, ".log", &pod.Log}, {socketDir, ".before.txt", &pod.Before}, {socketDir, ".after.txt", &pod.After},
+		{statsDir, ".before.txt", &pod.StatsBefore}, {statsDir, ".after.txt", &pod.StatsAfter}}
 }
 
 // podName is what Kubernetes allows in names, so that no name leads out of the bundle.

@@ -33,7 +33,8 @@ func contents(t *testing.T) Contents {
 	recording := &observe.Recording{RequestID: "7d3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f", Port: 8080,
 		Curl: []byte("* Connected to fortio-server (10.77.1.1) port 8080 (#0)\n> Authorization: Bearer hunter2hunter2\n< HTTP/1.1 200 OK\n"),
 		Client: observe.Pod{Name: client, IP: "10.77.0.1", Workers: 2, Log: fixture(t, "envoylog/testdata/client-1.40.log"),
-			Before: fixture(t, "sockets/testdata/client-before.txt"), After: fixture(t, "sockets/testdata/client-after.txt")},
+			Before: fixture(t, "sockets/testdata/client-before.txt"), After: fixture(t, "sockets/testdata/client-after.txt"),
+			StatsBefore: fixture(t, "stats/testdata/client-cold-before.txt"), StatsAfter: fixture(t, "stats/testdata/client-cold-after.txt")},
 		Server: observe.Pod{Name: server, IP: "10.77.0.2", Workers: 2, Log: log, After: fixture(t, "sockets/testdata/server-after.txt")}}
 	hop := func(side flow.Side, kind flow.HopKind, expect ...flow.Fact) flow.Hop {
 		return flow.Hop{Kind: kind, Side: side, Proxy: map[flow.Side]string{flow.Client: client, flow.Server: server}[side], Decision: string(kind), Expect: expect}
@@ -195,6 +196,7 @@ func TestTamper(t *testing.T) {
 		{"raw evidence removed, manifest forged", forge(remove("recording.json")), flow.Incomplete, "no raw evidence is kept"},
 		{"dump altered", edit("dumps/fortio-server.mark.json", "configs", "config"), flow.Incomplete, "dumps/fortio-server.mark.json was changed"},
 		{"dump removed", remove("dumps/fortio-server.mark.json"), flow.Incomplete, "dumps/fortio-server.mark.json is missing"},
+		{"counters altered, manifest forged", forge(edit("stats/netshoot.mark.before.txt", "svc.cluster.local;.upstream_cx_total: ", "svc.cluster.local;.upstream_cx_total: 0")), flow.Incomplete, "stats's raw evidence is not what"},
 		{"curl's output removed", remove("curl.txt"), flow.Incomplete, "curl.txt is missing"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

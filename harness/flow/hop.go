@@ -108,5 +108,6 @@ const (
 	FactNetworkFilter  = "network.filter"      // a network filter that acted, by its canonical name
 	FactDetails        = "response.details"    // Envoy's details of a reply that it made itself
 	FactListening      = "listening"           // ip:port that a process listens on
+	FactHandshakes     = "tls.handshakes"      // number of TLS handshakes in the window
 	FactOrder          = "order.broken"        // a rule on the order of events that was broken; seeing one refutes the hop
 )

@@ -15,6 +15,7 @@ import (
 	"github.com/flowproof/lab/harness/observe/curl"
 	"github.com/flowproof/lab/harness/observe/envoylog"
 	"github.com/flowproof/lab/harness/observe/sockets"
+	"github.com/flowproof/lab/harness/observe/stats"
 	"github.com/flowproof/lab/harness/redact"
 )
 
@@ -38,16 +39,23 @@ type Pod struct {
 	IP      string `json:"ip"`
 	Workers int    `json:"workers,omitempty"` // worker threads of its sidecar; 0: unknown
 	// LogProblem says why the log is not whole although it reads so: lines were dropped, or Envoy was restarted.
-	LogProblem string `json:"logProblem,omitempty"`
-	Log        []byte `json:"-"`
-	Before     []byte `json:"-"` // socket table before the request
-	After      []byte `json:"-"` // socket table after it
+	LogProblem  string `json:"logProblem,omitempty"`
+	Log         []byte `json:"-"`
+	Before      []byte `json:"-"` // socket table before the request
+	After       []byte `json:"-"` // socket table after it
+	StatsBefore []byte `json:"-"` // the sidecar's /stats before the request
+	StatsAfter  []byte `json:"-"` // the same after it
+}
+
+// texts returns everything that was recorded of the pod as text.
+func (p *Pod) texts() []*[]byte {
+	return []*[]byte{&p.Log, &p.Before, &p.After, &p.StatsBefore, &p.StatsAfter}
 }
 
 // Redact takes the secrets out of everything that was recorded. Observations come from what is left, so that a bundle's
 // are the same.
 func (r *Recording) Redact() {
-	for _, text := range []*[]byte{&r.Curl, &r.Client.Log, &r.Server.Log, &r.Client.Before, &r.Client.After, &r.Server.Before, &r.Server.After} {
+	for _, text := range append(append(r.Client.texts(), r.Server.texts()...), &r.Curl) {
 		if *text != nil {
 			*text = []byte(redact.Text(string(*text)))
 		}
@@ -68,9 +76,11 @@ func (r Recording) Observe() ([]flow.Observation, []flow.Watch, error) {
 		seen, watches = append(seen, observations...), append(watches, watch)
 	}
 	for _, side := range []flow.Side{flow.Client, flow.Server} {
-		observations, watch, err := r.log(side)
-		problems = append(problems, err)
-		seen, watches = append(seen, observations...), append(watches, watch...)
+		for _, read := range []func(flow.Side) ([]flow.Observation, []flow.Watch, error){r.log, r.stats} {
+			observations, watch, err := read(side)
+			problems = append(problems, err)
+			seen, watches = append(seen, observations...), append(watches, watch...)
+		}
 	}
 	observations, tables, err := r.sockets()
 	return append(seen, observations...), append(watches, tables...), errors.Join(append(problems, err)...)
@@ -99,6 +109,21 @@ func (r Recording) log(side flow.Side) ([]flow.Observation, []flow.Watch, error)
 		watch.Complete, watch.Problem = false, pod.LogProblem
 	}
 	return seen, []flow.Watch{watch}, err
+}
+
+// stats observes one sidecar's counters. Without those before the request nothing can be told.
+func (r Recording) stats(side flow.Side) ([]flow.Observation, []flow.Watch, error) {
+	pod := r.pod(side)
+	if pod.StatsBefore == nil || pod.StatsAfter == nil {
+		return nil, nil, nil
+	}
+	before, err := stats.Parse(bytes.NewReader(pod.StatsBefore))
+	after, errAfter := stats.Parse(bytes.NewReader(pod.StatsAfter))
+	seen, watch := stats.Observe(before, after, stats.Selection{Pod: pod.Name, Side: side, Time: r.Answered})
+	if err = errors.Join(err, errAfter); err != nil {
+		return nil, []flow.Watch{{Instrument: flow.Stats, Pod: pod.Name, Side: side, Problem: err.Error()}}, fmt.Errorf("%s: %w", pod.Name, err)
+	}
+	return seen, []flow.Watch{watch}, nil
 }
 
 // sockets observes the socket tables of both pods together, because the two ends of a connection are in different ones.

@@ -2,6 +2,7 @@ package observe
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,6 +58,24 @@ func TestObserve(t *testing.T) {
 		if !w.Complete {
 			t.Errorf("%s of %s: %s", w.Instrument, w.Pod, w.Problem)
 		}
+	}
+}
+
+func TestStats(t *testing.T) {
+	r := recording(t)
+	r.Client.StatsBefore, r.Client.StatsAfter = file(t, "stats/testdata/client-cold-before.txt"), file(t, "stats/testdata/client-cold-after.txt")
+	r.Server.StatsBefore, r.Server.StatsAfter = []byte("x: 1\n"), []byte("<html>\n")
+	seen, watches, err := r.Observe()
+	if err == nil || !strings.Contains(err.Error(), "fortio-server.mark: read stats: line 1") {
+		t.Errorf("error %v", err)
+	}
+	if !slices.ContainsFunc(seen, func(o flow.Observation) bool {
+		return o.Instrument == flow.Stats && o.Side == flow.Client && o.Kind == flow.UpstreamTLS
+	}) {
+		t.Error("the client's counters were not read")
+	}
+	if !slices.ContainsFunc(watches, func(w flow.Watch) bool { return w.Instrument == flow.Stats && w.Side == flow.Server && !w.Complete }) {
+		t.Error("counters that cannot be read leave a complete watch")
 	}
 }
 

@@ -204,7 +204,8 @@ var ends = map[flow.HopKind]int{
 
 // perEnd are the facts that a proxy has on each end; perHop those that each hop has for itself.
 var (
-	perEnd = map[string]bool{flow.FactTransport: true, flow.FactSNI: true, flow.FactALPN: true, flow.FactPeer: true}
+	perEnd = map[string]bool{flow.FactTransport: true, flow.FactSNI: true, flow.FactALPN: true, flow.FactPeer: true,
+		flow.FactHandshakes: true}
 	perHop = map[string]bool{flow.FactProcess: true}
 )
 
