@@ -17,7 +17,7 @@ var basePackages = []string{
 	"netcat-openbsd", "procps", "runc",
 }
 
-// baseKey does not hold the mirror's state: a base stays until it is asked to go (lab cache prune --base).
+// baseKey does not hold the mirror's state: a base stays until it is asked to go (lab cache prune --all).
 func baseKey(d distribution) (key, error) {
 	return newKey("base").add("distribution", d.id+" "+d.suite+" "+d.components).add("platform", runtime.GOARCH).
 		add("packages", strings.Join(basePackages, " ")).key()

@@ -124,7 +124,7 @@ var neededSpace = []struct {
 	size uint64
 }{
 	{"components", Options{}.cacheDir, 3 << 30},
-	{"Go's build cache", goDir("GOCACHE"), 6 << 30},
+	{"Go's build cache", goDir("GOCACHE"), 7 << 30},
 	{"Go's modules", goDir("GOMODCACHE"), 5 << 30},
 }
 

@@ -3,6 +3,7 @@ package components
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -48,6 +49,14 @@ func (s *Set) Derived(ctx context.Context, p progress.Reporter, name, title stri
 	c := &cache{dir: s.cache.dir, p: p}
 	_, err = c.ensure(ctx, derived, title, func(ctx context.Context, w work) error { return make(ctx, w.content, w.task) })
 	return c.content(derived.String()), err
+}
+
+// Archive writes the set's images as one OCI archive, which kind load image-archive and ctr images import read.
+func (s *Set) Archive(w io.Writer) error {
+	if err := tarTree(w, s.Layout); err != nil {
+		return fmt.Errorf("write image archive: %w", err)
+	}
+	return nil
 }
 
 // held names the entries that running labs use: all parts of the sets that somebody holds, and those sets.
