@@ -41,38 +41,16 @@ func names(c *cache) string {
 }
 
 func TestPrune(t *testing.T) {
-	derive := func(t *testing.T, s *Set) {
-		t.Helper()
-		_, err := s.Derived(t.Context(), progress.Quiet, "prepared", "Preparing", [][]byte{[]byte("istio")},
-			func(_ context.Context, dir string, _ progress.Task) error {
-				return os.WriteFile(dir+"/data", nil, 0o600)
-			})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
 	for name, c := range map[string]struct {
 		everything bool
 		prepare    func(t *testing.T, older, newer *Set)
 		want       string
 	}{
 		"older set goes, shared parts stay": {false, func(*testing.T, *Set, *Set) {}, "etcd kube-new set"},
-		"held set stays": {false, func(t *testing.T, older, _ *Set) {
-			f, err := older.Hold()
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { f.Close() })
-		}, "etcd kube-new kube-old set set"},
-		"released set goes": {false, func(t *testing.T, older, _ *Set) {
-			f, err := older.Hold()
-			if err != nil {
-				t.Fatal(err)
-			}
-			f.Close()
-		}, "etcd kube-new set"},
-		"derived data go with their set": {false, func(t *testing.T, older, _ *Set) { derive(t, older) }, "etcd kube-new set"},
-		"derived data stay with theirs":  {false, func(t *testing.T, _, newer *Set) { derive(t, newer) }, "etcd kube-new prepared set"},
+		"held set stays":                    {false, func(t *testing.T, older, _ *Set) { hold(t, older) }, "etcd kube-new kube-old set set"},
+		"released set goes":                 {false, func(t *testing.T, older, _ *Set) { hold(t, older).Close() }, "etcd kube-new set"},
+		"derived data go with their set":    {false, func(t *testing.T, older, _ *Set) { derive(t, older) }, "etcd kube-new set"},
+		"derived data stay with theirs":     {false, func(t *testing.T, _, newer *Set) { derive(t, newer) }, "etcd kube-new prepared set"},
 		"damaged entries go": {false, func(t *testing.T, _, newer *Set) {
 			if err := os.Remove(newer.cache.content(testKey(t, "etcd").String()) + "/file"); err != nil {
 				t.Fatal(err)
@@ -86,38 +64,52 @@ func TestPrune(t *testing.T) {
 			older := fakeSet(t, cache, "etcd", "kube-old")
 			newer := fakeSet(t, cache, "etcd", "kube-new")
 			c.prepare(t, older, newer)
-			source, err := Options{}.sourceDir()
-			if err != nil {
-				t.Fatal(err)
-			}
-			before := cache.entries()
-			removed, err := Prune(Options{CacheDir: cache.dir, Source: source}, c.everything, progress.Quiet)
-			if err != nil {
-				t.Fatal(err)
-			}
+			mustPrune(t, cache, c.everything)
 			if got := names(cache); got != c.want {
 				t.Errorf("left %q, want %q", got, c.want)
-			}
-			for _, e := range removed {
-				if !slices.Contains(before, e.Name) || slices.Contains(cache.entries(), e.Name) {
-					t.Errorf("%s was said to be removed", e.Name)
-				}
-			}
-			if len(removed)+len(cache.entries()) != len(before) {
-				t.Errorf("removed %d of %d, left %d", len(removed), len(before), len(cache.entries()))
 			}
 			mustBeEmpty(t, cache.tmp())
 		})
 	}
 }
 
-func hold(t *testing.T, s *Set) {
+// mustPrune prunes and holds what is said to be removed against what is.
+func mustPrune(t *testing.T, c *cache, everything bool) {
+	t.Helper()
+	before := c.entries()
+	removed, err := Prune(Options{CacheDir: c.dir}, everything, progress.Quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range removed {
+		if !slices.Contains(before, e.Name) || slices.Contains(c.entries(), e.Name) {
+			t.Errorf("%s was said to be removed", e.Name)
+		}
+	}
+	if len(removed)+len(c.entries()) != len(before) {
+		t.Errorf("removed %d of %d, left %d", len(removed), len(before), len(c.entries()))
+	}
+}
+
+// derive makes data from a set.
+func derive(t *testing.T, s *Set) {
+	t.Helper()
+	_, err := s.Derived(t.Context(), progress.Quiet, "prepared", "Preparing", [][]byte{[]byte("istio")},
+		func(_ context.Context, dir string, _ progress.Task) error { return os.WriteFile(dir+"/data", nil, 0o600) })
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// hold holds a set until the test ends.
+func hold(t *testing.T, s *Set) *os.File {
 	t.Helper()
 	f, err := s.Hold()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.Close() })
+	return f
 }
 
 func TestDamagedEntryOfARunningLabIsNotReplaced(t *testing.T) {
