@@ -95,7 +95,9 @@ func mustPrune(t *testing.T, c *cache, everything bool) {
 func derive(t *testing.T, s *Set) {
 	t.Helper()
 	_, err := s.Derived(t.Context(), progress.Quiet, "prepared", "Preparing", [][]byte{[]byte("istio")},
-		func(_ context.Context, dir string, _ progress.Task) error { return os.WriteFile(dir+"/data", nil, 0o600) })
+		func(_ context.Context, dir string, _ progress.Task) error {
+			return os.WriteFile(dir+"/data", nil, 0o600)
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
