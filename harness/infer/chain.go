@@ -216,10 +216,25 @@ func (w *walk) matchChain() {
 	}
 	w.chain, w.out.FilterChain, w.out.FilterChainIndex = chosen, chosen.name, chosen.index
 	hop.Decision = chosen.label()
-	if chosen.name != "" {
-		hop.Expect = []flow.Fact{fact(flow.FactFilterChain, chosen.name)}
-	}
+	hop.Expect = w.chainFacts(chosen)
 	w.add(flow.FilterChain, chosen.at, hop)
+}
+
+// chainFacts are what tells the chosen chain from the others. Names repeat: Istio gives the twins with and without TLS
+// one name, and then only the connection's TLS tells which of them it was.
+func (w *walk) chainFacts(chosen *filterChain) []flow.Fact {
+	facts := []flow.Fact{fact(flow.FactFilterChain, first(chosen.name, flow.Unnamed))}
+	own := tlsContext(chosen.tls).Exists()
+	for _, other := range w.listener.chains {
+		if other == chosen || other.name != chosen.name || tlsContext(other.tls).Exists() == own {
+			continue
+		}
+		if own {
+			return append(facts, fact(flow.FactTLSVersion, "TLS*"))
+		}
+		return append(facts, fact(flow.FactTLSVersion, flow.NoTLS))
+	}
+	return facts
 }
 
 // chainByMatch narrows the chains down, one criterion after the other.

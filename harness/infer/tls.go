@@ -79,32 +79,40 @@ func (w *walk) downstreamTLS() {
 		}
 	}
 	w.conn.terminated = true
-	hop.Expect = append(w.identity(context, accepted), fact(flow.FactTransport, "tls"))
+	hop.Expect = append(w.identity(context, accepted), fact(flow.FactTransport, "tls"), fact(flow.FactTLSVersion, "TLS*"))
+	if w.opts.Cold {
+		hop.Expect = append(hop.Expect, fact(flow.FactHandshakes, "1"))
+	}
 	w.add(flow.DownstreamTLS, source, hop)
 }
 
-// identity predicts the client's URI in x-forwarded-client-cert, where the connection manager writes it.
+// identity predicts the URI of the client's certificate, and the same in x-forwarded-client-cert where the connection
+// manager writes it.
 func (w *walk) identity(context configdump.Value, accepted []string) []flow.Fact {
 	if w.req.TLS != flow.MTLS {
 		return nil
 	}
-	manager := managerOf(w.chain)
-	switch manager.Get("forward_client_cert_details").Text() {
-	case "APPEND_FORWARD", "SANITIZE_SET", "2", "3":
-	default:
-		return nil
-	}
-	if !manager.Get("set_current_client_cert_details", "uri").Bool() {
-		return nil
-	}
-	uri := w.opts.Peer
-	if uri == "" && len(accepted) == 1 && strings.HasPrefix(accepted[0], "spiffe://") {
-		uri = accepted[0]
-	}
+	uri := first(w.opts.Peer, onlyURI(accepted))
 	if uri == "" {
 		return nil
 	}
-	return []flow.Fact{fact(flow.FactXFCC, uri)}
+	facts := []flow.Fact{fact(flow.FactPeerURI, uri)}
+	manager := managerOf(w.chain)
+	switch manager.Get("forward_client_cert_details").Text() {
+	case "APPEND_FORWARD", "SANITIZE_SET", "2", "3":
+		if manager.Get("set_current_client_cert_details", "uri").Bool() {
+			facts = append(facts, fact(flow.FactXFCC, uri))
+		}
+	}
+	return facts
+}
+
+// onlyURI returns the one identity that is accepted; "" when there are several or none, or when it is a pattern.
+func onlyURI(accepted []string) string {
+	if len(accepted) == 1 && strings.HasPrefix(accepted[0], "spiffe://") && !strings.HasSuffix(accepted[0], "/") && !strings.Contains(accepted[0], "*") {
+		return accepted[0]
+	}
+	return ""
 }
 
 // clearChain is a chain without TLS: it reads the client's bytes as they are.
@@ -113,7 +121,10 @@ func (w *walk) clearChain(source configdump.Value) {
 	if w.req.encrypted() {
 		hop.Decision = "TLS passed through"
 		hop.Why = "the chain has no TLS transport socket: the client's TLS is not opened"
+	} else {
+		hop.Expect = append(hop.Expect, fact(flow.FactTLSVersion, flow.NoTLS))
 	}
+	hop.Expect = append(hop.Expect, fact(flow.FactHandshakes, "0"))
 	w.add(flow.DownstreamTLS, source, hop)
 }
 

@@ -28,7 +28,7 @@ func (w *walk) upstreamTLS() {
 	if !source.Exists() {
 		source = c.at
 	}
-	hop := flow.Hop{Decision: modeText(tls), Why: why, Rejected: rejected, Expect: []flow.Fact{fact(flow.FactSocketMatch, name)}}
+	hop := flow.Hop{Decision: modeText(tls), Why: why, Rejected: rejected, Expect: append([]flow.Fact{fact(flow.FactSocketMatch, name)}, w.upstreamFacts(tls)...)}
 	for _, h := range w.pick.hosts[1:] {
 		if other, _, _, _ := socketFor(c, h); other != name {
 			hop.Why += fmt.Sprintf("; %s would be reached by socket %s instead", h.address, other)
@@ -37,6 +37,29 @@ func (w *walk) upstreamTLS() {
 		}
 	}
 	w.add(flow.UpstreamTLS, source, hop)
+}
+
+// upstreamFacts are what an upstream connection shows of its transport socket. What the proxy itself terminates decides
+// nothing here: a TLS stream that it passes on is clear text to it.
+func (w *walk) upstreamFacts(tls *flow.UpstreamTLSMode) []flow.Fact {
+	if tls.Mode == flow.Plaintext {
+		facts := []flow.Fact{fact(flow.FactTransport, "raw_buffer"), fact(flow.FactTLSVersion, flow.NoTLS)}
+		if w.opts.Cold {
+			facts = append(facts, fact(flow.FactHandshakes, "0"))
+		}
+		return facts
+	}
+	facts := []flow.Fact{fact(flow.FactTransport, "tls"), fact(flow.FactTLSVersion, "TLS*")}
+	if tls.SNI != "" {
+		facts = append(facts, fact(flow.FactSNI, tls.SNI))
+	}
+	if uri := onlyURI(tls.Peer); uri != "" {
+		facts = append(facts, fact(flow.FactPeerURI, uri))
+	}
+	if w.opts.Cold {
+		facts = append(facts, fact(flow.FactHandshakes, "1"))
+	}
+	return facts
 }
 
 func modeText(t *flow.UpstreamTLSMode) string {

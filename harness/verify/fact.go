@@ -205,7 +205,7 @@ var ends = map[flow.HopKind]int{
 // perEnd are the facts that a proxy has on each end; perHop those that each hop has for itself.
 var (
 	perEnd = map[string]bool{flow.FactTransport: true, flow.FactSNI: true, flow.FactALPN: true, flow.FactPeer: true,
-		flow.FactHandshakes: true}
+		flow.FactHandshakes: true, flow.FactTLSVersion: true, flow.FactPeerURI: true}
 	perHop = map[string]bool{flow.FactProcess: true}
 )
 

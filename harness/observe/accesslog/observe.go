@@ -1,0 +1,221 @@
+package accesslog
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/redact"
+)
+
+// Selection says which request to look for, in whose log.
+type Selection struct {
+	RequestID string // x-request-id that the request was sent with
+	Pod       string // "pod.namespace" of the sidecar
+	Side      flow.Side
+	Problem   string // why the log may not be whole, such as a deadline that passed; "": it is
+}
+
+// The ports that connections are redirected to, by which a sidecar that passes one request on twice tells its two lines apart.
+const (
+	outboundPort = 15001
+	inboundPort  = 15006
+)
+
+// Observe tells what Envoy wrote about the selected request when it was over. The watch is complete when there is exactly one
+// line of it: without one nothing is concluded, because Envoy writes the line some time after the answer.
+func Observe(lines []Line, damaged []int, sel Selection) ([]flow.Observation, flow.Watch) {
+	w := flow.Watch{Instrument: flow.AccessLog, Pod: sel.Pod, Side: sel.Side}
+	found := find(lines, sel)
+	var problems []string
+	if len(damaged) > 0 {
+		w.Lost = len(damaged)
+		problems = append(problems, fmt.Sprintf("line %d of the log begins as a line of the access log and cannot be read", damaged[0]))
+	}
+	switch len(found) {
+	case 1:
+		o := observer{Line: found[0], sel: sel}
+		o.observe()
+		w.Sees = o.sees
+		w.Complete, w.Problem = len(problems) == 0, strings.Join(problems, "; ")
+		return o.seen, w
+	case 0:
+		problems = append(problems, fmt.Sprintf("no line of the request %s among %d", sel.RequestID, len(lines)))
+		if sel.Problem != "" {
+			problems = append(problems, sel.Problem)
+		}
+	default:
+		problems = append(problems, fmt.Sprintf("%d lines are of the request, so none can be said to be it: lines %d and %d", len(found), found[0].Number, found[1].Number))
+	}
+	if len(lines) > 0 { // what it would have shown
+		o := observer{Line: lines[0], sel: sel}
+		o.observe()
+		w.Sees = o.sees
+	}
+	w.Problem = strings.Join(problems, "; ")
+	return nil, w
+}
+
+// find returns the lines of the selected request. Of several, those count that came through the side's own port.
+func find(lines []Line, sel Selection) []Line {
+	var found, own []Line
+	for _, l := range lines {
+		if sameRequest(l.RequestID(), sel.RequestID) {
+			found = append(found, l)
+			if direct, err := netip.ParseAddrPort(l.values[downDirectLocal]); err == nil && direct.Port() == portOf(sel.Side) {
+				own = append(own, l)
+			}
+		}
+	}
+	if len(found) > 1 && len(own) > 0 {
+		return own
+	}
+	return found
+}
+
+func portOf(side flow.Side) uint16 {
+	if side == flow.Client {
+		return outboundPort
+	}
+	return inboundPort
+}
+
+// observer turns one line into observations.
+type observer struct {
+	Line
+	sel  Selection
+	seen []flow.Observation
+	sees []flow.Capability
+}
+
+// observe reads every member that the line has.
+func (o *observer) observe() {
+	o.redirect()
+	o.value(flow.Redirect, flow.FactOriginalDst, downLocal)
+	o.value(flow.Listener, flow.FactListener, listenerName)
+	o.value(flow.Listener, flow.FactPeer, downRemote)
+	o.value(flow.ListenerFilters, flow.FactSNI, downServerName)
+	o.filterChain()
+	o.downstreamTLS()
+	o.codec()
+	o.value(flow.Route, flow.FactVirtualHost, virtualHostName)
+	o.value(flow.Route, flow.FactRoute, routeName)
+	o.value(flow.Route, flow.FactDetails, responseDetails)
+	o.value(flow.Cluster, flow.FactCluster, upCluster)
+	o.value(flow.Endpoint, flow.FactEndpoint, upHost)
+	o.upstreamTLS()
+	o.value(flow.Connect, flow.FactUpstreamLocal, upLocal)
+	o.value(flow.Connect, flow.FactUpstreamRemote, upRemote)
+	if code := o.values[responseCode]; code != "0" {
+		o.value(flow.App, flow.FactStatus, responseCode)
+	}
+	o.value(flow.App, flow.FactFlags, responseFlags)
+}
+
+// value observes the value of a member as a fact. Where Envoy has none there is nothing to observe; where the log's format has
+// no such member, the fact cannot be seen at all.
+func (o *observer) value(kind flow.HopKind, fact, member string) {
+	value, known := o.Get(member)
+	if !known {
+		return
+	}
+	o.sees = append(o.sees, flow.Capability{Kind: kind, Fact: fact})
+	if value != "" {
+		o.see(kind, fact, value)
+	}
+}
+
+func (o *observer) see(kind flow.HopKind, fact, value string) {
+	o.seen = append(o.seen, flow.Observation{
+		Time: o.Time, Instrument: flow.AccessLog, Where: flow.Where{Pod: o.sel.Pod, Connection: o.values[connectionID]},
+		Side: o.sel.Side, Kind: kind, Facts: []flow.Seen{{Name: fact, Value: value}}, Raw: o.raw(),
+	})
+}
+
+// raw is the line as it may be kept with an observation.
+func (o *observer) raw() string {
+	const most = 4 << 10
+	text := redact.Printable(redact.Text(o.Text))
+	if len(text) > most {
+		text = text[:most] + "…"
+	}
+	return text
+}
+
+// redirect reads the port that the connection arrived at before its original destination was restored.
+func (o *observer) redirect() {
+	text, known := o.Get(downDirectLocal)
+	if !known {
+		return
+	}
+	o.sees = append(o.sees, flow.Capability{Kind: flow.Redirect, Fact: flow.FactRedirectPort})
+	if direct, err := netip.ParseAddrPort(text); err == nil {
+		o.see(flow.Redirect, flow.FactRedirectPort, strconv.Itoa(int(direct.Port())))
+	}
+}
+
+// downstreamTLS tells which TLS the proxy terminated, or that it terminated none: a request came through the connection, so a
+// handshake would have been over, and Envoy would tell its version.
+func (o *observer) downstreamTLS() {
+	version, known := o.Get(downTLSVersion)
+	if !known {
+		return
+	}
+	o.sees = append(o.sees, flow.Capability{Kind: flow.DownstreamTLS, Fact: flow.FactTLSVersion})
+	switch {
+	case version != "":
+		o.see(flow.DownstreamTLS, flow.FactTLSVersion, version)
+	case o.request() && o.values[downTLSFailure] == "":
+		o.see(flow.DownstreamTLS, flow.FactTLSVersion, flow.NoTLS)
+	}
+	o.value(flow.DownstreamTLS, flow.FactPeerURI, downPeerURI)
+}
+
+// upstreamTLS is the same for the upstream connection, which was established if it has a local address.
+func (o *observer) upstreamTLS() {
+	version, known := o.Get(upTLSVersion)
+	_, local := o.Get(upLocal)
+	if !known || !local {
+		return
+	}
+	o.sees = append(o.sees, flow.Capability{Kind: flow.UpstreamTLS, Fact: flow.FactTLSVersion},
+		flow.Capability{Kind: flow.UpstreamTLS, Fact: flow.FactTransport})
+	switch {
+	case version != "":
+		o.see(flow.UpstreamTLS, flow.FactTLSVersion, version)
+		o.see(flow.UpstreamTLS, flow.FactTransport, "tls")
+	case o.values[upLocal] != "" && o.values[upTLSFailure] == "":
+		o.see(flow.UpstreamTLS, flow.FactTLSVersion, flow.NoTLS)
+		o.see(flow.UpstreamTLS, flow.FactTransport, "raw_buffer")
+	}
+	o.value(flow.UpstreamTLS, flow.FactPeerURI, upPeerURI)
+	o.value(flow.UpstreamTLS, flow.FactSNI, upServerName)
+}
+
+// request reports whether the line is about an HTTP request, which came through a filter chain to a connection manager.
+func (o *observer) request() bool { return o.values[protocol] != "" }
+
+// filterChain tells the name of the filter chain, or that it has none.
+func (o *observer) filterChain() {
+	o.value(flow.FilterChain, flow.FactFilterChain, filterChainName)
+	if name, known := o.Get(filterChainName); known && name == "" && o.request() {
+		o.see(flow.FilterChain, flow.FactFilterChain, flow.Unnamed)
+	}
+}
+
+// codec reads the protocol that the downstream connection spoke.
+func (o *observer) codec() {
+	text, known := o.Get(protocol)
+	if !known {
+		return
+	}
+	o.sees = append(o.sees, flow.Capability{Kind: flow.NetworkFilters, Fact: flow.FactCodec})
+	switch {
+	case strings.HasPrefix(text, "HTTP/1"):
+		o.see(flow.NetworkFilters, flow.FactCodec, "http1")
+	case text == "HTTP/2":
+		o.see(flow.NetworkFilters, flow.FactCodec, "http2")
+	}
+}
