@@ -104,11 +104,23 @@ func (r Recording) log(side flow.Side) ([]flow.Observation, []flow.Watch, error)
 		err = fmt.Errorf("read log of %s: %w", pod.Name, err)
 	}
 	seen, watch := envoylog.Observe(lines, envoylog.Selection{RequestID: r.RequestID, Authority: r.Authority, Path: r.Path,
-		Pod: pod.Name, Side: side, Workers: pod.Workers, Since: r.Sent, Until: r.Answered})
+		Pod: pod.Name, Side: side, Peer: r.peer(side), Workers: pod.Workers, Since: r.Sent, Until: r.Answered})
 	if pod.LogProblem != "" {
 		watch.Complete, watch.Problem = false, pod.LogProblem
 	}
 	return seen, []flow.Watch{watch}, err
+}
+
+// peer is the client's own end of its connection, at the sidecar that takes it: its own, or the server's where the client
+// has none.
+func (r Recording) peer(side flow.Side) string {
+	if r.Curl == nil || side == flow.Server && r.Client.Log != nil {
+		return ""
+	}
+	if told, err := curl.Parse(r.Curl); err == nil && told.Local.IsValid() {
+		return told.Local.String()
+	}
+	return ""
 }
 
 // stats observes one sidecar's counters. Without those before the request nothing can be told.

@@ -18,6 +18,7 @@ type journal struct {
 	steps   []step
 	threads bool                // the format names threads
 	phases  map[string][]*phase // by connection id, which begins anew when Envoy is restarted
+	refused map[string][]*phase // of sockets that no filter chain matched, by the peer's address
 }
 
 // newJournal says of each line what it means, and joins listener filters to connections.
@@ -28,7 +29,7 @@ func newJournal(lines []Line) *journal {
 		j.steps[i] = step{Line: &lines[i], event: event, rest: rest, index: i}
 		j.threads = j.threads || lines[i].Thread != ""
 	}
-	j.phases = j.listenerPhases()
+	j.phases, j.refused = j.listenerPhases()
 	return j
 }
 

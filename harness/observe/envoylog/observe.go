@@ -15,6 +15,7 @@ type Selection struct {
 	RequestID string    // x-request-id that the request was sent with
 	Authority string    // with Path: finds the request when no stream has the id
 	Path      string    // empty: any
+	Peer      string    // ip:port of the client's end: finds the connection when no request is found, such as a TCP stream
 	Pod       string    // "pod.namespace" of the sidecar
 	Side      flow.Side // which half of the way the sidecar is
 	Workers   int       // worker threads of the sidecar; 0: unknown, and not checked
@@ -49,8 +50,17 @@ func Observe(lines []Line, sel Selection) ([]flow.Observation, flow.Watch) {
 		o.order()
 		all = append(all, o.seen...)
 	}
+	var below []*phase
+	if len(found) == 0 {
+		below = j.connections(sel.Peer)
+	}
+	for _, p := range below {
+		o := &observer{exchange: &exchange{journal: j, downstream: p.accepted.Connection, thread: p.accepted.Thread}, sel: sel}
+		o.connection(p)
+		all = append(all, o.seen...)
+	}
 	all = append(all, j.accepted(sel)...)
-	return all, watch(j, found, sel)
+	return all, watch(j, found, below, sel)
 }
 
 // observer turns the lines of one exchange into observations.
@@ -100,12 +110,18 @@ func (o *observer) downstream() {
 	if o.phase == nil {
 		return
 	}
-	if !o.phase.ambiguous {
-		for _, s := range o.phase.steps {
-			o.listenerFilter(s)
-		}
-	}
+	o.listenerFilters(o.phase)
 	o.see(o.phase.accepted, flow.Listener, flow.FactPeer, o.phase.accepted.rest)
+}
+
+// listenerFilters tells what the listener filters said, unless nobody knows about which socket.
+func (o *observer) listenerFilters(p *phase) {
+	if p.ambiguous {
+		return
+	}
+	for _, s := range p.steps {
+		o.listenerFilter(s)
+	}
 }
 
 func (o *observer) listenerFilter(s step) {
@@ -113,7 +129,9 @@ func (o *observer) listenerFilter(s step) {
 	case OriginalDstAccepted:
 		o.see(s, flow.ListenerFilters, flow.FactFilter, originalDst)
 	case OriginalDstSet:
-		o.see(s, flow.Redirect, flow.FactOriginalDst, s.rest)
+		if s.rest != "" {
+			o.see(s, flow.Redirect, flow.FactOriginalDst, s.rest)
+		}
 		o.see(s, flow.ListenerFilters, flow.FactFilter, originalDst)
 	case TLSInspectorAccepted:
 		o.see(s, flow.ListenerFilters, flow.FactFilter, tlsInspector)

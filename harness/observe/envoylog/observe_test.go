@@ -146,6 +146,35 @@ func TestObserveWorkshop(t *testing.T) {
 	}
 }
 
+// TestObserveConnection looks for a connection that carries no request of ours.
+func TestObserveConnection(t *testing.T) {
+	for _, c := range []struct {
+		name, log, peer string
+		want            []string
+	}{
+		{"TCP through PassthroughCluster", "client-tcp-1.40.log", "10.77.0.1:42496", []string{dst + "10.77.0.2:8080", filter + "original_dst",
+			filter + "tls_inspector", "listener-filters transport=raw_buffer", "listener downstream.peer=10.77.0.1:42496",
+			"network-filters network.filter=envoy.filters.network.tcp_proxy", "cluster cluster=PassthroughCluster", "upstream-tls socket.match=default",
+			"endpoint endpoint=10.77.0.2:8080", "connect upstream.remote=10.77.0.2:8080"}},
+		{"foreign TLS that no filter chain takes", "server-1.40.log", "10.77.0.1:35320", []string{dst + "10.77.0.2:8080", filter + "original_dst",
+			"listener downstream.peer=10.77.0.1:35320", "filter-chain response.details=filter_chain_not_found"}},
+	} {
+		seen, watch := Observe(read(t, c.log), Selection{RequestID: "not-there", Peer: c.peer})
+		got := facts(seen)
+		slices.Sort(got)
+		slices.Sort(c.want)
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: got\n%s\nwant\n%s", c.name, strings.Join(got, "\n"), strings.Join(c.want, "\n"))
+		}
+		if !watch.Complete {
+			t.Errorf("%s: %s", c.name, watch.Problem)
+		}
+	}
+	if _, watch := Observe(read(t, "server-1.40.log"), Selection{RequestID: "not-there", Peer: "10.77.0.1:1"}); watch.Complete {
+		t.Error("a connection that is not there is complete")
+	}
+}
+
 func TestObserveByURL(t *testing.T) {
 	seen, watch := Observe(read(t, "server-1.40.log"), Selection{RequestID: "not-there", Authority: "fortio-server:8080", Path: "/big"})
 	if len(seen) == 0 || !watch.Complete {

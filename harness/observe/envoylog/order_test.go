@@ -1,6 +1,7 @@
 package envoylog
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -109,21 +110,46 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// TestTwoSocketsAtOnce mixes the listener filters of two sockets on one thread: nobody can tell whose SNI it is, so nobody
-// says so.
+// TestTwoSocketsAtOnce lets another socket be between accept and filter chain at the same time: what only one of them can
+// have is not said of the request's.
 func TestTwoSocketsAtOnce(t *testing.T) {
-	for name, text := range map[string]string{
-		"a second socket":                  insert(workshopLog(), "original_dst: new", debug("filter", "original_dst: new connection accepted")),
-		"original_dst after tls_inspector": move(workshopLog(), "original_dst: new", "tls inspector: new"),
+	sel := Selection{RequestID: cold, Workers: 2}
+	current := func(part, extra string) []Line {
+		b, err := os.ReadFile("testdata/server-1.40.log")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return parse(t, insert(string(b), part, extra))
+	}
+	const before = "Not closing conn, socket is not open" // on the main thread, before anything was accepted
+	silent := func(destination, thread string) string {
+		return "2026-11-23T05:40:08.400000Z\tdebug\tenvoy filter original_dst.cc:67\toriginal_dst: set destination to " + destination + "\tthread=" + thread
+	}
+	for _, c := range []struct {
+		name     string
+		lines    []Line
+		sel      Selection
+		gone     string // a fact that must not be said
+		complete bool
+	}{
+		{"a silent socket to the same address", current(before, silent("10.77.0.2:8080", "24212")), sel, "", true},
+		{"a silent socket to another address", current(before, silent("10.77.0.2:9999", "24212")), sel, "redirect original.dst=10.77.0.2:8080", true},
+		{"a silent socket on another thread", current(before, silent("10.77.0.2:9999", "7")), sel, "", true},
+		{"two inspectors, no threads", parse(t, insert(workshopLog(), "tls:onServerName", debug("filter", "tls:onServerName(), requestedServerName: other"))),
+			Selection{RequestID: workshopRequestID}, "listener-filters " + sni, false},
 	} {
-		seen, watch := Observe(parse(t, text), Selection{RequestID: workshopRequestID})
-		for _, f := range facts(seen) {
-			if strings.Contains(f, flow.FactSNI) || strings.Contains(f, flow.FactFilter) {
-				t.Errorf("%s: %s", name, f)
+		seen, watch := Observe(c.lines, c.sel)
+		got := facts(seen)
+		for _, want := range []string{dst + "10.77.0.2:8080", "listener-filters " + sni, filter + "original_dst"} {
+			if c.complete && slices.Contains(got, want) == (want == c.gone) {
+				t.Errorf("%s: %s is in %v", c.name, want, got)
 			}
 		}
-		if watch.Complete || !strings.Contains(watch.Problem, "cannot be told apart") {
-			t.Errorf("%s: problem %q", name, watch.Problem)
+		if c.gone != "" && slices.Contains(got, c.gone) || watch.Complete != c.complete {
+			t.Errorf("%s: complete %v: %s; %v", c.name, watch.Complete, watch.Problem, got)
+		}
+		if able := slices.Contains(watch.Sees, flow.Capability{Kind: flow.Redirect, Fact: flow.FactOriginalDst}); able == (c.gone != "") {
+			t.Errorf("%s: able to see the destination: %v", c.name, able)
 		}
 	}
 }

@@ -1,77 +1,167 @@
 package envoylog
 
-// phase is what the listener filters said about a connection before it was one. Their statements carry no id.
+import "slices"
+
+// phase is what the listener filters said about a connection before it was one. Their statements carry no id; they are
+// joined to the connection by thread and program order.
+//
+// original_dst, and in older releases tls_inspector, speak when the socket is accepted; then the worker may serve others
+// until data comes. Several sockets may wait like that, and one that is closed while it waits leaves no line. So what was
+// said at accept is taken as the connection's only where all sockets that wait agree. An inspector that has its data
+// speaks in the call that ends with `new connection from`, so its statements stand directly before it.
 type phase struct {
 	steps     []step
-	accepted  step // NewConnection
-	ambiguous bool // another connection was between accept and filter chain on the same thread at the same time
+	accepted  step // NewConnection or NoFilterChain
+	ambiguous bool // the log names no threads, and two inspectors spoke before one connection came of it
 }
 
-// inPhase says whether an event is a statement of a listener filter.
-func inPhase(e Event) bool {
+// atAccept says whether an event is said when a socket is accepted.
+func atAccept(e Event) bool {
+	return e == OriginalDstAccepted || e == OriginalDstSet || e == TLSInspectorAccepted
+}
+
+// withData says whether an event is said by an inspector that has its data.
+func withData(e Event) bool {
 	switch e {
-	case OriginalDstAccepted, OriginalDstSet, TLSInspectorAccepted, TLSServerName, TLSProtocols, TLSInspectorNotTLS,
-		HTTPInspectorAccepted, HTTPInspectorSet:
+	case TLSServerName, TLSProtocols, TLSInspectorNotTLS, HTTPInspectorAccepted, HTTPInspectorSet:
 		return true
 	}
 	return false
 }
 
-// listenerPhases joins the statements of listener filters to the connection that came of them, by thread and program
-// order. A worker that holds two sockets in this phase at once prints their statements mixed; then nobody can tell
-// whose they are, and the connections are marked as ambiguous.
-func (j *journal) listenerPhases() map[string][]*phase {
-	phases := map[string][]*phase{}
-	open := map[string][]*phase{} // by thread
-	for _, s := range j.steps {
-		waiting := open[s.Thread]
-		switch {
-		case inPhase(s.event):
-			open[s.Thread] = addToPhase(waiting, s)
-		case s.event == NewConnection:
-			p := &phase{}
-			if len(waiting) > 0 {
-				p, open[s.Thread] = waiting[0], waiting[1:]
-				p.ambiguous = p.ambiguous || len(waiting) > 1
-			}
-			p.accepted = s
-			phases[s.Connection] = append(phases[s.Connection], p)
-		case s.event == NoFilterChain && len(waiting) > 0:
-			open[s.Thread] = waiting[1:]
-		}
-	}
-	return phases
-}
+// inPhase says whether an event is a statement of a listener filter.
+func inPhase(e Event) bool { return atAccept(e) || withData(e) }
 
 // mostWaiting bounds how many sockets of one thread are kept that never became a connection.
 const mostWaiting = 64
 
-// addToPhase gives a statement to the only socket that waits, or opens a new one.
-func addToPhase(waiting []*phase, s step) []*phase {
-	if n := len(waiting); n == 0 || opens(waiting[n-1], s) {
-		waiting = append(waiting, &phase{ambiguous: n > 0})
-		for _, p := range waiting {
-			p.ambiguous = p.ambiguous || n > 0
-		}
-	}
-	p := waiting[len(waiting)-1]
-	p.steps = append(p.steps, s)
-	return waiting[max(0, len(waiting)-mostWaiting):]
+// worker is what one thread's listener filters have said that is not joined yet.
+type worker struct {
+	waiting  [][]step // what was said at accept, by socket
+	spoken   []step   // what inspectors have said since the last connection
+	repeated bool     // … one of them twice
+	previous int      // index of the thread's line before
+	// begun is the index of the thread's line before the first about a connection: a network filter may speak of the
+	// connection before `new connection from` is printed.
+	begun map[string]int
 }
 
-// opens reports whether s begins the statements about another socket than p's: original_dst runs first, and each filter
-// accepts a socket once.
-func opens(p *phase, s step) bool {
+// listenerPhases joins the listener filters' statements to connections: phases by connection id, and those of sockets
+// that no filter chain matched, by the peer's address.
+func (j *journal) listenerPhases() (byID, refused map[string][]*phase) {
+	byID, refused = map[string][]*phase{}, map[string][]*phase{}
+	workers := map[string]*worker{}
+	for _, s := range j.steps {
+		w := workers[s.Thread]
+		if w == nil {
+			w = &worker{previous: -1, begun: map[string]int{}}
+			workers[s.Thread] = w
+		}
+		if _, ok := w.begun[s.Connection]; !ok && s.Connection != "" {
+			w.begun[s.Connection] = w.previous
+		}
+		switch {
+		case atAccept(s.event):
+			w.accept(s)
+		case withData(s.event):
+			w.speak(s)
+		case s.event == NewConnection:
+			byID[s.Connection] = append(byID[s.Connection], w.join(j, s))
+		case s.event == NoFilterChain:
+			refused[s.rest] = append(refused[s.rest], w.join(j, s))
+		}
+		w.previous = s.index
+	}
+	return byID, refused
+}
+
+// accept takes a statement about a socket that was accepted: the newest one's, or the first about another.
+func (w *worker) accept(s step) {
+	n := len(w.waiting)
+	if n == 0 || opens(w.waiting[n-1], s) {
+		w.waiting = append(w.waiting[max(0, n+1-mostWaiting):], nil)
+		n = len(w.waiting)
+	}
+	w.waiting[n-1] = append(w.waiting[n-1], s)
+}
+
+// opens reports whether s begins the statements about another socket: original_dst runs first, and each filter accepts a
+// socket once.
+func opens(said []step, s step) bool {
 	switch s.event {
 	case OriginalDstAccepted:
 		return true
 	case OriginalDstSet:
-		return p.steps[len(p.steps)-1].event != OriginalDstAccepted
-	case TLSInspectorAccepted, HTTPInspectorAccepted:
-		_, again := p.find(s.event)
-		return again
+		return said[len(said)-1].event != OriginalDstAccepted
 	}
-	return false
+	return slices.ContainsFunc(said, func(other step) bool { return other.event == s.event })
+}
+
+// speak takes a statement of an inspector that has its data. The same inspector speaks once about a socket, so what
+// stands before is another socket's.
+func (w *worker) speak(s step) {
+	if slices.ContainsFunc(w.spoken, func(other step) bool { return other.event == s.event }) {
+		w.spoken, w.repeated = nil, true
+	}
+	w.spoken = append(w.spoken, s)
+}
+
+// join makes the phase of the connection that is accepted, or refused, at s.
+func (w *worker) join(j *journal, s step) *phase {
+	p := &phase{accepted: s, ambiguous: w.repeated && !j.threads}
+	before, ok := w.begun[s.Connection]
+	if !ok {
+		before = w.previous
+	}
+	adjacent := before >= 0 && atAccept(j.steps[before].event) && len(w.waiting) > 0
+	if adjacent && j.threads { // accepted and connected in one call
+		p.steps = w.waiting[len(w.waiting)-1]
+		w.waiting = w.waiting[:len(w.waiting)-1]
+		return p
+	}
+	if len(w.spoken) > 0 && len(w.waiting) > 0 {
+		p.steps = agreed(w.waiting)
+		if unanimous(w.waiting) {
+			w.waiting = w.waiting[:len(w.waiting)-1]
+		}
+	}
+	p.steps = append(slices.Clip(p.steps), w.spoken...)
+	w.spoken, w.repeated = nil, false
+	return p
+}
+
+// unanimous reports whether the same was said of all sockets that wait.
+func unanimous(waiting [][]step) bool {
+	for _, said := range waiting {
+		if !slices.EqualFunc(said, waiting[0], func(a, b step) bool { return a.event == b.event && a.rest == b.rest }) {
+			return false
+		}
+	}
+	return true
+}
+
+// agreed returns what was said of all sockets that wait; where only the values differ, the statement without its value.
+func agreed(waiting [][]step) []step {
+	if len(waiting) == 0 {
+		return nil
+	}
+	var all []step
+	for _, s := range waiting[len(waiting)-1] {
+		for _, said := range waiting {
+			i := slices.IndexFunc(said, func(other step) bool { return other.event == s.event })
+			if i < 0 {
+				s.event = Other
+				break
+			}
+			if said[i].rest != s.rest {
+				s.rest = ""
+			}
+		}
+		if s.event != Other {
+			all = append(all, s)
+		}
+	}
+	return all
 }
 
 // find returns the phase's first statement of an event.

@@ -8,16 +8,19 @@ import (
 )
 
 // watch says what the log could show of the request, and whether all of it is there.
-func watch(j *journal, found []*exchange, sel Selection) flow.Watch {
+func watch(j *journal, found []*exchange, below []*phase, sel Selection) flow.Watch {
 	w := flow.Watch{Instrument: flow.EnvoyLog, Pod: sel.Pod, Side: sel.Side}
 	problems := logProblems(j)
-	switch len(found) {
-	case 0:
+	switch {
+	case len(below) > 0:
+		sees, missing := j.watchConnection(below)
+		w.Sees, problems = sees, append(problems, missing...)
+	case len(found) == 0:
 		problems = append(problems, absenceProblems(j, sel)...)
 		if len(problems) == 0 {
 			w.Sees = capabilities(nil)
 		}
-	case 1:
+	case len(found) == 1:
 		w.Sees = capabilities(found[0])
 		problems = append(problems, exchangeProblems(found[0], sel)...)
 	default:
@@ -97,7 +100,7 @@ func exchangeProblems(x *exchange, sel Selection) []string {
 			begin = x.phase.steps[0].index
 		}
 		if x.phase.ambiguous {
-			problems = append(problems, fmt.Sprintf("two connections were between accept and filter chain on thread %s at once, so the listener filters' lines before line %d cannot be told apart", x.thread, x.phase.accepted.Number))
+			problems = append(problems, fmt.Sprintf("the log names no threads, and the listener filters of two sockets spoke before line %d, so they cannot be told apart", x.phase.accepted.Number))
 		}
 	} else if stream, ok := x.before(x.headers.index, NewStream); !ok || stream.Connection != x.downstream || firstDebug(steps) == stream.index {
 		problems = append(problems, "the log begins within the stream")
@@ -208,7 +211,7 @@ func capabilities(x *exchange) []flow.Capability {
 	if x == nil {
 		return append(sees, flow.Capability{Kind: flow.Connect, Fact: flow.FactUpstreamRemote})
 	}
-	if _, ok := x.phase.find(OriginalDstSet); ok {
+	if s, ok := x.phase.find(OriginalDstSet); ok && s.rest != "" {
 		sees = append(sees, flow.Capability{Kind: flow.Redirect, Fact: flow.FactOriginalDst})
 	}
 	if _, ok := x.ofUpstream(ConnectingTo); ok || !x.reused {

@@ -1,0 +1,186 @@
+package trace
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A chain is the sockets that one request went over, from the client's application to the server's. Each link is proven
+// by equal 4-tuples, by the request's id, or by Envoy's own join; where two sockets could be the one, it stays nil and
+// ambiguous says so.
+type chain struct {
+	clientApp      *socket // the client's own connection
+	downstream     *socket // its other end, accepted by the client's sidecar
+	upstream       *socket // the client's sidecar's connection to the server's pod
+	serverDown     *socket // its other end, accepted by the server's sidecar
+	serverUp       *socket // the server's sidecar's connection to its application
+	serverApp      *socket // its other end, the application's
+	clientRequest  *Event  // the client's sidecar reads the request
+	serverRequest  *Event  // the server's sidecar writes the request
+	appRequest     *Event  // the application reads it
+	clientProblems []string
+	serverProblems []string
+}
+
+// Selection says which request a recording is read for.
+type Selection struct {
+	RequestID string
+}
+
+// follow finds the request's sockets.
+func (j *journal) follow(r *Recording, sel Selection) *chain {
+	c := &chain{}
+	var client, server string
+	for _, pod := range r.Pods {
+		if pod.Side == "client" {
+			client = pod.Name
+		} else {
+			server = pod.Name
+		}
+	}
+	c.clientEnd(j, client, sel)
+	c.serverEnd(j, server, sel)
+	c.between(j, r, client, server)
+	return c
+}
+
+// one returns the only socket, or says that there are several.
+func one(found []*socket, what string, problems *[]string) *socket {
+	switch len(found) {
+	case 0:
+		return nil
+	case 1:
+		return found[0]
+	}
+	var ends []string
+	for _, s := range found {
+		ends = append(ends, fmt.Sprintf("%s–%s", s.local, s.remote))
+	}
+	*problems = append(*problems, fmt.Sprintf("%d sockets could be the %s: %s", len(found), what, strings.Join(ends, ", ")))
+	return nil
+}
+
+// clientEnd finds the connection of the client's application by the request's id, and its other end by the 4-tuple:
+// REDIRECT changes the destination that the sidecar's socket shows, and leaves the client's address and port alone.
+func (c *chain) clientEnd(j *journal, pod string, sel Selection) {
+	c.downstream = one(j.find(pod, func(s *socket) bool { return s.proxy() && s.request(Read, sel.RequestID) != nil }),
+		"client's connection to its sidecar", &c.clientProblems)
+	if c.downstream != nil {
+		c.clientRequest = c.downstream.request(Read, sel.RequestID)
+		c.clientApp = one(j.find(pod, func(s *socket) bool { return !s.proxy() && s.local == c.downstream.remote }),
+			"client's own connection", &c.clientProblems)
+		return
+	}
+	c.clientApp = one(j.find(pod, func(s *socket) bool { return !s.proxy() && s.request(Write, sel.RequestID) != nil }),
+		"client's own connection", &c.clientProblems)
+}
+
+// serverEnd finds the connection to the application by the request's id, and its other end by the 4-tuple.
+func (c *chain) serverEnd(j *journal, pod string, sel Selection) {
+	c.serverUp = one(j.find(pod, func(s *socket) bool { return s.proxy() && s.request(Write, sel.RequestID) != nil }),
+		"server's sidecar's connection to its application", &c.serverProblems)
+	if c.serverUp != nil {
+		c.serverRequest = c.serverUp.request(Write, sel.RequestID)
+		c.serverApp = one(j.find(pod, func(s *socket) bool {
+			return !s.proxy() && s.local == c.serverUp.remote && s.remote == c.serverUp.local
+		}), "application's connection", &c.serverProblems)
+	} else {
+		c.serverApp = one(j.find(pod, func(s *socket) bool { return !s.proxy() && s.request(Read, sel.RequestID) != nil }),
+			"application's connection", &c.serverProblems)
+	}
+	if c.serverApp != nil {
+		c.appRequest = c.serverApp.request(Read, sel.RequestID)
+	}
+}
+
+// A pair are the two ends of one connection between the sidecars.
+type pair struct{ up, down *socket }
+
+// between finds the connection between the two sidecars: two ends with equal 4-tuples over which bytes went while the
+// request was on its way. Envoy's own join decides where it was seen; without it there has to be exactly one.
+func (c *chain) between(j *journal, r *Recording, client, server string) {
+	if c.clientRequest == nil {
+		c.withoutClientSidecar(j, server)
+		return
+	}
+	clientListens, serverListens := j.listening(client), j.listening(server)
+	var pairs []pair
+	for _, up := range j.find(client, func(s *socket) bool {
+		return s.proxy() && s != c.downstream && !s.downstream(clientListens) && s.busy(c.clientRequest, c.answer())
+	}) {
+		for _, down := range j.find(server, func(s *socket) bool {
+			return s.proxy() && s.remote == up.local && s.downstream(serverListens) && s.busy(c.clientRequest, c.answer())
+		}) {
+			pairs = append(pairs, pair{up, down})
+		}
+	}
+	pairs = c.joined(j, pairs)
+	switch len(pairs) {
+	case 0:
+	case 1:
+		c.upstream, c.serverDown = pairs[0].up, pairs[0].down
+	default:
+		var ends []string
+		for _, p := range pairs {
+			ends = append(ends, p.up.local.String())
+		}
+		problem := fmt.Sprintf("%d connections between the sidecars were busy with something while the request was on its way: %s", len(pairs), strings.Join(ends, ", "))
+		c.clientProblems = append(c.clientProblems, problem)
+		c.serverProblems = append(c.serverProblems, problem)
+	}
+}
+
+// withoutClientSidecar is a client that dials the server's pod itself.
+func (c *chain) withoutClientSidecar(j *journal, server string) {
+	if c.clientApp == nil || c.downstream != nil {
+		return
+	}
+	c.serverDown = one(j.find(server, func(s *socket) bool { return s.proxy() && s.remote == c.clientApp.local }),
+		"client's connection to the server's sidecar", &c.serverProblems)
+}
+
+// joined keeps the pairs that Envoy's own joins allow: the downstream connection that the request came on was joined to
+// the upstream end, and the other end to the connection to the application.
+func (c *chain) joined(j *journal, pairs []pair) []pair {
+	ups, clientKnown := j.joinedTo(c.downstream, c.clientRequest)
+	downs, serverKnown := j.joinedFrom(c.serverUp, c.serverRequest)
+	var kept []pair
+	for _, p := range pairs {
+		if (!clientKnown || ups[p.up.first().Socket]) && (!serverKnown || downs[p.down.first().Socket]) {
+			kept = append(kept, p)
+		}
+	}
+	return kept
+}
+
+// joinedTo returns the upstream sockets that requests of a downstream connection were written to, after an event.
+func (j *journal) joinedTo(down *socket, after *Event) (sockets map[uint64]bool, known bool) {
+	sockets = map[uint64]bool{}
+	for _, e := range j.joins {
+		if down != nil && e.PID == down.pid && e.Other == down.first().Socket && !e.Time.Before(after.Time) {
+			sockets[e.Socket], known = true, true
+		}
+	}
+	return sockets, known
+}
+
+// joinedFrom returns the downstream sockets whose requests were written to an upstream connection, up to an event.
+func (j *journal) joinedFrom(up *socket, until *Event) (sockets map[uint64]bool, known bool) {
+	sockets = map[uint64]bool{}
+	for _, e := range j.joins {
+		if up != nil && e.PID == up.pid && e.Socket == up.first().Socket && !e.Time.After(until.Time) {
+			sockets[e.Other], known = true, true
+		}
+	}
+	return sockets, known
+}
+
+// answer is when the client's sidecar wrote the answer; nil while it has not.
+func (c *chain) answer() *Event {
+	for _, e := range c.downstream.heads {
+		if e.Kind == Write && !e.HTTP.Request() && !e.Time.Before(c.clientRequest.Time) {
+			return e
+		}
+	}
+	return nil
+}

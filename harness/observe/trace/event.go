@@ -1,0 +1,74 @@
+package trace
+
+import (
+	"net/netip"
+	"time"
+)
+
+// A Kind says what happened.
+type Kind string
+
+// What the kernel's probes tell. Each is the system call or the tracepoint of that name.
+const (
+	Accept       Kind = "accept"
+	OriginalDst  Kind = "original-dst" // getsockopt(SO_ORIGINAL_DST)
+	Bind         Kind = "bind"
+	Listen       Kind = "listen"
+	Connect      Kind = "connect"
+	Dup          Kind = "dup"
+	SetOption    Kind = "setsockopt"
+	Read         Kind = "read"
+	Peek         Kind = "peek" // recv(MSG_PEEK)
+	Write        Kind = "write"
+	Close        Kind = "close"
+	Shutdown     Kind = "shutdown"
+	Wake         Kind = "wake"     // epoll_wait returned
+	Interest     Kind = "interest" // epoll_ctl
+	State        Kind = "state"
+	SendReset    Kind = "send-reset"
+	ReceiveReset Kind = "receive-reset"
+	Retransmit   Kind = "retransmit"
+	Open         Kind = "open" // a socket that was open when the watch began
+	Exec         Kind = "exec"
+)
+
+// What the probes on Envoy tell.
+const (
+	Statement Kind = "statement" // a log statement was reached, whatever the log level
+	Value     Kind = "value"     // a value of a named accessor or setter
+	Join      Kind = "join"      // a request of one downstream connection was written to an upstream one
+)
+
+// An Event is one thing that a probe saw. It holds no bytes of the traffic, only what was understood of them, redacted.
+type Event struct {
+	Time    time.Time      `json:"time"`
+	Kind    Kind           `json:"kind"`
+	Pod     string         `json:"pod,omitempty"`     // "pod.namespace"
+	Process string         `json:"process,omitempty"` // name; "" where no process did it
+	Thread  string         `json:"thread,omitempty"`
+	PID     uint32         `json:"pid,omitempty"` // in the initial PID namespace
+	TID     uint32         `json:"tid,omitempty"`
+	FD      int32          `json:"fd"` // -1: none
+	Socket  uint64         `json:"socket,omitempty"`
+	Local   netip.AddrPort `json:"local,omitzero"`
+	Remote  netip.AddrPort `json:"remote,omitzero"`
+	Result  int32          `json:"result,omitempty"` // what the system call returned
+	Address netip.AddrPort `json:"address,omitzero"` // original destination, or what connect was given
+	Hello   *Hello         `json:"hello,omitempty"`
+	HTTP    *HTTP          `json:"http,omitempty"`
+	TLS     string         `json:"tls,omitempty"` // kind of the TLS record
+	Clear   bool           `json:"clear,omitempty"`
+	Ready   []Ready        `json:"ready,omitempty"`
+	Change  string         `json:"change,omitempty"` // SYN_SENT→ESTABLISHED, EPOLL_CTL_ADD, TCP_NODELAY
+	Name    string         `json:"name,omitempty"`   // of a value: filter.chain, cluster, sni
+	Text    string         `json:"text,omitempty"`   // the value; of a statement its format
+	Where   string         `json:"where,omitempty"`  // of a statement: file:line function
+	Object  uint64         `json:"object,omitempty"` // Envoy's object that the event is about
+	Other   uint64         `json:"other,omitempty"`  // of a join: the downstream connection's socket
+}
+
+// Ready is one descriptor that epoll_wait named.
+type Ready struct {
+	FD     int32  `json:"fd"`
+	Events string `json:"events"` // IN, OUT, RDHUP, …
+}

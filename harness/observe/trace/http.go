@@ -1,0 +1,88 @@
+package trace
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+
+	"github.com/flowproof/lab/harness/redact"
+)
+
+// HTTP is the head of an HTTP/1 message in clear text, as far as it was captured, or the preface of HTTP/2. Only these
+// headers are kept.
+type HTTP struct {
+	Line      string `json:"line"` // request line or status line, redacted
+	Status    int    `json:"status,omitempty"`
+	RequestID string `json:"requestId,omitempty"` // x-request-id
+	Host      string `json:"host,omitempty"`
+	ClientURI string `json:"clientUri,omitempty"` // URI of x-forwarded-client-cert's last element
+	Codec     string `json:"codec"`               // http1 or http2
+}
+
+// Request says whether it is a request's head.
+func (h *HTTP) Request() bool { return h != nil && h.Status == 0 }
+
+// maxLine bounds what is kept of a line.
+const maxLine = 300
+
+// ParseHTTP reads the head of a message from the first bytes of a read or write: ok is false for anything else, such as
+// a body.
+func ParseHTTP(b []byte) (h HTTP, ok bool) {
+	if bytes.HasPrefix(b, []byte("PRI * HTTP/2.0\r\n")) {
+		return HTTP{Line: "PRI * HTTP/2.0", Codec: "http2"}, true
+	}
+	line, rest, found := strings.Cut(string(b), "\r\n")
+	if !found {
+		return h, false
+	}
+	h.Codec = "http1"
+	switch words := strings.SplitN(line, " ", 3); {
+	case strings.HasPrefix(line, "HTTP/1.") && len(words) >= 2:
+		status, err := strconv.Atoi(words[1])
+		if err != nil || status < 100 || status > 999 {
+			return h, false
+		}
+		h.Status = status
+	case len(words) == 3 && strings.HasPrefix(words[2], "HTTP/1.") && isMethod(words[0]):
+	default:
+		return h, false
+	}
+	h.Line = keep(line)
+	for header := range strings.SplitSeq(rest, "\r\n") {
+		if header == "" {
+			break // the body begins
+		}
+		name, value, _ := strings.Cut(header, ":")
+		value = strings.TrimSpace(value)
+		switch strings.ToLower(name) {
+		case "x-request-id":
+			h.RequestID = keep(value)
+		case "host":
+			h.Host = keep(value)
+		case "x-forwarded-client-cert":
+			h.ClientURI = keep(clientURI(value))
+		}
+	}
+	return h, true
+}
+
+// isMethod says whether a word is a method: capital letters, as all registered ones are.
+func isMethod(word string) bool {
+	return word != "" && len(word) <= 20 && strings.Trim(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-") == ""
+}
+
+func keep(text string) string {
+	text = redact.Printable(redact.Text(text))
+	return text[:min(len(text), maxLine)]
+}
+
+// clientURI is the URI of the nearest client: in the last element of the header.
+func clientURI(value string) string {
+	last := value[strings.LastIndexByte(value, ',')+1:]
+	for pair := range strings.SplitSeq(last, ";") {
+		if name, uri, ok := strings.Cut(pair, "="); ok && strings.EqualFold(strings.TrimSpace(name), "uri") {
+			return strings.Trim(uri, `"`)
+		}
+	}
+	return ""
+}

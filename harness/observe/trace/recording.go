@@ -1,0 +1,115 @@
+// Package trace is the instrument that needs no word from Envoy: BPF programs in the kernel, and on the running Envoy
+// itself, tell what happens to a request's bytes. Start begins to watch, Stop ends with a Recording, and a Recording's
+// Observe says what it proves.
+package trace
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+
+	"github.com/flowproof/lab/bpf/probe"
+	"github.com/flowproof/lab/harness/flow"
+)
+
+// A Pod is one that is watched.
+type Pod struct {
+	Name string     `json:"name"` // "pod.namespace"
+	Side flow.Side  `json:"side,omitempty"`
+	IP   netip.Addr `json:"ip,omitzero"`
+	PIDs []int      `json:"-"` // processes of the pod in this process's own numbering; one is enough
+}
+
+// A Recording is everything that the probes told between Start and Stop. It can be kept and observed again elsewhere.
+type Recording struct {
+	Schema string         `json:"schema"` // RecordingSchema
+	Pods   []Pod          `json:"pods"`
+	Probes []probe.Status `json:"probes"`
+	Counts probe.Counts   `json:"counts"`
+	// Problem says why something may be missing although nothing was counted as lost.
+	Problem string  `json:"problem,omitempty"`
+	Events  []Event `json:"-"` // in the order of time
+}
+
+// RecordingSchema is the version of the Recording's JSON form.
+const RecordingSchema = "flowproof.dev/trace/v1"
+
+// Write writes the recording as JSON lines: the recording itself, then its events.
+func (r *Recording) Write(w io.Writer) error {
+	out := bufio.NewWriter(w)
+	encoder := json.NewEncoder(out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(r); err != nil {
+		return fmt.Errorf("write trace: %w", err)
+	}
+	for i := range r.Events {
+		if err := encoder.Encode(&r.Events[i]); err != nil {
+			return fmt.Errorf("write trace: %w", err)
+		}
+	}
+	return out.Flush()
+}
+
+// maxLineBytes bounds one line of a recording.
+const maxLineBytes = 1 << 20
+
+// ReadRecording reads what Write wrote. The error names the line.
+func ReadRecording(in io.Reader) (*Recording, error) {
+	scanner := bufio.NewScanner(in)
+	scanner.Buffer(nil, maxLineBytes)
+	r := &Recording{}
+	line := 0
+	for scanner.Scan() {
+		line++
+		if line == 1 {
+			if err := json.Unmarshal(scanner.Bytes(), r); err != nil {
+				return nil, fmt.Errorf("read trace: line 1: %w", err)
+			}
+			if r.Schema != RecordingSchema {
+				return nil, fmt.Errorf("read trace: line 1: schema %q is not %s", r.Schema, RecordingSchema)
+			}
+			continue
+		}
+		var e Event
+		if err := json.Unmarshal(scanner.Bytes(), &e); err != nil {
+			return nil, fmt.Errorf("read trace: line %d: %w", line, err)
+		}
+		r.Events = append(r.Events, e)
+	}
+	if err := scanner.Err(); err != nil {
+		return nil, fmt.Errorf("read trace: line %d: %w", line+1, err)
+	}
+	if line == 0 {
+		return nil, fmt.Errorf("read trace: it is empty")
+	}
+	r.sort()
+	return r, nil
+}
+
+// sort puts the events in order: the ring buffers of several CPUs are not quite.
+func (r *Recording) sort() {
+	slices.SortStableFunc(r.Events, func(a, b Event) int { return a.Time.Compare(b.Time) })
+}
+
+// pod returns the watched pod on a side; nil when there is none.
+func (r *Recording) pod(side flow.Side) *Pod {
+	for i := range r.Pods {
+		if r.Pods[i].Side == side {
+			return &r.Pods[i]
+		}
+	}
+	return nil
+}
+
+// attached says whether a probe was attached, and if not, why.
+func (r *Recording) attached(name string) (bool, string) {
+	for _, p := range r.Probes {
+		if p.Name == name {
+			return p.Attached, p.Problem
+		}
+	}
+	return false, "it was not asked for"
+}

@@ -1,0 +1,204 @@
+package trace
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// A socket is the life of one TCP socket, put together from the events about it.
+type socket struct {
+	pod, process  string
+	pid           uint32
+	local, remote netip.AddrPort
+	accepted      *Event // exactly one of these three
+	connected     *Event
+	open          *Event
+	listens       bool
+	originalDst   *Event
+	peeked        *Event // the last look that a listener filter took
+	hellos        []*Event
+	heads         []*Event // HTTP in clear text
+	reads, writes []*Event
+	closed        *Event
+	values        []*Event // what Envoy's probes told about the connection on this socket
+}
+
+// first is the event by which the socket became known.
+func (s *socket) first() *Event {
+	for _, e := range []*Event{s.accepted, s.connected, s.open} {
+		if e != nil {
+			return e
+		}
+	}
+	return nil
+}
+
+// proxy says whether the sidecar owns it.
+func (s *socket) proxy() bool { return s.process == proxyProcess }
+
+// proxyProcess is the name of the sidecar's process.
+const proxyProcess = "envoy"
+
+// downstream says whether it is the accepting end. Of a socket that was open before, the port of a listener tells.
+func (s *socket) downstream(listening []netip.AddrPort) bool {
+	if s.open == nil {
+		return s.accepted != nil
+	}
+	return slices.ContainsFunc(listening, func(l netip.AddrPort) bool {
+		return l.Port() == s.local.Port() && (l.Addr().IsUnspecified() || l.Addr() == s.local.Addr())
+	})
+}
+
+// hello is the ClientHello or ServerHello that the socket sent, as kind says (Read, Peek or Write).
+func (s *socket) hello(kind Kind, server bool) *Event {
+	for _, e := range s.hellos {
+		if e.Kind == kind && e.Hello.Server == server {
+			return e
+		}
+	}
+	return nil
+}
+
+// head is the first head of a request, or of a response, that was read or written.
+func (s *socket) head(kind Kind, request bool) *Event {
+	for _, e := range s.heads {
+		if e.Kind == kind && e.HTTP.Request() == request {
+			return e
+		}
+	}
+	return nil
+}
+
+// request is the event that read or wrote the request with an id.
+func (s *socket) request(kind Kind, id string) *Event {
+	for _, e := range s.heads {
+		if e.Kind == kind && e.HTTP.Request() && id != "" && e.HTTP.RequestID == id {
+			return e
+		}
+	}
+	return nil
+}
+
+// busy says whether bytes went over the socket between two events.
+func (s *socket) busy(from, to *Event) bool {
+	within := func(e *Event) bool {
+		return e.Result > 0 && !e.Time.Before(from.Time) && (to == nil || !e.Time.After(to.Time))
+	}
+	return slices.ContainsFunc(s.reads, within) || slices.ContainsFunc(s.writes, within)
+}
+
+// A journal is a recording by sockets.
+type journal struct {
+	sockets []*socket
+	joins   []*Event
+	values  []*Event
+}
+
+// identity finds a socket's life: the kernel's socket in one process. An address of the kernel's memory is used again
+// after a socket's end, so a new beginning is a new life.
+type identity struct {
+	pid    uint32
+	socket uint64
+}
+
+func newJournal(events []Event) *journal {
+	j := &journal{}
+	live := map[identity]*socket{}
+	for i := range events {
+		e := &events[i]
+		key := identity{e.PID, e.Socket}
+		switch e.Kind {
+		case Join:
+			j.joins = append(j.joins, e)
+		case Value:
+			j.values = append(j.values, e)
+		}
+		if e.Socket == 0 || e.PID == 0 {
+			continue
+		}
+		switch e.Kind {
+		case Accept, Connect, Open:
+			live[key] = j.begin(live[key], e)
+		default:
+			if s := live[key]; s != nil {
+				s.add(e)
+			}
+		}
+		if e.Kind == Close && !live[key].listening() {
+			delete(live, key)
+		}
+	}
+	return j
+}
+
+func (s *socket) listening() bool { return s != nil && s.listens }
+
+// begin makes a socket of the event that begins its life. A descriptor that was duplicated, or a second connect of the
+// same socket, is the same life.
+func (j *journal) begin(known *socket, e *Event) *socket {
+	if known != nil && known.local == e.Local && known.remote == e.Remote && e.Kind != Accept {
+		return known
+	}
+	s := &socket{pod: e.Pod, process: e.Process, pid: e.PID, local: e.Local, remote: e.Remote}
+	switch e.Kind {
+	case Accept:
+		s.accepted = e
+	case Connect:
+		s.connected = e
+	case Open:
+		s.open = e
+		s.listens = e.Change == "LISTEN"
+	}
+	j.sockets = append(j.sockets, s)
+	return s
+}
+
+func (s *socket) add(e *Event) {
+	switch e.Kind {
+	case OriginalDst:
+		s.originalDst = e
+	case Peek:
+		s.peeked = e
+		if e.Hello != nil {
+			s.hellos = append(s.hellos, e)
+		}
+	case Read, Write:
+		if e.Hello != nil {
+			s.hellos = append(s.hellos, e)
+		}
+		if e.HTTP != nil {
+			s.heads = append(s.heads, e)
+		}
+		if e.Kind == Read {
+			s.reads = append(s.reads, e)
+		} else {
+			s.writes = append(s.writes, e)
+		}
+	case Close:
+		s.closed = e
+	case Value:
+		s.values = append(s.values, e)
+	}
+}
+
+// find returns the sockets of a pod for which ok holds.
+func (j *journal) find(pod string, ok func(*socket) bool) []*socket {
+	var found []*socket
+	for _, s := range j.sockets {
+		if s.pod == pod && !s.listens && ok(s) {
+			found = append(found, s)
+		}
+	}
+	return found
+}
+
+// listening lists the addresses that a pod's sidecar listens on.
+func (j *journal) listening(pod string) []netip.AddrPort {
+	var all []netip.AddrPort
+	for _, s := range j.sockets {
+		if s.pod == pod && s.listens && s.proxy() && !slices.Contains(all, s.local) {
+			all = append(all, s.local)
+		}
+	}
+	return all
+}

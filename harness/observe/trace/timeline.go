@@ -1,0 +1,153 @@
+package trace
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// String says what happened in one line: thread, descriptor, and the event in words.
+func (e *Event) String() string {
+	who := e.Thread
+	if who == "" {
+		who = "kernel"
+	} else if e.Process != "" && e.Process != e.Thread {
+		who = e.Process + " " + who
+	}
+	fd := ""
+	if e.FD >= 0 {
+		fd = fmt.Sprintf(" fd %d", e.FD)
+	}
+	return fmt.Sprintf("%s%s: %s", who, fd, e.what())
+}
+
+// what says the event in words.
+func (e *Event) what() string {
+	switch e.Kind {
+	case Accept:
+		return fmt.Sprintf("accept %s → %s", e.Remote, e.Local)
+	case OriginalDst:
+		return fmt.Sprintf("getsockopt(SO_ORIGINAL_DST) = %s", endText(e.Address))
+	case Bind:
+		return fmt.Sprintf("bind %s", e.Local)
+	case Listen:
+		return fmt.Sprintf("listen on %s", e.Local)
+	case Connect:
+		return fmt.Sprintf("connect %s → %s%s", e.Local, endText(e.Address), e.failure())
+	case Dup:
+		return fmt.Sprintf("dup of %s is fd %d", e.Local, e.Result)
+	case SetOption:
+		return "setsockopt " + e.Change
+	case Read, Peek, Write:
+		return e.transfer()
+	case Close, Shutdown:
+		return string(e.Kind)
+	case Wake:
+		return "epoll_wait returns" + e.readyText()
+	case Interest:
+		return "epoll_ctl " + e.Change
+	case State:
+		return fmt.Sprintf("%s %s ↔ %s", e.Change, e.Local, e.Remote)
+	case SendReset:
+		return fmt.Sprintf("RST sent %s → %s", e.Local, e.Remote)
+	case ReceiveReset:
+		return fmt.Sprintf("RST received %s → %s", e.Remote, e.Local)
+	case Retransmit:
+		return fmt.Sprintf("retransmission %s → %s", e.Local, e.Remote)
+	case Open:
+		return fmt.Sprintf("open already: %s %s ↔ %s", e.Change, e.Local, e.Remote)
+	case Exec:
+		return "program starts"
+	case Statement:
+		return fmt.Sprintf("%s %q", e.Where, e.Text)
+	case Value:
+		return fmt.Sprintf("%s = %q", e.Name, e.Text)
+	case Join:
+		return "request of a downstream connection goes upstream"
+	}
+	return string(e.Kind)
+}
+
+// EINPROGRESS is no failure: the connection is being made.
+const inProgress = -115
+
+func (e *Event) failure() string {
+	if e.Result < 0 && e.Result != inProgress {
+		return fmt.Sprintf(" fails with error %d", -e.Result)
+	}
+	return ""
+}
+
+// transfer says what a read, a look or a write brought.
+func (e *Event) transfer() string {
+	verb := map[Kind]string{Read: "read", Peek: "recv(MSG_PEEK)", Write: "write"}[e.Kind]
+	switch {
+	case e.Result < 0:
+		return fmt.Sprintf("%s: nothing there (error %d)", verb, -e.Result)
+	case e.Result == 0:
+		return verb + ": end of stream"
+	}
+	text := fmt.Sprintf("%s %d bytes", verb, e.Result)
+	switch {
+	case e.Hello != nil:
+		return text + ", " + e.Hello.String()
+	case e.TLS != "":
+		return text + ", TLS " + e.TLS
+	case e.HTTP != nil && e.HTTP.RequestID != "":
+		return fmt.Sprintf("%s, %q x-request-id %s", text, e.HTTP.Line, e.HTTP.RequestID)
+	case e.HTTP != nil:
+		return fmt.Sprintf("%s, %q", text, e.HTTP.Line)
+	case e.Clear:
+		return text + " of clear text"
+	}
+	return text
+}
+
+// String says a hello in one line.
+func (h *Hello) String() string {
+	if h.Server {
+		return fmt.Sprintf("ServerHello %s cipher %#04x%s", strings.Join(h.Versions, ","), h.Cipher, resumed(h, " resumed"))
+	}
+	return fmt.Sprintf("ClientHello SNI %q ALPN %q %s%s", h.ServerName, strings.Join(h.ALPN, ","), strings.Join(h.Versions, ","), resumed(h, " offers resumption"))
+}
+
+func resumed(h *Hello, text string) string {
+	if h.Resumption {
+		return text
+	}
+	return ""
+}
+
+// readyText names the descriptors that are ready. What stands in epoll_data is the program's own; of Envoy it is the
+// descriptor (libevent), of Go's runtime a pointer.
+func (e *Event) readyText() string {
+	if e.Process != proxyProcess {
+		return fmt.Sprintf(" with %d ready", e.Result)
+	}
+	var all []string
+	for _, r := range e.Ready {
+		all = append(all, fmt.Sprintf(" fd %d %s", r.FD, r.Events))
+	}
+	return strings.Join(all, ",")
+}
+
+// Timeline writes events in order of time, a line each: microseconds since the first, pod, process and thread, and what
+// happened. keep says which; nil keeps all.
+func (r *Recording) Timeline(w io.Writer, keep func(*Event) bool) error {
+	var start time.Time
+	for i := range r.Events {
+		e := &r.Events[i]
+		if keep != nil && !keep(e) {
+			continue
+		}
+		if start.IsZero() {
+			start = e.Time
+		}
+		pod, _, _ := strings.Cut(e.Pod, ".")
+		if _, err := fmt.Fprintf(w, "%9d µs  %-14s %s\n", e.Time.Sub(start).Microseconds(), pod, e.String()); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package trace
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/flowproof/lab/harness/flow"
+)
+
+// A sight is what one probe lets the instrument see in a pod of one side; "" stands for both.
+type sight struct {
+	probe string
+	side  flow.Side
+	when  moment
+	kind  flow.HopKind
+	value string // "": any
+	facts []string
+}
+
+// A moment says when in the life of a connection something can be seen: what happened before the watch began cannot.
+type moment int
+
+const (
+	always moment = iota
+	accepting
+	dialling
+)
+
+// sights is complete: a fact that stands here and is not observed was not there.
+var sights = []sight{
+	{"sys_exit", flow.Client, always, flow.Resolve, "", []string{flow.FactResolved}},
+	{"sys_exit", "", always, flow.Redirect, "", []string{flow.FactRedirectPort, flow.FactPeer, flow.FactProcess}},
+	{"sys_exit", "", accepting, flow.Redirect, "", []string{flow.FactOriginalDst}},
+	{"sys_exit", "", always, flow.Listener, "", []string{flow.FactPeer}},
+	{"open_sockets", "", always, flow.Listener, "", []string{flow.FactListening}},
+	{"sys_exit", "", accepting, flow.ListenerFilters, "", []string{flow.FactTransport, flow.FactSNI, flow.FactALPN}},
+	{"sys_exit", "", accepting, flow.ListenerFilters, originalDstFilter, []string{flow.FactFilter}},
+	{"sys_exit", "", accepting, flow.DownstreamTLS, "", []string{flow.FactTransport}},
+	{"sys_exit", flow.Server, always, flow.DownstreamTLS, "", []string{flow.FactXFCC}},
+	{"sys_exit", "", always, flow.Endpoint, "", []string{flow.FactEndpoint}},
+	{"sys_exit", "", dialling, flow.UpstreamTLS, "", []string{flow.FactTransport, flow.FactSNI, flow.FactALPN}},
+	{"sys_exit", "", always, flow.Connect, "", []string{flow.FactUpstreamLocal, flow.FactUpstreamRemote, flow.FactUpstreamReused, flow.FactProcess}},
+	{"sys_exit", "", always, flow.App, "", []string{flow.FactStatus}},
+	{"sys_exit", flow.Server, always, flow.App, "", []string{flow.FactPeer, flow.FactProcess}},
+}
+
+// before says whether the moment was before the watch: the request's connection was open already.
+func (o *observer) before(side flow.Side, when moment) bool {
+	down, up := o.chain.downstream, o.chain.upstream
+	if side == flow.Server {
+		down, up = o.chain.serverDown, o.chain.serverUp
+	}
+	return when == accepting && down != nil && down.accepted == nil || when == dialling && up != nil && up.connected == nil
+}
+
+// watch says what the instrument could see in a pod and whether it saw everything there.
+func (o *observer) watch(pod *Pod) flow.Watch {
+	r := o.recording
+	w := flow.Watch{Instrument: flow.Trace, Pod: pod.Name, Side: pod.Side, Lost: int(r.Counts.Lost + r.Counts.Missed)}
+	for _, s := range sights {
+		if ok, _ := r.attached(s.probe); !ok || (s.side != "" && s.side != pod.Side) || o.before(pod.Side, s.when) {
+			continue
+		}
+		for _, fact := range s.facts {
+			w.Sees = append(w.Sees, flow.Capability{Kind: s.kind, Fact: fact, Value: s.value})
+		}
+	}
+	problems := o.problems(pod)
+	w.Complete, w.Problem = len(problems) == 0, strings.Join(problems, "; ")
+	return w
+}
+
+// required are the probes without which the kernel's part of the account has holes. The others add to it.
+var required = []string{"sys_exit", "open_sockets"}
+
+// problems says why something in a pod may have been missed.
+func (o *observer) problems(pod *Pod) []string {
+	r := o.recording
+	var problems []string
+	if r.Counts.Lost > 0 {
+		problems = append(problems, fmt.Sprintf("%d events did not fit into the ring buffer", r.Counts.Lost))
+	}
+	if r.Counts.Missed > 0 {
+		problems = append(problems, fmt.Sprintf("probes were skipped %d times", r.Counts.Missed))
+	}
+	for _, name := range required {
+		if ok, why := r.attached(name); !ok {
+			problems = append(problems, fmt.Sprintf("probe %s is off: %s", name, why))
+		}
+	}
+	if r.Problem != "" {
+		problems = append(problems, r.Problem)
+	}
+	if pod.Side == flow.Server {
+		problems = append(problems, o.chain.serverProblems...)
+	} else {
+		problems = append(problems, o.chain.clientProblems...)
+	}
+	return slices.Compact(problems)
+}
