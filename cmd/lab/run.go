@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -33,7 +35,7 @@ type runFlags struct {
 func runCommand() *cobra.Command {
 	var flags runFlags
 	cmd := &cobra.Command{
-		Use:   "run SCENARIO",
+		Use:   "run SCENARIO|./FILE.txtar",
 		Short: "Run a scenario: infer, send, watch, verify, restore",
 		Long: `run runs a scenario on the lab and prints it as a report while it goes on: the sentences of the scenario, and
 beneath each what its commands found. A lab that is not up is brought up first. Whatever the scenario changes, such as
@@ -43,6 +45,7 @@ The exit code is 0 when every hop is verified, 1 when one is refuted, 4 when som
 		Example: `  lab run --list
   lab run inbound
   lab run inbound --down --junit inbound.xml
+  lab run ./mine.txtar
   lab run inbound --bundle ./run && lab verify ./run
   lab run inbound -o json | jq .verdict.result`,
 		Args:              runArgs(&flags),
@@ -108,7 +111,7 @@ func (a *app) listScenarios() error {
 
 // runScenario finds the scenario before it brings anything up, so that a misspelt name costs nothing.
 func (a *app) runScenario(cmd *cobra.Command, name string, flags runFlags) (err error) {
-	scenario, err := scenarios.Find(name)
+	scenario, err := findScenario(name)
 	if err != nil {
 		return err
 	}
@@ -136,6 +139,18 @@ func (a *app) runScenario(cmd *cobra.Command, name string, flags runFlags) (err 
 		return silentError{result.Err}
 	}
 	return result.Err
+}
+
+// findScenario finds a scenario of ours by its name, or reads one of the user's own by its path, which has a separator in it.
+func findScenario(name string) (*script.Scenario, error) {
+	if !strings.ContainsRune(name, os.PathSeparator) {
+		return scenarios.Find(name)
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, exit.Usagef("read scenario: %w", err)
+	}
+	return script.Parse(strings.TrimSuffix(filepath.Base(name), ".txtar"), text), nil
 }
 
 // deliver writes the run's result in the forms that were asked for.

@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -130,7 +131,10 @@ func (c *forwarded) Read(p []byte) (int, error) {
 	n, err := c.data.Read(p)
 	if n == 0 && errors.Is(err, io.EOF) {
 		if reason, _ := io.ReadAll(io.LimitReader(c.failure, 4096)); len(reason) > 0 {
-			return 0, fmt.Errorf("forward port %d of %s: %s", c.forwarder.port, c.forwarder.pod.Ref(), reason)
+			if bytes.Contains(reason, []byte("connection refused")) {
+				return 0, fmt.Errorf("nothing listens on port %d of %s", c.forwarder.port, c.forwarder.pod.Ref())
+			}
+			return 0, fmt.Errorf("forward port %d of %s: %s", c.forwarder.port, c.forwarder.pod.Ref(), bytes.TrimSpace(reason))
 		}
 	}
 	return n, err

@@ -14,6 +14,9 @@ import (
 // startSlack is how far two computations of the same start may lie apart: Envoy tells its uptime in whole seconds.
 const startSlack = 3 * time.Second
 
+// maxUptime is a century in seconds: more is no uptime.
+const maxUptime = 100 * 365 * 24 * 3600
+
 // An Identity tells one start of an Envoy from another. A connection id, a pool or a log level only means something within one.
 type Identity struct {
 	Version   string    `json:"version"`   // Envoy's own version string
@@ -24,29 +27,30 @@ type Identity struct {
 	Started   time.Time `json:"started"` // this machine's clock, to the second
 }
 
-// Identity asks Envoy (/server_info) and the apiserver who is running now.
+// Identity asks the apiserver and Envoy (/server_info) who is running now. When Envoy does not answer, what the apiserver said is
+// returned with the error.
 func (s *Sidecar) Identity(ctx context.Context) (Identity, error) {
-	answer, err := s.get(ctx, "/server_info")
-	if err != nil {
-		return Identity{}, err
-	}
-	id, err := parseServerInfo(answer, time.Now())
-	if err != nil {
-		return Identity{}, exit.Environmentf("read server_info of %s: %w", s.pod.Ref(), err)
-	}
+	var id Identity
 	if err := s.pod.refresh(ctx); err != nil {
-		return Identity{}, err
+		return id, err
 	}
 	for _, status := range s.pod.longLived() {
 		if status.Name == SidecarContainer {
 			id.Container, id.Restarts = status.ContainerID, int(status.RestartCount)
 		}
 	}
+	answer, err := s.get(ctx, "/server_info")
+	if err != nil {
+		return id, err
+	}
+	if err := id.parseServerInfo(answer, time.Now()); err != nil {
+		return id, exit.Environmentf("read server_info of %s: %w", s.pod.Ref(), err)
+	}
 	return id, nil
 }
 
 // parseServerInfo reads the fields of envoy.admin.v3.ServerInfo that tell one start from another.
-func parseServerInfo(answer []byte, now time.Time) (Identity, error) {
+func (id *Identity) parseServerInfo(answer []byte, now time.Time) error {
 	var info struct {
 		Version string `json:"version"`
 		Uptime  string `json:"uptime_current_epoch"`
@@ -56,14 +60,15 @@ func parseServerInfo(answer []byte, now time.Time) (Identity, error) {
 		} `json:"command_line_options"`
 	}
 	if err := json.Unmarshal(answer, &info); err != nil {
-		return Identity{}, err
+		return err
 	}
 	seconds, err := strconv.ParseInt(strings.TrimSuffix(info.Uptime, "s"), 10, 64)
-	if err != nil || seconds < 0 {
-		return Identity{}, fmt.Errorf("uptime_current_epoch %q is not a number of seconds", info.Uptime)
+	if err != nil || seconds < 0 || seconds > maxUptime {
+		return fmt.Errorf("uptime_current_epoch %q is not a number of seconds", info.Uptime)
 	}
-	started := now.Add(-time.Duration(seconds) * time.Second)
-	return Identity{Version: info.Version, Epoch: info.Options.Epoch, Workers: info.Options.Workers, Started: started}, nil
+	id.Version, id.Epoch, id.Workers = info.Version, info.Options.Epoch, info.Options.Workers
+	id.Started = now.Add(-time.Duration(seconds) * time.Second)
+	return nil
 }
 
 // Changed says why a later Identity is not the same start, or "" when it is.

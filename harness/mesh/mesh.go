@@ -4,10 +4,13 @@ package mesh
 
 import (
 	"fmt"
+	"sync"
 	"time"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
 
 	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/kube"
@@ -26,6 +29,7 @@ type Mesh struct {
 // Connect reads the kubeconfig at path and prepares a client for its current context. It does not dial: the first
 // call does. An error has the exit code for a missing environment.
 func Connect(path string) (*Mesh, error) {
+	quiet()
 	config, err := kube.Config(path)
 	if err != nil {
 		return nil, exit.Environmentf("%w (bring a lab up with `lab up`)", err)
@@ -36,6 +40,10 @@ func Connect(path string) (*Mesh, error) {
 	}
 	return &Mesh{kubeconfig: path, config: config, core: core}, nil
 }
+
+// quiet keeps client-go from writing to stderr about connections that were closed on purpose; what matters comes back as an
+// error.
+var quiet = sync.OnceFunc(func() { klog.SetLogger(logr.Discard()) })
 
 // Kubeconfig is the path that the Mesh was connected with.
 func (m *Mesh) Kubeconfig() string { return m.kubeconfig }

@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,6 +16,9 @@ import (
 
 // SidecarContainer is the name that Istio's injector gives to the sidecar.
 const SidecarContainer = "istio-proxy"
+
+// ErrNoPod is in the chain of the error about a pod that does not exist.
+var ErrNoPod = errors.New("there is no such pod")
 
 // A Pod is a running pod of the mesh as the apiserver described it when it was looked up.
 type Pod struct {
@@ -75,9 +79,9 @@ func (m *Mesh) Pods(ctx context.Context) ([]string, error) {
 func (m *Mesh) noSuchPod(ctx context.Context, name, namespace string) error {
 	pods, err := m.Pods(ctx)
 	if err != nil || len(pods) == 0 {
-		return exit.Usagef("find pod %s.%s: there is no such pod, nor any other that runs", name, namespace)
+		return exit.Usagef("find pod %s.%s: %w, nor any other that runs", name, namespace, ErrNoPod)
 	}
-	return exit.Usagef("find pod %s.%s: there is no such pod (running: %s)", name, namespace, strings.Join(pods, ", "))
+	return exit.Usagef("find pod %s.%s: %w (running: %s)", name, namespace, ErrNoPod, strings.Join(pods, ", "))
 }
 
 func pendingReason(pod *v1.Pod) string {

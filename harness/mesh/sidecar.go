@@ -3,6 +3,7 @@ package mesh
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -97,6 +98,9 @@ func (s *Sidecar) call(ctx context.Context, method, path string) ([]byte, error)
 	}
 	answer, err := s.client.Do(request)
 	if err != nil {
+		if outer, ok := errors.AsType[*url.Error](err); ok {
+			err = outer.Err // it repeats the method and a host that is not one
+		}
 		return nil, fail(err)
 	}
 	defer answer.Body.Close()

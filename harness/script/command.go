@@ -1,6 +1,7 @@
 package script
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -81,7 +82,7 @@ func (s *session) repeat(limit time.Duration, c Command, args []string) error {
 			s.out.WriteString(out)
 			return err
 		case <-s.ctx.Done():
-			return err
+			return context.Cause(s.ctx)
 		}
 	}
 }

@@ -1,7 +1,8 @@
 package script
 
 import (
-	"bytes"
+	"context"
+	"strings"
 
 	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/mesh"
@@ -47,25 +48,25 @@ var logsCommand = Command{
 
 // release is the number in Envoy's version string "commit/1.40.0/Clean/RELEASE/BoringSSL".
 func release(version string) string {
-	if parts := bytes.Split([]byte(version), []byte("/")); len(parts) > 1 {
-		return string(parts[1])
+	if parts := strings.Split(version, "/"); len(parts) > 1 {
+		return parts[1]
 	}
 	return version
 }
 
 // finish waits until everything that Envoy has logged so far is in the window, and says how the window is not whole: lines
 // were lost, or Envoy was restarted in between, so that its ids and pools are not those of before.
-func (w *window) finish(s *session) (problem error) {
-	if err := w.sidecar.Fence(s.ctx, w.Window); err != nil {
-		problem = err
-	}
+func (w *window) finish(s *session) error {
+	fence := w.sidecar.Fence(s.ctx, w.Window)
 	identity, err := w.sidecar.Identity(s.ctx)
+	restart := w.started.Changed(identity)
 	switch {
-	case err != nil:
-		return err
-	case w.started.Changed(identity) != "":
-		return exit.Incompletef("watch %s: Envoy was restarted in the middle: %s (run it again)",
-			w.sidecar.Pod().Ref(), w.started.Changed(identity))
+	case s.ctx.Err() != nil:
+		return context.Cause(s.ctx)
+	case err != nil && identity.Container == w.started.Container:
+		return exit.Incompletef("watch %s: Envoy answers no more: %w", w.sidecar.Pod().Ref(), err)
+	case restart != "":
+		return exit.Incompletef("watch %s: Envoy was restarted in the middle: %s (run it again)", w.sidecar.Pod().Ref(), restart)
 	}
-	return problem
+	return fence
 }

@@ -54,6 +54,9 @@ func Run(ctx context.Context, lab Lab, s *Scenario, opts Options) *Result {
 	if err := r.session.close(); err != nil {
 		r.fail(exit.Environmentf("restore what the scenario changed: %w", err))
 	}
+	if r.result.Err != nil && ctx.Err() != nil {
+		r.result.Err = &exit.Error{Code: exit.Interrupted, Err: r.result.Err}
+	}
 	r.session.fill(r.result)
 	r.result.Elapsed = Seconds(time.Since(start))
 	r.events.End(r.result)
@@ -91,6 +94,7 @@ func (r *runner) run(opts Options) error {
 		Cmds: r.commands(), Condition: r.condition,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("KUBECONFIG", r.session.lab.Mesh.Kubeconfig())
 			return nil
 		},
 	}

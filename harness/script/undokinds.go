@@ -3,6 +3,7 @@ package script
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -39,6 +40,9 @@ func restoreLogLevel(ctx context.Context, raw json.RawMessage) error {
 		return err
 	}
 	pod, err := m.Pod(ctx, args.Pod)
+	if errors.Is(err, mesh.ErrNoPod) {
+		return nil // the level went with the pod
+	}
 	if err != nil {
 		return err
 	}
