@@ -67,6 +67,19 @@ func TestReaderBounds(t *testing.T) {
 	}
 }
 
+// TestMixedStreams puts lines of other writers between the lines of a block.
+func TestMixedStreams(t *testing.T) {
+	for _, other := range []string{`{"start_time":"2022-08-28T13:46:17.5Z","response_code":200}`, "2022-08-28T13:46:17.5Z\tinfo\tEnvoy proxy is ready",
+		`[2022-08-28T13:46:17.000Z] "GET / HTTP/1.1" 200 - via_upstream`} {
+		text := insert(workshopLog(), "':authority', 'fortio-server:8080'", other)
+		lines := parse(t, text)
+		seen, watch := Observe(lines, Selection{RequestID: workshopRequestID})
+		if len(lines) != 41 || !watch.Complete || len(seen) == 0 {
+			t.Errorf("%s: %d lines, %d observations, %q", other, len(lines), len(seen), watch.Problem)
+		}
+	}
+}
+
 func TestUnknownLines(t *testing.T) {
 	text := insert(workshopLog(), "pool ready", "E1123 05:40:08.421 something of gRPC's\nand more")
 	_, watch := Observe(parse(t, text), Selection{RequestID: workshopRequestID})

@@ -100,6 +100,12 @@ func (r *Reader) readText() (string, error) {
 // add takes a line of text: it begins a statement, continues a block, or is of no known form.
 func (r *Reader) add(text string, long bool) {
 	line, ok := parseLine(text)
+	if ok && r.pending != nil && line.Kind != Statement {
+		// Of another writer: the container's two streams are mixed line by line, also within a block.
+		line.Number, line.Text, line.Truncated = r.number, text, long
+		r.queue = append(r.queue, line)
+		return
+	}
 	if ok {
 		r.flush(r.pending != nil && r.pending.format == formatPilot)
 		line.Number, line.Text, line.Truncated = r.number, text, long
