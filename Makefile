@@ -11,7 +11,8 @@ export CGO_ENABLED = 0
 inbound: lab ## the main job: a lab, a request, and every hop of its way inferred and seen
 	$(LAB) run inbound
 
-test: setup ## every test, including the scenarios on a real lab
+test: lab ## every test, including the scenarios on a real lab, whose parts are made first
+	$(LAB) build
 	$(GO) vet ./...
 	CI=$(or $(CI),true) $(GO) test -count=1 -timeout 60m ./...
 

@@ -1,0 +1,94 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/progress"
+)
+
+// TestKilledLabLeavesNothing ends a lab by SIGKILL to one of its processes and looks for what is left on the host.
+func TestKilledLabLeavesNothing(t *testing.T) {
+	needRoot(t)
+	const name = "killed"
+	backend := New()
+	for _, tt := range []struct {
+		victim string
+		pid    func(state) int
+	}{
+		{"guard", func(s state) int { return s.GuardPID }},
+		{"init", func(s state) int { return s.InitPID }},
+	} {
+		t.Run(tt.victim, func(t *testing.T) {
+			before := hostMounts(t)
+			if _, err := backend.Up(t.Context(), cluster.Options{Name: name}, progress.Quiet); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = backend.Down(context.Background(), name, progress.Quiet) })
+			s, err := askState(t.Context(), name, -1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := unix.Kill(tt.pid(s), unix.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			awaitNothing(t, name)
+			if after := hostMounts(t); after != before {
+				t.Errorf("mounts before:\n%s\nafter:\n%s", before, after)
+			}
+		})
+	}
+	if err := backend.Down(t.Context(), name, progress.Quiet); err != nil {
+		t.Errorf("down of a lab that is gone: %v", err)
+	}
+}
+
+// awaitNothing waits until a lab's control socket, cgroups and directory are gone.
+func awaitNothing(t *testing.T, name string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), sweepDeadline)
+	defer cancel()
+	if err := awaitGone(ctx, name); err != nil {
+		t.Fatal(err)
+	}
+	trees, err := cgroupTrees(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range append(trees, runDir(name)) {
+		for {
+			if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+				break
+			}
+			select {
+			case <-ctx.Done():
+				t.Fatalf("%s is left", path)
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	}
+}
+
+// hostMounts are the host's mount points that a lab could have made.
+func hostMounts(t *testing.T) string {
+	t.Helper()
+	data, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ours []string
+	for line := range strings.Lines(string(data)) {
+		if f := strings.Fields(line); len(f) > 4 && (strings.Contains(line, "flowproof") || strings.HasPrefix(f[4], "/run")) {
+			ours = append(ours, f[4])
+		}
+	}
+	return strings.Join(ours, "\n")
+}
