@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/flowproof/lab/bpf/probe"
 )
@@ -123,7 +124,7 @@ func FuzzKernelEvent(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if e, err := kernelEvent(&r, bootTime()); err == nil && e.String() == "" {
+		if e, err := kernelEvent(&r, time.Time{}); err == nil && e.String() == "" {
 			t.Error("an event without words")
 		}
 	})

@@ -1,0 +1,81 @@
+// What all sets of probes share: the ring buffer with its counters, the namespaces that are watched, and the head of
+// each event.
+#pragma once
+#include "core.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 8 << 20);
+} events SEC(".maps");
+
+// Network namespaces, by inode number, whose processes and sockets are watched. A process is watched by where it is, not
+// by its id: all threads, and also those that start later.
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 256);
+	__type(key, __u32);
+	__type(value, __u8);
+} netnses SEC(".maps");
+
+// The ring buffer refuses records when it is full and does not count them; so each program does.
+enum { COUNT_EMITTED, COUNT_LOST, COUNTERS };
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, COUNTERS);
+	__type(key, __u32);
+	__type(value, __u64);
+} counters SEC(".maps");
+
+static __always_inline void count(__u32 which)
+{
+	__u64 *n = bpf_map_lookup_elem(&counters, &which);
+	if (n)
+		(*n)++;
+}
+
+// The head of an event. Members are ordered so that there is no padding.
+struct head {
+	__u64 time; // CLOCK_MONOTONIC, ns
+	__u64 sk;   // the kernel's socket; what tells two of the same 4-tuple apart
+	__u64 value;
+	__u32 tgid; // in the initial PID namespace
+	__u32 tid;
+	__s32 fd;
+	__s32 result;
+	__u32 netns;
+	__u32 size; // bytes of data after the head
+	__u16 kind;
+	__u16 family;
+	__u16 local_port;
+	__u16 remote_port;
+	__u8 local[16];
+	__u8 remote[16];
+	char thread[16];  // name of the thread
+	char process[16]; // name of its group leader
+	__u8 old_state;
+	__u8 state;
+	__u8 unused[6];
+};
+
+static __always_inline __u32 netns_of(struct task_struct *task) { return task->nsproxy->net_ns->ns.inum; }
+
+static __always_inline int watched(__u32 netns) { return bpf_map_lookup_elem(&netnses, &netns) != 0; }
+
+// begin fills in who and when; the caller has zeroed the head.
+static __always_inline void begin(struct head *h, __u16 kind, struct task_struct *task)
+{
+	h->time = bpf_ktime_get_ns();
+	h->kind = kind;
+	h->fd = -1;
+	if (!task)
+		return;
+	h->tgid = task->tgid;
+	h->tid = task->pid;
+	BPF_CORE_READ_STR_INTO(&h->thread, task, comm);
+	BPF_CORE_READ_STR_INTO(&h->process, task, group_leader, comm);
+}

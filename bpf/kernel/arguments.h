@@ -1,0 +1,99 @@
+// The arguments of the system calls that are watched.
+#pragma once
+
+struct call {
+	long number;
+	long result;
+	__u64 args[4];
+};
+
+// worth refuses at once what says nothing, before anything is copied.
+static __always_inline int worth(struct call *c, __u16 kind)
+{
+	switch (kind) {
+	case KIND_ACCEPT: case KIND_DUP: case KIND_BIND: case KIND_LISTEN: case KIND_CLOSE:
+		return c->result >= 0;
+	case KIND_WAKE:
+		return c->result > 0;
+	case KIND_ORIGINAL_DST:
+		return (c->args[1] == SOL_IP || c->args[1] == SOL_IPV6) && c->args[2] == SO_ORIGINAL_DST;
+	case KIND_WRITE:
+		return c->result > 0;
+	}
+	return 1;
+}
+
+// find_socket fills in the socket that the call is about; not 0 when the call is about none that is watched.
+static __always_inline int find_socket(struct event *e, struct call *c, struct task_struct *task)
+{
+	__u64 key = (__u64)e->head.tgid << 32 | (__u32)e->head.fd;
+	switch (e->head.kind) {
+	case KIND_WAKE:
+		return 0;
+	case KIND_CLOSE: {
+		__u64 *known = bpf_map_lookup_elem(&sockets, &key);
+		if (!known)
+			return 1;
+		e->head.sk = *known;
+		bpf_map_delete_elem(&sockets, &key);
+		return 0;
+	}
+	}
+	int fd = e->head.kind == KIND_INTEREST ? (int)c->args[2] : e->head.fd;
+	struct sock *sk = sock_of_fd(task, fd);
+	if (!sk || !fill_socket(&e->head, sk))
+		return 1;
+	e->head.fd = fd;
+	if (e->head.kind == KIND_DUP)
+		key = (__u64)e->head.tgid << 32 | (__u32)c->result;
+	else if (e->head.kind == KIND_INTEREST)
+		key = (__u64)e->head.tgid << 32 | (__u32)fd;
+	bpf_map_update_elem(&sockets, &key, &e->head.sk, BPF_ANY);
+	return 0;
+}
+
+// take_arguments keeps what the call was given or gave back.
+static __always_inline void take_arguments(struct event *e, struct call *c)
+{
+	__u64 n = c->result > 0 ? c->result : 0;
+	switch (e->head.kind) {
+	case KIND_ORIGINAL_DST: // struct sockaddr_in or sockaddr_in6
+		if (!c->result)
+			take(e, (void *)c->args[3], 28, 28);
+		return;
+	case KIND_CONNECT:
+		take(e, (void *)c->args[1], c->args[2], 28);
+		return;
+	case KIND_SET_OPTION:
+		e->head.value = c->args[1] << 32 | (__u32)c->args[2];
+		return;
+	case KIND_INTEREST: // struct epoll_event, packed on x86-64: 4 bytes of events, 8 of data
+		e->head.value = c->args[1];
+		take(e, (void *)c->args[3], 12, 12);
+		return;
+	case KIND_WAKE:
+		take(e, (void *)c->args[1], n * 12, 32 * 12);
+		return;
+	case KIND_READ:
+	case KIND_WRITE:
+		break;
+	default:
+		return;
+	}
+	if (c->number == 45 && c->args[3] & MSG_PEEK || c->number == 47 && c->args[2] & MSG_PEEK)
+		e->head.kind = KIND_PEEK;
+	if (!n)
+		return;
+	switch (c->number) {
+	case 19: case 20: // readv, writev
+		take_vector(e, (void *)c->args[1], n);
+		return;
+	case 46: case 47: { // sendmsg, recvmsg
+		struct user_msghdr message = {};
+		bpf_probe_read_user(&message, sizeof(message), (void *)c->args[1]);
+		take_vector(e, message.msg_iov, n);
+		return;
+	}
+	}
+	take_bytes(e, (void *)c->args[1], n);
+}

@@ -1,0 +1,242 @@
+//go:build ignore
+
+// What the kernel sees of a connection: system calls of the processes in the watched network namespaces, socket states,
+// resets and retransmissions. Only tracepoints with BTF are used: they need neither kprobes nor a mounted tracefs.
+#include "probe.h"
+
+enum kind {
+	KIND_ACCEPT = 1, KIND_ORIGINAL_DST, KIND_BIND, KIND_LISTEN, KIND_CONNECT, KIND_DUP, KIND_SET_OPTION, KIND_READ, KIND_PEEK,
+	KIND_WRITE, KIND_CLOSE, KIND_SHUTDOWN, KIND_WAKE, KIND_INTEREST, KIND_STATE, KIND_SEND_RESET, KIND_RECEIVE_RESET,
+	KIND_RETRANSMIT, KIND_OPEN, KIND_EXEC,
+};
+
+#define DATA 4096 // a power of two: the verifier keeps a bound that is a mask
+struct event {
+	struct head head;
+	__u8 data[DATA];
+};
+const struct event *unused_event __attribute__((unused));
+
+// Only sys_exit writes here. It runs with preemption off, so nothing else on this CPU comes between.
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct event);
+} scratch SEC(".maps");
+
+// The internet sockets among the descriptors: at the end of close() the descriptor leads nowhere any more.
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, __u64);
+} sockets SEC(".maps");
+
+const volatile __u32 data_max = 1024;  // of each read and write; 0: none
+const volatile __u32 hello_max = 4095; // of what is peeked at, and of TLS handshakes
+
+#define EINPROGRESS 115
+#define AF_INET 2
+#define AF_INET6 10
+#define MSG_PEEK 2
+#define S_IFMT 0170000
+#define S_IFSOCK 0140000
+#define SOL_IP 0
+#define SOL_IPV6 41
+#define SO_ORIGINAL_DST 80 // the same number in both
+#define TLS_HANDSHAKE 0x16
+
+static __always_inline int fill_socket(struct head *h, struct sock *sk)
+{
+	h->sk = (__u64)sk;
+	h->family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	h->state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	h->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	h->remote_port = __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	h->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	if (h->family == AF_INET) {
+		BPF_CORE_READ_INTO((__be32 *)h->local, sk, __sk_common.skc_rcv_saddr);
+		BPF_CORE_READ_INTO((__be32 *)h->remote, sk, __sk_common.skc_daddr);
+	} else if (h->family == AF_INET6) {
+		BPF_CORE_READ_INTO((struct in6_addr *)h->local, sk, __sk_common.skc_v6_rcv_saddr);
+		BPF_CORE_READ_INTO((struct in6_addr *)h->remote, sk, __sk_common.skc_v6_daddr);
+	} else {
+		return 0;
+	}
+	return 1;
+}
+
+static __always_inline struct sock *sock_of(struct file *file)
+{
+	if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return 0;
+	struct socket *socket = BPF_CORE_READ(file, private_data);
+	return BPF_CORE_READ(socket, sk);
+}
+
+static __always_inline struct sock *sock_of_fd(struct task_struct *task, int fd)
+{
+	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+	if (fd < 0 || (__u32)fd >= BPF_CORE_READ(table, max_fds))
+		return 0;
+	struct file **files = BPF_CORE_READ(table, fd), *file = 0;
+	bpf_probe_read_kernel(&file, sizeof(file), &files[fd]);
+	return file ? sock_of(file) : 0;
+}
+
+// take copies n bytes of the program's memory, at most max.
+static __always_inline void take(struct event *e, const void *from, __u64 n, __u32 max)
+{
+	if (n > max)
+		n = max;
+	asm volatile("" : "+r"(n)); // otherwise the bound moves to another register and the verifier loses it
+	n &= DATA - 1;
+	if (n && bpf_probe_read_user(e->data, n, from) == 0)
+		e->head.size = n;
+}
+
+// take_bytes copies what was read or written; of a TLS handshake the whole ClientHello.
+static __always_inline void take_bytes(struct event *e, const void *from, __u64 n)
+{
+	__u8 first = 0;
+	if (e->head.kind != KIND_PEEK && data_max)
+		bpf_probe_read_user(&first, 1, from);
+	take(e, from, n, e->head.kind == KIND_PEEK || first == TLS_HANDSHAKE ? hello_max : data_max);
+}
+
+static __always_inline void take_vector(struct event *e, const struct iovec *vector, __u64 n)
+{
+	struct iovec first = {};
+	bpf_probe_read_user(&first, sizeof(first), vector);
+	take_bytes(e, first.iov_base, first.iov_len < n ? first.iov_len : n);
+}
+
+static __always_inline void emit(struct event *e)
+{
+	__u64 n = e->head.size;
+	asm volatile("" : "+r"(n));
+	n &= DATA - 1;
+	count(bpf_ringbuf_output(&events, e, sizeof(e->head) + n, BPF_RB_NO_WAKEUP) ? COUNT_LOST : COUNT_EMITTED);
+}
+
+static __always_inline void emit_head(struct head *h)
+{
+	count(bpf_ringbuf_output(&events, h, sizeof(*h), BPF_RB_NO_WAKEUP) ? COUNT_LOST : COUNT_EMITTED);
+}
+
+// kind_of maps the system calls of x86-64 (arch/x86/entry/syscalls/syscall_64.tbl); 0: of no interest.
+static __always_inline __u16 kind_of(long number)
+{
+	switch (number) {
+	case 0: case 19: case 45: case 47: return KIND_READ;   // read, readv, recvfrom, recvmsg
+	case 1: case 20: case 44: case 46: return KIND_WRITE;  // write, writev, sendto, sendmsg
+	case 3: return KIND_CLOSE;
+	case 32: case 33: case 292: return KIND_DUP;           // dup, dup2, dup3
+	case 42: return KIND_CONNECT;
+	case 43: case 288: return KIND_ACCEPT;                 // accept, accept4
+	case 48: return KIND_SHUTDOWN;
+	case 49: return KIND_BIND;
+	case 50: return KIND_LISTEN;
+	case 54: return KIND_SET_OPTION;
+	case 55: return KIND_ORIGINAL_DST;
+	case 232: case 281: return KIND_WAKE;                  // epoll_wait, epoll_pwait
+	case 233: return KIND_INTEREST;                        // epoll_ctl
+	}
+	return 0;
+}
+
+#include "arguments.h"
+
+// One probe at the end of all system calls: the arguments still stand in the registers there, so that nothing has to be
+// kept from the beginning.
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_exit, struct pt_regs *regs, long result)
+{
+	long number = regs->orig_ax;
+	__u16 kind = kind_of(number);
+	if (!kind)
+		return 0;
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u32 netns = netns_of(task);
+	if (!watched(netns))
+		return 0;
+	struct call call = {number, result, {regs->di, regs->si, regs->dx, regs->r10}};
+	if (!worth(&call, kind))
+		return 0;
+	__u32 zero = 0;
+	struct event *e = bpf_map_lookup_elem(&scratch, &zero);
+	if (!e)
+		return 0;
+	__builtin_memset(&e->head, 0, sizeof(e->head));
+	begin(&e->head, kind, task);
+	e->head.netns = netns;
+	e->head.fd = kind == KIND_ACCEPT ? (int)result : (int)call.args[0];
+	e->head.result = result;
+	if (find_socket(e, &call, task))
+		return 0;
+	take_arguments(e, &call);
+	emit(e);
+	return 0;
+}
+
+// State changes happen mostly while a packet is handled, in whatever process runs at that moment: the socket's own
+// namespace tells whether it is watched.
+static __always_inline int of_socket(struct sock *sk, __u16 kind, int old_state, int state)
+{
+	if (!sk || !watched(BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum)))
+		return 0;
+	struct head h = {};
+	begin(&h, kind, 0);
+	fill_socket(&h, sk);
+	h.old_state = old_state;
+	h.state = state;
+	emit_head(&h);
+	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(set_state, struct sock *sk, int old_state, int state) { return of_socket(sk, KIND_STATE, old_state, state); }
+
+SEC("tp_btf/tcp_send_reset")
+int BPF_PROG(send_reset, struct sock *sk) { return of_socket(sk, KIND_SEND_RESET, 0, 0); }
+
+SEC("tp_btf/tcp_receive_reset")
+int BPF_PROG(receive_reset, struct sock *sk) { return of_socket(sk, KIND_RECEIVE_RESET, 0, 0); }
+
+SEC("tp_btf/tcp_retransmit_skb")
+int BPF_PROG(retransmit, struct sock *sk) { return of_socket(sk, KIND_RETRANSMIT, 0, 0); }
+
+// A program starts in a watched namespace: curl, or an Envoy that was restarted.
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_binprm *binprm)
+{
+	__u32 netns = netns_of(task);
+	if (!watched(netns))
+		return 0;
+	struct head h = {};
+	begin(&h, KIND_EXEC, task);
+	h.netns = netns;
+	emit_head(&h);
+	return 0;
+}
+
+// The sockets that were open before.
+SEC("iter/task_file")
+int open_sockets(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	if (!task || !file || !watched(BPF_CORE_READ(task, nsproxy, net_ns, ns.inum)))
+		return 0;
+	struct sock *sk = sock_of(file);
+	struct head h = {};
+	begin(&h, KIND_OPEN, task);
+	if (!sk || !fill_socket(&h, sk))
+		return 0;
+	h.fd = ctx->fd;
+	__u64 key = (__u64)h.tgid << 32 | (__u32)h.fd, id = h.sk;
+	bpf_map_update_elem(&sockets, &key, &id, BPF_ANY);
+	emit_head(&h);
+	return 0;
+}

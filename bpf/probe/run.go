@@ -1,0 +1,74 @@
+//go:build linux
+
+package probe
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/cilium/ebpf/ringbuf"
+)
+
+// pollInterval is how often the ring buffer is emptied. The programs wake nobody: a wake-up an event costs ten times
+// what the event does.
+const pollInterval = 50 * time.Millisecond
+
+// Read calls each with every event until the Set is flushed or closed. Events of different CPUs come slightly out of
+// order; their Time tells the order.
+func (s *Set) Read(each func(Record)) error {
+	s.reader.SetDeadline(time.Now().Add(pollInterval))
+	var raw ringbuf.Record
+	for {
+		err := s.reader.ReadInto(&raw)
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			s.reader.SetDeadline(time.Now().Add(pollInterval))
+			continue
+		case errors.Is(err, ringbuf.ErrFlushed), errors.Is(err, ringbuf.ErrClosed):
+			return nil
+		case err != nil:
+			return fmt.Errorf("read ring buffer: %w", err)
+		}
+		record, err := Decode(raw.RawSample)
+		if err != nil {
+			return err
+		}
+		each(record)
+	}
+}
+
+// Flush makes Read return after the events that are there.
+func (s *Set) Flush() error { return s.reader.Flush() }
+
+// Detach detaches every probe. Each waits until no CPU runs its program any more, so all wait together.
+func (s *Set) Detach() error {
+	s.mu.Lock()
+	links := s.links
+	s.links = nil
+	s.mu.Unlock()
+	errs := make([]error, len(links))
+	var group sync.WaitGroup
+	for i, l := range links {
+		group.Go(func() { errs[i] = l.Close() })
+	}
+	group.Wait()
+	return errors.Join(errs...)
+}
+
+// Close detaches every probe and frees the programs and maps.
+func (s *Set) Close() error {
+	errs := []error{s.Detach()}
+	if s.reader != nil {
+		errs = append(errs, s.reader.Close())
+	}
+	for _, p := range s.programs {
+		errs = append(errs, p.Close())
+	}
+	for _, m := range s.maps {
+		errs = append(errs, m.Close())
+	}
+	return errors.Join(errs...)
+}
