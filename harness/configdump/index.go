@@ -131,7 +131,12 @@ func (x *indexer) members(field func(key string)) {
 
 // resource indexes one resource: its name, its bounds and, of a listener, its addresses.
 func (x *indexer) resource(shape shape, at *step) {
-	if x.peek() != '{' {
+	if c := x.peek(); c == '[' && shape.kind == ScopedRoute { // the scopes of one connection manager
+		start, end := x.skip()
+		x.dump.resources[shape.kind] = append(x.dump.resources[shape.kind],
+			&Resource{Kind: shape.kind, State: shape.state, value: Value{x.dump, start, end, at}})
+		return
+	} else if c != '{' {
 		return
 	}
 	r := &Resource{Kind: shape.kind, State: shape.state}

@@ -65,22 +65,21 @@ type shape struct {
 
 // arrays maps the arrays of all sections to the shape of their elements.
 var arrays = map[string]shape{
-	"static_listeners":            {Listener, Static, "listener"},
-	"dynamic_listeners":           {Listener, Active, "active_state"},
-	"static_clusters":             {Cluster, Static, "cluster"},
-	"dynamic_active_clusters":     {Cluster, Active, "cluster"},
-	"dynamic_warming_clusters":    {Cluster, Warming, "cluster"},
-	"static_route_configs":        {RouteConfig, Static, "route_config"},
-	"dynamic_route_configs":       {RouteConfig, Active, "route_config"},
-	"static_endpoint_configs":     {Endpoints, Static, "endpoint_config"},
-	"dynamic_endpoint_configs":    {Endpoints, Active, "endpoint_config"},
-	"inline_scoped_route_configs": {ScopedRoute, Static, "scoped_route_configs"},
-	"dynamic_scoped_route_configs": {ScopedRoute, Active,
-		"scoped_route_configs"},
-	"static_secrets":          {Secret, Static, "secret"},
-	"dynamic_active_secrets":  {Secret, Active, "secret"},
-	"dynamic_warming_secrets": {Secret, Warming, "secret"},
-	"ecds_filters":            {Extension, Active, "ecds_filter"},
+	"static_listeners":             {Listener, Static, "listener"},
+	"dynamic_listeners":            {Listener, Active, "active_state"},
+	"static_clusters":              {Cluster, Static, "cluster"},
+	"dynamic_active_clusters":      {Cluster, Active, "cluster"},
+	"dynamic_warming_clusters":     {Cluster, Warming, "cluster"},
+	"static_route_configs":         {RouteConfig, Static, "route_config"},
+	"dynamic_route_configs":        {RouteConfig, Active, "route_config"},
+	"static_endpoint_configs":      {Endpoints, Static, "endpoint_config"},
+	"dynamic_endpoint_configs":     {Endpoints, Active, "endpoint_config"},
+	"inline_scoped_route_configs":  {ScopedRoute, Static, "scoped_route_configs"},
+	"dynamic_scoped_route_configs": {ScopedRoute, Active, "scoped_route_configs"},
+	"static_secrets":               {Secret, Static, "secret"},
+	"dynamic_active_secrets":       {Secret, Active, "secret"},
+	"dynamic_warming_secrets":      {Secret, Warming, "secret"},
+	"ecds_filters":                 {Extension, Active, "ecds_filter"},
 }
 
 // singles maps the type of an element, which /config_dump?resource=… returns without its array, to the array.

@@ -198,7 +198,11 @@ func (w *walk) matchChain() {
 	l := w.listener
 	hop := flow.Hop{}
 	var chosen *filterChain
-	chosen, hop.Why, hop.Rejected = w.chainByMatch()
+	if l.matcher.Exists() {
+		chosen, hop.Why = w.chainByMatcher()
+	} else {
+		chosen, hop.Why, hop.Rejected = w.chainByMatch()
+	}
 	source := l.at
 	switch {
 	case chosen == nil && l.fallback != nil:

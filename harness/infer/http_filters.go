@@ -1,22 +1,244 @@
 package infer
 
 import (
+	"fmt"
 	"strings"
 
+	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
 )
+
+// Types of HTTP filters that can answer by themselves.
+const (
+	rbacType       = "envoy.extensions.filters.http.rbac.v3.RBAC"
+	jwtType        = "envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication"
+	faultType      = "envoy.extensions.filters.http.fault.v3.HTTPFault"
+	corsType       = "envoy.extensions.filters.http.cors.v3.Cors"
+	healthType     = "envoy.extensions.filters.http.health_check.v3.HealthCheck"
+	extAuthzType   = "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz"
+	routerFilter   = "envoy.filters.http.router"
+	perRouteSuffix = "PerRoute"
+)
+
+// outside are filters whose answer depends on something that is in no dump.
+var outside = map[string]string{
+	extAuthzType: "an authorization service",
+	"envoy.extensions.filters.http.lua.v3.Lua":                                  "a Lua script",
+	"envoy.extensions.filters.http.wasm.v3.Wasm":                                "a Wasm module",
+	"envoy.extensions.filters.http.ratelimit.v3.RateLimit":                      "a rate limit service",
+	"envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit":           "how many requests came before",
+	"envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor":               "an external processor",
+	"envoy.extensions.filters.http.oauth2.v3.OAuth2":                            "an OAuth2 server",
+	"envoy.extensions.filters.http.admission_control.v3.AdmissionControl":       "how many requests succeeded before",
+	"envoy.extensions.filters.http.adaptive_concurrency.v3.AdaptiveConcurrency": "how many requests are running",
+	"envoy.extensions.filters.http.ext_authz.v2alpha.ExtAuthz":                  "an authorization service",
+}
+
+// An httpFilter is one filter of the connection manager, with what the route says of it.
+type httpFilter struct {
+	name     string
+	kind     string // type of its configuration
+	config   configdump.Value
+	route    configdump.Value // the most specific typed_per_filter_config, or one that does not exist
+	disabled bool
+}
+
+// A reply is an answer that a filter gives by itself.
+type reply struct {
+	status  int
+	flag    string
+	denied  bool
+	why     string
+	source  configdump.Value
+	details string
+}
 
 // httpFilters walks over the HTTP filters in order; one that can answer by itself may end the way here.
 func (w *walk) httpFilters() {
 	filters := w.hcm.at.Get("http_filters")
 	var names []string
-	hop := flow.Hop{}
-	for _, f := range filters.Elements() {
-		name := f.Get("name").Text()
-		names = append(names, name)
-		hop.Expect = append(hop.Expect, fact(flow.FactHTTPFilter, name))
+	hop := flow.Hop{Why: "none of them answers by itself, so the router, the last one, follows the route"}
+	for _, v := range filters.Elements() {
+		f := w.newHTTPFilter(v)
+		if f.disabled {
+			hop.Rejected = append(hop.Rejected, flow.Alternative{Name: f.name, Source: v.Pointer(), Why: "it is disabled for this route"})
+			continue
+		}
+		names = append(names, f.name)
+		hop.Expect = append(hop.Expect, fact(flow.FactHTTPFilter, f.name))
+		answer, may := w.filterAnswers(f)
+		if may != "" {
+			hop.Rejected = append(hop.Rejected, flow.Alternative{Name: "an answer of " + f.name, Source: v.Pointer(), Why: "depends on " + may})
+		}
+		if answer == nil {
+			continue
+		}
+		hop.Decision = strings.Join(names, ", ") + " answers " + fmt.Sprint(answer.status)
+		hop.Why = answer.why
+		hop.Expect = append(hop.Expect, statusFact(answer.status)...)
+		if answer.details != "" {
+			hop.Expect = append(hop.Expect, fact(flow.FactDetails, answer.details))
+		}
+		w.add(flow.HTTPFilters, first2(answer.source, v), hop)
+		if answer.denied {
+			w.fail(flow.Denied, answer.flag)
+			w.out.Status = answer.status
+			return
+		}
+		w.answer(answer.status, "")
+		w.out.Flag = answer.flag
+		return
 	}
-	hop.Decision = strings.Join(names, ", ")
-	hop.Why = "none of them answers by itself, so the router, the last one, follows the route"
+	hop.Decision = orNone(strings.Join(names, ", "))
+	if n := len(hop.Rejected); n > 0 && hop.Rejected[n-1].Why != "" && strings.HasPrefix(hop.Rejected[n-1].Why, "depends on ") {
+		hop.Why = "as far as the dump says " + hop.Why
+	}
 	w.add(flow.HTTPFilters, filters, hop)
+}
+
+func first2(all ...configdump.Value) configdump.Value {
+	for _, v := range all {
+		if v.Exists() {
+			return v
+		}
+	}
+	return configdump.Value{}
+}
+
+// newHTTPFilter reads a filter and what route, virtual host and route configuration say of it.
+func (w *walk) newHTTPFilter(v configdump.Value) httpFilter {
+	f := httpFilter{name: v.Get("name").Text(), disabled: v.Get("disabled").Bool()}
+	f.config, f.kind = v.Get("typed_config").Typed()
+	if d := v.Get("config_discovery"); d.Exists() { // ECDS
+		if r, ok := w.e.dump.Lookup(configdump.Extension, f.name); ok {
+			f.config, f.kind = r.Value().Get("typed_config").Typed()
+		} else {
+			f.config, f.kind = d.Get("default_config").Typed()
+		}
+	}
+	over := w.perRoute(f.name)
+	message, kind := over.Typed()
+	if strings.HasSuffix(kind, ".FilterConfig") { // envoy.config.route.v3.FilterConfig
+		f.disabled = message.Get("disabled").Bool()
+		message, kind = message.Get("config").Typed()
+	} else if over.Exists() {
+		f.disabled = false
+	}
+	if kind != "" {
+		f.route = message
+	}
+	return f
+}
+
+// perRoute returns the most specific typed_per_filter_config of a filter: of the route, of its virtual host, of the
+// route configuration.
+func (w *walk) perRoute(name string) configdump.Value {
+	var places []configdump.Value
+	if w.route != nil {
+		if w.out.Cluster != "" {
+			for _, c := range w.route.at.Get("route", "weighted_clusters", "clusters").Elements() {
+				if c.Get("name").Text() == w.out.Cluster {
+					places = append(places, c)
+				}
+			}
+		}
+		places = append(places, w.route.at)
+	}
+	if w.vhost != nil {
+		places = append(places, w.vhost.at)
+	}
+	if w.table != nil {
+		places = append(places, w.table.at)
+	}
+	for _, p := range places {
+		// The key is the filter's name, which is no protobuf field: it is looked up as it stands.
+		for key, v := range p.Get("typed_per_filter_config").Fields() {
+			if key == name {
+				return v
+			}
+		}
+	}
+	return configdump.Value{}
+}
+
+// filterAnswers says whether the filter answers by itself, and otherwise on what its answer might depend.
+func (w *walk) filterAnswers(f httpFilter) (answer *reply, may string) {
+	switch f.kind {
+	case rbacType:
+		return w.rbacAnswers(f)
+	case jwtType:
+		return w.jwtAnswers(f)
+	case faultType:
+		return w.faultAnswers(f)
+	case corsType:
+		return w.corsAnswers(f)
+	case healthType:
+		return w.healthAnswers(f)
+	}
+	if strings.HasPrefix(f.kind, "envoy.extensions.filters.http.ext_authz") && f.route.Get("disabled").Bool() {
+		return nil, ""
+	}
+	return nil, outside[f.kind]
+}
+
+// rbacAnswers evaluates the RBAC filter; RBACPerRoute replaces its rules.
+func (w *walk) rbacAnswers(f httpFilter) (answer *reply, may string) {
+	config := f.config
+	if f.route.Exists() {
+		config = f.route.Get("rbac")
+	}
+	if config.Has("matcher") {
+		return nil, "an RBAC matcher tree"
+	}
+	rules := config.Get("rules")
+	if !rules.Exists() {
+		return nil, ""
+	}
+	engine := rbac{w: w, header: w.req.header}
+	allowed, why := engine.allowed(rules)
+	switch allowed {
+	case yes:
+		return nil, ""
+	case depends:
+		return nil, engine.unknown
+	}
+	return &reply{status: 403, denied: true, why: why + ": Envoy answers 403", source: rules}, ""
+}
+
+// corsAnswers evaluates a CORS preflight: OPTIONS with an origin that the policy allows is answered 200.
+func (w *walk) corsAnswers(f httpFilter) (answer *reply, may string) {
+	policy := f.route
+	if !policy.Exists() && w.route != nil { // until Envoy 1.2x the policy stood in the route itself
+		policy = first2(w.route.at.Get("route", "cors"), w.vhost.at.Get("cors"))
+	}
+	origin, hasOrigin := w.req.header.get("origin")
+	_, hasMethod := w.req.header.get("access-control-request-method")
+	if !policy.Exists() || w.req.Method != "OPTIONS" || !hasOrigin || origin == "" || !hasMethod {
+		return nil, ""
+	}
+	if enabled := policy.Get("filter_enabled", "default_value"); enabled.Exists() && enabled.Get("numerator").Uint() == 0 {
+		return nil, ""
+	}
+	for _, m := range policy.Get("allow_origin_string_match").Elements() {
+		if stringMatches(m, origin) {
+			return &reply{status: 200, why: "a CORS preflight from origin " + origin + ", which the policy allows", source: policy}, ""
+		}
+	}
+	return nil, ""
+}
+
+// healthAnswers evaluates the health check filter where it does not pass through.
+func (w *walk) healthAnswers(f httpFilter) (answer *reply, may string) {
+	for _, m := range f.config.Get("headers").Elements() {
+		if !headerMatches(m, w.req.header) {
+			return nil, ""
+		}
+	}
+	if f.config.Get("pass_through_mode").Bool() {
+		return nil, ""
+	}
+	if f.config.Get("cluster_min_healthy_percentages").Len() > 0 {
+		return nil, "the health of clusters"
+	}
+	return &reply{status: 200, why: "a health check that the proxy answers itself", source: f.config}, ""
 }

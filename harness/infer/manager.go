@@ -104,6 +104,9 @@ func (w *walk) routeConfiguration() (v configdump.Value, why string) {
 		return inline, "inline route configuration " + inline.Get("name").Text()
 	}
 	name := m.Get("rds", "route_config_name").Text()
+	if m.Has("scoped_routes") {
+		return w.scopedRoutes(m.Get("scoped_routes"))
+	}
 	if r, ok := w.e.dump.Lookup(configdump.RouteConfig, name); ok {
 		return r.Value(), "rds names route configuration " + name
 	}

@@ -1,6 +1,7 @@
 package infer
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/flowproof/lab/harness/configdump"
@@ -13,6 +14,7 @@ const (
 	managerType = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 	tcpName     = "envoy.filters.network.tcp_proxy"
 	tcpType     = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
+	netRBACType = "envoy.extensions.filters.network.rbac.v3.RBAC"
 )
 
 // managerOf returns the configuration of a chain's HTTP connection manager, or a Value that does not exist.
@@ -50,6 +52,9 @@ func (w *walk) networkFilters() {
 		names = append(names, name)
 		message, kind := typedConfig(f)
 		hop.Expect = append(hop.Expect, fact(flow.FactNetworkFilter, canonicalNetwork(name, kind)))
+		if kind == netRBACType && w.networkRBAC(message, names, &hop) {
+			return
+		}
 		if kind == managerType || kind == tcpType {
 			w.terminal(message, kind)
 			break
@@ -85,32 +90,44 @@ func (w *walk) terminal(message configdump.Value, kind string) {
 
 // managed ends the hop of a chain with an HTTP connection manager: the codec has to understand the client.
 func (w *walk) managed(hop *flow.Hop, filters configdump.Value) {
-	codec, problem := w.codec()
+	codec, problem, status := w.codec()
 	if problem != "" {
 		hop.Why = problem
+		if status != 0 {
+			hop.Why += fmt.Sprintf(": Envoy answers %d and closes the connection", status)
+		}
 		w.add(flow.NetworkFilters, w.hcm.at, *hop)
 		w.fail(flow.ProtocolError, "DPE")
+		w.out.Status = status
 		return
 	}
-	hop.Why = "http_connection_manager " + w.hcm.at.Get("stat_prefix").Text() + " ends the chain, codec " + codec
+	hop.Why = fmt.Sprintf("http_connection_manager %q ends the chain, codec %s", w.hcm.at.Get("stat_prefix").Text(), codec)
 	hop.Expect = append(hop.Expect, fact(flow.FactCodec, codec))
 	w.add(flow.NetworkFilters, filters, *hop)
 }
 
-// codec returns the downstream codec, or what the client sends that it cannot read.
-func (w *walk) codec() (codec, problem string) {
+// codec returns the downstream codec, or what the client sends that it cannot read and the status of Envoy's answer,
+// which is 0 where the codec is HTTP/2 and the connection just ends. (ServerConnectionImpl::sendProtocolError)
+func (w *walk) codec() (codec, problem string, status int) {
 	configured := w.hcm.at.Get("codec_type").Text()
+	fixed2 := configured == "HTTP2" || configured == "HTTP3"
+	answer := 400
+	if fixed2 || configured == "" && negotiated(tlsContext(w.chain.tls), w.req.ALPN) == "h2" && w.conn.terminated {
+		answer = 0
+	}
 	switch {
 	case w.req.encrypted() && !w.conn.terminated:
-		return "", "the connection manager is given TLS bytes, which are no HTTP: the chain does not terminate TLS"
+		return "", "the connection manager is given TLS bytes, which are no HTTP: the chain does not terminate TLS", answer
 	case !w.req.isHTTP():
-		return "", "the connection manager is given bytes that are no HTTP"
-	case w.req.isHTTP2() && configured == "HTTP1", !w.req.isHTTP2() && (configured == "HTTP2" || configured == "HTTP3"):
-		return "", "codec_type is " + configured + " and the client speaks another version of HTTP"
+		return "", "the connection manager is given bytes that are no HTTP", answer
+	case w.req.isHTTP2() && configured == "HTTP1", !w.req.isHTTP2() && fixed2:
+		return "", "codec_type is " + configured + " and the client speaks another version of HTTP", answer
 	case w.req.isHTTP2():
-		return "http2", ""
+		return "http2", "", 0
+	case w.req.Protocol == http10 && !w.hcm.at.Get("http_protocol_options", "accept_http_10").Bool():
+		return "", "the client speaks HTTP/1.0 and http_protocol_options.accept_http_10 is not set", 426
 	}
-	return "http1", ""
+	return "http1", "", 0
 }
 
 // canonicalNetwork names a filter by its type where the type decides, because names in a dump are free.

@@ -25,7 +25,7 @@ func (w *walk) findRoute() routeResult {
 		return w.notFound(flow.NoRoute, w.hcm.at, "no route configuration", why)
 	}
 	table := w.e.routeTable(config)
-	w.out.RouteConfig = table.name
+	w.table, w.out.RouteConfig = table, table.name
 	authority := w.authority(table)
 	vh, domain := table.find(authority)
 	if vh == nil {

@@ -51,6 +51,9 @@ func newRouteEntry(v configdump.Value, index int) *routeEntry {
 
 // matchRoute returns the first route of the virtual host that matches, the routes before it with what they lack, and why.
 func (w *walk) matchRoute(vh *virtualHost) (chosen *routeEntry, rejected []flow.Alternative, why string) {
+	if tree := vh.at.Get("matcher"); tree.Exists() {
+		return w.routeByMatcher(tree)
+	}
 	return w.firstRoute(vh.routes())
 }
 

@@ -22,6 +22,7 @@ type walk struct {
 	chain    *filterChain
 	hcm      *httpManager // nil when the chain ends in a TCP proxy
 	tcpProxy configdump.Value
+	table    *routeTable
 	vhost    *virtualHost
 	route    *routeEntry
 	cluster  *cluster

@@ -1,0 +1,373 @@
+package authority
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/flowproof/lab/harness/configdump"
+)
+
+// entryPrefix marks the listeners that are bound, one for each listener that netfilter or a client would reach.
+const entryPrefix = "entry:"
+
+// object is a message in JSON.
+type object = map[string]any
+
+// A bootstrap turns a dump into a configuration that Envoy starts with.
+type bootstrap struct {
+	dump  *configdump.Dump
+	opts  Options
+	stubs *stubs
+	keys  *keys
+	log   string
+}
+
+func (b *bootstrap) build() ([]byte, error) {
+	var listeners, clusters []any
+	for _, r := range b.dump.Resources(configdump.Listener) {
+		if r.State > configdump.Active {
+			continue
+		}
+		both, err := b.listener(r)
+		if err != nil {
+			return nil, err
+		}
+		listeners = append(listeners, both...)
+	}
+	for _, r := range b.dump.Resources(configdump.Cluster) {
+		if r.State > configdump.Active {
+			continue
+		}
+		c, err := b.cluster(r)
+		if err != nil {
+			return nil, err
+		}
+		clusters = append(clusters, c)
+	}
+	config := object{
+		"node":             object{"id": "authority", "cluster": "authority"},
+		"admin":            object{"address": socketAddress("127.0.0.1", 0)},
+		"static_resources": object{"listeners": listeners, "clusters": clusters},
+		// Limits that a test never reaches and Envoy otherwise warns about.
+		"overload_manager": object{"resource_monitors": []any{object{"name": "envoy.resource_monitors.global_downstream_max_connections",
+			"typed_config": object{"@type": "type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+				"max_active_downstream_connections": 10000}}}},
+	}
+	return json.MarshalIndent(config, "", " ")
+}
+
+func socketAddress(host string, port int) object {
+	return object{"socket_address": object{"address": host, "port_value": port}}
+}
+
+func decode(v configdump.Value) (object, error) {
+	var o object
+	if err := json.Unmarshal(v.Raw(), &o); err != nil {
+		return nil, fmt.Errorf("read %s: %w", v.Pointer(), err)
+	}
+	return o, nil
+}
+
+// listener returns the listener twice: as it is but not bound, so that connections can be handed over to its address;
+// and, where it would be bound, as an entry on loopback.
+func (b *bootstrap) listener(r *configdump.Resource) ([]any, error) {
+	l, err := decode(r.Value())
+	if err != nil {
+		return nil, err
+	}
+	delete(l, "@type")
+	bound := l["bind_to_port"] != false
+	if old, ok := l["deprecated_v1"].(object); ok && old["bind_to_port"] == false {
+		bound = false
+	}
+	delete(l, "deprecated_v1")
+	name := r.Name
+	l["name"] = name
+	delete(l, "reuse_port")
+	delete(l, "enable_reuse_port")
+	delete(l, "connection_balance_config")
+	delete(l, "stat_prefix")
+	l["access_log"] = b.accessLog()
+	for i, c := range list(l, "filter_chains") {
+		if err := b.chain(c, name, i); err != nil {
+			return nil, err
+		}
+	}
+	if c, ok := l["default_filter_chain"].(object); ok {
+		if err := b.chain(c, name, -1); err != nil {
+			return nil, err
+		}
+	}
+	l["bind_to_port"] = false
+	all := []any{l}
+	if bound {
+		all = append(all, entry(l, name))
+	}
+	return all, nil
+}
+
+// entry is the listener bound to a free port of loopback, with a PROXY header in the place of SO_ORIGINAL_DST.
+func entry(l object, name string) object {
+	e := object{}
+	for k, v := range l {
+		e[k] = v
+	}
+	e["name"], e["bind_to_port"], e["address"] = entryPrefix+name, true, socketAddress("127.0.0.1", 0)
+	delete(e, "additional_addresses")
+	filters := []any{object{"name": "envoy.filters.listener.proxy_protocol", "typed_config": object{
+		"@type": "type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol"}}}
+	for _, f := range list(l, "listener_filters") {
+		if !strings.Contains(fmt.Sprint(f["name"], typeOf(f)), "original_dst") {
+			filters = append(filters, f)
+		}
+	}
+	e["listener_filters"] = filters
+	return e
+}
+
+// list returns the objects of a field that is an array.
+func list(o object, field string) []object {
+	var all []object
+	elements, _ := o[field].([]any)
+	for _, e := range elements {
+		if m, ok := e.(object); ok {
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+func typeOf(filter object) string {
+	config, _ := filter["typed_config"].(object)
+	t, _ := config["@type"].(string)
+	return t
+}
+
+// foreign says whether upstream Envoy does not have the extension.
+func foreign(filter object) bool {
+	t := typeOf(filter)
+	return strings.HasSuffix(t, ".TypedStruct") || strings.Contains(t, "istio") || strings.Contains(t, "/stats.PluginConfig") ||
+		strings.HasSuffix(t, ".metadataexchange.config.MetadataExchange") || strings.Contains(t, "wasm")
+}
+
+func (b *bootstrap) chain(c object, listener string, index int) error {
+	c["name"] = fmt.Sprintf("%s#%d", listener, index)
+	var kept []any
+	for _, f := range list(c, "filters") {
+		if foreign(f) {
+			continue
+		}
+		kept = append(kept, f)
+		config, _ := f["typed_config"].(object)
+		switch {
+		case strings.HasSuffix(typeOf(f), ".HttpConnectionManager"):
+			if err := b.manager(config); err != nil {
+				return err
+			}
+		case strings.HasSuffix(typeOf(f), ".TcpProxy"):
+			config["access_log"] = b.accessLog()
+		}
+	}
+	c["filters"] = kept
+	if socket, ok := c["transport_socket"].(object); ok {
+		b.certify(socket)
+	}
+	return nil
+}
+
+// manager gives an HTTP connection manager its routes inline and an access log, and takes out what Envoy does not have.
+func (b *bootstrap) manager(m object) error {
+	m["access_log"] = b.accessLog()
+	delete(m, "tracing")
+	delete(m, "access_log_options")
+	if rds, ok := m["rds"].(object); ok {
+		name, _ := rds["route_config_name"].(string)
+		delete(m, "rds")
+		m["route_config"] = object{"name": name, "virtual_hosts": []any{}}
+		if r, ok := b.dump.Lookup(configdump.RouteConfig, name); ok {
+			routes, err := decode(r.Value())
+			if err != nil {
+				return err
+			}
+			delete(routes, "@type")
+			m["route_config"] = routes
+		}
+	}
+	if routes, ok := m["route_config"].(object); ok {
+		nameRoutes(routes)
+	}
+	var kept []any
+	for _, f := range list(m, "http_filters") {
+		if !foreign(f) {
+			kept = append(kept, f)
+		}
+	}
+	m["http_filters"] = kept
+	return nil
+}
+
+// nameRoutes gives each route a name that tells virtual host and index.
+func nameRoutes(config object) {
+	delete(config, "validate_clusters")
+	for _, vh := range list(config, "virtual_hosts") {
+		delete(vh, "typed_per_filter_config_of_istio")
+		for i, r := range list(vh, "routes") {
+			r["name"] = fmt.Sprintf("%v#%d", vh["name"], i)
+			delete(r, "decorator")
+			if action, ok := r["route"].(object); ok {
+				delete(action, "request_mirror_policies")
+			}
+		}
+	}
+}
+
+// accessLog writes one JSON object a line for each request, TCP stream or refused connection.
+func (b *bootstrap) accessLog() []any {
+	return []any{object{"name": "envoy.access_loggers.file", "typed_config": object{
+		"@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog", "path": b.log,
+		"log_format": object{"json_format": object{
+			"from": "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%", "chain": "%FILTER_CHAIN_NAME%", "cluster": "%UPSTREAM_CLUSTER_RAW%",
+			"route": "%ROUTE_NAME%", "code": "%RESPONSE_CODE%", "flags": "%RESPONSE_FLAGS%", "details": "%RESPONSE_CODE_DETAILS%",
+			"host": "%UPSTREAM_HOST%", "method": "%REQ(:METHOD)%",
+		}}}}}
+}
+
+// cluster puts a stub behind the cluster, or, with KeepEndpoints, a stub on each of its endpoints.
+func (b *bootstrap) cluster(r *configdump.Resource) (object, error) {
+	c, err := decode(r.Value())
+	if err != nil {
+		return nil, err
+	}
+	delete(c, "@type")
+	if b.opts.KeepEndpoints {
+		return b.keptCluster(c, r)
+	}
+	kept := object{"name": r.Name, "connect_timeout": "5s", "type": "STATIC"}
+	for _, field := range []string{"typed_extension_protocol_options", "http2_protocol_options", "protocol_selection", "metadata"} {
+		if v, ok := c[field]; ok {
+			kept[field] = v
+		}
+	}
+	if b.opts.KeepTLS {
+		b.transport(c, kept)
+	}
+	empty := c["type"] == "STATIC" || c["type"] == nil && c["cluster_type"] == nil
+	if assignment, ok := c["load_assignment"].(object); empty && (!ok || len(list(assignment, "endpoints")) == 0) {
+		kept["load_assignment"] = object{"cluster_name": r.Name}
+		return kept, nil
+	}
+	address, err := b.stubs.cluster(r.Name)
+	if err != nil {
+		return nil, err
+	}
+	var metadata any
+	if first := b.firstEndpoint(c, r.Name); first != nil {
+		metadata = first["metadata"]
+	}
+	kept["load_assignment"] = assignment(r.Name, address, metadata)
+	return kept, nil
+}
+
+func assignment(name, address string, metadata any) object {
+	host, port, _ := net.SplitHostPort(address)
+	n, _ := strconv.Atoi(port)
+	endpoint := object{"endpoint": object{"address": socketAddress(host, n)}}
+	if metadata != nil {
+		endpoint["metadata"] = metadata
+	}
+	return object{"cluster_name": name, "endpoints": []any{object{"lb_endpoints": []any{endpoint}}}}
+}
+
+// firstEndpoint returns the first endpoint of a cluster, by EDS or its own, or nil.
+func (b *bootstrap) firstEndpoint(c object, name string) object {
+	load, _ := c["load_assignment"].(object)
+	if r, ok := b.dump.Lookup(configdump.Endpoints, name); ok {
+		if o, err := decode(r.Value()); err == nil {
+			load = o
+		}
+	}
+	for _, group := range list(load, "endpoints") {
+		for _, e := range list(group, "lb_endpoints") {
+			return e
+		}
+	}
+	return nil
+}
+
+// keptCluster keeps the endpoints, which have to be loopback addresses, as a static cluster.
+func (b *bootstrap) keptCluster(c object, r *configdump.Resource) (object, error) {
+	if c["type"] == "EDS" {
+		c["type"] = "STATIC"
+		delete(c, "eds_cluster_config")
+		c["load_assignment"] = object{"cluster_name": r.Name}
+		if e, ok := b.dump.Lookup(configdump.Endpoints, r.Name); ok {
+			load, err := decode(e.Value())
+			if err != nil {
+				return nil, err
+			}
+			delete(load, "@type")
+			c["load_assignment"] = load
+		}
+	}
+	b.transport(c, c)
+	load, _ := c["load_assignment"].(object)
+	for _, group := range list(load, "endpoints") {
+		for _, e := range list(group, "lb_endpoints") {
+			endpoint, _ := e["endpoint"].(object)
+			address, _ := endpoint["address"].(object)
+			socket, _ := address["socket_address"].(object)
+			if socket == nil {
+				continue
+			}
+			host := fmt.Sprint(socket["address"])
+			if _, err := b.stubs.at(net.JoinHostPort(host, fmt.Sprint(socket["port_value"]))); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return c, nil
+}
+
+// transport copies a cluster's transport sockets with keys of the test.
+func (b *bootstrap) transport(from, to object) {
+	if socket, ok := from["transport_socket"].(object); ok {
+		b.certify(socket)
+		to["transport_socket"] = socket
+	}
+	if matches, ok := from["transport_socket_matches"]; ok {
+		for _, m := range list(from, "transport_socket_matches") {
+			if socket, ok := m["transport_socket"].(object); ok {
+				b.certify(socket)
+			}
+		}
+		to["transport_socket_matches"] = matches
+	}
+}
+
+// certify replaces what a TLS context reads from SDS by the test's own keys.
+func (b *bootstrap) certify(socket object) {
+	config, _ := socket["typed_config"].(object)
+	if inner, ok := config["transport_socket"].(object); ok {
+		b.certify(inner)
+		return
+	}
+	common, ok := config["common_tls_context"].(object)
+	if !ok {
+		return
+	}
+	_, own := common["tls_certificates"]
+	if _, sds := common["tls_certificate_sds_secret_configs"]; sds || own {
+		delete(common, "tls_certificate_sds_secret_configs")
+		common["tls_certificates"] = []any{object{"certificate_chain": object{"inline_string": b.keys.chain},
+			"private_key": object{"inline_string": b.keys.key}}}
+	}
+	for _, field := range []string{"combined_validation_context", "validation_context", "validation_context_sds_secret_config"} {
+		if _, ok := common[field]; ok {
+			delete(common, field)
+			common["validation_context"] = object{"trusted_ca": object{"inline_string": b.keys.root}}
+		}
+	}
+}

@@ -1,0 +1,209 @@
+package infer
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/flowproof/lab/harness/configdump"
+)
+
+// jwtAnswers evaluates envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication. Which rule applies, whether a token
+// is there, and what it says of issuer, audience and time is decided; its signature is not, because the keys are fetched.
+func (w *walk) jwtAnswers(f httpFilter) (answer *reply, may string) {
+	requires := w.jwtRequirement(f)
+	if !requires.Exists() {
+		return nil, ""
+	}
+	t := tokens{w: w, providers: f.config.Get("providers")}
+	result, why := t.met(requires, 0)
+	switch result {
+	case yes:
+		return nil, ""
+	case depends:
+		return nil, why
+	}
+	return &reply{status: 401, denied: true, why: "JWT: " + why + ": Envoy answers 401", source: requires}, ""
+}
+
+// jwtRequirement returns what the first rule that matches requires; the route may name a requirement or disable it.
+func (w *walk) jwtRequirement(f httpFilter) configdump.Value {
+	if f.route.Exists() {
+		if f.route.Get("disabled").Bool() {
+			return configdump.Value{}
+		}
+		return named(f.config.Get("requirement_map"), f.route.Get("requirement_name").Text())
+	}
+	if f.config.Get("bypass_cors_preflight").Bool() && w.req.Method == "OPTIONS" {
+		_, origin := w.req.header.get("origin")
+		if _, method := w.req.header.get("access-control-request-method"); origin && method {
+			return configdump.Value{}
+		}
+	}
+	for i, rule := range f.config.Get("rules").Elements() {
+		entry := newRouteEntry(rule, i)
+		if lacks, _ := w.routeLacks(entry); lacks == "" {
+			if name := rule.Get("requirement_name").Text(); name != "" {
+				return named(f.config.Get("requirement_map"), name)
+			}
+			return rule.Get("requires")
+		}
+	}
+	return configdump.Value{}
+}
+
+// named returns a map's value by its key, which is no field name.
+func named(m configdump.Value, key string) configdump.Value {
+	for k, v := range m.Fields() {
+		if k == key {
+			return v
+		}
+	}
+	return configdump.Value{}
+}
+
+// tokens evaluates JwtRequirement.
+type tokens struct {
+	w         *walk
+	providers configdump.Value
+}
+
+func (t *tokens) met(v configdump.Value, depth int) (truth, string) {
+	if depth > maxMatcherDepth {
+		return depends, "requirements that nest too deep"
+	}
+	for kind, r := range v.Fields() {
+		switch configdump.FieldName(kind) {
+		case "provider_name":
+			return t.provider(r.Text(), nil)
+		case "provider_and_audiences":
+			return t.provider(r.Get("provider_name").Text(), r.Get("audiences").Texts())
+		case "requires_any":
+			return t.several(r, depth, yes)
+		case "requires_all":
+			return t.several(r, depth, no)
+		case "allow_missing_or_failed":
+			return yes, ""
+		case "allow_missing":
+			if t.anyToken() {
+				return depends, "the signature of the token"
+			}
+			return yes, ""
+		}
+	}
+	return yes, ""
+}
+
+// several combines requirements: of requires_any one has to be met, of requires_all each.
+func (t *tokens) several(v configdump.Value, depth int, decisive truth) (truth, string) {
+	result, why := decisive.not(), ""
+	for _, r := range v.Get("requirements").Elements() {
+		met, because := t.met(r, depth+1)
+		if met == decisive {
+			return decisive, because
+		}
+		if met == depends {
+			result = depends
+		}
+		why = because
+	}
+	return result, why
+}
+
+func (t *tokens) anyToken() bool {
+	for _, p := range t.providers.Fields() {
+		if t.token(p) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// provider says whether a token for it is there and good as far as it can be read.
+func (t *tokens) provider(name string, audiences []string) (truth, string) {
+	p := named(t.providers, name)
+	token := t.token(p)
+	if token == "" {
+		return no, "the request has no token for provider " + name
+	}
+	claims, ok := claimsOf(token)
+	if !ok {
+		return no, "the token for provider " + name + " is not a JWT"
+	}
+	if issuer := p.Get("issuer").Text(); issuer != "" && issuer != claims.Issuer {
+		return no, "the token's issuer is not that of provider " + name
+	}
+	if claims.Expires != 0 && time.Now().After(time.Unix(int64(claims.Expires), 0).Add(time.Minute)) {
+		return no, "the token is expired"
+	}
+	if audiences == nil {
+		audiences = p.Get("audiences").Texts()
+	}
+	if len(audiences) > 0 && !slices.ContainsFunc(audiences, func(a string) bool { return slices.Contains(claims.Audience, a) }) {
+		return no, "the token's audience is not one that provider " + name + " accepts"
+	}
+	return depends, "the signature of the token for provider " + name
+}
+
+// token finds a provider's token where it says: headers, query parameters, cookies; by default a bearer token or the
+// parameter access_token.
+func (t *tokens) token(p configdump.Value) string {
+	path, _ := t.w.req.header.get(":path")
+	params := queryParams(path)
+	for _, h := range p.Get("from_headers").Elements() {
+		value, ok := t.w.req.header.get(h.Get("name").Text())
+		if prefix := h.Get("value_prefix").Text(); ok && strings.Contains(value, prefix) {
+			_, value, _ = strings.Cut(value, prefix)
+			return strings.TrimSpace(value)
+		}
+	}
+	for _, name := range p.Get("from_params").Texts() {
+		if params[name] != "" {
+			return params[name]
+		}
+	}
+	if p.Has("from_headers") || p.Has("from_params") || p.Has("from_cookies") {
+		return ""
+	}
+	authorization, _ := t.w.req.header.get("authorization")
+	if token, ok := strings.CutPrefix(authorization, "Bearer "); ok {
+		return token
+	}
+	return params["access_token"]
+}
+
+// claims are what is read of a token.
+type claims struct {
+	Issuer   string
+	Audience []string
+	Expires  float64
+}
+
+func claimsOf(token string) (claims, bool) {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return claims{}, false
+	}
+	text, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return claims{}, false
+	}
+	var raw struct {
+		Issuer   string          `json:"iss"`
+		Audience json.RawMessage `json:"aud"`
+		Expires  float64         `json:"exp"`
+	}
+	if json.Unmarshal(text, &raw) != nil {
+		return claims{}, false
+	}
+	c := claims{Issuer: raw.Issuer, Expires: raw.Expires}
+	var one string
+	if json.Unmarshal(raw.Audience, &one) == nil {
+		c.Audience = []string{one}
+	} else {
+		_ = json.Unmarshal(raw.Audience, &c.Audience) // absent or odd: no audience
+	}
+	return c, true
+}

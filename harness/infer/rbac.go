@@ -1,0 +1,199 @@
+package infer
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/flow"
+)
+
+// An rbac evaluates envoy.config.rbac.v3.RBAC for one connection or request. It follows RoleBasedAccessControlEngine
+// and the matchers of source/extensions/filters/common/rbac.
+type rbac struct {
+	w       *walk
+	header  headers // nil map on a connection
+	unknown string  // the first thing that was asked for and is not known
+}
+
+// allowed says whether the rules let the request through, and which policy decided.
+func (r *rbac) allowed(rules configdump.Value) (result truth, why string) {
+	action := rules.Get("action").Text()
+	deny := action == "DENY" || action == "1"
+	if action == "LOG" || action == "2" {
+		return yes, "RBAC only logs"
+	}
+	result = truthOf(deny)
+	for name, p := range rules.Get("policies").Fields() {
+		switch r.policy(p) {
+		case yes:
+			return truthOf(!deny), fmt.Sprintf("RBAC policy %s matches, action %s", name, first(action, "ALLOW"))
+		case depends:
+			result, why = depends, fmt.Sprintf("RBAC policy %s depends on %s", name, r.unknown)
+		}
+	}
+	if result == depends {
+		return result, why
+	}
+	return result, fmt.Sprintf("no RBAC policy matches, action %s", first(action, "ALLOW"))
+}
+
+// policy matches when one permission and one principal do.
+func (r *rbac) policy(p configdump.Value) truth {
+	if p.Has("condition") || p.Has("checked_condition") || p.Has("cel_config") {
+		return r.dontKnow("a CEL condition")
+	}
+	permission := some(p.Get("permissions"), func(v configdump.Value) truth { return r.permission(v, 0) })
+	if permission == no {
+		return no
+	}
+	principal := some(p.Get("principals"), func(v configdump.Value) truth { return r.principal(v, 0) })
+	if principal == no {
+		return no
+	}
+	if permission == depends || principal == depends {
+		return depends
+	}
+	return yes
+}
+
+func (r *rbac) dontKnow(what string) truth {
+	setDefault(&r.unknown, what)
+	return depends
+}
+
+func (r *rbac) permission(v configdump.Value, depth int) truth {
+	if depth > maxMatcherDepth {
+		return r.dontKnow("rules that nest too deep")
+	}
+	deeper := func(e configdump.Value) truth { return r.permission(e, depth+1) }
+	for kind, rule := range v.Fields() {
+		switch kind = configdump.FieldName(kind); kind {
+		case "any":
+			return truthOf(rule.Bool())
+		case "and_rules":
+			return all(rule.Get("rules"), deeper)
+		case "or_rules":
+			return some(rule.Get("rules"), deeper)
+		case "not_rule":
+			return deeper(rule).not()
+		case "destination_ip":
+			return inRange(rule, r.w.conn.local.Addr())
+		case "destination_port":
+			return r.saw(rule, uint64(r.w.conn.local.Port()) == rule.Uint(), "destination port %s", rule.Text())
+		case "destination_port_range":
+			port := uint64(r.w.conn.local.Port())
+			return truthOf(port >= rule.Get("start").Uint() && port < rule.Get("end").Uint())
+		case "requested_server_name":
+			return truthOf(stringMatches(rule, r.w.conn.serverName))
+		default:
+			return r.common(kind, rule)
+		}
+	}
+	return no
+}
+
+func (r *rbac) principal(v configdump.Value, depth int) truth {
+	if depth > maxMatcherDepth {
+		return r.dontKnow("rules that nest too deep")
+	}
+	deeper := func(e configdump.Value) truth { return r.principal(e, depth+1) }
+	for kind, rule := range v.Fields() {
+		switch kind = configdump.FieldName(kind); kind {
+		case "any":
+			return truthOf(rule.Bool())
+		case "and_ids":
+			return all(rule.Get("ids"), deeper)
+		case "or_ids":
+			return some(rule.Get("ids"), deeper)
+		case "not_id":
+			return deeper(rule).not()
+		case "authenticated":
+			return r.authenticated(rule)
+		case "source_ip", "direct_remote_ip", "remote_ip":
+			if !r.w.conn.remote.IsValid() {
+				return r.dontKnow("the request's source address")
+			}
+			return inRange(rule, r.w.conn.remote.Addr())
+		default:
+			return r.common(kind, rule)
+		}
+	}
+	return no
+}
+
+// common evaluates what permissions and principals share.
+func (r *rbac) common(kind string, rule configdump.Value) truth {
+	switch kind {
+	case "header":
+		return r.saw(rule, r.header.all != nil && headerMatches(rule, r.header), "header %s", headerMatchText(rule))
+	case "url_path":
+		path, ok := r.header.get(":path")
+		return r.saw(rule, ok && stringMatches(rule.Get("path"), pathOnly(path)), "path %s", matcherText(rule.Get("path")))
+	case "uri_template":
+		path, _ := r.header.get(":path")
+		config, _ := rule.Get("typed_config").Typed()
+		p := templatePattern(config.Get("path_template").Text())
+		return truthOf(p != nil && p.MatchString(pathOnly(path)))
+	case "filter_state":
+		if rule.Get("key").Text() == "io.istio.peer_principal" {
+			return r.peer(rule.Get("string_match"))
+		}
+		return r.dontKnow("filter state " + rule.Get("key").Text())
+	case "metadata", "sourced_metadata":
+		return r.dontKnow("metadata that filters set, such as a token's claims")
+	}
+	return r.dontKnow("what " + kind + " tests")
+}
+
+// authenticated matches the identity of the client's certificate; without a name any validated certificate will do.
+func (r *rbac) authenticated(rule configdump.Value) truth {
+	if !r.w.conn.terminated || r.w.req.TLS != flow.MTLS {
+		return no
+	}
+	name := rule.Get("principal_name")
+	if !name.Exists() {
+		return yes
+	}
+	return r.peer(name)
+}
+
+func (r *rbac) peer(name configdump.Value) truth {
+	if !r.w.conn.terminated || r.w.req.TLS != flow.MTLS {
+		return no
+	}
+	if r.w.opts.Peer == "" {
+		return r.dontKnow("the identity in the client's certificate")
+	}
+	return r.saw(name, stringMatches(name, r.w.opts.Peer), "client's identity %s", matcherText(name))
+}
+
+func (r *rbac) saw(at configdump.Value, holds bool, format string, args ...any) truth {
+	return truthOf(r.w.check(at, holds, "RBAC: "+format, args...))
+}
+
+func inRange(rule configdump.Value, addr netip.Addr) truth {
+	p, ok := prefixRange(rule)
+	return truthOf(ok && p.Contains(addr))
+}
+
+// networkRBAC evaluates the RBAC network filter. It returns true when the connection ends here.
+func (w *walk) networkRBAC(config configdump.Value, names []string, hop *flow.Hop) bool {
+	rules := config.Get("rules")
+	if !rules.Exists() {
+		return false
+	}
+	engine := rbac{w: w}
+	allowed, why := engine.allowed(rules)
+	switch allowed {
+	case yes:
+		return false
+	case depends:
+		hop.Rejected = append(hop.Rejected, flow.Alternative{Name: "connection denied", Source: rules.Pointer(), Why: why})
+		return false
+	}
+	hop.Decision, hop.Why = "denied by "+names[len(names)-1], why+": Envoy closes the connection"
+	w.add(flow.NetworkFilters, rules, *hop)
+	w.fail(flow.Denied, "")
+	return true
+}
