@@ -170,7 +170,7 @@ func TestJoin(t *testing.T) {
 			t.Errorf("%s %s: %s: %s", h.Side, h.Kind, h.State, h.Reason)
 		}
 	}
-	if want := "client-to-server must be one value: "; !strings.Contains(v.Hops[2].Reason, want) || !strings.Contains(v.Hops[3].Reason, want) {
+	if want := "client-to-server is one thing and must be seen as one value: "; !strings.Contains(v.Hops[2].Reason, want) || !strings.Contains(v.Hops[3].Reason, want) {
 		t.Errorf("reasons %q and %q", v.Hops[2].Reason, v.Hops[3].Reason)
 	}
 }
