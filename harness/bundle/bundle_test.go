@@ -148,34 +148,39 @@ func TestWriteRefuses(t *testing.T) {
 	}
 }
 
+// edit replaces text in one of a bundle's files.
+func edit(file, old, new string) func(*testing.T, string) {
+	return func(t *testing.T, dir string) {
+		name := filepath.Join(dir, file)
+		text, err := os.ReadFile(name)
+		if err != nil || !bytes.Contains(text, []byte(old)) {
+			t.Fatalf("%s does not hold %q (%v)", file, old, err)
+		}
+		if err := os.WriteFile(name, bytes.ReplaceAll(text, []byte(old), []byte(new)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// remove takes one of a bundle's files away.
+func remove(file string) func(*testing.T, string) {
+	return func(t *testing.T, dir string) {
+		if err := os.Remove(filepath.Join(dir, file)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// forge makes the manifest fit what was changed, as somebody would who knows the format.
+func forge(change func(*testing.T, string)) func(*testing.T, string) {
+	return func(t *testing.T, dir string) {
+		change(t, dir)
+		edit(manifestFile, `"files"`, `"forgotten"`)(t, dir)
+	}
+}
+
 // TestTamper changes one thing in a bundle: it must never be verified any more, and the verdict must say why.
 func TestTamper(t *testing.T) {
-	edit := func(file, old, new string) func(*testing.T, string) {
-		return func(t *testing.T, dir string) {
-			name := filepath.Join(dir, file)
-			text, err := os.ReadFile(name)
-			if err != nil || !bytes.Contains(text, []byte(old)) {
-				t.Fatalf("%s does not hold %q (%v)", file, old, err)
-			}
-			if err := os.WriteFile(name, bytes.ReplaceAll(text, []byte(old), []byte(new)), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	remove := func(file string) func(*testing.T, string) {
-		return func(t *testing.T, dir string) {
-			if err := os.Remove(filepath.Join(dir, file)); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	// forge makes the manifest fit what was changed, as somebody would who knows the format.
-	forge := func(change func(*testing.T, string)) func(*testing.T, string) {
-		return func(t *testing.T, dir string) {
-			change(t, dir)
-			edit(manifestFile, `"files"`, `"forgotten"`)(t, dir)
-		}
-	}
 	for _, c := range []struct {
 		name    string
 		change  func(*testing.T, string)

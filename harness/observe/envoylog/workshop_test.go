@@ -9,17 +9,6 @@ import (
 // Istio printed then, which names no threads. Ids, addresses and messages are the book's.
 func workshopLog() string {
 	const c, s, up = "[C12990]", "[C12990][S11192089021443921902]", "[C12991]"
-	request := [][2]string{{":authority", "fortio-server:8080"}, {":path", "/"}, {":method", "GET"}, {"user-agent", "curl/7.83.1"},
-		{"accept", "*/*"}, {"x-forwarded-proto", "http"}, {"x-request-id", workshopRequestID},
-		{"x-envoy-decorator-operation", "fortio-server.mark.svc.cluster.local:8080/*"}, {"x-envoy-peer-metadata", "ChYKCkNMVVNURVI="},
-		{"x-envoy-peer-metadata-id", "sidecar~172.21.206.228~netshoot.mark~mark.svc.cluster.local"}, {"x-envoy-attempt-count", "1"},
-		{"x-b3-traceid", "1"}, {"x-b3-spanid", "2"}, {"x-b3-sampled", "0"}}
-	forwarded := [][2]string{{":authority", "fortio-server:8080"}, {":path", "/"}, {":method", "GET"}, {":scheme", "http"},
-		{"user-agent", "curl/7.83.1"}, {"accept", "*/*"}, {"x-forwarded-proto", "http"}, {"x-request-id", workshopRequestID},
-		{"x-envoy-attempt-count", "1"}, {"x-b3-traceid", "1"}, {"x-b3-spanid", "2"}, {"x-b3-sampled", "0"},
-		{"x-forwarded-client-cert", `By=spiffe://cluster.local/ns/mark/sa/default;Hash=79253e34;Subject="";URI=spiffe://cluster.local/ns/mark/sa/default`}}
-	response := [][2]string{{":status", "200"}, {"date", "Sun, 28 Aug 2022 13:46:17 GMT"}, {"content-length", "0"},
-		{"x-envoy-upstream-service-time", "2"}, {"x-envoy-peer-metadata", "ChYK"}, {"x-envoy-peer-metadata-id", "sidecar~172.21.206.230~x~y"}, {"server", "istio-envoy"}}
 	membership := "membership update for TLS cluster inbound|8080|| added 1 removed 0"
 	localLB := "re-creating local LB for TLS cluster inbound|8080||"
 	var b strings.Builder
@@ -40,7 +29,7 @@ func workshopLog() string {
 	line("filter", "", "tls:onServerName(), requestedServerName: outbound_.8080_._.fortio-server.mark.svc.cluster.local")
 	line("conn_handler", c, "new connection from 172.21.206.228:52352")
 	line("http", c, "new stream")
-	line("http", s, "request headers complete (end_stream=true):", request...)
+	line("http", s, "request headers complete (end_stream=true):", workshopRequest...)
 	line("http", s, "request end stream")
 	line("connection", c, "current connecting state: false")
 	line("router", s, "cluster 'inbound|8080||' match for URL '/'")
@@ -51,7 +40,7 @@ func workshopLog() string {
 	line("upstream", "", localLB)
 	line("upstream", "", membership)
 	line("upstream", "", localLB)
-	line("router", s, "router decoding headers:", forwarded...)
+	line("router", s, "router decoding headers:", workshopForwarded...)
 	line("pool", "", "queueing stream due to no available connections")
 	line("pool", "", "trying to create new connection")
 	line("pool", "", "creating a new connection")
@@ -68,7 +57,7 @@ func workshopLog() string {
 	line("router", s, "pool ready")
 	line("client", up, "response complete")
 	line("router", s, "upstream headers complete: end_stream=true")
-	line("http", s, "encoding headers via codec (end_stream=true):", response...)
+	line("http", s, "encoding headers via codec (end_stream=true):", workshopResponse...)
 	for _, stat := range []int{12, 6, 10, 14} {
 		line("wasm", "", fmt.Sprintf("wasm log stats_inbound stats_inbound: [extensions/stats/plugin.cc:645]::report() metricKey cache hit , stat=%d", stat))
 	}
@@ -78,3 +67,18 @@ func workshopLog() string {
 }
 
 const workshopRequestID = "e8cf4fdb-3c9a-9a4b-8b0e-3f0f5a1f3c2d"
+
+// The headers of L06, L17 and L34.
+var (
+	workshopRequest = [][2]string{{":authority", "fortio-server:8080"}, {":path", "/"}, {":method", "GET"}, {"user-agent", "curl/7.83.1"},
+		{"accept", "*/*"}, {"x-forwarded-proto", "http"}, {"x-request-id", workshopRequestID},
+		{"x-envoy-decorator-operation", "fortio-server.mark.svc.cluster.local:8080/*"}, {"x-envoy-peer-metadata", "ChYKCkNMVVNURVI="},
+		{"x-envoy-peer-metadata-id", "sidecar~172.21.206.228~netshoot.mark~mark.svc.cluster.local"}, {"x-envoy-attempt-count", "1"},
+		{"x-b3-traceid", "1"}, {"x-b3-spanid", "2"}, {"x-b3-sampled", "0"}}
+	workshopForwarded = [][2]string{{":authority", "fortio-server:8080"}, {":path", "/"}, {":method", "GET"}, {":scheme", "http"},
+		{"user-agent", "curl/7.83.1"}, {"accept", "*/*"}, {"x-forwarded-proto", "http"}, {"x-request-id", workshopRequestID},
+		{"x-envoy-attempt-count", "1"}, {"x-b3-traceid", "1"}, {"x-b3-spanid", "2"}, {"x-b3-sampled", "0"},
+		{"x-forwarded-client-cert", `By=spiffe://cluster.local/ns/mark/sa/default;Hash=79253e34;Subject="";URI=spiffe://cluster.local/ns/mark/sa/default`}}
+	workshopResponse = [][2]string{{":status", "200"}, {"date", "Sun, 28 Aug 2022 13:46:17 GMT"}, {"content-length", "0"},
+		{"x-envoy-upstream-service-time", "2"}, {"x-envoy-peer-metadata", "ChYK"}, {"x-envoy-peer-metadata-id", "sidecar~172.21.206.230~x~y"}, {"server", "istio-envoy"}}
+)
