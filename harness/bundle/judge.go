@@ -3,6 +3,7 @@ package bundle
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -12,7 +13,8 @@ import (
 
 // recorded are the instruments whose raw evidence a bundle keeps. What they saw is read from it again; what others saw
 // is taken as it was written down.
-var recorded = map[flow.Instrument]bool{flow.Curl: true, flow.EnvoyLog: true, flow.Sockets: true, flow.Stats: true}
+var recorded = map[flow.Instrument]bool{flow.Curl: true, flow.EnvoyLog: true, flow.Sockets: true, flow.Stats: true,
+	flow.AccessLog: true, flow.Netfilter: true}
 
 // Judge judges a bundle's run again: from the path, and from observations that are made anew of the raw evidence. It
 // returns the run that was judged. Evidence that was changed or taken away changes what is observed, and with it the
@@ -70,7 +72,7 @@ func compare(written, seen []flow.Observation) []string {
 		}
 	}
 	var problems []string
-	for _, instrument := range []flow.Instrument{flow.Curl, flow.EnvoyLog, flow.Sockets, flow.Stats} {
+	for _, instrument := range slices.Sorted(maps.Keys(recorded)) {
 		if missing[instrument]+extra[instrument] > 0 {
 			problems = append(problems, fmt.Sprintf("bundle: %s's raw evidence is not what its observations were made of: %d of them are not in it, and %d others are",
 				instrument, missing[instrument], extra[instrument]))

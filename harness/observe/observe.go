@@ -29,7 +29,8 @@ type Recording struct {
 	Answered  time.Time `json:"answered,omitzero"`
 	Client    Pod       `json:"client"`
 	Server    Pod       `json:"server"`
-	Curl      []byte    `json:"-"` // standard error of curl; nil: it was not kept
+	Curl      []byte    `json:"-"`                   // standard error of curl; nil: it was not kept
+	AccessLog string    `json:"accessLog,omitempty"` // form of the access log that the mesh declares: JSON or TEXT; "": it declares none
 }
 
 // A Pod is one end of the request with what was recorded there. What is nil was not recorded, and its instrument did not
@@ -39,7 +40,10 @@ type Pod struct {
 	IP      string `json:"ip"`
 	Workers int    `json:"workers,omitempty"` // worker threads of its sidecar; 0: unknown
 	// LogProblem says why the log is not whole although it reads so: lines were dropped, or Envoy was restarted.
-	LogProblem  string `json:"logProblem,omitempty"`
+	LogProblem string `json:"logProblem,omitempty"`
+	// AccessLogProblem says why the request's line may be missing in the access log.
+	AccessLogProblem string `json:"accessLogProblem,omitempty"`
+
 	Log         []byte `json:"-"`
 	Before      []byte `json:"-"` // socket table before the request
 	After       []byte `json:"-"` // socket table after it
@@ -76,7 +80,7 @@ func (r Recording) Observe() ([]flow.Observation, []flow.Watch, error) {
 		seen, watches = append(seen, observations...), append(watches, watch)
 	}
 	for _, side := range []flow.Side{flow.Client, flow.Server} {
-		for _, read := range []func(flow.Side) ([]flow.Observation, []flow.Watch, error){r.log, r.stats} {
+		for _, read := range []func(flow.Side) ([]flow.Observation, []flow.Watch, error){r.log, r.stats, r.accessLog} {
 			observations, watch, err := read(side)
 			problems = append(problems, err)
 			seen, watches = append(seen, observations...), append(watches, watch...)

@@ -15,9 +15,10 @@ var observeCommand = Command{
 	Name:    "observe",
 	Usage:   "observe",
 	Summary: "Read what the instruments recorded around the request, and keep what they saw",
-	Detail: "It waits until both sidecars' logs hold everything that was logged before, closes the windows and reads them together with the\n" +
-		"socket tables and curl's own account. It never looks at a config dump. An Envoy that was restarted in between, or a log that broke\n" +
-		"off, makes its instrument incomplete, and then no run is verified.",
+	Detail: "It waits until both sidecars' logs hold everything that was logged before and, where the mesh declares an access log in JSON, the\n" +
+		"request's line in it, closes the windows and reads them together with what else was recorded and with curl's own account. It never\n" +
+		"looks at a config dump. An Envoy that was restarted in between, or a log that broke off, makes its instrument incomplete, and then\n" +
+		"no run is verified.",
 	run: func(s *session, args []string) error {
 		if len(args) != 0 {
 			return badUsage("it takes no argument")
@@ -75,10 +76,13 @@ func (s *session) record() (observe.Recording, error) {
 		return r, err
 	}
 	r.Port = port
-	if r.Client, err = s.recordPod(s.run.Call.From + "." + s.run.Call.Namespace); err != nil {
+	if r.AccessLog, err = s.lab.Mesh.AccessLog(s.ctx); err != nil {
+		s.note("no access log is read: %v", err)
+	}
+	if r.Client, err = s.recordPod(s.run.Call.From+"."+s.run.Call.Namespace, r.AccessLog); err != nil {
 		return r, err
 	}
-	r.Server, err = s.recordPod(server)
+	r.Server, err = s.recordPod(server, r.AccessLog)
 	return r, err
 }
 
@@ -101,8 +105,8 @@ func (s *session) destination() (pod string, port uint16, err error) {
 }
 
 // recordPod closes the pod's log window and collects what was recorded of the pod. A log that is not whole is kept with
-// the reason.
-func (s *session) recordPod(ref string) (observe.Pod, error) {
+// the reason. accessLog is the form in which the mesh writes its access log.
+func (s *session) recordPod(ref, accessLog string) (observe.Pod, error) {
 	pod, err := s.lab.Mesh.Pod(s.ctx, ref)
 	if err != nil {
 		return observe.Pod{}, err
@@ -118,6 +122,7 @@ func (s *session) recordPod(ref string) (observe.Pod, error) {
 		}
 		p.LogProblem = err.Error()
 	}
+	p.AccessLogProblem = s.awaitAccessLog(w, accessLog)
 	if err := w.Close(); err != nil && p.LogProblem == "" {
 		p.LogProblem = err.Error()
 	}

@@ -1,0 +1,165 @@
+package accesslog
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/flowproof/lab/harness/flow"
+)
+
+// requestOfLog is the request of the test data: two real sidecars of one run.
+const requestOfLog = "d1bd9705-f406-4bb6-85b0-3dbe66b959d6"
+
+func observe(t testing.TB, name string, edit func(string) string, sel Selection) ([]flow.Observation, flow.Watch) {
+	t.Helper()
+	text := string(log(t, name))
+	if edit != nil {
+		edited := edit(text)
+		if edited == text {
+			t.Fatal("the edit changes nothing")
+		}
+		text = edited
+	}
+	lines, damaged := Parse([]byte(text))
+	return Observe(lines, damaged, sel)
+}
+
+// facts are what was seen, one to a line, with * for the numbers of ephemeral ports.
+func facts(all []flow.Observation) []string {
+	var out []string
+	for _, o := range all {
+		out = append(out, string(o.Kind)+" "+o.Facts[0].Name+"="+o.Facts[0].Value)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// TestObserve reads the lines of two real sidecars about one request.
+func TestObserve(t *testing.T) {
+	for _, c := range []struct {
+		file string
+		side flow.Side
+		want []string
+	}{
+		{"client.log", flow.Client, []string{
+			"app status=200", "cluster cluster=outbound|8080||fortio-server.mark.svc.cluster.local",
+			"connect upstream.local=172.21.206.197:@", "connect upstream.remote=172.21.206.196:8080", "downstream-tls tls.version=none",
+			"endpoint endpoint=172.21.206.196:8080", "filter-chain filter.chain=unnamed", "listener downstream.peer=172.21.206.197:@",
+			"listener listener=0.0.0.0_8080", "network-filters codec=http1", "redirect original.dst=10.96.215.136:8080", "redirect redirect.port=15001",
+			"route response.details=via_upstream", "route route=default", "route virtual.host=fortio-server.mark.svc.cluster.local:8080",
+			"upstream-tls peer.uri=spiffe://cluster.local/ns/mark/sa/default", "upstream-tls sni=outbound_.8080_._.fortio-server.mark.svc.cluster.local",
+			"upstream-tls tls.version=TLSv1.3", "upstream-tls transport=tls"}},
+		{"server.log", flow.Server, []string{
+			"app status=200", "cluster cluster=inbound|8080||", "connect upstream.local=127.0.0.6:@", "connect upstream.remote=172.21.206.196:8080",
+			"downstream-tls peer.uri=spiffe://cluster.local/ns/mark/sa/default", "downstream-tls tls.version=TLSv1.3", "endpoint endpoint=172.21.206.196:8080",
+			"filter-chain filter.chain=0.0.0.0_8080", "listener downstream.peer=172.21.206.197:@", "listener listener=virtualInbound",
+			"listener-filters sni=outbound_.8080_._.fortio-server.mark.svc.cluster.local", "network-filters codec=http1",
+			"redirect original.dst=172.21.206.196:8080", "redirect redirect.port=15006", "route response.details=via_upstream", "route route=default",
+			"route virtual.host=inbound|http|8080", "upstream-tls tls.version=none", "upstream-tls transport=raw_buffer"}},
+	} {
+		t.Run(c.file, func(t *testing.T) {
+			seen, w := observe(t, c.file, nil, Selection{RequestID: requestOfLog, Pod: "a.b", Side: c.side})
+			got := facts(seen)
+			for i, f := range got {
+				for _, kind := range []string{"upstream.local=", "downstream.peer="} {
+					if strings.Contains(f, kind) {
+						got[i] = f[:strings.LastIndexByte(f, ':')] + ":@"
+					}
+				}
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(c.want, "\n"))
+			}
+			if !w.Complete || w.Instrument != flow.AccessLog || w.Pod != "a.b" || w.Side != c.side {
+				t.Errorf("watch %+v", w)
+			}
+			for _, o := range seen {
+				able := slices.ContainsFunc(w.Sees, func(s flow.Capability) bool { return s.Kind == o.Kind && s.Fact == o.Facts[0].Name })
+				if !able || o.Raw == "" || o.Where.Pod != "a.b" || o.Where.Connection == "" || o.Time.IsZero() {
+					t.Errorf("%s %s: able %v, at %v in %+v", o.Kind, o.Facts[0].Name, able, o.Time, o.Where)
+				}
+			}
+		})
+	}
+}
+
+// TestWhatIsNotSeen says what an access log does not prove, and that it says so.
+func TestWhatIsNotSeen(t *testing.T) {
+	member := func(name, value string) func(string) string {
+		return func(text string) string {
+			i := strings.Index(text, `"`+name+`":`)
+			end := i + strings.IndexAny(text[i:], ",}")
+			if value == "" { // the format has no such member
+				return text[:i] + `"x":0` + text[end:]
+			}
+			return text[:i] + `"` + name + `":` + value + text[end:]
+		}
+	}
+	for _, c := range []struct {
+		name      string
+		edit      func(string) string
+		kind      flow.HopKind
+		fact      string
+		want      string // "": not seen
+		cannotSee bool
+	}{
+		{"the format lacks the listener", member(listenerName, ""), flow.Listener, flow.FactListener, "", true},
+		{"no listener", member(listenerName, "null"), flow.Listener, flow.FactListener, "", false},
+		{"the format lacks the chain", member(filterChainName, ""), flow.FilterChain, flow.FactFilterChain, "", true},
+		{"no HTTP, so no chain is shown", member(protocol, "null"), flow.FilterChain, flow.FactFilterChain, "", false},
+		{"no HTTP, so TLS is not ruled out", member(protocol, "null"), flow.DownstreamTLS, flow.FactTLSVersion, "", false},
+		{"a handshake failed", member(downTLSFailure, `"TLS_error:|268435703"`), flow.DownstreamTLS, flow.FactTLSVersion, "", false},
+		{"no upstream connection", func(s string) string { return member(upLocal, "null")(member(upTLSVersion, "null")(s)) }, flow.UpstreamTLS, flow.FactTransport, "", false},
+		{"the format lacks the upstream's TLS", member(upTLSVersion, ""), flow.UpstreamTLS, flow.FactTransport, "", true},
+		{"no answer", member(responseCode, "0"), flow.App, flow.FactStatus, "", true},
+		{"flags", member(responseFlags, `"UF,URX"`), flow.App, flow.FactFlags, "UF,URX", false},
+		{"HTTP/2", member(protocol, `"HTTP/2"`), flow.NetworkFilters, flow.FactCodec, "http2", false},
+		{"no address", member(downDirectLocal, `"envoy://internal"`), flow.Redirect, flow.FactRedirectPort, "", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			seen, w := observe(t, "client.log", c.edit, Selection{RequestID: requestOfLog, Side: flow.Client})
+			got := ""
+			for _, o := range seen {
+				if o.Kind == c.kind && o.Facts[0].Name == c.fact {
+					got = o.Facts[0].Value
+				}
+			}
+			can := slices.ContainsFunc(w.Sees, func(s flow.Capability) bool { return s.Kind == c.kind && s.Fact == c.fact })
+			if got != c.want || can == c.cannotSee {
+				t.Errorf("saw %q, want %q; it says that it can: %v", got, c.want, can)
+			}
+		})
+	}
+}
+
+func TestIncomplete(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		edit    func(string) string
+		sel     Selection
+		problem string
+	}{
+		{"another request", nil, Selection{RequestID: "58759b51-2b82-4c4a-96d4-d485264bf2a5"}, "no line of the request 58759b51-2b82-4c4a-96d4-d485264bf2a5 among 1"},
+		{"the line has not come", func(s string) string { return s[:strings.Index(s, "{")] }, Selection{RequestID: requestOfLog, Problem: "not within 10s"}, "among 0; not within 10s"},
+		{"the line is cut", func(s string) string { return s[:strings.Index(s, "{")+500] }, Selection{RequestID: requestOfLog}, "line 7 of the log begins as a line of the access log and cannot be read"},
+		{"twice", func(s string) string { return s + s[strings.Index(s, "{"):] }, Selection{RequestID: requestOfLog, Side: flow.Client}, "2 lines are of the request"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			seen, w := observe(t, "client.log", c.edit, c.sel)
+			if w.Complete || !strings.Contains(w.Problem, c.problem) || len(seen) > 0 {
+				t.Errorf("%d observations, watch %+v", len(seen), w)
+			}
+		})
+	}
+	// A sidecar whose application passes the request on writes a line for each way.
+	both := func(s string) string {
+		return s + strings.Replace(s[strings.Index(s, "{"):], ":15001\"", ":15006\"", 1)
+	}
+	for side, port := range map[flow.Side]string{flow.Client: "15001", flow.Server: "15006"} {
+		seen, w := observe(t, "client.log", both, Selection{RequestID: requestOfLog, Side: side})
+		if !w.Complete || !slices.Contains(facts(seen), "redirect redirect.port="+port) {
+			t.Errorf("%s: %v, %s", side, facts(seen), w.Problem)
+		}
+	}
+}

@@ -1,0 +1,33 @@
+package script
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/harness/observe"
+	"github.com/flowproof/lab/harness/observe/accesslog"
+)
+
+// accessLogTimeout bounds how long an access log's line may be on its way: Envoy flushes files each second under Istio
+// (--file-flush-interval-msec), and the line goes through the runtime and the apiserver.
+const accessLogTimeout = 10 * time.Second
+
+// awaitAccessLog returns when the request's line is in the window, and says why it is not, in words for the recording.
+func (s *session) awaitAccessLog(w *window, form string) (problem string) {
+	if form != observe.JSONAccessLog {
+		return ""
+	}
+	ctx, cancel := context.WithTimeoutCause(s.ctx, accessLogTimeout,
+		exit.Incompletef("Envoy's line about the request has not come within %s", accessLogTimeout))
+	defer cancel()
+	err := w.WaitFor(ctx, accesslog.Mark(s.run.Call.RequestID))
+	switch {
+	case err == nil:
+		return ""
+	case ctx.Err() != nil && !errors.Is(err, context.Cause(ctx)):
+		return errors.Join(err, context.Cause(ctx)).Error()
+	}
+	return err.Error()
+}
