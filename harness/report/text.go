@@ -24,7 +24,7 @@ type Options struct {
 const width = 100
 
 // columns of the table: hop, inferred, seen by; the verdict takes the rest.
-var columns = [...]int{23, 42, 15}
+var columns = [...]int{23, 33, 24}
 
 // Text writes the run and its verdict as a table with one line a hop, and beneath what the verdicts rest on.
 func Text(w io.Writer, run flow.Run, verdict flow.RunVerdict, opts Options) error {

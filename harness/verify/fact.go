@@ -31,7 +31,7 @@ func (j *judge) fact(hop *flow.Hop, fact flow.Fact) result {
 	}
 	var r result
 	agreed := false
-	for _, seen := range j.witnessed(hop, fact) {
+	for _, seen := range j.observed(hop, fact.Name) {
 		agrees := matches(fact.Value, seen.value) && amongChoices(hop, fact, seen.value)
 		if !agrees && multiple[fact.Name] {
 			continue
@@ -131,18 +131,6 @@ func (j *judge) observed(hop *flow.Hop, fact string) []seenFact {
 			if s.Name == fact {
 				all = append(all, seenFact{s.Value, o.Instrument, i})
 			}
-		}
-	}
-	return all
-}
-
-// witnessed returns every value of an expected fact that was seen at the hop. A fact with a Join is one and the same
-// thing wherever it is seen, such as a connection at both of its ends: what nobody saw here is proven by who saw it there.
-func (j *judge) witnessed(hop *flow.Hop, fact flow.Fact) []seenFact {
-	all := j.observed(hop, fact.Name)
-	if len(all) == 0 {
-		for _, joined := range j.joins[fact.Join] {
-			all = append(all, joined.seenFact)
 		}
 	}
 	return all
