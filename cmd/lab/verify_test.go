@@ -1,0 +1,63 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/flowproof/lab/harness/exit"
+)
+
+const inboundBundle = "../../harness/bundle/testdata/inbound"
+
+// tampered is a copy of the inbound bundle with one file changed.
+func tampered(t *testing.T, file, old, new string) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "bundle")
+	if err := os.CopyFS(dir, os.DirFS(inboundBundle)); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, file)
+	text, err := os.ReadFile(name)
+	if err != nil || !bytes.Contains(text, []byte(old)) {
+		t.Fatalf("%s does not hold %q (%v)", file, old, err)
+	}
+	if err := os.WriteFile(name, bytes.ReplaceAll(text, []byte(old), []byte(new)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestVerify(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		args        []string
+		code        int
+		out, errout string
+	}{
+		{"untouched", []string{inboundBundle}, exit.OK, "verified: confirmed 26/26 hops, 0 not observed, 0 refuted", ""},
+		{"as JSON", []string{inboundBundle, "-o", "json"}, exit.OK, `"schema": "flowproof.dev/report/v1"`, ""},
+		{"as JUnit", []string{inboundBundle, "-o", "junit"}, exit.OK, `<testsuites tests="27" failures="0" errors="0" skipped="0">`, ""},
+		{"as Mermaid", []string{inboundBundle, "-o", "mermaid"}, exit.OK, "flowchart TD", ""},
+		{"every hop explained", []string{inboundBundle, "-v"}, exit.OK, "field    /configs/", ""},
+		{"another path", []string{tampered(t, "run.json", `"value": "15006"`, `"value": "15001"`)}, exit.Mismatch, "expected redirect.port 15001", ""},
+		{"a log cut", []string{tampered(t, "logs/fortio-server.mark.log", "destroying stream", "")}, exit.Incomplete, "the stream's last line is missing", ""},
+		{"no bundle", []string{t.TempDir()}, exit.Usage, "", "there is no bundle.json in it, so it is not a bundle"},
+		{"not JSON", []string{tampered(t, "run.json", `"schema"`, `schema`)}, exit.Usage, "", "run.json: line "},
+		{"no such form", []string{inboundBundle, "-o", "xml"}, exit.Usage, "", `choose output "xml": there are json, junit, mermaid, text`},
+		{"no argument", nil, exit.Usage, "", "usage: lab verify DIR"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var out, errout bytes.Buffer
+			code := Run(t.Context(), append([]string{"verify"}, c.args...), Streams{In: strings.NewReader(""), Out: &out, Err: &errout})
+			if code != c.code || !strings.Contains(out.String(), c.out) || !strings.Contains(errout.String(), c.errout) {
+				t.Errorf("code %d, want %d\n%s\n%s", code, c.code, out.String(), errout.String())
+			}
+			if c.code != exit.Usage && errout.Len() > 0 {
+				t.Errorf("a verdict is no error to be told: %s", errout.String())
+			}
+		})
+	}
+}
