@@ -77,7 +77,11 @@ func atLeast(have, want string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	got, err := numbers(strings.FieldsFunc(have, func(r rune) bool { return r == '-' || r == '+' })[0])
+	release := have
+	if i := strings.IndexAny(have, "-+"); i >= 0 {
+		release = have[:i]
+	}
+	got, err := numbers(release)
 	if err != nil {
 		return false, err
 	}

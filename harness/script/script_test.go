@@ -1,0 +1,190 @@
+package script
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/harness/mesh"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+// noLab is a lab whose apiserver nobody answers for: enough for everything that fails before, or needs no lab.
+func noLab(t *testing.T) Lab {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	config := `{"apiVersion":"v1","kind":"Config","current-context":"x","contexts":[{"name":"x","context":{"cluster":"x"}}],
+		"clusters":[{"name":"x","cluster":{"server":"http://127.0.0.1:1"}}]}`
+	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m, err := mesh.Connect(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Lab{Mesh: m}
+}
+
+func TestRun(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		script string
+		status string
+		code   int
+		reason string
+	}{
+		{"only words", "# Nothing is done.\n", Passed, exit.OK, ""},
+		{"testscript's own commands", "# A file is there.\nexists a\ngrep hello a\n-- a --\nhello\n", Passed, exit.OK, ""},
+		{"a failed assertion is a mismatch", "# A file is there.\n\nexists b\n", Failed, exit.Mismatch, "t.txtar:3: $WORK/b does not exist"},
+		{"misspelt command", "dmup netshoot\n", Failed, exit.Usage, `t.txtar:1: unknown command "dmup" (did you mean "dump"?)`},
+		{"misspelt condition", "[rot] dump netshoot\n", Failed, exit.Usage, "unknown condition [rot] (there are: [backend:NAME], [bpf],"},
+		{"condition without its suffix", "[backend] dump netshoot\n", Failed, exit.Usage, "condition [backend] is written [backend:NAME]"},
+		{"wrong call", "dump\n", Failed, exit.Usage, "dump: it needs one pod (usage: dump POD)"},
+		{"wrong call of a sentence", "kill-connections a -> b:80\n", Failed, exit.Usage, "it ends with: until cold"},
+		{"no lab", "# Where is it?\ndump netshoot\n", Failed, exit.Environment, "find pod netshoot.mark:"},
+		{"must fail and does", "! dump\nstderr 'it needs one pod'\n", Passed, exit.OK, ""},
+		{"eventually does not nest", "! eventually 1s eventually 1s dump a\nstderr 'no command eventually'\n", Passed, exit.OK, ""},
+		{"wrong order", "observe\n", Failed, exit.Usage, "there is nothing to observe before request"},
+		{"nothing to judge", "verify\n", Failed, exit.Usage, "there is nothing to judge before infer and observe"},
+		{"nothing to infer from", "infer a -> http://b/\n", Failed, exit.Usage, "there is no dump to infer from"},
+		{"not a URL", "infer a -> b:80\n", Failed, exit.Usage, `read URL "b:80": it is not an http or https URL`},
+		{"skipped", "# Not here.\nskip 'no kernel'\nexists b\n", Skipped, exit.OK, "no kernel"},
+		{"stopped", "stop 'enough'\nexists b\n", Passed, exit.OK, ""},
+		{"condition that holds", "[backend:existing] exists a\n[kernel:2.6] exists a\n-- a --\n", Passed, exit.OK, ""},
+		{"condition that does not", "[kernel:99] exists b\n[!backend:existing] exists b\n", Passed, exit.OK, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			result := Run(t.Context(), noLab(t), Parse("t", []byte(tc.script)), Options{})
+			if result.Status != tc.status || !strings.Contains(result.Reason, tc.reason) || exit.Code(result.Err) != tc.code {
+				t.Errorf("%s (exit code %d): %q; want %s (%d): %q", result.Status, exit.Code(result.Err), result.Reason, tc.status, tc.code, tc.reason)
+			}
+		})
+	}
+}
+
+func TestCancelledRunIsInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	result := Run(ctx, noLab(t), Parse("t", []byte("dump netshoot\n")), Options{})
+	if exit.Code(result.Err) != exit.Interrupted {
+		t.Errorf("exit code %d: %v", exit.Code(result.Err), result.Err)
+	}
+}
+
+func TestRunLeavesNothingBehind(t *testing.T) {
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	Run(t.Context(), noLab(t), Parse("t", []byte("cp stdout x\ndump netshoot\n")), Options{})
+	left, err := os.ReadDir(temp)
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+func TestFullDiskIsTheEnvironments(t *testing.T) {
+	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "nothing"))
+	result := Run(t.Context(), noLab(t), Parse("t", []byte("stop\n")), Options{})
+	if exit.Code(result.Err) != exit.Environment || !strings.Contains(result.Reason, "is the disk full? TMPDIR names another") {
+		t.Errorf("exit code %d: %s", exit.Code(result.Err), result.Reason)
+	}
+}
+
+func TestUpdateRewritesGoldens(t *testing.T) {
+	const before = "# What is seen is what is wanted.\n[backend:existing] cmp have want\n-- have --\nnew\n-- want --\nold\n"
+	result := Run(t.Context(), noLab(t), Parse("t", []byte(before)), Options{Update: true})
+	if want := strings.Replace(before, "old", "new", 1); string(result.Updated) != want {
+		t.Errorf("updated to %q, want %q", result.Updated, want)
+	}
+	if again := Run(t.Context(), noLab(t), Parse("t", result.Updated), Options{Update: true}); again.Updated != nil || again.Err != nil {
+		t.Errorf("a second time: %q, %v", again.Updated, again.Err)
+	}
+}
+
+// TestLive compares the report of a run with its golden.
+func TestLive(t *testing.T) {
+	const text = "# A learner reads this.\n# And this.\n\n# A file is there.\nexists a\n! exists b\n\n# This command is not called rightly.\ndump\n\n# Nobody comes here.\nexists a\n-- a --\n"
+	var out bytes.Buffer
+	result := Run(t.Context(), noLab(t), Parse("t", []byte(text)), Options{Events: NewLive(&out, false, false)})
+	lines := strings.Split(out.String(), "\n")
+	lines[len(lines)-2] = strings.Split(lines[len(lines)-2], " after ")[0] // the time differs
+	golden(t, "live.txt", strings.Join(lines, "\n"))
+	if len(result.Phases) != 3 || result.Phases[1].Steps[1].Command != "! exists b" || result.Phases[2].Steps[0].Line != 9 {
+		t.Errorf("phases: %+v", result.Phases)
+	}
+	encoded, err := json.Marshal(result)
+	if err != nil || !bytes.Contains(encoded, []byte(`"schema":"flowproof.dev/scenario/v1"`)) {
+		t.Errorf("JSON %s, %v", encoded, err)
+	}
+	suite := result.Suite()
+	if n := len(suite.Cases); n != 3 || !strings.HasPrefix(suite.Cases[2].Failure, "dump: dump: it needs one pod") {
+		t.Errorf("suite: %+v", suite)
+	}
+}
+
+func golden(t *testing.T, name, have string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(have), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(want) != have {
+		t.Errorf("%s differs (run with -update):\n%s", path, have)
+	}
+}
+
+// TestTable holds every command to what the README needs.
+func TestTable(t *testing.T) {
+	last := ""
+	for _, c := range Commands() {
+		switch {
+		case c.Name <= last:
+			t.Errorf("%s stands after %s", c.Name, last)
+		case !strings.HasPrefix(c.Usage, c.Name):
+			t.Errorf("the usage of %s is %q", c.Name, c.Usage)
+		case c.Summary == "" || strings.HasSuffix(c.Summary, "."):
+			t.Errorf("the summary of %s is %q, wanted is a sentence without its full stop", c.Name, c.Summary)
+		}
+		last = c.Name
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add("# A sentence.\n[root] [!kernel:5.8] dump a # and a comment\n\n! show pod x\n-- file --\nhello\n")
+	f.Add("[")
+	f.Add("[a][b]\n[ a ] x")
+	f.Add("\t# not a phase\r\ndump")
+	f.Fuzz(func(t *testing.T, text string) {
+		s := Parse("fuzz", []byte(text))
+		_ = s.Summary()
+		instrumented := Parse("fuzz", s.instrumented())
+		if len(instrumented.phases) != len(s.phases) {
+			t.Fatalf("%d phases became %d", len(s.phases), len(instrumented.phases))
+		}
+		for i, p := range s.phases {
+			if len(instrumented.phases[i].lines) != len(p.lines) {
+				t.Fatalf("phase %d: %d lines became %d", i, len(p.lines), len(instrumented.phases[i].lines))
+			}
+			for j, line := range p.lines {
+				if instrumented.phases[i].lines[j].number != line.number {
+					t.Fatalf("line %d became %d", line.number, instrumented.phases[i].lines[j].number)
+				}
+			}
+		}
+	})
+}
