@@ -54,6 +54,9 @@ func Run(ctx context.Context, args []string, streams Streams) int {
 	root.SetErr(streams.Err)
 	err := root.ExecuteContext(context.WithValue(ctx, appKey{}, a))
 	code := exit.Code(err)
+	if err != nil && ctx.Err() != nil {
+		code = exit.Interrupted // whatever broke, broke because somebody asked for it
+	}
 	if silent := (silentError{}); err != nil && !errors.As(err, &silent) {
 		if code == exit.Interrupted {
 			err = errors.New("interrupted")
