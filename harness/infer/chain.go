@@ -155,7 +155,9 @@ func rankALPN(m *chainMatch, c *connection) int {
 
 // rankSourceType tells connections of the same host from others; an unknown source counts as another host.
 func rankSourceType(m *chainMatch, c *connection) int {
-	local := c.remote.IsValid() && (c.remote.Addr().IsLoopback() || c.remote.Addr() == c.local.Addr())
+	// Network::Utility::isLoopbackAddress knows 127.0.0.1 and ::1 only, not the rest of 127.0.0.0/8.
+	loopback := c.remote.IsValid() && (c.remote.Addr() == netip.AddrFrom4([4]byte{127, 0, 0, 1}) || c.remote.Addr() == netip.IPv6Loopback())
+	local := loopback || c.remote.IsValid() && c.remote.Addr() == c.local.Addr()
 	switch m.sourceType {
 	case "", "ANY", "0":
 		return 0

@@ -78,7 +78,7 @@ func (w *walk) statusOf(status int) int {
 	if w.hcm == nil {
 		return 0
 	}
-	return status
+	return w.localStatus(status)
 }
 
 // tcpClusters reads which cluster or clusters a TCP proxy names.
@@ -102,7 +102,7 @@ func (w *walk) noCluster(source configdump.Value) {
 	}
 	status := w.statusOf(503)
 	if w.hcm != nil {
-		status = notFoundStatus(source)
+		status = w.localStatus(notFoundStatus(source))
 		why += fmt.Sprintf(": Envoy answers %d (NC)", status)
 	}
 	hop := flow.Hop{Decision: "no cluster", Why: why}

@@ -2,8 +2,10 @@ package infer
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/flowproof/lab/harness/configdump"
@@ -27,6 +29,8 @@ type host struct {
 	localityWeight uint32
 	health         string
 	metadata       configdump.Value
+	assumed        bool     // not from a dump: see unknownEndpoint
+	cluster        *cluster // of an aggregate's member; nil: the cluster that was chosen
 }
 
 // healthy says whether a host counts as healthy for load balancing; degraded ones count only when others are missing.
@@ -93,12 +97,15 @@ func (w *walk) pickEndpoint() {
 		return
 	}
 	load := w.e.load(c)
+	if c.members() != nil {
+		load = w.e.aggregated(c, 0)
+	}
 	if c.kind == "EDS" && !load.at.Exists() {
-		why := "EDS gave no endpoints for it"
-		if !w.e.dump.Has(configdump.Endpoints) {
-			why = "the dump has no EndpointsConfigDump (take it with ?include_eds), so where the request goes is not known"
+		if w.e.dump.Has(configdump.Endpoints) {
+			w.noEndpoint(c.at, "EDS gave no endpoints for it")
+		} else {
+			w.unknownEndpoint()
 		}
-		w.noEndpoint(c.at, why)
 		return
 	}
 	hosts, choices, why := w.balance(c, load)
@@ -108,6 +115,9 @@ func (w *walk) pickEndpoint() {
 	}
 	w.pick = picked{hosts: w.towards(hosts)}
 	w.out.Endpoints = hostList(load.hosts)
+	if c.members() != nil {
+		why = joinWhy(aggregateText(c), why)
+	}
 	hop := flow.Hop{Decision: hosts[0].address, Why: why}
 	if len(hosts) > 1 {
 		hop.Decision, hop.Choices = fmt.Sprintf("one of %d endpoints", len(hosts)), choices
@@ -151,7 +161,7 @@ func notPicked(h host) string {
 	if !h.healthy() {
 		return "its health status is " + h.health
 	}
-	return fmt.Sprintf("its priority %d or subset is not the one in use", h.priority)
+	return fmt.Sprintf("its priority %d, locality %s or subset is not one in use", h.priority, orNone(h.locality))
 }
 
 func hostList(hosts []host) []flow.Host {
@@ -173,6 +183,30 @@ func (w *walk) noEndpoint(source configdump.Value, why string) {
 	w.add(flow.Endpoint, source, hop)
 	w.fail(flow.NoHealthyEndpoint, "UH")
 	w.out.Status = status
+}
+
+// unknownEndpoint is an EDS cluster in a dump without endpoints, as Envoy wrote them before 1.19 and writes them without
+// include_eds. Where the way is known to go to a pod, that pod is taken, and said so; else the way ends here.
+func (w *walk) unknownEndpoint() {
+	const missing = "the dump has no EndpointsConfigDump (take it with ?include_eds), so which endpoints the cluster has is not known"
+	if len(w.opts.toward) == 0 {
+		w.add(flow.Endpoint, w.cluster.at, flow.Hop{Decision: "not known", Why: missing})
+		w.out.Outcome, w.done = flow.Forwarded, true
+		return
+	}
+	address := net.JoinHostPort(w.opts.toward[0], clusterPort(w.cluster.name, w.req.dst.Port()))
+	w.pick = picked{hosts: []host{{address: address, weight: 1, assumed: true}}}
+	w.out.Endpoints = []flow.Host{{Address: address, Weight: 1, Healthy: true}}
+	w.add(flow.Endpoint, w.cluster.at, flow.Hop{Decision: address, Why: missing + "; the pod that the way goes to is assumed",
+		Expect: []flow.Fact{fact(flow.FactEndpoint, address)}})
+}
+
+// clusterPort is the port in Istio's name of a cluster (outbound|8080||host), or else the one that was dialled.
+func clusterPort(name string, dialled uint16) string {
+	if parts := strings.Split(name, "|"); len(parts) == 4 && parts[1] != "" {
+		return parts[1]
+	}
+	return strconv.Itoa(int(dialled))
 }
 
 // originalDestination is the host of an ORIGINAL_DST cluster: where the client wanted to go, or what a header says.

@@ -75,14 +75,14 @@ func (w *walk) httpFilters() {
 		}
 		hop.Decision = strings.Join(names, ", ") + " answers " + fmt.Sprint(answer.status)
 		hop.Why = answer.why
-		hop.Expect = append(hop.Expect, statusFact(answer.status)...)
+		hop.Expect = append(hop.Expect, statusFact(w.localStatus(answer.status))...)
 		if answer.details != "" {
 			hop.Expect = append(hop.Expect, fact(flow.FactDetails, answer.details))
 		}
 		w.add(flow.HTTPFilters, first2(answer.source, v), hop)
 		if answer.denied {
 			w.fail(flow.Denied, answer.flag)
-			w.out.Status = answer.status
+			w.out.Status = w.localStatus(answer.status)
 			return
 		}
 		w.answer(answer.status, "")

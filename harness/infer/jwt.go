@@ -87,10 +87,7 @@ func (t *tokens) met(v configdump.Value, depth int) (truth, string) {
 		case "allow_missing_or_failed":
 			return yes, ""
 		case "allow_missing":
-			if t.anyToken() {
-				return depends, "the signature of the token"
-			}
-			return yes, ""
+			return t.missing()
 		}
 	}
 	return yes, ""
@@ -112,13 +109,20 @@ func (t *tokens) several(v configdump.Value, depth int, decisive truth) (truth, 
 	return result, why
 }
 
-func (t *tokens) anyToken() bool {
-	for _, p := range t.providers.Fields() {
-		if t.token(p) != "" {
-			return true
+// missing evaluates allow_missing: a token that is there has to be good for one of the providers.
+func (t *tokens) missing() (truth, string) {
+	result, why := yes, ""
+	for name, p := range t.providers.Fields() {
+		if t.token(p) == "" {
+			continue
 		}
+		met, because := t.provider(name, nil)
+		if met != no {
+			return met, because
+		}
+		result, why = no, because
 	}
-	return false
+	return result, why
 }
 
 // provider says whether a token for it is there and good as far as it can be read.

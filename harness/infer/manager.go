@@ -21,8 +21,14 @@ func (w *walk) httpRequest() {
 	if w.hcm == nil {
 		return
 	}
+	if w.refuse(w.targetRefused()) || w.refuse(w.pathRefused()) {
+		return
+	}
 	w.prepareHeaders()
 	found := w.findRoute()
+	if w.refuse(w.upgradeRefused()) {
+		return
+	}
 	if w.httpFilters(); w.done {
 		return
 	}
@@ -30,7 +36,7 @@ func (w *walk) httpRequest() {
 	switch {
 	case found.failure != "":
 		w.fail(found.failure, found.flag)
-		w.out.Status = found.status
+		w.out.Status = w.localStatus(found.status)
 	case found.status != 0:
 		w.answer(found.status, found.location)
 	}
@@ -72,7 +78,10 @@ func (w *walk) strippedHost(host string) string {
 		name = strings.TrimSuffix(name, ".")
 	}
 	switch {
-	case port == "" || at.Get("strip_any_host_port").Bool():
+	case port == "" && !strings.HasSuffix(host, ":"):
+		return name
+	case !digits(port):
+	case at.Get("strip_any_host_port").Bool():
 		return name
 	case at.Get("strip_matching_host_port").Bool() && port == fmt.Sprint(w.conn.local.Port()):
 		return name
@@ -80,21 +89,22 @@ func (w *walk) strippedHost(host string) string {
 	return name + ":" + port
 }
 
-// splitPort cuts the port off an authority: HeaderUtility::getPortStart. The port is digits only.
+// splitPort cuts an authority at its port, which may be any text: HeaderUtility::getPortStart.
 func splitPort(host string) (name, port string) {
 	i := strings.LastIndexByte(host, ':')
-	if i < 0 || i+1 == len(host) || strings.HasSuffix(host, "]") {
+	if i < 0 || strings.LastIndexByte(host, ']') > i {
 		return host, ""
 	}
-	if strings.Count(host, ":") > 1 && !(i > 0 && host[i-1] == ']') {
-		return host, "" // a bare IPv6 address
-	}
-	for _, c := range host[i+1:] {
+	return host[:i], host[i+1:]
+}
+
+func digits(s string) bool {
+	for _, c := range s {
 		if c < '0' || c > '9' {
-			return host, ""
+			return false
 		}
 	}
-	return host[:i], host[i+1:]
+	return s != ""
 }
 
 // routeConfiguration finds the route configuration: inline, by RDS, or by scope.

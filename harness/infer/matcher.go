@@ -128,31 +128,41 @@ func (m *matching) tree(v configdump.Value, depth int) bool {
 	return m.custom(v.Get("custom_match"), name, value, depth)
 }
 
-// custom evaluates xds.type.matcher.v3.IPMatcher, whose most specific range counts, and ServerNameMatcher.
+// custom evaluates xds.type.matcher.v3.IPMatcher and ServerNameMatcher: the most specific entry counts, and where what it
+// leads to has no result the next one is tried, unless it is exclusive.
 func (m *matching) custom(v configdump.Value, name, value string, depth int) bool {
 	config, kind := v.Get("typed_config").Typed()
-	var best configdump.Value
-	rank := -1
+	type ranked struct {
+		rank int
+		at   configdump.Value
+	}
+	var found []ranked
 	switch {
 	case strings.HasSuffix(kind, ".IPMatcher"):
-		addr, err := netip.ParseAddr(value)
-		for _, r := range config.Get("range_matchers").Elements() {
-			if n := longest(prefixRanges(r.Get("ranges")), addr); err == nil && n > rank {
-				rank, best = n, r.Get("on_match")
+		if addr, err := netip.ParseAddr(value); err == nil {
+			for _, r := range config.Get("range_matchers").Elements() {
+				found = append(found, ranked{longest(prefixRanges(r.Get("ranges")), addr), r})
 			}
 		}
 	case strings.HasSuffix(kind, ".ServerNameMatcher"):
 		for _, r := range config.Get("domain_matchers").Elements() {
-			if n := domainRank(r.Get("domains").Texts(), value); n > rank {
-				rank, best = n, r.Get("on_match")
-			}
+			found = append(found, ranked{domainRank(r.Get("domains").Texts(), value), r})
 		}
 	}
-	if rank < 0 {
-		return false
+	sort.SliceStable(found, func(i, j int) bool { return found[i].rank > found[j].rank })
+	for _, f := range found {
+		if f.rank < 0 {
+			return false
+		}
+		m.steps = append(m.steps, name+" "+value)
+		if m.onMatch(f.at.Get("on_match"), depth) {
+			return true
+		}
+		if f.at.Get("exclusive").Bool() {
+			return false
+		}
 	}
-	m.steps = append(m.steps, name+" "+value)
-	return m.onMatch(best, depth)
+	return false
 }
 
 // domainRank ranks an exact domain above wildcards, longer wildcards above shorter ones, and * last; -1 is no match.

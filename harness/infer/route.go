@@ -37,7 +37,7 @@ func (w *walk) findRoute() routeResult {
 	if location, status := w.requireTLS(vh); status != 0 {
 		return routeResult{source: vh.at.Get("require_tls"), status: status, location: location, hop: flow.Hop{
 			Decision: fmt.Sprintf("%d to %s", status, location),
-			Why:      "virtual host " + vh.name + " has require_tls and the request came as http", Expect: statusFact(status)}}
+			Why:      "virtual host " + vh.name + " has require_tls and the request came as http", Expect: statusFact(w.localStatus(status))}}
 	}
 	entry, rejected, matchWhy := w.matchRoute(vh)
 	rejected = append(otherHosts(table, vh, authority), rejected...)
@@ -79,7 +79,7 @@ func (w *walk) authority(t *routeTable) string {
 func (w *walk) notFound(failure flow.Failure, source configdump.Value, decision, why string) routeResult {
 	return routeResult{failure: failure, flag: "NR", status: 404, source: source,
 		hop: flow.Hop{Decision: decision, Why: why + ": Envoy answers 404 (NR)",
-			Expect: []flow.Fact{fact(flow.FactStatus, "404"), fact(flow.FactDetails, "route_not_found")}}}
+			Expect: []flow.Fact{fact(flow.FactStatus, fmt.Sprint(w.localStatus(404))), fact(flow.FactDetails, "route_not_found")}}}
 }
 
 func statusFact(status int) []flow.Fact {
@@ -135,12 +135,12 @@ func (w *walk) follow(r *routeEntry) routeResult {
 		action := r.at.Get("redirect")
 		status, location := w.redirectTo(action, r)
 		return routeResult{source: action, status: status, location: location,
-			hop: flow.Hop{Decision: fmt.Sprintf("%d to %s", status, location), Why: "its action is a redirect", Expect: statusFact(status)}}
+			hop: flow.Hop{Decision: fmt.Sprintf("%d to %s", status, location), Why: "its action is a redirect", Expect: statusFact(w.localStatus(status))}}
 	case r.at.Has("direct_response"):
 		action := r.at.Get("direct_response")
 		status := int(action.Get("status").Uint())
 		return routeResult{source: action, status: status, hop: flow.Hop{
-			Decision: fmt.Sprintf("answered %d by the proxy", status), Why: "its action is a direct response", Expect: statusFact(status)}}
+			Decision: fmt.Sprintf("answered %d by the proxy", status), Why: "its action is a direct response", Expect: statusFact(w.localStatus(status))}}
 	case r.at.Has("non_forwarding_action"):
 		return routeResult{source: r.at, failure: flow.NoCluster, flag: "NC", status: 503,
 			hop: flow.Hop{Decision: "not forwarded", Why: "its action is a non_forwarding_action, and no filter answered"}}

@@ -14,6 +14,9 @@ const defaultSocket = "default"
 // upstreamTLS chooses the transport socket towards the endpoint and says what the endpoint will see of it.
 func (w *walk) upstreamTLS() {
 	c := w.cluster
+	if member := w.pick.hosts[0].cluster; member != nil {
+		c = member
+	}
 	name, socket, why, rejected := socketFor(c, w.pick.hosts[0])
 	context := tlsContext(socket)
 	tls := &flow.UpstreamTLSMode{Mode: flow.Plaintext}
@@ -80,6 +83,10 @@ func socketFor(c *cluster, h host) (name string, socket configdump.Value, why st
 	for _, m := range c.at.Get("transport_socket_matches").Elements() {
 		name, match := m.Get("name").Text(), m.Get("match")
 		lacks := metadataLacks(match, meta)
+		if lacks != "" && h.assumed {
+			return name, m.Get("transport_socket"), fmt.Sprintf("transport_socket_matches %s: the pod has a sidecar, so %s is assumed in its metadata",
+				name, metadataText(match)), rejected
+		}
 		if lacks == "" {
 			why := fmt.Sprintf("transport_socket_matches %s: the endpoint's metadata has %s", name, metadataText(match))
 			if match.Len() == 0 {

@@ -82,7 +82,16 @@ func (w *walk) fail(failure flow.Failure, flag string) {
 
 // answer ends the way with a response that the proxy makes itself.
 func (w *walk) answer(status int, location string) {
-	w.out.Outcome, w.out.Status, w.out.Location, w.done = flow.Answered, status, location, true
+	w.out.Outcome, w.out.Status, w.out.Location, w.done = flow.Answered, w.localStatus(status), location, true
+}
+
+// localStatus is the status on the wire of an answer that the proxy makes itself: to gRPC it is always 200, and the
+// status becomes a grpc-status. (Http::Utility::sendLocalReply)
+func (w *walk) localStatus(status int) int {
+	if status != 0 && isGRPC(w.req.header) {
+		return 200
+	}
+	return status
 }
 
 // check keeps one evaluated condition when the caller wants all of them, and returns whether it holds.

@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/flowproof/lab/harness/configdump"
@@ -65,7 +66,7 @@ type Envoy struct {
 	stubs   *stubs
 	keys    *keys
 	stderr  *bytes.Buffer
-	sent    uint32 // connections made
+	sent    atomic.Uint32 // connections made
 }
 
 // Options choose how the dump's configuration is changed to run on loopback.
@@ -104,7 +105,7 @@ func (e *Envoy) launch(ctx context.Context, binary string, config []byte) error 
 		return err
 	}
 	e.cmd = exec.Command(binary, "-c", path, "--concurrency", "1", "--disable-hot-restart", "--admin-address-path", address,
-		"--file-flush-interval-msec", "20", "--log-level", "warning")
+		"--file-flush-interval-msec", "20", "--log-level", "error")
 	e.cmd.Stderr = e.stderr
 	if err := e.cmd.Start(); err != nil {
 		e.cmd = nil
@@ -122,15 +123,16 @@ func (e *Envoy) launch(ctx context.Context, binary string, config []byte) error 
 		select {
 		case err := <-e.exited:
 			e.exited <- err
-			return fmt.Errorf("start envoy: it ended: %v\n%s", err, tail(e.stderr.String()))
+			return fmt.Errorf("start envoy: it ended: %v\n%s", err, brief(e.stderr.String()))
 		case <-ctx.Done():
-			return fmt.Errorf("start envoy: not ready: %w\n%s", ctx.Err(), tail(e.stderr.String()))
+			return fmt.Errorf("start envoy: not ready: %w\n%s", ctx.Err(), brief(e.stderr.String()))
 		case <-tick.C:
 		}
 	}
 }
 
-func tail(s string) string { return s[max(0, len(s)-2000):] }
+// brief keeps the beginning of Envoy's complaint: after it comes the whole configuration.
+func brief(s string) string { return s[:min(len(s), 1500)] }
 
 func (e *Envoy) ready(addressFile string) bool {
 	if e.admin == "" {

@@ -91,7 +91,11 @@ func (b *bootstrap) listener(r *configdump.Resource) ([]any, error) {
 	delete(l, "connection_balance_config")
 	delete(l, "stat_prefix")
 	l["access_log"] = b.accessLog()
+	renamed := object{}
 	for i, c := range list(l, "filter_chains") {
+		if old, ok := c["name"].(string); ok {
+			renamed[old] = chainName(name, i)
+		}
 		if err := b.chain(c, name, i); err != nil {
 			return nil, err
 		}
@@ -101,6 +105,7 @@ func (b *bootstrap) listener(r *configdump.Resource) ([]any, error) {
 			return nil, err
 		}
 	}
+	rename(l["filter_chain_matcher"], renamed)
 	l["bind_to_port"] = false
 	all := []any{l}
 	if bound {
@@ -153,8 +158,30 @@ func foreign(filter object) bool {
 		strings.HasSuffix(t, ".metadataexchange.config.MetadataExchange") || strings.Contains(t, "wasm")
 }
 
+// chainName tells the listener and the index of a filter chain; -1 is the default chain.
+func chainName(listener string, index int) string { return fmt.Sprintf("%s#%d", listener, index) }
+
+// rename gives the actions of a filter_chain_matcher the chains' new names.
+func rename(v any, names object) {
+	switch v := v.(type) {
+	case object:
+		if t, _ := v["@type"].(string); strings.HasSuffix(t, "google.protobuf.StringValue") {
+			if old, ok := v["value"].(string); ok && names[old] != nil {
+				v["value"] = names[old]
+			}
+		}
+		for _, e := range v {
+			rename(e, names)
+		}
+	case []any:
+		for _, e := range v {
+			rename(e, names)
+		}
+	}
+}
+
 func (b *bootstrap) chain(c object, listener string, index int) error {
-	c["name"] = fmt.Sprintf("%s#%d", listener, index)
+	c["name"] = chainName(listener, index)
 	var kept []any
 	for _, f := range list(c, "filters") {
 		if foreign(f) {
@@ -211,9 +238,8 @@ func (b *bootstrap) manager(m object) error {
 
 // nameRoutes gives each route a name that tells virtual host and index.
 func nameRoutes(config object) {
-	delete(config, "validate_clusters")
+	config["validate_clusters"] = false
 	for _, vh := range list(config, "virtual_hosts") {
-		delete(vh, "typed_per_filter_config_of_istio")
 		for i, r := range list(vh, "routes") {
 			r["name"] = fmt.Sprintf("%v#%d", vh["name"], i)
 			delete(r, "decorator")
@@ -256,6 +282,10 @@ func (b *bootstrap) cluster(r *configdump.Resource) (object, error) {
 	}
 	empty := c["type"] == "STATIC" || c["type"] == nil && c["cluster_type"] == nil
 	if assignment, ok := c["load_assignment"].(object); empty && (!ok || len(list(assignment, "endpoints")) == 0) {
+		kept["load_assignment"] = object{"cluster_name": r.Name}
+		return kept, nil
+	}
+	if c["type"] == "EDS" && b.dump.Has(configdump.Endpoints) && b.firstEndpoint(c, r.Name) == nil {
 		kept["load_assignment"] = object{"cluster_name": r.Name}
 		return kept, nil
 	}

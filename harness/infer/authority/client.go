@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"sort"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -30,17 +31,25 @@ type Result struct {
 	Entries  []Entry
 }
 
-// Ask sends the requests one after the other through the listener that each would arrive at, and returns what happened.
+// Ask sends the requests, several at a time, each through the listener that each would arrive at, and returns what happened.
 func (e *Envoy) Ask(ctx context.Context, requests []flow.Request) ([]Result, error) {
-	results := make([]Result, len(requests))
-	var from []string
+	results, errs := make([]Result, len(requests)), make([]error, len(requests))
+	var group sync.WaitGroup
+	slots := make(chan struct{}, 16)
 	for i, req := range requests {
-		r, err := e.send(ctx, req)
+		slots <- struct{}{}
+		group.Go(func() {
+			defer func() { <-slots }()
+			results[i], errs[i] = e.send(ctx, req)
+		})
+	}
+	group.Wait()
+	var from []string
+	for i, err := range errs {
 		if err != nil {
 			return nil, fmt.Errorf("request %d: %w", i, err)
 		}
-		results[i] = r
-		from = append(from, r.From)
+		from = append(from, results[i].From)
 	}
 	entries, err := e.log.wait(ctx, from)
 	if err != nil && entries == nil {
@@ -114,8 +123,7 @@ func (e *Envoy) send(ctx context.Context, req flow.Request) (Result, error) {
 
 // nextAddress returns a loopback address that no connection came from before: the access log is joined by it.
 func (e *Envoy) nextAddress() net.Addr {
-	e.sent++
-	n := e.sent
+	n := e.sent.Add(1)
 	return &net.TCPAddr{IP: net.IPv4(127, byte(64+n>>16), byte(n>>8), byte(n))}
 }
 
@@ -193,6 +201,7 @@ func askHTTP2(conn net.Conn, req flow.Request, r *Result) {
 		return
 	}
 	hr.Host = req.Authority
+	hr.Header["User-Agent"] = []string{""} // none, instead of Go's own
 	for name, value := range req.Headers {
 		hr.Header.Set(name, value)
 	}

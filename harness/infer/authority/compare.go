@@ -29,7 +29,7 @@ func Differences(d flow.Decision, r Result) []string {
 			differ("cluster", d.Cluster, entry.Cluster)
 			differ("upstream reached", true, r.Seen != nil)
 		}
-		if d.VirtualHost != "" {
+		if d.VirtualHost != "" && strings.Contains(entry.Route, "#") { // routes of a matcher tree keep their own names
 			differ("route", fmt.Sprintf("%s#%d", d.VirtualHost, d.RouteIndex), entry.Route)
 		}
 		if r.Seen != nil && d.Rewrite != nil {

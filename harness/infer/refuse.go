@@ -1,0 +1,125 @@
+package infer
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/flow"
+)
+
+// A refusal is an answer of the connection manager itself, before any route or filter is asked.
+type refusal struct {
+	status   int
+	flag     string
+	details  string
+	location string
+	why      string
+	at       configdump.Value
+}
+
+// refuse ends the way of a request that the connection manager does not take, and says whether it did.
+func (w *walk) refuse(r *refusal) bool {
+	if r == nil {
+		return false
+	}
+	hop := flow.Hop{Decision: fmt.Sprintf("refused with %d", r.status), Why: r.why, Expect: statusFact(w.localStatus(r.status))}
+	hop.Expect = append(hop.Expect, fact(flow.FactDetails, r.details))
+	w.add(flow.HTTPFilters, first2(r.at, w.hcm.at), hop)
+	if r.status/100 == 3 {
+		if isGRPC(w.req.header) {
+			r.location = ""
+		}
+		w.answer(r.status, r.location)
+		return true
+	}
+	w.fail(flow.ProtocolError, r.flag)
+	w.out.Status = r.status
+	if r.flag != "DPE" { // a codec's own error is no reply of the filter chain
+		w.out.Status = w.localStatus(r.status)
+	}
+	return true
+}
+
+// targetRefused looks at the request target as the codecs and ConnectionManagerImpl::ActiveStream::decodeHeaders do. An
+// absolute URL, which HTTP/1 proxies are sent, is taken apart.
+func (w *walk) targetRefused() *refusal {
+	path, ok := w.req.header.get(":path")
+	if !ok || strings.HasPrefix(path, "/") || w.req.Method == "CONNECT" {
+		return nil
+	}
+	if u, err := url.Parse(path); err == nil && !w.req.isHTTP2() && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" {
+		w.req.header.set(":authority", u.Host)
+		w.req.header.set(":path", u.RequestURI())
+		w.req.header.set(":scheme", u.Scheme)
+		return nil
+	}
+	switch {
+	case w.req.isHTTP2(), path == "*" && w.req.Method == "OPTIONS":
+		return &refusal{status: 404, details: "absolute_path_rejected", why: "the request target " + path + " is no path that begins with /"}
+	case path == "*":
+		return &refusal{status: 400, flag: "DPE", details: "http1.invalid_url", why: "the request target * is for OPTIONS only"}
+	}
+	return &refusal{status: 400, flag: "DPE", details: "http1.codec_error", why: "the request target " + path + " is neither a path nor a URL"}
+}
+
+// pathRefused looks at the path as ConnectionManagerUtility::maybeNormalizePath does. A fragment is refused since
+// Envoy 1.19 (http_reject_path_with_fragment).
+func (w *walk) pathRefused() *refusal {
+	path, _ := w.req.header.get(":path")
+	if strings.Contains(path, "#") {
+		return &refusal{status: 400, details: "path_normalization_failed", why: "the path has a fragment (#)"}
+	}
+	if !hasEscapedSlash(pathOnly(path)) {
+		return nil
+	}
+	action := w.hcm.at.Get("path_with_escaped_slashes_action")
+	switch action.Text() {
+	case "REJECT_REQUEST", "2":
+		return &refusal{status: 400, details: "path_normalization_failed", at: action, why: "the path has an escaped slash and path_with_escaped_slashes_action rejects it"}
+	case "UNESCAPE_AND_REDIRECT", "3":
+		return &refusal{status: 307, details: "path_normalization_failed", at: action, location: normalisePath(w.hcm.at, path),
+			why: "the path has an escaped slash and path_with_escaped_slashes_action redirects to the unescaped path"}
+	}
+	return nil
+}
+
+func hasEscapedSlash(path string) bool {
+	lower := strings.ToLower(path)
+	return strings.Contains(lower, "%2f") || strings.Contains(lower, "%5c")
+}
+
+// upgradeRefused says whether the request asks for another protocol that neither the connection manager nor the route
+// allows: 403. A route's upgrade_configs count before the connection manager's.
+func (w *walk) upgradeRefused() *refusal {
+	upgrade, ok := w.req.header.get("upgrade")
+	connection, _ := w.req.header.get("connection")
+	if !ok || w.req.isHTTP2() || !hasToken(connection, "upgrade") {
+		return nil
+	}
+	configs := []configdump.Value{w.hcm.at.Get("upgrade_configs")}
+	if w.route != nil {
+		configs = append([]configdump.Value{w.route.at.Get("route", "upgrade_configs")}, configs...)
+	}
+	for _, list := range configs {
+		for _, c := range list.Elements() {
+			if strings.EqualFold(c.Get("upgrade_type").Text(), upgrade) {
+				if isFalse(c.Get("enabled")) {
+					break
+				}
+				return nil
+			}
+		}
+	}
+	return &refusal{status: 403, details: "upgrade_failed", why: "the request asks to upgrade to " + upgrade + ", which no upgrade_configs allows"}
+}
+
+func hasToken(list, token string) bool {
+	for t := range strings.SplitSeq(list, ",") {
+		if strings.EqualFold(strings.TrimSpace(t), token) {
+			return true
+		}
+	}
+	return false
+}
