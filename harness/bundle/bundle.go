@@ -38,6 +38,8 @@ const (
 	logDir        = "logs"
 	socketDir     = "sockets"
 	statsDir      = "stats"
+	netfilterDir  = "netfilter"
+	conntrackDir  = "conntrack"
 )
 
 // Contents are what a bundle holds.
@@ -197,7 +199,9 @@ type part struct {
 
 func parts(pod *observe.Pod) []part {
 	return []part{{logDir, ".log", &pod.Log}, {socketDir, ".before.txt", &pod.Before}, {socketDir, ".after.txt", &pod.After},
-		{statsDir, ".before.txt", &pod.StatsBefore}, {statsDir, ".after.txt", &pod.StatsAfter}}
+		{statsDir, ".before.txt", &pod.StatsBefore}, {statsDir, ".after.txt", &pod.StatsAfter},
+		{netfilterDir, ".before.txt", &pod.NetfilterBefore.Rules}, {netfilterDir, ".after.txt", &pod.NetfilterAfter.Rules},
+		{conntrackDir, ".before.txt", &pod.NetfilterBefore.Conntrack}, {conntrackDir, ".after.txt", &pod.NetfilterAfter.Conntrack}}
 }
 
 // podName is what Kubernetes allows in names, so that no name leads out of the bundle.

@@ -49,11 +49,15 @@ type Pod struct {
 	After       []byte `json:"-"` // socket table after it
 	StatsBefore []byte `json:"-"` // the sidecar's /stats before the request
 	StatsAfter  []byte `json:"-"` // the same after it
+
+	NetfilterBefore Netfilter `json:"-"` // before the request
+	NetfilterAfter  Netfilter `json:"-"` // after it
 }
 
 // texts returns everything that was recorded of the pod as text.
 func (p *Pod) texts() []*[]byte {
-	return []*[]byte{&p.Log, &p.Before, &p.After, &p.StatsBefore, &p.StatsAfter}
+	return []*[]byte{&p.Log, &p.Before, &p.After, &p.StatsBefore, &p.StatsAfter,
+		&p.NetfilterBefore.Rules, &p.NetfilterBefore.Conntrack, &p.NetfilterAfter.Rules, &p.NetfilterAfter.Conntrack}
 }
 
 // Redact takes the secrets out of everything that was recorded. Observations come from what is left, so that a bundle's
@@ -80,7 +84,7 @@ func (r Recording) Observe() ([]flow.Observation, []flow.Watch, error) {
 		seen, watches = append(seen, observations...), append(watches, watch)
 	}
 	for _, side := range []flow.Side{flow.Client, flow.Server} {
-		for _, read := range []func(flow.Side) ([]flow.Observation, []flow.Watch, error){r.log, r.stats, r.accessLog} {
+		for _, read := range []func(flow.Side) ([]flow.Observation, []flow.Watch, error){r.log, r.stats, r.accessLog, r.netfilter} {
 			observations, watch, err := read(side)
 			problems = append(problems, err)
 			seen, watches = append(seen, observations...), append(watches, watch...)

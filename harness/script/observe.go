@@ -111,7 +111,9 @@ func (s *session) recordPod(ref, accessLog string) (observe.Pod, error) {
 	if err != nil {
 		return observe.Pod{}, err
 	}
-	p := observe.Pod{Name: pod.Ref(), IP: pod.IP(), Before: s.tables.before[pod.Ref()], After: s.tables.after[pod.Ref()]}
+	p := observe.Pod{Name: pod.Ref(), IP: pod.IP(), Before: s.tables.before[pod.Ref()], After: s.tables.after[pod.Ref()],
+		StatsBefore: s.counters.before[pod.Ref()], StatsAfter: s.counters.after[pod.Ref()],
+		NetfilterBefore: s.netfilters.before[pod.Ref()], NetfilterAfter: s.netfilters.after[pod.Ref()]}
 	w := s.windows[pod.Ref()]
 	if w == nil {
 		return p, nil

@@ -30,32 +30,39 @@ const restoreTimeout = 30 * time.Second
 
 // A session is one run of a scenario: what its commands have found out so far.
 type session struct {
-	ctx       context.Context
-	lab       Lab
-	undo      *undo.List
-	note      func(string, ...any)
-	out       strings.Builder // of the command that runs
-	sidecars  map[string]*mesh.Sidecar
-	dumps     map[string][]byte
-	windows   map[string]*window
-	tables    tables
+	ctx      context.Context
+	lab      Lab
+	undo     *undo.List
+	note     func(string, ...any)
+	restored func(what string)
+	out      strings.Builder // of the command that runs
+	sidecars map[string]*mesh.Sidecar
+	dumps    map[string][]byte
+	windows  map[string]*window
+	tables   tables
+
+	counters   counters
+	netfilters netfilters
+
 	sent      *sent
 	recording observe.Recording
 	run       flow.Run
 	verdict   *flow.RunVerdict
 }
 
-func newSession(ctx context.Context, lab Lab, note func(string, ...any)) *session {
+func newSession(ctx context.Context, lab Lab, events Events) *session {
 	s := &session{
-		ctx: ctx, lab: lab, note: note,
+		ctx: ctx, lab: lab, note: events.Note, restored: events.Restored,
 		sidecars: map[string]*mesh.Sidecar{}, dumps: map[string][]byte{}, windows: map[string]*window{},
-		tables: tables{before: map[string][]byte{}, after: map[string][]byte{}},
-		run:    flow.Run{Schema: flow.RunSchema},
+		tables:     tables{before: map[string][]byte{}, after: map[string][]byte{}},
+		counters:   counters{before: map[string][]byte{}, after: map[string][]byte{}},
+		netfilters: netfilters{before: map[string]observe.Netfilter{}, after: map[string]observe.Netfilter{}},
+		run:        flow.Run{Schema: flow.RunSchema},
 	}
 	if lab.Cluster != nil {
 		s.run.Backend = lab.Cluster.Backend
 	}
-	s.undo = undo.NewList(UndoKinds, lab.Guard, func(err error) { note("%v", err) })
+	s.undo = undo.NewList(UndoKinds, lab.Guard, func(err error) { events.Note("%v", err) })
 	return s
 }
 
@@ -117,12 +124,14 @@ func (s *session) close() error {
 	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(s.ctx), restoreTimeout,
 		exit.Environmentf("not done within %s", restoreTimeout))
 	defer cancel()
-	for _, action := range slices.Backward(s.undo.Pending()) {
-		if action.Kind != undoRemove { // its own temporary files are nobody's concern
-			s.note("%s", action.What)
+	pending := s.undo.Pending()
+	err := s.undo.Undo(ctx)
+	for _, action := range slices.Backward(pending) {
+		left := slices.ContainsFunc(s.undo.Pending(), func(a undo.Action) bool { return a.ID == action.ID })
+		if !left && action.Kind != undoRemove { // its own temporary files are nobody's concern
+			s.restored(action.What)
 		}
 	}
-	err := s.undo.Undo(ctx)
 	for _, w := range s.windows {
 		_ = w.Close()
 	}

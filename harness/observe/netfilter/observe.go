@@ -1,0 +1,138 @@
+package netfilter
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/redact"
+)
+
+// The hooks of the nat table that a connection into a pod and one out of it pass.
+const (
+	prerouting = "PREROUTING"
+	output     = "OUTPUT"
+)
+
+// A Snapshot is what netfilter knows in a pod's network namespace at one moment.
+type Snapshot struct {
+	Rules   []Rule
+	Tracked []Entry
+	Tracks  bool // connection tracking could be read
+}
+
+// Selection says whose network namespace it is.
+type Selection struct {
+	Pod  string // "pod.namespace"
+	Side flow.Side
+	Time time.Time // when the snapshot after the request was taken
+}
+
+// Observe tells what netfilter did with the only connection in between: which port it was redirected to, from which address,
+// and who dialled. A connection that was there before leaves no trace, and when two were redirected none can be said to be it.
+func Observe(before, after Snapshot, sel Selection) ([]flow.Observation, flow.Watch) {
+	o := &observer{sel: sel, hook: prerouting}
+	if sel.Side == flow.Client {
+		o.hook = output
+	}
+	o.rules(before.Rules, after.Rules)
+	if before.Tracks && after.Tracks {
+		o.tracked(fresh(before.Tracked, after.Tracked), after.Rules)
+	}
+	return o.seen, flow.Watch{Instrument: flow.Netfilter, Pod: sel.Pod, Side: sel.Side, Sees: o.sees,
+		Complete: len(o.problems) == 0, Problem: strings.Join(o.problems, "; ")}
+}
+
+type observer struct {
+	sel      Selection
+	hook     string
+	seen     []flow.Observation
+	sees     []flow.Capability
+	problems []string
+}
+
+// see adds what a rule or an entry proves. Facts come in pairs of name and value.
+func (o *observer) see(raw string, facts ...string) {
+	seen := make([]flow.Seen, 0, len(facts)/2)
+	for i := 0; i+1 < len(facts); i += 2 {
+		seen = append(seen, flow.Seen{Name: facts[i], Value: facts[i+1]})
+	}
+	o.seen = append(o.seen, flow.Observation{Time: o.sel.Time, Instrument: flow.Netfilter, Side: o.sel.Side, Kind: flow.Redirect,
+		Where: flow.Where{Pod: o.sel.Pod}, Facts: seen, Raw: redact.Printable(raw)})
+}
+
+func (o *observer) can(facts ...string) {
+	for _, fact := range facts {
+		o.sees = append(o.sees, flow.Capability{Kind: flow.Redirect, Fact: fact})
+	}
+}
+
+// rules finds the one REDIRECT rule that took the one connection of the side's hook.
+func (o *observer) rules(before, after []Rule) {
+	o.can(flow.FactRedirectPort)
+	t, problem := compare(before, after)
+	if problem != "" {
+		o.problems = append(o.problems, problem)
+		return
+	}
+	taken, sure := t.redirected(o.hook)
+	var total uint64
+	said := []string{}
+	for i, r := range t.rules {
+		if n := taken[i]; n > 0 {
+			total += n
+			said = append(said, fmt.Sprintf("%q by %d", r, n))
+		}
+	}
+	switch {
+	case !sure:
+		o.problems = append(o.problems, "the counters of the rules do not add up, so nothing can be told from them")
+	case total > 1:
+		o.problems = append(o.problems, "other connections were redirected, so the counters cannot be told apart: "+strings.Join(said, ", ")+" went up")
+	case total == 1:
+		for i := range taken {
+			if taken[i] == 1 {
+				o.see(fmt.Sprintf("[%d → %d packets] %s", after[i].Packets-t.deltas[i], after[i].Packets, after[i]),
+					flow.FactRedirectPort, strconv.Itoa(int(after[i].Port)))
+			}
+		}
+	}
+}
+
+// tracked finds the one connection that is new and whose destination was rewritten to a port that a rule of the side's hook
+// redirects to.
+func (o *observer) tracked(entries []Entry, rules []Rule) {
+	o.can(flow.FactOriginalDst, flow.FactPeer)
+	t := table{rules: rules, hooks: map[string]map[string]bool{}}
+	t.reach(o.hook, o.hook)
+	ports := map[uint16]bool{}
+	for _, r := range rules {
+		if r.redirects() && t.hooks[r.Chain][o.hook] {
+			ports[r.Port] = true
+		}
+	}
+	var found []Entry
+	for _, e := range entries {
+		if e.translated() && ports[e.Reply.Src.Port()] && o.mine(e) {
+			found = append(found, e)
+		}
+	}
+	switch len(found) {
+	case 0:
+	case 1:
+		e := found[0]
+		o.see(e.Raw, flow.FactOriginalDst, e.Original.Dst.String(), flow.FactRedirectPort, strconv.Itoa(int(e.Reply.Src.Port())),
+			flow.FactPeer, e.Original.Src.String())
+	default:
+		o.problems = append(o.problems, fmt.Sprintf("%d new connections were redirected, so none can be said to be the request's: %s and %s",
+			len(found), found[0].Original, found[1].Original))
+	}
+}
+
+// mine reports whether the connection passed the side's hook: what the pod itself dials is answered on a loopback address, to
+// which REDIRECT sends it (nf_nat_redirect_ipv4), and what comes in on the address of the interface.
+func (o *observer) mine(e Entry) bool {
+	return e.Reply.Src.Addr().IsLoopback() == (o.hook == output)
+}

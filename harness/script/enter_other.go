@@ -1,0 +1,13 @@
+//go:build !linux
+
+package script
+
+import (
+	"context"
+	"errors"
+)
+
+// netfilterFromHost is for Linux alone.
+func netfilterFromHost(context.Context, int) (rules, conntrack []byte, err error) {
+	return nil, nil, errors.New("network namespaces are Linux's (run the lab there)")
+}
