@@ -11,11 +11,12 @@ import (
 // Live is the Events that prints a run as a report while it goes on: the comments as sentences, and beneath each what its commands
 // found.
 type Live struct {
-	mu       sync.Mutex
-	w        io.Writer
-	terminal bool // may move its cursor: a running command is shown before it has ended
-	colours  bool
-	pending  bool
+	mu        sync.Mutex
+	w         io.Writer
+	terminal  bool // may move its cursor: a running command is shown before it has ended
+	colours   bool
+	pending   bool
+	restoring bool
 }
 
 // NewLive returns a Live for w.
@@ -77,6 +78,18 @@ func (l *Live) Done(step StepResult) {
 	for line := range strings.Lines(step.Error) {
 		fmt.Fprintf(l.w, "      %s\n", l.paint(red, strings.TrimRight(line, "\n")))
 	}
+}
+
+// Restored prints what was undone, under a heading of its own.
+func (l *Live) Restored(what string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wipe()
+	if !l.restoring {
+		l.restoring = true
+		fmt.Fprintf(l.w, "\n%s\n", l.paint(bold, "The lab is again as it was."))
+	}
+	fmt.Fprintf(l.w, "  %s %s\n", l.paint(green, "✓"), what)
 }
 
 // Note prints a line beside the script.

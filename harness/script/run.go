@@ -23,7 +23,8 @@ type Events interface {
 	Start(command string)         // a command begins
 	Done(step StepResult)         // it ended
 	End(result *Result)           // the scenario ended and everything is restored
-	Note(format string, a ...any) // something beside the script, such as what was restored
+	Restored(what string)         // a change to the lab was undone
+	Note(format string, a ...any) // something beside the script
 }
 
 // Options say how a scenario is run.
@@ -41,7 +42,7 @@ func Run(ctx context.Context, lab Lab, s *Scenario, opts Options) *Result {
 	}
 	r.events.Begin(s)
 	start := time.Now()
-	r.session = newSession(ctx, lab, r.events.Note)
+	r.session = newSession(ctx, lab, r.events)
 	if err := r.run(opts); err != nil {
 		r.fail(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/flowproof/lab/harness/exit"
@@ -74,7 +75,11 @@ func (s *session) showSockets(ref string) error {
 	}
 	established := inState(rows, "ESTAB")
 	s.print("%d established, %d listening", len(established), len(inState(rows, "LISTEN")))
-	s.printRows(established)
+	outside := slices.DeleteFunc(slices.Clone(established), withinSidecar)
+	s.printRows(outside)
+	if n := len(established) - len(outside); n > 0 {
+		s.print("and %s on 127.0.0.1, between Envoy and pilot-agent", plural(n, "row"))
+	}
 	return nil
 }
 
@@ -99,6 +104,13 @@ func (s *session) showConnections(args []string) error {
 	s.printRows(found)
 	return nil
 }
+
+// withinSidecar says of a row that it joins the two processes of a sidecar: metrics, health and admin interface.
+func withinSidecar(r sockets.Row) bool {
+	return r.Local.Addr() == loopback && r.Peer.Addr() == loopback
+}
+
+var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
 // printRows prints connections as ss does, with the owner's name where it can be seen.
 func (s *session) printRows(rows []sockets.Row) {

@@ -57,4 +57,5 @@ func (silent) Comment([]string)    {}
 func (silent) Start(string)        {}
 func (silent) Done(StepResult)     {}
 func (silent) End(*Result)         {}
+func (silent) Restored(string)     {}
 func (silent) Note(string, ...any) {}
