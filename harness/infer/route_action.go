@@ -157,10 +157,25 @@ func rewrittenPath(action configdump.Value, r *routeEntry, path string) string {
 // regexRewrite applies envoy.type.matcher.v3.RegexMatchAndSubstitute: every match is replaced, \1 is a group.
 func regexRewrite(v configdump.Value, s string) string {
 	p := searchPattern(v.Get("pattern", "regex").Text())
-	if p == nil {
-		return s
+	substitution := v.Get("substitution").Text()
+	if p == nil || highestGroup(substitution) > p.NumSubexp() {
+		return s // RE2::GlobalReplace changes nothing when the substitution names a group that there is not
 	}
-	return p.ReplaceAllString(s, goTemplate(v.Get("substitution").Text()))
+	return p.ReplaceAllString(s, goTemplate(substitution))
+}
+
+// highestGroup returns the highest \N in a substitution.
+func highestGroup(s string) int {
+	highest := 0
+	for i := 0; i+1 < len(s); i++ {
+		if s[i] == '\\' {
+			if c := s[i+1]; c >= '0' && c <= '9' {
+				highest = max(highest, int(c-'0'))
+			}
+			i++
+		}
+	}
+	return highest
 }
 
 // goTemplate turns RE2's \1 into Go's ${1}.

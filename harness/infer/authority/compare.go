@@ -27,7 +27,7 @@ func Differences(d flow.Decision, r Result) []string {
 	case flow.Forwarded:
 		if d.Cluster != "" {
 			differ("cluster", d.Cluster, entry.Cluster)
-			differ("upstream reached", true, r.Seen != nil)
+			differ("upstream reached", true, r.Seen != nil || entry.Details == "via_upstream")
 		}
 		if d.VirtualHost != "" && strings.Contains(entry.Route, "#") { // routes of a matcher tree keep their own names
 			differ("route", fmt.Sprintf("%s#%d", d.VirtualHost, d.RouteIndex), entry.Route)

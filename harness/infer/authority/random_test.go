@@ -126,7 +126,7 @@ func (g *generator) permission(depth int) string {
 	case 2:
 		return fmt.Sprintf("{destination_port: %d}", 20000+g.IntN(12))
 	case 3:
-		return fmt.Sprintf("{destination_port_range: {start: 20000, end: %d}}", 20000+g.IntN(12))
+		return fmt.Sprintf("{destination_port_range: {start: 20000, end: %d}}", 20001+g.IntN(12))
 	case 4:
 		return "{header: {name: ':method', string_match: {exact: " + pick(g, methods...) + "}}}"
 	case 5:

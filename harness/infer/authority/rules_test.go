@@ -184,6 +184,8 @@ var httpRules = []rule{
 		{match: {path_match_policy: {name: t, typed_config: {"@type": type.googleapis.com/envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig, path_template: '/t/{one}/{two}'}}},
 		 route: {cluster: d, path_rewrite_policy: {name: r, typed_config: {"@type": type.googleapis.com/envoy.extensions.path.rewrite.uri_template.v3.UriTemplateRewriteConfig, path_template_rewrite: '/{two}/{one}'}}}}`),
 		[]string{"GET x /p/a?b=/p/", "GET x /p/", "GET x /e?f", "GET x /pX", "GET x /r/abc/d?e", "GET x /sep/a", "GET x /sep", "GET x /h", "GET x /i x-host=given", "GET x /i", "GET x /j/abc/d?e", "GET x /t/1/2?q"}},
+	{"route: a rewrite to a group that the pattern does not have changes nothing", "", vhost(`{match: {prefix: /}, route: {cluster: a, regex_rewrite: {pattern: {regex: 'a'}, substitution: '/\1'}}}`),
+		[]string{"GET x /abc", "GET x /"}},
 	{"virtual host: require_tls", "", `virtual_hosts: [{name: all, domains: [all], require_tls: ALL, routes: [{match: {prefix: /}, ` + to("a") + `}]},
 		{name: external, domains: [external], require_tls: EXTERNAL_ONLY, routes: [{match: {prefix: /}, ` + to("b") + `}]}]`,
 		[]string{"GET all /a?b", "GET all / x-forwarded-proto=https", "GET external /", "GET all:80 /", "http2 GET all /"}},

@@ -1,0 +1,154 @@
+package authority
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer"
+)
+
+// A balanceRule is a cluster's load balancing: its endpoints stand on loopback addresses of their own.
+type balanceRule struct {
+	name      string
+	cluster   string // fields of the cluster
+	endpoints string // LocalityLbEndpoints; IP stands for the rule's own 127.x network
+	route     string // further fields of the route's action
+}
+
+// ep is an endpoint with further fields of LbEndpoint.
+func ep(n int, more ...string) string {
+	text := fmt.Sprintf("{endpoint: {address: {socket_address: {address: NET.%d, port_value: 8080}}}", n)
+	for _, m := range more {
+		text += ", " + m
+	}
+	return text + "}"
+}
+
+func locality(more string, endpoints ...string) string {
+	return "{" + more + "lb_endpoints: [" + strings.Join(endpoints, ", ") + "]}"
+}
+
+const (
+	unhealthy = "health_status: UNHEALTHY"
+	degraded  = "health_status: DEGRADED"
+)
+
+func tagged(key, value string) string {
+	return "metadata: {filter_metadata: {envoy.lb: {" + key + ": " + value + "}}}"
+}
+
+var balanceRules = []balanceRule{
+	{"all healthy", "lb_policy: ROUND_ROBIN", locality("", ep(1), ep(2), ep(3)), ""},
+	{"unhealthy and draining", "lb_policy: ROUND_ROBIN", locality("", ep(1), ep(2, unhealthy), ep(3, "health_status: DRAINING"), ep(4), ep(5)), ""},
+	{"weights", "lb_policy: ROUND_ROBIN", locality("", ep(1, "load_balancing_weight: 1"), ep(2, "load_balancing_weight: 3")), ""},
+	{"panic", "lb_policy: ROUND_ROBIN", locality("", ep(1), ep(2, unhealthy), ep(3, unhealthy)), ""},
+	{"panic off", "lb_policy: ROUND_ROBIN, common_lb_config: {healthy_panic_threshold: {value: 0}}", locality("", ep(1), ep(2, unhealthy), ep(3, unhealthy)), ""},
+	{"panic off, none healthy", "lb_policy: ROUND_ROBIN, common_lb_config: {healthy_panic_threshold: {value: 0}}", locality("", ep(1, unhealthy)), ""},
+	{"panic, all unhealthy", "lb_policy: ROUND_ROBIN", locality("", ep(1, unhealthy), ep(2, unhealthy)), ""},
+	{"priorities: first is enough", "lb_policy: ROUND_ROBIN", locality("priority: 0, ", ep(1), ep(2), ep(3, unhealthy)) + "," + locality("priority: 1, ", ep(4)), ""},
+	{"priorities: spill over", "lb_policy: ROUND_ROBIN", locality("priority: 0, ", ep(1), ep(2, unhealthy)) + "," + locality("priority: 1, ", ep(3), ep(4)), ""},
+	{"priorities: failover", "lb_policy: ROUND_ROBIN", locality("priority: 0, ", ep(1, unhealthy)) + "," + locality("priority: 1, ", ep(2)), ""},
+	{"priorities: not enough anywhere", "lb_policy: ROUND_ROBIN", locality("priority: 0, ", ep(1), ep(2, unhealthy), ep(3, unhealthy), ep(4, unhealthy)) + "," +
+		locality("priority: 1, ", ep(5), ep(6, unhealthy), ep(7, unhealthy), ep(8, unhealthy)), ""},
+	{"degraded", "lb_policy: ROUND_ROBIN", locality("", ep(1), ep(2, degraded), ep(3, unhealthy)), ""},
+	{"locality weights", "lb_policy: ROUND_ROBIN, common_lb_config: {locality_weighted_lb_config: {}}", locality("locality: {zone: a}, load_balancing_weight: 1, ", ep(1)) + "," +
+		locality("locality: {zone: b}, load_balancing_weight: 3, ", ep(2), ep(3)), ""},
+	{"locality weights with unhealthy hosts", "lb_policy: ROUND_ROBIN, common_lb_config: {locality_weighted_lb_config: {}}", locality("locality: {zone: a}, load_balancing_weight: 1, ", ep(1)) + "," +
+		locality("locality: {zone: b}, load_balancing_weight: 1, ", ep(2), ep(3, unhealthy)), ""},
+	{"locality without weight", "lb_policy: ROUND_ROBIN, common_lb_config: {locality_weighted_lb_config: {}}", locality("locality: {zone: a}, load_balancing_weight: 1, ", ep(1)) + "," +
+		locality("locality: {zone: b}, ", ep(2)), ""},
+	{"subset", "lb_policy: ROUND_ROBIN, lb_subset_config: {fallback_policy: NO_FALLBACK, subset_selectors: [{keys: [v]}]}",
+		locality("", ep(1, tagged("v", "one")), ep(2, tagged("v", "two")), ep(3, tagged("v", "one"))), "metadata_match: {filter_metadata: {envoy.lb: {v: one}}}"},
+	{"subset: no match, no fallback", "lb_policy: ROUND_ROBIN, lb_subset_config: {fallback_policy: NO_FALLBACK, subset_selectors: [{keys: [v]}]}",
+		locality("", ep(1, tagged("v", "one"))), "metadata_match: {filter_metadata: {envoy.lb: {v: three}}}"},
+	{"subset: no match, any endpoint", "lb_policy: ROUND_ROBIN, lb_subset_config: {fallback_policy: ANY_ENDPOINT, subset_selectors: [{keys: [v]}]}",
+		locality("", ep(1, tagged("v", "one")), ep(2)), "metadata_match: {filter_metadata: {envoy.lb: {v: three}}}"},
+	{"subset: default subset", "lb_policy: ROUND_ROBIN, lb_subset_config: {fallback_policy: DEFAULT_SUBSET, default_subset: {v: two}, subset_selectors: [{keys: [v]}]}",
+		locality("", ep(1, tagged("v", "one")), ep(2, tagged("v", "two"))), ""},
+	{"subset: other keys", "lb_policy: ROUND_ROBIN, lb_subset_config: {fallback_policy: ANY_ENDPOINT, subset_selectors: [{keys: [v, w]}]}",
+		locality("", ep(1, tagged("v", "one")), ep(2)), "metadata_match: {filter_metadata: {envoy.lb: {v: one}}}"},
+	{"subset: fallback of the selector", "lb_policy: ROUND_ROBIN, lb_subset_config: {fallback_policy: ANY_ENDPOINT, subset_selectors: [{keys: [v], fallback_policy: NO_FALLBACK}]}",
+		locality("", ep(1, tagged("v", "one")), ep(2)), "metadata_match: {filter_metadata: {envoy.lb: {v: three}}}"},
+}
+
+// TestBalance sends many requests through each cluster and compares which endpoints they reach with the inferred shares.
+func TestBalance(t *testing.T) {
+	const base, times = 40000, 120
+	var c config
+	for i, r := range balanceRules {
+		name := fmt.Sprint("k", i)
+		endpoints := strings.ReplaceAll(r.endpoints, "NET", fmt.Sprint("127.3.", i))
+		c.clusters = append(c.clusters, fmt.Sprintf("{name: %s, type: STATIC, %s, load_assignment: {cluster_name: %s, endpoints: [%s]}}", name, r.cluster, name, endpoints))
+		more := ""
+		if r.route != "" {
+			more = ", " + r.route
+		}
+		c.listeners = append(c.listeners, httpListener(base+i, "", vhost("{match: {prefix: /}, route: {cluster: "+name+more+"}}")))
+	}
+	d := c.dump(t)
+	e, engine := start(t, d, Options{KeepEndpoints: true}), infer.New(d)
+	for i, r := range balanceRules {
+		t.Run(r.name, func(t *testing.T) {
+			req := shorthand("GET x /", base+i)
+			decision, err := engine.Decide(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			requests := make([]flow.Request, times)
+			for j := range requests {
+				requests[j] = req
+			}
+			results, err := e.Ask(context.Background(), requests)
+			if err != nil {
+				t.Fatal(err)
+			}
+			compareShares(t, expectedShares(decision), results)
+		})
+	}
+}
+
+// expectedShares returns the share of each endpoint by address; "none" when there is no endpoint.
+func expectedShares(d flow.Decision) map[string]float64 {
+	if d.Outcome == flow.Failed {
+		return map[string]float64{"none " + d.Flag: 1}
+	}
+	shares := map[string]float64{}
+	for _, h := range d.Hops {
+		if h.Kind != flow.Endpoint {
+			continue
+		}
+		for _, c := range h.Choices {
+			shares[c.Name] = c.Share
+		}
+		if len(h.Choices) == 0 {
+			shares[h.Decision] = 1
+		}
+	}
+	return shares
+}
+
+func compareShares(t *testing.T, want map[string]float64, results []Result) {
+	t.Helper()
+	got := map[string]float64{}
+	for _, r := range results {
+		where := "none " + lastEntry(r).Flags
+		if r.Seen != nil {
+			where = r.Seen.Local
+		}
+		got[where] += 1 / float64(len(results))
+	}
+	for where, share := range want {
+		if share > 0 && got[where] == 0 || math.Abs(got[where]-share) > 0.15 {
+			t.Errorf("%s: inferred %.2f of the requests, Envoy %.2f (all: inferred %v, Envoy %v)", where, share, got[where], want, got)
+		}
+	}
+	for where := range got {
+		if want[where] == 0 {
+			t.Errorf("%s: reached, and inference does not expect it (inferred %v)", where, want)
+		}
+	}
+}
