@@ -9,10 +9,14 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 	watchtools "k8s.io/client-go/tools/watch"
 )
@@ -106,4 +110,49 @@ func wait(ctx context.Context, lw cache.ListerWatcher, kind runtime.Object, what
 		return fmt.Errorf("wait for %s: %w", what, cause)
 	}
 	return fmt.Errorf("wait for %s to be ready: %w: %s", what, err, last)
+}
+
+// WaitEstablished waits until the server serves every custom resource that is defined.
+func WaitEstablished(ctx context.Context, c *rest.Config) error {
+	client, err := dynamic.NewForConfig(c)
+	if err != nil {
+		return err
+	}
+	definitions := client.Resource(schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"})
+	lw := &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+			return definitions.List(ctx, o)
+		},
+		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+			return definitions.Watch(ctx, o)
+		},
+	}
+	waiting := map[string]bool{}
+	_, err = watchtools.UntilWithSync(ctx, lw, &unstructured.Unstructured{}, func(store cache.Store) (bool, error) {
+		for _, o := range store.List() {
+			if d := o.(*unstructured.Unstructured); !established(d) {
+				waiting[d.GetName()] = true
+			}
+		}
+		return len(waiting) == 0, nil
+	}, func(e watch.Event) (bool, error) {
+		if d, ok := e.Object.(*unstructured.Unstructured); ok && established(d) {
+			delete(waiting, d.GetName())
+		}
+		return len(waiting) == 0, nil
+	})
+	if err != nil {
+		return fmt.Errorf("wait for %d custom resource definitions to be served: %w", len(waiting), err)
+	}
+	return nil
+}
+
+func established(definition *unstructured.Unstructured) bool {
+	conditions, _, _ := unstructured.NestedSlice(definition.Object, "status", "conditions")
+	for _, c := range conditions {
+		if m, ok := c.(map[string]any); ok && m["type"] == "Established" && m["status"] == "True" {
+			return true
+		}
+	}
+	return false
 }
