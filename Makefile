@@ -17,7 +17,8 @@ test: lab ## every test, including the scenarios on a real lab, whose parts are 
 	CI=$(or $(CI),true) $(GO) test -count=1 -timeout 60m ./...
 
 lab: setup ## the command, in bin/lab
-	$(GO) build -o $(LAB) ./cmd/lab
+	@echo " • Building $(LAB) (some minutes the first time: its libraries are compiled)"
+	@$(GO) build -o $(LAB) ./cmd/lab
 
 setup: ## what this machine lacks; says what and why first
 	@hack/setup.sh
