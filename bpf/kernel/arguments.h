@@ -11,7 +11,7 @@ struct call {
 static __always_inline int worth(struct call *c, __u16 kind)
 {
 	switch (kind) {
-	case KIND_ACCEPT: case KIND_DUP: case KIND_BIND: case KIND_LISTEN: case KIND_CLOSE:
+	case KIND_ACCEPT: case KIND_DUP: case KIND_BIND: case KIND_LISTEN:
 		return c->result >= 0;
 	case KIND_WAKE:
 		return c->result > 0;
@@ -26,30 +26,12 @@ static __always_inline int worth(struct call *c, __u16 kind)
 // find_socket fills in the socket that the call is about; not 0 when the call is about none that is watched.
 static __always_inline int find_socket(struct event *e, struct call *c, struct task_struct *task)
 {
-	__u64 key = (__u64)e->head.tgid << 32 | (__u32)e->head.fd;
-	switch (e->head.kind) {
-	case KIND_WAKE:
+	if (e->head.kind == KIND_WAKE)
 		return 0;
-	case KIND_CLOSE: {
-		__u64 *known = bpf_map_lookup_elem(&sockets, &key);
-		if (!known)
-			return 1;
-		e->head.sk = *known;
-		bpf_map_delete_elem(&sockets, &key);
-		return 0;
-	}
-	}
-	int fd = e->head.kind == KIND_INTEREST ? (int)c->args[2] : e->head.fd;
-	struct sock *sk = sock_of_fd(task, fd);
-	if (!sk || !fill_socket(&e->head, sk))
-		return 1;
-	e->head.fd = fd;
-	if (e->head.kind == KIND_DUP)
-		key = (__u64)e->head.tgid << 32 | (__u32)c->result;
-	else if (e->head.kind == KIND_INTEREST)
-		key = (__u64)e->head.tgid << 32 | (__u32)fd;
-	bpf_map_update_elem(&sockets, &key, &e->head.sk, BPF_ANY);
-	return 0;
+	if (e->head.kind == KIND_INTEREST)
+		e->head.fd = c->args[2];
+	struct sock *sk = sock_of_fd(task, e->head.fd);
+	return !sk || !fill_socket(&e->head, sk);
 }
 
 // take_arguments keeps what the call was given or gave back.

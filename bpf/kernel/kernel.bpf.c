@@ -25,14 +25,6 @@ struct {
 	__type(value, struct event);
 } scratch SEC(".maps");
 
-// The internet sockets among the descriptors: at the end of close() the descriptor leads nowhere any more.
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
-	__type(key, __u64);
-	__type(value, __u64);
-} sockets SEC(".maps");
-
 const volatile __u32 data_max = 1024;  // of each read and write; 0: none
 const volatile __u32 hello_max = 4095; // of what is peeked at, and of TLS handshakes
 
@@ -131,7 +123,6 @@ static __always_inline __u16 kind_of(long number)
 	switch (number) {
 	case 0: case 19: case 45: case 47: return KIND_READ;   // read, readv, recvfrom, recvmsg
 	case 1: case 20: case 44: case 46: return KIND_WRITE;  // write, writev, sendto, sendmsg
-	case 3: return KIND_CLOSE;
 	case 32: case 33: case 292: return KIND_DUP;           // dup, dup2, dup3
 	case 42: return KIND_CONNECT;
 	case 43: case 288: return KIND_ACCEPT;                 // accept, accept4
@@ -148,7 +139,7 @@ static __always_inline __u16 kind_of(long number)
 
 #include "arguments.h"
 
-// One probe at the end of all system calls: the arguments still stand in the registers there, so that nothing has to be
+// One probe at the end of all system calls but close(): the arguments still stand in the registers there, so that nothing has to be
 // kept from the beginning.
 SEC("tp_btf/sys_exit")
 int BPF_PROG(sys_exit, struct pt_regs *regs, long result)
@@ -177,6 +168,28 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long result)
 		return 0;
 	take_arguments(e, &call);
 	emit(e);
+	return 0;
+}
+
+// A descriptor leads to its socket only until it is closed, and another thread may be given the same number before
+// close() has come to its end.
+SEC("tp_btf/sys_enter")
+int BPF_PROG(sys_enter, struct pt_regs *regs, long number)
+{
+	if (number != 3) // close
+		return 0;
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u32 netns = netns_of(task);
+	if (!watched(netns))
+		return 0;
+	int fd = regs->di;
+	struct sock *sk = sock_of_fd(task, fd);
+	struct head h = {};
+	begin(&h, KIND_CLOSE, task);
+	if (!sk || !fill_socket(&h, sk))
+		return 0;
+	h.fd = fd;
+	emit_head(&h);
 	return 0;
 }
 
@@ -235,8 +248,6 @@ int open_sockets(struct bpf_iter__task_file *ctx)
 	if (!sk || !fill_socket(&h, sk))
 		return 0;
 	h.fd = ctx->fd;
-	__u64 key = (__u64)h.tgid << 32 | (__u32)h.fd, id = h.sk;
-	bpf_map_update_elem(&sockets, &key, &id, BPF_ANY);
 	emit_head(&h);
 	return 0;
 }

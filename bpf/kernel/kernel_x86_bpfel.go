@@ -51,13 +51,13 @@ const (
 	kernelMapEvents        = "events"
 	kernelMapNetnses       = "netnses"
 	kernelMapScratch       = "scratch"
-	kernelMapSockets       = "sockets"
 	kernelProgOpenSockets  = "open_sockets"
 	kernelProgProcessExec  = "process_exec"
 	kernelProgReceiveReset = "receive_reset"
 	kernelProgRetransmit   = "retransmit"
 	kernelProgSendReset    = "send_reset"
 	kernelProgSetState     = "set_state"
+	kernelProgSysEnter     = "sys_enter"
 	kernelProgSysExit      = "sys_exit"
 	kernelVarDataMax       = "data_max"
 	kernelVarHelloMax      = "hello_max"
@@ -112,6 +112,7 @@ type kernelProgramSpecs struct {
 	Retransmit   *ebpf.ProgramSpec `ebpf:"retransmit"`
 	SendReset    *ebpf.ProgramSpec `ebpf:"send_reset"`
 	SetState     *ebpf.ProgramSpec `ebpf:"set_state"`
+	SysEnter     *ebpf.ProgramSpec `ebpf:"sys_enter"`
 	SysExit      *ebpf.ProgramSpec `ebpf:"sys_exit"`
 }
 
@@ -123,7 +124,6 @@ type kernelMapSpecs struct {
 	Events   *ebpf.MapSpec `ebpf:"events"`
 	Netnses  *ebpf.MapSpec `ebpf:"netnses"`
 	Scratch  *ebpf.MapSpec `ebpf:"scratch"`
-	Sockets  *ebpf.MapSpec `ebpf:"sockets"`
 }
 
 // kernelVariableSpecs contains global variables before they are loaded into the kernel.
@@ -159,7 +159,6 @@ type kernelMaps struct {
 	Events   *ebpf.Map `ebpf:"events"`
 	Netnses  *ebpf.Map `ebpf:"netnses"`
 	Scratch  *ebpf.Map `ebpf:"scratch"`
-	Sockets  *ebpf.Map `ebpf:"sockets"`
 }
 
 func (m *kernelMaps) Close() error {
@@ -168,7 +167,6 @@ func (m *kernelMaps) Close() error {
 		m.Events,
 		m.Netnses,
 		m.Scratch,
-		m.Sockets,
 	)
 }
 
@@ -191,6 +189,7 @@ type kernelPrograms struct {
 	Retransmit   *ebpf.Program `ebpf:"retransmit"`
 	SendReset    *ebpf.Program `ebpf:"send_reset"`
 	SetState     *ebpf.Program `ebpf:"set_state"`
+	SysEnter     *ebpf.Program `ebpf:"sys_enter"`
 	SysExit      *ebpf.Program `ebpf:"sys_exit"`
 }
 
@@ -202,6 +201,7 @@ func (p *kernelPrograms) Close() error {
 		p.Retransmit,
 		p.SendReset,
 		p.SetState,
+		p.SysEnter,
 		p.SysExit,
 	)
 }

@@ -136,6 +136,15 @@ func (s *Set) Attached(name string, l link.Link, err error) {
 	s.note(Status{Name: name, Attached: true})
 }
 
+// Status notes that a probe is attached, or that it is not and why; err is what its attachment ended with.
+func (s *Set) Status(name string, err error) {
+	if err != nil {
+		s.Refused(name, fmt.Sprintf("attach: %v", err))
+		return
+	}
+	s.note(Status{Name: name, Attached: true})
+}
+
 // Refused notes that a probe is off, and why.
 func (s *Set) Refused(name, problem string) { s.note(Status{Name: name, Problem: problem}) }
 

@@ -14,6 +14,7 @@ type Table struct {
 	Statements []Statement         `json:"statements"` // in the order of Return
 	Functions  map[string]Place    `json:"functions"`  // by the names of Functions
 	Classes    map[string][]Vtable `json:"classes"`    // by the mangled names of Classes
+	Slots      map[uint64]Place    `json:"slots"`      // the functions of the classes' tables
 	Missing    map[string]string   `json:"missing,omitempty"`
 }
 
@@ -75,7 +76,7 @@ var anchors = []anchor{
 // Recover finds what it can. Each thing that it cannot find stands in Missing with the reason; without the gate nothing
 // else can be told by statements, and the error says so.
 func Recover(m *Image) (*Table, error) {
-	t := &Table{Schema: TableSchema, BuildID: m.BuildID, Functions: map[string]Place{}, Classes: map[string][]Vtable{}, Missing: map[string]string{}}
+	t := &Table{Schema: TableSchema, BuildID: m.BuildID, Functions: map[string]Place{}, Classes: map[string][]Vtable{}, Slots: map[uint64]Place{}, Missing: map[string]string{}}
 	gate, err := m.gate()
 	if err != nil {
 		return nil, fmt.Errorf("recover symbols of build %s: %w", m.BuildID, err)
@@ -94,12 +95,32 @@ func Recover(m *Image) (*Table, error) {
 	for _, class := range Classes {
 		if tables := m.Class(class); len(tables) > 0 {
 			t.Classes[class] = tables
+			t.slots(m, tables)
 		} else {
 			t.Missing[class] = "it has no type information in this binary"
 		}
 	}
 	t.constructor(m)
 	return t, nil
+}
+
+// slots notes where the functions of tables are.
+func (t *Table) slots(m *Image, tables []Vtable) {
+	for _, table := range tables {
+		for _, slot := range table.Slots {
+			if f, ok := m.FunctionAt(slot); ok {
+				if p, ok := m.place(f, slot); ok {
+					t.Slots[slot] = p
+				}
+			}
+		}
+	}
+}
+
+// Slot is the function at an address of a table.
+func (t *Table) Slot(address uint64) (Place, bool) {
+	p, ok := t.Slots[address]
+	return p, ok
 }
 
 func (m *Image) place(body Function, probe uint64) (Place, bool) {

@@ -18,6 +18,8 @@ type chain struct {
 	clientRequest  *Event  // the client's sidecar reads the request
 	serverRequest  *Event  // the server's sidecar writes the request
 	appRequest     *Event  // the application reads it
+	clientJoin     *join   // what Envoy itself joined in the client's sidecar
+	serverJoin     *join   // and in the server's
 	clientProblems []string
 	serverProblems []string
 }
@@ -142,37 +144,35 @@ func (c *chain) withoutClientSidecar(j *journal, server string) {
 // joined keeps the pairs that Envoy's own joins allow: the downstream connection that the request came on was joined to
 // the upstream end, and the other end to the connection to the application.
 func (c *chain) joined(j *journal, pairs []pair) []pair {
-	ups, clientKnown := j.joinedTo(c.downstream, c.clientRequest)
-	downs, serverKnown := j.joinedFrom(c.serverUp, c.serverRequest)
+	c.clientJoin = j.joinAfter(c.downstream, c.clientRequest)
+	c.serverJoin = j.joinBefore(c.serverUp, c.serverRequest)
 	var kept []pair
 	for _, p := range pairs {
-		if (!clientKnown || ups[p.up.first().Socket]) && (!serverKnown || downs[p.down.first().Socket]) {
+		if (c.clientJoin == nil || c.clientJoin.up == p.up) && (c.serverJoin == nil || c.serverJoin.down == p.down) {
 			kept = append(kept, p)
 		}
 	}
 	return kept
 }
 
-// joinedTo returns the upstream sockets that requests of a downstream connection were written to, after an event.
-func (j *journal) joinedTo(down *socket, after *Event) (sockets map[uint64]bool, known bool) {
-	sockets = map[uint64]bool{}
-	for _, e := range j.joins {
-		if down != nil && e.PID == down.pid && e.Other == down.first().Socket && !e.Time.Before(after.Time) {
-			sockets[e.Socket], known = true, true
+// joinAfter is the first request of a downstream connection that was written upstream after an event.
+func (j *journal) joinAfter(down *socket, after *Event) *join {
+	for i := range j.joins {
+		if e := &j.joins[i]; down != nil && e.down == down && !e.began.Before(after.Time) {
+			return e
 		}
 	}
-	return sockets, known
+	return nil
 }
 
-// joinedFrom returns the downstream sockets whose requests were written to an upstream connection, up to an event.
-func (j *journal) joinedFrom(up *socket, until *Event) (sockets map[uint64]bool, known bool) {
-	sockets = map[uint64]bool{}
-	for _, e := range j.joins {
-		if up != nil && e.PID == up.pid && e.Socket == up.first().Socket && !e.Time.After(until.Time) {
-			sockets[e.Other], known = true, true
+// joinBefore is the last request that was written to an upstream connection before an event.
+func (j *journal) joinBefore(up *socket, before *Event) *join {
+	for i := len(j.joins) - 1; i >= 0; i-- {
+		if e := &j.joins[i]; up != nil && e.up == up && !e.written.After(before.Time) {
+			return e
 		}
 	}
-	return sockets, known
+	return nil
 }
 
 // answer is when the client's sidecar wrote the answer; nil while it has not.

@@ -34,9 +34,13 @@ const (
 
 // What the probes on Envoy tell.
 const (
-	Statement Kind = "statement" // a log statement was reached, whatever the log level
-	Value     Kind = "value"     // a value of a named accessor or setter
-	Join      Kind = "join"      // a request of one downstream connection was written to an upstream one
+	Statement   Kind = "statement"    // a log statement was reached, whatever the log level
+	Value       Kind = "value"        // a value was read: Name and Text
+	Dispatch    Kind = "dispatch"     // a thread turns to the connection Object
+	NewRequest  Kind = "new-request"  // the upstream request Object begins
+	PoolReady   Kind = "pool-ready"   // the upstream request Object is given its connection
+	WriteUp     Kind = "write-up"     // the upstream request Other is written to the connection Object
+	ClassCalled Kind = "class-called" // a function of a class is called; only recovery asks for it
 )
 
 // An Event is one thing that a probe saw. It holds no bytes of the traffic, only what was understood of them, redacted.
@@ -64,7 +68,7 @@ type Event struct {
 	Text    string         `json:"text,omitempty"`   // the value; of a statement its format
 	Where   string         `json:"where,omitempty"`  // of a statement: file:line function
 	Object  uint64         `json:"object,omitempty"` // Envoy's object that the event is about
-	Other   uint64         `json:"other,omitempty"`  // of a join: the downstream connection's socket
+	Other   uint64         `json:"other,omitempty"`  // a second one
 }
 
 // Ready is one descriptor that epoll_wait named.

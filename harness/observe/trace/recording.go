@@ -30,8 +30,10 @@ type Recording struct {
 	Probes []probe.Status `json:"probes"`
 	Counts probe.Counts   `json:"counts"`
 	// Problem says why something may be missing although nothing was counted as lost.
-	Problem string  `json:"problem,omitempty"`
-	Events  []Event `json:"-"` // in the order of time
+	Problem string `json:"problem,omitempty"`
+	// Off says of probes on Envoy that are off why.
+	Off    map[string]string `json:"off,omitempty"`
+	Events []Event           `json:"-"` // in the order of time
 }
 
 // RecordingSchema is the version of the Recording's JSON form.

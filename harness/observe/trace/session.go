@@ -3,23 +3,31 @@
 package trace
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/flowproof/lab/bpf/kernel"
-	"github.com/flowproof/lab/bpf/probe"
 	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/harness/symbols"
 )
 
 // Options say what to watch.
 type Options struct {
 	Pods []Pod
 	Data int // bytes of each read and write that are looked at for HTTP; 0: none
+	// Envoy also puts probes on the pods' Envoys. What they need is recovered from the binary and proven once, and kept in
+	// Cache.
+	Envoy bool
+	Cache symbols.Cache
 }
 
 // DefaultData is enough for the head of a request between sidecars.
@@ -27,115 +35,171 @@ const DefaultData = kernel.DefaultData
 
 // A Session is a watch that goes on. Stop or Close it.
 type Session struct {
-	kernel  *probe.Set
-	boot    time.Time
-	pods    map[uint32]string // by network namespace
-	readers sync.WaitGroup
+	watcher *watcher
+	pods    []Pod
+	cache   symbols.Cache
+	ctx     context.Context
+	cancel  context.CancelFunc
+	late    sync.WaitGroup
 
-	mu        sync.Mutex
-	recording Recording
-	problems  []error
+	mu       sync.Mutex
+	attached map[int]bool // Envoys by process id
+	off      map[string]string
 }
 
 // Start attaches the probes to exactly the given pods: to their network namespaces, and so to all their processes and
-// threads and to those that start later. When it returns, nothing that happens is missed.
-func Start(opts Options) (*Session, error) {
-	set, err := kernel.Load(kernel.Options{Data: opts.Data})
+// threads and to those that start later. When it returns, nothing that happens is missed. The first Start with Envoy on a
+// build that is not known yet takes some seconds longer.
+func Start(ctx context.Context, opts Options) (*Session, error) {
+	s := &Session{pods: opts.Pods, cache: opts.Cache, attached: map[int]bool{}, off: map[string]string{}}
+	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	namespaces, err := namespacesOf(opts.Pods)
 	if err != nil {
 		return nil, exit.Environmentf("start trace: %w", err)
 	}
-	s := &Session{kernel: set, boot: bootTime(), pods: map[uint32]string{}, recording: Recording{Schema: RecordingSchema, Pods: opts.Pods}}
-	if err := s.start(opts); err != nil {
+	if opts.Envoy { // proofs first: they take time, and a watch should not
+		for netns := range namespaces {
+			for _, pid := range envoys(netns) {
+				_, _ = s.proof(ctx, pid) // what fails is said when it is attached
+			}
+		}
+	}
+	if s.watcher, err = newWatcher(opts.Data, opts.Envoy); err != nil {
+		return nil, exit.Environmentf("start trace: %w", err)
+	}
+	if err := s.start(namespaces, opts.Envoy); err != nil {
 		return nil, errors.Join(exit.Environmentf("start trace: %w", err), s.Close())
 	}
 	return s, nil
 }
 
-func (s *Session) start(opts Options) error {
+// namespacesOf finds the pods' network namespaces, and refuses the one of this machine.
+func namespacesOf(pods []Pod) (map[uint32]string, error) {
 	own, err := netnsOf(os.Getpid())
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, pod := range opts.Pods {
+	namespaces := map[uint32]string{}
+	for _, pod := range pods {
 		if len(pod.PIDs) == 0 {
-			return fmt.Errorf("watch %s: no process of it is known", pod.Name)
+			return nil, fmt.Errorf("watch %s: no process of it is known", pod.Name)
 		}
 		netns, err := netnsOf(pod.PIDs[0])
 		switch {
 		case err != nil:
-			return fmt.Errorf("watch %s: %w", pod.Name, err)
+			return nil, fmt.Errorf("watch %s: %w", pod.Name, err)
 		case netns == own:
-			return fmt.Errorf("watch %s: it shares this machine's network, and everything in it would be watched (give the pod a network of its own)", pod.Name)
+			return nil, fmt.Errorf("watch %s: it shares this machine's network, and everything in it would be watched (give the pod a network of its own)", pod.Name)
 		}
-		s.pods[netns] = pod.Name
-		if err := s.kernel.Watch(netns); err != nil {
+		namespaces[netns] = pod.Name
+	}
+	return namespaces, nil
+}
+
+func (s *Session) start(namespaces map[uint32]string, onEnvoy bool) error {
+	for netns, pod := range namespaces {
+		if err := s.watcher.watch(netns, pod); err != nil {
 			return err
 		}
 	}
-	s.read(s.kernel, kernelEvent)
-	return kernel.Start(s.kernel)
-}
-
-// read collects the events of a set until it is flushed.
-func (s *Session) read(set *probe.Set, decode func(*probe.Record, time.Time) (Event, error)) {
-	s.readers.Go(func() {
-		err := set.Read(func(r probe.Record) {
-			event, err := decode(&r, s.boot)
-			event.Pod = s.pods[r.NetNS]
-			s.add(event, err)
-		})
-		if err != nil {
-			s.add(Event{}, err)
+	if onEnvoy {
+		s.watcher.onExec = s.later
+	}
+	if err := s.watcher.start(); err != nil {
+		return err
+	}
+	if onEnvoy {
+		for netns := range namespaces {
+			s.attach(netns)
 		}
-	})
+	}
+	return nil
 }
 
-// maxEvents bounds a recording; one request makes a thousand events.
-const maxEvents = 2_000_000
-
-func (s *Session) add(event Event, err error) {
+// later attaches to an Envoy that has just started, unless the session is ending.
+func (s *Session) later(netns uint32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case err != nil:
-		s.problems = append(s.problems, err)
-	case len(s.recording.Events) >= maxEvents:
-		s.recording.Counts.Lost++
-	default:
-		s.recording.Events = append(s.recording.Events, event)
+	if s.ctx.Err() == nil {
+		s.late.Go(func() { s.attach(netns) })
 	}
+}
+
+// end makes sure that nothing is attached any more.
+func (s *Session) end() {
+	s.mu.Lock()
+	s.cancel()
+	s.mu.Unlock()
+	s.late.Wait()
+}
+
+// attach puts the probes on every Envoy of a namespace that has none yet. What cannot be is off, and its reason is kept.
+func (s *Session) attach(netns uint32) {
+	for _, pid := range envoys(netns) {
+		s.mu.Lock()
+		done := s.attached[pid]
+		s.attached[pid] = true
+		s.mu.Unlock()
+		if done {
+			continue
+		}
+		proof, err := s.proof(s.ctx, pid)
+		if err == nil {
+			all, sources := recipes(proof)
+			err = s.watcher.attach(pid, all, sources)
+		}
+		s.mu.Lock()
+		if err != nil {
+			s.off["probes on Envoy"] = err.Error()
+		} else {
+			for name, why := range proof.Off {
+				s.off[name] = why
+			}
+		}
+		s.mu.Unlock()
+	}
+}
+
+func (s *Session) proof(ctx context.Context, pid int) (*symbols.Proof, error) {
+	return s.cache.Ensure(ctx, fmt.Sprintf("/proc/%d/exe", pid), Prove)
 }
 
 // Stop detaches the probes and returns what they told. The session is over then, whatever the error.
 func (s *Session) Stop() (*Recording, error) {
-	err := errors.Join(s.kernel.Detach(), s.kernel.Flush())
-	s.readers.Wait()
-	counts, countErr := s.kernel.Counts()
-	r := &s.recording
-	r.Probes = s.kernel.Statuses()
-	r.Counts.Emitted += counts.Emitted
-	r.Counts.Lost += counts.Lost
-	r.Counts.Missed += counts.Missed
-	if problem := errors.Join(append(s.problems, countErr)...); problem != nil {
-		r.Problem = problem.Error()
-	}
-	r.sort()
-	if err := errors.Join(err, s.Close()); err != nil {
+	s.end()
+	r, err := s.watcher.stop()
+	r.Pods, r.Off = s.pods, s.off
+	if err != nil {
 		return r, fmt.Errorf("stop trace: %w", err)
 	}
 	return r, nil
 }
 
 // Close ends the session without a recording.
-func (s *Session) Close() error { return s.kernel.Close() }
+func (s *Session) Close() error {
+	s.end()
+	return s.watcher.close()
+}
 
-// bootTime is when CLOCK_MONOTONIC was 0, by the clock of now.
-func bootTime() time.Time {
-	var now unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
-		return time.Time{}
+// envoys finds the processes named envoy in a network namespace, as this process numbers them.
+func envoys(netns uint32) []int {
+	var pids []int
+	comms, _ := filepath.Glob("/proc/[0-9]*/comm")
+	for _, comm := range comms {
+		name, err := os.ReadFile(comm)
+		if err != nil || strings.TrimSpace(string(name)) != proxyProcess {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(comm)))
+		if err != nil {
+			continue
+		}
+		if of, err := netnsOf(pid); err == nil && of == netns {
+			pids = append(pids, pid)
+		}
 	}
-	return time.Now().Add(-time.Duration(now.Nano())).Round(0)
+	slices.Sort(pids)
+	return pids
 }
 
 // netnsOf is the inode number of a process's network namespace, by which the kernel's own structures name it.

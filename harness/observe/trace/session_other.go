@@ -2,12 +2,20 @@
 
 package trace
 
-import "github.com/flowproof/lab/harness/exit"
+import (
+	"context"
+
+	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/harness/symbols"
+)
 
 // Options say what to watch.
 type Options struct {
 	Pods []Pod
 	Data int
+	// Envoy also puts probes on the pods' Envoys.
+	Envoy bool
+	Cache symbols.Cache
 }
 
 // DefaultData is enough for the head of a request between sidecars.
@@ -17,7 +25,7 @@ const DefaultData = 2048
 type Session struct{}
 
 // Start fails here: the probes are made for Linux on x86-64.
-func Start(Options) (*Session, error) {
+func Start(context.Context, Options) (*Session, error) {
 	return nil, exit.Environmentf("start trace: the probes are made for Linux on x86-64")
 }
 

@@ -20,7 +20,8 @@ type socket struct {
 	heads         []*Event // HTTP in clear text
 	reads, writes []*Event
 	closed        *Event
-	values        []*Event // what Envoy's probes told about the connection on this socket
+	values        []*Event // what Envoy's probes read about the connection on this socket
+	statements    []*Event // the log statements that were reached while it was served
 }
 
 // first is the event by which the socket became known.
@@ -90,8 +91,9 @@ func (s *socket) busy(from, to *Event) bool {
 // A journal is a recording by sockets.
 type journal struct {
 	sockets []*socket
-	joins   []*Event
-	values  []*Event
+	live    map[identity]*socket // while it is read; afterwards those that never closed
+	joins   []join
+	clashes int // connections of Envoy that could not be told apart
 }
 
 // identity finds a socket's life: the kernel's socket in one process. An address of the kernel's memory is used again
@@ -102,36 +104,36 @@ type identity struct {
 }
 
 func newJournal(events []Event) *journal {
-	j := &journal{}
-	live := map[identity]*socket{}
+	j := &journal{live: map[identity]*socket{}}
+	inside := newInside(j)
 	for i := range events {
 		e := &events[i]
-		key := identity{e.PID, e.Socket}
-		switch e.Kind {
-		case Join:
-			j.joins = append(j.joins, e)
-		case Value:
-			j.values = append(j.values, e)
+		if e.Socket != 0 && e.PID != 0 {
+			j.take(e)
 		}
-		if e.Socket == 0 || e.PID == 0 {
-			continue
-		}
-		switch e.Kind {
-		case Accept, Connect, Open:
-			live[key] = j.begin(live[key], e)
-		default:
-			if s := live[key]; s != nil {
-				s.add(e)
-			}
-		}
-		if e.Kind == Close && !live[key].listening() {
-			delete(live, key)
-		}
+		inside.take(e)
 	}
+	inside.end()
 	return j
 }
 
-func (s *socket) listening() bool { return s != nil && s.listens }
+// take adds an event about a socket to its life.
+func (j *journal) take(e *Event) {
+	key := identity{e.PID, e.Socket}
+	switch e.Kind {
+	case Accept, Connect, Open:
+		j.live[key] = j.begin(j.live[key], e)
+		return
+	}
+	s := j.live[key]
+	if s == nil {
+		return
+	}
+	s.add(e)
+	if e.Kind == Close && !s.listens {
+		delete(j.live, key)
+	}
+}
 
 // begin makes a socket of the event that begins its life. A descriptor that was duplicated, or a second connect of the
 // same socket, is the same life.
@@ -176,8 +178,6 @@ func (s *socket) add(e *Event) {
 		}
 	case Close:
 		s.closed = e
-	case Value:
-		s.values = append(s.values, e)
 	}
 }
 

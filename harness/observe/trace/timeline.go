@@ -63,8 +63,14 @@ func (e *Event) what() string {
 		return fmt.Sprintf("%s %q", e.Where, e.Text)
 	case Value:
 		return fmt.Sprintf("%s = %q", e.Name, e.Text)
-	case Join:
-		return "request of a downstream connection goes upstream"
+	case Dispatch:
+		return fmt.Sprintf("turns to connection %#x", e.Object)
+	case NewRequest:
+		return fmt.Sprintf("upstream request %#x begins", e.Object)
+	case PoolReady:
+		return fmt.Sprintf("upstream request %#x is given its connection", e.Object)
+	case WriteUp:
+		return fmt.Sprintf("upstream request %#x is written to connection %#x", e.Other, e.Object)
 	}
 	return string(e.Kind)
 }

@@ -72,7 +72,7 @@ func (o *observer) watch(pod *Pod) flow.Watch {
 }
 
 // required are the probes without which the kernel's part of the account has holes. The others add to it.
-var required = []string{"sys_exit", "open_sockets"}
+var required = []string{"sys_exit", "sys_enter", "open_sockets"}
 
 // problems says why something in a pod may have been missed.
 func (o *observer) problems(pod *Pod) []string {

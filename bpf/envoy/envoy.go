@@ -1,0 +1,166 @@
+//go:build linux && amd64
+
+// Package envoy is the set of probes on a running Envoy: which log statements it reaches, values that only it knows, and
+// which upstream connection a downstream one's request is written to. It needs Linux 5.15 with BTF; from 6.6 on all
+// probes of a process are one link. See README.md for a transcript.
+package envoy
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+
+	"github.com/flowproof/lab/bpf/probe"
+)
+
+// Strings says how a value is found.
+const (
+	StdString  = 1 // a std::string of libc++ in an object
+	StringView = 2 // an absl::string_view in the second and third argument
+)
+
+// A Recipe is one probe: where it is, what has to hold there, and what it tells. Addresses are as linked, the offset is
+// that of the probe in the file.
+type Recipe struct {
+	Name       string // for its status
+	Kind       uint16
+	Probe      uint64
+	FileOffset uint64
+	Tables     []uint64 // what the object's first word has to be one of, at most 4; none: not looked at
+	CallerFrom uint64   // the caller has to be in [CallerFrom, CallerTo); 0: not looked at
+	CallerTo   uint64
+	Pointers   []uint32 // offsets of the pointers to follow from the object, at most 2
+	Offset     uint32   // of the string in the last object
+	String     uint32   // StdString, StringView, or 0: no value
+}
+
+// Limits of a recipe: see envoy.bpf.c.
+const (
+	maxTables   = 4
+	maxPointers = 2
+	maxRecipes  = 256
+)
+
+// Probes is a loaded set, and the recipes that are in use.
+type Probes struct {
+	*probe.Set
+	multi bool
+	next  int
+}
+
+// Load loads the set. Nothing is attached yet.
+func Load() (*Probes, error) {
+	spec, err := loadEnvoy()
+	if err != nil {
+		return nil, fmt.Errorf("load probes on Envoy: %w", err)
+	}
+	p := &Probes{multi: HaveMulti() == nil}
+	if p.multi {
+		for _, program := range spec.Programs {
+			program.AttachType = ebpf.AttachTraceUprobeMulti
+		}
+	}
+	if p.Set, err = probe.Load(spec, nil); err != nil {
+		return nil, fmt.Errorf("load probes on Envoy: %w", err)
+	}
+	return p, nil
+}
+
+// HaveMulti says whether the kernel attaches many uprobes by one link (Linux 6.6): nil, or why not.
+var HaveMulti = sync.OnceValue(func() error {
+	spec, err := loadEnvoy()
+	if err != nil {
+		return err
+	}
+	program := spec.Programs["value"].Copy()
+	program.AttachType = ebpf.AttachTraceUprobeMulti
+	spec.Programs = map[string]*ebpf.ProgramSpec{"value": program}
+	collection, err := ebpf.NewCollection(spec)
+	if err != nil {
+		return err
+	}
+	defer collection.Close()
+	self, err := link.OpenExecutable("/proc/self/exe")
+	if err != nil {
+		return err
+	}
+	l, err := self.UprobeMulti(nil, collection.Programs["value"], &link.UprobeMultiOptions{Addresses: []uint64{0}, PID: uint32(os.Getpid())})
+	if err == nil {
+		return l.Close()
+	}
+	if errors.Is(err, ebpf.ErrNotSupported) {
+		return err
+	}
+	return nil // refused for the address, not for the kind
+})
+
+// Attach puts recipes on a process, all its threads, and on no other. exe is its executable, as /proc/PID/exe. It
+// returns the number of the first recipe: an event of the i-th one has Result first+i, where it has a value.
+func (p *Probes) Attach(pid int, exe string, recipes []Recipe) (first int, err error) {
+	first = p.next
+	if first+len(recipes) > maxRecipes {
+		return first, fmt.Errorf("attach to process %d: more than %d probes", pid, maxRecipes)
+	}
+	executable, err := link.OpenExecutable(exe)
+	if err != nil {
+		return first, fmt.Errorf("attach to process %d: %w", pid, err)
+	}
+	for i, r := range recipes {
+		raw, err := r.raw()
+		if err != nil {
+			return first, err
+		}
+		if err := p.Map("recipes").Put(uint32(first+i), &raw); err != nil {
+			return first, fmt.Errorf("attach %s: %w", r.Name, err)
+		}
+	}
+	p.next += len(recipes)
+	for _, name := range []string{"value", "gate"} {
+		p.attach(pid, executable, name, first, recipes)
+	}
+	return first, nil
+}
+
+// attach attaches one program to the recipes that it is for, by one link or by one each.
+func (p *Probes) attach(pid int, executable *link.Executable, program string, first int, recipes []Recipe) {
+	opts := &link.UprobeMultiOptions{PID: uint32(pid)}
+	var names []string
+	for i, r := range recipes {
+		if (r.Kind == Statement) == (program == "gate") {
+			opts.Addresses, opts.Cookies = append(opts.Addresses, r.FileOffset), append(opts.Cookies, uint64(first+i))
+			names = append(names, fmt.Sprintf("%s of process %d", r.Name, pid))
+		}
+	}
+	loaded := p.Program(program)
+	switch {
+	case len(names) == 0 || loaded == nil:
+		return
+	case p.multi:
+		l, err := executable.UprobeMulti(nil, loaded, opts)
+		for _, name := range names {
+			p.Status(name, err)
+		}
+		p.Attached(fmt.Sprintf("%s of process %d", program, pid), l, err)
+	default:
+		for i, name := range names {
+			l, err := executable.Uprobe("", loaded, &link.UprobeOptions{Address: opts.Addresses[i], Cookie: opts.Cookies[i], PID: pid})
+			p.Attached(name, l, err)
+		}
+	}
+}
+
+// raw is the recipe as the programs read it.
+func (r Recipe) raw() (envoyRecipe, error) {
+	raw := envoyRecipe{Probe: r.Probe, CallerFrom: r.CallerFrom, CallerTo: r.CallerTo, Kind: uint32(r.Kind), String: r.String, Steps: uint32(len(r.Pointers))}
+	if len(r.Tables) > maxTables || len(r.Pointers) > maxPointers {
+		return raw, fmt.Errorf("attach %s: %d tables and %d pointers are more than a probe can follow", r.Name, len(r.Tables), len(r.Pointers))
+	}
+	copy(raw.Tables[:], r.Tables)
+	copy(raw.Offsets[:], r.Pointers)
+	raw.Offsets[maxPointers] = r.Offset
+	return raw, nil
+}

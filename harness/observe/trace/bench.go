@@ -1,0 +1,249 @@
+//go:build linux && amd64
+
+package trace
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// A bench is an Envoy of its own in a network namespace of its own, with two listeners whose names nobody could guess, a
+// client and an upstream. It belongs to the goroutine that made it, which is locked to its thread.
+type bench struct {
+	netns    uint32
+	envoy    *exec.Cmd
+	log      *strings.Builder
+	dir      string
+	upstream *http.Server
+	routes   [2]route
+
+	mu   sync.Mutex
+	seen map[string]netip.AddrPort // the upstream end of Envoy's connection, by the request's mark
+}
+
+// A route is one listener of the bench: its port, the name of its filter chain, and of its cluster. The names of the
+// first are longer than a std::string holds in itself, those of the second are shorter.
+type route struct {
+	port           uint16
+	chain, cluster string
+}
+
+// upstreamPort is where the bench's upstream listens.
+const upstreamPort = 10003
+
+// proofHeader marks a request of the bench.
+const proofHeader = "X-Flowproof-Proof"
+
+// newBench moves the calling goroutine's thread into a network namespace of its own and starts everything there. The
+// thread never leaves it: it ends with the goroutine.
+func newBench(ctx context.Context, binary string) (*bench, error) {
+	runtime.LockOSThread()
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		return nil, fmt.Errorf("make a network namespace: %w", err)
+	}
+	b := &bench{seen: map[string]netip.AddrPort{}, log: &strings.Builder{}, routes: [2]route{
+		{10001, "proof-chain-" + rand.Text() + rand.Text(), "proof-cluster-" + rand.Text() + rand.Text()},
+		{10002, "fc" + rand.Text()[:8], "cl" + rand.Text()[:8]},
+	}}
+	if err := b.start(ctx, binary); err != nil {
+		return nil, errors.Join(err, b.close())
+	}
+	return b, nil
+}
+
+func (b *bench) start(ctx context.Context, binary string) error {
+	lo, err := netlink.LinkByName("lo")
+	if err != nil {
+		return err
+	}
+	if err := netlink.LinkSetUp(lo); err != nil {
+		return fmt.Errorf("bring lo up: %w", err)
+	}
+	if b.netns, err = netnsOf(unix.Gettid()); err != nil {
+		return err
+	}
+	if err := b.startUpstream(); err != nil {
+		return err
+	}
+	if b.dir, err = os.MkdirTemp("", "flowproof-proof-"); err != nil {
+		return err
+	}
+	config := filepath.Join(b.dir, "envoy.yaml")
+	if err := os.WriteFile(config, []byte(b.config()), 0o600); err != nil {
+		return err
+	}
+	return b.startEnvoy(ctx, binary, config)
+}
+
+// startUpstream answers every request, and remembers over which connection it came.
+func (b *bench) startUpstream() error {
+	listener, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", upstreamPort))
+	if err != nil {
+		return err
+	}
+	b.upstream = &http.Server{ReadHeaderTimeout: benchTimeout, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if end, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+			b.mu.Lock()
+			b.seen[r.Header.Get(proofHeader)] = end
+			b.mu.Unlock()
+		}
+		_, _ = io.WriteString(w, "ok\n")
+	})}
+	go func() { _ = b.upstream.Serve(listener) }()
+	return nil
+}
+
+// benchTimeout bounds everything that the bench waits for.
+const benchTimeout = 20 * time.Second
+
+// startEnvoy starts Envoy in the thread's network namespace and waits until its listeners take connections.
+func (b *bench) startEnvoy(ctx context.Context, binary, config string) error {
+	b.envoy = exec.CommandContext(ctx, binary, "-c", config, "--concurrency", "2", "-l", "warning", "--use-dynamic-base-id")
+	b.envoy.Stderr, b.envoy.Stdout = b.log, b.log
+	b.envoy.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := b.envoy.Start(); err != nil {
+		return fmt.Errorf("start %s: %w", binary, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, benchTimeout)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for i := 0; i < len(b.routes); {
+		conn, err := b.dial(b.routes[i].port)
+		if err == nil {
+			_ = conn.Close()
+			i++
+			continue
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("start Envoy: it takes no connection within %s: %s", benchTimeout, strings.TrimSpace(b.log.String()))
+		}
+	}
+	return nil
+}
+
+// dial connects from the bench's thread: a socket belongs to the namespace of the thread that makes it.
+func (b *bench) dial(port uint16) (net.Conn, error) {
+	return (&net.Dialer{Timeout: benchTimeout}).Dial("tcp4", fmt.Sprintf("127.0.0.1:%d", port))
+}
+
+// request sends one request over a connection and returns its mark.
+func (b *bench) request(conn net.Conn, reader *bufio.Reader) (string, error) {
+	mark := rand.Text()
+	request, err := http.NewRequest(http.MethodGet, "http://proof.invalid/", nil)
+	if err != nil {
+		return "", err
+	}
+	request.Header.Set(proofHeader, mark)
+	_ = conn.SetDeadline(time.Now().Add(benchTimeout))
+	if err := request.Write(conn); err != nil {
+		return "", err
+	}
+	response, err := http.ReadResponse(reader, request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	if _, err := io.Copy(io.Discard, response.Body); err != nil {
+		return "", err
+	}
+	if response.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("send a request through Envoy: status %d", response.StatusCode)
+	}
+	return mark, nil
+}
+
+// once makes a connection, sends one request over it and closes it. It returns the client's end.
+func (b *bench) once(port uint16) (netip.AddrPort, error) {
+	conn, err := b.dial(port)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	defer conn.Close()
+	_, err = b.request(conn, bufio.NewReader(conn))
+	return conn.LocalAddr().(*net.TCPAddr).AddrPort(), err
+}
+
+// hello says a ClientHello with a server name; what comes back does not matter.
+func (b *bench) hello(port uint16, name string) (netip.AddrPort, error) {
+	conn, err := b.dial(port)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(benchTimeout))
+	_ = tls.Client(conn, &tls.Config{ServerName: name, InsecureSkipVerify: true}).Handshake() // it fails: the chain speaks clear text
+	return conn.LocalAddr().(*net.TCPAddr).AddrPort(), nil
+}
+
+// close ends Envoy and the upstream and removes the files.
+func (b *bench) close() error {
+	var errs []error
+	if b.envoy != nil && b.envoy.Process != nil {
+		_ = b.envoy.Process.Kill()
+		_ = b.envoy.Wait()
+	}
+	if b.upstream != nil {
+		errs = append(errs, b.upstream.Close())
+	}
+	if b.dir != "" {
+		errs = append(errs, os.RemoveAll(b.dir))
+	}
+	return errors.Join(errs...)
+}
+
+// config is the bench's bootstrap: two listeners with tls_inspector, a filter chain with a name, and a route to a cluster
+// of its own.
+func (b *bench) config() string {
+	var listeners, clusters strings.Builder
+	for _, r := range b.routes {
+		fmt.Fprintf(&listeners, benchListener, r.port, r.chain, r.cluster)
+		fmt.Fprintf(&clusters, benchCluster, r.cluster, upstreamPort)
+	}
+	return "static_resources:\n  listeners:\n" + listeners.String() + "  clusters:\n" + clusters.String()
+}
+
+const benchListener = `  - address: {socket_address: {address: 127.0.0.1, port_value: %d}}
+    listener_filters:
+    - name: envoy.filters.listener.tls_inspector
+      typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector}
+    filter_chains:
+    - name: %s
+      filters:
+      - name: envoy.filters.network.http_connection_manager
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: proof
+          route_config: {virtual_hosts: [{name: proof, domains: ["*"], routes: [{match: {prefix: /}, route: {cluster: %s}}]}]}
+          http_filters:
+          - name: envoy.filters.http.router
+            typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
+`
+
+const benchCluster = `  - name: %[1]s
+    connect_timeout: 5s
+    load_assignment:
+      cluster_name: %[1]s
+      endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: %[2]d}}}}]}]
+`

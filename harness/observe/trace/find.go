@@ -1,0 +1,197 @@
+//go:build linux && amd64
+
+package trace
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+
+	"github.com/flowproof/lab/bpf/envoy"
+	"github.com/flowproof/lab/harness/symbols"
+)
+
+// A hunt looks for a value: an object of a class, one of whose functions a known function calls once for each connection
+// or request.
+type hunt struct {
+	name, class, caller string
+	value               func(route) string
+}
+
+var hunts = []hunt{
+	{symbols.ValueFilterChain, symbols.FilterChain, symbols.NewConnection, func(r route) string { return r.chain }},
+	{symbols.ValueCluster, symbols.ClusterInfo, symbols.DecodeHeaders, func(r route) string { return r.cluster }},
+}
+
+// findValues finds where filter chain and cluster keep their names.
+func (p *prover) findValues() error {
+	for _, h := range hunts {
+		if missing := p.hunt(h); missing != nil {
+			if _, ok := missing.(*offError); !ok {
+				return missing
+			}
+			p.proof.TurnOff(h.name, missing.Error())
+		}
+	}
+	return nil
+}
+
+// An offError says why one value cannot be read; the others still can.
+type offError struct{ why string }
+
+func (e *offError) Error() string { return e.why }
+
+// hunt watches all functions of the class while single requests are sent on both routes, takes the first that the caller
+// called once for each, and searches the two objects for the two names.
+func (p *prover) hunt(h hunt) error {
+	t := p.proof.Table
+	caller, ok := t.Functions[h.caller]
+	tables := t.Tables(h.class)
+	if !ok || tables == nil {
+		return &offError{fmt.Sprintf("%s or %s is not known", h.caller, h.class)}
+	}
+	var recipes []envoy.Recipe
+	var sources []source
+	slots := map[string]symbols.Place{}
+	for _, slot := range t.Classes[h.class][0].Slots {
+		place, ok := t.Slot(slot)
+		name := fmt.Sprintf("%s at %#x", h.name, slot)
+		if _, twice := slots[name]; ok && !twice {
+			r := at(place, envoy.Call, tables)
+			r.Name, r.CallerFrom, r.CallerTo = name, caller.From, caller.To
+			recipes, sources = append(recipes, r), append(sources, source{name, t})
+			slots[name] = place
+		}
+	}
+	const rounds = 3
+	r, err := p.observe(recipes, sources, func() error {
+		for range rounds {
+			for _, route := range p.bench.routes {
+				if _, err := p.bench.once(route.port); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, recipe := range recipes {
+		objects := calledInTurn(r.Events, recipe.Name, rounds)
+		if objects == nil {
+			continue
+		}
+		if v, ok := p.search(h, objects); ok {
+			v.At, v.Tables, v.Caller = slots[recipe.Name], tables, caller.Function
+			p.proof.Values = append(p.proof.Values, v)
+			return nil
+		}
+	}
+	return &offError{fmt.Sprintf("no function of %s is called once from %s with an object that holds the name", h.class, h.caller)}
+}
+
+// calledInTurn returns the two objects that a function was called with, when the calls were as the requests: once each,
+// on the two routes by turns.
+func calledInTurn(events []Event, name string, rounds int) []uint64 {
+	var objects []uint64
+	for _, e := range events {
+		if e.Kind == ClassCalled && e.Name == name {
+			objects = append(objects, e.Object)
+		}
+	}
+	if len(objects) != 2*rounds || objects[0] == objects[1] {
+		return nil
+	}
+	for i := range objects {
+		if objects[i] != objects[i%2] {
+			return nil
+		}
+	}
+	return objects[:2]
+}
+
+// How far a name is searched for: in the object, and in what its words point to.
+const (
+	objectSize  = 4096
+	pointedSize = 128
+	pointerSize = 8
+)
+
+// search finds one way to the name that is right for both objects.
+func (p *prover) search(h hunt, objects []uint64) (symbols.Value, bool) {
+	m := memory{pid: p.bench.envoy.Process.Pid}
+	defer m.close()
+	right := func(pointers []uint32, offset uint32) bool {
+		for i, object := range objects {
+			if m.follow(object, pointers, offset) != h.value(p.bench.routes[i]) {
+				return false
+			}
+		}
+		return true
+	}
+	for offset := uint32(0); offset < objectSize; offset += pointerSize {
+		if right(nil, offset) {
+			return symbols.Value{Name: h.name, Offset: offset}, true
+		}
+	}
+	for pointer := uint32(0); pointer < objectSize/8; pointer += pointerSize {
+		for offset := uint32(0); offset < pointedSize; offset += pointerSize {
+			if right([]uint32{pointer}, offset) {
+				return symbols.Value{Name: h.name, Pointers: []uint32{pointer}, Offset: offset}, true
+			}
+		}
+	}
+	return symbols.Value{}, false
+}
+
+// memory reads a process's memory as the probes do.
+type memory struct {
+	pid  int
+	file *os.File
+}
+
+func (m *memory) read(address uint64, n int) []byte {
+	if m.file == nil {
+		file, err := os.Open(fmt.Sprintf("/proc/%d/mem", m.pid))
+		if err != nil {
+			return nil
+		}
+		m.file = file
+	}
+	b := make([]byte, n)
+	if read, err := m.file.ReadAt(b, int64(address)); err != nil || read != n {
+		return nil
+	}
+	return b
+}
+
+func (m *memory) close() {
+	if m.file != nil {
+		_ = m.file.Close()
+	}
+}
+
+// follow goes along pointers and reads the std::string of libc++ at the end: see take_string in envoy.bpf.c.
+func (m *memory) follow(object uint64, pointers []uint32, offset uint32) string {
+	for _, p := range pointers {
+		word := m.read(object+uint64(p), pointerSize)
+		if word == nil {
+			return ""
+		}
+		object = binary.LittleEndian.Uint64(word)
+	}
+	const longest = 255
+	s := m.read(object+uint64(offset), 24)
+	if s == nil {
+		return ""
+	}
+	if s[0]&1 == 0 {
+		return string(s[1:min(1+int(s[0]>>1), len(s))])
+	}
+	size := binary.LittleEndian.Uint64(s[8:])
+	if size > longest {
+		return ""
+	}
+	return string(m.read(binary.LittleEndian.Uint64(s[16:]), int(size)))
+}

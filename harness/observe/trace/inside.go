@@ -1,0 +1,207 @@
+package trace
+
+import "time"
+
+// A join is a request that Envoy took from a downstream connection and wrote to an upstream one.
+type join struct {
+	down, up *socket
+	began    time.Time // the upstream request began
+	written  time.Time
+	cluster  *Event // the cluster that the router had chosen; nil: not read
+}
+
+// inside puts what the probes on Envoy tell together with sockets. Probes know objects and threads; system calls of the
+// same thread tell which socket an object is: a connection's own reads and writes follow when a thread turns to it.
+type inside struct {
+	journal *journal
+	threads map[threadID]*thread
+	conns   map[object]*connection
+	begun   map[object]*request // upstream requests
+	pending []written
+}
+
+// object is one of Envoy's objects in one process; threadID one of its threads.
+type (
+	object struct {
+		pid     uint32
+		address uint64
+	}
+	threadID struct{ pid, tid uint32 }
+)
+
+// A thread is what a worker is at.
+type thread struct {
+	turned   *connection // the connection that it turned to, until it waits again
+	fresh    bool        // nothing was read or written since
+	listener *socket     // the socket that listener filters look at
+	chain    *Event      // a filter chain was chosen for a connection that is about to be made
+	cluster  *Event      // the router chose a cluster
+}
+
+// A connection is one of Envoy's connection objects.
+type connection struct {
+	socket *socket
+	clash  bool // what it read and wrote is not always the same socket
+	early  []*Event
+}
+
+// A request is an upstream request that began.
+type request struct {
+	from    *connection
+	began   time.Time
+	cluster *Event
+}
+
+// written is a request's first write, which is joined when all sockets are known.
+type written struct {
+	request *request
+	to      *connection
+	at      time.Time
+}
+
+func newInside(j *journal) *inside {
+	return &inside{journal: j, threads: map[threadID]*thread{}, conns: map[object]*connection{}, begun: map[object]*request{}}
+}
+
+func (in *inside) thread(e *Event) *thread {
+	id := threadID{e.PID, e.TID}
+	if in.threads[id] == nil {
+		in.threads[id] = &thread{}
+	}
+	return in.threads[id]
+}
+
+// take looks at an event of Envoy's.
+func (in *inside) take(e *Event) {
+	if e.Process != proxyProcess || e.TID == 0 {
+		return
+	}
+	t := in.thread(e)
+	switch e.Kind {
+	case Wake:
+		*t = thread{}
+	case Accept, Peek:
+		t.listener, t.turned, t.fresh = in.journal.live[identity{e.PID, e.Socket}], nil, false
+	case Read, Write:
+		in.transfer(t, e)
+	case Interest, SetOption:
+		in.made(t, e)
+	case Close:
+		in.closed(e)
+	case Dispatch:
+		in.turn(t, e)
+	case Value:
+		in.value(t, e)
+	case Statement:
+		in.statement(t, e)
+	case NewRequest:
+		in.begun[key(e, e.Object)] = &request{from: t.turned, began: e.Time, cluster: t.cluster}
+		t.cluster = nil
+	case WriteUp:
+		if r, to := in.begun[key(e, e.Other)], in.conns[key(e, e.Object)]; r != nil && to != nil {
+			in.pending = append(in.pending, written{r, to, e.Time})
+		}
+	}
+}
+
+func key(e *Event, address uint64) object { return object{pid: e.PID, address: address} }
+
+// turn notes that the thread turns to a connection.
+func (in *inside) turn(t *thread, e *Event) {
+	k := key(e, e.Object)
+	if in.conns[k] == nil {
+		in.conns[k] = &connection{}
+	}
+	*t = thread{turned: in.conns[k], fresh: true}
+}
+
+// transfer tells which socket a connection is: the first bytes that go after a thread turned to it are its own.
+func (in *inside) transfer(t *thread, e *Event) {
+	s := in.journal.live[identity{e.PID, e.Socket}]
+	if t.turned == nil || !t.fresh || s == nil {
+		return
+	}
+	t.fresh = false
+	c := t.turned
+	switch {
+	case c.socket == nil:
+		c.socket = s
+		for _, early := range c.early {
+			s.keep(early)
+		}
+		c.early = nil
+	case c.socket != s && !c.clash:
+		c.clash = true
+		in.journal.clashes++
+	}
+}
+
+// made is the first thing that a new connection does with its socket: it registers for events. The filter chain that the
+// same thread chose just before is its own.
+func (in *inside) made(t *thread, e *Event) {
+	s := in.journal.live[identity{e.PID, e.Socket}]
+	if s == nil || s.accepted == nil {
+		return
+	}
+	if t.chain != nil {
+		s.keep(t.chain)
+		t.chain = nil
+	}
+}
+
+// closed forgets the objects of a socket: their memory is used again.
+func (in *inside) closed(e *Event) {
+	for k, c := range in.conns {
+		if k.pid == e.PID && c.socket != nil && c.socket.closed == e {
+			delete(in.conns, k)
+		}
+	}
+}
+
+func (in *inside) value(t *thread, e *Event) {
+	switch e.Name {
+	case valueFilterChain:
+		t.chain = e
+	case valueCluster:
+		t.cluster = e
+		t.about(e)
+	case valueSNI:
+		if t.listener != nil {
+			t.listener.keep(e)
+		}
+	}
+}
+
+func (in *inside) statement(t *thread, e *Event) { t.about(e) }
+
+// about gives an event to the connection that the thread is at.
+func (t *thread) about(e *Event) {
+	switch {
+	case t.turned != nil && t.turned.socket != nil:
+		t.turned.socket.keep(e)
+	case t.turned != nil:
+		t.turned.early = append(t.turned.early, e)
+	case t.listener != nil:
+		t.listener.keep(e)
+	}
+}
+
+// keep adds what a probe on Envoy told about a socket's connection.
+func (s *socket) keep(e *Event) {
+	if e.Kind == Value {
+		s.values = append(s.values, e)
+	} else {
+		s.statements = append(s.statements, e)
+	}
+}
+
+// end joins the requests, now that all sockets are known.
+func (in *inside) end() {
+	for _, w := range in.pending {
+		from, to := w.request.from, w.to
+		if from == nil || from.socket == nil || to.socket == nil || from.clash || to.clash || from.socket.connected != nil {
+			continue
+		}
+		in.journal.joins = append(in.journal.joins, join{down: from.socket, up: to.socket, began: w.request.began, written: w.at, cluster: w.request.cluster})
+	}
+}

@@ -1,0 +1,202 @@
+//go:build linux && amd64
+
+package trace
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/flowproof/lab/bpf/envoy"
+	"github.com/flowproof/lab/bpf/kernel"
+	"github.com/flowproof/lab/bpf/probe"
+	"github.com/flowproof/lab/harness/redact"
+	"github.com/flowproof/lab/harness/symbols"
+)
+
+// A watcher runs the sets of probes and collects their events.
+type watcher struct {
+	kernel  *probe.Set
+	envoy   *envoy.Probes // nil: not wanted, or not possible here
+	boot    time.Time
+	readers sync.WaitGroup
+
+	mu       sync.Mutex
+	pods     map[uint32]string // by network namespace
+	sources  []source          // by the number of the recipe
+	events   []Event
+	overflow uint64
+	problems []error
+	onExec   func(netns uint32) // a program started in a watched namespace
+}
+
+// A source says what an event of a recipe means.
+type source struct {
+	name  string
+	table *symbols.Table
+}
+
+// newWatcher loads the probes. That the ones on Envoy cannot be loaded is a problem of theirs alone.
+func newWatcher(data int, onEnvoy bool) (*watcher, error) {
+	set, err := kernel.Load(kernel.Options{Data: data})
+	if err != nil {
+		return nil, err
+	}
+	w := &watcher{kernel: set, boot: bootTime(), pods: map[uint32]string{}}
+	if onEnvoy {
+		if w.envoy, err = envoy.Load(); err != nil {
+			set.Refused("envoy", err.Error())
+			w.envoy = nil
+		}
+	}
+	return w, nil
+}
+
+// watch adds a network namespace under a pod's name.
+func (w *watcher) watch(netns uint32, pod string) error {
+	w.mu.Lock()
+	w.pods[netns] = pod
+	w.mu.Unlock()
+	if w.envoy != nil {
+		if err := w.envoy.Watch(netns); err != nil {
+			return err
+		}
+	}
+	return w.kernel.Watch(netns)
+}
+
+// start attaches the kernel's probes. When it returns, nothing that happens is missed.
+func (w *watcher) start() error {
+	w.read(w.kernel, func(r *probe.Record) (Event, error) {
+		e, err := kernelEvent(r, w.boot)
+		if e.Kind == Exec && w.onExec != nil {
+			w.onExec(r.NetNS)
+		}
+		return e, err
+	})
+	if w.envoy != nil {
+		w.read(w.envoy.Set, w.envoyEvent)
+	}
+	return kernel.Start(w.kernel)
+}
+
+// attach puts recipes on a process. sources say what their events mean.
+func (w *watcher) attach(pid int, recipes []envoy.Recipe, sources []source) error {
+	if w.envoy == nil || len(recipes) == 0 {
+		return nil
+	}
+	w.mu.Lock()
+	w.sources = append(w.sources, sources...)
+	w.mu.Unlock()
+	_, err := w.envoy.Attach(pid, fmt.Sprintf("/proc/%d/exe", pid), recipes)
+	return err
+}
+
+// read collects the events of a set until it is flushed.
+func (w *watcher) read(set *probe.Set, decode func(*probe.Record) (Event, error)) {
+	w.readers.Go(func() {
+		err := set.Read(func(r probe.Record) {
+			event, err := decode(&r)
+			w.add(r.NetNS, event, err)
+		})
+		if err != nil {
+			w.add(0, Event{}, err)
+		}
+	})
+}
+
+// maxEvents bounds a recording; one request makes a thousand events.
+const maxEvents = 2_000_000
+
+func (w *watcher) add(netns uint32, event Event, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	event.Pod = w.pods[netns]
+	switch {
+	case err != nil:
+		w.problems = append(w.problems, err)
+	case len(w.events) >= maxEvents:
+		w.overflow++
+	default:
+		w.events = append(w.events, event)
+	}
+}
+
+// envoyKinds maps the numbers of bpf/envoy.
+var envoyKinds = map[uint16]Kind{
+	envoy.Statement: Statement, envoy.Value: Value, envoy.Dispatch: Dispatch, envoy.Request: NewRequest, envoy.Ready: PoolReady,
+	envoy.Write: WriteUp, envoy.Call: ClassCalled,
+}
+
+// envoyEvent reads an event of bpf/envoy.
+func (w *watcher) envoyEvent(r *probe.Record) (Event, error) {
+	e := head(r, w.boot)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	e.Kind = envoyKinds[r.Kind]
+	if e.Kind == "" || int(r.Result) >= len(w.sources) || r.Result < 0 {
+		return e, fmt.Errorf("decode event: kind %d of recipe %d is unknown", r.Kind, r.Result)
+	}
+	from := w.sources[r.Result]
+	e.Result, e.Object, e.Other, e.Socket = 0, r.Value, r.Socket, 0
+	switch e.Kind {
+	case Statement:
+		s, _ := from.table.Statement(r.Value)
+		e.Where, e.Text = s.Where(), s.Format
+	case Value:
+		e.Name, e.Text = from.name, redact.Printable(redact.Text(string(r.Data)))
+	case ClassCalled:
+		e.Name = from.name
+	}
+	return e, nil
+}
+
+// stop detaches the probes and returns what they told, without the pods.
+func (w *watcher) stop() (*Recording, error) {
+	errs := []error{w.kernel.Detach()}
+	if w.envoy != nil {
+		errs = append(errs, w.envoy.Detach(), w.envoy.Flush())
+	}
+	errs = append(errs, w.kernel.Flush())
+	w.readers.Wait()
+	r := &Recording{Schema: RecordingSchema, Events: w.events, Probes: w.kernel.Statuses()}
+	problems := w.problems
+	count := func(set *probe.Set) {
+		c, err := set.Counts()
+		problems = append(problems, err)
+		r.Counts.Emitted += c.Emitted
+		r.Counts.Lost += c.Lost
+		r.Counts.Missed += c.Missed
+	}
+	count(w.kernel)
+	if w.envoy != nil {
+		count(w.envoy.Set)
+		r.Probes = append(r.Probes, w.envoy.Statuses()...)
+	}
+	r.Counts.Lost += w.overflow
+	if problem := errors.Join(problems...); problem != nil {
+		r.Problem = problem.Error()
+	}
+	r.sort()
+	return r, errors.Join(append(errs, w.close())...)
+}
+
+func (w *watcher) close() error {
+	err := w.kernel.Close()
+	if w.envoy != nil {
+		err = errors.Join(err, w.envoy.Close())
+	}
+	return err
+}
+
+// bootTime is when CLOCK_MONOTONIC was 0, by the clock of now.
+func bootTime() time.Time {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		return time.Time{}
+	}
+	return time.Now().Add(-time.Duration(now.Nano())).Round(0)
+}

@@ -1,0 +1,123 @@
+package symbols
+
+import (
+	"context"
+	"debug/elf"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+)
+
+// A Cache keeps proofs by build id, in files of their own:
+//
+//	<dir>/<build id>.json
+type Cache struct{ Dir string }
+
+// DefaultCache is the folder symbols beside the components' cache: $FLOWPROOF_CACHE, else flowproof in the user's cache
+// directory, with -symbols at its end, so that neither takes the other's entries for its own.
+func DefaultCache() (Cache, error) {
+	if dir := os.Getenv("FLOWPROOF_CACHE"); dir != "" {
+		return Cache{dir + "-symbols"}, nil
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return Cache{}, fmt.Errorf("find cache directory: %w (set FLOWPROOF_CACHE)", err)
+	}
+	return Cache{filepath.Join(dir, "flowproof-symbols")}, nil
+}
+
+var validBuildID = regexp.MustCompile(`^[0-9a-f]{8,128}$`)
+
+// Find returns the proof of a build; ok is false when there is none, or one of another form.
+func (c Cache) Find(buildID string) (p *Proof, ok bool, err error) {
+	if !validBuildID.MatchString(buildID) {
+		return nil, false, fmt.Errorf("find symbols: %q is no build id", buildID)
+	}
+	text, err := os.ReadFile(filepath.Join(c.Dir, buildID+".json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("find symbols: %w", err)
+	}
+	p = &Proof{}
+	if err := json.Unmarshal(text, p); err != nil || p.Schema != ProofSchema || p.BuildID != buildID || p.Table == nil || p.Table.Schema != TableSchema {
+		return nil, false, nil // it is made again
+	}
+	return p, true, nil
+}
+
+// Keep writes a proof; a half-written one is never seen.
+func (c Cache) Keep(p *Proof) error {
+	text, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("keep symbols: %w", err)
+	}
+	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
+		return fmt.Errorf("keep symbols: %w", err)
+	}
+	file, err := os.CreateTemp(c.Dir, ".new-*")
+	if err != nil {
+		return fmt.Errorf("keep symbols: %w", err)
+	}
+	_, err = file.Write(text)
+	err = errors.Join(err, file.Close())
+	if err == nil {
+		err = os.Rename(file.Name(), filepath.Join(c.Dir, p.BuildID+".json"))
+	}
+	if err != nil {
+		_ = os.Remove(file.Name())
+		return fmt.Errorf("keep symbols: %w", err)
+	}
+	return nil
+}
+
+// Ensure returns the proof of the binary at path: the one that is kept, or a new one, which prove makes.
+func (c Cache) Ensure(ctx context.Context, path string, prove func(ctx context.Context, path string, t *Table) (*Proof, error)) (*Proof, error) {
+	id, err := BuildID(path)
+	if err != nil {
+		return nil, err
+	}
+	if p, ok, err := c.Find(id); err != nil || ok {
+		return p, err
+	}
+	image, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	table, err := Recover(image)
+	if err != nil {
+		return nil, err
+	}
+	p, err := prove(ctx, path, table)
+	if err != nil {
+		return nil, err
+	}
+	return p, c.Keep(p)
+}
+
+// BuildID reads the build id of an executable.
+func BuildID(path string) (string, error) {
+	file, err := elf.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("read build id of %s: %w", path, err)
+	}
+	defer file.Close()
+	s := file.Section(".note.gnu.build-id")
+	if s == nil {
+		return "", fmt.Errorf("read build id of %s: there is none", path)
+	}
+	note, err := s.Data()
+	if err != nil {
+		return "", fmt.Errorf("read build id of %s: %w", path, err)
+	}
+	id, err := buildID(note)
+	if err != nil {
+		return "", fmt.Errorf("read build id of %s: %w", path, err)
+	}
+	return id, nil
+}
