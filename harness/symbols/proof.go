@@ -6,8 +6,10 @@ type Proof struct {
 	BuildID string  `json:"buildId"`
 	Table   *Table  `json:"table"`
 	Values  []Value `json:"values,omitempty"`
-	// Gate says that statements were seen as the source orders them.
-	Gate bool `json:"gate"`
+	// Gate says that statements can be seen; Statements are the formats of those that were seen exactly where they had to
+	// be, and so are evidence. The others are shown, and prove nothing.
+	Gate       bool     `json:"gate"`
+	Statements []string `json:"statements,omitempty"`
 	// Join names the probes that follow a request from its downstream to its upstream connection; empty: none.
 	Join []string `json:"join,omitempty"`
 	// Off says of each probe that is off why.

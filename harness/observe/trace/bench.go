@@ -87,11 +87,19 @@ func (b *bench) start(ctx context.Context, binary string) error {
 	if b.dir, err = os.MkdirTemp("", "flowproof-proof-"); err != nil {
 		return err
 	}
+	if binary, err = filepath.Abs(binary); err != nil {
+		return err
+	}
+	// The kernel names a process after the path that it was started by, and a path may be /proc/PID/exe.
+	named := filepath.Join(b.dir, proxyProcess)
+	if err := os.Symlink(binary, named); err != nil {
+		return err
+	}
 	config := filepath.Join(b.dir, "envoy.yaml")
 	if err := os.WriteFile(config, []byte(b.config()), 0o600); err != nil {
 		return err
 	}
-	return b.startEnvoy(ctx, binary, config)
+	return b.startEnvoy(ctx, named, config)
 }
 
 // startUpstream answers every request, and remembers over which connection it came.
@@ -117,7 +125,7 @@ const benchTimeout = 20 * time.Second
 
 // startEnvoy starts Envoy in the thread's network namespace and waits until its listeners take connections.
 func (b *bench) startEnvoy(ctx context.Context, binary, config string) error {
-	b.envoy = exec.CommandContext(ctx, binary, "-c", config, "--concurrency", "2", "-l", "warning", "--use-dynamic-base-id")
+	b.envoy = exec.CommandContext(ctx, binary, "-c", config, "--concurrency", "2", "-l", "warning", "--disable-hot-restart")
 	b.envoy.Stderr, b.envoy.Stdout = b.log, b.log
 	b.envoy.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := b.envoy.Start(); err != nil {
@@ -213,7 +221,7 @@ func (b *bench) close() error {
 	return errors.Join(errs...)
 }
 
-// config is the bench's bootstrap: two listeners with tls_inspector, a filter chain with a name, and a route to a cluster
+// config is the bench's bootstrap: two listeners with the listener filters of a sidecar, a filter chain with a name, and a route to a cluster
 // of its own.
 func (b *bench) config() string {
 	var listeners, clusters strings.Builder
@@ -226,8 +234,12 @@ func (b *bench) config() string {
 
 const benchListener = `  - address: {socket_address: {address: 127.0.0.1, port_value: %d}}
     listener_filters:
+    - name: envoy.filters.listener.original_dst
+      typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.listener.original_dst.v3.OriginalDst}
     - name: envoy.filters.listener.tls_inspector
       typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector}
+    - name: envoy.filters.listener.http_inspector
+      typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.listener.http_inspector.v3.HttpInspector}
     filter_chains:
     - name: %s
       filters:

@@ -98,8 +98,8 @@ func (in *inside) take(e *Event) {
 		in.begun[key(e, e.Object)] = &request{from: t.turned, began: e.Time, cluster: t.cluster}
 		t.cluster = nil
 	case WriteUp:
-		if r, to := in.begun[key(e, e.Other)], in.conns[key(e, e.Object)]; r != nil && to != nil {
-			in.pending = append(in.pending, written{r, to, e.Time})
+		if r := in.begun[key(e, e.Other)]; r != nil {
+			in.pending = append(in.pending, written{r, in.connection(e), e.Time})
 		}
 	}
 }
@@ -108,11 +108,17 @@ func key(e *Event, address uint64) object { return object{pid: e.PID, address: a
 
 // turn notes that the thread turns to a connection.
 func (in *inside) turn(t *thread, e *Event) {
+	*t = thread{turned: in.connection(e), fresh: true}
+}
+
+// connection is the one that an event names. One that was open before the watch may be written to before a thread turns
+// to it.
+func (in *inside) connection(e *Event) *connection {
 	k := key(e, e.Object)
 	if in.conns[k] == nil {
 		in.conns[k] = &connection{}
 	}
-	*t = thread{turned: in.conns[k], fresh: true}
+	return in.conns[k]
 }
 
 // transfer tells which socket a connection is: the first bytes that go after a thread turned to it are its own.

@@ -1,10 +1,40 @@
 package trace
 
-import "github.com/flowproof/lab/harness/symbols"
+import (
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/symbols"
+)
 
 // Names of the values that probes on Envoy read.
 const (
 	valueFilterChain = symbols.ValueFilterChain
 	valueCluster     = symbols.ValueCluster
 	valueSNI         = symbols.ValueSNI
+)
+
+// A statement that is evidence: once it is reached, the hop has been there.
+type statementEvidence struct {
+	format string
+	kind   flow.HopKind
+	fact   string
+	value  string
+}
+
+// evidence lists the statements that count. Each is proven by itself on every build: it has to be seen exactly once for
+// each connection with one request.
+var evidence = []statementEvidence{
+	{"original_dst: new connection accepted", flow.ListenerFilters, flow.FactFilter, originalDstFilter},
+	{"tls inspector: new connection accepted", flow.ListenerFilters, flow.FactFilter, tlsInspector},
+	{"http inspector: new connection accepted", flow.ListenerFilters, flow.FactFilter, httpInspector},
+	{"{}request headers complete (end_stream={}):\n{}", flow.NetworkFilters, flow.FactNetworkFilter, httpManager},
+	{"{}router decoding headers:\n{}", flow.HTTPFilters, flow.FactHTTPFilter, routerFilter},
+}
+
+// Canonical names of the filters that evidence is about.
+const (
+	originalDstFilter = "envoy.filters.listener.original_dst"
+	tlsInspector      = "envoy.filters.listener.tls_inspector"
+	httpInspector     = "envoy.filters.listener.http_inspector"
+	httpManager       = "envoy.filters.network.http_connection_manager"
+	routerFilter      = "envoy.filters.http.router"
 )

@@ -9,12 +9,6 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// Canonical names of the listener filters whose work the kernel shows.
-const (
-	originalDstFilter = "envoy.filters.listener.original_dst"
-	tlsInspector      = "envoy.filters.listener.tls_inspector"
-)
-
 // Observe tells what the recording proves about the request, and how well each pod was watched. It knows nothing of
 // the configuration: a value that no probe read is not observed.
 func (r *Recording) Observe(sel Selection) ([]flow.Observation, []flow.Watch) {
@@ -22,7 +16,8 @@ func (r *Recording) Observe(sel Selection) ([]flow.Observation, []flow.Watch) {
 	o := &observer{recording: r, journal: j, chain: j.follow(r, sel)}
 	o.client()
 	o.server()
-	o.envoy()
+	o.inside(flow.Client, o.chain.downstream, o.chain.clientRequest, o.chain.clientJoin)
+	o.inside(flow.Server, o.chain.serverDown, o.chain.serverRequest, o.chain.serverJoin)
 	var watches []flow.Watch
 	for i := range r.Pods {
 		watches = append(watches, o.watch(&r.Pods[i]))

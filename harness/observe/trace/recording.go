@@ -31,9 +31,19 @@ type Recording struct {
 	Counts probe.Counts   `json:"counts"`
 	// Problem says why something may be missing although nothing was counted as lost.
 	Problem string `json:"problem,omitempty"`
-	// Off says of probes on Envoy that are off why.
+	// Envoys says what the probes on each pod's Envoys can tell; Off says of those that are off why.
+	Envoys []Inside          `json:"envoys,omitempty"`
 	Off    map[string]string `json:"off,omitempty"`
 	Events []Event           `json:"-"` // in the order of time
+}
+
+// Inside says what the probes on the Envoys of one pod can tell: what was proven about their binary.
+type Inside struct {
+	Pod        string   `json:"pod"`
+	BuildID    string   `json:"buildId"`
+	Values     []string `json:"values,omitempty"`
+	Statements []string `json:"statements,omitempty"` // formats of those that are evidence
+	Join       bool     `json:"join,omitempty"`
 }
 
 // RecordingSchema is the version of the Recording's JSON form.
@@ -104,6 +114,28 @@ func (r *Recording) pod(side flow.Side) *Pod {
 		}
 	}
 	return nil
+}
+
+// inside is what can be told of a pod's Envoys; several of them can tell what all can.
+func (r *Recording) inside(pod string) (i Inside) {
+	first := true
+	for _, of := range r.Envoys {
+		switch {
+		case of.Pod != pod:
+			continue
+		case first:
+			i, first = of, false
+		default:
+			i.Values = both(i.Values, of.Values)
+			i.Statements = both(i.Statements, of.Statements)
+			i.Join = i.Join && of.Join
+		}
+	}
+	return i
+}
+
+func both(a, b []string) []string {
+	return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return !slices.Contains(b, s) })
 }
 
 // attached says whether a probe was attached, and if not, why.

@@ -45,6 +45,7 @@ type Session struct {
 	mu       sync.Mutex
 	attached map[int]bool // Envoys by process id
 	off      map[string]string
+	envoys   []Inside
 }
 
 // Start attaches the probes to exactly the given pods: to their network namespaces, and so to all their processes and
@@ -155,9 +156,22 @@ func (s *Session) attach(netns uint32) {
 			for name, why := range proof.Off {
 				s.off[name] = why
 			}
+			s.envoys = append(s.envoys, insideOf(s.watcher.pod(netns), proof))
 		}
 		s.mu.Unlock()
 	}
+}
+
+// insideOf says what was proven.
+func insideOf(pod string, p *symbols.Proof) Inside {
+	i := Inside{Pod: pod, BuildID: p.BuildID, Join: len(p.Join) > 0}
+	for _, v := range p.Values {
+		i.Values = append(i.Values, v.Name)
+	}
+	if p.Gate {
+		i.Statements = p.Statements
+	}
+	return i
 }
 
 func (s *Session) proof(ctx context.Context, pid int) (*symbols.Proof, error) {
@@ -168,7 +182,7 @@ func (s *Session) proof(ctx context.Context, pid int) (*symbols.Proof, error) {
 func (s *Session) Stop() (*Recording, error) {
 	s.end()
 	r, err := s.watcher.stop()
-	r.Pods, r.Off = s.pods, s.off
+	r.Pods, r.Off, r.Envoys = s.pods, s.off, s.envoys
 	if err != nil {
 		return r, fmt.Errorf("stop trace: %w", err)
 	}

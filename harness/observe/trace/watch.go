@@ -66,9 +66,39 @@ func (o *observer) watch(pod *Pod) flow.Watch {
 			w.Sees = append(w.Sees, flow.Capability{Kind: s.kind, Fact: fact, Value: s.value})
 		}
 	}
+	w.Sees = append(w.Sees, o.sightsInside(pod)...)
 	problems := o.problems(pod)
 	w.Complete, w.Problem = len(problems) == 0, strings.Join(problems, "; ")
 	return w
+}
+
+// sightsInside are what the probes on the pod's Envoys let the instrument see.
+func (o *observer) sightsInside(pod *Pod) (sees []flow.Capability) {
+	inside := o.recording.inside(pod.Name)
+	see := func(when moment, kind flow.HopKind, fact, value string) {
+		if !o.before(pod.Side, when) {
+			sees = append(sees, flow.Capability{Kind: kind, Fact: fact, Value: value})
+		}
+	}
+	for _, name := range inside.Values {
+		switch name {
+		case valueFilterChain:
+			see(accepting, flow.FilterChain, flow.FactFilterChain, "")
+		case valueCluster:
+			if inside.Join { // which connection a request is on, the probes of the join tell
+				see(always, flow.Cluster, flow.FactCluster, "")
+			}
+		}
+	}
+	for _, s := range evidence {
+		if when := accepting; slices.Contains(inside.Statements, s.format) {
+			if s.kind != flow.ListenerFilters {
+				when = always
+			}
+			see(when, s.kind, s.fact, s.value)
+		}
+	}
+	return sees
 }
 
 // required are the probes without which the kernel's part of the account has holes. The others add to it.

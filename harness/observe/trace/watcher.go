@@ -68,6 +68,13 @@ func (w *watcher) watch(netns uint32, pod string) error {
 	return w.kernel.Watch(netns)
 }
 
+// pod is the name of the pod that a network namespace belongs to.
+func (w *watcher) pod(netns uint32) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.pods[netns]
+}
+
 // start attaches the kernel's probes. When it returns, nothing that happens is missed.
 func (w *watcher) start() error {
 	w.read(w.kernel, func(r *probe.Record) (Event, error) {
