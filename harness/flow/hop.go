@@ -109,6 +109,7 @@ const (
 	FactDetails        = "response.details"    // Envoy's details of a reply that it made itself
 	FactListening      = "listening"           // ip:port that a process listens on
 	FactHandshakes     = "tls.handshakes"      // number of TLS handshakes in the window
+	FactStatPrefix     = "stat.prefix"         // stat_prefix of the network filter that took the connection, without a semicolon at its end
 	FactTLSVersion     = "tls.version"         // version of TLS on a connection of the proxy's own, such as TLSv1.3, or NoTLS
 	FactPeerURI        = "peer.uri"            // URI in the certificate that the other end of a connection showed
 	FactOrder          = "order.broken"        // a rule on the order of events that was broken; seeing one refutes the hop

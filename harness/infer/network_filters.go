@@ -71,12 +71,19 @@ func (w *walk) networkFilters() {
 		w.managed(&hop, filters)
 	case w.tcpProxy.Exists():
 		hop.Why = "tcp_proxy " + w.tcpProxy.Get("stat_prefix").Text() + " forwards the bytes as they are"
+		hop.Expect = append(hop.Expect, statPrefix(w.tcpProxy))
 		w.add(flow.NetworkFilters, filters, hop)
 	default:
 		hop.Why = "the chain ends in a filter whose way is not known: " + names[len(names)-1]
 		w.add(flow.NetworkFilters, filters, hop)
 		w.fail(flow.ProtocolError, "")
 	}
+}
+
+// statPrefix is the prefix under which a connection manager or a TCP proxy counts. Istio ends it with a semicolon, which is
+// how it marks the end of a name in a counter's name.
+func statPrefix(filter configdump.Value) flow.Fact {
+	return fact(flow.FactStatPrefix, strings.TrimSuffix(filter.Get("stat_prefix").Text(), ";"))
 }
 
 // terminal keeps the filter that ends the chain.
@@ -102,7 +109,7 @@ func (w *walk) managed(hop *flow.Hop, filters configdump.Value) {
 		return
 	}
 	hop.Why = fmt.Sprintf("http_connection_manager %q ends the chain, codec %s", w.hcm.at.Get("stat_prefix").Text(), codec)
-	hop.Expect = append(hop.Expect, fact(flow.FactCodec, codec))
+	hop.Expect = append(hop.Expect, fact(flow.FactCodec, codec), statPrefix(w.hcm.at))
 	w.add(flow.NetworkFilters, filters, *hop)
 }
 

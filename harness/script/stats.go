@@ -18,8 +18,8 @@ type counters struct{ before, after map[string][]byte }
 // of listeners, what their filters found, answers of connection managers, and connections, requests and answers of clusters.
 const statsFilter = `^listener\..*(downstream_cx_total|ssl\.handshake|ssl\.versions\..*|no_filter_chain_match)$` +
 	`|^(tls|http)_inspector\.` +
-	`|^http\..*downstream_rq_[1-5]xx$` +
-	`|^cluster\..*(upstream_cx_(total|connect_fail)|upstream_rq_(total|[0-9]{3})|ssl\.handshake)$`
+	`|^http\..*downstream_rq_[1-5]xx$|^tcp\..*downstream_cx_total$` +
+	`|^cluster\..*(upstream_cx_(total|connect_fail|none_healthy)|upstream_rq_(total|[0-9]{3})|ssl\.handshake)$`
 
 // mostMoved bounds how many counters are printed.
 const mostMoved = 20

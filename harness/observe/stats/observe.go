@@ -30,7 +30,11 @@ var virtualPorts = map[string]bool{"15001": true, "15006": true}
 func Observe(before, after Counters, sel Selection) ([]flow.Observation, flow.Watch) {
 	o := &observer{before: before, after: after, sel: sel}
 	o.listener()
+	o.inspectors()
+	o.noFilterChain()
+	o.terminal()
 	o.cluster()
+	o.nowhere()
 	return o.seen, flow.Watch{Instrument: flow.Stats, Pod: sel.Pod, Side: sel.Side, Sees: o.sees,
 		Complete: len(o.problems) == 0, Problem: strings.Join(o.problems, "; ")}
 }

@@ -40,13 +40,13 @@ func TestObserve(t *testing.T) {
 		want []string
 	}{
 		{"client-cold", []string{"app status=200", "cluster cluster=outbound|8080||fortio-server.mark.svc.cluster.local", "connect upstream.reused=false",
-			"downstream-tls tls.handshakes=0", "listener downstream.accepted=1", "listener listener=0.0.0.0_8080", "upstream-tls tls.handshakes=1", "upstream-tls transport=tls"}},
+			"downstream-tls tls.handshakes=0", "listener downstream.accepted=1", "listener listener=0.0.0.0_8080", "network-filters stat.prefix=outbound_0.0.0.0_8080", "upstream-tls tls.handshakes=1", "upstream-tls transport=tls"}},
 		{"server-cold", []string{"app status=200", "cluster cluster=inbound|8080||", "connect upstream.reused=false", "downstream-tls tls.handshakes=1",
-			"downstream-tls transport=tls", "listener downstream.accepted=1", "listener listening=0.0.0.0:15006", "upstream-tls tls.handshakes=0", "upstream-tls transport=raw_buffer"}},
+			"downstream-tls transport=tls", "listener downstream.accepted=1", "listener listening=0.0.0.0:15006", "network-filters stat.prefix=inbound_0.0.0.0_8080", "upstream-tls tls.handshakes=0", "upstream-tls transport=raw_buffer"}},
 		{"client-warm", []string{"app status=200", "cluster cluster=outbound|8080||fortio-server.mark.svc.cluster.local", "connect upstream.reused=true",
-			"downstream-tls tls.handshakes=0", "listener downstream.accepted=1", "listener listener=0.0.0.0_8080"}},
+			"downstream-tls tls.handshakes=0", "listener downstream.accepted=1", "listener listener=0.0.0.0_8080", "network-filters stat.prefix=outbound_0.0.0.0_8080"}},
 		// The client reuses its connection, and the worker that has it dials the app for the first time.
-		{"server-warm", []string{"app status=200", "cluster cluster=inbound|8080||", "connect upstream.reused=false", "upstream-tls tls.handshakes=0", "upstream-tls transport=raw_buffer"}},
+		{"server-warm", []string{"app status=200", "cluster cluster=inbound|8080||", "connect upstream.reused=false", "network-filters stat.prefix=inbound_0.0.0.0_8080", "upstream-tls tls.handshakes=0", "upstream-tls transport=raw_buffer"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			seen, watch := Observe(counters(t, c.name+"-before.txt"), counters(t, c.name+"-after.txt"), Selection{Pod: "a.b"})
