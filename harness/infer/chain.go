@@ -213,6 +213,8 @@ func (w *walk) matchChain() {
 	case chosen == nil:
 		hop.Decision = "no filter chain"
 		hop.Why += "; the listener has no default_filter_chain, so Envoy closes the connection (no_filter_chain_match)"
+		// Envoy's own name for it: StreamInfo::ResponseCodeDetails::FilterChainNotFound.
+		hop.Expect = []flow.Fact{fact(flow.FactDetails, "filter_chain_not_found")}
 		if v := l.at.Get("filter_chains"); v.Exists() {
 			source = v
 		}

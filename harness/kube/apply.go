@@ -11,7 +11,6 @@ import (
 	"slices"
 
 	"golang.org/x/sync/errgroup"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/yaml"
@@ -104,15 +103,8 @@ func applyAll(ctx context.Context, client dynamic.Interface, objects []*unstruct
 	return group.Wait()
 }
 
-// applyOne guesses the resource's name from the kind, as kubectl's own builders do for known types: asking the server
-// for its resources would cost more than the apply.
 func applyOne(ctx context.Context, client dynamic.Interface, o *unstructured.Unstructured) error {
-	plural, _ := meta.UnsafeGuessKindToResource(o.GroupVersionKind())
-	var r dynamic.ResourceInterface = client.Resource(plural)
-	if ns := o.GetNamespace(); ns != "" {
-		r = client.Resource(plural).Namespace(ns)
-	}
-	_, err := r.Apply(ctx, o.GetName(), o, metav1.ApplyOptions{FieldManager: FieldManager, Force: true})
+	_, err := resource(client, o).Apply(ctx, o.GetName(), o, metav1.ApplyOptions{FieldManager: FieldManager, Force: true})
 	if err != nil {
 		return fmt.Errorf("apply %s %s: %w", o.GetKind(), name(o), err)
 	}

@@ -23,7 +23,7 @@ var commands []Command
 
 func init() {
 	commands = []Command{
-		dumpCommand, eventuallyCommand, inferCommand, killConnectionsCommand, logLevelCommand,
+		applyCommand, dumpCommand, eventuallyCommand, inferCommand, killConnectionsCommand, logLevelCommand,
 		logsCommand, observeCommand, requestCommand, showCommand, socketsCommand, verifyCommand,
 		netfilterCommand, statsCommand,
 	}

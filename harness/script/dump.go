@@ -3,6 +3,7 @@ package script
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/flowproof/lab/harness/exit"
@@ -11,30 +12,46 @@ import (
 
 var dumpCommand = Command{
 	Name:    "dump",
-	Usage:   "dump POD",
+	Usage:   "dump [-changed] POD",
 	Summary: "Keep the whole configuration of a pod's sidecar, as Envoy itself reports it",
-	Detail:  "This is /config_dump?include_eds of Envoy's admin interface. infer reads what was kept.",
+	Detail: "This is /config_dump?include_eds of Envoy's admin interface. infer reads what was kept. With -changed it fails while the\n" +
+		"listeners are the ones of the dump that was kept before: after apply, wait with `eventually 30s dump -changed POD`.",
 	run: func(s *session, args []string) error {
+		changed := len(args) > 0 && args[0] == "-changed"
+		if changed {
+			args = args[1:]
+		}
 		if len(args) != 1 {
 			return badUsage("it needs one pod")
 		}
-		sidecar, err := s.sidecar(args[0])
-		if err != nil {
-			return err
-		}
-		dump, err := sidecar.Dump(s.ctx)
-		if err != nil {
-			return err
-		}
-		pod := sidecar.Pod().Ref()
-		sections, err := sectionsOf(dump)
-		if err != nil {
-			return exit.Environmentf("dump %s: %w", pod, err)
-		}
-		s.dumps[pod] = dump
-		s.print("%s in %d sections: %s", size(len(dump)), len(sections), strings.Join(sections, ", "))
-		return nil
+		return s.dump(args[0], changed)
 	},
+}
+
+// dump takes and keeps a dump; with changed, only one with other listeners than the kept one's.
+func (s *session) dump(ref string, changed bool) error {
+	sidecar, err := s.sidecar(ref)
+	if err != nil {
+		return err
+	}
+	dump, err := sidecar.Dump(s.ctx)
+	if err != nil {
+		return err
+	}
+	pod := sidecar.Pod().Ref()
+	sections, err := sectionsOf(dump)
+	if err != nil {
+		return exit.Environmentf("dump %s: %w", pod, err)
+	}
+	if changed && slices.Equal(listenerVersions(dump), listenerVersions(s.dumps[pod])) {
+		return exit.Mismatchf("dump %s: its listeners are still the ones of before", pod)
+	}
+	s.dumps[pod] = dump
+	if changed {
+		s.changed[pod] = true
+	}
+	s.print("%s in %d sections: %s", size(len(dump)), len(sections), strings.Join(sections, ", "))
+	return nil
 }
 
 // sectionsOf names a dump's sections, in Envoy's order: Bootstrap, Clusters, Endpoints, Listeners, ….
@@ -53,6 +70,32 @@ func sectionsOf(dump []byte) ([]string, error) {
 		names = append(names, strings.TrimSuffix(name, "ConfigDump"))
 	}
 	return names, nil
+}
+
+// listenerVersions are the versions that istiod gave the listeners of a dump, sorted; a new one is a new push.
+func listenerVersions(dump []byte) []string {
+	var shell struct {
+		Configs []struct {
+			Listeners []struct {
+				Name   string `json:"name"`
+				Active struct {
+					Version string `json:"version_info"`
+					Updated string `json:"last_updated"`
+				} `json:"active_state"`
+			} `json:"dynamic_listeners"`
+		} `json:"configs"`
+	}
+	if json.Unmarshal(dump, &shell) != nil {
+		return nil
+	}
+	var versions []string
+	for _, section := range shell.Configs {
+		for _, l := range section.Listeners {
+			versions = append(versions, l.Name+" "+l.Active.Version+" "+l.Active.Updated)
+		}
+	}
+	slices.Sort(versions)
+	return versions
 }
 
 // size writes a number of bytes as people do.

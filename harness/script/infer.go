@@ -9,14 +9,15 @@ import (
 	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer"
+	"github.com/flowproof/lab/harness/mesh"
 )
 
 var inferCommand = Command{
 	Name:    "infer",
 	Usage:   "infer [-cold] FROM -> URL",
 	Summary: "Infer from the kept dumps alone which way a request takes, hop by hop",
-	Detail: "It reads what dump has kept, and never the cluster. A FROM without a kept dump is a pod without a sidecar. With -cold it is\n" +
-		"inferred that no connection is pooled, which kill-connections then makes true and verify checks.",
+	Detail: "It reads what dump has kept, and never the cluster. A FROM without a kept dump is a pod without a sidecar, and so is\n" +
+		"POD/istio-proxy: the rules that capture let the sidecar's own user pass. With -cold it is inferred that no connection is pooled, which kill-connections then makes true and verify checks.",
 	run: func(s *session, args []string) error {
 		var opts infer.WayOptions
 		if len(args) > 0 && args[0] == "-cold" {
@@ -81,6 +82,9 @@ func (s *session) infer(call flow.Call, opts infer.WayOptions) (flow.Path, error
 		parsed[pod] = dump
 	}
 	client := parsed[call.From+"."+call.Namespace]
+	if call.Container == mesh.SidecarContainer {
+		client = nil // the sidecar's own user passes its pod's rules uncaptured
+	}
 	if client == nil {
 		pod, err := s.lab.Mesh.Pod(s.ctx, call.From+"."+call.Namespace)
 		if err != nil {
@@ -96,8 +100,8 @@ func (s *session) infer(call flow.Call, opts infer.WayOptions) (flow.Path, error
 	return infer.Way(client, server, call, opts)
 }
 
-// chooseServer returns the dump of the pod that the client's way ends at: the only other one, or the one whose address is an
-// endpoint's. It is nil where none is.
+// chooseServer returns the dump of the pod that the client's way ends at: the one whose address is an endpoint's. It is nil
+// where none is.
 func chooseServer(client *configdump.Dump, others map[string]*configdump.Dump, call flow.Call, opts infer.WayOptions) (*configdump.Dump, error) {
 	if client == nil {
 		if len(others) == 1 {
@@ -107,27 +111,18 @@ func chooseServer(client *configdump.Dump, others map[string]*configdump.Dump, c
 		}
 		return nil, badUsage("without the client's dump, exactly one other is needed")
 	}
-	path, err := infer.Way(client, nil, call, opts)
+	hosts, err := infer.Destination(client, call, opts)
 	if err != nil {
 		return nil, err
 	}
-	for _, hop := range path.Hops {
-		if hop.Kind != flow.Endpoint {
-			continue
+	for _, host := range hosts {
+		address, err := netip.ParseAddrPort(host.Address)
+		if err != nil {
+			continue // a pipe or an internal listener has no pod
 		}
-		names := []string{hop.Decision}
-		for _, choice := range hop.Choices {
-			names = append(names, choice.Name)
-		}
-		for _, name := range names {
-			address, err := netip.ParseAddrPort(name)
-			if err != nil {
-				continue
-			}
-			for _, server := range others {
-				if slices.Contains(server.Node().IPs, address.Addr().String()) {
-					return server, nil
-				}
+		for _, server := range others {
+			if slices.Contains(server.Node().IPs, address.Addr().String()) {
+				return server, nil
 			}
 		}
 	}

@@ -76,14 +76,22 @@ func (s *session) record() (observe.Recording, error) {
 		return r, err
 	}
 	r.Port = port
-	if r.AccessLog, err = s.lab.Mesh.AccessLog(s.ctx); err != nil {
-		s.note("no access log is read: %v", err)
+	if s.reachesHTTP() {
+		if r.AccessLog, err = s.lab.Mesh.AccessLog(s.ctx); err != nil {
+			s.note("no access log is read: %v", err)
+		}
 	}
 	if r.Client, err = s.recordPod(s.run.Call.From+"."+s.run.Call.Namespace, r.AccessLog); err != nil {
 		return r, err
 	}
 	r.Server, err = s.recordPod(server, r.AccessLog)
 	return r, err
+}
+
+// reachesHTTP says whether the server's sidecar is to read a request at all: one that ends before has no x-request-id by which
+// a line of the access log could be found.
+func (s *session) reachesHTTP() bool {
+	return slices.ContainsFunc(s.run.Path.Hops, func(hop flow.Hop) bool { return hop.Side == flow.Server && hop.Kind == flow.HTTPFilters })
 }
 
 // destination is the pod and port that the request has to reach, as inferred: where to point the instruments.
@@ -93,7 +101,7 @@ func (s *session) destination() (pod string, port uint16, err error) {
 			pod = hop.Proxy
 		}
 		for _, fact := range hop.Expect {
-			if address, err := netip.ParseAddrPort(fact.Value); hop.Side == flow.Client && fact.Name == flow.FactEndpoint && err == nil {
+			if address, err := netip.ParseAddrPort(fact.Value); err == nil && port == 0 && (fact.Name == flow.FactEndpoint || hop.Side == flow.Server && fact.Name == flow.FactOriginalDst) {
 				port = address.Port()
 			}
 		}

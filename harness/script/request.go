@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/flowproof/lab/harness/exit"
@@ -27,8 +28,9 @@ func newCall(from, to string) (flow.Call, error) {
 	if err != nil || target.Host == "" || (target.Scheme != "http" && target.Scheme != "https") {
 		return flow.Call{}, exit.Usagef("read URL %q: it is not an http or https URL", to)
 	}
-	name, namespace := mesh.SplitRef(from)
-	return flow.Call{From: name, Namespace: namespace, URL: to, Method: "GET", RequestID: newRequestID()}, nil
+	pod, container, _ := strings.Cut(from, "/")
+	name, namespace := mesh.SplitRef(pod)
+	return flow.Call{From: name, Namespace: namespace, Container: container, URL: to, Method: "GET", RequestID: newRequestID()}, nil
 }
 
 // newRequestID is a UUID of version 4 (RFC 9562), as Envoy makes them.

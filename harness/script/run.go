@@ -94,6 +94,7 @@ func (r *runner) run(opts Options) error {
 		Files: []string{file}, WorkdirRoot: dir, UpdateScripts: opts.Update, RequireUniqueNames: true,
 		Cmds: r.commands(), Condition: r.condition,
 		Setup: func(env *testscript.Env) error {
+			r.session.dir = env.WorkDir
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("KUBECONFIG", r.session.lab.Mesh.Kubeconfig())
 			return nil

@@ -46,7 +46,7 @@ func TestRun(t *testing.T) {
 		{"misspelt command", "dmup netshoot\n", Failed, exit.Usage, `t.txtar:1: unknown command "dmup" (did you mean "dump"?)`},
 		{"misspelt condition", "[rot] dump netshoot\n", Failed, exit.Usage, "unknown condition [rot] (there are: [backend:NAME], [bpf],"},
 		{"condition without its suffix", "[backend] dump netshoot\n", Failed, exit.Usage, "condition [backend] is written [backend:NAME]"},
-		{"wrong call", "dump\n", Failed, exit.Usage, "dump: it needs one pod (usage: dump POD)"},
+		{"wrong call", "dump\n", Failed, exit.Usage, "dump: it needs one pod (usage: dump [-changed] POD)"},
 		{"wrong call of a sentence", "kill-connections a -> b:80\n", Failed, exit.Usage, "it ends with: until cold"},
 		{"no lab", "# Where is it?\ndump netshoot\n", Failed, exit.Environment, "find pod netshoot.mark:"},
 		{"must fail and does", "! dump\nstderr 'it needs one pod'\n", Passed, exit.OK, ""},

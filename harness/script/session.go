@@ -28,6 +28,9 @@ type Lab struct {
 // restoreTimeout bounds what is done after a scenario to restore the lab.
 const restoreTimeout = 30 * time.Second
 
+// listenersTimeout bounds how long a sidecar may take to hear from istiod.
+const listenersTimeout = 10 * time.Second
+
 // A session is one run of a scenario: what its commands have found out so far.
 type session struct {
 	ctx      context.Context
@@ -36,8 +39,10 @@ type session struct {
 	note     func(string, ...any)
 	restored func(what string)
 	out      strings.Builder // of the command that runs
+	dir      string          // where the scenario's own files are
 	sidecars map[string]*mesh.Sidecar
 	dumps    map[string][]byte
+	changed  map[string]bool // pods whose listeners apply has changed
 	windows  map[string]*window
 	tables   tables
 
@@ -53,7 +58,7 @@ type session struct {
 func newSession(ctx context.Context, lab Lab, events Events) *session {
 	s := &session{
 		ctx: ctx, lab: lab, note: events.Note, restored: events.Restored,
-		sidecars: map[string]*mesh.Sidecar{}, dumps: map[string][]byte{}, windows: map[string]*window{},
+		sidecars: map[string]*mesh.Sidecar{}, dumps: map[string][]byte{}, changed: map[string]bool{}, windows: map[string]*window{},
 		tables:     tables{before: map[string][]byte{}, after: map[string][]byte{}},
 		counters:   counters{before: map[string][]byte{}, after: map[string][]byte{}},
 		netfilters: netfilters{before: map[string]observe.Netfilter{}, after: map[string]observe.Netfilter{}},
@@ -126,6 +131,7 @@ func (s *session) close() error {
 	defer cancel()
 	pending := s.undo.Pending()
 	err := s.undo.Undo(ctx)
+	s.awaitListeners(ctx)
 	for _, action := range slices.Backward(pending) {
 		left := slices.ContainsFunc(s.undo.Pending(), func(a undo.Action) bool { return a.ID == action.ID })
 		if !left && action.Kind != undoRemove { // its own temporary files are nobody's concern
@@ -140,6 +146,28 @@ func (s *session) close() error {
 	}
 	_ = s.undo.Close() // what the guard could not do either, Undo has reported
 	return err
+}
+
+// awaitListeners returns when the sidecars whose listeners an applied object had changed have heard that it is gone. One that
+// hears nothing costs its patience and is no error: the object is gone, and the next dump tells the truth.
+func (s *session) awaitListeners(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, listenersTimeout)
+	defer cancel()
+	pause := time.NewTicker(retryPause)
+	defer pause.Stop()
+	for pod := range s.changed {
+		for {
+			dump, err := s.sidecars[pod].Dump(ctx)
+			if err != nil || !slices.Equal(listenerVersions(dump), listenerVersions(s.dumps[pod])) {
+				break
+			}
+			select {
+			case <-pause.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
 }
 
 // fill puts what the session found into the result.

@@ -17,10 +17,11 @@ import (
 const (
 	undoLogLevel = "log-level"
 	undoRemove   = "remove"
+	undoDelete   = "delete"
 )
 
 // UndoKinds are what a run or, after its death, its guard does to restore a lab.
-var UndoKinds = undo.Kinds{undoLogLevel: restoreLogLevel, undoRemove: removeWorkDir}
+var UndoKinds = undo.Kinds{undoLogLevel: restoreLogLevel, undoRemove: removeWorkDir, undoDelete: deleteObject}
 
 // logLevelArgs name a sidecar and the level that each of its loggers had.
 type logLevelArgs struct {

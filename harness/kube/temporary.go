@@ -1,0 +1,63 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+)
+
+// Exists says whether there is an object of the same kind, namespace and name.
+func Exists(ctx context.Context, c *rest.Config, o *unstructured.Unstructured) (bool, error) {
+	client, err := dynamic.NewForConfig(c)
+	if err != nil {
+		return false, fmt.Errorf("look for %s %s: %w", o.GetKind(), name(o), err)
+	}
+	_, err = resource(client, o).Get(ctx, o.GetName(), metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look for %s %s: %w", o.GetKind(), name(o), err)
+	}
+	return true, nil
+}
+
+// Create creates an object. One that is there already is an error: what somebody else made is not changed for a while.
+func Create(ctx context.Context, c *rest.Config, o *unstructured.Unstructured) error {
+	client, err := dynamic.NewForConfig(c)
+	if err == nil {
+		_, err = resource(client, o).Create(ctx, o, metav1.CreateOptions{FieldManager: FieldManager})
+	}
+	if err != nil {
+		return fmt.Errorf("create %s %s: %w", o.GetKind(), name(o), err)
+	}
+	return nil
+}
+
+// Delete deletes an object, and is content when it is gone.
+func Delete(ctx context.Context, c *rest.Config, o *unstructured.Unstructured) error {
+	client, err := dynamic.NewForConfig(c)
+	if err == nil {
+		err = resource(client, o).Delete(ctx, o.GetName(), metav1.DeleteOptions{})
+	}
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("delete %s %s: %w", o.GetKind(), name(o), err)
+	}
+	return nil
+}
+
+// resource guesses the resource's name from the kind, as kubectl's own builders do for known types: asking the server
+// for its resources would cost more than the call.
+func resource(client dynamic.Interface, o *unstructured.Unstructured) dynamic.ResourceInterface {
+	plural, _ := meta.UnsafeGuessKindToResource(o.GroupVersionKind())
+	if ns := o.GetNamespace(); ns != "" {
+		return client.Resource(plural).Namespace(ns)
+	}
+	return client.Resource(plural)
+}

@@ -1,0 +1,89 @@
+package script
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/harness/kube"
+)
+
+var applyCommand = Command{
+	Name:    "apply",
+	Usage:   "apply FILE",
+	Summary: "Create the objects of a manifest until the scenario ends",
+	Detail: "FILE is one of the scenario's own. Its objects are deleted when the scenario ends, also when the command is killed; one that is\n" +
+		"there already is an error, so that nothing of somebody else's is touched. The sidecars hear of it a moment later: wait with\n" +
+		"`eventually`.",
+	run: func(s *session, args []string) error {
+		if len(args) != 1 {
+			return badUsage("it needs one file")
+		}
+		manifest, err := os.ReadFile(filepath.Join(s.dir, filepath.Clean("/"+args[0])))
+		if err != nil {
+			return exit.Usagef("apply: %w", err)
+		}
+		objects, err := kube.Decode(manifest)
+		if err != nil || len(objects) == 0 {
+			return exit.Usagef("apply %s: no object can be read from it: %w", args[0], err)
+		}
+		for _, o := range objects {
+			if err := s.create(o); err != nil {
+				return exit.Environmentf("apply %s: %w", args[0], err)
+			}
+			s.print("%s %s in %s", o.GetKind(), o.GetName(), o.GetNamespace())
+		}
+		return nil
+	},
+}
+
+// create creates one object. What deletes it is noted before, but never for an object that was there already.
+func (s *session) create(o *unstructured.Unstructured) error {
+	config, err := kube.Config(s.lab.Mesh.Kubeconfig())
+	if err != nil {
+		return err
+	}
+	text, err := o.MarshalJSON()
+	if err != nil {
+		return err
+	}
+	there, err := kube.Exists(s.ctx, config, o)
+	if err != nil {
+		return err
+	}
+	if there {
+		return fmt.Errorf("%s %s is there already (delete it, or give yours another name)", o.GetKind(), o.GetName())
+	}
+	what := fmt.Sprintf("delete %s %s", o.GetKind(), o.GetName())
+	if _, err := s.undo.Add(undoDelete, what, deleteArgs{Kubeconfig: s.lab.Mesh.Kubeconfig(), Object: text}); err != nil {
+		return err
+	}
+	return kube.Create(s.ctx, config, o)
+}
+
+// deleteArgs name an object that a scenario created.
+type deleteArgs struct {
+	Kubeconfig string          `json:"kubeconfig"`
+	Object     json.RawMessage `json:"object"`
+}
+
+func deleteObject(ctx context.Context, raw json.RawMessage) error {
+	var args deleteArgs
+	if err := json.Unmarshal(raw, &args); err != nil {
+		return err
+	}
+	config, err := kube.Config(args.Kubeconfig)
+	if err != nil {
+		return err
+	}
+	object := new(unstructured.Unstructured)
+	if err := object.UnmarshalJSON(args.Object); err != nil {
+		return err
+	}
+	return kube.Delete(ctx, config, object)
+}
