@@ -15,7 +15,7 @@ func (o *observer) inside(side flow.Side, down *socket, request *Event, joined *
 	for _, e := range down.values {
 		switch e.Name {
 		case valueFilterChain:
-			o.see(side, e, flow.FilterChain, flow.FactFilterChain, e.Text)
+			o.seeValue(side, e, flow.FilterChain, flow.FactFilterChain, e.Text)
 		case valueSNI:
 			o.see(side, e, flow.ListenerFilters, flow.FactFilter, tlsInspector, flow.FactTransport, "tls", flow.FactSNI, e.Text)
 		}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flowproof/lab/bpf/probe"
+	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/observe/trace"
+	"github.com/flowproof/lab/harness/report"
+	"github.com/flowproof/lab/harness/verify"
+)
+
+// traceFlags are the flags of `lab trace`.
+type traceFlags struct {
+	from, to string
+	curl     []string // more arguments of curl
+	events   bool
+	verbose  bool
+	warm     bool
+	data     int
+	noEnvoy  bool
+}
+
+func traceCommand() *cobra.Command {
+	var flags traceFlags
+	cmd := &cobra.Command{
+		Use:   "trace --from POD --to URL [-- CURL-ARGUMENT...]",
+		Short: "Infer a request's way, send it, and watch it from the kernel and inside both Envoys",
+		Long: `trace infers the way of one request from the sidecars' dumps, sends it with curl, and watches it with every instrument of
+the lab and one more: BPF programs in the kernel and on the running Envoys. They see whose socket is whose on the whole
+way, what is said on it, which filter chain and cluster are taken, and which log statements are reached whatever the log
+level. The table says hop by hop what was inferred, who saw it, and whether both agree.
+
+Connections that are pooled on the way are ended first, so that everything can be seen from its beginning; with --warm
+they are left. A stripped Envoy is understood all the same: what the probes need is recovered from the binary and proven
+on an Envoy of its own, once for each build. What cannot be proven is off, and the report says so.
+
+With arguments for curl, the log level is left alone and the request is watched by socket tables, curl, and eBPF.`,
+		Example: `  lab trace --from netshoot --to http://fortio-server:8080/
+  lab trace --from netshoot --to http://fortio-server:8080/ --events
+  lab trace --from netshoot --to http://fortio-server:8080/ -o json | jq .verdict.result
+  lab trace --from netshoot --to http://fortio-server:8080/echo -- --data hello`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if cmd.ArgsLenAtDash() != 0 && len(args) > 0 {
+				return exit.Usagef("read command line: %q is not expected (curl's own arguments stand after --)", args[0])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			flags.curl = args
+			return appOf(cmd).trace(cmd, flags)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&flags.from, "from", "", "pod that sends the request: POD or POD.NAMESPACE")
+	f.StringVar(&flags.to, "to", "", "URL of the request")
+	f.BoolVar(&flags.events, "events", false, "print the ordered events of the request: µs, pod, thread, descriptor, what happened")
+	f.BoolVarP(&flags.verbose, "verbose", "v", false, "say of each hop why, from which field, and by which evidence")
+	f.BoolVar(&flags.warm, "warm", false, "leave pooled connections; what happened on them before is not seen")
+	f.IntVar(&flags.data, "data", trace.DefaultData, "bytes of each read and write that are looked at for HTTP; 0: none")
+	f.BoolVar(&flags.noEnvoy, "kernel-only", false, "put no probes on the Envoys")
+	for _, name := range []string{"from", "to"} {
+		_ = cmd.MarkFlagRequired(name)
+	}
+	_ = cmd.RegisterFlagCompletionFunc("from", completePods(1))
+	return cmd
+}
+
+// traceResult is what `lab trace -o json` prints.
+type traceResult struct {
+	Schema  string            `json:"schema"`
+	Run     flow.Run          `json:"run"`
+	Verdict flow.RunVerdict   `json:"verdict"`
+	Probes  []probe.Status    `json:"probes"`
+	Counts  probe.Counts      `json:"counts"`
+	Envoys  []trace.Inside    `json:"envoys,omitempty"`
+	Off     map[string]string `json:"off,omitempty"`
+	Events  []trace.Event     `json:"events,omitempty"`
+}
+
+const traceSchema = "flowproof.dev/lab-trace/v1"
+
+// trace traces one request and reports it; the error has the verdict's exit code and has been said.
+func (a *app) trace(cmd *cobra.Command, flags traceFlags) error {
+	t, err := newTracer(cmd.Context(), a, flags)
+	if err != nil {
+		return err
+	}
+	run, recording, err := t.run(cmd.Context())
+	if err != nil {
+		return err
+	}
+	verdict := verify.Judge(run)
+	about := recording.About(trace.Selection{RequestID: run.Call.RequestID})
+	result := traceResult{Schema: traceSchema, Run: run, Verdict: verdict, Probes: recording.Probes, Counts: recording.Counts,
+		Envoys: recording.Envoys, Off: recording.Off}
+	if flags.events {
+		for i := range recording.Events {
+			if about(&recording.Events[i]) {
+				result.Events = append(result.Events, recording.Events[i])
+			}
+		}
+	}
+	err = a.print(result, func(w io.Writer) error {
+		if flags.events {
+			if err := recording.Timeline(w, about); err != nil {
+				return err
+			}
+			fmt.Fprintln(w)
+		}
+		if err := report.Text(w, run, verdict, report.Options{Color: colours(a.Out), Verbose: flags.verbose}); err != nil {
+			return err
+		}
+		return printProbes(w, recording)
+	})
+	if err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	if code := resultCodes[verdict.Result]; code != exit.OK {
+		return silentError{&exit.Error{Code: code, Err: fmt.Errorf("%s", verify.Summary(verdict))}}
+	}
+	return nil
+}
+
+// printProbes says how the instrument fared: the honest line at the end.
+func printProbes(w io.Writer, r *trace.Recording) error {
+	on := 0
+	for _, p := range r.Probes {
+		if p.Attached {
+			on++
+			continue
+		}
+		fmt.Fprintf(w, "probe %s is off: %s\n", p.Name, p.Problem)
+	}
+	for name, why := range r.Off {
+		fmt.Fprintf(w, "%s is not observed: %s\n", name, why)
+	}
+	_, err := fmt.Fprintf(w, "ebpf: %d probes, %d events, %d lost, %d missed\n", on, r.Counts.Emitted, r.Counts.Lost, r.Counts.Missed)
+	return err
+}

@@ -1,0 +1,243 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer"
+	"github.com/flowproof/lab/harness/mesh"
+	"github.com/flowproof/lab/harness/observe"
+	"github.com/flowproof/lab/harness/observe/curl"
+	"github.com/flowproof/lab/harness/observe/trace"
+	"github.com/flowproof/lab/harness/script"
+	"github.com/flowproof/lab/harness/symbols"
+)
+
+// A tracer takes one request from inference to observations.
+type tracer struct {
+	app            *app
+	flags          traceFlags
+	lab            script.Lab
+	client, server *mesh.Pod
+	dumps          [2]*configdump.Dump // the client's and the server's
+	port           uint16
+}
+
+// newTracer finds the two pods: the server is where the client's sidecar would send the request now.
+func newTracer(ctx context.Context, a *app, flags traceFlags) (*tracer, error) {
+	backend, err := a.backend()
+	if err != nil {
+		return nil, err
+	}
+	if a.kubeconfig != "" {
+		return nil, exit.Usagef("trace on %s: the pods' processes have to be on this machine, and only a lab of ours tells where they are", a.kubeconfig)
+	}
+	path, err := a.kubeconfigPath(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m, err := mesh.Connect(path)
+	if err != nil {
+		return nil, err
+	}
+	t := &tracer{app: a, flags: flags, lab: script.Lab{Mesh: m, Backend: backend, Cluster: &cluster.Lab{Name: a.name, Backend: backend.Name(), Kubeconfig: path}}}
+	if self, err := os.Executable(); err == nil {
+		t.lab.Guard = []string{self, "__undo"}
+	}
+	return t, t.findPods(ctx)
+}
+
+func (t *tracer) findPods(ctx context.Context) (err error) {
+	m := t.lab.Mesh
+	if t.client, err = m.Pod(ctx, t.flags.from); err != nil {
+		return err
+	}
+	if t.dumps[0], err = dumpOf(ctx, m, t.flags.from); err != nil {
+		return err
+	}
+	hosts, err := infer.Destination(t.dumps[0], t.call(""), infer.WayOptions{})
+	if err != nil {
+		return exit.Usagef("%w", err)
+	}
+	if t.dumps[1], err = serverDump(ctx, m, hosts); err != nil {
+		return err
+	}
+	if t.dumps[1] == nil {
+		return exit.Usagef("trace %s: the client's sidecar sends it to no pod of the mesh (see `lab infer --from %s --to %s`)", t.flags.to, t.flags.from, t.flags.to)
+	}
+	if t.server, err = m.Pod(ctx, t.dumps[1].Node().Proxy()); err != nil {
+		return err
+	}
+	for _, h := range hosts {
+		if end, err := netip.ParseAddrPort(h.Address); err == nil && end.Addr().String() == t.server.IP() {
+			t.port = end.Port()
+		}
+	}
+	return nil
+}
+
+// call is the request with an id.
+func (t *tracer) call(id string) flow.Call {
+	name, namespace := mesh.SplitRef(t.flags.from)
+	return flow.Call{From: name, Namespace: namespace, URL: t.flags.to, Method: "GET", RequestID: id}
+}
+
+// run watches the request with every instrument.
+func (t *tracer) run(ctx context.Context) (flow.Run, *trace.Recording, error) {
+	pods, err := t.pods(ctx)
+	if err != nil {
+		return flow.Run{}, nil, err
+	}
+	cache, err := symbols.DefaultCache()
+	if err != nil {
+		return flow.Run{}, nil, exit.Environmentf("%w", err)
+	}
+	task := t.app.reporter().Start("Attaching probes to both pods (a build of Envoy that is new is understood first)")
+	session, err := trace.Start(ctx, trace.Options{Pods: pods, Data: t.flags.data, Envoy: !t.flags.noEnvoy, Cache: cache})
+	task.Done(err)
+	if err != nil {
+		return flow.Run{}, nil, err
+	}
+	task = t.app.reporter().Start("Sending one request")
+	run, err := t.send(ctx)
+	task.Done(err)
+	recording, stopErr := session.Stop()
+	switch {
+	case err != nil:
+		return run, nil, err
+	case stopErr != nil:
+		return run, nil, exit.Environmentf("%w", stopErr)
+	}
+	seen, watches := recording.Observe(trace.Selection{RequestID: run.Call.RequestID})
+	run.Observations, run.Watches = append(run.Observations, seen...), append(run.Watches, watches...)
+	return run, recording, nil
+}
+
+// pods are the two ends with their processes.
+func (t *tracer) pods(ctx context.Context) ([]trace.Pod, error) {
+	var pods []trace.Pod
+	for _, end := range []struct {
+		side flow.Side
+		pod  *mesh.Pod
+	}{{flow.Client, t.client}, {flow.Server, t.server}} {
+		pids, err := t.lab.Backend.Processes(ctx, t.lab.Cluster, end.pod.Namespace(), end.pod.Name(), mesh.SidecarContainer)
+		if err != nil {
+			return nil, exit.Environmentf("%w", err)
+		}
+		ip, err := netip.ParseAddr(end.pod.IP())
+		if err != nil {
+			return nil, exit.Environmentf("read address of %s: %w", end.pod.Ref(), err)
+		}
+		pods = append(pods, trace.Pod{Name: end.pod.Ref(), Side: end.side, IP: ip, PIDs: pids})
+	}
+	return pods, nil
+}
+
+// send sends the request and reads the other instruments.
+func (t *tracer) send(ctx context.Context) (flow.Run, error) {
+	if len(t.flags.curl) == 0 {
+		return t.scenario(ctx, "trace", t.lines())
+	}
+	if !t.flags.warm {
+		if _, err := t.scenario(ctx, "cold", []string{t.killLine()}); err != nil {
+			return flow.Run{}, err
+		}
+	}
+	return t.direct(ctx)
+}
+
+// lines are the request as a scenario: what `lab run` would do, without its prose.
+func (t *tracer) lines() []string {
+	client, server := t.client.Ref(), t.server.Ref()
+	lines := []string{"dump " + client, "dump " + server}
+	arrow := client + " -> " + t.flags.to
+	if t.flags.warm {
+		lines = append(lines, "infer "+arrow)
+	} else {
+		lines = append(lines, "infer -cold "+arrow)
+	}
+	lines = append(lines, "logs follow "+client, "logs follow "+server, "sockets "+client, "sockets "+server)
+	if !t.flags.warm {
+		lines = append(lines, t.killLine())
+	}
+	both := client + " " + server
+	return append(lines, "loglevel "+client+" debug", "loglevel "+server+" debug", "stats "+both, "netfilter "+both, "request "+arrow,
+		"sockets "+client, "sockets "+server, "stats "+both, "netfilter "+both, "observe")
+}
+
+func (t *tracer) killLine() string {
+	return fmt.Sprintf("kill-connections %s -> %s:%d until cold", t.client.Ref(), t.server.Ref(), t.port)
+}
+
+// scenario runs lines of the scenario language and returns what the run found.
+func (t *tracer) scenario(ctx context.Context, name string, lines []string) (flow.Run, error) {
+	result := script.Run(ctx, t.lab, script.Parse(name, []byte(strings.Join(lines, "\n")+"\n")), script.Options{})
+	if result.Err != nil {
+		return flow.Run{}, result.Err
+	}
+	if result.Run == nil {
+		return flow.Run{}, nil
+	}
+	return *result.Run, nil
+}
+
+// ssCommand prints the pod's TCP sockets, as the socket instrument reads them.
+var ssCommand = []string{"ss", "-H", "-t", "-n", "-a", "-p", "-e"}
+
+// direct sends the request with the user's own arguments of curl, between two looks at the socket tables.
+func (t *tracer) direct(ctx context.Context) (flow.Run, error) {
+	run := flow.Run{Schema: flow.RunSchema, Backend: t.lab.Cluster.Backend, Call: t.call(rand.Text())}
+	var err error
+	if run.Path, err = infer.Way(t.dumps[0], t.dumps[1], run.Call, infer.WayOptions{Cold: !t.flags.warm}); err != nil {
+		return run, exit.Usagef("%w", err)
+	}
+	target, err := url.Parse(t.flags.to)
+	if err != nil {
+		return run, exit.Usagef("read URL: %w", err)
+	}
+	r := observe.Recording{RequestID: run.Call.RequestID, Authority: target.Host, Path: target.EscapedPath(), Port: t.port,
+		Client: observe.Pod{Name: t.client.Ref(), IP: t.client.IP()}, Server: observe.Pod{Name: t.server.Ref(), IP: t.server.IP()}}
+	if r.Client.Before, r.Server.Before, err = t.tables(ctx); err != nil {
+		return run, err
+	}
+	command := append(append([]string{"curl"}, curl.Args()...), "--max-time", "15", "--output", "/dev/null", "--header", "x-request-id: "+r.RequestID)
+	r.Sent = time.Now()
+	out, err := t.client.Exec(ctx, t.client.App(), append(append(command, t.flags.curl...), "--url", t.flags.to), nil)
+	if err != nil {
+		return run, err
+	}
+	r.Answered, r.Curl = time.Now(), out.Stderr
+	if r.Client.After, r.Server.After, err = t.tables(ctx); err != nil {
+		return run, err
+	}
+	if run.Observations, run.Watches, err = r.Observe(); err != nil {
+		return run, exit.Incompletef("observe: %w", err)
+	}
+	return run, nil
+}
+
+// tables reads the socket tables of both pods.
+func (t *tracer) tables(ctx context.Context) (client, server []byte, err error) {
+	texts := [2][]byte{}
+	for i, pod := range []*mesh.Pod{t.client, t.server} {
+		out, err := pod.Exec(ctx, mesh.SidecarContainer, ssCommand, nil)
+		if err != nil {
+			return nil, nil, err
+		}
+		if out.Code != 0 {
+			return nil, nil, exit.Environmentf("read sockets of %s: ss ended with %d", pod.Ref(), out.Code)
+		}
+		texts[i] = append([]byte{}, out.Stdout...)
+	}
+	return texts[0], texts[1], nil
+}
