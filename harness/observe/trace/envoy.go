@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/flowproof/lab/harness/flow"
@@ -15,7 +16,7 @@ func (o *observer) inside(side flow.Side, down *socket, request *Event, joined *
 	for _, e := range down.values {
 		switch e.Name {
 		case valueFilterChain:
-			o.seeValue(side, e, flow.FilterChain, flow.FactFilterChain, e.Text)
+			o.see(side, e, flow.FilterChain, flow.FactFilterChain, cmp.Or(e.Text, flow.Unnamed))
 		case valueSNI:
 			o.see(side, e, flow.ListenerFilters, flow.FactFilter, tlsInspector, flow.FactTransport, "tls", flow.FactSNI, e.Text)
 		}

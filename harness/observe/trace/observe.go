@@ -41,17 +41,9 @@ func (o *observer) see(side flow.Side, e *Event, kind flow.HopKind, facts ...str
 			seen = append(seen, flow.Seen{Name: facts[i], Value: facts[i+1]})
 		}
 	}
-	if e != nil && len(seen) > 0 {
-		o.add(side, e, kind, seen)
+	if e == nil || len(seen) == 0 {
+		return
 	}
-}
-
-// seeValue adds a value that was read, which may be empty: a filter chain need not have a name.
-func (o *observer) seeValue(side flow.Side, e *Event, kind flow.HopKind, fact, value string) {
-	o.add(side, e, kind, []flow.Seen{{Name: fact, Value: value}})
-}
-
-func (o *observer) add(side flow.Side, e *Event, kind flow.HopKind, seen []flow.Seen) {
 	o.seen = append(o.seen, flow.Observation{Time: e.Time, Instrument: flow.Trace, Side: side, Kind: kind, Facts: seen,
 		Where: flow.Where{Pod: e.Pod, PID: int(e.PID), Thread: e.Thread}, Raw: e.String()})
 }
