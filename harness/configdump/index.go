@@ -59,8 +59,9 @@ func (x *indexer) section(at *step) {
 		name := string(key)
 		if shape, ok := arrays[FieldName(name)]; ok {
 			x.dump.sections[shape.kind] = true
-			below := &step{at, name, -1}
-			x.array(func(i int) { x.element(shape, &step{below, "", i}) })
+			if below := (&step{at, name, -1}); x.peek() == '[' {
+				x.array(func(i int) { x.element(shape, &step{below, "", i}) })
+			}
 			return
 		}
 		switch name {

@@ -20,7 +20,7 @@ func (c *cluster) members() []string {
 // aggregated joins the hosts of an aggregate cluster's members: the priorities of each member come after those of the
 // members before it. Every host keeps the cluster that it belongs to, which decides its transport socket.
 func (e *Engine) aggregated(c *cluster, depth int) *loadAssignment {
-	all := &loadAssignment{at: c.at, over: 140}
+	all := &loadAssignment{at: c.at.Value, over: 140}
 	if depth > maxAggregate {
 		return all
 	}

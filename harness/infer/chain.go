@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
@@ -23,6 +24,11 @@ type filterChain struct {
 	name  string
 	match chainMatch
 	tls   configdump.Value // transport_socket
+
+	decode  sync.Once
+	filters []networkFilter
+	list    configdump.Value // filters
+	hcm     *httpManager     // of the HTTP connection manager among them, or nil
 }
 
 // A chainMatch is envoy.config.listener.v3.FilterChainMatch. An empty field matches anything.
@@ -205,7 +211,7 @@ func (w *walk) matchChain() {
 	} else {
 		chosen, hop.Why, hop.Rejected = w.chainByMatch()
 	}
-	source := l.at
+	source := l.at.Value
 	switch {
 	case chosen == nil && l.fallback != nil:
 		chosen = l.fallback
@@ -233,6 +239,9 @@ func (w *walk) matchChain() {
 func (w *walk) chainFacts(chosen *filterChain) []flow.Fact {
 	facts := []flow.Fact{fact(flow.FactFilterChain, first(chosen.name, flow.Unnamed))}
 	own := tlsContext(chosen.tls).Exists()
+	if proxy := tcpProxyOf(chosen); proxy.Exists() && !own { // it counts a connection as soon as it is there
+		facts = append(facts, statPrefix(proxy))
+	}
 	for _, other := range w.listener.chains {
 		if other == chosen || other.name != chosen.name || tlsContext(other.tls).Exists() == own {
 			continue

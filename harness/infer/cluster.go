@@ -10,7 +10,7 @@ import (
 
 // A cluster is envoy.config.cluster.v3.Cluster.
 type cluster struct {
-	at   configdump.Value
+	at   configdump.Message
 	name string
 	kind string // EDS, STATIC, STRICT_DNS, LOGICAL_DNS, ORIGINAL_DST, or the name of a cluster_type extension
 }
@@ -22,7 +22,7 @@ func (e *Engine) cluster(name string) *cluster {
 		if !ok || r.State == configdump.Warming {
 			return nil
 		}
-		v := r.Value()
+		v := r.Value().Message()
 		c := &cluster{at: v, name: name, kind: v.Get("type").Text()}
 		setDefault(&c.kind, v.Get("cluster_type", "name").Text())
 		setDefault(&c.kind, "STATIC") // the enum's zero
@@ -65,12 +65,13 @@ func (w *walk) findCluster() {
 		Expect: []flow.Fact{fact(flow.FactCluster, c.name)}}
 	if w.out.Cluster == "BlackHoleCluster" || c.kind == "STATIC" && len(w.e.load(c).hosts) == 0 && w.tcpProxy.Exists() {
 		hop.Why += ": it never has an endpoint, so the connection is closed"
-		w.add(flow.Cluster, c.at, hop)
+		hop.Expect = append(hop.Expect, absent(flow.FactUpstreamRemote, ""))
+		w.add(flow.Cluster, c.at.Value, hop)
 		w.fail(flow.BlackHole, "UH")
 		w.out.Status = w.statusOf(503)
 		return
 	}
-	w.add(flow.Cluster, c.at, hop)
+	w.add(flow.Cluster, c.at.Value, hop)
 }
 
 // statusOf is the status of a reply that the proxy makes itself; a TCP proxy has none.

@@ -15,10 +15,10 @@ func (w *walk) connect() {
 	why := "upstream_bind_config gives the source address"
 	at := source
 	if !bind.Exists() {
-		if bootstrap := w.e.dump.Bootstrap().Get("cluster_manager", "upstream_bind_config"); bootstrap.Exists() {
+		if bootstrap := w.e.bind; bootstrap.Exists() {
 			source, at, why = bootstrap.Get("source_address"), bootstrap, "the bootstrap's upstream_bind_config gives the source address"
 		} else {
-			at, why = w.cluster.at, "no upstream_bind_config: the kernel chooses the source address"
+			at, why = w.cluster.at.Value, "no upstream_bind_config: the kernel chooses the source address"
 		}
 	}
 	local := w.localAddress(source)

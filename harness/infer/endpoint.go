@@ -102,7 +102,7 @@ func (w *walk) pickEndpoint() {
 	}
 	if c.kind == "EDS" && !load.at.Exists() {
 		if w.e.dump.Has(configdump.Endpoints) {
-			w.noEndpoint(c.at, "EDS gave no endpoints for it")
+			w.noEndpoint(c.at.Value, "EDS gave no endpoints for it")
 		} else {
 			w.unknownEndpoint()
 		}
@@ -190,14 +190,14 @@ func (w *walk) noEndpoint(source configdump.Value, why string) {
 func (w *walk) unknownEndpoint() {
 	const missing = "the dump has no EndpointsConfigDump (take it with ?include_eds), so which endpoints the cluster has is not known"
 	if len(w.opts.toward) == 0 {
-		w.add(flow.Endpoint, w.cluster.at, flow.Hop{Decision: "not known", Why: missing})
+		w.add(flow.Endpoint, w.cluster.at.Value, flow.Hop{Decision: "not known", Why: missing})
 		w.out.Outcome, w.done = flow.Forwarded, true
 		return
 	}
 	address := net.JoinHostPort(w.opts.toward[0], clusterPort(w.cluster.name, w.req.dst.Port()))
 	w.pick = picked{hosts: []host{{address: address, weight: 1, assumed: true}}}
 	w.out.Endpoints = []flow.Host{{Address: address, Weight: 1, Healthy: true}}
-	w.add(flow.Endpoint, w.cluster.at, flow.Hop{Decision: address, Why: missing + "; the pod that the way goes to is assumed",
+	w.add(flow.Endpoint, w.cluster.at.Value, flow.Hop{Decision: address, Why: missing + "; the pod that the way goes to is assumed",
 		Expect: []flow.Fact{fact(flow.FactEndpoint, address)}})
 }
 
@@ -214,7 +214,7 @@ func (w *walk) originalDestination() {
 	config := w.cluster.at.Get("original_dst_lb_config")
 	address, why := w.conn.local.String(), "an ORIGINAL_DST cluster sends to the connection's original destination"
 	if !w.conn.restored && w.req.Direction == flow.Gateway {
-		w.noEndpoint(w.cluster.at, "the cluster is ORIGINAL_DST and the connection was not redirected, so there is no original destination")
+		w.noEndpoint(w.cluster.at.Value, "the cluster is ORIGINAL_DST and the connection was not redirected, so there is no original destination")
 		return
 	}
 	if config.Get("use_http_header").Bool() && w.hcm != nil {
@@ -231,5 +231,5 @@ func (w *walk) originalDestination() {
 	h := host{address: address, weight: 1}
 	w.pick = picked{hosts: []host{h}, original: true}
 	w.out.Endpoints = []flow.Host{{Address: address, Weight: 1, Healthy: true}}
-	w.add(flow.Endpoint, w.cluster.at, flow.Hop{Decision: address, Why: why, Expect: []flow.Fact{fact(flow.FactEndpoint, address)}})
+	w.add(flow.Endpoint, w.cluster.at.Value, flow.Hop{Decision: address, Why: why, Expect: []flow.Fact{fact(flow.FactEndpoint, address)}})
 }

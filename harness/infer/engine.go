@@ -17,6 +17,7 @@ import (
 type Engine struct {
 	dump *configdump.Dump
 	node configdump.Node
+	bind configdump.Value // the bootstrap's upstream_bind_config
 
 	mu        sync.Mutex
 	addresses *addressTable
@@ -30,6 +31,7 @@ type Engine struct {
 func New(d *configdump.Dump) *Engine {
 	return &Engine{
 		dump: d, node: d.Node(), listeners: map[*configdump.Resource]*listener{}, tables: map[string]*routeTable{},
+		bind:     d.Bootstrap().Get("cluster_manager", "upstream_bind_config"),
 		clusters: map[string]*cluster{}, loads: map[string]*loadAssignment{},
 	}
 }

@@ -34,13 +34,29 @@ var outside = map[string]string{
 	"envoy.extensions.filters.http.ext_authz.v2alpha.ExtAuthz":                  "an authorization service",
 }
 
-// An httpFilter is one filter of the connection manager, with what the route says of it.
-type httpFilter struct {
+// A baseFilter is one filter of the connection manager.
+type baseFilter struct {
+	at       configdump.Value
 	name     string
 	kind     string // type of its configuration
 	config   configdump.Value
-	route    configdump.Value // the most specific typed_per_filter_config, or one that does not exist
+	fallback configdump.Value // config_discovery.fallbackconfig, of a filter by ECDS
 	disabled bool
+}
+
+func newBaseFilter(v configdump.Value) baseFilter {
+	f := baseFilter{at: v, name: v.Get("name").Text(), disabled: v.Get("disabled").Bool()}
+	f.config, f.kind = v.Get("typed_config").Typed()
+	if d := v.Get("config_discovery"); d.Exists() {
+		f.fallback = d.Get("fallbackconfig")
+	}
+	return f
+}
+
+// An httpFilter is a filter with what the route says of it.
+type httpFilter struct {
+	baseFilter
+	route configdump.Value // the most specific typed_per_filter_config, or one that does not exist
 }
 
 // A reply is an answer that a filter gives by itself.
@@ -58,8 +74,8 @@ func (w *walk) httpFilters() {
 	filters := w.hcm.at.Get("http_filters")
 	var names []string
 	hop := flow.Hop{Why: "none of them answers by itself, so the router, the last one, follows the route"}
-	for _, v := range filters.Elements() {
-		f := w.newHTTPFilter(v)
+	for _, base := range w.hcm.filters {
+		f, v := w.onRoute(base), base.at
 		if f.disabled {
 			hop.Rejected = append(hop.Rejected, flow.Alternative{Name: f.name, Source: v.Pointer(), Why: "it is disabled for this route"})
 			continue
@@ -105,15 +121,14 @@ func first2(all ...configdump.Value) configdump.Value {
 	return configdump.Value{}
 }
 
-// newHTTPFilter reads a filter and what route, virtual host and route configuration say of it.
-func (w *walk) newHTTPFilter(v configdump.Value) httpFilter {
-	f := httpFilter{name: v.Get("name").Text(), disabled: v.Get("disabled").Bool()}
-	f.config, f.kind = v.Get("typed_config").Typed()
-	if d := v.Get("config_discovery"); d.Exists() { // ECDS
+// onRoute adds to a filter what route, virtual host and route configuration say of it.
+func (w *walk) onRoute(base baseFilter) httpFilter {
+	f := httpFilter{baseFilter: base}
+	if f.kind == "" { // by ECDS, or without a configuration
 		if r, ok := w.e.dump.Lookup(configdump.Extension, f.name); ok {
 			f.config, f.kind = r.Value().Get("typed_config").Typed()
 		} else {
-			f.config, f.kind = d.Get("default_config").Typed()
+			f.config, f.kind = f.fallback.Typed()
 		}
 	}
 	over := w.perRoute(f.name)
@@ -133,29 +148,25 @@ func (w *walk) newHTTPFilter(v configdump.Value) httpFilter {
 // perRoute returns the most specific typed_per_filter_config of a filter: of the route, of its virtual host, of the
 // route configuration.
 func (w *walk) perRoute(name string) configdump.Value {
+	const field = "typed_per_filter_config"
 	var places []configdump.Value
 	if w.route != nil {
-		if w.out.Cluster != "" {
-			for _, c := range w.route.at.Get("route", "weighted_clusters", "clusters").Elements() {
-				if c.Get("name").Text() == w.out.Cluster {
-					places = append(places, c)
-				}
+		for _, c := range w.route.at.Get("route", "weighted_clusters", "clusters").Elements() {
+			if w.out.Cluster != "" && c.Get("name").Text() == w.out.Cluster {
+				places = append(places, c.Get(field))
 			}
 		}
-		places = append(places, w.route.at)
+		places = append(places, w.route.at.Get(field))
 	}
 	if w.vhost != nil {
-		places = append(places, w.vhost.at)
+		places = append(places, w.vhost.at.Get(field))
 	}
 	if w.table != nil {
-		places = append(places, w.table.at)
+		places = append(places, w.table.perFilter)
 	}
 	for _, p := range places {
-		// The key is the filter's name, which is no protobuf field: it is looked up as it stands.
-		for key, v := range p.Get("typed_per_filter_config").Fields() {
-			if key == name {
-				return v
-			}
+		if v := named(p, name); v.Exists() {
+			return v
 		}
 	}
 	return configdump.Value{}
@@ -216,7 +227,7 @@ func (w *walk) corsAnswers(f httpFilter) (answer *reply, may string) {
 	if !policy.Exists() || w.req.Method != "OPTIONS" || !hasOrigin || origin == "" || !hasMethod {
 		return nil, ""
 	}
-	if enabled := policy.Get("filter_enabled", "default_value"); enabled.Exists() && enabled.Get("numerator").Uint() == 0 {
+	if enabled := policy.Get("filter_enabled", "fallbackvalue"); enabled.Exists() && enabled.Get("numerator").Uint() == 0 {
 		return nil, ""
 	}
 	for _, m := range policy.Get("allow_origin_string_match").Elements() {

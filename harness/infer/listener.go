@@ -11,7 +11,7 @@ import (
 
 // A listener is envoy.config.listener.v3.Listener as far as the way depends on it.
 type listener struct {
-	at       configdump.Value
+	at       configdump.Message
 	name     string
 	handOver bool // use_original_dst
 	filters  []listenerFilter
@@ -23,7 +23,7 @@ type listener struct {
 // listener returns the decoded form of a listener.
 func (e *Engine) listener(r *configdump.Resource) *listener {
 	return once(e, e.listeners, r, func() *listener {
-		v := r.Value()
+		v := r.Value().Message()
 		l := &listener{at: v, name: r.Name, handOver: v.Get("use_original_dst").Bool(), matcher: v.Get("filter_chain_matcher")}
 		if l.name == "" && len(r.Addresses) > 0 {
 			l.name = addressText(r.Addresses[0])
@@ -181,8 +181,10 @@ func (w *walk) take(l *listener, why string, rejected []flow.Alternative) {
 	hop := flow.Hop{Decision: l.name, Why: why, Rejected: rejected, Expect: []flow.Fact{fact(flow.FactListener, l.name)}}
 	if w.side == flow.Server && w.req.Direction == flow.Inbound {
 		hop.Expect = append(hop.Expect, w.peerFact(), fact(flow.FactListening, w.listening()))
+	} else if port := w.req.dst.Port(); w.req.Direction == flow.Gateway && (port == outboundPort || port == inboundPort) {
+		hop.Expect = append(hop.Expect, fact(flow.FactListening, w.listening())) // a virtual listener that is dialled itself
 	}
-	w.add(flow.Listener, l.at, hop)
+	w.add(flow.Listener, l.at.Value, hop)
 }
 
 // peerFact is the remote end of the downstream connection; its port is one that nobody knows beforehand.

@@ -60,6 +60,9 @@ func (w *walk) listenerFilters() {
 	if len(ran) == 0 {
 		hop.Decision = "none"
 	}
+	if len(w.listener.filters) == 0 {
+		hop.Expect = append(hop.Expect, absent(flow.FactFilter, tlsInspector), absent(flow.FactFilter, httpInspector))
+	}
 	if w.conn.serverName != "" {
 		hop.Expect = append(hop.Expect, fact(flow.FactSNI, w.conn.serverName))
 	}
@@ -71,7 +74,7 @@ func (w *walk) listenerFilters() {
 	}
 	source := w.listener.at.Get("listener_filters")
 	if !source.Exists() {
-		source = w.listener.at
+		source = w.listener.at.Value
 	}
 	w.add(flow.ListenerFilters, source, hop)
 }

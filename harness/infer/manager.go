@@ -10,10 +10,17 @@ import (
 
 // An httpManager is envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.
 type httpManager struct {
-	at configdump.Value
+	at      configdump.Message
+	filters []baseFilter
 }
 
-func newManager(v configdump.Value) *httpManager { return &httpManager{at: v} }
+func newManager(v configdump.Value) *httpManager {
+	m := &httpManager{at: v.Message()}
+	for _, f := range m.at.Get("http_filters").Elements() {
+		m.filters = append(m.filters, newBaseFilter(f))
+	}
+	return m
+}
 
 // httpRequest takes an HTTP request through the connection manager. Envoy chooses the route before the filters run,
 // because filters are configured by route too; the router, the last filter, then follows it.

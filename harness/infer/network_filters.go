@@ -17,11 +17,33 @@ const (
 	netRBACType = "envoy.extensions.filters.network.rbac.v3.RBAC"
 )
 
-// managerOf returns the configuration of a chain's HTTP connection manager, or a Value that does not exist.
-func managerOf(c *filterChain) configdump.Value {
-	for _, f := range c.at.Get("filters").Elements() {
-		if message, kind := typedConfig(f); kind == managerType {
-			return message
+// A networkFilter is one filter of a chain with its configuration.
+type networkFilter struct {
+	name, kind string
+	config     configdump.Value
+}
+
+// network returns the chain's network filters, decoding them for the first connection that comes to it.
+func (c *filterChain) network() []networkFilter {
+	c.decode.Do(func() {
+		c.list = c.at.Get("filters")
+		for _, v := range c.list.Elements() {
+			f := networkFilter{name: v.Get("name").Text()}
+			f.config, f.kind = typedConfig(v)
+			c.filters = append(c.filters, f)
+			if f.kind == managerType && c.hcm == nil {
+				c.hcm = newManager(f.config)
+			}
+		}
+	})
+	return c.filters
+}
+
+// tcpProxyOf returns the configuration of a chain's TCP proxy, or a Value that does not exist.
+func tcpProxyOf(c *filterChain) configdump.Value {
+	for _, f := range c.network() {
+		if f.kind == tcpType {
+			return f.config
 		}
 	}
 	return configdump.Value{}
@@ -44,22 +66,24 @@ func typedConfig(f configdump.Value) (message configdump.Value, kind string) {
 
 // networkFilters walks over the chain's network filters up to the one that ends it.
 func (w *walk) networkFilters() {
-	filters := w.chain.at.Get("filters")
 	var names []string
 	hop := flow.Hop{}
-	for _, f := range filters.Elements() {
-		name := f.Get("name").Text()
-		names = append(names, name)
-		message, kind := typedConfig(f)
-		hop.Expect = append(hop.Expect, fact(flow.FactNetworkFilter, canonicalNetwork(name, kind)))
-		if kind == netRBACType && w.networkRBAC(message, names, &hop) {
+	for _, f := range w.chain.network() {
+		names = append(names, f.name)
+		hop.Expect = append(hop.Expect, fact(flow.FactNetworkFilter, canonicalNetwork(f.name, f.kind)))
+		if f.kind == netRBACType && w.networkRBAC(f.config, names, &hop) {
 			return
 		}
-		if kind == managerType || kind == tcpType {
-			w.terminal(message, kind)
+		if f.kind == managerType {
+			w.hcm = w.chain.hcm
+			break
+		}
+		if f.kind == tcpType {
+			w.tcpProxy = f.config
 			break
 		}
 	}
+	filters := w.chain.list
 	hop.Decision = strings.Join(names, ", ")
 	switch {
 	case len(names) == 0:
@@ -86,15 +110,6 @@ func statPrefix(filter configdump.Value) flow.Fact {
 	return fact(flow.FactStatPrefix, strings.TrimSuffix(filter.Get("stat_prefix").Text(), ";"))
 }
 
-// terminal keeps the filter that ends the chain.
-func (w *walk) terminal(message configdump.Value, kind string) {
-	if kind == managerType {
-		w.hcm = newManager(message)
-		return
-	}
-	w.tcpProxy = message
-}
-
 // managed ends the hop of a chain with an HTTP connection manager: the codec has to understand the client.
 func (w *walk) managed(hop *flow.Hop, filters configdump.Value) {
 	codec, problem, status := w.codec()
@@ -103,13 +118,13 @@ func (w *walk) managed(hop *flow.Hop, filters configdump.Value) {
 		if status != 0 {
 			hop.Why += fmt.Sprintf(": Envoy answers %d and closes the connection", status)
 		}
-		w.add(flow.NetworkFilters, w.hcm.at, *hop)
+		w.add(flow.NetworkFilters, w.hcm.at.Value, *hop)
 		w.fail(flow.ProtocolError, "DPE")
 		w.out.Status = status
 		return
 	}
 	hop.Why = fmt.Sprintf("http_connection_manager %q ends the chain, codec %s", w.hcm.at.Get("stat_prefix").Text(), codec)
-	hop.Expect = append(hop.Expect, fact(flow.FactCodec, codec), statPrefix(w.hcm.at))
+	hop.Expect = append(hop.Expect, fact(flow.FactCodec, codec), statPrefix(w.hcm.at.Value))
 	w.add(flow.NetworkFilters, filters, *hop)
 }
 

@@ -24,7 +24,7 @@ func queryOf(path string) string {
 
 // normalisePath does what the connection manager is told to do to a path before routing: normalize_path, merge_slashes
 // and path_with_escaped_slashes_action.
-func normalisePath(manager configdump.Value, path string) string {
+func normalisePath(manager configdump.Message, path string) string {
 	only, rest := pathOnly(path), ""
 	rest = path[len(only):]
 	switch manager.Get("path_with_escaped_slashes_action").Text() {

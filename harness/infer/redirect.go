@@ -27,7 +27,8 @@ func (w *walk) redirect() {
 		v = w.opts.Rules.judge(w.req, w.e.node, w.opts.Sender)
 	}
 	if v.port == 0 {
-		w.add(flow.Redirect, v.source, flow.Hop{Decision: "not captured", Why: v.why, Rejected: v.rejected})
+		w.add(flow.Redirect, v.source, flow.Hop{Decision: "not captured", Why: v.why, Rejected: v.rejected,
+			Expect: []flow.Fact{absent(flow.FactRedirectPort, "")}})
 		w.req.Direction = flow.Gateway
 		return
 	}

@@ -26,7 +26,7 @@ func (w *walk) refuse(r *refusal) bool {
 	}
 	hop := flow.Hop{Decision: fmt.Sprintf("refused with %d", r.status), Why: r.why, Expect: statusFact(w.localStatus(r.status))}
 	hop.Expect = append(hop.Expect, fact(flow.FactDetails, r.details))
-	w.add(flow.HTTPFilters, first2(r.at, w.hcm.at), hop)
+	w.add(flow.HTTPFilters, first2(r.at, w.hcm.at.Value), hop)
 	if r.status/100 == 3 {
 		if isGRPC(w.req.header) {
 			r.location = ""

@@ -132,7 +132,7 @@ func (e *Engine) addressInRoutes(name string, port uint32) (netip.Addr, configdu
 			continue
 		}
 		if addr, ok := addressAmong(vh.domains); ok {
-			return addr, vh.at.Get("domains"), true
+			return addr, vh.value.Get("domains"), true
 		}
 	}
 	return netip.Addr{}, configdump.Value{}, false
@@ -176,7 +176,7 @@ func (e *Engine) namesakes(t target, chosen string) []flow.Alternative {
 	for _, vh := range e.routeTable(r.Value()).first {
 		for _, d := range vh.domains {
 			if strings.HasPrefix(d, short+".") && strings.HasSuffix(d, ".svc."+clusterDomain(e.node)) && d != chosen {
-				all = append(all, flow.Alternative{Name: d, Source: vh.at.Pointer(),
+				all = append(all, flow.Alternative{Name: d, Source: vh.value.Pointer(),
 					Why: "a Service of the same name in another namespace than the client's, " + e.namespaceText()})
 			}
 		}

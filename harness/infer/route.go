@@ -22,7 +22,7 @@ type routeResult struct {
 func (w *walk) findRoute() routeResult {
 	config, why := w.routeConfiguration()
 	if !config.Exists() {
-		return w.notFound(flow.NoRoute, w.hcm.at, "no route configuration", why)
+		return w.notFound(flow.NoRoute, w.hcm.at.Value, "no route configuration", why)
 	}
 	table := w.e.routeTable(config)
 	w.table, w.out.RouteConfig = table, table.name
@@ -32,6 +32,7 @@ func (w *walk) findRoute() routeResult {
 		return w.notFound(flow.NoVirtualHost, config, "no virtual host",
 			fmt.Sprintf("none of the %d virtual hosts of %s has a domain for %q", table.hosts, table.name, authority))
 	}
+	vh.routes()
 	w.vhost, w.out.VirtualHost = vh, vh.name
 	hostWhy := table.why(authority, domain)
 	if location, status := w.requireTLS(vh); status != 0 {
@@ -42,7 +43,7 @@ func (w *walk) findRoute() routeResult {
 	entry, rejected, matchWhy := w.matchRoute(vh)
 	rejected = append(otherHosts(table, vh, authority), rejected...)
 	if entry == nil {
-		r := w.notFound(flow.NoRoute, vh.at, "no route", fmt.Sprintf("virtual host %s (%s): %s", vh.name, hostWhy, matchWhy))
+		r := w.notFound(flow.NoRoute, vh.at.Value, "no route", fmt.Sprintf("virtual host %s (%s): %s", vh.name, hostWhy, matchWhy))
 		r.hop.Rejected = rejected
 		return r
 	}
@@ -97,14 +98,14 @@ func otherHosts(t *routeTable, chosen *virtualHost, authority string) []flow.Alt
 		if len(all) == shown {
 			break
 		}
-		why := fmt.Sprintf("no domain matches %s (%s)", authority, list(vh.domains))
+		why := "no domain matches " + authority + " (" + vh.shown + ")"
 		if len(vh.domains) == 1 && vh.domains[0] == "*" {
 			why = "* is only taken when no other domain matches"
 		}
-		all = append(all, flow.Alternative{Name: "virtual host " + vh.name, Source: vh.at.Pointer(), Why: why})
+		all = append(all, flow.Alternative{Name: "virtual host " + vh.name, Source: vh.pointer, Why: why})
 	}
 	if more := t.hosts - 1 - len(all); more > 0 {
-		all = append(all, flow.Alternative{Name: fmt.Sprintf("%d more virtual hosts", more), Source: t.at.Get("virtual_hosts").Pointer(),
+		all = append(all, flow.Alternative{Name: fmt.Sprintf("%d more virtual hosts", more), Source: t.list.Pointer(),
 			Why: "no domain of theirs matches " + authority + " better"})
 	}
 	return all
@@ -142,7 +143,7 @@ func (w *walk) follow(r *routeEntry) routeResult {
 		return routeResult{source: action, status: status, hop: flow.Hop{
 			Decision: fmt.Sprintf("answered %d by the proxy", status), Why: "its action is a direct response", Expect: statusFact(w.localStatus(status))}}
 	case r.at.Has("non_forwarding_action"):
-		return routeResult{source: r.at, failure: flow.NoCluster, flag: "NC", status: 503,
+		return routeResult{source: r.at.Value, failure: flow.NoCluster, flag: "NC", status: 503,
 			hop: flow.Hop{Decision: "not forwarded", Why: "its action is a non_forwarding_action, and no filter answered"}}
 	}
 	return w.forward(r)

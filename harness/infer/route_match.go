@@ -10,7 +10,7 @@ import (
 
 // A routeEntry is envoy.config.route.v3.Route.
 type routeEntry struct {
-	at    configdump.Value
+	at    configdump.Message
 	match configdump.Value
 	index int
 	name  string
@@ -29,6 +29,7 @@ func (r *routeEntry) label() string {
 // routes returns the virtual host's routes in order, decoding them for the first request that asks.
 func (vh *virtualHost) routes() []*routeEntry {
 	vh.decode.Do(func() {
+		vh.at = vh.value.Message()
 		for i, r := range vh.at.Get("routes").Elements() {
 			vh.entries = append(vh.entries, newRouteEntry(r, i))
 		}
@@ -37,8 +38,9 @@ func (vh *virtualHost) routes() []*routeEntry {
 }
 
 func newRouteEntry(v configdump.Value, index int) *routeEntry {
-	m := v.Get("match")
-	r := &routeEntry{at: v, match: m, index: index, name: v.Get("name").Text(), path: newPathMatch(m)}
+	at := v.Message()
+	m := at.Get("match")
+	r := &routeEntry{at: at, match: m, index: index, name: v.Get("name").Text(), path: newPathMatch(m)}
 	for field := range m.Fields() {
 		switch field {
 		case "prefix", "path", "safe_regex", "path_separated_prefix", "case_sensitive", "connect_matcher", "path_match_policy":

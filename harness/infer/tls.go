@@ -97,7 +97,11 @@ func (w *walk) identity(context configdump.Value, accepted []string) []flow.Fact
 		return nil
 	}
 	facts := []flow.Fact{fact(flow.FactPeerURI, uri)}
-	manager := managerOf(w.chain)
+	w.chain.network()
+	if w.chain.hcm == nil {
+		return nil
+	}
+	manager := w.chain.hcm.at
 	switch manager.Get("forward_client_cert_details").Text() {
 	case "APPEND_FORWARD", "SANITIZE_SET", "2", "3":
 		if manager.Get("set_current_client_cert_details", "uri").Bool() {

@@ -29,7 +29,7 @@ func (w *walk) upstreamTLS() {
 	}
 	source := socket
 	if !source.Exists() {
-		source = c.at
+		source = c.at.Value
 	}
 	hop := flow.Hop{Decision: modeText(tls), Why: why, Rejected: rejected, Expect: append([]flow.Fact{fact(flow.FactSocketMatch, name)}, w.upstreamFacts(tls)...)}
 	for _, h := range w.pick.hosts[1:] {

@@ -11,6 +11,8 @@ import (
 // A routeTable is envoy.config.route.v3.RouteConfiguration with its virtual hosts by domain.
 type routeTable struct {
 	at         configdump.Value
+	list       configdump.Value // virtual_hosts
+	perFilter  configdump.Value // typed_per_filter_config
 	name       string
 	hosts      int
 	exact      map[string]*virtualHost
@@ -24,9 +26,12 @@ type routeTable struct {
 
 // A virtualHost is envoy.config.route.v3.VirtualHost; its routes are decoded when the first request comes to it.
 type virtualHost struct {
-	at      configdump.Value
+	at      configdump.Message // once a request has come to it
+	value   configdump.Value
 	name    string
 	domains []string
+	shown   string // the domains and the pointer of one of the first hosts, for many requests to name it as rejected
+	pointer string
 	decode  sync.Once
 	entries []*routeEntry
 }
@@ -34,23 +39,38 @@ type virtualHost struct {
 // namedHosts is how many virtual hosts are kept to be named as rejected: a table may have thousands.
 const namedHosts = 40
 
-// routeTable returns the decoded form of a route configuration.
+// routeTable returns the decoded form of a route configuration. It may have tens of megabytes, so it is walked over once.
 func (e *Engine) routeTable(v configdump.Value) *routeTable {
 	return once(e, e.tables, v.Pointer(), func() *routeTable {
-		t := &routeTable{
-			at: v, name: v.Get("name").Text(), exact: map[string]*virtualHost{}, suffixes: map[string]*virtualHost{},
-			prefixes: map[string]*virtualHost{}, ignorePort: v.Get("ignore_port_in_host_matching").Bool(),
-			hostHeader: v.Get("vhost_header").Text(),
-		}
-		for _, h := range v.Get("virtual_hosts").Elements() {
-			vh := &virtualHost{at: h, name: h.Get("name").Text(), domains: h.Get("domains").Texts()}
-			t.enter(vh)
-			if t.hosts++; len(t.first) < namedHosts {
-				t.first = append(t.first, vh)
+		t := &routeTable{at: v, exact: map[string]*virtualHost{}, suffixes: map[string]*virtualHost{}, prefixes: map[string]*virtualHost{}}
+		for key, field := range v.Fields() {
+			switch configdump.FieldName(key) {
+			case "name":
+				t.name = field.Text()
+			case "virtual_hosts":
+				t.list = field
+				t.fill()
+			case "ignore_port_in_host_matching":
+				t.ignorePort = field.Bool()
+			case "vhost_header":
+				t.hostHeader = field.Text()
+			case "typed_per_filter_config":
+				t.perFilter = field
 			}
 		}
 		return t
 	})
+}
+
+func (t *routeTable) fill() {
+	for _, h := range t.list.Elements() {
+		vh := &virtualHost{value: h, name: h.Get("name").Text(), domains: h.Get("domains").Texts()}
+		t.enter(vh)
+		if t.hosts++; len(t.first) < namedHosts {
+			vh.shown, vh.pointer = list(vh.domains), h.Pointer()
+			t.first = append(t.first, vh)
+		}
+	}
 }
 
 // enter files a virtual host under its domains as RouteMatcher's constructor does. Domains of a table are unique.

@@ -1,0 +1,30 @@
+package infer
+
+import (
+	"os"
+	"testing"
+
+	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/flow"
+)
+
+// BenchmarkDecide measures one more request against a dump that is loaded. FLOWPROOF_DUMP names the dump of a sidecar
+// in the workshop that calls fortio-server.
+func BenchmarkDecide(b *testing.B) {
+	path := os.Getenv("FLOWPROOF_DUMP")
+	if path == "" {
+		b.Skip("FLOWPROOF_DUMP names no dump")
+	}
+	d, err := configdump.Open(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer d.Close()
+	e := New(d)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := e.Decide(flow.Request{Address: "10.97.1.2", Port: 8080, Authority: "svc-00001.mark"}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
