@@ -94,10 +94,14 @@ func (in *inside) take(e *Event) {
 		in.value(t, e)
 	case Statement:
 		in.statement(t, e)
+	case PoolReady:
+		t.about(e)
 	case NewRequest:
+		t.about(e)
 		in.begun[key(e, e.Object)] = &request{from: t.turned, began: e.Time, cluster: t.cluster}
 		t.cluster = nil
 	case WriteUp:
+		t.about(e)
 		if r := in.begun[key(e, e.Other)]; r != nil {
 			in.pending = append(in.pending, written{r, in.connection(e), e.Time})
 		}
@@ -109,6 +113,7 @@ func key(e *Event, address uint64) object { return object{pid: e.PID, address: a
 // turn notes that the thread turns to a connection.
 func (in *inside) turn(t *thread, e *Event) {
 	*t = thread{turned: in.connection(e), fresh: true}
+	t.about(e)
 }
 
 // connection is the one that an event names. One that was open before the watch may be written to before a thread turns
@@ -192,13 +197,22 @@ func (t *thread) about(e *Event) {
 	}
 }
 
-// keep adds what a probe on Envoy told about a socket's connection.
+// keep adds what a probe on Envoy told about a socket's connection: a value, or what Envoy did meanwhile.
 func (s *socket) keep(e *Event) {
 	if e.Kind == Value {
 		s.values = append(s.values, e)
-	} else {
-		s.statements = append(s.statements, e)
+		return
 	}
+	if n := len(s.statements); n > 0 && s.statements[n-1].again(e) {
+		return
+	}
+	s.statements = append(s.statements, e)
+}
+
+// again says whether two events are one statement: where its level is on, some ask the gate a second time, from another
+// place of the code.
+func (e *Event) again(next *Event) bool {
+	return e.Kind == Statement && next.Kind == Statement && e.Where == next.Where && e.Text == next.Text && e.TID == next.TID && e.Object != next.Object
 }
 
 // end joins the requests, now that all sockets are known.

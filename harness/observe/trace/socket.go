@@ -21,7 +21,7 @@ type socket struct {
 	reads, writes []*Event
 	closed        *Event
 	values        []*Event // what Envoy's probes read about the connection on this socket
-	statements    []*Event // the log statements that were reached while it was served
+	statements    []*Event // what Envoy did while it served the connection, log statements above all
 }
 
 // first is the event by which the socket became known.

@@ -122,6 +122,11 @@ func (o *observer) problems(pod *Pod) []string {
 	if r.Problem != "" {
 		problems = append(problems, r.Problem)
 	}
+	switch c := o.chain; {
+	case pod.Side == flow.Server && c.serverDown == nil && c.serverUp == nil && c.clientRequest == nil,
+		pod.Side == flow.Client && c.downstream == nil && c.clientApp == nil:
+		problems = append(problems, "no connection carried the request's id in clear text")
+	}
 	if pod.Side == flow.Server {
 		problems = append(problems, o.chain.serverProblems...)
 	} else {
