@@ -20,6 +20,7 @@ func (r Recording) accessLog(side flow.Side) ([]flow.Observation, []flow.Watch, 
 		problem = pod.LogProblem
 	}
 	lines, damaged := accesslog.Parse(pod.Log)
-	seen, watch := accesslog.Observe(lines, damaged, accesslog.Selection{RequestID: r.RequestID, Pod: pod.Name, Side: side, Problem: problem})
+	seen, watch := accesslog.Observe(lines, damaged, accesslog.Selection{RequestID: r.RequestID, Peer: r.peer(side), Pod: pod.Name, Side: side,
+		Answered: r.Answered, Problem: problem})
 	return seen, []flow.Watch{watch}, nil
 }

@@ -165,7 +165,7 @@ func (r Recording) sockets() ([]flow.Observation, []flow.Watch, error) {
 	}
 	address := func(pod Pod) sockets.Pod {
 		ip, err := netip.ParseAddr(pod.IP)
-		if err != nil {
+		if err != nil && pod.Name != "" {
 			problems = append(problems, fmt.Errorf("read address of %s: %w", pod.Name, err))
 		}
 		return sockets.Pod{Name: pod.Name, IP: ip.Unmap()}

@@ -14,7 +14,8 @@ import (
 // (--file-flush-interval-msec), and the line goes through the runtime and the apiserver.
 const accessLogTimeout = 10 * time.Second
 
-// awaitAccessLog returns when the request's line is in the window, and says why it is not, in words for the recording.
+// awaitAccessLog returns when the request's line is in the window, or that of the control that was sent after it, and says why
+// it is not, in words for the recording.
 func (s *session) awaitAccessLog(w *window, form string) (problem string) {
 	if form != observe.JSONAccessLog {
 		return ""
@@ -22,7 +23,11 @@ func (s *session) awaitAccessLog(w *window, form string) (problem string) {
 	ctx, cancel := context.WithTimeoutCause(s.ctx, accessLogTimeout,
 		exit.Incompletef("Envoy's line about the request has not come within %s", accessLogTimeout))
 	defer cancel()
-	err := w.WaitFor(ctx, accesslog.Mark(s.run.Call.RequestID))
+	id := s.run.Call.RequestID
+	if s.control.URL != "" {
+		id = s.control.RequestID
+	}
+	err := w.WaitFor(ctx, accesslog.Mark(id))
 	switch {
 	case err == nil:
 		return ""

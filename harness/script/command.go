@@ -23,7 +23,7 @@ var commands []Command
 
 func init() {
 	commands = []Command{
-		applyCommand, dumpCommand, eventuallyCommand, inferCommand, killConnectionsCommand, logLevelCommand,
+		applyCommand, controlCommand, dumpCommand, eventuallyCommand, inferCommand, killConnectionsCommand, logLevelCommand,
 		logsCommand, observeCommand, requestCommand, showCommand, socketsCommand, verifyCommand,
 		netfilterCommand, statsCommand,
 	}

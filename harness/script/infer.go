@@ -17,7 +17,9 @@ var inferCommand = Command{
 	Usage:   "infer [-cold] FROM -> URL",
 	Summary: "Infer from the kept dumps alone which way a request takes, hop by hop",
 	Detail: "It reads what dump has kept, and never the cluster. A FROM without a kept dump is a pod without a sidecar, and so is\n" +
-		"POD/istio-proxy: the rules that capture let the sidecar's own user pass. With -cold it is inferred that no connection is pooled, which kill-connections then makes true and verify checks.",
+		"POD/istio-proxy: the rules that capture let the sidecar's own user pass. With -cold it is\n" +
+		"inferred that no connection is pooled, which kill-connections then makes true and verify checks. Where netfilter has read the\n" +
+		"pods' rules before, they decide what is redirected; else Istio's own are assumed.",
 	run: func(s *session, args []string) error {
 		var opts infer.WayOptions
 		if len(args) > 0 && args[0] == "-cold" {
@@ -96,6 +98,10 @@ func (s *session) infer(call flow.Call, opts infer.WayOptions) (flow.Path, error
 	server, err := chooseServer(client, parsed, call, opts)
 	if err != nil {
 		return flow.Path{}, err
+	}
+	opts.ClientRules = string(s.netfilters.before[call.From+"."+call.Namespace].Rules)
+	if server != nil {
+		opts.ServerRules = string(s.netfilters.before[server.Node().Proxy()].Rules)
 	}
 	return infer.Way(client, server, call, opts)
 }

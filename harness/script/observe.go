@@ -76,7 +76,7 @@ func (s *session) record() (observe.Recording, error) {
 		return r, err
 	}
 	r.Port = port
-	if s.reachesHTTP() {
+	if s.reachesHTTP() || s.control.URL != "" {
 		if r.AccessLog, err = s.lab.Mesh.AccessLog(s.ctx); err != nil {
 			s.note("no access log is read: %v", err)
 		}
@@ -84,7 +84,9 @@ func (s *session) record() (observe.Recording, error) {
 	if r.Client, err = s.recordPod(s.run.Call.From+"."+s.run.Call.Namespace, r.AccessLog); err != nil {
 		return r, err
 	}
-	r.Server, err = s.recordPod(server, r.AccessLog)
+	if server != "" {
+		r.Server, err = s.recordPod(server, r.AccessLog)
+	}
 	return r, err
 }
 
@@ -94,7 +96,8 @@ func (s *session) reachesHTTP() bool {
 	return slices.ContainsFunc(s.run.Path.Hops, func(hop flow.Hop) bool { return hop.Side == flow.Server && hop.Kind == flow.HTTPFilters })
 }
 
-// destination is the pod and port that the request has to reach, as inferred: where to point the instruments.
+// destination is the pod and port that the request has to reach, as inferred: where to point the instruments. A way that ends
+// in the client's sidecar has none.
 func (s *session) destination() (pod string, port uint16, err error) {
 	for _, hop := range s.run.Path.Hops {
 		if hop.Side == flow.Server && hop.Proxy != "" {
@@ -105,6 +108,9 @@ func (s *session) destination() (pod string, port uint16, err error) {
 				port = address.Port()
 			}
 		}
+	}
+	if pod == "" && s.run.Path.Outcome != flow.Forwarded {
+		return "", 0, nil
 	}
 	if pod == "" || port == 0 {
 		return "", 0, badUsage("the path that was inferred ends before a server's sidecar, and there is nothing to watch there")

@@ -83,14 +83,10 @@ func (s *session) send() error {
 	if err != nil {
 		return err
 	}
-	container := call.Container
-	if container == "" {
-		container = pod.App()
-	}
 	ctx, cancel := context.WithTimeoutCause(s.ctx, requestTimeout, exit.Environmentf("no answer within %s", requestTimeout))
 	defer cancel()
 	request := &sent{since: time.Now()}
-	request.out, err = pod.Exec(ctx, container, curlCommand(call), nil)
+	request.out, err = pod.Exec(ctx, containerOf(call, pod.App()), curlCommand(call), nil)
 	request.until = time.Now()
 	if err != nil {
 		return err

@@ -50,6 +50,7 @@ type session struct {
 	netfilters netfilters
 
 	sent      *sent
+	control   flow.Call // that shows that the instruments were watching; its URL is empty when there is none
 	recording observe.Recording
 	run       flow.Run
 	verdict   *flow.RunVerdict

@@ -3,8 +3,10 @@ package accesslog
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/redact"
@@ -13,9 +15,11 @@ import (
 // Selection says which request to look for, in whose log.
 type Selection struct {
 	RequestID string // x-request-id that the request was sent with
+	Peer      string // ip:port of the client's end: finds the line of a connection that is no HTTP; "": unknown
 	Pod       string // "pod.namespace" of the sidecar
 	Side      flow.Side
-	Problem   string // why the log may not be whole, such as a deadline that passed; "": it is
+	Answered  time.Time // when the answer was there; zero: unknown
+	Problem   string    // why the log may not be whole, such as a deadline that passed; "": it is
 }
 
 // The ports that connections are redirected to, by which a sidecar that passes one request on twice tells its two lines apart.
@@ -25,7 +29,9 @@ const (
 )
 
 // Observe tells what Envoy wrote about the selected request when it was over. The watch is complete when there is exactly one
-// line of it: without one nothing is concluded, because Envoy writes the line some time after the answer.
+// line of it. Envoy writes the line some time after the answer, so without one the watch is complete only when the log shows a
+// request that began after that answer: then Envoy wrote none, as of a connection whose filter chain has no access log, and
+// the instrument can see nothing of it.
 func Observe(lines []Line, damaged []int, sel Selection) ([]flow.Observation, flow.Watch) {
 	w := flow.Watch{Instrument: flow.AccessLog, Pod: sel.Pod, Side: sel.Side}
 	found := find(lines, sel)
@@ -42,6 +48,10 @@ func Observe(lines []Line, damaged []int, sel Selection) ([]flow.Observation, fl
 		w.Complete, w.Problem = len(problems) == 0, strings.Join(problems, "; ")
 		return o.seen, w
 	case 0:
+		if len(problems) == 0 && writtenAfter(lines, sel.Answered) {
+			w.Complete = true
+			return nil, w
+		}
 		problems = append(problems, fmt.Sprintf("no line of the request %s among %d", sel.RequestID, len(lines)))
 		if sel.Problem != "" {
 			problems = append(problems, sel.Problem)
@@ -58,11 +68,18 @@ func Observe(lines []Line, damaged []int, sel Selection) ([]flow.Observation, fl
 	return nil, w
 }
 
-// find returns the lines of the selected request. Of several, those count that came through the side's own port.
+// writtenAfter reports whether a line is of a request that began after a time. Envoy appends the lines in the order in which
+// requests end, and writes what it has in one piece.
+func writtenAfter(lines []Line, at time.Time) bool {
+	return !at.IsZero() && slices.ContainsFunc(lines, func(l Line) bool { return l.Time.After(at) })
+}
+
+// find returns the lines of the selected request, or of its connection where it is no HTTP. Of several, those count that came
+// through the side's own port.
 func find(lines []Line, sel Selection) []Line {
 	var found, own []Line
 	for _, l := range lines {
-		if sameRequest(l.RequestID(), sel.RequestID) {
+		if sameRequest(l.RequestID(), sel.RequestID) || sel.Peer != "" && l.RequestID() == "" && l.values[downRemote] == sel.Peer {
 			found = append(found, l)
 			if direct, err := netip.ParseAddrPort(l.values[downDirectLocal]); err == nil && direct.Port() == portOf(sel.Side) {
 				own = append(own, l)
@@ -144,14 +161,16 @@ func (o *observer) raw() string {
 	return text
 }
 
-// redirect reads the port that the connection arrived at before its original destination was restored.
+// redirect reads the port that the connection arrived at before its original destination was restored. A connection whose
+// destination is the socket's own was not redirected.
 func (o *observer) redirect() {
 	text, known := o.Get(downDirectLocal)
-	if !known {
+	restored, also := o.Get(downLocal)
+	if !known || !also {
 		return
 	}
 	o.sees = append(o.sees, flow.Capability{Kind: flow.Redirect, Fact: flow.FactRedirectPort})
-	if direct, err := netip.ParseAddrPort(text); err == nil {
+	if direct, err := netip.ParseAddrPort(text); err == nil && text != restored {
 		o.see(flow.Redirect, flow.FactRedirectPort, strconv.Itoa(int(direct.Port())))
 	}
 }
