@@ -39,6 +39,8 @@ type Pod struct {
 	Name    string `json:"name"` // "pod.namespace"
 	IP      string `json:"ip"`
 	Workers int    `json:"workers,omitempty"` // worker threads of its sidecar; 0: unknown
+	// Quiet says that nobody raised the log level: the log holds the access log, and no debug line was to be expected in it.
+	Quiet bool `json:"quiet,omitempty"`
 	// LogProblem says why the log is not whole although it reads so: lines were dropped, or Envoy was restarted.
 	LogProblem string `json:"logProblem,omitempty"`
 	// AccessLogProblem says why the request's line may be missing in the access log.
@@ -104,7 +106,7 @@ func (r Recording) pod(side flow.Side) Pod {
 // log observes one sidecar's log.
 func (r Recording) log(side flow.Side) ([]flow.Observation, []flow.Watch, error) {
 	pod := r.pod(side)
-	if pod.Log == nil {
+	if pod.Log == nil || pod.Quiet {
 		return nil, nil, nil
 	}
 	lines, err := envoylog.ReadAll(bytes.NewReader(pod.Log))

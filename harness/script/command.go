@@ -25,7 +25,7 @@ func init() {
 	commands = []Command{
 		applyCommand, controlCommand, dumpCommand, eventuallyCommand, inferCommand, killConnectionsCommand, logLevelCommand,
 		logsCommand, observeCommand, requestCommand, showCommand, socketsCommand, verifyCommand,
-		netfilterCommand, statsCommand,
+		netfilterCommand, statsCommand, traceCommand,
 	}
 	slices.SortFunc(commands, func(a, b Command) int { return strings.Compare(a.Name, b.Name) })
 }

@@ -26,8 +26,8 @@ var conditionTable = []Condition{
 		}
 		return s.lab.Cluster.Backend == suffix, nil
 	}},
-	{"bpf", "this process may load BPF programs and the kernel has ring buffers", func(s *session, _ string) (bool, error) {
-		return doctor.BPFWorks(s.ctx), nil
+	{"bpf", "eBPF can watch: this process may load programs, and the backend knows the pods' processes", func(s *session, _ string) (bool, error) {
+		return s.lab.Backend != nil && s.lab.Cluster != nil && doctor.BPFWorks(s.ctx), nil
 	}},
 	{"istio-filters", "the sidecars have Istio's own filters (the registry's proxyv2 has, upstream Envoy has not)", func(s *session, _ string) (bool, error) {
 		return s.istioFilters()

@@ -55,18 +55,22 @@ func release(version string) string {
 }
 
 // finish waits until everything that Envoy has logged so far is in the window, and says how the window is not whole: lines
-// were lost, or Envoy was restarted in between, so that its ids and pools are not those of before.
-func (w *window) finish(s *session) error {
-	fence := w.sidecar.Fence(s.ctx, w.Window)
+// were lost, or Envoy was restarted in between, so that its ids and pools are not those of before. quiet says that nobody has
+// raised the log level, so that there is no debug log to wait for, nor to read.
+func (w *window) finish(s *session) (quiet bool, problem error) {
+	levels, err := w.sidecar.Loggers(s.ctx)
+	if quiet = err == nil && levels["admin"] != "debug" && levels["admin"] != "trace"; !quiet {
+		problem = w.sidecar.Fence(s.ctx, w.Window)
+	}
 	identity, err := w.sidecar.Identity(s.ctx)
 	restart := w.started.Changed(identity)
 	switch {
 	case s.ctx.Err() != nil:
-		return context.Cause(s.ctx)
+		return quiet, context.Cause(s.ctx)
 	case err != nil && identity.Container == w.started.Container:
-		return exit.Incompletef("watch %s: Envoy answers no more: %w", w.sidecar.Pod().Ref(), err)
+		return quiet, exit.Incompletef("watch %s: Envoy answers no more: %w", w.sidecar.Pod().Ref(), err)
 	case restart != "":
-		return exit.Incompletef("watch %s: Envoy was restarted in the middle: %s (run it again)", w.sidecar.Pod().Ref(), restart)
+		return quiet, exit.Incompletef("watch %s: Envoy was restarted in the middle: %s (run it again)", w.sidecar.Pod().Ref(), restart)
 	}
-	return fence
+	return quiet, problem
 }

@@ -36,9 +36,12 @@ var observeCommand = Command{
 		}
 		recording.Redact() // from here on it may be kept
 		s.recording, s.run.Observations, s.run.Watches = recording, seen, watches
-		s.print("%s", plural(len(seen), "observation"))
-		for _, w := range watches {
-			s.print("%s", watchLine(w, seen))
+		if err := s.observeTrace(); err != nil {
+			return err
+		}
+		s.print("%s", plural(len(s.run.Observations), "observation"))
+		for _, w := range s.run.Watches {
+			s.print("%s", watchLine(w, s.run.Observations))
 		}
 		return nil
 	},
@@ -132,7 +135,8 @@ func (s *session) recordPod(ref, accessLog string) (observe.Pod, error) {
 	if w == nil {
 		return p, nil
 	}
-	if err := w.finish(s); err != nil {
+	quiet, err := w.finish(s)
+	if p.Quiet = quiet; err != nil {
 		if exit.Code(err) == exit.Interrupted {
 			return p, err
 		}

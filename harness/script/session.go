@@ -14,6 +14,7 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/observe"
+	"github.com/flowproof/lab/harness/observe/trace"
 	"github.com/flowproof/lab/harness/undo"
 )
 
@@ -50,7 +51,8 @@ type session struct {
 	netfilters netfilters
 
 	sent      *sent
-	control   flow.Call // that shows that the instruments were watching; its URL is empty when there is none
+	control   flow.Call      // that shows that the instruments were watching; its URL is empty when there is none
+	trace     *trace.Session // nil: none goes on
 	recording observe.Recording
 	run       flow.Run
 	verdict   *flow.RunVerdict
@@ -138,6 +140,9 @@ func (s *session) close() error {
 		if !left && action.Kind != undoRemove { // its own temporary files are nobody's concern
 			s.restored(action.What)
 		}
+	}
+	if s.trace != nil {
+		_ = s.trace.Close()
 	}
 	for _, w := range s.windows {
 		_ = w.Close()
