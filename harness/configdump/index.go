@@ -77,7 +77,10 @@ func (x *indexer) section(at *step) {
 	if x.err != nil {
 		return
 	}
-	message := sectionType[strings.LastIndex(sectionType, "v3.")+max(len("v3."), 1):]
+	message := sectionType
+	if i := strings.LastIndex(sectionType, "v3."); i >= 0 {
+		message = sectionType[i+len("v3."):]
+	}
 	for kind := Listener; kind <= Extension; kind++ {
 		if message == kind.section() {
 			x.dump.sections[kind] = true // a section may be empty

@@ -1,0 +1,160 @@
+package infer
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/flowproof/lab/harness/flow"
+)
+
+var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
+
+// workshop is the call that the chapter follows.
+var workshop = flow.Call{From: "netshoot", Namespace: "mark", URL: "http://fortio-server:8080/"}
+
+// TestWorkshopWay compares the whole way of the workshop's request with the golden text.
+func TestWorkshopWay(t *testing.T) {
+	path, err := Way(recorded(t, "netshoot"), recorded(t, "fortio-server"), workshop, WayOptions{Cold: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text bytes.Buffer
+	if err := WriteText(&text, path, TextOptions{Rejected: -1}); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range strings.Split(text.String(), "\n") {
+		if len([]rune(line)) > width {
+			t.Errorf("line has more than %d columns: %s", width, line)
+		}
+	}
+	const golden = "testdata/way.txt"
+	if *update {
+		if err := os.WriteFile(golden, text.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text.String() != string(want) {
+		t.Errorf("the way is not that of %s (write it with -update):\n%s", golden, text.String())
+	}
+}
+
+// TestEverySourceOpens takes each pointer of the way back to the dump that it belongs to.
+func TestEverySourceOpens(t *testing.T) {
+	client, server := recorded(t, "netshoot"), recorded(t, "fortio-server")
+	path, err := Way(client, server, workshop, WayOptions{Explain: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range path.Hops {
+		d := client
+		if h.Side == flow.Server {
+			d = server
+		}
+		pointers := []string{h.Source}
+		for _, r := range h.Rejected {
+			if r.Source != "" {
+				pointers = append(pointers, r.Source)
+			}
+		}
+		for _, c := range h.Conditions {
+			pointers = append(pointers, c.Source)
+		}
+		for _, p := range pointers {
+			if v := d.At(p); p == "" || !v.Exists() || v.Pointer() != p {
+				t.Errorf("%s %s: %q does not open", h.Side, h.Kind, p)
+			}
+		}
+		if h.Why == "" || h.Decision == "" {
+			t.Errorf("%s %s says no decision or no reason: %+v", h.Side, h.Kind, h)
+		}
+	}
+}
+
+// TestWorkshopFacts is the table of what instruments must see of the workshop's request.
+func TestWorkshopFacts(t *testing.T) {
+	path, err := Way(recorded(t, "netshoot"), recorded(t, "fortio-server"), workshop, WayOptions{Cold: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const sni = "outbound_.8080_._.fortio-server.mark.svc.cluster.local"
+	for _, want := range []struct {
+		side flow.Side
+		kind flow.HopKind
+		fact flow.Fact
+	}{
+		{flow.Client, flow.Resolve, fact(flow.FactResolved, "10.96.215.136")},
+		{flow.Client, flow.Redirect, fact(flow.FactRedirectPort, "15001")},
+		{flow.Client, flow.Cluster, fact(flow.FactCluster, "outbound|8080||fortio-server.mark.svc.cluster.local")},
+		{flow.Client, flow.Endpoint, fact(flow.FactEndpoint, "172.21.206.197:8080")},
+		{flow.Client, flow.UpstreamTLS, fact(flow.FactSocketMatch, "tlsMode-istio")},
+		{flow.Client, flow.Connect, fact(flow.FactUpstreamRemote, "172.21.206.197:8080")},
+		{flow.Client, flow.Connect, joined(flow.FactUpstreamLocal, "172.21.206.198:*", joinMesh)},
+		{flow.Server, flow.Redirect, fact(flow.FactOriginalDst, "172.21.206.197:8080")},
+		{flow.Server, flow.Redirect, fact(flow.FactRedirectPort, "15006")},
+		{flow.Server, flow.Listener, joined(flow.FactPeer, "172.21.206.198:*", joinMesh)},
+		{flow.Server, flow.ListenerFilters, fact(flow.FactFilter, originalDst)},
+		{flow.Server, flow.ListenerFilters, fact(flow.FactFilter, tlsInspector)},
+		{flow.Server, flow.ListenerFilters, absent(flow.FactFilter, httpInspector)},
+		{flow.Server, flow.ListenerFilters, fact(flow.FactSNI, sni)},
+		{flow.Server, flow.FilterChain, fact(flow.FactFilterChain, "0.0.0.0_8080")},
+		{flow.Server, flow.DownstreamTLS, fact(flow.FactXFCC, "spiffe://cluster.local/ns/mark/sa/default")},
+		{flow.Server, flow.Cluster, fact(flow.FactCluster, "inbound|8080||")},
+		{flow.Server, flow.Endpoint, fact(flow.FactEndpoint, "172.21.206.197:8080")},
+		{flow.Server, flow.UpstreamTLS, fact(flow.FactSocketMatch, defaultSocket)},
+		{flow.Server, flow.Connect, joined(flow.FactUpstreamLocal, "127.0.0.6:*", joinApp)},
+		{flow.Server, flow.Connect, absent(flow.FactUpstreamReused, "true")},
+		{flow.Server, flow.App, joined(flow.FactPeer, "127.0.0.6:*", joinApp)},
+	} {
+		found := false
+		for _, h := range path.Hops {
+			for _, f := range h.Expect {
+				found = found || h.Side == want.side && h.Kind == want.kind && f == want.fact
+			}
+		}
+		if !found {
+			t.Errorf("%s %s does not expect %+v", want.side, want.kind, want.fact)
+		}
+	}
+}
+
+// TestWayFails covers calls whose way ends early, and calls that make no sense with the dumps.
+func TestWayFails(t *testing.T) {
+	client, server := recorded(t, "netshoot"), recorded(t, "fortio-server")
+	for _, c := range []struct {
+		name, url string
+		opts      WayOptions
+		failure   flow.Failure
+		err       string
+	}{
+		{"decoy without endpoints", "http://fortio-server.default:8080/", WayOptions{}, flow.NoHealthyEndpoint, ""},
+		{"server whose dump is another's", "http://fortio-server-l2:8080/", WayOptions{}, "", "give the dump of the pod that is called"},
+		{"name nobody has", "http://nobody:8080/", WayOptions{}, "", "resolve nobody"},
+		{"no host", "http://", WayOptions{}, "", "it has no host"},
+		{"bad port", "http://a:70000/", WayOptions{}, "", "port"},
+		{"bad rules", "http://fortio-server:8080/", WayOptions{ClientRules: "hello"}, "", "netfilter rules: line 1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path, err := Way(client, server, flow.Call{From: "netshoot", Namespace: "mark", URL: c.url}, c.opts)
+			if c.err != "" {
+				if err == nil || !strings.Contains(err.Error(), c.err) {
+					t.Fatalf("error %v, and %q is expected in it", err, c.err)
+				}
+				return
+			}
+			if err != nil || path.Failure != c.failure {
+				t.Fatalf("failure %q, error %v; expected %q", path.Failure, err, c.failure)
+			}
+		})
+	}
+	path, err := Way(nil, server, flow.Call{From: "outside", URL: "http://fortio-server:8080/"}, WayOptions{})
+	if err != nil || path.Outcome != flow.Forwarded || path.Hops[0].Kind != flow.Redirect {
+		t.Errorf("without a client's sidecar: %v %+v", err, path)
+	}
+}
