@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Puts real output into the README, between its markers: a run of the scenario inbound, without the paragraphs that a
+# reader can do without at first, and one explained path from the dumps of that lab. Run as root after `make lab`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+lab=${LAB:-bin/lab}
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+
+"$lab" up -q > /dev/null
+"$lab" run inbound -q > "$out/run"
+# A paragraph is kept when its first line begins like one of these; between others stands a line that says so.
+{
+  printf '```\n$ lab run inbound\n'
+  awk -v RS= '
+    /^(A pod in the mesh|Both sidecars tell|Connections that are left|One request is sent|Now the instruments|Hop by hop|The lab is again|✓)/ {
+      if (left) print "[…]\n"; left = 0; print $0 "\n"; next }
+    /^ +(hop|[a-z]+:) / { print $0 "\n"; next }
+    { left = 1 }' "$out/run" | sed -e :a -e '/^\n*$/{$d;N;ba' -e '}'
+  printf '```\n'
+} > "$out/transcript"
+
+for pod in netshoot fortio-server; do "$lab" dump $pod > "$out/$pod.json"; done
+{
+  printf '## One path, explained\n\nFrom two dumps alone, no cluster needed; each line names the field that decided and what lost:\n\n'
+  printf '```\n$ lab infer --client-dump netshoot.json --server-dump fortio-server.json --to http://fortio-server:8080/\n'
+  "$lab" infer --client-dump "$out/netshoot.json" --server-dump "$out/fortio-server.json" --to http://fortio-server:8080/
+  printf '```\n'
+} > "$out/inference"
+
+for part in transcript inference; do
+  awk -v part="$part" -v file="$out/$part" '
+    $0 == "<!-- " part " -->" { print; while ((getline line < file) > 0) print line; skip = 1; next }
+    $0 == "<!-- /" part " -->" { skip = 0 }
+    !skip' README.md > "$out/README.md"
+  cp "$out/README.md" README.md
+done
