@@ -97,6 +97,7 @@ func TestParseHTTP(t *testing.T) {
 func FuzzParseHello(f *testing.F) {
 	f.Add(clientHello(f, &tls.Config{ServerName: "a", NextProtos: []string{"h2"}, InsecureSkipVerify: true}))
 	f.Add([]byte{22, 3, 1, 0, 5, 1, 0, 0, 1, 3, 3})
+	f.Add([]byte("\x16\x030\x00\x00\x02000")) // a record that is shorter than its message's head
 	f.Fuzz(func(t *testing.T, b []byte) {
 		h, ok := ParseHello(b)
 		if total := len(h.ServerName) + len(strings.Join(h.ALPN, "")); ok && total > len(b) {

@@ -34,3 +34,8 @@ func (*Session) Stop() (*Recording, error) { return nil, nil }
 
 // Close ends the session without a recording.
 func (*Session) Close() error { return nil }
+
+// Features says that there are none here.
+func Features() []Feature {
+	return []Feature{{Name: "bpf", Needed: true, Detail: "the probes are made for Linux on x86-64"}}
+}

@@ -63,7 +63,7 @@ func ParseHello(b []byte) (h Hello, ok bool) {
 	record := int(binary.BigEndian.Uint16(b[3:])) + 5
 	length := int(b[6])<<16 | int(b[7])<<8 | int(b[8])
 	h.Partial = len(b) < record || record < 9+length
-	c := cursor{rest: b[9:min(len(b), record, 9+length)]}
+	c := cursor{rest: b[9:max(9, min(len(b), record, 9+length))]}
 	version := c.number(2)
 	c.take(32)  // random
 	c.vector(1) // session id
