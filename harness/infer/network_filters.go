@@ -131,10 +131,9 @@ func (w *walk) managed(hop *flow.Hop, filters configdump.Value) {
 // codec returns the downstream codec, or what the client sends that it cannot read and the status of Envoy's answer,
 // which is 0 where the codec is HTTP/2 and the connection just ends. (ServerConnectionImpl::sendProtocolError)
 func (w *walk) codec() (codec, problem string, status int) {
-	configured := w.hcm.at.Get("codec_type").Text()
-	fixed2 := configured == "HTTP2" || configured == "HTTP3"
+	http1Only, http2Only := w.codecFixed()
 	answer := 400
-	if fixed2 || configured == "" && negotiated(tlsContext(w.chain.tls), w.req.ALPN) == "h2" && w.conn.terminated {
+	if http2Only {
 		answer = 0
 	}
 	switch {
@@ -142,14 +141,30 @@ func (w *walk) codec() (codec, problem string, status int) {
 		return "", "the connection manager is given TLS bytes, which are no HTTP: the chain does not terminate TLS", answer
 	case !w.req.isHTTP():
 		return "", "the connection manager is given bytes that are no HTTP", answer
-	case w.req.isHTTP2() && configured == "HTTP1", !w.req.isHTTP2() && fixed2:
-		return "", "codec_type is " + configured + " and the client speaks another version of HTTP", answer
+	case w.req.isHTTP2() && http1Only, !w.req.isHTTP2() && http2Only:
+		return "", "codec_type or the ALPN of the handshake fixes the codec, and the client speaks another version of HTTP", answer
 	case w.req.isHTTP2():
 		return "http2", "", 0
 	case w.req.Protocol == http10 && !w.hcm.at.Get("http_protocol_options", "accept_http_10").Bool():
 		return "", "the client speaks HTTP/1.0 and http_protocol_options.accept_http_10 is not set", 426
 	}
 	return "http1", "", 0
+}
+
+// codecFixed says whether the codec is fixed before the first byte: by codec_type, or with AUTO by the protocol that ALPN
+// came to. Only without either is the client's preface looked at. (ConnectionManagerUtility::determineNextProtocol)
+func (w *walk) codecFixed() (http1Only, http2Only bool) {
+	switch w.hcm.at.Get("codec_type").Text() {
+	case "HTTP1", "1":
+		return true, false
+	case "HTTP2", "2", "HTTP3", "3":
+		return false, true
+	}
+	if !w.conn.terminated {
+		return false, false
+	}
+	protocol := negotiated(tlsContext(w.chain.tls), w.req.ALPN)
+	return protocol != "" && protocol != "h2", protocol == "h2"
 }
 
 // canonicalNetwork names a filter by its type where the type decides, because names in a dump are free.
