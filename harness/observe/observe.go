@@ -30,6 +30,7 @@ type Recording struct {
 	Client    Pod       `json:"client"`
 	Server    Pod       `json:"server"`
 	Curl      []byte    `json:"-"`                   // standard error of curl; nil: it was not kept
+	Cold      bool      `json:"cold,omitempty"`      // the socket tables showed that no connection of the way was pooled before the request
 	AccessLog string    `json:"accessLog,omitempty"` // form of the access log that the mesh declares: JSON or TEXT; "": it declares none
 }
 
@@ -114,7 +115,8 @@ func (r Recording) log(side flow.Side) ([]flow.Observation, []flow.Watch, error)
 		err = fmt.Errorf("read log of %s: %w", pod.Name, err)
 	}
 	seen, watch := envoylog.Observe(lines, envoylog.Selection{RequestID: r.RequestID, Authority: r.Authority, Path: r.Path,
-		Pod: pod.Name, Side: side, Peer: r.peer(side), Workers: pod.Workers, Since: r.Sent, Until: r.Answered})
+		Pod: pod.Name, Side: side, Peer: r.peer(side), Workers: pod.Workers, Since: r.Sent, Until: r.Answered,
+		Cold: r.Cold && side == flow.Server, AccessLog: r.AccessLog != ""}) // what must be absent is written down for the server's side alone
 	if pod.LogProblem != "" {
 		watch.Complete, watch.Problem = false, pod.LogProblem
 	}

@@ -69,7 +69,7 @@ func (s *session) record() (observe.Recording, error) {
 	}
 	r := observe.Recording{
 		RequestID: s.run.Call.RequestID, Authority: target.Host, Path: target.EscapedPath(),
-		Sent: s.sent.since, Answered: s.sent.until, Curl: s.sent.out.Stderr,
+		Sent: s.sent.since, Answered: s.sent.until, Curl: s.sent.out.Stderr, Cold: s.tables.cold,
 	}
 	if r.Path == "" {
 		r.Path = "/"

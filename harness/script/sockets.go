@@ -13,7 +13,10 @@ import (
 )
 
 // tables are the socket tables of pods as ss printed them, before and after the request, by "pod.namespace".
-type tables struct{ before, after map[string][]byte }
+type tables struct {
+	before, after map[string][]byte
+	cold          bool // kill-connections left no pooled connection
+}
 
 // ssCommand prints all TCP sockets of the pod's network namespace with their owners, as far as the container may see them.
 var ssCommand = []string{"ss", "-H", "-t", "-n", "-a", "-p", "-e"}

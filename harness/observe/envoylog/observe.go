@@ -21,6 +21,8 @@ type Selection struct {
 	Workers   int       // worker threads of the sidecar; 0: unknown, and not checked
 	Since     time.Time // when the log was asked to be complete from; zero: unknown
 	Until     time.Time // when the answer was there; zero: unknown
+	Cold      bool      // no connection was there before, so the lines of a cold request and none of the others are demanded
+	AccessLog bool      // the sidecar writes an access log into this log, so its lines are no surprise
 }
 
 // Canonical names of the filters whose work the debug log shows.
@@ -281,7 +283,7 @@ func (o *observer) response() {
 
 // order adds the rules of order that the log breaks.
 func (o *observer) order() {
-	for _, v := range o.check(Variant{Workers: o.sel.Workers}) {
+	for _, v := range o.check(Variant{Workers: o.sel.Workers, Cold: o.sel.Cold, AccessLog: o.sel.AccessLog}) {
 		s := o.headers
 		if len(v.Lines) > 0 {
 			s = step{Line: &v.Lines[0]}

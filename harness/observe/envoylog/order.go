@@ -260,11 +260,17 @@ func (x *exchange) absent(variant Variant) []Violation {
 		if s.Kind == AccessLog && !variant.AccessLog && s.index > x.headers.index {
 			add(flow.HTTPFilters, "no access log is configured, so none may be written", *s.Line)
 		}
-		if s.event == NewConnection && x.phase != nil && s.index > x.phase.accepted.index {
+		if s.event == NewConnection && x.phase != nil && s.index > x.phase.accepted.index && sameHost(s.rest, x.phase.accepted.rest) {
 			add(flow.Listener, "one cold request is one connection, but a second was accepted", *s.Line)
 		}
 	}
 	return all
+}
+
+// sameHost reports whether two connections come from one address: a probe of the sidecar's own health comes from another.
+func sameHost(a, b string) bool {
+	i, j := strings.LastIndexByte(a, ':'), strings.LastIndexByte(b, ':')
+	return i >= 0 && j >= 0 && a[:i] == b[:j]
 }
 
 // warm is R6.5: a request within the lifetime of both connections shows neither their beginning nor a new host.

@@ -89,6 +89,7 @@ func TestOrder(t *testing.T) {
 		{"access log", insert(log, "stat=14", `[2022-08-28T13:46:17.000Z] "GET / HTTP/1.1" 200 - via_upstream - "-" 0 0 2 1 "-"`), "R6.4", "no access log is configured", flow.HTTPFilters, coldRun},
 		{"access log that is configured", insert(log, "stat=14", `[2022-08-28T13:46:17.000Z] "GET / HTTP/1.1" 200 - via_upstream - "-" 0 0 2 1 "-"`), "", "", "", Variant{Workers: 2, Cold: true, AccessLog: true}},
 		{"second connection", insert(log, "request end stream", debug("conn_handler", "[C12999] new connection from 172.21.206.228:52353")), "R6.4", "a second was accepted", flow.Listener, coldRun},
+		{"a probe of health", insert(log, "request end stream", debug("conn_handler", "[C12999] new connection from 172.21.206.193:52353")), "", "", "", coldRun},
 		{"pool was warm", strings.Replace(log, "attaching to next stream", "using existing fully connected connection", 1), "R6.4", "no connection in the pool", flow.Connect, coldRun},
 		{"pooled and dialled", strings.Replace(log, "attaching to next stream", "using existing fully connected connection", 1), "R6.5", "not dialled", flow.Connect, Variant{}},
 		{"cold where warm was expected", log, "R6.5", "so none is accepted", flow.Listener, Variant{Warm: true}},
