@@ -1,10 +1,13 @@
 package node
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -96,6 +99,22 @@ func (b *Backend) Processes(ctx context.Context, lab *cluster.Lab, namespace, po
 	if len(pids) == 0 {
 		return nil, fmt.Errorf("find the processes of container %s of %s/%s: there is no cgroup %s", container, namespace, pod, id)
 	}
-	slices.Sort(pids)
+	// By age, for process ids wrap around: a lower one may be a later exec.
+	slices.SortStableFunc(pids, func(a, b int) int { return cmp.Compare(startTime(a), startTime(b)) })
 	return pids, nil
+}
+
+// startTime is when a process started, in clock ticks since boot; the end of time for one that is gone. Source: proc_pid_stat(5),
+// field 22. The name in field 2 may hold anything, so fields are counted after its closing bracket.
+func startTime(pid int) uint64 {
+	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	if err != nil || len(fields) < 20 {
+		return math.MaxUint64
+	}
+	ticks, err := strconv.ParseUint(fields[19], 10, 64)
+	if err != nil {
+		return math.MaxUint64
+	}
+	return ticks
 }
