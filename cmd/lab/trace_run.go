@@ -89,7 +89,36 @@ func (t *tracer) findPods(ctx context.Context) (err error) {
 // call is the request with an id.
 func (t *tracer) call(id string) flow.Call {
 	name, namespace := mesh.SplitRef(t.flags.from)
-	return flow.Call{From: name, Namespace: namespace, URL: t.flags.to, Method: "GET", RequestID: id}
+	call := flow.Call{From: name, Namespace: namespace, URL: t.flags.to, Method: "GET", RequestID: id}
+	readCurl(t.flags.curl, &call)
+	return call
+}
+
+// readCurl takes from curl's arguments what inference has to know: the method and the headers.
+func readCurl(args []string, call *flow.Call) {
+	for i := 0; i < len(args); i++ {
+		name, value, joined := strings.Cut(args[i], "=")
+		if !joined && i+1 < len(args) {
+			value = args[i+1]
+		}
+		switch name {
+		case "-X", "--request":
+			call.Method = value
+		case "-I", "--head":
+			call.Method = "HEAD"
+		case "-d", "--data", "--data-raw", "--data-binary", "--data-urlencode", "--json":
+			if call.Method == "GET" {
+				call.Method = "POST"
+			}
+		case "-H", "--header":
+			if header, text, ok := strings.Cut(value, ":"); ok {
+				if call.Headers == nil {
+					call.Headers = map[string]string{}
+				}
+				call.Headers[strings.ToLower(strings.TrimSpace(header))] = strings.TrimSpace(text)
+			}
+		}
+	}
 }
 
 // run watches the request with every instrument.
