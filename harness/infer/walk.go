@@ -75,8 +75,27 @@ func (w *walk) add(kind flow.HopKind, source configdump.Value, hop flow.Hop) *fl
 	return &w.out.Hops[len(w.out.Hops)-1]
 }
 
-// fail ends the way with a failure and the response flag that Envoy logs for it.
+// remedies say for each failure what would have to change for the request to get further.
+var remedies = map[flow.Failure]string{
+	flow.NoListener:        "a listener would have to be there for the address and port",
+	flow.NoFilterChain:     "the client would have to offer what one of the chains needs, or the listener have a default_filter_chain",
+	flow.TLSError:          "the client would have to speak TLS, or a chain match clear text",
+	flow.MTLSError:         "the client would have to show a certificate, or the chain not require one",
+	flow.ProtocolError:     "the client would have to speak what the chain's filters understand",
+	flow.NoVirtualHost:     "a virtual host would have to have the domain, or *",
+	flow.NoRoute:           "a route would have to match the request",
+	flow.NoCluster:         "the cluster that is named would have to exist",
+	flow.NoHealthyEndpoint: "the cluster would have to have an endpoint that may be used",
+	flow.Denied:            "a policy would have to allow the request",
+	flow.BlackHole:         "another filter chain would have to take the connection: this one leads nowhere by intention",
+}
+
+// fail ends the way with a failure and the response flag that Envoy logs for it. The last hop then also says what would
+// have to change.
 func (w *walk) fail(failure flow.Failure, flag string) {
+	if n := len(w.out.Hops); n > 0 {
+		w.out.Hops[n-1].Why = joinWhy(w.out.Hops[n-1].Why, remedies[failure])
+	}
 	w.out.Outcome, w.out.Failure, w.out.Flag, w.done = flow.Failed, failure, flag, true
 }
 
