@@ -3,6 +3,7 @@ package trace
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // A chain is the sockets that one request went over, from the client's application to the server's. Each link is proven
@@ -173,6 +174,19 @@ func (j *journal) joinBefore(up *socket, before *Event) *join {
 		}
 	}
 	return nil
+}
+
+// began is when the request's way began, as far as it was seen; now where it was not.
+func (c *chain) began() time.Time {
+	if c.clientApp != nil && c.clientApp.connected != nil {
+		return c.clientApp.connected.Time
+	}
+	for _, e := range []*Event{c.clientRequest, c.serverRequest, c.appRequest} {
+		if e != nil {
+			return e.Time
+		}
+	}
+	return time.Now()
 }
 
 // answer is when the client's sidecar wrote the answer; nil while it has not.

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/flowproof/lab/bpf/probe"
 	"github.com/flowproof/lab/harness/flow"
@@ -39,11 +40,12 @@ type Recording struct {
 
 // Inside says what the probes on the Envoys of one pod can tell: what was proven about their binary.
 type Inside struct {
-	Pod        string   `json:"pod"`
-	BuildID    string   `json:"buildId"`
-	Values     []string `json:"values,omitempty"`
-	Statements []string `json:"statements,omitempty"` // formats of those that are evidence
-	Join       bool     `json:"join,omitempty"`
+	Pod        string    `json:"pod"`
+	Since      time.Time `json:"since,omitzero"` // the probes are attached
+	BuildID    string    `json:"buildId"`
+	Values     []string  `json:"values,omitempty"`
+	Statements []string  `json:"statements,omitempty"` // formats of those that are evidence
+	Join       bool      `json:"join,omitempty"`
 }
 
 // RecordingSchema is the version of the Recording's JSON form.
@@ -129,6 +131,9 @@ func (r *Recording) inside(pod string) (i Inside) {
 			i.Values = both(i.Values, of.Values)
 			i.Statements = both(i.Statements, of.Statements)
 			i.Join = i.Join && of.Join
+			if of.Since.After(i.Since) {
+				i.Since = of.Since
+			}
 		}
 	}
 	return i

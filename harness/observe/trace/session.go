@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -76,7 +77,7 @@ func Start(ctx context.Context, opts Options) (*Session, error) {
 
 // namespacesOf finds the pods' network namespaces, and refuses the one of this machine.
 func namespacesOf(pods []Pod) (map[uint32]string, error) {
-	own, err := netnsOf(os.Getpid())
+	own, err := ownNetns()
 	if err != nil {
 		return nil, err
 	}
@@ -152,6 +153,7 @@ func (s *Session) attach(netns uint32) {
 		s.mu.Lock()
 		if err != nil {
 			s.off["probes on Envoy"] = err.Error()
+			s.envoys = append(s.envoys, Inside{Pod: s.watcher.pod(netns), Since: time.Now()})
 		} else {
 			for name, why := range proof.Off {
 				s.off[name] = why
@@ -164,7 +166,7 @@ func (s *Session) attach(netns uint32) {
 
 // insideOf says what was proven.
 func insideOf(pod string, p *symbols.Proof) Inside {
-	i := Inside{Pod: pod, BuildID: p.BuildID, Join: len(p.Join) > 0}
+	i := Inside{Pod: pod, Since: time.Now(), BuildID: p.BuildID, Join: len(p.Join) > 0}
 	for _, v := range p.Values {
 		i.Values = append(i.Values, v.Name)
 	}
@@ -218,9 +220,27 @@ func envoys(netns uint32) []int {
 
 // netnsOf is the inode number of a process's network namespace, by which the kernel's own structures name it.
 func netnsOf(pid int) (uint32, error) {
-	var st unix.Stat_t
-	if err := unix.Stat(fmt.Sprintf("/proc/%d/ns/net", pid), &st); err != nil {
+	netns, err := inode(fmt.Sprintf("/proc/%d/ns/net", pid))
+	if err != nil {
 		return 0, fmt.Errorf("find network namespace of process %d: %w", pid, err)
+	}
+	return netns, nil
+}
+
+// ownNetns returns the network namespace of this thread. That of the process is its first thread's, which may have been left in
+// another one: a goroutine that enters a namespace and never gives its thread back can have run there.
+func ownNetns() (uint32, error) {
+	netns, err := inode("/proc/thread-self/ns/net")
+	if err != nil {
+		return 0, fmt.Errorf("find this thread's network namespace: %w", err)
+	}
+	return netns, nil
+}
+
+func inode(path string) (uint32, error) {
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		return 0, err
 	}
 	return uint32(st.Ino), nil
 }

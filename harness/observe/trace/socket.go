@@ -121,7 +121,7 @@ func newJournal(events []Event) *journal {
 func (j *journal) take(e *Event) {
 	key := identity{e.PID, e.Socket}
 	switch e.Kind {
-	case Accept, Connect, Open:
+	case Accept, Connect, Open, Listen:
 		j.live[key] = j.begin(j.live[key], e)
 		return
 	}
@@ -150,6 +150,8 @@ func (j *journal) begin(known *socket, e *Event) *socket {
 	case Open:
 		s.open = e
 		s.listens = e.Change == "LISTEN"
+	case Listen:
+		s.open, s.listens = e, true
 	}
 	j.sockets = append(j.sockets, s)
 	return s

@@ -75,6 +75,9 @@ func (o *observer) watch(pod *Pod) flow.Watch {
 // sightsInside are what the probes on the pod's Envoys let the instrument see.
 func (o *observer) sightsInside(pod *Pod) (sees []flow.Capability) {
 	inside := o.recording.inside(pod.Name)
+	if o.chain.began().Before(inside.Since) {
+		return nil // an Envoy that started in between was not probed from its beginning
+	}
 	see := func(when moment, kind flow.HopKind, fact, value string) {
 		if !o.before(pod.Side, when) {
 			sees = append(sees, flow.Capability{Kind: kind, Fact: fact, Value: value})
