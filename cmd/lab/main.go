@@ -2,6 +2,13 @@
 // whether what was seen is what was inferred. See `lab --help`.
 package main
 
-import "os"
+import (
+	"os"
+	"runtime"
+)
+
+// The first thread stays with main, so that no goroutine that enters a namespace and ends with its thread is ever on it:
+// it could not end, and /proc/self would show that namespace.
+func init() { runtime.LockOSThread() }
 
 func main() { os.Exit(Main(os.Args[1:])) }
