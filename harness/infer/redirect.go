@@ -35,8 +35,11 @@ func (w *walk) redirect() {
 	w.conn.restored = true
 	decision := fmt.Sprintf("%s %s to port %d", v.target, w.req.dst, v.port)
 	hop := flow.Hop{Decision: decision, Why: v.why, Rejected: v.rejected, Expect: []flow.Fact{
-		fact(flow.FactOriginalDst, w.req.dst.String()), fact(flow.FactRedirectPort, strconv.Itoa(int(v.port))), fact(flow.FactProcess, "envoy"),
+		fact(flow.FactOriginalDst, w.req.dst.String()), fact(flow.FactRedirectPort, strconv.Itoa(int(v.port))),
 	}}
+	if w.req.dst.Port() != v.port { // a connection to the port itself is closed at once, and leaves no socket to look at
+		hop.Expect = append(hop.Expect, fact(flow.FactProcess, "envoy"))
+	}
 	source := v.source
 	if !source.Exists() && virtual != nil {
 		source = virtual.Value()

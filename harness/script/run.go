@@ -196,6 +196,9 @@ func (r *runner) commands() map[string]func(*testscript.TestScript, bool, []stri
 func (r *runner) call(ts *testscript.TestScript, c Command, neg bool, args []string) {
 	out, err := r.session.call(c, args)
 	_, _ = ts.Stdout().Write([]byte(out))
+	for name, value := range r.session.variables {
+		ts.Setenv(name, value)
+	}
 	if r.step != nil {
 		r.step.Output = out
 	}

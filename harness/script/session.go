@@ -51,8 +51,9 @@ type session struct {
 	netfilters netfilters
 
 	sent      *sent
-	control   flow.Call      // that shows that the instruments were watching; its URL is empty when there is none
-	trace     *trace.Session // nil: none goes on
+	variables map[string]string // of the script, as commands have set them
+	control   flow.Call         // that shows that the instruments were watching; its URL is empty when there is none
+	trace     *trace.Session    // nil: none goes on
 	recording observe.Recording
 	run       flow.Run
 	verdict   *flow.RunVerdict
@@ -64,6 +65,7 @@ func newSession(ctx context.Context, lab Lab, events Events) *session {
 		sidecars: map[string]*mesh.Sidecar{}, dumps: map[string][]byte{}, changed: map[string]bool{}, windows: map[string]*window{},
 		tables:     tables{before: map[string][]byte{}, after: map[string][]byte{}},
 		counters:   counters{before: map[string][]byte{}, after: map[string][]byte{}},
+		variables:  map[string]string{},
 		netfilters: netfilters{before: map[string]observe.Netfilter{}, after: map[string]observe.Netfilter{}},
 		run:        flow.Run{Schema: flow.RunSchema},
 	}

@@ -9,7 +9,8 @@ var showCommand = Command{
 	Name:    "show",
 	Usage:   "show pod NAME | show service NAME",
 	Summary: "Print what the cluster says about a pod or a Service",
-	Detail: "For a pod: its address, its node and how many of its containers are ready. For a Service: its address, its ports and\n" +
+	Detail: "For a pod: its address, which $NAME_IP then stands for (NAME in capitals, with _ for -), its node and how many of its containers\n" +
+		"are ready. For a Service: its address, its ports and\n" +
 		"the endpoints behind it, counted from the pods themselves.",
 	run: func(s *session, args []string) error {
 		if len(args) != 2 {
@@ -31,8 +32,14 @@ func (s *session) showPod(ref string) error {
 		return err
 	}
 	ready, total := pod.Ready()
+	s.variables[addressVariable(pod.Name())] = pod.IP()
 	s.print("%d/%d ready at %s on %s: %s", ready, total, pod.IP(), pod.Node(), strings.Join(pod.Containers(), ", "))
 	return nil
+}
+
+// addressVariable is the name of the variable that stands for a pod's address.
+func addressVariable(pod string) string {
+	return strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(pod)) + "_IP"
 }
 
 func (s *session) showService(ref string) error {

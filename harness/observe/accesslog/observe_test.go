@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/flowproof/lab/harness/flow"
 )
@@ -161,5 +162,35 @@ func TestIncomplete(t *testing.T) {
 		if !w.Complete || !slices.Contains(facts(seen), "redirect redirect.port="+port) {
 			t.Errorf("%s: %v, %s", side, facts(seen), w.Problem)
 		}
+	}
+}
+
+// TestWrittenOn reads a log that goes on after an answer without a line of it: Envoy wrote none, and nothing can be seen of it.
+func TestWrittenOn(t *testing.T) {
+	_, w := observe(t, "client.log", nil, Selection{RequestID: "another", Answered: time.Unix(0, 0)})
+	if !w.Complete || len(w.Sees) > 0 {
+		t.Errorf("%+v", w)
+	}
+	_, w = observe(t, "client.log", nil, Selection{RequestID: "another", Answered: time.Unix(1<<40, 0)})
+	if w.Complete {
+		t.Error("the log ends before the answer, and yet is complete")
+	}
+	cut := func(s string) string { return s + "{\n" }
+	if _, w = observe(t, "client.log", cut, Selection{RequestID: "another", Answered: time.Unix(0, 0)}); w.Complete {
+		t.Error("the line that cannot be read may be the request's")
+	}
+}
+
+// TestStream finds the line of a connection that is no HTTP by its client's end.
+func TestStream(t *testing.T) {
+	const line = `{"request_id":null,"response_code":0,"response_flags":"-","protocol":null,"downstream_remote_address":"10.0.0.1:5",` +
+		`"downstream_local_address":"10.0.0.2:15006","downstream_direct_local_address":"10.0.0.2:15006","upstream_cluster":"PassthroughCluster"}`
+	lines, _ := Parse([]byte(line))
+	seen, w := Observe(lines, nil, Selection{RequestID: requestOfLog, Peer: "10.0.0.1:5"})
+	if got := strings.Join(facts(seen), " "); !w.Complete || !strings.Contains(got, "cluster cluster=PassthroughCluster") || strings.Contains(got, "redirect.port") {
+		t.Errorf("%s; %s", got, w.Problem)
+	}
+	if seen, _ = Observe(lines, nil, Selection{RequestID: requestOfLog, Peer: "10.0.0.1:6"}); len(seen) > 0 {
+		t.Error("another client's connection was taken")
 	}
 }

@@ -12,7 +12,8 @@ const filterChainNotFound = "filter_chain_not_found"
 
 // connections returns what the log shows of the client's connection where no request can be found on it: a TCP stream, or
 // one that no filter chain matched.
-func (j *journal) connections(peer string) []*phase {
+func (j *journal) connections(sel Selection) []*phase {
+	peer := sel.Peer
 	if peer == "" {
 		return nil
 	}
@@ -27,13 +28,44 @@ func (j *journal) connections(peer string) []*phase {
 			}
 		}
 	}
+	if len(found) == 0 {
+		return j.closedAtOnce(sel)
+	}
+	return found
+}
+
+// closedAtOnce returns the connections of the selection's time that a network filter closed while they were made, as tcp_proxy
+// does when its cluster has no host. Envoy prints no `new connection from` about those, so nobody knows whose they are: only
+// when there is one can it be the client's.
+func (j *journal) closedAtOnce(sel Selection) []*phase {
+	if sel.Since.IsZero() || sel.Until.IsZero() {
+		return nil
+	}
+	var found []*phase
+	for _, s := range j.steps {
+		if s.event != TCPProxySession || len(j.phases[s.Connection]) > 0 || s.Time.Before(sel.Since) || s.Time.After(sel.Until) {
+			continue
+		}
+		p := &phase{accepted: s}
+		for i := s.index - 1; i >= 0; i-- {
+			if before := j.steps[i]; before.Thread == s.Thread {
+				if !inPhase(before.event) {
+					break
+				}
+				p.steps = append([]step{before}, p.steps...)
+			}
+		}
+		found = append(found, p)
+	}
 	return found
 }
 
 // connection tells what became of a connection below HTTP.
 func (o *observer) connection(p *phase) {
 	o.listenerFilters(p)
-	o.see(p.accepted, flow.Listener, flow.FactPeer, p.accepted.rest)
+	if p.accepted.event != TCPProxySession {
+		o.see(p.accepted, flow.Listener, flow.FactPeer, p.accepted.rest)
+	}
 	if p.accepted.event == NoFilterChain {
 		o.see(p.accepted, flow.FilterChain, flow.FactDetails, filterChainNotFound)
 		return
@@ -77,7 +109,7 @@ func (o *observer) dialled(s step) {
 // watchConnection says what the log could show of a connection, and whether it is whole there.
 func (j *journal) watchConnection(found []*phase) (sees []flow.Capability, problems []string) {
 	sees = []flow.Capability{
-		{Kind: flow.Listener, Fact: flow.FactPeer}, {Kind: flow.Listener, Fact: flow.FactConnections},
+		{Kind: flow.Listener, Fact: flow.FactConnections},
 		{Kind: flow.ListenerFilters, Fact: flow.FactFilter, Value: originalDst},
 		{Kind: flow.ListenerFilters, Fact: flow.FactFilter, Value: tlsInspector},
 		{Kind: flow.ListenerFilters, Fact: flow.FactFilter, Value: httpInspector},
@@ -87,8 +119,11 @@ func (j *journal) watchConnection(found []*phase) (sees []flow.Capability, probl
 		{Kind: flow.NetworkFilters, Fact: flow.FactNetworkFilter, Value: httpManager},
 		{Kind: flow.Cluster, Fact: flow.FactCluster}, {Kind: flow.Connect, Fact: flow.FactUpstreamRemote},
 	}
+	if found[0].accepted.event != TCPProxySession {
+		sees = append(sees, flow.Capability{Kind: flow.Listener, Fact: flow.FactPeer})
+	}
 	if len(found) > 1 {
-		problems = append(problems, fmt.Sprintf("%d connections came from %s, so none can be said to be the request's", len(found), found[0].accepted.rest))
+		problems = append(problems, fmt.Sprintf("%d connections may be the client's, so none can be said to be it", len(found)))
 	}
 	if s, ok := found[0].find(OriginalDstSet); ok && s.rest != "" {
 		sees = append(sees, flow.Capability{Kind: flow.Redirect, Fact: flow.FactOriginalDst})

@@ -54,7 +54,7 @@ func Observe(lines []Line, sel Selection) ([]flow.Observation, flow.Watch) {
 	}
 	var below []*phase
 	if len(found) == 0 {
-		below = j.connections(sel.Peer)
+		below = j.connections(sel)
 	}
 	for _, p := range below {
 		o := &observer{exchange: &exchange{journal: j, downstream: p.accepted.Connection, thread: p.accepted.Thread}, sel: sel}

@@ -59,8 +59,8 @@ func facts(all []flow.Observation) string {
 
 func TestObserve(t *testing.T) {
 	for side, want := range map[flow.Side]string{
-		flow.Client: "redirect.port=15001 original.dst=10.96.215.136:8080 redirect.port=15001 downstream.peer=172.21.206.198:38800",
-		flow.Server: "redirect.port=15006 original.dst=172.21.206.197:8080 redirect.port=15006 downstream.peer=172.21.206.198:42680",
+		flow.Client: "redirect.port=15001 original.dst=10.96.215.136:8080 downstream.peer=172.21.206.198:38800 redirect.port=15001",
+		flow.Server: "redirect.port=15006 original.dst=172.21.206.197:8080 downstream.peer=172.21.206.198:42680 redirect.port=15006",
 	} {
 		seen, w := real(t, side).observe(t, side)
 		if got := facts(seen); got != want || !w.Complete || w.Side != side || w.Pod != "a.b" {
@@ -113,8 +113,9 @@ func TestEdited(t *testing.T) {
 			swap(&w.rulesAfter, "COMMIT", "[0:0] -A ISTIO_OUTPUT -j RETURN\nCOMMIT")
 		}, flow.Client, "", "", "the rules were changed"},
 		{"a dial of the port itself is not translated", func(w *window) {
+			w.rulesAfter = w.rulesBefore
 			w.trackedAfter = "tcp 6 1 ESTABLISHED src=10.0.0.1 dst=10.0.0.2 sport=5 dport=15006 src=10.0.0.2 dst=10.0.0.1 sport=15006 dport=5\n"
-		}, flow.Server, "redirect.port=15006", "original.dst", ""},
+		}, flow.Server, "original.dst=10.0.0.2:15006 downstream.peer=10.0.0.1:5", "redirect.port", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := real(t, c.side)

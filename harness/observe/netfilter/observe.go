@@ -102,7 +102,7 @@ func (o *observer) rules(before, after []Rule) {
 }
 
 // tracked finds the one connection that is new and whose destination was rewritten to a port that a rule of the side's hook
-// redirects to.
+// redirects to. One that dialled such a port itself is the request's too when there is no other, and shows no redirection.
 func (o *observer) tracked(entries []Entry, rules []Rule) {
 	o.can(flow.FactOriginalDst, flow.FactPeer)
 	t := table{rules: rules, hooks: map[string]map[string]bool{}}
@@ -113,18 +113,28 @@ func (o *observer) tracked(entries []Entry, rules []Rule) {
 			ports[r.Port] = true
 		}
 	}
-	var found []Entry
+	var found, direct []Entry
 	for _, e := range entries {
-		if e.translated() && ports[e.Reply.Src.Port()] && o.mine(e) {
+		switch {
+		case !ports[e.Reply.Src.Port()] || !o.mine(e):
+		case e.translated():
 			found = append(found, e)
+		default:
+			direct = append(direct, e)
 		}
+	}
+	if len(found) == 0 {
+		found = direct
 	}
 	switch len(found) {
 	case 0:
 	case 1:
 		e := found[0]
-		o.see(e.Raw, flow.FactOriginalDst, e.Original.Dst.String(), flow.FactRedirectPort, strconv.Itoa(int(e.Reply.Src.Port())),
-			flow.FactPeer, e.Original.Src.String())
+		facts := []string{flow.FactOriginalDst, e.Original.Dst.String(), flow.FactPeer, e.Original.Src.String()}
+		if e.translated() {
+			facts = append(facts, flow.FactRedirectPort, strconv.Itoa(int(e.Reply.Src.Port())))
+		}
+		o.see(e.Raw, facts...)
 	default:
 		o.problems = append(o.problems, fmt.Sprintf("%d new connections were redirected, so none can be said to be the request's: %s and %s",
 			len(found), found[0].Original, found[1].Original))
