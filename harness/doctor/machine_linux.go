@@ -62,13 +62,12 @@ func findCapabilities(context.Context) (string, error) {
 
 // findNamespaces starts a program in new ones, as the node is started.
 func findNamespaces(ctx context.Context) (string, error) {
-	cmd := exec.CommandContext(ctx, "/proc/self/exe", "version")
+	cmd := exec.CommandContext(ctx, "true")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS | unix.CLONE_NEWPID |
 		unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP}
-	if err := cmd.Start(); err != nil {
+	if err := cmd.Run(); err != nil {
 		return "", fmt.Errorf("start a process in new ones: %w", err)
 	}
-	_ = cmd.Wait() // that it started is what was asked
 	return "network, mount, PID, IPC, UTS, cgroup", nil
 }
 
