@@ -52,12 +52,16 @@ type Probes struct {
 	next  int
 }
 
+// ringBytes is the size of the ring buffer: a worker that is busy reaches a hundred log statements a request.
+const ringBytes = 32 << 20
+
 // Load loads the set. Nothing is attached yet.
 func Load() (*Probes, error) {
 	spec, err := loadEnvoy()
 	if err != nil {
 		return nil, fmt.Errorf("load probes on Envoy: %w", err)
 	}
+	spec.Maps["events"].MaxEntries = ringBytes
 	p := &Probes{multi: HaveMulti() == nil}
 	if p.multi {
 		for _, program := range spec.Programs {

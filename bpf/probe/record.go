@@ -43,15 +43,28 @@ func Decode(sample []byte) (Record, error) {
 	if len(sample) < HeadSize {
 		return r, fmt.Errorf("decode event: %d bytes, and its head alone has %d", len(sample), HeadSize)
 	}
-	if _, err := binary.Decode(sample, binary.NativeEndian, &r.Head); err != nil {
-		return r, fmt.Errorf("decode event: %w", err)
-	}
+	r.Head.decode(sample)
 	rest := sample[HeadSize:]
 	if uint64(r.Size) > uint64(len(rest)) {
 		return r, fmt.Errorf("decode event: %d bytes of data announced, %d there", r.Size, len(rest))
 	}
 	r.Data = bytes.Clone(rest[:r.Size])
 	return r, nil
+}
+
+// decode reads the head member by member, which is many times faster than by reflection: a busy Envoy makes a hundred
+// thousand events a second.
+func (h *Head) decode(b []byte) {
+	order := binary.NativeEndian
+	h.Time, h.Socket, h.Value = order.Uint64(b), order.Uint64(b[8:]), order.Uint64(b[16:])
+	h.TGID, h.TID = order.Uint32(b[24:]), order.Uint32(b[28:])
+	h.FD, h.Result = int32(order.Uint32(b[32:])), int32(order.Uint32(b[36:]))
+	h.NetNS, h.Size = order.Uint32(b[40:]), order.Uint32(b[44:])
+	h.Kind, h.Family = order.Uint16(b[48:]), order.Uint16(b[50:])
+	h.LocalPort, h.RemotePort = order.Uint16(b[52:]), order.Uint16(b[54:])
+	h.LocalIP, h.RemoteIP = [16]byte(b[56:]), [16]byte(b[72:])
+	h.ThreadName, h.ProcessName = [16]byte(b[88:]), [16]byte(b[104:])
+	h.OldState, h.State = b[120], b[121]
 }
 
 // Address families of the kernel: include/linux/socket.h.

@@ -27,7 +27,8 @@ type watcher struct {
 	mu       sync.Mutex
 	pods     map[uint32]string // by network namespace
 	sources  []source          // by the number of the recipe
-	events   []Event
+	records  []record
+	size     int // bytes of all records
 	overflow uint64
 	problems []error
 	onExec   func(netns uint32) // a program started in a watched namespace
@@ -37,6 +38,12 @@ type watcher struct {
 type source struct {
 	name  string
 	table *symbols.Table
+}
+
+// A record is an event that is understood only when the watch is over: while it goes on, the buffers have to be emptied.
+type record struct {
+	probe.Record
+	decode func(*probe.Record) (Event, error)
 }
 
 // newWatcher loads the probes. That the ones on Envoy cannot be loaded is a problem of theirs alone.
@@ -77,13 +84,7 @@ func (w *watcher) pod(netns uint32) string {
 
 // start attaches the kernel's probes. When it returns, nothing that happens is missed.
 func (w *watcher) start() error {
-	w.read(w.kernel, func(r *probe.Record) (Event, error) {
-		e, err := kernelEvent(r, w.boot)
-		if e.Kind == Exec && w.onExec != nil {
-			w.onExec(r.NetNS)
-		}
-		return e, err
-	})
+	w.read(w.kernel, func(r *probe.Record) (Event, error) { return kernelEvent(r, w.boot) })
 	if w.envoy != nil {
 		w.read(w.envoy.Set, w.envoyEvent)
 	}
@@ -106,30 +107,46 @@ func (w *watcher) attach(pid int, recipes []envoy.Recipe, sources []source) erro
 func (w *watcher) read(set *probe.Set, decode func(*probe.Record) (Event, error)) {
 	w.readers.Go(func() {
 		err := set.Read(func(r probe.Record) {
-			event, err := decode(&r)
-			w.add(r.NetNS, event, err)
+			w.add(record{r, decode})
+			if set == w.kernel && r.Kind == kernel.Exec && w.onExec != nil {
+				w.onExec(r.NetNS)
+			}
 		})
-		if err != nil {
-			w.add(0, Event{}, err)
-		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.problems = append(w.problems, err)
 	})
 }
 
-// maxEvents bounds a recording; one request makes a thousand events.
-const maxEvents = 2_000_000
+// maxRecorded bounds what a watch keeps in memory; one request makes half a megabyte.
+const maxRecorded = 1 << 30
 
-func (w *watcher) add(netns uint32, event Event, err error) {
+func (w *watcher) add(r record) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	event.Pod = w.pods[netns]
-	switch {
-	case err != nil:
-		w.problems = append(w.problems, err)
-	case len(w.events) >= maxEvents:
+	if w.size > maxRecorded {
 		w.overflow++
-	default:
-		w.events = append(w.events, event)
+		return
 	}
+	w.records = append(w.records, r)
+	w.size += probe.HeadSize + len(r.Data)
+}
+
+// events understands what was recorded.
+func (w *watcher) events() []Event {
+	events := make([]Event, 0, len(w.records))
+	for i := range w.records {
+		r := &w.records[i]
+		event, err := r.decode(&r.Record)
+		if err != nil {
+			w.problems = append(w.problems, err)
+			continue
+		}
+		event.Pod = w.pods[r.NetNS]
+		events = append(events, event)
+	}
+	w.records = nil
+	return events
 }
 
 // envoyKinds maps the numbers of bpf/envoy.
@@ -141,8 +158,6 @@ var envoyKinds = map[uint16]Kind{
 // envoyEvent reads an event of bpf/envoy.
 func (w *watcher) envoyEvent(r *probe.Record) (Event, error) {
 	e := head(r, w.boot)
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	e.Kind = envoyKinds[r.Kind]
 	if e.Kind == "" || int(r.Result) >= len(w.sources) || r.Result < 0 {
 		return e, fmt.Errorf("decode event: kind %d of recipe %d is unknown", r.Kind, r.Result)
@@ -169,7 +184,7 @@ func (w *watcher) stop() (*Recording, error) {
 	}
 	errs = append(errs, w.kernel.Flush())
 	w.readers.Wait()
-	r := &Recording{Schema: RecordingSchema, Events: w.events, Probes: w.kernel.Statuses()}
+	r := &Recording{Schema: RecordingSchema, Events: w.events(), Probes: w.kernel.Statuses()}
 	problems := w.problems
 	count := func(set *probe.Set) {
 		c, err := set.Counts()
