@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -277,7 +276,7 @@ func readText(path string) (string, error) {
 		return "", nil
 	}
 	text, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) || err != nil {
+	if err != nil {
 		return "", exit.Usagef("read netfilter rules: %w", err)
 	}
 	return string(text), nil

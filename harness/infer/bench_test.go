@@ -1,6 +1,8 @@
 package infer
 
 import (
+	"bytes"
+	"io"
 	"os"
 	"testing"
 
@@ -24,6 +26,29 @@ func BenchmarkDecide(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := e.Decide(flow.Request{Address: "10.97.1.2", Port: 8080, Authority: "svc-00001.mark"}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkBatch measures the requests of FLOWPROOF_REQUESTS against the dump of FLOWPROOF_DUMP, loaded before.
+func BenchmarkBatch(b *testing.B) {
+	path, requests := os.Getenv("FLOWPROOF_DUMP"), os.Getenv("FLOWPROOF_REQUESTS")
+	if path == "" || requests == "" {
+		b.Skip("FLOWPROOF_DUMP and FLOWPROOF_REQUESTS name no files")
+	}
+	text, err := os.ReadFile(requests)
+	if err != nil {
+		b.Fatal(err)
+	}
+	d, err := configdump.Open(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer d.Close()
+	for b.Loop() {
+		err := New(d).Batch(bytes.NewReader(text), io.Discard, Options{}, func(w io.Writer, d flow.Decision) error { return WriteOne(w, "json", d, TextOptions{}) })
+		if err != nil {
 			b.Fatal(err)
 		}
 	}

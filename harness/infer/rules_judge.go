@@ -44,6 +44,24 @@ func (r *Ruleset) judge(req request, node configdump.Node, sender Sender) verdic
 	return verdict{why: why, rejected: t.passed}
 }
 
+// dnsPort is where the sidecar answers DNS when it captures it.
+const dnsPort = 15053
+
+// capturesDNS says whether the rules send DNS queries to the sidecar: Istio's ISTIO_META_DNS_CAPTURE.
+func (r *Ruleset) capturesDNS() bool {
+	if r == nil {
+		return false
+	}
+	for _, rules := range r.chains["nat"] {
+		for _, rule := range rules {
+			if rule.target == "REDIRECT" && rule.port == dnsPort || rule.target == "DNAT" && rule.to.Port() == dnsPort {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // A leaving is how a chain was left.
 type leaving int
 

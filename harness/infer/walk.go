@@ -43,8 +43,11 @@ type connection struct {
 
 func newWalk(e *Engine, req request, opts Options) *walk {
 	w := &walk{e: e, req: req, opts: opts, side: flow.Client}
-	if req.Direction == flow.Inbound {
+	switch req.Direction {
+	case flow.Inbound:
 		w.side = flow.Server
+	case flow.Gateway:
+		w.side = "" // neither half of a way between two sidecars
 	}
 	w.conn = connection{local: req.dst, remote: req.src, transport: "raw_buffer"}
 	w.out = flow.Decision{

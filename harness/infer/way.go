@@ -114,11 +114,14 @@ func (a *arrival) clientDecision(e *Engine, server *configdump.Dump, path *flow.
 	if err != nil {
 		return flow.Decision{}, flow.Request{}, err
 	}
-	path.Hops = append(path.Hops, hop)
 	rules, err := ParseRules(a.opts.ClientRules)
 	if err != nil {
 		return flow.Decision{}, flow.Request{}, fmt.Errorf("client's %w", err)
 	}
+	if rules.capturesDNS() {
+		hop.Why += "; the pod's netfilter rules send its DNS queries to the sidecar, which answers them itself"
+	}
+	path.Hops = append(path.Hops, hop)
 	source := a.opts.Source
 	if source == "" && len(e.node.IPs) > 0 {
 		source = e.node.IPs[0]

@@ -101,9 +101,10 @@ var chainRules = []chainRule{
 		[]flow.Request{from("192.0.3.1:1000", "10.0.0.1"), from("192.0.3.1:1002", "10.0.0.1"), from("192.0.2.1:1000", "10.0.0.1"), from("192.0.2.1:1001", "10.0.0.1")}},
 	{"source type", "", []string{"{source_type: SAME_IP_OR_LOOPBACK}", "{source_type: EXTERNAL}"}, "",
 		[]flow.Request{from("192.0.3.1:1000", "10.0.0.1"), from("10.0.0.1:1000", "10.0.0.1"), from("127.0.0.1:1000", "10.0.0.1"), from("127.0.0.9:1000", "10.0.0.1")}},
+	{"only 127.0.0.1 of 127.0.0.0/8 is loopback", "", []string{"{source_type: SAME_IP_OR_LOOPBACK}", ""}, "", []flow.Request{from("127.0.0.1:1", "10.0.0.1"), from("127.0.0.2:1", "10.0.0.1"), from("127.255.0.1:1", "10.0.0.1")}},
 	{"source type and any", "", []string{"{source_type: SAME_IP_OR_LOOPBACK, source_ports: [7]}", ""}, "", []flow.Request{from("10.0.0.1:7", "10.0.0.1"), from("10.0.0.1:8", "10.0.0.1"), from("192.0.3.1:1", "10.0.0.1")}},
 	{"default chain", tlsInspector, []string{"{server_names: [a.b]}"}, ", default_filter_chain: " + tcpChain("", "default"), []flow.Request{hello("a.b"), hello("c.d"), clear("tcp")}},
-	{"destination port commits", tlsInspector, []string{"{destination_port: 30017, transport_protocol: tls, application_protocols: [istio]}", "{destination_port: 30017, transport_protocol: raw_buffer}", "{transport_protocol: tls}", ""}, "",
+	{"destination port commits", tlsInspector, []string{"{destination_port: 30018, transport_protocol: tls, application_protocols: [istio]}", "{destination_port: 30018, transport_protocol: raw_buffer}", "{transport_protocol: tls}", ""}, "",
 		[]flow.Request{hello("x", "istio"), hello("x", "h2"), clear("tcp")}},
 	{"destination port of others", tlsInspector, []string{"{destination_port: 1}", ""}, "", []flow.Request{clear("tcp"), hello("x")}},
 	{"filter_chain_matcher", tlsInspector, []string{"", "", ""}, `, filter_chain_matcher: {matcher_tree: {input: {name: port, typed_config: {
