@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -52,6 +53,7 @@ func findCapabilities(context.Context) (string, error) {
 		}
 	}
 	if len(missing) > 0 {
+		slices.Sort(missing)
 		return "", fmt.Errorf("missing: %s", strings.Join(missing, ", "))
 	}
 	if have&(1<<unix.CAP_SYS_RESOURCE) == 0 {

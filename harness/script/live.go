@@ -113,7 +113,22 @@ func (l *Live) End(r *Result) {
 		fmt.Fprintf(l.w, "\n· %s skipped: %s\n", r.Scenario, r.Reason)
 	default:
 		fmt.Fprintf(l.w, "\n%s %s failed after %s\n", l.paint(red, "✗"), r.Scenario, elapsed)
+		if !told(r) {
+			fmt.Fprintf(l.w, "  %s\n", l.paint(red, r.Reason))
+		}
 	}
+}
+
+// told says whether a command's line has the reason already; what failed outside of the script has no such line.
+func told(r *Result) bool {
+	for _, p := range r.Phases {
+		for _, step := range p.Steps {
+			if step.Error != "" && strings.HasSuffix(r.Reason, step.Error) {
+				return true // a failed assertion's reason has its place in the file before it
+			}
+		}
+	}
+	return false
 }
 
 // wipe takes the line of the running command away.
