@@ -1,5 +1,25 @@
-// The arguments of the system calls that are watched.
+// The system calls that are watched, and their arguments.
 #pragma once
+
+// kind_of maps the system calls of x86-64 (arch/x86/entry/syscalls/syscall_64.tbl); 0: of no interest.
+static __always_inline __u16 kind_of(long number)
+{
+	switch (number) {
+	case 0: case 19: case 45: case 47: return KIND_READ;   // read, readv, recvfrom, recvmsg
+	case 1: case 20: case 44: case 46: return KIND_WRITE;  // write, writev, sendto, sendmsg
+	case 32: case 33: case 292: return KIND_DUP;           // dup, dup2, dup3
+	case 42: return KIND_CONNECT;
+	case 43: case 288: return KIND_ACCEPT;                 // accept, accept4
+	case 48: return KIND_SHUTDOWN;
+	case 49: return KIND_BIND;
+	case 50: return KIND_LISTEN;
+	case 54: return KIND_SET_OPTION;
+	case 55: return KIND_ORIGINAL_DST;
+	case 232: case 281: return KIND_WAKE;                  // epoll_wait, epoll_pwait
+	case 233: return KIND_INTEREST;                        // epoll_ctl
+	}
+	return 0;
+}
 
 struct call {
 	long number;

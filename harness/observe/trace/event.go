@@ -30,6 +30,7 @@ const (
 	Retransmit   Kind = "retransmit"
 	Open         Kind = "open" // a socket that was open when the watch began
 	Exec         Kind = "exec"
+	Redirected   Kind = "redirected" // where a connection that was open when the watch began was dialled, by conntrack
 )
 
 // What the probes on Envoy tell.

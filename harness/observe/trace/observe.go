@@ -93,6 +93,9 @@ func (o *observer) downstream(side flow.Side, s *socket) {
 		o.see(side, e, flow.Redirect, flow.FactOriginalDst, endText(e.Address))
 		o.see(side, e, flow.ListenerFilters, flow.FactFilter, originalDstFilter)
 	}
+	if e := s.redirected; e != nil {
+		o.see(side, e, flow.Redirect, flow.FactOriginalDst, endText(e.Address))
+	}
 	o.peeked(side, s)
 	o.codec(side, s)
 	if e := s.hello(Write, true); e != nil {

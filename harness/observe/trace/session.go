@@ -38,6 +38,7 @@ const DefaultData = kernel.DefaultData
 type Session struct {
 	watcher *watcher
 	pods    []Pod
+	before  []Event // what was asked about connections that were open
 	cache   symbols.Cache
 	ctx     context.Context
 	cancel  context.CancelFunc
@@ -109,6 +110,11 @@ func (s *Session) start(namespaces map[uint32]string, onEnvoy bool) error {
 	}
 	if err := s.watcher.start(); err != nil {
 		return err
+	}
+	for netns, pod := range namespaces {
+		for _, pid := range envoys(netns) {
+			s.before = append(s.before, redirected(pid, pod)...)
+		}
 	}
 	if onEnvoy {
 		for netns := range namespaces {
@@ -185,6 +191,8 @@ func (s *Session) Stop() (*Recording, error) {
 	s.end()
 	r, err := s.watcher.stop()
 	r.Pods, r.Off, r.Envoys = s.pods, s.off, s.envoys
+	r.Events = append(r.Events, s.before...)
+	r.sort()
 	if err != nil {
 		return r, fmt.Errorf("stop trace: %w", err)
 	}

@@ -15,6 +15,7 @@ type socket struct {
 	open          *Event
 	listens       bool
 	originalDst   *Event
+	redirected    *Event // where a connection that was open before was dialled
 	peeked        *Event // the last look that a listener filter took
 	hellos        []*Event
 	heads         []*Event // HTTP in clear text
@@ -108,13 +109,25 @@ func newJournal(events []Event) *journal {
 	inside := newInside(j)
 	for i := range events {
 		e := &events[i]
-		if e.Socket != 0 && e.PID != 0 {
+		switch {
+		case e.Kind == Redirected:
+			j.dialled(e)
+		case e.Socket != 0 && e.PID != 0:
 			j.take(e)
 		}
 		inside.take(e)
 	}
 	inside.end()
 	return j
+}
+
+// dialled notes where a connection that was open before was dialled.
+func (j *journal) dialled(e *Event) {
+	for _, s := range j.sockets {
+		if s.open != nil && s.pod == e.Pod && s.local == e.Local && s.remote == e.Remote {
+			s.redirected = e
+		}
+	}
 }
 
 // take adds an event about a socket to its life.

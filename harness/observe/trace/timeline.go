@@ -57,6 +57,8 @@ func (e *Event) what() string {
 		return fmt.Sprintf("retransmission %s → %s", e.Local, e.Remote)
 	case Open:
 		return fmt.Sprintf("open already: %s %s ↔ %s", e.Change, e.Local, e.Remote)
+	case Redirected:
+		return fmt.Sprintf("conntrack: %s → %s was dialled as %s", e.Remote, e.Local, endText(e.Address))
 	case Exec:
 		return "program starts"
 	case Statement:

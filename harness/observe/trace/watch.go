@@ -24,6 +24,7 @@ type moment int
 const (
 	always moment = iota
 	accepting
+	redirecting // as accepting, but conntrack may still know
 	dialling
 )
 
@@ -31,7 +32,7 @@ const (
 var sights = []sight{
 	{"sys_exit", flow.Client, always, flow.Resolve, "", []string{flow.FactResolved}},
 	{"sys_exit", "", always, flow.Redirect, "", []string{flow.FactRedirectPort, flow.FactPeer, flow.FactProcess}},
-	{"sys_exit", "", accepting, flow.Redirect, "", []string{flow.FactOriginalDst}},
+	{"sys_exit", "", redirecting, flow.Redirect, "", []string{flow.FactOriginalDst}},
 	{"sys_exit", "", always, flow.Listener, "", []string{flow.FactPeer}},
 	{"open_sockets", "", always, flow.Listener, "", []string{flow.FactListening}},
 	{"sys_exit", "", accepting, flow.ListenerFilters, "", []string{flow.FactTransport, flow.FactSNI, flow.FactALPN}},
@@ -51,7 +52,15 @@ func (o *observer) before(side flow.Side, when moment) bool {
 	if side == flow.Server {
 		down, up = o.chain.serverDown, o.chain.serverUp
 	}
-	return when == accepting && down != nil && down.accepted == nil || when == dialling && up != nil && up.connected == nil
+	switch when {
+	case accepting:
+		return down != nil && down.accepted == nil
+	case redirecting:
+		return down != nil && down.accepted == nil && down.redirected == nil
+	case dialling:
+		return up != nil && up.connected == nil
+	}
+	return false
 }
 
 // watch says what the instrument could see in a pod and whether it saw everything there.
