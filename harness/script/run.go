@@ -36,7 +36,7 @@ type Options struct {
 // Run runs a scenario on a lab. It returns when everything that the scenario changed outside itself is restored; when
 // ctx ends, the command that runs is cancelled and the scenario ends so. The Result is never nil.
 func Run(ctx context.Context, lab Lab, s *Scenario, opts Options) *Result {
-	r := &runner{ctx: ctx, scenario: s, events: opts.Events, result: &Result{Schema: ResultSchema, Scenario: s.Name, Status: Passed}}
+	r := &runner{ctx: ctx, scenario: s, events: opts.Events, result: &Result{Schema: ResultSchema, Scenario: s.Name, Status: Passed, Phases: []PhaseResult{}}}
 	if r.events == nil {
 		r.events = silent{}
 	}
@@ -88,7 +88,7 @@ func (r *runner) run(opts Options) error {
 	}
 	file := filepath.Join(dir, r.scenario.Name+".txtar")
 	if err := os.WriteFile(file, r.scenario.instrumented(), 0o600); err != nil {
-		return exit.Environmentf("write scenario: %w", err)
+		return exit.Environmentf("write scenario: %w (is the disk full? TMPDIR names another)", err)
 	}
 	params := testscript.Params{
 		Files: []string{file}, WorkdirRoot: dir, UpdateScripts: opts.Update, RequireUniqueNames: true,
