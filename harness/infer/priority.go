@@ -14,7 +14,8 @@ type prioritySet struct {
 
 // A level is one priority.
 type level struct {
-	total, healthy, degraded  int
+	all                       int    // hosts of any state
+	total, healthy, degraded  int    // without those that are draining
 	healthShare, degradeShare uint64 // availability in percent, overprovisioned
 	healthyLoad, degradedLoad uint64 // of the whole load, in percent
 	panic                     bool
@@ -27,13 +28,16 @@ func newPrioritySet(hosts []host, over uint64, threshold float64) *prioritySet {
 			s.levels = append(s.levels, level{})
 		}
 		l := &s.levels[min(h.priority, 128)]
-		l.total++
+		l.all++
 		switch {
+		case h.health == "DRAINING": // excluded: it counts neither as there nor as missing
+			continue
 		case h.healthy():
 			l.healthy++
 		case h.health == "DEGRADED":
 			l.degraded++
 		}
+		l.total++
 	}
 	s.distribute()
 	return s
@@ -60,7 +64,7 @@ func (s *prioritySet) distribute() {
 		all = all && l.panic
 	}
 	switch {
-	case s.threshold == 0 && available == 0:
+	case available == 0 && !all: // no host may be used, and nothing panics
 	case all:
 		s.loadInPanic()
 	default:
@@ -115,10 +119,10 @@ func (s *prioritySet) loadInPanic() {
 	left, firstUsed := uint64(100), -1
 	for i := range s.levels {
 		l := &s.levels[i]
-		if firstUsed < 0 && l.total > 0 {
+		if firstUsed < 0 && l.all > 0 {
 			firstUsed = i
 		}
-		l.healthyLoad = 100 * uint64(l.total) / total
+		l.healthyLoad = 100 * uint64(l.all) / total
 		left -= l.healthyLoad
 	}
 	s.levels[firstUsed].healthyLoad += left
@@ -181,7 +185,9 @@ func (s *prioritySet) localities(level int, use func(host) bool, byLocality bool
 		if int(min(h.priority, 128)) != level {
 			continue
 		}
-		totals[h.locality]++
+		if h.health != "DRAINING" {
+			totals[h.locality]++
+		}
 		if !use(h) {
 			continue
 		}
@@ -202,7 +208,7 @@ func (s *prioritySet) localities(level int, use func(host) bool, byLocality bool
 	var all []group
 	for _, n := range names {
 		g := groups[n]
-		available := min(1, float64(s.over)/100*float64(len(g.members))/float64(totals[n]))
+		available := min(1, float64(s.over)/100*float64(len(g.members))/float64(max(totals[n], 1)))
 		if g.weight = float64(weights[n]) * available; g.weight > 0 {
 			all = append(all, *g)
 		}

@@ -44,6 +44,11 @@ func tagged(key, value string) string {
 var balanceRules = []balanceRule{
 	{"all healthy", "lb_policy: ROUND_ROBIN", locality("", ep(1), ep(2), ep(3)), ""},
 	{"unhealthy and draining", "lb_policy: ROUND_ROBIN", locality("", ep(1), ep(2, unhealthy), ep(3, "health_status: DRAINING"), ep(4), ep(5)), ""},
+	{"a draining endpoint is not missing", "lb_policy: ROUND_ROBIN", locality("priority: 0, ", ep(1), ep(2, "health_status: DRAINING"), ep(3, "health_status: DRAINING")) + "," + locality("priority: 1, ", ep(4)), ""},
+	{"an unhealthy endpoint is missing", "lb_policy: ROUND_ROBIN", locality("priority: 0, ", ep(1), ep(2, unhealthy), ep(3, unhealthy)) + "," + locality("priority: 1, ", ep(4)), ""},
+	{"draining in a locality", "lb_policy: ROUND_ROBIN, common_lb_config: {locality_weighted_lb_config: {}}", locality("locality: {zone: a}, load_balancing_weight: 1, ", ep(1)) + "," +
+		locality("locality: {zone: b}, load_balancing_weight: 1, ", ep(2), ep(3, "health_status: DRAINING"), ep(4, "health_status: DRAINING")), ""},
+	{"all draining", "lb_policy: ROUND_ROBIN", locality("", ep(1, "health_status: DRAINING"), ep(2, "health_status: DRAINING")), ""},
 	{"weights", "lb_policy: ROUND_ROBIN", locality("", ep(1, "load_balancing_weight: 1"), ep(2, "load_balancing_weight: 3")), ""},
 	{"panic", "lb_policy: ROUND_ROBIN", locality("", ep(1), ep(2, unhealthy), ep(3, unhealthy)), ""},
 	{"panic off", "lb_policy: ROUND_ROBIN, common_lb_config: {healthy_panic_threshold: {value: 0}}", locality("", ep(1), ep(2, unhealthy), ep(3, unhealthy)), ""},
@@ -89,9 +94,17 @@ func TestBalance(t *testing.T) {
 		}
 		c.listeners = append(c.listeners, httpListener(base+i, "", vhost("{match: {prefix: /}, route: {cluster: "+name+more+"}}")))
 	}
+	rules := balanceRules
+	for i, members := range []string{"[k5, k0]", "[k1, k0]", "[k8, k0]", "[k9, k3]"} {
+		name := fmt.Sprint("aggregate", i)
+		c.clusters = append(c.clusters, "{name: "+name+`, lb_policy: CLUSTER_PROVIDED, cluster_type: {name: envoy.clusters.aggregate, typed_config: {
+			"@type": type.googleapis.com/envoy.extensions.clusters.aggregate.v3.ClusterConfig, clusters: `+members+`}}}`)
+		c.listeners = append(c.listeners, httpListener(base+len(rules), "", vhost("{match: {prefix: /}, route: {cluster: "+name+"}}")))
+		rules = append(rules, balanceRule{name: "aggregate of " + members})
+	}
 	d := c.dump(t)
 	e, engine := start(t, d, Options{KeepEndpoints: true}), infer.New(d)
-	for i, r := range balanceRules {
+	for i, r := range rules {
 		t.Run(r.name, func(t *testing.T) {
 			req := shorthand("GET x /", base+i)
 			decision, err := engine.Decide(req)

@@ -124,6 +124,7 @@ func TestDownstreamTLS(t *testing.T) {
 		for _, mode := range []string{flow.Plaintext, flow.TLS, flow.MTLS} {
 			for _, protocol := range []string{"http", "http2", "tcp"} {
 				t.Run(fmt.Sprint(port, " ", mode, " ", protocol), func(t *testing.T) {
+					t.Parallel() // Envoy closes some of them only after a second
 					req := flow.Request{Direction: flow.Gateway, Address: "10.0.0.1", Port: uint32(port), TLS: mode, Protocol: protocol, Authority: "x"}
 					if protocol == "http2" && mode != flow.Plaintext {
 						req.ALPN = []string{"h2"}
