@@ -13,7 +13,7 @@ import (
 // verbs make the commands of the program, in the order in which a newcomer meets them.
 var verbs = []func() *cobra.Command{
 	upCommand, downCommand, statusCommand, doctorCommand, buildCommand,
-	runCommand, dumpCommand, verifyCommand, inferCommand, diffCommand,
+	runCommand, traceCommand, dumpCommand, verifyCommand, inferCommand, diffCommand,
 	kubectlCommand, istioctlCommand, kubeconfigCommand, cacheCommand, versionCommand,
 	nodeProcessCommand, undoProcessCommand,
 }
