@@ -112,7 +112,7 @@ func (o *observer) observe() {
 	o.redirect()
 	o.value(flow.Redirect, flow.FactOriginalDst, downLocal)
 	o.value(flow.Listener, flow.FactListener, listenerName)
-	o.value(flow.Listener, flow.FactPeer, downRemote)
+	o.peer()
 	o.value(flow.ListenerFilters, flow.FactSNI, downServerName)
 	o.filterChain()
 	o.downstreamTLS()
@@ -173,6 +173,16 @@ func (o *observer) redirect() {
 	if direct, err := netip.ParseAddrPort(text); err == nil && text != restored {
 		o.see(flow.Redirect, flow.FactRedirectPort, strconv.Itoa(int(direct.Port())))
 	}
+}
+
+// peer reads the remote end of the downstream connection. A format may have %DOWNSTREAM_REMOTE_ADDRESS% there, which Envoy takes
+// from x-forwarded-for where it trusts that; such an address has no port, and is nobody's end.
+func (o *observer) peer() {
+	text, known := o.Get(downRemote)
+	if end, err := netip.ParseAddrPort(text); !known || err != nil || end.Port() == 0 {
+		return
+	}
+	o.value(flow.Listener, flow.FactPeer, downRemote)
 }
 
 // downstreamTLS tells which TLS the proxy terminated, or that it terminated none: a request came through the connection, so a

@@ -115,6 +115,7 @@ func TestWhatIsNotSeen(t *testing.T) {
 		{"the format lacks the upstream's TLS", member(upTLSVersion, ""), flow.UpstreamTLS, flow.FactTransport, "", true},
 		{"no answer", member(responseCode, "0"), flow.App, flow.FactStatus, "", true},
 		{"flags", member(responseFlags, `"UF,URX"`), flow.App, flow.FactFlags, "UF,URX", false},
+		{"a client that a header names", member(downRemote, `"10.0.0.1:0"`), flow.Listener, flow.FactPeer, "", true},
 		{"HTTP/2", member(protocol, `"HTTP/2"`), flow.NetworkFilters, flow.FactCodec, "http2", false},
 		{"no address", member(downDirectLocal, `"envoy://internal"`), flow.Redirect, flow.FactRedirectPort, "", false},
 	} {

@@ -138,6 +138,16 @@ func TestEdited(t *testing.T) {
 	}
 }
 
+// TestNoRules reads a pod without rules, or whose rules another program keeps: nothing can be told, not even that nothing was
+// redirected.
+func TestNoRules(t *testing.T) {
+	w := real(t, flow.Client)
+	before, after := snapshot(t, "", w.trackedBefore), snapshot(t, "*nat\nCOMMIT\n", w.trackedAfter)
+	if seen, watch := Observe(before, after, Selection{Side: flow.Client}); len(seen)+len(watch.Sees) > 0 || !watch.Complete {
+		t.Errorf("%s; %+v", facts(seen), watch)
+	}
+}
+
 // TestSharedChain has connections of both hooks in one chain: the jumps from the hook's own chains tell them apart.
 func TestSharedChain(t *testing.T) {
 	table := func(in, out, redirected string) []Rule {

@@ -71,12 +71,15 @@ func (o *observer) can(facts ...string) {
 
 // rules finds the one REDIRECT rule that took the one connection of the side's hook.
 func (o *observer) rules(before, after []Rule) {
-	o.can(flow.FactRedirectPort)
 	t, problem := compare(before, after)
 	if problem != "" {
 		o.problems = append(o.problems, problem)
 		return
 	}
+	if !t.redirects(o.hook) {
+		return // the pod is not redirected, or by rules that iptables-save does not show: nothing can be told
+	}
+	o.can(flow.FactRedirectPort)
 	taken, sure := t.redirected(o.hook)
 	var total uint64
 	said := []string{}
@@ -104,7 +107,6 @@ func (o *observer) rules(before, after []Rule) {
 // tracked finds the one connection that is new and whose destination was rewritten to a port that a rule of the side's hook
 // redirects to. One that dialled such a port itself is the request's too when there is no other, and shows no redirection.
 func (o *observer) tracked(entries []Entry, rules []Rule) {
-	o.can(flow.FactOriginalDst, flow.FactPeer)
 	t := table{rules: rules, hooks: map[string]map[string]bool{}}
 	t.reach(o.hook, o.hook)
 	ports := map[uint16]bool{}
@@ -113,6 +115,10 @@ func (o *observer) tracked(entries []Entry, rules []Rule) {
 			ports[r.Port] = true
 		}
 	}
+	if len(ports) == 0 {
+		return
+	}
+	o.can(flow.FactOriginalDst, flow.FactPeer)
 	var found, direct []Entry
 	for _, e := range entries {
 		switch {

@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -171,6 +172,11 @@ func (t *table) redirected(hook string) (taken map[int]uint64, sure bool) {
 		}
 	}
 	return taken, sure
+}
+
+// redirects reports whether any rule of the hook redirects.
+func (t *table) redirects(hook string) bool {
+	return slices.ContainsFunc(t.rules, func(r Rule) bool { return r.redirects() && t.hooks[r.Chain][hook] })
 }
 
 // jumps returns how many connections jumped into a chain from the hook's own chains, and from all.
