@@ -6,7 +6,7 @@ LAB   := bin/lab
 # The kernel's BTF and Envoy's own files are read at run time: nothing here needs a C compiler.
 export CGO_ENABLED = 0
 
-.PHONY: inbound test lab setup bench differential kill9 fuzz generate fmt clean
+.PHONY: inbound test lab setup bench differential fuzz kill9 clean
 
 inbound: lab ## the main job: a lab, a request, and every hop of its way inferred and seen
 	$(LAB) run inbound
@@ -24,7 +24,20 @@ setup: ## what this machine lacks; says what and why first
 	@hack/setup.sh
 
 bench: lab ## every promise of speed beside a peer, measured in the same run
-	hack/bench.sh
+	$(LAB) build
+	$(GO) test -run '^$$' -bench Up -benchtime 3x -timeout 30m ./harness/cluster/node
+	$(GO) run ./harness/infer/bench -dump scenarios/dumps/netshoot.json.gz -lab $(LAB) -istioctl "$$($(LAB) istioctl-path)"
+
+differential: lab ## twenty thousand random requests, each answered by inference and by a real Envoy
+	$(LAB) build
+	$(GO) test ./harness/infer/authority -timeout 60m -count=1 -run 'Random|Recorded' -args -requests 20000
+
+fuzz: ## every parser, twenty seconds each
+	@for p in $$(grep -rlE '^func Fuzz' --include=*_test.go . | xargs -n1 dirname | sort -u); do \
+	  for f in $$(grep -ohE '^func Fuzz[A-Za-z]*' $$p/*_test.go | cut -c6-); do \
+	    echo "$$p $$f" && $(GO) test $$p -run xxx -fuzz "^$$f\$$" -fuzztime 20s -fuzzminimizetime 10x || exit 1; \
+	  done; \
+	done
 
 kill9: lab ## 50 times SIGKILL at a random moment, and nothing may be left
 	hack/kill9.sh 50

@@ -15,6 +15,11 @@ import (
 //go:embed *.txtar
 var files embed.FS
 
+// recorded are config dumps of the lab's own sidecars, redacted, for scenarios that need no lab.
+//
+//go:embed dumps
+var recorded embed.FS
+
 // Names returns the names of all scenarios, sorted.
 func Names() []string {
 	paths, _ := fs.Glob(files, "*.txtar") // the pattern is right, so there is no error
@@ -33,7 +38,9 @@ func Find(name string) (*script.Scenario, error) {
 	if err != nil {
 		return nil, exit.Usagef("find scenario %q: there is none of that name (%s)", name, hint(name))
 	}
-	return script.Parse(name, text), nil
+	s := script.Parse(name, text)
+	s.Files = recorded
+	return s, nil
 }
 
 // hint names the scenarios near a name, or all of them.

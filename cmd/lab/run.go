@@ -115,9 +115,11 @@ func (a *app) runScenario(cmd *cobra.Command, name string, flags runFlags) (err 
 	if err != nil {
 		return err
 	}
-	lab, err := a.labForRun(cmd, flags.up)
-	if err != nil {
-		return err
+	var lab script.Lab
+	if scenario.NeedsLab() {
+		if lab, err = a.labForRun(cmd, flags.up); err != nil {
+			return err
+		}
 	}
 	if flags.down && lab.Backend != nil {
 		defer func() {

@@ -15,6 +15,8 @@ type Command struct {
 	Usage   string // the whole line: "dump POD"
 	Summary string // one sentence without a full stop
 	Detail  string // paragraphs; may be empty
+	// offline says whether a call with these arguments can do without a lab; nil: none can
+	offline func(args []string) bool
 	run     func(s *session, args []string) error
 }
 

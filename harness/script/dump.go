@@ -3,29 +3,58 @@ package script
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/mesh"
 )
 
 var dumpCommand = Command{
 	Name:    "dump",
-	Usage:   "dump [-changed] POD",
+	Usage:   "dump [-changed] POD [from FILE]",
 	Summary: "Keep the whole configuration of a pod's sidecar, as Envoy itself reports it",
 	Detail: "This is /config_dump?include_eds of Envoy's admin interface. infer reads what was kept. With -changed it fails while the\n" +
-		"listeners are the ones of the dump that was kept before: after apply, wait with `eventually 30s dump -changed POD`.",
+		"listeners are the ones of the dump that was kept before: after apply, wait with `eventually 30s dump -changed POD`.\n" +
+		"From a FILE, JSON or YAML, plain or gzip, it needs no lab; recorded ones are in dumps/.",
+	offline: func(args []string) bool { return len(args) == 3 && args[1] == "from" },
 	run: func(s *session, args []string) error {
 		changed := len(args) > 0 && args[0] == "-changed"
 		if changed {
 			args = args[1:]
+		}
+		if len(args) == 3 && args[1] == "from" && !changed {
+			return s.dumpFrom(args[0], args[2])
 		}
 		if len(args) != 1 {
 			return badUsage("it needs one pod")
 		}
 		return s.dump(args[0], changed)
 	},
+}
+
+// dumpFrom keeps a recorded dump as if it had been taken from the pod. That it is another pod's is an error.
+func (s *session) dumpFrom(ref, file string) error {
+	text, err := os.ReadFile(filepath.Join(s.dir, file))
+	if err != nil {
+		return exit.Usagef("dump %s from %s: %w (files of the scenario, and dumps/, are there)", ref, file, err)
+	}
+	parsed, err := configdump.Parse(text)
+	if err != nil {
+		return exit.Usagef("dump %s from %s: %w", ref, file, err)
+	}
+	defer parsed.Close()
+	name, namespace := mesh.SplitRef(ref)
+	pod := name + "." + namespace
+	if owner := parsed.Node().Proxy(); owner != pod {
+		return exit.Usagef("dump %s from %s: it is the dump of %s", ref, file, owner)
+	}
+	s.dumps[pod] = text
+	s.print("%s, recorded", size(parsed.Size()))
+	return nil
 }
 
 // dump takes and keeps a dump; with changed, only one with other listeners than the kept one's.

@@ -20,6 +20,7 @@ var inferCommand = Command{
 		"POD/istio-proxy: the rules that capture let the sidecar's own user pass. With -cold it is\n" +
 		"inferred that no connection is pooled, which kill-connections then makes true and verify checks. Where netfilter has read the\n" +
 		"pods' rules before, they decide what is redirected; else Istio's own are assumed.",
+	offline: func([]string) bool { return true },
 	run: func(s *session, args []string) error {
 		var opts infer.WayOptions
 		if len(args) > 0 && args[0] == "-cold" {

@@ -82,6 +82,9 @@ type runner struct {
 // run gives testscript the instrumented scenario in a directory of its own.
 func (r *runner) run(opts Options) error {
 	r.phase = -1
+	if r.scenario.broken != nil {
+		return r.scenario.broken
+	}
 	dir, err := r.session.workDir()
 	if err != nil {
 		return err
@@ -96,7 +99,12 @@ func (r *runner) run(opts Options) error {
 		Setup: func(env *testscript.Env) error {
 			r.session.dir = env.WorkDir
 			env.Setenv("HOME", env.WorkDir)
-			env.Setenv("KUBECONFIG", r.session.lab.Mesh.Kubeconfig())
+			if r.session.lab.Mesh != nil {
+				env.Setenv("KUBECONFIG", r.session.lab.Mesh.Kubeconfig())
+			}
+			if r.scenario.Files != nil {
+				return os.CopyFS(env.WorkDir, r.scenario.Files)
+			}
 			return nil
 		},
 	}

@@ -5,17 +5,23 @@ package script
 
 import (
 	"fmt"
+	"io/fs"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/flowproof/lab/harness/exit"
 )
 
 // A Scenario is one txtar archive: the script in its comment, files for the script beneath.
 type Scenario struct {
 	Name    string // file name without .txtar
+	Files   fs.FS  // laid beside the archive's own files when the scenario runs; may be nil
 	archive *txtar.Archive
 	phases  []phase
+	broken  error // why it cannot be run; nil: it can
 }
 
 // A phase is a paragraph of comment and the commands up to the next one.
@@ -30,9 +36,20 @@ type statement struct {
 	text   string
 }
 
-// Parse reads a scenario. Any text is one: what is wrong with it is found when its lines are run.
+// namelessMarker is a line that begins a file without a name. Package txtar, and testscript with it, panics on it.
+const namelessMarker = "-- --"
+
+// Parse reads a scenario. Any text is one: what is wrong with it is found when it is run.
 func Parse(name string, text []byte) *Scenario {
-	s := &Scenario{Name: name, archive: txtar.Parse(text)}
+	s := &Scenario{Name: name}
+	for i, line := range strings.Split(string(text), "\n") {
+		if strings.TrimSuffix(line, "\r") == namelessMarker {
+			s.broken = exit.Usagef("%s.txtar:%d: a file without a name (write -- NAME --)", name, i+1)
+			text = nil
+			break
+		}
+	}
+	s.archive = txtar.Parse(text)
 	s.phases = []phase{{}}
 	blank := false
 	for i, line := range strings.Split(string(s.archive.Comment), "\n") {
@@ -59,6 +76,23 @@ func (s *Scenario) Summary() string {
 		text = text[:i+1]
 	}
 	return text
+}
+
+// NeedsLab says whether any command of the scenario works on a lab.
+func (s *Scenario) NeedsLab() bool {
+	for _, p := range s.phases {
+		for _, st := range p.lines {
+			words := strings.Fields(strings.TrimLeft(st.text[len(conditions.FindString(st.text)):], "!? "))
+			if len(words) == 0 {
+				continue
+			}
+			i := slices.IndexFunc(commands, func(c Command) bool { return c.Name == words[0] })
+			if i >= 0 && (commands[i].offline == nil || !commands[i].offline(words[1:])) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // conditions are the conditions before a command.
