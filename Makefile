@@ -26,7 +26,8 @@ setup: ## what this machine lacks; says what and why first
 bench: lab ## every promise of speed beside a peer, measured in the same run
 	$(LAB) build
 	$(GO) test -run '^$$' -bench Up -benchtime 3x -timeout 30m ./harness/cluster/node
-	$(GO) run ./harness/infer/bench -dump scenarios/dumps/netshoot.json.gz -lab $(LAB) -istioctl "$$($(LAB) istioctl-path)"
+	$(GO) run ./harness/infer/bench -dump scenarios/dumps/netshoot.json.gz -lab $(LAB) \
+	  -istioctl "$$($(LAB) build -q -o json | sed -n 's/.*"dir": "\(.*\)",/\1/p')/content/bin/istioctl"
 
 differential: lab ## twenty thousand random requests, each answered by inference and by a real Envoy
 	$(LAB) build
