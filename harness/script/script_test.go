@@ -46,7 +46,7 @@ func TestRun(t *testing.T) {
 		{"misspelt command", "dmup netshoot\n", Failed, exit.Usage, `t.txtar:1: unknown command "dmup" (did you mean "dump"?)`},
 		{"misspelt condition", "[rot] dump netshoot\n", Failed, exit.Usage, "unknown condition [rot] (there are: [backend:NAME], [bpf],"},
 		{"condition without its suffix", "[backend] dump netshoot\n", Failed, exit.Usage, "condition [backend] is written [backend:NAME]"},
-		{"wrong call", "dump\n", Failed, exit.Usage, "dump: it needs one pod (usage: dump [-changed] POD)"},
+		{"wrong call", "observe it\n", Failed, exit.Usage, "observe: it takes no argument (usage: observe)"},
 		{"wrong call of a sentence", "kill-connections a -> b:80\n", Failed, exit.Usage, "it ends with: until cold"},
 		{"no lab", "# Where is it?\ndump netshoot\n", Failed, exit.Environment, "find pod netshoot.mark:"},
 		{"must fail and does", "! dump\nstderr 'it needs one pod'\n", Passed, exit.OK, ""},
@@ -55,6 +55,7 @@ func TestRun(t *testing.T) {
 		{"nothing to judge", "verify\n", Failed, exit.Usage, "there is nothing to judge before infer and observe"},
 		{"nothing to infer from", "infer a -> http://b/\n", Failed, exit.Usage, "there is no dump to infer from"},
 		{"not a URL", "infer a -> b:80\n", Failed, exit.Usage, `read URL "b:80": it is not an http or https URL`},
+		{"a file without a name", "exists a\n-- --\n", Failed, exit.Usage, "t.txtar:2: a file without a name (write -- NAME --)"},
 		{"skipped", "# Not here.\nskip 'no kernel'\nexists b\n", Skipped, exit.OK, "no kernel"},
 		{"stopped", "stop 'enough'\nexists b\n", Passed, exit.OK, ""},
 		{"condition that holds", "[backend:existing] exists a\n[kernel:2.6] exists a\n-- a --\n", Passed, exit.OK, ""},
@@ -109,7 +110,7 @@ func TestUpdateRewritesGoldens(t *testing.T) {
 
 // TestLive compares the report of a run with its golden.
 func TestLive(t *testing.T) {
-	const text = "# A learner reads this.\n# And this.\n\n# A file is there.\nexists a\n! exists b\n\n# This command is not called rightly.\ndump\n\n# Nobody comes here.\nexists a\n-- a --\n"
+	const text = "# A learner reads this.\n# And this.\n\n# A file is there.\nexists a\n! exists b\n\n# This command is not called rightly.\nobserve it\n\n# Nobody comes here.\nexists a\n-- a --\n"
 	var out bytes.Buffer
 	result := Run(t.Context(), noLab(t), Parse("t", []byte(text)), Options{Events: NewLive(&out, false, false)})
 	lines := strings.Split(out.String(), "\n")
@@ -123,7 +124,7 @@ func TestLive(t *testing.T) {
 		t.Errorf("JSON %s, %v", encoded, err)
 	}
 	suite := result.Suite()
-	if n := len(suite.Cases); n != 3 || !strings.HasPrefix(suite.Cases[2].Failure, "dump: dump: it needs one pod") {
+	if n := len(suite.Cases); n != 3 || !strings.HasPrefix(suite.Cases[2].Failure, "observe it: observe: it takes no argument") {
 		t.Errorf("suite: %+v", suite)
 	}
 }
@@ -167,6 +168,7 @@ func TestTable(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add("# A sentence.\n[root] [!kernel:5.8] dump a # and a comment\n\n! show pod x\n-- file --\nhello\n")
 	f.Add("[")
+	f.Add("x\n-- --\n")
 	f.Add("[a][b]\n[ a ] x")
 	f.Add("\t# not a phase\r\ndump")
 	f.Fuzz(func(t *testing.T, text string) {
