@@ -55,7 +55,8 @@ type program struct {
 	name string
 	args []string
 	env  []string
-	// memory settings of the Go runtime: a lab is small, so collecting garbage earlier costs little and keeps it small
+	// GOGC of the Go runtime. A start makes much garbage and a lab is small: the apiserver and those that wait for it
+	// collect it later, which is a second of the bring-up, and what rests collects it earlier, which is memory.
 	gogc string
 	// ready blocks until the component can be used by the next; nil: at once
 	ready func(*supervisor) error
@@ -79,7 +80,7 @@ func etcd() program {
 }
 
 func apiserver() program {
-	return program{name: "kube-apiserver", bake: true, gogc: "100", ready: (*supervisor).awaitAPIServer, args: []string{
+	return program{name: "kube-apiserver", bake: true, gogc: "300", ready: (*supervisor).awaitAPIServer, args: []string{
 		"--etcd-servers=unix://" + etcdSocket,
 		"--secure-port=" + apiserverPort, "--bind-address=0.0.0.0", "--advertise-address=" + nodeIP,
 		"--tls-cert-file=" + pki("apiserver.crt"), "--tls-private-key-file=" + pki("apiserver.key"),
@@ -96,7 +97,7 @@ func apiserver() program {
 }
 
 func controllerManager() program {
-	return program{name: "kube-controller-manager", gogc: "60", args: []string{
+	return program{name: "kube-controller-manager", gogc: "150", args: []string{
 		"--kubeconfig=" + client("kube-controller-manager"), "--authentication-kubeconfig=" + client("kube-controller-manager"),
 		"--authorization-kubeconfig=" + client("kube-controller-manager"), "--bind-address=127.0.0.1",
 		"--service-account-private-key-file=" + pki("service-account.key"), "--root-ca-file=" + pki("ca.crt"),
@@ -124,7 +125,7 @@ func enabledControllers() []string {
 }
 
 func scheduler() program {
-	return program{name: "kube-scheduler", gogc: "60", args: []string{
+	return program{name: "kube-scheduler", gogc: "150", args: []string{
 		"--kubeconfig=" + client("kube-scheduler"), "--authentication-kubeconfig=" + client("kube-scheduler"),
 		"--authorization-kubeconfig=" + client("kube-scheduler"), "--bind-address=127.0.0.1", "--leader-elect=false",
 		"--profiling=false", "--cert-dir=/run/lab/cert-scheduler", "--kube-api-qps=1000", "--kube-api-burst=1000",
@@ -132,12 +133,12 @@ func scheduler() program {
 }
 
 func containerd() program {
-	return program{name: "containerd", gogc: "60", ready: (*supervisor).awaitContainerd,
+	return program{name: "containerd", gogc: "150", ready: (*supervisor).awaitContainerd,
 		args: []string{"--config", filepath.Join(confDir, "containerd.toml")}}
 }
 
 func kubelet() program {
-	return program{name: "kubelet", gogc: "60", args: []string{
+	return program{name: "kubelet", gogc: "150", args: []string{
 		"--config=" + filepath.Join(confDir, "kubelet.yaml"), "--kubeconfig=" + client("kubelet"),
 		"--node-ip=" + nodeIP, "--hostname-override=" + nodeName, "--root-dir=/var/lib/kubelet",
 		"--node-labels=topology.kubernetes.io/region=us-east-1,topology.kubernetes.io/zone=worker005",
@@ -145,7 +146,7 @@ func kubelet() program {
 }
 
 func kubeProxy() program {
-	return program{name: "kube-proxy", gogc: "60", args: []string{
+	return program{name: "kube-proxy", gogc: "150", args: []string{
 		"--kubeconfig=" + client("kube-proxy"), "--proxy-mode=iptables", "--hostname-override=" + nodeName,
 		"--cluster-cidr=" + podCIDR, "--conntrack-max-per-core=0", "--conntrack-tcp-timeout-established=0s",
 		"--conntrack-tcp-timeout-close-wait=0s", "--healthz-bind-address=127.0.0.1:10256", "--metrics-bind-address=127.0.0.1:10249",
