@@ -13,6 +13,7 @@ inbound: lab ## the main job: a lab, a request, and every hop of its way inferre
 
 test: lab ## every test, including the scenarios on a real lab, whose parts are made first
 	$(LAB) build
+	@unformatted=$$(gofmt -l $$(git ls-files "*.go")); [ -z "$$unformatted" ] || { echo "not gofmt-ed: $$unformatted"; exit 1; }
 	$(GO) vet ./...
 	CI=$(or $(CI),true) $(GO) test -count=1 -timeout 60m ./...
 

@@ -26,7 +26,9 @@ func IstioValues() []byte {
 func Cluster() []byte { return join("cluster") }
 
 // WorkshopServices returns what does not need Istio to run: namespaces, the workshop's Services and their decoys.
-func WorkshopServices() []byte { return join("workshop", "namespaces.yaml", "services.yaml", "decoys.yaml") }
+func WorkshopServices() []byte {
+	return join("workshop", "namespaces.yaml", "services.yaml", "decoys.yaml")
+}
 
 // WorkshopPods returns the pods, to be created once the sidecar injector answers.
 func WorkshopPods() []byte {
