@@ -44,7 +44,7 @@ func (b *Backend) Up(ctx context.Context, opts cluster.Options, p progress.Repor
 		return nil, err
 	}
 	if os.Geteuid() != 0 {
-		return nil, exit.Environmentf("bring up lab %s: the embedded node makes namespaces and mounts (run as root, or choose --backend kind)", name)
+		return nil, exit.Environmentf("bring up lab %s: the embedded node makes namespaces and mounts (run as root, or use a cluster of your own with --kubeconfig)", name)
 	}
 	if lab, err := join(ctx, name, p); lab != nil || err != nil {
 		return lab, err
