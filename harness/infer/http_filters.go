@@ -151,7 +151,7 @@ func (w *walk) perRoute(name string) configdump.Value {
 	const field = "typed_per_filter_config"
 	var places []configdump.Value
 	if w.route != nil {
-		for _, c := range w.route.at.Get("route", "weighted_clusters", "clusters").Elements() {
+		for _, c := range w.route.action.Get("weighted_clusters", "clusters").Elements() {
 			if w.out.Cluster != "" && c.Get("name").Text() == w.out.Cluster {
 				places = append(places, c.Get(field))
 			}
@@ -220,7 +220,7 @@ func (w *walk) rbacAnswers(f httpFilter) (answer *reply, may string) {
 func (w *walk) corsAnswers(f httpFilter) (answer *reply, may string) {
 	policy := f.route
 	if !policy.Exists() && w.route != nil { // until Envoy 1.2x the policy stood in the route itself
-		policy = first2(w.route.at.Get("route", "cors"), w.vhost.at.Get("cors"))
+		policy = first2(w.route.action.Get("cors"), w.vhost.at.Get("cors"))
 	}
 	origin, hasOrigin := w.req.header.get("origin")
 	_, hasMethod := w.req.header.get("access-control-request-method")

@@ -100,7 +100,7 @@ func (w *walk) upgradeRefused() *refusal {
 	}
 	configs := []configdump.Value{w.hcm.at.Get("upgrade_configs")}
 	if w.route != nil {
-		configs = append([]configdump.Value{w.route.at.Get("route", "upgrade_configs")}, configs...)
+		configs = append([]configdump.Value{w.route.action.Get("upgrade_configs")}, configs...)
 	}
 	for _, list := range configs {
 		for _, c := range list.Elements() {
