@@ -192,7 +192,12 @@ func (m *matching) input(v configdump.Value) (name, value string, ok bool) {
 		return some("destination address", c.local.Addr().String())
 	case "DestinationPortInput":
 		return some("destination port", fmt.Sprint(c.local.Port()))
-	case "SourceIPInput", "DirectSourceIPInput":
+	case "DirectSourceIPInput":
+		if !c.direct.IsValid() {
+			return "direct source address", "", false
+		}
+		return some("direct source address", c.direct.Addr().String())
+	case "SourceIPInput":
 		if !c.remote.IsValid() {
 			return "source address", "", false
 		}

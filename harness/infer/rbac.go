@@ -110,16 +110,27 @@ func (r *rbac) principal(v configdump.Value, depth int) truth {
 			return deeper(rule).not()
 		case "authenticated":
 			return r.authenticated(rule)
-		case "source_ip", "direct_remote_ip", "remote_ip":
-			if !r.w.conn.remote.IsValid() {
-				return r.dontKnow("the request's source address")
+		case "source_ip":
+			return r.from(rule, r.w.conn.remote.Addr())
+		case "direct_remote_ip":
+			return r.from(rule, r.w.conn.direct.Addr())
+		case "remote_ip": // what x-forwarded-for says counts too
+			if r.header.all != nil {
+				return r.from(rule, r.w.client)
 			}
-			return inRange(rule, r.w.conn.remote.Addr())
+			return r.from(rule, r.w.conn.remote.Addr())
 		default:
 			return r.common(kind, rule)
 		}
 	}
 	return no
+}
+
+func (r *rbac) from(rule configdump.Value, addr netip.Addr) truth {
+	if !addr.IsValid() {
+		return r.dontKnow("the request's source address")
+	}
+	return inRange(rule, addr)
 }
 
 // common evaluates what permissions and principals share.

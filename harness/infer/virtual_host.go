@@ -11,19 +11,20 @@ import (
 
 // A routeTable is envoy.config.route.v3.RouteConfiguration with its virtual hosts by domain.
 type routeTable struct {
-	at         configdump.Value
-	list       configdump.Value // virtual_hosts
-	perFilter  configdump.Value // typed_per_filter_config
-	name       string
-	hosts      int
-	exact      map[string]*virtualHost
-	suffixes   map[string]*virtualHost   // "*.x" as ".x", "*-x" as "-x"
-	prefixes   map[string]*virtualHost   // "x.*" as "x."
-	all        *virtualHost              // "*"
-	first      []*virtualHost            // the first few, to be named as rejected
-	namesakes  map[string][]*virtualHost // by the first label of their name: the same Service in other namespaces
-	ignorePort bool
-	hostHeader string // vhost_header: where the host is read from instead of the authority
+	at           configdump.Value
+	list         configdump.Value // virtual_hosts
+	perFilter    configdump.Value // typed_per_filter_config
+	name         string
+	hosts        int
+	exact        map[string]*virtualHost
+	suffixes     map[string]*virtualHost   // "*.x" as ".x", "*-x" as "-x"
+	prefixes     map[string]*virtualHost   // "x.*" as "x."
+	all          *virtualHost              // "*"
+	first        []*virtualHost            // the first few, to be named as rejected
+	namesakes    map[string][]*virtualHost // by the first label of their name: the same Service in other namespaces
+	ignorePort   bool
+	internalOnly []string // internal_only_headers
+	hostHeader   string   // vhost_header: where the host is read from instead of the authority
 }
 
 // A virtualHost is envoy.config.route.v3.VirtualHost; its routes are decoded when the first request comes to it.
@@ -56,6 +57,8 @@ func (e *Engine) routeTable(v configdump.Value) *routeTable {
 				t.fill()
 			case "ignore_port_in_host_matching":
 				t.ignorePort = field.Bool()
+			case "internal_only_headers":
+				t.internalOnly = field.Texts()
 			case "vhost_header":
 				t.hostHeader = field.Text()
 			case "typed_per_filter_config":

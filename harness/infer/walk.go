@@ -18,6 +18,7 @@ type walk struct {
 	done bool
 
 	conn     connection
+	client   netip.Addr // whose request it is, as the connection manager sees it; not valid when unknown
 	listener *listener
 	chain    *filterChain
 	hcm      *httpManager // nil when the chain ends in a TCP proxy
@@ -35,6 +36,7 @@ type connection struct {
 	local      netip.AddrPort // destination: as restored by original_dst
 	restored   bool           // the destination was restored and differs from the listener's own
 	remote     netip.AddrPort // not valid when unknown
+	direct     netip.AddrPort // the socket's own peer, which a PROXY protocol header does not change; not valid when unknown
 	transport  string         // raw_buffer or tls, as detected
 	serverName string         // SNI, as detected
 	alpn       []string       // application protocols, as detected by tls_inspector or http_inspector
@@ -49,7 +51,7 @@ func newWalk(e *Engine, req request, opts Options) *walk {
 	case flow.Gateway:
 		w.side = "" // neither half of a way between two sidecars
 	}
-	w.conn = connection{local: req.dst, remote: req.src, transport: "raw_buffer"}
+	w.conn = connection{local: req.dst, remote: req.src, direct: req.direct, transport: "raw_buffer"}
 	w.out = flow.Decision{
 		Schema: flow.DecisionSchema, ID: req.ID, Proxy: e.name, FilterChainIndex: noChain, RouteIndex: -1, Hops: make([]flow.Hop, 0, len(hops)+1),
 	}
