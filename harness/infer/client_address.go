@@ -184,11 +184,10 @@ func isReferer(text string) bool {
 
 // certificateHeader does to x-forwarded-client-cert what forward_client_cert_details says.
 func (w *walk) certificateHeader() {
-	mutual := w.conn.terminated && w.req.TLS == "mtls"
 	switch w.hcm.at.Get("forward_client_cert_details").Text() {
 	case "ALWAYS_FORWARD_ONLY", "4":
 	case "FORWARD_ONLY", "1", "APPEND_FORWARD", "2", "SANITIZE_SET", "3":
-		if !mutual {
+		if !w.mutual() {
 			w.req.header.remove("x-forwarded-client-cert")
 		}
 	default:

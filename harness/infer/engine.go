@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"sync"
 
+	"cel.dev/cel-go/cel"
+
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
 )
@@ -27,6 +29,10 @@ type Engine struct {
 	tables    map[string]*kept[*routeTable] // by JSON pointer of the route configuration
 	clusters  map[string]*kept[*cluster]
 	loads     map[string]*kept[*loadAssignment]
+	programs  map[string]*kept[cel.Program] // by JSON pointer of the expression
+
+	expressions sync.Once
+	cel         *cel.Env
 }
 
 // New returns an Engine for a dump, which stays the caller's to close.
@@ -34,7 +40,7 @@ func New(d *configdump.Dump) *Engine {
 	e := &Engine{
 		dump: d, node: d.Node(), listeners: map[*configdump.Resource]*kept[*listener]{}, tables: map[string]*kept[*routeTable]{},
 		bind:     d.Bootstrap().Get("cluster_manager", "upstream_bind_config"),
-		clusters: map[string]*kept[*cluster]{}, loads: map[string]*kept[*loadAssignment]{},
+		clusters: map[string]*kept[*cluster]{}, loads: map[string]*kept[*loadAssignment]{}, programs: map[string]*kept[cel.Program]{},
 	}
 	e.name = e.node.Proxy()
 	e.mode = e.node.At.Get("metadata", "INTERCEPTION_MODE")

@@ -198,19 +198,12 @@ func (w *walk) rbacAnswers(f httpFilter) (answer *reply, may string) {
 	if f.route.Exists() {
 		config = f.route.Get("rbac")
 	}
-	if config.Has("matcher") {
-		return nil, "an RBAC matcher tree"
-	}
-	rules := config.Get("rules")
-	if !rules.Exists() {
-		return nil, ""
-	}
 	engine := rbac{w: w, header: w.req.header}
-	allowed, why := engine.allowed(rules)
-	switch allowed {
-	case yes:
+	allowed, why, rules, ok := engine.judge(config)
+	switch {
+	case !ok, allowed == yes:
 		return nil, ""
-	case depends:
+	case allowed == depends:
 		return nil, engine.unknown
 	}
 	return &reply{status: 403, denied: true, why: why + ": Envoy answers 403", source: rules}, ""
