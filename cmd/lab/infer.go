@@ -73,6 +73,7 @@ func (f *inferFlags) register(cmd *cobra.Command) {
 	fs.StringVar(&r.ID, "id", "", "id of the request")
 	fs.StringVar(&f.direction, "direction", "", "outbound, inbound or gateway (default outbound)")
 	fs.StringVar(&r.Source, "source", "", "ip:port that the request comes from")
+	fs.StringVar(&r.DirectSource, "direct-source", "", "ip:port of the socket's own peer, where a PROXY protocol header says another source")
 	fs.StringVar(&r.Address, "address", "", "original destination address")
 	fs.Uint32Var(&r.Port, "port", 0, "original destination port")
 	fs.StringVar(&f.protocol, "protocol", "", "http, http2, grpc, tcp or http1.0 (default http)")

@@ -15,8 +15,8 @@ func build(data []byte) (*Dump, error) {
 	x.object(func(key []byte) {
 		if string(key) == "configs" {
 			found = true
-			at := &step{nil, "configs", -1}
-			x.array(func(i int) { x.section(&step{at, "", i}) })
+			at := below(nil, "configs", -1)
+			x.array(func(i int) { x.section(below(at, "", i)) })
 		}
 	})
 	if x.err == nil && x.peek() != 0 {
@@ -59,8 +59,8 @@ func (x *indexer) section(at *step) {
 		name := string(key)
 		if shape, ok := arrays[FieldName(name)]; ok {
 			x.dump.sections[shape.kind] = true
-			if below := (&step{at, name, -1}); x.peek() == '[' {
-				x.array(func(i int) { x.element(shape, &step{below, "", i}) })
+			if list := below(at, name, -1); x.peek() == '[' {
+				x.array(func(i int) { x.element(shape, below(list, "", i)) })
 			}
 			return
 		}
@@ -71,7 +71,7 @@ func (x *indexer) section(at *step) {
 			}
 		case "bootstrap":
 			from, to := x.skip()
-			x.dump.bootstrap = Value{x.dump, from, to, &step{at, name, -1}}
+			x.dump.bootstrap = Value{x.dump, from, to, below(at, name, -1)}
 		}
 	})
 	if x.err != nil {
@@ -112,16 +112,16 @@ func (x *indexer) element(shape shape, at *step) {
 			default:
 				return
 			}
-			below := &step{at, name, -1}
+			state := below(at, name, -1)
 			x.members(func(key string) {
 				if key == "listener" {
-					x.resource(s, &step{below, key, -1})
+					x.resource(s, below(state, key, -1))
 				}
 			})
 			return
 		}
 		if FieldName(name) == s.field {
-			x.resource(s, &step{at, name, -1})
+			x.resource(s, below(at, name, -1))
 		}
 	})
 }
@@ -152,9 +152,9 @@ func (x *indexer) resource(shape shape, at *step) {
 				r.Name = Value{dump: x.dump, start: from, end: to}.Text()
 			}
 		case shape.kind == Listener && (string(key) == "address" || sameField(key, "additional_addresses")):
-			below := &step{at, string(key), -1}
+			place := below(at, string(key), -1)
 			from, to := x.skip()
-			r.Addresses = append(r.Addresses, Value{x.dump, from, to, below})
+			r.Addresses = append(r.Addresses, Value{x.dump, from, to, place})
 		}
 	})
 	r.value = Value{x.dump, start, x.pos, at}

@@ -4,16 +4,17 @@ package configdump
 // Value itself. Its fields are protobuf's, not the keys of a map.
 type Message struct {
 	Value
-	fields map[string]Value
+	fields []Value
 }
 
 // Message finds the fields of an object.
 func (v Value) Message() Message {
-	m := Message{Value: v, fields: map[string]Value{}}
-	for key, field := range v.Fields() {
-		if name := FieldName(key); m.fields[name].end == 0 {
-			m.fields[name] = field
+	m := Message{Value: v}
+	for _, field := range v.Fields() {
+		if m.fields == nil {
+			m.fields = make([]Value, 0, 8)
 		}
+		m.fields = append(m.fields, field)
 	}
 	return m
 }
@@ -23,8 +24,18 @@ func (m Message) Get(names ...string) Value {
 	if len(names) == 0 {
 		return m.Value
 	}
-	return m.fields[names[0]].Get(names[1:]...)
+	return m.named(names[0]).Get(names[1:]...)
+}
+
+// named returns the field of that name. There are few, so that looking at each is quicker than a map.
+func (m Message) named(name string) Value {
+	for _, field := range m.fields {
+		if sameField(field.at.key, name) {
+			return field
+		}
+	}
+	return Value{}
 }
 
 // Has says whether the field is there and not null.
-func (m Message) Has(name string) bool { return m.fields[name].Exists() }
+func (m Message) Has(name string) bool { return m.named(name).Exists() }

@@ -2,6 +2,7 @@ package configdump
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 )
@@ -127,6 +128,8 @@ func isScalar(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '-' || c == '+' || c == '.'
 }
 
+const eightSpaces = 0x2020202020202020
+
 // brackets consumes an object or array without looking into it, except that each closing bracket has to be of the kind
 // that was opened.
 func (s *scanner) brackets() {
@@ -136,7 +139,10 @@ func (s *scanner) brackets() {
 		c := data[i]
 		switch classes[c] {
 		case plain:
-			i++
+			// Envoy indents by a space a level: long runs of white space are taken eight bytes at a time.
+			for i++; c == ' ' && i+8 <= len(data) && binary.LittleEndian.Uint64(data[i:]) == eightSpaces; {
+				i += 8
+			}
 		case quote:
 			end := stringEnd(data, i)
 			if end < 0 {

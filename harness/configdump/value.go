@@ -5,6 +5,7 @@ import (
 	"iter"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,7 +22,12 @@ type Value struct {
 type step struct {
 	parent *step
 	key    string
-	index  int // of an array's element; -1 for a field
+	index  int                    // of an array's element; -1 for a field
+	text   atomic.Pointer[string] // the whole pointer, once something below has asked for it
+}
+
+func below(parent *step, key string, index int) *step {
+	return &step{parent: parent, key: key, index: index}
 }
 
 // Exists says whether the field is there and not null.
@@ -56,18 +62,26 @@ func (s *step) pointer() string {
 	if s == nil {
 		return ""
 	}
-	n := 0
-	for p := s; p != nil; p = p.parent {
-		n++
+	token := s.key
+	if s.index >= 0 {
+		token = strconv.Itoa(s.index)
+	} else if strings.ContainsAny(token, "~/") {
+		token = pointerEscape.Replace(token)
 	}
-	tokens := make([]string, n)
-	for p := s; p != nil; p = p.parent {
-		n--
-		if tokens[n] = pointerEscape.Replace(p.key); p.index >= 0 {
-			tokens[n] = strconv.Itoa(p.index)
-		}
+	return s.parent.kept() + "/" + token
+}
+
+// kept is pointer for a place that many others stand below.
+func (s *step) kept() string {
+	if s == nil {
+		return ""
 	}
-	return "/" + strings.Join(tokens, "/")
+	if text := s.text.Load(); text != nil {
+		return *text
+	}
+	text := s.pointer()
+	s.text.Store(&text)
+	return text
 }
 
 var pointerEscape = strings.NewReplacer("~", "~0", "/", "~1")
@@ -82,7 +96,7 @@ func (v Value) Fields() iter.Seq2[string, Value] {
 		s.object(func(key []byte) {
 			start, end := s.skip()
 			name := unquote(key)
-			child := Value{v.dump, start, end, &step{v.at, name, -1}}
+			child := Value{v.dump, start, end, below(v.at, name, -1)}
 			if s.err == nil && !yield(name, child) {
 				s.err = errStop
 			}
@@ -100,7 +114,7 @@ func (v Value) Elements() iter.Seq2[int, Value] {
 		s := v.scan()
 		s.array(func(i int) {
 			start, end := s.skip()
-			if s.err == nil && !yield(i, Value{v.dump, start, end, &step{v.at, "", i}}) {
+			if s.err == nil && !yield(i, Value{v.dump, start, end, below(v.at, "", i)}) {
 				s.err = errStop
 			}
 		})
@@ -135,7 +149,7 @@ func (v Value) field(name string) Value {
 		}
 		start, end := s.skip()
 		if s.err == nil {
-			found = Value{v.dump, start, end, &step{v.at, string(key), -1}}
+			found = Value{v.dump, start, end, below(v.at, string(key), -1)}
 			s.err = errStop
 		}
 	})
@@ -144,7 +158,7 @@ func (v Value) field(name string) Value {
 }
 
 // sameField says whether a key of the text names the protobuf field.
-func sameField(key []byte, name string) bool {
+func sameField[T string | []byte](key T, name string) bool {
 	if string(key) == name {
 		return true
 	}

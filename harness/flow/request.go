@@ -35,19 +35,20 @@ const (
 // A Request is one connection and one HTTP request (or a TCP stream) as a single proxy receives it. Its JSON form is
 // one line of `lab infer --requests`; a missing field takes the default named here.
 type Request struct {
-	ID        string            `json:"id,omitempty"`
-	Direction Direction         `json:"direction,omitempty"` // default outbound
-	Source    string            `json:"source,omitempty"`    // "ip:port" of the client; unknown when empty
-	Address   string            `json:"address"`             // original destination IP, before REDIRECT
-	Port      uint32            `json:"port"`                // original destination port, before REDIRECT
-	Protocol  string            `json:"protocol,omitempty"`  // http (default), http2, grpc, tcp, http1.0
-	TLS       string            `json:"tls,omitempty"`       // plaintext (default), tls, mtls
-	SNI       string            `json:"sni,omitempty"`       // server name in the client's ClientHello
-	ALPN      []string          `json:"alpn,omitempty"`      // protocols in the client's ClientHello
-	Scheme    string            `json:"scheme,omitempty"`    // http (default) or https
-	Authority string            `json:"authority,omitempty"` // Host or :authority
-	Method    string            `json:"method,omitempty"`    // default GET
-	Path      string            `json:"path,omitempty"`      // default /; with the query string
-	Headers   map[string]string `json:"headers,omitempty"`   // names in lower case
-	Random    *uint64           `json:"random,omitempty"`    // picks among weighted clusters; absent: the set is the answer
+	ID           string            `json:"id,omitempty"`
+	Direction    Direction         `json:"direction,omitempty"`    // default outbound
+	Source       string            `json:"source,omitempty"`       // "ip:port" of the client; unknown when empty
+	DirectSource string            `json:"directSource,omitempty"` // "ip:port" of the socket's own peer, where a PROXY protocol header says another source
+	Address      string            `json:"address"`                // original destination IP, before REDIRECT
+	Port         uint32            `json:"port"`                   // original destination port, before REDIRECT
+	Protocol     string            `json:"protocol,omitempty"`     // http (default), http2, grpc, tcp, http1.0
+	TLS          string            `json:"tls,omitempty"`          // plaintext (default), tls, mtls
+	SNI          string            `json:"sni,omitempty"`          // server name in the client's ClientHello
+	ALPN         []string          `json:"alpn,omitempty"`         // protocols in the client's ClientHello
+	Scheme       string            `json:"scheme,omitempty"`       // http (default) or https
+	Authority    string            `json:"authority,omitempty"`    // Host or :authority
+	Method       string            `json:"method,omitempty"`       // default GET
+	Path         string            `json:"path,omitempty"`         // default /; with the query string
+	Headers      map[string]string `json:"headers,omitempty"`      // names in lower case
+	Random       *uint64           `json:"random,omitempty"`       // picks among weighted clusters; absent: the set is the answer
 }

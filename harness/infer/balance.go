@@ -116,8 +116,8 @@ func (w *walk) metadataMatch() []pair {
 	if w.hcm == nil {
 		return lb(w.tcpProxy)
 	}
-	match := lb(w.route.at.Get("route"))
-	for _, c := range w.route.at.Get("route", "weighted_clusters", "clusters").Elements() {
+	match := lb(w.route.action.Value)
+	for _, c := range w.route.action.Get("weighted_clusters", "clusters").Elements() {
 		if c.Get("name").Text() != w.out.Cluster {
 			continue
 		}

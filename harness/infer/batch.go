@@ -18,16 +18,22 @@ const maxRequest = 1 << 20
 // batchSize is how many requests one worker takes at a time.
 const batchSize = 64
 
+// A job is a group of requests in a batch and what was written for them.
+type job struct {
+	first int // number of its first line
+	text  []byte
+	ends  []int // of the lines in text
+	out   bytes.Buffer
+	err   error
+	ready chan struct{}
+}
+
+// jobs are kept for their buffers: a batch writes a hundred times what a request takes.
+var jobs = sync.Pool{New: func() any { return new(job) }}
+
 // Batch reads requests, one JSON object a line, decides each, and writes each decision with write, in the order of the
 // requests. Blank lines are passed over. An error names the line; decisions of the lines before it have been written.
 func (e *Engine) Batch(r io.Reader, w io.Writer, opts Options, write func(io.Writer, flow.Decision) error) error {
-	type job struct {
-		first int
-		lines [][]byte
-		out   bytes.Buffer
-		err   error
-		ready chan struct{}
-	}
 	queue := make(chan *job, 2*runtime.GOMAXPROCS(0))
 	order := make(chan *job, 2*runtime.GOMAXPROCS(0))
 	stop := make(chan struct{})
@@ -35,12 +41,7 @@ func (e *Engine) Batch(r io.Reader, w io.Writer, opts Options, write func(io.Wri
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
 			for j := range queue {
-				for i, line := range j.lines {
-					if j.err = e.line(line, &j.out, opts, write); j.err != nil {
-						j.err = fmt.Errorf("line %d: %w", j.first+i, j.err)
-						break
-					}
-				}
+				j.decide(e, opts, write)
 				close(j.ready)
 			}
 		})
@@ -49,8 +50,7 @@ func (e *Engine) Batch(r io.Reader, w io.Writer, opts Options, write func(io.Wri
 	go func() {
 		defer close(order)
 		defer close(queue)
-		readErr = eachBatch(r, func(first int, lines [][]byte) bool {
-			j := &job{first: first, lines: lines, ready: make(chan struct{})}
+		readErr = eachJob(r, func(j *job) bool {
 			select {
 			case order <- j:
 				queue <- j
@@ -73,12 +73,25 @@ func (e *Engine) Batch(r io.Reader, w io.Writer, opts Options, write func(io.Wri
 				close(stop)
 			}
 		}
+		jobs.Put(j)
 	}
 	workers.Wait()
 	if err == nil {
 		err = readErr
 	}
 	return err
+}
+
+// decide answers the requests of a job, up to the first that is none.
+func (j *job) decide(e *Engine, opts Options, write func(io.Writer, flow.Decision) error) {
+	start := 0
+	for i, end := range j.ends {
+		if err := e.line(j.text[start:end], &j.out, opts, write); err != nil {
+			j.err = fmt.Errorf("line %d: %w", j.first+i, err)
+			return
+		}
+		start = end
+	}
 }
 
 // line decides one request.
@@ -97,23 +110,29 @@ func (e *Engine) line(line []byte, out *bytes.Buffer, opts Options, write func(i
 	return write(out, d)
 }
 
-// eachBatch reads lines in groups until the end or until next says to stop. The first line is 1.
-func eachBatch(r io.Reader, next func(first int, lines [][]byte) bool) error {
+// eachJob reads lines in groups until the end or until next says to stop. The first line is 1.
+func eachJob(r io.Reader, next func(*job) bool) error {
 	s := bufio.NewScanner(r)
 	s.Buffer(make([]byte, 64<<10), maxRequest)
-	number, first := 0, 1
-	var lines [][]byte
+	number := 0
+	var j *job
 	for s.Scan() {
+		if j == nil {
+			j = jobs.Get().(*job)
+			j.first, j.text, j.ends, j.err, j.ready = number+1, j.text[:0], j.ends[:0], nil, make(chan struct{})
+			j.out.Reset()
+		}
 		number++
-		lines = append(lines, bytes.Clone(s.Bytes()))
-		if len(lines) == batchSize {
-			if !next(first, lines) {
+		j.text = append(j.text, s.Bytes()...)
+		j.ends = append(j.ends, len(j.text))
+		if len(j.ends) == batchSize {
+			if !next(j) {
 				return nil
 			}
-			first, lines = number+1, nil
+			j = nil
 		}
 	}
-	if len(lines) > 0 && !next(first, lines) {
+	if j != nil && !next(j) {
 		return nil
 	}
 	if err := s.Err(); err != nil {

@@ -93,8 +93,8 @@ var criteria = []criterion{
 		func(c *connection) string { return c.transport }},
 	{"application protocol", rankALPN, func(m *chainMatch) string { return list(m.alpn) },
 		func(c *connection) string { return orNone(strings.Join(c.alpn, ",")) }},
-	{"direct source prefix range", func(m *chainMatch, c *connection) int { return rankPrefix(m.directPrefixes, c.remote.Addr()) },
-		func(m *chainMatch) string { return prefixText(m.directPrefixes) }, sourceText},
+	{"direct source prefix range", func(m *chainMatch, c *connection) int { return rankPrefix(m.directPrefixes, c.direct.Addr()) },
+		func(m *chainMatch) string { return prefixText(m.directPrefixes) }, func(c *connection) string { return endText(c.direct) }},
 	{"source type", rankSourceType, func(m *chainMatch) string { return m.sourceType }, sourceText},
 	{"source prefix range", func(m *chainMatch, c *connection) int { return rankPrefix(m.sourcePrefixes, c.remote.Addr()) },
 		func(m *chainMatch) string { return prefixText(m.sourcePrefixes) }, sourceText},
@@ -161,9 +161,7 @@ func rankALPN(m *chainMatch, c *connection) int {
 
 // rankSourceType tells connections of the same host from others; an unknown source counts as another host.
 func rankSourceType(m *chainMatch, c *connection) int {
-	// Network::Utility::isLoopbackAddress knows 127.0.0.1 and ::1 only, not the rest of 127.0.0.0/8.
-	loopback := c.remote.IsValid() && (c.remote.Addr() == netip.AddrFrom4([4]byte{127, 0, 0, 1}) || c.remote.Addr() == netip.IPv6Loopback())
-	local := loopback || c.remote.IsValid() && c.remote.Addr() == c.local.Addr()
+	local := isLoopback(c.remote.Addr()) || c.remote.IsValid() && c.remote.Addr() == c.local.Addr()
 	switch m.sourceType {
 	case "", "ANY", "0":
 		return 0
@@ -179,11 +177,13 @@ func rankSourcePort(m *chainMatch, c *connection) int {
 	return equality(len(m.sourcePorts) == 0, c.remote.IsValid() && slices.Contains(m.sourcePorts, c.remote.Port()))
 }
 
-func sourceText(c *connection) string {
-	if !c.remote.IsValid() {
+func sourceText(c *connection) string { return endText(c.remote) }
+
+func endText(end netip.AddrPort) string {
+	if !end.IsValid() {
 		return "an unknown source"
 	}
-	return c.remote.String()
+	return end.String()
 }
 
 func orNone(s string) string {

@@ -3,6 +3,7 @@ package infer
 import (
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
@@ -13,6 +14,11 @@ type cluster struct {
 	at   configdump.Message
 	name string
 	kind string // EDS, STATIC, STRICT_DNS, LOGICAL_DNS, ORIGINAL_DST, or the name of a cluster_type extension
+
+	decode        sync.Once
+	transports    []transportSocket
+	decodeOptions sync.Once
+	http          configdump.Value // HttpProtocolOptions
 }
 
 // cluster returns the decoded form of a cluster, or nil.
@@ -44,7 +50,7 @@ func (w *walk) findCluster() {
 			return
 		}
 	} else {
-		source = w.route.at.Get("route")
+		source = w.route.action.Value
 	}
 	if w.out.Cluster == "" {
 		w.severalClusters()
@@ -103,7 +109,7 @@ func (w *walk) noCluster(source configdump.Value) {
 	}
 	status := w.statusOf(503)
 	if w.hcm != nil {
-		status = w.localStatus(notFoundStatus(source))
+		status = w.localStatus(notFoundStatus(w.route.action))
 		why += fmt.Sprintf(": Envoy answers %d (NC)", status)
 	}
 	hop := flow.Hop{Decision: "no cluster", Why: why}
@@ -128,7 +134,7 @@ func (w *walk) severalClusters() {
 	}
 	source := w.tcpProxy.Get("weighted_clusters")
 	if w.hcm != nil {
-		source = w.route.at.Get("route", "weighted_clusters")
+		source = w.route.action.Get("weighted_clusters")
 	}
 	w.add(flow.Cluster, source, hop)
 	w.out.Outcome, w.done = flow.Forwarded, true

@@ -29,8 +29,9 @@ type host struct {
 	localityWeight uint32
 	health         string
 	metadata       configdump.Value
-	assumed        bool     // not from a dump: see unknownEndpoint
-	cluster        *cluster // of an aggregate's member; nil: the cluster that was chosen
+	sockets        configdump.Value // of the metadata: envoy.transport_socket_match
+	assumed        bool             // not from a dump: see unknownEndpoint
+	cluster        *cluster         // of an aggregate's member; nil: the cluster that was chosen
 }
 
 // healthy says whether a host counts as healthy for load balancing; degraded ones count only when others are missing.
@@ -59,20 +60,25 @@ func newLoadAssignment(v configdump.Value) *loadAssignment {
 		l.over = 140
 	}
 	for _, group := range v.Get("endpoints").Elements() {
-		priority := uint32(group.Get("priority").Uint())
-		weight := uint32(group.Get("load_balancing_weight").Uint())
-		loc := group.Get("locality")
-		locality := strings.Trim(loc.Get("region").Text()+"/"+loc.Get("zone").Text()+"/"+loc.Get("sub_zone").Text(), "/")
-		for _, e := range group.Get("lb_endpoints").Elements() {
-			h := host{at: e, address: addressText(e.Get("endpoint", "address")), weight: uint32(e.Get("load_balancing_weight").Uint()),
-				priority: priority, locality: locality, localityWeight: weight, health: e.Get("health_status").Text(), metadata: e.Get("metadata")}
-			if h.weight == 0 {
-				h.weight = 1
-			}
-			l.hosts = append(l.hosts, h)
+		g := group.Message()
+		loc := g.Get("locality").Message()
+		of := host{priority: uint32(g.Get("priority").Uint()), localityWeight: uint32(g.Get("load_balancing_weight").Uint()),
+			locality: strings.Trim(loc.Get("region").Text()+"/"+loc.Get("zone").Text()+"/"+loc.Get("sub_zone").Text(), "/")}
+		for _, e := range g.Get("lb_endpoints").Elements() {
+			l.hosts = append(l.hosts, newHost(e, of))
 		}
 	}
 	return l
+}
+
+// newHost reads an LbEndpoint; of says what its locality gives to it.
+func newHost(v configdump.Value, of host) host {
+	h, fields := of, v.Message()
+	h.at, h.address, h.health = v, addressText(fields.Get("endpoint", "address")), fields.Get("health_status").Text()
+	h.metadata = fields.Get("metadata")
+	h.sockets = h.metadata.Get("filter_metadata", "envoy.transport_socket_match")
+	h.weight = max(1, uint32(fields.Get("load_balancing_weight").Uint()))
+	return h
 }
 
 // A picked is what load balancing came to: one host, or the set that it picks from.

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"sync"
 
+	"cel.dev/cel-go/cel"
+
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
 )
@@ -17,23 +19,32 @@ import (
 type Engine struct {
 	dump *configdump.Dump
 	node configdump.Node
+	name string           // of the proxy, as hops say it
 	bind configdump.Value // the bootstrap's upstream_bind_config
+	mode configdump.Value // INTERCEPTION_MODE of the node's metadata
 
 	mu        sync.Mutex
 	addresses *addressTable
-	listeners map[*configdump.Resource]*listener
-	tables    map[string]*routeTable // by JSON pointer of the route configuration
-	clusters  map[string]*cluster
-	loads     map[string]*loadAssignment
+	listeners map[*configdump.Resource]*kept[*listener]
+	tables    map[string]*kept[*routeTable] // by JSON pointer of the route configuration
+	clusters  map[string]*kept[*cluster]
+	loads     map[string]*kept[*loadAssignment]
+	programs  map[string]*kept[cel.Program] // by JSON pointer of the expression
+
+	expressions sync.Once
+	cel         *cel.Env
 }
 
 // New returns an Engine for a dump, which stays the caller's to close.
 func New(d *configdump.Dump) *Engine {
-	return &Engine{
-		dump: d, node: d.Node(), listeners: map[*configdump.Resource]*listener{}, tables: map[string]*routeTable{},
+	e := &Engine{
+		dump: d, node: d.Node(), listeners: map[*configdump.Resource]*kept[*listener]{}, tables: map[string]*kept[*routeTable]{},
 		bind:     d.Bootstrap().Get("cluster_manager", "upstream_bind_config"),
-		clusters: map[string]*cluster{}, loads: map[string]*loadAssignment{},
+		clusters: map[string]*kept[*cluster]{}, loads: map[string]*kept[*loadAssignment]{}, programs: map[string]*kept[cel.Program]{},
 	}
+	e.name = e.node.Proxy()
+	e.mode = e.node.At.Get("metadata", "INTERCEPTION_MODE")
+	return e
 }
 
 // Node returns whose dump the Engine answers from.
@@ -78,16 +89,24 @@ func (e *Engine) decide(req flow.Request, opts Options) (flow.Decision, error) {
 // saves decoding the same resources again.
 func Decide(d *configdump.Dump, req flow.Request) (flow.Decision, error) { return New(d).Decide(req) }
 
-// once returns what table holds under key, making it if it is not there.
-func once[K comparable, V any](e *Engine, table map[K]V, key K, make func() V) V {
+// A kept value is one that is decoded when it is first asked for.
+type kept[V any] struct {
+	once  sync.Once
+	value V
+}
+
+// once returns what table holds under key, making it if it is not there. What is made for one key does not hold up those
+// who ask for another.
+func once[K comparable, V any](e *Engine, table map[K]*kept[V], key K, make func() V) V {
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	v, ok := table[key]
+	k, ok := table[key]
 	if !ok {
-		v = make()
-		table[key] = v
+		k = new(kept[V])
+		table[key] = k
 	}
-	return v
+	e.mu.Unlock()
+	k.once.Do(func() { k.value = make() })
+	return k.value
 }
 
 // list joins names for a sentence and keeps it readable when there are many.

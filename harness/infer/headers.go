@@ -29,7 +29,9 @@ func newHeaders(r *request) headers {
 	}
 	h.all[":method"] = r.Method
 	h.all[":path"] = r.Path
-	h.all[":scheme"] = r.Scheme
+	if r.isHTTP2() { // HTTP/1 does not carry a scheme
+		h.all[":scheme"] = r.Scheme
+	}
 	if r.Protocol == grpc {
 		if _, ok := h.all["content-type"]; !ok {
 			h.all["content-type"] = "application/grpc"
@@ -50,6 +52,13 @@ func (h headers) get(name string) (string, bool) {
 
 // set replaces a header.
 func (h headers) set(name, value string) { h.all[name] = value }
+
+// remove takes headers out.
+func (h headers) remove(names ...string) {
+	for _, n := range names {
+		delete(h.all, n)
+	}
+}
 
 // clone returns a copy that may be changed.
 func (h headers) clone() headers {

@@ -151,7 +151,7 @@ func (w *walk) perRoute(name string) configdump.Value {
 	const field = "typed_per_filter_config"
 	var places []configdump.Value
 	if w.route != nil {
-		for _, c := range w.route.at.Get("route", "weighted_clusters", "clusters").Elements() {
+		for _, c := range w.route.action.Get("weighted_clusters", "clusters").Elements() {
 			if w.out.Cluster != "" && c.Get("name").Text() == w.out.Cluster {
 				places = append(places, c.Get(field))
 			}
@@ -198,19 +198,12 @@ func (w *walk) rbacAnswers(f httpFilter) (answer *reply, may string) {
 	if f.route.Exists() {
 		config = f.route.Get("rbac")
 	}
-	if config.Has("matcher") {
-		return nil, "an RBAC matcher tree"
-	}
-	rules := config.Get("rules")
-	if !rules.Exists() {
-		return nil, ""
-	}
 	engine := rbac{w: w, header: w.req.header}
-	allowed, why := engine.allowed(rules)
-	switch allowed {
-	case yes:
+	allowed, why, rules, ok := engine.judge(config)
+	switch {
+	case !ok, allowed == yes:
 		return nil, ""
-	case depends:
+	case allowed == depends:
 		return nil, engine.unknown
 	}
 	return &reply{status: 403, denied: true, why: why + ": Envoy answers 403", source: rules}, ""
@@ -220,7 +213,7 @@ func (w *walk) rbacAnswers(f httpFilter) (answer *reply, may string) {
 func (w *walk) corsAnswers(f httpFilter) (answer *reply, may string) {
 	policy := f.route
 	if !policy.Exists() && w.route != nil { // until Envoy 1.2x the policy stood in the route itself
-		policy = first2(w.route.at.Get("route", "cors"), w.vhost.at.Get("cors"))
+		policy = first2(w.route.action.Get("cors"), w.vhost.at.Get("cors"))
 	}
 	origin, hasOrigin := w.req.header.get("origin")
 	_, hasMethod := w.req.header.get("access-control-request-method")

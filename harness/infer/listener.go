@@ -3,7 +3,6 @@ package infer
 import (
 	"fmt"
 	"net/netip"
-	"strconv"
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
@@ -43,8 +42,8 @@ func (e *Engine) listener(r *configdump.Resource) *listener {
 
 // An addressTable finds listeners by the address they are for, as Envoy's connection handler does.
 type addressTable struct {
-	all   map[string]*configdump.Resource // ip:port of every listener, bound or not
-	bound map[string]*configdump.Resource // of those that bind a socket
+	all   map[netip.AddrPort]*configdump.Resource // every listener, bound or not
+	bound map[netip.AddrPort]*configdump.Resource // those that bind a socket
 }
 
 // table returns the addresses of all listeners that are in use.
@@ -54,7 +53,7 @@ func (e *Engine) table() *addressTable {
 	if e.addresses != nil {
 		return e.addresses
 	}
-	t := &addressTable{all: map[string]*configdump.Resource{}, bound: map[string]*configdump.Resource{}}
+	t := &addressTable{all: map[netip.AddrPort]*configdump.Resource{}, bound: map[netip.AddrPort]*configdump.Resource{}}
 	for _, r := range e.dump.Resources(configdump.Listener) {
 		if r.State > configdump.Active {
 			continue
@@ -84,9 +83,9 @@ func (t *addressTable) put(address configdump.Value, r *configdump.Resource, bou
 	if !ok {
 		return
 	}
-	keys := []string{addr.String()}
+	keys := []netip.AddrPort{addr}
 	if addr.Addr() == netip.IPv6Unspecified() && address.Get("socket_address", "ipv4_compat").Bool() {
-		keys = append(keys, "0.0.0.0:"+strconv.Itoa(int(addr.Port())))
+		keys = append(keys, netip.AddrPortFrom(netip.IPv4Unspecified(), addr.Port()))
 	}
 	for _, k := range keys {
 		if t.all[k] == nil {
@@ -102,12 +101,12 @@ func isFalse(v configdump.Value) bool { return v.Exists() && !v.Bool() }
 
 // exactAndWildcard returns the keys under which a destination is looked up, in order: its own ip:port, then all
 // addresses of its port. (ConnectionHandlerImpl::getBalancedHandlerByAddress)
-func exactAndWildcard(dst netip.AddrPort) (exact, wildcard string) {
+func exactAndWildcard(dst netip.AddrPort) (exact, wildcard netip.AddrPort) {
 	any := netip.IPv4Unspecified()
 	if dst.Addr().Is6() {
 		any = netip.IPv6Unspecified()
 	}
-	return dst.String(), netip.AddrPortFrom(any, dst.Port()).String()
+	return dst, netip.AddrPortFrom(any, dst.Port())
 }
 
 // findListener decides which listener takes the connection: the virtual one, the one that it hands over to, or, for a
@@ -136,38 +135,38 @@ func (w *walk) findListener() {
 func (w *walk) handOver(virtual *listener, own *configdump.Resource) {
 	exact, wildcard := exactAndWildcard(w.req.dst)
 	table := w.e.table().all
-	missing := func(key string) flow.Alternative {
-		return flow.Alternative{Name: "listener for " + key, Why: "there is none in the dump"}
+	missing := func(key netip.AddrPort) flow.Alternative {
+		return flow.Alternative{Name: "listener for " + key.String(), Why: "there is none in the dump"}
 	}
 	stays := flow.Alternative{Name: virtual.name, Source: virtual.at.Pointer(),
 		Why: "use_original_dst hands the connection over before its own filter chains are looked at"}
 	if r := table[exact]; r != nil && r != own {
-		w.take(w.e.listener(r), virtual.name+" has use_original_dst and hands over to the listener of exactly "+exact, []flow.Alternative{stays})
+		w.take(w.e.listener(r), virtual.name+" has use_original_dst and hands over to the listener of exactly "+exact.String(), []flow.Alternative{stays})
 		return
 	}
 	if r := table[wildcard]; r != nil && r != own {
-		w.take(w.e.listener(r), virtual.name+" has use_original_dst and hands over to the listener of "+wildcard,
+		w.take(w.e.listener(r), virtual.name+" has use_original_dst and hands over to the listener of "+wildcard.String(),
 			[]flow.Alternative{missing(exact), stays})
 		return
 	}
-	w.take(virtual, "no listener is for "+exact+" or "+wildcard+", so the connection stays where it arrived",
+	w.take(virtual, "no listener is for "+exact.String()+" or "+wildcard.String()+", so the connection stays where it arrived",
 		[]flow.Alternative{missing(exact), missing(wildcard)})
 }
 
 // boundListener finds the listener whose socket the client dials.
 func (w *walk) boundListener() {
 	exact, wildcard := exactAndWildcard(w.req.dst)
-	for _, key := range []string{exact, wildcard} {
+	for _, key := range []netip.AddrPort{exact, wildcard} {
 		if r := w.e.table().bound[key]; r != nil {
-			w.take(w.e.listener(r), "it is bound to "+key, nil)
+			w.take(w.e.listener(r), "it is bound to "+key.String(), nil)
 			return
 		}
 	}
-	hop := flow.Hop{Decision: "no listener", Why: "the proxy binds neither " + exact + " nor " + wildcard}
+	hop := flow.Hop{Decision: "no listener", Why: fmt.Sprintf("the proxy binds neither %s nor %s", exact, wildcard)}
 	if len(w.out.Hops) > 0 { // netfilter did not take it
-		hop.Decision, hop.Why = "none", "the connection goes past the proxy, straight to "+exact
+		hop.Decision, hop.Why = "none", "the connection goes past the proxy, straight to "+exact.String()
 		w.add(flow.Listener, w.e.dump.Root(), hop)
-		w.out.Endpoints = []flow.Host{{Address: exact, Weight: 1, Healthy: true}}
+		w.out.Endpoints = []flow.Host{{Address: exact.String(), Weight: 1, Healthy: true}}
 		w.out.Outcome, w.done = flow.Forwarded, true
 		return
 	}

@@ -28,7 +28,7 @@ func (w *walk) httpRequest() {
 	if w.hcm == nil {
 		return
 	}
-	if w.refuse(w.targetRefused()) || w.refuse(w.pathRefused()) {
+	if w.refuse(w.underscoresRefused()) || w.refuse(w.targetRefused()) || w.refuse(w.versionRefused()) || w.refuse(w.pathRefused()) {
 		return
 	}
 	w.prepareHeaders()
@@ -52,28 +52,36 @@ func (w *walk) httpRequest() {
 // prepareHeaders does to the request's headers what the connection manager does before it asks for a route:
 // ConnectionManagerUtility::mutateRequestHeaders and maybeNormalizePath.
 func (w *walk) prepareHeaders() {
-	h := w.req.header
-	secure := "http"
-	if w.conn.terminated {
-		secure = "https"
-	}
-	edge := w.hcm.at.Get("use_remote_address").Bool() && w.hcm.at.Get("xff_num_trusted_hops").Uint() == 0
-	if _, given := h.get("x-forwarded-proto"); !given || edge {
-		h.set("x-forwarded-proto", secure)
-	}
-	if !w.req.isHTTP2() { // HTTP/1 does not carry a scheme
-		scheme, _ := h.get("x-forwarded-proto")
-		h.set(":scheme", scheme)
-	}
-	if to := w.hcm.at.Get("scheme_header_transformation", "scheme_to_overwrite").Text(); to != "" {
-		h.set(":scheme", to)
-	}
+	h, m := w.req.header, w.hcm.at
 	if path, ok := h.get(":path"); ok {
-		h.set(":path", normalisePath(w.hcm.at, path))
+		h.set(":path", normalisePath(m, path))
 	}
 	if host, ok := h.get(":authority"); ok {
 		h.set(":authority", w.strippedHost(host))
 	}
+	client := w.findClient()
+	w.client = client.addr
+	secure := "http"
+	if w.conn.terminated {
+		secure = "https"
+	}
+	proto, given := h.get("x-forwarded-proto")
+	if !given || m.Get("use_remote_address").Bool() && m.Get("xff_num_trusted_hops").Uint() == 0 {
+		proto = secure
+		h.set("x-forwarded-proto", proto)
+	}
+	if to := m.Get("scheme_header_transformation", "scheme_to_overwrite").Text(); to != "" {
+		h.set(":scheme", to)
+		h.set("x-forwarded-proto", to)
+	}
+	scheme, given := h.get(":scheme")
+	if !given {
+		if scheme = secure; strings.EqualFold(proto, "http") || strings.EqualFold(proto, "https") {
+			scheme = proto
+		}
+	}
+	h.set(":scheme", strings.ToLower(scheme))
+	w.sanitise(client)
 }
 
 // strippedHost removes what the connection manager is told to remove from the authority: a trailing dot, any port, or

@@ -1,7 +1,6 @@
 package infer
 
 import (
-	"fmt"
 	"net/netip"
 	"sort"
 	"strings"
@@ -20,6 +19,9 @@ type matching struct {
 	steps []string // what matched on the way, for the hop's why
 	// accept says whether an action is a result. A route whose own match fails is none, and the search goes on.
 	accept func(action configdump.Value) bool
+	http   bool // a request is there, not only a connection
+	// unknown is the first thing that was asked for and is not known. The matcher then went on as if it did not match.
+	unknown string
 }
 
 // evaluate returns whether an action was accepted. on_no_match counts where nothing matched.
@@ -28,7 +30,7 @@ func (m *matching) evaluate(matcher configdump.Value, depth int) bool {
 		return false
 	}
 	for _, entry := range matcher.Get("matcher_list", "matchers").Elements() {
-		if m.predicate(entry.Get("predicate"), depth) && m.onMatch(entry.Get("on_match"), depth) {
+		if m.predicate(entry.Get("predicate"), depth) == yes && m.onMatch(entry.Get("on_match"), depth) {
 			return true
 		}
 	}
@@ -49,60 +51,79 @@ func (m *matching) onMatch(v configdump.Value, depth int) bool {
 	return matched && !v.Get("keep_matching").Bool()
 }
 
-func (m *matching) predicate(v configdump.Value, depth int) bool {
+func (m *matching) predicate(v configdump.Value, depth int) truth {
 	if depth > maxMatcherDepth {
-		return false
+		return depends
 	}
+	deeper := func(e configdump.Value) truth { return m.predicate(e, depth+1) }
 	for kind, p := range v.Fields() {
 		switch configdump.FieldName(kind) {
 		case "single_predicate":
 			return m.single(p)
 		case "or_matcher":
-			for _, e := range p.Get("predicate").Elements() {
-				if m.predicate(e, depth+1) {
-					return true
-				}
-			}
-			return false
+			return some(p.Get("predicate"), deeper)
 		case "and_matcher":
-			for _, e := range p.Get("predicate").Elements() {
-				if !m.predicate(e, depth+1) {
-					return false
-				}
-			}
-			return true
+			return all(p.Get("predicate"), deeper)
 		case "not_matcher":
-			return !m.predicate(p, depth+1)
+			return deeper(p).not()
 		}
 	}
-	return false
+	return no
 }
 
 // single compares one input with a string or by a custom matcher. No input never matches.
-func (m *matching) single(p configdump.Value) bool {
-	name, value, ok := m.input(p.Get("input"))
-	holds := false
-	if s := p.Get("value_match"); s.Exists() {
-		holds = ok && stringMatches(s, value)
-	} else if custom := p.Get("custom_match"); custom.Exists() {
-		config, kind := custom.Get("typed_config").Typed()
-		if strings.HasSuffix(kind, ".input_matchers.ip.v3.Ip") {
-			addr, err := netip.ParseAddr(value)
-			holds = ok && err == nil && longest(prefixRanges(config.Get("cidr_ranges")), addr) >= 0
+func (m *matching) single(p configdump.Value) truth {
+	custom, kind := p.Get("custom_match", "typed_config").Typed()
+	if strings.HasSuffix(kind, ".CelMatcher") {
+		result, what := m.w.condition(m.w.e.expression(custom.Get("expr_match"), celExpression), m.http)
+		if result == depends {
+			return m.dontKnow(what)
 		}
+		m.saw(p, result == yes, first(custom.Get("description").Text(), "its CEL expression"), "holds")
+		return result
 	}
-	if m.w.check(p, holds, "%s %q", name, value) {
+	d := m.input(p.Get("input"))
+	if d.have == depends {
+		return m.dontKnow(d.name)
+	}
+	holds := false
+	switch {
+	case d.have == no:
+	case p.Has("value_match"):
+		holds = stringMatches(p.Get("value_match"), d.value)
+	case strings.HasSuffix(kind, ".input_matchers.ip.v3.Ip"):
+		addr, err := netip.ParseAddr(d.value)
+		holds = err == nil && longest(prefixRanges(custom.Get("cidr_ranges")), addr) >= 0
+	default:
+		return m.dontKnow("what matcher " + kind + " tests")
+	}
+	m.saw(p, holds, d.name, d.value)
+	return truthOf(holds)
+}
+
+// saw keeps a condition that was evaluated, and what led on.
+func (m *matching) saw(at configdump.Value, holds bool, name, value string) {
+	if m.w.check(at, holds, "%s %q", name, value) {
 		m.steps = append(m.steps, name+" "+orNone(value))
 	}
-	return holds
+}
+
+// dontKnow keeps the first thing that was asked for and is not known.
+func (m *matching) dontKnow(what string) truth {
+	setDefault(&m.unknown, what)
+	return depends
 }
 
 // tree looks an input up in a map; of prefixes the longest that leads to an action counts.
 func (m *matching) tree(v configdump.Value, depth int) bool {
-	name, value, ok := m.input(v.Get("input"))
-	if !ok {
+	d := m.input(v.Get("input"))
+	if d.have == depends {
+		m.dontKnow(d.name)
+	}
+	if d.have != yes {
 		return false
 	}
+	name, value := d.name, d.value
 	found := func(key string, on configdump.Value) bool {
 		m.steps = append(m.steps, name+" "+key)
 		return m.onMatch(on, depth)
@@ -181,54 +202,6 @@ func domainRank(domains []string, name string) int {
 	return best
 }
 
-// input reads what a data input names; ok is false when there is nothing, or the input is not known.
-func (m *matching) input(v configdump.Value) (name, value string, ok bool) {
-	config, kind := v.Get("typed_config").Typed()
-	kind = kind[strings.LastIndexByte(kind, '.')+1:]
-	c, h := &m.w.conn, m.w.req.header
-	some := func(name, value string) (string, string, bool) { return name, value, value != "" }
-	switch kind {
-	case "DestinationIPInput":
-		return some("destination address", c.local.Addr().String())
-	case "DestinationPortInput":
-		return some("destination port", fmt.Sprint(c.local.Port()))
-	case "SourceIPInput", "DirectSourceIPInput":
-		if !c.remote.IsValid() {
-			return "source address", "", false
-		}
-		return some("source address", c.remote.Addr().String())
-	case "SourcePortInput":
-		if !c.remote.IsValid() {
-			return "source port", "", false
-		}
-		return some("source port", fmt.Sprint(c.remote.Port()))
-	case "SourceTypeInput":
-		if rankSourceType(&chainMatch{sourceType: "SAME_IP_OR_LOOPBACK"}, c) > 0 {
-			return "source type", "local", true
-		}
-		return "source type", "", false
-	case "ServerNameInput":
-		return some("server name", c.serverName)
-	case "TransportProtocolInput":
-		return some("transport protocol", c.transport)
-	case "ApplicationProtocolInput":
-		if len(c.alpn) == 0 {
-			return "application protocol", "", false
-		}
-		return some("application protocol", "'"+strings.Join(c.alpn, "','")+"'")
-	case "HttpRequestHeaderMatchInput":
-		header := config.Get("header_name").Text()
-		value, ok := h.get(header)
-		return "header " + header, value, ok
-	case "HttpRequestQueryParamMatchInput":
-		param := config.Get("query_param").Text()
-		path, _ := h.get(":path")
-		value, ok := queryParams(path)[param]
-		return "query parameter " + param, value, ok
-	}
-	return first(kind, "an unknown input"), "", false
-}
-
 // chainByMatcher chooses the filter chain that filter_chain_matcher names.
 func (w *walk) chainByMatcher() (chosen *filterChain, why string) {
 	name := ""
@@ -237,11 +210,11 @@ func (w *walk) chainByMatcher() (chosen *filterChain, why string) {
 		return true
 	}}
 	if !m.evaluate(w.listener.matcher, 0) {
-		return nil, "filter_chain_matcher names none"
+		return nil, joinWhy("filter_chain_matcher names none", m.doubt())
 	}
 	for _, c := range w.listener.chains {
 		if c.name == name {
-			return c, "filter_chain_matcher names it by " + orNone(strings.Join(m.steps, ", "))
+			return c, joinWhy("filter_chain_matcher names it by "+orNone(strings.Join(m.steps, ", ")), m.doubt())
 		}
 	}
 	return nil, "filter_chain_matcher names " + name + ", which the listener does not have"
@@ -249,7 +222,7 @@ func (w *walk) chainByMatcher() (chosen *filterChain, why string) {
 
 // routeByMatcher chooses a route by VirtualHost.matcher: its actions are a Route or a RouteList.
 func (w *walk) routeByMatcher(tree configdump.Value) (chosen *routeEntry, rejected []flow.Alternative, why string) {
-	m := matching{w: w}
+	m := matching{w: w, http: true}
 	var chosenWhy string
 	m.accept = func(action configdump.Value) bool {
 		message, kind := action.Get("typed_config").Typed()
@@ -269,7 +242,15 @@ func (w *walk) routeByMatcher(tree configdump.Value) (chosen *routeEntry, reject
 	}
 	m.evaluate(tree, 0)
 	if chosen == nil {
-		return nil, rejected, "its matcher leads to no route"
+		return nil, rejected, joinWhy("its matcher leads to no route", m.doubt())
 	}
-	return chosen, rejected, "its matcher leads there by " + orNone(strings.Join(m.steps, ", ")) + ", " + chosenWhy
+	return chosen, rejected, "its matcher leads there by " + orNone(strings.Join(m.steps, ", ")) + ", " + joinWhy(chosenWhy, m.doubt())
+}
+
+// doubt says what the result depends on, or "".
+func (m *matching) doubt() string {
+	if m.unknown == "" {
+		return ""
+	}
+	return "as far as is known: " + m.unknown + " is not, and is taken not to match"
 }

@@ -145,8 +145,6 @@ func (w *walk) codec() (codec, problem string, status int) {
 		return "", "codec_type or the ALPN of the handshake fixes the codec, and the client speaks another version of HTTP", answer
 	case w.req.isHTTP2():
 		return "http2", "", 0
-	case w.req.Protocol == http10 && !w.hcm.at.Get("http_protocol_options", "accept_http_10").Bool():
-		return "", "the client speaks HTTP/1.0 and http_protocol_options.accept_http_10 is not set", 426
 	}
 	return "http1", "", 0
 }

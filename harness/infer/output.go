@@ -1,6 +1,7 @@
 package infer
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -33,7 +34,7 @@ func WriteOne(w io.Writer, format string, d flow.Decision, opts TextOptions) err
 	d.Hops = only(d.Hops, opts.Hop)
 	switch format {
 	case "json":
-		return writeJSON(w, d)
+		return writeDecisionJSON(w, &d)
 	case "yaml":
 		return writeYAML(w, d)
 	case "mermaid":
@@ -61,6 +62,18 @@ func writeJSON(w io.Writer, v any) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("write json: %w", err)
+	}
+	return nil
+}
+
+// writeDecisionJSON is writeJSON for a decision. A buffer is written to in place.
+func writeDecisionJSON(w io.Writer, d *flow.Decision) error {
+	var line []byte
+	if buffer, ok := w.(*bytes.Buffer); ok {
+		line = buffer.AvailableBuffer()
+	}
+	if _, err := w.Write(append(d.AppendJSON(line), '\n')); err != nil {
 		return fmt.Errorf("write json: %w", err)
 	}
 	return nil

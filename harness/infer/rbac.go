@@ -3,6 +3,7 @@ package infer
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
@@ -40,9 +41,6 @@ func (r *rbac) allowed(rules configdump.Value) (result truth, why string) {
 
 // policy matches when one permission and one principal do.
 func (r *rbac) policy(p configdump.Value) truth {
-	if p.Has("condition") || p.Has("checked_condition") || p.Has("cel_config") {
-		return r.dontKnow("a CEL condition")
-	}
 	permission := some(p.Get("permissions"), func(v configdump.Value) truth { return r.permission(v, 0) })
 	if permission == no {
 		return no
@@ -51,10 +49,61 @@ func (r *rbac) policy(p configdump.Value) truth {
 	if principal == no {
 		return no
 	}
-	if permission == depends || principal == depends {
+	condition := yes
+	if v := p.Get("condition"); v.Exists() {
+		if condition = r.condition(v); condition == no {
+			return no
+		}
+	}
+	if permission == depends || principal == depends || condition == depends {
 		return depends
 	}
 	return yes
+}
+
+// condition evaluates a policy's CEL expression. checked_condition is there to be read, not evaluated.
+func (r *rbac) condition(v configdump.Value) truth {
+	result, what := r.w.condition(r.w.e.expression(v, barely), r.header.all != nil)
+	if result == depends {
+		return r.dontKnow(what)
+	}
+	return r.saw(v, result == yes, "the policy's CEL condition")
+}
+
+// byMatcher evaluates the matcher that may stand in the place of rules. Its actions are envoy.config.rbac.v3.Action; where
+// it leads to none, the request is denied.
+func (r *rbac) byMatcher(tree configdump.Value) (result truth, why string) {
+	m := matching{w: r.w, http: r.header.all != nil}
+	var action configdump.Value
+	m.accept = func(v configdump.Value) bool {
+		action, _ = v.Get("typed_config").Typed()
+		return true
+	}
+	matched := m.evaluate(tree, 0)
+	if m.unknown != "" {
+		r.dontKnow(m.unknown)
+		return depends, "the RBAC matcher depends on " + m.unknown
+	}
+	if !matched {
+		return no, "the RBAC matcher leads to no action, which denies"
+	}
+	verdict := first(action.Get("action").Text(), "ALLOW")
+	why = fmt.Sprintf("the RBAC matcher leads to %s, action %s, by %s", orNone(action.Get("name").Text()), verdict, orNone(strings.Join(m.steps, ", ")))
+	return truthOf(verdict != "DENY" && verdict != "1"), why
+}
+
+// judge evaluates the rules or the matcher of a filter's configuration. ok is false where it has none.
+func (r *rbac) judge(config configdump.Value) (result truth, why string, at configdump.Value, ok bool) {
+	if tree := config.Get("matcher"); tree.Exists() {
+		result, why = r.byMatcher(tree)
+		return result, why, tree, true
+	}
+	rules := config.Get("rules")
+	if !rules.Exists() {
+		return yes, "", rules, false
+	}
+	result, why = r.allowed(rules)
+	return result, why, rules, true
 }
 
 func (r *rbac) dontKnow(what string) truth {
@@ -110,16 +159,29 @@ func (r *rbac) principal(v configdump.Value, depth int) truth {
 			return deeper(rule).not()
 		case "authenticated":
 			return r.authenticated(rule)
-		case "source_ip", "direct_remote_ip", "remote_ip":
-			if !r.w.conn.remote.IsValid() {
-				return r.dontKnow("the request's source address")
+		case "custom":
+			return r.custom(rule)
+		case "source_ip":
+			return r.from(rule, r.w.conn.remote.Addr())
+		case "direct_remote_ip":
+			return r.from(rule, r.w.conn.direct.Addr())
+		case "remote_ip": // what x-forwarded-for says counts too
+			if r.header.all != nil {
+				return r.from(rule, r.w.client)
 			}
-			return inRange(rule, r.w.conn.remote.Addr())
+			return r.from(rule, r.w.conn.remote.Addr())
 		default:
 			return r.common(kind, rule)
 		}
 	}
 	return no
+}
+
+func (r *rbac) from(rule configdump.Value, addr netip.Addr) truth {
+	if !addr.IsValid() {
+		return r.dontKnow("the request's source address")
+	}
+	return inRange(rule, addr)
 }
 
 // common evaluates what permissions and principals share.
@@ -146,20 +208,41 @@ func (r *rbac) common(kind string, rule configdump.Value) truth {
 	return r.dontKnow("what " + kind + " tests")
 }
 
-// authenticated matches the identity of the client's certificate; without a name any validated certificate will do.
+// authenticated matches the identity of the client's certificate. Without a name any TLS will do, also without a certificate,
+// and a client without one is compared as the empty name. (AuthenticatedMatcher)
 func (r *rbac) authenticated(rule configdump.Value) truth {
-	if !r.w.conn.terminated || r.w.req.TLS != flow.MTLS {
-		return no
-	}
 	name := rule.Get("principal_name")
-	if !name.Exists() {
+	switch {
+	case !r.w.conn.terminated:
+		return no
+	case !name.Exists():
 		return yes
+	case !r.w.mutual():
+		return truthOf(stringMatches(name, ""))
 	}
 	return r.peer(name)
 }
 
+// custom evaluates an extension in the place of a principal: mtls_authenticated is the one that there is.
+func (r *rbac) custom(rule configdump.Value) truth {
+	config, kind := rule.Get("typed_config").Typed()
+	if !strings.HasSuffix(kind, ".mtls_authenticated.v3.Config") {
+		return r.dontKnow("what principal " + first(kind, rule.Get("name").Text()) + " tests")
+	}
+	san := config.Get("san_matcher")
+	switch {
+	case !r.w.mutual():
+		return no
+	case !san.Exists():
+		return truthOf(config.Get("any_validated_client_certificate").Bool())
+	case !oneOf(san.Get("san_type").Text(), "URI", "3"):
+		return r.dontKnow("a name in the client's certificate that is no URI")
+	}
+	return r.peer(san.Get("matcher"))
+}
+
 func (r *rbac) peer(name configdump.Value) truth {
-	if !r.w.conn.terminated || r.w.req.TLS != flow.MTLS {
+	if !r.w.mutual() {
 		return no
 	}
 	if r.w.opts.Peer == "" {
@@ -179,16 +262,12 @@ func inRange(rule configdump.Value, addr netip.Addr) truth {
 
 // networkRBAC evaluates the RBAC network filter. It returns true when the connection ends here.
 func (w *walk) networkRBAC(config configdump.Value, names []string, hop *flow.Hop) bool {
-	rules := config.Get("rules")
-	if !rules.Exists() {
-		return false
-	}
 	engine := rbac{w: w}
-	allowed, why := engine.allowed(rules)
-	switch allowed {
-	case yes:
+	allowed, why, rules, ok := engine.judge(config)
+	switch {
+	case !ok, allowed == yes:
 		return false
-	case depends:
+	case allowed == depends:
 		hop.Rejected = append(hop.Rejected, flow.Alternative{Name: "connection denied", Source: rules.Pointer(), Why: why})
 		return false
 	}

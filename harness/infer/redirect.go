@@ -2,6 +2,7 @@ package infer
 
 import (
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -22,7 +23,7 @@ func (w *walk) redirect() {
 		return // dialled directly
 	}
 	port, virtual := w.virtualListener()
-	v := verdictOfMode(w.e.node, w.req, port)
+	v := verdictOfMode(w.e.mode, w.req, port)
 	if w.opts.Rules != nil {
 		v = w.opts.Rules.judge(w.req, w.e.node, w.opts.Sender)
 	}
@@ -57,8 +58,7 @@ type verdict struct {
 }
 
 // verdictOfMode says what Istio's own rules do, from the interception mode alone.
-func verdictOfMode(node configdump.Node, req request, port uint16) verdict {
-	mode := node.At.Get("metadata", "INTERCEPTION_MODE")
+func verdictOfMode(mode configdump.Value, req request, port uint16) verdict {
 	name := mode.Text()
 	if name == "NONE" {
 		return verdict{source: mode, why: "INTERCEPTION_MODE is NONE: nothing redirects connections to the proxy"}
@@ -108,8 +108,8 @@ func (w *walk) virtualListener() (uint16, *configdump.Resource) {
 
 // listenerOfPort returns the listener bound to all addresses of a port, or nil.
 func (w *walk) listenerOfPort(port uint16) *configdump.Resource {
-	for _, any := range []string{"0.0.0.0:", "[::]:"} {
-		if r := w.e.table().bound[any+strconv.Itoa(int(port))]; r != nil {
+	for _, any := range []netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()} {
+		if r := w.e.table().bound[netip.AddrPortFrom(any, port)]; r != nil {
 			return r
 		}
 	}

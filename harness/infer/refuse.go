@@ -25,6 +25,9 @@ func (w *walk) refuse(r *refusal) bool {
 		return false
 	}
 	hop := flow.Hop{Decision: fmt.Sprintf("refused with %d", r.status), Why: r.why, Expect: statusFact(w.localStatus(r.status))}
+	if r.status == 0 {
+		hop.Decision, hop.Expect = "refused by a reset of the stream", nil
+	}
 	hop.Expect = append(hop.Expect, fact(flow.FactDetails, r.details))
 	w.add(flow.HTTPFilters, first2(r.at, w.hcm.at.Value), hop)
 	if r.status/100 == 3 {
@@ -36,7 +39,7 @@ func (w *walk) refuse(r *refusal) bool {
 	}
 	w.fail(flow.ProtocolError, r.flag)
 	w.out.Status = r.status
-	if r.flag != "DPE" { // a codec's own error is no reply of the filter chain
+	if r.flag != "DPE" && r.status != 0 { // a codec's own error is no reply of the filter chain
 		w.out.Status = w.localStatus(r.status)
 	}
 	return true
@@ -57,11 +60,23 @@ func (w *walk) targetRefused() *refusal {
 	}
 	switch {
 	case w.req.isHTTP2(), path == "*" && w.req.Method == "OPTIONS":
+		if old := w.versionRefused(); old != nil { // the codec has no objection, and the manager asks for the version first
+			return old
+		}
 		return &refusal{status: 404, details: "absolute_path_rejected", why: "the request target " + path + " is no path that begins with /"}
 	case path == "*":
 		return &refusal{status: 400, flag: "DPE", details: "http1.invalid_url", why: "the request target * is for OPTIONS only"}
 	}
 	return &refusal{status: 400, flag: "DPE", details: "http1.codec_error", why: "the request target " + path + " is neither a path nor a URL"}
+}
+
+// versionRefused says whether the client speaks a version of HTTP that is too old.
+func (w *walk) versionRefused() *refusal {
+	options := w.hcm.at.Get("http_protocol_options")
+	if w.req.Protocol != http10 || options.Get("accept_http_10").Bool() {
+		return nil
+	}
+	return &refusal{status: 426, flag: "DPE", details: "low_version", at: options, why: "the client speaks HTTP/1.0 and http_protocol_options.accept_http_10 is not set"}
 }
 
 // pathRefused looks at the path as ConnectionManagerUtility::maybeNormalizePath does. A fragment is refused since
@@ -100,7 +115,7 @@ func (w *walk) upgradeRefused() *refusal {
 	}
 	configs := []configdump.Value{w.hcm.at.Get("upgrade_configs")}
 	if w.route != nil {
-		configs = append([]configdump.Value{w.route.at.Get("route", "upgrade_configs")}, configs...)
+		configs = append([]configdump.Value{w.route.action.Get("upgrade_configs")}, configs...)
 	}
 	for _, list := range configs {
 		for _, c := range list.Elements() {
@@ -113,6 +128,32 @@ func (w *walk) upgradeRefused() *refusal {
 		}
 	}
 	return &refusal{status: 403, details: "upgrade_failed", why: "the request asks to upgrade to " + upgrade + ", which no upgrade_configs allows"}
+}
+
+// underscoresRefused does what headers_with_underscores_action says of headers with an underscore in their name: the codec
+// drops them, or refuses the request, which HTTP/2 ends with a reset of the stream.
+func (w *walk) underscoresRefused() *refusal {
+	action := w.hcm.at.Get("common_http_protocol_options", "headers_with_underscores_action")
+	mode := action.Text()
+	if mode == "" || mode == "ALLOW" || mode == "0" {
+		return nil
+	}
+	for _, name := range w.req.header.names() {
+		if !strings.Contains(name, "_") {
+			continue
+		}
+		if mode == "DROP_HEADER" || mode == "2" {
+			w.req.header.remove(name)
+			continue
+		}
+		r := &refusal{status: 400, flag: "DPE", details: "http1.unexpected_underscore", at: action,
+			why: "header " + name + " has an underscore in its name and headers_with_underscores_action rejects it"}
+		if w.req.isHTTP2() {
+			r.status, r.flag, r.details = 0, "DR", "http2.unexpected_underscore"
+		}
+		return r
+	}
+	return nil
 }
 
 func hasToken(list, token string) bool {

@@ -13,6 +13,7 @@ type request struct {
 	flow.Request
 	dst    netip.AddrPort // original destination
 	src    netip.AddrPort // not valid when unknown
+	direct netip.AddrPort // the socket's own peer: src, unless the request says another; not valid when unknown
 	header headers
 }
 
@@ -53,19 +54,31 @@ func normalise(req flow.Request) (request, error) {
 		return r, fmt.Errorf("read request: tls %q (plaintext, tls or mtls)", req.TLS)
 	}
 	r.dst = netip.AddrPortFrom(addr.Unmap(), uint16(req.Port))
-	if req.Source != "" {
-		if r.src, err = netip.ParseAddrPort(req.Source); err != nil {
-			ip, err := netip.ParseAddr(req.Source)
-			if err != nil {
-				return r, fmt.Errorf("read request: source %q is neither ip:port nor an IP address", req.Source)
-			}
-			r.src = netip.AddrPortFrom(ip, 0)
-		}
-		r.src = netip.AddrPortFrom(r.src.Addr().Unmap(), r.src.Port())
+	if r.src, err = endOf("source", req.Source); err != nil {
+		return r, err
+	}
+	if r.direct, err = endOf("directSource", first(req.DirectSource, req.Source)); err != nil {
+		return r, err
 	}
 	r.SNI = strings.ToLower(r.SNI) // ConnectionSocketImpl::setRequestedServerName
 	r.header = newHeaders(&r)
 	return r, nil
+}
+
+// endOf reads an address with or without a port; an empty text is an end that is not known.
+func endOf(field, text string) (netip.AddrPort, error) {
+	if text == "" {
+		return netip.AddrPort{}, nil
+	}
+	end, err := netip.ParseAddrPort(text)
+	if err != nil {
+		ip, err := netip.ParseAddr(text)
+		if err != nil {
+			return end, fmt.Errorf("read request: %s %q is neither ip:port nor an IP address", field, text)
+		}
+		end = netip.AddrPortFrom(ip, 0)
+	}
+	return netip.AddrPortFrom(end.Addr().Unmap(), end.Port()), nil
 }
 
 func setDefault(field *string, value string) {

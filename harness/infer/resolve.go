@@ -173,7 +173,7 @@ func (e *Engine) namesakes(t target, chosen string) []flow.Alternative {
 		return nil
 	}
 	var all []flow.Alternative
-	for _, vh := range e.routeTable(r.Value()).first {
+	for _, vh := range e.routeTable(r.Value()).namesakes[short] {
 		for _, d := range vh.domains {
 			if strings.HasPrefix(d, short+".") && strings.HasSuffix(d, ".svc."+clusterDomain(e.node)) && d != chosen {
 				all = append(all, flow.Alternative{Name: d, Source: vh.value.Pointer(),

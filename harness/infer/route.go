@@ -87,22 +87,20 @@ func statusFact(status int) []flow.Fact {
 	return []flow.Fact{fact(flow.FactStatus, fmt.Sprint(status))}
 }
 
-// otherHosts names virtual hosts that were not taken, up to a readable number.
+// otherHosts names virtual hosts that were not taken, up to a readable number: first those with the same first label as the
+// authority, which one may have meant, then the table's first.
 func otherHosts(t *routeTable, chosen *virtualHost, authority string) []flow.Alternative {
-	const shown = 8
-	var all []flow.Alternative
+	all := make([]flow.Alternative, 0, namedHosts+1)
+	label := firstLabel(authority)
+	for _, vh := range t.namesakes[label] {
+		if vh != chosen && len(all) < namedHosts {
+			all = append(all, vh.rejected(authority))
+		}
+	}
 	for _, vh := range t.first {
-		if vh == chosen {
-			continue
+		if vh != chosen && len(all) < namedHosts && firstLabel(vh.name) != label {
+			all = append(all, vh.rejected(authority))
 		}
-		if len(all) == shown {
-			break
-		}
-		why := "no domain matches " + authority + " (" + vh.shown + ")"
-		if len(vh.domains) == 1 && vh.domains[0] == "*" {
-			why = "* is only taken when no other domain matches"
-		}
-		all = append(all, flow.Alternative{Name: "virtual host " + vh.name, Source: vh.pointer, Why: why})
 	}
 	if more := t.hosts - 1 - len(all); more > 0 {
 		all = append(all, flow.Alternative{Name: fmt.Sprintf("%d more virtual hosts", more), Source: t.list.Pointer(),

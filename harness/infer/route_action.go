@@ -10,8 +10,8 @@ import (
 
 // forward reads envoy.config.route.v3.RouteAction: the cluster or clusters, and what is done to the request.
 func (w *walk) forward(r *routeEntry) routeResult {
-	action := r.at.Get("route")
-	result := routeResult{source: action, hop: flow.Hop{Why: policies(action)}}
+	action := r.action
+	result := routeResult{source: action.Value, hop: flow.Hop{Why: policies(action)}}
 	switch {
 	case action.Has("cluster"):
 		w.out.Cluster = action.Get("cluster").Text()
@@ -80,7 +80,7 @@ func (w *walk) weighted(v configdump.Value, result *routeResult) {
 }
 
 // notFoundStatus is the status for a cluster that is not there: cluster_not_found_response_code.
-func notFoundStatus(action configdump.Value) int {
+func notFoundStatus(action configdump.Message) int {
 	switch action.Get("cluster_not_found_response_code").Text() {
 	case "NOT_FOUND", "1":
 		return 404
@@ -91,7 +91,7 @@ func notFoundStatus(action configdump.Value) int {
 }
 
 // policies says what the route does about time and repetition.
-func policies(action configdump.Value) string {
+func policies(action configdump.Message) string {
 	var parts []string
 	if t := action.Get("timeout"); t.Exists() {
 		parts = append(parts, "timeout "+t.Text())
@@ -110,7 +110,7 @@ func policies(action configdump.Value) string {
 }
 
 // rewrite applies what the route does to path and host before the request goes upstream.
-func (w *walk) rewrite(action configdump.Value, r *routeEntry) {
+func (w *walk) rewrite(action configdump.Message, r *routeEntry) {
 	path, _ := w.req.header.get(":path")
 	var rw flow.Rewrite
 	if p := rewrittenPath(action, r, path); p != path {
@@ -136,7 +136,7 @@ func (w *walk) rewrite(action configdump.Value, r *routeEntry) {
 }
 
 // rewrittenPath applies prefix_rewrite, regex_rewrite or path_rewrite_policy. The query stays.
-func rewrittenPath(action configdump.Value, r *routeEntry, path string) string {
+func rewrittenPath(action configdump.Message, r *routeEntry, path string) string {
 	only := pathOnly(path)
 	rest := path[len(only):]
 	switch {
@@ -246,5 +246,5 @@ func (w *walk) redirectPath(action configdump.Value, r *routeEntry) string {
 		}
 		return to + queryOf(path)
 	}
-	return rewrittenPath(action, r, path)
+	return rewrittenPath(action.Message(), r, path)
 }

@@ -10,12 +10,13 @@ import (
 
 // A routeEntry is envoy.config.route.v3.Route.
 type routeEntry struct {
-	at    configdump.Message
-	match configdump.Value
-	index int
-	name  string
-	path  pathMatch
-	more  bool // has conditions beside the path
+	at     configdump.Message
+	match  configdump.Value
+	action configdump.Message // route
+	index  int
+	name   string
+	path   pathMatch
+	more   bool // has conditions beside the path
 }
 
 // label names a route in a sentence.
@@ -40,7 +41,7 @@ func (vh *virtualHost) routes() []*routeEntry {
 func newRouteEntry(v configdump.Value, index int) *routeEntry {
 	at := v.Message()
 	m := at.Get("match")
-	r := &routeEntry{at: at, match: m, index: index, name: v.Get("name").Text(), path: newPathMatch(m)}
+	r := &routeEntry{at: at, match: m, action: at.Get("route").Message(), index: index, name: at.Get("name").Text(), path: newPathMatch(m)}
 	for field := range m.Fields() {
 		switch field {
 		case "prefix", "path", "safe_regex", "path_separated_prefix", "case_sensitive", "connect_matcher", "path_match_policy":

@@ -27,14 +27,14 @@ func tlsContext(socket configdump.Value) configdump.Value {
 	return configdump.Value{}
 }
 
-// acceptedNames returns the subject alternative names that a TLS context accepts, each as it would be matched. It reads
+// acceptedNames returns the subject alternative names that a CommonTlsContext accepts, each as it would be matched. It reads
 // match_subject_alt_names, its typed successor and the older verify_subject_alt_name.
-func acceptedNames(context configdump.Value) []string {
-	common := context.Get("common_tls_context")
+func acceptedNames(common configdump.Message) []string {
 	var names []string
 	for _, validation := range []configdump.Value{
 		common.Get("validation_context"), common.Get("combined_validation_context", "default_validation_context"),
 	} {
+		validation := validation.Message()
 		for _, m := range validation.Get("match_typed_subject_alt_names").Elements() {
 			names = append(names, matcherText(m.Get("matcher")))
 		}
@@ -57,7 +57,7 @@ func (w *walk) downstreamTLS() {
 		w.clearChain(source)
 		return
 	}
-	accepted := acceptedNames(context)
+	accepted := acceptedNames(context.Get("common_tls_context").Message())
 	hop := flow.Hop{Decision: "TLS terminated", Why: "the chain's transport socket is TLS"}
 	required := context.Get("require_client_certificate").Bool()
 	switch {

@@ -11,35 +11,66 @@ import (
 // defaultSocket is how Envoy names the cluster's own transport socket, when no transport_socket_matches entry is taken.
 const defaultSocket = "default"
 
+// A transportSocket is what a cluster may speak to an endpoint with: envoy.config.core.v3.TransportSocket, on its own or
+// in a TransportSocketMatch.
+type transportSocket struct {
+	name   string // of the TransportSocketMatch, or defaultSocket
+	entry  configdump.Value
+	match  configdump.Value // keys and values that the endpoint's metadata has to have
+	socket configdump.Value
+	tls    *flow.UpstreamTLSMode // as the context says, without what a request changes; nil is clear text
+}
+
+// sockets returns the cluster's transport sockets in the order in which they are tried, its own last. They are decoded
+// for the first request that comes to the cluster.
+func (c *cluster) sockets() []transportSocket {
+	c.decode.Do(func() {
+		for _, m := range c.at.Get("transport_socket_matches").Elements() {
+			fields := m.Message()
+			t := transportSocket{name: fields.Get("name").Text(), entry: m, match: fields.Get("match"), socket: fields.Get("transport_socket")}
+			t.tls = upstreamContext(t.socket)
+			c.transports = append(c.transports, t)
+		}
+		own := transportSocket{name: defaultSocket, socket: c.at.Get("transport_socket")}
+		own.tls = upstreamContext(own.socket)
+		c.transports = append(c.transports, own)
+	})
+	return c.transports
+}
+
 // upstreamTLS chooses the transport socket towards the endpoint and says what the endpoint will see of it.
 func (w *walk) upstreamTLS() {
-	c := w.cluster
-	if member := w.pick.hosts[0].cluster; member != nil {
-		c = member
-	}
-	name, socket, why, rejected := socketFor(c, w.pick.hosts[0])
-	context := tlsContext(socket)
+	c := ownerOf(w.pick.hosts[0].cluster, w.cluster)
+	socket, why, rejected := socketFor(c, w.pick.hosts[0])
 	tls := &flow.UpstreamTLSMode{Mode: flow.Plaintext}
-	if context.Exists() {
-		tls = w.upstreamMode(context)
+	if socket.tls != nil {
+		tls = w.upstreamMode(*socket.tls, c)
 	}
 	w.out.UpstreamTLS = tls
 	if w.hcm != nil {
-		w.out.UpstreamProtocol = w.upstreamProtocol()
+		w.out.UpstreamProtocol = w.upstreamProtocol(c)
 	}
-	source := socket
+	source := socket.socket
 	if !source.Exists() {
 		source = c.at.Value
 	}
-	hop := flow.Hop{Decision: modeText(tls), Why: why, Rejected: rejected, Expect: append([]flow.Fact{fact(flow.FactSocketMatch, name)}, w.upstreamFacts(tls)...)}
+	hop := flow.Hop{Decision: modeText(tls), Why: why, Rejected: rejected, Expect: append([]flow.Fact{fact(flow.FactSocketMatch, socket.name)}, w.upstreamFacts(tls)...)}
 	for _, h := range w.pick.hosts[1:] {
-		if other, _, _, _ := socketFor(c, h); other != name {
-			hop.Why += fmt.Sprintf("; %s would be reached by socket %s instead", h.address, other)
+		if other, _, _ := socketFor(ownerOf(h.cluster, w.cluster), h); other.name != socket.name {
+			hop.Why += fmt.Sprintf("; %s would be reached by socket %s instead", h.address, other.name)
 			hop.Expect = nil
 			break
 		}
 	}
 	w.add(flow.UpstreamTLS, source, hop)
+}
+
+// ownerOf returns the member of an aggregate that a host belongs to, or else the cluster that was chosen.
+func ownerOf(member, chosen *cluster) *cluster {
+	if member != nil {
+		return member
+	}
+	return chosen
 }
 
 // upstreamFacts are what an upstream connection shows of its transport socket. What the proxy itself terminates decides
@@ -78,34 +109,32 @@ func modeText(t *flow.UpstreamTLSMode) string {
 
 // socketFor returns the transport socket for a host: the first transport_socket_matches entry whose match is in the
 // host's metadata envoy.transport_socket_match, or the cluster's own. (TransportSocketMatcherImpl::resolve)
-func socketFor(c *cluster, h host) (name string, socket configdump.Value, why string, rejected []flow.Alternative) {
-	meta := h.metadata.Get("filter_metadata", "envoy.transport_socket_match")
-	for _, m := range c.at.Get("transport_socket_matches").Elements() {
-		name, match := m.Get("name").Text(), m.Get("match")
-		lacks := metadataLacks(match, meta)
+func socketFor(c *cluster, h host) (socket transportSocket, why string, rejected []flow.Alternative) {
+	sockets := c.sockets()
+	own := sockets[len(sockets)-1]
+	for _, t := range sockets[:len(sockets)-1] {
+		lacks := metadataLacks(t.match, h.sockets)
 		if lacks != "" && h.assumed {
-			return name, m.Get("transport_socket"), fmt.Sprintf("transport_socket_matches %s: the pod has a sidecar, so %s is assumed in its metadata",
-				name, metadataText(match)), rejected
+			return t, fmt.Sprintf("transport_socket_matches %s: the pod has a sidecar, so %s is assumed in its metadata",
+				t.name, metadataText(t.match)), rejected
 		}
 		if lacks == "" {
-			why := fmt.Sprintf("transport_socket_matches %s: the endpoint's metadata has %s", name, metadataText(match))
-			if match.Len() == 0 {
-				why = fmt.Sprintf("transport_socket_matches %s has no condition", name)
+			if text := metadataText(t.match); text != "" {
+				return t, "transport_socket_matches " + t.name + ": the endpoint's metadata has " + text, rejected
 			}
-			return name, m.Get("transport_socket"), why, rejected
+			return t, "transport_socket_matches " + t.name + " has no condition", rejected
 		}
-		rejected = append(rejected, flow.Alternative{Name: name, Source: m.Pointer(), Why: "needs " + lacks + " in the endpoint's metadata"})
+		rejected = append(rejected, flow.Alternative{Name: t.name, Source: t.entry.Pointer(), Why: "needs " + lacks + " in the endpoint's metadata"})
 	}
-	socket = c.at.Get("transport_socket")
 	switch {
 	case len(rejected) > 0:
 		why = "no transport_socket_matches entry fits the endpoint, so the cluster's own transport socket is taken"
-	case socket.Exists():
+	case own.socket.Exists():
 		why = "the cluster has its own transport socket and no transport_socket_matches"
 	default:
 		why = "the cluster has neither transport_socket nor transport_socket_matches: raw_buffer"
 	}
-	return defaultSocket, socket, why, rejected
+	return own, why, rejected
 }
 
 // metadataLacks returns the first key of match that meta does not hold with an equal value, or "".
@@ -142,21 +171,31 @@ func sameJSON(a, b configdump.Value) bool {
 	return a.Text() == b.Text() && (a.Raw()[0] == '"') == (b.Raw()[0] == '"')
 }
 
-// upstreamMode reads UpstreamTlsContext.
-func (w *walk) upstreamMode(context configdump.Value) *flow.UpstreamTLSMode {
-	common := context.Get("common_tls_context")
-	t := &flow.UpstreamTLSMode{Mode: flow.TLS, SNI: context.Get("sni").Text(), Peer: acceptedNames(context)}
+// upstreamContext reads UpstreamTlsContext; nil is a socket in clear text.
+func upstreamContext(socket configdump.Value) *flow.UpstreamTLSMode {
+	context := tlsContext(socket)
+	if !context.Exists() {
+		return nil
+	}
+	fields := context.Message()
+	common := fields.Get("common_tls_context").Message()
+	t := &flow.UpstreamTLSMode{Mode: flow.TLS, SNI: fields.Get("sni").Text(), Peer: acceptedNames(common), ALPN: common.Get("alpn_protocols").Texts()}
 	for _, certificates := range []string{"tls_certificates", "tls_certificate_sds_secret_configs", "tls_certificate_provider_instance",
 		"custom_tls_certificate_selector"} {
 		if common.Has(certificates) {
 			t.Mode = flow.MTLS
 		}
 	}
-	t.ALPN = w.upstreamALPN(common.Get("alpn_protocols").Texts())
-	if w.hcm != nil && w.cluster.options().Get("upstream_http_protocol_options", "auto_sni").Bool() {
+	return t
+}
+
+// upstreamMode adds to a context what the request decides: the protocols that are offered, and with auto_sni the name.
+func (w *walk) upstreamMode(t flow.UpstreamTLSMode, c *cluster) *flow.UpstreamTLSMode {
+	t.ALPN = w.upstreamALPN(c, t.ALPN)
+	if w.hcm != nil && c.options().Get("upstream_http_protocol_options", "auto_sni").Bool() {
 		t.SNI, _ = splitPort(first(w.rewrittenHost(), w.req.Authority))
 	}
-	return t
+	return &t
 }
 
 func (w *walk) rewrittenHost() string {
@@ -177,12 +216,15 @@ func first(all ...string) string {
 
 // options returns the cluster's HttpProtocolOptions, or a Value that does not exist.
 func (c *cluster) options() configdump.Value {
-	for _, v := range c.at.Get("typed_extension_protocol_options").Fields() {
-		if message, kind := v.Typed(); strings.HasSuffix(kind, ".HttpProtocolOptions") {
-			return message
+	c.decodeOptions.Do(func() {
+		for _, v := range c.at.Get("typed_extension_protocol_options").Fields() {
+			if message, kind := v.Typed(); strings.HasSuffix(kind, ".HttpProtocolOptions") {
+				c.http = message
+				return
+			}
 		}
-	}
-	return configdump.Value{}
+	})
+	return c.http
 }
 
 // The protocols an upstream connection can speak, as istio.alpn's configuration names them.
@@ -192,8 +234,8 @@ const (
 )
 
 // upstreamProtocol returns the HTTP version that the cluster is spoken to in.
-func (w *walk) upstreamProtocol() string {
-	options := w.cluster.options()
+func (w *walk) upstreamProtocol(c *cluster) string {
+	options := c.options()
 	downstream := upstreamHTTP1
 	if w.req.isHTTP2() {
 		downstream = upstreamHTTP2
@@ -208,9 +250,9 @@ func (w *walk) upstreamProtocol() string {
 		return downstream
 	case options.Has("auto_config"):
 		return upstreamHTTP2 // ALPN offers h2 first
-	case w.cluster.at.Get("protocol_selection").Text() == "USE_DOWNSTREAM_PROTOCOL":
+	case c.at.Get("protocol_selection").Text() == "USE_DOWNSTREAM_PROTOCOL":
 		return downstream
-	case w.cluster.at.Has("http2_protocol_options"):
+	case c.at.Has("http2_protocol_options"):
 		return upstreamHTTP2
 	}
 	return upstreamHTTP1
@@ -218,17 +260,16 @@ func (w *walk) upstreamProtocol() string {
 
 // upstreamALPN returns what the ClientHello offers: istio.alpn's override on HTTP, else the context's own list, else
 // for HTTP the protocol that will be spoken. (ClientContextImpl::newSsl, Http::wrapTransportSocketOptions)
-func (w *walk) upstreamALPN(own []string) []string {
+func (w *walk) upstreamALPN(c *cluster, own []string) []string {
 	if w.hcm == nil {
 		return own
 	}
-	protocol := w.upstreamProtocol()
-	for _, f := range w.hcm.at.Get("http_filters").Elements() {
-		message, kind := f.Get("typed_config").Typed()
-		if !strings.Contains(kind, "filter.http.alpn") {
+	protocol := w.upstreamProtocol(c)
+	for _, f := range w.hcm.filters {
+		if !strings.Contains(f.kind, "filter.http.alpn") {
 			continue
 		}
-		if override := alpnOverride(message, protocol); override != nil && w.alpnSwitch() {
+		if override := alpnOverride(f.config, protocol); override != nil && w.alpnSwitch() {
 			return override
 		}
 	}

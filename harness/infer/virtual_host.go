@@ -6,22 +6,25 @@ import (
 	"sync"
 
 	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/flow"
 )
 
 // A routeTable is envoy.config.route.v3.RouteConfiguration with its virtual hosts by domain.
 type routeTable struct {
-	at         configdump.Value
-	list       configdump.Value // virtual_hosts
-	perFilter  configdump.Value // typed_per_filter_config
-	name       string
-	hosts      int
-	exact      map[string]*virtualHost
-	suffixes   map[string]*virtualHost // "*.x" as ".x", "*-x" as "-x"
-	prefixes   map[string]*virtualHost // "x.*" as "x."
-	all        *virtualHost            // "*"
-	first      []*virtualHost          // the first few, to be named as rejected
-	ignorePort bool
-	hostHeader string // vhost_header: where the host is read from instead of the authority
+	at           configdump.Value
+	list         configdump.Value // virtual_hosts
+	perFilter    configdump.Value // typed_per_filter_config
+	name         string
+	hosts        int
+	exact        map[string]*virtualHost
+	suffixes     map[string]*virtualHost   // "*.x" as ".x", "*-x" as "-x"
+	prefixes     map[string]*virtualHost   // "x.*" as "x."
+	all          *virtualHost              // "*"
+	first        []*virtualHost            // the first few, to be named as rejected
+	namesakes    map[string][]*virtualHost // by the first label of their name: the same Service in other namespaces
+	ignorePort   bool
+	internalOnly []string // internal_only_headers
+	hostHeader   string   // vhost_header: where the host is read from instead of the authority
 }
 
 // A virtualHost is envoy.config.route.v3.VirtualHost; its routes are decoded when the first request comes to it.
@@ -30,19 +33,21 @@ type virtualHost struct {
 	value   configdump.Value
 	name    string
 	domains []string
-	shown   string // the domains and the pointer of one of the first hosts, for many requests to name it as rejected
-	pointer string
 	decode  sync.Once
 	entries []*routeEntry
+
+	describe sync.Once
+	shown    string // the domains, as they are shown where it is rejected
+	pointer  string
 }
 
-// namedHosts is how many virtual hosts are kept to be named as rejected: a table may have thousands.
-const namedHosts = 40
+// namedHosts is how many virtual hosts are named as rejected: a table may have thousands.
+const namedHosts = 6
 
 // routeTable returns the decoded form of a route configuration. It may have tens of megabytes, so it is walked over once.
 func (e *Engine) routeTable(v configdump.Value) *routeTable {
 	return once(e, e.tables, v.Pointer(), func() *routeTable {
-		t := &routeTable{at: v, exact: map[string]*virtualHost{}, suffixes: map[string]*virtualHost{}, prefixes: map[string]*virtualHost{}}
+		t := &routeTable{at: v, exact: map[string]*virtualHost{}, suffixes: map[string]*virtualHost{}, prefixes: map[string]*virtualHost{}, namesakes: map[string][]*virtualHost{}}
 		for key, field := range v.Fields() {
 			switch configdump.FieldName(key) {
 			case "name":
@@ -52,6 +57,8 @@ func (e *Engine) routeTable(v configdump.Value) *routeTable {
 				t.fill()
 			case "ignore_port_in_host_matching":
 				t.ignorePort = field.Bool()
+			case "internal_only_headers":
+				t.internalOnly = field.Texts()
 			case "vhost_header":
 				t.hostHeader = field.Text()
 			case "typed_per_filter_config":
@@ -66,11 +73,31 @@ func (t *routeTable) fill() {
 	for _, h := range t.list.Elements() {
 		vh := &virtualHost{value: h, name: h.Get("name").Text(), domains: h.Get("domains").Texts()}
 		t.enter(vh)
-		if t.hosts++; len(t.first) < namedHosts {
-			vh.shown, vh.pointer = list(vh.domains), h.Pointer()
+		if t.hosts++; len(t.first) <= namedHosts {
 			t.first = append(t.first, vh)
 		}
+		if label := firstLabel(vh.name); len(t.namesakes[label]) <= namedHosts {
+			t.namesakes[label] = append(t.namesakes[label], vh)
+		}
 	}
+}
+
+// firstLabel returns a host's name up to its first dot or port.
+func firstLabel(host string) string {
+	if i := strings.IndexAny(host, ".:"); i >= 0 {
+		return host[:i]
+	}
+	return host
+}
+
+// rejected says why a virtual host was not taken for an authority.
+func (vh *virtualHost) rejected(authority string) flow.Alternative {
+	vh.describe.Do(func() { vh.shown, vh.pointer = " ("+list(vh.domains)+")", vh.value.Pointer() })
+	why := "no domain matches " + authority + vh.shown
+	if len(vh.domains) == 1 && vh.domains[0] == "*" {
+		why = "* is only taken when no other domain matches"
+	}
+	return flow.Alternative{Name: "virtual host " + vh.name, Source: vh.pointer, Why: why}
 }
 
 // enter files a virtual host under its domains as RouteMatcher's constructor does. Domains of a table are unique.

@@ -18,6 +18,7 @@ type walk struct {
 	done bool
 
 	conn     connection
+	client   netip.Addr // whose request it is, as the connection manager sees it; not valid when unknown
 	listener *listener
 	chain    *filterChain
 	hcm      *httpManager // nil when the chain ends in a TCP proxy
@@ -35,6 +36,7 @@ type connection struct {
 	local      netip.AddrPort // destination: as restored by original_dst
 	restored   bool           // the destination was restored and differs from the listener's own
 	remote     netip.AddrPort // not valid when unknown
+	direct     netip.AddrPort // the socket's own peer, which a PROXY protocol header does not change; not valid when unknown
 	transport  string         // raw_buffer or tls, as detected
 	serverName string         // SNI, as detected
 	alpn       []string       // application protocols, as detected by tls_inspector or http_inspector
@@ -49,19 +51,21 @@ func newWalk(e *Engine, req request, opts Options) *walk {
 	case flow.Gateway:
 		w.side = "" // neither half of a way between two sidecars
 	}
-	w.conn = connection{local: req.dst, remote: req.src, transport: "raw_buffer"}
+	w.conn = connection{local: req.dst, remote: req.src, direct: req.direct, transport: "raw_buffer"}
 	w.out = flow.Decision{
-		Schema: flow.DecisionSchema, ID: req.ID, Proxy: e.node.Proxy(), FilterChainIndex: noChain, RouteIndex: -1, Hops: []flow.Hop{},
+		Schema: flow.DecisionSchema, ID: req.ID, Proxy: e.name, FilterChainIndex: noChain, RouteIndex: -1, Hops: make([]flow.Hop, 0, len(hops)+1),
 	}
 	return w
 }
 
+// hops are the decisions on the way through one proxy, in order. httpRequest makes two hops, and TCP has none of them.
+var hops = [...]func(*walk){
+	(*walk).redirect, (*walk).findListener, (*walk).listenerFilters, (*walk).matchChain, (*walk).downstreamTLS,
+	(*walk).networkFilters, (*walk).httpRequest, (*walk).findCluster, (*walk).pickEndpoint, (*walk).upstreamTLS, (*walk).connect,
+}
+
 // run takes the request through the proxy, hop by hop, until it is forwarded, answered or has failed.
 func (w *walk) run() {
-	hops := []func(*walk){
-		(*walk).redirect, (*walk).findListener, (*walk).listenerFilters, (*walk).matchChain, (*walk).downstreamTLS,
-		(*walk).networkFilters, (*walk).httpRequest, (*walk).findCluster, (*walk).pickEndpoint, (*walk).upstreamTLS, (*walk).connect,
-	}
 	for _, hop := range hops {
 		if hop(w); w.done {
 			return
@@ -72,7 +76,7 @@ func (w *walk) run() {
 
 // add appends a hop of this proxy. source is where the decision stands.
 func (w *walk) add(kind flow.HopKind, source configdump.Value, hop flow.Hop) *flow.Hop {
-	hop.Kind, hop.Side, hop.Proxy, hop.Source = kind, w.side, w.e.node.Proxy(), source.Pointer()
+	hop.Kind, hop.Side, hop.Proxy, hop.Source = kind, w.side, w.e.name, source.Pointer()
 	hop.Conditions, w.trail = w.trail, nil
 	w.out.Hops = append(w.out.Hops, hop)
 	return &w.out.Hops[len(w.out.Hops)-1]

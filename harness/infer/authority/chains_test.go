@@ -73,6 +73,11 @@ func from(source, dst string) flow.Request {
 	return flow.Request{Source: source, Address: dst, Protocol: "tcp"}
 }
 
+// through is a connection of a proxy at direct that says it is for source.
+func through(direct, source string) flow.Request {
+	return flow.Request{DirectSource: direct, Source: source, Address: "10.0.0.1", Protocol: "tcp"}
+}
+
 var chainRules = []chainRule{
 	{"transport protocol", tlsInspector, []string{"{transport_protocol: tls}", "{transport_protocol: raw_buffer}"}, "",
 		[]flow.Request{clear("http"), clear("tcp"), hello("a.b")}},
@@ -99,6 +104,19 @@ var chainRules = []chainRule{
 		[]flow.Request{from("192.0.2.1:1000", "10.0.0.1"), from("192.0.2.7:1000", "10.0.0.1"), from("192.0.3.1:1000", "10.0.0.1")}},
 	{"source ports", "", []string{"{source_ports: [1000, 1001]}", "{source_prefix_ranges: [{address_prefix: 192.0.2.0, prefix_len: 24}], source_ports: [1000]}", ""}, "",
 		[]flow.Request{from("192.0.3.1:1000", "10.0.0.1"), from("192.0.3.1:1002", "10.0.0.1"), from("192.0.2.1:1000", "10.0.0.1"), from("192.0.2.1:1001", "10.0.0.1")}},
+	{"direct source prefixes are the socket's peer's", "", []string{"{direct_source_prefix_ranges: [{address_prefix: 127.8.0.0, prefix_len: 16}]}", "{direct_source_prefix_ranges: [{address_prefix: 127.8.1.0, prefix_len: 24}]}",
+		"{source_prefix_ranges: [{address_prefix: 192.0.2.0, prefix_len: 24}]}", ""}, "",
+		[]flow.Request{through("127.8.0.1:1", "192.0.2.1:1"), through("127.8.1.1:1", "192.0.2.1:1"), through("127.9.0.1:1", "192.0.2.1:1"), through("127.9.0.2:1", "192.0.3.1:1"), through("127.9.0.3:1", "127.8.0.1:1")}},
+	{"a direct source prefix commits", "", []string{"{direct_source_prefix_ranges: [{address_prefix: 127.8.0.0, prefix_len: 16}], source_type: SAME_IP_OR_LOOPBACK}",
+		"{direct_source_prefix_ranges: [{address_prefix: 127.8.1.0, prefix_len: 24}], source_prefix_ranges: [{address_prefix: 192.0.2.0, prefix_len: 24}]}", "{source_prefix_ranges: [{address_prefix: 192.0.3.0, prefix_len: 24}]}"}, "",
+		[]flow.Request{through("127.8.0.4:1", "127.0.0.1:1"), through("127.8.0.5:1", "192.0.2.1:1"), through("127.8.1.6:1", "127.0.0.1:1"), through("127.8.1.7:1", "192.0.2.1:1"), through("127.8.1.8:1", "192.0.3.1:1"), through("127.9.0.9:1", "192.0.3.1:1")}},
+	{"a source prefix and a direct one", "", []string{"{direct_source_prefix_ranges: [{address_prefix: 127.8.0.0, prefix_len: 16}], source_prefix_ranges: [{address_prefix: 192.0.2.0, prefix_len: 24}]}",
+		"{direct_source_prefix_ranges: [{address_prefix: 127.8.0.0, prefix_len: 16}], source_prefix_ranges: [{address_prefix: 192.0.2.7, prefix_len: 32}], source_ports: [7]}", "{source_ports: [7]}"}, "",
+		[]flow.Request{through("127.8.2.1:1", "192.0.2.1:7"), through("127.8.2.2:1", "192.0.2.7:7"), through("127.8.2.3:1", "192.0.2.7:8"), through("127.9.2.4:1", "192.0.2.7:7"), through("127.8.2.5:1", "192.0.3.7:7")}},
+	{"direct source by filter_chain_matcher", "", []string{"", ""}, `, filter_chain_matcher: {matcher_tree: {input: {name: ip, typed_config: {
+		"@type": type.googleapis.com/envoy.extensions.matching.common_inputs.network.v3.DirectSourceIPInput}}, exact_match_map: {map: {
+		127.8.3.1: {action: {name: n0, typed_config: {"@type": type.googleapis.com/google.protobuf.StringValue, value: n0}}}}}}, on_no_match: {action: {name: n1, typed_config: {"@type": type.googleapis.com/google.protobuf.StringValue, value: n1}}}}`,
+		[]flow.Request{through("127.8.3.1:1", "192.0.2.1:1"), through("127.8.3.2:1", "127.8.3.1:1")}},
 	{"source type", "", []string{"{source_type: SAME_IP_OR_LOOPBACK}", "{source_type: EXTERNAL}"}, "",
 		[]flow.Request{from("192.0.3.1:1000", "10.0.0.1"), from("10.0.0.1:1000", "10.0.0.1"), from("127.0.0.1:1000", "10.0.0.1"), from("127.0.0.9:1000", "10.0.0.1")}},
 	{"only 127.0.0.1 of 127.0.0.0/8 is loopback", "", []string{"{source_type: SAME_IP_OR_LOOPBACK}", ""}, "", []flow.Request{from("127.0.0.1:1", "10.0.0.1"), from("127.0.0.2:1", "10.0.0.1"), from("127.255.0.1:1", "10.0.0.1")}},

@@ -83,7 +83,11 @@ func (e *Envoy) send(ctx context.Context, req flow.Request) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	dialer := &net.Dialer{Timeout: 5 * time.Second, LocalAddr: e.nextAddress()}
+	local := e.nextAddress()
+	if direct, err := netip.ParseAddrPort(req.DirectSource); err == nil {
+		local = net.TCPAddrFromAddrPort(netip.AddrPortFrom(direct.Addr(), 0))
+	}
+	dialer := &net.Dialer{Timeout: 5 * time.Second, LocalAddr: local}
 	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return Result{}, err
@@ -92,8 +96,7 @@ func (e *Envoy) send(ctx context.Context, req flow.Request) (Result, error) {
 	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		return Result{}, err
 	}
-	host, _, _ := net.SplitHostPort(conn.LocalAddr().String())
-	r := Result{From: host}
+	r := Result{From: conn.LocalAddr().String()}
 	if _, err := io.WriteString(conn, proxyHeader(req)); err != nil {
 		return r, err
 	}
@@ -122,7 +125,7 @@ func (e *Envoy) send(ctx context.Context, req flow.Request) (Result, error) {
 }
 
 // nextAddress returns a loopback address that no connection came from before: the access log is joined by it.
-func (e *Envoy) nextAddress() net.Addr {
+func (e *Envoy) nextAddress() *net.TCPAddr {
 	n := e.sent.Add(1)
 	return &net.TCPAddr{IP: net.IPv4(127, byte(64+n>>16), byte(n>>8), byte(n))}
 }
@@ -178,7 +181,11 @@ func askHTTP1(conn net.Conn, req flow.Request, r *Result) {
 		r.Problem = err.Error()
 		return
 	}
-	resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: first(req.Method, "GET")})
+	reader := bufio.NewReader(conn)
+	resp, err := http.ReadResponse(reader, &http.Request{Method: first(req.Method, "GET")})
+	for err == nil && resp.StatusCode == http.StatusContinue {
+		resp, err = http.ReadResponse(reader, &http.Request{Method: first(req.Method, "GET")})
+	}
 	if err != nil {
 		r.Problem = err.Error()
 		return

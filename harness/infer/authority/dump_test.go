@@ -42,6 +42,7 @@ func (c config) dump(t testing.TB) *configdump.Dump {
 		return object{"@type": "type.googleapis.com/envoy.admin.v3." + kind, array: elements}
 	}
 	text, err := json.Marshal(object{"configs": []any{
+		object{"@type": "type.googleapis.com/envoy.admin.v3.BootstrapConfigDump", "bootstrap": object{"node": object{"id": "authority", "cluster": "authority"}}},
 		section("ClustersConfigDump", "static_clusters", "cluster", c.clusters),
 		section("ListenersConfigDump", "static_listeners", "listener", c.listeners),
 		section("RoutesConfigDump", "static_route_configs", "route_config", c.routes),

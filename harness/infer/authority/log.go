@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"time"
 )
@@ -71,8 +70,7 @@ func (l *accessLog) read() (map[string][]Entry, error) {
 		if err := json.Unmarshal(line, &e); err != nil {
 			return nil, fmt.Errorf("read envoy's access log: %w: %s", err, line)
 		}
-		host, _, _ := net.SplitHostPort(e.From)
-		entries[host] = append(entries[host], e)
+		entries[e.From] = append(entries[e.From], e)
 	}
 	return entries, nil
 }

@@ -62,10 +62,11 @@ func (g *generator) several(n int, text func() string) string {
 }
 
 var (
-	hosts    = []string{"a.example.com", "b.example.com", "x-b.example.com", "example.com", "a.example.org", "a.svc", "A.Example.com", "a.example.com:80", "a.example.com:8080", "deep.a.example.com"}
+	hosts    = []string{"a.example.com", "b.example.com", "x-b.example.com", "example.com", "a.example.org", "a.svc", "A.Example.com", "a.example.com:80", "a.example.com:8080", "deep.a.example.com", "a.example.com.", "a.example.com.:80", "[::1]:80", "a.example.com:443"}
 	domains  = []string{"a.example.com", "*.example.com", "*-b.example.com", "a.example.*", "a.*", "example.com", "a.svc", "a.example.com:80", "*.com", "deep.*", "b.example.com"}
 	paths    = []string{"/", "/a", "/a/b", "/a/b/c", "/A", "/ab", "/x1", "/x22y", "/a?q=1", "/a/b?q=2&r", "/a//b", "/a/./b", "/a/../b", "/a%2Fb", "/%61/b", "/a/b/", "/a;b", "/api/v1/users/7"}
-	headers  = []string{"x-a", "x-b", "x-c", "user-agent"}
+	headers  = []string{"x-a", "x-b", "x-c", "user-agent", "x_u"}
+	known    = []string{"x-forwarded-for", "x-forwarded-proto", "x-forwarded-port", "x-envoy-internal", "x-envoy-external-address", "x-request-id", "x-envoy-retry-on", ":scheme", ":method", ":path", ":authority", "host"}
 	values   = []string{"1", "5", "10", "abc", "ABC", "abcdef", "v-abc", "-3", "x1"}
 	methods  = []string{"GET", "GET", "GET", "POST", "PUT", "OPTIONS", "HEAD"}
 	clusters = []string{"a", "b", "c", "d", "e", "f"}
@@ -91,7 +92,12 @@ func (g *generator) manager() string {
 	options := []string{g.maybe(2, func() string { return "normalize_path: true" }), g.maybe(3, func() string { return "merge_slashes: true" }),
 		pick(g, "", "", "strip_any_host_port: true", "strip_matching_host_port: true"), g.maybe(4, func() string { return "use_remote_address: true" }),
 		pick(g, "", "", "", "path_with_escaped_slashes_action: UNESCAPE_AND_FORWARD", "path_with_escaped_slashes_action: REJECT_REQUEST", "path_with_escaped_slashes_action: UNESCAPE_AND_REDIRECT"),
-		pick(g, "", "", "http_protocol_options: {accept_http_10: true}")}
+		pick(g, "", "", "http_protocol_options: {accept_http_10: true}"), pick(g, "", "", "xff_num_trusted_hops: 1", "xff_num_trusted_hops: 2"),
+		pick(g, "", "", "internal_address_config: {unix_sockets: true}", "internal_address_config: {cidr_ranges: [{address_prefix: 192.0.2.0, prefix_len: 24}]}"),
+		pick(g, "", "", "", "skip_xff_append: true"), pick(g, "", "", "", "strip_trailing_host_dot: true"),
+		pick(g, "", "", "", "scheme_header_transformation: {scheme_to_overwrite: https}", "scheme_header_transformation: {match_upstream: true}"),
+		pick(g, "", "", "", "append_x_forwarded_port: true"), pick(g, "", "", "", "generate_request_id: false"), pick(g, "", "", "", "add_user_agent: true"),
+		pick(g, "", "", "", "common_http_protocol_options: {headers_with_underscores_action: DROP_HEADER}", "common_http_protocol_options: {headers_with_underscores_action: REJECT_REQUEST}")}
 	var kept []string
 	for _, o := range options {
 		if o != "" {
@@ -149,7 +155,8 @@ func (g *generator) principal(depth int) string {
 	case 1:
 		return "{header: " + g.header() + "}"
 	case 2:
-		return "{remote_ip: {address_prefix: 192.0.2.0, prefix_len: 24}}"
+		return "{" + pick(g, "remote_ip", "remote_ip", "source_ip", "direct_remote_ip") + ": {address_prefix: " +
+			pick(g, "192.0.2.0, prefix_len: 24", "198.51.100.1, prefix_len: 32", "127.0.0.0, prefix_len: 8", "10.0.0.0, prefix_len: 8") + "}}"
 	case 3:
 		return "{authenticated: {}}"
 	case 4:
@@ -224,7 +231,11 @@ func (g *generator) header() string {
 		"prefix_match: ab", "suffix_match: bc", "contains_match: bc", "safe_regex_match: {regex: '[a-z0-9]+'}", "string_match: "+g.stringMatcher(values...))
 	invert := g.maybe(4, func() string { return ", invert_match: true" })
 	empty := g.maybe(6, func() string { return ", treat_missing_header_as_empty: true" })
-	return "{name: " + pick(g, headers...) + ", " + kind + invert + empty + "}"
+	name := pick(g, headers...)
+	if g.IntN(5) == 0 {
+		name = quoted(pick(g, known...))
+	}
+	return "{name: " + name + ", " + kind + invert + empty + "}"
 }
 
 func (g *generator) stringMatcher(words ...string) string {
@@ -301,6 +312,7 @@ func (g *generator) chainMatch(port int) string {
 	add(3, "server_names", "[a.example.com]", "['*.example.com']", "['*.com']")
 	add(3, "transport_protocol", "tls", "raw_buffer")
 	add(3, "application_protocols", "[h2]", "[http/1.1]", "[h2c]", "[istio]")
+	add(6, "direct_source_prefix_ranges", "[{address_prefix: 127.8.0.0, prefix_len: 16}]", "[{address_prefix: 127.8.0.0, prefix_len: 24}]")
 	add(5, "source_prefix_ranges", "[{address_prefix: 192.0.2.0, prefix_len: 24}]", "[{address_prefix: 192.0.2.7, prefix_len: 32}]")
 	add(6, "source_type", "EXTERNAL", "SAME_IP_OR_LOOPBACK")
 	add(6, "source_ports", "[1000]", "[2000]")
@@ -313,6 +325,7 @@ func (g *generator) request(ports []int) flow.Request {
 		Source:    pick(g, "192.0.2.1:1000", "192.0.2.7:2000", "198.51.100.1:1000", "127.0.0.1:3000", "10.0.0.1:2000"),
 		Authority: pick(g, hosts...), Method: pick(g, methods...), Path: pick(g, paths...), Headers: map[string]string{}}
 	r.Protocol = pick(g, "http", "http", "http", "http2", "http1.0", "grpc", "tcp")
+	r.DirectSource = fmt.Sprintf("127.%d.%d.%d:1", 8+g.IntN(2), g.IntN(3), 1+g.IntN(200))
 	if (port-20000)%4 == 3 {
 		if g.IntN(2) == 0 {
 			r.TLS, r.SNI = flow.TLS, pick(g, "", "a.example.com", "b.example.com", "x.org", "a.b.example.com")
@@ -325,7 +338,13 @@ func (g *generator) request(ports []int) flow.Request {
 		r.Headers[pick(g, headers...)] = pick(g, values...)
 	}
 	if g.IntN(6) == 0 {
-		r.Headers["x-forwarded-proto"] = pick(g, "http", "https")
+		r.Headers["x-forwarded-proto"] = pick(g, "http", "https", "HTTPS", "ftp")
+	}
+	if g.IntN(4) == 0 {
+		r.Headers["x-forwarded-for"] = pick(g, "192.0.2.1", "198.51.100.1", "198.51.100.1,192.0.2.9", "192.0.2.9, 198.51.100.1", "10.1.1.1", "nonsense", "192.0.2.5,nonsense")
+	}
+	if g.IntN(8) == 0 {
+		r.Headers[pick(g, known[2:7]...)] = pick(g, "true", "5xx", "8080")
 	}
 	return r
 }

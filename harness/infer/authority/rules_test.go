@@ -1,6 +1,7 @@
 package authority
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,7 +27,7 @@ func to(cluster string) string { return "route: {cluster: " + cluster + "}" }
 
 // shorthand reads a request as rules write it.
 func shorthand(text string, port int) flow.Request {
-	r := flow.Request{Direction: flow.Gateway, Address: "10.0.0.1", Port: uint32(port), Headers: map[string]string{}}
+	r := flow.Request{Direction: flow.Gateway, Source: "192.0.2.1:40000", Address: "10.0.0.1", Port: uint32(port), Headers: map[string]string{}}
 	words := strings.Fields(text)
 	switch words[0] {
 	case "http2", "grpc", "http1.0", "tcp":
@@ -51,7 +52,7 @@ func TestRules(t *testing.T) {
 	c := config{clusters: stubbed("a", "b", "c", "d")}
 	var requests []flow.Request
 	var owner []int
-	rules := append(httpRules, filterRules...)
+	rules := slices.Concat(httpRules, filterRules, clientRules, matcherRules, celRules())
 	for i, r := range rules {
 		c.listeners = append(c.listeners, httpListener(base+i, r.hcm, r.routes))
 		for _, text := range r.requests {
@@ -210,6 +211,8 @@ var httpRules = []rule{
 		[]string{"grpc POST x /a", "grpc POST x /c", "grpc POST x /d", "grpc POST x /none", "grpc POST x /a#b"}},
 	{"a port in the authority may be any text", "", "ignore_port_in_host_matching: true, virtual_hosts: [{name: v, domains: [h], routes: [" + toA + "]}]",
 		[]string{"GET h:http /", "GET h: /", "GET h:80:90 /"}},
+	{"manager: HTTP/1.0 is refused after what the codec refuses", "common_http_protocol_options: {headers_with_underscores_action: REJECT_REQUEST}", vhost(toA),
+		[]string{"http1.0 GET x /", "http1.0 GET x / x-u=1", "http1.0 GET x *", "http1.0 GET x p", "http1.0 OPTIONS x *", "http1.0 POST x / content-type=application/grpc", "http1.0 GET x /#f"}},
 	{"manager: CONNECT", "", vhost("{match: {prefix: /}, " + to("a") + "}"), []string{"CONNECT x:80 x:80"}},
 	{"manager: upgrade", "", vhost("{match: {prefix: /}, " + to("a") + "}"), []string{"GET x / upgrade=websocket connection=upgrade"}},
 	{"manager: upgrade allowed", "upgrade_configs: [{upgrade_type: websocket}]", vhost("{match: {prefix: /}, " + to("a") + "}"), []string{"GET x / upgrade=other connection=upgrade"}},

@@ -108,6 +108,10 @@ func TestDownstreamTLS(t *testing.T) {
 	only := func(name string) string {
 		return identity + rbacRules("action: ALLOW, policies: {p: {permissions: [{any: true}], principals: [{authenticated: {principal_name: {exact: '"+name+"'}}}]}}")
 	}
+	allowed := func(expression string) string {
+		return rbacRules("action: ALLOW, policies: {p: {permissions: [{any: true}], " + anyone + ", condition: " + asJSON(parsed(expression).Expr) + "}}")
+	}
+	bySAN := rbacMatcher("matcher_tree: {" + inputOf("envoy.extensions.matching.common_inputs.ssl.v3.UriSanInput") + ", exact_match_map: {map: {'" + workload + "': " + rbacAction("p", "ALLOW") + "}}}")
 	listener := func(port int, chain string) string {
 		return fmt.Sprintf(`{name: "l_%d", address: {socket_address: {address: 0.0.0.0, port_value: %d}}, listener_filters: [%s], filter_chains: [%s]}`, port, port, tlsInspector, chain)
 	}
@@ -117,15 +121,27 @@ func TestDownstreamTLS(t *testing.T) {
 		listener(46002, httpChain(server(true), only("spiffe://other"), vhost(toA))),
 		listener(46003, httpChain(server(false), "", vhost("{match: {prefix: /, tls_context: {presented: true}}, route: {cluster: a}}, {match: {prefix: /}, route: {cluster: b}}"))),
 		listener(46004, httpChain(server(false), "codec_type: HTTP2", `virtual_hosts: [{name: v, domains: ['*'], require_tls: ALL, routes: [`+toA+`]}]`)),
+		listener(46005, httpChain(server(false), allowed("connection.mtls"), vhost(toA))),
+		listener(46006, httpChain(server(false), allowed("connection.uri_san_peer_certificate == '"+workload+"'"), vhost(toA))),
+		listener(46007, httpChain(server(false), allowed("connection.requested_server_name == 'a.b'"), vhost(toA))),
+		listener(46008, httpChain(server(false), allowed("request.scheme == 'https' && has(connection.requested_server_name)"), vhost(toA))),
+		listener(46009, httpChain(server(false), bySAN, vhost(toA))),
+		listener(46010, httpChain(server(false), rbacRules("action: ALLOW, policies: {p: {permissions: [{requested_server_name: {exact: a.b}}], principals: [{authenticated: {}}]}}"), vhost(toA))),
+		listener(46013, httpChain(server(false), rbacRules("action: ALLOW, policies: {p: {permissions: [{any: true}], principals: [{authenticated: {principal_name: {safe_regex: {regex: '.*'}}}}]}}"), vhost(toA))),
+		listener(46014, httpChain(server(false), rbacRules("action: DENY, policies: {p: {permissions: [{any: true}], principals: [{not_id: {authenticated: {principal_name: {prefix: 'spiffe://'}}}}]}}"), vhost(toA))),
+		listener(46011, httpChain(server(false), rbacRules(`action: ALLOW, policies: {p: {permissions: [{any: true}], principals: [{custom: {name: m, typed_config: {
+			"@type": type.googleapis.com/envoy.extensions.rbac.principals.mtls_authenticated.v3.Config, any_validated_client_certificate: true}}}]}}`), vhost(toA))),
+		listener(46012, httpChain(server(false), rbacRules(`action: ALLOW, policies: {p: {permissions: [{any: true}], principals: [{custom: {name: m, typed_config: {
+			"@type": type.googleapis.com/envoy.extensions.rbac.principals.mtls_authenticated.v3.Config, san_matcher: {san_type: URI, matcher: {exact: '`+workload+`'}}}}}]}}`), vhost(toA))),
 	}}
 	d := c.dump(t)
 	e, engine := start(t, d, Options{}), infer.New(d)
-	for port := 46000; port <= 46004; port++ {
+	for port := 46000; port <= 46014; port++ {
 		for _, mode := range []string{flow.Plaintext, flow.TLS, flow.MTLS} {
 			for _, protocol := range []string{"http", "http2", "tcp"} {
 				t.Run(fmt.Sprint(port, " ", mode, " ", protocol), func(t *testing.T) {
 					t.Parallel() // Envoy closes some of them only after a second
-					req := flow.Request{Direction: flow.Gateway, Address: "10.0.0.1", Port: uint32(port), TLS: mode, Protocol: protocol, Authority: "x"}
+					req := flow.Request{Direction: flow.Gateway, Address: "10.0.0.1", Port: uint32(port), TLS: mode, Protocol: protocol, Authority: "x", SNI: "a.b", Source: "192.0.2.1:40000"}
 					if protocol == "http2" && mode != flow.Plaintext {
 						req.ALPN = []string{"h2"}
 					}

@@ -83,10 +83,32 @@ func run(path, service string, services int, lab, istioctl string, repeat int) e
 			fmt.Printf("%-46s %v\n", m.name, m.err)
 			continue
 		}
-		fmt.Printf("%-46s %8.0f ms %6d MB\n", m.name, float64(m.wall.Microseconds())/1000, m.memory>>20)
+		fmt.Printf("%-46s %8.0f ms %6d MB\n", m.name, milliseconds(m.wall), m.memory>>20)
 	}
+	ratios(measures[1], measures[2], measures[3:])
 	return judge(measures)
 }
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// ratios compares one request with each peer on the same file. No peer takes a batch, so a batch's request is held
+// against what one run of a peer takes, which is what each further question to it costs.
+func ratios(one, many measure, peers []measure) {
+	each := (many.wall - one.wall) / batchSize
+	fmt.Printf("\na request of the batch, once the dump is loaded: %.3f ms (the batch %.0f ms)\n", float64(each.Nanoseconds())/1e6, milliseconds(many.wall-one.wall))
+	for _, peer := range peers {
+		if peer.err != nil || one.err != nil {
+			continue
+		}
+		fmt.Printf("beside %-40s %6.1f times faster, %4.1f times less memory", peer.name+":", ratio(peer.wall, one.wall), ratio(peer.memory, one.memory))
+		if many.err == nil {
+			fmt.Printf("; in a batch %.0f times faster a request", ratio(peer.wall, many.wall/batchSize))
+		}
+		fmt.Println()
+	}
+}
+
+func ratio[T ~int64](a, b T) float64 { return float64(a) / float64(max(b, 1)) }
 
 // judge compares the measures with the targets.
 func judge(m []measure) error {

@@ -1,0 +1,212 @@
+package infer
+
+import (
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// A clientAddress is whose request the connection manager takes it to be: ConnectionManagerUtility::mutateRequestHeaders.
+type clientAddress struct {
+	addr     netip.Addr // not valid when unknown
+	internal bool       // it counts as inside: x-envoy-internal
+	edge     bool       // it comes from outside to a manager that is the first to see it
+}
+
+// findClient decides who the client is, and adds the connection's own peer to x-forwarded-for where the manager does.
+// With use_remote_address that is the peer, or, behind xff_num_trusted_hops proxies, what they wrote. Without, it is the
+// address that stands last in x-forwarded-for, less the trusted ones.
+func (w *walk) findClient() clientAddress {
+	h, m := w.req.header, w.hcm.at
+	forwarded, given := h.get("x-forwarded-for")
+	trusted := int(min(m.Get("xff_num_trusted_hops").Uint(), 1<<16))
+	c := clientAddress{}
+	single := !given
+	if m.Get("use_remote_address").Bool() {
+		if trusted > 0 {
+			c.addr = lastForwarded(forwarded, trusted-1)
+		}
+		if !c.addr.IsValid() {
+			c.addr = w.conn.remote.Addr()
+		}
+		if peer := w.conn.remote.Addr(); peer.IsValid() && !m.Get("skip_xff_append").Bool() {
+			if isLoopback(peer) && len(w.e.node.IPs) > 0 { // Envoy then writes its own address
+				peer, _ = netip.ParseAddr(w.e.node.IPs[0])
+			}
+			h.set("x-forwarded-for", strings.TrimPrefix(forwarded+","+peer.String(), ","))
+		}
+	} else if !m.Has("original_ip_detection_extensions") && given {
+		c.addr = lastForwarded(forwarded, trusted)
+		single = c.addr.IsValid() && !strings.Contains(forwarded, ",")
+	} else {
+		single = false // without use_remote_address a request that nobody forwarded counts as external
+	}
+	c.internal = single && c.addr.IsValid() && w.isInternal(c.addr)
+	c.edge = !c.internal && m.Get("use_remote_address").Bool()
+	if !c.addr.IsValid() {
+		c.addr = w.conn.remote.Addr()
+	}
+	return c
+}
+
+// lastForwarded returns the address in x-forwarded-for that stands so many places before the last; not valid where there is
+// none. (Utility::getLastAddressFromXFF)
+func lastForwarded(list string, skip int) netip.Addr {
+	parts := strings.Split(list, ",")
+	if skip >= len(parts) {
+		return netip.Addr{}
+	}
+	addr, err := netip.ParseAddr(strings.Trim(parts[len(parts)-1-skip], " \t"))
+	if err != nil || addr.Zone() != "" {
+		return netip.Addr{}
+	}
+	return addr
+}
+
+// privateNetworks are what counts as inside where internal_address_config names no cidr_ranges.
+var privateNetworks = []netip.Prefix{
+	netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
+	netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("fd00::/8"),
+}
+
+// isInternal evaluates internal_address_config. One without cidr_ranges means private addresses. None at all means no
+// address since Envoy 1.33, and meant private ones before.
+func (w *walk) isInternal(addr netip.Addr) bool {
+	config := w.hcm.at.Get("internal_address_config")
+	if ranges := prefixRanges(config.Get("cidr_ranges")); len(ranges) > 0 {
+		return longest(ranges, addr) >= 0
+	}
+	return (config.Exists() || olderThan(w.e.node.EnvoyVersion, 1, 33)) && longest(privateNetworks, addr) >= 0
+}
+
+// olderThan says whether a version is known and below major.minor.
+func olderThan(version string, major, minor int) bool {
+	parts := strings.Split(version, ".")
+	if len(parts) < 2 {
+		return false
+	}
+	have, err := strconv.Atoi(parts[0])
+	haveMinor, err2 := strconv.Atoi(parts[1])
+	return err == nil && err2 == nil && (have < major || have == major && haveMinor < minor)
+}
+
+// isLoopback is Network::Utility::isLoopbackAddress: 127.0.0.1 and ::1 only, not the rest of 127.0.0.0/8.
+func isLoopback(addr netip.Addr) bool {
+	return addr == netip.AddrFrom4([4]byte{127, 0, 0, 1}) || addr == netip.IPv6Loopback()
+}
+
+// onlyInternal are headers that a request from inside alone may carry to the router.
+var onlyInternal = []string{
+	"x-envoy-retriable-status-codes", "x-envoy-retriable-header-names", "x-envoy-retry-on", "x-envoy-retry-grpc-on", "x-envoy-max-retries",
+	"x-envoy-upstream-alt-stat-name", "x-envoy-upstream-rq-timeout-ms", "x-envoy-upstream-rq-per-try-timeout-ms",
+	"x-envoy-upstream-rq-timeout-alt-response", "x-envoy-expected-rq-timeout-ms", "x-envoy-force-trace", "x-envoy-ip-tags",
+	"x-envoy-original-url", "x-envoy-hedge-on-per-try-timeout",
+}
+
+// onlyBehindTheEdge are headers that no request from outside may carry.
+var onlyBehindTheEdge = []string{"x-envoy-decorator-operation", "x-envoy-downstream-service-cluster", "x-envoy-downstream-service-node"}
+
+// placeholderID has the form of the x-request-id that Envoy makes; which one it makes is chance.
+const placeholderID = "00000000-0000-4000-8000-000000000000"
+
+// sanitise takes from the request what it may not carry further, and adds what the manager says of its client.
+func (w *walk) sanitise(c clientAddress) {
+	h := w.req.header
+	if !w.upgrades() {
+		h.remove("connection", "upgrade")
+		if te, ok := h.get("te"); ok && !hasToken(te, "trailers") {
+			h.remove("te")
+		}
+	}
+	h.remove("x-envoy-internal", "keep-alive", "proxy-connection", "transfer-encoding")
+	if c.internal {
+		h.set("x-envoy-internal", "true")
+	} else {
+		if c.edge {
+			h.remove(onlyBehindTheEdge...)
+		}
+		h.remove(onlyInternal...)
+		h.remove(w.tableHeaders()...)
+	}
+	if c.edge && c.addr.IsValid() {
+		h.set("x-envoy-external-address", c.addr.String())
+	}
+	w.introduce(c)
+	if m := w.hcm.at; !isFalse(m.Get("generate_request_id")) {
+		if _, given := h.get("x-request-id"); !given || c.edge && !m.Get("preserve_external_request_id").Bool() {
+			h.set("x-request-id", placeholderID)
+		}
+	}
+	w.certificateHeader()
+}
+
+// introduce adds what the manager says of itself: add_user_agent, append_x_forwarded_port and via.
+func (w *walk) introduce(c clientAddress) {
+	h, m := w.req.header, w.hcm.at
+	if m.Get("add_user_agent").Bool() {
+		h.set("x-envoy-downstream-service-cluster", w.e.node.Cluster)
+		if _, given := h.get("user-agent"); !given {
+			h.set("user-agent", w.e.node.Cluster)
+		}
+		if w.e.node.ID != "" {
+			h.set("x-envoy-downstream-service-node", w.e.node.ID)
+		}
+	}
+	edge := m.Get("use_remote_address").Bool() && m.Get("xff_num_trusted_hops").Uint() == 0
+	if _, given := h.get("x-forwarded-port"); m.Get("append_x_forwarded_port").Bool() && (edge || !given) {
+		h.set("x-forwarded-port", strconv.Itoa(int(w.conn.local.Port())))
+	}
+	if via := m.Get("via").Text(); via != "" {
+		before, given := h.get("via")
+		if given {
+			via = before + ", " + via
+		}
+		h.set("via", via)
+	}
+	if referer, given := h.get("referer"); given && !isReferer(referer) {
+		h.remove("referer")
+	}
+	if expect, _ := h.get("expect"); strings.EqualFold(expect, "100-continue") && !m.Get("proxy_100_continue").Bool() {
+		h.remove("expect")
+	}
+}
+
+// isReferer says whether Envoy leaves a referer as it is: a path, or a URL with a host and neither user nor fragment.
+func isReferer(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil || strings.Contains(text, "#") || u.User != nil {
+		return false
+	}
+	port, err := strconv.Atoi(first(u.Port(), "0"))
+	return err == nil && port <= 65535 && (u.Scheme == "" || u.Host != "")
+}
+
+// certificateHeader does to x-forwarded-client-cert what forward_client_cert_details says.
+func (w *walk) certificateHeader() {
+	switch w.hcm.at.Get("forward_client_cert_details").Text() {
+	case "ALWAYS_FORWARD_ONLY", "4":
+	case "FORWARD_ONLY", "1", "APPEND_FORWARD", "2", "SANITIZE_SET", "3":
+		if !w.mutual() {
+			w.req.header.remove("x-forwarded-client-cert")
+		}
+	default:
+		w.req.header.remove("x-forwarded-client-cert")
+	}
+}
+
+// tableHeaders are the internal_only_headers of the route configuration.
+func (w *walk) tableHeaders() []string {
+	config, _ := w.routeConfiguration()
+	if !config.Exists() {
+		return nil
+	}
+	return w.e.routeTable(config).internalOnly
+}
+
+// upgrades says whether the request asks for another protocol: Http::Utility::isUpgrade.
+func (w *walk) upgrades() bool {
+	_, ok := w.req.header.get("upgrade")
+	connection, _ := w.req.header.get("connection")
+	return ok && hasToken(connection, "upgrade")
+}
