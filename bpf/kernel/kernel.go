@@ -6,6 +6,9 @@ package kernel
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/flowproof/lab/bpf/probe"
 )
@@ -18,6 +21,8 @@ type Options struct {
 	// Data is how many bytes of each read and write are copied, enough to see the head of an HTTP message; at most
 	// MaxData. 0 copies nothing, except of TLS handshakes and of what is peeked at.
 	Data int
+	// Without are probes that are left off, by their names in README.md: what does not run costs nothing.
+	Without []string
 }
 
 // MaxData is the most that an event can carry.
@@ -35,11 +40,30 @@ func Load(opts Options) (*probe.Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load kernel probes: %w", err)
 	}
-	return probe.Load(spec, map[string]any{"data_max": uint32(opts.Data)})
+	for _, name := range opts.Without {
+		if spec.Programs[name] == nil {
+			return nil, fmt.Errorf("load kernel probes: there is no probe %q (there are: %s)", name, strings.Join(slices.Sorted(maps.Keys(spec.Programs)), ", "))
+		}
+		delete(spec.Programs, name)
+	}
+	set, err := probe.Load(spec, map[string]any{"data_max": uint32(opts.Data)})
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range opts.Without {
+		set.Refused(name, probe.LeftOff)
+	}
+	return set, nil
 }
+
+// openSockets is the iterator.
+const openSockets = "open_sockets"
 
 // Start attaches every probe, then finds the sockets that are open already, so that none falls between.
 func Start(s *probe.Set) error {
 	s.AttachTracepoints()
-	return s.Iterate("open_sockets")
+	if !s.Has(openSockets) {
+		return nil
+	}
+	return s.Iterate(openSockets)
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,6 +30,9 @@ type Options struct {
 	// Cache.
 	Envoy bool
 	Cache symbols.Cache
+	// Without are probes that are left off, by the names that a Recording gives them; of those on Envoy without the process:
+	// a watch that needs less costs less. What they would have told is not observed.
+	Without []string
 }
 
 // DefaultData is enough for the head of a request between sidecars.
@@ -40,6 +44,7 @@ type Session struct {
 	pods    []Pod
 	before  []Event // what was asked about connections that were open
 	cache   symbols.Cache
+	without []string
 	ctx     context.Context
 	cancel  context.CancelFunc
 	late    sync.WaitGroup
@@ -67,7 +72,9 @@ func Start(ctx context.Context, opts Options) (*Session, error) {
 			}
 		}
 	}
-	if s.watcher, err = newWatcher(opts.Data, opts.Envoy); err != nil {
+	onEnvoy, onKernel := split(opts.Without)
+	s.without = onEnvoy
+	if s.watcher, err = newWatcher(kernel.Options{Data: opts.Data, Without: onKernel}, opts.Envoy); err != nil {
 		return nil, exit.Environmentf("start trace: %w", err)
 	}
 	if err := s.start(namespaces, opts.Envoy); err != nil {
@@ -153,6 +160,7 @@ func (s *Session) attach(netns uint32) {
 		}
 		proof, err := s.proof(s.ctx, pid)
 		if err == nil {
+			proof = leaveOff(proof, s.without)
 			all, sources := recipes(proof)
 			err = s.watcher.attach(pid, all, sources)
 		}
@@ -161,9 +169,7 @@ func (s *Session) attach(netns uint32) {
 			s.off["probes on Envoy"] = err.Error()
 			s.envoys = append(s.envoys, Inside{Pod: s.watcher.pod(netns), Since: time.Now()})
 		} else {
-			for name, why := range proof.Off {
-				s.off[name] = why
-			}
+			maps.Copy(s.off, proof.Off)
 			s.envoys = append(s.envoys, insideOf(s.watcher.pod(netns), proof))
 		}
 		s.mu.Unlock()

@@ -47,8 +47,8 @@ type record struct {
 }
 
 // newWatcher loads the probes. That the ones on Envoy cannot be loaded is a problem of theirs alone.
-func newWatcher(data int, onEnvoy bool) (*watcher, error) {
-	set, err := kernel.Load(kernel.Options{Data: data})
+func newWatcher(opts kernel.Options, onEnvoy bool) (*watcher, error) {
+	set, err := kernel.Load(opts)
 	if err != nil {
 		return nil, err
 	}
