@@ -82,6 +82,9 @@ func attach(b *testing.B, netns uint32, data int) (detach func()) {
 			b.Fatal(err)
 		}
 		b.ReportMetric(float64(counts.Lost)/float64(b.N), "lost/op")
+		if stats, err := set.Program("sys_exit").Stats(); err == nil && stats.Runtime > 0 { // with kernel.bpf_stats_enabled=1
+			b.ReportMetric(float64(stats.Runtime.Nanoseconds())/float64(counts.Emitted+counts.Lost), "program-ns/event")
+		}
 		if err := set.Close(); err != nil {
 			b.Fatal(err)
 		}
