@@ -94,8 +94,8 @@ func attach(b *testing.B, netns uint32, data int) (detach func()) {
 	}
 }
 
-// pair is a connection over loopback.
-func pair(b *testing.B) (writer, reader int) {
+// pair is a connection over loopback, until the test ends.
+func pair(b testing.TB) (writer, reader int) {
 	b.Helper()
 	must := func(err error) {
 		b.Helper()

@@ -5,6 +5,7 @@
 package kernel
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -21,12 +22,17 @@ type Options struct {
 	// Data is how many bytes of each read and write are copied, enough to see the head of an HTTP message; at most
 	// MaxData. 0 copies nothing, except of TLS handshakes and of what is peeked at.
 	Data int
+	// Buffer is the size of the ring buffer in bytes, a power of two and of whole pages; 0: DefaultBuffer.
+	Buffer int
 	// Without are probes that are left off, by their names in README.md: what does not run costs nothing.
 	Without []string
 }
 
 // MaxData is the most that an event can carry.
 const MaxData = 4095
+
+// DefaultBuffer holds what two busy sidecars make in several times the interval at which it is emptied.
+const DefaultBuffer = 16 << 20
 
 // DefaultData holds a request line and the headers that sidecars add.
 const DefaultData = 2048
@@ -40,6 +46,7 @@ func Load(opts Options) (*probe.Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load kernel probes: %w", err)
 	}
+	spec.Maps["events"].MaxEntries = uint32(cmp.Or(opts.Buffer, DefaultBuffer))
 	for _, name := range opts.Without {
 		if spec.Programs[name] == nil {
 			return nil, fmt.Errorf("load kernel probes: there is no probe %q (there are: %s)", name, strings.Join(slices.Sorted(maps.Keys(spec.Programs)), ", "))

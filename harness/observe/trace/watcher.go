@@ -23,13 +23,11 @@ type watcher struct {
 	envoy   *envoy.Probes // nil: not wanted, or not possible here
 	boot    time.Time
 	readers sync.WaitGroup
+	tapes   []*recorded
 
 	mu       sync.Mutex
 	pods     map[uint32]string // by network namespace
 	sources  []source          // by the number of the recipe
-	records  []record
-	size     int // bytes of all records
-	overflow uint64
 	problems []error
 	onExec   func(netns uint32) // a program started in a watched namespace
 }
@@ -40,9 +38,9 @@ type source struct {
 	table *symbols.Table
 }
 
-// A record is an event that is understood only when the watch is over: while it goes on, the buffers have to be emptied.
-type record struct {
-	probe.Record
+// recorded is what one set of probes told, which is understood only when the watch is over.
+type recorded struct {
+	tape
 	decode func(*probe.Record) (Event, error)
 }
 
@@ -105,11 +103,13 @@ func (w *watcher) attach(pid int, recipes []envoy.Recipe, sources []source) erro
 
 // read collects the events of a set until it is flushed.
 func (w *watcher) read(set *probe.Set, decode func(*probe.Record) (Event, error)) {
+	r := &recorded{decode: decode}
+	w.tapes = append(w.tapes, r)
 	w.readers.Go(func() {
-		err := set.Read(func(r probe.Record) {
-			w.add(record{r, decode})
-			if set == w.kernel && r.Kind == kernel.Exec && w.onExec != nil {
-				w.onExec(r.NetNS)
+		err := set.ReadSamples(func(sample []byte) {
+			r.add(sample)
+			if set == w.kernel && w.onExec != nil {
+				w.lookForExec(sample)
 			}
 		})
 		w.mu.Lock()
@@ -118,35 +118,35 @@ func (w *watcher) read(set *probe.Set, decode func(*probe.Record) (Event, error)
 	})
 }
 
-// maxRecorded bounds what a watch keeps in memory; one request makes half a megabyte.
-const maxRecorded = 1 << 30
-
-func (w *watcher) add(r record) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.size > maxRecorded {
-		w.overflow++
+// lookForExec tells the session of a program that has just started.
+func (w *watcher) lookForExec(sample []byte) {
+	if probe.Kind(sample) != kernel.Exec {
 		return
 	}
-	w.records = append(w.records, r)
-	w.size += probe.HeadSize + len(r.Data)
+	if r, err := probe.Decode(sample); err == nil {
+		w.onExec(r.NetNS)
+	}
 }
 
 // events understands what was recorded.
-func (w *watcher) events() []Event {
-	events := make([]Event, 0, len(w.records))
-	for i := range w.records {
-		r := &w.records[i]
-		event, err := r.decode(&r.Record)
-		if err != nil {
-			w.problems = append(w.problems, err)
-			continue
-		}
-		event.Pod = w.pods[r.NetNS]
-		events = append(events, event)
+func (w *watcher) events() (events []Event, overflow uint64) {
+	for _, r := range w.tapes {
+		overflow += r.overflow
+		r.play(func(sample []byte) {
+			record, err := probe.Decode(sample)
+			var event Event
+			if err == nil {
+				event, err = r.decode(&record)
+			}
+			if err != nil {
+				w.problems = append(w.problems, err)
+				return
+			}
+			event.Pod = w.pods[record.NetNS]
+			events = append(events, event)
+		})
 	}
-	w.records = nil
-	return events
+	return events, overflow
 }
 
 // envoyKinds maps the numbers of bpf/envoy.
@@ -184,7 +184,8 @@ func (w *watcher) stop() (*Recording, error) {
 	}
 	errs = append(errs, w.kernel.Flush())
 	w.readers.Wait()
-	r := &Recording{Schema: RecordingSchema, Events: w.events(), Probes: w.kernel.Statuses()}
+	events, overflow := w.events()
+	r := &Recording{Schema: RecordingSchema, Events: events, Probes: w.kernel.Statuses()}
 	problems := w.problems
 	count := func(set *probe.Set) {
 		c, err := set.Counts()
@@ -198,7 +199,7 @@ func (w *watcher) stop() (*Recording, error) {
 		count(w.envoy.Set)
 		r.Probes = append(r.Probes, w.envoy.Statuses()...)
 	}
-	r.Counts.Lost += w.overflow
+	r.Counts.Lost += overflow
 	if problem := errors.Join(problems...); problem != nil {
 		r.Problem = problem.Error()
 	}
