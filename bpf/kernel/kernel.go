@@ -6,6 +6,7 @@ package kernel
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -37,6 +38,9 @@ const DefaultBuffer = 16 << 20
 // DefaultData holds a request line and the headers that sidecars add.
 const DefaultData = 2048
 
+// ErrUnknownProbe says that a probe is to be left off that does not exist.
+var ErrUnknownProbe = errors.New("there is no such probe")
+
 // Load loads the set. Nothing is attached yet.
 func Load(opts Options) (*probe.Set, error) {
 	if opts.Data < 0 || opts.Data > MaxData {
@@ -49,7 +53,7 @@ func Load(opts Options) (*probe.Set, error) {
 	spec.Maps["events"].MaxEntries = uint32(cmp.Or(opts.Buffer, DefaultBuffer))
 	for _, name := range opts.Without {
 		if spec.Programs[name] == nil {
-			return nil, fmt.Errorf("load kernel probes: there is no probe %q (there are: %s)", name, strings.Join(slices.Sorted(maps.Keys(spec.Programs)), ", "))
+			return nil, fmt.Errorf("load kernel probes: %w: %q (there are: %s)", ErrUnknownProbe, name, strings.Join(slices.Sorted(maps.Keys(spec.Programs)), ", "))
 		}
 		delete(spec.Programs, name)
 	}

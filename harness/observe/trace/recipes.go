@@ -17,11 +17,13 @@ const (
 	probeGate = "gate"
 )
 
+// probesOnEnvoy are the names of all probes on Envoy.
+var probesOnEnvoy = []string{valueFilterChain, valueCluster, valueSNI, probeJoin, probeGate}
+
 // split tells the names of probes on Envoy from those of the kernel's.
 func split(names []string) (onEnvoy, onKernel []string) {
-	known := []string{probeJoin, probeGate, valueFilterChain, valueCluster, valueSNI}
 	for _, name := range names {
-		if slices.Contains(known, name) {
+		if slices.Contains(probesOnEnvoy, name) {
 			onEnvoy = append(onEnvoy, name)
 		} else {
 			onKernel = append(onKernel, name)
