@@ -78,6 +78,21 @@ func load(buffer uint32) (*Probes, error) {
 	return p, nil
 }
 
+// Read calls each with every event until the set is flushed or closed; see probe.Set.
+func (p *Probes) Read(each func(probe.Record)) error {
+	var decoder Decoder
+	var damaged error
+	err := p.ReadSamples(func(sample []byte) {
+		record, ok, err := decoder.Decode(sample)
+		if err != nil {
+			damaged = errors.Join(damaged, err)
+		} else if ok {
+			each(record)
+		}
+	})
+	return errors.Join(err, damaged)
+}
+
 // HaveMulti says whether the kernel attaches many uprobes by one link (Linux 6.6): nil, or why not.
 var HaveMulti = sync.OnceValue(func() error {
 	spec, err := loadEnvoy()

@@ -11,19 +11,10 @@ import (
 	"github.com/flowproof/lab/harness/symbols"
 )
 
-// Names by which the probes on Envoy can be left off: the values, and two more.
-const (
-	probeJoin = "join"
-	probeGate = "gate"
-)
-
-// probesOnEnvoy are the names of all probes on Envoy.
-var probesOnEnvoy = []string{valueFilterChain, valueCluster, valueSNI, probeJoin, probeGate}
-
 // split tells the names of probes on Envoy from those of the kernel's.
 func split(names []string) (onEnvoy, onKernel []string) {
 	for _, name := range names {
-		if slices.Contains(probesOnEnvoy, name) {
+		if slices.Contains(Costly, name) {
 			onEnvoy = append(onEnvoy, name)
 		} else {
 			onKernel = append(onKernel, name)

@@ -75,7 +75,7 @@ func Start(ctx context.Context, opts Options) (*Session, error) {
 	onEnvoy, onKernel := split(opts.Without)
 	s.without = onEnvoy
 	if s.watcher, err = newWatcher(kernel.Options{Data: opts.Data, Without: onKernel}, opts.Envoy); errors.Is(err, kernel.ErrUnknownProbe) {
-		return nil, exit.Usagef("start trace: %w; on Envoy: %s", err, strings.Join(probesOnEnvoy, ", "))
+		return nil, exit.Usagef("start trace: %w; on Envoy: %s", err, strings.Join(Costly, ", "))
 	} else if err != nil {
 		return nil, exit.Environmentf("start trace: %w", err)
 	}

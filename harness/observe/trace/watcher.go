@@ -41,7 +41,7 @@ type source struct {
 // recorded is what one set of probes told, which is understood only when the watch is over.
 type recorded struct {
 	tape
-	decode func(*probe.Record) (Event, error)
+	decode func(sample []byte) (e Event, netns uint32, ok bool, err error) // ok is false of what is no event by itself
 }
 
 // newWatcher loads the probes. That the ones on Envoy cannot be loaded is a problem of theirs alone.
@@ -82,9 +82,22 @@ func (w *watcher) pod(netns uint32) string {
 
 // start attaches the kernel's probes. When it returns, nothing that happens is missed.
 func (w *watcher) start() error {
-	w.read(w.kernel, func(r *probe.Record) (Event, error) { return kernelEvent(r, w.boot) })
+	w.read(w.kernel, func(sample []byte) (e Event, netns uint32, ok bool, err error) {
+		r, err := probe.Decode(sample)
+		if err == nil {
+			e, err = kernelEvent(&r, w.boot)
+		}
+		return e, r.NetNS, true, err
+	})
 	if w.envoy != nil {
-		w.read(w.envoy.Set, w.envoyEvent)
+		var decoder envoy.Decoder
+		w.read(w.envoy.Set, func(sample []byte) (e Event, netns uint32, ok bool, err error) {
+			r, ok, err := decoder.Decode(sample)
+			if ok {
+				e, err = w.envoyEvent(&r)
+			}
+			return e, r.NetNS, ok, err
+		})
 	}
 	return kernel.Start(w.kernel)
 }
@@ -102,7 +115,7 @@ func (w *watcher) attach(pid int, recipes []envoy.Recipe, sources []source) erro
 }
 
 // read collects the events of a set until it is flushed.
-func (w *watcher) read(set *probe.Set, decode func(*probe.Record) (Event, error)) {
+func (w *watcher) read(set *probe.Set, decode func([]byte) (Event, uint32, bool, error)) {
 	r := &recorded{decode: decode}
 	w.tapes = append(w.tapes, r)
 	w.readers.Go(func() {
@@ -133,17 +146,13 @@ func (w *watcher) events() (events []Event, overflow uint64) {
 	for _, r := range w.tapes {
 		overflow += r.overflow
 		r.play(func(sample []byte) {
-			record, err := probe.Decode(sample)
-			var event Event
-			if err == nil {
-				event, err = r.decode(&record)
-			}
+			event, netns, ok, err := r.decode(sample)
 			if err != nil {
 				w.problems = append(w.problems, err)
-				return
+			} else if ok {
+				event.Pod = w.pods[netns]
+				events = append(events, event)
 			}
-			event.Pod = w.pods[record.NetNS]
-			events = append(events, event)
 		})
 	}
 	return events, overflow
