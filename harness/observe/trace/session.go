@@ -49,6 +49,9 @@ type Session struct {
 	cancel  context.CancelFunc
 	late    sync.WaitGroup
 
+	proving sync.Mutex
+	proofs  map[string]*symbols.Proof // by build id
+
 	mu       sync.Mutex
 	attached map[int]bool // Envoys by process id
 	off      map[string]string
@@ -59,7 +62,7 @@ type Session struct {
 // threads and to those that start later. When it returns, nothing that happens is missed. The first Start with Envoy on a
 // build that is not known yet takes some seconds longer.
 func Start(ctx context.Context, opts Options) (*Session, error) {
-	s := &Session{pods: opts.Pods, cache: opts.Cache, attached: map[int]bool{}, off: map[string]string{}}
+	s := &Session{pods: opts.Pods, cache: opts.Cache, attached: map[int]bool{}, off: map[string]string{}, proofs: map[string]*symbols.Proof{}}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	namespaces, err := namespacesOf(opts.Pods)
 	if err != nil {
@@ -190,8 +193,23 @@ func insideOf(pod string, p *symbols.Proof) Inside {
 	return i
 }
 
+// proof is that of a process's binary. Both sidecars of a request mostly run the same one, whose proof is read once.
 func (s *Session) proof(ctx context.Context, pid int) (*symbols.Proof, error) {
-	return s.cache.Ensure(ctx, fmt.Sprintf("/proc/%d/exe", pid), Prove)
+	s.proving.Lock()
+	defer s.proving.Unlock()
+	path := fmt.Sprintf("/proc/%d/exe", pid)
+	id, err := symbols.BuildID(path)
+	if err != nil {
+		return nil, err
+	}
+	if s.proofs[id] == nil {
+		p, err := s.cache.Ensure(ctx, path, Prove)
+		if err != nil {
+			return nil, err
+		}
+		s.proofs[id] = p
+	}
+	return s.proofs[id], nil
 }
 
 // Stop detaches the probes and returns what they told. The session is over then, whatever the error.
