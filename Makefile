@@ -29,6 +29,7 @@ bench: lab ## every promise of speed beside a peer, measured in the same run
 	$(GO) test -run '^$$' -bench Up -benchtime 3x -timeout 30m ./harness/cluster/node
 	$(GO) run ./harness/infer/bench -dump scenarios/dumps/netshoot.json.gz -lab $(LAB) \
 	  -istioctl "$$($(LAB) build -q -o json | sed -n 's/.*"dir": "\(.*\)",/\1/p')/content/bin/istioctl"
+	$(GO) run ./harness/observe/trace/bench -lab $(LAB)
 
 differential: lab ## twenty thousand random requests, each answered by inference and by a real Envoy
 	$(LAB) build

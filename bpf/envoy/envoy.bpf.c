@@ -4,11 +4,25 @@
 // space writes, say where a value is and how to make sure that it is one.
 #include "probe.h"
 
-enum kind { KIND_STATEMENT = 1, KIND_VALUE, KIND_DISPATCH, KIND_REQUEST, KIND_READY, KIND_WRITE, KIND_CALL };
+enum kind { KIND_STATEMENT = 1, KIND_VALUE, KIND_DISPATCH, KIND_REQUEST, KIND_READY, KIND_WRITE, KIND_CALL, KIND_THREAD };
+
+// A busy Envoy hits a hundred probes a request, so that an event is as small as can be: what it costs is mostly the memory that it
+// touches. The names of its thread come once, in an event of KIND_THREAD with a whole head.
+struct brief {
+	__u64 time; // CLOCK_MONOTONIC, ns
+	__u64 value;
+	__u64 other;
+	__u32 tgid; // in the initial PID namespace
+	__u32 tid;
+	__u32 netns;
+	__u16 id;   // of the recipe
+	__u8 kind;
+	__u8 size;  // bytes of data after it
+};
 
 #define DATA 256 // a power of two
 struct event {
-	struct head head;
+	struct brief brief;
 	__u8 data[DATA];
 };
 
@@ -44,36 +58,76 @@ struct {
 	__type(value, __u64);
 } given SEC(".maps");
 
-// start reserves a record for a value; finish sends it.
-static __always_inline struct event *start(__u32 kind, __u64 object, struct task_struct *task, __u32 netns)
+// Threads whose names were told, and by which name.
+struct name {
+	__u64 half[2];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u32);
+	__type(value, struct name);
+} threads SEC(".maps");
+
+// The thread whose names were told and that ran last on each CPU: mostly it is the same again, and to see that costs no
+// helper's call. Another thread may come between two writes here; then tid and name do not belong together, and at worst the
+// other map is asked.
+struct last {
+	struct name name;
+	__u64 tid;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct last);
+} last SEC(".maps");
+
+static __always_inline int same(struct name *a, struct name *b) { return a->half[0] == b->half[0] && a->half[1] == b->half[1]; }
+
+// introduce tells the thread's names, unless they were told. It counts as no event.
+static __always_inline void introduce(struct task_struct *task, __u32 netns)
 {
-	struct event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
-	if (!e) {
-		count(COUNT_LOST);
-		return 0;
+	__u32 zero = 0, tid = task->pid;
+	struct name name;
+	struct last *here = bpf_map_lookup_elem(&last, &zero);
+	copy_name((char *)&name, task->comm);
+	if (!here || here->tid == tid && same(&here->name, &name))
+		return;
+	struct name *told = bpf_map_lookup_elem(&threads, &tid);
+	if (!told || !same(told, &name)) {
+		struct head h = {};
+		begin(&h, KIND_THREAD, task);
+		h.netns = netns;
+		if (bpf_ringbuf_output(&events, &h, sizeof(h), BPF_RB_NO_WAKEUP)) {
+			count(COUNT_LOST);
+			return;
+		}
+		bpf_map_update_elem(&threads, &tid, &name, BPF_ANY);
 	}
-	__builtin_memset(&e->head, 0, sizeof(e->head));
-	begin(&e->head, kind, task);
-	e->head.netns = netns;
-	e->head.value = object;
-	return e;
+	here->name = name;
+	here->tid = tid;
 }
 
-static __always_inline void finish(struct event *e)
+static __always_inline void fill(struct brief *b, __u32 kind, __u32 id, __u64 value, __u64 other, struct task_struct *task, __u32 netns)
 {
-	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
-	count(COUNT_EMITTED);
+	b->time = bpf_ktime_get_ns();
+	b->value = value;
+	b->other = other;
+	b->tgid = task->tgid;
+	b->tid = task->pid;
+	b->netns = netns;
+	b->id = id;
+	b->kind = kind;
+	b->size = 0;
 }
 
-static __always_inline void send(__u32 kind, __u32 id, __u64 object, __u64 other, struct task_struct *task, __u32 netns)
+static __always_inline void send(__u32 kind, __u32 id, __u64 value, __u64 other, struct task_struct *task, __u32 netns)
 {
-	struct head h = {};
-	begin(&h, kind, task);
-	h.netns = netns;
-	h.value = object;
-	h.sk = other;
-	h.result = id;
-	count(bpf_ringbuf_output(&events, &h, sizeof(h), BPF_RB_NO_WAKEUP) ? COUNT_LOST : COUNT_EMITTED);
+	introduce(task, netns);
+	struct brief b;
+	fill(&b, kind, id, value, other, task, netns);
+	count(bpf_ringbuf_output(&events, &b, sizeof(b), BPF_RB_NO_WAKEUP) ? COUNT_LOST : COUNT_EMITTED);
 }
 
 static __always_inline __u64 word(__u64 at)
@@ -83,14 +137,18 @@ static __always_inline __u64 word(__u64 at)
 	return value;
 }
 
-// genuine makes sure that the object is of the class and the caller the function that the recipe is for.
-static __always_inline int genuine(struct recipe *r, __u64 object, __u64 caller, __u64 load)
+// genuine makes sure that the object is of the class and the caller the function that the recipe is for. To read the
+// process's memory is what costs most here.
+static __always_inline int genuine(struct recipe *r, struct pt_regs *ctx, __u64 load)
 {
-	if (r->caller_to && (caller - load < r->caller_from || caller - load >= r->caller_to))
-		return 0;
+	if (r->caller_to) {
+		__u64 caller = word(ctx->sp) - load;
+		if (caller < r->caller_from || caller >= r->caller_to)
+			return 0;
+	}
 	if (!r->tables[0])
 		return 1;
-	__u64 table = word(object) - load;
+	__u64 table = word(ctx->di) - load;
 	for (int i = 0; i < TABLES; i++)
 		if (r->tables[i] && r->tables[i] == table)
 			return 1;
@@ -104,7 +162,7 @@ static __always_inline void take(struct event *e, __u64 from, __u64 n)
 	asm volatile("" : "+r"(n));
 	n &= DATA - 1;
 	if (n && bpf_probe_read_user(e->data, n, (void *)from) == 0)
-		e->head.size = n;
+		e->brief.size = n;
 }
 
 // take_string reads a std::string of libc++: a short one holds its length doubled and its bytes, a long one, whose
@@ -132,50 +190,56 @@ static __always_inline void take_value(struct event *e, struct recipe *r, struct
 	take_string(e, at + r->offsets[STEPS - 1]);
 }
 
-// One program for every recipe: what it reads of the arguments is the object (the first one) and maybe a string.
+// One program for every recipe: what it reads of the arguments is the object (the first one) and maybe a string. A probe
+// is put on one process, so that nothing has to be asked about who hits it.
 SEC("uprobe/value")
 int value(struct pt_regs *ctx)
 {
-	struct task_struct *task = (void *)bpf_get_current_task_btf();
-	__u32 netns = netns_of(task), id = bpf_get_attach_cookie(ctx), tid = task->pid;
-	if (!watched(netns))
-		return 0;
+	__u32 id = bpf_get_attach_cookie(ctx);
 	struct recipe *r = bpf_map_lookup_elem(&recipes, &id);
 	if (!r || !r->kind)
 		return 0;
-	__u64 object = ctx->di, caller = word(ctx->sp), load = ctx->ip - r->probe;
-	if (!genuine(r, object, caller, load))
+	struct task_struct *task = (void *)bpf_get_current_task_btf();
+	__u32 tid = task->pid, netns;
+	__u64 object = ctx->di, load = ctx->ip - r->probe, whose = 0;
+	if (r->kind == KIND_WRITE) { // only the first one after a request was given its connection
+		__u64 *request = bpf_map_lookup_elem(&given, &tid);
+		if (!request)
+			return 0;
+		whose = *request;
+	}
+	if (!genuine(r, ctx, load))
 		return 0;
+	netns = netns_of(task);
 	switch (r->kind) {
 	case KIND_READY:
 		bpf_map_update_elem(&given, &tid, &object, BPF_ANY);
 		break;
-	case KIND_WRITE: { // only the first one after a request was given its connection
-		__u64 *request = bpf_map_lookup_elem(&given, &tid);
-		if (!request)
-			return 0;
-		__u64 whose = *request;
-		bpf_map_delete_elem(&given, &tid);
-		send(KIND_WRITE, id, object, whose, task, netns);
-		return 0;
-	}
-	case KIND_DISPATCH: // the thread turns to another connection
+	case KIND_WRITE:
 		bpf_map_delete_elem(&given, &tid);
 		break;
+	case KIND_DISPATCH: // the thread turns to another connection
+		if (bpf_map_lookup_elem(&given, &tid))
+			bpf_map_delete_elem(&given, &tid);
+		break;
 	case KIND_CALL: // where a class's functions are called from, for finding recipes
-		send(KIND_CALL, id, object, caller - load, task, netns);
-		return 0;
+		whose = word(ctx->sp) - load;
+		break;
 	case KIND_VALUE: {
-		struct event *e = start(KIND_VALUE, object, task, netns);
-		if (!e)
+		introduce(task, netns);
+		struct event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+		if (!e) {
+			count(COUNT_LOST);
 			return 0;
-		e->head.result = id;
+		}
+		fill(&e->brief, KIND_VALUE, id, object, 0, task, netns);
 		take_value(e, r, ctx, object);
-		finish(e);
+		bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+		count(COUNT_EMITTED);
 		return 0;
 	}
 	}
-	send(r->kind, id, object, 0, task, netns);
+	send(r->kind, id, object, whose, task, netns);
 	return 0;
 }
 
@@ -183,12 +247,11 @@ int value(struct pt_regs *ctx)
 SEC("uprobe/gate")
 int gate(struct pt_regs *ctx)
 {
-	struct task_struct *task = (void *)bpf_get_current_task_btf();
-	__u32 netns = netns_of(task), id = bpf_get_attach_cookie(ctx);
-	if (!watched(netns))
-		return 0;
+	__u32 id = bpf_get_attach_cookie(ctx);
 	struct recipe *r = bpf_map_lookup_elem(&recipes, &id);
-	if (r)
-		send(KIND_STATEMENT, id, word(ctx->sp) - (ctx->ip - r->probe), 0, task, netns);
+	if (!r)
+		return 0;
+	struct task_struct *task = (void *)bpf_get_current_task_btf();
+	send(KIND_STATEMENT, id, word(ctx->sp) - (ctx->ip - r->probe), 0, task, netns_of(task));
 	return 0;
 }

@@ -8,11 +8,13 @@ package envoy
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"sync"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
 
 	"github.com/flowproof/lab/bpf/probe"
 )
@@ -52,16 +54,18 @@ type Probes struct {
 	next  int
 }
 
-// ringBytes is the size of the ring buffer: a worker that is busy reaches a hundred log statements a request.
-const ringBytes = 32 << 20
+// DefaultBuffer is the size of the ring buffer in bytes: a worker that is busy reaches a hundred log statements a request.
+const DefaultBuffer = 32 << 20
 
 // Load loads the set. Nothing is attached yet.
-func Load() (*Probes, error) {
+func Load() (*Probes, error) { return load(DefaultBuffer) }
+
+func load(buffer uint32) (*Probes, error) {
 	spec, err := loadEnvoy()
 	if err != nil {
 		return nil, fmt.Errorf("load probes on Envoy: %w", err)
 	}
-	spec.Maps["events"].MaxEntries = ringBytes
+	spec.Maps["events"].MaxEntries = buffer
 	p := &Probes{multi: HaveMulti() == nil}
 	if p.multi {
 		for _, program := range spec.Programs {
@@ -72,6 +76,21 @@ func Load() (*Probes, error) {
 		return nil, fmt.Errorf("load probes on Envoy: %w", err)
 	}
 	return p, nil
+}
+
+// Read calls each with every event until the set is flushed or closed; see probe.Set.
+func (p *Probes) Read(each func(probe.Record)) error {
+	var decoder Decoder
+	var damaged error
+	err := p.ReadSamples(func(sample []byte) {
+		record, ok, err := decoder.Decode(sample)
+		if err != nil {
+			damaged = errors.Join(damaged, err)
+		} else if ok {
+			each(record)
+		}
+	})
+	return errors.Join(err, damaged)
 }
 
 // HaveMulti says whether the kernel attaches many uprobes by one link (Linux 6.6): nil, or why not.
@@ -92,14 +111,18 @@ var HaveMulti = sync.OnceValue(func() error {
 	if err != nil {
 		return err
 	}
-	l, err := self.UprobeMulti(nil, collection.Programs["value"], &link.UprobeMultiOptions{Addresses: []uint64{0}, PID: uint32(os.Getpid())})
-	if err == nil {
+	// The first kernels that had it took one thread for the whole process. Those that do not any more say at once that
+	// process -1 cannot be, the others that it is not there.
+	l, err := self.UprobeMulti(nil, collection.Programs["value"], &link.UprobeMultiOptions{Addresses: []uint64{1}, PID: math.MaxUint32})
+	switch {
+	case err == nil:
 		return l.Close()
+	case errors.Is(err, os.ErrNotExist):
+		return errors.New("only a process's first thread would be probed (Linux 6.10 has it right)")
+	case errors.Is(err, unix.EINVAL):
+		return nil // refused for the process, not for the kind
 	}
-	if errors.Is(err, ebpf.ErrNotSupported) {
-		return err
-	}
-	return nil // refused for the address, not for the kind
+	return err
 })
 
 // Attach puts recipes on a process, all its threads, and on no other. exe is its executable, as /proc/PID/exe. It

@@ -28,9 +28,12 @@ type subject struct {
 	offset  uint64 // of write in the library's file
 }
 
-func startSubject(t *testing.T) *subject {
+func startSubject(t *testing.T, change ...func(*exec.Cmd)) *subject {
 	t.Helper()
 	s := &subject{command: exec.Command("cat")}
+	for _, f := range change {
+		f(s.command)
+	}
 	var err error
 	if s.stdin, err = s.command.StdinPipe(); err != nil {
 		t.Fatal(err)
@@ -151,6 +154,12 @@ func TestAnotherProcessIsNotProbed(t *testing.T) {
 // record attaches a recipe to the subject, runs do, and returns the events.
 func record(t *testing.T, netns uint32, s *subject, recipe Recipe, do func()) []probe.Record {
 	t.Helper()
+	return recordOf(t, s.command.Process.Pid, s.library, netns, recipe, do)
+}
+
+// recordOf is record for any process.
+func recordOf(t *testing.T, pid int, executable string, netns uint32, recipe Recipe, do func()) []probe.Record {
+	t.Helper()
 	p, err := Load()
 	if err != nil {
 		t.Fatal(err)
@@ -159,7 +168,7 @@ func record(t *testing.T, netns uint32, s *subject, recipe Recipe, do func()) []
 	if err := p.Watch(netns); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.Attach(s.command.Process.Pid, s.library, []Recipe{recipe}); err != nil {
+	if _, err := p.Attach(pid, executable, []Recipe{recipe}); err != nil {
 		t.Fatal(err)
 	}
 	for _, status := range p.Statuses() {

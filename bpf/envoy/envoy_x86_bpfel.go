@@ -13,6 +13,17 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type envoyLast struct {
+	_    structs.HostLayout
+	Name envoyName
+	Tid  uint64
+}
+
+type envoyName struct {
+	_    structs.HostLayout
+	Half [2]uint64
+}
+
 type envoyRecipe struct {
 	_          structs.HostLayout
 	Probe      uint64
@@ -32,8 +43,10 @@ const (
 	envoyMapCounters     = "counters"
 	envoyMapEvents       = "events"
 	envoyMapGiven        = "given"
+	envoyMapLast         = "last"
 	envoyMapNetnses      = "netnses"
 	envoyMapRecipes      = "recipes"
+	envoyMapThreads      = "threads"
 	envoyProgGate        = "gate"
 	envoyProgValue       = "value"
 	envoyVarUnusedRecipe = "unused_recipe"
@@ -92,8 +105,10 @@ type envoyMapSpecs struct {
 	Counters *ebpf.MapSpec `ebpf:"counters"`
 	Events   *ebpf.MapSpec `ebpf:"events"`
 	Given    *ebpf.MapSpec `ebpf:"given"`
+	Last     *ebpf.MapSpec `ebpf:"last"`
 	Netnses  *ebpf.MapSpec `ebpf:"netnses"`
 	Recipes  *ebpf.MapSpec `ebpf:"recipes"`
+	Threads  *ebpf.MapSpec `ebpf:"threads"`
 }
 
 // envoyVariableSpecs contains global variables before they are loaded into the kernel.
@@ -126,8 +141,10 @@ type envoyMaps struct {
 	Counters *ebpf.Map `ebpf:"counters"`
 	Events   *ebpf.Map `ebpf:"events"`
 	Given    *ebpf.Map `ebpf:"given"`
+	Last     *ebpf.Map `ebpf:"last"`
 	Netnses  *ebpf.Map `ebpf:"netnses"`
 	Recipes  *ebpf.Map `ebpf:"recipes"`
+	Threads  *ebpf.Map `ebpf:"threads"`
 }
 
 func (m *envoyMaps) Close() error {
@@ -135,8 +152,10 @@ func (m *envoyMaps) Close() error {
 		m.Counters,
 		m.Events,
 		m.Given,
+		m.Last,
 		m.Netnses,
 		m.Recipes,
+		m.Threads,
 	)
 }
 

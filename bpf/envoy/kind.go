@@ -9,4 +9,5 @@ const (
 	Ready                       // a request is given its connection; Value is the request
 	Write                       // the first write after Ready; Value is the connection, Socket the request
 	Call                        // Value is the object, Socket the caller as linked
+	thread                      // the names of the thread of the events that follow
 )

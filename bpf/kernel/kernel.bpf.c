@@ -39,17 +39,17 @@ const volatile __u32 hello_max = 4095; // of what is peeked at, and of TLS hands
 #define SO_ORIGINAL_DST 80 // the same number in both
 #define TLS_HANDSHAKE 0x16
 
+// fill_socket fills in a socket's ends, but not its namespace.
 static __always_inline int fill_socket(struct head *h, struct sock *sk)
 {
 	h->sk = (__u64)sk;
-	h->family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	h->state = BPF_CORE_READ(sk, __sk_common.skc_state);
-	h->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
-	h->remote_port = __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport));
-	h->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	h->family = GET(sk, __sk_common.skc_family);
+	h->state = GET(sk, __sk_common.skc_state);
+	h->local_port = GET(sk, __sk_common.skc_num);
+	h->remote_port = __builtin_bswap16(GET(sk, __sk_common.skc_dport));
 	if (h->family == AF_INET) {
-		BPF_CORE_READ_INTO((__be32 *)h->local, sk, __sk_common.skc_rcv_saddr);
-		BPF_CORE_READ_INTO((__be32 *)h->remote, sk, __sk_common.skc_daddr);
+		*(__be32 *)h->local = GET(sk, __sk_common.skc_rcv_saddr);
+		*(__be32 *)h->remote = GET(sk, __sk_common.skc_daddr);
 	} else if (h->family == AF_INET6) {
 		BPF_CORE_READ_INTO((struct in6_addr *)h->local, sk, __sk_common.skc_v6_rcv_saddr);
 		BPF_CORE_READ_INTO((struct in6_addr *)h->remote, sk, __sk_common.skc_v6_daddr);
@@ -59,20 +59,28 @@ static __always_inline int fill_socket(struct head *h, struct sock *sk)
 	return 1;
 }
 
-static __always_inline struct sock *sock_of(struct file *file)
+static __always_inline __u32 netns_of_socket(struct sock *sk)
 {
-	if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+	struct net *net = GET(sk, __sk_common.skc_net.net);
+	return GET(net, ns.inum);
+}
+
+static __always_inline struct sock *sock_of(struct file *raw)
+{
+	struct file *file = TYPED(struct file, raw);
+	struct inode *inode = GET(file, f_inode);
+	if ((GET(inode, i_mode) & S_IFMT) != S_IFSOCK)
 		return 0;
-	struct socket *socket = BPF_CORE_READ(file, private_data);
-	return BPF_CORE_READ(socket, sk);
+	struct socket *socket = TYPED(struct socket, GET(file, private_data));
+	return GET(socket, sk);
 }
 
 static __always_inline struct sock *sock_of_fd(struct task_struct *task, int fd)
 {
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	if (fd < 0 || (__u32)fd >= BPF_CORE_READ(table, max_fds))
+	struct fdtable *table = task->files->fdt;
+	if (fd < 0 || (__u32)fd >= table->max_fds)
 		return 0;
-	struct file **files = BPF_CORE_READ(table, fd), *file = 0;
+	struct file **files = table->fd, *file = 0;
 	bpf_probe_read_kernel(&file, sizeof(file), &files[fd]);
 	return file ? sock_of(file) : 0;
 }
@@ -88,13 +96,25 @@ static __always_inline void take(struct event *e, const void *from, __u64 n, __u
 		e->head.size = n;
 }
 
-// take_bytes copies what was read or written; of a TLS handshake the whole ClientHello.
+// What is neither TLS nor the head of an HTTP/1 message or the preface of HTTP/2 says nothing by its bytes.
+#define OPAQUE 16
+
+// take_bytes copies what was read or written: of a TLS handshake the whole ClientHello, of a message's head, which begins with a capital
+// letter, as much as is wanted, of all else only enough to tell what it is. Most of what passes between sidecars is encrypted.
 static __always_inline void take_bytes(struct event *e, const void *from, __u64 n)
 {
-	__u8 first = 0;
-	if (e->head.kind != KIND_PEEK && data_max)
+	__u32 max = data_max;
+	if (e->head.kind == KIND_PEEK) {
+		max = hello_max;
+	} else if (data_max) {
+		__u8 first = 0;
 		bpf_probe_read_user(&first, 1, from);
-	take(e, from, n, e->head.kind == KIND_PEEK || first == TLS_HANDSHAKE ? hello_max : data_max);
+		if (first == TLS_HANDSHAKE)
+			max = hello_max;
+		else if ((first < 'A' || first > 'Z') && max > OPAQUE)
+			max = OPAQUE;
+	}
+	take(e, from, n, max);
 }
 
 static __always_inline void take_vector(struct event *e, const struct iovec *vector, __u64 n)
@@ -168,6 +188,7 @@ int BPF_PROG(sys_enter, struct pt_regs *regs, long number)
 	begin(&h, KIND_CLOSE, task);
 	if (!sk || !fill_socket(&h, sk))
 		return 0;
+	h.netns = netns;
 	h.fd = fd;
 	emit_head(&h);
 	return 0;
@@ -177,11 +198,15 @@ int BPF_PROG(sys_enter, struct pt_regs *regs, long number)
 // namespace tells whether it is watched.
 static __always_inline int of_socket(struct sock *sk, __u16 kind, int old_state, int state)
 {
-	if (!sk || !watched(BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum)))
+	if (!sk)
+		return 0;
+	__u32 netns = netns_of_socket(sk);
+	if (!watched(netns))
 		return 0;
 	struct head h = {};
 	begin(&h, kind, 0);
 	fill_socket(&h, sk);
+	h.netns = netns;
 	h.old_state = old_state;
 	h.state = state;
 	emit_head(&h);
@@ -220,13 +245,17 @@ int open_sockets(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
-	if (!task || !file || !watched(BPF_CORE_READ(task, nsproxy, net_ns, ns.inum)))
+	if (!task || !file)
+		return 0;
+	__u32 netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum); // a task that ends has none any more
+	if (!watched(netns))
 		return 0;
 	struct sock *sk = sock_of(file);
 	struct head h = {};
 	begin(&h, KIND_OPEN, task);
 	if (!sk || !fill_socket(&h, sk))
 		return 0;
+	h.netns = netns;
 	h.fd = ctx->fd;
 	emit_head(&h);
 	return 0;

@@ -26,6 +26,9 @@ func TestDecode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if kind := Kind(sample); kind != want.Kind {
+		t.Errorf("kind %d, want %d", kind, want.Kind)
+	}
 	if !reflect.DeepEqual(got.Head, want) || !bytes.Equal(got.Data, sample[HeadSize:HeadSize+5]) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

@@ -19,6 +19,20 @@ const pollInterval = 50 * time.Millisecond
 // Read calls each with every event until the Set is flushed or closed. Events of different CPUs come slightly out of
 // order; their Time tells the order.
 func (s *Set) Read(each func(Record)) error {
+	var damaged error
+	err := s.ReadSamples(func(sample []byte) {
+		record, err := Decode(sample)
+		if err != nil {
+			damaged = errors.Join(damaged, err)
+			return
+		}
+		each(record)
+	})
+	return errors.Join(err, damaged)
+}
+
+// ReadSamples is Read for those who decode later. A sample is valid until each returns.
+func (s *Set) ReadSamples(each func(sample []byte)) error {
 	s.reader.SetDeadline(time.Now().Add(pollInterval))
 	var raw ringbuf.Record
 	for {
@@ -26,17 +40,13 @@ func (s *Set) Read(each func(Record)) error {
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			s.reader.SetDeadline(time.Now().Add(pollInterval))
-			continue
 		case errors.Is(err, ringbuf.ErrFlushed), errors.Is(err, ringbuf.ErrClosed):
 			return nil
 		case err != nil:
 			return fmt.Errorf("read ring buffer: %w", err)
+		default:
+			each(raw.RawSample)
 		}
-		record, err := Decode(raw.RawSample)
-		if err != nil {
-			return err
-		}
-		each(record)
 	}
 }
 

@@ -103,6 +103,9 @@ func (s *Set) note(status Status) {
 // Map is a map of the set by name; nil when there is none.
 func (s *Set) Map(name string) *ebpf.Map { return s.maps[name] }
 
+// Has says whether the set has a program of that name, loaded or refused.
+func (s *Set) Has(name string) bool { return s.sections[name] != "" }
+
 // Program is a program of the set by name; nil when the kernel refused it.
 func (s *Set) Program(name string) *ebpf.Program { return s.programs[name] }
 

@@ -7,6 +7,9 @@ type Status struct {
 	Problem  string `json:"problem,omitempty"`
 }
 
+// LeftOff is the problem of a probe that nobody wanted.
+const LeftOff = "left off, as asked"
+
 // Counts are what the programs of a set counted.
 type Counts struct {
 	Emitted uint64 `json:"emitted"`

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -23,6 +24,7 @@ type traceFlags struct {
 	warm     bool
 	data     int
 	noEnvoy  bool
+	without  []string
 }
 
 func traceCommand() *cobra.Command {
@@ -39,9 +41,13 @@ Connections that are pooled on the way are ended first, so that everything can b
 they are left. A stripped Envoy is understood all the same: what the probes need is recovered from the binary and proven
 on an Envoy of its own, once for each build. What cannot be proven is off, and the report says so.
 
+What the probes cost a request is in bpf/kernel/README.md and bpf/envoy/README.md. On pods that are busy, --without gate
+leaves off the log trace, the dearest of them; what it would have told is not observed then.
+
 With arguments for curl, the log level is left alone and the request is watched by socket tables, curl, and eBPF.`,
 		Example: `  lab trace --from netshoot --to http://fortio-server:8080/
   lab trace --from netshoot --to http://fortio-server:8080/ --events
+  lab trace --from netshoot --to http://fortio-server:8080/ --without gate
   lab trace --from netshoot --to http://fortio-server:8080/ -o json | jq .verdict.result
   lab trace --from netshoot --to http://fortio-server:8080/echo -- --data hello`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -63,10 +69,12 @@ With arguments for curl, the log level is left alone and the request is watched 
 	f.BoolVar(&flags.warm, "warm", false, "leave pooled connections; what happened on them before is not seen")
 	f.IntVar(&flags.data, "data", trace.DefaultData, "bytes of each read and write that are looked at for HTTP; 0: none")
 	f.BoolVar(&flags.noEnvoy, "kernel-only", false, "put no probes on the Envoys")
+	f.StringSliceVar(&flags.without, "without", nil, "leave probes off that cost too much here: "+strings.Join(trace.Costly, ", ")+", or one of the kernel's")
 	for _, name := range []string{"from", "to"} {
 		_ = cmd.MarkFlagRequired(name)
 	}
 	_ = cmd.RegisterFlagCompletionFunc("from", completePods(1))
+	completeFixed(cmd, "without", trace.Costly...)
 	return cmd
 }
 

@@ -132,7 +132,7 @@ func (t *tracer) run(ctx context.Context) (flow.Run, *trace.Recording, error) {
 		return flow.Run{}, nil, exit.Environmentf("%w", err)
 	}
 	task := t.app.reporter().Start("Attaching probes to both pods (a build of Envoy that is new is understood first)")
-	session, err := trace.Start(ctx, trace.Options{Pods: pods, Data: t.flags.data, Envoy: !t.flags.noEnvoy, Cache: cache})
+	session, err := trace.Start(ctx, trace.Options{Pods: pods, Data: t.flags.data, Envoy: !t.flags.noEnvoy, Cache: cache, Without: t.flags.without})
 	task.Done(err)
 	if err != nil {
 		return flow.Run{}, nil, err

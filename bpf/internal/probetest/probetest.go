@@ -17,6 +17,9 @@ import (
 	"github.com/vishvananda/netns"
 )
 
+// LeftBehind is the exit code of a test binary whose tests leave something behind.
+const LeftBehind = 99
+
 // Main runs a package's tests and fails them when they leave a descriptor of a BPF object, or a pin. A program of ours
 // is held by descriptors alone, so without one nothing is attached.
 func Main(m *testing.M) {
@@ -31,7 +34,7 @@ func Main(m *testing.M) {
 	}
 	if code == 0 && len(left) > 0 {
 		fmt.Fprintf(os.Stderr, "the tests leave behind:\n\t%s\n", strings.Join(left, "\n\t"))
-		code = 99
+		code = LeftBehind
 	}
 	os.Exit(code)
 }
@@ -118,4 +121,16 @@ func Namespace(t testing.TB) uint32 {
 		t.Fatal(err)
 	}
 	return inode
+}
+
+// KernelPIDs says whether processes are numbered here as the kernel and its probes number them. Source: PROC_PID_INIT_INO
+// of include/linux/proc_ns.h.
+func KernelPIDs(t testing.TB) bool {
+	t.Helper()
+	const initial = 0xEFFFFFFC
+	link, err := os.Readlink("/proc/self/ns/pid")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return link == fmt.Sprintf("pid:[%d]", initial)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/flowproof/lab/bpf/envoy"
 	"github.com/flowproof/lab/harness/symbols"
@@ -41,8 +42,9 @@ type offError struct{ why string }
 
 func (e *offError) Error() string { return e.why }
 
-// hunt watches all functions of the class while single requests are sent on both routes, takes the first that the caller
-// called once for each, and searches the two objects for the two names.
+// hunt watches all functions of the class while single requests are sent on both routes, takes one that the caller
+// called once for each, and searches the two objects for the two names. Of several that would do it takes the one that others call
+// least: every call of it will stop at the probe.
 func (p *prover) hunt(h hunt) error {
 	t := p.proof.Table
 	caller, ok := t.Functions[h.caller]
@@ -58,7 +60,7 @@ func (p *prover) hunt(h hunt) error {
 		name := fmt.Sprintf("%s at %#x", h.name, slot)
 		if _, twice := slots[name]; ok && !twice {
 			r := at(place, envoy.Call, tables)
-			r.Name, r.CallerFrom, r.CallerTo = name, caller.From, caller.To
+			r.Name = name
 			recipes, sources = append(recipes, r), append(sources, source{name, t})
 			slots[name] = place
 		}
@@ -77,8 +79,13 @@ func (p *prover) hunt(h hunt) error {
 	if err != nil {
 		return err
 	}
+	calls := map[string]int{}
+	for _, e := range r.Events {
+		calls[e.Name]++
+	}
+	slices.SortStableFunc(recipes, func(a, b envoy.Recipe) int { return calls[a.Name] - calls[b.Name] })
 	for _, recipe := range recipes {
-		objects := calledInTurn(r.Events, recipe.Name, rounds)
+		objects := calledInTurn(r.Events, recipe.Name, caller.Function, rounds)
 		if objects == nil {
 			continue
 		}
@@ -91,12 +98,12 @@ func (p *prover) hunt(h hunt) error {
 	return &offError{fmt.Sprintf("no function of %s is called once from %s with an object that holds the name", h.class, h.caller)}
 }
 
-// calledInTurn returns the two objects that a function was called with, when the calls were as the requests: once each,
-// on the two routes by turns.
-func calledInTurn(events []Event, name string, rounds int) []uint64 {
+// calledInTurn returns the two objects that the caller called a function with, when its calls were as the requests: once
+// each, on the two routes by turns.
+func calledInTurn(events []Event, name string, caller symbols.Function, rounds int) []uint64 {
 	var objects []uint64
 	for _, e := range events {
-		if e.Kind == ClassCalled && e.Name == name {
+		if e.Kind == ClassCalled && e.Name == name && e.Other >= caller.From && e.Other < caller.To {
 			objects = append(objects, e.Object)
 		}
 	}

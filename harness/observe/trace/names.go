@@ -12,6 +12,15 @@ const (
 	valueSNI         = symbols.ValueSNI
 )
 
+// Costly are the names of the probes on Envoy, by which Options.Without leaves them off; the dearest first.
+var Costly = []string{probeGate, probeJoin, valueCluster, valueFilterChain, valueSNI}
+
+// Names of the probes on Envoy that read no value.
+const (
+	probeJoin = "join"
+	probeGate = "gate"
+)
+
 // A statement that is evidence: once it is reached, the hop has been there.
 type statementEvidence struct {
 	format string

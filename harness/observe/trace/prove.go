@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"github.com/flowproof/lab/bpf/envoy"
+	"github.com/flowproof/lab/bpf/kernel"
 	"github.com/flowproof/lab/harness/symbols"
 )
 
@@ -61,7 +62,7 @@ type prover struct {
 
 // observe watches Envoy with recipes while do sends requests.
 func (p *prover) observe(recipes []envoy.Recipe, sources []source, do func() error) (*Recording, error) {
-	w, err := newWatcher(DefaultData, true)
+	w, err := newWatcher(kernel.Options{Data: DefaultData}, true)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +107,7 @@ func (p *prover) propose() {
 	}
 	names, missing := joinProbes(t)
 	if missing != "" {
-		p.proof.TurnOff("join", missing)
+		p.proof.TurnOff(probeJoin, missing)
 	}
 	p.proof.Join, p.proof.Gate = names, true
 }
@@ -205,7 +206,7 @@ func (p *prover) check() error {
 	}
 	if wrong := p.checkJoin(j, accepted, x); wrong != "" && p.proof.Join != nil {
 		p.proof.Join = nil
-		p.proof.TurnOff("join", wrong)
+		p.proof.TurnOff(probeJoin, wrong)
 	}
 	for _, s := range evidence {
 		if wrong := checkStatement(s.format, accepted, x); wrong != "" {
@@ -216,7 +217,7 @@ func (p *prover) check() error {
 	}
 	if len(p.proof.Statements) == 0 {
 		p.proof.Gate = false
-		p.proof.TurnOff("gate", "no statement was seen where it had to be")
+		p.proof.TurnOff(probeGate, "no statement was seen where it had to be")
 	}
 	return nil
 }

@@ -3,9 +3,45 @@
 package trace
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/flowproof/lab/bpf/envoy"
+	"github.com/flowproof/lab/bpf/probe"
 	"github.com/flowproof/lab/harness/symbols"
 )
+
+// split tells the names of probes on Envoy from those of the kernel's.
+func split(names []string) (onEnvoy, onKernel []string) {
+	for _, name := range names {
+		if slices.Contains(Costly, name) {
+			onEnvoy = append(onEnvoy, name)
+		} else {
+			onKernel = append(onKernel, name)
+		}
+	}
+	return onEnvoy, onKernel
+}
+
+// leaveOff returns the proof without some of its probes.
+func leaveOff(p *symbols.Proof, names []string) *symbols.Proof {
+	if len(names) == 0 {
+		return p
+	}
+	rest := *p
+	rest.Off = maps.Clone(p.Off)
+	rest.Values = slices.DeleteFunc(slices.Clone(p.Values), func(v symbols.Value) bool { return slices.Contains(names, v.Name) })
+	for _, name := range names {
+		rest.TurnOff(name, probe.LeftOff)
+		switch name {
+		case probeJoin:
+			rest.Join = nil
+		case probeGate:
+			rest.Gate, rest.Statements = false, nil
+		}
+	}
+	return &rest
+}
 
 // recipes makes the probes of a proof. What was not proven is not among them.
 func recipes(p *symbols.Proof) (all []envoy.Recipe, sources []source) {
@@ -25,7 +61,7 @@ func recipes(p *symbols.Proof) (all []envoy.Recipe, sources []source) {
 		add(name, joinRecipe(p.Table, name))
 	}
 	if p.Gate {
-		add("gate", at(p.Table.Gate, envoy.Statement, nil))
+		add(probeGate, at(p.Table.Gate, envoy.Statement, nil))
 	}
 	return all, sources
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,6 +30,9 @@ type Options struct {
 	// Cache.
 	Envoy bool
 	Cache symbols.Cache
+	// Without are probes that are left off, by the names that a Recording gives them; of those on Envoy without the process:
+	// a watch that needs less costs less. What they would have told is not observed.
+	Without []string
 }
 
 // DefaultData is enough for the head of a request between sidecars.
@@ -40,9 +44,13 @@ type Session struct {
 	pods    []Pod
 	before  []Event // what was asked about connections that were open
 	cache   symbols.Cache
+	without []string
 	ctx     context.Context
 	cancel  context.CancelFunc
 	late    sync.WaitGroup
+
+	proving sync.Mutex
+	proofs  map[string]*symbols.Proof // by build id
 
 	mu       sync.Mutex
 	attached map[int]bool // Envoys by process id
@@ -54,7 +62,7 @@ type Session struct {
 // threads and to those that start later. When it returns, nothing that happens is missed. The first Start with Envoy on a
 // build that is not known yet takes some seconds longer.
 func Start(ctx context.Context, opts Options) (*Session, error) {
-	s := &Session{pods: opts.Pods, cache: opts.Cache, attached: map[int]bool{}, off: map[string]string{}}
+	s := &Session{pods: opts.Pods, cache: opts.Cache, attached: map[int]bool{}, off: map[string]string{}, proofs: map[string]*symbols.Proof{}}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	namespaces, err := namespacesOf(opts.Pods)
 	if err != nil {
@@ -67,7 +75,11 @@ func Start(ctx context.Context, opts Options) (*Session, error) {
 			}
 		}
 	}
-	if s.watcher, err = newWatcher(opts.Data, opts.Envoy); err != nil {
+	onEnvoy, onKernel := split(opts.Without)
+	s.without = onEnvoy
+	if s.watcher, err = newWatcher(kernel.Options{Data: opts.Data, Without: onKernel}, opts.Envoy); errors.Is(err, kernel.ErrUnknownProbe) {
+		return nil, exit.Usagef("start trace: %w; on Envoy: %s", err, strings.Join(Costly, ", "))
+	} else if err != nil {
 		return nil, exit.Environmentf("start trace: %w", err)
 	}
 	if err := s.start(namespaces, opts.Envoy); err != nil {
@@ -153,6 +165,7 @@ func (s *Session) attach(netns uint32) {
 		}
 		proof, err := s.proof(s.ctx, pid)
 		if err == nil {
+			proof = leaveOff(proof, s.without)
 			all, sources := recipes(proof)
 			err = s.watcher.attach(pid, all, sources)
 		}
@@ -161,9 +174,7 @@ func (s *Session) attach(netns uint32) {
 			s.off["probes on Envoy"] = err.Error()
 			s.envoys = append(s.envoys, Inside{Pod: s.watcher.pod(netns), Since: time.Now()})
 		} else {
-			for name, why := range proof.Off {
-				s.off[name] = why
-			}
+			maps.Copy(s.off, proof.Off)
 			s.envoys = append(s.envoys, insideOf(s.watcher.pod(netns), proof))
 		}
 		s.mu.Unlock()
@@ -182,8 +193,23 @@ func insideOf(pod string, p *symbols.Proof) Inside {
 	return i
 }
 
+// proof is that of a process's binary. Both sidecars of a request mostly run the same one, whose proof is read once.
 func (s *Session) proof(ctx context.Context, pid int) (*symbols.Proof, error) {
-	return s.cache.Ensure(ctx, fmt.Sprintf("/proc/%d/exe", pid), Prove)
+	s.proving.Lock()
+	defer s.proving.Unlock()
+	path := fmt.Sprintf("/proc/%d/exe", pid)
+	id, err := symbols.BuildID(path)
+	if err != nil {
+		return nil, err
+	}
+	if s.proofs[id] == nil {
+		p, err := s.cache.Ensure(ctx, path, Prove)
+		if err != nil {
+			return nil, err
+		}
+		s.proofs[id] = p
+	}
+	return s.proofs[id], nil
 }
 
 // Stop detaches the probes and returns what they told. The session is over then, whatever the error.

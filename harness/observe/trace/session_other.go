@@ -16,6 +16,8 @@ type Options struct {
 	// Envoy also puts probes on the pods' Envoys.
 	Envoy bool
 	Cache symbols.Cache
+	// Without are probes that are left off.
+	Without []string
 }
 
 // DefaultData is enough for the head of a request between sidecars.

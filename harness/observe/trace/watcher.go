@@ -23,13 +23,11 @@ type watcher struct {
 	envoy   *envoy.Probes // nil: not wanted, or not possible here
 	boot    time.Time
 	readers sync.WaitGroup
+	tapes   []*recorded
 
 	mu       sync.Mutex
 	pods     map[uint32]string // by network namespace
 	sources  []source          // by the number of the recipe
-	records  []record
-	size     int // bytes of all records
-	overflow uint64
 	problems []error
 	onExec   func(netns uint32) // a program started in a watched namespace
 }
@@ -40,15 +38,15 @@ type source struct {
 	table *symbols.Table
 }
 
-// A record is an event that is understood only when the watch is over: while it goes on, the buffers have to be emptied.
-type record struct {
-	probe.Record
-	decode func(*probe.Record) (Event, error)
+// recorded is what one set of probes told, which is understood only when the watch is over.
+type recorded struct {
+	tape
+	decode func(sample []byte) (e Event, netns uint32, ok bool, err error) // ok is false of what is no event by itself
 }
 
 // newWatcher loads the probes. That the ones on Envoy cannot be loaded is a problem of theirs alone.
-func newWatcher(data int, onEnvoy bool) (*watcher, error) {
-	set, err := kernel.Load(kernel.Options{Data: data})
+func newWatcher(opts kernel.Options, onEnvoy bool) (*watcher, error) {
+	set, err := kernel.Load(opts)
 	if err != nil {
 		return nil, err
 	}
@@ -84,9 +82,22 @@ func (w *watcher) pod(netns uint32) string {
 
 // start attaches the kernel's probes. When it returns, nothing that happens is missed.
 func (w *watcher) start() error {
-	w.read(w.kernel, func(r *probe.Record) (Event, error) { return kernelEvent(r, w.boot) })
+	w.read(w.kernel, func(sample []byte) (e Event, netns uint32, ok bool, err error) {
+		r, err := probe.Decode(sample)
+		if err == nil {
+			e, err = kernelEvent(&r, w.boot)
+		}
+		return e, r.NetNS, true, err
+	})
 	if w.envoy != nil {
-		w.read(w.envoy.Set, w.envoyEvent)
+		var decoder envoy.Decoder
+		w.read(w.envoy.Set, func(sample []byte) (e Event, netns uint32, ok bool, err error) {
+			r, ok, err := decoder.Decode(sample)
+			if ok {
+				e, err = w.envoyEvent(&r)
+			}
+			return e, r.NetNS, ok, err
+		})
 	}
 	return kernel.Start(w.kernel)
 }
@@ -104,12 +115,14 @@ func (w *watcher) attach(pid int, recipes []envoy.Recipe, sources []source) erro
 }
 
 // read collects the events of a set until it is flushed.
-func (w *watcher) read(set *probe.Set, decode func(*probe.Record) (Event, error)) {
+func (w *watcher) read(set *probe.Set, decode func([]byte) (Event, uint32, bool, error)) {
+	r := &recorded{decode: decode}
+	w.tapes = append(w.tapes, r)
 	w.readers.Go(func() {
-		err := set.Read(func(r probe.Record) {
-			w.add(record{r, decode})
-			if set == w.kernel && r.Kind == kernel.Exec && w.onExec != nil {
-				w.onExec(r.NetNS)
+		err := set.ReadSamples(func(sample []byte) {
+			r.add(sample)
+			if set == w.kernel && w.onExec != nil {
+				w.lookForExec(sample)
 			}
 		})
 		w.mu.Lock()
@@ -118,35 +131,31 @@ func (w *watcher) read(set *probe.Set, decode func(*probe.Record) (Event, error)
 	})
 }
 
-// maxRecorded bounds what a watch keeps in memory; one request makes half a megabyte.
-const maxRecorded = 1 << 30
-
-func (w *watcher) add(r record) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.size > maxRecorded {
-		w.overflow++
+// lookForExec tells the session of a program that has just started.
+func (w *watcher) lookForExec(sample []byte) {
+	if probe.Kind(sample) != kernel.Exec {
 		return
 	}
-	w.records = append(w.records, r)
-	w.size += probe.HeadSize + len(r.Data)
+	if r, err := probe.Decode(sample); err == nil {
+		w.onExec(r.NetNS)
+	}
 }
 
 // events understands what was recorded.
-func (w *watcher) events() []Event {
-	events := make([]Event, 0, len(w.records))
-	for i := range w.records {
-		r := &w.records[i]
-		event, err := r.decode(&r.Record)
-		if err != nil {
-			w.problems = append(w.problems, err)
-			continue
-		}
-		event.Pod = w.pods[r.NetNS]
-		events = append(events, event)
+func (w *watcher) events() (events []Event, overflow uint64) {
+	for _, r := range w.tapes {
+		overflow += r.overflow
+		r.play(func(sample []byte) {
+			event, netns, ok, err := r.decode(sample)
+			if err != nil {
+				w.problems = append(w.problems, err)
+			} else if ok {
+				event.Pod = w.pods[netns]
+				events = append(events, event)
+			}
+		})
 	}
-	w.records = nil
-	return events
+	return events, overflow
 }
 
 // envoyKinds maps the numbers of bpf/envoy.
@@ -184,7 +193,8 @@ func (w *watcher) stop() (*Recording, error) {
 	}
 	errs = append(errs, w.kernel.Flush())
 	w.readers.Wait()
-	r := &Recording{Schema: RecordingSchema, Events: w.events(), Probes: w.kernel.Statuses()}
+	events, overflow := w.events()
+	r := &Recording{Schema: RecordingSchema, Events: events, Probes: w.kernel.Statuses()}
 	problems := w.problems
 	count := func(set *probe.Set) {
 		c, err := set.Counts()
@@ -198,7 +208,7 @@ func (w *watcher) stop() (*Recording, error) {
 		count(w.envoy.Set)
 		r.Probes = append(r.Probes, w.envoy.Statuses()...)
 	}
-	r.Counts.Lost += w.overflow
+	r.Counts.Lost += overflow
 	if problem := errors.Join(problems...); problem != nil {
 		r.Problem = problem.Error()
 	}

@@ -1,0 +1,141 @@
+//go:build linux && amd64
+
+package envoy
+
+import (
+	"debug/elf"
+	"os"
+	"os/exec"
+	"reflect"
+	"runtime"
+	"slices"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/flowproof/lab/bpf/internal/probetest"
+)
+
+// probed is a function of this program's own that is probed.
+//
+//go:noinline
+func probed() { calls++ }
+
+var calls int
+
+// ownRecipe is a probe on probed.
+func ownRecipe(t *testing.T) Recipe {
+	t.Helper()
+	address := uint64(reflect.ValueOf(probed).Pointer())
+	file, err := elf.Open("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for _, p := range file.Progs {
+		if p.Type == elf.PT_LOAD && p.Flags&elf.PF_X != 0 && address >= p.Vaddr && address < p.Vaddr+p.Filesz {
+			return Recipe{Name: "probed", Kind: Request, Probe: address, FileOffset: address - p.Vaddr + p.Off}
+		}
+	}
+	probetest.Skip(t, "the test program is position independent")
+	return Recipe{}
+}
+
+// TestEveryThread calls a function on threads that were there when the probe was attached and on threads that were not.
+func TestEveryThread(t *testing.T) {
+	probetest.Require(t)
+	const threads = 3
+	recipe := ownRecipe(t)
+	var tids []uint32
+	caller := func(begin <-chan bool, done chan<- uint32) {
+		runtime.LockOSThread() // and it ends with the goroutine
+		<-begin
+		probed()
+		done <- uint32(unix.Gettid())
+	}
+	begin, done := make(chan bool), make(chan uint32)
+	for range threads {
+		go caller(begin, done)
+	}
+	call := func() {
+		for range threads {
+			begin <- true
+			tids = append(tids, <-done)
+		}
+	}
+	records := recordOf(t, os.Getpid(), "/proc/self/exe", netnsOf(t), recipe, func() {
+		call()
+		for range threads {
+			go caller(begin, done)
+		}
+		call()
+	})
+	var seen []uint32
+	for _, r := range records {
+		seen = append(seen, r.TID)
+	}
+	slices.Sort(tids)
+	slices.Sort(seen)
+	if len(slices.Compact(slices.Clone(seen))) != 2*threads || probetest.KernelPIDs(t) && !slices.Equal(seen, tids) {
+		t.Errorf("threads %v called, seen were %v", tids, seen)
+	}
+}
+
+// TestContainer probes a process that has namespaces of its own and numbers itself otherwise.
+func TestContainer(t *testing.T) {
+	probetest.Require(t)
+	netns := probetest.Namespace(t)
+	s := startSubject(t, func(c *exec.Cmd) {
+		c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS}
+	})
+	records := record(t, netns, s, s.recipe(nil), func() { s.say(t, "hello\n") })
+	if len(records) != 1 || string(records[0].Data) != "hello\n" {
+		t.Fatalf("%d events: %v", len(records), records)
+	}
+	if pid := uint32(s.command.Process.Pid); probetest.KernelPIDs(t) && records[0].TGID != pid {
+		t.Errorf("an event of process %d, want %d", records[0].TGID, pid)
+	}
+}
+
+// TestEveryLossIsCounted fills a buffer that nobody empties: each hit is either in it or counted as lost.
+func TestEveryLossIsCounted(t *testing.T) {
+	probetest.Require(t)
+	netns := probetest.Namespace(t)
+	s := startSubject(t)
+	p, err := load(uint32(os.Getpagesize()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if err := p.Watch(netns); err != nil {
+		t.Fatal(err)
+	}
+	gate := s.recipe(func(r *Recipe) { r.Name, r.Kind, r.String = "gate", Statement, 0 })
+	if _, err := p.Attach(s.command.Process.Pid, s.library, []Recipe{s.recipe(nil), gate}); err != nil {
+		t.Fatal(err)
+	}
+	const rounds = 50
+	for range rounds {
+		s.say(t, "hello\n")
+	}
+	if err := p.Detach(); err != nil {
+		t.Fatal(err)
+	}
+	counts, err := p.Counts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if counts.Emitted == 0 || counts.Lost == 0 || counts.Emitted+counts.Lost != 2*rounds || counts.Missed != 0 {
+		t.Errorf("%d calls with two probes each, and the programs counted %+v", rounds, counts)
+	}
+}
+
+func netnsOf(t *testing.T) uint32 {
+	t.Helper()
+	var st unix.Stat_t
+	if err := unix.Stat("/proc/self/ns/net", &st); err != nil {
+		t.Fatal(err)
+	}
+	return uint32(st.Ino)
+}

@@ -1,0 +1,124 @@
+//go:build linux && amd64
+
+package main
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/flowproof/lab/bpf/probe"
+	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/harness/observe/trace"
+	"github.com/flowproof/lab/harness/symbols"
+)
+
+// A mode is one set of probes whose cost is measured.
+type mode struct {
+	name  string
+	what  string
+	limit float64 // µs of CPU a request and Envoy that are promised; 0: nothing that can be measured; -1: nothing is promised
+	peer  string  // name of the mode of ours that a peer's is compared with
+	start func(ctx context.Context) (watch, error)
+}
+
+// A watch goes on until it is stopped.
+type watch interface {
+	// cpu is what the watching program itself has used so far.
+	cpu() time.Duration
+	stop() (outcome, error)
+}
+
+// An outcome is what a watch counted.
+type outcome struct {
+	emitted uint64 // by the probes
+	read    uint64
+	lost    uint64 // did not fit
+	missed  uint64 // probes that the kernel did not run
+}
+
+// unlimited marks a mode without a promise.
+const unlimited = -1
+
+// modes are ours, and the peer's.
+func (l *lab) modes(ctx context.Context, o options) ([]mode, error) {
+	cache, err := symbols.DefaultCache()
+	if err != nil {
+		return nil, exit.Environmentf("%w", err)
+	}
+	start := func(onEnvoy bool, without ...string) func(context.Context) (watch, error) {
+		return func(ctx context.Context) (watch, error) {
+			s, err := trace.Start(ctx, trace.Options{Pods: l.pods, Data: trace.DefaultData, Envoy: onEnvoy, Cache: cache, Without: without})
+			if err != nil {
+				return nil, err
+			}
+			return session{s}, nil
+		}
+	}
+	modes := []mode{
+		{name: "states", what: "the kernel's state probes alone", limit: 0, start: start(false, "sys_enter", "sys_exit")},
+		{name: "kernel", what: "all kernel probes", limit: 10, start: start(false)},
+		{name: "join", what: "kernel probes, values and exact join", limit: 40, start: start(true, "gate")},
+		{name: "statements", what: "all of that and the log trace", limit: 90, start: start(true)},
+	}
+	if o.peer {
+		peers, err := l.peers(ctx, cache)
+		if err != nil {
+			return nil, err
+		}
+		modes = append(modes, peers...)
+	}
+	if o.only == "" {
+		return modes, nil
+	}
+	wanted := strings.Split(o.only, ",")
+	for _, name := range wanted {
+		if !slices.ContainsFunc(modes, func(m mode) bool { return m.name == name }) {
+			return nil, exit.Usagef("choose mode %q: there is none of that name", name)
+		}
+	}
+	return slices.DeleteFunc(modes, func(m mode) bool {
+		return !slices.Contains(wanted, m.name) && !slices.Contains(wanted, m.peer)
+	}), nil
+}
+
+// session is a watch of ours.
+type session struct{ *trace.Session }
+
+func (s session) cpu() time.Duration {
+	var usage unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
+		return 0
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+func (s session) stop() (outcome, error) {
+	r, err := s.Stop()
+	if err != nil {
+		return outcome{}, err
+	}
+	if r.Problem != "" {
+		return outcome{}, exit.Incompletef("trace: %s", r.Problem)
+	}
+	for _, p := range r.Probes {
+		if !p.Attached && p.Problem != probe.LeftOff {
+			return outcome{}, exit.Environmentf("trace: probe %s is off: %s", p.Name, p.Problem)
+		}
+	}
+	for name, why := range r.Off {
+		if why != probe.LeftOff {
+			return outcome{}, exit.Environmentf("trace: %s is off: %s", name, why)
+		}
+	}
+	o := outcome{emitted: r.Counts.Emitted, lost: r.Counts.Lost, missed: r.Counts.Missed}
+	for i := range r.Events {
+		if r.Events[i].Kind != trace.Redirected { // that one no probe tells
+			o.read++
+		}
+	}
+	return o, nil
+}

@@ -1,0 +1,120 @@
+//go:build linux && amd64
+
+package trace
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/flowproof/lab/bpf/probe"
+	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/harness/symbols"
+)
+
+// TestEnvoyThatStartsLater watches a network namespace in which Envoy ends and another one starts: the probes come upon it
+// by themselves. The log trace is left off, and what that would have told is not claimed.
+func TestEnvoyThatStartsLater(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("root is needed to make a network namespace and to attach probes")
+	}
+	for version, path := range binaries(t) {
+		t.Run(version, func(t *testing.T) {
+			cache := symbols.Cache{Dir: t.TempDir()}
+			if _, err := cache.Ensure(t.Context(), path, Prove); err != nil {
+				t.Fatal(err)
+			}
+			type result struct {
+				recording *Recording
+				err       error
+			}
+			done := make(chan result, 1)
+			go func() { // its thread is not used for anything else afterwards
+				r, err := restart(t.Context(), path, cache)
+				done <- result{r, err}
+			}()
+			got := <-done
+			if got.err != nil {
+				t.Fatal(got.err)
+			}
+			r := got.recording
+			if len(r.Envoys) != 2 || r.Off[probeGate] != probe.LeftOff {
+				t.Errorf("probed were %d Envoys, want 2; off is %v", len(r.Envoys), r.Off)
+			}
+			for _, i := range r.Envoys {
+				if !i.Join || len(i.Values) != 3 || i.Statements != nil {
+					t.Errorf("claimed of an Envoy: %+v", i)
+				}
+			}
+			if slices.ContainsFunc(r.Events, func(e Event) bool { return e.Kind == Statement }) {
+				t.Error("a log statement was seen by a probe that is left off")
+			}
+			if !slices.ContainsFunc(r.Events, func(e Event) bool { return e.Kind == Value && e.Name == valueCluster }) {
+				t.Error("the later Envoy's cluster was not read")
+			}
+		})
+	}
+}
+
+// restart watches a bench while its Envoy is replaced, and sends a request through the new one.
+func restart(ctx context.Context, path string, cache symbols.Cache) (_ *Recording, err error) {
+	b, err := newBench(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, b.close()) }()
+	var s *Session
+	started := make(chan error, 1)
+	go func() { // on another thread: a session refuses to watch the namespace that it is in
+		pod := Pod{Name: benchPod, PIDs: []int{b.envoy.Process.Pid}}
+		s, err = Start(ctx, Options{Pods: []Pod{pod}, Data: DefaultData, Envoy: true, Cache: cache, Without: []string{probeGate}})
+		started <- err
+	}()
+	if err := <-started; err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if err := b.envoy.Process.Kill(); err != nil {
+		return nil, err
+	}
+	_ = b.envoy.Wait()
+	if err := b.startEnvoy(ctx, filepath.Join(b.dir, proxyProcess), filepath.Join(b.dir, "envoy.yaml")); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, benchTimeout)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for probed := 0; probed < 2; {
+		s.mu.Lock()
+		probed = len(s.envoys)
+		s.mu.Unlock()
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, errors.New("the later Envoy was not probed")
+		}
+	}
+	if _, err := b.once(b.routes[0].port); err != nil {
+		return nil, err
+	}
+	return s.Stop()
+}
+
+func TestUnknownProbeCannotBeLeftOff(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("root is needed to load probes")
+	}
+	_, err := Start(t.Context(), Options{Without: []string{"gaet"}})
+	if exit.Code(err) != exit.Usage {
+		t.Errorf("ends with code %d: %v", exit.Code(err), err)
+	}
+}
