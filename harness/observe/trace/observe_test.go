@@ -53,23 +53,29 @@ func lines(seen []flow.Observation, watches []flow.Watch) string {
 	return b.String()
 }
 
+// golden compares with a file in testdata.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("it differs from %s (go test -update rewrites it):\n%s", path, got)
+	}
+}
+
 func TestObserve(t *testing.T) {
 	for _, name := range []string{"cold", "warm"} {
 		t.Run(name, func(t *testing.T) {
 			got := lines(recording(t, name).Observe(Selection{RequestID: requestID}))
-			golden := filepath.Join("testdata", name+".golden")
-			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != string(want) {
-				t.Errorf("observations differ from %s (go test -update rewrites it):\n%s", golden, got)
-			}
+			golden(t, name+".golden", got)
 		})
 	}
 }
