@@ -11,11 +11,6 @@ import (
 	"github.com/flowproof/lab/harness/verify"
 )
 
-// recorded are the instruments whose raw evidence a bundle keeps. What they saw is read from it again; what others saw
-// is taken as it was written down.
-var recorded = map[flow.Instrument]bool{flow.Curl: true, flow.EnvoyLog: true, flow.Sockets: true, flow.Stats: true,
-	flow.AccessLog: true, flow.Netfilter: true}
-
 // Judge judges a bundle's run again: from the path, and from observations that are made anew of the raw evidence. It
 // returns the run that was judged. Evidence that was changed or taken away changes what is observed, and with it the
 // verdict; besides, a run whose files are not as they were written is never verified.
@@ -26,7 +21,7 @@ func Judge(c Contents) (flow.Run, flow.RunVerdict) {
 		problems[i] = "bundle: " + p
 	}
 	if c.Recording == nil {
-		if slices.ContainsFunc(run.Observations, func(o flow.Observation) bool { return recorded[o.Instrument] }) {
+		if len(run.Observations) > 0 {
 			problems = append(problems, "bundle: no raw evidence is kept, so what was observed cannot be checked")
 		}
 	} else {
@@ -35,8 +30,7 @@ func Judge(c Contents) (flow.Run, flow.RunVerdict) {
 			problems = append(problems, fmt.Sprintf("bundle: %v", err))
 		}
 		problems = append(problems, compare(run.Observations, seen)...)
-		run.Observations = append(seen, others(run.Observations, func(o flow.Observation) flow.Instrument { return o.Instrument })...)
-		run.Watches = append(watches, others(run.Watches, func(w flow.Watch) flow.Instrument { return w.Instrument })...)
+		run.Observations, run.Watches = seen, watches
 	}
 	verdict := verify.Judge(run)
 	verdict.Problems = append(verdict.Problems, problems...)
@@ -44,11 +38,6 @@ func Judge(c Contents) (flow.Run, flow.RunVerdict) {
 		verdict.Result = flow.Incomplete
 	}
 	return run, verdict
-}
-
-// others returns what was not made of raw evidence that the bundle keeps.
-func others[T any](all []T, instrument func(T) flow.Instrument) []T {
-	return slices.DeleteFunc(slices.Clone(all), func(v T) bool { return recorded[instrument(v)] })
 }
 
 // compare sets the observations that were written down against those of the raw evidence.
@@ -59,10 +48,8 @@ func compare(written, seen []flow.Observation) []string {
 		count[key(o)]++
 	}
 	for _, o := range written {
-		if recorded[o.Instrument] {
-			if count[key(o)]--; count[key(o)] < 0 {
-				missing[o.Instrument]++
-			}
+		if count[key(o)]--; count[key(o)] < 0 {
+			missing[o.Instrument]++
 		}
 	}
 	for _, o := range seen {
@@ -71,12 +58,12 @@ func compare(written, seen []flow.Observation) []string {
 			extra[o.Instrument]++
 		}
 	}
+	differ := maps.Clone(missing)
+	maps.Copy(differ, extra)
 	var problems []string
-	for _, instrument := range slices.Sorted(maps.Keys(recorded)) {
-		if missing[instrument]+extra[instrument] > 0 {
-			problems = append(problems, fmt.Sprintf("bundle: %s's raw evidence is not what its observations were made of: %d of them are not in it, and %d others are",
-				instrument, missing[instrument], extra[instrument]))
-		}
+	for _, instrument := range slices.Sorted(maps.Keys(differ)) {
+		problems = append(problems, fmt.Sprintf("bundle: %s's raw evidence is not what its observations were made of: %d of them are not in it, and %d others are",
+			instrument, missing[instrument], extra[instrument]))
 	}
 	return problems
 }

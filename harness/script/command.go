@@ -25,7 +25,7 @@ var commands []Command
 
 func init() {
 	commands = []Command{
-		applyCommand, controlCommand, dumpCommand, eventuallyCommand, inferCommand, killConnectionsCommand, logLevelCommand,
+		applyCommand, controlCommand, dumpCommand, eventsCommand, eventuallyCommand, inferCommand, killConnectionsCommand, logLevelCommand,
 		logsCommand, observeCommand, requestCommand, showCommand, socketsCommand, verifyCommand,
 		netfilterCommand, statsCommand, traceCommand,
 	}
