@@ -31,10 +31,13 @@ func Main(m *testing.M) {
 	}
 	if code == 0 && len(left) > 0 {
 		fmt.Fprintf(os.Stderr, "the tests leave behind:\n\t%s\n", strings.Join(left, "\n\t"))
-		code = 99
+		code = exitLeft
 	}
 	os.Exit(code)
 }
+
+// exitLeft is the exit status of tests that leave something behind.
+const exitLeft = 99
 
 // descriptors lists this process's descriptors of BPF objects and perf events.
 func descriptors() []string {
