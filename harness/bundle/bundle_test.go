@@ -41,6 +41,7 @@ func events(t *testing.T) *trace.Recording {
 		t.Fatal("it is no head")
 	}
 	r.Events = append(r.Events, trace.Event{Kind: trace.Read, Pod: "netshoot.mark", HTTP: &head})
+	r.Counts.Emitted++
 	return r
 }
 

@@ -27,7 +27,7 @@ func init() {
 	commands = []Command{
 		applyCommand, controlCommand, dumpCommand, eventsCommand, eventuallyCommand, inferCommand, killConnectionsCommand, logLevelCommand,
 		logsCommand, observeCommand, requestCommand, showCommand, socketsCommand, verifyCommand,
-		netfilterCommand, statsCommand, traceCommand,
+		netfilterCommand, restartCommand, statsCommand, traceCommand,
 	}
 	slices.SortFunc(commands, func(a, b Command) int { return strings.Compare(a.Name, b.Name) })
 }
