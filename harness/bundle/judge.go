@@ -14,24 +14,41 @@ import (
 // Judge judges a bundle's run again: from the path, and from observations that are made anew of the raw evidence. It
 // returns the run that was judged. Evidence that was changed or taken away changes what is observed, and with it the
 // verdict; besides, a run whose files are not as they were written is never verified.
-func Judge(c Contents) (flow.Run, flow.RunVerdict) {
-	run := c.Run
-	problems := slices.Clone(c.Changed)
-	for i, p := range problems {
-		problems[i] = "bundle: " + p
-	}
+func Judge(c Contents) (flow.Run, flow.RunVerdict) { return c.judge(c.evidence()) }
+
+// evidence is what the raw evidence of a run shows.
+type evidence struct {
+	seen     []flow.Observation
+	watches  []flow.Watch
+	problems []string
+}
+
+// evidence reads the raw evidence. Where none is kept, what was written down stands, and cannot be checked.
+func (c Contents) evidence() evidence {
 	if c.Recording == nil {
-		if len(run.Observations) > 0 {
-			problems = append(problems, "bundle: no raw evidence is kept, so what was observed cannot be checked")
+		e := evidence{seen: c.Run.Observations, watches: c.Run.Watches}
+		if len(e.seen) > 0 {
+			e.problems = []string{"bundle: no raw evidence is kept, so what was observed cannot be checked"}
 		}
-	} else {
-		seen, watches, err := c.Recording.Observe()
-		if err != nil {
-			problems = append(problems, fmt.Sprintf("bundle: %v", err))
-		}
-		problems = append(problems, compare(run.Observations, seen)...)
-		run.Observations, run.Watches = seen, watches
+		return e
 	}
+	var e evidence
+	var err error
+	if e.seen, e.watches, err = c.Recording.Observe(); err != nil {
+		e.problems = []string{fmt.Sprintf("bundle: %v", err)}
+	}
+	return e
+}
+
+// judge judges the run by evidence.
+func (c Contents) judge(e evidence) (flow.Run, flow.RunVerdict) {
+	run := c.Run
+	var problems []string
+	for _, p := range c.Changed {
+		problems = append(problems, "bundle: "+p)
+	}
+	problems = append(append(problems, e.problems...), compare(run.Observations, e.seen)...)
+	run.Observations, run.Watches = e.seen, e.watches
 	verdict := verify.Judge(run)
 	verdict.Problems = append(verdict.Problems, problems...)
 	if verdict.Result == flow.Verified && len(problems) > 0 {

@@ -35,6 +35,7 @@ type Recording struct {
 	// when it is understood, and only that is kept.
 	Trace     *trace.Recording `json:"-"`
 	Cold      bool             `json:"cold,omitempty"`      // the socket tables showed that no connection of the way was pooled before the request
+	Warm      bool             `json:"warm,omitempty"`      // they showed that every worker had one pooled
 	AccessLog string           `json:"accessLog,omitempty"` // form of the access log that the mesh declares: JSON or TEXT; "": it declares none
 }
 
@@ -121,7 +122,7 @@ func (r Recording) log(side flow.Side) ([]flow.Observation, []flow.Watch, error)
 	}
 	seen, watch := envoylog.Observe(lines, envoylog.Selection{RequestID: r.RequestID, Authority: r.Authority, Path: r.Path,
 		Pod: pod.Name, Side: side, Peer: r.peer(side), Workers: pod.Workers, Since: r.Sent, Until: r.Answered,
-		Cold: r.Cold && side == flow.Server, AccessLog: r.AccessLog != ""}) // what must be absent is written down for the server's side alone
+		Cold: r.Cold && side == flow.Server, Warm: r.Warm && side == flow.Server, AccessLog: r.AccessLog != ""}) // what must be absent is written down for the server's side alone
 	if pod.LogProblem != "" {
 		watch.Complete, watch.Problem = false, pod.LogProblem
 	}

@@ -66,7 +66,7 @@ func (s *session) record() (observe.Recording, error) {
 	}
 	r := observe.Recording{
 		RequestID: s.run.Call.RequestID, Authority: target.Host, Path: target.EscapedPath(),
-		Sent: s.sent.since, Answered: s.sent.until, Curl: s.sent.out.Stderr, Cold: s.tables.cold,
+		Sent: s.sent.since, Answered: s.sent.until, Curl: s.sent.out.Stderr, Cold: s.tables.cold, Warm: s.tables.warm,
 	}
 	if r.Path == "" {
 		r.Path = "/"
