@@ -3,7 +3,6 @@
 package kernel
 
 import (
-	"errors"
 	"os"
 	"os/exec"
 	"runtime"
@@ -155,43 +154,5 @@ func TestEveryLossIsCounted(t *testing.T) {
 	}
 	if counts.Emitted == 0 || counts.Emitted+counts.Lost != 2*rounds || counts.Missed != 0 {
 		t.Errorf("%d system calls, and the programs counted %+v", 2*rounds, counts)
-	}
-}
-
-// TestLeak is what TestLeftBehind runs in a process of its own: it leaves a set attached, or a map pinned.
-func TestLeak(t *testing.T) {
-	what := os.Getenv(leakVariable)
-	if what == "" {
-		t.Skip("it is for a process that another test starts")
-	}
-	set, err := Load(Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if what == "descriptor" {
-		leaked = set
-		set.AttachTracepoints()
-		return
-	}
-	if err := errors.Join(set.Map("netnses").Pin("/sys/fs/bpf/leak"), set.Close()); err != nil {
-		t.Fatal(err)
-	}
-}
-
-const leakVariable = "FLOWPROOF_TEST_LEAK"
-
-var leaked *probe.Set // what is reachable is not closed by the garbage collector
-
-// TestLeftBehind shows that a descriptor or a pin that stays fails a test binary. The BPF file system is one of its own
-// and gone with the process.
-func TestLeftBehind(t *testing.T) {
-	probetest.Require(t)
-	for what, sign := range map[string]string{"descriptor": "bpf-prog", "pin": "pin /sys/fs/bpf/leak"} {
-		cmd := exec.Command("unshare", "--mount", "sh", "-c", `mount -t bpf bpf /sys/fs/bpf && exec "$@"`, "sh", os.Args[0], "-test.run", "^TestLeak$")
-		cmd.Env = append(os.Environ(), leakVariable+"="+what)
-		out, err := cmd.CombinedOutput()
-		if code := cmd.ProcessState.ExitCode(); code != probetest.LeftBehind || !strings.Contains(string(out), sign) {
-			t.Errorf("a %s was left behind, and the binary ends with %v: %s", what, err, out)
-		}
 	}
 }

@@ -23,7 +23,7 @@ type inferFlags struct {
 	rules, serverRules    string
 	resolve               string
 	hop                   string
-	explain, cold         bool
+	explain, cold, warm   bool
 	output                string
 	headers, alpn         []string
 	request               flow.Request
@@ -68,6 +68,8 @@ func (f *inferFlags) register(cmd *cobra.Command) {
 	fs.StringVar(&f.hop, "hop", "", "show one kind of hop only, such as filter-chain")
 	fs.BoolVar(&f.explain, "explain", false, "show every condition that was evaluated and all that lost")
 	fs.BoolVar(&f.cold, "cold", false, "no connection is pooled")
+	fs.BoolVar(&f.warm, "warm", false, "every worker has a connection pooled")
+	cmd.MarkFlagsMutuallyExclusive("cold", "warm")
 	fs.StringVarP(&f.output, "output", "o", "text", "form of the result: "+strings.Join(infer.Formats, ", "))
 	r := &f.request
 	fs.StringVar(&r.ID, "id", "", "id of the request")
@@ -161,7 +163,7 @@ func (f *inferFlags) oneProxy(a *app) error {
 		return err
 	}
 	engine := infer.New(dump)
-	opts := infer.Options{Explain: f.explain, Rules: rules, Cold: f.cold, Sender: f.sender()}
+	opts := infer.Options{Explain: f.explain, Rules: rules, Cold: f.cold, Warm: f.warm, Sender: f.sender()}
 	if f.requests != "" {
 		return f.batch(a, engine, opts)
 	}
@@ -227,7 +229,7 @@ func (f *inferFlags) offline(a *app) error {
 
 func (f *inferFlags) way() infer.WayOptions {
 	return infer.WayOptions{Resolved: f.resolve, Source: f.request.Source, Sender: f.sender(), TLS: f.tls, Protocol: f.protocol,
-		Random: f.request.Random, Cold: f.cold, Explain: f.explain}
+		Random: f.request.Random, Cold: f.cold, Warm: f.warm, Explain: f.explain}
 }
 
 func (f *inferFlags) writeWay(a *app, client, server *configdump.Dump, opts infer.WayOptions) error {

@@ -7,7 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flowproof/lab/harness/bundle"
 	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/harness/flow"
 )
 
 const inboundBundle = "../../harness/bundle/testdata/inbound"
@@ -30,6 +32,22 @@ func tampered(t *testing.T, file, old, new string) string {
 	return dir
 }
 
+// unseen is the inbound bundle with a hop more, of which there is no evidence, and with what the scenario accepts so.
+func unseen(t *testing.T, accepted ...string) string {
+	t.Helper()
+	c, err := bundle.Read(inboundBundle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Run.Path.Hops = append(c.Run.Path.Hops, flow.Hop{Kind: "mirror", Side: flow.Server, Proxy: "fortio-server.mark", Decision: "none"})
+	c.Run.Accepted = accepted
+	dir := filepath.Join(t.TempDir(), "bundle")
+	if err := bundle.Write(dir, c); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 func TestVerify(t *testing.T) {
 	for _, c := range []struct {
 		name        string
@@ -44,6 +62,10 @@ func TestVerify(t *testing.T) {
 		{"every hop explained", []string{inboundBundle, "-v"}, exit.OK, "field    /configs/", ""},
 		{"another path", []string{tampered(t, "run.json", `"value": "15006"`, `"value": "15001"`)}, exit.Mismatch, "expected redirect.port 15001", ""},
 		{"a log cut", []string{tampered(t, "logs/fortio-server.mark.log", "destroying stream", "")}, exit.Incomplete, "the stream's last line is missing", ""},
+		{"a hop nobody saw", []string{unseen(t)}, exit.Incomplete, "1 not observed", ""},
+		{"accepted by the scenario", []string{unseen(t, "server/mirror")}, exit.OK, "accepted without evidence: server/mirror\nincomplete: confirmed 26/27 hops", ""},
+		{"accepted, as JSON", []string{unseen(t, "mirror"), "-o", "json"}, exit.OK, `"accepted": [`, ""},
+		{"another one accepted", []string{unseen(t, "client/mirror")}, exit.Usage, "1 not observed", ""},
 		{"no bundle", []string{t.TempDir()}, exit.Usage, "", "there is no bundle.json in it, so it is not a bundle"},
 		{"not JSON", []string{tampered(t, "run.json", `"schema"`, `schema`)}, exit.Usage, "", "run.json: line "},
 		{"no such form", []string{inboundBundle, "-o", "xml"}, exit.Usage, "", `choose output "xml": there are json, junit, mermaid, text`},

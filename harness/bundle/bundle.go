@@ -4,6 +4,7 @@
 package bundle
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -34,6 +35,7 @@ const (
 	verdictFile   = "verdict.json"
 	recordingFile = "recording.json"
 	curlFile      = "curl.txt"
+	traceFile     = "trace.jsonl"
 	dumpDir       = "dumps"
 	logDir        = "logs"
 	socketDir     = "sockets"
@@ -175,6 +177,13 @@ func addRecording(files map[string][]byte, r observe.Recording) error {
 	}
 	if r.Curl != nil {
 		files[curlFile] = r.Curl
+	}
+	if r.Trace != nil {
+		var events bytes.Buffer
+		if err := r.Trace.Write(&events); err != nil {
+			return fmt.Errorf("write %s: %w", traceFile, err)
+		}
+		files[traceFile] = events.Bytes()
 	}
 	for _, pod := range []observe.Pod{r.Client, r.Server} {
 		for _, part := range parts(&pod) {

@@ -13,6 +13,7 @@ import (
 	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/observe"
+	"github.com/flowproof/lab/harness/observe/trace"
 	"github.com/flowproof/lab/harness/verify"
 )
 
@@ -25,12 +26,33 @@ func fixture(t *testing.T, name string) []byte {
 	return text
 }
 
+// events are a recorded request of another run, as eBPF would have seen the one of the other fixtures, and a head with secrets.
+func events(t *testing.T) *trace.Recording {
+	t.Helper()
+	text := strings.NewReplacer("11111111-2222-4333-8444-555555555555", requestID, "172.21.206.197:46102", "10.77.0.1:35312",
+		"172.21.206.197", "10.77.0.1", "172.21.206.198", "10.77.0.2", `"process":"fortio"`, `"process":"python3"`).
+		Replace(string(fixture(t, "trace/testdata/cold.jsonl")))
+	r, err := trace.ReadRecording(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, ok := trace.ParseHTTP([]byte("GET /?access_token=hunter2hunter2 HTTP/1.1\r\nauthorization: Bearer hunter2hunter2\r\ncookie: hunter2hunter2\r\n\r\n"))
+	if !ok {
+		t.Fatal("it is no head")
+	}
+	r.Events = append(r.Events, trace.Event{Kind: trace.Read, Pod: "netshoot.mark", HTTP: &head})
+	r.Counts.Emitted++
+	return r
+}
+
+const requestID = "7d3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f"
+
 // contents are a run between two real sidecars, with a secret in each place that could hold one.
 func contents(t *testing.T) Contents {
 	t.Helper()
 	const client, server = "netshoot.mark", "fortio-server.mark"
 	log := append(fixture(t, "envoylog/testdata/server-1.40.log"), []byte("'authorization', 'Bearer hunter2hunter2'\n")...)
-	recording := &observe.Recording{RequestID: "7d3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f", Port: 8080,
+	recording := &observe.Recording{RequestID: requestID, Port: 8080, Trace: events(t),
 		Curl: []byte("* Connected to fortio-server (10.77.1.1) port 8080 (#0)\n> Authorization: Bearer hunter2hunter2\n< HTTP/1.1 200 OK\n"),
 		Client: observe.Pod{Name: client, IP: "10.77.0.1", Workers: 2, Log: fixture(t, "envoylog/testdata/client-1.40.log"),
 			Before: fixture(t, "sockets/testdata/client-before.txt"), After: fixture(t, "sockets/testdata/client-after.txt"),
@@ -53,10 +75,6 @@ func contents(t *testing.T) Contents {
 	if run.Observations, run.Watches, err = recording.Observe(); err != nil {
 		t.Fatal(err)
 	}
-	// An instrument of whose raw evidence nothing is kept.
-	run.Observations = append(run.Observations, flow.Observation{Instrument: flow.Trace, Side: flow.Server, Kind: flow.FilterChain,
-		Facts: []flow.Seen{{Name: flow.FactFilterChain, Value: "0.0.0.0_8080"}}})
-	run.Watches = append(run.Watches, flow.Watch{Instrument: flow.Trace, Side: flow.Server, Complete: true})
 	return Contents{Run: run, Verdict: verify.Judge(run), Recording: recording,
 		Dumps: map[string][]byte{client: []byte(`{"private_key":{"inline_string":"hunter2"}}`), server: []byte(`{"configs":[]}`)}}
 }
@@ -202,6 +220,10 @@ func TestTamper(t *testing.T) {
 		{"dump altered", edit("dumps/fortio-server.mark.json", "configs", "config"), flow.Incomplete, "dumps/fortio-server.mark.json was changed"},
 		{"dump removed", remove("dumps/fortio-server.mark.json"), flow.Incomplete, "dumps/fortio-server.mark.json is missing"},
 		{"counters altered, manifest forged", forge(edit("stats/netshoot.mark.before.txt", "svc.cluster.local;.upstream_cx_total: ", "svc.cluster.local;.upstream_cx_total: 9")), flow.Incomplete, "stats's raw evidence is not what"},
+		{"events altered, manifest forged", forge(edit(traceFile, `"text":"0.0.0.0_8080"`, `"text":"0.0.0.0_8079"`)), flow.Mismatch, "ebpf's raw evidence is not what"},
+		{"events lost, manifest forged", forge(edit(traceFile, `"lost":0`, `"lost":1`)), flow.Incomplete, "1 events did not fit into the ring buffer"},
+		{"events removed", remove(traceFile), flow.Incomplete, "trace.jsonl is missing"},
+		{"events removed, manifest forged", forge(remove(traceFile)), flow.Incomplete, "ebpf's raw evidence is not what"},
 		{"curl's output removed", remove("curl.txt"), flow.Incomplete, "curl.txt is missing"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -234,6 +256,7 @@ func TestReadMalformed(t *testing.T) {
 		{"run of another type", write(runFile, "{\n\"observations\": 7}"), "run.json: line 2: observations is a number where a"},
 		{"run of another release", write(runFile, `{"schema":"flowproof.dev/run/v9"}`), `run.json: schema "flowproof.dev/run/v9" is not`},
 		{"run missing", func(dir string) error { return os.Remove(filepath.Join(dir, runFile)) }, "run.json: "},
+		{"events cut off", write(traceFile, `{"schema":"flowproof.dev/trace/v1"}`+"\n{"), "trace.jsonl: read trace: line 2: "},
 		{"binary", write(runFile, "\x00\x01\xff"), "run.json: line 1: "},
 		{"recording names a file outside", write(recordingFile, `{"client":{"name":"../../../etc/passwd"}}`), "recording.json: name a file after pod \"../../../etc/passwd\""},
 		{"a link out of the bundle", func(dir string) error {

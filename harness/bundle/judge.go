@@ -11,44 +11,50 @@ import (
 	"github.com/flowproof/lab/harness/verify"
 )
 
-// recorded are the instruments whose raw evidence a bundle keeps. What they saw is read from it again; what others saw
-// is taken as it was written down.
-var recorded = map[flow.Instrument]bool{flow.Curl: true, flow.EnvoyLog: true, flow.Sockets: true, flow.Stats: true,
-	flow.AccessLog: true, flow.Netfilter: true}
-
 // Judge judges a bundle's run again: from the path, and from observations that are made anew of the raw evidence. It
 // returns the run that was judged. Evidence that was changed or taken away changes what is observed, and with it the
 // verdict; besides, a run whose files are not as they were written is never verified.
-func Judge(c Contents) (flow.Run, flow.RunVerdict) {
-	run := c.Run
-	problems := slices.Clone(c.Changed)
-	for i, p := range problems {
-		problems[i] = "bundle: " + p
-	}
+func Judge(c Contents) (flow.Run, flow.RunVerdict) { return c.judge(c.evidence()) }
+
+// evidence is what the raw evidence of a run shows.
+type evidence struct {
+	seen     []flow.Observation
+	watches  []flow.Watch
+	problems []string
+}
+
+// evidence reads the raw evidence. Where none is kept, what was written down stands, and cannot be checked.
+func (c Contents) evidence() evidence {
 	if c.Recording == nil {
-		if slices.ContainsFunc(run.Observations, func(o flow.Observation) bool { return recorded[o.Instrument] }) {
-			problems = append(problems, "bundle: no raw evidence is kept, so what was observed cannot be checked")
+		e := evidence{seen: c.Run.Observations, watches: c.Run.Watches}
+		if len(e.seen) > 0 {
+			e.problems = []string{"bundle: no raw evidence is kept, so what was observed cannot be checked"}
 		}
-	} else {
-		seen, watches, err := c.Recording.Observe()
-		if err != nil {
-			problems = append(problems, fmt.Sprintf("bundle: %v", err))
-		}
-		problems = append(problems, compare(run.Observations, seen)...)
-		run.Observations = append(seen, others(run.Observations, func(o flow.Observation) flow.Instrument { return o.Instrument })...)
-		run.Watches = append(watches, others(run.Watches, func(w flow.Watch) flow.Instrument { return w.Instrument })...)
+		return e
 	}
+	var e evidence
+	var err error
+	if e.seen, e.watches, err = c.Recording.Observe(); err != nil {
+		e.problems = []string{fmt.Sprintf("bundle: %v", err)}
+	}
+	return e
+}
+
+// judge judges the run by evidence.
+func (c Contents) judge(e evidence) (flow.Run, flow.RunVerdict) {
+	run := c.Run
+	var problems []string
+	for _, p := range c.Changed {
+		problems = append(problems, "bundle: "+p)
+	}
+	problems = append(append(problems, e.problems...), compare(run.Observations, e.seen)...)
+	run.Observations, run.Watches = e.seen, e.watches
 	verdict := verify.Judge(run)
 	verdict.Problems = append(verdict.Problems, problems...)
 	if verdict.Result == flow.Verified && len(problems) > 0 {
 		verdict.Result = flow.Incomplete
 	}
 	return run, verdict
-}
-
-// others returns what was not made of raw evidence that the bundle keeps.
-func others[T any](all []T, instrument func(T) flow.Instrument) []T {
-	return slices.DeleteFunc(slices.Clone(all), func(v T) bool { return recorded[instrument(v)] })
 }
 
 // compare sets the observations that were written down against those of the raw evidence.
@@ -59,10 +65,8 @@ func compare(written, seen []flow.Observation) []string {
 		count[key(o)]++
 	}
 	for _, o := range written {
-		if recorded[o.Instrument] {
-			if count[key(o)]--; count[key(o)] < 0 {
-				missing[o.Instrument]++
-			}
+		if count[key(o)]--; count[key(o)] < 0 {
+			missing[o.Instrument]++
 		}
 	}
 	for _, o := range seen {
@@ -71,12 +75,12 @@ func compare(written, seen []flow.Observation) []string {
 			extra[o.Instrument]++
 		}
 	}
+	differ := maps.Clone(missing)
+	maps.Copy(differ, extra)
 	var problems []string
-	for _, instrument := range slices.Sorted(maps.Keys(recorded)) {
-		if missing[instrument]+extra[instrument] > 0 {
-			problems = append(problems, fmt.Sprintf("bundle: %s's raw evidence is not what its observations were made of: %d of them are not in it, and %d others are",
-				instrument, missing[instrument], extra[instrument]))
-		}
+	for _, instrument := range slices.Sorted(maps.Keys(differ)) {
+		problems = append(problems, fmt.Sprintf("bundle: %s's raw evidence is not what its observations were made of: %d of them are not in it, and %d others are",
+			instrument, missing[instrument], extra[instrument]))
 	}
 	return problems
 }

@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/observe"
+	"github.com/flowproof/lab/harness/observe/trace"
 	"github.com/flowproof/lab/harness/redact"
 )
 
@@ -156,6 +158,9 @@ func (r *reader) recording() (*observe.Recording, error) {
 	if recording.Curl, err = r.optional(curlFile); err != nil {
 		return nil, err
 	}
+	if recording.Trace, err = r.trace(); err != nil {
+		return nil, err
+	}
 	for _, pod := range []*observe.Pod{&recording.Client, &recording.Server} {
 		if pod.Name == "" {
 			continue // an end that was not recorded
@@ -171,6 +176,19 @@ func (r *reader) recording() (*observe.Recording, error) {
 		}
 	}
 	return &recording, nil
+}
+
+// trace reads what eBPF recorded; nil where nothing was.
+func (r *reader) trace() (*trace.Recording, error) {
+	events, err := r.optional(traceFile)
+	if err != nil || events == nil {
+		return nil, err
+	}
+	recording, err := trace.ReadRecording(bytes.NewReader(events))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", traceFile, err)
+	}
+	return recording, nil
 }
 
 func (r *reader) dumps() (map[string][]byte, error) {

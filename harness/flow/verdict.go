@@ -62,6 +62,7 @@ type Run struct {
 	Path         Path          `json:"path"`
 	Observations []Observation `json:"observations"`
 	Watches      []Watch       `json:"watches"`
+	Accepted     []string      `json:"accepted,omitempty"` // hops that whoever ran it accepts without evidence: server/redirect, or redirect
 }
 
 // RunSchema is the version of the Run's JSON form.

@@ -36,6 +36,10 @@ func (w *walk) connect() {
 		hop.Why += "; no connection is pooled, so a new one is dialled"
 		hop.Expect = append(hop.Expect, absent(flow.FactUpstreamReused, "true"))
 	}
+	if w.opts.Warm {
+		hop.Why += "; the worker has a connection pooled, and takes it"
+		hop.Expect = append(hop.Expect, fact(flow.FactUpstreamReused, "true"))
+	}
 	w.add(flow.Connect, at, hop)
 }
 

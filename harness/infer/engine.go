@@ -62,6 +62,7 @@ type Options struct {
 	Rules   *Ruleset // the pod's netfilter rules; nil: from the interception mode in the dump
 	Peer    string   // identity (URI) in the client's certificate, where it is known
 	Cold    bool     // no connection to the endpoint is pooled
+	Warm    bool     // every worker has a connection to the endpoint pooled
 	Sender  Sender   // who in the pod sends an outbound request
 
 	toward []string // addresses of the pod that the way goes to, where several endpoints may be picked

@@ -80,8 +80,11 @@ func (w *walk) downstreamTLS() {
 	}
 	w.conn.terminated = true
 	hop.Expect = append(w.identity(context, accepted), fact(flow.FactTransport, "tls"), fact(flow.FactTLSVersion, "TLS*"))
-	if w.opts.Cold {
+	switch {
+	case w.opts.Cold:
 		hop.Expect = append(hop.Expect, fact(flow.FactHandshakes, "1"))
+	case w.opts.Warm && w.side == flow.Server: // the connection comes from a pool
+		hop.Expect = append(hop.Expect, fact(flow.FactHandshakes, "0"))
 	}
 	w.add(flow.DownstreamTLS, source, hop)
 }

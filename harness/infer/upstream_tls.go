@@ -78,7 +78,7 @@ func ownerOf(member, chosen *cluster) *cluster {
 func (w *walk) upstreamFacts(tls *flow.UpstreamTLSMode) []flow.Fact {
 	if tls.Mode == flow.Plaintext {
 		facts := []flow.Fact{fact(flow.FactTransport, "raw_buffer"), fact(flow.FactTLSVersion, flow.NoTLS)}
-		if w.opts.Cold {
+		if w.opts.Cold || w.opts.Warm {
 			facts = append(facts, fact(flow.FactHandshakes, "0"))
 		}
 		return facts
@@ -90,8 +90,11 @@ func (w *walk) upstreamFacts(tls *flow.UpstreamTLSMode) []flow.Fact {
 	if uri := onlyURI(tls.Peer); uri != "" {
 		facts = append(facts, fact(flow.FactPeerURI, uri))
 	}
-	if w.opts.Cold {
+	switch {
+	case w.opts.Cold:
 		facts = append(facts, fact(flow.FactHandshakes, "1"))
+	case w.opts.Warm:
+		facts = append(facts, fact(flow.FactHandshakes, "0"))
 	}
 	return facts
 }

@@ -21,6 +21,7 @@ type WayOptions struct {
 	Protocol    string // http, http2, grpc, tcp, http1.0; "": http
 	Random      *uint64
 	Cold        bool // no connection is pooled between the two sidecars or to the app
+	Warm        bool // every worker has a connection pooled, to the other sidecar and to the app
 	Explain     bool // keep every condition
 }
 
@@ -127,7 +128,7 @@ func (a *arrival) clientDecision(e *Engine, server *configdump.Dump, path *flow.
 		source = e.node.IPs[0]
 	}
 	req := a.firstRequest(resolved, source)
-	opts := Options{Explain: a.opts.Explain, Rules: rules, Cold: a.opts.Cold, Sender: a.opts.Sender}
+	opts := Options{Explain: a.opts.Explain, Rules: rules, Cold: a.opts.Cold, Warm: a.opts.Warm, Sender: a.opts.Sender}
 	if server != nil {
 		opts.toward = server.Node().IPs
 	}
@@ -239,7 +240,7 @@ func (a *arrival) throughServer(e *Engine, path *flow.Path) error {
 	if err != nil {
 		return fmt.Errorf("server's %w", err)
 	}
-	decision, err := e.decide(a.request, Options{Explain: a.opts.Explain, Rules: rules, Cold: a.opts.Cold, Peer: a.peer})
+	decision, err := e.decide(a.request, Options{Explain: a.opts.Explain, Rules: rules, Cold: a.opts.Cold, Warm: a.opts.Warm, Peer: a.peer})
 	if err != nil {
 		return err
 	}

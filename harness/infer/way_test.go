@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -119,6 +120,31 @@ func TestWorkshopFacts(t *testing.T) {
 			}
 		}
 		if !found {
+			t.Errorf("%s %s does not expect %+v", want.side, want.kind, want.fact)
+		}
+	}
+}
+
+// TestWarmWay is the second request: nothing is dialled and nobody shakes hands (R6.5).
+func TestWarmWay(t *testing.T) {
+	path, err := Way(recorded(t, "netshoot"), recorded(t, "fortio-server"), workshop, WayOptions{Warm: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []struct {
+		side flow.Side
+		kind flow.HopKind
+		fact flow.Fact
+	}{
+		{flow.Client, flow.UpstreamTLS, fact(flow.FactHandshakes, "0")},
+		{flow.Client, flow.Connect, fact(flow.FactUpstreamReused, "true")},
+		{flow.Server, flow.DownstreamTLS, fact(flow.FactHandshakes, "0")},
+		{flow.Server, flow.UpstreamTLS, fact(flow.FactHandshakes, "0")},
+		{flow.Server, flow.Connect, fact(flow.FactUpstreamReused, "true")},
+	} {
+		if !slices.ContainsFunc(path.Hops, func(h flow.Hop) bool {
+			return h.Side == want.side && h.Kind == want.kind && slices.Contains(h.Expect, want.fact)
+		}) {
 			t.Errorf("%s %s does not expect %+v", want.side, want.kind, want.fact)
 		}
 	}

@@ -75,6 +75,12 @@ func (s *Sidecar) Stats(ctx context.Context, filter string) ([]byte, error) {
 	return s.get(ctx, path)
 }
 
+// Quit ends Envoy (POST /quitquitquit). The agent beside it ends with it, and the kubelet starts both again in the same pod.
+func (s *Sidecar) Quit(ctx context.Context) error {
+	_, err := s.call(ctx, http.MethodPost, "/quitquitquit")
+	return err
+}
+
 func (s *Sidecar) get(ctx context.Context, path string) ([]byte, error) {
 	return s.call(ctx, http.MethodGet, path)
 }

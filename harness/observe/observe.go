@@ -16,6 +16,7 @@ import (
 	"github.com/flowproof/lab/harness/observe/envoylog"
 	"github.com/flowproof/lab/harness/observe/sockets"
 	"github.com/flowproof/lab/harness/observe/stats"
+	"github.com/flowproof/lab/harness/observe/trace"
 	"github.com/flowproof/lab/harness/redact"
 )
 
@@ -29,9 +30,13 @@ type Recording struct {
 	Answered  time.Time `json:"answered,omitzero"`
 	Client    Pod       `json:"client"`
 	Server    Pod       `json:"server"`
-	Curl      []byte    `json:"-"`                   // standard error of curl; nil: it was not kept
-	Cold      bool      `json:"cold,omitempty"`      // the socket tables showed that no connection of the way was pooled before the request
-	AccessLog string    `json:"accessLog,omitempty"` // form of the access log that the mesh declares: JSON or TEXT; "": it declares none
+	Curl      []byte    `json:"-"` // standard error of curl; nil: it was not kept
+	// Trace is what eBPF recorded, nil where it did not watch. It holds no secret: what the probes copy of the traffic is redacted
+	// when it is understood, and only that is kept.
+	Trace     *trace.Recording `json:"-"`
+	Cold      bool             `json:"cold,omitempty"`      // the socket tables showed that no connection of the way was pooled before the request
+	Warm      bool             `json:"warm,omitempty"`      // they showed that every worker had one pooled
+	AccessLog string           `json:"accessLog,omitempty"` // form of the access log that the mesh declares: JSON or TEXT; "": it declares none
 }
 
 // A Pod is one end of the request with what was recorded there. What is nil was not recorded, and its instrument did not
@@ -94,7 +99,8 @@ func (r Recording) Observe() ([]flow.Observation, []flow.Watch, error) {
 		}
 	}
 	observations, tables, err := r.sockets()
-	return append(seen, observations...), append(watches, tables...), errors.Join(append(problems, err)...)
+	events, probes := r.trace()
+	return slices.Concat(seen, observations, events), slices.Concat(watches, tables, probes), errors.Join(append(problems, err)...)
 }
 
 func (r Recording) pod(side flow.Side) Pod {
@@ -116,7 +122,7 @@ func (r Recording) log(side flow.Side) ([]flow.Observation, []flow.Watch, error)
 	}
 	seen, watch := envoylog.Observe(lines, envoylog.Selection{RequestID: r.RequestID, Authority: r.Authority, Path: r.Path,
 		Pod: pod.Name, Side: side, Peer: r.peer(side), Workers: pod.Workers, Since: r.Sent, Until: r.Answered,
-		Cold: r.Cold && side == flow.Server, AccessLog: r.AccessLog != ""}) // what must be absent is written down for the server's side alone
+		Cold: r.Cold && side == flow.Server, Warm: r.Warm && side == flow.Server, AccessLog: r.AccessLog != ""}) // what must be absent is written down for the server's side alone
 	if pod.LogProblem != "" {
 		watch.Complete, watch.Problem = false, pod.LogProblem
 	}

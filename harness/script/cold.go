@@ -47,7 +47,7 @@ var killConnectionsCommand = Command{
 			}
 			s.print("%s: %s ended, none left", p.what, plural(killed, "connection"))
 		}
-		s.tables.cold = s.sent == nil
+		s.tables.cold, s.tables.warm = s.sent == nil, false
 		return nil
 	},
 }

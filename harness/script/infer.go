@@ -14,17 +14,18 @@ import (
 
 var inferCommand = Command{
 	Name:    "infer",
-	Usage:   "infer [-cold] FROM -> URL",
+	Usage:   "infer [-cold | -warm] FROM -> URL",
 	Summary: "Infer from the kept dumps alone which way a request takes, hop by hop",
 	Detail: "It reads what dump has kept, and never the cluster. A FROM without a kept dump is a pod without a sidecar, and so is\n" +
 		"POD/istio-proxy: the rules that capture let the sidecar's own user pass. With -cold it is\n" +
-		"inferred that no connection is pooled, which kill-connections then makes true and verify checks. Where netfilter has read the\n" +
-		"pods' rules before, they decide what is redirected; else Istio's own are assumed.",
+		"inferred that no connection is pooled, which kill-connections then makes true and verify checks; with -warm, that every worker has\n" +
+		"one, as after pool-connections. Where netfilter has read the pods' rules before, they decide what is redirected; else Istio's own\n" +
+		"are assumed.",
 	offline: func([]string) bool { return true },
 	run: func(s *session, args []string) error {
 		var opts infer.WayOptions
-		if len(args) > 0 && args[0] == "-cold" {
-			opts.Cold, args = true, args[1:]
+		if len(args) > 0 && (args[0] == "-cold" || args[0] == "-warm") {
+			opts.Cold, opts.Warm, args = args[0] == "-cold", args[0] == "-warm", args[1:]
 		}
 		from, to, err := fromTo(args)
 		if err != nil || len(args) != 3 {

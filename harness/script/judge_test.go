@@ -36,9 +36,9 @@ func TestPasses(t *testing.T) {
 			if tc.allowed != "" {
 				allowed = strings.Split(tc.allowed, ",")
 			}
-			err := passes(tc.verdict, allowed)
+			err := Passes(tc.verdict, allowed)
 			if exit.Code(err) != tc.code || err != nil && !strings.Contains(err.Error(), tc.reason) {
-				t.Errorf("passes: %v (exit code %d), want %q and %d", err, exit.Code(err), tc.reason, tc.code)
+				t.Errorf("Passes: %v (exit code %d), want %q and %d", err, exit.Code(err), tc.reason, tc.code)
 			}
 		})
 	}

@@ -36,9 +36,6 @@ var observeCommand = Command{
 		}
 		recording.Redact() // from here on it may be kept
 		s.recording, s.run.Observations, s.run.Watches = recording, seen, watches
-		if err := s.observeTrace(); err != nil {
-			return err
-		}
 		s.print("%s", plural(len(s.run.Observations), "observation"))
 		for _, w := range s.run.Watches {
 			s.print("%s", watchLine(w, s.run.Observations))
@@ -69,7 +66,7 @@ func (s *session) record() (observe.Recording, error) {
 	}
 	r := observe.Recording{
 		RequestID: s.run.Call.RequestID, Authority: target.Host, Path: target.EscapedPath(),
-		Sent: s.sent.since, Answered: s.sent.until, Curl: s.sent.out.Stderr, Cold: s.tables.cold,
+		Sent: s.sent.since, Answered: s.sent.until, Curl: s.sent.out.Stderr, Cold: s.tables.cold, Warm: s.tables.warm,
 	}
 	if r.Path == "" {
 		r.Path = "/"
@@ -88,8 +85,11 @@ func (s *session) record() (observe.Recording, error) {
 		return r, err
 	}
 	if server != "" {
-		r.Server, err = s.recordPod(server, r.AccessLog)
+		if r.Server, err = s.recordPod(server, r.AccessLog); err != nil {
+			return r, err
+		}
 	}
+	r.Trace, err = s.endTrace()
 	return r, err
 }
 

@@ -54,6 +54,7 @@ type session struct {
 	variables map[string]string // of the script, as commands have set them
 	control   flow.Call         // that shows that the instruments were watching; its URL is empty when there is none
 	trace     *trace.Session    // nil: none goes on
+	traced    *trace.Recording  // what a trace that has ended told; nil: none has
 	recording observe.Recording
 	run       flow.Run
 	verdict   *flow.RunVerdict

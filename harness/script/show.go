@@ -3,22 +3,27 @@ package script
 import (
 	"fmt"
 	"strings"
+
+	"github.com/flowproof/lab/harness/exit"
 )
 
 var showCommand = Command{
 	Name:    "show",
-	Usage:   "show pod NAME | show service NAME",
+	Usage:   "show pod [-ready] NAME | show service NAME",
 	Summary: "Print what the cluster says about a pod or a Service",
 	Detail: "For a pod: its address, which $NAME_IP then stands for (NAME in capitals, with _ for -), its node and how many of its containers\n" +
-		"are ready. For a Service: its address, its ports and\n" +
-		"the endpoints behind it, counted from the pods themselves.",
+		"are ready; with -ready it fails while one is not: after apply, wait with `eventually 60s show pod -ready NAME`. For a Service: its\n" +
+		"address, its ports and the endpoints behind it, counted from the pods themselves.",
 	run: func(s *session, args []string) error {
+		if len(args) == 3 && args[0] == "pod" && args[1] == "-ready" {
+			return s.showPod(args[2], true)
+		}
 		if len(args) != 2 {
 			return badUsage("it needs what to show, and its name")
 		}
 		switch args[0] {
 		case "pod":
-			return s.showPod(args[1])
+			return s.showPod(args[1], false)
 		case "service":
 			return s.showService(args[1])
 		}
@@ -26,12 +31,15 @@ var showCommand = Command{
 	},
 }
 
-func (s *session) showPod(ref string) error {
+func (s *session) showPod(ref string, wantReady bool) error {
 	pod, err := s.lab.Mesh.Pod(s.ctx, ref)
 	if err != nil {
 		return err
 	}
 	ready, total := pod.Ready()
+	if wantReady && ready < total {
+		return exit.Environmentf("show pod %s: %d of its %d containers are ready", pod.Ref(), ready, total)
+	}
 	s.variables[addressVariable(pod.Name())] = pod.IP()
 	s.print("%d/%d ready at %s on %s: %s", ready, total, pod.IP(), pod.Node(), strings.Join(pod.Containers(), ", "))
 	return nil

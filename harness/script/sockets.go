@@ -16,6 +16,7 @@ import (
 type tables struct {
 	before, after map[string][]byte
 	cold          bool // kill-connections left no pooled connection
+	warm          bool // pool-connections left one with every worker
 }
 
 // ssCommand prints all TCP sockets of the pod's network namespace with their owners, as far as the container may see them.

@@ -1,7 +1,10 @@
 package script
 
 import (
+	"maps"
 	"net/netip"
+	"slices"
+	"strings"
 
 	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/flow"
@@ -12,37 +15,46 @@ import (
 
 var traceCommand = Command{
 	Name:    "trace",
-	Usage:   "trace CLIENT -> SERVER",
-	Summary: "Watch two pods by eBPF, in the kernel and in their Envoys, until observe",
-	Detail: "The probes are on the two pods' network namespaces and Envoys and nowhere else. What they need to know about a stripped Envoy is\n" +
+	Usage:   "trace CLIENT -> SERVER | trace POD",
+	Summary: "Watch two pods, or one, by eBPF, in the kernel and in their Envoys, until observe or events",
+	Detail: "The probes are on the pods' network namespaces and Envoys and nowhere else, also on an Envoy that starts later. What they need to\n" +
+		"know about a stripped Envoy is\n" +
 		"recovered from its binary and proven, once a build, which takes some seconds; what could not be proven is off, and says so.\n" +
 		"It needs root and a backend that knows the pods' processes: ask for it with [bpf].",
 	run: func(s *session, args []string) error {
-		from, to, err := fromTo(args)
-		if err != nil || len(args) != 3 {
-			return badUsage("write CLIENT -> SERVER")
+		ends := map[flow.Side]string{}
+		switch from, to, err := fromTo(args); {
+		case err == nil && len(args) == 3:
+			ends[flow.Client], ends[flow.Server] = from, to
+		case len(args) == 1:
+			ends[flow.Server] = args[0]
+		default:
+			return badUsage("write CLIENT -> SERVER, or one pod")
 		}
 		switch {
-		case s.trace != nil:
-			return badUsage("a trace goes on already")
+		case s.trace != nil || s.traced != nil:
+			return badUsage("a scenario has one trace")
 		case s.sent != nil:
 			return badUsage("the request has been sent already")
 		}
 		opts := trace.Options{Data: trace.DefaultData, Envoy: true}
+		var err error
 		if opts.Cache, err = symbols.DefaultCache(); err != nil {
 			return exit.Environmentf("trace: %w", err)
 		}
-		for side, ref := range map[flow.Side]string{flow.Client: from, flow.Server: to} {
-			pod, err := s.tracePod(side, ref)
+		var names []string
+		for _, side := range slices.Sorted(maps.Keys(ends)) {
+			pod, err := s.tracePod(side, ends[side])
 			if err != nil {
 				return err
 			}
 			opts.Pods = append(opts.Pods, pod)
+			names = append(names, ends[side])
 		}
 		if s.trace, err = trace.Start(s.ctx, opts); err != nil {
 			return err
 		}
-		s.print("watching %s and %s, in the kernel and in Envoy", from, to)
+		s.print("watching %s, in the kernel and in Envoy", strings.Join(names, " and "))
 		return nil
 	},
 }
@@ -68,22 +80,20 @@ func (s *session) tracePod(side flow.Side, ref string) (trace.Pod, error) {
 	return t, nil
 }
 
-// observeTrace ends the trace, if one goes on, and adds what it saw.
-func (s *session) observeTrace() error {
+// endTrace ends the trace, if one goes on, and returns what the last one told; nil where there was none.
+func (s *session) endTrace() (*trace.Recording, error) {
 	if s.trace == nil {
-		return nil
+		return s.traced, nil
 	}
 	session := s.trace
 	s.trace = nil
 	recording, err := session.Stop()
 	if err != nil {
-		return exit.Incompletef("%w", err)
+		return nil, exit.Incompletef("%w", err)
 	}
-	seen, watches := recording.Observe(trace.Selection{RequestID: s.run.Call.RequestID})
-	s.run.Observations = append(s.run.Observations, seen...)
-	s.run.Watches = append(s.run.Watches, watches...)
 	for pod, reason := range recording.Off {
 		s.note("eBPF in %s: %s", pod, reason)
 	}
-	return nil
+	s.traced = recording
+	return recording, nil
 }

@@ -27,17 +27,19 @@ var verifyCommand = Command{
 		if len(s.run.Path.Hops) == 0 || len(s.run.Watches) == 0 {
 			return badUsage("there is nothing to judge before infer and observe")
 		}
+		s.run.Accepted = allowed
 		verdict := verify.Judge(s.run)
 		s.verdict = &verdict
 		if err := report.Text(&s.out, s.run, verdict, report.Options{}); err != nil {
 			return err
 		}
-		return passes(verdict, allowed)
+		return Passes(verdict, allowed)
 	},
 }
 
-// passes says why a run does not pass although the hops in allowed may stay without evidence.
-func passes(verdict flow.RunVerdict, allowed []string) error {
+// Passes says why a run does not pass although the hops in allowed may stay without evidence: nil when it does. The error has the
+// exit code.
+func Passes(verdict flow.RunVerdict, allowed []string) error {
 	used := map[string]bool{}
 	var unseen []string
 	for _, v := range verdict.Hops {

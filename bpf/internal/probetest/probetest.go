@@ -17,9 +17,6 @@ import (
 	"github.com/vishvananda/netns"
 )
 
-// LeftBehind is the exit code of a test binary whose tests leave something behind.
-const LeftBehind = 99
-
 // Main runs a package's tests and fails them when they leave a descriptor of a BPF object, or a pin. A program of ours
 // is held by descriptors alone, so without one nothing is attached.
 func Main(m *testing.M) {
@@ -34,10 +31,13 @@ func Main(m *testing.M) {
 	}
 	if code == 0 && len(left) > 0 {
 		fmt.Fprintf(os.Stderr, "the tests leave behind:\n\t%s\n", strings.Join(left, "\n\t"))
-		code = LeftBehind
+		code = exitLeft
 	}
 	os.Exit(code)
 }
+
+// exitLeft is the exit status of tests that leave something behind.
+const exitLeft = 99
 
 // descriptors lists this process's descriptors of BPF objects and perf events.
 func descriptors() []string {

@@ -21,6 +21,7 @@ type Selection struct {
 	Workers   int       // worker threads of the sidecar; 0: unknown, and not checked
 	Since     time.Time // when the log was asked to be complete from; zero: unknown
 	Until     time.Time // when the answer was there; zero: unknown
+	Warm      bool      // both connections were there before, so no line of their beginnings may be there
 	Cold      bool      // no connection was there before, so the lines of a cold request and none of the others are demanded
 	AccessLog bool      // the sidecar writes an access log into this log, so its lines are no surprise
 }
@@ -283,7 +284,7 @@ func (o *observer) response() {
 
 // order adds the rules of order that the log breaks.
 func (o *observer) order() {
-	for _, v := range o.check(Variant{Workers: o.sel.Workers, Cold: o.sel.Cold, AccessLog: o.sel.AccessLog}) {
+	for _, v := range o.check(Variant{Workers: o.sel.Workers, Cold: o.sel.Cold, Warm: o.sel.Warm, AccessLog: o.sel.AccessLog}) {
 		s := o.headers
 		if len(v.Lines) > 0 {
 			s = step{Line: &v.Lines[0]}

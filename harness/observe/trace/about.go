@@ -25,7 +25,7 @@ func (r *Recording) About(sel Selection) func(*Event) bool {
 // mentions says whether an event is about the socket, or about its connection seen from either end.
 func (s *socket) mentions(e *Event) bool {
 	first := s.first()
-	if e.Kind == Open || e.Kind != State && (e.Time.Before(first.Time) || s.closed != nil && e.Time.After(s.closed.Time)) {
+	if e.Kind == Open || e.Kind != State && (e.Time.Before(s.since.Time) || s.closed != nil && e.Time.After(s.closed.Time)) {
 		return false
 	}
 	switch {

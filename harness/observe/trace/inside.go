@@ -18,6 +18,28 @@ type inside struct {
 	conns   map[object]*connection
 	begun   map[object]*request // upstream requests
 	pending []written
+	places  map[*Event]place
+}
+
+// A place says which descriptors an event of Envoy's is about: that of the connection, and that of the one which its request is
+// written to.
+type place struct {
+	listener *socket // before there is a connection object
+	at, to   *connection
+}
+
+// fds returns the two descriptors; -1 where it is not known.
+func (p place) fds() (at, to int32) {
+	fd := func(c *connection) int32 {
+		if c == nil || c.socket == nil || c.clash {
+			return -1
+		}
+		return c.socket.first().FD
+	}
+	if p.listener != nil {
+		return p.listener.first().FD, -1
+	}
+	return fd(p.at), fd(p.to)
 }
 
 // object is one of Envoy's objects in one process; threadID one of its threads.
@@ -36,6 +58,7 @@ type thread struct {
 	listener *socket     // the socket that listener filters look at
 	chain    *Event      // a filter chain was chosen for a connection that is about to be made
 	cluster  *Event      // the router chose a cluster
+	wake     *Event      // by which its round began
 }
 
 // A connection is one of Envoy's connection objects.
@@ -60,7 +83,8 @@ type written struct {
 }
 
 func newInside(j *journal) *inside {
-	return &inside{journal: j, threads: map[threadID]*thread{}, conns: map[object]*connection{}, begun: map[object]*request{}}
+	return &inside{journal: j, threads: map[threadID]*thread{}, conns: map[object]*connection{}, begun: map[object]*request{},
+		places: map[*Event]place{}}
 }
 
 func (in *inside) thread(e *Event) *thread {
@@ -79,9 +103,12 @@ func (in *inside) take(e *Event) {
 	t := in.thread(e)
 	switch e.Kind {
 	case Wake:
-		*t = thread{}
+		*t = thread{wake: e}
 	case Accept, Peek:
 		t.listener, t.turned, t.fresh = in.journal.live[identity{e.PID, e.Socket}], nil, false
+		if e.Kind == Accept && t.wake != nil && t.listener != nil {
+			t.listener.keep(t.wake)
+		}
 	case Read, Write:
 		in.transfer(t, e)
 	case Interest, SetOption:
@@ -93,17 +120,22 @@ func (in *inside) take(e *Event) {
 	case Value:
 		in.value(t, e)
 	case Statement:
-		in.statement(t, e)
+		in.about(t, e)
 	case PoolReady:
-		t.about(e)
+		in.about(t, e)
+		if r := in.begun[key(e, e.Object)]; r != nil {
+			in.places[e] = place{at: r.from}
+		}
 	case NewRequest:
-		t.about(e)
+		in.about(t, e)
 		in.begun[key(e, e.Object)] = &request{from: t.turned, began: e.Time, cluster: t.cluster}
 		t.cluster = nil
 	case WriteUp:
-		t.about(e)
+		in.about(t, e)
 		if r := in.begun[key(e, e.Other)]; r != nil {
-			in.pending = append(in.pending, written{r, in.connection(e), e.Time})
+			to := in.connection(e)
+			in.pending = append(in.pending, written{r, to, e.Time})
+			in.places[e] = place{at: r.from, to: to}
 		}
 	}
 }
@@ -112,8 +144,8 @@ func key(e *Event, address uint64) object { return object{pid: e.PID, address: a
 
 // turn notes that the thread turns to a connection.
 func (in *inside) turn(t *thread, e *Event) {
-	*t = thread{turned: in.connection(e), fresh: true}
-	t.about(e)
+	*t = thread{turned: in.connection(e), fresh: true, wake: t.wake}
+	in.about(t, e)
 }
 
 // connection is the one that an event names. One that was open before the watch may be written to before a thread turns
@@ -156,6 +188,7 @@ func (in *inside) made(t *thread, e *Event) {
 	}
 	if t.chain != nil {
 		s.keep(t.chain)
+		in.places[t.chain] = place{listener: s}
 		t.chain = nil
 	}
 }
@@ -175,18 +208,18 @@ func (in *inside) value(t *thread, e *Event) {
 		t.chain = e
 	case valueCluster:
 		t.cluster = e
-		t.about(e)
+		in.about(t, e)
 	case valueSNI:
 		if t.listener != nil {
 			t.listener.keep(e)
+			in.places[e] = place{listener: t.listener}
 		}
 	}
 }
 
-func (in *inside) statement(t *thread, e *Event) { t.about(e) }
-
 // about gives an event to the connection that the thread is at.
-func (t *thread) about(e *Event) {
+func (in *inside) about(t *thread, e *Event) {
+	in.places[e] = place{at: t.turned}
 	switch {
 	case t.turned != nil && t.turned.socket != nil:
 		t.turned.socket.keep(e)
@@ -194,6 +227,7 @@ func (t *thread) about(e *Event) {
 		t.turned.early = append(t.turned.early, e)
 	case t.listener != nil:
 		t.listener.keep(e)
+		in.places[e] = place{listener: t.listener}
 	}
 }
 

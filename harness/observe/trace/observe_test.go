@@ -53,23 +53,29 @@ func lines(seen []flow.Observation, watches []flow.Watch) string {
 	return b.String()
 }
 
+// golden compares with a file in testdata.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("it differs from %s (go test -update rewrites it):\n%s", path, got)
+	}
+}
+
 func TestObserve(t *testing.T) {
 	for _, name := range []string{"cold", "warm"} {
 		t.Run(name, func(t *testing.T) {
 			got := lines(recording(t, name).Observe(Selection{RequestID: requestID}))
-			golden := filepath.Join("testdata", name+".golden")
-			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != string(want) {
-				t.Errorf("observations differ from %s (go test -update rewrites it):\n%s", golden, got)
-			}
+			golden(t, name+".golden", got)
 		})
 	}
 }
@@ -117,6 +123,7 @@ func TestAnythingLostIsSaid(t *testing.T) {
 		{"nothing", func(*Recording) {}, ""},
 		{"ring buffer full", func(r *Recording) { r.Counts.Lost = 3 }, "3 events did not fit"},
 		{"program skipped", func(r *Recording) { r.Counts.Missed = 2 }, "skipped 2 times"},
+		{"an event dropped", func(r *Recording) { r.Events = slices.Delete(r.Events, 100, 101) }, "events, and 184 are here"},
 		{"probe off", func(r *Recording) { r.Probes = slices.DeleteFunc(r.Probes, named("sys_exit")) }, "probe sys_exit is off"},
 		{"no look at what was open", func(r *Recording) { r.Probes = slices.DeleteFunc(r.Probes, named("open_sockets")) }, "probe open_sockets is off"},
 		{"no bytes were looked at", withoutHTTP, "no connection carried"},

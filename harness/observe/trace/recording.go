@@ -143,6 +143,17 @@ func both(a, b []string) []string {
 	return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return !slices.Contains(b, s) })
 }
 
+// emitted is how many of the events came from probes; where a connection was dialled before, conntrack was asked.
+func (r *Recording) emitted() uint64 {
+	n := uint64(0)
+	for i := range r.Events {
+		if r.Events[i].Kind != Redirected {
+			n++
+		}
+	}
+	return n
+}
+
 // attached says whether a probe was attached, and if not, why.
 func (r *Recording) attached(name string) (bool, string) {
 	for _, p := range r.Probes {

@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 )
@@ -21,6 +22,7 @@ type socket struct {
 	heads         []*Event // HTTP in clear text
 	reads, writes []*Event
 	closed        *Event
+	since         *Event   // the first event about it: one that dials is bound and registered before
 	values        []*Event // what Envoy's probes read about the connection on this socket
 	statements    []*Event // what Envoy did while it served the connection, log statements above all
 }
@@ -94,7 +96,9 @@ type journal struct {
 	sockets []*socket
 	live    map[identity]*socket // while it is read; afterwards those that never closed
 	joins   []join
-	clashes int // connections of Envoy that could not be told apart
+	clashes int                 // connections of Envoy that could not be told apart
+	unborn  map[identity]*Event // the first event about a socket that has not dialled or listened yet
+	places  map[*Event]place
 }
 
 // identity finds a socket's life: the kernel's socket in one process. An address of the kernel's memory is used again
@@ -105,7 +109,7 @@ type identity struct {
 }
 
 func newJournal(events []Event) *journal {
-	j := &journal{live: map[identity]*socket{}}
+	j := &journal{live: map[identity]*socket{}, unborn: map[identity]*Event{}}
 	inside := newInside(j)
 	for i := range events {
 		e := &events[i]
@@ -118,6 +122,7 @@ func newJournal(events []Event) *journal {
 		inside.take(e)
 	}
 	inside.end()
+	j.places = inside.places
 	return j
 }
 
@@ -136,10 +141,20 @@ func (j *journal) take(e *Event) {
 	switch e.Kind {
 	case Accept, Connect, Open, Listen:
 		j.live[key] = j.begin(j.live[key], e)
+		if s := j.live[key]; s.since == nil {
+			s.since = cmp.Or(j.unborn[key], e)
+		}
+		delete(j.unborn, key)
 		return
 	}
 	s := j.live[key]
-	if s == nil {
+	switch {
+	case s != nil:
+	case e.Kind == Close:
+		delete(j.unborn, key)
+		return
+	default:
+		j.unborn[key] = cmp.Or(j.unborn[key], e)
 		return
 	}
 	s.add(e)

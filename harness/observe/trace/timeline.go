@@ -2,13 +2,13 @@ package trace
 
 import (
 	"fmt"
-	"io"
 	"strings"
-	"time"
 )
 
 // String says what happened in one line: thread, descriptor, and the event in words.
-func (e *Event) String() string {
+func (e *Event) String() string { return e.line(e.FD, e.what()) }
+
+func (e *Event) line(number int32, what string) string {
 	who := e.Thread
 	if who == "" {
 		who = "kernel"
@@ -16,10 +16,10 @@ func (e *Event) String() string {
 		who = e.Process + " " + who
 	}
 	fd := ""
-	if e.FD >= 0 {
-		fd = fmt.Sprintf(" fd %d", e.FD)
+	if number >= 0 {
+		fd = fmt.Sprintf(" fd %d", number)
 	}
-	return fmt.Sprintf("%s%s: %s", who, fd, e.what())
+	return fmt.Sprintf("%s%s: %s", who, fd, what)
 }
 
 // what says the event in words.
@@ -138,24 +138,4 @@ func (e *Event) readyText() string {
 		all = append(all, fmt.Sprintf(" fd %d %s", r.FD, r.Events))
 	}
 	return strings.Join(all, ",")
-}
-
-// Timeline writes events in order of time, a line each: microseconds since the first, pod, process and thread, and what
-// happened. keep says which; nil keeps all.
-func (r *Recording) Timeline(w io.Writer, keep func(*Event) bool) error {
-	var start time.Time
-	for i := range r.Events {
-		e := &r.Events[i]
-		if keep != nil && !keep(e) {
-			continue
-		}
-		if start.IsZero() {
-			start = e.Time
-		}
-		pod, _, _ := strings.Cut(e.Pod, ".")
-		if _, err := fmt.Fprintf(w, "%9d µs  %-14s %s\n", e.Time.Sub(start).Microseconds(), pod, e.String()); err != nil {
-			return err
-		}
-	}
-	return nil
 }

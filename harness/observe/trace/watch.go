@@ -126,6 +126,9 @@ func (o *observer) problems(pod *Pod) []string {
 	if r.Counts.Missed > 0 {
 		problems = append(problems, fmt.Sprintf("probes were skipped %d times", r.Counts.Missed))
 	}
+	if kept := r.emitted(); r.Counts.Emitted != kept {
+		problems = append(problems, fmt.Sprintf("the probes told of %d events, and %d are here", r.Counts.Emitted, kept))
+	}
 	for _, name := range required {
 		if ok, why := r.attached(name); !ok {
 			problems = append(problems, fmt.Sprintf("probe %s is off: %s", name, why))

@@ -1,0 +1,80 @@
+package trace
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// A Line is one event as a story tells it: thread, descriptor, and what happened. Where the event is about an object of Envoy's,
+// it has the descriptor of the connection that the object is.
+type Line struct {
+	Event *Event
+	Text  string
+}
+
+// Pod is the name of the pod that the event happened in, without its namespace.
+func (l *Line) Pod() string {
+	pod, _, _ := strings.Cut(l.Event.Pod, ".")
+	return pod
+}
+
+// Story tells events in the order of time. keep says which; nil keeps all.
+func (r *Recording) Story(keep func(*Event) bool) []Line {
+	j := newJournal(r.Events)
+	var lines []Line
+	for i := range r.Events {
+		if e := &r.Events[i]; keep == nil || keep(e) {
+			lines = append(lines, Line{e, j.tell(e)})
+		}
+	}
+	return lines
+}
+
+// tell says an event with descriptors in the place of Envoy's objects, where they are known.
+func (j *journal) tell(e *Event) string {
+	at, to := j.places[e].fds()
+	if at < 0 || e.FD >= 0 {
+		return e.String()
+	}
+	what := e.what()
+	switch e.Kind {
+	case Dispatch:
+		what = "turns to the connection"
+	case NewRequest:
+		what = "upstream request begins"
+	case PoolReady:
+		what = "upstream request is given its connection"
+	case WriteUp:
+		if to >= 0 {
+			what = fmt.Sprintf("upstream request is written to fd %d", to)
+		}
+	}
+	return e.line(at, what)
+}
+
+// Timeline writes events in order of time, a line each: microseconds since the first, pod, process and thread, and what
+// happened. keep says which; nil keeps all.
+func (r *Recording) Timeline(w io.Writer, keep func(*Event) bool) error {
+	return WriteLines(w, r.Story(keep), true)
+}
+
+// WriteLines writes a story: microseconds since its first event, the pod unless there is one alone, and the line.
+func WriteLines(w io.Writer, lines []Line, pods bool) error {
+	var start time.Time
+	for i := range lines {
+		l := &lines[i]
+		if i == 0 {
+			start = l.Event.Time
+		}
+		pod := ""
+		if pods {
+			pod = fmt.Sprintf("%-14s ", l.Pod())
+		}
+		if _, err := fmt.Fprintf(w, "%9d µs  %s%s\n", l.Event.Time.Sub(start).Microseconds(), pod, l.Text); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,104 @@
+package script
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/observe/trace"
+)
+
+// traced is a session after a traced request, which was recorded on a lab, with files of a scenario.
+func traced(t *testing.T, files map[string]string) *session {
+	t.Helper()
+	file, err := os.Open("../observe/trace/testdata/cold.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	s := newSession(t.Context(), Lab{}, silent{})
+	if s.traced, err = trace.ReadRecording(file); err != nil {
+		t.Fatal(err)
+	}
+	s.sent, s.dir, s.run.Call = &sent{}, t.TempDir(), flow.Call{RequestID: "11111111-2222-4333-8444-555555555555"}
+	s.variables["FORTIO_SERVER_IP"] = "172.21.206.198"
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+var eventFiles = map[string]string{
+	"client.events": "envoy $c fd *: connect $mesh → $FORTIO_SERVER_IP:8080\n",
+	"server.events": "envoy $s fd $down: accept $mesh → *:15006\nenvoy $s fd $down: upstream request is written to fd $up\nenvoy $s fd $up: write *\n",
+	"queued.events": "envoy $s fd $down: accept *\nno envoy $s fd $down: epoll_ctl ADD *\nenvoy $s fd $down: recv(MSG_PEEK) *\n",
+	"waits.events":  "envoy $s fd $down: accept *\nenvoy $s fd $down: epoll_ctl ADD *\nenvoy $s fd $down: recv(MSG_PEEK) *\n",
+	"listen.events": "envoy fd *: open already: LISTEN 0.0.0.0:15006 ↔ *\n",
+	"none.events":   "quic\n",
+	"empty.events":  "# Nothing.\n",
+}
+
+func TestEvents(t *testing.T) {
+	for _, tc := range []struct {
+		name, args string
+		damage     func(*session)
+		code       int
+		want       string // in the output, or in the error
+	}{
+		{"in order", "fortio-server server.events", nil, exit.OK, "3 events in the order of server.events\n        0 µs  envoy wrk:worker_1 fd 39: accept 172.21.206.197:46102"},
+		{"one of two ways", "fortio-server queued.events or waits.events", nil, exit.OK, "in the order of waits.events"},
+		{"only the other way", "fortio-server queued.events", nil, exit.Mismatch, "queued.events:2: this must not happen here, and it did"},
+		{"no way", "fortio-server queued.events or none.events", nil, exit.Mismatch, "none of the 2 ways holds; this comes furthest:\nqueued.events:2: "},
+		{"another pod", "netshoot server.events", nil, exit.Mismatch, "server.events:1: no such event: envoy $s fd $down: accept $mesh → *:15006"},
+		{"what is off is said", "netshoot server.events", func(s *session) { s.traced.Off = map[string]string{"sni": "no such class"} }, exit.Mismatch, "\nsni is not observed: no such class"},
+		{"all of the pod", "-all fortio-server listen.events", nil, exit.OK, "1 event in"},
+		{"not about the request", "fortio-server listen.events", nil, exit.Mismatch, "no such event"},
+		{"events lost", "fortio-server server.events", func(s *session) { s.traced.Counts.Lost = 2 }, exit.Incomplete, "2 events were lost"},
+		{"a reader failed", "fortio-server server.events", func(s *session) { s.traced.Problem = "read ring buffer: broken" }, exit.Incomplete, "broken"},
+		{"no trace", "fortio-server server.events", func(s *session) { s.traced = nil }, exit.Usage, "there is no trace before it"},
+		{"no request", "fortio-server server.events", func(s *session) { s.sent = nil }, exit.Usage, "it needs -all"},
+		{"a pod that was not traced", "istiod.istio-system server.events", nil, exit.Usage, "istiod.istio-system was not traced"},
+		{"no file", "fortio-server", nil, exit.Usage, "usage: events"},
+		{"no or", "fortio-server queued.events waits.events", nil, exit.Usage, "usage: events"},
+		{"another word than or", "fortio-server queued.events and waits.events", nil, exit.Usage, "between two files stands: or"},
+		{"a file that is not there", "fortio-server x.events", nil, exit.Usage, "no such file"},
+		{"a file outside", "fortio-server ../../../etc/hostname", nil, exit.Usage, "no such file"},
+		{"nothing in the file", "fortio-server empty.events", nil, exit.Usage, "there is no event in it"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := traced(t, eventFiles)
+			if tc.damage != nil {
+				tc.damage(s)
+			}
+			out, err := s.call(eventsCommand, strings.Fields(tc.args))
+			if err != nil {
+				out = err.Error()
+			}
+			if exit.Code(err) != tc.code || !strings.Contains(out, tc.want) {
+				t.Errorf("exit code %d: %s\nwant %d: %s", exit.Code(err), out, tc.code, tc.want)
+			}
+		})
+	}
+}
+
+// TestEventsOfTwoPods holds the two ends of a connection against each other: a name has one meaning in a scenario.
+func TestEventsOfTwoPods(t *testing.T) {
+	s := traced(t, eventFiles)
+	for _, args := range [][]string{{"netshoot", "client.events"}, {"fortio-server", "server.events"}} {
+		if _, err := s.call(eventsCommand, args); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := s.variables["mesh"]; got != "172.21.206.197:46102" {
+		t.Errorf("$mesh is %s", got)
+	}
+	s.variables["mesh"] = "172.21.206.197:1"
+	if _, err := s.call(eventsCommand, []string{"fortio-server", "server.events"}); exit.Code(err) != exit.Mismatch {
+		t.Errorf("another connection than the client's: %v", err)
+	}
+}

@@ -1,0 +1,74 @@
+package script
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/harness/mesh"
+)
+
+// restartTimeout bounds how long a sidecar may take to come back. The kubelet waits longer with each restart of a container.
+const restartTimeout = 90 * time.Second
+
+var restartCommand = Command{
+	Name:    "restart",
+	Usage:   "restart POD",
+	Summary: "End the Envoy of a pod, and wait until another has started in its place and the pod is ready",
+	Detail: "It is asked to end by its own admin interface; its agent ends with it, and the kubelet starts both again. The pod keeps its address\n" +
+		"and its network namespace, so what watches there goes on watching. It is meant for a pod that the scenario itself has applied.",
+	run: func(s *session, args []string) error {
+		if len(args) != 1 {
+			return badUsage("it needs one pod")
+		}
+		sidecar, err := s.sidecar(args[0])
+		if err != nil {
+			return err
+		}
+		before, err := sidecar.Identity(s.ctx)
+		if err != nil {
+			return err
+		}
+		if err := sidecar.Quit(s.ctx); err != nil {
+			return err
+		}
+		after, err := s.awaitRestart(sidecar, before)
+		if err != nil {
+			return err
+		}
+		ready, total := sidecar.Pod().Ready()
+		s.print("%s; %d/%d ready", before.Changed(after), ready, total)
+		return nil
+	},
+}
+
+// awaitRestart returns when another Envoy than the one before answers and all of the pod's containers are ready.
+func (s *session) awaitRestart(sidecar *mesh.Sidecar, before mesh.Identity) (mesh.Identity, error) {
+	ctx, cancel := context.WithTimeout(s.ctx, restartTimeout)
+	defer cancel()
+	pause := time.NewTicker(retryPause)
+	defer pause.Stop()
+	for {
+		now, err := sidecar.Identity(ctx)
+		ready, total := sidecar.Pod().Ready()
+		switch {
+		case err != nil:
+		case now.Container == before.Container: // what is said of readiness is about the one before
+			err = errors.New("its container is still the one of before")
+		case ready < total:
+			err = fmt.Errorf("%d of %d containers are ready", ready, total)
+		default:
+			return now, nil
+		}
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			if s.ctx.Err() != nil {
+				return now, context.Cause(s.ctx)
+			}
+			return now, exit.Environmentf("restart %s: not done after %s: %w", sidecar.Pod().Ref(), restartTimeout, err)
+		}
+	}
+}
