@@ -25,6 +25,7 @@ type Document struct {
 	Refuted     int          `json:"refuted"`
 	NotObserved int          `json:"notObserved"`
 	Problems    []string     `json:"problems,omitempty"`
+	Without     []string     `json:"without,omitempty"`
 	Hops        []Hop        `json:"hops"`
 	Watches     []flow.Watch `json:"watches"`
 }
@@ -41,7 +42,7 @@ type Hop struct {
 func NewDocument(run flow.Run, verdict flow.RunVerdict) Document {
 	d := Document{Schema: Schema, Backend: run.Backend, Call: redactCall(run.Call), Outcome: run.Path.Outcome, Failure: run.Path.Failure,
 		Flag: run.Path.Flag, Result: verdict.Result, Summary: verify.Summary(verdict), Confirmed: verdict.Confirmed,
-		Refuted: verdict.Refuted, NotObserved: verdict.NotObserved, Problems: verdict.Problems, Hops: []Hop{}, Watches: run.Watches}
+		Refuted: verdict.Refuted, NotObserved: verdict.NotObserved, Problems: verdict.Problems, Without: verdict.Without, Hops: []Hop{}, Watches: run.Watches}
 	if d.Watches == nil {
 		d.Watches = []flow.Watch{}
 	}

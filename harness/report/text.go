@@ -191,6 +191,9 @@ func (t *text) ending(verdict flow.RunVerdict) {
 	for _, p := range verdict.Problems {
 		t.paragraph("! ", p)
 	}
+	for _, w := range verdict.Without {
+		t.paragraph("· ", w)
+	}
 	t.line("%s: %s", verdict.Result, verify.Summary(verdict))
 }
 

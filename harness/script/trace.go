@@ -1,8 +1,10 @@
 package script
 
 import (
+	"errors"
 	"net/netip"
 
+	"github.com/flowproof/lab/harness/cluster/process"
 	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
@@ -16,7 +18,8 @@ var traceCommand = Command{
 	Summary: "Watch two pods by eBPF, in the kernel and in their Envoys, until observe",
 	Detail: "The probes are on the two pods' network namespaces and Envoys and nowhere else. What they need to know about a stripped Envoy is\n" +
 		"recovered from its binary and proven, once a build, which takes some seconds; what could not be proven is off, and says so.\n" +
-		"It needs root and a backend that knows the pods' processes: ask for it with [bpf].",
+		"It needs root, and the pods' processes on this host: ask for it with [bpf]. Where they are elsewhere it does not take part, and the\n" +
+		"verdict says what that costs.",
 	run: func(s *session, args []string) error {
 		from, to, err := fromTo(args)
 		if err != nil || len(args) != 3 {
@@ -34,6 +37,11 @@ var traceCommand = Command{
 		}
 		for side, ref := range map[flow.Side]string{flow.Client: from, flow.Server: to} {
 			pod, err := s.tracePod(side, ref)
+			if errors.Is(err, process.ErrElsewhere) {
+				s.without(flow.Trace, "", err)
+				s.print("not available: %v", err)
+				return nil
+			}
 			if err != nil {
 				return err
 			}
@@ -53,15 +61,12 @@ func (s *session) tracePod(side flow.Side, ref string) (trace.Pod, error) {
 	if err != nil {
 		return trace.Pod{}, err
 	}
-	if s.lab.Backend == nil || s.lab.Cluster == nil {
-		return trace.Pod{}, exit.Environmentf("trace %s: this cluster's processes are not known here (use a lab of the backend node)", pod.Ref())
-	}
 	address, err := netip.ParseAddr(pod.IP())
 	if err != nil {
 		return trace.Pod{}, exit.Environmentf("trace %s: %w", pod.Ref(), err)
 	}
 	t := trace.Pod{Name: pod.Ref(), Side: side, IP: address}
-	t.PIDs, err = s.lab.Backend.Processes(s.ctx, s.lab.Cluster, pod.Namespace(), pod.Name(), mesh.SidecarContainer)
+	t.PIDs, err = s.processes(pod, mesh.SidecarContainer)
 	if err != nil {
 		return t, exit.Environmentf("trace %s: %w", pod.Ref(), err)
 	}

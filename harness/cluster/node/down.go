@@ -8,13 +8,14 @@ import (
 	"os"
 	"time"
 
+	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/progress"
 )
 
 // Down removes the lab, from any state, with no memory of how it came up.
 func (b *Backend) Down(ctx context.Context, name string, p progress.Reporter) error {
-	name, err := checkName(name)
+	name, err := cluster.CheckName(name)
 	if err != nil {
 		return err
 	}

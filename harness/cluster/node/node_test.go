@@ -16,17 +16,6 @@ import (
 	"github.com/flowproof/lab/harness/cluster"
 )
 
-func TestLabNames(t *testing.T) {
-	for name, ok := range map[string]bool{
-		"": true, "lab": true, "second-lab": true, "a": true, strings.Repeat("x", 32): true,
-		"Lab": false, "-lab": false, "lab-": false, "../lab": false, "a b": false, strings.Repeat("x", 33): false, "läb": false,
-	} {
-		if _, err := checkName(name); (err == nil) != ok {
-			t.Errorf("checkName(%q): %v, want a good name: %v", name, err, ok)
-		}
-	}
-}
-
 func TestPKI(t *testing.T) {
 	dir := t.TempDir()
 	admin, ca, err := writePKI(dir)

@@ -1,13 +1,9 @@
 package node
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,11 +11,12 @@ import (
 	"strings"
 
 	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/cluster/process"
 )
 
 // Status says how the lab is, from its guard and the host's /proc.
 func (b *Backend) Status(ctx context.Context, name string) (cluster.Status, error) {
-	name, err := checkName(name)
+	name, err := cluster.CheckName(name)
 	if err != nil {
 		return cluster.Status{}, err
 	}
@@ -75,46 +72,7 @@ func describe(pid int) (cluster.Process, error) {
 	return p, fmt.Errorf("read the memory of process %d: the kernel says nothing of Pss", pid)
 }
 
-// Processes returns the host's process ids of a container, its entry point first. Each container has a cgroup named
-// after its id below the lab's.
+// Processes returns the host's process ids of a container, its entry point first.
 func (b *Backend) Processes(ctx context.Context, lab *cluster.Lab, namespace, pod, container string) ([]int, error) {
-	id, err := containerID(ctx, lab.Kubeconfig, namespace, pod, container)
-	if err != nil {
-		return nil, err
-	}
-	trees, err := cgroupTrees(lab.Name)
-	if err != nil {
-		return nil, err
-	}
-	var dirs []string
-	for _, tree := range trees {
-		_ = filepath.WalkDir(tree, func(path string, d fs.DirEntry, err error) error {
-			if err == nil && d.IsDir() && d.Name() == id {
-				dirs = append(dirs, path)
-			}
-			return nil
-		})
-	}
-	pids := cgroupMembers(dirs)
-	if len(pids) == 0 {
-		return nil, fmt.Errorf("find the processes of container %s of %s/%s: there is no cgroup %s", container, namespace, pod, id)
-	}
-	// By age, for process ids wrap around: a lower one may be a later exec.
-	slices.SortStableFunc(pids, func(a, b int) int { return cmp.Compare(startTime(a), startTime(b)) })
-	return pids, nil
-}
-
-// startTime is when a process started, in clock ticks since boot; the end of time for one that is gone. Source: proc_pid_stat(5),
-// field 22. The name in field 2 may hold anything, so fields are counted after its closing bracket.
-func startTime(pid int) uint64 {
-	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
-	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-	if err != nil || len(fields) < 20 {
-		return math.MaxUint64
-	}
-	ticks, err := strconv.ParseUint(fields[19], 10, 64)
-	if err != nil {
-		return math.MaxUint64
-	}
-	return ticks
+	return process.Of(ctx, lab, namespace, pod, container)
 }

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"syscall"
 	"time"
 
@@ -20,26 +19,12 @@ import (
 	"github.com/flowproof/lab/manifests"
 )
 
-// labName is what a lab may be called: it becomes part of a directory, a cgroup and a socket.
-var labName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$`)
-
 // runDir is the lab's directory on the host. It holds the kubeconfig and nothing else.
 func runDir(lab string) string { return filepath.Join("/run/flowproof", lab) }
 
-// checkName refuses names that could not be directories, cgroups and sockets.
-func checkName(name string) (string, error) {
-	if name == "" {
-		name = cluster.DefaultName
-	}
-	if !labName.MatchString(name) {
-		return "", exit.Usagef("name a lab %q: use up to 32 of a-z, 0-9 and -", name)
-	}
-	return name, nil
-}
-
 // Up brings the lab up, or joins it when it runs.
 func (b *Backend) Up(ctx context.Context, opts cluster.Options, p progress.Reporter) (*cluster.Lab, error) {
-	name, err := checkName(opts.Name)
+	name, err := cluster.CheckName(opts.Name)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,19 @@
+package cluster_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/flowproof/lab/harness/cluster"
+)
+
+func TestLabNames(t *testing.T) {
+	for name, ok := range map[string]bool{
+		"": true, "lab": true, "second-lab": true, "a": true, strings.Repeat("x", 32): true,
+		"Lab": false, "-lab": false, "lab-": false, "../lab": false, "a b": false, strings.Repeat("x", 33): false, "läb": false,
+	} {
+		if _, err := cluster.CheckName(name); (err == nil) != ok {
+			t.Errorf("CheckName(%q): %v, want a good name: %v", name, err, ok)
+		}
+	}
+}
