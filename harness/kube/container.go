@@ -1,4 +1,4 @@
-package node
+package kube
 
 import (
 	"context"
@@ -10,12 +10,11 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/flowproof/lab/harness/exit"
-	"github.com/flowproof/lab/harness/kube"
 )
 
-// containerID asks the API for the runtime's id of a container.
-func containerID(ctx context.Context, kubeconfig, namespace, pod, container string) (string, error) {
-	config, err := kube.Config(kubeconfig)
+// ContainerID asks the API for the runtime's id of a container.
+func ContainerID(ctx context.Context, kubeconfig, namespace, pod, container string) (string, error) {
+	config, err := Config(kubeconfig)
 	if err != nil {
 		return "", err
 	}
