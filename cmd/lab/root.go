@@ -16,7 +16,7 @@ var verbs = []func() *cobra.Command{
 	upCommand, downCommand, statusCommand, doctorCommand, buildCommand,
 	runCommand, traceCommand, dumpCommand, verifyCommand, inferCommand, diffCommand,
 	kubectlCommand, istioctlCommand, kubeconfigCommand, cacheCommand, versionCommand,
-	nodeProcessCommand, undoProcessCommand,
+	nodeProcessCommand, dockerProcessCommand, undoProcessCommand,
 }
 
 const rootLong = `lab takes one request through an Istio mesh. It infers the way from the sidecars'

@@ -6,11 +6,10 @@ import (
 	"github.com/flowproof/lab/harness/exit"
 )
 
-// labName is what a lab may be called: it becomes part of a directory, a cgroup, a socket and a label.
+// labName is what a lab may be called: it becomes part of a directory, a cgroup and a socket.
 var labName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$`)
 
-// CheckName returns the name of a lab, DefaultName for none, and refuses one that could not be a directory, a cgroup, a socket
-// and the value of a label.
+// CheckName refuses names that could not be directories, cgroups and sockets.
 func CheckName(name string) (string, error) {
 	if name == "" {
 		name = DefaultName

@@ -1,10 +1,8 @@
-package cluster_test
+package cluster
 
 import (
 	"strings"
 	"testing"
-
-	"github.com/flowproof/lab/harness/cluster"
 )
 
 func TestLabNames(t *testing.T) {
@@ -12,7 +10,7 @@ func TestLabNames(t *testing.T) {
 		"": true, "lab": true, "second-lab": true, "a": true, strings.Repeat("x", 32): true,
 		"Lab": false, "-lab": false, "lab-": false, "../lab": false, "a b": false, strings.Repeat("x", 33): false, "läb": false,
 	} {
-		if _, err := cluster.CheckName(name); (err == nil) != ok {
+		if _, err := CheckName(name); (err == nil) != ok {
 			t.Errorf("CheckName(%q): %v, want a good name: %v", name, err, ok)
 		}
 	}

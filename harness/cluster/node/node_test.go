@@ -1,19 +1,15 @@
 package node
 
 import (
-	"context"
 	"crypto/x509"
 	"encoding/pem"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/yaml"
-
-	"github.com/flowproof/lab/harness/cluster"
 )
 
 func TestPKI(t *testing.T) {
@@ -116,41 +112,5 @@ func TestComponentsTakeNoSecretOnTheirCommandLine(t *testing.T) {
 	}
 	if !strings.Contains(strings.Join(apiserver().args, " "), "--anonymous-auth=false") {
 		t.Error("the apiserver would answer to anybody")
-	}
-}
-
-func TestBoardWakesThoseWhoWait(t *testing.T) {
-	b := newBoard()
-	got := make(chan state)
-	go func() { got <- b.after(context.Background(), 0) }()
-	b.set(func(s *state) { s.Stages = append(s.Stages, "node prepared") })
-	select {
-	case s := <-got:
-		if !s.reached("node prepared") || s.reached("quiet") || s.State != cluster.Starting {
-			t.Errorf("state %+v", s)
-		}
-	case <-time.After(10 * time.Second):
-		t.Fatal("nobody was woken")
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if s := b.after(ctx, 99); s.Version != 1 {
-		t.Errorf("version %d after the wait was given up, want 1", s.Version)
-	}
-}
-
-func TestLastLines(t *testing.T) {
-	for _, tt := range []struct {
-		text string
-		n    int
-		want string
-	}{
-		{"a\nb\nc\n", 2, "    b\n    c"},
-		{"a", 2, "    a"},
-		{"", 2, "    "},
-	} {
-		if got := lastLines(tt.text, tt.n); got != tt.want {
-			t.Errorf("lastLines(%q, %d) = %q, want %q", tt.text, tt.n, got, tt.want)
-		}
 	}
 }

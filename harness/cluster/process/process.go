@@ -3,20 +3,15 @@
 package process
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
@@ -43,7 +38,7 @@ func Of(ctx context.Context, lab *cluster.Lab, namespace, pod, container string)
 	if err != nil {
 		return nil, fmt.Errorf("find pod %s/%s: %w", namespace, pod, err)
 	}
-	id := containerID(p, container)
+	id := kube.ContainerIDOf(p, container)
 	if id == "" {
 		return nil, exit.Usagef("find container %s of %s/%s: there is none that runs", container, namespace, pod)
 	}
@@ -52,23 +47,11 @@ func Of(ctx context.Context, lab *cluster.Lab, namespace, pod, container string)
 		err = exit.Environmentf("find the processes of container %s of %s/%s: %w (the pod is on node %s: run lab there)",
 			container, namespace, pod, ErrElsewhere, p.Spec.NodeName)
 	}
+	cluster.SortByAge(pids)
 	return pids, err
 }
 
-// containerID is the runtime's id of a container, of whatever kind; empty when it does not run.
-func containerID(p *corev1.Pod, container string) string {
-	for _, list := range [][]corev1.ContainerStatus{p.Status.ContainerStatuses, p.Status.InitContainerStatuses, p.Status.EphemeralContainerStatuses} {
-		for _, s := range list {
-			if _, id, ok := strings.Cut(s.ContainerID, "://"); ok && s.Name == container {
-				return id
-			}
-		}
-	}
-	return ""
-}
-
-// inCgroup returns the processes of a container below a proc file system, the oldest first. They are told by age, for process
-// ids wrap around: a lower one may be a later exec.
+// inCgroup returns the processes of a container in a proc file system.
 func inCgroup(proc, id string) ([]int, error) {
 	entries, err := os.ReadDir(proc)
 	if err != nil {
@@ -88,7 +71,6 @@ func inCgroup(proc, id string) ([]int, error) {
 			pids = append(pids, pid)
 		}
 	}
-	slices.SortStableFunc(pids, func(a, b int) int { return cmp.Compare(startTime(proc, a), startTime(proc, b)) })
 	return pids, nil
 }
 
@@ -109,19 +91,4 @@ func belongs(cgroups, id string) bool {
 		}
 	}
 	return false
-}
-
-// startTime is when a process started, in clock ticks since boot; the end of time for one that is gone. Source: proc_pid_stat(5),
-// field 22. The name in field 2 may hold anything, so fields are counted after its closing bracket.
-func startTime(proc string, pid int) uint64 {
-	stat, err := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "stat"))
-	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-	if err != nil || len(fields) < 20 {
-		return math.MaxUint64
-	}
-	ticks, err := strconv.ParseUint(fields[19], 10, 64)
-	if err != nil {
-		return math.MaxUint64
-	}
-	return ticks
 }
