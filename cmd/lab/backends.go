@@ -6,13 +6,17 @@ import (
 	"strings"
 
 	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/cluster/existing"
 	"github.com/flowproof/lab/harness/cluster/node"
 	"github.com/flowproof/lab/harness/exit"
 )
 
 // backends are what --backend can name.
-var backends = map[string]func() cluster.Backend{
-	"node": func() cluster.Backend { return node.New() },
+var backends = map[string]func(*app) cluster.Backend{
+	existing.Name: func(a *app) cluster.Backend {
+		return existing.New(existing.Target{Kubeconfig: a.kubeconfig, Context: a.context})
+	},
+	"node": func(*app) cluster.Backend { return node.New() },
 }
 
 // defaultBackend needs nothing but this machine.
@@ -20,10 +24,22 @@ const defaultBackend = "node"
 
 func backendNames() []string { return slices.Sorted(maps.Keys(backends)) }
 
-func backendByName(name string) (cluster.Backend, error) {
+// backend is the one that --backend names. Whoever names a cluster by --kubeconfig or --context means the backend existing.
+func (a *app) backend() (cluster.Backend, error) {
+	name := a.backendName
+	named := a.kubeconfig != "" || a.context != ""
+	switch {
+	case name == "" && named:
+		name = existing.Name
+	case name == "":
+		name = defaultBackend
+	}
 	make := backends[name]
 	if make == nil {
 		return nil, exit.Usagef("choose backend %q: there is none of that name (there are: %s)", name, strings.Join(backendNames(), ", "))
 	}
-	return make(), nil
+	if named && name != existing.Name {
+		return nil, exit.Usagef("choose backend %s: --kubeconfig and --context name somebody's own cluster (use --backend %s)", name, existing.Name)
+	}
+	return make(a), nil
 }

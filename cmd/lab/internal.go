@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flowproof/lab/harness/cluster/node"
+	"github.com/flowproof/lab/harness/docker"
 	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/script"
 	"github.com/flowproof/lab/harness/undo"
@@ -20,6 +21,21 @@ func nodeProcessCommand() *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			if code := node.Main(args); code != 0 {
 				return silentError{&exit.Error{Code: code, Err: fmt.Errorf("node process ended with %d", code)}}
+			}
+			return nil
+		},
+	}
+}
+
+// dockerProcessCommand is the processes of a Docker of our own, and the runtime that it starts containers with.
+func dockerProcessCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:                docker.Verb,
+		Hidden:             true,
+		DisableFlagParsing: true,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if code := docker.Main(args); code != 0 {
+				return silentError{&exit.Error{Code: code, Err: fmt.Errorf("docker process ended with %d", code)}}
 			}
 			return nil
 		},

@@ -37,7 +37,7 @@ func passthrough(program, short, example string) *cobra.Command {
 			if slices.Equal(args, []string{"--help"}) || slices.Equal(args, []string{"-h"}) {
 				return cmd.Help()
 			}
-			kubeconfig, err := a.kubeconfigPath(cmd.Context())
+			_, lab, err := a.lab(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -45,7 +45,10 @@ func passthrough(program, short, example string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.runProgram(cmd, path, args, kubeconfig)
+			if lab.Context != "" {
+				args = append([]string{"--context", lab.Context}, args...)
+			}
+			return a.runProgram(cmd, path, args, lab.Kubeconfig)
 		},
 	}
 }
@@ -89,14 +92,15 @@ func kubeconfigCommand() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a := appOf(cmd)
-			path, err := a.kubeconfigPath(cmd.Context())
+			_, lab, err := a.lab(cmd.Context())
 			if err != nil {
 				return err
 			}
 			return a.print(struct {
 				Schema     string `json:"schema"`
 				Kubeconfig string `json:"kubeconfig"`
-			}{"flowproof.dev/kubeconfig/v1", path}, printLine(path))
+				Context    string `json:"context,omitempty"`
+			}{"flowproof.dev/kubeconfig/v1", lab.Kubeconfig, lab.Context}, printLine(lab.Kubeconfig))
 		},
 	}
 }

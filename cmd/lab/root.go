@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/cluster/existing"
 	"github.com/flowproof/lab/harness/exit"
 )
 
@@ -15,7 +16,7 @@ var verbs = []func() *cobra.Command{
 	upCommand, downCommand, statusCommand, doctorCommand, buildCommand,
 	runCommand, traceCommand, dumpCommand, verifyCommand, inferCommand, diffCommand,
 	kubectlCommand, istioctlCommand, kubeconfigCommand, cacheCommand, versionCommand,
-	nodeProcessCommand, undoProcessCommand,
+	nodeProcessCommand, dockerProcessCommand, undoProcessCommand,
 }
 
 const rootLong = `lab takes one request through an Istio mesh. It infers the way from the sidecars'
@@ -58,9 +59,11 @@ func newRoot(a *app) *cobra.Command {
 		},
 	}
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.backendName, "backend", defaultBackend, "what the lab is made of: "+strings.Join(backendNames(), ", "))
+	flags.StringVar(&a.backendName, "backend", "", "what the lab is made of: "+strings.Join(backendNames(), ", ")+
+		" (default "+defaultBackend+", or existing with --kubeconfig or --context)")
 	flags.StringVar(&a.name, "name", cluster.DefaultName, "name of the lab")
-	flags.StringVar(&a.kubeconfig, "kubeconfig", "", "use this cluster instead of a lab of ours; nothing is installed on it")
+	flags.StringVar(&a.kubeconfig, "kubeconfig", "", "use the cluster of this kubeconfig, as it is")
+	flags.StringVar(&a.context, "context", "", "use the cluster of this context of the kubeconfig (default: the current one)")
 	flags.StringVarP(&a.output, "output", "o", "text", "form of the result: text or json")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "say no progress on stderr")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
@@ -68,6 +71,7 @@ func newRoot(a *app) *cobra.Command {
 	})
 	completeFixed(root, "backend", backendNames()...)
 	completeFixed(root, "output", "text", "json")
+	_ = root.RegisterFlagCompletionFunc("context", completeContexts)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	for _, verb := range verbs {
 		cmd := verb()
@@ -129,4 +133,10 @@ func completePods(n int) cobra.CompletionFunc {
 		}
 		return pods, cobra.ShellCompDirectiveNoFileComp
 	}
+}
+
+// completeContexts offers the contexts of the kubeconfig.
+func completeContexts(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	contexts, _ := existing.New(existing.Target{Kubeconfig: appOf(cmd).kubeconfig}).Contexts()
+	return contexts, cobra.ShellCompDirectiveNoFileComp
 }

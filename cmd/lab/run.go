@@ -16,7 +16,6 @@ import (
 	"github.com/flowproof/lab/harness/bundle"
 	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/exit"
-	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/report"
 	"github.com/flowproof/lab/harness/script"
 	"github.com/flowproof/lab/harness/verify"
@@ -46,6 +45,7 @@ The exit code is 0 when every hop is verified, 1 when one is refuted, 4 when som
   lab run inbound
   lab run inbound --down --junit inbound.xml
   lab run ./mine.txtar
+  lab run inbound --kubeconfig ~/.kube/config --context staging
   lab run inbound --bundle ./run && lab verify ./run
   lab run inbound -o json | jq .verdict.result`,
 		Args:              runArgs(&flags),
@@ -200,27 +200,9 @@ func writeJUnit(path string, suite report.Suite) error {
 
 // labForRun joins the lab, or brings it up.
 func (a *app) labForRun(cmd *cobra.Command, opts cluster.Options) (script.Lab, error) {
-	lab := script.Lab{}
-	path := a.kubeconfig
-	if path == "" {
-		backend, err := a.backend()
-		if err != nil {
-			return lab, err
-		}
-		opts.Name = a.name
-		up, err := backend.Up(cmd.Context(), opts, a.reporter())
-		if err != nil {
-			return lab, err
-		}
-		lab.Backend, lab.Cluster, path = backend, up, up.Kubeconfig
-	}
-	connected, err := mesh.Connect(path)
+	backend, lab, err := a.up(cmd, opts)
 	if err != nil {
-		return lab, err
+		return script.Lab{}, err
 	}
-	lab.Mesh = connected
-	if self, err := os.Executable(); err == nil {
-		lab.Guard = []string{self, "__undo"}
-	}
-	return lab, nil
+	return forScripts(backend, lab)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/cluster/existing"
 )
 
 func statusCommand() *cobra.Command {
@@ -46,6 +47,9 @@ func printStatus(w io.Writer, status cluster.Status) error {
 	if status.Kubeconfig != "" {
 		fmt.Fprintf(table, "kubeconfig\t%s\n", status.Kubeconfig)
 	}
+	if status.Context != "" {
+		fmt.Fprintf(table, "context\t%s\n", status.Context)
+	}
 	if status.Memory > 0 {
 		fmt.Fprintf(table, "memory\t%s in %d processes\n", mib(status.Memory), len(status.Processes))
 	}
@@ -59,7 +63,10 @@ func printStatus(w io.Writer, status cluster.Status) error {
 		}
 		fmt.Fprintf(table, "%s\t%s\tafter %s\n", label, t.Stage, t.At.Round(100*time.Millisecond))
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil || status.Backend != existing.Name || status.State != cluster.Running {
+		return err
+	}
+	return printObjects(w, status.Objects)
 }
 
 // mib writes a number of bytes in MiB.

@@ -44,6 +44,9 @@ on an Envoy of its own, once for each build. What cannot be proven is off, and t
 What the probes cost a request is in bpf/kernel/README.md and bpf/envoy/README.md. On pods that are busy, --without gate
 leaves off the log trace, the dearest of them; what it would have told is not observed then.
 
+It works on any cluster (--kubeconfig, --context) and with any pods that have a sidecar, curl and ss; --from POD/CONTAINER names
+the container that sends. Where the pods' processes are not on this machine eBPF does not take part, and the verdict says so.
+
 With arguments for curl, the log level is left alone and the request is watched by socket tables, curl, and eBPF.`,
 		Example: `  lab trace --from netshoot --to http://fortio-server:8080/
   lab trace --from netshoot --to http://fortio-server:8080/ --events
@@ -62,7 +65,7 @@ With arguments for curl, the log level is left alone and the request is watched 
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&flags.from, "from", "", "pod that sends the request: POD or POD.NAMESPACE")
+	f.StringVar(&flags.from, "from", "", "pod that sends the request: POD or POD.NAMESPACE, with /CONTAINER or its first one")
 	f.StringVar(&flags.to, "to", "", "URL of the request")
 	f.BoolVar(&flags.events, "events", false, "print the ordered events of the request: µs, pod, thread, descriptor, what happened")
 	f.BoolVarP(&flags.verbose, "verbose", "v", false, "say of each hop why, from which field, and by which evidence")
@@ -103,9 +106,12 @@ func (a *app) trace(cmd *cobra.Command, flags traceFlags) error {
 		return err
 	}
 	verdict := verify.Judge(run)
+	result := traceResult{Schema: traceSchema, Run: run, Verdict: verdict}
+	if recording == nil {
+		recording, flags.events = &trace.Recording{}, false
+	}
 	about := recording.About(trace.Selection{RequestID: run.Call.RequestID})
-	result := traceResult{Schema: traceSchema, Run: run, Verdict: verdict, Probes: recording.Probes, Counts: recording.Counts,
-		Envoys: recording.Envoys, Off: recording.Off}
+	result.Probes, result.Counts, result.Envoys, result.Off = recording.Probes, recording.Counts, recording.Envoys, recording.Off
 	if flags.events {
 		for i := range recording.Events {
 			if about(&recording.Events[i]) {
@@ -136,6 +142,9 @@ func (a *app) trace(cmd *cobra.Command, flags traceFlags) error {
 
 // printProbes says how the instrument fared: the honest line at the end.
 func printProbes(w io.Writer, r *trace.Recording) error {
+	if len(r.Probes) == 0 {
+		return nil // it did not take part, which the verdict has said
+	}
 	on := 0
 	for _, p := range r.Probes {
 		if p.Attached {

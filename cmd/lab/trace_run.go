@@ -3,15 +3,16 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
-	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/cluster/process"
 	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/doctor"
 	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer"
@@ -29,40 +30,37 @@ type tracer struct {
 	flags          traceFlags
 	lab            script.Lab
 	client, server *mesh.Pod
+	container      string              // of the client's pod, that sends
 	dumps          [2]*configdump.Dump // the client's and the server's
 	port           uint16
 }
 
 // newTracer finds the two pods: the server is where the client's sidecar would send the request now.
 func newTracer(ctx context.Context, a *app, flags traceFlags) (*tracer, error) {
-	backend, err := a.backend()
+	backend, lab, err := a.lab(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if a.kubeconfig != "" {
-		return nil, exit.Usagef("trace on %s: the pods' processes have to be on this machine, and only a lab of ours tells where they are", a.kubeconfig)
-	}
-	path, err := a.kubeconfigPath(ctx)
-	if err != nil {
+	t := &tracer{app: a, flags: flags}
+	if t.lab, err = forScripts(backend, lab); err != nil {
 		return nil, err
-	}
-	m, err := mesh.Connect(path)
-	if err != nil {
-		return nil, err
-	}
-	t := &tracer{app: a, flags: flags, lab: script.Lab{Mesh: m, Backend: backend, Cluster: &cluster.Lab{Name: a.name, Backend: backend.Name(), Kubeconfig: path}}}
-	if self, err := os.Executable(); err == nil {
-		t.lab.Guard = []string{self, "__undo"}
 	}
 	return t, t.findPods(ctx)
 }
 
 func (t *tracer) findPods(ctx context.Context) (err error) {
 	m := t.lab.Mesh
-	if t.client, err = m.Pod(ctx, t.flags.from); err != nil {
+	from, container, _ := strings.Cut(t.flags.from, "/")
+	if t.client, err = m.Pod(ctx, from); err != nil {
 		return err
 	}
-	if t.dumps[0], err = dumpOf(ctx, m, t.flags.from); err != nil {
+	if t.container = container; container == "" {
+		t.container = t.client.App()
+	}
+	if container == mesh.SidecarContainer {
+		return exit.Usagef("trace from %s: what the sidecar itself sends is not captured, and takes no way that a trace could follow (name another container)", t.flags.from)
+	}
+	if t.dumps[0], err = dumpOf(ctx, m, from); err != nil {
 		return err
 	}
 	hosts, err := infer.Destination(t.dumps[0], t.call(""), infer.WayOptions{})
@@ -88,8 +86,9 @@ func (t *tracer) findPods(ctx context.Context) (err error) {
 
 // call is the request with an id.
 func (t *tracer) call(id string) flow.Call {
-	name, namespace := mesh.SplitRef(t.flags.from)
-	call := flow.Call{From: name, Namespace: namespace, URL: t.flags.to, Method: "GET", RequestID: id}
+	from, container, _ := strings.Cut(t.flags.from, "/")
+	name, namespace := mesh.SplitRef(from)
+	call := flow.Call{From: name, Namespace: namespace, Container: container, URL: t.flags.to, Method: "GET", RequestID: id}
 	readCurl(t.flags.curl, &call)
 	return call
 }
@@ -121,25 +120,19 @@ func readCurl(args []string, call *flow.Call) {
 	}
 }
 
-// run watches the request with every instrument.
+// run watches the request with every instrument. The recording is nil where eBPF is not available; the run says why.
 func (t *tracer) run(ctx context.Context) (flow.Run, *trace.Recording, error) {
-	pods, err := t.pods(ctx)
+	session, absence, err := t.watch(ctx)
 	if err != nil {
 		return flow.Run{}, nil, err
 	}
-	cache, err := symbols.DefaultCache()
-	if err != nil {
-		return flow.Run{}, nil, exit.Environmentf("%w", err)
-	}
-	task := t.app.reporter().Start("Attaching probes to both pods (a build of Envoy that is new is understood first)")
-	session, err := trace.Start(ctx, trace.Options{Pods: pods, Data: t.flags.data, Envoy: !t.flags.noEnvoy, Cache: cache, Without: t.flags.without})
-	task.Done(err)
-	if err != nil {
-		return flow.Run{}, nil, err
-	}
-	task = t.app.reporter().Start("Sending one request")
+	task := t.app.reporter().Start("Sending one request")
 	run, err := t.send(ctx)
 	task.Done(err)
+	if absence != nil {
+		run.Absences = append(run.Absences, *absence)
+		return run, nil, err
+	}
 	recording, stopErr := session.Stop()
 	switch {
 	case err != nil:
@@ -150,6 +143,31 @@ func (t *tracer) run(ctx context.Context) (flow.Run, *trace.Recording, error) {
 	seen, watches := recording.Observe(trace.Selection{RequestID: run.Call.RequestID})
 	run.Observations, run.Watches = append(run.Observations, seen...), append(run.Watches, watches...)
 	return run, recording, nil
+}
+
+// watch puts the probes on, or says why eBPF cannot take part here.
+func (t *tracer) watch(ctx context.Context) (*trace.Session, *flow.Absence, error) {
+	absent := func(reason error) (*trace.Session, *flow.Absence, error) {
+		return nil, &flow.Absence{Instrument: flow.Trace, Reason: reason.Error()}, nil
+	}
+	if !doctor.BPFWorks(ctx) {
+		return absent(errors.New("this process may not load BPF programs (run as root; `lab doctor` says more)"))
+	}
+	pods, err := t.pods(ctx)
+	if errors.Is(err, process.ErrElsewhere) {
+		return absent(err)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	cache, err := symbols.DefaultCache()
+	if err != nil {
+		return nil, nil, exit.Environmentf("%w", err)
+	}
+	task := t.app.reporter().Start("Attaching probes to both pods (a build of Envoy that is new is understood first)")
+	session, err := trace.Start(ctx, trace.Options{Pods: pods, Data: t.flags.data, Envoy: !t.flags.noEnvoy, Cache: cache, Without: t.flags.without})
+	task.Done(err)
+	return session, nil, err
 }
 
 // pods are the two ends with their processes.
@@ -189,7 +207,7 @@ func (t *tracer) send(ctx context.Context) (flow.Run, error) {
 func (t *tracer) lines() []string {
 	client, server := t.client.Ref(), t.server.Ref()
 	lines := []string{"dump " + client, "dump " + server}
-	arrow := client + " -> " + t.flags.to
+	arrow := client + "/" + t.container + " -> " + t.flags.to
 	if t.flags.warm {
 		lines = append(lines, "infer "+arrow)
 	} else {
@@ -220,9 +238,6 @@ func (t *tracer) scenario(ctx context.Context, name string, lines []string) (flo
 	return *result.Run, nil
 }
 
-// ssCommand prints the pod's TCP sockets, as the socket instrument reads them.
-var ssCommand = []string{"ss", "-H", "-t", "-n", "-a", "-p", "-e"}
-
 // direct sends the request with the user's own arguments of curl, between two looks at the socket tables.
 func (t *tracer) direct(ctx context.Context) (flow.Run, error) {
 	run := flow.Run{Schema: flow.RunSchema, Backend: t.lab.Cluster.Backend, Call: t.call(rand.Text())}
@@ -241,7 +256,7 @@ func (t *tracer) direct(ctx context.Context) (flow.Run, error) {
 	}
 	command := append(append([]string{"curl"}, curl.Args()...), "--max-time", "15", "--output", "/dev/null", "--header", "x-request-id: "+r.RequestID)
 	r.Sent = time.Now()
-	out, err := t.client.Exec(ctx, t.client.App(), append(append(command, t.flags.curl...), "--url", t.flags.to), nil)
+	out, err := t.client.Exec(ctx, t.container, append(append(command, t.flags.curl...), "--url", t.flags.to), nil)
 	if err != nil {
 		return run, err
 	}
@@ -257,16 +272,11 @@ func (t *tracer) direct(ctx context.Context) (flow.Run, error) {
 
 // tables reads the socket tables of both pods.
 func (t *tracer) tables(ctx context.Context) (client, server []byte, err error) {
-	texts := [2][]byte{}
-	for i, pod := range []*mesh.Pod{t.client, t.server} {
-		out, err := pod.Exec(ctx, mesh.SidecarContainer, ssCommand, nil)
-		if err != nil {
-			return nil, nil, err
-		}
-		if out.Code != 0 {
-			return nil, nil, exit.Environmentf("read sockets of %s: ss ended with %d", pod.Ref(), out.Code)
-		}
-		texts[i] = append([]byte{}, out.Stdout...)
+	if client, err = t.lab.SocketTable(ctx, t.client); err == nil {
+		server, err = t.lab.SocketTable(ctx, t.server)
 	}
-	return texts[0], texts[1], nil
+	if err != nil {
+		return nil, nil, exit.Environmentf("read sockets: %w", err)
+	}
+	return client, server, nil
 }

@@ -3,11 +3,16 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/cluster/existing"
+	"github.com/flowproof/lab/harness/exit"
 )
 
 // upSchema is the version of the JSON form of `lab up`.
@@ -19,7 +24,9 @@ type labResult struct {
 	Name       string           `json:"name"`
 	Backend    string           `json:"backend"`
 	Kubeconfig string           `json:"kubeconfig"`
+	Context    string           `json:"context,omitempty"`
 	Joined     bool             `json:"joined"`
+	Objects    []cluster.Object `json:"objects,omitempty"` // that the lab has made in a cluster which was there before it
 	Timings    []cluster.Timing `json:"timings,omitempty"` // nanoseconds since the start
 }
 
@@ -33,16 +40,20 @@ func upCommand() *cobra.Command {
 netshoot to fortio-server is answered through both sidecars. The first time it makes the
 parts (` + "`lab build`" + ` does that alone); after that a lab is up in seconds.
 
-A failed or interrupted up leaves nothing behind, unless --retain asks for it.`,
+A failed or interrupted up leaves nothing behind, unless --retain asks for it.
+
+With --backend existing the lab is a cluster that is there already, of any kubeconfig and
+context. Nothing is put into it but what --install names; each object is labelled as this
+lab's, and ` + "`lab down`" + ` removes those and no other.`,
 		Example: `  lab up
   lab up --timings
   lab up --name second
-  lab up -o json | jq -r .kubeconfig`,
+  lab up -o json | jq -r .kubeconfig
+  lab up --backend existing --context staging --install istio,workshop`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a := appOf(cmd)
-			opts.Name = a.name
-			lab, err := a.up(cmd, opts)
+			_, lab, err := a.up(cmd, opts)
 			if err != nil {
 				return err
 			}
@@ -72,23 +83,35 @@ func printTimings(w io.Writer, timings []cluster.Timing) {
 func addUpFlags(cmd *cobra.Command, opts *cluster.Options) {
 	cmd.Flags().StringVar(&opts.Images, "images", "built", "where images come from: built (from packages, no registry) or registry")
 	cmd.Flags().BoolVar(&opts.Retain, "retain", false, "keep what is there when bring-up fails, to look at it")
+	cmd.Flags().StringSliceVar(&opts.Install, "install", nil, "with the backend existing, parts to put into the cluster: "+strings.Join(existing.Parts, ", "))
 	completeFixed(cmd, "images", "built", "registry")
+	completeFixed(cmd, "install", append(slices.Clone(existing.Parts), strings.Join(existing.Parts, ","))...)
 }
 
-func (a *app) up(cmd *cobra.Command, opts cluster.Options) (*cluster.Lab, error) {
+func (a *app) up(cmd *cobra.Command, opts cluster.Options) (cluster.Backend, *cluster.Lab, error) {
 	backend, err := a.backend()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return backend.Up(cmd.Context(), opts, a.reporter())
+	if len(opts.Install) > 0 && backend.Name() != existing.Name {
+		return nil, nil, exit.Usagef("bring up lab %s: --install is for a cluster that is there already, and the backend %s brings everything (leave it out)",
+			a.name, backend.Name())
+	}
+	opts.Name = a.name
+	lab, err := backend.Up(cmd.Context(), opts, a.reporter())
+	return backend, lab, err
 }
 
 func toResult(lab *cluster.Lab) labResult {
-	return labResult{Schema: upSchema, Name: lab.Name, Backend: lab.Backend, Kubeconfig: lab.Kubeconfig, Joined: lab.Joined, Timings: lab.Timings}
+	return labResult{Schema: upSchema, Name: lab.Name, Backend: lab.Backend, Kubeconfig: lab.Kubeconfig, Context: lab.Context,
+		Joined: lab.Joined, Objects: lab.Objects, Timings: lab.Timings}
 }
 
 // printLab ends, as kind does, with the next commands to type.
 func printLab(w io.Writer, lab *cluster.Lab) error {
+	if lab.Backend == existing.Name {
+		return printExisting(w, lab)
+	}
 	word := "is up"
 	if lab.Joined {
 		word = "was up already"
@@ -96,6 +119,30 @@ func printLab(w io.Writer, lab *cluster.Lab) error {
 	_, err := fmt.Fprintf(w, "Lab %s %s%s.\n\n  lab run inbound                     follow one request through it\n"+
 		"  lab kubectl get pods -n mark -o wide\n  lab down\n", lab.Name, word, lastTiming(lab.Timings))
 	return err
+}
+
+// printExisting names what the lab has made in a cluster that was there before it.
+func printExisting(w io.Writer, lab *cluster.Lab) error {
+	fmt.Fprintf(w, "Lab %s is the cluster of context %s%s.\n\n", lab.Name, lab.Context, lastTiming(lab.Timings))
+	if err := printObjects(w, lab.Objects); err != nil {
+		return err
+	}
+	flags := fmt.Sprintf("--backend %s --context %s", existing.Name, lab.Context)
+	_, err := fmt.Fprintf(w, "\n  lab run inbound %s\n  lab down %s\n", flags, flags)
+	return err
+}
+
+func printObjects(w io.Writer, objects []cluster.Object) error {
+	if len(objects) == 0 {
+		_, err := fmt.Fprintln(w, "It has made nothing there.")
+		return err
+	}
+	fmt.Fprintf(w, "It has made there, and `lab down` removes:\n")
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, o := range objects {
+		fmt.Fprintf(table, "  %s\t%s\n", o.Part, o)
+	}
+	return table.Flush()
 }
 
 func lastTiming(timings []cluster.Timing) string {
@@ -110,9 +157,11 @@ func downCommand() *cobra.Command {
 		Use:   "down",
 		Short: "Remove everything of the lab",
 		Long: `down removes the lab by its name, from any state and without a memory of how it came up: processes,
-mounts, interfaces, cgroups and kubeconfig. It is content when there is nothing. The parts in the cache stay.`,
+mounts, interfaces, cgroups and kubeconfig. It is content when there is nothing. The parts in the cache stay.
+Of a cluster that was there before it removes the objects that have the lab's label, and no other.`,
 		Example: `  lab down
-  lab down --name second`,
+  lab down --name second
+  lab down --backend existing --context staging`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a := appOf(cmd)

@@ -15,18 +15,44 @@ type Options struct {
 	Images string // "built" (default): assembled from components; "registry": pulled
 	Retain bool   // keep what is there after a failure, to look at it
 	Fresh  bool   // start from an empty cluster and apply every object, instead of from prepared data
+
+	Install []string // parts to put into a cluster that was there before: Istio, Workshop; other backends bring all of them
 }
 
 // DefaultName is the name of the lab when nobody gives one.
 const DefaultName = "lab"
 
+// The parts of a lab that can be installed on a cluster.
+const (
+	Istio    = "istio"
+	Workshop = "workshop"
+)
+
 // A Lab is a cluster that is up, with Istio and the workshop in it.
 type Lab struct {
 	Name       string
 	Backend    string
-	Kubeconfig string // path of a kubeconfig, mode 0600, whose current context is the lab
+	Kubeconfig string // path of a kubeconfig, mode 0600, whose current context is the lab unless Context names another
+	Context    string // of the kubeconfig; empty: its current one
 	Joined     bool   // it ran already
+	Objects    []Object
 	Timings    []Timing
+}
+
+// An Object is one that a lab has put into a cluster which was there before it.
+type Object struct {
+	Kind      string `json:"kind"`
+	Namespace string `json:"namespace,omitempty"`
+	Name      string `json:"name"`
+	Part      string `json:"part,omitempty"` // Istio or Workshop
+}
+
+// String is "kind namespace/name", or "kind name".
+func (o Object) String() string {
+	if o.Namespace == "" {
+		return o.Kind + " " + o.Name
+	}
+	return o.Kind + " " + o.Namespace + "/" + o.Name
 }
 
 // A Timing says when a stage of bring-up was reached, counted from the start.
@@ -43,6 +69,8 @@ type Status struct {
 	State      string    `json:"state"` // absent, starting, running, failed
 	Reason     string    `json:"reason,omitempty"`
 	Kubeconfig string    `json:"kubeconfig,omitempty"`
+	Context    string    `json:"context,omitempty"`
+	Objects    []Object  `json:"objects,omitempty"` // that the lab has put into a cluster which was there before it
 	Since      time.Time `json:"since,omitzero"`
 	Processes  []Process `json:"processes,omitempty"`
 	Memory     int64     `json:"memoryBytes,omitempty"` // of the whole lab; a page that processes share counts once
@@ -79,5 +107,6 @@ type Backend interface {
 	// Status never changes anything.
 	Status(ctx context.Context, name string) (Status, error)
 	// Processes returns the process ids, in this host's numbering, of a container of a pod; the first is its entry point.
+	// process.ErrElsewhere is in the chain of its error when they are not on this host.
 	Processes(ctx context.Context, lab *Lab, namespace, pod, container string) ([]int, error)
 }

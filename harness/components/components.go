@@ -77,6 +77,30 @@ func Find(o Options) (*Set, error) {
 	return s, nil
 }
 
+// IstioManifest renders o's Istio manifest alone, for a cluster that has everything else, and makes no more than the program that
+// renders it. With Registry it names the published images.
+func IstioManifest(ctx context.Context, o Options, p progress.Reporter) ([]byte, error) {
+	m, err := newMaker(o, p)
+	if err != nil {
+		return nil, err
+	}
+	if m.options.Images == Registry {
+		m.options.IstioValues = published(m.options.IstioValues)
+	}
+	if m.build, err = newGobuild(ctx, m.source); err != nil {
+		return nil, err
+	}
+	istioctl, err := m.programByName(ctx, "istioctl")
+	if err != nil {
+		return nil, err
+	}
+	rendered, err := m.istio(ctx, made{programs: map[string]ingredient{"istioctl": istioctl}})
+	if err != nil {
+		return nil, err
+	}
+	return os.ReadFile(filepath.Join(m.cache.content(rendered.String()), istioFile))
+}
+
 // cacheDir is the directory that o's cache lives in.
 func (o Options) cacheDir() (string, error) {
 	if o.CacheDir != "" {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -154,19 +155,26 @@ func (m *maker) gather(ctx context.Context) (made, error) {
 // programs builds what the Go module proxy has.
 func (m *maker) programs(ctx context.Context, done map[string]ingredient) error {
 	for _, p := range programs {
-		k, err := m.build.key(p)
+		i, err := m.programByName(ctx, p.name)
 		if err != nil {
 			return err
 		}
-		made, err := m.cache.ensure(ctx, k, "Building "+p.name, func(ctx context.Context, w work) error {
-			return m.build.build(ctx, p, w)
-		})
-		if err != nil {
-			return err
-		}
-		done[p.name] = ingredient{k, made}
+		done[p.name] = i
 	}
 	return nil
+}
+
+// programByName builds one program of the table.
+func (m *maker) programByName(ctx context.Context, name string) (ingredient, error) {
+	p := programs[slices.IndexFunc(programs, func(p program) bool { return p.name == name })]
+	k, err := m.build.key(p)
+	if err != nil {
+		return ingredient{}, err
+	}
+	made, err := m.cache.ensure(ctx, k, "Building "+p.name, func(ctx context.Context, w work) error {
+		return m.build.build(ctx, p, w)
+	})
+	return ingredient{k, made}, err
 }
 
 func (m *maker) base(ctx context.Context) (ingredient, error) {

@@ -1,11 +1,13 @@
 package components
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"maps"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -40,6 +42,12 @@ func (m *maker) pulled(ctx context.Context) (ingredient, error) {
 		return pull(ctx, pulledImages, w)
 	})
 	return ingredient{pulledKey, done}, err
+}
+
+// published gives Istio's install values the published images' tag in place of the lab's own.
+func published(values []byte) []byte {
+	tag := func(ref string) string { return ref[strings.LastIndexByte(ref, ':')+1:] }
+	return bytes.ReplaceAll(values, []byte("tag: "+tag(PilotImage)), []byte("tag: "+tag(pulledImages[PilotImage])))
 }
 
 // pull writes published images into a layout under our names, with the person's own registry credentials.

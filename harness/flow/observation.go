@@ -54,6 +54,13 @@ type Watch struct {
 	Problem    string       `json:"problem,omitempty"` // why it is not complete
 }
 
+// An Absence is an instrument that could not take part in a run, and why. Its run is judged without it.
+type Absence struct {
+	Instrument Instrument `json:"instrument"`
+	Pod        string     `json:"pod,omitempty"` // where it is absent; empty: everywhere
+	Reason     string     `json:"reason"`
+}
+
 // A Capability is one fact of one kind of hop that an instrument can see. With a Value it can see only that value: the
 // debug log shows that the router ran, and of the fault filter nothing.
 type Capability struct {

@@ -48,6 +48,7 @@ type RunVerdict struct {
 	Refuted     int          `json:"refuted"`
 	NotObserved int          `json:"notObserved"`
 	Problems    []string     `json:"problems,omitempty"` // why a run is incomplete
+	Without     []string     `json:"without,omitempty"`  // which instruments were not available, why, and what that costs
 	Hops        []HopVerdict `json:"hops"`
 }
 
@@ -63,6 +64,7 @@ type Run struct {
 	Observations []Observation `json:"observations"`
 	Watches      []Watch       `json:"watches"`
 	Accepted     []string      `json:"accepted,omitempty"` // hops that whoever ran it accepts without evidence: server/redirect, or redirect
+	Absences     []Absence     `json:"absences,omitempty"` // instruments that could not take part
 }
 
 // RunSchema is the version of the Run's JSON form.

@@ -16,21 +16,10 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 )
 
 // FieldManager is whose fields the lab's objects are, as server-side apply sees it.
 const FieldManager = "flowproof-lab"
-
-// Config reads a kubeconfig for a client that is not slowed down on its own side.
-func Config(kubeconfig string) (*rest.Config, error) {
-	c, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
-	if err != nil {
-		return nil, fmt.Errorf("read kubeconfig %s: %w", kubeconfig, err)
-	}
-	c.QPS = -1
-	return c, nil
-}
 
 // Decode reads the objects of a stream of YAML or JSON documents; empty documents are left out.
 func Decode(stream []byte) ([]*unstructured.Unstructured, error) {
@@ -80,27 +69,30 @@ func Apply(ctx context.Context, c *rest.Config, manifest []byte) error {
 	if err != nil {
 		return fmt.Errorf("apply manifest: %w", err)
 	}
+	return InOrder(ctx, objects, func(ctx context.Context, o *unstructured.Unstructured) error { return applyOne(ctx, client, o) })
+}
+
+// InOrder calls f for every object, so that what others live in comes first: namespaces and definitions, then the rest, then
+// webhooks. Objects of one rank go in parallel. The first error ends it.
+func InOrder(ctx context.Context, objects []*unstructured.Unstructured, f func(context.Context, *unstructured.Unstructured) error) error {
+	objects = slices.Clone(objects)
 	slices.SortStableFunc(objects, func(a, b *unstructured.Unstructured) int { return rank(a) - rank(b) })
 	for len(objects) > 0 {
 		same := slices.IndexFunc(objects, func(o *unstructured.Unstructured) bool { return rank(o) != rank(objects[0]) })
 		if same < 0 {
 			same = len(objects)
 		}
-		if err := applyAll(ctx, client, objects[:same]); err != nil {
+		group, ctx := errgroup.WithContext(ctx)
+		group.SetLimit(8)
+		for _, o := range objects[:same] {
+			group.Go(func() error { return f(ctx, o) })
+		}
+		if err := group.Wait(); err != nil {
 			return err
 		}
 		objects = objects[same:]
 	}
 	return nil
-}
-
-func applyAll(ctx context.Context, client dynamic.Interface, objects []*unstructured.Unstructured) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(8)
-	for _, o := range objects {
-		group.Go(func() error { return applyOne(ctx, client, o) })
-	}
-	return group.Wait()
 }
 
 func applyOne(ctx context.Context, client dynamic.Interface, o *unstructured.Unstructured) error {

@@ -14,18 +14,33 @@ import (
 
 // Exists says whether there is an object of the same kind, namespace and name.
 func Exists(ctx context.Context, c *rest.Config, o *unstructured.Unstructured) (bool, error) {
+	found, err := Find(ctx, c, o)
+	return found != nil, err
+}
+
+// Find returns the object of the same kind, namespace and name that the cluster has; nil when it has none.
+func Find(ctx context.Context, c *rest.Config, o *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	client, err := dynamic.NewForConfig(c)
 	if err != nil {
-		return false, fmt.Errorf("look for %s %s: %w", o.GetKind(), name(o), err)
+		return nil, fmt.Errorf("look for %s %s: %w", o.GetKind(), name(o), err)
 	}
-	_, err = resource(client, o).Get(ctx, o.GetName(), metav1.GetOptions{})
+	found, err := resource(client, o).Get(ctx, o.GetName(), metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		return false, nil
+		return nil, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("look for %s %s: %w", o.GetKind(), name(o), err)
+		return nil, fmt.Errorf("look for %s %s: %w", o.GetKind(), name(o), err)
 	}
-	return true, nil
+	return found, nil
+}
+
+// ApplyObject applies one object on the server side, taking over fields that another manager has.
+func ApplyObject(ctx context.Context, c *rest.Config, o *unstructured.Unstructured) error {
+	client, err := dynamic.NewForConfig(c)
+	if err != nil {
+		return fmt.Errorf("apply %s %s: %w", o.GetKind(), name(o), err)
+	}
+	return applyOne(ctx, client, o)
 }
 
 // Create creates an object. One that is there already is an error: what somebody else made is not changed for a while.

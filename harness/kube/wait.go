@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -13,9 +14,11 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 	watchtools "k8s.io/client-go/tools/watch"
@@ -155,4 +158,31 @@ func established(definition *unstructured.Unstructured) bool {
 		}
 	}
 	return false
+}
+
+// WaitGone waits until the object of a name and uid is gone. One of the same name that came after it does not count.
+func WaitGone(ctx context.Context, c metadata.ResourceInterface, name string, uid types.UID) error {
+	lw := &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+			o.FieldSelector = selector(name).String()
+			return c.List(ctx, o)
+		},
+		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+			o.FieldSelector = selector(name).String()
+			return c.Watch(ctx, o)
+		},
+	}
+	same := func(o any) bool {
+		m, ok := o.(*metav1.PartialObjectMetadata)
+		return ok && m.UID == uid
+	}
+	_, err := watchtools.UntilWithSync(ctx, lw, &metav1.PartialObjectMetadata{}, func(store cache.Store) (bool, error) {
+		return !slices.ContainsFunc(store.List(), same), nil
+	}, func(e watch.Event) (bool, error) {
+		return e.Type == watch.Deleted && same(e.Object) || e.Type != watch.Deleted && !same(e.Object), nil
+	})
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return err
 }

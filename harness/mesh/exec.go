@@ -39,6 +39,9 @@ func (p *Pod) Exec(ctx context.Context, container string, command []string, stdi
 	var stdout, stderr bytes.Buffer
 	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdin: stdin, Stdout: &stdout, Stderr: &stderr})
 	out := &Output{Stdout: stdout.Bytes(), Stderr: stderr.Bytes()}
+	if noProgram(err, out) {
+		return nil, p.withoutProgram(container, command[0])
+	}
 	if failed, ok := errors.AsType[utilexec.CodeExitError](err); ok {
 		out.Code = failed.ExitStatus()
 		return out, nil
@@ -75,4 +78,25 @@ func noWebsocket(err error) bool {
 // subresource begins a request for a streaming subresource of the pod.
 func (p *Pod) subresource(name string) *rest.Request {
 	return p.mesh.core.RESTClient().Post().Resource("pods").Namespace(p.Namespace()).Name(p.Name()).SubResource(name)
+}
+
+// ErrNoProgram is in the chain of the error about a command that the container's image does not have.
+var ErrNoProgram = errors.New("there is no such program in it")
+
+// noProgram recognises runc's and crun's words for a program that is not there. Runtimes differ in whether they come as an error or
+// as the output of a command that ended with 126 or 127.
+func noProgram(err error, out *Output) bool {
+	if err == nil {
+		return false
+	}
+	text := err.Error() + string(out.Stdout) + string(out.Stderr)
+	return strings.Contains(text, "executable file not found") || strings.Contains(text, "executable file `") && strings.Contains(text, "not found")
+}
+
+// withoutProgram says what can be done: a container for debugging shares the pod's network, and its traffic is captured as the
+// application's is.
+func (p *Pod) withoutProgram(container, program string) error {
+	return exit.Environmentf("run %s in %s/%s: %w (name another container as POD/CONTAINER, or add one that has it: "+
+		"kubectl debug -n %s %s --image docker.io/nicolaka/netshoot -c tools -- sleep 1d, then POD/tools)",
+		program, p.Ref(), container, ErrNoProgram, p.Namespace(), p.Name())
 }

@@ -22,15 +22,20 @@ const DefaultNamespace = "mark"
 // A Mesh is a cluster with Istio, reached through its apiserver. It is safe for use by several goroutines.
 type Mesh struct {
 	kubeconfig string
+	context    string
 	config     *rest.Config
 	core       corev1.CoreV1Interface
 }
 
 // Connect reads the kubeconfig at path and prepares a client for its current context. It does not dial: the first
 // call does. An error has the exit code for a missing environment.
-func Connect(path string) (*Mesh, error) {
+func Connect(path string) (*Mesh, error) { return ConnectContext(path, "") }
+
+// ConnectContext is Connect for a context of the kubeconfig's by its name; empty is the current one. path may be a list of paths,
+// as the variable KUBECONFIG has it.
+func ConnectContext(path, context string) (*Mesh, error) {
 	quiet()
-	config, err := kube.Config(path)
+	config, err := kube.ContextConfig(path, context)
 	if err != nil {
 		return nil, exit.Environmentf("%w (bring a lab up with `lab up`)", err)
 	}
@@ -38,7 +43,7 @@ func Connect(path string) (*Mesh, error) {
 	if err != nil {
 		return nil, exit.Environmentf("read kubeconfig %s: %w", path, err)
 	}
-	return &Mesh{kubeconfig: path, config: config, core: core}, nil
+	return &Mesh{kubeconfig: path, context: context, config: config, core: core}, nil
 }
 
 // quiet keeps client-go from writing to stderr about connections that were closed on purpose; what matters comes back as an
@@ -47,6 +52,9 @@ var quiet = sync.OnceFunc(func() { klog.SetLogger(logr.Discard()) })
 
 // Kubeconfig is the path that the Mesh was connected with.
 func (m *Mesh) Kubeconfig() string { return m.kubeconfig }
+
+// Context is the name of the kubeconfig's context that the Mesh was connected with; empty: the current one.
+func (m *Mesh) Context() string { return m.context }
 
 // adminTimeout bounds one call of a sidecar's admin interface. A dump of thousands of clusters takes seconds.
 const adminTimeout = 60 * time.Second

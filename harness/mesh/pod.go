@@ -121,11 +121,16 @@ func (p *Pod) Ready() (ready, total int) {
 	return ready, total
 }
 
-// Containers names the long-lived containers of the pod, the application's first.
+// Containers names the long-lived containers of the pod, the application's first and those that were added for debugging last.
 func (p *Pod) Containers() []string {
 	var names []string
 	for _, status := range p.longLived() {
 		names = append(names, status.Name)
+	}
+	for _, status := range p.obj.Status.EphemeralContainerStatuses {
+		if status.State.Running != nil {
+			names = append(names, status.Name)
+		}
 	}
 	return names
 }

@@ -26,6 +26,7 @@ type Document struct {
 	NotObserved int          `json:"notObserved"`
 	Problems    []string     `json:"problems,omitempty"`
 	Accepted    []string     `json:"accepted,omitempty"` // hops that are accepted without evidence
+	Without     []string     `json:"without,omitempty"`
 	Hops        []Hop        `json:"hops"`
 	Watches     []flow.Watch `json:"watches"`
 }
@@ -42,7 +43,7 @@ type Hop struct {
 func NewDocument(run flow.Run, verdict flow.RunVerdict) Document {
 	d := Document{Schema: Schema, Backend: run.Backend, Call: redactCall(run.Call), Outcome: run.Path.Outcome, Failure: run.Path.Failure,
 		Flag: run.Path.Flag, Result: verdict.Result, Summary: verify.Summary(verdict), Confirmed: verdict.Confirmed,
-		Refuted: verdict.Refuted, NotObserved: verdict.NotObserved, Problems: verdict.Problems, Accepted: run.Accepted, Hops: []Hop{}, Watches: run.Watches}
+		Refuted: verdict.Refuted, NotObserved: verdict.NotObserved, Problems: verdict.Problems, Accepted: run.Accepted, Without: verdict.Without, Hops: []Hop{}, Watches: run.Watches}
 	if d.Watches == nil {
 		d.Watches = []flow.Watch{}
 	}

@@ -191,6 +191,9 @@ func (t *text) ending(verdict flow.RunVerdict) {
 	for _, p := range verdict.Problems {
 		t.paragraph("! ", p)
 	}
+	for _, w := range verdict.Without {
+		t.paragraph("· ", w)
+	}
 	if len(t.run.Accepted) > 0 {
 		t.line("accepted without evidence: %s", clean(strings.Join(t.run.Accepted, ", ")))
 	}

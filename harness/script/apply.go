@@ -44,7 +44,7 @@ var applyCommand = Command{
 
 // create creates one object. What deletes it is noted before, but never for an object that was there already.
 func (s *session) create(o *unstructured.Unstructured) error {
-	config, err := kube.Config(s.lab.Mesh.Kubeconfig())
+	config, err := kube.ContextConfig(s.lab.Mesh.Kubeconfig(), s.lab.Mesh.Context())
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (s *session) create(o *unstructured.Unstructured) error {
 		return fmt.Errorf("%s %s is there already (delete it, or give yours another name)", o.GetKind(), o.GetName())
 	}
 	what := fmt.Sprintf("delete %s %s", o.GetKind(), o.GetName())
-	if _, err := s.undo.Add(undoDelete, what, deleteArgs{Kubeconfig: s.lab.Mesh.Kubeconfig(), Object: text}); err != nil {
+	if _, err := s.undo.Add(undoDelete, what, deleteArgs{Kubeconfig: s.lab.Mesh.Kubeconfig(), Context: s.lab.Mesh.Context(), Object: text}); err != nil {
 		return err
 	}
 	return kube.Create(s.ctx, config, o)
@@ -69,6 +69,7 @@ func (s *session) create(o *unstructured.Unstructured) error {
 // deleteArgs name an object that a scenario created.
 type deleteArgs struct {
 	Kubeconfig string          `json:"kubeconfig"`
+	Context    string          `json:"context,omitempty"`
 	Object     json.RawMessage `json:"object"`
 }
 
@@ -77,7 +78,7 @@ func deleteObject(ctx context.Context, raw json.RawMessage) error {
 	if err := json.Unmarshal(raw, &args); err != nil {
 		return err
 	}
-	config, err := kube.Config(args.Kubeconfig)
+	config, err := kube.ContextConfig(args.Kubeconfig, args.Context)
 	if err != nil {
 		return err
 	}

@@ -2,11 +2,13 @@ package script
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
 	"time"
 
+	"github.com/flowproof/lab/harness/cluster/process"
 	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/observe/sockets"
@@ -101,11 +103,12 @@ func (s *session) kill(pod *mesh.Pod, live []sockets.Row) error {
 	if reason == nil {
 		return nil
 	}
-	if s.lab.Backend == nil || s.lab.Cluster == nil {
-		return fmt.Errorf("%w (give a container of the pod CAP_NET_ADMIN)", reason)
+	pids, err := s.processes(pod, mesh.SidecarContainer)
+	if errors.Is(err, process.ErrElsewhere) {
+		return fmt.Errorf("%w; nor from the host: %w (give a container of the pod ss and CAP_NET_ADMIN, or leave the connections: with lab trace, --warm)",
+			reason, process.ErrElsewhere)
 	}
-	pids, err := s.lab.Backend.Processes(s.ctx, s.lab.Cluster, pod.Namespace(), pod.Name(), mesh.SidecarContainer)
-	if err != nil || len(pids) == 0 {
+	if err != nil {
 		return fmt.Errorf("%w; nor from the host: %w", reason, err)
 	}
 	if err := destroySockets(pids[0], live); err != nil {
@@ -123,7 +126,10 @@ func (s *session) killInside(pod *mesh.Pod, live []sockets.Row) error {
 			if s.ctx.Err() != nil {
 				return context.Cause(s.ctx)
 			}
-			return fmt.Errorf("no ss in %s/%s", pod.Ref(), pod.App())
+			if errors.Is(err, mesh.ErrNoProgram) {
+				return fmt.Errorf("no ss in %s/%s", pod.Ref(), pod.App())
+			}
+			return err
 		}
 		if out.Code != 0 || !strings.Contains(string(out.Stdout), r.Peer.String()) {
 			return fmt.Errorf("ss -K in %s/%s killed nothing: %s", pod.Ref(), pod.App(), firstLine(out.Stderr))

@@ -1,6 +1,7 @@
 package script
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/flowproof/lab/harness/doctor"
 	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/mesh"
 )
 
 // A Condition is what may stand in brackets before a command. Its answer is found when it is first asked for.
@@ -21,13 +24,14 @@ type Condition struct {
 
 var conditionTable = []Condition{
 	{"backend:NAME", "the lab's backend is NAME: node, kind or existing", func(s *session, suffix string) (bool, error) {
-		if s.lab.Cluster == nil {
-			return suffix == "existing", nil
-		}
-		return s.lab.Cluster.Backend == suffix, nil
+		return s.lab.Cluster != nil && s.lab.Cluster.Backend == suffix, nil
 	}},
-	{"bpf", "eBPF can watch: this process may load programs, and the backend knows the pods' processes", func(s *session, _ string) (bool, error) {
-		return s.lab.Backend != nil && s.lab.Cluster != nil && doctor.BPFWorks(s.ctx), nil
+	{"bpf", "eBPF can watch: this process may load programs, and the pods' processes are on this host", func(s *session, _ string) (bool, error) {
+		reason := s.whyNoTrace()
+		if reason != nil && s.ctx.Err() == nil {
+			s.without(flow.Trace, "", reason)
+		}
+		return reason == nil, nil
 	}},
 	{"istio-filters", "the sidecars have Istio's own filters (the registry's proxyv2 has, upstream Envoy has not)", func(s *session, _ string) (bool, error) {
 		return s.istioFilters()
@@ -64,6 +68,37 @@ func (s *session) condition(text string) (bool, error) {
 	}
 	return false, exit.Usagef("unknown condition [%s] (there are: %s)", text, strings.Join(names, ", "))
 }
+
+// whyNoTrace says why eBPF cannot watch; nil: it can. The first pod with a sidecar stands for all of them.
+func (s *session) whyNoTrace() error {
+	if s.traceable == nil {
+		reason := s.findWhyNoTrace()
+		s.traceable = &reason
+	}
+	return *s.traceable
+}
+
+func (s *session) findWhyNoTrace() error {
+	if !doctor.BPFWorks(s.ctx) {
+		return errNoBPF
+	}
+	refs, err := s.lab.Mesh.Pods(s.ctx)
+	if err != nil {
+		return err
+	}
+	for _, ref := range refs {
+		pod, err := s.lab.Mesh.Pod(s.ctx, ref)
+		if err != nil || !slices.Contains(pod.Containers(), mesh.SidecarContainer) {
+			continue
+		}
+		_, err = s.processes(pod, mesh.SidecarContainer)
+		return err
+	}
+	return errors.New("no pod has a sidecar")
+}
+
+// errNoBPF says that eBPF cannot be used, whoever's processes they are.
+var errNoBPF = errors.New("this process may not load BPF programs (run as root; `lab doctor` says more)")
 
 // kernelRelease is the running kernel's release, such as 6.18.44-generic; source: proc(5).
 var kernelRelease = sync.OnceValues(func() (string, error) {

@@ -176,6 +176,6 @@ func (s *session) rememberLevels(sidecar *mesh.Sidecar, levels mesh.Levels) erro
 			return nil
 		}
 	}
-	_, err := s.undo.Add(undoLogLevel, what, logLevelArgs{Kubeconfig: s.lab.Mesh.Kubeconfig(), Pod: pod, Levels: levels})
+	_, err := s.undo.Add(undoLogLevel, what, logLevelArgs{Kubeconfig: s.lab.Mesh.Kubeconfig(), Context: s.lab.Mesh.Context(), Pod: pod, Levels: levels})
 	return err
 }

@@ -35,15 +35,30 @@ func inNetworkOf(pid int, f func() error) error {
 // iptables-save. conntrack is nil where the kernel shows none (CONFIG_NF_CONNTRACK_PROCFS).
 func netfilterFromHost(ctx context.Context, pid int) (rules, conntrack []byte, err error) {
 	err = inNetworkOf(pid, func() error {
-		var stdout, stderr bytes.Buffer
-		save := exec.CommandContext(ctx, rulesCommand[0], rulesCommand[1:]...)
-		save.Stdout, save.Stderr = &stdout, &stderr
-		if err := save.Run(); err != nil {
-			return fmt.Errorf("%s: %w: %s", rulesCommand[0], err, firstLine(stderr.Bytes()))
+		if rules, err = output(ctx, rulesCommand); err != nil {
+			return err
 		}
-		rules = stdout.Bytes()
 		conntrack, _ = os.ReadFile("/proc/thread-self/net/nf_conntrack")
 		return nil
 	})
 	return rules, conntrack, err
+}
+
+// commandFromHost runs one of the host's own programs in the network namespace of a process. What it prints is never nil.
+func commandFromHost(ctx context.Context, pid int, command []string) (text []byte, err error) {
+	err = inNetworkOf(pid, func() error {
+		text, err = output(ctx, command)
+		return err
+	})
+	return text, err
+}
+
+func output(ctx context.Context, command []string) ([]byte, error) {
+	var stdout, stderr bytes.Buffer
+	program := exec.CommandContext(ctx, command[0], command[1:]...)
+	program.Stdout, program.Stderr = &stdout, &stderr
+	if err := program.Run(); err != nil {
+		return nil, fmt.Errorf("%s: %w: %s", command[0], err, firstLine(stderr.Bytes()))
+	}
+	return append([]byte{}, stdout.Bytes()...), nil
 }

@@ -3,10 +3,13 @@ package script
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/flowproof/lab/harness/cluster/process"
 	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/observe"
 	"github.com/flowproof/lab/harness/observe/netfilter"
@@ -52,6 +55,7 @@ func (s *session) showNetfilter(ref string) error {
 		return context.Cause(s.ctx)
 	}
 	if reason != nil {
+		s.without(flow.Netfilter, pod.Ref(), reason)
 		s.print("%s: not available: %v", pod.Ref(), reason)
 		return nil
 	}
@@ -96,11 +100,11 @@ func (s *session) readNetfilter(pod *mesh.Pod) (observe.Netfilter, error) {
 		conntrack, _ := s.readInside(pod, conntrackCommand) // not every kernel shows it, and the rules count without it
 		return observe.Netfilter{Rules: rules, Conntrack: conntrack}, nil
 	}
-	if s.lab.Backend == nil || s.lab.Cluster == nil {
-		return observe.Netfilter{}, fmt.Errorf("%w (give a container of the pod iptables-save and CAP_NET_ADMIN)", inside)
+	pids, err := s.processes(pod, pod.App())
+	if errors.Is(err, process.ErrElsewhere) {
+		err = fmt.Errorf("%w (give a container of the pod iptables-save and CAP_NET_ADMIN)", process.ErrElsewhere)
 	}
-	pids, err := s.lab.Backend.Processes(s.ctx, s.lab.Cluster, pod.Namespace(), pod.Name(), pod.App())
-	if err != nil || len(pids) == 0 {
+	if err != nil {
 		return observe.Netfilter{}, fmt.Errorf("%w; nor from the host: %w", inside, err)
 	}
 	rules, conntrack, err := netfilterFromHost(s.ctx, pids[0])
@@ -113,8 +117,11 @@ func (s *session) readNetfilter(pod *mesh.Pod) (observe.Netfilter, error) {
 // readInside runs a command in the application's container. What it prints is never nil.
 func (s *session) readInside(pod *mesh.Pod, command []string) ([]byte, error) {
 	out, err := pod.Exec(s.ctx, pod.App(), command, nil)
-	if err != nil {
+	if errors.Is(err, mesh.ErrNoProgram) {
 		return nil, fmt.Errorf("no %s in %s/%s", command[0], pod.Ref(), pod.App())
+	}
+	if err != nil {
+		return nil, err
 	}
 	if out.Code != 0 {
 		return nil, fmt.Errorf("%s in %s/%s ended with %d: %s", command[0], pod.Ref(), pod.App(), out.Code, firstLine(out.Stderr))

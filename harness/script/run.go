@@ -100,7 +100,11 @@ func (r *runner) run(opts Options) error {
 			r.session.dir = env.WorkDir
 			env.Setenv("HOME", env.WorkDir)
 			if r.session.lab.Mesh != nil {
-				env.Setenv("KUBECONFIG", r.session.lab.Mesh.Kubeconfig())
+				path, err := r.session.kubeconfig(dir)
+				if err != nil {
+					return err
+				}
+				env.Setenv("KUBECONFIG", path)
 			}
 			if r.scenario.Files != nil {
 				return os.CopyFS(env.WorkDir, r.scenario.Files)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/mesh"
 )
@@ -29,7 +30,7 @@ func noLab(t *testing.T) Lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Lab{Mesh: m}
+	return Lab{Mesh: m, Cluster: &cluster.Lab{Name: "x", Backend: "existing", Kubeconfig: path}}
 }
 
 func TestRun(t *testing.T) {

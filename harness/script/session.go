@@ -2,14 +2,17 @@ package script
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/cluster/process"
 	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
@@ -21,8 +24,8 @@ import (
 // A Lab is what scenarios run on.
 type Lab struct {
 	Mesh    *mesh.Mesh
-	Cluster *cluster.Lab    // nil for somebody's own cluster
-	Backend cluster.Backend // nil for somebody's own cluster
+	Cluster *cluster.Lab
+	Backend cluster.Backend // that the Cluster is of
 	Guard   []string        // command line of the undo guard; empty: none
 }
 
@@ -55,6 +58,7 @@ type session struct {
 	control   flow.Call         // that shows that the instruments were watching; its URL is empty when there is none
 	trace     *trace.Session    // nil: none goes on
 	traced    *trace.Recording  // what a trace that has ended told; nil: none has
+	traceable *error            // why eBPF cannot watch; nil: nobody has asked
 	recording observe.Recording
 	run       flow.Run
 	verdict   *flow.RunVerdict
@@ -88,6 +92,47 @@ func (s *session) workDir() (string, error) {
 		return "", err
 	}
 	return dir, nil
+}
+
+// kubeconfig is what programs that a script runs find the lab by, in the form of the variable KUBECONFIG. Where the lab is another
+// context than the current one, a file before it in the run's own directory says so; it holds nothing else.
+func (s *session) kubeconfig(dir string) (string, error) {
+	path, name := s.lab.Mesh.Kubeconfig(), s.lab.Mesh.Context()
+	if name == "" {
+		return path, nil
+	}
+	text, err := json.Marshal(map[string]string{"apiVersion": "v1", "kind": "Config", "current-context": name})
+	if err != nil {
+		return "", err
+	}
+	choice := filepath.Join(dir, "context.json")
+	return choice + string(filepath.ListSeparator) + path, os.WriteFile(choice, text, 0o600)
+}
+
+// without notes an instrument that cannot take part, once for each pod; an empty pod stands for all.
+func (s *session) without(instrument flow.Instrument, pod string, reason error) {
+	for _, a := range s.run.Absences {
+		if a.Instrument == instrument && a.Pod == pod {
+			return
+		}
+	}
+	s.run.Absences = append(s.run.Absences, flow.Absence{Instrument: instrument, Pod: pod, Reason: reason.Error()})
+}
+
+// processes are those of a pod's container on this host, its entry point first.
+func (s *session) processes(pod *mesh.Pod, container string) ([]int, error) {
+	return s.lab.processes(s.ctx, pod, container)
+}
+
+func (l Lab) processes(ctx context.Context, pod *mesh.Pod, container string) ([]int, error) {
+	if l.Backend == nil || l.Cluster == nil {
+		return nil, process.ErrElsewhere
+	}
+	pids, err := l.Backend.Processes(ctx, l.Cluster, pod.Namespace(), pod.Name(), container)
+	if err == nil && len(pids) == 0 {
+		err = process.ErrElsewhere
+	}
+	return pids, err
 }
 
 // call runs one command of the table and returns what it wrote.

@@ -2,12 +2,15 @@ package script
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/observe/sockets"
 )
@@ -45,24 +48,51 @@ func (s *session) readSockets(ref string) (*mesh.Pod, []sockets.Row, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	container := mesh.SidecarContainer
-	if _, err := pod.Sidecar(); err != nil {
-		container = pod.App()
-	}
-	out, err := pod.Exec(s.ctx, container, ssCommand, nil)
+	table, err := s.lab.SocketTable(s.ctx, pod)
 	if err != nil {
-		return nil, nil, err
+		return pod, nil, exit.Environmentf("read sockets of %s: %w", pod.Ref(), err)
 	}
-	if out.Code != 0 {
-		return nil, nil, exit.Environmentf("read sockets of %s: ss ended with %d: %s", pod.Ref(), out.Code, firstLine(out.Stderr))
-	}
-	rows, err := sockets.Parse(bytes.NewReader(out.Stdout))
+	rows, err := sockets.Parse(bytes.NewReader(table))
 	if err != nil {
 		return nil, nil, exit.Environmentf("read sockets of %s: %w", pod.Ref(), err)
 	}
-	s.keepSockets(pod.Ref(), out.Stdout)
+	s.keepSockets(pod.Ref(), table)
 	return pod, rows, nil
 }
+
+// SocketTable runs ss where it is: in the pod's sidecar, whose connections the table is about and whose sockets' owners it alone
+// may see, in another container of the pod, or on this host in the pod's network. errNoSS is in the chain when it is nowhere.
+func (l Lab) SocketTable(ctx context.Context, pod *mesh.Pod) ([]byte, error) {
+	containers := slices.DeleteFunc(pod.Containers(), func(name string) bool { return name == mesh.SidecarContainer })
+	if slices.Contains(pod.Containers(), mesh.SidecarContainer) {
+		containers = slices.Insert(containers, 0, mesh.SidecarContainer)
+	}
+	for _, container := range containers {
+		out, err := pod.Exec(ctx, container, ssCommand, nil)
+		switch {
+		case errors.Is(err, mesh.ErrNoProgram):
+			continue
+		case err != nil:
+			return nil, err
+		case out.Code != 0:
+			return nil, fmt.Errorf("ss in %s/%s ended with %d: %s", pod.Ref(), container, out.Code, firstLine(out.Stderr))
+		}
+		return append([]byte{}, out.Stdout...), nil
+	}
+	pids, err := l.processes(ctx, pod, pod.App())
+	if err != nil {
+		return nil, fmt.Errorf("%w in any of its containers; nor can this host's be used: %w (add a container that has it: "+
+			"kubectl debug -n %s %s --image docker.io/nicolaka/netshoot -c tools -- sleep 1d)", errNoSS, err, pod.Namespace(), pod.Name())
+	}
+	table, err := commandFromHost(ctx, pids[0], ssCommand)
+	if err != nil {
+		return nil, fmt.Errorf("%w in any of its containers; nor can this host's be used: %w", errNoSS, err)
+	}
+	return table, nil
+}
+
+// errNoSS says that a pod's socket table cannot be read.
+var errNoSS = errors.New("there is no ss")
 
 func (s *session) keepSockets(pod string, table []byte) {
 	if s.sent == nil {
@@ -73,7 +103,12 @@ func (s *session) keepSockets(pod string, table []byte) {
 }
 
 func (s *session) showSockets(ref string) error {
-	_, rows, err := s.readSockets(ref)
+	pod, rows, err := s.readSockets(ref)
+	if errors.Is(err, errNoSS) {
+		s.without(flow.Sockets, pod.Ref(), err)
+		s.print("%s: not available: %v", pod.Ref(), err)
+		return nil
+	}
 	if err != nil {
 		return err
 	}

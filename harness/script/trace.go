@@ -1,11 +1,13 @@
 package script
 
 import (
+	"errors"
 	"maps"
 	"net/netip"
 	"slices"
 	"strings"
 
+	"github.com/flowproof/lab/harness/cluster/process"
 	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
@@ -20,7 +22,8 @@ var traceCommand = Command{
 	Detail: "The probes are on the pods' network namespaces and Envoys and nowhere else, also on an Envoy that starts later. What they need to\n" +
 		"know about a stripped Envoy is\n" +
 		"recovered from its binary and proven, once a build, which takes some seconds; what could not be proven is off, and says so.\n" +
-		"It needs root and a backend that knows the pods' processes: ask for it with [bpf].",
+		"It needs root, and the pods' processes on this host: ask for it with [bpf]. Where they are elsewhere it does not take part, and the\n" +
+		"verdict says what that costs.",
 	run: func(s *session, args []string) error {
 		ends := map[flow.Side]string{}
 		switch from, to, err := fromTo(args); {
@@ -45,6 +48,11 @@ var traceCommand = Command{
 		var names []string
 		for _, side := range slices.Sorted(maps.Keys(ends)) {
 			pod, err := s.tracePod(side, ends[side])
+			if errors.Is(err, process.ErrElsewhere) {
+				s.without(flow.Trace, "", err)
+				s.print("not available: %v", err)
+				return nil
+			}
 			if err != nil {
 				return err
 			}
@@ -65,15 +73,12 @@ func (s *session) tracePod(side flow.Side, ref string) (trace.Pod, error) {
 	if err != nil {
 		return trace.Pod{}, err
 	}
-	if s.lab.Backend == nil || s.lab.Cluster == nil {
-		return trace.Pod{}, exit.Environmentf("trace %s: this cluster's processes are not known here (use a lab of the backend node)", pod.Ref())
-	}
 	address, err := netip.ParseAddr(pod.IP())
 	if err != nil {
 		return trace.Pod{}, exit.Environmentf("trace %s: %w", pod.Ref(), err)
 	}
 	t := trace.Pod{Name: pod.Ref(), Side: side, IP: address}
-	t.PIDs, err = s.lab.Backend.Processes(s.ctx, s.lab.Cluster, pod.Namespace(), pod.Name(), mesh.SidecarContainer)
+	t.PIDs, err = s.processes(pod, mesh.SidecarContainer)
 	if err != nil {
 		return t, exit.Environmentf("trace %s: %w", pod.Ref(), err)
 	}

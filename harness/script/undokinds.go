@@ -26,6 +26,7 @@ var UndoKinds = undo.Kinds{undoLogLevel: restoreLogLevel, undoRemove: removeWork
 // logLevelArgs name a sidecar and the level that each of its loggers had.
 type logLevelArgs struct {
 	Kubeconfig string      `json:"kubeconfig"`
+	Context    string      `json:"context,omitempty"`
 	Pod        string      `json:"pod"` // "name.namespace"
 	Levels     mesh.Levels `json:"levels"`
 }
@@ -36,7 +37,7 @@ func restoreLogLevel(ctx context.Context, raw json.RawMessage) error {
 	if err := json.Unmarshal(raw, &args); err != nil {
 		return err
 	}
-	m, err := mesh.Connect(args.Kubeconfig)
+	m, err := mesh.ConnectContext(args.Kubeconfig, args.Context)
 	if err != nil {
 		return err
 	}

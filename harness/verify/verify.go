@@ -33,6 +33,7 @@ func Judge(run flow.Run) flow.RunVerdict {
 		verdict.Hops = append(verdict.Hops, hop)
 	}
 	verdict.Problems = problems(run)
+	verdict.Without = without(run, verdict.Hops)
 	switch {
 	case verdict.Refuted > 0:
 		verdict.Result = flow.Mismatch
@@ -142,7 +143,7 @@ func (j *judge) unseen(hop *flow.Hop, unwatched []string) string {
 	if len(unwatched) > 0 {
 		what = "no instrument that ran can see " + strings.Join(unwatched, ", ")
 	}
-	if would := witnesses(hop.Kind, j.run.Watches); would != "" {
+	if would := witnesses(hop, j.run); would != "" {
 		return what + "; " + would + " would"
 	}
 	return what

@@ -5,6 +5,7 @@ package workshop
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -22,19 +23,33 @@ import (
 // pods have to be ready before the workshop is.
 var pods = []string{"netshoot", "fortio-server", "fortio-server-l2"}
 
-// An installer takes a cluster with Istio's manifests applied to the first answer through both sidecars.
+// A Site is a cluster with Istio's manifests applied.
+type Site struct {
+	Kubeconfig string
+	Context    string // of the kubeconfig; empty: the current one
+	Istiod     string // "namespace/name" of istiod's deployment; empty: istio-system/istiod
+	// Create creates the workshop's pods; nil: they are applied as the manifests have them. It is called again when it fails.
+	Create func(context.Context) error
+}
+
+// An installer takes a Site to the first answer through both sidecars.
 type installer struct {
-	kubeconfig string
-	config     *rest.Config
-	client     kubernetes.Interface
-	progress   progress.Reporter
-	clock      *cluster.Stopwatch
+	site     Site
+	config   *rest.Config
+	client   kubernetes.Interface
+	progress progress.Reporter
+	clock    *cluster.Stopwatch
 }
 
 // Install waits for istiod, creates the workshop's pods, waits until they are ready, and asks fortio-server from
 // netshoot until the answer is 200. Each stage is noted on clock. ctx bounds all of it.
 func Install(ctx context.Context, kubeconfig string, p progress.Reporter, clock *cluster.Stopwatch) error {
-	config, err := kube.Config(kubeconfig)
+	return InstallOn(ctx, Site{Kubeconfig: kubeconfig}, p, clock)
+}
+
+// InstallOn is Install for a cluster of any kind.
+func InstallOn(ctx context.Context, site Site, p progress.Reporter, clock *cluster.Stopwatch) error {
+	config, err := kube.ContextConfig(site.Kubeconfig, site.Context)
 	if err != nil {
 		return err
 	}
@@ -42,7 +57,7 @@ func Install(ctx context.Context, kubeconfig string, p progress.Reporter, clock 
 	if err != nil {
 		return fmt.Errorf("make a client of the cluster: %w", err)
 	}
-	i := &installer{kubeconfig: kubeconfig, config: config, client: client, progress: p, clock: clock}
+	i := &installer{site: site, config: config, client: client, progress: p, clock: clock}
 	for _, step := range []struct {
 		title, stage string
 		work         func(context.Context) error
@@ -69,13 +84,21 @@ func (i *installer) nodeReady(ctx context.Context) error {
 }
 
 func (i *installer) istiodReady(ctx context.Context) error {
-	return kube.WaitDeploymentReady(ctx, i.client, "istio-system", "istiod")
+	namespace, name := "istio-system", "istiod"
+	if i.site.Istiod != "" {
+		namespace, name, _ = strings.Cut(i.site.Istiod, "/")
+	}
+	return kube.WaitDeploymentReady(ctx, i.client, namespace, name)
 }
 
 // createPods creates the pods. The injector's webhook may refuse for a moment after istiod is ready, and the
 // namespace's service account appears when its controller comes to it.
 func (i *installer) createPods(ctx context.Context) error {
-	return retry(ctx, 50*time.Millisecond, func() error { return kube.Apply(ctx, i.config, manifests.WorkshopPods()) })
+	create := i.site.Create
+	if create == nil {
+		create = func(ctx context.Context) error { return kube.Apply(ctx, i.config, manifests.WorkshopPods()) }
+	}
+	return retry(ctx, 50*time.Millisecond, func() error { return create(ctx) })
 }
 
 func (i *installer) podsReady(ctx context.Context) error {
@@ -89,9 +112,18 @@ func (i *installer) podsReady(ctx context.Context) error {
 // firstAnswer sends the workshop's request until it is answered with 200: a ready pod's endpoint reaches the client's
 // sidecar a moment later.
 func (i *installer) firstAnswer(ctx context.Context) error {
-	m, err := mesh.Connect(i.kubeconfig)
+	m, err := mesh.ConnectContext(i.site.Kubeconfig, i.site.Context)
 	if err != nil {
 		return err
+	}
+	for _, name := range pods { // one without a sidecar would answer too
+		pod, err := m.Pod(ctx, name)
+		if err != nil {
+			return err
+		}
+		if _, err := pod.Sidecar(); err != nil {
+			return err
+		}
 	}
 	netshoot, err := m.Pod(ctx, "netshoot")
 	if err != nil {

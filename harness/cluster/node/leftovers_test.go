@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/cluster/enclosure"
 	"github.com/flowproof/lab/harness/progress"
 )
 
@@ -22,10 +23,10 @@ func TestKilledLabLeavesNothing(t *testing.T) {
 	backend := New()
 	for _, tt := range []struct {
 		victim string
-		pid    func(state) int
+		pid    func(enclosure.State) int
 	}{
-		{"guard", func(s state) int { return s.GuardPID }},
-		{"init", func(s state) int { return s.InitPID }},
+		{"guard", func(s enclosure.State) int { return s.GuardPID }},
+		{"init", func(s enclosure.State) int { return s.InitPID }},
 	} {
 		t.Run(tt.victim, func(t *testing.T) {
 			before := hostMounts(t)
@@ -33,7 +34,7 @@ func TestKilledLabLeavesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = backend.Down(context.Background(), name, progress.Quiet) })
-			s, err := askState(t.Context(), name, -1)
+			s, err := enclosed.Ask(t.Context(), name, -1)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -54,16 +55,16 @@ func TestKilledLabLeavesNothing(t *testing.T) {
 // awaitNothing waits until a lab's control socket, cgroups and directory are gone.
 func awaitNothing(t *testing.T, name string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), sweepDeadline)
+	ctx, cancel := context.WithTimeout(t.Context(), enclosure.Deadline)
 	defer cancel()
-	if err := awaitGone(ctx, name); err != nil {
+	if err := enclosed.AwaitGone(ctx, name); err != nil {
 		t.Fatal(err)
 	}
-	trees, err := cgroupTrees(name)
+	traces, err := enclosed.Traces(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range append(trees, runDir(name)) {
+	for _, path := range traces {
 		for {
 			if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 				break

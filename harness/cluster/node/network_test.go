@@ -5,9 +5,7 @@ import (
 	"net"
 	"os"
 	"runtime"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -77,36 +75,4 @@ func sourceFor(iif string) net.IP {
 		return nil
 	}
 	return net.ParseIP("172.21.206.200")
-}
-
-func TestReaperReportsOwnChildrenAndCollectsOrphans(t *testing.T) {
-	r := newReaper()
-	pid, exit, err := r.start("/bin/sh", []string{"sh", "-c", "exit 7"}, &os.ProcAttr{Files: []*os.File{nil, nil, nil}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	deadline := time.After(10 * time.Second)
-	for {
-		r.collectOnly(pid)
-		select {
-		case status := <-exit:
-			if got := describeExit(status); got != "exit status 7" {
-				t.Errorf("the child's end is %q", got)
-			}
-			return
-		case <-deadline:
-			t.Fatal("the child's end was not reported")
-		case <-time.After(time.Millisecond):
-		}
-	}
-}
-
-func TestDescribeExit(t *testing.T) {
-	for status, want := range map[syscall.WaitStatus]string{
-		0: "exit status 0", 3 << 8: "exit status 3", 9: "killed by signal 9 (killed)",
-	} {
-		if got := describeExit(status); got != want {
-			t.Errorf("describeExit(%#x) = %q, want %q", status, got, want)
-		}
-	}
 }

@@ -2,15 +2,14 @@
 // init of its own network, mount, PID, IPC, UTS and cgroup namespaces; all state lives in a tmpfs of that mount
 // namespace, so that the end of the init is the end of everything: processes, mounts, interfaces, keys and data.
 //
-// Three processes share the work. `lab up` (the caller) makes parts and waits; the guard stays outside the
-// namespaces, starts the init and sweeps what the kernel does not (cgroup directories, the kubeconfig); the init
-// starts and watches the components. Whichever of guard and init dies, the other cleans up.
+// It lives in an enclosure: see there for how its processes share the work.
 package node
 
 import (
 	"net/netip"
 
 	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/cluster/enclosure"
 )
 
 // Addresses and names inside the node. The pod range and the node's name are those of the workshop.
@@ -36,6 +35,11 @@ const (
 	containerdDir = "/var/lib/containerd"
 	containerdRun = "/run/containerd"
 )
+
+// enclosed is what the node lives in.
+var enclosed = enclosure.Kind{Name: "node", Noun: "lab", Verb: "__node"}
+
+func init() { enclosed.Resident = newSupervisor }
 
 // Backend is the cluster.Backend of the embedded node.
 type Backend struct{}

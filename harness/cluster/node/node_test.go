@@ -1,31 +1,16 @@
 package node
 
 import (
-	"context"
 	"crypto/x509"
 	"encoding/pem"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/yaml"
-
-	"github.com/flowproof/lab/harness/cluster"
 )
-
-func TestLabNames(t *testing.T) {
-	for name, ok := range map[string]bool{
-		"": true, "lab": true, "second-lab": true, "a": true, strings.Repeat("x", 32): true,
-		"Lab": false, "-lab": false, "lab-": false, "../lab": false, "a b": false, strings.Repeat("x", 33): false, "läb": false,
-	} {
-		if _, err := checkName(name); (err == nil) != ok {
-			t.Errorf("checkName(%q): %v, want a good name: %v", name, err, ok)
-		}
-	}
-}
 
 func TestPKI(t *testing.T) {
 	dir := t.TempDir()
@@ -127,41 +112,5 @@ func TestComponentsTakeNoSecretOnTheirCommandLine(t *testing.T) {
 	}
 	if !strings.Contains(strings.Join(apiserver().args, " "), "--anonymous-auth=false") {
 		t.Error("the apiserver would answer to anybody")
-	}
-}
-
-func TestBoardWakesThoseWhoWait(t *testing.T) {
-	b := newBoard()
-	got := make(chan state)
-	go func() { got <- b.after(context.Background(), 0) }()
-	b.set(func(s *state) { s.Stages = append(s.Stages, "node prepared") })
-	select {
-	case s := <-got:
-		if !s.reached("node prepared") || s.reached("quiet") || s.State != cluster.Starting {
-			t.Errorf("state %+v", s)
-		}
-	case <-time.After(10 * time.Second):
-		t.Fatal("nobody was woken")
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if s := b.after(ctx, 99); s.Version != 1 {
-		t.Errorf("version %d after the wait was given up, want 1", s.Version)
-	}
-}
-
-func TestLastLines(t *testing.T) {
-	for _, tt := range []struct {
-		text string
-		n    int
-		want string
-	}{
-		{"a\nb\nc\n", 2, "    b\n    c"},
-		{"a", 2, "    a"},
-		{"", 2, "    "},
-	} {
-		if got := lastLines(tt.text, tt.n); got != tt.want {
-			t.Errorf("lastLines(%q, %d) = %q, want %q", tt.text, tt.n, got, tt.want)
-		}
 	}
 }

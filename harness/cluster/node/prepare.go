@@ -55,31 +55,31 @@ func prepare(ctx context.Context, set *components.Set, objects [][]byte, p progr
 func bake(ctx context.Context, set *components.Set, objects [][]byte, dir string, task progress.Task) error {
 	ctx, cancel := context.WithTimeout(ctx, upDeadline)
 	defer cancel()
-	if err := awaitGone(ctx, bakery); err != nil { // one that lost its owner is about to end
+	if err := enclosed.AwaitGone(ctx, bakery); err != nil { // one that lost its owner is about to end
 		return err
 	}
-	if err := sweepLeft(ctx, bakery); err != nil {
+	if err := enclosed.SweepLeft(ctx, bakery); err != nil {
 		return err
 	}
 	o, err := launch(bakery, set, initConfig{Bake: true})
 	if err != nil {
 		return err
 	}
-	defer o.abandon()
-	if err := o.await(ctx, "kube-apiserver ready"); err != nil {
+	defer o.Abandon()
+	if err := o.Await(ctx, "kube-apiserver ready"); err != nil {
 		return err
 	}
-	if err := applyObjects(ctx, o.state.Kubeconfig, objects); err != nil {
+	if err := applyObjects(ctx, o.State().Kubeconfig, objects); err != nil {
 		return err
 	}
 	task.Note("stopping etcd in order")
-	if err := o.say(lease{Quiesce: true}); err != nil {
+	if err := o.Command(quiesce); err != nil {
 		return err
 	}
-	if err := o.await(ctx, "quiet"); err != nil {
+	if err := o.Await(ctx, quiet); err != nil {
 		return err
 	}
-	return copyTree(filepath.Join("/proc", strconv.Itoa(o.state.InitPID), "root", etcdDir), dir)
+	return copyTree(filepath.Join("/proc", strconv.Itoa(o.State().InitPID), "root", etcdDir), dir)
 }
 
 // istioNamespace is what istioctl's manifest leaves to its installer.

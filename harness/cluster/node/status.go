@@ -1,31 +1,23 @@
 package node
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
-	"math"
-	"os"
-	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/cluster/enclosure"
+	"github.com/flowproof/lab/harness/cluster/process"
 )
 
 // Status says how the lab is, from its guard and the host's /proc.
 func (b *Backend) Status(ctx context.Context, name string) (cluster.Status, error) {
-	name, err := checkName(name)
+	name, err := cluster.CheckName(name)
 	if err != nil {
 		return cluster.Status{}, err
 	}
 	status := cluster.Status{Schema: cluster.StatusSchema, Name: name, Backend: b.Name(), State: cluster.Absent}
-	s, err := askState(ctx, name, -1)
-	if errors.Is(err, errNoGuard) {
+	s, err := enclosed.Ask(ctx, name, -1)
+	if errors.Is(err, enclosure.ErrNoGuard) {
 		return status, nil
 	}
 	if err != nil {
@@ -33,88 +25,15 @@ func (b *Backend) Status(ctx context.Context, name string) (cluster.Status, erro
 	}
 	status.State, status.Reason, status.Kubeconfig = s.State, s.Reason, s.Kubeconfig
 	status.Since, status.Timings = s.Since, s.Timings
-	trees, err := cgroupTrees(name)
+	members, err := enclosed.Members(name)
 	if err != nil {
 		return status, err
 	}
-	for _, pid := range cgroupMembers(trees) {
-		if p, err := describe(pid); err == nil {
-			status.Processes = append(status.Processes, p)
-			status.Memory += p.Memory
-		}
-	}
-	slices.SortFunc(status.Processes, func(a, b cluster.Process) int { return int(b.Memory - a.Memory) })
+	status.AddProcesses(members)
 	return status, nil
 }
 
-// describe reads a process's name and its share of memory: a page that several processes use counts in parts, so that
-// the sum over a lab is what the lab takes. Source: proc_pid_smaps(5), Pss.
-func describe(pid int) (cluster.Process, error) {
-	p := cluster.Process{PID: pid}
-	dir := filepath.Join("/proc", strconv.Itoa(pid))
-	cmdline, err := os.ReadFile(filepath.Join(dir, "cmdline"))
-	if err != nil {
-		return p, err
-	}
-	first, _, _ := strings.Cut(string(cmdline), "\x00")
-	p.Name = filepath.Base(first)
-	rollup, err := os.ReadFile(filepath.Join(dir, "smaps_rollup"))
-	if err != nil {
-		return p, err
-	}
-	for line := range strings.Lines(string(rollup)) {
-		if value, ok := strings.CutPrefix(line, "Pss:"); ok {
-			kb, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
-			if err != nil {
-				return p, fmt.Errorf("read the memory of process %d: %w", pid, err)
-			}
-			p.Memory = kb << 10
-			return p, nil
-		}
-	}
-	return p, fmt.Errorf("read the memory of process %d: the kernel says nothing of Pss", pid)
-}
-
-// Processes returns the host's process ids of a container, its entry point first. Each container has a cgroup named
-// after its id below the lab's.
+// Processes returns the host's process ids of a container, its entry point first.
 func (b *Backend) Processes(ctx context.Context, lab *cluster.Lab, namespace, pod, container string) ([]int, error) {
-	id, err := containerID(ctx, lab.Kubeconfig, namespace, pod, container)
-	if err != nil {
-		return nil, err
-	}
-	trees, err := cgroupTrees(lab.Name)
-	if err != nil {
-		return nil, err
-	}
-	var dirs []string
-	for _, tree := range trees {
-		_ = filepath.WalkDir(tree, func(path string, d fs.DirEntry, err error) error {
-			if err == nil && d.IsDir() && d.Name() == id {
-				dirs = append(dirs, path)
-			}
-			return nil
-		})
-	}
-	pids := cgroupMembers(dirs)
-	if len(pids) == 0 {
-		return nil, fmt.Errorf("find the processes of container %s of %s/%s: there is no cgroup %s", container, namespace, pod, id)
-	}
-	// By age, for process ids wrap around: a lower one may be a later exec.
-	slices.SortStableFunc(pids, func(a, b int) int { return cmp.Compare(startTime(a), startTime(b)) })
-	return pids, nil
-}
-
-// startTime is when a process started, in clock ticks since boot; the end of time for one that is gone. Source: proc_pid_stat(5),
-// field 22. The name in field 2 may hold anything, so fields are counted after its closing bracket.
-func startTime(pid int) uint64 {
-	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
-	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-	if err != nil || len(fields) < 20 {
-		return math.MaxUint64
-	}
-	ticks, err := strconv.ParseUint(fields[19], 10, 64)
-	if err != nil {
-		return math.MaxUint64
-	}
-	return ticks
+	return process.Of(ctx, lab, namespace, pod, container)
 }

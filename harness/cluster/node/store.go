@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/flowproof/lab/harness/cluster/enclosure"
 )
 
 // Where containerd's plugins keep their data below its root; source: containerd's docs/ops.md.
@@ -35,9 +37,9 @@ func bindStore(store, root string) error {
 		return fmt.Errorf("list the image store's snapshots: %w", err)
 	}
 	for _, e := range entries {
-		m := mount{source: filepath.Join(store, snapshots, e.Name()), target: filepath.Join(snapshots, e.Name()),
-			flags: unix.MS_BIND | unix.MS_RDONLY}
-		if err := m.make(root); err != nil {
+		m := enclosure.Mount{Source: filepath.Join(store, snapshots, e.Name()), Target: filepath.Join(snapshots, e.Name()),
+			Flags: unix.MS_BIND | unix.MS_RDONLY}
+		if err := m.Make(root); err != nil {
 			return err
 		}
 	}

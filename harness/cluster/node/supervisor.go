@@ -4,50 +4,16 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
-	"sync"
-	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/flowproof/lab/harness/cluster/enclosure"
 )
-
-// An event is what the init tells the guard, one JSON object a line.
-type event struct {
-	Stage      string `json:"stage,omitempty"`      // a stage that was reached
-	Error      string `json:"error,omitempty"`      // why the lab cannot go on
-	Kubeconfig []byte `json:"kubeconfig,omitempty"` // of the lab's administrator
-	Component  string `json:"component,omitempty"`  // a component that was started
-	PID        int    `json:"pid,omitempty"`        // its process id inside the node
-}
-
-// A supervisor is the init's work: it starts the components in order and watches them.
-type supervisor struct {
-	config  initConfig
-	reaper  *reaper
-	events  *json.Encoder
-	mu      sync.Mutex // of events and running
-	failed  chan error // the first component that ended
-	running map[string]int
-	quiet   bool // the end of a component is wanted
-}
-
-func newSupervisor(c initConfig, r *reaper, events io.Writer) *supervisor {
-	return &supervisor{config: c, reaper: r, events: json.NewEncoder(events), failed: make(chan error, 1), running: map[string]int{}}
-}
-
-func (s *supervisor) tell(e event) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_ = s.events.Encode(e) // a guard that is gone is noticed elsewhere
-}
 
 // startAll brings the node's own components up; what runs in pods comes from the API.
 func (s *supervisor) startAll(ctx context.Context) error {
@@ -74,81 +40,21 @@ func (s *supervisor) startInOrder(ctx context.Context, programs ...program) erro
 		if p.ready == nil {
 			continue
 		}
-		if err := s.await(ctx, p); err != nil {
+		if err := s.Await(ctx, p.inside(), func() error { return p.ready(s) }); err != nil {
 			return err
 		}
-		s.tell(event{Stage: p.name + " ready"})
+		s.Stage(p.name + " ready")
 	}
 	return nil
 }
 
-// start runs one component with its output in a log file, and reports its end, whenever that is.
-func (s *supervisor) start(p program) error {
-	logFile, err := os.OpenFile(filepath.Join(logDir, p.name+".log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		return fmt.Errorf("open the log of %s: %w", p.name, err)
-	}
-	defer logFile.Close()
-	null, err := os.Open(os.DevNull)
-	if err != nil {
-		return err
-	}
-	defer null.Close()
+// start runs one component.
+func (s *supervisor) start(p program) error { return s.Start(p.inside()) }
+
+// inside is the program as it is started in the node.
+func (p program) inside() enclosure.Program {
 	env := append([]string{"PATH=" + binDir + ":/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "GOGC=" + p.gogc}, p.env...)
-	path := filepath.Join(binDir, p.name)
-	pid, exit, err := s.reaper.start(path, append([]string{path}, p.args...), &os.ProcAttr{
-		Dir: "/", Env: env, Files: []*os.File{null, logFile, logFile}, Sys: &syscall.SysProcAttr{Setsid: true}})
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	s.running[p.name] = pid
-	s.mu.Unlock()
-	s.tell(event{Component: p.name, PID: pid})
-	go s.watch(p.name, exit)
-	return nil
-}
-
-func (s *supervisor) watch(name string, exit <-chan syscall.WaitStatus) {
-	status := <-exit
-	s.mu.Lock()
-	delete(s.running, name)
-	wanted := s.quiet
-	s.mu.Unlock()
-	if wanted {
-		return
-	}
-	err := fmt.Errorf("%s ended: %s\n%s", name, describeExit(status), logTail(filepath.Join(logDir, name+".log"), 12))
-	select {
-	case s.failed <- err:
-	default: // one reason is enough
-	}
-}
-
-func describeExit(status syscall.WaitStatus) string {
-	if status.Signaled() {
-		return fmt.Sprintf("killed by signal %d (%s)", status.Signal(), status.Signal())
-	}
-	return fmt.Sprintf("exit status %d", status.ExitStatus())
-}
-
-// await waits for a component to be ready, or for the first component to end.
-func (s *supervisor) await(ctx context.Context, p program) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	for {
-		err := p.ready(s)
-		if err == nil {
-			return nil
-		}
-		select {
-		case failed := <-s.failed:
-			return failed
-		case <-ctx.Done():
-			return fmt.Errorf("wait for %s to be ready: %w\n%s", p.name, err, logTail(filepath.Join(logDir, p.name+".log"), 12))
-		case <-time.After(20 * time.Millisecond): // neither etcd nor the apiserver announces that it is ready
-		}
-	}
+	return enclosure.Program{Name: p.name, Path: filepath.Join(binDir, p.name), Args: p.args, Env: env, Log: enclosure.LogPath(logDir, p.name)}
 }
 
 func (s *supervisor) awaitEtcd() error { return dialUnix(etcdSocket) }
@@ -194,60 +100,4 @@ func (s *supervisor) awaitAPIServer() error {
 		return fmt.Errorf("the apiserver answers %s: %s", resp.Status, body)
 	}
 	return nil
-}
-
-// quiesce ends the control plane in order so that etcd's data are whole on their file system; used to prepare data.
-func (s *supervisor) quiesce(ctx context.Context) error {
-	s.mu.Lock()
-	s.quiet = true
-	s.mu.Unlock()
-	for _, name := range []string{"kube-apiserver", "etcd"} {
-		s.mu.Lock()
-		pid := s.running[name]
-		s.mu.Unlock()
-		if pid == 0 {
-			return fmt.Errorf("stop %s: it does not run", name)
-		}
-		if err := unix.Kill(pid, unix.SIGTERM); err != nil {
-			return fmt.Errorf("stop %s: %w", name, err)
-		}
-		if err := s.awaitEnd(ctx, name); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *supervisor) awaitEnd(ctx context.Context, name string) error {
-	for {
-		s.mu.Lock()
-		_, runs := s.running[name]
-		s.mu.Unlock()
-		if !runs {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait for %s to stop: %w", name, ctx.Err())
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
-}
-
-// logTail returns the last lines of a log, for an error message.
-func logTail(path string, lines int) string {
-	f, err := os.Open(path)
-	if err != nil {
-		return ""
-	}
-	defer f.Close()
-	const most = 8 << 10
-	if info, err := f.Stat(); err == nil && info.Size() > most {
-		_, _ = f.Seek(-most, io.SeekEnd)
-	}
-	data, err := io.ReadAll(f)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return ""
-	}
-	return lastLines(string(data), lines)
 }

@@ -1,4 +1,4 @@
-package node
+package enclosure
 
 import (
 	"context"
@@ -18,27 +18,29 @@ import (
 	"github.com/flowproof/lab/harness/cluster"
 )
 
-// state is what a guard tells about its lab.
-type state struct {
+// A State is what a guard tells about its enclosure.
+type State struct {
 	Version    int              `json:"version"` // counts changes
 	State      string           `json:"state"`   // a state of cluster.Status
 	Reason     string           `json:"reason,omitempty"`
 	InitPID    int              `json:"initPID,omitempty"`
 	GuardPID   int              `json:"guardPID"`
+	Forward    string           `json:"forward"` // address on the host's loopback that Init.Forward serves
 	Kubeconfig string           `json:"kubeconfig,omitempty"`
 	Since      time.Time        `json:"since"`
 	Stages     []string         `json:"stages,omitempty"`
-	Components []component      `json:"components,omitempty"`
+	Components []Component      `json:"components,omitempty"`
 	Timings    []cluster.Timing `json:"timings,omitempty"`
 }
 
-// A component runs in the node with a process id of the node's namespace.
-type component struct {
+// A Component runs in the enclosure with a process id of the enclosure's namespace.
+type Component struct {
 	Name string `json:"name"`
 	PID  int    `json:"pid"`
 }
 
-func (s state) reached(stage string) bool {
+// Reached says whether a stage is behind it.
+func (s State) Reached(stage string) bool {
 	for _, reached := range s.Stages {
 		if reached == stage {
 			return true
@@ -50,16 +52,16 @@ func (s state) reached(stage string) bool {
 // A board holds the state and wakes those who wait for its change.
 type board struct {
 	mu      sync.Mutex
-	state   state
+	state   State
 	changed chan struct{} // closed at the next change
 }
 
 func newBoard() *board {
 	return &board{changed: make(chan struct{}),
-		state: state{State: cluster.Starting, GuardPID: os.Getpid(), Since: time.Now()}}
+		state: State{State: cluster.Starting, GuardPID: os.Getpid(), Since: time.Now()}}
 }
 
-func (b *board) set(change func(*state)) {
+func (b *board) set(change func(*State)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	change(&b.state)
@@ -69,11 +71,11 @@ func (b *board) set(change func(*state)) {
 }
 
 func (b *board) fail(reason string) {
-	b.set(func(s *state) { s.State, s.Reason = cluster.Broken, reason })
+	b.set(func(s *State) { s.State, s.Reason = cluster.Broken, reason })
 }
 
 // after returns the state once its version is above seen, or as it is when ctx ends.
-func (b *board) after(ctx context.Context, seen int) state {
+func (b *board) after(ctx context.Context, seen int) State {
 	for {
 		b.mu.Lock()
 		s, changed := b.state, b.changed
@@ -89,22 +91,22 @@ func (b *board) after(ctx context.Context, seen int) state {
 	}
 }
 
-// controlAddress is the lab's control socket. An abstract name leaves no file, and only one process can have it, so it
-// is the lock as well: whoever listens owns the lab.
-func controlAddress(lab string) *net.UnixAddr {
-	return &net.UnixAddr{Net: "unix", Name: "@flowproof-node-" + lab}
+// address is the control socket of an enclosure. An abstract name leaves no file, and only one process can have it, so it
+// is the lock as well: whoever listens owns the enclosure.
+func (k Kind) address(name string) *net.UnixAddr {
+	return &net.UnixAddr{Net: "unix", Name: "@flowproof-" + k.Name + "-" + name}
 }
 
-// errTaken says that another guard has the lab.
-var errTaken = errors.New("the lab is already there")
+// ErrTaken says that another guard has the enclosure.
+var ErrTaken = errors.New("it is already there")
 
-func listenControl(lab string) (*net.UnixListener, error) {
-	l, err := net.ListenUnix("unix", controlAddress(lab))
+func (k Kind) listen(name string) (*net.UnixListener, error) {
+	l, err := net.ListenUnix("unix", k.address(name))
 	if errors.Is(err, unix.EADDRINUSE) {
-		return nil, fmt.Errorf("start lab %s: %w", lab, errTaken)
+		return nil, fmt.Errorf("start %s %s: %w", k.Noun, name, ErrTaken)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open the control socket of lab %s: %w", lab, err)
+		return nil, fmt.Errorf("open the control socket of %s %s: %w", k.Noun, name, err)
 	}
 	return l, nil
 }
@@ -163,53 +165,53 @@ func peerUID(conn syscall.Conn) (int, error) {
 	return int(cred.Uid), nil
 }
 
-// controlClient speaks to a lab's guard.
-func controlClient(lab string) *http.Client {
+// client speaks to a guard.
+func (k Kind) client(name string) *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var d net.Dialer
-			return d.DialContext(ctx, "unix", controlAddress(lab).Name)
+			return d.DialContext(ctx, "unix", k.address(name).Name)
 		},
 		DisableKeepAlives: true,
 	}}
 }
 
-// askState returns the guard's state, as soon as its version is above seen; errNoGuard when there is no guard.
-func askState(ctx context.Context, lab string, seen int) (state, error) {
-	var s state
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://lab/status?after="+strconv.Itoa(seen), nil)
+// Ask returns the guard's state, as soon as its version is above seen (-1: at once); ErrNoGuard when there is no guard.
+func (k Kind) Ask(ctx context.Context, name string, seen int) (State, error) {
+	var s State
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://guard/status?after="+strconv.Itoa(seen), nil)
 	if err != nil {
 		return s, err
 	}
-	resp, err := controlClient(lab).Do(req)
+	resp, err := k.client(name).Do(req)
 	if err != nil {
-		return s, noGuard(lab, err)
+		return s, k.noGuard(name, err)
 	}
 	defer resp.Body.Close()
 	if err := json.NewDecoder(resp.Body).Decode(&s); err != nil {
-		return s, noGuard(lab, err)
+		return s, k.noGuard(name, err)
 	}
 	return s, nil
 }
 
-// errNoGuard says that nobody owns the lab.
-var errNoGuard = errors.New("no such lab")
+// ErrNoGuard says that nobody owns the enclosure.
+var ErrNoGuard = errors.New("there is none of that name")
 
-func noGuard(lab string, err error) error {
+func (k Kind) noGuard(name string, err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	return fmt.Errorf("ask lab %s: %w (%w)", lab, errNoGuard, err)
+	return fmt.Errorf("ask %s %s: %w (%w)", k.Noun, name, ErrNoGuard, err)
 }
 
-func askDown(ctx context.Context, lab string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://lab/down", nil)
+func (k Kind) askDown(ctx context.Context, name string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://guard/down", nil)
 	if err != nil {
 		return err
 	}
-	resp, err := controlClient(lab).Do(req)
+	resp, err := k.client(name).Do(req)
 	if err != nil {
-		return noGuard(lab, err)
+		return k.noGuard(name, err)
 	}
 	return resp.Body.Close()
 }

@@ -1,4 +1,4 @@
-package node
+package enclosure
 
 import (
 	"bufio"
@@ -14,38 +14,43 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/flowproof/lab/harness/cluster"
 )
 
-// sweepDeadline is how long the end of a node may take.
-const sweepDeadline = 20 * time.Second
-
-// A lease is one line of what the caller tells the guard on its standard input. The first says what to start. The
-// lab ends with the caller, unless the caller has committed it.
+// A lease is one line of what the owner tells the guard on its standard input. The first says what to start. The
+// enclosure ends with the owner, unless the owner has committed it.
 type lease struct {
-	Config  *initConfig      `json:"config,omitempty"`
-	Quiesce bool             `json:"quiesce,omitempty"`
-	Commit  bool             `json:"commit,omitempty"`
-	Timings []cluster.Timing `json:"timings,omitempty"`
+	Config     *config          `json:"config,omitempty"`
+	Command    string           `json:"command,omitempty"` // for the resident
+	Kubeconfig []byte           `json:"kubeconfig,omitempty"`
+	Commit     bool             `json:"commit,omitempty"`
+	Timings    []cluster.Timing `json:"timings,omitempty"`
 }
 
-// A guard owns one lab on the host's side.
+// config is what the guard tells the init, as the first line of its commands.
+type config struct {
+	Name    string          `json:"name"`
+	Forward string          `json:"forward"` // address of the forwarder's socket
+	Payload json.RawMessage `json:"payload"` // what only the resident understands
+}
+
+// A guard owns one enclosure on the host's side.
 type guard struct {
-	config   initConfig
+	kind     Kind
+	config   config
 	board    *board // what the control socket tells
 	commands *os.File
 	init     *exec.Cmd
 	ended    chan struct{} // closed when the init has ended
-	stop     chan string   // why the lab shall end
+	stop     chan string   // why the enclosure shall end
 	once     sync.Once
 }
 
-// runGuard starts a lab and stays until it has ended and nothing of it is left.
-func runGuard(stdin io.Reader) error {
+// runGuard starts an enclosure and stays until it has ended and nothing of it is left.
+func (k Kind) runGuard(stdin io.Reader) error {
 	lines := bufio.NewReader(stdin)
 	first, err := readLease(lines)
 	if err != nil {
@@ -54,8 +59,8 @@ func runGuard(stdin io.Reader) error {
 	if first.Config == nil {
 		return errors.New("start the guard: the first line has no configuration (use lab up)")
 	}
-	g := &guard{config: *first.Config, board: newBoard(), ended: make(chan struct{}), stop: make(chan string, 1)}
-	control, err := listenControl(g.config.Lab)
+	g := &guard{kind: k, config: *first.Config, board: newBoard(), ended: make(chan struct{}), stop: make(chan string, 1)}
+	control, err := k.listen(g.config.Name)
 	if err != nil {
 		return err
 	}
@@ -75,7 +80,7 @@ func runGuard(stdin io.Reader) error {
 	case reason := <-g.stop:
 		g.board.fail(reason)
 	case <-g.ended:
-		g.board.fail("the node's init ended: " + g.init.ProcessState.String())
+		g.board.fail("its init ended: " + g.init.ProcessState.String())
 	}
 	return g.tearDown()
 }
@@ -84,18 +89,18 @@ func readLease(lines *bufio.Reader) (lease, error) {
 	var l lease
 	line, err := lines.ReadBytes('\n')
 	if err != nil {
-		return l, fmt.Errorf("read the caller's words: %w", err)
+		return l, fmt.Errorf("read the owner's words: %w", err)
 	}
 	if err := json.Unmarshal(line, &l); err != nil {
-		return l, fmt.Errorf("read the caller's words: %w", err)
+		return l, fmt.Errorf("read the owner's words: %w", err)
 	}
 	return l, nil
 }
 
 // start makes the namespaces with the init in them.
 func (g *guard) start() error {
-	if err := os.MkdirAll(g.config.RunDir, 0o700); err != nil {
-		return fmt.Errorf("make the lab's directory: %w", err)
+	if err := os.MkdirAll(g.kind.RunDir(g.config.Name), 0o700); err != nil {
+		return fmt.Errorf("make the enclosure's directory: %w", err)
 	}
 	forwarder, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
@@ -107,8 +112,9 @@ func (g *guard) start() error {
 		return err
 	}
 	defer forwarderFile.Close()
-	g.config.Server = "https://" + forwarder.Addr().String()
-	if err := enterCgroups(g.config.Lab); err != nil {
+	g.config.Forward = forwarder.Addr().String()
+	g.board.set(func(s *State) { s.Forward = g.config.Forward })
+	if err := enterCgroups(g.kind.cgroup(g.config.Name)); err != nil {
 		return err
 	}
 	events, eventsWrite, err := os.Pipe()
@@ -125,28 +131,28 @@ func (g *guard) start() error {
 	}
 	_, _ = eventsWrite.Close(), commandsRead.Close()
 	go g.follow(events)
-	if err := stepAside(g.config.Lab); err != nil {
+	if err := stepAside(g.kind.cgroup(g.config.Name)); err != nil {
 		return err
 	}
 	return json.NewEncoder(commands).Encode(g.config)
 }
 
 // cloneInit starts this program again as the first process of new namespaces. The cgroup namespace's root is the
-// cgroup that the guard is in at this moment: the lab's own.
+// cgroup that the guard is in at this moment: the enclosure's own.
 func (g *guard) cloneInit(files ...*os.File) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	g.init = exec.Command(self, "__node", "init")
+	g.init = exec.Command(self, g.kind.Verb, "init")
 	g.init.ExtraFiles = files
 	g.init.Stderr = os.Stderr
 	g.init.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS |
 		unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP}
 	if err := g.init.Start(); err != nil {
-		return fmt.Errorf("make the node's namespaces: %w (root with CAP_SYS_ADMIN is needed)", err)
+		return fmt.Errorf("make namespaces: %w (root with CAP_SYS_ADMIN is needed)", err)
 	}
-	g.board.set(func(s *state) { s.InitPID = g.init.Process.Pid })
+	g.board.set(func(s *State) { s.InitPID = g.init.Process.Pid })
 	go func() {
 		_ = g.init.Wait()
 		close(g.ended)
@@ -168,23 +174,23 @@ func (g *guard) follow(events io.Reader) {
 		case e.Kubeconfig != nil:
 			g.keepKubeconfig(e.Kubeconfig)
 		case e.Component != "":
-			g.board.set(func(s *state) { s.Components = append(s.Components, component{e.Component, e.PID}) })
+			g.board.set(func(s *State) { s.Components = append(s.Components, Component{e.Component, e.PID}) })
 		case e.Stage != "":
-			g.board.set(func(s *state) { s.Stages = append(s.Stages, e.Stage) })
+			g.board.set(func(s *State) { s.Stages = append(s.Stages, e.Stage) })
 		}
 	}
 }
 
 func (g *guard) keepKubeconfig(data []byte) {
-	path := filepath.Join(g.config.RunDir, "kubeconfig")
-	if err := writeSecret(path, data); err != nil {
+	path := filepath.Join(g.kind.RunDir(g.config.Name), "kubeconfig")
+	if err := os.WriteFile(path, data, 0o600); err != nil {
 		g.end(fmt.Sprintf("write the kubeconfig: %v", err))
 		return
 	}
-	g.board.set(func(s *state) { s.Kubeconfig = path })
+	g.board.set(func(s *State) { s.Kubeconfig = path })
 }
 
-// end asks for the lab's end; the first reason counts.
+// end asks for the enclosure's end; the first reason counts.
 func (g *guard) end(reason string) {
 	select {
 	case g.stop <- reason:
@@ -192,23 +198,25 @@ func (g *guard) end(reason string) {
 	}
 }
 
-// holdLease listens to the caller. Without a commit the end of the caller is the end of the lab.
+// holdLease listens to the owner. Without a commit the end of the owner is the end of the enclosure.
 func (g *guard) holdLease(lines *bufio.Reader) {
 	committed := false
 	for {
 		l, err := readLease(lines)
 		if err != nil {
 			if !committed {
-				g.end("lab up ended before the lab was ready")
+				g.end("its owner ended before it was ready")
 			}
 			return
 		}
 		switch {
-		case l.Quiesce:
-			_ = json.NewEncoder(g.commands).Encode(command{Quiesce: true})
+		case l.Command != "":
+			_ = json.NewEncoder(g.commands).Encode(l.Command)
+		case l.Kubeconfig != nil:
+			g.keepKubeconfig(l.Kubeconfig)
 		case l.Commit:
 			committed = true
-			g.board.set(func(s *state) { s.State, s.Timings = cluster.Running, l.Timings })
+			g.board.set(func(s *State) { s.State, s.Timings = cluster.Running, l.Timings })
 		}
 	}
 }
@@ -219,26 +227,7 @@ func (g *guard) tearDown() error {
 		_ = g.init.Process.Kill()
 		<-g.ended
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), sweepDeadline)
+	ctx, cancel := context.WithTimeout(context.Background(), Deadline)
 	defer cancel()
-	return removeTraces(ctx, g.config.Lab, g.config.RunDir)
-}
-
-// removeTraces removes what outlives a node's namespaces: cgroups and the lab's directory on the host.
-func removeTraces(ctx context.Context, lab, dir string) error {
-	if err := leaveCgroups(); err != nil {
-		return err
-	}
-	trees, err := cgroupTrees(lab)
-	if err != nil {
-		return err
-	}
-	if err := sweepCgroups(ctx, trees); err != nil {
-		return err
-	}
-	if err := os.RemoveAll(dir); err != nil {
-		return fmt.Errorf("remove the lab's directory: %w", err)
-	}
-	_ = os.Remove(filepath.Dir(dir)) // the directory of all labs, when this was the last
-	return nil
+	return g.kind.removeTraces(ctx, g.config.Name)
 }

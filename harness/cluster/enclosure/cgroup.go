@@ -1,4 +1,4 @@
-package node
+package enclosure
 
 import (
 	"context"
@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/flowproof/lab/harness/cluster"
 )
 
 // A hierarchy is one mounted cgroup hierarchy of the host: a controller of version 1, or the unified version 2.
@@ -76,32 +78,29 @@ func controllers(options string) string {
 	return strings.Join(keep, ",")
 }
 
-// cgroupName is the directory of a lab in every hierarchy.
-func cgroupName(lab string) string { return "flowproof-" + lab }
-
-// cgroupTrees returns the lab's directory in every hierarchy.
-func cgroupTrees(lab string) ([]string, error) {
+// cgroupTrees returns the directory of that name in every hierarchy.
+func cgroupTrees(name string) ([]string, error) {
 	all, err := hierarchies()
 	if err != nil {
 		return nil, err
 	}
 	var trees []string
 	for _, h := range all {
-		trees = append(trees, filepath.Join(h.mount, cgroupName(lab)))
+		trees = append(trees, filepath.Join(h.mount, name))
 	}
 	return trees, nil
 }
 
-// enterCgroups makes the lab's directories and moves the calling process into them.
-func enterCgroups(lab string) error {
+// enterCgroups makes the directories of that name and moves the calling process into them.
+func enterCgroups(name string) error {
 	all, err := hierarchies()
 	if err != nil {
 		return err
 	}
 	for _, h := range all {
-		dir := filepath.Join(h.mount, cgroupName(lab))
+		dir := filepath.Join(h.mount, name)
 		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("make the lab's cgroup: %w", err)
+			return fmt.Errorf("make the enclosure's cgroup: %w", err)
 		}
 		if strings.Contains(h.options, "cpuset") {
 			if err := inheritCPUSet(h.mount, dir); err != nil {
@@ -123,7 +122,7 @@ func inheritCPUSet(parent, dir string) error {
 			return fmt.Errorf("read the host's cpuset: %w", err)
 		}
 		if err := os.WriteFile(filepath.Join(dir, file), value, 0o644); err != nil {
-			return fmt.Errorf("set up the lab's cpuset: %w", err)
+			return fmt.Errorf("set up the enclosure's cpuset: %w", err)
 		}
 	}
 	return os.WriteFile(filepath.Join(dir, "cgroup.clone_children"), []byte("1"), 0o644)
@@ -176,7 +175,7 @@ func sweepCgroups(ctx context.Context, trees []string) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("remove the lab's cgroups: %w (still there: %w)", context.Cause(ctx), left)
+			return fmt.Errorf("remove the enclosure's cgroups: %w (still there: %w)", context.Cause(ctx), left)
 		case <-tick.C: // a killed process leaves its cgroup a moment later; there is no event for version 1
 		}
 	}
@@ -202,9 +201,9 @@ func removeTrees(trees []string) error {
 	return first
 }
 
-// delegateCgroups makes version 2 controllers usable below the lab's root: a cgroup that has processes cannot have
+// DelegateCgroups makes version 2 controllers usable below the enclosure's root: a cgroup that has processes cannot have
 // children with controllers, so the init steps into a leaf of its own first. Version 1 has no such rule.
-func delegateCgroups() error {
+func DelegateCgroups() error {
 	const root = "/sys/fs/cgroup"
 	data, err := os.ReadFile(filepath.Join(root, "cgroup.controllers"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -230,7 +229,7 @@ func delegateCgroups() error {
 	return nil
 }
 
-// leaveCgroups moves the calling process out of the lab's directories into the hierarchies' roots, so that the
+// leaveCgroups moves the calling process out of the enclosure's directories into the hierarchies' roots, so that the
 // directories can be removed.
 func leaveCgroups() error {
 	all, err := hierarchies()
@@ -245,15 +244,57 @@ func leaveCgroups() error {
 	return nil
 }
 
-// stepAside moves the guard of a version 2 lab into a leaf, as delegateCgroups does with the init.
-func stepAside(lab string) error {
+// stepAside moves the guard into a leaf of a version 2 tree, as DelegateCgroups does with the init.
+func stepAside(name string) error {
 	all, err := hierarchies()
 	if err != nil || !all[0].unified {
 		return err
 	}
-	leaf := filepath.Join(all[0].mount, cgroupName(lab), "guard")
+	leaf := filepath.Join(all[0].mount, name, "guard")
 	if err := os.Mkdir(leaf, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("make the guard's cgroup: %w", err)
 	}
 	return joinCgroup(leaf)
+}
+
+// ContainerProcesses returns the host's process ids of a container in an enclosure, its entry point first.
+func (k Kind) ContainerProcesses(name, id string) ([]int, error) {
+	trees, err := cgroupTrees(k.cgroup(name))
+	if err != nil {
+		return nil, err
+	}
+	return containerProcesses(trees, id)
+}
+
+// ContainerProcesses returns the host's process ids of a container anywhere on this host, its entry point first.
+func ContainerProcesses(id string) ([]int, error) {
+	all, err := hierarchies()
+	if err != nil {
+		return nil, err
+	}
+	var trees []string
+	for _, h := range all {
+		trees = append(trees, h.mount)
+	}
+	return containerProcesses(trees, id)
+}
+
+// containerProcesses looks for the cgroup of a container. With the driver cgroupfs it is called by the container's id, with
+// systemd it is a scope: cri-containerd-ID.scope, docker-ID.scope.
+func containerProcesses(trees []string, id string) ([]int, error) {
+	var dirs []string
+	for _, tree := range trees {
+		_ = filepath.WalkDir(tree, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.IsDir() && (d.Name() == id || strings.HasSuffix(d.Name(), "-"+id+".scope")) {
+				dirs = append(dirs, path)
+			}
+			return nil
+		})
+	}
+	pids := cgroupMembers(dirs)
+	if len(pids) == 0 {
+		return nil, fmt.Errorf("there is no cgroup of %s on this host", id)
+	}
+	cluster.SortByAge(pids)
+	return pids, nil
 }

@@ -1,0 +1,206 @@
+package existing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/harness/kube"
+	"github.com/flowproof/lab/harness/progress"
+)
+
+// removeDeadline bounds a removal. A namespace goes when everything in it has gone.
+const removeDeadline = 2 * time.Minute
+
+// A stage is a step of removal: what it removes is gone before the next one begins, or is not waited for.
+type stage struct {
+	kinds []string
+	wait  bool
+}
+
+// stages: webhooks first, so that they stand in nobody's way; then what runs, so that it makes nothing anew; then the rest, and at
+// last what other objects live in.
+var stages = []stage{
+	{kinds: []string{"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"}},
+	{kinds: []string{"Deployment", "DaemonSet", "StatefulSet", "ReplicaSet", "Job", "Pod"}, wait: true},
+	{},
+	{kinds: []string{"Namespace", "CustomResourceDefinition"}, wait: true},
+}
+
+// stageOf is the index of the stage at which objects of a kind go.
+func stageOf(kind string) int {
+	for n, s := range stages {
+		if slices.Contains(s.kinds, kind) {
+			return n
+		}
+	}
+	return slices.IndexFunc(stages, func(s stage) bool { return s.kinds == nil })
+}
+
+// remove removes everything that has the lab's label. It finds out what that is anew each time, so it can be called from any state.
+func (s *site) remove(ctx context.Context, p progress.Reporter) error {
+	task := p.Start("Removing what lab " + s.lab + " has made in the cluster of context " + s.context)
+	found, err := s.ours(ctx)
+	if err == nil {
+		task.Note("%d objects", len(found))
+		err = s.removeAll(ctx, found, p)
+	}
+	task.Done(err)
+	return err
+}
+
+// takeBack removes what a failed installation has created.
+func (i *installer) takeBack(ctx context.Context) error {
+	if len(i.created) == 0 {
+		return nil
+	}
+	task := i.progress.Start("Taking back what was made")
+	found, err := i.ours(ctx)
+	if err == nil {
+		found = slices.DeleteFunc(found, func(o item) bool { return !slices.Contains(i.created, o.object()) })
+		err = i.removeAll(ctx, found, i.progress)
+	}
+	task.Done(err)
+	return err
+}
+
+// removeAll removes items stage by stage.
+func (s *site) removeAll(ctx context.Context, items []item, p progress.Reporter) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, removeDeadline, exit.Environmentf("not done within %s (call it again: it goes on)", removeDeadline))
+	defer cancel()
+	withIstio := slices.ContainsFunc(items, func(i item) bool { return i.Labels[partLabel] == cluster.Istio })
+	for n, stage := range stages {
+		var now []item
+		for _, i := range items {
+			if stageOf(i.kind.name) == n {
+				now = append(now, i)
+			}
+		}
+		if stage.kinds == nil && withIstio {
+			made, err := s.madeByIstiod(ctx)
+			if err != nil {
+				return err
+			}
+			now = append(now, made...)
+		}
+		if err := s.removeStage(ctx, now, stage.wait, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeStage removes items in parallel, each only while it is still the one that was found.
+func (s *site) removeStage(ctx context.Context, items []item, wait bool, p progress.Reporter) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(8)
+	for _, i := range items {
+		group.Go(func() error {
+			if err := s.mayGo(ctx, i); errors.Is(err, errKept) {
+				p.Say("Kept %s: %v.", i.object(), err)
+				return nil
+			} else if err != nil {
+				return err
+			}
+			uid, foreground := i.UID, metav1.DeletePropagationForeground
+			err := s.metadata.Resource(i.GroupVersionResource).Namespace(i.Namespace).Delete(ctx, i.Name,
+				metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}, PropagationPolicy: &foreground})
+			if apierrors.IsNotFound(err) || apierrors.IsConflict(err) { // gone, or another of the same name
+				return nil
+			}
+			if err == nil && wait {
+				err = kube.WaitGone(ctx, s.metadata.Resource(i.GroupVersionResource).Namespace(i.Namespace), i.Name, i.UID)
+			}
+			if err != nil {
+				return exit.Environmentf("remove %s: %w", i.object(), err)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// mayGo says whether an item can be removed without removing somebody else's objects with it: errKept when not.
+func (s *site) mayGo(ctx context.Context, i item) error {
+	var inside []item
+	var err error
+	switch i.kind.name {
+	case "Namespace":
+		inside, err = s.insideNamespace(ctx, i.Name)
+	case "CustomResourceDefinition":
+		inside, err = s.ofDefinition(ctx, i.Name)
+	}
+	if err != nil || len(inside) == 0 {
+		return err
+	}
+	more := ""
+	if len(inside) > 1 {
+		more = fmt.Sprintf(" and %d more", len(inside)-1)
+	}
+	return fmt.Errorf("%w: %s%s", errKept, inside[0].object(), more)
+}
+
+// insideNamespace lists what somebody has put into a namespace: neither the lab, nor a controller.
+func (s *site) insideNamespace(ctx context.Context, namespace string) ([]item, error) {
+	kinds, err := s.kinds()
+	if err != nil {
+		return nil, err
+	}
+	return s.foreign(ctx, kinds, namespace)
+}
+
+// ofDefinition lists somebody's objects of the kind that a definition of the lab's defines; its name is "resource.group".
+func (s *site) ofDefinition(ctx context.Context, name string) ([]item, error) {
+	kinds, err := s.kinds()
+	if err != nil {
+		return nil, err
+	}
+	kinds = slices.DeleteFunc(kinds, func(k kind) bool { return k.Resource+"."+k.Group != name })
+	return s.foreign(ctx, kinds, "")
+}
+
+func (s *site) foreign(ctx context.Context, kinds []kind, namespace string) ([]item, error) {
+	found, err := s.list(ctx, kinds, namespace, labLabel+"!="+s.lab)
+	return slices.DeleteFunc(found, func(i item) bool {
+		return len(i.OwnerReferences) > 0 || !i.DeletionTimestamp.IsZero() || i.kind.name == "Lease" || madeOnlyBy(i, controllers...)
+	}), err
+}
+
+// controllers are the field managers by which the cluster, and the istiod in it, sign what they make in every namespace by themselves.
+var controllers = []string{"kube-controller-manager", "kube-apiserver", "kube-scheduler", "kubelet", istiodManager}
+
+// istiodManager is how istiod signs; it is the name of its program.
+const istiodManager = "pilot-discovery"
+
+// madeOnlyBy says whether nobody but the given managers has ever written to an object.
+func madeOnlyBy(i item, managers ...string) bool {
+	for _, f := range i.ManagedFields {
+		if !slices.Contains(managers, f.Manager) {
+			return false
+		}
+	}
+	return len(i.ManagedFields) > 0
+}
+
+// madeByIstiod lists what the lab's istiod has made by itself: the certificate of its authority in every namespace, its keys, and
+// records of who leads. It is called when that istiod has gone; while another one is there, they are the other's.
+func (s *site) madeByIstiod(ctx context.Context) ([]item, error) {
+	if other, err := s.istiod(ctx); err != nil || other != nil {
+		return nil, err
+	}
+	kinds, err := s.kinds()
+	if err != nil {
+		return nil, err
+	}
+	kinds = slices.DeleteFunc(kinds, func(k kind) bool { return !slices.Contains([]string{"ConfigMap", "Secret", "Lease"}, k.name) })
+	found, err := s.list(ctx, kinds, "", "")
+	return slices.DeleteFunc(found, func(i item) bool { return !madeOnlyBy(i, istiodManager) }), err
+}

@@ -1,0 +1,21 @@
+package cluster
+
+import (
+	"regexp"
+
+	"github.com/flowproof/lab/harness/exit"
+)
+
+// labName is what a lab may be called: it becomes part of a directory, a cgroup and a socket.
+var labName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$`)
+
+// CheckName refuses names that could not be directories, cgroups and sockets.
+func CheckName(name string) (string, error) {
+	if name == "" {
+		name = DefaultName
+	}
+	if !labName.MatchString(name) {
+		return "", exit.Usagef("name a lab %q: use up to 32 of a-z, 0-9 and -", name)
+	}
+	return name, nil
+}

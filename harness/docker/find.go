@@ -1,0 +1,79 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"time"
+
+	"github.com/flowproof/lab/harness/exit"
+)
+
+// patience is how long a Docker may take to answer that accepts the question: one that is just being started does.
+const patience = 30 * time.Second
+
+// ErrNone says that no Docker runs on this machine.
+var ErrNone = errors.New("no Docker answers")
+
+// Find returns the Docker that the docker command of this machine speaks with: by DOCKER_HOST, by its context, or by the
+// default socket. ErrNone is in the chain of the error when there is none.
+func Find(ctx context.Context) (*Docker, error) {
+	if _, err := exec.LookPath("docker"); err != nil {
+		return nil, fmt.Errorf("find Docker: %w: the command docker is not installed", ErrNone)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer within %s", patience))
+	defer cancel()
+	d := &Docker{}
+	err := d.Ping(ctx)
+	if IsGone(err) {
+		return nil, fmt.Errorf("find Docker: %w: %w", ErrNone, err)
+	}
+	if err != nil {
+		return nil, exit.Environmentf("find Docker: %w (may this user speak with it?)", err)
+	}
+	return d, nil
+}
+
+// A Choice says which Docker a lab runs in, and why.
+type Choice struct {
+	Own    bool   // start one of our own
+	Reason string // in words that follow "because"
+	Err    error  // neither can be
+}
+
+// Choose decides between somebody else's Docker, as Find reported it, and one of our own.
+func Choose(found *Docker, err error) Choice {
+	return choose(found, err, os.Geteuid() == 0, whyNoDaemon())
+}
+
+func choose(found *Docker, err error, root bool, noDaemon error) Choice {
+	switch {
+	case err == nil:
+		return Choice{Reason: fmt.Sprintf("Docker %s runs here", found.Version)}
+	case !errors.Is(err, ErrNone):
+		return Choice{Err: err}
+	case noDaemon != nil:
+		return Choice{Err: exit.Environmentf("find Docker: none runs, and none can be started: %w (run: hack/setup.sh kind)", noDaemon)}
+	case !root:
+		return Choice{Err: exit.Environmentf("find Docker: none runs, and starting one needs root (run as root, or start Docker)")}
+	}
+	return Choice{Own: true, Reason: "no Docker runs here, so one is started in namespaces of its own"}
+}
+
+// whyNoDaemon says what a Docker of our own lacks; nil when it can be started.
+func whyNoDaemon() error {
+	for _, program := range programs {
+		if _, err := lookPath(program); err != nil {
+			return fmt.Errorf("%s is not installed", program)
+		}
+	}
+	return nil
+}
+
+// programs are what a Docker of our own is made of.
+var programs = []string{"docker", "dockerd", "containerd", "containerd-shim-runc-v2", "runc", "iptables"}
+
+// searchPath is where those programs are looked for beside PATH: a user's may lack the administrator's directories.
+const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
