@@ -6,12 +6,14 @@ import (
 	"strings"
 
 	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/cluster/kind"
 	"github.com/flowproof/lab/harness/cluster/node"
 	"github.com/flowproof/lab/harness/exit"
 )
 
 // backends are what --backend can name.
 var backends = map[string]func() cluster.Backend{
+	"kind": func() cluster.Backend { return kind.New() },
 	"node": func() cluster.Backend { return node.New() },
 }
 

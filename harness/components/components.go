@@ -18,6 +18,8 @@ type Options struct {
 	CacheDir    string // default: $FLOWPROOF_CACHE, else flowproof in the user's cache directory
 	Source      string // the checkout's toolchain folder; default: found from the working directory, then from the place of the build
 	Images      string // Built (default) or Registry
+	Istio       string // version of Istio's published images, with Registry; "" for the one that is pinned
+	Kind        bool   // also what a cluster made with kind is made of
 	IstioValues []byte // an IstioOperator for istioctl manifest generate; nil: no manifest is rendered
 }
 
@@ -35,6 +37,7 @@ type Set struct {
 	Layout string  // an OCI image layout with all images, for backends that load images themselves
 	Store  string  // a containerd root directory into which all images are imported and unpacked
 	Images []Image // in the layout's order
+	Kind   *Kind   // only with Options.Kind
 	Istio  string  // path of the rendered Istio manifest; empty without Options.IstioValues
 
 	key   string // of this set

@@ -61,11 +61,11 @@ func TestErrorSaysWhetherDockerIsGone(t *testing.T) {
 		"Error: No such container: lab-control-plane":                                                                  false,
 		"WARNING: something\nError response from daemon: conflict: unable to remove repository reference (must force)": false,
 	} {
-		err := &Error{Args: []string{"rm", "-f", "x"}, Said: said, Err: errors.New("exit status 1")}
+		err := &Error{Program: "docker rm", Said: said, Err: errors.New("exit status 1")}
 		if IsGone(err) != gone {
 			t.Errorf("%q: gone %v, want %v", said, !gone, gone)
 		}
-		if got := err.Error(); !strings.HasPrefix(got, "docker rm -f: ") || strings.Contains(got, "\n") {
+		if got := err.Error(); !strings.HasPrefix(got, "docker rm: ") || strings.Contains(got, "\n") {
 			t.Errorf("error %q", got)
 		}
 	}

@@ -80,6 +80,19 @@ func launch(ctx context.Context, name string, c payload, held []*os.File) (*Dock
 	return d, nil
 }
 
+// DaemonVersion is what the program says that a Docker of our own is made of.
+func DaemonVersion(ctx context.Context) (string, error) {
+	path, err := lookPath("dockerd")
+	if err != nil {
+		return "", exit.Environmentf("find dockerd: %w (run: hack/setup.sh kind)", err)
+	}
+	out, err := exec.CommandContext(ctx, path, "--version").Output()
+	if err != nil {
+		return "", exit.Environmentf("ask dockerd for its version: %w", err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
 // Ours returns our own Docker of that name when it runs; nil when there is none. It waits for one that is being started.
 func Ours(ctx context.Context, name string) (*Docker, error) {
 	s, err := enclosed.Ask(ctx, name, -1)

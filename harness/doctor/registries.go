@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/flowproof/lab/harness/components"
 )
 
 // registryTimeout bounds how long a registry is asked.
@@ -49,9 +51,20 @@ func findApt(ctx context.Context) (string, error) {
 	})
 }
 
-func findDocker(ctx context.Context) (string, error) {
-	out, err := ask(ctx, os.TempDir(), nil, "docker", "version", "--format", "{{.Server.Version}}")
-	return "server " + strings.TrimSpace(out), err
+// findRegistry asks for one published image. Without an answer the backend kind assembles its images, as it does by default.
+func findRegistry(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, registryTimeout)
+	defer cancel()
+	if err := components.RegistryAnswers(ctx); err != nil {
+		return "", fmt.Errorf("images are assembled from packages: %w", lastLine(err))
+	}
+	return "answers: --images registry takes published images instead of assembling them", nil
+}
+
+// lastLine is an error of one line.
+func lastLine(err error) error {
+	lines := strings.Split(strings.TrimSpace(err.Error()), "\n")
+	return errors.New(lines[len(lines)-1])
 }
 
 // ask runs an ordinary client and returns what it wrote. Its error has the last line of what the client said, which names the trouble.
