@@ -34,6 +34,11 @@ func (b *Backend) Up(ctx context.Context, opts cluster.Options, p progress.Repor
 	if choice.Err != nil {
 		return nil, choice.Err
 	}
+	if !choice.Own && opts.Images != components.Registry {
+		if err := found.Here(ctx); err != nil {
+			return nil, fmt.Errorf("bring up lab %s: %w (use --images registry, or unset DOCKER_HOST)", name, err)
+		}
+	}
 	set, err := components.Ensure(ctx, componentOptions(opts), p)
 	if err != nil {
 		return nil, err
