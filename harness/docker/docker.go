@@ -27,6 +27,7 @@ type Docker struct {
 	Ours    bool   // started by us, in an enclosure; false: somebody else's
 	Name    string // of the enclosure, when it is ours
 	NetNS   string // path of the network namespace in which ports are published; empty: the host's
+	Dir     string // on the host, goes with it, when it is ours
 	Forward string // address on the host's loopback that leads to ForwardPort in NetNS, when it is ours
 
 	owner *enclosure.Owner // nil: it was there before

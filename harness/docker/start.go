@@ -135,7 +135,8 @@ func (d *Docker) ContainerProcesses(id string) ([]int, error) {
 
 // inside is the Docker that lives in an enclosure.
 func inside(name string, s enclosure.State) *Docker {
-	return &Docker{Host: "unix://" + socket(enclosed.RunDir(name)), Ours: true, Name: name, Forward: s.Forward,
+	dir := enclosed.RunDir(name)
+	return &Docker{Host: "unix://" + socket(dir), Ours: true, Name: name, Dir: dir, Forward: s.Forward,
 		NetNS: fmt.Sprintf("/proc/%d/ns/net", s.InitPID)}
 }
 

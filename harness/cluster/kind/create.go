@@ -68,12 +68,17 @@ func (b *builder) create(ctx context.Context, ref string, task progress.Task) ([
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "lab-kind-*")
-	if err != nil {
+	// Without a file of its own kind would write into the person's kubeconfig. This one is in a directory that goes with the
+	// lab, whoever is killed.
+	dir := filepath.Join(stateDir(b.lab), "kind")
+	if b.docker.Ours {
+		dir = filepath.Join(b.docker.Dir, "kind")
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, exit.Environmentf("create cluster: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	kubeconfig := filepath.Join(dir, "kubeconfig") // kind would write into the person's own
+	kubeconfig := filepath.Join(dir, "kubeconfig")
 	err = b.kind(ctx, config, task, "create", "cluster", "--name", clusterName(b.lab), "--image", ref, "--config", "-",
 		"--kubeconfig", kubeconfig, "--retain")
 	if err != nil {
