@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -13,6 +15,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/flowproof/lab/harness/exit"
 )
 
 // publishedIstio is the version of Istio's images when nobody names one.
@@ -76,7 +80,7 @@ func pull(ctx context.Context, images map[string]string, w work) error {
 
 // published finds an image in its registry, for this machine's platform, with the person's own credentials.
 func published(ctx context.Context, ref string) (v1.Image, error) {
-	parsed, err := name.ParseReference(ref)
+	parsed, err := reference(ref)
 	if err != nil {
 		return nil, err
 	}
@@ -84,9 +88,30 @@ func published(ctx context.Context, ref string) (v1.Image, error) {
 		remote.WithPlatform(v1.Platform{OS: "linux", Architecture: runtime.GOARCH}))
 }
 
+// mirrorVariable names a registry that has the published images under the same paths, such as a class room's own.
+const mirrorVariable = "FLOWPROOF_REGISTRY"
+
+// reference is where an image is pulled from: its own registry, or the mirror.
+func reference(ref string) (name.Reference, error) {
+	parsed, err := name.ParseReference(ref)
+	mirror := os.Getenv(mirrorVariable)
+	if err != nil || mirror == "" {
+		return parsed, err
+	}
+	separator := ":"
+	if strings.HasPrefix(parsed.Identifier(), "sha256:") {
+		separator = "@"
+	}
+	moved, err := name.ParseReference(mirror + "/" + parsed.Context().RepositoryStr() + separator + parsed.Identifier())
+	if err != nil {
+		return nil, exit.Usagef("use registry %s=%s: %w", mirrorVariable, mirror, err)
+	}
+	return moved, nil
+}
+
 // RegistryAnswers asks the registry of Istio's images for one of them, without fetching it.
 func RegistryAnswers(ctx context.Context) error {
-	parsed, err := name.ParseReference(publishedImages("")[ProxyImage])
+	parsed, err := reference(publishedImages("")[ProxyImage])
 	if err != nil {
 		return err
 	}
