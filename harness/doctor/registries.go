@@ -51,14 +51,15 @@ func findApt(ctx context.Context) (string, error) {
 	})
 }
 
-// findRegistry asks for one published image. Without an answer the backend kind assembles its images, as it does by default.
-func findRegistry(ctx context.Context) (string, error) {
+// findImages says where the backend kind's images come from, after asking for a published one. Without a registry nothing
+// is missing: they are assembled.
+func findImages(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, registryTimeout)
 	defer cancel()
 	if err := components.RegistryAnswers(ctx); err != nil {
-		return "", fmt.Errorf("images are assembled from packages: %w", lastLine(err))
+		return fmt.Sprintf("assembled from packages (--images built, the default); --images registry would fail: %v", lastLine(err)), nil
 	}
-	return "answers: --images registry takes published images instead of assembling them", nil
+	return "assembled from packages (--images built, the default); a registry answers, so --images registry can be chosen", nil
 }
 
 // lastLine is an error of one line.

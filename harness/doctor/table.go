@@ -22,5 +22,5 @@ var table = []check{
 	{purpose: Build, name: "Python package index", why: "serves Envoy", mend: "python3 -m pip config list; pip config set global.index-url …", network: true, find: findPip},
 	{purpose: Build, name: "Debian mirror", why: "serves the base file system", mend: "apt-get update", network: true, find: findApt},
 	{purpose: Kind, name: "Docker", why: "the backend kind runs its node in one, which is started where none runs; the default backend needs none", mend: "hack/setup.sh kind", find: findDocker},
-	{purpose: Kind, name: "container registry", why: "serves published images, for --images registry", mend: "nothing: --images built, the default, does without", network: true, find: findRegistry},
+	{purpose: Kind, name: "images", why: "come from packages or from a registry", mend: "lab up --images built", network: true, find: findImages},
 }
