@@ -25,7 +25,12 @@ func (w *walk) redirect() {
 	port, virtual := w.virtualListener()
 	v := verdictOfMode(w.e.mode, w.req, port)
 	if w.opts.Rules != nil {
-		v = w.opts.Rules.judge(w.req, w.e.node, w.opts.Sender)
+		v = w.opts.Rules.judge(w.req, w.e.node, w.opts.Sender, port)
+	}
+	if v.dropped {
+		w.add(flow.Redirect, v.source, flow.Hop{Decision: "dropped", Why: v.why, Rejected: v.rejected})
+		w.fail(flow.BlackHole, "")
+		return
 	}
 	if v.port == 0 {
 		w.add(flow.Redirect, v.source, flow.Hop{Decision: "not captured", Why: v.why, Rejected: v.rejected,
@@ -51,6 +56,7 @@ func (w *walk) redirect() {
 // A verdict is what happens to a connection in netfilter.
 type verdict struct {
 	port     uint16 // that it is redirected to; 0: not captured
+	dropped  bool
 	target   string // REDIRECT or TPROXY
 	why      string
 	source   configdump.Value

@@ -2,7 +2,9 @@ package infer
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
@@ -11,37 +13,87 @@ import (
 // maxJumps bounds how many rules one packet may meet: chains can jump in circles only in a forged text.
 const maxJumps = 10_000
 
-// judge says what the rules do to the first packet of the request's connection: in the tables and hooks in which
-// Istio's rules stand, mangle then nat, PREROUTING for what comes in and OUTPUT for what goes out.
-func (r *Ruleset) judge(req request, node configdump.Node, sender Sender) verdict {
-	p := packet{src: req.src, dst: req.dst, uid: sender.uid(), gid: sender.gid()}
-	hook := "PREROUTING"
-	if req.Direction == flow.Outbound {
-		hook = "OUTPUT"
-		p.out = "eth0"
-		if req.dst.Addr().IsLoopback() || proxyAddress(node, req.dst.Addr().String()) {
-			p.out = "lo"
+// judge says what the rules do to the first packet of the request's connection: in the base chains of its hook, lower
+// priorities first. port is that of the proxy's listener, for rules whose text does not say one.
+func (r *Ruleset) judge(req request, node configdump.Node, sender Sender, port uint16) verdict {
+	p, hook := firstPacket(req, node, sender)
+	t := traversal{hook: hook}
+	untracked := false
+	for _, base := range r.bases(hook, p.dst.Addr()) {
+		if base.chain.nat && untracked {
+			continue
 		}
-		if !p.src.IsValid() && len(node.IPs) > 0 {
-			if ip, err := netip.ParseAddr(node.IPs[0]); err == nil {
-				p.src = netip.AddrPortFrom(ip, 0)
+		t.table, t.untrack = base.table, false
+		end := t.walk(base.name, p, 0)
+		untracked = untracked || t.untrack
+		switch {
+		case end == caught:
+			to, why := t.rule.port, "netfilter rule "+t.rule.text
+			if to == 0 && t.rule.target == "REDIRECT" {
+				to = p.dst.Port()
+			} else if to == 0 {
+				to, why = port, why+" (the text does not say its port)"
 			}
-		}
-	} else {
-		p.in = "eth0"
-	}
-	t := traversal{rules: r}
-	for _, table := range []string{"mangle", "nat"} {
-		t.table = r.chains[table]
-		if end := t.chain(hook, p, 0); end == caught {
-			return verdict{port: t.rule.port, target: t.rule.target, why: "netfilter rule " + t.rule.text, rejected: t.passed}
+			return verdict{port: to, target: t.rule.target, why: why, rejected: t.passed}
+		case end == dropped:
+			return verdict{dropped: true, why: "netfilter rule " + t.rule.text + " drops it", rejected: t.passed}
+		case end == ranOut && base.chain.drops:
+			return verdict{dropped: true, why: "the policy of netfilter's chain " + base.name + " drops it", rejected: t.passed}
 		}
 	}
 	why := "no netfilter rule of the pod redirects it"
-	if t.rule.text != "" {
+	switch {
+	case untracked:
+		why += ", and one takes it out of connection tracking"
+	case t.rule.text != "":
 		why = "netfilter rule " + t.rule.text + " takes it out"
 	}
 	return verdict{why: why, rejected: t.passed}
+}
+
+// firstPacket is the first packet of a request's connection, and the hook at which the pod sees it first.
+func firstPacket(req request, node configdump.Node, sender Sender) (packet, string) {
+	p := packet{src: req.src, dst: req.dst, uid: sender.uid(), gid: sender.gid()}
+	p.local = req.dst.Addr().IsLoopback() || proxyAddress(node, req.dst.Addr().String())
+	if req.Direction != flow.Outbound {
+		p.in = "eth0"
+		return p, "prerouting"
+	}
+	p.out = "eth0"
+	if p.local {
+		p.out = "lo"
+	}
+	if !p.src.IsValid() && len(node.IPs) > 0 {
+		if ip, err := netip.ParseAddr(node.IPs[0]); err == nil {
+			p.src = netip.AddrPortFrom(ip, 0)
+		}
+	}
+	return p, "output"
+}
+
+// A base is a chain that hangs on a hook.
+type base struct {
+	table *ruleTable
+	name  string
+	chain *ruleChain
+}
+
+// bases returns the base chains of a hook for the address's family in the order in which packets meet them.
+func (r *Ruleset) bases(hook string, addr netip.Addr) []base {
+	var all []base
+	for _, t := range r.tables {
+		if t.family == "ip" && !addr.Is4() || t.family == "ip6" && addr.Is4() || !oneOf(t.family, "", "ip", "ip6", "inet") {
+			continue
+		}
+		names := slices.Sorted(maps.Keys(t.chains))
+		for _, name := range names {
+			if c := t.chains[name]; c.hook == hook {
+				all = append(all, base{t, name, c})
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b base) int { return a.chain.priority - b.chain.priority })
+	return all
 }
 
 // dnsPort is where the sidecar answers DNS when it captures it.
@@ -52,10 +104,12 @@ func (r *Ruleset) capturesDNS() bool {
 	if r == nil {
 		return false
 	}
-	for _, rules := range r.chains["nat"] {
-		for _, rule := range rules {
-			if rule.target == "REDIRECT" && rule.port == dnsPort || rule.target == "DNAT" && rule.to.Port() == dnsPort {
-				return true
+	for _, t := range r.tables {
+		for _, c := range t.chains {
+			for _, rule := range c.rules {
+				if rule.target == "REDIRECT" && rule.port == dnsPort || rule.target == "DNAT" && rule.to.Port() == dnsPort {
+					return true
+				}
 			}
 		}
 	}
@@ -66,34 +120,38 @@ func (r *Ruleset) capturesDNS() bool {
 type leaving int
 
 const (
-	ranOut leaving = iota // the end of the chain, or RETURN
-	caught                // a target that redirects
-	let                   // ACCEPT or DROP
+	ranOut  leaving = iota // the end of the chain, or RETURN
+	caught                 // a target that redirects
+	let                    // ACCEPT
+	dropped                // DROP or REJECT
 )
 
 // A traversal is one packet's way through the chains of a table.
 type traversal struct {
-	rules  *Ruleset
-	table  map[string][]rule
-	rule   rule // that decided
-	passed []flow.Alternative
-	met    int
+	hook    string
+	table   *ruleTable
+	rule    rule // that decided
+	passed  []flow.Alternative
+	untrack bool
+	met     int
 }
 
-func (t *traversal) chain(name string, p packet, depth int) leaving {
-	if depth > 32 {
+func (t *traversal) walk(name string, p packet, depth int) leaving {
+	chain := t.table.chains[name]
+	if depth > 32 || chain == nil {
 		return ranOut
 	}
-	for _, r := range t.table[name] {
+	for _, r := range chain.rules {
 		if t.met++; t.met > maxJumps {
 			return ranOut
 		}
 		if why := r.lacks(p); why != "" {
-			if name != "PREROUTING" && name != "OUTPUT" && len(t.passed) < 24 {
+			if chain.hook == "" && len(t.passed) < 24 {
 				t.passed = append(t.passed, flow.Alternative{Name: r.text, Why: why})
 			}
 			continue
 		}
+		t.untrack = t.untrack || r.untrack
 		switch r.target {
 		case "REDIRECT", "TPROXY":
 			t.rule = r
@@ -101,12 +159,15 @@ func (t *traversal) chain(name string, p packet, depth int) leaving {
 		case "RETURN":
 			t.rule = r
 			return ranOut
-		case "ACCEPT", "DROP", "REJECT":
+		case "ACCEPT":
 			t.rule = r
 			return let
-		case "", "MARK", "CONNMARK", "LOG", "CT", "DNAT", "SNAT", "MASQUERADE":
+		case "DROP", "REJECT":
+			t.rule = r
+			return dropped
+		case "", "MARK", "CONNMARK", "LOG", "NFLOG", "CT", "NOTRACK", "DNAT", "SNAT", "MASQUERADE", "TRACE", "SET":
 		default:
-			if end := t.chain(r.target, p, depth+1); end != ranOut {
+			if end := t.walk(r.target, p, depth+1); end != ranOut || r.away {
 				return end
 			}
 		}

@@ -83,7 +83,7 @@ func TestRules(t *testing.T) {
 			must(t, err)
 			req, err := normalise(flow.Request{Direction: c.direction, Address: c.address, Port: c.port})
 			must(t, err)
-			if v := rules.judge(req, node, c.sender); v.port != c.to || v.why == "" {
+			if v := rules.judge(req, node, c.sender, 15006); v.port != c.to || v.why == "" {
 				t.Errorf("redirected to %d (%s), expected %d", v.port, v.why, c.to)
 			}
 		})
@@ -123,7 +123,7 @@ func FuzzParseRules(f *testing.F) {
 		for _, direction := range []flow.Direction{flow.Inbound, flow.Outbound} {
 			req, err := normalise(flow.Request{Direction: direction, Address: "10.0.0.1", Port: 80})
 			must(t, err)
-			rules.judge(req, node, Sender{})
+			rules.judge(req, node, Sender{}, 15006)
 		}
 	})
 }
