@@ -53,21 +53,29 @@ const upstreamPort = 10003
 // proofHeader marks a request of the bench.
 const proofHeader = "X-Flowproof-Proof"
 
-// newBench moves the calling goroutine's thread into a network namespace of its own and starts everything there. The
-// thread never leaves it: it ends with the goroutine.
+// newBench makes a bench and starts everything on it.
 func newBench(ctx context.Context, binary string) (*bench, error) {
-	runtime.LockOSThread()
-	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-		return nil, fmt.Errorf("make a network namespace: %w", err)
+	b, err := emptyBench()
+	if err != nil {
+		return nil, err
 	}
-	b := &bench{seen: map[string]netip.AddrPort{}, log: &strings.Builder{}, routes: [2]route{
-		{10001, "proof-chain-" + rand.Text() + rand.Text(), "proof-cluster-" + rand.Text() + rand.Text()},
-		{10002, "fc" + rand.Text()[:8], "cl" + rand.Text()[:8]},
-	}}
 	if err := b.start(ctx, binary); err != nil {
 		return nil, errors.Join(err, b.close())
 	}
 	return b, nil
+}
+
+// emptyBench moves the calling goroutine's thread into a network namespace of its own, where nothing runs yet. The thread
+// never leaves it: it ends with the goroutine.
+func emptyBench() (*bench, error) {
+	runtime.LockOSThread()
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		return nil, fmt.Errorf("make a network namespace: %w", err)
+	}
+	return &bench{seen: map[string]netip.AddrPort{}, log: &strings.Builder{}, routes: [2]route{
+		{10001, "proof-chain-" + rand.Text() + rand.Text(), "proof-cluster-" + rand.Text() + rand.Text()},
+		{10002, "fc" + rand.Text()[:8], "cl" + rand.Text()[:8]},
+	}}, nil
 }
 
 func (b *bench) start(ctx context.Context, binary string) error {

@@ -23,20 +23,28 @@ func (l *Line) Pod() string {
 // Story tells events in the order of time. keep says which; nil keeps all.
 func (r *Recording) Story(keep func(*Event) bool) []Line {
 	j := newJournal(r.Events)
+	threads := map[threadID]string{}
+	for i := range r.Events {
+		e := &r.Events[i]
+		threads[threadID{e.PID, e.TID}] = e.Thread
+	}
 	var lines []Line
 	for i := range r.Events {
 		if e := &r.Events[i]; keep == nil || keep(e) {
-			lines = append(lines, Line{e, j.tell(e)})
+			// A thread has its parent's name until it is given its own, and may have begun its work before.
+			named := *e
+			named.Thread = threads[threadID{e.PID, e.TID}]
+			lines = append(lines, Line{e, j.tell(e, &named)})
 		}
 	}
 	return lines
 }
 
-// tell says an event with descriptors in the place of Envoy's objects, where they are known.
-func (j *journal) tell(e *Event) string {
+// tell says an event, which named is too, with descriptors in the place of Envoy's objects, where they are known.
+func (j *journal) tell(e, named *Event) string {
 	at, to := j.places[e].fds()
 	if at < 0 || e.FD >= 0 {
-		return e.String()
+		return named.String()
 	}
 	what := e.what()
 	switch e.Kind {
@@ -51,7 +59,7 @@ func (j *journal) tell(e *Event) string {
 			what = fmt.Sprintf("upstream request is written to fd %d", to)
 		}
 	}
-	return e.line(at, what)
+	return named.line(at, what)
 }
 
 // Timeline writes events in order of time, a line each: microseconds since the first, pod, process and thread, and what
