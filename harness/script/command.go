@@ -26,7 +26,7 @@ var commands []Command
 func init() {
 	commands = []Command{
 		applyCommand, controlCommand, dumpCommand, eventuallyCommand, inferCommand, killConnectionsCommand, logLevelCommand,
-		logsCommand, observeCommand, requestCommand, showCommand, socketsCommand, verifyCommand,
+		logsCommand, observeCommand, outsideCommand, requestCommand, showCommand, socketsCommand, verifyCommand,
 		netfilterCommand, statsCommand, traceCommand,
 	}
 	slices.SortFunc(commands, func(a, b Command) int { return strings.Compare(a.Name, b.Name) })

@@ -11,7 +11,7 @@ var showCommand = Command{
 	Summary: "Print what the cluster says about a pod or a Service",
 	Detail: "For a pod: its address, which $NAME_IP then stands for (NAME in capitals, with _ for -), its node and how many of its containers\n" +
 		"are ready. For a Service: its address, its ports and\n" +
-		"the endpoints behind it, counted from the pods themselves.",
+		"the endpoints behind it, counted from the pods themselves; infer takes from it what stands behind a node port.",
 	run: func(s *session, args []string) error {
 		if len(args) != 2 {
 			return badUsage("it needs what to show, and its name")
@@ -50,6 +50,7 @@ func (s *session) showService(ref string) error {
 	if len(service.Endpoints) == 0 {
 		return fmt.Errorf("show service %s.%s: no pod behind it is ready", service.Name, service.Namespace)
 	}
+	s.services[service.Name+"."+service.Namespace] = service
 	s.print("%s, ports %s", service.ClusterIP, strings.Join(service.Ports, ", "))
 	s.print("endpoints %s", strings.Join(service.Endpoints, ", "))
 	return nil

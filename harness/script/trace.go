@@ -36,6 +36,9 @@ var traceCommand = Command{
 			return exit.Environmentf("trace: %w", err)
 		}
 		for side, ref := range map[flow.Side]string{flow.Client: from, flow.Server: to} {
+			if s.outsiders[ref] != nil {
+				continue // no sidecar, and no pod
+			}
 			pod, err := s.tracePod(side, ref)
 			if errors.Is(err, process.ErrElsewhere) {
 				s.without(flow.Trace, "", err)
