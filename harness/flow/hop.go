@@ -7,6 +7,7 @@ type HopKind string
 // client and app at the end.
 const (
 	Resolve         HopKind = "resolve"          // name to ClusterIP, by the pod's resolver
+	NodePort        HopKind = "node-port"        // a node's port to a pod, by kube-proxy
 	Redirect        HopKind = "redirect"         // netfilter REDIRECT to 15001 or 15006
 	Listener        HopKind = "listener"         // the listener that takes the connection
 	ListenerFilters HopKind = "listener-filters" // original_dst, tls_inspector, http_inspector

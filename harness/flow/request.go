@@ -9,6 +9,7 @@ type Call struct {
 	From      string            `json:"from"`                // workload of the client, as a pod name
 	Namespace string            `json:"namespace"`           // namespace of the client's pod
 	Container string            `json:"container,omitempty"` // container that sends; empty: the pod's first
+	Outside   bool              `json:"outside,omitempty"`   // From is no pod: a client outside of the mesh
 	URL       string            `json:"url"`                 // as given to curl; a Service's short name is allowed
 	Method    string            `json:"method,omitempty"`    // default GET
 	Headers   map[string]string `json:"headers,omitempty"`

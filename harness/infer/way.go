@@ -20,9 +20,10 @@ type WayOptions struct {
 	TLS         string // what the client itself speaks; "": tls for https, else plaintext
 	Protocol    string // http, http2, grpc, tcp, http1.0; "": http
 	Random      *uint64
-	Cold        bool // no connection is pooled between the two sidecars or to the app
-	Warm        bool // every worker has a connection pooled, to the other sidecar and to the app
-	Explain     bool // keep every condition
+	NodePort    *NodePort // what stands behind the port of a node that the URL names; nil: the URL names a pod or a Service
+	Cold        bool      // no connection is pooled between the two sidecars or to the app
+	Warm        bool      // every worker has a connection pooled, to the other sidecar and to the app
+	Explain     bool      // keep every condition
 }
 
 // Way returns the whole way of a call between two pods: resolve, the hops of the client's sidecar, the hops of the
@@ -44,7 +45,7 @@ func Way(client, server *configdump.Dump, call flow.Call, opts WayOptions) (flow
 		if err != nil || done {
 			return path, err
 		}
-	} else if err := next.straightTo(server.Node()); err != nil {
+	} else if err := next.straightTo(server.Node(), &path); err != nil {
 		return path, err
 	}
 	if server == nil {
@@ -215,8 +216,11 @@ func chosenEndpoint(d flow.Decision, server configdump.Node) (netip.AddrPort, er
 		"(give the dump of the pod that is called)", d.Cluster, orNone(list(seen)), server.Proxy(), list(server.IPs))
 }
 
-// straightTo is a call from a pod without a sidecar: clear text, to the server's pod itself.
-func (a *arrival) straightTo(server configdump.Node) error {
+// straightTo is a call from a client without a sidecar: clear text, to the server's pod itself, or to a port of a node.
+func (a *arrival) straightTo(server configdump.Node, path *flow.Path) error {
+	if a.opts.NodePort != nil {
+		return a.throughNode(server, path)
+	}
 	if len(server.IPs) == 0 {
 		return fmt.Errorf("infer way: the server's dump does not say its pod's address")
 	}

@@ -14,11 +14,20 @@ import (
 
 // A Service is what the cluster says about a Service: its address, its ports, and the endpoints behind it.
 type Service struct {
-	Name      string   `json:"name"`
-	Namespace string   `json:"namespace"`
-	ClusterIP string   `json:"clusterIP"`
-	Ports     []string `json:"ports"`     // "8080 http", "8080:32463 http" with a node port
-	Endpoints []string `json:"endpoints"` // "ip:port", sorted
+	Name      string     `json:"name"`
+	Namespace string     `json:"namespace"`
+	ClusterIP string     `json:"clusterIP"`
+	Ports     []string   `json:"ports"`     // "8080 http", "8080:32463 http" with a node port
+	Endpoints []string   `json:"endpoints"` // "ip:port", sorted
+	NodePorts []NodePort `json:"nodePorts,omitempty"`
+}
+
+// A NodePort is a port that a Service opens on every node.
+type NodePort struct {
+	Name      string   `json:"name"`            // of the Service's port
+	Port      int32    `json:"port"`            // on the nodes
+	Endpoints []string `json:"endpoints"`       // "ip:port" of the ready pods behind it, sorted
+	Local     bool     `json:"local,omitempty"` // only pods of the same node are behind it: externalTrafficPolicy Local
 }
 
 // Service looks up a Service by name or "name.namespace".
@@ -36,13 +45,42 @@ func (m *Mesh) Service(ctx context.Context, ref string) (*Service, error) {
 		}
 		s.Ports = append(s.Ports, strings.TrimSpace(number+" "+p.Name))
 	}
-	s.Endpoints, err = m.endpoints(ctx, obj)
-	return s, err
+	if s.Endpoints, err = m.endpoints(ctx, obj, obj.Spec.Ports); err != nil {
+		return nil, err
+	}
+	for _, p := range obj.Spec.Ports {
+		if p.NodePort == 0 {
+			continue
+		}
+		n := NodePort{Name: p.Name, Port: p.NodePort, Local: obj.Spec.ExternalTrafficPolicy == v1.ServiceExternalTrafficPolicyLocal}
+		if n.Endpoints, err = m.endpoints(ctx, obj, []v1.ServicePort{p}); err != nil {
+			return nil, err
+		}
+		s.NodePorts = append(s.NodePorts, n)
+	}
+	return s, nil
 }
 
-// endpoints are the ready pods that the Service selects, with its target ports. They are counted from the pods and
+// Nodes returns the internal addresses of the cluster's nodes by their names.
+func (m *Mesh) Nodes(ctx context.Context) (map[string]string, error) {
+	list, err := m.core.Nodes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, exit.Environmentf("list nodes: %w", err)
+	}
+	addresses := map[string]string{}
+	for _, node := range list.Items {
+		for _, a := range node.Status.Addresses {
+			if a.Type == v1.NodeInternalIP && addresses[node.Name] == "" {
+				addresses[node.Name] = a.Address
+			}
+		}
+	}
+	return addresses, nil
+}
+
+// endpoints are the ready pods that the Service selects, with the targets of some of its ports. They are counted from the pods and
 // not from EndpointSlices, so that they are a second opinion on what istiod tells the sidecars.
-func (m *Mesh) endpoints(ctx context.Context, service *v1.Service) ([]string, error) {
+func (m *Mesh) endpoints(ctx context.Context, service *v1.Service, ports []v1.ServicePort) ([]string, error) {
 	if len(service.Spec.Selector) == 0 {
 		return nil, nil
 	}
@@ -56,7 +94,7 @@ func (m *Mesh) endpoints(ctx context.Context, service *v1.Service) ([]string, er
 		if !isReady(&pod) {
 			continue
 		}
-		for _, p := range service.Spec.Ports {
+		for _, p := range ports {
 			if port := targetPort(&pod, p); port != 0 {
 				endpoints = append(endpoints, fmt.Sprintf("%s:%d", pod.Status.PodIP, port))
 			}

@@ -33,10 +33,12 @@ type Recording struct {
 	Curl      []byte    `json:"-"` // standard error of curl; nil: it was not kept
 	// Trace is what eBPF recorded, nil where it did not watch. It holds no secret: what the probes copy of the traffic is redacted
 	// when it is understood, and only that is kept.
-	Trace     *trace.Recording `json:"-"`
-	Cold      bool             `json:"cold,omitempty"`      // the socket tables showed that no connection of the way was pooled before the request
-	Warm      bool             `json:"warm,omitempty"`      // they showed that every worker had one pooled
-	AccessLog string           `json:"accessLog,omitempty"` // form of the access log that the mesh declares: JSON or TEXT; "": it declares none
+	Trace *trace.Recording `json:"-"`
+	Cold  bool             `json:"cold,omitempty"` // the socket tables showed that no connection of the way was pooled before the request
+	Warm  bool             `json:"warm,omitempty"` // they showed that every worker had one pooled
+	// Translated says that the client's address and port were replaced on the way, so that the server's side cannot show them.
+	Translated bool   `json:"translated,omitempty"`
+	AccessLog  string `json:"accessLog,omitempty"` // form of the access log that the mesh declares: JSON or TEXT; "": it declares none
 }
 
 // A Pod is one end of the request with what was recorded there. What is nil was not recorded, and its instrument did not
@@ -132,7 +134,7 @@ func (r Recording) log(side flow.Side) ([]flow.Observation, []flow.Watch, error)
 // peer is the client's own end of its connection, at the sidecar that takes it: its own, or the server's where the client
 // has none.
 func (r Recording) peer(side flow.Side) string {
-	if r.Curl == nil || side == flow.Server && r.Client.Log != nil {
+	if r.Curl == nil || r.Translated || side == flow.Server && r.Client.Log != nil {
 		return ""
 	}
 	if told, err := curl.Parse(r.Curl); err == nil && told.Local.IsValid() {

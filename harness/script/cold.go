@@ -42,7 +42,11 @@ var killConnectionsCommand = Command{
 		toPod, _, _ := strings.Cut(to, ":")
 		client := pool{pod: from, remote: target, what: "the client sidecar's pool"}
 		server := pool{pod: toPod, local: inboundSource, remote: target, what: "the server sidecar's pool to its application"}
-		for _, p := range []pool{client, server} {
+		pools := []pool{client, server}
+		if s.outsiders[from] != nil {
+			pools = pools[1:] // no sidecar pools for it
+		}
+		for _, p := range pools {
 			killed, err := s.emptyPool(p)
 			if err != nil {
 				return err

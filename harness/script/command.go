@@ -26,7 +26,7 @@ var commands []Command
 func init() {
 	commands = []Command{
 		applyCommand, controlCommand, dumpCommand, eventsCommand, eventuallyCommand, inferCommand, killConnectionsCommand, logLevelCommand,
-		logsCommand, observeCommand, poolConnectionsCommand, requestCommand, showCommand, socketsCommand, verifyCommand,
+		logsCommand, observeCommand, outsideCommand, poolConnectionsCommand, requestCommand, showCommand, socketsCommand, verifyCommand,
 		netfilterCommand, restartCommand, statsCommand, traceCommand,
 	}
 	slices.SortFunc(commands, func(a, b Command) int { return strings.Compare(a.Name, b.Name) })

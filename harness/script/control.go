@@ -24,7 +24,7 @@ var controlCommand = Command{
 		if s.sent == nil || s.control.URL != "" {
 			return badUsage("it comes once, after request")
 		}
-		call, err := newCall(from, to)
+		call, err := s.newCall(from, to)
 		if err != nil {
 			return err
 		}
@@ -44,13 +44,9 @@ var controlCommand = Command{
 
 // sendControl runs curl for a call that is not the run's, and returns its account.
 func (s *session) sendControl(call flow.Call) ([]byte, error) {
-	pod, err := s.lab.Mesh.Pod(s.ctx, call.From+"."+call.Namespace)
-	if err != nil {
-		return nil, err
-	}
 	ctx, cancel := context.WithTimeoutCause(s.ctx, requestTimeout, exit.Environmentf("no answer within %s", requestTimeout))
 	defer cancel()
-	out, err := pod.Exec(ctx, containerOf(call, pod.App()), curlCommand(call), nil)
+	out, err := s.exec(ctx, call, curlCommand(call))
 	if err != nil {
 		return nil, fmt.Errorf("control %s: %w", call.URL, err)
 	}

@@ -20,7 +20,8 @@ var inferCommand = Command{
 		"POD/istio-proxy: the rules that capture let the sidecar's own user pass. With -cold it is\n" +
 		"inferred that no connection is pooled, which kill-connections then makes true and verify checks; with -warm, that every worker has\n" +
 		"one, as after pool-connections. Where netfilter has read the pods' rules before, they decide what is redirected; else Istio's own\n" +
-		"are assumed.",
+		"are assumed. From a client outside of the mesh the URL names a port of a node: what stands behind it is taken from the Service, which\n" +
+		"show service has read.",
 	offline: func([]string) bool { return true },
 	run: func(s *session, args []string) error {
 		var opts infer.WayOptions
@@ -34,7 +35,7 @@ var inferCommand = Command{
 		if s.sent != nil {
 			return badUsage("the request has been sent already, and inference comes first")
 		}
-		call, err := newCall(from, to)
+		call, err := s.newCall(from, to)
 		if err != nil {
 			return err
 		}
@@ -85,27 +86,42 @@ func (s *session) infer(call flow.Call, opts infer.WayOptions) (flow.Path, error
 		defer dump.Close()
 		parsed[pod] = dump
 	}
-	client := parsed[call.From+"."+call.Namespace]
+	caller := callerOf(call)
+	client := parsed[caller]
 	if call.Container == mesh.SidecarContainer {
 		client = nil // the sidecar's own user passes its pod's rules uncaptured
 	}
 	if client == nil {
-		pod, err := s.lab.Mesh.Pod(s.ctx, call.From+"."+call.Namespace)
-		if err != nil {
+		var err error
+		if opts.Source, err = s.addressOf(call); err != nil {
 			return flow.Path{}, err
 		}
-		opts.Source = pod.IP()
+		if opts.NodePort, err = s.nodePort(call); err != nil {
+			return flow.Path{}, err
+		}
 	}
-	delete(parsed, call.From+"."+call.Namespace)
+	delete(parsed, caller)
 	server, err := chooseServer(client, parsed, call, opts)
 	if err != nil {
 		return flow.Path{}, err
 	}
-	opts.ClientRules = string(s.netfilters.before[call.From+"."+call.Namespace].Rules)
+	opts.ClientRules = string(s.netfilters.before[caller].Rules)
 	if server != nil {
 		opts.ServerRules = string(s.netfilters.before[server.Node().Proxy()].Rules)
 	}
 	return infer.Way(client, server, call, opts)
+}
+
+// addressOf is the address that a call is sent from.
+func (s *session) addressOf(call flow.Call) (string, error) {
+	if call.Outside {
+		return s.outsiders[call.From].IP, nil
+	}
+	pod, err := s.lab.Mesh.Pod(s.ctx, callerOf(call))
+	if err != nil {
+		return "", err
+	}
+	return pod.IP(), nil
 }
 
 // chooseServer returns the dump of the pod that the client's way ends at: the one whose address is an endpoint's. It is nil

@@ -81,7 +81,10 @@ func (s *session) record() (observe.Recording, error) {
 			s.note("no access log is read: %v", err)
 		}
 	}
-	if r.Client, err = s.recordPod(s.run.Call.From+"."+s.run.Call.Namespace, r.AccessLog); err != nil {
+	r.Translated = slices.ContainsFunc(s.run.Path.Hops, func(hop flow.Hop) bool { return hop.Kind == flow.NodePort })
+	if s.run.Call.Outside {
+		r.Client = observe.Pod{Name: s.run.Call.From, IP: s.outsiders[s.run.Call.From].IP}
+	} else if r.Client, err = s.recordPod(callerOf(s.run.Call), r.AccessLog); err != nil {
 		return r, err
 	}
 	if server != "" {

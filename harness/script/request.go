@@ -43,7 +43,7 @@ func newRequestID() string {
 
 // sameCall says whether a request is the one that was inferred before.
 func sameCall(a, b flow.Call) bool {
-	return a.From == b.From && a.Namespace == b.Namespace && a.URL == b.URL && a.Method == b.Method
+	return a.From == b.From && a.Namespace == b.Namespace && a.Outside == b.Outside && a.URL == b.URL && a.Method == b.Method
 }
 
 // requestTimeout bounds one request; curl itself gives up before.
@@ -60,7 +60,7 @@ var requestCommand = Command{
 		if err != nil || len(args) != 3 {
 			return badUsage("write FROM -> URL")
 		}
-		call, err := newCall(from, to)
+		call, err := s.newCall(from, to)
 		if err != nil {
 			return err
 		}
@@ -79,14 +79,11 @@ var requestCommand = Command{
 // send runs curl in the client's container. Its -v output is what the client itself was told.
 func (s *session) send() error {
 	call := s.run.Call
-	pod, err := s.lab.Mesh.Pod(s.ctx, call.From+"."+call.Namespace)
-	if err != nil {
-		return err
-	}
 	ctx, cancel := context.WithTimeoutCause(s.ctx, requestTimeout, exit.Environmentf("no answer within %s", requestTimeout))
 	defer cancel()
+	var err error
 	request := &sent{since: time.Now()}
-	request.out, err = pod.Exec(ctx, containerOf(call, pod.App()), curlCommand(call), nil)
+	request.out, err = s.exec(ctx, call, curlCommand(call))
 	request.until = time.Now()
 	if err != nil {
 		return err

@@ -18,6 +18,7 @@ import (
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/observe"
 	"github.com/flowproof/lab/harness/observe/trace"
+	"github.com/flowproof/lab/harness/outside"
 	"github.com/flowproof/lab/harness/undo"
 )
 
@@ -53,6 +54,9 @@ type session struct {
 	counters   counters
 	netfilters netfilters
 
+	outsiders map[string]*outside.Client // clients outside of the mesh, by the names that the script gave them
+	services  map[string]*mesh.Service   // that show has read, by "name.namespace"
+
 	sent      *sent
 	variables map[string]string // of the script, as commands have set them
 	control   flow.Call         // that shows that the instruments were watching; its URL is empty when there is none
@@ -68,9 +72,10 @@ func newSession(ctx context.Context, lab Lab, events Events) *session {
 	s := &session{
 		ctx: ctx, lab: lab, note: events.Note, restored: events.Restored,
 		sidecars: map[string]*mesh.Sidecar{}, dumps: map[string][]byte{}, changed: map[string]bool{}, windows: map[string]*window{},
-		tables:     tables{before: map[string][]byte{}, after: map[string][]byte{}},
-		counters:   counters{before: map[string][]byte{}, after: map[string][]byte{}},
-		variables:  map[string]string{},
+		tables:    tables{before: map[string][]byte{}, after: map[string][]byte{}},
+		counters:  counters{before: map[string][]byte{}, after: map[string][]byte{}},
+		variables: map[string]string{},
+		outsiders: map[string]*outside.Client{}, services: map[string]*mesh.Service{},
 		netfilters: netfilters{before: map[string]observe.Netfilter{}, after: map[string]observe.Netfilter{}},
 		run:        flow.Run{Schema: flow.RunSchema},
 	}

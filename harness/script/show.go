@@ -13,7 +13,8 @@ var showCommand = Command{
 	Summary: "Print what the cluster says about a pod or a Service",
 	Detail: "For a pod: its address, which $NAME_IP then stands for (NAME in capitals, with _ for -), its node and how many of its containers\n" +
 		"are ready; with -ready it fails while one is not: after apply, wait with `eventually 60s show pod -ready NAME`. For a Service: its\n" +
-		"address, its ports and the endpoints behind it, counted from the pods themselves.",
+		"address, its ports and the endpoints behind it, counted from the pods themselves; infer takes from it what stands behind a\n" +
+		"node port.",
 	run: func(s *session, args []string) error {
 		if len(args) == 3 && args[0] == "pod" && args[1] == "-ready" {
 			return s.showPod(args[2], true)
@@ -58,6 +59,7 @@ func (s *session) showService(ref string) error {
 	if len(service.Endpoints) == 0 {
 		return fmt.Errorf("show service %s.%s: no pod behind it is ready", service.Name, service.Namespace)
 	}
+	s.services[service.Name+"."+service.Namespace] = service
 	s.print("%s, ports %s", service.ClusterIP, strings.Join(service.Ports, ", "))
 	s.print("endpoints %s", strings.Join(service.Endpoints, ", "))
 	return nil

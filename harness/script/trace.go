@@ -47,6 +47,9 @@ var traceCommand = Command{
 		}
 		var names []string
 		for _, side := range slices.Sorted(maps.Keys(ends)) {
+			if s.outsiders[ends[side]] != nil {
+				continue // no sidecar, and no pod
+			}
 			pod, err := s.tracePod(side, ends[side])
 			if errors.Is(err, process.ErrElsewhere) {
 				s.without(flow.Trace, "", err)

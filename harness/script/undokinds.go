@@ -18,10 +18,11 @@ const (
 	undoLogLevel = "log-level"
 	undoRemove   = "remove"
 	undoDelete   = "delete"
+	undoOutside  = "outside"
 )
 
 // UndoKinds are what a run or, after its death, its guard does to restore a lab.
-var UndoKinds = undo.Kinds{undoLogLevel: restoreLogLevel, undoRemove: removeWorkDir, undoDelete: deleteObject}
+var UndoKinds = undo.Kinds{undoLogLevel: restoreLogLevel, undoRemove: removeWorkDir, undoDelete: deleteObject, undoOutside: removeOutsider}
 
 // logLevelArgs name a sidecar and the level that each of its loggers had.
 type logLevelArgs struct {

@@ -186,7 +186,7 @@ func sameProxy(hop *flow.Hop, side flow.Side, pod string) bool {
 // ends says which part of a proxy a hop belongs to. Facts such as transport exist once on the downstream and once on
 // the upstream end, so an observation on one end says nothing about the other.
 var ends = map[flow.HopKind]int{
-	flow.Resolve: 1, flow.Redirect: 1, flow.Listener: 1, flow.ListenerFilters: 1, flow.FilterChain: 1, flow.DownstreamTLS: 1, flow.NetworkFilters: 1,
+	flow.Resolve: 1, flow.NodePort: 1, flow.Redirect: 1, flow.Listener: 1, flow.ListenerFilters: 1, flow.FilterChain: 1, flow.DownstreamTLS: 1, flow.NetworkFilters: 1,
 	flow.HTTPFilters: 2, flow.Route: 2, flow.Cluster: 3, flow.Endpoint: 3, flow.UpstreamTLS: 3, flow.Connect: 3, flow.App: 4,
 }
 

@@ -10,6 +10,7 @@ import (
 // witness lists, for each kind of hop, the instruments that can see it, the cheapest first.
 var witness = map[flow.HopKind][]flow.Instrument{
 	flow.Resolve:         {flow.Curl},
+	flow.NodePort:        {flow.EnvoyLog, flow.AccessLog, flow.Trace},
 	flow.Redirect:        {flow.Netfilter, flow.Sockets, flow.EnvoyLog, flow.AccessLog, flow.Trace},
 	flow.Listener:        {flow.EnvoyLog, flow.Stats, flow.AccessLog, flow.Trace},
 	flow.ListenerFilters: {flow.EnvoyLog, flow.Stats, flow.Trace},

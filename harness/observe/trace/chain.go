@@ -43,7 +43,7 @@ func (j *journal) follow(r *Recording, sel Selection) *chain {
 	}
 	c.clientEnd(j, client, sel)
 	c.serverEnd(j, server, sel)
-	c.between(j, r, client, server)
+	c.between(j, r, sel, client, server)
 	return c
 }
 
@@ -101,9 +101,9 @@ type pair struct{ up, down *socket }
 
 // between finds the connection between the two sidecars: two ends with equal 4-tuples over which bytes went while the
 // request was on its way. Envoy's own join decides where it was seen; without it there has to be exactly one.
-func (c *chain) between(j *journal, r *Recording, client, server string) {
+func (c *chain) between(j *journal, r *Recording, sel Selection, client, server string) {
 	if c.clientRequest == nil {
-		c.withoutClientSidecar(j, server)
+		c.withoutClientSidecar(j, server, sel)
 		return
 	}
 	clientListens, serverListens := j.listening(client), j.listening(server)
@@ -133,9 +133,15 @@ func (c *chain) between(j *journal, r *Recording, client, server string) {
 	}
 }
 
-// withoutClientSidecar is a client that dials the server's pod itself.
-func (c *chain) withoutClientSidecar(j *journal, server string) {
-	if c.clientApp == nil || c.downstream != nil {
+// withoutClientSidecar is a client that dials the server's pod itself, or through a port of a node: then nobody on the server's
+// side sees its address. What it says in clear text has the request's id.
+func (c *chain) withoutClientSidecar(j *journal, server string, sel Selection) {
+	if c.downstream != nil {
+		return
+	}
+	if c.clientApp == nil {
+		c.serverDown = one(j.find(server, func(s *socket) bool { return s.proxy() && s.request(Read, sel.RequestID) != nil }),
+			"client's connection to the server's sidecar", &c.serverProblems)
 		return
 	}
 	c.serverDown = one(j.find(server, func(s *socket) bool { return s.proxy() && s.remote == c.clientApp.local }),

@@ -16,9 +16,9 @@ import (
 	"github.com/flowproof/lab/harness/symbols"
 )
 
-// TestEnvoyThatStartsLater watches a network namespace in which Envoy ends and another one starts: the probes come upon it
+// TestEnvoyThatIsReplaced watches a network namespace in which Envoy ends and another one starts: the probes come upon it
 // by themselves. The log trace is left off, and what that would have told is not claimed.
-func TestEnvoyThatStartsLater(t *testing.T) {
+func TestEnvoyThatIsReplaced(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("root is needed to make a network namespace and to attach probes")
 	}
