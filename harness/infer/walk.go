@@ -17,18 +17,19 @@ type walk struct {
 	out  flow.Decision
 	done bool
 
-	conn     connection
-	client   netip.Addr // whose request it is, as the connection manager sees it; not valid when unknown
-	listener *listener
-	chain    *filterChain
-	hcm      *httpManager // nil when the chain ends in a TCP proxy
-	tcpProxy configdump.Value
-	table    *routeTable
-	vhost    *virtualHost
-	route    *routeEntry
-	cluster  *cluster
-	pick     picked
-	trail    []flow.Condition // conditions of the hop that is being decided, with Options.Explain
+	conn      connection
+	elsewhere uint16     // port that netfilter takes the connection to, where it is none of the virtual listeners'
+	client    netip.Addr // whose request it is, as the connection manager sees it; not valid when unknown
+	listener  *listener
+	chain     *filterChain
+	hcm       *httpManager // nil when the chain ends in a TCP proxy
+	tcpProxy  configdump.Value
+	table     *routeTable
+	vhost     *virtualHost
+	route     *routeEntry
+	cluster   *cluster
+	pick      picked
+	trail     []flow.Condition // conditions of the hop that is being decided, with Options.Explain
 }
 
 // A connection is what Envoy knows of the downstream connection when it chooses a filter chain.
