@@ -24,6 +24,7 @@ type walk struct {
 	chain     *filterChain
 	hcm       *httpManager // nil when the chain ends in a TCP proxy
 	tcpProxy  configdump.Value
+	named     string // cluster that a filter names instead of the TCP proxy
 	table     *routeTable
 	vhost     *virtualHost
 	route     *routeEntry
@@ -110,15 +111,6 @@ func (w *walk) fail(failure flow.Failure, flag string) {
 // answer ends the way with a response that the proxy makes itself.
 func (w *walk) answer(status int, location string) {
 	w.out.Outcome, w.out.Status, w.out.Location, w.done = flow.Answered, w.localStatus(status), location, true
-}
-
-// localStatus is the status on the wire of an answer that the proxy makes itself: to gRPC it is always 200, and the
-// status becomes a grpc-status. (Http::Utility::sendLocalReply)
-func (w *walk) localStatus(status int) int {
-	if status != 0 && isGRPC(w.req.header) {
-		return 200
-	}
-	return status
 }
 
 // check keeps one evaluated condition when the caller wants all of them, and returns whether it holds.
