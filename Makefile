@@ -12,6 +12,7 @@ inbound: lab ## the main job: a lab, a request, and every hop of its way inferre
 	$(LAB) run inbound
 
 test: lab ## every test, including the scenarios on a real lab, whose parts are made first
+	@hack/setup.sh tests
 	$(LAB) build
 	@unformatted=$$(gofmt -l $$(git ls-files "*.go")); [ -z "$$unformatted" ] || { echo "not gofmt-ed: $$unformatted"; exit 1; }
 	$(GO) vet ./...

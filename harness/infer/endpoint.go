@@ -28,6 +28,7 @@ type host struct {
 	locality       string
 	localityWeight uint32
 	health         string
+	hostname       string // that auto_host_rewrite takes
 	metadata       configdump.Value
 	sockets        configdump.Value // of the metadata: envoy.transport_socket_match
 	assumed        bool             // not from a dump: see unknownEndpoint
@@ -76,6 +77,7 @@ func newHost(v configdump.Value, of host) host {
 	h, fields := of, v.Message()
 	h.at, h.address, h.health = v, addressText(fields.Get("endpoint", "address")), fields.Get("health_status").Text()
 	h.metadata = fields.Get("metadata")
+	h.hostname = fields.Get("endpoint", "hostname").Text()
 	h.sockets = h.metadata.Get("filter_metadata", "envoy.transport_socket_match")
 	h.weight = max(1, uint32(fields.Get("load_balancing_weight").Uint()))
 	return h
@@ -140,7 +142,36 @@ func (w *walk) pickEndpoint() {
 	if len(hosts) == 1 {
 		source = hosts[0].at
 	}
+	if name, ok := w.autoHost(c); ok {
+		hop.Why = joinWhy(hop.Why, "auto_host_rewrite makes its name the host: "+name)
+	}
 	w.add(flow.Endpoint, source, hop)
+}
+
+// autoHost does what auto_host_rewrite says: the host becomes the endpoint's name, which of a DNS cluster is the name that
+// was looked up. Where several endpoints may be picked they have to agree.
+func (w *walk) autoHost(c *cluster) (name string, ok bool) {
+	if w.hcm == nil || !w.route.action.Get("auto_host_rewrite").Bool() {
+		return "", false
+	}
+	for i, h := range w.pick.hosts {
+		own := h.hostname
+		if own == "" && strings.HasSuffix(c.kind, "_DNS") {
+			own = h.at.Get("endpoint", "address", "socket_address", "address").Text()
+		}
+		if i > 0 && own != name {
+			return "", false
+		}
+		name = own
+	}
+	if host, _ := w.req.header.get(":authority"); name == "" || name == host {
+		return "", false
+	}
+	if w.out.Rewrite == nil {
+		w.out.Rewrite = &flow.Rewrite{}
+	}
+	w.out.Rewrite.Host = name
+	return name, true
 }
 
 // towards narrows the set to the pod that the way is known to go to.

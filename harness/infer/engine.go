@@ -23,6 +23,8 @@ type Engine struct {
 	bind configdump.Value // the bootstrap's upstream_bind_config
 	mode configdump.Value // INTERCEPTION_MODE of the node's metadata
 
+	layers []configdump.Value // static ones of the bootstrap's runtime
+
 	mu        sync.Mutex
 	addresses *addressTable
 	listeners map[*configdump.Resource]*kept[*listener]
@@ -41,6 +43,11 @@ func New(d *configdump.Dump) *Engine {
 		dump: d, node: d.Node(), listeners: map[*configdump.Resource]*kept[*listener]{}, tables: map[string]*kept[*routeTable]{},
 		bind:     d.Bootstrap().Get("cluster_manager", "upstream_bind_config"),
 		clusters: map[string]*kept[*cluster]{}, loads: map[string]*kept[*loadAssignment]{}, programs: map[string]*kept[cel.Program]{},
+	}
+	for _, l := range d.Bootstrap().Get("layered_runtime", "layers").Elements() {
+		if static := l.Get("static_layer"); static.Exists() {
+			e.layers = append(e.layers, static)
+		}
 	}
 	e.name = e.node.Proxy()
 	e.mode = e.node.At.Get("metadata", "INTERCEPTION_MODE")

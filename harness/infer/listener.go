@@ -116,7 +116,11 @@ func (w *walk) findListener() {
 		w.boundListener()
 		return
 	}
-	port, virtual := w.virtualListener()
+	if w.elsewhere != 0 {
+		w.otherListener()
+		return
+	}
+	port, virtual := w.virtualListener(w.req.Direction)
 	if virtual == nil {
 		w.add(flow.Listener, w.e.dump.Root(), flow.Hop{Decision: "no listener", Why: fmt.Sprintf(
 			"the dump has no listener on port %d that the redirected connection could arrive at", port)})
@@ -151,6 +155,29 @@ func (w *walk) handOver(virtual *listener, own *configdump.Resource) {
 	}
 	w.take(virtual, "no listener is for "+exact.String()+" or "+wildcard.String()+", so the connection stays where it arrived",
 		[]flow.Alternative{missing(exact), missing(wildcard)})
+}
+
+// otherListener is a connection that netfilter takes to a port of no virtual listener. One that is bound there may be the
+// proxy's; otherwise another process of the pod takes it, such as the agent that answers DNS.
+func (w *walk) otherListener() {
+	at := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), w.elsewhere)
+	if w.req.dst.Addr().Is6() {
+		at = netip.AddrPortFrom(netip.IPv6Loopback(), w.elsewhere)
+	}
+	exact, wildcard := exactAndWildcard(at)
+	for _, key := range []netip.AddrPort{exact, wildcard} {
+		if r := w.e.table().bound[key]; r != nil {
+			w.take(w.e.listener(r), "it is bound to "+key.String()+", where netfilter sends the connection", nil)
+			return
+		}
+	}
+	why := fmt.Sprintf("the proxy has no listener on port %d, so another process of the pod takes the connection", w.elsewhere)
+	if w.elsewhere == dnsPort {
+		why = fmt.Sprintf("port %d is the sidecar agent's, which answers DNS itself", w.elsewhere)
+	}
+	w.add(flow.Listener, w.e.dump.Root(), flow.Hop{Decision: "none", Why: why})
+	w.out.Endpoints = []flow.Host{{Address: at.String(), Weight: 1, Healthy: true}}
+	w.out.Outcome, w.done = flow.Forwarded, true
 }
 
 // boundListener finds the listener whose socket the client dials.

@@ -46,6 +46,8 @@ func (w *walk) httpRequest() {
 		w.out.Status = w.localStatus(found.status)
 	case found.status != 0:
 		w.answer(found.status, found.location)
+	case found.unknown:
+		w.out.Outcome, w.done = flow.Forwarded, true
 	}
 }
 
@@ -53,6 +55,7 @@ func (w *walk) httpRequest() {
 // ConnectionManagerUtility::mutateRequestHeaders and maybeNormalizePath.
 func (w *walk) prepareHeaders() {
 	h, m := w.req.header, w.hcm.at
+	w.mutateEarly()
 	if path, ok := h.get(":path"); ok {
 		h.set(":path", normalisePath(m, path))
 	}

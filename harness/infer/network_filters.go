@@ -15,6 +15,11 @@ const (
 	tcpName     = "envoy.filters.network.tcp_proxy"
 	tcpType     = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
 	netRBACType = "envoy.extensions.filters.network.rbac.v3.RBAC"
+	redisType   = "envoy.extensions.filters.network.redis_proxy.v3.RedisProxy"
+	echoType    = "envoy.extensions.filters.network.echo.v3.Echo"
+	directType  = "envoy.extensions.filters.network.direct_response.v3.Config"
+	sniName     = "envoy.filters.network.sni_cluster"
+	sniType     = "envoy.extensions.filters.network.sni_cluster.v3.SniCluster"
 )
 
 // A networkFilter is one filter of a chain with its configuration.
@@ -64,6 +69,26 @@ func typedConfig(f configdump.Value) (message configdump.Value, kind string) {
 	return message, kind
 }
 
+// sniCluster keeps the cluster that a filter before the TCP proxy names: sni_cluster takes the server name for one, as Istio's
+// east-west gateways do.
+func (w *walk) sniCluster(f networkFilter, hop *flow.Hop) {
+	if f.kind == sniType || f.kind == "" && f.name == sniName {
+		w.named = w.conn.serverName
+		if w.named != "" {
+			hop.Why = "sni_cluster names the cluster by the server name " + w.named
+		}
+	}
+	if strings.HasSuffix(f.kind, ".filters.network.set_filter_state.v3.Config") {
+		for _, v := range f.config.Get("on_new_connection").Elements() {
+			format := v.Get("format_string", "text_format_source", "inline_string").Text()
+			if value, known := w.formatted(format, "-"); known && v.Get("object_key").Text() == "envoy.tcp_proxy.cluster" && value != "-" {
+				w.named = value
+				hop.Why = "set_filter_state names the cluster " + value
+			}
+		}
+	}
+}
+
 // networkFilters walks over the chain's network filters up to the one that ends it.
 func (w *walk) networkFilters() {
 	var names []string
@@ -74,13 +99,20 @@ func (w *walk) networkFilters() {
 		if f.kind == netRBACType && w.networkRBAC(f.config, names, &hop) {
 			return
 		}
+		w.sniCluster(f, &hop)
 		if f.kind == managerType {
 			w.hcm = w.chain.hcm
 			break
 		}
-		if f.kind == tcpType {
+		if f.kind == tcpType || f.kind == redisType {
 			w.tcpProxy = f.config
 			break
+		}
+		if f.kind == echoType || f.kind == directType {
+			hop.Decision, hop.Why = strings.Join(names, ", ")+" answers", "the filter answers the connection by itself"
+			w.add(flow.NetworkFilters, f.config, hop)
+			w.answer(0, "")
+			return
 		}
 	}
 	filters := w.chain.list
@@ -94,13 +126,13 @@ func (w *walk) networkFilters() {
 	case w.hcm != nil:
 		w.managed(&hop, filters)
 	case w.tcpProxy.Exists():
-		hop.Why = "tcp_proxy " + w.tcpProxy.Get("stat_prefix").Text() + " forwards the bytes as they are"
+		hop.Why = joinWhy(names[len(names)-1]+" "+w.tcpProxy.Get("stat_prefix").Text()+" forwards the bytes as they are", hop.Why)
 		hop.Expect = append(hop.Expect, statPrefix(w.tcpProxy))
 		w.add(flow.NetworkFilters, filters, hop)
 	default:
-		hop.Why = "the chain ends in a filter whose way is not known: " + names[len(names)-1]
+		hop.Why = "the chain ends in " + names[len(names)-1] + ": where it sends the connection is not known"
 		w.add(flow.NetworkFilters, filters, hop)
-		w.fail(flow.ProtocolError, "")
+		w.out.Outcome, w.done = flow.Forwarded, true
 	}
 }
 
@@ -120,7 +152,9 @@ func (w *walk) managed(hop *flow.Hop, filters configdump.Value) {
 		}
 		w.add(flow.NetworkFilters, w.hcm.at.Value, *hop)
 		w.fail(flow.ProtocolError, "DPE")
-		w.out.Status = status
+		if status != 0 {
+			w.out.Status = w.mappedStatus(status)
+		}
 		return
 	}
 	hop.Why = fmt.Sprintf("http_connection_manager %q ends the chain, codec %s", w.hcm.at.Get("stat_prefix").Text(), codec)

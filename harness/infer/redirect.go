@@ -22,7 +22,7 @@ func (w *walk) redirect() {
 	if w.req.Direction == flow.Gateway {
 		return // dialled directly
 	}
-	port, virtual := w.virtualListener()
+	port, virtual := w.virtualListener(w.req.Direction)
 	v := verdictOfMode(w.e.mode, w.req, port)
 	if w.opts.Rules != nil {
 		v = w.opts.Rules.judge(w.req, w.e.node, w.opts.Sender, port)
@@ -39,6 +39,11 @@ func (w *walk) redirect() {
 		return
 	}
 	w.conn.restored = true
+	if inbound := w.virtualPort(flow.Inbound); v.port == inbound {
+		w.req.Direction = flow.Inbound // also for what the pod sends to itself
+	} else if v.port != port {
+		w.elsewhere = v.port
+	}
 	decision := fmt.Sprintf("%s %s to port %d", v.target, w.req.dst, v.port)
 	hop := flow.Hop{Decision: decision, Why: v.why, Rejected: v.rejected, Expect: []flow.Fact{
 		fact(flow.FactOriginalDst, w.req.dst.String()), fact(flow.FactRedirectPort, strconv.Itoa(int(v.port))),
@@ -92,9 +97,9 @@ func verdictOfMode(mode configdump.Value, req request, port uint16) verdict {
 
 // virtualListener returns the virtual listener of the request's direction and its port, by name and, where a dump uses
 // other names, by the direction and by what it does: hand over, or be the inbound one.
-func (w *walk) virtualListener() (uint16, *configdump.Resource) {
+func (w *walk) virtualListener(direction flow.Direction) (uint16, *configdump.Resource) {
 	name, port := "virtualOutbound", uint16(outboundPort)
-	if w.req.Direction == flow.Inbound {
+	if direction == flow.Inbound {
 		name, port = "virtualInbound", inboundPort
 	}
 	r, ok := w.e.dump.Lookup(configdump.Listener, name)
@@ -110,6 +115,11 @@ func (w *walk) virtualListener() (uint16, *configdump.Resource) {
 		}
 	}
 	return port, r
+}
+
+func (w *walk) virtualPort(direction flow.Direction) uint16 {
+	port, _ := w.virtualListener(direction)
+	return port
 }
 
 // listenerOfPort returns the listener bound to all addresses of a port, or nil.

@@ -38,9 +38,9 @@ func (w *walk) refuse(r *refusal) bool {
 		return true
 	}
 	w.fail(flow.ProtocolError, r.flag)
-	w.out.Status = r.status
-	if r.flag != "DPE" && r.status != 0 { // a codec's own error is no reply of the filter chain
-		w.out.Status = w.localStatus(r.status)
+	w.out.Status = w.localStatus(r.status)
+	if r.flag == "DPE" { // a codec's own error knows of no gRPC
+		w.out.Status = w.mappedStatus(r.status)
 	}
 	return true
 }
@@ -80,9 +80,13 @@ func (w *walk) versionRefused() *refusal {
 }
 
 // pathRefused looks at the path as ConnectionManagerUtility::maybeNormalizePath does. A fragment is refused since
-// Envoy 1.19 (http_reject_path_with_fragment).
+// Envoy 1.19, unless the runtime says that it is to be cut off (http_reject_path_with_fragment).
 func (w *walk) pathRefused() *refusal {
 	path, _ := w.req.header.get(":path")
+	if i := strings.IndexByte(path, '#'); i >= 0 && isFalse(w.e.runtime("envoy.reloadable_features.http_reject_path_with_fragment")) { // as Istio has it
+		path = path[:i]
+		w.req.header.set(":path", path)
+	}
 	if strings.Contains(path, "#") {
 		return &refusal{status: 400, details: "path_normalization_failed", why: "the path has a fragment (#)"}
 	}

@@ -16,6 +16,7 @@ type routeResult struct {
 	flag     string
 	status   int
 	location string
+	unknown  bool // where the request goes from here is not known
 }
 
 // findRoute chooses virtual host and route.
@@ -26,7 +27,10 @@ func (w *walk) findRoute() routeResult {
 	}
 	table := w.e.routeTable(config)
 	w.table, w.out.RouteConfig = table, table.name
-	authority := w.authority(table)
+	authority, ok := w.authority(table)
+	if !ok {
+		return w.notFound(flow.NoVirtualHost, config, "no virtual host", "vhost_header names "+table.hostHeader+", which the request does not have")
+	}
 	vh, domain := table.find(authority)
 	if vh == nil {
 		return w.notFound(flow.NoVirtualHost, config, "no virtual host",
@@ -67,13 +71,12 @@ func joinWhy(parts ...string) string {
 }
 
 // authority returns what virtual hosts are matched against.
-func (w *walk) authority(t *routeTable) string {
+func (w *walk) authority(t *routeTable) (host string, ok bool) {
 	if t.hostHeader != "" {
-		host, _ := w.req.header.get(t.hostHeader)
-		return host
+		return w.req.header.get(t.hostHeader)
 	}
-	host, _ := w.req.header.get(":authority")
-	return host
+	host, _ = w.req.header.get(":authority")
+	return host, true
 }
 
 // notFound is a request without a route: the router answers 404 with the flag NR.
@@ -137,8 +140,11 @@ func (w *walk) follow(r *routeEntry) routeResult {
 			hop: flow.Hop{Decision: fmt.Sprintf("%d to %s", status, location), Why: "its action is a redirect", Expect: statusFact(w.localStatus(status))}}
 	case r.at.Has("direct_response"):
 		action := r.at.Get("direct_response")
-		status := int(action.Get("status").Uint())
-		return routeResult{source: action, status: status, hop: flow.Hop{
+		status, location := int(action.Get("status").Uint()), ""
+		if status == 201 || status/100 == 3 { // Envoy then says where, as if it were a redirect
+			_, location = w.redirectTo(configdump.Value{}, r)
+		}
+		return routeResult{source: action, status: status, location: location, hop: flow.Hop{
 			Decision: fmt.Sprintf("answered %d by the proxy", status), Why: "its action is a direct response", Expect: statusFact(w.localStatus(status))}}
 	case r.at.Has("non_forwarding_action"):
 		return routeResult{source: r.at.Value, failure: flow.NoCluster, flag: "NC", status: 503,

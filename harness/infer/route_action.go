@@ -2,6 +2,7 @@ package infer
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/flowproof/lab/harness/configdump"
@@ -28,9 +29,10 @@ func (w *walk) forward(r *routeEntry) routeResult {
 		result.hop.Why = joinWhy("cluster_header "+name+" says "+value, result.hop.Why)
 	case action.Has("weighted_clusters"):
 		w.weighted(action.Get("weighted_clusters"), &result)
-	default:
-		result.failure, result.flag, result.status = flow.NoCluster, "NC", 503
-		result.hop.Decision, result.hop.Why = "no cluster", "how the route names its cluster is not known"
+	default: // a cluster_specifier_plugin
+		result.unknown = true
+		result.hop.Decision = "a cluster that is not known"
+		result.hop.Why = joinWhy("the cluster depends on "+clusterPlugin(action), result.hop.Why)
 		return result
 	}
 	w.rewrite(action, r)
@@ -44,7 +46,20 @@ func (w *walk) forward(r *routeEntry) routeResult {
 	return result
 }
 
-// weighted reads WeightedCluster. A given random value picks as Envoy does: modulo the total, then in order.
+// clusterPlugin names what chooses the cluster of a route that does not say it.
+func clusterPlugin(action configdump.Message) string {
+	if name := action.Get("cluster_specifier_plugin").Text(); name != "" {
+		return "the cluster_specifier_plugin " + name
+	}
+	if p := action.Get("inline_cluster_specifier_plugin", "extension"); p.Exists() {
+		_, kind := p.Get("typed_config").Typed()
+		return "the cluster_specifier_plugin " + first(p.Get("name").Text(), kind)
+	}
+	return "what the route says in a way that is not known"
+}
+
+// weighted reads WeightedCluster. A given random value picks as Envoy does: modulo the total, then in order. With header_name
+// the request itself brings the value.
 func (w *walk) weighted(v configdump.Value, result *routeResult) {
 	var total uint64
 	for _, c := range v.Get("clusters").Elements() {
@@ -62,17 +77,25 @@ func (w *walk) weighted(v configdump.Value, result *routeResult) {
 	for _, c := range w.out.Clusters {
 		result.hop.Choices = append(result.hop.Choices, flow.Choice{Name: c.Name, Share: float64(c.Weight) / float64(total)})
 	}
-	if w.req.Random == nil {
+	random := w.req.Random
+	if name := v.Get("header_name").Text(); name != "" {
+		if text, ok := w.req.header.get(name); ok {
+			if n, err := strconv.ParseUint(text, 10, 64); err == nil {
+				random = &n
+			}
+		}
+	}
+	if random == nil {
 		if len(w.out.Clusters) == 1 {
 			w.out.Cluster = w.out.Clusters[0].Name
 		}
 		return
 	}
-	selected := *w.req.Random % total
+	selected := *random % total
 	for _, c := range w.out.Clusters {
 		if selected < uint64(c.Weight) {
 			w.out.Cluster = c.Name
-			result.hop.Why = joinWhy(fmt.Sprintf("random value %d picks %s of total weight %d", *w.req.Random, c.Name, total), result.hop.Why)
+			result.hop.Why = joinWhy(fmt.Sprintf("random value %d picks %s of total weight %d", *random, c.Name, total), result.hop.Why)
 			return
 		}
 		selected -= uint64(c.Weight)
@@ -113,15 +136,15 @@ func policies(action configdump.Message) string {
 func (w *walk) rewrite(action configdump.Message, r *routeEntry) {
 	path, _ := w.req.header.get(":path")
 	var rw flow.Rewrite
-	if p := rewrittenPath(action, r, path); p != path {
+	if p := w.rewrittenPath(action, r, path); p != path {
 		rw.Path = p
 	}
 	host, _ := w.req.header.get(":authority")
 	switch {
 	case action.Has("host_rewrite_literal"):
 		rw.Host = action.Get("host_rewrite_literal").Text()
-	case action.Has("host_rewrite"): // the v2 name
-		rw.Host = action.Get("host_rewrite").Text()
+	case action.Has("host_rewrite"): // the v2 name of host_rewrite_literal, and since Envoy 1.36 a format
+		rw.Host, _ = w.formatted(action.Get("host_rewrite").Text(), "-")
 	case action.Has("host_rewrite_header"):
 		rw.Host, _ = w.req.header.get(action.Get("host_rewrite_header").Text())
 	case action.Has("host_rewrite_path_regex"):
@@ -136,7 +159,7 @@ func (w *walk) rewrite(action configdump.Message, r *routeEntry) {
 }
 
 // rewrittenPath applies prefix_rewrite, regex_rewrite or path_rewrite_policy. The query stays.
-func rewrittenPath(action configdump.Message, r *routeEntry, path string) string {
+func (w *walk) rewrittenPath(action configdump.Message, r *routeEntry, path string) string {
 	only := pathOnly(path)
 	rest := path[len(only):]
 	switch {
@@ -145,6 +168,10 @@ func rewrittenPath(action configdump.Message, r *routeEntry, path string) string
 		return action.Get("prefix_rewrite").Text() + only[len(matched):] + rest
 	case action.Has("regex_rewrite"):
 		return regexRewrite(action.Get("regex_rewrite"), only) + rest
+	case action.Get("path_rewrite").Text() != "":
+		if to, known := w.formatted(action.Get("path_rewrite").Text(), ""); known {
+			return to + rest
+		}
 	case action.Has("path_rewrite_policy"):
 		policy, _ := action.Get("path_rewrite_policy", "typed_config").Typed()
 		if to, ok := templateRewrite(r.path.text, policy.Get("path_template_rewrite").Text(), only); ok {
@@ -246,5 +273,5 @@ func (w *walk) redirectPath(action configdump.Value, r *routeEntry) string {
 		}
 		return to + queryOf(path)
 	}
-	return rewrittenPath(action.Message(), r, path)
+	return w.rewrittenPath(action.Message(), r, path)
 }

@@ -125,10 +125,9 @@ func (w *walk) routeLacks(r *routeEntry) (lacks, share string) {
 	return "", share
 }
 
-// fractionLacks evaluates runtime_fraction with its default value: no runtime is in a dump.
+// fractionLacks evaluates runtime_fraction.
 func (w *walk) fractionLacks(r *routeEntry, v configdump.Value) (lacks, share string) {
-	value := v.Get("default_value")
-	numerator, of := value.Get("numerator").Uint(), denominator(value)
+	numerator, of := w.e.fraction(v)
 	if w.req.Random != nil {
 		if !w.check(v, *w.req.Random%of < numerator, "route %s: runtime fraction %d of %d", r.label(), numerator, of) {
 			return fmt.Sprintf("random value %d is outside its runtime fraction of %d in %d", *w.req.Random, numerator, of), ""
@@ -136,7 +135,7 @@ func (w *walk) fractionLacks(r *routeEntry, v configdump.Value) (lacks, share st
 		return "", ""
 	}
 	if numerator == 0 {
-		return "its runtime fraction is 0 by default", ""
+		return "its runtime fraction is 0", ""
 	}
 	if numerator < of {
 		return "", fmt.Sprintf("for %d of %d requests (runtime_fraction; no random value was given)", numerator, of)

@@ -44,7 +44,8 @@ type rule struct {
 	away    bool   // the target is a chain that does not come back here: goto
 	port    uint16 // of REDIRECT and TPROXY; 0: not said
 	to      netip.AddrPort
-	untrack bool // no address translation for the connection
+	untrack bool    // no address translation for the connection
+	mark    *uint32 // that the packet gets
 }
 
 // A test is one condition of a rule, in the words of iptables; a value may be a list with commas and have ranges.
@@ -139,7 +140,7 @@ func parseRule(line string) (chain string, r rule, err error) {
 		return "", r, fmt.Errorf("a rule begins with -A and a chain: %.60q", line)
 	}
 	r.text = line
-	negate := false
+	negate, module := false, ""
 	for i := 2; i < len(words); i++ {
 		word := words[i]
 		value := ""
@@ -162,6 +163,16 @@ func parseRule(line string) (chain string, r rule, err error) {
 				return "", r, fmt.Errorf("port %q is no number", value)
 			}
 			r.port = uint16(port)
+		case "--set-mark", "--set-xmark":
+			r.mark = markOf(value)
+		case "--mark":
+			if module == "connmark" {
+				word = "--connmark"
+			}
+			r.tests = append(r.tests, test{word, value, negate})
+		case "-m", "--match":
+			module = value
+			r.tests = append(r.tests, test{word, value, negate})
 		case "--to-destination":
 			r.to, _ = netip.ParseAddrPort(value)
 		default:
@@ -175,6 +186,17 @@ func parseRule(line string) (chain string, r rule, err error) {
 		}
 	}
 	return words[1], r, nil
+}
+
+// markOf reads a mark; a mask behind it is taken to be all bits, as Istio has it.
+func markOf(text string) *uint32 {
+	value, _, _ := strings.Cut(text, "/")
+	n, err := strconv.ParseUint(value, 0, 32)
+	if err != nil {
+		return nil
+	}
+	mark := uint32(n)
+	return &mark
 }
 
 // quotedWords splits a line at white space, except in double quotes, which are taken off.

@@ -14,41 +14,56 @@ import (
 const maxJumps = 10_000
 
 // judge says what the rules do to the first packet of the request's connection: in the base chains of its hook, lower
-// priorities first. port is that of the proxy's listener, for rules whose text does not say one.
+// priorities first. What a pod sends to itself comes in again on loopback; its addresses are translated once only. port is
+// that of the proxy's listener, for rules whose text does not say one.
 func (r *Ruleset) judge(req request, node configdump.Node, sender Sender, port uint16) verdict {
 	p, hook := firstPacket(req, node, sender)
-	t := traversal{hook: hook}
-	untracked := false
-	for _, base := range r.bases(hook, p.dst.Addr()) {
-		if base.chain.nat && untracked {
-			continue
+	t := traversal{p: p}
+	if v, ended := r.pass(&t, hook, true, port); ended {
+		return v
+	}
+	if t.p.out == "lo" {
+		t.p.in, t.p.out = "lo", ""
+		decided := t.rule
+		if v, ended := r.pass(&t, "prerouting", false, port); ended {
+			return v
 		}
-		t.table, t.untrack = base.table, false
-		end := t.walk(base.name, p, 0)
-		untracked = untracked || t.untrack
-		switch {
-		case end == caught:
-			to, why := t.rule.port, "netfilter rule "+t.rule.text
-			if to == 0 && t.rule.target == "REDIRECT" {
-				to = p.dst.Port()
-			} else if to == 0 {
-				to, why = port, why+" (the text does not say its port)"
-			}
-			return verdict{port: to, target: t.rule.target, why: why, rejected: t.passed}
-		case end == dropped:
-			return verdict{dropped: true, why: "netfilter rule " + t.rule.text + " drops it", rejected: t.passed}
-		case end == ranOut && base.chain.drops:
-			return verdict{dropped: true, why: "the policy of netfilter's chain " + base.name + " drops it", rejected: t.passed}
-		}
+		t.rule = decided
 	}
 	why := "no netfilter rule of the pod redirects it"
 	switch {
-	case untracked:
+	case t.untrack:
 		why += ", and one takes it out of connection tracking"
 	case t.rule.text != "":
 		why = "netfilter rule " + t.rule.text + " takes it out"
 	}
 	return verdict{why: why, rejected: t.passed}
+}
+
+// pass takes a packet through all base chains of a hook. ended is false where it comes through.
+func (r *Ruleset) pass(t *traversal, hook string, translate bool, port uint16) (v verdict, ended bool) {
+	for _, base := range r.bases(hook, t.p.dst.Addr()) {
+		if base.chain.nat && (!translate || t.untrack) {
+			continue
+		}
+		t.table = base.table
+		end := t.walk(base.name, 0)
+		switch {
+		case end == caught:
+			to, why := t.rule.port, "netfilter rule "+t.rule.text
+			if to == 0 && t.rule.target == "REDIRECT" {
+				to = t.p.dst.Port()
+			} else if to == 0 {
+				to, why = port, why+" (the text does not say its port)"
+			}
+			return verdict{port: to, target: t.rule.target, why: why, rejected: t.passed}, true
+		case end == dropped:
+			return verdict{dropped: true, why: "netfilter rule " + t.rule.text + " drops it", rejected: t.passed}, true
+		case end == ranOut && base.chain.drops:
+			return verdict{dropped: true, why: "the policy of netfilter's chain " + base.name + " drops it", rejected: t.passed}, true
+		}
+	}
+	return verdict{}, false
 }
 
 // firstPacket is the first packet of a request's connection, and the hook at which the pod sees it first.
@@ -128,15 +143,15 @@ const (
 
 // A traversal is one packet's way through the chains of a table.
 type traversal struct {
-	hook    string
+	p       packet
 	table   *ruleTable
 	rule    rule // that decided
 	passed  []flow.Alternative
-	untrack bool
+	untrack bool // no address is translated
 	met     int
 }
 
-func (t *traversal) walk(name string, p packet, depth int) leaving {
+func (t *traversal) walk(name string, depth int) leaving {
 	chain := t.table.chains[name]
 	if depth > 32 || chain == nil {
 		return ranOut
@@ -145,13 +160,16 @@ func (t *traversal) walk(name string, p packet, depth int) leaving {
 		if t.met++; t.met > maxJumps {
 			return ranOut
 		}
-		if why := r.lacks(p); why != "" {
+		if why := r.lacks(t.p); why != "" {
 			if chain.hook == "" && len(t.passed) < 24 {
 				t.passed = append(t.passed, flow.Alternative{Name: r.text, Why: why})
 			}
 			continue
 		}
 		t.untrack = t.untrack || r.untrack
+		if r.mark != nil {
+			t.p.mark = *r.mark
+		}
 		switch r.target {
 		case "REDIRECT", "TPROXY":
 			t.rule = r
@@ -167,7 +185,7 @@ func (t *traversal) walk(name string, p packet, depth int) leaving {
 			return dropped
 		case "", "MARK", "CONNMARK", "LOG", "NFLOG", "CT", "NOTRACK", "DNAT", "SNAT", "MASQUERADE", "TRACE", "SET":
 		default:
-			if end := t.walk(r.target, p, depth+1); end != ranOut || r.away {
+			if end := t.walk(r.target, depth+1); end != ranOut || r.away {
 				return end
 			}
 		}

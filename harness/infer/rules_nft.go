@@ -443,12 +443,18 @@ func (r *nftReader) expression(parsed *rule) error {
 func (r *nftReader) match(parsed *rule, of string) error {
 	field := r.next()
 	if r.peek() == "set" && (field == "mark" || field == "zone" || of == "ct" || of == "meta") {
-		for r.next() == "set" || r.continues() { // "mark set 0x539", "mark set ct mark"
+		r.next()
+		value := r.next()
+		if value == "ct" || value == "meta" { // "meta mark set ct mark"
+			value = r.next()
+		}
+		if of == "meta" && field == "mark" {
+			parsed.mark = markOf(value)
 		}
 		return nil
 	}
 	if field == "mark" {
-		return r.mark(parsed)
+		return r.mark(parsed, of)
 	}
 	if field == "flags" && of == "tcp" {
 		for more := true; more; { // "syn / fin,syn,rst,ack": the first packet is a SYN
@@ -485,21 +491,18 @@ func (r *nftReader) match(parsed *rule, of string) error {
 	return err
 }
 
-// continues says whether the word that was read last is followed by one that belongs to it: "ct mark".
-func (r *nftReader) continues() bool {
-	last := r.tokens[r.pos-1].text
-	return (last == "ct" || last == "meta") && r.peek() != ""
-}
-
 // mark reads "mark 0x1", "mark != 0x1" and "mark & 0xff == 0x1".
-func (r *nftReader) mark(parsed *rule) error {
-	mask := ""
+func (r *nftReader) mark(parsed *rule, of string) error {
+	mask, name := "", "--mark"
+	if of == "ct" {
+		name = "--connmark"
+	}
 	if w := r.peek(); w == "&" || w == "and" {
 		r.next()
 		mask = "/" + r.next()
 	}
 	value, negate, err := r.value()
-	parsed.tests = append(parsed.tests, test{"--mark", value + mask, negate})
+	parsed.tests = append(parsed.tests, test{name, value + mask, negate})
 	return err
 }
 

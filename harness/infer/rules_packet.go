@@ -13,10 +13,11 @@ type packet struct {
 	out, in  string // interfaces
 	local    bool   // the destination is an address of the pod
 	uid, gid int
+	mark     uint32 // that a rule has given it
 }
 
 // alwaysHold are tests that hold for the first packet of any connection, and options that are no tests.
-var alwaysHold = []string{"-m", "--match", "-c", "--comment", "--tproxy-mark", "--on-ip", "--set-xmark", "--set-mark", "--save-mark", "--restore-mark", "--nfmask",
+var alwaysHold = []string{"-m", "--match", "-c", "--comment", "--tproxy-mark", "--on-ip", "--save-mark", "--restore-mark", "--nfmask",
 	"--ctmask", "--random", "--random-fully", "--sport", "--sports", "--syn", "--tcp-flags", "--zone", "--log-prefix", "--log-level", "--reject-with", "--ctdir"}
 
 // holds evaluates one test. known is false for one that depends on more than the packet.
@@ -45,13 +46,10 @@ func (t test) holds(p packet) (holds, known bool) {
 		holds = inList(t.value, func(s string) bool { return p.out != "" && inRangeOf(s, "-", p.gid) })
 	case "--ctstate", "--state":
 		holds = inList(t.value, func(s string) bool { return strings.EqualFold(s, "new") })
-	case "--mark": // of the packet or its connection: nothing has set one yet
-		value, _, _ := strings.Cut(t.value, "/")
-		mark, err := strconv.ParseUint(value, 0, 32)
-		if err != nil {
-			return false, false
-		}
-		holds = mark == 0
+	case "--mark":
+		return hasMark(t.value, p.mark) != t.negate, markOf(t.value) != nil
+	case "--connmark": // of the connection, which is new
+		return hasMark(t.value, 0) != t.negate, markOf(t.value) != nil
 	case "--dst-type":
 		holds = p.local == strings.EqualFold(t.value, "local")
 	case "--family":
@@ -60,6 +58,16 @@ func (t test) holds(p packet) (holds, known bool) {
 		return slices.Contains(alwaysHold, t.name), slices.Contains(alwaysHold, t.name)
 	}
 	return holds != t.negate, true
+}
+
+// hasMark compares a mark with a value that may have a mask behind it.
+func hasMark(text string, mark uint32) bool {
+	_, mask, masked := strings.Cut(text, "/")
+	if m := markOf(mask); masked && m != nil {
+		mark &= *m
+	}
+	want := markOf(text)
+	return want != nil && mark == *want
 }
 
 // inList says whether one of the members of a list holds.

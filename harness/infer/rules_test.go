@@ -108,6 +108,30 @@ func TestNotCaptured(t *testing.T) {
 	}
 }
 
+// TestElsewhere follows connections that netfilter takes to another listener than that of their direction.
+func TestElsewhere(t *testing.T) {
+	d := recorded(t, "fortio-server")
+	rules := rulesOf(t, "native.nft")
+	own := d.Node().IPs[0]
+	for _, c := range []struct {
+		name             string
+		address          string
+		port             uint32
+		who              string
+		listener, reason string
+	}{
+		{"DNS over TCP goes to the agent", "10.96.0.10", 53, "application", "", "answers DNS itself"},
+		{"the proxy's call to its own pod comes in", own, 8080, "proxy", "virtualInbound", "port 15006"},
+		{"an application's call to its own pod is left alone", own, 8080, "application", "", "past the proxy"},
+	} {
+		got, err := New(d).DecideWith(flow.Request{Address: c.address, Port: c.port, Protocol: "tcp"}, Options{Rules: rules, Sender: senders[c.who]})
+		must(t, err)
+		if got.Listener != c.listener || !strings.Contains(got.Hops[1].Why, c.reason) {
+			t.Errorf("%s: listener %q (%s)", c.name, got.Listener, got.Hops[1].Why)
+		}
+	}
+}
+
 // FuzzParseRules feeds the reader of netfilter rules.
 func FuzzParseRules(f *testing.F) {
 	f.Add(istioRules("1337", ""))

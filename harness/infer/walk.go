@@ -17,18 +17,20 @@ type walk struct {
 	out  flow.Decision
 	done bool
 
-	conn     connection
-	client   netip.Addr // whose request it is, as the connection manager sees it; not valid when unknown
-	listener *listener
-	chain    *filterChain
-	hcm      *httpManager // nil when the chain ends in a TCP proxy
-	tcpProxy configdump.Value
-	table    *routeTable
-	vhost    *virtualHost
-	route    *routeEntry
-	cluster  *cluster
-	pick     picked
-	trail    []flow.Condition // conditions of the hop that is being decided, with Options.Explain
+	conn      connection
+	elsewhere uint16     // port that netfilter takes the connection to, where it is none of the virtual listeners'
+	client    netip.Addr // whose request it is, as the connection manager sees it; not valid when unknown
+	listener  *listener
+	chain     *filterChain
+	hcm       *httpManager // nil when the chain ends in a TCP proxy
+	tcpProxy  configdump.Value
+	named     string // cluster that a filter names instead of the TCP proxy
+	table     *routeTable
+	vhost     *virtualHost
+	route     *routeEntry
+	cluster   *cluster
+	pick      picked
+	trail     []flow.Condition // conditions of the hop that is being decided, with Options.Explain
 }
 
 // A connection is what Envoy knows of the downstream connection when it chooses a filter chain.
@@ -109,15 +111,6 @@ func (w *walk) fail(failure flow.Failure, flag string) {
 // answer ends the way with a response that the proxy makes itself.
 func (w *walk) answer(status int, location string) {
 	w.out.Outcome, w.out.Status, w.out.Location, w.done = flow.Answered, w.localStatus(status), location, true
-}
-
-// localStatus is the status on the wire of an answer that the proxy makes itself: to gRPC it is always 200, and the
-// status becomes a grpc-status. (Http::Utility::sendLocalReply)
-func (w *walk) localStatus(status int) int {
-	if status != 0 && isGRPC(w.req.header) {
-		return 200
-	}
-	return status
 }
 
 // check keeps one evaluated condition when the caller wants all of them, and returns whether it holds.

@@ -56,6 +56,13 @@ func (b *bootstrap) build() ([]byte, error) {
 			"typed_config": object{"@type": "type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
 				"max_active_downstream_connections": 10000}}}},
 	}
+	if runtime := b.dump.Bootstrap().Get("layered_runtime"); runtime.Exists() {
+		layers, err := decode(runtime)
+		if err != nil {
+			return nil, err
+		}
+		config["layered_runtime"] = layers
+	}
 	return json.MarshalIndent(config, "", " ")
 }
 

@@ -7,8 +7,8 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// Differences says where what was inferred is not what happened; none means that they agree.
-func Differences(d flow.Decision, r Result) []string {
+// Differences says where what was inferred for a request is not what happened; none means that they agree.
+func Differences(req flow.Request, d flow.Decision, r Result) []string {
 	var all []string
 	differ := func(what string, inferred, real any) {
 		if fmt.Sprint(inferred) != fmt.Sprint(real) {
@@ -32,12 +32,16 @@ func Differences(d flow.Decision, r Result) []string {
 		if d.VirtualHost != "" && strings.Contains(entry.Route, "#") { // routes of a matcher tree keep their own names
 			differ("route", fmt.Sprintf("%s#%d", d.VirtualHost, d.RouteIndex), entry.Route)
 		}
-		if r.Seen != nil && d.Rewrite != nil {
-			if d.Rewrite.Path != "" {
-				differ("path", d.Rewrite.Path, r.Seen.Path)
+		if r.Seen != nil && r.Seen.Path != "" && d.VirtualHost != "" {
+			path, host := "", ""
+			if d.Rewrite != nil {
+				path, host = d.Rewrite.Path, d.Rewrite.Host
 			}
-			if d.Rewrite.Host != "" {
-				differ("host", d.Rewrite.Host, r.Seen.Host)
+			if path != "" || plain(req.Path) {
+				differ("path", first(path, req.Path, "/"), r.Seen.Path)
+			}
+			if host != "" || plain(req.Path) && plain(req.Authority) {
+				differ("host", first(host, req.Authority), r.Seen.Host)
 			}
 		}
 	case flow.Failed:
@@ -45,6 +49,14 @@ func Differences(d flow.Decision, r Result) []string {
 		all = append(all, failed(d, r, entry)...)
 	}
 	return all
+}
+
+// plain says whether the connection manager has nothing to make canonical in a path or host: what is not rewritten has to
+// arrive as it was sent.
+func plain(text string) bool {
+	path, _, _ := strings.Cut(text, "?")
+	return !strings.ContainsAny(path, "%\\:#") && !strings.Contains(path, "//") && !strings.Contains(path, "/.") && !strings.HasSuffix(path, ".") && strings.ToLower(path) == path &&
+		(strings.HasPrefix(text, "/") || !strings.Contains(text, "/"))
 }
 
 // failed compares failures: the status where there is one, and the response flag.

@@ -21,6 +21,11 @@ type config struct {
 	clusters  []string
 }
 
+// bootstrapText is who the proxy is, and a runtime as a bootstrap may set it.
+const bootstrapText = `{node: {id: authority, cluster: authority}, layered_runtime: {layers: [
+  {name: first, static_layer: {test: {none: 0, all: 100, over: 0, fraction: {numerator: 10000, denominator: TEN_THOUSAND}}, test.flat: 100}},
+  {name: second, static_layer: {test.over: 100}}, {name: admin, admin_layer: {}}]}}`
+
 // message turns YAML into JSON.
 func message(t testing.TB, text string) any {
 	t.Helper()
@@ -42,7 +47,7 @@ func (c config) dump(t testing.TB) *configdump.Dump {
 		return object{"@type": "type.googleapis.com/envoy.admin.v3." + kind, array: elements}
 	}
 	text, err := json.Marshal(object{"configs": []any{
-		object{"@type": "type.googleapis.com/envoy.admin.v3.BootstrapConfigDump", "bootstrap": object{"node": object{"id": "authority", "cluster": "authority"}}},
+		object{"@type": "type.googleapis.com/envoy.admin.v3.BootstrapConfigDump", "bootstrap": message(t, bootstrapText)},
 		section("ClustersConfigDump", "static_clusters", "cluster", c.clusters),
 		section("ListenersConfigDump", "static_listeners", "listener", c.listeners),
 		section("RoutesConfigDump", "static_route_configs", "route_config", c.routes),
@@ -143,7 +148,7 @@ func judge(t testing.TB, e *Envoy, engine *infer.Engine, requests []flow.Request
 		if err != nil {
 			t.Fatalf("%+v: %v", req, err)
 		}
-		if all := Differences(d, results[i]); len(all) > 0 {
+		if all := Differences(req, d, results[i]); len(all) > 0 {
 			shown, _ := json.Marshal(req)
 			texts[i] = fmt.Sprintf("%s\n  %v\n  Envoy logged %+v %s", shown, all, results[i].Entries, results[i].Problem)
 		}

@@ -52,7 +52,7 @@ func TestRules(t *testing.T) {
 	c := config{clusters: stubbed("a", "b", "c", "d")}
 	var requests []flow.Request
 	var owner []int
-	rules := slices.Concat(httpRules, filterRules, clientRules, matcherRules, celRules())
+	rules := slices.Concat(httpRules, filterRules, clientRules, moreRules, matcherRules, celRules())
 	for i, r := range rules {
 		c.listeners = append(c.listeners, httpListener(base+i, r.hcm, r.routes))
 		for _, text := range r.requests {

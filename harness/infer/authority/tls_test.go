@@ -153,7 +153,7 @@ func TestDownstreamTLS(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					if all := Differences(decision, results[0]); len(all) > 0 {
+					if all := Differences(req, decision, results[0]); len(all) > 0 {
 						t.Errorf("%v\n  Envoy logged %+v %s", all, results[0].Entries, results[0].Problem)
 					}
 					if seen := results[0].Seen; seen != nil && mode == flow.MTLS && port < 46003 && !strings.Contains(seen.XFCC, "URI="+workload) {

@@ -1,0 +1,71 @@
+package infer
+
+import "github.com/flowproof/lab/harness/configdump"
+
+// localStatus is the status on the wire of an answer that the proxy makes itself: local_reply_config may map it to another,
+// and to gRPC it is always 200, and the status becomes a grpc-status. (Http::Utility::sendLocalReply)
+func (w *walk) localStatus(status int) int {
+	if status == 0 {
+		return 0
+	}
+	if w.hcm != nil {
+		status = w.mappedStatus(status)
+	}
+	if isGRPC(w.req.header) {
+		return 200
+	}
+	return status
+}
+
+// mappedStatus applies the first mapper of local_reply_config whose filter takes the answer.
+func (w *walk) mappedStatus(status int) int {
+	for _, m := range w.hcm.at.Get("local_reply_config", "mappers").Elements() {
+		if w.logs(m.Get("filter"), status, 0) != yes {
+			continue
+		}
+		if to := m.Get("status_code"); to.Exists() {
+			return int(to.Uint())
+		}
+		return status
+	}
+	return status
+}
+
+// logs evaluates envoy.config.accesslog.v3.AccessLogFilter for an answer with a status, as far as the filter looks at the
+// status and the request.
+func (w *walk) logs(v configdump.Value, status, depth int) truth {
+	if depth > maxMatcherDepth {
+		return depends
+	}
+	deeper := func(e configdump.Value) truth { return w.logs(e, status, depth+1) }
+	for kind, f := range v.Fields() {
+		switch configdump.FieldName(kind) {
+		case "status_code_filter":
+			return truthOf(w.compares(f.Get("comparison"), uint64(status)))
+		case "header_filter":
+			return truthOf(headerMatches(f.Get("header"), w.req.header))
+		case "and_filter":
+			return all(f.Get("filters"), deeper)
+		case "or_filter":
+			return some(f.Get("filters"), deeper)
+		}
+	}
+	return depends
+}
+
+// compares evaluates ComparisonFilter; the runtime may say another value than the default.
+func (w *walk) compares(v configdump.Value, have uint64) bool {
+	want := v.Get("value", "default_value").Uint()
+	if set := w.e.runtime(v.Get("value", "runtime_key").Text()); set.Exists() {
+		want = set.Uint()
+	}
+	switch v.Get("op").Text() {
+	case "GE", "1":
+		return have >= want
+	case "LE", "2":
+		return have <= want
+	case "NE", "3":
+		return have != want
+	}
+	return have == want
+}
