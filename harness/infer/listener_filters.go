@@ -45,6 +45,7 @@ func newListenerFilter(v configdump.Value) listenerFilter {
 // listenerFilters runs the filters of the listener in order and keeps what they detect.
 func (w *walk) listenerFilters() {
 	var ran []string
+	pooled := w.opts.Warm && w.side == flow.Server
 	hop := flow.Hop{}
 	for _, f := range w.listener.filters {
 		if why, off := w.filterDisabled(f.disabled); off {
@@ -53,10 +54,17 @@ func (w *walk) listenerFilters() {
 			continue
 		}
 		ran = append(ran, f.name)
-		hop.Expect = append(hop.Expect, fact(flow.FactFilter, f.kind))
+		if pooled {
+			hop.Expect = append(hop.Expect, absent(flow.FactFilter, f.kind))
+		} else {
+			hop.Expect = append(hop.Expect, fact(flow.FactFilter, f.kind))
+		}
 		w.inspect(f)
 	}
 	hop.Decision, hop.Why = strings.Join(ran, ", "), w.detected(ran)
+	if pooled {
+		hop.Why += "; they ran when the connection was accepted, which the client's sidecar has kept, so none runs now"
+	}
 	if len(ran) == 0 {
 		hop.Decision = "none"
 	}

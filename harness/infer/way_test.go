@@ -138,6 +138,8 @@ func TestWarmWay(t *testing.T) {
 	}{
 		{flow.Client, flow.UpstreamTLS, fact(flow.FactHandshakes, "0")},
 		{flow.Client, flow.Connect, fact(flow.FactUpstreamReused, "true")},
+		{flow.Client, flow.ListenerFilters, fact(flow.FactFilter, httpInspector)},
+		{flow.Server, flow.ListenerFilters, absent(flow.FactFilter, tlsInspector)},
 		{flow.Server, flow.DownstreamTLS, fact(flow.FactHandshakes, "0")},
 		{flow.Server, flow.UpstreamTLS, fact(flow.FactHandshakes, "0")},
 		{flow.Server, flow.Connect, fact(flow.FactUpstreamReused, "true")},

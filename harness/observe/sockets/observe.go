@@ -3,6 +3,7 @@ package sockets
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -166,9 +167,33 @@ func (o *observer) client() flow.Watch {
 			flow.FactUpstreamReused, reused, flow.FactProcess, o.process(after[0]))
 		o.see(flow.Client, after[0], flow.Endpoint, flow.FactEndpoint, after[0].Peer.String())
 	default:
-		w.Problem = ambiguous("connections of the client's sidecar to the server's pod", after)
+		if o.ClientBefore == nil || len(fresh) > 0 {
+			w.Problem = ambiguous("connections of the client's sidecar to the server's pod", after)
+			return w
+		}
+		w.Complete, w.Sees = true, withoutOwnEnd(w.Sees)
+		o.oneOfPool(flow.Client, after)
 	}
 	return w
+}
+
+// oneOfPool tells of a pool of several connections, none of which is new, what holds for whichever of them was used.
+func (o *observer) oneOfPool(side flow.Side, pool []Row) {
+	row := pool[0]
+	lines := make([]string, 0, len(pool))
+	for _, r := range pool {
+		lines = append(lines, r.Raw)
+	}
+	row.Raw = strings.Join(lines, "\n")
+	o.see(side, row, flow.Connect, flow.FactUpstreamRemote, row.Peer.String(), flow.FactUpstreamReused, "true", flow.FactProcess, o.process(row))
+	o.see(side, row, flow.Endpoint, flow.FactEndpoint, row.Peer.String())
+}
+
+// withoutOwnEnd takes away that an instrument sees which connection of a pool was used.
+func withoutOwnEnd(sees []flow.Capability) []flow.Capability {
+	return slices.DeleteFunc(sees, func(c flow.Capability) bool {
+		return c.Fact == flow.FactUpstreamLocal || c.Kind == flow.App && c.Fact == flow.FactPeer
+	})
 }
 
 // captured is S-5's outbound pair: the app's connection and the sidecar's accepted socket on port 15001. It lives only
@@ -201,7 +226,12 @@ func (o *observer) server() flow.Watch {
 		{Kind: flow.App, Fact: flow.FactProcess}, {Kind: flow.Listener, Fact: flow.FactListening}}
 	o.listening(flow.Server, o.ServerAfter, o.sel.Inbound)
 	var problems []string
-	for _, problem := range []string{o.accepted(), o.toApp()} {
+	accepted := o.accepted()
+	toApp, pooled := o.toApp()
+	if pooled {
+		w.Sees = append(withoutOwnEnd(w.Sees), flow.Capability{Kind: flow.Connect, Fact: flow.FactUpstreamReused})
+	}
+	for _, problem := range []string{accepted, toApp} {
 		if problem != "" {
 			problems = append(problems, problem)
 		}
@@ -241,8 +271,9 @@ func (o *observer) accepted() (problem string) {
 	return ambiguous("connections from the client's pod", rows)
 }
 
-// toApp finds the sidecar's connection to the app and the app's accepted socket.
-func (o *observer) toApp() (problem string) {
+// toApp finds the sidecar's connection to the app and the app's accepted socket. pooled says that it is one of several that were
+// all there before, so nobody can say which.
+func (o *observer) toApp() (problem string, pooled bool) {
 	app := netip.AddrPortFrom(o.sel.Server.IP, o.sel.Port)
 	type pair struct{ proxy, app Row }
 	var pairs []pair
@@ -264,20 +295,25 @@ func (o *observer) toApp() (problem string) {
 	}
 	switch len(pairs) {
 	case 0:
-		return ""
+		return "", false
 	case 1:
 		p := pairs[0]
 		o.see(flow.Server, p.proxy, flow.Connect, flow.FactUpstreamLocal, p.proxy.Local.String(), flow.FactUpstreamRemote, p.proxy.Peer.String(),
 			flow.FactProcess, o.process(p.proxy))
 		o.see(flow.Server, p.proxy, flow.Endpoint, flow.FactEndpoint, p.proxy.Peer.String())
 		o.see(flow.Server, p.app, flow.App, flow.FactPeer, p.app.Peer.String(), flow.FactProcess, o.process(p.app))
-		return ""
+		return "", false
 	}
 	rows := make([]Row, 0, len(pairs))
 	for _, p := range pairs {
 		rows = append(rows, p.proxy)
 	}
-	return ambiguous("connections of the server's sidecar to the app", rows)
+	if o.ServerBefore == nil || len(without(rows, o.ServerBefore)) > 0 {
+		return ambiguous("connections of the server's sidecar to the app", rows), false
+	}
+	o.oneOfPool(flow.Server, rows)
+	o.see(flow.Server, pairs[0].app, flow.App, flow.FactProcess, o.process(pairs[0].app))
+	return "", true
 }
 
 // listening is S-4 for the port that connections are redirected to.

@@ -77,6 +77,7 @@ func TestAmbiguity(t *testing.T) {
 		{"one row", "", pooled + others, "", ""},
 		{"two rows", "", pooled + second, "2 connections of the client's sidecar", ""},
 		{"one old, one new", pooled, pooled + second, "2 connections of the client's sidecar", ""},
+		{"both old", pooled + second, pooled + second, "", ""},
 		{"no other end", "", second, "", "10.77.0.1:35314 has no other end"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -87,6 +88,34 @@ func TestAmbiguity(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestOneOfAPool has two connections at each sidecar, all of them there before the request: which was used, nobody can say, but that
+// it is none that was dialled, where it leads, and whose it is.
+func TestOneOfAPool(t *testing.T) {
+	client := rows(t, `ESTAB 0 0 10.77.0.1:35312 10.77.0.2:8080 users:(("envoy",pid=9,fd=35)) uid:1337 ino:1
+ESTAB 0 0 10.77.0.1:35314 10.77.0.2:8080 users:(("envoy",pid=9,fd=36)) uid:1337 ino:2
+`)
+	server := rows(t, `ESTAB 0 0 127.0.0.6:1 10.77.0.2:8080 users:(("envoy",pid=9,fd=35)) uid:1337 ino:3
+ESTAB 0 0 127.0.0.6:2 10.77.0.2:8080 users:(("envoy",pid=9,fd=36)) uid:1337 ino:4
+ESTAB 0 0 10.77.0.2:8080 127.0.0.6:1 users:(("fortio",pid=8,fd=5)) uid:0 ino:5
+ESTAB 0 0 10.77.0.2:8080 127.0.0.6:2 users:(("fortio",pid=8,fd=6)) uid:0 ino:6
+`)
+	seen, watches := Observe(Tables{ClientBefore: client, ClientAfter: client, ServerBefore: server, ServerAfter: server}, selection)
+	complete(t, watches)
+	want := []string{
+		"client connect upstream.remote=10.77.0.2:8080 upstream.reused=true process=envoy", "client endpoint endpoint=10.77.0.2:8080",
+		"server connect upstream.remote=10.77.0.2:8080 upstream.reused=true process=envoy", "server endpoint endpoint=10.77.0.2:8080",
+		"server app process=fortio",
+	}
+	if got := observetest.Rows(seen); !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	for _, w := range watches {
+		if slices.ContainsFunc(w.Sees, func(c flow.Capability) bool { return c.Fact == flow.FactUpstreamLocal }) {
+			t.Errorf("the watch of %s claims to know which connection it was", w.Pod)
+		}
 	}
 }
 
