@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"runtime"
 	"testing"
 
 	"sigs.k8s.io/e2e-framework/pkg/env"
@@ -16,13 +15,11 @@ import (
 
 	"github.com/flowproof/lab/harness/cluster/e2e"
 	"github.com/flowproof/lab/harness/cluster/node"
-	"github.com/flowproof/lab/harness/components"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/progress"
 	"github.com/flowproof/lab/harness/report"
 	"github.com/flowproof/lab/harness/script"
 	"github.com/flowproof/lab/harness/undo"
-	"github.com/flowproof/lab/manifests"
 	"github.com/flowproof/lab/scenarios"
 )
 
@@ -65,7 +62,7 @@ func run(m *testing.M) int {
 		provider = e2e.NewProvider(node.New(), progress.New(os.Stderr, false, !testing.Verbose()))
 		suite.Setup(envfuncs.CreateCluster(provider, *labName))
 		if !*keep {
-			suite.Finish(destroy)
+			suite.Finish(provider.Finish)
 		}
 	}
 	code := suite.Run(m)
@@ -78,11 +75,6 @@ func run(m *testing.M) int {
 	return code
 }
 
-// destroy takes the lab down by its name: unlike envfuncs.DestroyCluster also when bringing it up has failed.
-func destroy(ctx context.Context, _ *envconf.Config) (context.Context, error) {
-	return ctx, provider.Destroy(ctx)
-}
-
 // whyNoLab says what this machine lacks. In a CI that is a failure: there a test that skips is one that nobody runs.
 func whyNoLab() string {
 	reason := ""
@@ -91,14 +83,8 @@ func whyNoLab() string {
 		reason = fmt.Sprintf("backend %q is not one of: node", *backendName)
 	case testing.Short():
 		return "a lab takes longer than -short allows"
-	case runtime.GOOS != "linux":
-		reason = "the node backend needs Linux"
-	case os.Geteuid() != 0:
-		reason = "the node backend needs root"
 	default:
-		if _, err := components.Find(components.Options{IstioValues: manifests.IstioValues()}); err != nil {
-			reason = err.Error()
-		}
+		reason = e2e.Missing()
 	}
 	if reason != "" && os.Getenv("CI") == "true" {
 		fmt.Fprintln(os.Stderr, "run scenarios:", reason)

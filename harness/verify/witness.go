@@ -59,7 +59,7 @@ func without(run flow.Run, hops []flow.HopVerdict) []string {
 				cost = append(cost, strings.TrimSpace(string(v.Side)+" "+string(v.Kind)))
 			}
 		}
-		where, price := "", "every hop has another witness"
+		where, price := "", "no hop stays without a witness for want of it"
 		if a.Pod != "" {
 			where = " of " + a.Pod
 		}
