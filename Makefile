@@ -6,7 +6,7 @@ LAB   := bin/lab
 # The kernel's BTF and Envoy's own files are read at run time: nothing here needs a C compiler.
 export CGO_ENABLED = 0
 
-.PHONY: inbound test lab setup bench differential fuzz probes-matrix kill9 clean
+.PHONY: inbound test test-kind lab setup bench differential fuzz probes-matrix kill9 clean
 
 inbound: lab ## the main job: a lab, a request, and every hop of its way inferred and seen
 	$(LAB) run inbound
@@ -16,6 +16,13 @@ test: lab ## every test, including the scenarios on a real lab, whose parts are 
 	@unformatted=$$(gofmt -l $$(git ls-files "*.go")); [ -z "$$unformatted" ] || { echo "not gofmt-ed: $$unformatted"; exit 1; }
 	$(GO) vet ./...
 	CI=$(or $(CI),true) $(GO) test -count=1 -timeout 60m ./...
+
+test-kind: ## the scenarios on the backend kind, in Docker: the machine's, or one that is started for it
+	@hack/setup.sh kind
+	@$(GO) build -o $(LAB) ./cmd/lab
+	$(LAB) build --backend kind
+	CI=$(or $(CI),true) FLOWPROOF_KIND=1 $(GO) test -count=1 -timeout 40m ./harness/docker ./harness/cluster/kind
+	CI=$(or $(CI),true) $(GO) test -count=1 -timeout 40m ./scenarios -args -backend kind
 
 lab: setup ## the command, in bin/lab
 	@echo " • Building $(LAB) (some minutes the first time: its libraries are compiled)"

@@ -3,17 +3,20 @@
 # is left: processes, mounts, interfaces, namespaces, cgroup directories, files, changed log levels. Then the next
 # `lab up` has to work. Run as root, with nothing else making namespaces meanwhile:
 #
-#   hack/kill9.sh [ROUNDS] [SEED]        default: 50 rounds, a seed from the clock
+#   hack/kill9.sh [ROUNDS] [SEED] [BACKEND]        default: 50 rounds, a seed from the clock, node
+#
+# With kind it is the Docker that the lab starts: none may run.
 set -euo pipefail
 rounds=${1:-50}
 seed=${2:-$(date +%s)}
+backend=${3:-node}
 name=kill9
 RANDOM=$seed
 log=$(mktemp -d)
 trap 'rm -rf "$log"' EXIT
 cp "${LAB:-bin/lab}" "$log/lab" # a name of its own, by which its processes are known
 lab=$log/lab
-echo "rounds $rounds, seed $seed (hack/kill9.sh $rounds $seed repeats the choices)"
+echo "rounds $rounds, seed $seed (hack/kill9.sh $rounds $seed $backend repeats the choices)"
 
 say() { printf '%s %s\n' "$(date +%T)" "$*"; }
 
@@ -23,9 +26,9 @@ snapshot() {
   cut -d' ' -f5- /proc/self/mountinfo | sort
   ip -o link | awk -F': ' '{print "link", $2}' | sort
   ls /run/netns 2>/dev/null | sed 's/^/netns /' || true
-  find /sys/fs/cgroup -maxdepth 2 -name "flowproof-$name" | sort
-  ls -d "/run/flowproof/$name" "${TMPDIR:-/tmp}"/lab-* 2>/dev/null || true
-  grep -o "@flowproof-node-$name" /proc/net/unix | sort -u || true
+  find /sys/fs/cgroup -maxdepth 2 -name "flowproof-$name*" | sort
+  ls -d "/run/flowproof/$name"* "${TMPDIR:-/tmp}"/lab-* 2>/dev/null || true
+  grep -o "@flowproof-[a-z]*-$name" /proc/net/unix | sort -u || true
   cksum ~/.kube/config 2>/dev/null || true
 }
 
@@ -49,7 +52,7 @@ nothing_left() {
 levels_restored() {
   for pod in netshoot fortio-server; do
     for _ in $(seq 100); do
-      "$lab" --name $name kubectl exec $pod -c istio-proxy -- curl -s -XPOST localhost:15000/logging 2> "$log/err" > "$log/levels" || true
+      "$lab" --backend $backend --name $name kubectl exec $pod -c istio-proxy -- curl -s -XPOST localhost:15000/logging 2> "$log/err" > "$log/levels" || true
       if [ "$(grep -c ': warning$' "$log/levels")" -gt 50 ] && ! grep -q -E ': (debug|trace|info)$' "$log/levels"; then continue 2; fi
       sleep 0.1
     done
@@ -59,17 +62,19 @@ levels_restored() {
   done
 }
 
-"$lab" up --name $name -q > /dev/null 2> "$log/up" # makes components and data that later rounds take from the cache
-"$lab" down --name $name -q 2> /dev/null
+"$lab" up --backend $backend --name $name -q > /dev/null 2> "$log/up" # makes components and data that later rounds take from the cache
+"$lab" down --backend $backend --name $name -q 2> /dev/null
 snapshot > "$log/before"
 
+most_up=8000
+[ "$backend" = node ] || most_up=30000
 for round in $(seq "$rounds"); do
   verb=$(printf 'up\nrun\nrun\ndown\n' | sed -n "$((RANDOM % 4 + 1))p")
-  [ "$verb" = up ] || "$lab" up --name $name -q > /dev/null 2> "$log/up" || { cat "$log/up"; exit 1; }
+  [ "$verb" = up ] || "$lab" up --backend $backend --name $name -q > /dev/null 2> "$log/up" || { cat "$log/up"; exit 1; }
   case $verb in
-    up) "$lab" up --name $name > "$log/out" 2>&1 & most=8000 ;;
-    run) "$lab" run inbound --name $name > "$log/out" 2>&1 & most=1800 ;;
-    down) "$lab" down --name $name > "$log/out" 2>&1 & most=200 ;;
+    up) "$lab" up --backend $backend --name $name > "$log/out" 2>&1 & most=$most_up ;;
+    run) "$lab" run inbound --backend $backend --name $name > "$log/out" 2>&1 & most=1800 ;;
+    down) "$lab" down --backend $backend --name $name > "$log/out" 2>&1 & most=200 ;;
   esac
   command=$!
   ms=$((RANDOM * 32768 + RANDOM)); ms=$((ms % most))
@@ -85,14 +90,14 @@ for round in $(seq "$rounds"); do
   say "round $round: lab $verb, after ${ms} ms: killed $kind ($victim)"
   # A running lab may rightly stay when its own processes were spared; then nothing that a run changed may stay.
   sleep 0.2
-  state=$("$lab" status --name $name -o json 2>/dev/null | sed -n 's/.*"state": *"\([a-z]*\)".*/\1/p' | head -1)
+  state=$("$lab" status --backend $backend --name $name -o json 2>/dev/null | sed -n 's/.*"state": *"\([a-z]*\)".*/\1/p' | head -1)
   if [ "$state" = running ]; then
     [ "$verb" != run ] || levels_restored
-    "$lab" down --name $name -q 2> /dev/null
+    "$lab" down --backend $backend --name $name -q 2> /dev/null
   fi
   nothing_left "round $round (lab $verb, $kind)"
 done
-"$lab" up --name $name -q > /dev/null
-"$lab" down --name $name -q 2> /dev/null
+"$lab" up --backend $backend --name $name -q > /dev/null
+"$lab" down --backend $backend --name $name -q 2> /dev/null
 nothing_left "the last round"
 echo "$rounds kills, nothing left"

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+
+	"sigs.k8s.io/yaml"
 )
 
 //go:embed cluster istio workshop
@@ -18,6 +20,32 @@ func IstioValues() []byte {
 	data, err := files.ReadFile("istio/install.yaml")
 	if err != nil {
 		panic(err) // embedded: cannot be missing
+	}
+	return data
+}
+
+// upstreamOnly are the install values that make up for what upstream Envoy lacks, by their paths below spec.values.
+var upstreamOnly = [][]string{{"telemetry"}, {"pilot", "env", "PILOT_ENABLE_METADATA_EXCHANGE"}, {"pilot", "env", "PILOT_ENABLE_ALPN_FILTER"},
+	{"pilot", "env", "PILOT_DISABLE_MX_ALPN"}}
+
+// PublishedIstioValues are IstioValues for Istio's own published proxy, which has all of Istio's filters.
+func PublishedIstioValues() []byte {
+	var resource map[string]any
+	if err := yaml.Unmarshal(IstioValues(), &resource); err != nil {
+		panic(err) // embedded, and read by a test
+	}
+	for _, path := range upstreamOnly {
+		at := resource
+		for _, name := range append([]string{"spec", "values"}, path[:len(path)-1]...) {
+			at, _ = at[name].(map[string]any)
+		}
+		if at != nil {
+			delete(at, path[len(path)-1])
+		}
+	}
+	data, err := yaml.Marshal(resource)
+	if err != nil {
+		panic(err)
 	}
 	return data
 }

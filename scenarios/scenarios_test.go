@@ -5,7 +5,10 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 
 	"sigs.k8s.io/e2e-framework/pkg/env"
@@ -13,8 +16,12 @@ import (
 	"sigs.k8s.io/e2e-framework/pkg/envfuncs"
 	"sigs.k8s.io/e2e-framework/pkg/features"
 
+	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/cluster/e2e"
+	"github.com/flowproof/lab/harness/cluster/kind"
 	"github.com/flowproof/lab/harness/cluster/node"
+	"github.com/flowproof/lab/harness/components"
+	"github.com/flowproof/lab/harness/docker"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/progress"
 	"github.com/flowproof/lab/harness/report"
@@ -24,16 +31,28 @@ import (
 )
 
 var (
-	backendName = flag.String("backend", "node", "what the lab is made of: node")
+	backendName = flag.String("backend", "node", "what the lab is made of: "+strings.Join(backendNames(), ", "))
 	labName     = flag.String("lab", "scenarios", "name of the lab that all scenarios share")
 	keep        = flag.Bool("keep", false, "leave the lab up afterwards")
 	update      = flag.Bool("update", false, "rewrite README.md and the scenarios' golden files")
 	junit       = flag.String("junit", "", "write a JUnit report to this file")
 )
 
+// backends are what -backend can name, and what each needs of this machine beside root.
+var backends = map[string]struct {
+	new  func() cluster.Backend
+	lack func() error
+}{
+	"node": {func() cluster.Backend { return node.New() }, func() error { return nil }},
+	"kind": {func() cluster.Backend { return kind.New() }, func() error { return docker.Choose(docker.Find(context.Background())).Err }},
+}
+
+func backendNames() []string { return slices.Sorted(maps.Keys(backends)) }
+
 // suite is the environment of all tests: one lab, brought up once.
 var (
 	suite    env.Environment
+	backend  cluster.Backend
 	provider *e2e.Provider
 	missing  string         // why no lab can run here; empty: it can
 	suites   []report.Suite // for the JUnit report
@@ -44,6 +63,8 @@ func TestMain(m *testing.M) {
 		switch os.Args[1] { // the processes that outlive their starter are this program too
 		case "__node":
 			os.Exit(node.Main(os.Args[2:]))
+		case docker.Verb:
+			os.Exit(docker.Main(os.Args[2:]))
 		case "__undo":
 			if err := undo.Guard(os.Stdin, os.Stderr, script.UndoKinds); err != nil {
 				os.Exit(1)
@@ -59,7 +80,8 @@ func run(m *testing.M) int {
 	suite = env.New()
 	missing = whyNoLab()
 	if missing == "" {
-		provider = e2e.NewProvider(node.New(), progress.New(os.Stderr, false, !testing.Verbose()))
+		backend = backends[*backendName].new()
+		provider = e2e.NewProvider(backend, progress.New(os.Stderr, false, !testing.Verbose()))
 		suite.Setup(envfuncs.CreateCluster(provider, *labName))
 		if !*keep {
 			suite.Finish(provider.Finish)
@@ -78,13 +100,17 @@ func run(m *testing.M) int {
 // whyNoLab says what this machine lacks. In a CI that is a failure: there a test that skips is one that nobody runs.
 func whyNoLab() string {
 	reason := ""
+	chosen, known := backends[*backendName]
 	switch {
-	case *backendName != "node":
-		reason = fmt.Sprintf("backend %q is not one of: node", *backendName)
+	case !known:
+		reason = fmt.Sprintf("backend %q is not one of: %s", *backendName, strings.Join(backendNames(), ", "))
 	case testing.Short():
 		return "a lab takes longer than -short allows"
 	default:
-		reason = e2e.Missing()
+		reason = e2e.Missing(components.Options{Kind: *backendName == "kind"})
+		if err := chosen.lack(); reason == "" && err != nil {
+			reason = err.Error()
+		}
 	}
 	if reason != "" && os.Getenv("CI") == "true" {
 		fmt.Fprintln(os.Stderr, "run scenarios:", reason)
@@ -116,7 +142,7 @@ func runScenario(ctx context.Context, t *testing.T, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lab := script.Lab{Mesh: connected, Cluster: provider.Lab(), Backend: node.New(), Guard: []string{os.Args[0], "__undo"}}
+	lab := script.Lab{Mesh: connected, Cluster: provider.Lab(), Backend: backend, Guard: []string{os.Args[0], "__undo"}}
 	var account bytes.Buffer
 	result := script.Run(ctx, lab, s, script.Options{Update: *update, Events: script.NewLive(&account, false, false)})
 	suites = append(suites, result.Suite())

@@ -7,6 +7,7 @@ import (
 
 	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/cluster/existing"
+	"github.com/flowproof/lab/harness/cluster/kind"
 	"github.com/flowproof/lab/harness/cluster/node"
 	"github.com/flowproof/lab/harness/exit"
 )
@@ -16,6 +17,7 @@ var backends = map[string]func(*app) cluster.Backend{
 	existing.Name: func(a *app) cluster.Backend {
 		return existing.New(existing.Target{Kubeconfig: a.kubeconfig, Context: a.context})
 	},
+	"kind": func(*app) cluster.Backend { return kind.New() },
 	"node": func(*app) cluster.Backend { return node.New() },
 }
 

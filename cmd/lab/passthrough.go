@@ -53,10 +53,13 @@ func passthrough(program, short, example string) *cobra.Command {
 	}
 }
 
-// findProgram finds a program among the lab's components.
+// findProgram finds a program among the lab's components; the machine's own will do for a lab of published images.
 func findProgram(program string) (string, error) {
 	set, err := components.Find(componentOptions())
 	if err != nil {
+		if path, missing := exec.LookPath(program); missing == nil {
+			return path, nil
+		}
 		return "", exit.Environmentf("find %s: %w", program, err)
 	}
 	path := filepath.Join(set.Bin, program)

@@ -48,6 +48,8 @@ lab's, and ` + "`lab down`" + ` removes those and no other.`,
 		Example: `  lab up
   lab up --timings
   lab up --name second
+  lab up --backend kind
+  lab up --backend kind --images registry --istio 1.28.3
   lab up -o json | jq -r .kubeconfig
   lab up --backend existing --context staging --install istio,workshop`,
 		Args: cobra.NoArgs,
@@ -82,6 +84,7 @@ func printTimings(w io.Writer, timings []cluster.Timing) {
 // addUpFlags are the flags of every verb that may bring a lab up.
 func addUpFlags(cmd *cobra.Command, opts *cluster.Options) {
 	cmd.Flags().StringVar(&opts.Images, "images", "built", "where images come from: built (from packages, no registry) or registry")
+	cmd.Flags().StringVar(&opts.Istio, "istio", "", "version of Istio to install, such as 1.29.0 (--backend kind --images registry)")
 	cmd.Flags().BoolVar(&opts.Retain, "retain", false, "keep what is there when bring-up fails, to look at it")
 	cmd.Flags().StringSliceVar(&opts.Install, "install", nil, "with the backend existing, parts to put into the cluster: "+strings.Join(existing.Parts, ", "))
 	completeFixed(cmd, "images", "built", "registry")

@@ -8,30 +8,43 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
-// basePackages are what the node and the workshop's images need beside a minimal Debian.
-var basePackages = []string{
-	"bind9-dnsutils", "ca-certificates", "conntrack", "containernetworking-plugins", "curl", "iproute2", "iptables",
-	"netcat-openbsd", "procps", "runc",
+// A baseSystem is a file system made of Debian packages.
+type baseSystem struct {
+	name     string
+	title    string   // of its making
+	packages []string // beside a minimal Debian
+	dropped  []string // removed beside what is removed from every base
 }
 
-// baseKey does not hold the mirror's state: a base stays until it is asked to go (lab cache prune --all).
-func baseKey(d distribution) (key, error) {
-	return newKey("base").add("distribution", d.id+" "+d.suite+" "+d.components).add("platform", runtime.GOARCH).
-		add("packages", strings.Join(basePackages, " ")).key()
+// nodeBase is what the embedded node and the workshop's images stand on.
+var nodeBase = baseSystem{name: "base", title: "Making the base file system", packages: []string{
+	"bind9-dnsutils", "ca-certificates", "conntrack", "containernetworking-plugins", "curl", "iproute2", "iptables",
+	"netcat-openbsd", "procps", "runc",
+}}
+
+// key does not hold the mirror's state: a base stays until it is asked to go (lab cache prune --all).
+func (b baseSystem) key(d distribution) (key, error) {
+	k := newKey(b.name).add("distribution", d.id+" "+d.suite+" "+d.components).add("platform", runtime.GOARCH).
+		add("packages", strings.Join(b.packages, " "))
+	if len(b.dropped) > 0 {
+		k.add("dropped", strings.Join(b.dropped, " "))
+	}
+	return k.key()
 }
 
 // bootstrap makes the base file system with debootstrap, in namespaces of its own: it mounts proc into the new root,
 // and a killed run must not leave that behind.
-func bootstrap(ctx context.Context, d distribution, w work) error {
+func (b baseSystem) bootstrap(ctx context.Context, d distribution, w work) error {
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("make base file system: debootstrap needs root (run: sudo lab build)")
 	}
 	mirror := d.mirror(ctx)
 	args := []string{"--variant=minbase", "--force-check-gpg", "--components=" + d.components,
-		"--include=" + strings.Join(basePackages, ","), d.suite, w.content}
+		"--include=" + strings.Join(b.packages, ","), d.suite, w.content}
 	if mirror != "" {
 		args = append(args, mirror)
 	}
@@ -44,7 +57,7 @@ func bootstrap(ctx context.Context, d distribution, w work) error {
 		return fmt.Errorf("make %s base from %s: %w", d.suite, from, err)
 	}
 	w.task.Note("removing what belongs to one machine")
-	return normalise(w.content)
+	return normalise(w.content, b.dropped)
 }
 
 // debootstrapNote shows what debootstrap is at; its lines begin with "I: ".
@@ -68,8 +81,8 @@ var dropped = []string{
 
 // normalise takes out of a fresh root what differs from machine to machine or from day to day, what nobody reads, and
 // set-user-ID bits, which have no business in a cache directory.
-func normalise(root string) error {
-	for _, pattern := range dropped {
+func normalise(root string, more []string) error {
+	for _, pattern := range append(slices.Clone(dropped), more...) {
 		found, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/flowproof/lab/harness/progress"
 )
@@ -18,6 +19,8 @@ type Options struct {
 	CacheDir    string // default: $FLOWPROOF_CACHE, else flowproof in the user's cache directory
 	Source      string // the checkout's toolchain folder; default: found from the working directory, then from the place of the build
 	Images      string // Built (default) or Registry
+	Istio       string // version of Istio's published images, with Registry; "" for the one that is pinned
+	Kind        bool   // also what a cluster made with kind is made of
 	IstioValues []byte // an IstioOperator for istioctl manifest generate; nil: no manifest is rendered
 }
 
@@ -35,6 +38,7 @@ type Set struct {
 	Layout string  // an OCI image layout with all images, for backends that load images themselves
 	Store  string  // a containerd root directory into which all images are imported and unpacked
 	Images []Image // in the layout's order
+	Kind   *Kind   // only with Options.Kind
 	Istio  string  // path of the rendered Istio manifest; empty without Options.IstioValues
 
 	key   string // of this set
@@ -85,12 +89,12 @@ func IstioManifest(ctx context.Context, o Options, p progress.Reporter) ([]byte,
 		return nil, err
 	}
 	if m.options.Images == Registry {
-		m.options.IstioValues = published(m.options.IstioValues)
+		m.options.IstioValues = publishedTag(m.options.IstioValues, o.Istio)
 	}
 	if m.build, err = newGobuild(ctx, m.source); err != nil {
 		return nil, err
 	}
-	istioctl, err := m.programByName(ctx, "istioctl")
+	istioctl, err := m.compile(ctx, programs[slices.IndexFunc(programs, func(p program) bool { return p.name == "istioctl" })])
 	if err != nil {
 		return nil, err
 	}

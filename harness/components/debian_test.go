@@ -102,7 +102,7 @@ func TestNormaliseForgetsTheMachine(t *testing.T) {
 	var digests []string
 	for _, machine := range []string{"20781", "20782"} {
 		root := fakeRoot(t, machine)
-		if err := normalise(root); err != nil {
+		if err := normalise(root, nil); err != nil {
 			t.Fatal(err)
 		}
 		content, err := scan(root)

@@ -96,11 +96,12 @@ func (g *gobuild) list(ctx context.Context, p program, count *packageCount) erro
 	return err
 }
 
-// moduleDir is where the source of a module that the toolchain builds from lies. It is fetched when it is not there:
-// a build from a full cache of binaries never needed it.
-func (g *gobuild) moduleDir(ctx context.Context, module string) (string, error) {
-	if err := goTool(g.source, "mod", "download", module).run(ctx); err != nil {
+// moduleDir is where the source of a module lies that a folder of the toolchain builds from. It is fetched when it is not
+// there: a build from a full cache of binaries never needed it.
+func (g *gobuild) moduleDir(ctx context.Context, folder, module string) (string, error) {
+	dir := filepath.Join(g.source, folder)
+	if err := goTool(dir, "mod", "download", module).run(ctx); err != nil {
 		return "", err
 	}
-	return goTool(g.source, "list", "-m", "-f", "{{.Dir}}", module).output(ctx)
+	return goTool(dir, "list", "-m", "-f", "{{.Dir}}", module).output(ctx)
 }

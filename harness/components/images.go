@@ -82,19 +82,23 @@ func (p parts) layers() (map[string][]source, error) {
 	}, nil
 }
 
-// assemble writes the images as an OCI image layout; each layer is written once.
+// assemble writes the images of the embedded node.
 func assemble(ctx context.Context, p parts, w work) error {
 	contents, err := p.layers()
 	if err != nil {
 		return err
 	}
+	return assembleImages(ctx, builtImages, contents, map[string]*layer{}, w)
+}
+
+// assembleImages writes images as an OCI image layout; each layer is written once. Those in made are in the layout.
+func assembleImages(ctx context.Context, images []builtImage, contents map[string][]source, made map[string]*layer, w work) error {
 	out, err := layout.Write(w.content, empty.Index)
 	if err != nil {
 		return fmt.Errorf("write image layout: %w", err)
 	}
-	made := map[string]*layer{}
-	w.task.Total(int64(len(builtImages)))
-	for i, image := range builtImages {
+	w.task.Total(int64(len(images)))
+	for i, image := range images {
 		w.task.Note("%s", image.ref)
 		for _, name := range image.layers {
 			if made[name] != nil {

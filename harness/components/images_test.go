@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,7 +19,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
@@ -210,6 +213,70 @@ func TestPull(t *testing.T) {
 	}
 	if len(images) != 1 || images[0] != (Image{ProxyImage, want.String()}) {
 		t.Errorf("pulled %v, want %s", images, want)
+	}
+}
+
+func TestMirror(t *testing.T) {
+	for _, tt := range []struct{ mirror, ref, want string }{
+		{"", "docker.io/istio/pilot:1.29.0", "index.docker.io/istio/pilot:1.29.0"},
+		{"mirror.example:5000", "docker.io/istio/pilot:1.29.0", "mirror.example:5000/istio/pilot:1.29.0"},
+		{"mirror.example:5000/class", "registry.k8s.io/pause:3.10.1", "mirror.example:5000/class/pause:3.10.1"},
+		{"mirror.example:5000", publishedNode, "mirror.example:5000/kindest/node" + publishedNode[strings.Index(publishedNode, "@"):]},
+	} {
+		t.Setenv(mirrorVariable, tt.mirror)
+		got, err := reference(tt.ref)
+		if err != nil || got.Name() != tt.want {
+			t.Errorf("%s with mirror %q is pulled from %v (%v), want %s", tt.ref, tt.mirror, got, err, tt.want)
+		}
+	}
+	t.Setenv(mirrorVariable, "no registry")
+	if _, err := reference("docker.io/istio/pilot:1.29.0"); err == nil || !strings.Contains(err.Error(), mirrorVariable) {
+		t.Errorf("a mirror that is none: %v", err)
+	}
+}
+
+// TestPublishedIstio pulls an istioctl of a chosen release from a registry of the test's own and lets it render.
+func TestPublishedIstio(t *testing.T) {
+	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	defer server.Close()
+	t.Setenv(mirrorVariable, strings.TrimPrefix(server.URL, "http://"))
+	program := []byte("#!/bin/sh\n[ \"$1 $2 $3\" = \"manifest generate --filename\" ] && cat \"$4\" && echo rendered by 1.28.3\n")
+	blob, err := newLayer(t.TempDir(), text(istioctlPath, 0o755, program))
+	if err != nil {
+		t.Fatal(err)
+	}
+	image, err := mutate.AppendLayers(empty.Image, blob)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := image.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config = config.DeepCopy()
+	config.OS, config.Architecture = "linux", runtime.GOARCH
+	if image, err = mutate.ConfigFile(image, config); err != nil {
+		t.Fatal(err)
+	}
+	ref, err := reference("docker.io/istio/istioctl:1.28.3")
+	if err == nil {
+		err = remote.Write(ref, image)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &maker{cache: testCache(t, &record{}), options: Options{Istio: "1.28.3", Kind: true, Images: Registry, IstioValues: []byte("values\n")}}
+	istioctl, err := m.publishedIstioctl(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rendered, err := m.istio(t.Context(), made{programs: map[string]ingredient{"istioctl": istioctl}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(filepath.Join(m.cache.content(rendered.String()), istioFile))
+	if err != nil || string(got) != "values\nrendered by 1.28.3\n" {
+		t.Errorf("rendered %q, %v", got, err)
 	}
 }
 

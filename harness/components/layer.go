@@ -112,6 +112,13 @@ func directory(name string, mode int64, owner int) source {
 	}
 }
 
+// symlink is a symbolic link.
+func symlink(name, target string) source {
+	return func(w *tar.Writer) error {
+		return w.WriteHeader(&tar.Header{Typeflag: tar.TypeSymlink, Name: name, Linkname: target, Mode: 0o777, ModTime: epoch, Format: tar.FormatPAX})
+	}
+}
+
 func copyFile(w io.Writer, path string) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -158,6 +165,24 @@ func newLayer(layout string, sources ...source) (*layer, error) {
 	l := &layer{hash: v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(sum.Sum(nil))}, size: info.Size()}
 	l.path = filepath.Join(blobs, l.hash.Hex)
 	return l, errors.Join(os.Chmod(f.Name(), 0o644), os.Rename(f.Name(), l.path))
+}
+
+// linkLayer gives a layout a layer of ours that another has, as a further name of its file.
+func linkLayer(l v1.Layer, from, dest string) (*layer, error) {
+	hash, err := l.Digest()
+	if err != nil {
+		return nil, err
+	}
+	size, err := l.Size()
+	if err != nil {
+		return nil, err
+	}
+	blobs := filepath.Join(dest, "blobs", "sha256")
+	if err := os.MkdirAll(blobs, 0o755); err != nil {
+		return nil, err
+	}
+	linked := &layer{path: filepath.Join(blobs, hash.Hex), hash: hash, size: size}
+	return linked, os.Link(filepath.Join(from, "blobs", "sha256", hash.Hex), linked.path)
 }
 
 // The methods of v1.Layer.

@@ -46,7 +46,7 @@ func TestLiveBase(t *testing.T) {
 		t.Skip("debootstrap needs root")
 	}
 	w := testWork(t)
-	if err := bootstrap(t.Context(), hostDistribution(), w); err != nil {
+	if err := nodeBase.bootstrap(t.Context(), hostDistribution(), w); err != nil {
 		t.Fatal(err)
 	}
 	for _, program := range []string{"usr/sbin/runc", "usr/lib/cni/bridge", "usr/sbin/iptables", "usr/sbin/conntrack", "usr/bin/curl", "bin/ss"} {

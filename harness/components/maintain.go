@@ -118,6 +118,10 @@ func Prune(o Options, everything bool, p progress.Reporter) ([]Entry, error) {
 		} else {
 			c.markNewest(keep)
 		}
+		o.Kind = true // labs of both backends live on one cache
+		if s, err := Find(o); err == nil {
+			c.mark(s.key, keep)
+		}
 	}
 	var removed []Entry
 	for _, e := range before.Entries {

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/progress"
 )
 
@@ -29,6 +30,9 @@ func newMaker(o Options, p progress.Reporter) (*maker, error) {
 	case Built, Registry:
 	default:
 		return nil, fmt.Errorf("choose images: %q is neither %s nor %s", o.Images, Built, Registry)
+	}
+	if o.Istio != "" && o.Images != Registry {
+		return nil, exit.Usagef("choose Istio %s: only published images come in several versions (add --images registry)", o.Istio)
 	}
 	dir, err := o.cacheDir()
 	if err != nil {
@@ -55,6 +59,7 @@ type ingredient struct {
 type made struct {
 	programs map[string]ingredient
 	base     ingredient
+	kindBase ingredient // only with Options.Kind
 }
 
 const envoy = "envoy"
@@ -64,6 +69,9 @@ func (m *maker) set(ctx context.Context) (*Set, error) {
 	var err error
 	if m.build, err = newGobuild(ctx, m.source); err != nil {
 		return nil, err
+	}
+	if m.options.Kind && m.options.Images == Registry {
+		return m.publishedSet(ctx)
 	}
 	first, err := m.gather(ctx)
 	if err != nil {
@@ -83,6 +91,13 @@ func (m *maker) set(ctx context.Context) (*Set, error) {
 		return nil, err
 	}
 	parts := []string{first.base.key.String() + " " + first.base.manifest.Digest, images.key.String(), stored.String()}
+	if m.options.Kind {
+		var keys []string
+		if s.Kind, keys, err = m.kind(ctx, first, images, stored); err != nil {
+			return nil, err
+		}
+		parts = append(parts, keys...)
+	}
 	if m.options.IstioValues != nil {
 		rendered, err := m.istio(ctx, first)
 		if err != nil {
@@ -142,9 +157,19 @@ func (m *maker) gather(ctx context.Context) (made, error) {
 			return err
 		})
 	}
-	together(func() (err error) { out.base, err = m.base(ctx); return })
+	// One base after the other: both wait for the same mirror.
+	together(func() (err error) {
+		if out.base, err = m.base(ctx, nodeBase); err == nil && m.options.Kind {
+			out.kindBase, err = m.base(ctx, kindBase)
+		}
+		return err
+	})
 	together(func() (err error) { fetched, err = m.envoy(ctx); return })
-	together(func() error { return m.programs(ctx, out.programs) })
+	all := programs
+	if m.options.Kind {
+		all = append(slices.Clone(programs), kindPrograms...)
+	}
+	together(func() error { return m.programs(ctx, all, out.programs) })
 	if err := group.Wait(); err != nil {
 		return out, err
 	}
@@ -153,9 +178,9 @@ func (m *maker) gather(ctx context.Context) (made, error) {
 }
 
 // programs builds what the Go module proxy has.
-func (m *maker) programs(ctx context.Context, done map[string]ingredient) error {
-	for _, p := range programs {
-		i, err := m.programByName(ctx, p.name)
+func (m *maker) programs(ctx context.Context, all []program, done map[string]ingredient) error {
+	for _, p := range all {
+		i, err := m.compile(ctx, p)
 		if err != nil {
 			return err
 		}
@@ -164,9 +189,8 @@ func (m *maker) programs(ctx context.Context, done map[string]ingredient) error 
 	return nil
 }
 
-// programByName builds one program of the table.
-func (m *maker) programByName(ctx context.Context, name string) (ingredient, error) {
-	p := programs[slices.IndexFunc(programs, func(p program) bool { return p.name == name })]
+// compile builds one program.
+func (m *maker) compile(ctx context.Context, p program) (ingredient, error) {
 	k, err := m.build.key(p)
 	if err != nil {
 		return ingredient{}, err
@@ -177,14 +201,14 @@ func (m *maker) programByName(ctx context.Context, name string) (ingredient, err
 	return ingredient{k, made}, err
 }
 
-func (m *maker) base(ctx context.Context) (ingredient, error) {
+func (m *maker) base(ctx context.Context, b baseSystem) (ingredient, error) {
 	d := hostDistribution()
-	k, err := baseKey(d)
+	k, err := b.key(d)
 	if err != nil {
 		return ingredient{}, err
 	}
-	done, err := m.cache.ensure(ctx, k, fmt.Sprintf("Making the base file system (%s %s)", d.id, d.suite),
-		func(ctx context.Context, w work) error { return bootstrap(ctx, d, w) })
+	done, err := m.cache.ensure(ctx, k, fmt.Sprintf("%s (%s %s)", b.title, d.id, d.suite),
+		func(ctx context.Context, w work) error { return b.bootstrap(ctx, d, w) })
 	return ingredient{k, done}, err
 }
 
@@ -201,7 +225,7 @@ func (m *maker) envoy(ctx context.Context) (ingredient, error) {
 // images are keyed by what the base really holds, because the base's own key does not know the archive's state.
 func (m *maker) images(ctx context.Context, first made) (ingredient, error) {
 	if m.options.Images == Registry {
-		return m.pulled(ctx)
+		return m.pulled(ctx, "pulled", publishedImages(m.options.Istio))
 	}
 	k := newKey("images").add("base", first.base.manifest.Digest).add("recipe", fmt.Sprintf("%v", builtImages))
 	for _, name := range []string{"pause", "coredns", "fortio", "pilot-discovery", "pilot-agent", envoy} {
@@ -223,7 +247,7 @@ func (m *maker) images(ctx context.Context, first made) (ingredient, error) {
 
 // bootstrapTemplate is the file that pilot-agent makes Envoy's bootstrap from.
 func (m *maker) bootstrapTemplate(ctx context.Context) ([]byte, error) {
-	dir, err := m.build.moduleDir(ctx, strings.TrimSuffix(istio, "/"))
+	dir, err := m.build.moduleDir(ctx, ".", strings.TrimSuffix(istio, "/"))
 	if err != nil {
 		return nil, err
 	}
@@ -250,6 +274,9 @@ func (m *maker) store(ctx context.Context, first made, images ingredient) (key, 
 }
 
 func (m *maker) istio(ctx context.Context, first made) (key, error) {
+	if m.options.Istio != "" && !m.options.Kind {
+		return key{}, exit.Usagef("choose Istio %s: the embedded node has the one that it was built with (use --backend kind)", m.options.Istio)
+	}
 	k, err := istioKey(first.programs["istioctl"].key, m.options.IstioValues)
 	if err != nil {
 		return k, err

@@ -35,9 +35,22 @@ var programs = []program{
 	{name: "pilot-agent", module: ".", packages: []binary{{"pilot-agent", istio + "pilot/cmd/pilot-agent"}}},
 	{name: "pilot-discovery", module: ".", packages: []binary{{"pilot-discovery", istio + "pilot/cmd/pilot-discovery"}}},
 	{name: "istioctl", module: ".", packages: []binary{{"istioctl", istio + "istioctl/cmd/istioctl"}}},
-	{name: "kube", module: ".", packages: []binary{{"kube", "./kube"}}, local: "kube", links: []string{
-		"kubelet", "kubectl", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy",
-	}, flags: kubernetesVersion("1", "36", "1")},
+	{name: "kube", module: ".", packages: []binary{{"kube", "./kube"}}, local: "kube", links: kubeNames, flags: kubernetesVersion("1", "36", "1")},
+}
+
+// kubeNames are the programs that the binary kube is, by the name that it is called by.
+var kubeNames = []string{"kubelet", "kubectl", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy"}
+
+// KubernetesVersion is what every program of Kubernetes calls itself.
+const KubernetesVersion = "v1.36.1"
+
+// kindModule is the folder of the module that kind's programs are built from, below Options.Source.
+const kindModule = "kind"
+
+// kindPrograms are what a cluster made with kind needs beside.
+var kindPrograms = []program{
+	{name: "kind", module: kindModule, packages: []binary{{"kind", "sigs.k8s.io/kind"}}},
+	{name: "kubeadm", module: kindModule, packages: []binary{{"kubeadm", "k8s.io/kubernetes/cmd/kubeadm"}}, flags: kubernetesVersion("1", "36", "1")},
 }
 
 // kubernetesVersion stamps the version that Kubernetes' own build stamps; without it a kubelet calls itself v0.0.0.

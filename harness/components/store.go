@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -50,7 +51,7 @@ func (s store) make(ctx context.Context, w work) error {
 		return fmt.Errorf("import images: containerd needs root (run: sudo lab build)")
 	}
 	blobs := filepath.Join(w.content, "io.containerd.content.v1.content", "blobs", "sha256")
-	if err := linkTree(filepath.Join(s.layout, "blobs", "sha256"), blobs); err != nil {
+	if err := linkBlobs(filepath.Join(s.layout, "blobs", "sha256"), blobs); err != nil {
 		return fmt.Errorf("import images: %w", err)
 	}
 	config := filepath.Join(w.scratch, "config.toml")
@@ -130,6 +131,23 @@ func (d *daemon) stop(failed error) error {
 	d.process.Signal(syscall.SIGTERM)
 	if err := <-d.ended; err != nil {
 		return fmt.Errorf("end containerd: %w", err)
+	}
+	return nil
+}
+
+// linkBlobs adds the blobs of one folder to another, which may have some of them: a blob's name says what is in it.
+func linkBlobs(dir, dest string) error {
+	if err := os.MkdirAll(dest, 0o755); err != nil {
+		return err
+	}
+	blobs, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, b := range blobs {
+		if err := linkFile(filepath.Join(dir, b.Name()), filepath.Join(dest, b.Name())); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
 	}
 	return nil
 }

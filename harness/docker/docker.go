@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -27,6 +28,7 @@ type Docker struct {
 	Ours    bool   // started by us, in an enclosure; false: somebody else's
 	Name    string // of the enclosure, when it is ours
 	NetNS   string // path of the network namespace in which ports are published; empty: the host's
+	Dir     string // on the host, goes with it, when it is ours
 	Forward string // address on the host's loopback that leads to ForwardPort in NetNS, when it is ours
 
 	owner *enclosure.Owner // nil: it was there before
@@ -35,12 +37,20 @@ type Docker struct {
 // ForwardPort is the port on the loopback of our own Docker's network namespace that Docker.Forward leads to.
 const ForwardPort = 6443
 
-// Env is what a program's environment needs beside ours to speak with this Docker.
+// Env is what a program's environment needs beside ours to speak with this Docker. Of one of our own it keeps away what a
+// person has configured for others, and proxies, which cannot be reached from it.
 func (d *Docker) Env() []string {
-	if d.Host == "" {
-		return nil
+	var env []string
+	if d.Host != "" {
+		env = append(env, "DOCKER_HOST="+d.Host, "DOCKER_CONTEXT=")
 	}
-	return []string{"DOCKER_HOST=" + d.Host, "DOCKER_CONTEXT="}
+	if d.Ours {
+		env = append(env, "DOCKER_CONFIG="+filepath.Join(d.Dir, "config"), "DOCKER_TLS_VERIFY=", "DOCKER_CERT_PATH=")
+		for _, proxy := range []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"} {
+			env = append(env, proxy+"=", strings.ToLower(proxy)+"=")
+		}
+	}
+	return env
 }
 
 // Owner is the hold on a Docker that Start has started; nil for one that was there before. It ends with this process
@@ -52,44 +62,42 @@ func (d *Docker) Owner() *enclosure.Owner { return d.owner }
 func (d *Docker) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = append(os.Environ(), d.Env()...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = 10 * time.Second
 	return cmd
 }
 
-// Run runs the docker command and returns what it wrote, trimmed. Its error has the last line of what it said.
+// Run runs the docker command and returns what it wrote, trimmed. Its error has the line that names the trouble.
 func (d *Docker) Run(ctx context.Context, args ...string) (string, error) {
-	var out, said bytes.Buffer
+	var out bytes.Buffer
 	cmd := d.Command(ctx, "docker", args...)
-	cmd.Stdout, cmd.Stderr = &out, &said
-	if err := cmd.Run(); err != nil {
-		if ctx.Err() != nil {
-			return "", fmt.Errorf("docker %s: %w", args[0], context.Cause(ctx))
-		}
-		return "", &Error{Args: args, Said: strings.TrimSpace(said.String()), Err: err}
+	cmd.Stdout = &out
+	err := d.Attend(ctx, cmd, nil)
+	if failed := (*Error)(nil); errors.As(err, &failed) {
+		failed.Full = false
 	}
-	return strings.TrimSpace(out.String()), nil
+	return strings.TrimSpace(out.String()), err
 }
 
-// An Error is a docker command that failed, with what it said.
+// An Error is a program that failed while it spoke with Docker, and what it said.
 type Error struct {
-	Args []string
-	Said string
-	Err  error
+	Program string // with its first words
+	Said    string // its last lines
+	Err     error
+	Full    bool // the message has all of them
 }
 
 func (e *Error) Error() string {
-	words := e.Args
-	if len(words) > 2 {
-		words = words[:2]
+	if e.Full {
+		return fmt.Sprintf("%s: %v\nCommand Output:\n%s", e.Program, e.Err, e.Said)
 	}
-	return fmt.Sprintf("docker %s: %s", strings.Join(words, " "), e.cause())
+	return fmt.Sprintf("%s: %s", e.Program, e.cause())
 }
 
 // cause is the line that names the trouble: the last one, before the hint at a help page.
 func (e *Error) cause() string {
-	cause := e.Err.Error()
+	cause := fmt.Sprint(e.Err)
 	for line := range strings.Lines(e.Said) {
 		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "See 'docker") && !strings.HasPrefix(line, "Run 'docker") {
 			cause = line
@@ -102,7 +110,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Gone says that Docker did not answer: it is stopped, or starts again at this moment.
 func (e *Error) Gone() bool {
-	for _, says := range []string{"Cannot connect to the Docker daemon", "error during connect", "connection reset", "EOF", "daemon is not running", "is shutting down"} {
+	for _, says := range []string{"Cannot connect to the Docker daemon", "error during connect", "connection reset by peer", "unexpected EOF", "daemon is not running", "is shutting down"} {
 		if strings.Contains(e.Said, says) {
 			return true
 		}
@@ -124,7 +132,7 @@ func (d *Docker) Ping(ctx context.Context) error {
 	}
 	var server struct{ Version string }
 	if err := json.Unmarshal([]byte(out), &server); err != nil || server.Version == "" {
-		return &Error{Args: []string{"version"}, Said: "error during connect: no server answers"}
+		return &Error{Program: "docker version", Said: "error during connect: no server answers"}
 	}
 	d.Version = server.Version
 	return nil

@@ -61,12 +61,30 @@ func TestErrorSaysWhetherDockerIsGone(t *testing.T) {
 		"Error: No such container: lab-control-plane":                                                                  false,
 		"WARNING: something\nError response from daemon: conflict: unable to remove repository reference (must force)": false,
 	} {
-		err := &Error{Args: []string{"rm", "-f", "x"}, Said: said, Err: errors.New("exit status 1")}
+		err := &Error{Program: "docker rm", Said: said, Err: errors.New("exit status 1")}
 		if IsGone(err) != gone {
 			t.Errorf("%q: gone %v, want %v", said, !gone, gone)
 		}
-		if got := err.Error(); !strings.HasPrefix(got, "docker rm -f: ") || strings.Contains(got, "\n") {
+		if got := err.Error(); !strings.HasPrefix(got, "docker rm: ") || strings.Contains(got, "\n") {
 			t.Errorf("error %q", got)
+		}
+	}
+}
+
+func TestHere(t *testing.T) {
+	for _, tt := range []struct {
+		host, system string
+		here         bool
+	}{
+		{"", "Debian GNU/Linux 12 (bookworm)", true},
+		{"unix:///var/run/docker.sock", "Ubuntu 24.04 LTS", true},
+		{"unix:///run/user/1000/docker.sock", "Debian GNU/Linux 12 (bookworm)", true},
+		{"unix:///home/me/.docker/desktop/docker.sock", "Docker Desktop", false},
+		{"tcp://192.0.2.1:2376", "Debian GNU/Linux 12 (bookworm)", false},
+		{"ssh://me@elsewhere", "Debian GNU/Linux 12 (bookworm)", false},
+	} {
+		if err := here(tt.host, tt.system); (err == nil) != tt.here {
+			t.Errorf("%s, %s: %v, want here %v", tt.host, tt.system, err, tt.here)
 		}
 	}
 }
@@ -176,4 +194,20 @@ func TestRuntimeIsOursOnlyWhereTheCapabilityIsMissing(t *testing.T) {
 	if reflect.DeepEqual(got["default-runtime"], "runc") {
 		t.Errorf("configuration %v", got)
 	}
+}
+
+// FuzzRuncCommand holds the reading of runc's command line against arguments of any form.
+func FuzzRuncCommand(f *testing.F) {
+	f.Add("--root /r create --bundle /b id")
+	f.Add("exec -p=/p id")
+	f.Add("create --bundle")
+	f.Fuzz(func(t *testing.T, line string) {
+		word, option := runcCommand(strings.Fields(line))
+		if word != "" && !strings.Contains(line, word) {
+			t.Errorf("command %q of %q", word, line)
+		}
+		if bundle := option("bundle", "b"); !strings.Contains(line, bundle) {
+			t.Errorf("bundle %q of %q", bundle, line)
+		}
+	})
 }

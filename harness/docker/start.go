@@ -80,6 +80,19 @@ func launch(ctx context.Context, name string, c payload, held []*os.File) (*Dock
 	return d, nil
 }
 
+// DaemonVersion is what the program says that a Docker of our own is made of.
+func DaemonVersion(ctx context.Context) (string, error) {
+	path, err := lookPath("dockerd")
+	if err != nil {
+		return "", exit.Environmentf("find dockerd: %w (run: hack/setup.sh kind)", err)
+	}
+	out, err := exec.CommandContext(ctx, path, "--version").Output()
+	if err != nil {
+		return "", exit.Environmentf("ask dockerd for its version: %w", err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
 // Ours returns our own Docker of that name when it runs; nil when there is none. It waits for one that is being started.
 func Ours(ctx context.Context, name string) (*Docker, error) {
 	s, err := enclosed.Ask(ctx, name, -1)
@@ -122,7 +135,8 @@ func (d *Docker) ContainerProcesses(id string) ([]int, error) {
 
 // inside is the Docker that lives in an enclosure.
 func inside(name string, s enclosure.State) *Docker {
-	return &Docker{Host: "unix://" + socket(enclosed.RunDir(name)), Ours: true, Name: name, Forward: s.Forward,
+	dir := enclosed.RunDir(name)
+	return &Docker{Host: "unix://" + socket(dir), Ours: true, Name: name, Dir: dir, Forward: s.Forward,
 		NetNS: fmt.Sprintf("/proc/%d/ns/net", s.InitPID)}
 }
 

@@ -13,7 +13,15 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/flowproof/lab/harness/docker"
 )
+
+// findDocker says which Docker the backend kind would run in, and why.
+func findDocker(ctx context.Context) (string, error) {
+	choice := docker.Choose(docker.Find(ctx))
+	return choice.Reason, choice.Err
+}
 
 func findKernel(context.Context) (string, error) {
 	var name unix.Utsname

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/flowproof/lab/harness/components"
 )
 
 // registryTimeout bounds how long a registry is asked.
@@ -49,9 +51,21 @@ func findApt(ctx context.Context) (string, error) {
 	})
 }
 
-func findDocker(ctx context.Context) (string, error) {
-	out, err := ask(ctx, os.TempDir(), nil, "docker", "version", "--format", "{{.Server.Version}}")
-	return "server " + strings.TrimSpace(out), err
+// findImages says where the backend kind's images come from, after asking for a published one. Without a registry nothing
+// is missing: they are assembled.
+func findImages(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, registryTimeout)
+	defer cancel()
+	if err := components.RegistryAnswers(ctx); err != nil {
+		return fmt.Sprintf("assembled from packages (--images built, the default); --images registry would fail: %v", lastLine(err)), nil
+	}
+	return "assembled from packages (--images built, the default); a registry answers, so --images registry can be chosen", nil
+}
+
+// lastLine is an error of one line.
+func lastLine(err error) error {
+	lines := strings.Split(strings.TrimSpace(err.Error()), "\n")
+	return errors.New(lines[len(lines)-1])
 }
 
 // ask runs an ordinary client and returns what it wrote. Its error has the last line of what the client said, which names the trouble.

@@ -21,5 +21,6 @@ var table = []check{
 	{purpose: Build, name: "Go module proxy", why: "serves Kubernetes, Istio, etcd, containerd, CoreDNS, fortio", mend: "go env GOPROXY; go env -w GOPROXY=…", network: true, find: findGoProxy},
 	{purpose: Build, name: "Python package index", why: "serves Envoy", mend: "python3 -m pip config list; pip config set global.index-url …", network: true, find: findPip},
 	{purpose: Build, name: "Debian mirror", why: "serves the base file system", mend: "apt-get update", network: true, find: findApt},
-	{purpose: Kind, name: "Docker", why: "the backend kind runs nodes in it; the default backend does not", mend: "apt-get install docker.io", find: findDocker},
+	{purpose: Kind, name: "Docker", why: "the backend kind runs its node in one, which is started where none runs; the default backend needs none", mend: "hack/setup.sh kind", find: findDocker},
+	{purpose: Kind, name: "images", why: "come from packages or from a registry", mend: "lab up --images built", network: true, find: findImages},
 }

@@ -3,7 +3,8 @@
 //
 // A hop is confirmed when at least one fact that it expects was seen with its expected value (or proven to be absent),
 // no observation contradicts it, and every deciding fact was seen. Deciding is a fact that at least one instrument says
-// it can see there; a fact that nobody can see is named in the hop's reason and decides nothing.
+// it can see there; a fact that nobody can see is named in the hop's reason and decides nothing. Where the way is said to
+// end, nothing may have been seen further on.
 package verify
 
 import (
@@ -115,10 +116,14 @@ func (j *judge) hop(i int) flow.HopVerdict {
 		v.Evidence = append(v.Evidence, r)
 		refuted = append(refuted, "the order of events: "+r.Expected)
 	}
+	if i == len(j.run.Path.Hops)-1 {
+		further, reasons := j.beyond()
+		v.Evidence, refuted = append(v.Evidence, further...), append(refuted, reasons...)
+	}
 	agrees := slices.ContainsFunc(v.Evidence, func(e flow.Evidence) bool { return e.Agrees })
 	switch {
 	case len(refuted) > 0:
-		v.State, v.Reason = flow.Refuted, strings.Join(refuted, "; ")
+		v.State, v.Reason = flow.Refuted, joinReasons(refuted)
 	case len(missing) > 0:
 		v.State, v.Reason = flow.NotObserved, strings.Join(missing, "; ")
 	case agrees:

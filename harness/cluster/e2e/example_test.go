@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"strings"
@@ -32,8 +33,11 @@ var missing string
 
 func TestMain(m *testing.M) {
 	e2e.Main()
-	missing = e2e.Missing()
+	flag.Parse()
+	missing = e2e.Missing(components.Options{})
 	switch {
+	case testing.Short():
+		missing = "a lab takes longer than -short allows"
 	case missing == "":
 		provider := e2e.NewNode()
 		testenv.Setup(envfuncs.CreateCluster(provider, "e2e-example"))

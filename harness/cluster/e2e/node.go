@@ -27,15 +27,19 @@ func Main() {
 	}
 }
 
-// Missing says what this machine lacks for the embedded node, and what to do; empty: nothing.
-func Missing() string {
+// Missing says what this machine lacks for a lab of the given parts, and what to do; empty: nothing. The zero value is the embedded
+// node's.
+func Missing(parts components.Options) string {
 	switch {
 	case runtime.GOOS != "linux":
-		return "the embedded node needs Linux"
+		return "the lab's parts need Linux"
 	case os.Geteuid() != 0:
-		return "the embedded node needs root"
+		return "the lab's parts need root"
 	}
-	if _, err := components.Find(components.Options{IstioValues: manifests.IstioValues()}); err != nil {
+	if parts.IstioValues == nil {
+		parts.IstioValues = manifests.IstioValues()
+	}
+	if _, err := components.Find(parts); err != nil {
 		return err.Error()
 	}
 	return ""

@@ -42,7 +42,7 @@ func install(ctx context.Context, o *enclosure.Owner, name string, objects [][]b
 func fill(ctx context.Context, kubeconfig string, objects [][]byte, p progress.Reporter, clock *cluster.Stopwatch) error {
 	if objects != nil {
 		task := p.Start("Applying DNS, Istio and the workshop's Services")
-		err := applyObjects(ctx, kubeconfig, objects)
+		err := workshop.Apply(ctx, kubeconfig, objects)
 		task.Done(err)
 		if err != nil {
 			return err

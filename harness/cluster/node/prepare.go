@@ -2,43 +2,17 @@ package node
 
 import (
 	"context"
-	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 
 	"github.com/flowproof/lab/harness/components"
-	"github.com/flowproof/lab/harness/kube"
 	"github.com/flowproof/lab/harness/progress"
-	"github.com/flowproof/lab/manifests"
+	"github.com/flowproof/lab/harness/workshop"
 )
 
 // bakery is the lab in which data are prepared. The cache's lock keeps a second preparation waiting.
 const bakery = "bakery"
-
-// staticObjects are the manifests of what is the same in every lab, in the order in which they can be applied.
-func staticObjects(set *components.Set) ([][]byte, error) {
-	istio, err := os.ReadFile(set.Istio)
-	if err != nil {
-		return nil, fmt.Errorf("read Istio's manifest: %w", err)
-	}
-	return [][]byte{manifests.Cluster(), istioNamespace, istio, manifests.WorkshopServices()}, nil
-}
-
-// applyObjects applies manifests one after the other.
-func applyObjects(ctx context.Context, kubeconfig string, objects [][]byte) error {
-	config, err := kube.Config(kubeconfig)
-	if err != nil {
-		return err
-	}
-	for _, manifest := range objects {
-		if err := kube.Apply(ctx, config, manifest); err != nil {
-			return err
-		}
-	}
-	return kube.WaitEstablished(ctx, config)
-}
 
 // prepare returns a directory with etcd data that already hold what is the same in every lab: Kubernetes' own
 // bootstrap objects, cluster DNS, Istio, and the workshop's Services. They are made once for a set of components and
@@ -69,7 +43,7 @@ func bake(ctx context.Context, set *components.Set, objects [][]byte, dir string
 	if err := o.Await(ctx, "kube-apiserver ready"); err != nil {
 		return err
 	}
-	if err := applyObjects(ctx, o.State().Kubeconfig, objects); err != nil {
+	if err := workshop.Apply(ctx, o.State().Kubeconfig, objects); err != nil {
 		return err
 	}
 	task.Note("stopping etcd in order")
@@ -81,6 +55,3 @@ func bake(ctx context.Context, set *components.Set, objects [][]byte, dir string
 	}
 	return copyTree(filepath.Join("/proc", strconv.Itoa(o.State().InitPID), "root", etcdDir), dir)
 }
-
-// istioNamespace is what istioctl's manifest leaves to its installer.
-var istioNamespace = []byte("apiVersion: v1\nkind: Namespace\nmetadata: {name: istio-system}\n")

@@ -10,6 +10,7 @@ import (
 	"github.com/flowproof/lab/harness/components"
 	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/progress"
+	"github.com/flowproof/lab/harness/workshop"
 	"github.com/flowproof/lab/manifests"
 )
 
@@ -25,11 +26,11 @@ func (b *Backend) Up(ctx context.Context, opts cluster.Options, p progress.Repor
 	if lab, err := join(ctx, name, p); lab != nil || err != nil {
 		return lab, err
 	}
-	set, err := components.Ensure(ctx, components.Options{Images: opts.Images, IstioValues: manifests.IstioValues()}, p)
+	set, err := components.Ensure(ctx, components.Options{Images: opts.Images, Istio: opts.Istio, IstioValues: manifests.IstioValues()}, p)
 	if err != nil {
 		return nil, err
 	}
-	objects, err := staticObjects(set)
+	objects, err := workshop.Objects(set.Istio, true)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/observe/observetest"
 )
 
 // requestOfLog is the request of the test data: two real sidecars of one run.
@@ -24,16 +25,6 @@ func observe(t testing.TB, name string, edit func(string) string, sel Selection)
 	}
 	lines, damaged := Parse([]byte(text))
 	return Observe(lines, damaged, sel)
-}
-
-// facts are what was seen, one to a line, with * for the numbers of ephemeral ports.
-func facts(all []flow.Observation) []string {
-	var out []string
-	for _, o := range all {
-		out = append(out, string(o.Kind)+" "+o.Facts[0].Name+"="+o.Facts[0].Value)
-	}
-	slices.Sort(out)
-	return out
 }
 
 // TestObserve reads the lines of two real sidecars about one request.
@@ -61,7 +52,7 @@ func TestObserve(t *testing.T) {
 	} {
 		t.Run(c.file, func(t *testing.T) {
 			seen, w := observe(t, c.file, nil, Selection{RequestID: requestOfLog, Pod: "a.b", Side: c.side})
-			got := facts(seen)
+			got := observetest.Sorted(seen)
 			for i, f := range got {
 				for _, kind := range []string{"upstream.local=", "downstream.peer="} {
 					if strings.Contains(f, kind) {
@@ -160,8 +151,8 @@ func TestIncomplete(t *testing.T) {
 	}
 	for side, port := range map[flow.Side]string{flow.Client: "15001", flow.Server: "15006"} {
 		seen, w := observe(t, "client.log", both, Selection{RequestID: requestOfLog, Side: side})
-		if !w.Complete || !slices.Contains(facts(seen), "redirect redirect.port="+port) {
-			t.Errorf("%s: %v, %s", side, facts(seen), w.Problem)
+		if !w.Complete || !slices.Contains(observetest.Sorted(seen), "redirect redirect.port="+port) {
+			t.Errorf("%s: %v, %s", side, observetest.Sorted(seen), w.Problem)
 		}
 	}
 }
@@ -188,7 +179,7 @@ func TestStream(t *testing.T) {
 		`"downstream_local_address":"10.0.0.2:15006","downstream_direct_local_address":"10.0.0.2:15006","upstream_cluster":"PassthroughCluster"}`
 	lines, _ := Parse([]byte(line))
 	seen, w := Observe(lines, nil, Selection{RequestID: requestOfLog, Peer: "10.0.0.1:5"})
-	if got := strings.Join(facts(seen), " "); !w.Complete || !strings.Contains(got, "cluster cluster=PassthroughCluster") || strings.Contains(got, "redirect.port") {
+	if got := strings.Join(observetest.Sorted(seen), " "); !w.Complete || !strings.Contains(got, "cluster cluster=PassthroughCluster") || strings.Contains(got, "redirect.port") {
 		t.Errorf("%s; %s", got, w.Problem)
 	}
 	if seen, _ = Observe(lines, nil, Selection{RequestID: requestOfLog, Peer: "10.0.0.1:6"}); len(seen) > 0 {

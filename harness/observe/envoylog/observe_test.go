@@ -1,50 +1,17 @@
 package envoylog
 
 import (
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/observe/observetest"
 )
 
-func read(t *testing.T, name string) []Line {
-	t.Helper()
-	file, err := os.Open(filepath.Join("testdata", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	lines, err := ReadAll(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return lines
-}
+func read(t testing.TB, name string) []Line { t.Helper(); return observetest.File(t, name, ReadAll) }
 
-func parse(t *testing.T, text string) []Line {
-	t.Helper()
-	lines, err := ReadAll(strings.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return lines
-}
-
-// facts flattens observations to "kind fact=value", without repetition, in the order they were seen.
-func facts(all []flow.Observation) []string {
-	var out []string
-	for _, o := range all {
-		for _, s := range o.Facts {
-			if f := string(o.Kind) + " " + s.Name + "=" + s.Value; !slices.Contains(out, f) {
-				out = append(out, f)
-			}
-		}
-	}
-	return out
-}
+func parse(t testing.TB, text string) []Line { t.Helper(); return observetest.Text(t, text, ReadAll) }
 
 const cold, warm, http2, post, clear = "7d3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f", "9d3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f",
 	"ad3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f", "bd3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f", "cd3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f"
@@ -102,7 +69,7 @@ func TestObserve(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			seen, watch := Observe(read(t, c.log), c.sel)
-			got := facts(seen)
+			got := observetest.Facts(seen)
 			for _, f := range c.want {
 				if !slices.Contains(got, f) {
 					t.Errorf("not seen: %s", f)
@@ -132,7 +99,7 @@ func TestObserveWorkshop(t *testing.T) {
 		"http-filters http.filter=istio.metadata_exchange", "http-filters http.filter=istio.stats",
 		"downstream-tls xfcc.uri=spiffe://cluster.local/ns/mark/sa/default", in, "upstream-tls socket.match=default",
 		"endpoint endpoint=172.21.206.230:8080", "connect upstream.remote=172.21.206.230:8080", "connect upstream.reused=false", "app status=200"}
-	got := facts(seen)
+	got := observetest.Facts(seen)
 	slices.Sort(got)
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
@@ -160,7 +127,7 @@ func TestObserveConnection(t *testing.T) {
 			"listener downstream.peer=10.77.0.1:35320", "filter-chain response.details=filter_chain_not_found"}},
 	} {
 		seen, watch := Observe(read(t, c.log), Selection{RequestID: "not-there", Peer: c.peer})
-		got := facts(seen)
+		got := observetest.Facts(seen)
 		slices.Sort(got)
 		slices.Sort(c.want)
 		if !slices.Equal(got, c.want) {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/observe/observetest"
 )
 
 // edit changes a log line by line; a line for which it returns nothing is left out.
@@ -140,7 +141,7 @@ func TestTwoSocketsAtOnce(t *testing.T) {
 			Selection{RequestID: workshopRequestID}, "listener-filters " + sni, false},
 	} {
 		seen, watch := Observe(c.lines, c.sel)
-		got := facts(seen)
+		got := observetest.Facts(seen)
 		for _, want := range []string{dst + "10.77.0.2:8080", "listener-filters " + sni, filter + "original_dst"} {
 			if c.complete && slices.Contains(got, want) == (want == c.gone) {
 				t.Errorf("%s: %s is in %v", c.name, want, got)
@@ -192,7 +193,7 @@ func TestTakeLineAway(t *testing.T) {
 	log := workshopLog()
 	sel := Selection{RequestID: workshopRequestID, Side: flow.Server}
 	whole, _ := Observe(parse(t, log), sel)
-	known := facts(whole)
+	known := observetest.Facts(whole)
 	deciding := []string{"request headers complete", "cluster 'inbound", "router decoding headers", "connecting to 172", "] connected", "pool ready",
 		"upstream headers complete", "encoding headers via codec", "destroying stream"}
 	for n, taken := range strings.Split(strings.TrimSuffix(log, "\n"), "\n") {
@@ -206,7 +207,7 @@ func TestTakeLineAway(t *testing.T) {
 			return []string{line}
 		})
 		seen, watch := Observe(parse(t, rest), sel)
-		for _, f := range facts(seen) {
+		for _, f := range observetest.Facts(seen) {
 			if !slices.Contains(known, f) && !strings.Contains(f, flow.FactOrder) && !strings.Contains(f, flow.FactUpstreamReused) {
 				t.Errorf("without %q the log shows %s", taken, f)
 			}

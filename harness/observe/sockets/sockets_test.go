@@ -2,53 +2,20 @@ package sockets
 
 import (
 	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/observe/observetest"
 )
 
-func table(t *testing.T, name string) []Row {
-	t.Helper()
-	file, err := os.Open(filepath.Join("testdata", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	rows, err := Parse(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return rows
-}
+func table(t testing.TB, name string) []Row { t.Helper(); return observetest.File(t, name, Parse) }
 
-func rows(t *testing.T, text string) []Row {
-	t.Helper()
-	all, err := Parse(strings.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
-}
+func rows(t testing.TB, text string) []Row { t.Helper(); return observetest.Text(t, text, Parse) }
 
 var selection = Selection{Client: Pod{"netshoot.mark", netip.MustParseAddr("10.77.0.1")},
 	Server: Pod{"fortio-server.mark", netip.MustParseAddr("10.77.0.2")}, Port: 8080}
-
-// facts flattens observations to "side kind fact=value fact=value".
-func facts(all []flow.Observation) []string {
-	var out []string
-	for _, o := range all {
-		text := string(o.Side) + " " + string(o.Kind)
-		for _, s := range o.Facts {
-			text += " " + s.Name + "=" + s.Value
-		}
-		out = append(out, text)
-	}
-	return out
-}
 
 func TestObserve(t *testing.T) {
 	cold := []string{
@@ -64,7 +31,7 @@ func TestObserve(t *testing.T) {
 	t.Run("cold", func(t *testing.T) {
 		seen, watches := Observe(Tables{ClientBefore: table(t, "client-before.txt"), ClientAfter: table(t, "client-after.txt"),
 			ServerAfter: table(t, "server-after.txt")}, selection)
-		if got := facts(seen); !slices.Equal(got, cold) {
+		if got := observetest.Rows(seen); !slices.Equal(got, cold) {
 			t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(cold, "\n"))
 		}
 		complete(t, watches)
@@ -74,7 +41,7 @@ func TestObserve(t *testing.T) {
 			ServerAfter: table(t, "server-after-proc-net-tcp.txt")}, selection)
 		want := slices.Clone(cold)
 		want[len(want)-1] = "server app downstream.peer=127.0.0.6:50694"
-		if got := facts(seen); !slices.Equal(got, want) {
+		if got := observetest.Rows(seen); !slices.Equal(got, want) {
 			t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
 		complete(t, watches)
@@ -82,8 +49,8 @@ func TestObserve(t *testing.T) {
 	t.Run("warm", func(t *testing.T) {
 		seen, _ := Observe(Tables{ClientBefore: table(t, "client-after.txt"), ClientAfter: table(t, "client-after.txt"),
 			ServerAfter: table(t, "server-after.txt")}, selection)
-		if !strings.Contains(facts(seen)[1], "upstream.reused=true") {
-			t.Errorf("the only connection was there before: %s", facts(seen)[1])
+		if !strings.Contains(observetest.Rows(seen)[1], "upstream.reused=true") {
+			t.Errorf("the only connection was there before: %s", observetest.Rows(seen)[1])
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/observe/observetest"
 )
 
 // TestInspectors reads the counters of two real sidecars that show those of their listener filters.
@@ -15,7 +16,7 @@ func TestInspectors(t *testing.T) {
 		"server-inspected": {"listener-filters listener.filter=envoy.filters.listener.tls_inspector", "listener-filters transport=tls", "network-filters stat.prefix=inbound_0.0.0.0_8080"},
 	} {
 		seen, w := Observe(counters(t, name+"-before.txt"), counters(t, name+"-after.txt"), Selection{})
-		got := slices.DeleteFunc(facts(seen), func(f string) bool {
+		got := slices.DeleteFunc(observetest.Sorted(seen), func(f string) bool {
 			return !strings.HasPrefix(f, "listener-filters ") && !strings.HasPrefix(f, "network-filters ")
 		})
 		if !slices.Equal(got, want) || !w.Complete {
@@ -58,7 +59,7 @@ func TestMoved(t *testing.T) {
 			}
 		}
 		seen, w := Observe(before, after, Selection{})
-		if got := strings.Join(facts(seen), ", "); got != c.want || w.Complete != (c.problem == "") || !strings.Contains(w.Problem, c.problem) {
+		if got := strings.Join(observetest.Sorted(seen), ", "); got != c.want || w.Complete != (c.problem == "") || !strings.Contains(w.Problem, c.problem) {
 			t.Errorf("%s: %q, want %q; problem %q, want %q", c.name, got, c.want, w.Problem, c.problem)
 		}
 		can := func(filter string) bool {

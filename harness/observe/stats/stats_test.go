@@ -1,36 +1,17 @@
 package stats
 
 import (
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/observe/observetest"
 )
 
-func counters(t *testing.T, name string) Counters {
+func counters(t testing.TB, name string) Counters {
 	t.Helper()
-	file, err := os.Open(filepath.Join("testdata", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	all, err := Parse(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
-}
-
-func facts(all []flow.Observation) []string {
-	var out []string
-	for _, o := range all {
-		out = append(out, string(o.Kind)+" "+o.Facts[0].Name+"="+o.Facts[0].Value)
-	}
-	slices.Sort(out)
-	return out
+	return observetest.File(t, name, Parse)
 }
 
 // TestObserve reads the counters of two real sidecars around one request.
@@ -50,7 +31,7 @@ func TestObserve(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			seen, watch := Observe(counters(t, c.name+"-before.txt"), counters(t, c.name+"-after.txt"), Selection{Pod: "a.b"})
-			if got := facts(seen); !slices.Equal(got, c.want) {
+			if got := observetest.Sorted(seen); !slices.Equal(got, c.want) {
 				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(c.want, "\n"))
 			}
 			if !watch.Complete {
@@ -82,7 +63,7 @@ func TestOtherTraffic(t *testing.T) {
 	} {
 		seen, watch := Observe(before, c.after, Selection{})
 		if len(seen) != c.seen || (c.problem == "") != watch.Complete || !strings.Contains(watch.Problem, c.problem) {
-			t.Errorf("%s: %v, problem %q", c.name, facts(seen), watch.Problem)
+			t.Errorf("%s: %v, problem %q", c.name, observetest.Sorted(seen), watch.Problem)
 		}
 	}
 }

@@ -1,0 +1,127 @@
+package kind
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/flowproof/lab/harness/docker"
+	"github.com/flowproof/lab/harness/exit"
+)
+
+// A container is what Docker tells of a container that carries the name of our cluster.
+type container struct {
+	ID     string
+	Name   string
+	State  string // running, exited, …
+	Labels map[string]string
+}
+
+// containers lists those that carry a label with a value, whatever their state.
+func containers(ctx context.Context, d *docker.Docker, label, value string) ([]container, error) {
+	ids, err := list(ctx, d, "ps", "--all", "--quiet", "--no-trunc", "--filter", "label="+label+"="+value)
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	out, err := d.Run(ctx, append([]string{"inspect", "--type", "container", "--format",
+		`{"ID":{{json .Id}},"Name":{{json .Name}},"State":{{json .State.Status}},"Labels":{{json .Config.Labels}}}`}, ids...)...)
+	if err != nil {
+		return nil, err
+	}
+	var all []container
+	for line := range strings.Lines(out) {
+		var c container
+		if err := json.Unmarshal([]byte(line), &c); err != nil {
+			return nil, fmt.Errorf("read what Docker says of a container: %w", err)
+		}
+		c.Name = strings.TrimPrefix(c.Name, "/")
+		all = append(all, c)
+	}
+	return all, nil
+}
+
+func list(ctx context.Context, d *docker.Docker, args ...string) ([]string, error) {
+	out, err := d.Run(ctx, args...)
+	return strings.Fields(out), err
+}
+
+// What a name stands for.
+const (
+	free    = "free"    // nobody has it
+	running = "running" // a node of ours runs under it
+	stopped = "stopped" // a node of ours does not run
+	foreign = "foreign" // somebody else's cluster
+)
+
+// judge says what the containers with the cluster's name are to a lab.
+func judge(lab string, all []container) string {
+	if len(all) == 0 {
+		return free
+	}
+	verdict := running
+	for _, c := range all {
+		switch {
+		case c.Labels[LabLabel] != lab:
+			return foreign
+		case c.State != "running":
+			verdict = stopped
+		}
+	}
+	return verdict
+}
+
+// refuse is the error for a cluster that is not ours.
+func refuse(lab string, all []container) error {
+	return exit.Environmentf("bring up lab %s: Docker has a cluster %s that is not the lab's (its node %s lacks the label %s=%s): remove it with kind delete cluster --name %[2]s, or give the lab another --name",
+		lab, clusterName(lab), all[0].Name, LabLabel, lab)
+}
+
+// A thing is one sort of object that Docker keeps, and how those with a label are found and removed.
+type thing struct {
+	list   []string
+	remove []string
+}
+
+// things are in the order in which they can be removed.
+var things = []thing{
+	{[]string{"ps", "--all", "--quiet"}, []string{"rm", "--force", "--volumes"}},
+	{[]string{"network", "ls", "--quiet"}, []string{"network", "rm"}},
+	{[]string{"volume", "ls", "--quiet"}, []string{"volume", "rm", "--force"}},
+	{[]string{"images", "--all", "--quiet", "--no-trunc"}, []string{"rmi", "--force"}},
+}
+
+// remove removes everything that carries a lab's label, and nothing else. It is content with what is gone.
+func remove(ctx context.Context, d *docker.Docker, lab string) error {
+	for _, t := range things {
+		ids, err := list(ctx, d, append(t.list, "--filter", "label="+LabLabel+"="+lab)...)
+		if err != nil {
+			return err
+		}
+		for _, id := range unique(ids) {
+			if _, err := d.Run(ctx, append(t.remove, id)...); err != nil && !gone(err) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// unique leaves out repetitions: an image with two names is listed twice.
+func unique(ids []string) []string {
+	seen := map[string]bool{}
+	var once []string
+	for _, id := range ids {
+		if !seen[id] {
+			seen[id] = true
+			once = append(once, id)
+		}
+	}
+	return once
+}
+
+// gone says whether something could not be removed because it was not there any more.
+func gone(err error) bool {
+	text := strings.ToLower(err.Error())
+	return strings.Contains(text, "no such") || strings.Contains(text, "not found") || strings.Contains(text, "already in progress")
+}

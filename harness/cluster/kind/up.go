@@ -1,0 +1,268 @@
+package kind
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/components"
+	"github.com/flowproof/lab/harness/docker"
+	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/harness/progress"
+	"github.com/flowproof/lab/harness/workshop"
+	"github.com/flowproof/lab/manifests"
+)
+
+// upDeadline is how long a lab may take to come up once its components are there.
+const upDeadline = 5 * time.Minute
+
+// Up brings the lab up, or joins it when it runs.
+func (b *Backend) Up(ctx context.Context, opts cluster.Options, p progress.Reporter) (*cluster.Lab, error) {
+	name, err := cluster.CheckName(opts.Name)
+	if err != nil {
+		return nil, err
+	}
+	if lab, err := joinOwn(ctx, name, p); lab != nil || err != nil {
+		return lab, err
+	}
+	found, err := docker.Find(ctx)
+	choice := docker.Choose(found, err)
+	if choice.Err != nil {
+		return nil, choice.Err
+	}
+	if !choice.Own && opts.Images != components.Registry {
+		if err := found.Here(ctx); err != nil {
+			return nil, fmt.Errorf("bring up lab %s: %w (use --images registry, or unset DOCKER_HOST)", name, err)
+		}
+	}
+	set, err := components.Ensure(ctx, componentOptions(opts), p)
+	if err != nil {
+		return nil, err
+	}
+	u := &upper{name: name, opts: opts, set: set, p: p}
+	if choice.Own {
+		return u.own(ctx)
+	}
+	return u.theirs(ctx, found)
+}
+
+// componentOptions name the parts that a lab is made of.
+func componentOptions(opts cluster.Options) components.Options {
+	o := components.Options{Kind: true, Images: opts.Images, Istio: opts.Istio, IstioValues: manifests.IstioValues()}
+	if o.Images == components.Registry {
+		o.IstioValues = manifests.PublishedIstioValues()
+	}
+	return o
+}
+
+// An upper brings up one lab.
+type upper struct {
+	name  string
+	opts  cluster.Options
+	set   *components.Set
+	p     progress.Reporter
+	clock *cluster.Stopwatch
+}
+
+// own brings the lab up in a Docker that is started for it. Until the lab is committed, Docker ends with this process.
+func (u *upper) own(ctx context.Context) (*cluster.Lab, error) {
+	prepared, err := u.prepare(ctx)
+	if err != nil {
+		return nil, err
+	}
+	hold, err := u.set.Hold()
+	if err != nil {
+		return nil, err
+	}
+	defer hold.Close()
+	u.clock = cluster.NewStopwatch()
+	ctx, cancel := context.WithTimeout(ctx, upDeadline)
+	defer cancel()
+	d, err := docker.Start(ctx, u.name, docker.Options{Prepared: prepared, Held: []*os.File{hold}}, u.p)
+	if err != nil {
+		return nil, err
+	}
+	owner := d.Owner()
+	if owner == nil {
+		return joinOwn(ctx, u.name, u.p) // somebody was faster
+	}
+	u.clock.Reached("Docker ready")
+	watched, lost := context.WithCancelCause(ctx)
+	defer lost(nil)
+	go owner.Watch(watched, lost)
+	keep := func(data []byte) (string, error) { return owner.Kubeconfig(watched, data) }
+	lab, err := u.build(watched, d, keep)
+	if err != nil {
+		if cause := context.Cause(watched); ctx.Err() == nil && cause != nil {
+			err = cause // the Docker that died, not the command that broke because of it
+		}
+		if !u.opts.Retain {
+			owner.Abandon()
+			return nil, err
+		}
+	}
+	return lab, errors.Join(err, owner.Commit(u.clock.Timings))
+}
+
+// bakery is the Docker in which images are prepared. The cache's lock keeps a second preparation waiting.
+const bakery = "bakery"
+
+// prepare returns the data of a Docker that has the node image.
+func (u *upper) prepare(ctx context.Context) (string, error) {
+	version, err := docker.DaemonVersion(ctx)
+	if err != nil {
+		return "", err
+	}
+	return u.set.DockerData(ctx, u.p, version, preparedRef, func(ctx context.Context, dir string, _ progress.Task) error {
+		ctx, cancel := context.WithTimeout(ctx, upDeadline)
+		defer cancel()
+		return docker.Prepare(ctx, bakery, dir, func(ctx context.Context, d *docker.Docker) error {
+			return loadNode(ctx, d, u.set.Kind, preparedRef, nil)
+		})
+	})
+}
+
+// theirs brings the lab up in somebody else's Docker, or joins the one that is there. A Docker that is restarted meanwhile
+// is waited for, and the lab made anew, once.
+func (u *upper) theirs(ctx context.Context, d *docker.Docker) (*cluster.Lab, error) {
+	u.clock = cluster.NewStopwatch()
+	for attempt := 1; ; attempt++ {
+		lab, err := u.joinOrMake(ctx, d)
+		if err == nil || u.opts.Retain {
+			return lab, err
+		}
+		if !errors.Is(err, errForeign) {
+			u.clean(ctx, d)
+		}
+		if ctx.Err() != nil || !docker.IsGone(err) || attempt > 1 {
+			return nil, err
+		}
+		if err := await(ctx, d, u.p); err != nil {
+			return nil, err
+		}
+		u.clean(ctx, d)
+	}
+}
+
+// clean removes what a failed attempt has left, also when it failed because ctx ended.
+func (u *upper) clean(ctx context.Context, d *docker.Docker) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	if err := errors.Join(remove(ctx, d, u.name), forget(u.name)); err != nil && !docker.IsGone(err) {
+		u.p.Say("could not remove what there was of lab %s: %v (lab down --backend kind removes it)", u.name, err)
+	}
+}
+
+// await waits for a Docker that does not answer at the moment.
+func await(ctx context.Context, d *docker.Docker, p progress.Reporter) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	task := p.Start("Waiting for Docker, which has stopped answering")
+	err := d.Await(ctx)
+	task.Done(err)
+	if err != nil {
+		return exit.Environmentf("wait for Docker: %w", err)
+	}
+	return nil
+}
+
+// errForeign is in the chain of the error for a cluster that is not ours.
+var errForeign = errors.New("not the lab's")
+
+func (u *upper) joinOrMake(ctx context.Context, d *docker.Docker) (*cluster.Lab, error) {
+	ctx, cancel := context.WithTimeout(ctx, upDeadline)
+	defer cancel()
+	all, err := containers(ctx, d, kindLabel, clusterName(u.name))
+	if err != nil {
+		return nil, err
+	}
+	switch judge(u.name, all) {
+	case foreign:
+		return nil, fmt.Errorf("%w%w", refuse(u.name, all), silent{errForeign})
+	case running, stopped:
+		lab, err := u.join(ctx, d, all)
+		if err == nil || ctx.Err() != nil || docker.IsGone(err) {
+			return lab, err
+		}
+		u.p.Say("lab %s was not whole (%v): making it anew", u.name, err)
+	}
+	if err := remove(ctx, d, u.name); err != nil {
+		return nil, err
+	}
+	return u.build(ctx, d, func(data []byte) (string, error) { return keep(u.name, data) })
+}
+
+// A silent error is in a chain to be found, not to be read.
+type silent struct{ error }
+
+func (s silent) Error() string { return "" }
+func (s silent) Unwrap() error { return s.error }
+
+// build makes the cluster and takes it to the first answer through both sidecars. keep keeps the kubeconfig and returns
+// its path.
+func (u *upper) build(ctx context.Context, d *docker.Docker, keep func([]byte) (string, error)) (*cluster.Lab, error) {
+	b := &builder{lab: u.name, docker: d, parts: u.set.Kind, p: u.p}
+	data, err := b.cluster(ctx)
+	if err != nil {
+		return nil, err
+	}
+	path, err := keep(data)
+	if err != nil {
+		return nil, err
+	}
+	u.clock.Reached("cluster created")
+	if err := b.loadImages(ctx); err != nil {
+		return nil, err
+	}
+	objects, err := workshop.Objects(u.set.Istio, u.set.Kind.Store != "")
+	if err != nil {
+		return nil, err
+	}
+	task := u.p.Start("Applying DNS, Istio and the workshop's Services")
+	err = workshop.Apply(ctx, path, objects)
+	task.Done(err)
+	if err != nil {
+		return nil, err
+	}
+	u.clock.Reached("objects applied")
+	if err := workshop.Install(ctx, path, u.p, u.clock); err != nil {
+		return nil, err
+	}
+	if !d.Ours {
+		if err := markWhole(ctx, path, u.clock.Timings); err != nil {
+			return nil, err
+		}
+	}
+	return &cluster.Lab{Name: u.name, Backend: "kind", Kubeconfig: path, Timings: u.clock.Timings}, nil
+}
+
+// keep writes the kubeconfig of a lab in somebody else's Docker.
+func keep(lab string, data []byte) (string, error) {
+	dir := stateDir(lab)
+	path := kubeconfigPath(lab)
+	err := os.MkdirAll(dir, 0o700)
+	if err == nil {
+		err = os.WriteFile(path, data, 0o600)
+	}
+	if err != nil {
+		return "", exit.Environmentf("keep the lab's kubeconfig: %w", err)
+	}
+	return path, nil
+}
+
+// forget removes it.
+func forget(lab string) error {
+	dir := stateDir(lab)
+	if err := os.RemoveAll(dir); err != nil {
+		return exit.Environmentf("remove the lab's kubeconfig: %w", err)
+	}
+	_ = os.Remove(filepath.Dir(dir)) // the directory of all labs, when this was the last
+	return nil
+}
+
+// kubeconfigPath is where keep writes.
+func kubeconfigPath(lab string) string { return filepath.Join(stateDir(lab), "kubeconfig") }

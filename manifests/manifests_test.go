@@ -1,0 +1,36 @@
+package manifests
+
+import (
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+)
+
+// TestPublishedIstioValuesKeepsWhatIsNotOfUpstreamEnvoy names each value that is left out, so that a renamed one is noticed.
+func TestPublishedIstioValuesKeepsWhatIsNotOfUpstreamEnvoy(t *testing.T) {
+	value := func(data []byte, path []string) any {
+		var at any
+		if err := yaml.Unmarshal(data, &at); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range append([]string{"spec", "values"}, path...) {
+			object, _ := at.(map[string]any)
+			at = object[name]
+		}
+		return at
+	}
+	for _, path := range upstreamOnly {
+		if value(IstioValues(), path) == nil {
+			t.Errorf("the install values have no %s", strings.Join(path, "."))
+		}
+		if got := value(PublishedIstioValues(), path); got != nil {
+			t.Errorf("for the published proxy %s is %v", strings.Join(path, "."), got)
+		}
+	}
+	for _, path := range [][]string{{"global", "imagePullPolicy"}, {"pilot", "resources"}} {
+		if value(PublishedIstioValues(), path) == nil {
+			t.Errorf("for the published proxy %s is gone", strings.Join(path, "."))
+		}
+	}
+}
