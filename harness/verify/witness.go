@@ -63,7 +63,9 @@ func without(run flow.Run, hops []flow.HopVerdict) []string {
 		if a.Pod != "" {
 			where = " of " + a.Pod
 		}
-		if len(cost) > 0 {
+		if a.Cost != "" {
+			price = a.Cost
+		} else if len(cost) > 0 {
 			price = "not observed for want of it: " + strings.Join(cost, ", ")
 		}
 		all = append(all, string(a.Instrument)+where+" was not available: "+a.Reason+"; "+price)

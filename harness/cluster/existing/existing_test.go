@@ -115,6 +115,27 @@ func TestObjectsAreTheLabs(t *testing.T) {
 	}
 }
 
+// TestRevisionIsAskedFor has an istiod that does not hear the label of the workshop's namespace.
+func TestRevisionIsAskedFor(t *testing.T) {
+	s := &site{lab: "mine"}
+	for revision, want := range map[string][2]string{"": {"enabled", ""}, "default": {"enabled", ""}, "1-29": {"", "1-29"}} {
+		objects, err := s.objectsOf(cluster.Workshop, append(manifests.WorkshopServices(), append([]byte("\n---\n"), manifests.WorkshopPods()...)...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		askRevision(revision, objects)
+		for _, o := range objects {
+			labels := o.GetLabels()
+			if o.GetKind() == "Namespace" && o.GetName() == "mark" && (labels["istio-injection"] != want[0] || labels["istio.io/rev"] != want[1]) {
+				t.Errorf("revision %q: the namespace has %v", revision, labels)
+			}
+			if o.GetKind() == "Pod" && labels["istio.io/rev"] != want[1] {
+				t.Errorf("revision %q: a pod has %v", revision, labels)
+			}
+		}
+	}
+}
+
 func TestStages(t *testing.T) {
 	last := -1
 	for _, kind := range []string{"ValidatingWebhookConfiguration", "Deployment", "ClusterRole", "Namespace"} {
