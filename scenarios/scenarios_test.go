@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -28,7 +27,6 @@ import (
 	"github.com/flowproof/lab/harness/report"
 	"github.com/flowproof/lab/harness/script"
 	"github.com/flowproof/lab/harness/undo"
-	"github.com/flowproof/lab/manifests"
 	"github.com/flowproof/lab/scenarios"
 )
 
@@ -86,7 +84,7 @@ func run(m *testing.M) int {
 		provider = e2e.NewProvider(backend, progress.New(os.Stderr, false, !testing.Verbose()))
 		suite.Setup(envfuncs.CreateCluster(provider, *labName))
 		if !*keep {
-			suite.Finish(destroy)
+			suite.Finish(provider.Finish)
 		}
 	}
 	code := suite.Run(m)
@@ -99,11 +97,6 @@ func run(m *testing.M) int {
 	return code
 }
 
-// destroy takes the lab down by its name: unlike envfuncs.DestroyCluster also when bringing it up has failed.
-func destroy(ctx context.Context, _ *envconf.Config) (context.Context, error) {
-	return ctx, provider.Destroy(ctx)
-}
-
 // whyNoLab says what this machine lacks. In a CI that is a failure: there a test that skips is one that nobody runs.
 func whyNoLab() string {
 	reason := ""
@@ -113,16 +106,9 @@ func whyNoLab() string {
 		reason = fmt.Sprintf("backend %q is not one of: %s", *backendName, strings.Join(backendNames(), ", "))
 	case testing.Short():
 		return "a lab takes longer than -short allows"
-	case runtime.GOOS != "linux":
-		reason = "the lab's parts need Linux"
-	case os.Geteuid() != 0:
-		reason = "the lab's parts need root"
 	default:
-		_, err := components.Find(components.Options{Kind: *backendName == "kind", IstioValues: manifests.IstioValues()})
-		if err == nil {
-			err = chosen.lack()
-		}
-		if err != nil {
+		reason = e2e.Missing(components.Options{Kind: *backendName == "kind"})
+		if err := chosen.lack(); reason == "" && err != nil {
 			reason = err.Error()
 		}
 	}

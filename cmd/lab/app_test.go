@@ -123,7 +123,7 @@ func TestCompletion(t *testing.T) {
 		want string
 	}{
 		{"scenarios", []string{"run", ""}, "inbound\n"},
-		{"backends", []string{"up", "--backend", ""}, "existing\nnode\n"},
+		{"backends", []string{"up", "--backend", ""}, "existing\nkind\nnode\n"},
 		{"contexts", []string{"--kubeconfig", kubeconfigToNowhere(t), "status", "--context", ""}, "x\n"},
 		{"parts", []string{"up", "--install", ""}, "istio\nworkshop\n"},
 		{"verbs", []string{"do"}, "doctor\t"},

@@ -50,6 +50,10 @@ func dumpOf(ctx context.Context, m *mesh.Mesh, ref string) (*configdump.Dump, er
 	if err != nil {
 		return nil, err
 	}
+	return dumpOfPod(ctx, pod)
+}
+
+func dumpOfPod(ctx context.Context, pod *mesh.Pod) (*configdump.Dump, error) {
 	sidecar, err := pod.Sidecar()
 	if err != nil {
 		return nil, err
@@ -64,25 +68,18 @@ func dumpOf(ctx context.Context, m *mesh.Mesh, ref string) (*configdump.Dump, er
 
 // serverDump takes the dump of the first pod with a sidecar among the hosts, or nil: the way then ends at the client's.
 func serverDump(ctx context.Context, m *mesh.Mesh, hosts []flow.Host) (*configdump.Dump, error) {
-	want := map[string]bool{}
 	for _, h := range hosts {
-		if addr, err := netip.ParseAddrPort(h.Address); err == nil && h.Healthy {
-			want[addr.Addr().String()] = true
+		address, err := netip.ParseAddrPort(h.Address)
+		if err != nil || !h.Healthy {
+			continue // a pipe or an internal listener has no pod
 		}
-	}
-	if len(want) == 0 {
-		return nil, nil
-	}
-	refs, err := m.Pods(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, ref := range refs {
-		pod, err := m.Pod(ctx, ref)
-		if err != nil || !want[pod.IP()] {
-			continue
+		pod, err := m.PodAt(ctx, address.Addr().String())
+		if err != nil {
+			return nil, err
 		}
-		return dumpOf(ctx, m, ref)
+		if pod != nil {
+			return dumpOfPod(ctx, pod)
+		}
 	}
 	return nil, nil
 }

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -36,12 +37,20 @@ type Docker struct {
 // ForwardPort is the port on the loopback of our own Docker's network namespace that Docker.Forward leads to.
 const ForwardPort = 6443
 
-// Env is what a program's environment needs beside ours to speak with this Docker.
+// Env is what a program's environment needs beside ours to speak with this Docker. Of one of our own it keeps away what a
+// person has configured for others, and proxies, which cannot be reached from it.
 func (d *Docker) Env() []string {
-	if d.Host == "" {
-		return nil
+	var env []string
+	if d.Host != "" {
+		env = append(env, "DOCKER_HOST="+d.Host, "DOCKER_CONTEXT=")
 	}
-	return []string{"DOCKER_HOST=" + d.Host, "DOCKER_CONTEXT="}
+	if d.Ours {
+		env = append(env, "DOCKER_CONFIG="+filepath.Join(d.Dir, "config"), "DOCKER_TLS_VERIFY=", "DOCKER_CERT_PATH=")
+		for _, proxy := range []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"} {
+			env = append(env, proxy+"=", strings.ToLower(proxy)+"=")
+		}
+	}
+	return env
 }
 
 // Owner is the hold on a Docker that Start has started; nil for one that was there before. It ends with this process

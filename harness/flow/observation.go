@@ -54,11 +54,12 @@ type Watch struct {
 	Problem    string       `json:"problem,omitempty"` // why it is not complete
 }
 
-// An Absence is an instrument that could not take part in a run, and why. Its run is judged without it.
+// An Absence is an instrument, or another command, that could not take part in a run, and why. Its run is judged without it.
 type Absence struct {
 	Instrument Instrument `json:"instrument"`
 	Pod        string     `json:"pod,omitempty"` // where it is absent; empty: everywhere
 	Reason     string     `json:"reason"`
+	Cost       string     `json:"cost,omitempty"` // what that costs; empty: the hops that it could have seen and nobody saw
 }
 
 // A Capability is one fact of one kind of hop that an instrument can see. With a Value it can see only that value: the

@@ -46,6 +46,21 @@ func (m *Mesh) Pod(ctx context.Context, ref string) (*Pod, error) {
 	return &Pod{mesh: m, obj: obj}, nil
 }
 
+// PodAt looks up the running pod with a sidecar that has an address; nil when there is none.
+func (m *Mesh) PodAt(ctx context.Context, ip string) (*Pod, error) {
+	list, err := m.core.Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{FieldSelector: "status.podIP=" + ip})
+	if err != nil {
+		return nil, exit.Environmentf("find the pod at %s: %w", ip, err)
+	}
+	for n := range list.Items {
+		pod := &Pod{mesh: m, obj: &list.Items[n]}
+		if pod.obj.Status.Phase == v1.PodRunning && slices.Contains(pod.Containers(), SidecarContainer) {
+			return pod, nil
+		}
+	}
+	return nil, nil
+}
+
 // SplitRef splits "name.namespace"; without a namespace it is DefaultNamespace. Names of pods may hold dots, and
 // namespaces may not, so the last dot decides.
 func SplitRef(ref string) (name, namespace string) {

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/flowproof/lab/harness/cluster/process"
 	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/observe/sockets"
 )
@@ -26,7 +29,8 @@ var killConnectionsCommand = Command{
 	Summary: "End every pooled connection on the way, and prove by the socket tables that none is left",
 	Detail: "There are two pools: the client sidecar's connections to the server's pod, and the server sidecar's to its own application. A\n" +
 		"warm one hides most of what a first request shows. Both tables are read by ss before and after; the connections are ended by\n" +
-		"`ss -K` in the pod's own container, or from the host where that container may not (CAP_NET_ADMIN).",
+		"`ss -K` in the pod's own container, or from the host where that container may not (CAP_NET_ADMIN). Where neither may, the pool stays,\n" +
+		"the way is inferred again for one that may be warm, and the verdict says so.",
 	run: func(s *session, args []string) error {
 		from, to, err := fromTo(args)
 		if err != nil {
@@ -46,16 +50,48 @@ var killConnectionsCommand = Command{
 		if s.outsiders[from] != nil {
 			pools = pools[1:] // no sidecar pools for it
 		}
+		kept := false
 		for _, p := range pools {
 			killed, err := s.emptyPool(p)
+			if errors.Is(err, errMayNotKill) && s.run.Path.Call.URL != "" && s.sent == nil {
+				s.run.Absences = append(s.run.Absences, flow.Absence{Instrument: "kill-connections", Pod: s.fullName(p.pod), Reason: err.Error(),
+					Cost: "a pooled connection may be used, and that a first request dials is not judged"})
+				s.print("%s: not available: %v", p.what, err)
+				kept = true
+				continue
+			}
 			if err != nil {
 				return err
 			}
 			s.print("%s: %s ended, none left", p.what, plural(killed, "connection"))
 		}
-		s.tables.cold, s.tables.warm = s.sent == nil, false
+		s.tables.warm = false
+		if kept {
+			return s.inferUnemptied()
+		}
+		s.tables.cold = s.sent == nil
 		return nil
 	},
+}
+
+// errMayNotKill says that nobody here has the right to end a pod's connections: neither a container of the pod, nor this process.
+var errMayNotKill = errors.New("connections cannot be ended here")
+
+// inferUnemptied infers the same call again for pools that may have a connection. It is still before the request.
+func (s *session) inferUnemptied() error {
+	path, err := s.infer(s.run.Call, infer.WayOptions{})
+	if err != nil {
+		return exit.Usagef("infer again, with pools that may be warm: %w", err)
+	}
+	s.run.Path = path
+	s.print("inferred again for pools that may have a connection: %s, %s", ending(path), plural(len(path.Hops), "hop"))
+	return nil
+}
+
+// fullName is a pod's "name.namespace".
+func (s *session) fullName(ref string) string {
+	name, namespace := mesh.SplitRef(ref)
+	return name + "." + namespace
 }
 
 // A pool is the set of connections of a pod's sidecar to one address.
@@ -109,13 +145,16 @@ func (s *session) kill(pod *mesh.Pod, live []sockets.Row) error {
 	}
 	pids, err := s.processes(pod, mesh.SidecarContainer)
 	if errors.Is(err, process.ErrElsewhere) {
-		return fmt.Errorf("%w; nor from the host: %w (give a container of the pod ss and CAP_NET_ADMIN, or leave the connections: with lab trace, --warm)",
-			reason, process.ErrElsewhere)
+		return fmt.Errorf("%w: %w; nor from the host: %w (give a container of the pod ss and CAP_NET_ADMIN)", errMayNotKill, reason, process.ErrElsewhere)
 	}
 	if err != nil {
 		return fmt.Errorf("%w; nor from the host: %w", reason, err)
 	}
-	if err := destroySockets(pids[0], live); err != nil {
+	err = destroySockets(pids[0], live)
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w: %w; nor from the host: %w (run as root)", errMayNotKill, reason, err)
+	}
+	if err != nil {
 		return fmt.Errorf("%w; nor from the host: %w", reason, err)
 	}
 	return nil

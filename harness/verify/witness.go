@@ -59,11 +59,13 @@ func without(run flow.Run, hops []flow.HopVerdict) []string {
 				cost = append(cost, strings.TrimSpace(string(v.Side)+" "+string(v.Kind)))
 			}
 		}
-		where, price := "", "every hop has another witness"
+		where, price := "", "no hop stays without a witness for want of it"
 		if a.Pod != "" {
 			where = " of " + a.Pod
 		}
-		if len(cost) > 0 {
+		if a.Cost != "" {
+			price = a.Cost
+		} else if len(cost) > 0 {
 			price = "not observed for want of it: " + strings.Join(cost, ", ")
 		}
 		all = append(all, string(a.Instrument)+where+" was not available: "+a.Reason+"; "+price)

@@ -1,7 +1,16 @@
-// Package e2e hands a backend of the lab to sigs.k8s.io/e2e-framework, so that anybody's test suite can run on it:
+// Package e2e hands a backend of the lab to sigs.k8s.io/e2e-framework, so that anybody's test suite can run on it. On the
+// embedded node a suite has a Kubernetes with Istio in ten seconds, without Docker:
 //
-//	testenv.Setup(envfuncs.CreateCluster(e2e.NewProvider(node.New(), progress.Quiet), "suite"))
-//	testenv.Finish(envfuncs.DestroyCluster("suite"))
+//	func TestMain(m *testing.M) {
+//		e2e.Main()
+//		provider := e2e.NewNode()
+//		testenv.Setup(envfuncs.CreateCluster(provider, "suite"))
+//		testenv.Finish(provider.Finish)
+//		os.Exit(testenv.Run(m))
+//	}
+//
+// The parts of the node are made by `lab build`, once a machine; a suite of another module needs the checkout that they are
+// made from (go mod edit -replace github.com/flowproof/lab=../lab).
 package e2e
 
 import (

@@ -132,7 +132,29 @@ func (i *installer) plan(ctx context.Context, opts cluster.Options) (plan, error
 		return p, err
 	}
 	p.pods, err = i.objectsOf(cluster.Workshop, manifests.WorkshopPods())
+	if there != nil {
+		askRevision(there.Labels["istio.io/rev"], slices.Concat(p.services, p.pods))
+	}
 	return p, err
+}
+
+// askRevision asks the istiod of a revision for sidecars: it does not hear the label istio-injection, nor a namespace that has it.
+// Source: Istio's documentation, "Canary Upgrades".
+func askRevision(revision string, objects []*unstructured.Unstructured) {
+	if revision == "" || revision == "default" {
+		return
+	}
+	for _, o := range objects {
+		labels := o.GetLabels()
+		switch {
+		case o.GetKind() == "Namespace" && labels["istio-injection"] != "":
+			delete(labels, "istio-injection")
+			labels["istio.io/rev"] = revision
+		case o.GetKind() == "Pod":
+			labels["istio.io/rev"] = revision
+		}
+		o.SetLabels(labels)
+	}
 }
 
 // istiodName is where Istio's manifest puts istiod.
@@ -161,6 +183,9 @@ func (i *installer) istioObjects(ctx context.Context, opts cluster.Options) ([]*
 	if opts.Images != components.Registry && !i.hasImage(ctx, components.PilotImage) {
 		i.progress.Say("No node of this cluster has the lab's own images: it pulls the published ones.")
 		options.Images = components.Registry
+	}
+	if options.Images == components.Registry {
+		options.IstioValues = manifests.PublishedIstioValues()
 	}
 	manifest, err := components.IstioManifest(ctx, options, i.progress)
 	if err != nil {

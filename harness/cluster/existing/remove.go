@@ -170,7 +170,8 @@ func (s *site) ofDefinition(ctx context.Context, name string) ([]item, error) {
 func (s *site) foreign(ctx context.Context, kinds []kind, namespace string) ([]item, error) {
 	found, err := s.list(ctx, kinds, namespace, labLabel+"!="+s.lab)
 	return slices.DeleteFunc(found, func(i item) bool {
-		return len(i.OwnerReferences) > 0 || !i.DeletionTimestamp.IsZero() || i.kind.name == "Lease" || madeOnlyBy(i, controllers...)
+		return len(i.OwnerReferences) > 0 || !i.DeletionTimestamp.IsZero() || i.kind.name == "Lease" || madeOnlyBy(i, controllers...) ||
+			i.kind.name == "ServiceAccount" && i.Name == "default" // every namespace gets one, and it holds nothing that anybody could own
 	}), err
 }
 

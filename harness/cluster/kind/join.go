@@ -44,7 +44,28 @@ func joinOwn(ctx context.Context, name string, p progress.Reporter) (*cluster.La
 	case s.Kubeconfig == "":
 		return nil, exit.Environmentf("join lab %s: its Docker runs without a cluster (lab down --backend kind --name %[1]s)", name)
 	}
+	lives, err := nodeLives(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if !lives {
+		p.Say("the node of lab %s has ended: making the lab anew", name)
+		return nil, docker.Stop(ctx, name)
+	}
 	return &cluster.Lab{Name: name, Backend: "kind", Kubeconfig: s.Kubeconfig, Joined: true, Timings: s.Timings}, nil
+}
+
+// nodeLives says whether the node runs in our own Docker of that name.
+func nodeLives(ctx context.Context, name string) (bool, error) {
+	d, err := docker.Ours(ctx, name)
+	if d == nil || err != nil {
+		return false, err
+	}
+	all, err := containers(ctx, d, kindLabel, clusterName(name))
+	if err != nil {
+		return false, err
+	}
+	return len(all) > 0 && all[0].State == "running", nil
 }
 
 // joinPatience is how long a node that was stopped may take to answer again.

@@ -1,0 +1,98 @@
+package scenarios_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"testing"
+
+	"sigs.k8s.io/e2e-framework/pkg/envconf"
+	"sigs.k8s.io/e2e-framework/pkg/features"
+
+	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/cluster/existing"
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/kube/kubetest"
+	"github.com/flowproof/lab/harness/mesh"
+	"github.com/flowproof/lab/harness/progress"
+	"github.com/flowproof/lab/harness/script"
+	"github.com/flowproof/lab/scenarios"
+)
+
+// TestExistingClusterStaysAsItWas runs inbound on the lab as on a stranger's cluster, through nothing but its kubeconfig, and
+// compares every object and every log level before and after.
+func TestExistingClusterStaysAsItWas(t *testing.T) {
+	if missing != "" {
+		t.Skip(missing)
+	}
+	suite.Test(t, features.New("existing").Assess("stays as it was", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
+		onExisting(ctx, t, provider.GetKubeconfig())
+		return ctx
+	}).Feature())
+}
+
+func onExisting(ctx context.Context, t *testing.T, kubeconfig string) {
+	backend := existing.New(existing.Target{Kubeconfig: kubeconfig})
+	before, levels := look(ctx, t, kubeconfig)
+	lab, err := backend.Up(ctx, cluster.Options{}, progress.Quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := mesh.ConnectContext(lab.Kubeconfig, lab.Context)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := scenarios.Find("inbound")
+	if err != nil {
+		t.Fatal(err)
+	}
+	result := script.Run(ctx, script.Lab{Mesh: m, Cluster: lab, Backend: backend, Guard: []string{os.Args[0], "__undo"}}, s, script.Options{})
+	if result.Status != script.Passed || result.Verdict == nil || result.Verdict.Result != flow.Verified || result.Run.Backend != existing.Name {
+		t.Errorf("inbound: %s: %v, verdict %+v", result.Status, result.Err, result.Verdict)
+	}
+	if err := backend.Down(ctx, lab.Name, progress.Quiet); err != nil || !lab.Joined || len(lab.Objects) > 0 {
+		t.Errorf("down: %v; the lab has made %v", err, lab.Objects)
+	}
+	after, now := look(ctx, t, kubeconfig)
+	for _, change := range kubetest.Changes(before, after) {
+		t.Error(change)
+	}
+	if !maps.Equal(levels, now) {
+		t.Errorf("log levels were %v, are %v", levels, now)
+	}
+}
+
+// look takes the inventory of a cluster and the log levels of the workshop's sidecars.
+func look(ctx context.Context, t *testing.T, kubeconfig string) (kubetest.Inventory, map[string]string) {
+	t.Helper()
+	inventory, err := kubetest.Take(ctx, kubeconfig)
+	if err != nil || len(inventory) < 50 {
+		t.Fatalf("an inventory of %d objects: %v", len(inventory), err)
+	}
+	m, err := mesh.Connect(kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	levels := map[string]string{}
+	for _, name := range []string{"netshoot", "fortio-server", "fortio-server-l2"} {
+		if levels[name], err = levelsOf(ctx, m, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return inventory, levels
+}
+
+func levelsOf(ctx context.Context, m *mesh.Mesh, name string) (string, error) {
+	pod, err := m.Pod(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	sidecar, err := pod.Sidecar()
+	if err != nil {
+		return "", err
+	}
+	defer sidecar.Close()
+	levels, err := sidecar.Loggers(ctx)
+	return fmt.Sprint(levels), err
+}
