@@ -8,14 +8,21 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 )
 
 // A Cache keeps proofs by build id, in files of their own:
 //
-//	<dir>/<build id>.json
+//	<dir>/<build id>.<version of the proof>.json
+//
+// so that two versions of the program on one machine do not make them anew by turns.
 type Cache struct{ Dir string }
+
+func (c Cache) file(buildID string) string {
+	return filepath.Join(c.Dir, buildID+"."+path.Base(ProofSchema)+".json")
+}
 
 // DefaultCache is the folder symbols beside the components' cache: $FLOWPROOF_CACHE, else flowproof in the user's cache
 // directory, with -symbols at its end, so that neither takes the other's entries for its own.
@@ -37,7 +44,7 @@ func (c Cache) Find(buildID string) (p *Proof, ok bool, err error) {
 	if !validBuildID.MatchString(buildID) {
 		return nil, false, fmt.Errorf("find symbols: %q is no build id", buildID)
 	}
-	text, err := os.ReadFile(filepath.Join(c.Dir, buildID+".json"))
+	text, err := os.ReadFile(c.file(buildID))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, false, nil
 	}
@@ -67,7 +74,7 @@ func (c Cache) Keep(p *Proof) error {
 	_, err = file.Write(text)
 	err = errors.Join(err, file.Close())
 	if err == nil {
-		err = os.Rename(file.Name(), filepath.Join(c.Dir, p.BuildID+".json"))
+		err = os.Rename(file.Name(), c.file(p.BuildID))
 	}
 	if err != nil {
 		_ = os.Remove(file.Name())

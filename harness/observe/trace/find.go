@@ -3,6 +3,7 @@
 package trace
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"os"
@@ -16,12 +17,13 @@ import (
 // or request.
 type hunt struct {
 	name, class, caller string
+	busy                bool // called for every request, so that it matters who else calls it
 	value               func(route) string
 }
 
 var hunts = []hunt{
-	{symbols.ValueFilterChain, symbols.FilterChain, symbols.NewConnection, func(r route) string { return r.chain }},
-	{symbols.ValueCluster, symbols.ClusterInfo, symbols.DecodeHeaders, func(r route) string { return r.cluster }},
+	{symbols.ValueFilterChain, symbols.FilterChain, symbols.NewConnection, false, func(r route) string { return r.chain }},
+	{symbols.ValueCluster, symbols.ClusterInfo, symbols.DecodeHeaders, true, func(r route) string { return r.cluster }},
 }
 
 // findValues finds where filter chain and cluster keep their names.
@@ -43,8 +45,7 @@ type offError struct{ why string }
 func (e *offError) Error() string { return e.why }
 
 // hunt watches all functions of the class while single requests are sent on both routes, takes one that the caller
-// called once for each, and searches the two objects for the two names. Of several that would do it takes the one that others call
-// least: every call of it will stop at the probe.
+// called once for each, and searches the two objects for the two names.
 func (p *prover) hunt(h hunt) error {
 	t := p.proof.Table
 	caller, ok := t.Functions[h.caller]
@@ -79,11 +80,7 @@ func (p *prover) hunt(h hunt) error {
 	if err != nil {
 		return err
 	}
-	calls := map[string]int{}
-	for _, e := range r.Events {
-		calls[e.Name]++
-	}
-	slices.SortStableFunc(recipes, func(a, b envoy.Recipe) int { return calls[a.Name] - calls[b.Name] })
+	h.prefer(recipes, r.Events, caller.Function)
 	for _, recipe := range recipes {
 		objects := calledInTurn(r.Events, recipe.Name, caller.Function, rounds)
 		if objects == nil {
@@ -96,6 +93,28 @@ func (p *prover) hunt(h hunt) error {
 		}
 	}
 	return &offError{fmt.Sprintf("no function of %s is called once from %s with an object that holds the name", h.class, h.caller)}
+}
+
+// prefer puts those first that the caller calls early, before it makes what the value is told about: a connection, an
+// upstream request. Where every call counts, those that others call least come before all others, for each call will stop at the probe.
+func (h hunt) prefer(recipes []envoy.Recipe, events []Event, caller symbols.Function) {
+	calls, first := map[string]int{}, map[string]int{}
+	for i, e := range events {
+		if e.Kind != ClassCalled {
+			continue
+		}
+		calls[e.Name]++
+		if _, ok := first[e.Name]; !ok && e.Other >= caller.From && e.Other < caller.To {
+			first[e.Name] = i
+		}
+	}
+	slices.SortStableFunc(recipes, func(a, b envoy.Recipe) int {
+		early := cmp.Compare(first[a.Name], first[b.Name])
+		if !h.busy {
+			return early
+		}
+		return cmp.Or(cmp.Compare(calls[a.Name], calls[b.Name]), early)
+	})
 }
 
 // calledInTurn returns the two objects that the caller called a function with, when its calls were as the requests: once

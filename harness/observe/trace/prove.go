@@ -117,6 +117,7 @@ type exchange struct {
 	clients [2][]netip.AddrPort       // of single requests, by route
 	hellos  map[netip.AddrPort]string // server names that were said
 	marks   map[netip.AddrPort][]string
+	routes  map[netip.AddrPort]int // of the connections under load
 }
 
 // The load under which the join is proven.
@@ -127,7 +128,7 @@ const (
 
 // talk makes single requests on both routes, says two server names, and then requests on many connections at once.
 func (p *prover) talk() (*exchange, error) {
-	x := &exchange{hellos: map[netip.AddrPort]string{}, marks: map[netip.AddrPort][]string{}}
+	x := &exchange{hellos: map[netip.AddrPort]string{}, marks: map[netip.AddrPort][]string{}, routes: map[netip.AddrPort]int{}}
 	for range 3 {
 		for i, r := range p.bench.routes {
 			client, err := p.bench.once(r.port)
@@ -157,6 +158,7 @@ func (p *prover) load(x *exchange) error {
 		}
 		defer conn.Close()
 		conns = append(conns, conn)
+		x.routes[conn.LocalAddr().(*net.TCPAddr).AddrPort()] = i % 2
 	}
 	var mu sync.Mutex
 	var group sync.WaitGroup
@@ -200,13 +202,15 @@ func (p *prover) check() error {
 	}
 	for _, name := range []string{symbols.ValueFilterChain, symbols.ValueCluster, symbols.ValueSNI} {
 		if wrong := p.checkValue(name, accepted, x); wrong != "" {
-			p.proof.Values = slices.DeleteFunc(p.proof.Values, func(v symbols.Value) bool { return v.Name == name })
-			p.proof.TurnOff(name, wrong)
+			p.drop(name, wrong)
 		}
 	}
 	if wrong := p.checkJoin(j, accepted, x); wrong != "" && p.proof.Join != nil {
 		p.proof.Join = nil
 		p.proof.TurnOff(probeJoin, wrong)
+	}
+	if wrong := p.checkClusters(j, accepted, x); wrong != "" {
+		p.drop(valueCluster, wrong)
 	}
 	for _, s := range evidence {
 		if wrong := checkStatement(s.format, accepted, x); wrong != "" {
@@ -275,6 +279,32 @@ func (p *prover) checkJoin(j *journal, accepted map[netip.AddrPort]*socket, x *e
 	}
 	if j.clashes > 0 {
 		return fmt.Sprintf("%d connections could not be told apart", j.clashes)
+	}
+	return ""
+}
+
+// drop turns a value off, and says why.
+func (p *prover) drop(name, wrong string) {
+	p.proof.Values = slices.DeleteFunc(p.proof.Values, func(v symbols.Value) bool { return v.Name == name })
+	p.proof.TurnOff(name, wrong)
+}
+
+// checkClusters says whether a request that was joined under load has another cluster than that of its connection's route:
+// the value has to be told before the upstream request begins, or it would be taken for the next one's.
+func (p *prover) checkClusters(j *journal, accepted map[netip.AddrPort]*socket, x *exchange) string {
+	if p.proof.Join == nil || !slices.ContainsFunc(p.proof.Values, func(v symbols.Value) bool { return v.Name == valueCluster }) {
+		return ""
+	}
+	for client := range x.marks {
+		for _, join := range j.joins {
+			if join.down != accepted[client] {
+				continue
+			}
+			want := p.bench.routes[x.routes[client]].cluster
+			if join.cluster == nil || join.cluster.Text != want {
+				return fmt.Sprintf("a request to %q was not told with it", want)
+			}
+		}
 	}
 	return ""
 }

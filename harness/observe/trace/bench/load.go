@@ -25,7 +25,7 @@ type sample struct {
 
 // load sends requests for some time; rate 0 is as many as are answered.
 func (l *lab) load(ctx context.Context, rate, connections int, duration time.Duration) (sample, error) {
-	command := []string{"fortio", "load", "-quiet", "-json", "-", "-qps", strconv.Itoa(rate), "-c", strconv.Itoa(connections),
+	command := []string{"/usr/bin/fortio", "load", "-quiet", "-json", "-", "-qps", strconv.Itoa(rate), "-c", strconv.Itoa(connections),
 		"-t", duration.String(), "-uniform", "-r", "0.00001", "-p", "50,99", target}
 	before, err := l.cpu()
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -70,9 +69,6 @@ type script struct {
 	stderr *bytes.Buffer
 }
 
-// attachedMark is what bpftrace prints when it has attached every probe and is asked to say so.
-const attachedMark = "__BPFTRACE_NOTIFY_PROBES_ATTACHED"
-
 // bpftrace starts a script and returns when its probes are attached. Tracefs, which its tracepoints need, is mounted in a mount
 // namespace of its own and gone with it.
 func (l *lab) bpftrace(ctx context.Context, text string) (*script, error) {
@@ -93,7 +89,7 @@ func (l *lab) bpftrace(ctx context.Context, text string) (*script, error) {
 	// --unsafe: without it bpftrace puts no probe on an address of a stripped program.
 	s.cmd = exec.CommandContext(ctx, "unshare", "--mount", "sh", "-c",
 		`mount -t tracefs tracefs /sys/kernel/tracing && exec bpftrace --unsafe -e "$1" "$2" "$3"`, "sh", text, netns[0], netns[1])
-	s.cmd.Env = append(os.Environ(), attachedMark+"=1", "BPFTRACE_STRLEN=64", "BPFTRACE_PERF_RB_PAGES="+strconv.Itoa(perfPages))
+	s.cmd.Env = append(os.Environ(), "BPFTRACE_STRLEN=64", "BPFTRACE_PERF_RB_PAGES="+strconv.Itoa(perfPages))
 	s.cmd.Stdout, s.cmd.Stderr = output, s.stderr
 	if err := s.cmd.Start(); err != nil {
 		_ = output.Close()
@@ -111,20 +107,22 @@ func (l *lab) bpftrace(ctx context.Context, text string) (*script, error) {
 // perfPages is what bpftrace's buffer has on each CPU: all of them together are as large as our ring buffers.
 const perfPages = 4096
 
-// attached waits for the mark.
+// attached waits until bpftrace waits for events, which it does when it has attached every probe. What it could print then
+// would stay in the buffer of its output.
 func (s *script) attached(ctx context.Context) error {
 	const patience = 30 * time.Second
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	head := make([]byte, 4096)
 	for {
-		n, _ := s.output.ReadAt(head, 0)
-		if bytes.Contains(head[:n], []byte(attachedMark)) {
+		process := fmt.Sprintf("/proc/%d/", s.cmd.Process.Pid)
+		name, err := os.ReadFile(process + "comm")
+		call, _ := os.ReadFile(process + "syscall")
+		if number, _, _ := strings.Cut(string(call), " "); string(name) == "bpftrace\n" && (number == epollWait || number == epollPwait) {
 			return nil
 		}
-		if _, err := os.Stat(filepath.Join("/proc", strconv.Itoa(s.cmd.Process.Pid), "fd", "0")); err != nil {
+		if _, gone := os.Stat(process + "fd/0"); err != nil || gone != nil {
 			return fmt.Errorf("it has ended")
 		}
 		select {
@@ -134,6 +132,12 @@ func (s *script) attached(ctx context.Context) error {
 		}
 	}
 }
+
+// Numbers of system calls: arch/x86/entry/syscalls/syscall_64.tbl.
+const (
+	epollWait  = "232"
+	epollPwait = "281"
+)
 
 func firstError(text string) string {
 	for line := range strings.Lines(text) {
