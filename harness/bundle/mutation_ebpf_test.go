@@ -7,8 +7,25 @@ import (
 
 	"github.com/flowproof/lab/bpf/probe"
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/observe"
 	"github.com/flowproof/lab/harness/observe/trace"
 )
+
+// withoutTrace is a run without what eBPF recorded.
+func (c Contents) withoutTrace() Contents {
+	c = c.clone()
+	c.Recording.Trace = nil
+	return c
+}
+
+// and is the evidence with what eBPF recorded.
+func (e evidence) and(r *observe.Recording) evidence {
+	if r.Trace != nil {
+		seen, watches := r.Trace.Observe(trace.Selection{RequestID: r.RequestID})
+		e.seen, e.watches = slices.Concat(e.seen, seen), slices.Concat(e.watches, watches)
+	}
+	return e
+}
 
 // changed is a mutation of what eBPF recorded.
 func changed(name string, change func(r *trace.Recording)) mutation {
@@ -66,7 +83,7 @@ func evident(c Contents) []int {
 }
 
 // withoutEvents are the mutations that drop one event: each that is evidence, with a count that fits, as somebody would who knows
-// the format, and each tenth of all the others, of which the count tells.
+// the format, and each twentieth of all, of which the count tells.
 func withoutEvents(c Contents) []mutation {
 	var all []mutation
 	for _, i := range evident(c) {
@@ -75,7 +92,7 @@ func withoutEvents(c Contents) []mutation {
 			r.Counts.Emitted--
 		}))
 	}
-	for i := 0; i < len(c.Recording.Trace.Events); i += 10 {
+	for i := 0; i < len(c.Recording.Trace.Events); i += 20 {
 		if c.Recording.Trace.Events[i].Kind != trace.Redirected {
 			all = append(all, changed(fmt.Sprintf("event %d dropped: %s", i, &c.Recording.Trace.Events[i]), func(r *trace.Recording) {
 				r.Events = slices.Delete(r.Events, i, i+1)
@@ -105,9 +122,10 @@ func alteredEvents(c Contents) []mutation {
 			alter("hello", func(e *trace.Event) {
 				hello := *e.Hello
 				hello.ServerName += ".altered"
+				hello.Cipher++
 				e.Hello = &hello
 			})
-		case e.Text != "":
+		case e.Kind == trace.Value || e.Kind == trace.Statement:
 			alter("text", func(e *trace.Event) { e.Text += " altered" })
 		default:
 			alter("address", func(e *trace.Event) { e.Local, e.Remote, e.Address = elsewhere, elsewhere, elsewhere })
