@@ -320,7 +320,7 @@ func (g *generator) action(regex bool) string {
 	case 0:
 		prefix := "prefix_rewrite: /p"
 		if regex {
-			prefix = "path_redirect: /q?r" // there is no prefix to rewrite
+			prefix = "path_redirect: '/q?r'" // there is no prefix to rewrite
 		}
 		return "redirect: {" + pick(g, "https_redirect: true", "host_redirect: other.host", "path_redirect: /moved", prefix, "port_redirect: 8443", "scheme_redirect: ftp",
 			"https_redirect: true, host_redirect: other.host, strip_query: true", "regex_rewrite: {pattern: {regex: '/a'}, substitution: /z}") + pick(g, "", ", response_code: FOUND", ", response_code: PERMANENT_REDIRECT") + "}"
