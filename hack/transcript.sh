@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Puts real output into the README, between its markers: a run of the scenario inbound, without the paragraphs that a
-# reader can do without at first, and one explained path from the dumps of that lab. Run as root after `make lab`.
+# reader can do without at first. Run as root after `make lab`. The explained path is written by a test:
+# go test ./cmd/lab -run README -update.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 lab=${LAB:-bin/lab}
@@ -20,18 +21,8 @@ trap 'rm -rf "$out"' EXIT
   printf '```\n'
 } > "$out/transcript"
 
-for pod in netshoot fortio-server; do "$lab" dump $pod > "$out/$pod.json"; done
-{
-  printf '## One path, explained\n\nFrom two dumps alone, no cluster needed; each line names the field that decided and what lost:\n\n'
-  printf '```\n$ lab infer --client-dump netshoot.json --server-dump fortio-server.json --to http://fortio-server:8080/\n'
-  "$lab" infer --client-dump "$out/netshoot.json" --server-dump "$out/fortio-server.json" --to http://fortio-server:8080/
-  printf '```\n'
-} > "$out/inference"
-
-for part in transcript inference; do
-  awk -v part="$part" -v file="$out/$part" '
-    $0 == "<!-- " part " -->" { print; while ((getline line < file) > 0) print line; skip = 1; next }
-    $0 == "<!-- /" part " -->" { skip = 0 }
-    !skip' README.md > "$out/README.md"
-  cp "$out/README.md" README.md
-done
+awk -v file="$out/transcript" '
+  $0 == "<!-- transcript -->" { print; while ((getline line < file) > 0) print line; skip = 1; next }
+  $0 == "<!-- /transcript -->" { skip = 0 }
+  !skip' README.md > "$out/README.md"
+cp "$out/README.md" README.md

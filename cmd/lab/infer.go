@@ -38,11 +38,14 @@ func inferCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "infer",
 		Short: "Say which way Envoy would send a request, and why, from config dumps alone",
-		Long: `infer reads what Envoy's /config_dump returns (JSON or YAML, plain or gzip, of any Envoy from 1.18 on) and says for
-a request which listener, filter chain, route, cluster and endpoint Envoy would take, from which field of the dump,
-why, and what lost; or how the request would fail. It sends nothing. A failure is an answer: the exit code is 0.
+		Long: `infer reads what Envoy's /config_dump returns (JSON or YAML, plain or gzip, of any Envoy from 1.18 on,
+also out of an istioctl bug-report) and says for a request which listener, filter chain, route, cluster
+and endpoint Envoy would take, from which field of the dump, why, and what lost; or how the request would
+fail. It sends nothing. A failure is an answer: the exit code is 0.
 
-One dump answers for one proxy. Two dumps, or --from a pod of the lab, make a whole way through both sidecars.`,
+One dump answers for one proxy. Two dumps, or --from a pod of the lab, make a whole way through both
+sidecars. The pod's netfilter rules count where they are given: as iptables-save or nft list ruleset
+print them.`,
 		Example: `  lab infer --from netshoot --to http://fortio-server:8080/
   lab infer --client-dump netshoot.json --server-dump fortio.json --to http://fortio-server:8080/
   lab infer --dump fortio.json --direction inbound --address 172.21.206.197 --port 8080 --hop filter-chain --explain
@@ -62,8 +65,8 @@ func (f *inferFlags) register(cmd *cobra.Command) {
 	fs.StringVar(&f.requests, "requests", "", "file with one request a line, as JSON; - is standard input")
 	fs.StringVar(&f.from, "from", "", "pod of the lab that calls")
 	fs.StringVar(&f.to, "to", "", "URL that is called")
-	fs.StringVar(&f.rules, "iptables", "", "what iptables-save or nft list ruleset prints in the pod (with two dumps: in the client's pod)")
-	fs.StringVar(&f.serverRules, "server-iptables", "", "the same of the server's pod")
+	fs.StringVar(&f.rules, "iptables", "", "netfilter rules of the pod (with two dumps: of the client's pod)")
+	fs.StringVar(&f.serverRules, "server-iptables", "", "netfilter rules of the server's pod")
 	fs.StringVar(&f.resolve, "resolve", "", "address that the URL's host resolves to")
 	fs.StringVar(&f.hop, "hop", "", "show one kind of hop only, such as filter-chain")
 	fs.BoolVar(&f.explain, "explain", false, "show every condition that was evaluated and all that lost")
@@ -75,7 +78,7 @@ func (f *inferFlags) register(cmd *cobra.Command) {
 	fs.StringVar(&r.ID, "id", "", "id of the request")
 	fs.StringVar(&f.direction, "direction", "", "outbound, inbound or gateway (default outbound)")
 	fs.StringVar(&r.Source, "source", "", "ip:port that the request comes from")
-	fs.StringVar(&r.DirectSource, "direct-source", "", "ip:port of the socket's own peer, where a PROXY protocol header says another source")
+	fs.StringVar(&r.DirectSource, "direct-source", "", "ip:port of the socket's own peer, behind a PROXY protocol")
 	fs.StringVar(&r.Address, "address", "", "original destination address")
 	fs.Uint32Var(&r.Port, "port", 0, "original destination port")
 	fs.StringVar(&f.protocol, "protocol", "", "http, http2, grpc, tcp or http1.0 (default http)")

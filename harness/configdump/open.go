@@ -72,7 +72,8 @@ func Read(r io.Reader) (*Dump, error) {
 	return Parse(data)
 }
 
-// Parse reads a dump from memory: JSON or YAML, plain or compressed with gzip. The text must not be changed afterwards.
+// Parse reads a dump from memory: JSON or YAML, plain, compressed with gzip, or alone in a tar archive. The text must not be
+// changed afterwards.
 func Parse(data []byte) (*Dump, error) {
 	if bytes.HasPrefix(data, []byte{0x1f, 0x8b}) {
 		z, err := gzip.NewReader(bytes.NewReader(data))
@@ -80,6 +81,12 @@ func Parse(data []byte) (*Dump, error) {
 			return nil, fmt.Errorf("read config dump: %w", err)
 		}
 		if data, err = readAll(z); err != nil {
+			return nil, err
+		}
+	}
+	if isArchive(data) {
+		var err error
+		if data, err = fromArchive(data); err != nil {
 			return nil, err
 		}
 	}

@@ -93,6 +93,9 @@ func celExpression(v configdump.Value) *cel.Ast {
 	return nil
 }
 
+// theResponse is what an expression cannot have before there is one.
+const theResponse = "the response"
+
 // condition evaluates a program for a connection or request. An error, such as a header that is not there, and a result
 // that is no boolean are no. what says what a result that depends does depend on.
 func (w *walk) condition(program cel.Program, overHTTP bool) (result truth, what string) {
@@ -112,7 +115,11 @@ func (w *walk) condition(program cel.Program, overHTTP bool) (result truth, what
 	value, _, err := program.Eval(vars)
 	switch v := value.(type) {
 	case *types.Unknown:
-		return depends, "the attribute " + unknownText(v)
+		name := unknownText(v)
+		if strings.HasPrefix(name, "response") {
+			return no, theResponse
+		}
+		return depends, "the attribute " + name
 	case types.Bool:
 		if err == nil {
 			return truthOf(bool(v)), ""
@@ -168,7 +175,7 @@ func (w *walk) attributes(overHTTP bool) (map[string]any, []*cel.AttributePatter
 			connection["uri_san_peer_certificate"] = w.opts.Peer
 		}
 	}
-	for _, name := range []string{"metadata", "filter_state", "xds"} {
+	for _, name := range []string{"response", "metadata", "filter_state", "xds"} {
 		unknown = append(unknown, cel.AttributePattern(name))
 	}
 	return map[string]any{

@@ -9,7 +9,7 @@ func (w *walk) localStatus(status int) int {
 		return 0
 	}
 	if w.hcm != nil {
-		status = w.mappedStatus(status)
+		status = w.mappedStatus(status, w.req.header)
 	}
 	if isGRPC(w.req.header) {
 		return 200
@@ -17,10 +17,18 @@ func (w *walk) localStatus(status int) int {
 	return status
 }
 
+// codecStatus is localStatus for an error of the codec, which knows neither headers nor gRPC.
+func (w *walk) codecStatus(status int) int {
+	if status == 0 {
+		return 0
+	}
+	return w.mappedStatus(status, headers{all: map[string]string{}})
+}
+
 // mappedStatus applies the first mapper of local_reply_config whose filter takes the answer.
-func (w *walk) mappedStatus(status int) int {
+func (w *walk) mappedStatus(status int, h headers) int {
 	for _, m := range w.hcm.at.Get("local_reply_config", "mappers").Elements() {
-		if w.logs(m.Get("filter"), status, 0) != yes {
+		if w.logs(m.Get("filter"), status, h, 0) != yes {
 			continue
 		}
 		if to := m.Get("status_code"); to.Exists() {
@@ -33,17 +41,17 @@ func (w *walk) mappedStatus(status int) int {
 
 // logs evaluates envoy.config.accesslog.v3.AccessLogFilter for an answer with a status, as far as the filter looks at the
 // status and the request.
-func (w *walk) logs(v configdump.Value, status, depth int) truth {
+func (w *walk) logs(v configdump.Value, status int, h headers, depth int) truth {
 	if depth > maxMatcherDepth {
 		return depends
 	}
-	deeper := func(e configdump.Value) truth { return w.logs(e, status, depth+1) }
+	deeper := func(e configdump.Value) truth { return w.logs(e, status, h, depth+1) }
 	for kind, f := range v.Fields() {
 		switch configdump.FieldName(kind) {
 		case "status_code_filter":
 			return truthOf(w.compares(f.Get("comparison"), uint64(status)))
 		case "header_filter":
-			return truthOf(headerMatches(f.Get("header"), w.req.header))
+			return truthOf(headerMatches(f.Get("header"), h))
 		case "and_filter":
 			return all(f.Get("filters"), deeper)
 		case "or_filter":

@@ -22,6 +22,8 @@ type matching struct {
 	http   bool // a request is there, not only a connection
 	// unknown is the first thing that was asked for and is not known. The matcher then went on as if it did not match.
 	unknown string
+	// waits says that a predicate asks for the response. Where it decides, the search ends without a result: ended.
+	waits, ended bool
 }
 
 // evaluate returns whether an action was accepted. on_no_match counts where nothing matched.
@@ -30,14 +32,20 @@ func (m *matching) evaluate(matcher configdump.Value, depth int) bool {
 		return false
 	}
 	for _, entry := range matcher.Get("matcher_list", "matchers").Elements() {
-		if m.predicate(entry.Get("predicate"), depth) == yes && m.onMatch(entry.Get("on_match"), depth) {
+		m.waits = false
+		holds := m.predicate(entry.Get("predicate"), depth)
+		if holds == yes && m.onMatch(entry.Get("on_match"), depth) {
 			return true
+		}
+		m.ended = m.ended || holds == depends && m.waits
+		if m.ended {
+			return false
 		}
 	}
 	if tree := matcher.Get("matcher_tree"); tree.Exists() && m.tree(tree, depth) {
 		return true
 	}
-	return m.onMatch(matcher.Get("on_no_match"), depth)
+	return !m.ended && m.onMatch(matcher.Get("on_no_match"), depth)
 }
 
 // onMatch follows a nested matcher or takes an action. With keep_matching a match is only noted.
@@ -76,6 +84,10 @@ func (m *matching) single(p configdump.Value) truth {
 	custom, kind := p.Get("custom_match", "typed_config").Typed()
 	if strings.HasSuffix(kind, ".CelMatcher") {
 		result, what := m.w.condition(m.w.e.expression(custom.Get("expr_match"), celExpression), m.http)
+		if what == theResponse {
+			m.waits = true
+			return depends
+		}
 		if result == depends {
 			return m.dontKnow(what)
 		}

@@ -152,9 +152,7 @@ func (w *walk) managed(hop *flow.Hop, filters configdump.Value) {
 		}
 		w.add(flow.NetworkFilters, w.hcm.at.Value, *hop)
 		w.fail(flow.ProtocolError, "DPE")
-		if status != 0 {
-			w.out.Status = w.mappedStatus(status)
-		}
+		w.out.Status = w.codecStatus(status)
 		return
 	}
 	hop.Why = fmt.Sprintf("http_connection_manager %q ends the chain, codec %s", w.hcm.at.Get("stat_prefix").Text(), codec)

@@ -39,8 +39,8 @@ func (w *walk) refuse(r *refusal) bool {
 	}
 	w.fail(flow.ProtocolError, r.flag)
 	w.out.Status = w.localStatus(r.status)
-	if r.flag == "DPE" { // a codec's own error knows of no gRPC
-		w.out.Status = w.mappedStatus(r.status)
+	if r.flag == "DPE" {
+		w.out.Status = w.codecStatus(r.status)
 	}
 	return true
 }

@@ -131,8 +131,13 @@ func (e *Envoy) launch(ctx context.Context, binary string, config []byte) error 
 	}
 }
 
-// brief keeps the beginning of Envoy's complaint: after it comes the whole configuration.
-func brief(s string) string { return s[:min(len(s), 1500)] }
+// brief keeps both ends of Envoy's complaint: between them stands the whole configuration.
+func brief(s string) string {
+	if len(s) <= 2500 {
+		return s
+	}
+	return s[:1500] + "\n…\n" + s[len(s)-1000:]
+}
 
 func (e *Envoy) ready(addressFile string) bool {
 	if e.admin == "" {

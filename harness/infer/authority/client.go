@@ -207,6 +207,9 @@ func askHTTP2(conn net.Conn, req flow.Request, r *Result) {
 		r.Problem = err.Error()
 		return
 	}
+	if strings.HasPrefix(req.Path, "/") {
+		hr.URL.Opaque, hr.URL.RawQuery, hr.URL.ForceQuery = req.Path, "", false // as it is, with what net/url would leave out
+	}
 	hr.Host = req.Authority
 	hr.Header["User-Agent"] = []string{""} // none, instead of Go's own
 	for name, value := range req.Headers {

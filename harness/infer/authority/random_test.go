@@ -64,7 +64,7 @@ func (g *generator) several(n int, text func() string) string {
 var (
 	hosts    = []string{"a.example.com", "b.example.com", "x-b.example.com", "example.com", "a.example.org", "a.svc", "A.Example.com", "a.example.com:80", "a.example.com:8080", "deep.a.example.com", "a.example.com.", "a.example.com.:80", "[::1]:80", "a.example.com:443"}
 	domains  = []string{"a.example.com", "*.example.com", "*-b.example.com", "a.example.*", "a.*", "example.com", "a.svc", "a.example.com:80", "*.com", "deep.*", "b.example.com"}
-	paths    = []string{"/", "/a", "/a/b", "/a/b/c", "/A", "/ab", "/x1", "/x22y", "/a?q=1", "/a/b?q=2&r", "/a//b", "/a/./b", "/a/../b", "/a%2Fb", "/%61/b", "/a/b/", "/a;b", "/api/v1/users/7"}
+	paths    = []string{"/", "/a", "/a/b", "/a/b/c", "/A", "/ab", "/x1", "/x22y", "/a?q=1", "/a/b?q=2&r", "/a//b", "/a/./b", "/a/../b", "/a%2Fb", "/%61/b", "/a/b/", "/a;b", "/api/v1/users/7", "/a#f", "/a?q=1#z"}
 	headers  = []string{"x-a", "x-b", "x-c", "user-agent", "x_u"}
 	known    = []string{"x-forwarded-for", "x-forwarded-proto", "x-forwarded-port", "x-envoy-internal", "x-envoy-external-address", "x-request-id", "x-envoy-retry-on", ":scheme", ":method", ":path", ":authority", "host"}
 	values   = []string{"1", "5", "10", "abc", "ABC", "abcdef", "v-abc", "-3", "x1"}
@@ -104,8 +104,19 @@ func (g *generator) manager() string {
 			kept = append(kept, o)
 		}
 	}
-	if g.IntN(3) == 0 {
+	switch g.IntN(8) {
+	case 0:
+		kept = append(kept, rbacMatcher(g.matcher(2)+g.maybe(3, func() string { return ", on_no_match: " + rbacAction("else", pick(g, "ALLOW", "DENY", "LOG")) })))
+	case 1, 2:
 		kept = append(kept, rbacRules(pick(g, "action: ALLOW", "action: DENY")+", policies: {"+g.policies()+"}"))
+	}
+	if g.IntN(6) == 0 {
+		kept = append(kept, "local_reply_config: {mappers: [{filter: "+pick(g, "{status_code_filter: {comparison: {op: GE, value: {default_value: 500, runtime_key: k}}}}",
+			"{status_code_filter: {comparison: {op: EQ, value: {default_value: 404, runtime_key: k}}}}", "{header_filter: {header: "+g.header()+"}}")+", status_code: "+pick(g, "418", "501")+"}]}")
+	}
+	if g.IntN(8) == 0 {
+		kept = append(kept, early+"{append: {header: {key: "+pick(g, headers...)+", value: "+pick(g, "abc", "'%REQ(x-b)%'", "'%REQ(x-a?x-c)%'", "'5'")+"}, append_action: "+
+			pick(g, "ADD_IF_ABSENT", "OVERWRITE_IF_EXISTS", "OVERWRITE_IF_EXISTS_OR_ADD")+"}}, {remove: "+pick(g, headers...)+"}]}}]")
 	}
 	return strings.Join(kept, ", ")
 }
@@ -113,9 +124,54 @@ func (g *generator) manager() string {
 func (g *generator) policies() string {
 	var all []string
 	for i := range 1 + g.IntN(3) {
-		all = append(all, fmt.Sprintf("p%d: {permissions: [%s], principals: [%s]}", i, g.several(2, func() string { return g.permission(2) }), g.several(2, func() string { return g.principal(2) })))
+		condition := g.maybe(3, func() string { return ", condition: " + asJSON(parsed(g.expression(2)).Expr) })
+		all = append(all, fmt.Sprintf("p%d: {permissions: [%s], principals: [%s]%s}", i, g.several(2, func() string { return g.permission(2) }), g.several(2, func() string { return g.principal(2) }), condition))
 	}
 	return strings.Join(all, ", ")
+}
+
+// expression draws a CEL expression.
+func (g *generator) expression(depth int) string {
+	if depth > 0 && g.IntN(2) == 0 {
+		return pick(g, "("+g.expression(depth-1)+" && "+g.expression(depth-1)+")", "("+g.expression(depth-1)+" || "+g.expression(depth-1)+")", "!("+g.expression(depth-1)+")",
+			"("+g.expression(depth-1)+" ? "+g.expression(depth-1)+" : "+g.expression(depth-1)+")")
+	}
+	return pick(g, "request.method == "+quoted(pick(g, methods...)), fmt.Sprintf("request.headers['%s'] == '%s'", pick(g, headers...), pick(g, values...)),
+		fmt.Sprintf("'%s' in request.headers", pick(g, headers...)), "request.url_path.startsWith('/a')", "request.path.endsWith('b')", "request.query != ''",
+		"request.host == "+quoted(pick(g, hosts...)), "source.address.startsWith('192.')", "source.port > 1500", "destination.port % 2 == 0", "request.scheme == 'https'",
+		"request.protocol == 'HTTP/2'", "request.url_path.matches('[0-9]')", "connection.mtls", "request.useragent.contains('b')", "size(request.path) > 4",
+		fmt.Sprintf("int(request.headers['%s']) > 4", pick(g, headers...)), "request.referer == ''", "response.code == 200")
+}
+
+// matcher draws a matcher in the place of RBAC's rules.
+func (g *generator) matcher(depth int) string {
+	action := func() string {
+		if depth > 0 && g.IntN(4) == 0 {
+			return "{matcher: {" + g.matcher(depth-1) + "}}"
+		}
+		return rbacAction("a", pick(g, "ALLOW", "ALLOW", "DENY", "LOG"))
+	}
+	if g.IntN(4) == 0 {
+		input := strings.Replace(inputOf("envoy.type.matcher.v3.HttpRequestHeaderMatchInput"), "}}", ", header_name: '"+pick(g, ":path", ":method", "x-a", "x-b")+"'}}", 1)
+		return "matcher_tree: {" + input + ", " + pick(g, "exact_match_map", "prefix_match_map") + ": {map: {GET: " + action() + ", /a: " + action() + ", abc: " + action() + ", ab: " + action() + ", '1': " + action() + "}}}"
+	}
+	var entries []string
+	for range 1 + g.IntN(3) {
+		entries = append(entries, entryOf(g.predicate(2), action()))
+	}
+	return matchers(entries...)
+}
+
+func (g *generator) predicate(depth int) string {
+	if depth > 0 && g.IntN(2) == 0 {
+		deeper := func() string { return g.predicate(depth - 1) }
+		return pick(g, "{not_matcher: "+deeper()+"}", "{and_matcher: {predicate: ["+deeper()+", "+deeper()+"]}}", "{or_matcher: {predicate: ["+deeper()+", "+deeper()+"]}}")
+	}
+	if g.IntN(3) == 0 {
+		return `{single_predicate: {` + inputOf("xds.type.matcher.v3.HttpAttributesCelMatchInput") + `, custom_match: {name: cel, typed_config: {
+			"@type": type.googleapis.com/xds.type.matcher.v3.CelMatcher, expr_match: {cel_expr_parsed: ` + asJSON(newer(parsed(g.expression(1)))) + `}}}}}`
+	}
+	return headerIs(pick(g, headers...), strings.Replace(g.stringMatcher(values...), "safe_regex: {", "safe_regex: {google_re2: {}, ", 1))
 }
 
 func (g *generator) permission(depth int) string {
@@ -199,16 +255,16 @@ func (g *generator) route() string {
 	if g.IntN(5) == 0 {
 		match = append(match, "query_parameters: [{name: "+pick(g, "q", "r")+", "+pick(g, "present_match: true", "string_match: {exact: '1'}", "string_match: {prefix: '2'}", "present_match: false")+"}]")
 	}
-	if g.IntN(8) == 0 {
+	if g.IntN(8) == 0 && !strings.Contains(match[0], "path_match_policy") {
 		match = append(match, "case_sensitive: false")
 	}
 	if g.IntN(10) == 0 {
 		match = append(match, "grpc: {}")
 	}
 	if g.IntN(10) == 0 {
-		match = append(match, "runtime_fraction: {default_value: {numerator: "+pick(g, "0", "100")+"}}")
+		match = append(match, "runtime_fraction: {"+pick(g, "", "runtime_key: test.none, ", "runtime_key: test.all, ", "runtime_key: test.over, ")+"default_value: {numerator: "+pick(g, "0", "100")+"}}")
 	}
-	regex := strings.Contains(match[0], "safe_regex")
+	regex := strings.Contains(match[0], "safe_regex") || strings.Contains(match[0], "path_match_policy")
 	return "{match: {" + strings.Join(match, ", ") + "}, " + g.action(regex) + "}"
 }
 
@@ -221,6 +277,9 @@ func (g *generator) path() string {
 	case 5:
 		return "path_separated_prefix: " + pick(g, "/a", "/a/b", "/x1", "/api/v1")
 	case 6:
+		if g.IntN(4) == 0 {
+			return `path_match_policy: {name: t, typed_config: {"@type": type.googleapis.com/envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig, path_template: '` + pick(g, "/a/{x}", "/api/**", "/{x=*}/b", "/*") + `'}}`
+		}
 		return "safe_regex: {regex: '" + pick(g, "/x[0-9]+", "/a.*", "/a/?b?", "/(a|x1)", "/[a-z]+", ".*b") + "'}"
 	}
 	return "prefix: /"
@@ -259,7 +318,11 @@ func quoted(s string) string { return "'" + s + "'" }
 func (g *generator) action(regex bool) string {
 	switch g.IntN(12) {
 	case 0:
-		return "redirect: {" + pick(g, "https_redirect: true", "host_redirect: other.host", "path_redirect: /moved", "prefix_rewrite: /p", "port_redirect: 8443", "scheme_redirect: ftp",
+		prefix := "prefix_rewrite: /p"
+		if regex {
+			prefix = "path_redirect: '/q?r'" // there is no prefix to rewrite
+		}
+		return "redirect: {" + pick(g, "https_redirect: true", "host_redirect: other.host", "path_redirect: /moved", prefix, "port_redirect: 8443", "scheme_redirect: ftp",
 			"https_redirect: true, host_redirect: other.host, strip_query: true", "regex_rewrite: {pattern: {regex: '/a'}, substitution: /z}") + pick(g, "", ", response_code: FOUND", ", response_code: PERMANENT_REDIRECT") + "}"
 	case 1:
 		return "direct_response: {status: " + pick(g, "200", "404", "503") + "}"
@@ -268,7 +331,7 @@ func (g *generator) action(regex bool) string {
 	case 3:
 		return "route: {cluster_header: x-a}"
 	case 4:
-		return "route: {weighted_clusters: {clusters: [{name: a, weight: " + pick(g, "0", "50", "100") + "}, {name: b, weight: 1}]}}"
+		return "route: {weighted_clusters: {" + pick(g, "", "header_name: x-c, ") + "clusters: [{name: a, weight: " + pick(g, "0", "50", "100") + "}, {name: b, weight: 1}]}}"
 	case 5:
 		if !regex {
 			return "route: {cluster: " + pick(g, clusters...) + ", prefix_rewrite: " + pick(g, "/", "/new", "/new/") + "}"
@@ -276,7 +339,7 @@ func (g *generator) action(regex bool) string {
 	case 6:
 		return "route: {cluster: " + pick(g, clusters...) + `, regex_rewrite: {pattern: {regex: '` + pick(g, "a", "^/(\\w)", "/[0-9x]+") + `'}, substitution: '` + pick(g, "z", `/\1\1`, `\0y`) + `'}}`
 	case 7:
-		return "route: {cluster: " + pick(g, clusters...) + ", " + pick(g, "host_rewrite_literal: new.host", "host_rewrite_header: x-a", "host_rewrite_path_regex: {pattern: {regex: '^/(.+)$'}, substitution: '\\1.host'}") + "}"
+		return "route: {cluster: " + pick(g, clusters...) + ", " + pick(g, "host_rewrite: '%REQ(x-a)%.format'", "path_rewrite: '/f/%REQ(x-b?x-c):2%'", "host_rewrite_literal: new.host", "host_rewrite_header: x-a", "host_rewrite_path_regex: {pattern: {regex: '^/(.+)$'}, substitution: '\\1.host'}") + "}"
 	}
 	return "route: {cluster: " + pick(g, clusters...) + "}"
 }
