@@ -119,8 +119,15 @@ func printLab(w io.Writer, lab *cluster.Lab) error {
 	if lab.Joined {
 		word = "was up already"
 	}
-	_, err := fmt.Fprintf(w, "Lab %s %s%s.\n\n  lab run inbound                     follow one request through it\n"+
-		"  lab kubectl get pods -n mark -o wide\n  lab down\n", lab.Name, word, lastTiming(lab.Timings))
+	flags := "" // those that name this lab
+	if lab.Backend != defaultBackend {
+		flags += " --backend " + lab.Backend
+	}
+	if lab.Name != cluster.DefaultName {
+		flags += " --name " + lab.Name
+	}
+	_, err := fmt.Fprintf(w, "Lab %s %s%s.\n\n  %-35s follow one request through it\n  lab%s kubectl get pods -n mark -o wide\n  lab down%[5]s\n",
+		lab.Name, word, lastTiming(lab.Timings), "lab run inbound"+flags, flags)
 	return err
 }
 

@@ -61,7 +61,7 @@ func nodeLives(ctx context.Context, name string) (bool, error) {
 	if d == nil || err != nil {
 		return false, err
 	}
-	all, err := containers(ctx, d, kindLabel, clusterName(name))
+	all, err := containers(ctx, d, name)
 	if err != nil {
 		return false, err
 	}

@@ -3,6 +3,7 @@ package kind
 import (
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,9 +17,9 @@ import (
 
 func TestJudge(t *testing.T) {
 	node := func(lab, state string) container {
-		return container{ID: "1", Name: "flowproof-x-control-plane", State: state, Labels: map[string]string{LabLabel: lab, kindLabel: "flowproof-x"}}
+		return container{ID: "1", Name: "flowproof-x-control-plane", State: state, Lab: lab}
 	}
-	stranger := container{ID: "2", Name: "flowproof-x-control-plane", State: "running", Labels: map[string]string{kindLabel: "flowproof-x"}}
+	stranger := container{ID: "2", Name: "flowproof-x-control-plane", State: "running"}
 	for _, tt := range []struct {
 		name string
 		all  []container
@@ -45,6 +46,28 @@ func TestJudge(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestReadContainers(t *testing.T) {
+	got, err := readContainers("4f9a\tflowproof-x-control-plane\trunning\tx\n77\tother\texited")
+	want := []container{{"4f9a", "flowproof-x-control-plane", "running", "x"}, {"77", "other", "exited", ""}}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("read %v, %v; want %v", got, err, want)
+	}
+	if got, err := readContainers(""); err != nil || got != nil {
+		t.Errorf("read %v, %v of nothing", got, err)
+	}
+}
+
+func FuzzReadContainers(f *testing.F) {
+	f.Add("4f9a\tname\trunning\tx\n")
+	f.Add("\n\n")
+	f.Fuzz(func(t *testing.T, table string) {
+		all, err := readContainers(table)
+		if err == nil && len(all) > strings.Count(table, "\n")+1 {
+			t.Errorf("%d containers in %q", len(all), table)
+		}
+	})
 }
 
 func TestNamesFitWhatTheyName(t *testing.T) {

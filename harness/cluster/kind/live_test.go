@@ -32,14 +32,14 @@ func TestMain(m *testing.M) {
 func needLab(t *testing.T) {
 	t.Helper()
 	reason := ""
-	if os.Geteuid() != 0 {
+	if os.Getenv("FLOWPROOF_KIND") == "" {
+		reason = "brings clusters up in Docker; set FLOWPROOF_KIND=1 to run it (make test-kind does)"
+	} else if os.Geteuid() != 0 {
 		reason = "the lab's parts need root"
 	} else if _, err := components.Find(componentOptions(cluster.Options{})); err != nil {
 		reason = err.Error() + " --backend kind"
 	} else if choice := docker.Choose(docker.Find(t.Context())); choice.Err != nil {
 		reason = choice.Err.Error()
-	} else if os.Getenv("FLOWPROOF_KIND") == "" {
-		reason = "brings clusters up in Docker; set FLOWPROOF_KIND=1 to run it (make test-kind does)"
 	}
 	if reason != "" && os.Getenv("CI") == "true" && os.Getenv("FLOWPROOF_KIND") != "" {
 		t.Fatal(reason)
@@ -213,7 +213,7 @@ func refusal(t *testing.T, d *docker.Docker, name string, opts cluster.Options) 
 
 func nodes(ctx context.Context, t *testing.T, d *docker.Docker, name string) []container {
 	t.Helper()
-	all, err := containers(ctx, d, kindLabel, clusterName(name))
+	all, err := containers(ctx, d, name)
 	if err != nil && ctx.Err() == nil {
 		t.Error(err)
 	}

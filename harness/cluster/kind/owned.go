@@ -2,7 +2,6 @@ package kind
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -12,30 +11,33 @@ import (
 
 // A container is what Docker tells of a container that carries the name of our cluster.
 type container struct {
-	ID     string
-	Name   string
-	State  string // running, exited, …
-	Labels map[string]string
+	ID    string
+	Name  string
+	State string // running, exited, …
+	Lab   string // whose it is by LabLabel; empty: nobody's of ours
 }
 
-// containers lists those that carry a label with a value, whatever their state.
-func containers(ctx context.Context, d *docker.Docker, label, value string) ([]container, error) {
-	ids, err := list(ctx, d, "ps", "--all", "--quiet", "--no-trunc", "--filter", "label="+label+"="+value)
-	if err != nil || len(ids) == 0 {
-		return nil, err
-	}
-	out, err := d.Run(ctx, append([]string{"inspect", "--type", "container", "--format",
-		`{"ID":{{json .Id}},"Name":{{json .Name}},"State":{{json .State.Status}},"Labels":{{json .Config.Labels}}}`}, ids...)...)
+// containers lists those of the cluster of a lab, whatever their state. One question is asked, since containers come and go.
+func containers(ctx context.Context, d *docker.Docker, lab string) ([]container, error) {
+	out, err := d.Run(ctx, "ps", "--all", "--no-trunc", "--filter", "label="+kindLabel+"="+clusterName(lab),
+		"--format", "{{.ID}}\t{{.Names}}\t{{.State}}\t{{.Label \""+LabLabel+"\"}}")
 	if err != nil {
 		return nil, err
 	}
+	return readContainers(out)
+}
+
+func readContainers(table string) ([]container, error) {
 	var all []container
-	for line := range strings.Lines(out) {
-		var c container
-		if err := json.Unmarshal([]byte(line), &c); err != nil {
-			return nil, fmt.Errorf("read what Docker says of a container: %w", err)
+	for line := range strings.Lines(table) {
+		f := strings.Split(strings.TrimRight(line, "\r\n"), "\t")
+		if len(f) < 3 {
+			return nil, fmt.Errorf("read what Docker says of a container: %q", line)
 		}
-		c.Name = strings.TrimPrefix(c.Name, "/")
+		c := container{ID: f[0], Name: f[1], State: f[2]}
+		if len(f) > 3 { // the end of the last line is trimmed
+			c.Lab = f[3]
+		}
 		all = append(all, c)
 	}
 	return all, nil
@@ -62,7 +64,7 @@ func judge(lab string, all []container) string {
 	verdict := running
 	for _, c := range all {
 		switch {
-		case c.Labels[LabLabel] != lab:
+		case c.Lab != lab:
 			return foreign
 		case c.State != "running":
 			verdict = stopped

@@ -42,7 +42,7 @@ func (b *Backend) Status(ctx context.Context, name string) (cluster.Status, erro
 
 // theirStatus fills in how a lab in somebody else's Docker is.
 func theirStatus(ctx context.Context, d *docker.Docker, status *cluster.Status) error {
-	all, err := containers(ctx, d, kindLabel, clusterName(status.Name))
+	all, err := containers(ctx, d, status.Name)
 	if err != nil {
 		return err
 	}

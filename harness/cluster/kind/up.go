@@ -176,7 +176,7 @@ var errForeign = errors.New("not the lab's")
 func (u *upper) joinOrMake(ctx context.Context, d *docker.Docker) (*cluster.Lab, error) {
 	ctx, cancel := context.WithTimeout(ctx, upDeadline)
 	defer cancel()
-	all, err := containers(ctx, d, kindLabel, clusterName(u.name))
+	all, err := containers(ctx, d, u.name)
 	if err != nil {
 		return nil, err
 	}
