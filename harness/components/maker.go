@@ -254,10 +254,16 @@ func (m *maker) bootstrapTemplate(ctx context.Context) ([]byte, error) {
 	return os.ReadFile(filepath.Join(dir, "tools/packaging/common/envoy_bootstrap.json"))
 }
 
-// program finds a program's file in the entries.
+// program finds a program's file in the entries. An entry is called by its first program's name.
 func (m *maker) program(first made) func(string) string {
 	return func(name string) string {
-		return filepath.Join(m.cache.content(first.programs[name].key.String()), name)
+		entry := name
+		for _, p := range programs {
+			if slices.ContainsFunc(p.packages, func(b binary) bool { return b.file == name }) {
+				entry = p.name
+			}
+		}
+		return filepath.Join(m.cache.content(first.programs[entry].key.String()), name)
 	}
 }
 
