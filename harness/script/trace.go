@@ -3,6 +3,8 @@ package script
 import (
 	"errors"
 	"net/netip"
+	"slices"
+	"strings"
 
 	"github.com/flowproof/lab/harness/cluster/process"
 	"github.com/flowproof/lab/harness/exit"
@@ -53,7 +55,12 @@ var traceCommand = Command{
 		if s.trace, err = trace.Start(s.ctx, opts); err != nil {
 			return err
 		}
-		s.print("watching %s and %s, in the kernel and in Envoy", from, to)
+		var watched []string
+		for _, pod := range opts.Pods {
+			watched = append(watched, pod.Name)
+		}
+		slices.Sort(watched)
+		s.print("watching %s, in the kernel and in Envoy", strings.Join(watched, " and "))
 		return nil
 	},
 }
