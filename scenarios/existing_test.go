@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 
 	"sigs.k8s.io/e2e-framework/pkg/envconf"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/cluster/existing"
+	"github.com/flowproof/lab/harness/cluster/process"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/kube/kubetest"
 	"github.com/flowproof/lab/harness/mesh"
@@ -27,13 +30,29 @@ func TestExistingClusterStaysAsItWas(t *testing.T) {
 		t.Skip(missing)
 	}
 	suite.Test(t, features.New("existing").Assess("stays as it was", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
-		onExisting(ctx, t, provider.GetKubeconfig())
+		onExisting(ctx, t, existing.New(existing.Target{Kubeconfig: provider.GetKubeconfig()}))
+		return ctx
+	}).Assess("is judged without what another host's processes would show", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
+		verdict := onExisting(ctx, t, strangers{existing.New(existing.Target{Kubeconfig: provider.GetKubeconfig()})})
+		const want = "ebpf was not available: "
+		if verdict != nil && !slices.ContainsFunc(verdict.Without, func(s string) bool { return strings.HasPrefix(s, want) }) {
+			t.Errorf("the verdict does not say that %s…: %q", want, verdict.Without)
+		}
 		return ctx
 	}).Feature())
 }
 
-func onExisting(ctx context.Context, t *testing.T, kubeconfig string) {
-	backend := existing.New(existing.Target{Kubeconfig: kubeconfig})
+// strangers is a cluster none of whose processes is on this host.
+type strangers struct{ *existing.Backend }
+
+func (strangers) Processes(context.Context, *cluster.Lab, string, string, string) ([]int, error) {
+	return nil, fmt.Errorf("find processes: %w", process.ErrElsewhere)
+}
+
+// onExisting runs inbound, and returns its verdict.
+func onExisting(ctx context.Context, t *testing.T, backend cluster.Backend) *flow.RunVerdict {
+	t.Helper()
+	kubeconfig := provider.GetKubeconfig()
 	before, levels := look(ctx, t, kubeconfig)
 	lab, err := backend.Up(ctx, cluster.Options{}, progress.Quiet)
 	if err != nil {
@@ -61,6 +80,7 @@ func onExisting(ctx context.Context, t *testing.T, kubeconfig string) {
 	if !maps.Equal(levels, now) {
 		t.Errorf("log levels were %v, are %v", levels, now)
 	}
+	return result.Verdict
 }
 
 // look takes the inventory of a cluster and the log levels of the workshop's sidecars.

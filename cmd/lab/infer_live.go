@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net/netip"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -21,7 +22,11 @@ func (f *inferFlags) live(cmd *cobra.Command, a *app) error {
 	if err != nil {
 		return err
 	}
-	client, err := dumpOf(ctx, m, f.from)
+	from, container, _ := strings.Cut(f.from, "/")
+	if container == mesh.SidecarContainer {
+		return notCaptured("infer", f.from)
+	}
+	client, err := dumpOf(ctx, m, from)
 	if err != nil {
 		return err
 	}
@@ -42,6 +47,11 @@ func (f *inferFlags) live(cmd *cobra.Command, a *app) error {
 		return err
 	}
 	return f.writeWay(a, client, server, opts)
+}
+
+// notCaptured refuses a sidecar as the sender: what it sends itself takes no way through a sidecar.
+func notCaptured(verb, from string) error {
+	return exit.Usagef("%s from %s: what the sidecar itself sends is not captured (name another container)", verb, from)
 }
 
 // dumpOf takes the dump of a pod's sidecar.

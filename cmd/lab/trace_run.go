@@ -58,7 +58,7 @@ func (t *tracer) findPods(ctx context.Context) (err error) {
 		t.container = t.client.App()
 	}
 	if container == mesh.SidecarContainer {
-		return exit.Usagef("trace from %s: what the sidecar itself sends is not captured, and takes no way that a trace could follow (name another container)", t.flags.from)
+		return notCaptured("trace", t.flags.from)
 	}
 	if t.dumps[0], err = dumpOf(ctx, m, from); err != nil {
 		return err
@@ -197,7 +197,7 @@ func (t *tracer) send(ctx context.Context) (flow.Run, error) {
 	}
 	if !t.flags.warm {
 		if _, err := t.scenario(ctx, "cold", []string{t.killLine()}); err != nil {
-			return flow.Run{}, err
+			return flow.Run{}, fmt.Errorf("%w (or leave the connections: --warm)", err)
 		}
 	}
 	return t.direct(ctx)

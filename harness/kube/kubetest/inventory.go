@@ -25,10 +25,18 @@ var uncounted = map[string]string{
 	"Event": "whatever happens is told by one, and each is forgotten after an hour",
 }
 
-// unversioned are kinds, or single objects, that change by themselves; that they exist counts, their version does not.
+// unversioned are kinds and single objects that change by themselves, with the reason; that they exist counts, their version does not.
 var unversioned = map[string]string{
 	"Lease": "who holds one renews it every few seconds",
-	"Node":  "the kubelet writes to its status that it is alive",
+	"ConfigMap istio-system/istio-ip-autoallocate":               "istiod renews in it who leads",
+	"ConfigMap istio-system/istio-leader":                        "istiod renews in it who leads",
+	"ConfigMap istio-system/istio-namespace-controller-election": "istiod renews in it who leads",
+}
+
+// reported are kinds to whose status somebody reports, with the reason; what people write counts: spec, labels, annotations.
+var reported = map[string]string{
+	"Node": "the kubelet writes that it is alive, and which images it has",
+	"Pod":  "the kubelet writes what the readiness probes say, which fail now and then on a busy machine",
 }
 
 // Take lists every object of every kind that can be listed.
@@ -78,7 +86,11 @@ func (all Inventory) add(ctx context.Context, client metadata.Interface, resourc
 	for _, o := range found.Items {
 		key := kind + " " + strings.TrimPrefix(o.Namespace+"/"+o.Name, "/")
 		all[key] = string(o.UID)
-		if unversioned[kind] == "" && unversioned[key] == "" {
+		switch {
+		case unversioned[kind] != "" || unversioned[key] != "":
+		case reported[kind] != "":
+			all[key] += fmt.Sprintf(" generation %d labels %v annotations %v", o.Generation, o.Labels, o.Annotations)
+		default:
 			all[key] += " version " + o.ResourceVersion
 		}
 	}
