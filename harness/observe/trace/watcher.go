@@ -44,20 +44,34 @@ type recorded struct {
 	decode func(sample []byte) (e Event, netns uint32, ok bool, err error) // ok is false of what is no event by itself
 }
 
-// newWatcher loads the probes. That the ones on Envoy cannot be loaded is a problem of theirs alone.
+// newWatcher loads the probes, both sets at once. That the ones on Envoy cannot be loaded is a problem of theirs alone.
 func newWatcher(opts kernel.Options, onEnvoy bool) (*watcher, error) {
+	type result struct {
+		probes *envoy.Probes
+		err    error
+	}
+	loaded := make(chan result, 1)
+	if onEnvoy {
+		go func() {
+			probes, err := envoy.Load()
+			loaded <- result{probes, err}
+		}()
+	} else {
+		loaded <- result{}
+	}
 	set, err := kernel.Load(opts)
+	inside := <-loaded
 	if err != nil {
+		if inside.probes != nil {
+			err = errors.Join(err, inside.probes.Close())
+		}
 		return nil, err
 	}
-	w := &watcher{kernel: set, boot: bootTime(), pods: map[uint32]string{}}
-	if onEnvoy {
-		if w.envoy, err = envoy.Load(); err != nil {
-			set.Refused("envoy", err.Error())
-			w.envoy = nil
-		}
+	if inside.err != nil {
+		set.Refused("envoy", inside.err.Error())
+		inside.probes = nil
 	}
-	return w, nil
+	return &watcher{kernel: set, envoy: inside.probes, boot: bootTime(), pods: map[uint32]string{}}, nil
 }
 
 // watch adds a network namespace under a pod's name.

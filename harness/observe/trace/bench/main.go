@@ -25,7 +25,6 @@ type options struct {
 	duration    time.Duration
 	rate        int
 	connections int
-	saturation  time.Duration
 	only        string
 	peer        bool
 }
@@ -35,10 +34,9 @@ func main() {
 	flag.StringVar(&o.lab, "lab", "lab", "the lab program")
 	flag.StringVar(&o.name, "name", "bench", "name of the lab; one that is up is used and left")
 	flag.IntVar(&o.rounds, "rounds", 9, "how often each mode is compared with no tracing")
-	flag.DurationVar(&o.duration, "time", 4*time.Second, "of each load")
+	flag.DurationVar(&o.duration, "time", 3*time.Second, "of each load")
 	flag.IntVar(&o.rate, "rate", 500, "requests a second of the steady load")
 	flag.IntVar(&o.connections, "connections", 8, "of the load")
-	flag.DurationVar(&o.saturation, "saturation", 4*time.Second, "of each load without a limit; 0: none")
 	flag.StringVar(&o.only, "only", "", "modes to measure, by comma: states, kernel, join, statements (default all)")
 	flag.BoolVar(&o.peer, "peer", true, "compare with bpftrace")
 	flag.Parse()
@@ -68,10 +66,10 @@ func run(ctx context.Context, o options) (err error) {
 	if err := b.attachments(ctx); err != nil {
 		return err
 	}
-	if err := b.steady(ctx); err != nil {
+	if err := b.measure(ctx, fmt.Sprintf("Load of %d requests/s", o.rate), steady, o.rate, o.duration); err != nil {
 		return err
 	}
-	if err := b.saturated(ctx); err != nil {
+	if err := b.measure(ctx, "Load without a limit", unlimited, 0, o.duration); err != nil {
 		return err
 	}
 	return b.report(os.Stdout)

@@ -17,16 +17,26 @@ type bench struct {
 	lab     *lab
 	modes   []mode
 	results []result // of the modes, in their order
-	control []float64
+	control [2]series
 }
 
 // A result is all that was measured of one mode.
 type result struct {
-	attach, detach []float64    // ms, without load
-	pairs          []pair       // at the steady rate
-	counts         outcome      // at the steady rate, all together
-	requests       int          // at the steady rate, all together
-	saturated      []saturation //
+	attach, detach []float64 // ms, without load
+	loads          [2]series // of the two kinds of load
+}
+
+// Kinds of load.
+const (
+	steady    = iota // a rate that leaves the machine time: what a request waits for
+	unlimited        // as many requests as the mesh answers: what it costs, and what is lost
+)
+
+// A series is what one mode was measured at one kind of load.
+type series struct {
+	pairs    []pair
+	counts   outcome
+	requests int
 }
 
 // A pair is a load with the probes, and what the loads before and after it were without: their mean, so that a slow drift of
@@ -34,12 +44,6 @@ type result struct {
 type pair struct {
 	base, traced sample
 	reader       float64 // µs of CPU a request of the watching program itself
-}
-
-// A saturation is a load without a limit.
-type saturation struct {
-	pair
-	counts outcome
 }
 
 func (b *bench) reporter() progress.Reporter { return progress.New(os.Stderr, false, false) }
@@ -78,12 +82,12 @@ func (b *bench) attachments(ctx context.Context) (err error) {
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }
 
-// steady measures all modes by turns at the steady rate, each between two loads without probes.
-func (b *bench) steady(ctx context.Context) (err error) {
-	task := b.reporter().Start(fmt.Sprintf("Load of %d requests/s", b.rate))
+// measure measures all modes by turns at one kind of load, each between two loads without probes.
+func (b *bench) measure(ctx context.Context, title string, kind, rate int, duration time.Duration) (err error) {
+	task := b.reporter().Start(title)
 	defer func() { task.Done(err) }()
 	task.Total(int64(b.rounds * len(b.modes)))
-	without := func() (sample, error) { return b.lab.load(ctx, b.rate, b.connections, b.duration) }
+	without := func() (sample, error) { return b.lab.load(ctx, rate, b.connections, duration) }
 	if _, err := without(); err != nil { // the pools fill
 		return err
 	}
@@ -96,7 +100,7 @@ func (b *bench) steady(ctx context.Context) (err error) {
 			i := (turn + round) % len(b.modes) // none is always the first after the same
 			task.Set(int64(round*len(b.modes) + turn))
 			task.Note("round %d, %s", round+1, b.modes[i].name)
-			traced, reader, counts, err := b.watched(ctx, b.modes[i], b.rate, b.duration)
+			traced, reader, counts, err := b.watched(ctx, b.modes[i], rate, duration)
 			if err != nil {
 				return fmt.Errorf("%s: %w", b.modes[i].name, err)
 			}
@@ -104,11 +108,11 @@ func (b *bench) steady(ctx context.Context) (err error) {
 			if err != nil {
 				return err
 			}
-			b.control = append(b.control, worst(after)-worst(before))
-			r := &b.results[i]
-			r.pairs = append(r.pairs, pair{mean(before, after), traced, reader})
-			r.counts.add(counts)
-			r.requests += traced.requests
+			b.control[kind].pairs = append(b.control[kind].pairs, pair{base: before, traced: after})
+			s := &b.results[i].loads[kind]
+			s.pairs = append(s.pairs, pair{mean(before, after), traced, reader})
+			s.counts.add(counts)
+			s.requests += traced.requests
 			before = after
 		}
 	}
@@ -131,42 +135,12 @@ func (b *bench) watched(ctx context.Context, m mode, rate int, duration time.Dur
 	return s, float64(used.Nanoseconds()) / 1e3 / float64(max(s.requests, 1)), counts, err
 }
 
-// saturated measures each mode with as many requests as the mesh answers.
-func (b *bench) saturated(ctx context.Context) (err error) {
-	if b.saturation <= 0 {
-		return nil
-	}
-	task := b.reporter().Start("Load without a limit")
-	defer func() { task.Done(err) }()
-	const tries = 3
-	task.Total(int64(tries * len(b.modes)))
-	for try := range tries {
-		for i, m := range b.modes {
-			task.Set(int64(try*len(b.modes) + i))
-			task.Note("round %d, %s", try+1, m.name)
-			base, err := b.lab.load(ctx, 0, b.connections, b.saturation)
-			if err != nil {
-				return err
-			}
-			traced, reader, counts, err := b.watched(ctx, m, 0, b.saturation)
-			if err != nil {
-				return fmt.Errorf("%s: %w", m.name, err)
-			}
-			b.results[i].saturated = append(b.results[i].saturated, saturation{pair{base, traced, reader}, counts})
-		}
-	}
-	return nil
-}
-
 func (o *outcome) add(other outcome) {
 	o.emitted += other.emitted
 	o.read += other.read
 	o.lost += other.lost
 	o.missed += other.missed
 }
-
-// worst is the dearer of the two Envoys: the promise is for each.
-func worst(s sample) float64 { return max(s.cpu[0], s.cpu[1]) }
 
 func mean(a, b sample) sample {
 	half := func(x, y float64) float64 { return (x + y) / 2 }

@@ -20,7 +20,7 @@ import (
 type mode struct {
 	name  string
 	what  string
-	limit float64 // µs of CPU a request and Envoy that are promised; 0: nothing that can be measured; -1: nothing is promised
+	limit float64 // µs of CPU a request and Envoy that are promised; 0: nothing that can be measured; none: nothing is promised
 	peer  string  // name of the mode of ours that a peer's is compared with
 	start func(ctx context.Context) (watch, error)
 }
@@ -40,8 +40,8 @@ type outcome struct {
 	missed  uint64 // probes that the kernel did not run
 }
 
-// unlimited marks a mode without a promise.
-const unlimited = -1
+// none marks a mode without a promise.
+const none = -1
 
 // modes are ours, and the peer's.
 func (l *lab) modes(ctx context.Context, o options) ([]mode, error) {

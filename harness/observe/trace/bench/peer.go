@@ -54,9 +54,9 @@ func (l *lab) peers(ctx context.Context, cache symbols.Cache) ([]mode, error) {
 		}
 	}
 	return []mode{
-		{name: "bpftrace kernel", peer: "kernel", limit: unlimited, start: start(kernelScript)},
-		{name: "bpftrace join", peer: "join", limit: unlimited, start: start(kernelScript, joinScript)},
-		{name: "bpftrace statements", peer: "statements", limit: unlimited, start: start(kernelScript, joinScript, gateScript)},
+		{name: "bpftrace kernel", peer: "kernel", limit: none, start: start(kernelScript)},
+		{name: "bpftrace join", peer: "join", limit: none, start: start(kernelScript, joinScript)},
+		{name: "bpftrace statements", peer: "statements", limit: none, start: start(kernelScript, joinScript, gateScript)},
 	}, nil
 }
 
