@@ -78,8 +78,8 @@ func TestFind(t *testing.T) {
 	for _, tc := range []struct{ name, want string }{
 		{"inbond", "did you mean inbound?"},
 		{"inb", "did you mean inbound"},
-		{"zzzzzzzz", "there are: inbound"},
-		{"../etc/passwd", "there are: inbound"},
+		{"zzzzzzzz", "there are: handshake, inbound"},
+		{"../etc/passwd", "there are: handshake, inbound"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := scenarios.Find(tc.name)

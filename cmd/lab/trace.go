@@ -121,10 +121,19 @@ func (a *app) trace(cmd *cobra.Command, flags traceFlags) error {
 	}
 	err = a.print(result, func(w io.Writer) error {
 		if flags.events {
-			if err := recording.Timeline(w, about); err != nil {
+			left := 0
+			if err := recording.Timeline(w, func(e *trace.Event) bool {
+				if !about(e) {
+					return false
+				}
+				if e.Housekeeping() {
+					left++
+				}
+				return !e.Housekeeping()
+			}); err != nil {
 				return err
 			}
-			fmt.Fprintln(w)
+			fmt.Fprintf(w, "%d events of Envoy's housekeeping are left out (-o json has them)\n\n", left)
 		}
 		if err := report.Text(w, run, verdict, report.Options{Color: colours(a.Out), Verbose: flags.verbose}); err != nil {
 			return err

@@ -66,7 +66,8 @@ type observer struct {
 	Tables
 	sel    Selection
 	seen   []flow.Observation
-	pooled *Row // the client sidecar's connection to the server's pod
+	pooled *Row  // the client sidecar's connection to the server's pod
+	pool   []Row // where it is one of several that were all there before: those
 }
 
 // see adds what rows prove about a hop. Facts come in pairs of name and value.
@@ -171,7 +172,7 @@ func (o *observer) client() flow.Watch {
 			w.Problem = ambiguous("connections of the client's sidecar to the server's pod", after)
 			return w
 		}
-		w.Complete, w.Sees = true, withoutOwnEnd(w.Sees)
+		w.Complete, w.Sees, o.pool = true, withoutOwnEnd(w.Sees), after
 		o.oneOfPool(flow.Client, after)
 	}
 	return w
@@ -192,7 +193,7 @@ func (o *observer) oneOfPool(side flow.Side, pool []Row) {
 // withoutOwnEnd takes away that an instrument sees which connection of a pool was used.
 func withoutOwnEnd(sees []flow.Capability) []flow.Capability {
 	return slices.DeleteFunc(sees, func(c flow.Capability) bool {
-		return c.Fact == flow.FactUpstreamLocal || c.Kind == flow.App && c.Fact == flow.FactPeer
+		return c.Fact == flow.FactUpstreamLocal || c.Fact == flow.FactPeer
 	})
 }
 
@@ -246,6 +247,9 @@ func (o *observer) accepted() (problem string) {
 	rows := established(o.ServerAfter, func(r Row) bool {
 		return r.Peer.Addr() == o.sel.Client.IP && r.Local.Addr() == o.sel.Server.IP
 	})
+	if o.pool != nil {
+		return o.acceptedPool(rows)
+	}
 	if o.pooled != nil {
 		var pair []Row
 		for _, r := range rows {
@@ -269,6 +273,22 @@ func (o *observer) accepted() (problem string) {
 		return ""
 	}
 	return ambiguous("connections from the client's pod", rows)
+}
+
+// acceptedPool tells of the other ends of a pool what they have in common.
+func (o *observer) acceptedPool(rows []Row) (problem string) {
+	ends := slices.DeleteFunc(slices.Clone(rows), func(r Row) bool {
+		return !slices.ContainsFunc(o.pool, func(p Row) bool { return p.Local == r.Peer })
+	})
+	if len(ends) != len(o.pool) {
+		return fmt.Sprintf("of %d pooled connections of the client's sidecar, %d have their other end in the server's table", len(o.pool), len(ends))
+	}
+	first := ends[0]
+	if slices.ContainsFunc(ends, func(r Row) bool { return r.Local.Port() != first.Local.Port() || o.process(r) != o.process(first) }) {
+		return ambiguous("connections from the client's pod, which differ", ends)
+	}
+	o.see(flow.Server, first, flow.Redirect, flow.FactRedirectPort, strconv.Itoa(int(first.Local.Port())), flow.FactProcess, o.process(first))
+	return ""
 }
 
 // toApp finds the sidecar's connection to the app and the app's accepted socket. pooled says that it is one of several that were

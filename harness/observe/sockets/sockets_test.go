@@ -77,7 +77,7 @@ func TestAmbiguity(t *testing.T) {
 		{"one row", "", pooled + others, "", ""},
 		{"two rows", "", pooled + second, "2 connections of the client's sidecar", ""},
 		{"one old, one new", pooled, pooled + second, "2 connections of the client's sidecar", ""},
-		{"both old", pooled + second, pooled + second, "", ""},
+		{"both old", pooled + second, pooled + second, "", "of 2 pooled connections of the client's sidecar, 1 have their other end"},
 		{"no other end", "", second, "", "10.77.0.1:35314 has no other end"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -101,11 +101,14 @@ ESTAB 0 0 10.77.0.1:35314 10.77.0.2:8080 users:(("envoy",pid=9,fd=36)) uid:1337 
 ESTAB 0 0 127.0.0.6:2 10.77.0.2:8080 users:(("envoy",pid=9,fd=36)) uid:1337 ino:4
 ESTAB 0 0 10.77.0.2:8080 127.0.0.6:1 users:(("fortio",pid=8,fd=5)) uid:0 ino:5
 ESTAB 0 0 10.77.0.2:8080 127.0.0.6:2 users:(("fortio",pid=8,fd=6)) uid:0 ino:6
+ESTAB 0 0 10.77.0.2:15006 10.77.0.1:35312 users:(("envoy",pid=9,fd=37)) uid:1337 ino:7
+ESTAB 0 0 10.77.0.2:15006 10.77.0.1:35314 users:(("envoy",pid=9,fd=38)) uid:1337 ino:8
 `)
 	seen, watches := Observe(Tables{ClientBefore: client, ClientAfter: client, ServerBefore: server, ServerAfter: server}, selection)
 	complete(t, watches)
 	want := []string{
 		"client connect upstream.remote=10.77.0.2:8080 upstream.reused=true process=envoy", "client endpoint endpoint=10.77.0.2:8080",
+		"server redirect redirect.port=15006 process=envoy",
 		"server connect upstream.remote=10.77.0.2:8080 upstream.reused=true process=envoy", "server endpoint endpoint=10.77.0.2:8080",
 		"server app process=fortio",
 	}
@@ -113,9 +116,13 @@ ESTAB 0 0 10.77.0.2:8080 127.0.0.6:2 users:(("fortio",pid=8,fd=6)) uid:0 ino:6
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 	for _, w := range watches {
-		if slices.ContainsFunc(w.Sees, func(c flow.Capability) bool { return c.Fact == flow.FactUpstreamLocal }) {
+		if slices.ContainsFunc(w.Sees, func(c flow.Capability) bool { return c.Fact == flow.FactUpstreamLocal || c.Fact == flow.FactPeer }) {
 			t.Errorf("the watch of %s claims to know which connection it was", w.Pod)
 		}
+	}
+	_, watches = Observe(Tables{ClientBefore: client, ClientAfter: client, ServerBefore: server, ServerAfter: server[:len(server)-1]}, selection)
+	if want := "of 2 pooled connections of the client's sidecar, 1 have their other end"; !strings.Contains(watches[1].Problem, want) {
+		t.Errorf("one end is missing: %q", watches[1].Problem)
 	}
 }
 

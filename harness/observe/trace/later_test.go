@@ -5,7 +5,6 @@ package trace
 import (
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
 	"syscall"
 	"testing"
@@ -60,9 +59,7 @@ func (s *starting) take(t *testing.T, step func() error) {
 
 // TestEnvoyThatStartsLater watches an Envoy from its first system call on. Its probes are put on it while it starts.
 func TestEnvoyThatStartsLater(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("root is needed to make a network namespace and to attach probes")
-	}
+	needRoot(t)
 	for version, path := range binaries(t) {
 		t.Run(version, func(t *testing.T) {
 			cache := symbols.Cache{Dir: t.TempDir()}

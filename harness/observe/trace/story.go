@@ -3,6 +3,7 @@ package trace
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 )
@@ -63,9 +64,35 @@ func (j *journal) tell(e, named *Event) string {
 }
 
 // Timeline writes events in order of time, a line each: microseconds since the first, pod, process and thread, and what
-// happened. keep says which; nil keeps all.
+// happened. keep says which; nil keeps all. What repeats itself at once is one line.
 func (r *Recording) Timeline(w io.Writer, keep func(*Event) bool) error {
-	return WriteLines(w, r.Story(keep), true)
+	var lines []Line
+	repeated := 1
+	for _, l := range r.Story(keep) {
+		if n := len(lines); n > 0 && lines[n-1].Event.Pod == l.Event.Pod && strings.TrimSuffix(lines[n-1].Text, times(repeated)) == l.Text {
+			repeated++
+			lines[n-1].Text = l.Text + times(repeated)
+			continue
+		}
+		repeated = 1
+		lines = append(lines, l)
+	}
+	return WriteLines(w, lines, true)
+}
+
+func times(n int) string {
+	if n < 2 {
+		return ""
+	}
+	return fmt.Sprintf(" (%d times)", n)
+}
+
+// housekeeping begins the log statements that say nothing of a request: timers, deferred deletion, points of overload.
+var housekeeping = []string{"LoadShedPoint ", "enableTimer called on ", "item added to deferred deletion list", "clearing deferred deletion list"}
+
+// Housekeeping says of an event that it is Envoy's own business, whatever request is served.
+func (e *Event) Housekeeping() bool {
+	return e.Kind == Statement && slices.ContainsFunc(housekeeping, func(prefix string) bool { return strings.HasPrefix(e.Text, prefix) })
 }
 
 // WriteLines writes a story: microseconds since its first event, the pod unless there is one alone, and the line.
