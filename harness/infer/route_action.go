@@ -256,7 +256,7 @@ func (w *walk) redirectHost(scheme, port string) string {
 	if own == "" {
 		return host
 	}
-	if port != "" || scheme != proto && (proto == "https" && own == "443" || proto == "http" && own == "80") {
+	if port != "" || scheme != proto && (strings.EqualFold(proto, "https") && own == "443" || strings.EqualFold(proto, "http") && own == "80") {
 		return name
 	}
 	return host
