@@ -94,6 +94,9 @@ func (f *inferFlags) register(cmd *cobra.Command) {
 	fs.IntVar(&f.uid, "uid", -1, "user that sends in the client's pod, for owner rules of netfilter")
 	fs.IntVar(&f.gid, "gid", -1, "group that sends in the client's pod")
 	completeFixed(cmd, "output", infer.Formats...)
+	completeFixed(cmd, "hop", infer.HopKinds...)
+	completeFixed(cmd, "protocol", "http", "http2", "grpc", "tcp", "http1.0")
+	completeFixed(cmd, "tls", "plaintext", "tls", "mtls")
 	completeFixed(cmd, "direction", "outbound", "inbound", "gateway")
 	_ = cmd.RegisterFlagCompletionFunc("from", completePods(1))
 }
@@ -101,6 +104,9 @@ func (f *inferFlags) register(cmd *cobra.Command) {
 func (f *inferFlags) run(cmd *cobra.Command) error {
 	if !slices.Contains(infer.Formats, f.output) {
 		return exit.Usagef("choose output %q: there are %s", f.output, strings.Join(infer.Formats, ", "))
+	}
+	if f.hop != "" && !slices.Contains(infer.HopKinds, f.hop) {
+		return exit.Usagef("choose hop %q: there are %s", f.hop, strings.Join(infer.HopKinds, ", "))
 	}
 	if err := f.complete(cmd); err != nil {
 		return err

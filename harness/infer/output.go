@@ -15,6 +15,11 @@ import (
 // Formats are the output formats of a way or a decision.
 var Formats = []string{"text", "json", "yaml", "mermaid"}
 
+// HopKinds are the kinds of hops that a way can have, in its order.
+var HopKinds = []string{string(flow.Resolve), string(flow.Redirect), string(flow.Listener), string(flow.ListenerFilters), string(flow.FilterChain),
+	string(flow.DownstreamTLS), string(flow.NetworkFilters), string(flow.HTTPFilters), string(flow.Route), string(flow.Cluster), string(flow.Endpoint),
+	string(flow.UpstreamTLS), string(flow.Connect), string(flow.App)}
+
 // WriteWay writes a whole way in one of Formats.
 func WriteWay(w io.Writer, format string, path flow.Path, opts TextOptions) error {
 	path.Hops = only(path.Hops, opts.Hop)

@@ -132,11 +132,12 @@ func policies(action configdump.Message) string {
 	return strings.Join(parts, ", ")
 }
 
-// rewrite applies what the route does to path and host before the request goes upstream.
+// rewrite applies what the route does to path and host before the request goes upstream. What the connection manager has made
+// of them before, such as a path without dots, is part of it: the next proxy sees nothing else.
 func (w *walk) rewrite(action configdump.Message, r *routeEntry) {
 	path, _ := w.req.header.get(":path")
 	var rw flow.Rewrite
-	if p := w.rewrittenPath(action, r, path); p != path {
+	if p := w.rewrittenPath(action, r, path); p != w.req.Path {
 		rw.Path = p
 	}
 	host, _ := w.req.header.get(":authority")
@@ -150,7 +151,7 @@ func (w *walk) rewrite(action configdump.Message, r *routeEntry) {
 	case action.Has("host_rewrite_path_regex"):
 		rw.Host = regexRewrite(action.Get("host_rewrite_path_regex"), pathOnly(path))
 	}
-	if rw.Host == host {
+	if rw.Host = first(rw.Host, host); rw.Host == w.req.Authority {
 		rw.Host = ""
 	}
 	if rw != (flow.Rewrite{}) {
@@ -256,7 +257,7 @@ func (w *walk) redirectHost(scheme, port string) string {
 	if own == "" {
 		return host
 	}
-	if port != "" || scheme != proto && (proto == "https" && own == "443" || proto == "http" && own == "80") {
+	if port != "" || scheme != proto && (strings.EqualFold(proto, "https") && own == "443" || strings.EqualFold(proto, "http") && own == "80") {
 		return name
 	}
 	return host

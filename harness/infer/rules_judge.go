@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strconv"
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
@@ -197,16 +198,56 @@ func (t *traversal) walk(name string, depth int) leaving {
 func (r rule) lacks(p packet) string {
 	for _, t := range r.tests {
 		holds, known := t.holds(p)
-		not := ""
-		if t.negate {
-			not = "! "
-		}
 		if !known {
 			return "what " + t.name + " tests is not known"
 		}
 		if !holds {
-			return fmt.Sprintf("%s%s %s does not hold", not, t.name, t.value)
+			return t.needs(p)
 		}
 	}
 	return ""
+}
+
+// testWords are the words for what a test looks at, and what of the packet that is.
+var testWords = map[string]struct {
+	what string
+	have func(packet) string
+}{
+	"-p":          {"protocol", func(packet) string { return "tcp" }},
+	"-s":          {"source address", func(p packet) string { return addressOrUnknown(p.src.Addr()) }},
+	"-d":          {"destination address", func(p packet) string { return addressOrUnknown(p.dst.Addr()) }},
+	"-o":          {"outgoing interface", func(p packet) string { return orNone(p.out) }},
+	"-i":          {"incoming interface", func(p packet) string { return orNone(p.in) }},
+	"--dport":     {"destination port", func(p packet) string { return strconv.Itoa(int(p.dst.Port())) }},
+	"--dports":    {"destination port", func(p packet) string { return strconv.Itoa(int(p.dst.Port())) }},
+	"--uid-owner": {"user", func(p packet) string { return strconv.Itoa(p.uid) }},
+	"--gid-owner": {"group", func(p packet) string { return strconv.Itoa(p.gid) }},
+	"--mark":      {"packet mark", func(p packet) string { return fmt.Sprintf("%#x", p.mark) }},
+	"--connmark":  {"connection mark", func(packet) string { return "0" }},
+	"--ctstate":   {"connection state", func(packet) string { return "NEW" }},
+	"--family":    {"address family", func(p packet) string { return map[bool]string{true: "ipv4", false: "ipv6"}[p.dst.Addr().Is4()] }},
+	"--socket":    {"a socket that it belongs to", func(packet) string { return "none yet" }},
+}
+
+func addressOrUnknown(addr netip.Addr) string {
+	if !addr.IsValid() {
+		return "an unknown one"
+	}
+	return addr.String()
+}
+
+// needs says in words what a test that failed wants.
+func (t test) needs(p packet) string {
+	words, ok := testWords[t.name]
+	if t.name == "-m" {
+		words, ok = testWords["--socket"], true
+	}
+	not := ""
+	if t.negate {
+		not = "not "
+	}
+	if !ok {
+		return fmt.Sprintf("needs %s%s %s", not, t.name, t.value)
+	}
+	return fmt.Sprintf("needs %s %s%s, the connection has %s", words.what, not, t.value, words.have(p))
 }

@@ -37,26 +37,14 @@ func Differences(req flow.Request, d flow.Decision, r Result) []string {
 			if d.Rewrite != nil {
 				path, host = d.Rewrite.Path, d.Rewrite.Host
 			}
-			if path != "" || plain(req.Path) {
-				differ("path", first(path, req.Path, "/"), r.Seen.Path)
-			}
-			if host != "" || plain(req.Path) && plain(req.Authority) {
-				differ("host", first(host, req.Authority), r.Seen.Host)
-			}
+			differ("path", first(path, req.Path, "/"), r.Seen.Path)
+			differ("host", first(host, req.Authority), r.Seen.Host)
 		}
 	case flow.Failed:
 		differ("upstream", "none", upstream(r))
 		all = append(all, failed(d, r, entry)...)
 	}
 	return all
-}
-
-// plain says whether the connection manager has nothing to make canonical in a path or host: what is not rewritten has to
-// arrive as it was sent.
-func plain(text string) bool {
-	path, _, _ := strings.Cut(text, "?")
-	return !strings.ContainsAny(path, "%\\:#") && !strings.Contains(path, "//") && !strings.Contains(path, "/.") && !strings.HasSuffix(path, ".") && strings.ToLower(path) == path &&
-		(strings.HasPrefix(text, "/") || !strings.Contains(text, "/"))
 }
 
 // failed compares failures: the status where there is one, and the response flag.
