@@ -138,6 +138,15 @@ func (d *Docker) Ping(ctx context.Context) error {
 	return nil
 }
 
+// Watch ends ctx with an error that IsGone knows when Docker stops answering, until ctx ends by itself. What broke then,
+// broke because of it.
+func (d *Docker) Watch(ctx context.Context, lost context.CancelCauseFunc) {
+	_, err := d.Run(ctx, "events", "--filter", "type=daemon") // it ends with Docker, and tells of a reload at most
+	if ctx.Err() == nil {
+		lost(&Error{Program: "docker events", Said: fmt.Sprintf("error during connect: Docker has stopped answering (%v)", err)})
+	}
+}
+
 // Await waits until a Docker that starts, or starts again, answers.
 func (d *Docker) Await(ctx context.Context) error {
 	for {

@@ -11,14 +11,19 @@ import (
 	"github.com/flowproof/lab/harness/exit"
 )
 
-// patience is how long a Docker may take to answer that accepts the question: one that is just being started does.
-const patience = 30 * time.Second
+// How long a Docker may take to answer: one that accepts the question, or that somebody names with DOCKER_HOST, and one that
+// has left its socket behind, as it does while it is started again.
+const (
+	patience      = 30 * time.Second
+	stalePatience = 10 * time.Second
+)
 
 // ErrNone says that no Docker runs on this machine.
 var ErrNone = errors.New("no Docker answers")
 
 // Find returns the Docker that the docker command of this machine speaks with: by DOCKER_HOST, by its context, or by the
-// default socket. ErrNone is in the chain of the error when there is none.
+// default socket. One that is being started is waited for. ErrNone is in the chain of the error when there is none, unless
+// DOCKER_HOST says that there is.
 func Find(ctx context.Context) (*Docker, error) {
 	if _, err := exec.LookPath("docker"); err != nil {
 		return nil, fmt.Errorf("find Docker: %w: the command docker is not installed", ErrNone)
@@ -27,13 +32,37 @@ func Find(ctx context.Context) (*Docker, error) {
 	defer cancel()
 	d := &Docker{}
 	err := d.Ping(ctx)
-	if IsGone(err) {
+	named := os.Getenv("DOCKER_HOST")
+	if IsGone(err) && (named != "" || exists(defaultSocket)) {
+		err = d.awaitStart(ctx, named != "")
+	}
+	switch {
+	case err == nil:
+		return d, nil
+	case IsGone(err) && named != "":
+		return nil, exit.Environmentf("find Docker: DOCKER_HOST=%s does not answer (start that Docker, or unset DOCKER_HOST)", named)
+	case IsGone(err):
 		return nil, fmt.Errorf("find Docker: %w: %w", ErrNone, err)
 	}
-	if err != nil {
-		return nil, exit.Environmentf("find Docker: %w (may this user speak with it?)", err)
+	return nil, exit.Environmentf("find Docker: %w (may this user speak with it?)", err)
+}
+
+// awaitStart waits for a Docker that should answer soon.
+func (d *Docker) awaitStart(ctx context.Context, named bool) error {
+	if !named {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, stalePatience)
+		defer cancel()
 	}
-	return d, nil
+	return d.Await(ctx)
+}
+
+// defaultSocket is where the docker command looks when nobody says otherwise.
+const defaultSocket = "/var/run/docker.sock"
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // A Choice says which Docker a lab runs in, and why.

@@ -69,7 +69,7 @@ func nodeLives(ctx context.Context, name string) (bool, error) {
 }
 
 // joinPatience is how long a node that was stopped may take to answer again.
-const joinPatience = time.Minute
+const joinPatience = 90 * time.Second
 
 // join joins a lab in somebody else's Docker, after starting a node that does not run, as after a restart of the machine. An
 // error says why the lab is not whole.
@@ -106,12 +106,28 @@ func (u *upper) revive(ctx context.Context, d *docker.Docker, all []container) (
 	if err != nil {
 		return nil, err
 	}
-	if restarted { // pods have to come back, and the sidecars with them
-		if err := workshop.Install(ctx, path, progress.Quiet, cluster.NewStopwatch()); err != nil {
+	if restarted {
+		if err := comeBack(ctx, path); err != nil {
 			return nil, err
 		}
 	}
 	return &cluster.Lab{Name: u.name, Backend: "kind", Kubeconfig: path, Joined: true, Timings: timings}, nil
+}
+
+// comeBack waits until the workshop answers on a node that was started again. At first the apiserver still tells of the pods
+// as they were, so an attempt may fail that the next does not.
+func comeBack(ctx context.Context, kubeconfig string) error {
+	for {
+		err := workshop.Install(ctx, kubeconfig, progress.Quiet, cluster.NewStopwatch())
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(time.Second):
+		}
+	}
 }
 
 // The mark of a lab that is whole is an object of its own cluster, so that it goes with it.

@@ -29,8 +29,11 @@ func (b *Backend) Up(ctx context.Context, opts cluster.Options, p progress.Repor
 	if lab, err := joinOwn(ctx, name, p); lab != nil || err != nil {
 		return lab, err
 	}
+	task := p.Start("Looking for Docker")
 	found, err := docker.Find(ctx)
 	choice := docker.Choose(found, err)
+	task.Note("%s", choice.Reason)
+	task.Done(choice.Err)
 	if choice.Err != nil {
 		return nil, choice.Err
 	}
@@ -131,7 +134,7 @@ func (u *upper) prepare(ctx context.Context) (string, error) {
 func (u *upper) theirs(ctx context.Context, d *docker.Docker) (*cluster.Lab, error) {
 	u.clock = cluster.NewStopwatch()
 	for attempt := 1; ; attempt++ {
-		lab, err := u.joinOrMake(ctx, d)
+		lab, err := u.try(ctx, d)
 		if err == nil || u.opts.Retain {
 			return lab, err
 		}
@@ -146,6 +149,18 @@ func (u *upper) theirs(ctx context.Context, d *docker.Docker) (*cluster.Lab, err
 		}
 		u.clean(ctx, d)
 	}
+}
+
+// try joins or makes the lab. When Docker goes away meanwhile, that is its error.
+func (u *upper) try(ctx context.Context, d *docker.Docker) (*cluster.Lab, error) {
+	watched, lost := context.WithCancelCause(ctx)
+	defer lost(nil)
+	go d.Watch(watched, lost)
+	lab, err := u.joinOrMake(watched, d)
+	if cause := context.Cause(watched); err != nil && ctx.Err() == nil && cause != nil {
+		return nil, cause
+	}
+	return lab, err
 }
 
 // clean removes what a failed attempt has left, also when it failed because ctx ended.
