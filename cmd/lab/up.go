@@ -63,7 +63,7 @@ lab's, and ` + "`lab down`" + ` removes those and no other.`,
 				if timings {
 					printTimings(w, lab.Timings)
 				}
-				return printLab(w, lab)
+				return a.printLab(w, lab)
 			})
 		},
 	}
@@ -111,9 +111,9 @@ func toResult(lab *cluster.Lab) labResult {
 }
 
 // printLab ends, as kind does, with the next commands to type.
-func printLab(w io.Writer, lab *cluster.Lab) error {
+func (a *app) printLab(w io.Writer, lab *cluster.Lab) error {
 	if lab.Backend == existing.Name {
-		return printExisting(w, lab)
+		return a.printExisting(w, lab)
 	}
 	word := "is up"
 	if lab.Joined {
@@ -132,12 +132,19 @@ func printLab(w io.Writer, lab *cluster.Lab) error {
 }
 
 // printExisting names what the lab has made in a cluster that was there before it.
-func printExisting(w io.Writer, lab *cluster.Lab) error {
+func (a *app) printExisting(w io.Writer, lab *cluster.Lab) error {
 	fmt.Fprintf(w, "Lab %s is the cluster of context %s%s.\n\n", lab.Name, lab.Context, lastTiming(lab.Timings))
 	if err := printObjects(w, lab.Objects); err != nil {
 		return err
 	}
-	flags := fmt.Sprintf("--backend %s --context %s", existing.Name, lab.Context)
+	flags := "--backend " + existing.Name
+	if a.kubeconfig != "" {
+		flags += " --kubeconfig " + lab.Kubeconfig
+	}
+	flags += " --context " + lab.Context
+	if lab.Name != cluster.DefaultName {
+		flags += " --name " + lab.Name
+	}
 	_, err := fmt.Fprintf(w, "\n  lab run inbound %s\n  lab down %s\n", flags, flags)
 	return err
 }
