@@ -137,10 +137,13 @@ func (b *bench) promises(m mode, r, peer *result) []verdict {
 	if m.name != "kernel" {
 		return all
 	}
-	for name, of := range map[string]func(sample) float64{"p50": p50, "p99": p99} {
-		slower := calm.ratio(of)
-		all = append(all, compared(fmt.Sprintf("kernel: %s at %d/s at most 1.10 times", name, b.rate), "%.2f", slower, peer,
-			func(p *result) float64 { return p.loads[steady].ratio(of) }, slower > maxSlowdown))
+	for _, latency := range []struct {
+		name string
+		of   func(sample) float64
+	}{{"p50", p50}, {"p99", p99}} {
+		slower := calm.ratio(latency.of)
+		all = append(all, compared(fmt.Sprintf("kernel: %s at %d/s at most 1.10 times", latency.name, b.rate), "%.2f", slower, peer,
+			func(p *result) float64 { return p.loads[steady].ratio(latency.of) }, slower > maxSlowdown))
 	}
 	return all
 }
