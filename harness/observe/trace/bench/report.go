@@ -25,7 +25,8 @@ const (
 func (b *bench) report(w io.Writer) error {
 	fmt.Fprintf(w, "\n%d pairs of %s for each mode and load, over %d connections. CPU is in µs a request. A difference is the median of the\n"+
 		"pairs' differences; behind it stands the interval that holds the true median with 95 %% confidence. \"nothing\" compares each\n"+
-		"load without probes with the next one: that is how quiet the machine was.\n", b.rounds, b.duration, b.connections)
+		"load without probes with the next one: that is how quiet the machine was. bpftrace says of losses only what it notices:\n"+
+		"compare its events with ours.\n", b.rounds, b.duration, b.connections)
 	fmt.Fprintf(w, "\n%d requests/s:\n\n", b.rate)
 	b.print(w, steady)
 	fmt.Fprintf(w, "\nas many requests as the mesh answers:\n\n")
