@@ -19,9 +19,9 @@ var eventsCommand = Command{
 	Usage:   "events [-all] POD FILE [or FILE...]",
 	Summary: "Find in what eBPF saw in a pod the events of a file, in their order",
 	Detail: "FILE is one of the scenario's own. Each line of it is an event as `lab trace --events` shows it, with * for any text and $name for\n" +
-		"a word that has to be the same wherever the name comes again, also in the scenario's next file and in its commands; $NAME_IP is the\n" +
-		"address that show pod has printed. Other events may come between two lines; what must not come between them stands there after\n" +
-		"`no`. Where things can go more than one way, each has its file, and one of them has to hold.\n" +
+		"a word that has to be the same wherever the name comes again, also in the scenario's next file and in its commands; a $NAME in\n" +
+		"capitals has its meaning already, as $NAME_IP has after show pod. Other events may come between two lines; what must not come\n" +
+		"between them stands there after `no`. Where things can go more than one way, each has its file, and one of them has to hold.\n" +
 		"The events are those about the request, in Envoy, application and kernel. With -all they are all of the pod's, as they have to be\n" +
 		"where no request was sent. A trace that goes on is ended.",
 	run: func(s *session, args []string) error {
@@ -57,6 +57,9 @@ func (s *session) events(ref string, files []string, all bool) error {
 			return exit.Usagef("events: %w", err)
 		}
 		p, err := trace.ParsePattern(file, string(text))
+		if err == nil {
+			err = p.Check(s.variables)
+		}
 		if err != nil {
 			return exit.Usagef("events: %w", err)
 		}

@@ -40,6 +40,7 @@ var eventFiles = map[string]string{
 	"waits.events":  "envoy $s fd $down: accept *\nenvoy $s fd $down: epoll_ctl ADD *\nenvoy $s fd $down: recv(MSG_PEEK) *\n",
 	"listen.events": "envoy fd *: open already: LISTEN 0.0.0.0:15006 ↔ *\n",
 	"none.events":   "quic\n",
+	"nobody.events": "envoy *: connect $NOBODY_IP:8080\n",
 	"empty.events":  "# Nothing.\n",
 }
 
@@ -68,6 +69,7 @@ func TestEvents(t *testing.T) {
 		{"another word than or", "fortio-server queued.events and waits.events", nil, exit.Usage, "between two files stands: or"},
 		{"a file that is not there", "fortio-server x.events", nil, exit.Usage, "no such file"},
 		{"a file outside", "fortio-server ../../../etc/hostname", nil, exit.Usage, "no such file"},
+		{"a name without a meaning", "fortio-server nobody.events", nil, exit.Usage, "read nobody.events:1: $NOBODY_IP stands for nothing yet"},
 		{"nothing in the file", "fortio-server empty.events", nil, exit.Usage, "there is no event in it"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

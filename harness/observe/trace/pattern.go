@@ -14,8 +14,8 @@ import (
 //	no envoy $worker fd $down: write *
 //	envoy $worker: filter.chain = "0.0.0.0_8080"
 //
-// * stands for any text. $name stands for one word, or a part of one, and for the same one wherever the name comes again. A line
-// that begins with "no" holds where no such event comes between the lines around it.
+// * stands for any text. $name stands for one word, or a part of one, and for the same one wherever the name comes again; $NAME in
+// capitals for what is known already. A line that begins with "no" holds where no such event comes between the lines around it.
 type Pattern struct {
 	Name  string
 	steps []step
@@ -52,6 +52,19 @@ func ParsePattern(name, text string) (*Pattern, error) {
 		return nil, fmt.Errorf("read %s: there is no event in it (write one a line, as `lab trace --events` shows it, with * and $name for what varies)", name)
 	}
 	return p, nil
+}
+
+// Check reports the first name in capitals that has no meaning yet.
+func (p *Pattern) Check(known Binding) error {
+	for _, s := range p.steps {
+		for _, word := range variable.FindAllString(s.text, -1) {
+			name := strings.TrimPrefix(word, "$")
+			if _, ok := known[name]; !ok && word != "*" && strings.ToUpper(name) == name && strings.ToLower(name) != name {
+				return fmt.Errorf("read %s:%d: %s stands for nothing yet (a name that the events give a meaning is written small)", p.Name, s.number, word)
+			}
+		}
+	}
+	return nil
 }
 
 // variable is a name in a pattern's line.
