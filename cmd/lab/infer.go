@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -192,6 +193,8 @@ func (f *inferFlags) oneProxy(a *app) error {
 }
 
 func (f *inferFlags) batch(a *app, engine *infer.Engine, opts infer.Options) error {
+	// A batch makes much that lives as long as one answer: collecting it less often takes a quarter of the time away.
+	defer debug.SetGCPercent(debug.SetGCPercent(300))
 	in := a.In
 	if f.requests != "-" {
 		file, err := os.Open(f.requests)
