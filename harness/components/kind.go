@@ -21,7 +21,7 @@ import (
 // A Kind is what a Set has for clusters made with kind.
 type Kind struct {
 	Program string // kind itself
-	Store   string // a containerd root directory with all images, to be mounted into the node; empty: Images are loaded
+	Store   string // a containerd root directory with all images, to be mounted into the node; empty: the set's are loaded into it
 	Images  string // an OCI image layout to be loaded into the node; empty: they are in Store
 	Node    string // an OCI image layout with the node image
 	NodeRef string // the node image's name in that layout
@@ -207,14 +207,6 @@ func (m *maker) kindNode(ctx context.Context, first made) (key, error) {
 		return assembleImages(ctx, []builtImage{kindNode}, layers, map[string]*layer{}, w)
 	})
 	return nodeKey, err
-}
-
-// Load lets somebody read the layout at path as one archive of docker's or containerd's kind.
-func (k *Kind) Load(w io.Writer) error {
-	if err := tarTree(w, k.Images); err != nil {
-		return fmt.Errorf("write image archive: %w", err)
-	}
-	return nil
 }
 
 // DockerData returns a directory with the node image as Docker keeps it, which make fills once for each node image and kind of

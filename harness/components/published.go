@@ -42,7 +42,7 @@ func (m *maker) publishedSet(ctx context.Context) (*Set, error) {
 	if s.Images, err = readImages(s.Layout); err != nil {
 		return nil, err
 	}
-	if s.Kind, err = openKind(&Kind{Program: m.program(first)("kind"), Images: s.Layout, Node: m.cache.content(node.key.String()), NodeRef: KindNodeImage}); err != nil {
+	if s.Kind, err = openKind(&Kind{Program: m.program(first)("kind"), Node: m.cache.content(node.key.String()), NodeRef: KindNodeImage}); err != nil {
 		return nil, err
 	}
 	parts := []string{images.key.String(), node.key.String()}

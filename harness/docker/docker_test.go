@@ -1,14 +1,17 @@
 package docker
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
 
@@ -50,6 +53,20 @@ func TestChoose(t *testing.T) {
 				t.Errorf("choose = %+v, want own %v, refused %v, %q", c, tt.own, tt.refused, tt.says)
 			}
 		})
+	}
+}
+
+// TestNamedDockerIsNotReplaced looks for one that somebody names and that is not there.
+func TestNamedDockerIsNotReplaced(t *testing.T) {
+	if _, err := exec.LookPath("docker"); err != nil {
+		t.Skip("the command docker is not installed")
+	}
+	t.Setenv("DOCKER_HOST", "unix://"+filepath.Join(t.TempDir(), "docker.sock"))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	_, err := Find(ctx)
+	if err == nil || errors.Is(err, ErrNone) || exit.Code(err) != exit.Environment {
+		t.Errorf("find: %v, want an error that lets nobody start another", err)
 	}
 }
 

@@ -34,9 +34,13 @@ func Find(ctx context.Context) (*Docker, error) {
 	err := d.Ping(ctx)
 	named := os.Getenv("DOCKER_HOST")
 	if IsGone(err) && (named != "" || exists(defaultSocket)) {
-		err = d.awaitStart(ctx, named != "")
+		if later := d.awaitStart(ctx, named != ""); later == nil || ctx.Err() == nil {
+			err = later // else the first answer stands: none
+		}
 	}
 	switch {
+	case ctx.Err() != nil && err != nil && !IsGone(err):
+		return nil, exit.Environmentf("find Docker: %w (it is there and hangs: start it again)", err)
 	case err == nil:
 		return d, nil
 	case IsGone(err) && named != "":

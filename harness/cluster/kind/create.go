@@ -24,7 +24,7 @@ import (
 type builder struct {
 	lab    string
 	docker *docker.Docker
-	parts  *components.Kind
+	set    *components.Set
 	p      progress.Reporter
 }
 
@@ -35,7 +35,7 @@ func (b *builder) cluster(ctx context.Context) ([]byte, error) {
 	}
 	ref := preparedRef
 	if !b.docker.Ours {
-		ref = imageRef(b.lab, b.parts.Digest)
+		ref = imageRef(b.lab, b.set.Kind.Digest)
 		if err := b.load(ctx, ref); err != nil {
 			return nil, err
 		}
@@ -49,7 +49,7 @@ func (b *builder) cluster(ctx context.Context) ([]byte, error) {
 // load brings the node image to somebody else's Docker, with the lab's label.
 func (b *builder) load(ctx context.Context, ref string) error {
 	task := b.p.Start("Loading the node image into Docker")
-	err := loadNode(ctx, b.docker, b.parts, ref, map[string]string{LabLabel: b.lab})
+	err := loadNode(ctx, b.docker, b.set.Kind, ref, map[string]string{LabLabel: b.lab})
 	task.Done(err)
 	return err
 }
@@ -64,7 +64,7 @@ func loadNode(ctx context.Context, d *docker.Docker, parts *components.Kind, ref
 
 // create runs kind and returns the kubeconfig that it wrote, changed to reach the cluster from here.
 func (b *builder) create(ctx context.Context, ref string, task progress.Task) ([]byte, error) {
-	config, err := clusterConfig(b.parts, b.docker.Ours)
+	config, err := clusterConfig(b.set.Kind, b.docker.Ours)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ func (b *builder) reachable(data []byte) ([]byte, error) {
 // kubeconfig asks kind for the kubeconfig of a cluster that is there.
 func (b *builder) kubeconfig(ctx context.Context) ([]byte, error) {
 	var out bytes.Buffer
-	cmd := b.docker.Command(ctx, b.parts.Program, "get", "kubeconfig", "--name", clusterName(b.lab))
+	cmd := b.docker.Command(ctx, b.set.Kind.Program, "get", "kubeconfig", "--name", clusterName(b.lab))
 	cmd.Stdout = &out
 	if err := b.docker.Attend(ctx, cmd, nil); err != nil {
 		return nil, fmt.Errorf("ask kind for the kubeconfig: %w", err)
@@ -121,7 +121,7 @@ func (b *builder) kubeconfig(ctx context.Context) ([]byte, error) {
 
 // kind runs kind, with its lines as notes of a task. An error carries what it said.
 func (b *builder) kind(ctx context.Context, stdin []byte, task progress.Task, args ...string) error {
-	cmd := b.docker.Command(ctx, b.parts.Program, args...)
+	cmd := b.docker.Command(ctx, b.set.Kind.Program, args...)
 	cmd.Env = append(cmd.Env, "KIND_EXPERIMENTAL_DOCKER_NETWORK="+Network(b.lab), "KIND_EXPERIMENTAL_PROVIDER=docker")
 	cmd.Stdin = bytes.NewReader(stdin)
 	return b.docker.Attend(ctx, cmd, func(line string) {
@@ -146,7 +146,7 @@ func kindStep(line string) string {
 
 // loadImages brings the images of pods to the node, where they are not in a store that it mounts.
 func (b *builder) loadImages(ctx context.Context) error {
-	if b.parts.Images == "" {
+	if b.set.Kind.Store != "" {
 		return nil
 	}
 	task := b.p.Start("Loading images into the node")
@@ -160,7 +160,7 @@ func (b *builder) loadImages(ctx context.Context) error {
 func (b *builder) importImages(ctx context.Context) error {
 	r, w := io.Pipe()
 	buffered := bufio.NewWriterSize(w, 1<<20)
-	go func() { w.CloseWithError(errors.Join(b.parts.Load(buffered), buffered.Flush())) }()
+	go func() { w.CloseWithError(errors.Join(b.set.Archive(buffered), buffered.Flush())) }()
 	defer r.Close()
 	return b.docker.Feed(ctx, r, "exec", "--privileged", "-i", nodeName(b.lab),
 		"ctr", "--namespace=k8s.io", "images", "import", "--local", "--digests", "--snapshotter=overlayfs", "-")

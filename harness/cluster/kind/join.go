@@ -93,7 +93,7 @@ func (u *upper) revive(ctx context.Context, d *docker.Docker, all []container) (
 			return nil, err
 		}
 	}
-	b := &builder{lab: u.name, docker: d, parts: u.set.Kind, p: u.p}
+	b := &builder{lab: u.name, docker: d, set: u.set, p: u.p}
 	data, err := b.kubeconfig(ctx)
 	if err != nil {
 		return nil, err

@@ -109,7 +109,7 @@ func parsedConfig(t *testing.T, parts *components.Kind, ours bool) (config struc
 
 func TestClusterConfig(t *testing.T) {
 	built := &components.Kind{Store: "/cache/store"}
-	published := &components.Kind{Images: "/cache/images"}
+	published := &components.Kind{}
 	for _, tt := range []struct {
 		name          string
 		parts         *components.Kind

@@ -220,7 +220,7 @@ func (s silent) Unwrap() error { return s.error }
 // build makes the cluster and takes it to the first answer through both sidecars. keep keeps the kubeconfig and returns
 // its path.
 func (u *upper) build(ctx context.Context, d *docker.Docker, keep func([]byte) (string, error)) (*cluster.Lab, error) {
-	b := &builder{lab: u.name, docker: d, parts: u.set.Kind, p: u.p}
+	b := &builder{lab: u.name, docker: d, set: u.set, p: u.p}
 	data, err := b.cluster(ctx)
 	if err != nil {
 		return nil, err
