@@ -20,17 +20,13 @@ import (
 // An Inventory is every object of a cluster, as "kind namespace/name", with its uid and version.
 type Inventory map[string]string
 
-// uncounted are kinds whose objects come and go by themselves, with the reason.
+// uncounted are kinds and single objects that come, go and change by themselves, with the reason.
 var uncounted = map[string]string{
 	"Event": "whatever happens is told by one, and each is forgotten after an hour",
-}
-
-// unversioned are kinds and single objects that change by themselves, with the reason; that they exist counts, their version does not.
-var unversioned = map[string]string{
-	"Lease": "who holds one renews it every few seconds",
-	"ConfigMap istio-system/istio-ip-autoallocate":               "istiod renews in it who leads",
-	"ConfigMap istio-system/istio-leader":                        "istiod renews in it who leads",
-	"ConfigMap istio-system/istio-namespace-controller-election": "istiod renews in it who leads",
+	"Lease": "kubelets, API servers and whoever leads take one when they come to it, and renew it every few seconds",
+	"ConfigMap istio-system/istio-ip-autoallocate":               "istiod tells in it who leads",
+	"ConfigMap istio-system/istio-leader":                        "istiod tells in it who leads",
+	"ConfigMap istio-system/istio-namespace-controller-election": "istiod tells in it who leads",
 }
 
 // reported are kinds to whose status somebody reports, with the reason; what people write counts: spec, labels, annotations.
@@ -85,13 +81,12 @@ func (all Inventory) add(ctx context.Context, client metadata.Interface, resourc
 	}
 	for _, o := range found.Items {
 		key := kind + " " + strings.TrimPrefix(o.Namespace+"/"+o.Name, "/")
-		all[key] = string(o.UID)
-		switch {
-		case unversioned[kind] != "" || unversioned[key] != "":
-		case reported[kind] != "":
-			all[key] += fmt.Sprintf(" generation %d labels %v annotations %v", o.Generation, o.Labels, o.Annotations)
-		default:
-			all[key] += " version " + o.ResourceVersion
+		if uncounted[key] != "" {
+			continue
+		}
+		all[key] = fmt.Sprintf("%s version %s", o.UID, o.ResourceVersion)
+		if reported[kind] != "" {
+			all[key] = fmt.Sprintf("%s generation %d labels %v annotations %v", o.UID, o.Generation, o.Labels, o.Annotations)
 		}
 	}
 	return nil
