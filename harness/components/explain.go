@@ -24,7 +24,7 @@ var symptoms = []symptom{
 	{[]string{"no such host", "temporary failure in name resolution", "temporary failure resolving", "connection refused",
 		"network is unreachable", "i/o timeout", "tls handshake timeout", "read timed out", "connection timed out",
 		"could not connect", "failed getting release file", "no matching distribution found"},
-		"the registry cannot be reached: check the network and GOPROXY, pip's index, apt's sources"},
+		"the registry cannot be reached: check the network and GOPROXY, pip's index, apt's sources; images need none with --images built"},
 	{[]string{"cannot allocate memory", "signal: killed", "out of memory"},
 		"memory ran out: linking Kubernetes needs about 2 GiB"},
 	{[]string{"operation not permitted", "permission denied"},
