@@ -43,6 +43,9 @@ func (w *walk) forward(r *routeEntry) routeResult {
 	if r.name != "" {
 		result.hop.Expect = append(result.hop.Expect, fact(flow.FactRoute, r.name))
 	}
+	if w.e.cluster(w.out.Cluster) != nil { // the router says it: cluster '…' match for URL
+		result.hop.Expect = append(result.hop.Expect, fact(flow.FactCluster, w.out.Cluster))
+	}
 	return result
 }
 

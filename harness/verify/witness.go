@@ -18,7 +18,7 @@ var witness = map[flow.HopKind][]flow.Instrument{
 	flow.DownstreamTLS:   {flow.Stats, flow.AccessLog, flow.Trace},
 	flow.NetworkFilters:  {flow.EnvoyLog, flow.Stats, flow.AccessLog, flow.Trace},
 	flow.HTTPFilters:     {flow.EnvoyLog, flow.Trace},
-	flow.Route:           {flow.AccessLog, flow.EnvoyLog},
+	flow.Route:           {flow.AccessLog, flow.EnvoyLog, flow.Trace},
 	flow.Cluster:         {flow.EnvoyLog, flow.AccessLog, flow.Trace},
 	flow.Endpoint:        {flow.EnvoyLog, flow.Sockets, flow.AccessLog, flow.Trace},
 	flow.UpstreamTLS:     {flow.Stats, flow.AccessLog, flow.Trace},

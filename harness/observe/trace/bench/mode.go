@@ -20,7 +20,7 @@ import (
 type mode struct {
 	name  string
 	what  string
-	limit float64 // µs of CPU a request and Envoy that are promised; 0: nothing that can be measured; none: nothing is promised
+	limit float64 // µs of CPU a request that are promised of an Envoy that takes referenceBase; 0: nothing that can be measured; none: nothing is promised
 	peer  string  // name of the mode of ours that a peer's is compared with
 	start func(ctx context.Context) (watch, error)
 }

@@ -149,18 +149,29 @@ func (b *bench) promises(m mode, r, peer *result) []verdict {
 	return all
 }
 
+// referenceBase is the CPU, in µs a request, of an Envoy on the machine for which the promises about CPU were made. Processors differ,
+// and what a trap costs differs with them: a cost is held against its promise as a share of what Envoy itself takes in the same run.
+const referenceBase = 70.
+
 // cost is the promise about the CPU of each Envoy. It is held against the load without a limit, where CPU is what there is
 // too little of; at the steady rate a good part of it goes into waking up. Of a mode whose limit is 0 nothing may be measurable: either
 // the interval reaches down to 0, or the difference is too small to be of note.
 func cost(m mode, s *series, peer *result) verdict {
 	d := s.differences(s.dearer())
 	if m.limit > 0 {
-		return compared(fmt.Sprintf("%s: less than %.0f µs of an Envoy's CPU a request", m.what, m.limit), "%.1f µs", median(d), peer,
-			func(p *result) float64 { busy := &p.loads[unlimited]; return median(busy.differences(busy.dearer())) }, median(d) >= m.limit)
+		v := compared(fmt.Sprintf("%s: less than %.0f µs of CPU a request to an Envoy that takes %.0f", m.what, m.limit, referenceBase), "%.1f µs", s.scaled(), peer,
+			func(p *result) float64 { return p.loads[unlimited].scaled() }, s.scaled() >= m.limit)
+		v.measured += fmt.Sprintf(" (here %.1f to %.0f)", median(d), s.base(s.dearer()))
+		return v
 	}
 	low, high := interval(d)
 	return verdict{promise: m.what + ": nothing measurable", measured: fmt.Sprintf("%+.1f µs in [%.1f, %.1f]", median(d), low, high),
 		peer: "-", ratio: "-", broken: low > 0 && median(d) > noteworthy*s.base(s.dearer())}
+}
+
+// scaled is what a mode adds to the Envoy to which it adds more, were that Envoy's own CPU the reference's.
+func (s *series) scaled() float64 {
+	return median(s.differences(s.dearer())) * referenceBase / s.base(s.dearer())
 }
 
 // counted is the promise that nothing is lost in silence: what the probes say they emitted was read, or counted as lost
