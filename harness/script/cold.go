@@ -50,6 +50,7 @@ var killConnectionsCommand = Command{
 		if s.outsiders[from] != nil {
 			pools = pools[1:] // no sidecar pools for it
 		}
+		s.tables.cold, s.tables.warm = false, false
 		kept := false
 		for _, p := range pools {
 			killed, err := s.emptyPool(p)
@@ -65,7 +66,6 @@ var killConnectionsCommand = Command{
 			}
 			s.print("%s: %s ended, none left", p.what, plural(killed, "connection"))
 		}
-		s.tables.warm = false
 		if kept {
 			return s.inferUnemptied()
 		}

@@ -54,6 +54,9 @@ func (s *session) showNetfilter(ref string) error {
 	if s.ctx.Err() != nil {
 		return context.Cause(s.ctx)
 	}
+	if reason != nil && s.sent != nil && s.netfilters.before[pod.Ref()].Rules != nil {
+		return exit.Incompletef("read netfilter of %s after the request, as before it: %w", pod.Ref(), reason)
+	}
 	if reason != nil {
 		s.without(flow.Netfilter, pod.Ref(), reason)
 		s.print("%s: not available: %v", pod.Ref(), reason)

@@ -104,6 +104,9 @@ func (s *session) keepSockets(pod string, table []byte) {
 
 func (s *session) showSockets(ref string) error {
 	pod, rows, err := s.readSockets(ref)
+	if errors.Is(err, errNoSS) && s.sent != nil && s.tables.before[pod.Ref()] != nil {
+		return exit.Incompletef("read sockets of %s after the request, as before it: %w", pod.Ref(), err)
+	}
 	if errors.Is(err, errNoSS) {
 		s.without(flow.Sockets, pod.Ref(), err)
 		s.print("%s: not available: %v", pod.Ref(), err)

@@ -1,6 +1,7 @@
 package script
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/flowproof/lab/harness/exit"
@@ -52,18 +53,19 @@ func Passes(verdict flow.RunVerdict, allowed []string) error {
 		}
 		unseen = append(unseen, hopName(v))
 	}
-	for _, name := range allowed {
-		if !used[name] {
-			return exit.Usagef("verify: no hop %q stayed unobserved (take it off -allow-unobserved)", name)
-		}
-	}
+	stale := slices.DeleteFunc(slices.Clone(allowed), func(name string) bool { return used[name] })
 	switch {
 	case verdict.Refuted > 0:
 		return exit.Mismatchf("verify: %d of %d hops refuted", verdict.Refuted, len(verdict.Hops))
+	case len(unseen) > 0 && len(stale) > 0:
+		return exit.Incompletef("verify: not observed: %s (-allow-unobserved names %s, which is none of them)", strings.Join(unseen, ", "), strings.Join(stale, ", "))
 	case len(unseen) > 0:
 		return exit.Incompletef("verify: not observed: %s", strings.Join(unseen, ", "))
 	case len(verdict.Problems) > 0:
 		return exit.Incompletef("verify: %s", strings.Join(verdict.Problems, "; "))
+	}
+	if len(stale) > 0 {
+		return exit.Usagef("verify: no hop %q stayed unobserved (take it off -allow-unobserved)", stale[0])
 	}
 	return nil
 }

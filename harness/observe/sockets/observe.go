@@ -150,7 +150,7 @@ func (o *observer) client() flow.Watch {
 	case o.ClientBefore == nil:
 	case len(before) == 0:
 		reused = "false"
-	case len(fresh) == 0 && len(after) == 1:
+	case len(fresh) == 0 && len(after) == 1 && !o.closed(o.ClientBefore, o.ClientAfter, netip.AddrPortFrom(o.sel.Server.IP, o.sel.Port)):
 		reused = "true"
 	}
 	w.Sees = []flow.Capability{{Kind: flow.Connect, Fact: flow.FactUpstreamLocal}, {Kind: flow.Connect, Fact: flow.FactUpstreamRemote},
@@ -168,7 +168,7 @@ func (o *observer) client() flow.Watch {
 			flow.FactUpstreamReused, reused, flow.FactProcess, o.process(after[0]))
 		o.see(flow.Client, after[0], flow.Endpoint, flow.FactEndpoint, after[0].Peer.String())
 	default:
-		if o.ClientBefore == nil || len(fresh) > 0 {
+		if o.ClientBefore == nil || len(fresh) > 0 || o.closed(o.ClientBefore, o.ClientAfter, netip.AddrPortFrom(o.sel.Server.IP, o.sel.Port)) {
 			w.Problem = ambiguous("connections of the client's sidecar to the server's pod", after)
 			return w
 		}
@@ -176,6 +176,12 @@ func (o *observer) client() flow.Watch {
 		o.oneOfPool(flow.Client, after)
 	}
 	return w
+}
+
+// closed reports whether a connection to an address began and ended between two tables, of which the kernel still knows: then nobody
+// can say that one of those that stayed was used.
+func (o *observer) closed(before, after []Row, remote netip.AddrPort) bool {
+	return slices.ContainsFunc(without(after, before), func(r Row) bool { return r.Peer == remote && r.State != "ESTAB" && r.State != "LISTEN" })
 }
 
 // oneOfPool tells of a pool of several connections, none of which is new, what holds for whichever of them was used.
@@ -328,7 +334,7 @@ func (o *observer) toApp() (problem string, pooled bool) {
 	for _, p := range pairs {
 		rows = append(rows, p.proxy)
 	}
-	if o.ServerBefore == nil || len(without(rows, o.ServerBefore)) > 0 {
+	if o.ServerBefore == nil || len(without(rows, o.ServerBefore)) > 0 || o.closed(o.ServerBefore, o.ServerAfter, app) {
 		return ambiguous("connections of the server's sidecar to the app", rows), false
 	}
 	o.oneOfPool(flow.Server, rows)
