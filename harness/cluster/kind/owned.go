@@ -2,8 +2,10 @@ package kind
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/flowproof/lab/harness/docker"
 	"github.com/flowproof/lab/harness/exit"
@@ -93,20 +95,50 @@ var things = []thing{
 	{[]string{"images", "--all", "--quiet", "--no-trunc"}, []string{"rmi", "--force"}},
 }
 
-// remove removes everything that carries a lab's label, and nothing else. It is content with what is gone.
+// removeDeadline bounds how long what a lab has in Docker is removed.
+const removeDeadline = 2 * time.Minute
+
+// stubborn is how often the removal of a thing is tried while Docker refuses it.
+const stubborn = 20
+
+// remove removes everything that carries a lab's label, and nothing else. It is content with what is gone, and done when it
+// finds nothing any more: a client that was killed may have asked for a container that comes only now, and of a container that
+// is just starting, or going, Docker says so and keeps it for a moment.
 func remove(ctx context.Context, d *docker.Docker, lab string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, removeDeadline, exit.Environmentf("not done within %s", removeDeadline))
+	defer cancel()
+	for attempt := 1; ; attempt++ {
+		found, err := removeOnce(ctx, d, lab)
+		switch {
+		case err != nil && (attempt >= stubborn || ctx.Err() != nil || docker.IsGone(err)):
+			return err
+		case err == nil && !found:
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("remove what Docker has of lab %s: %w", lab, context.Cause(ctx))
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// removeOnce tries to remove everything once, and says whether there was anything.
+func removeOnce(ctx context.Context, d *docker.Docker, lab string) (found bool, err error) {
+	var failed []error
 	for _, t := range things {
 		ids, err := list(ctx, d, append(t.list, "--filter", "label="+LabLabel+"="+lab)...)
 		if err != nil {
-			return err
+			return found, errors.Join(append(failed, err)...)
 		}
 		for _, id := range unique(ids) {
+			found = true
 			if _, err := d.Run(ctx, append(t.remove, id)...); err != nil && !gone(err) {
-				return err
+				failed = append(failed, err)
 			}
 		}
 	}
-	return nil
+	return found, errors.Join(failed...)
 }
 
 // unique leaves out repetitions: an image with two names is listed twice.
