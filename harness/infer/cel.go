@@ -1,12 +1,14 @@
 package infer
 
 import (
+	"errors"
 	"strings"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
+	"cel.dev/cel-go/interpreter"
 	celpb "cel.dev/expr"
 	exprpb "google.golang.org/genproto/googleapis/api/expr/v1alpha1"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -113,7 +115,13 @@ func (w *walk) condition(program cel.Program, overHTTP bool) (result truth, what
 		}
 	}()
 	value, _, err := program.Eval(vars)
+	var cancelled interpreter.EvalCancelledError
+	if errors.As(err, &cancelled) {
+		return depends, "a CEL expression that is too costly to evaluate"
+	}
 	switch v := value.(type) {
+	case nil: // Eval turns a panic into an error that comes without a value
+		return depends, "a CEL expression that is not understood"
 	case *types.Unknown:
 		name := unknownText(v)
 		if strings.HasPrefix(name, "response") {

@@ -17,7 +17,7 @@ type ruleTable struct {
 	family string // ip, ip6, inet; "" where the text does not say it: both
 	name   string
 	chains map[string]*ruleChain
-	sets   map[string]string // of nft: elements by name, joined by commas
+	sets   map[string]*values // of nft
 }
 
 // A ruleChain is a list of rules; a base chain hangs on a hook.
@@ -51,16 +51,21 @@ type rule struct {
 // A test is one condition of a rule, in the words of iptables; a value may be a list with commas and have ranges.
 type test struct {
 	name   string
-	value  string
+	value  *values
 	negate bool
 }
 
+// maxRules bounds a text of rules, in bytes. Those of a pod are some KiB.
+const maxRules = 8 << 20
+
 // ParseRules reads the text of `iptables-save`, also of its nft variant, or of `nft list ruleset`. An empty text is no
-// Ruleset.
+// Ruleset. One above 8 MiB is refused.
 func ParseRules(text string) (*Ruleset, error) {
 	switch first := strings.TrimSpace(text); {
 	case first == "":
 		return nil, nil
+	case len(text) > maxRules:
+		return nil, fmt.Errorf("netfilter rules: the text is longer than %d MiB (give the rules of the pod's own network namespace)", maxRules>>20)
 	case strings.HasPrefix(first, "{"):
 		return nil, fmt.Errorf("netfilter rules: the text is JSON (give what `nft list ruleset` prints without -j)")
 	case isNFT(first):
@@ -72,7 +77,7 @@ func ParseRules(text string) (*Ruleset, error) {
 // hooks are the chains of iptables in which a connection can be taken to the proxy, and the priorities of its tables there.
 var (
 	hooks      = map[string]string{"PREROUTING": "prerouting", "OUTPUT": "output"}
-	priorities = map[string]int{"raw": -300, "mangle": -150, "nat": -100, "filter": 0}
+	priorities = map[string]int{"raw": -300, "mangle": -150, "nat": -100, "filter": 0, "security": 50}
 )
 
 // parseSave reads the text of iptables-save. The comment that each run of the program writes tells the family.
@@ -89,6 +94,9 @@ func parseSave(text string) (*Ruleset, error) {
 			}
 		case line == "" || line[0] == '#' || line == "COMMIT":
 		case line[0] == '*':
+			if _, known := priorities[line[1:]]; !known {
+				return nil, fmt.Errorf("netfilter rules: line %d: iptables has no table %.60q", number+1, line[1:])
+			}
 			table = r.table(family, line[1:])
 		case line[0] == ':':
 			if name, rest, ok := strings.Cut(line[1:], " "); ok && table != nil {
@@ -169,15 +177,21 @@ func parseRule(line string) (chain string, r rule, err error) {
 			if module == "connmark" {
 				word = "--connmark"
 			}
-			r.tests = append(r.tests, test{word, value, negate})
+			r.tests = append(r.tests, test{word, listed(value), negate})
 		case "-m", "--match":
 			module = value
-			r.tests = append(r.tests, test{word, value, negate})
+			r.tests = append(r.tests, test{word, listed(value), negate})
+		case "--tcp-flags":
+			if value == "" || i+2 >= len(words) {
+				return "", r, fmt.Errorf("--tcp-flags has two lists of flags: %.60q", line)
+			}
+			r.tests = append(r.tests, test{word, listed(value + " " + words[i+2]), negate})
+			i++
 		case "--to-destination":
 			r.to, _ = netip.ParseAddrPort(value)
 		default:
 			if strings.HasPrefix(word, "-") {
-				r.tests = append(r.tests, test{word, value, negate})
+				r.tests = append(r.tests, test{word, listed(value), negate})
 			}
 		}
 		negate = false

@@ -219,6 +219,10 @@ var testWords = map[string]struct {
 	"-o":          {"outgoing interface", func(p packet) string { return orNone(p.out) }},
 	"-i":          {"incoming interface", func(p packet) string { return orNone(p.in) }},
 	"--dport":     {"destination port", func(p packet) string { return strconv.Itoa(int(p.dst.Port())) }},
+	"--sport":     {"source port", func(p packet) string { return strconv.Itoa(int(p.src.Port())) }},
+	"--sports":    {"source port", func(p packet) string { return strconv.Itoa(int(p.src.Port())) }},
+	"--ctdir":     {"connection direction", func(packet) string { return "ORIGINAL" }},
+	"--tcp-flags": {"TCP flags", func(packet) string { return "SYN" }},
 	"--dports":    {"destination port", func(p packet) string { return strconv.Itoa(int(p.dst.Port())) }},
 	"--uid-owner": {"user", func(p packet) string { return strconv.Itoa(p.uid) }},
 	"--gid-owner": {"group", func(p packet) string { return strconv.Itoa(p.gid) }},
@@ -247,7 +251,7 @@ func (t test) needs(p packet) string {
 		not = "not "
 	}
 	if !ok {
-		return fmt.Sprintf("needs %s%s %s", not, t.name, t.value)
+		return fmt.Sprintf("needs %s%s %s", not, t.name, t.value.shown())
 	}
-	return fmt.Sprintf("needs %s %s%s, the connection has %s", words.what, not, t.value, words.have(p))
+	return fmt.Sprintf("needs %s %s%s, the connection has %s", words.what, not, t.value.shown(), words.have(p))
 }

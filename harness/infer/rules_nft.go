@@ -108,9 +108,14 @@ func (r *nftReader) skipEnds() {
 	}
 }
 
+// at says whether a brace or comma is next, and not a quoted text that looks like it.
+func (r *nftReader) at(brace string) bool {
+	return r.pos < len(r.tokens) && r.tokens[r.pos].kind == nftBrace && r.tokens[r.pos].text == brace
+}
+
 // is consumes a brace if it is next.
 func (r *nftReader) is(brace string) bool {
-	if r.pos < len(r.tokens) && r.tokens[r.pos].kind == nftBrace && r.tokens[r.pos].text == brace {
+	if r.at(brace) {
 		r.pos++
 		return true
 	}
@@ -126,8 +131,12 @@ func (r *nftReader) block(member func() error) error {
 		if r.pos >= len(r.tokens) {
 			return errNFTEnd
 		}
+		before := r.pos
 		if err := member(); err != nil {
 			return err
+		}
+		if r.pos == before { // or it would be read for ever
+			return fmt.Errorf("%.60q is not expected here", r.tokens[r.pos].text)
 		}
 	}
 	return nil
@@ -149,7 +158,7 @@ func (r *nftReader) table() (*ruleTable, error) {
 	if len(head) < 2 || head[0] != "table" {
 		return nil, fmt.Errorf("a table is expected, as `nft list ruleset` prints it: %.60q", strings.Join(head, " "))
 	}
-	t := &ruleTable{family: "ip", name: head[len(head)-1], chains: map[string]*ruleChain{}, sets: map[string]string{}}
+	t := &ruleTable{family: "ip", name: head[len(head)-1], chains: map[string]*ruleChain{}, sets: map[string]*values{}}
 	if len(head) > 2 {
 		t.family = head[1]
 	}
@@ -160,12 +169,12 @@ func (r *nftReader) table() (*ruleTable, error) {
 			return r.chain(t, t.chain(head[1]))
 		case len(head) == 2 && head[0] == "set":
 			elements, err := r.set()
-			t.sets[head[1]] = elements
+			t.sets[head[1]] = listed(elements)
 			return err
-		case len(head) > 0 && r.pos < len(r.tokens) && r.tokens[r.pos].text == "{":
+		case len(head) > 0 && r.at("{"):
 			return r.skipBlock()
 		case len(head) == 0:
-			return fmt.Errorf("%q is not expected here", r.tokens[r.pos].text)
+			return fmt.Errorf("%.60q is not expected here", r.tokens[r.pos].text)
 		case head[0] == "flags" && slices.Contains(head, "dormant"):
 			t.family = "dormant" // it hangs on no hook
 		}
@@ -185,7 +194,7 @@ func (r *nftReader) table() (*ruleTable, error) {
 // resolve puts the elements of named sets into a rule's tests; a table may name a set before it stands there.
 func (t *ruleTable) resolve(r *rule) {
 	for i := range r.tests {
-		name, ok := strings.CutPrefix(r.tests[i].value, "@")
+		name, ok := strings.CutPrefix(r.tests[i].value.text, "@")
 		if !ok {
 			continue
 		}
@@ -195,13 +204,10 @@ func (t *ruleTable) resolve(r *rule) {
 			continue
 		}
 		r.tests[i].value = elements
-		if strings.HasPrefix(r.tests[i].name, "--dport") {
-			r.tests[i].value = strings.ReplaceAll(elements, "-", ":")
-		}
 	}
 }
 
-// skipBlock passes over a block of any kind.
+// skipBlock passes over a block of any kind, whose brace is next.
 func (r *nftReader) skipBlock() error {
 	for depth := 0; r.pos < len(r.tokens); {
 		t := r.tokens[r.pos]
@@ -228,7 +234,7 @@ func (r *nftReader) set() (elements string, err error) {
 			return err
 		case len(head) == 0:
 			r.pos++ // a comma of what is not looked at
-		case r.pos < len(r.tokens) && r.tokens[r.pos].text == "{":
+		case r.at("{"):
 			return r.skipBlock()
 		}
 		return nil
@@ -325,7 +331,7 @@ func nftPriority(words []string) (int, error) {
 
 // nftText shows a rule without its counters.
 func nftText(tokens []nftToken) string {
-	var words []string
+	var text strings.Builder
 	for i := 0; i < len(tokens); i++ {
 		t := tokens[i]
 		if t.text == "counter" && t.kind == nftWord {
@@ -339,11 +345,11 @@ func nftText(tokens []nftToken) string {
 			t.text = strconv.Quote(t.text)
 		case t.kind == nftEnd:
 			continue
-		case t.text == "," && len(words) > 0:
-			words[len(words)-1] += ","
-			continue
 		}
-		words = append(words, t.text)
+		if text.Len() > 0 && (t.kind != nftBrace || t.text != ",") {
+			text.WriteByte(' ')
+		}
+		text.WriteString(t.text)
 	}
-	return strings.Join(words, " ")
+	return text.String()
 }

@@ -24,11 +24,18 @@ func (r *nftReader) value() (value string, negate bool, err error) {
 		return value, negate, err
 	case t.kind == nftWord || t.kind == nftQuoted:
 		r.pos++
-		for r.is(",") && r.pos < len(r.tokens) { // "established,related"
-			t.text += "," + r.tokens[r.pos].text
-			r.pos++
+		if !r.at(",") {
+			return t.text, negate, nil
 		}
-		return t.text, negate, nil
+		all := []string{t.text}
+		for r.is(",") { // "established,related"
+			word := r.next()
+			if word == "" {
+				return "", false, errors.New("a value is expected after a comma")
+			}
+			all = append(all, word)
+		}
+		return strings.Join(all, ","), negate, nil
 	}
 	return "", false, errors.New("a value is expected")
 }
@@ -53,13 +60,13 @@ func (r *nftReader) peek() string {
 // rule reads matches and statements up to the end of the line.
 func (r *nftReader) rule() (rule, error) {
 	var parsed rule
-	for r.pos < len(r.tokens) && r.tokens[r.pos].kind != nftEnd && r.peek() != "}" {
+	for r.pos < len(r.tokens) && r.tokens[r.pos].kind != nftEnd && !r.at("}") {
 		before := r.pos
 		if err := r.expression(&parsed); err != nil {
 			return parsed, err
 		}
 		if r.pos == before {
-			return parsed, fmt.Errorf("%q is not expected here", r.tokens[r.pos].text)
+			return parsed, fmt.Errorf("%.60q is not expected here", r.tokens[r.pos].text)
 		}
 	}
 	return parsed, nil
@@ -89,7 +96,7 @@ func (r *nftReader) expression(parsed *rule) error {
 	case "socket":
 		r.next()
 		value, negate, err := r.value()
-		parsed.tests = append(parsed.tests, test{"--socket", value, negate})
+		parsed.tests = append(parsed.tests, test{"--socket", listed(value), negate})
 		return err
 	case "xt":
 		return r.compat(parsed)
@@ -116,21 +123,20 @@ func (r *nftReader) match(parsed *rule, of string) error {
 	if field == "mark" {
 		return r.mark(parsed, of)
 	}
-	if field == "flags" && of == "tcp" {
-		for more := true; more; { // "syn / fin,syn,rst,ack": the first packet is a SYN
-			if _, _, err := r.value(); err != nil {
-				return err
-			}
-			if more = slices.Contains([]string{"/", "&", "|", "==", "!="}, r.peek()); more {
-				r.next()
-			}
-		}
-		return nil
+	if r.peek() == "." { // fields side by side: "ip daddr . tcp dport @set"
+		return r.statement(parsed, of+" "+field+" .")
 	}
 	if r.peek() == "vmap" {
 		r.next()
-		parsed.tests = append(parsed.tests, test{name: of + " " + field + " vmap"})
-		return r.skipBlock()
+		parsed.tests = append(parsed.tests, depending(of+" "+field+" vmap"))
+		if r.at("{") {
+			return r.skipBlock()
+		}
+		r.next() // "@map"
+		return nil
+	}
+	if field == "flags" && of == "tcp" {
+		return r.flags(parsed)
 	}
 	value, negate, err := r.value()
 	name, ok := nftMatches[of+" "+field]
@@ -138,16 +144,13 @@ func (r *nftReader) match(parsed *rule, of string) error {
 		name = of + " " + field
 	}
 	if of == "tcp" || of == "udp" {
-		parsed.tests = append(parsed.tests, test{"-p", of, false})
-	}
-	if name == "--dport" && !strings.HasPrefix(value, "@") {
-		value = strings.ReplaceAll(value, "-", ":")
+		parsed.tests = append(parsed.tests, test{"-p", listed(of), false})
 	}
 	if of == "ip" || of == "ip6" {
 		family := map[string]string{"ip": "ipv4", "ip6": "ipv6"}[of]
-		parsed.tests = append(parsed.tests, test{"--family", family, false})
+		parsed.tests = append(parsed.tests, test{"--family", listed(family), false})
 	}
-	parsed.tests = append(parsed.tests, test{name, value, negate})
+	parsed.tests = append(parsed.tests, test{name, listed(value), negate})
 	return err
 }
 
@@ -162,7 +165,7 @@ func (r *nftReader) mark(parsed *rule, of string) error {
 		mask = "/" + r.next()
 	}
 	value, negate, err := r.value()
-	parsed.tests = append(parsed.tests, test{name, value + mask, negate})
+	parsed.tests = append(parsed.tests, test{name, listed(value + mask), negate})
 	return err
 }
 
@@ -171,9 +174,9 @@ func (r *nftReader) compat(parsed *rule) error {
 	kind, name := r.next(), r.next()
 	switch {
 	case kind == "match":
-		parsed.tests = append(parsed.tests, test{name: "-m", value: name})
+		parsed.tests = append(parsed.tests, test{name: "-m", value: listed(name)})
 		if !slices.Contains([]string{"socket", "comment", "tcp", "udp", "addrtype"}, name) || name == "addrtype" {
-			parsed.tests[len(parsed.tests)-1] = test{name: "xt match " + name}
+			parsed.tests[len(parsed.tests)-1] = depending("xt match " + name)
 		}
 	case kind == "target":
 		parsed.target = name
@@ -185,20 +188,23 @@ func (r *nftReader) compat(parsed *rule) error {
 
 // fib reads "fib daddr type local"; other questions to the routing table are not answered here.
 func (r *nftReader) fib(parsed *rule) error {
-	keys := r.next()
+	keys := []string{r.next()}
 	for r.peek() == "." {
 		r.next()
-		keys += " . " + r.next()
+		keys = append(keys, r.next())
 	}
 	result := r.next()
 	value, negate, err := r.value()
-	name := "fib " + keys + " " + result
-	if keys == "daddr" && result == "type" {
+	name := "fib " + strings.Join(keys, " . ") + " " + result
+	if name == "fib daddr type" {
 		name = "--dst-type"
 	}
-	parsed.tests = append(parsed.tests, test{name, value, negate})
+	parsed.tests = append(parsed.tests, test{name, listed(value), negate})
 	return err
 }
+
+// depending is a test of more than the packet: its rule is not followed.
+func depending(on string) test { return test{name: on, value: listed("")} }
 
 // statement reads what a rule does.
 func (r *nftReader) statement(parsed *rule, word string) error {
@@ -232,20 +238,18 @@ func (r *nftReader) statement(parsed *rule, word string) error {
 			r.next()
 		}
 	case "limit", "quota": // a rule that holds for a part of the packets only
-		parsed.tests = append(parsed.tests, test{name: word})
-		for r.peek() != "" && !nftVerdicts[r.peek()] {
-			r.next()
-		}
+		parsed.tests = append(parsed.tests, depending(word))
+		r.share()
 	default: // a match that is not known: its rule is not followed, and the rest of the line says nothing
-		parsed.tests = append(parsed.tests, test{name: word})
+		parsed.tests = append(parsed.tests, depending(word))
 		for r.pos < len(r.tokens) && r.tokens[r.pos].kind != nftEnd {
-			if r.peek() == "{" {
+			if r.at("{") {
 				if err := r.skipBlock(); err != nil {
 					return err
 				}
 				continue
 			}
-			if r.peek() == "}" {
+			if r.at("}") {
 				return nil
 			}
 			r.pos++
@@ -254,7 +258,24 @@ func (r *nftReader) statement(parsed *rule, word string) error {
 	return nil
 }
 
-var nftVerdicts = map[string]bool{"accept": true, "drop": true, "return": true, "jump": true, "goto": true, "redirect": true, "reject": true, "counter": true}
+// nftShares are the words of limit and quota beside numbers: "rate over 10 mbytes/second burst 5 kbytes".
+var nftShares = []string{"rate", "over", "until", "burst", "used", "packets", "bytes", "kbytes", "mbytes"}
+
+// share reads the words of limit and quota; matches and verdicts may follow on the line.
+func (r *nftReader) share() {
+	if r.peek() == "name" {
+		r.next()
+		r.next()
+		return
+	}
+	for r.pos < len(r.tokens) && r.tokens[r.pos].kind == nftWord {
+		unit, _, _ := strings.Cut(r.tokens[r.pos].text, "/") // "10/second"
+		if _, err := strconv.ParseUint(unit, 10, 64); err != nil && !slices.Contains(nftShares, unit) {
+			return
+		}
+		r.pos++
+	}
+}
 
 // verdict keeps the first target: what follows tproxy is only what happens to the packet then.
 func (r *nftReader) verdict(parsed *rule, target string) {

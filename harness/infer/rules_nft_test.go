@@ -141,6 +141,11 @@ func FuzzParseNFT(f *testing.F) {
 		must(f, err)
 		f.Add(string(text))
 	}
+	for _, r := range oddRules {
+		f.Add(outputChain(r))
+	}
+	f.Add("table ip x {\nchain c { limit rate 1/second drop }\n}")
+	f.Add("table ip x {\nchain c {\n\"}\"\n}\n}")
 	f.Add("table ip x {\n\tset s {\n\t\telements = { 1-2,\n\t\t\t3 }\n\t}\n\tchain o {\n\t\ttype nat hook output priority dstnat + 5; policy drop;\n\t\ttcp dport != @s redirect\n\t}\n}")
 	node := recorded(f, "fortio-server").Node()
 	f.Fuzz(func(t *testing.T, text string) {

@@ -18,42 +18,53 @@ type packet struct {
 
 // alwaysHold are tests that hold for the first packet of any connection, and options that are no tests.
 var alwaysHold = []string{"-m", "--match", "-c", "--comment", "--tproxy-mark", "--on-ip", "--save-mark", "--restore-mark", "--nfmask",
-	"--ctmask", "--random", "--random-fully", "--sport", "--sports", "--syn", "--tcp-flags", "--zone", "--log-prefix", "--log-level", "--reject-with", "--ctdir"}
+	"--ctmask", "--random", "--random-fully", "--zone", "--log-prefix", "--log-level", "--reject-with"}
 
 // holds evaluates one test. known is false for one that depends on more than the packet.
 func (t test) holds(p packet) (holds, known bool) {
 	switch t.name {
 	case "-p", "--protocol":
-		holds = slices.ContainsFunc(strings.Split(t.value, ","), func(s string) bool { return s == "tcp" || s == "6" || s == "all" })
+		holds = t.value.name("tcp", "6", "all")
 	case "-m", "--match":
 		// A first packet belongs to no socket yet, so TPROXY's way round for known connections is not taken.
-		return t.value != "socket", true
+		return t.value.text != "socket", true
 	case "--socket":
 		holds = false
+	case "--syn":
+		holds = true
+	case "--tcp-flags":
+		return t.flags()
+	case "--ctdir": // the first packet is of who opens the connection
+		holds = t.value.name("original", "ORIGINAL")
+	case "--sport", "--source-port", "--sports", "--source-ports":
+		if p.src.Port() == 0 {
+			return false, false
+		}
+		holds = t.value.number(int(p.src.Port()))
 	case "--dport", "--destination-port", "--dports", "--destination-ports":
-		holds = inList(t.value, func(s string) bool { return inRangeOf(s, ":", int(p.dst.Port())) })
+		holds = t.value.number(int(p.dst.Port()))
 	case "-s", "--source":
-		holds = inList(t.value, func(s string) bool { return inPrefix(s, p.src.Addr()) })
+		holds = t.value.address(p.src.Addr())
 	case "-d", "--destination":
-		holds = inList(t.value, func(s string) bool { return inPrefix(s, p.dst.Addr()) })
+		holds = t.value.address(p.dst.Addr())
 	case "-o", "--out-interface":
-		holds = inList(t.value, func(s string) bool { return isInterface(s, p.out) })
+		holds = t.value.interfaced(p.out)
 	case "-i", "--in-interface":
-		holds = inList(t.value, func(s string) bool { return isInterface(s, p.in) })
+		holds = t.value.interfaced(p.in)
 	case "--uid-owner":
-		holds = inList(t.value, func(s string) bool { return p.out != "" && inRangeOf(s, "-", p.uid) })
+		holds = p.out != "" && t.value.number(p.uid)
 	case "--gid-owner":
-		holds = inList(t.value, func(s string) bool { return p.out != "" && inRangeOf(s, "-", p.gid) })
+		holds = p.out != "" && t.value.number(p.gid)
 	case "--ctstate", "--state":
-		holds = inList(t.value, func(s string) bool { return strings.EqualFold(s, "new") })
+		holds = t.value.name("new", "NEW")
 	case "--mark":
-		return hasMark(t.value, p.mark) != t.negate, markOf(t.value) != nil
+		return hasMark(t.value.text, p.mark) != t.negate, markOf(t.value.text) != nil
 	case "--connmark": // of the connection, which is new
-		return hasMark(t.value, 0) != t.negate, markOf(t.value) != nil
+		return hasMark(t.value.text, 0) != t.negate, markOf(t.value.text) != nil
 	case "--dst-type":
-		holds = p.local == strings.EqualFold(t.value, "local")
+		holds = p.local == strings.EqualFold(t.value.text, "local")
 	case "--family":
-		holds = p.dst.Addr().Is4() == (t.value == "ipv4")
+		holds = p.dst.Addr().Is4() == (t.value.text == "ipv4")
 	default:
 		return slices.Contains(alwaysHold, t.name), slices.Contains(alwaysHold, t.name)
 	}
@@ -70,48 +81,33 @@ func hasMark(text string, mark uint32) bool {
 	return want != nil && mark == *want
 }
 
-// inList says whether one of the members of a list holds.
-func inList(list string, holds func(string) bool) bool {
-	return slices.ContainsFunc(strings.Split(list, ","), func(s string) bool { return holds(strings.TrimSpace(s)) })
+// flagBits are the flags of a TCP header, in the names of iptables and of nft.
+var flagBits = map[string]uint64{"FIN": 1, "SYN": 2, "RST": 4, "PSH": 8, "ACK": 16, "URG": 32, "ECE": 64, "ECN": 64, "CWR": 128, "ALL": 63, "NONE": 0}
+
+// flags evaluates "FIN,SYN,RST,ACK SYN": of the flags named first those are set that are named last. A first packet has
+// SYN alone.
+func (t test) flags() (holds, known bool) {
+	mask, set, _ := strings.Cut(t.value.text, " ")
+	among, ok := flagsOf(mask)
+	want, ok2 := flagsOf(set)
+	if !ok || !ok2 {
+		return false, false
+	}
+	return (flagBits["SYN"]&among == want) != t.negate, true
 }
 
-// inRangeOf says whether a number is the one that a text says or lies in its range.
-func inRangeOf(text, separator string, n int) bool {
-	low, high, ranged := strings.Cut(text, separator)
-	from, err := strconv.Atoi(low)
-	if err != nil {
-		return false
-	}
-	to := from
-	if ranged {
-		if to, err = strconv.Atoi(high); err != nil {
-			return false
+// flagsOf reads names with commas, or numbers.
+func flagsOf(text string) (bits uint64, ok bool) {
+	for name := range strings.SplitSeq(text, ",") {
+		bit, ok := flagBits[strings.ToUpper(name)]
+		if !ok {
+			n, err := strconv.ParseUint(name, 0, 8)
+			if err != nil {
+				return 0, false
+			}
+			bit = n
 		}
+		bits |= bit
 	}
-	return n >= from && n <= to
-}
-
-// inPrefix says whether an address is the one that a text says, or lies in its prefix or range.
-func inPrefix(text string, addr netip.Addr) bool {
-	if !addr.IsValid() {
-		return false
-	}
-	if p, err := netip.ParsePrefix(text); err == nil {
-		return p.Contains(addr)
-	}
-	if low, high, ranged := strings.Cut(text, "-"); ranged {
-		from, err := netip.ParseAddr(low)
-		to, err2 := netip.ParseAddr(high)
-		return err == nil && err2 == nil && from.Compare(addr) <= 0 && addr.Compare(to) <= 0 && from.BitLen() == addr.BitLen()
-	}
-	a, err := netip.ParseAddr(text)
-	return err == nil && a == addr
-}
-
-// isInterface says whether a name is the interface's; iptables ends a prefix with +, nft with *.
-func isInterface(name, is string) bool {
-	if prefix := strings.TrimRight(name, "+*"); prefix != name {
-		return is != "" && strings.HasPrefix(is, prefix)
-	}
-	return name == is
+	return bits, true
 }
