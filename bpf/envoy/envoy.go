@@ -159,7 +159,7 @@ func (p *Probes) attach(pid int, executable *link.Executable, program string, fi
 	for i, r := range recipes {
 		if (r.Kind == Statement) == (program == "gate") {
 			opts.Addresses, opts.Cookies = append(opts.Addresses, r.FileOffset), append(opts.Cookies, uint64(first+i))
-			names = append(names, fmt.Sprintf("%s of process %d", r.Name, pid))
+			names = append(names, r.On(pid))
 		}
 	}
 	loaded := p.Program(program)
@@ -179,6 +179,9 @@ func (p *Probes) attach(pid int, executable *link.Executable, program string, fi
 		}
 	}
 }
+
+// On is the name of the recipe's probe on a process, by which Statuses tells of it.
+func (r Recipe) On(pid int) string { return fmt.Sprintf("%s of process %d", r.Name, pid) }
 
 // raw is the recipe as the programs read it.
 func (r Recipe) raw() (envoyRecipe, error) {

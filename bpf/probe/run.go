@@ -17,18 +17,18 @@ import (
 const pollInterval = 50 * time.Millisecond
 
 // Read calls each with every event until the Set is flushed or closed. Events of different CPUs come slightly out of
-// order; their Time tells the order.
+// order; their Time tells the order. The error tells of the first events that are damaged, and how many more there are.
 func (s *Set) Read(each func(Record)) error {
-	var damaged error
+	var problems Problems
 	err := s.ReadSamples(func(sample []byte) {
 		record, err := Decode(sample)
 		if err != nil {
-			damaged = errors.Join(damaged, err)
+			problems.Add(err)
 			return
 		}
 		each(record)
 	})
-	return errors.Join(err, damaged)
+	return errors.Join(err, problems.Err())
 }
 
 // ReadSamples is Read for those who decode later. A sample is valid until each returns.

@@ -1,6 +1,7 @@
 package script
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -23,7 +24,8 @@ var eventsCommand = Command{
 		"capitals has its meaning already, as $NAME_IP has after show pod. Other events may come between two lines; what must not come\n" +
 		"between them stands there after `no`. Where things can go more than one way, each has its file, and one of them has to hold.\n" +
 		"The events are those about the request, in Envoy, application and kernel. With -all they are all of the pod's, as they have to be\n" +
-		"where no request was sent. A trace that goes on is ended.",
+		"where no request was sent. A trace that goes on is ended.\n" +
+		"Where a probe was off, it ends incomplete when no file holds, or only one with a `no` in it: what is missing may have been unseen.",
 	run: func(s *session, args []string) error {
 		all := len(args) > 0 && args[0] == "-all"
 		if all {
@@ -76,24 +78,29 @@ func (s *session) events(ref string, files []string, all bool) error {
 	if err != nil {
 		return err
 	}
-	match, name, err := firstOf(patterns, story, s.variables)
+	match, name, err := s.firstOf(patterns, story, recording.Blind(podName(ref)))
 	if err != nil {
-		return exit.Mismatchf("events %s: %w%s", ref, err, offText(recording))
+		return fmt.Errorf("events %s: %w", ref, err)
 	}
 	maps.Copy(s.variables, match.Names)
 	s.print("%s in the order of %s", plural(len(match.Lines), "event"), name)
 	return trace.WriteLines(&s.out, match.Lines, false)
 }
 
-// story is what was seen in a pod. Where something was lost, it is no story: what is not in it may have been all the same.
-func (s *session) story(r *trace.Recording, ref string, all bool) ([]trace.Line, error) {
+// podName is how a recording names the pod that a script refers to.
+func podName(ref string) string {
 	name, namespace := mesh.SplitRef(ref)
-	pod := name + "." + namespace
+	return name + "." + namespace
+}
+
+// story is what was seen in a pod. Where something is missing, it is no story: what is not in it may have been all the same.
+func (s *session) story(r *trace.Recording, ref string, all bool) ([]trace.Line, error) {
+	pod := podName(ref)
 	if !slices.ContainsFunc(r.Pods, func(p trace.Pod) bool { return p.Name == pod }) {
 		return nil, badUsage(pod + " was not traced")
 	}
-	if lost := r.Counts.Lost + r.Counts.Missed; lost > 0 || r.Problem != "" {
-		return nil, exit.Incompletef("events %s: %d events were lost, so their order proves nothing %s", ref, lost, r.Problem)
+	if gaps := r.Gaps(); len(gaps) > 0 {
+		return nil, exit.Incompletef("events %s: what was seen has gaps, so its order proves nothing: %s", ref, strings.Join(gaps, "; "))
 	}
 	about := func(*trace.Event) bool { return true }
 	if !all {
@@ -102,29 +109,35 @@ func (s *session) story(r *trace.Recording, ref string, all bool) ([]trace.Line,
 	return r.Story(func(e *trace.Event) bool { return e.Pod == pod && about(e) }), nil
 }
 
-// firstOf finds the first pattern that holds. Where none does, the error is about the one that came furthest.
-func firstOf(patterns []*trace.Pattern, story []trace.Line, known trace.Binding) (*trace.Match, string, error) {
+// firstOf finds the first pattern that holds. Where none does, the error is about the one that came furthest. blind says what could
+// not be seen: with anything there, a pattern that fails is no mismatch, and one that says what must not happen proves nothing.
+func (s *session) firstOf(patterns []*trace.Pattern, story []trace.Line, blind []string) (*trace.Match, string, error) {
 	var best *trace.OrderError
+	vacuous := ""
 	for _, p := range patterns {
-		match, err := p.Find(story, known)
-		if err == nil {
+		match, err := p.Find(s.ctx, story, s.variables)
+		failed, isOrder := errors.AsType[*trace.OrderError](err)
+		switch {
+		case err == nil && (len(blind) == 0 || !p.Forbids()):
 			return match, p.Name, nil
-		}
-		if failed, ok := errors.AsType[*trace.OrderError](err); ok && (best == nil || failed.Found > best.Found) {
+		case err == nil:
+			vacuous = cmp.Or(vacuous, p.Name)
+		case !isOrder:
+			return nil, "", err
+		case best == nil || failed.Found > best.Found:
 			best = failed
 		}
 	}
+	unseen := strings.Join(slices.Concat([]string{""}, blind), "\n")
+	if vacuous != "" {
+		return nil, "", exit.Incompletef("%s holds, and what must not happen there may have happened unseen%s", vacuous, unseen)
+	}
+	var err error = best
 	if len(patterns) > 1 {
-		return nil, "", fmt.Errorf("none of the %d ways holds; this comes furthest:\n%w", len(patterns), best)
+		err = fmt.Errorf("none of the %d ways holds; this comes furthest:\n%w", len(patterns), best)
 	}
-	return nil, "", best
-}
-
-// offText says which events could not be seen.
-func offText(r *trace.Recording) string {
-	var b strings.Builder
-	for _, name := range slices.Sorted(maps.Keys(r.Off)) {
-		fmt.Fprintf(&b, "\n%s is not observed: %s", name, r.Off[name])
+	if len(blind) > 0 {
+		return nil, "", exit.Incompletef("%w%s", err, unseen)
 	}
-	return b.String()
+	return nil, "", exit.Mismatchf("%w", err)
 }

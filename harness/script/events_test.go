@@ -3,9 +3,11 @@ package script
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/flowproof/lab/bpf/probe"
 	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/observe/trace"
@@ -33,15 +35,31 @@ func traced(t *testing.T, files map[string]string) *session {
 	return s
 }
 
+// drop takes the values of a name out of the recording, as if they had not been read.
+func (s *session) drop(name string) {
+	kept := s.traced.Events[:0]
+	for _, e := range s.traced.Events {
+		if e.Kind == trace.Value && e.Name == name {
+			s.traced.Counts.Emitted--
+			continue
+		}
+		kept = append(kept, e)
+	}
+	s.traced.Events = kept
+}
+
 var eventFiles = map[string]string{
-	"client.events": "envoy $c fd *: connect $mesh → $FORTIO_SERVER_IP:8080\n",
-	"server.events": "envoy $s fd $down: accept $mesh → *:15006\nenvoy $s fd $down: upstream request is written to fd $up\nenvoy $s fd $up: write *\n",
-	"queued.events": "envoy $s fd $down: accept *\nno envoy $s fd $down: epoll_ctl ADD *\nenvoy $s fd $down: recv(MSG_PEEK) *\n",
-	"waits.events":  "envoy $s fd $down: accept *\nenvoy $s fd $down: epoll_ctl ADD *\nenvoy $s fd $down: recv(MSG_PEEK) *\n",
-	"listen.events": "envoy fd *: open already: LISTEN 0.0.0.0:15006 ↔ *\n",
-	"none.events":   "quic\n",
-	"nobody.events": "envoy *: connect $NOBODY_IP:8080\n",
-	"empty.events":  "# Nothing.\n",
+	"client.events":   "envoy $c fd *: connect $mesh → $FORTIO_SERVER_IP:8080\n",
+	"server.events":   "envoy $s fd $down: accept $mesh → *:15006\nenvoy $s fd $down: upstream request is written to fd $up\nenvoy $s fd $up: write *\n",
+	"queued.events":   "envoy $s fd $down: accept *\nno envoy $s fd $down: epoll_ctl ADD *\nenvoy $s fd $down: recv(MSG_PEEK) *\n",
+	"waits.events":    "envoy $s fd $down: accept *\nenvoy $s fd $down: epoll_ctl ADD *\nenvoy $s fd $down: recv(MSG_PEEK) *\n",
+	"listen.events":   "envoy fd *: open already: LISTEN 0.0.0.0:15006 ↔ *\n",
+	"none.events":     "quic\n",
+	"nobody.events":   "envoy *: connect $NOBODY_IP:8080\n",
+	"empty.events":    "# Nothing.\n",
+	"chosen.events":   "envoy $s fd $down: accept *\nenvoy $s fd $down: filter.chain = *\n",
+	"unchosen.events": "envoy $s fd $down: accept *\nno envoy *: filter.chain = *\nenvoy $s fd $down: write *\n",
+	"open.events":     strings.Repeat("*$a*$b*$c*$d*$e*", 2) + "quic",
 }
 
 func TestEvents(t *testing.T) {
@@ -56,10 +74,40 @@ func TestEvents(t *testing.T) {
 		{"only the other way", "fortio-server queued.events", nil, exit.Mismatch, "queued.events:2: this must not happen here, and it did"},
 		{"no way", "fortio-server queued.events or none.events", nil, exit.Mismatch, "none of the 2 ways holds; this comes furthest:\nqueued.events:2: "},
 		{"another pod", "netshoot server.events", nil, exit.Mismatch, "server.events:1: no such event: envoy $s fd $down: accept $mesh → *:15006"},
-		{"what is off is said", "netshoot server.events", func(s *session) { s.traced.Off = map[string]string{"sni": "no such class"} }, exit.Mismatch, "\nsni is not observed: no such class"},
+		{"what is off is said", "netshoot server.events", func(s *session) { s.traced.Off = map[string]string{"sni": "no such class"} }, exit.Incomplete, "\nsni is not observed: no such class"},
+		{"a probe that could have seen it was off", "fortio-server chosen.events", func(s *session) {
+			for i := range s.traced.Envoys {
+				s.traced.Envoys[i].Values = []string{"cluster", "sni"}
+			}
+			s.drop("filter.chain")
+		}, exit.Incomplete, "\nfilter.chain is not observed in fortio-server.mark"},
+		{"what must not be seen, and it could not be", "fortio-server unchosen.events", func(s *session) {
+			s.traced.Off = map[string]string{"filter.chain": "the virtual table is not known"}
+			s.drop("filter.chain")
+		}, exit.Incomplete, "unchosen.events holds, and what must not happen there may have happened unseen\nfilter.chain is not observed: the virtual table is not known"},
+		{"its attachment failed", "fortio-server unchosen.events", func(s *session) {
+			for i, p := range s.traced.Probes {
+				if strings.HasPrefix(p.Name, "filter.chain ") {
+					s.traced.Probes[i].Attached, s.traced.Probes[i].Problem = false, "attach: no such file"
+				}
+			}
+			s.drop("filter.chain")
+		}, exit.Incomplete, "\nprobe filter.chain of process 7935 is off: attach: no such file"},
+		{"no probe on the pod's Envoy", "fortio-server unchosen.events", func(s *session) { s.traced.Envoys = s.traced.Envoys[:1]; s.drop("filter.chain") }, exit.Incomplete, "no probe was on an Envoy of fortio-server.mark"},
+		{"it was seen", "fortio-server unchosen.events", nil, exit.Mismatch, "unchosen.events:2: this must not happen here, and it did"},
+		{"what was seen was seen, whatever was off", "fortio-server server.events", func(s *session) { s.traced.Off = map[string]string{"sni": "no such class"} }, exit.OK, "3 events in"},
+		{"another way that forbids nothing", "fortio-server unchosen.events or server.events", func(s *session) {
+			s.traced.Off = map[string]string{"filter.chain": "no such class"}
+			s.drop("filter.chain")
+		}, exit.OK, "in the order of server.events"},
+		{"an event was dropped", "fortio-server server.events", func(s *session) { s.traced.Counts.Emitted++ }, exit.Incomplete, "the probes told of 186 events, and 185 are here"},
+		{"a probe in the kernel off", "fortio-server server.events", func(s *session) {
+			s.traced.Probes = slices.DeleteFunc(s.traced.Probes, func(p probe.Status) bool { return p.Name == "sys_enter" })
+		}, exit.Incomplete, "probe sys_enter is off"},
+		{"a pattern that is too open", "-all fortio-server open.events", nil, exit.Usage, "the pattern is too open"},
 		{"all of the pod", "-all fortio-server listen.events", nil, exit.OK, "1 event in"},
 		{"not about the request", "fortio-server listen.events", nil, exit.Mismatch, "no such event"},
-		{"events lost", "fortio-server server.events", func(s *session) { s.traced.Counts.Lost = 2 }, exit.Incomplete, "2 events were lost"},
+		{"events lost", "fortio-server server.events", func(s *session) { s.traced.Counts.Lost = 2 }, exit.Incomplete, "2 events did not fit"},
 		{"a reader failed", "fortio-server server.events", func(s *session) { s.traced.Problem = "read ring buffer: broken" }, exit.Incomplete, "broken"},
 		{"no trace", "fortio-server server.events", func(s *session) { s.traced = nil }, exit.Usage, "there is no trace before it"},
 		{"no request", "fortio-server server.events", func(s *session) { s.sent = nil }, exit.Usage, "it needs -all"},

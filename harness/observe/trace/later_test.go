@@ -87,7 +87,7 @@ func TestEnvoyThatStartsLater(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if _, err := p.Find(story, Binding{"CHAIN": later.bench.routes[0].chain}); err != nil {
+				if _, err := p.Find(t.Context(), story, Binding{"CHAIN": later.bench.routes[0].chain}); err != nil {
 					t.Error(err)
 				}
 			}

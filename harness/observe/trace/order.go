@@ -1,10 +1,14 @@
 package trace
 
 import (
+	"context"
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/flowproof/lab/harness/exit"
 )
 
 // A Match says where a pattern was found in a story.
@@ -13,23 +17,44 @@ type Match struct {
 	Names Binding // what the names stand for, those that were known before among them
 }
 
-// Find looks for the pattern in a story. known are names that have a meaning already. The error names the first line of the
-// pattern that nothing was found for, and the event that comes nearest to it.
-func (p *Pattern) Find(story []Line, known Binding) (*Match, error) {
-	s := &search{pattern: p, story: story, matcher: matcher{}, failed: map[string]bool{}, deepest: -1}
-	m := &Match{Names: known.with(nil)}
-	if !s.from(0, 0, m) {
-		return nil, s.explain()
+// How much a search may do before the pattern is too open for the story, and how much it may remember. An order of a scenario in
+// the story of a request takes some thousands, and the most takes a second or two.
+const (
+	maxWork   = 50_000_000
+	maxStates = 1_000_000
+)
+
+// stateWork is the work of a state beside that of its lines.
+const stateWork = 50
+
+// Find looks for the pattern in a story. known are names that have a meaning already. The error is an OrderError, which names the
+// first line of the pattern that nothing was found for, and the event that comes nearest to it; or one of usage, for a pattern
+// that could be laid over the story in more ways than can be tried; or the context's.
+func (p *Pattern) Find(ctx context.Context, story []Line, known Binding) (*Match, error) {
+	s := &search{ctx: ctx, pattern: p, story: story, matcher: matcher{budget: maxWork}, failed: map[string]int{}, deepest: -1}
+	for i := range story {
+		s.texts = append(s.texts, oneBlank(strings.TrimSpace(story[i].Text)))
 	}
-	return m, nil
+	m := &Match{Names: known.with(nil)}
+	if s.from(0, 0, m) {
+		return m, nil
+	}
+	if s.stopped() {
+		return nil, s.err
+	}
+	return nil, s.explain()
 }
 
 // A search tries every way to lay a pattern over a story.
 type search struct {
+	ctx     context.Context
 	pattern *Pattern
 	story   []Line
+	texts   []string // of the story, as they are matched
 	matcher matcher
-	failed  map[string]bool // ways that were tried to their end
+	failed  map[string]int // of ways that were tried to their end, from which event on
+	looked  int            // at the context, after how much work
+	err     error          // why the search was given up
 
 	// where it came furthest
 	deepest  int // step that nothing was found for
@@ -39,24 +64,72 @@ type search struct {
 	forbids  step
 }
 
+// lookInterval is how much work is done between two looks at the context.
+const lookInterval = 100_000
+
+// stopped says whether the search is given up.
+func (s *search) stopped() bool {
+	if s.err != nil {
+		return true
+	}
+	if s.matcher.spent() || len(s.failed) > maxStates {
+		s.err = exit.Usagef("search %s: the pattern is too open: %d events can be taken for its lines in too many ways (put more of the events' own text into the lines, and let names come again)",
+			s.pattern.Name, len(s.story))
+	} else if s.matcher.work-s.looked > lookInterval {
+		s.looked = s.matcher.work
+		if s.ctx.Err() != nil {
+			s.err = context.Cause(s.ctx)
+		}
+	}
+	return s.err != nil
+}
+
 // from looks for the steps from i on among the events from at on, and adds them to m.
 func (s *search) from(i, at int, m *Match) bool {
-	state := fmt.Sprint(i, at, m.Names) // fmt sorts a map's keys
-	if s.failed[state] {
+	s.matcher.work += stateWork
+	state := s.state(i, at, m.Names)
+	if lowest, tried := s.failed[state]; tried && at >= lowest {
 		return false
 	}
+	if s.lay(i, at, m) {
+		return true
+	}
+	if !s.stopped() {
+		s.failed[state] = at
+	}
+	return false
+}
+
+// state names what the steps from i on depend on. What fails from one event on fails from each later one, unless what must not
+// happen comes first: then a later one may be after it.
+func (s *search) state(i, at int, names Binding) string {
+	key := binary.AppendUvarint(nil, uint64(i))
+	if i < len(s.pattern.steps) && s.pattern.steps[i].absent {
+		key = binary.AppendUvarint(key, uint64(at))
+	}
+	for _, name := range s.pattern.uses[i] {
+		value, known := names[name]
+		if !known {
+			key = append(key, 0)
+			continue
+		}
+		key = append(binary.AppendUvarint(key, uint64(len(value))+1), value...)
+	}
+	return string(key)
+}
+
+// lay tries every event for the first step from i on that is one.
+func (s *search) lay(i, at int, m *Match) bool {
 	absent, event := s.next(i)
 	if s.reach(event, at, m.Names); event == len(s.pattern.steps) {
 		line, forbids := s.between(absent, at, len(s.story), m.Names)
-		if line == nil {
-			return true
+		if line != nil {
+			s.forbidden(event, line, forbids)
 		}
-		s.forbidden(event, line, forbids)
-		s.failed[state] = true
-		return false
+		return line == nil && !s.stopped()
 	}
-	for k := at; k < len(s.story); k++ {
-		more, ok := s.matcher.match(s.pattern.steps[event].text, m.Names, s.story[k].Text)
+	for k := at; k < len(s.story) && !s.stopped(); k++ {
+		more, ok := s.matcher.match(s.pattern.steps[event].form, m.Names, s.texts[k])
 		if ok {
 			found := &Match{Lines: append(slices.Clip(m.Lines), s.story[k]), Names: m.Names.with(more)}
 			if s.from(event+1, k+1, found) {
@@ -69,7 +142,6 @@ func (s *search) from(i, at int, m *Match) bool {
 			break
 		}
 	}
-	s.failed[state] = true
 	return false
 }
 
@@ -83,9 +155,9 @@ func (s *search) next(i int) (absent []step, event int) {
 
 // between returns the first event in a part of the story that must not be there.
 func (s *search) between(absent []step, from, to int, names Binding) (*Line, step) {
-	for k := from; k < to; k++ {
+	for k := from; k < to && !s.stopped(); k++ {
 		for _, step := range absent {
-			if _, ok := s.matcher.match(step.text, names, s.story[k].Text); ok {
+			if _, ok := s.matcher.match(step.form, names, s.texts[k]); ok {
 				return &s.story[k], step
 			}
 		}
@@ -156,7 +228,7 @@ func (s *search) nearest(missing step) string {
 		return "\nthere is no event at all"
 	}
 	for k := s.last - 1; k >= 0; k-- {
-		if _, ok := s.matcher.match(missing.text, s.known, s.story[k].Text); ok {
+		if _, ok := s.matcher.match(missing.form, s.known, s.texts[k]); ok {
 			return "\nit comes too early\n\t" + s.at(&s.story[k])
 		}
 	}

@@ -1,11 +1,16 @@
 package trace
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/flowproof/lab/harness/exit"
 )
 
 // told makes a story of lines, a microsecond apart.
@@ -57,7 +62,7 @@ func TestOrder(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = p.Find(story, tt.known)
+			_, err = p.Find(t.Context(), story, tt.known)
 			switch {
 			case tt.want == "" && err != nil:
 				t.Error(err)
@@ -66,15 +71,115 @@ func TestOrder(t *testing.T) {
 			}
 		})
 	}
+	if _, err := ParsePattern("p.events", "*\nno\n"); err == nil || !strings.Contains(err.Error(), `read p.events:2: there is no event after "no"`) {
+		t.Errorf("a no alone: %v", err)
+	}
 	for _, empty := range []string{"", "# Only words.\n", "no such event"} {
 		if _, err := ParsePattern("p.events", empty); err == nil || !strings.Contains(err.Error(), "read p.events: there is no event in it") {
 			t.Errorf("%q: %v", empty, err)
 		}
 	}
 	p, _ := ParsePattern("p.events", "*")
-	if _, err := p.Find(nil, nil); err == nil || !strings.Contains(err.Error(), "there is no event at all") {
+	if _, err := p.Find(t.Context(), nil, nil); err == nil || !strings.Contains(err.Error(), "there is no event at all") {
 		t.Errorf("nothing was seen: %v", err)
 	}
+}
+
+// TestLine holds one line against one event.
+func TestLine(t *testing.T) {
+	for _, tt := range []struct {
+		line, event string
+		known       Binding
+		want        string // of the names that are new; "-": it does not fit
+	}{
+		{"a * c", "a b b c", nil, "map[]"},
+		{"a * c", "a c", nil, "-"},
+		{"*", "", nil, "map[]"},
+		{"$x", "", nil, "-"},
+		{"a b", "a b c", nil, "-"},
+		{"* b", "a b b", nil, "map[]"},
+		{"* b", "a b c", nil, "-"},
+		{"$x: *", "a b: c", nil, "-"},
+		{"$x*", "äb", nil, "map[x:ä]"},
+		{"fd $d,*", "fd 3,fd 4,", nil, "map[d:3]"},
+		{"a $x.$y", "a 1.2.3", nil, "map[x:1 y:2.3]"},
+		{"a.c", "abc", nil, "-"},
+		{"$X = $Y", "$Y = *", Binding{"X": "$Y", "Y": "*"}, "map[]"},
+		// What a known name stands for is text, and no pattern.
+		{"accept $from", "accept *:15006", Binding{"from": "*:15006"}, "map[]"},
+		{"accept $from", "accept 10.0.0.9:15006", Binding{"from": "*:15006"}, "-"},
+		{"read \"$line\"", "read \"GET /$x HTTP/1.1\"", Binding{"line": "GET /$x HTTP/1.1"}, "map[]"},
+		{"read \"$line\"", "read \"GET /1 HTTP/1.1\"", Binding{"line": "GET /$x HTTP/1.1"}, "-"},
+		// A name that comes twice: what fits first need not be what comes again.
+		{"* $x * $x *", "a 1 2 3 2 b", nil, "map[x:2]"},
+		{"* $x * $x *", "a 1 2 3 4 b", nil, "-"},
+		{"$x$x", "abab", nil, "map[x:ab]"},
+		{"$x$x", "aba", nil, "-"},
+		{"* $x * $y $x $y *", "0 1 2 3 1 4 2 3 2 3 0", nil, "map[x:2 y:3]"},
+		// Blanks.
+		{"read  \"GET  /\"", "read \"GET  /\"", nil, "map[]"},
+		{"GET $q", "GET  a  b", Binding{"q": "a  b"}, "map[]"},
+		{"a $x", "a\tb", nil, "map[x:b]"},
+	} {
+		p, err := ParsePattern("p.events", tt.line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := "-"
+		if m, err := p.Find(t.Context(), told(tt.event), tt.known); err == nil {
+			for name := range tt.known {
+				delete(m.Names, name)
+			}
+			got = fmt.Sprint(map[string]string(m.Names))
+		}
+		if got != tt.want {
+			t.Errorf("%q on %q, where %v: %s, want %s", tt.line, tt.event, tt.known, got, tt.want)
+		}
+	}
+}
+
+// busy is a story of many events that are alike.
+func busy(n int) []Line {
+	var texts []string
+	for i := range n {
+		texts = append(texts, fmt.Sprintf("envoy wrk:worker_0 fd %d: read %d bytes", i, i))
+	}
+	return told(texts...)
+}
+
+// TestOpenPattern searches where nothing fits: what later lines do not use must not multiply the ways, and where they are many all
+// the same, the search ends with a word that helps.
+func TestOpenPattern(t *testing.T) {
+	const fresh = "envoy $a fd $b: read $c bytes\nenvoy $d fd $e: read $f bytes\nenvoy $g fd $h: read $i bytes\nenvoy $j fd $k: read $l bytes\n"
+	for _, tt := range []struct {
+		name, pattern string
+		events        int
+		code          int
+		want          string
+	}{
+		{"names that nothing uses again", fresh + "quic", 2000, exit.Environment, "p.events:5: no such event: quic"},
+		{"a name that is used at the end", fresh + "quic $b", 500, exit.Environment, "p.events:5: no such event: quic 0"},
+		{"names that are all used at the end", fresh + "quic $b $e $h $k", 2000, exit.Usage, "search p.events: the pattern is too open: 2000 events can be taken for its lines in too many ways"},
+		{"a line that is too open", "*" + strings.Repeat("$a*$b*$c*", 3) + "quic$a$b$c", 2000, exit.Usage, "the pattern is too open"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p, err := ParsePattern("p.events", tt.pattern)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := p.Find(t.Context(), busy(tt.events), nil); exit.Code(err) != tt.code || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("code %d: %v\nwant %d: %s", exit.Code(err), err, tt.code, tt.want)
+			}
+		})
+	}
+	t.Run("interrupted", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		p, _ := ParsePattern("p.events", fresh+"quic $b $e $h $k")
+		if _, err := p.Find(ctx, busy(2000), nil); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
 }
 
 // TestOrderOfARecordedRequest finds the story of a recorded request, and says what names stand for.
@@ -94,7 +199,7 @@ func TestOrderOfARecordedRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := p.Find(story, Binding{"SERVER": "172.21.206.198"})
+	m, err := p.Find(t.Context(), story, Binding{"SERVER": "172.21.206.198"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +222,7 @@ func TestOrderOfARecordedRequest(t *testing.T) {
 				without = append(without, other)
 			}
 		}
-		if _, err := p.Find(without, Binding{"SERVER": "172.21.206.198"}); err == nil {
+		if _, err := p.Find(t.Context(), without, Binding{"SERVER": "172.21.206.198"}); err == nil {
 			t.Errorf("without event %d, %s, the order still holds", i, l.Text)
 		}
 	}
@@ -127,13 +232,14 @@ func FuzzPattern(f *testing.F) {
 	f.Add("envoy $w fd $d: read *\nno *: write *\n$w", "envoy wrk:worker_1 fd 39: read 1 bytes\nenvoy wrk:worker_1 fd 39: write 1 bytes")
 	f.Add("$a $a\n**$b", "x x\ny")
 	f.Add("no \xff$", "\xff")
+	f.Add("* $x * $x *\nno $x\n*$x$x*", "a 1 2 3 2 b\n1\n11")
 	f.Fuzz(func(t *testing.T, pattern, text string) {
 		p, err := ParsePattern("fuzz", pattern)
 		if err != nil {
 			return
 		}
 		story := told(strings.Split(text, "\n")...)
-		m, err := p.Find(story[:min(len(story), 20)], Binding{"w": "wrk:worker_1"})
+		m, err := p.Find(t.Context(), story[:min(len(story), 20)], Binding{"w": "wrk:worker_1"})
 		if err != nil {
 			if err.Error() == "" {
 				t.Error("an error without words")

@@ -2,7 +2,9 @@ package trace
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -15,10 +17,12 @@ import (
 //	envoy $worker: filter.chain = "0.0.0.0_8080"
 //
 // * stands for any text. $name stands for one word, or a part of one, and for the same one wherever the name comes again; $NAME in
-// capitals for what is known already. A line that begins with "no" holds where no such event comes between the lines around it.
+// capitals for what is known already. Where a line fits an event in several ways, its first * or name takes as little as it can. A
+// line that begins with "no" holds where no such event comes between the lines around it. Several blanks are as one.
 type Pattern struct {
 	Name  string
 	steps []step
+	uses  [][]string // the names that the steps from each on use, sorted
 }
 
 // A step is one line of a pattern.
@@ -26,6 +30,7 @@ type step struct {
 	number int    // line of the file, from 1
 	text   string // without "no"
 	absent bool
+	form   form
 }
 
 // ParsePattern reads a pattern. name is the file's, for errors.
@@ -35,9 +40,12 @@ func ParsePattern(name, text string) (*Pattern, error) {
 	number := 0
 	for line := range strings.Lines(text) {
 		number++
-		line = strings.Join(strings.Fields(line), " ")
+		line = oneBlank(strings.TrimSpace(line))
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
+		}
+		if line == "no" {
+			return nil, fmt.Errorf("read %s:%d: there is no event after \"no\" (write the one that must not happen; no * is any)", name, number)
 		}
 		s := step{number: number, text: line}
 		if s.text, s.absent = strings.CutPrefix(line, "no "); !s.absent {
@@ -46,25 +54,52 @@ func ParsePattern(name, text string) (*Pattern, error) {
 		if len(s.text) > maxLineBytes {
 			return nil, fmt.Errorf("read %s:%d: the line is too long", name, number)
 		}
+		s.form = newForm(s.text)
 		p.steps = append(p.steps, s)
 	}
 	if events == 0 {
 		return nil, fmt.Errorf("read %s: there is no event in it (write one a line, as `lab trace --events` shows it, with * and $name for what varies)", name)
 	}
+	p.uses = make([][]string, len(p.steps)+1)
+	for i, s := range slices.Backward(p.steps) {
+		names := slices.Concat(p.uses[i+1], s.form.names)
+		slices.Sort(names)
+		p.uses[i] = slices.Compact(names)
+	}
 	return p, nil
 }
 
-// Check reports the first name in capitals that has no meaning yet.
+// Forbids says whether the pattern says of an event that it must not happen. That proves something only where it would have been
+// seen: see Recording.Blind.
+func (p *Pattern) Forbids() bool {
+	return slices.ContainsFunc(p.steps, func(s step) bool { return s.absent })
+}
+
+// Check reports the first name in capitals that has no meaning yet, and the first of any that is known to be nothing.
 func (p *Pattern) Check(known Binding) error {
 	for _, s := range p.steps {
-		for _, word := range variable.FindAllString(s.text, -1) {
-			name := strings.TrimPrefix(word, "$")
-			if _, ok := known[name]; !ok && word != "*" && strings.ToUpper(name) == name && strings.ToLower(name) != name {
-				return fmt.Errorf("read %s:%d: %s stands for nothing yet (a name that the events give a meaning is written small)", p.Name, s.number, word)
+		for _, name := range s.form.names {
+			value, ok := known[name]
+			switch {
+			case !ok && strings.ToUpper(name) == name && strings.ToLower(name) != name:
+				return fmt.Errorf("read %s:%d: $%s stands for nothing yet (a name that the events give a meaning is written small)", p.Name, s.number, name)
+			case ok && strings.TrimSpace(value) == "":
+				return fmt.Errorf("read %s:%d: $%s stands for an empty text, which is in any event", p.Name, s.number, name)
 			}
 		}
 	}
 	return nil
+}
+
+// blanks are what oneBlank makes one of.
+var blanks = regexp.MustCompile(`\s+`)
+
+// oneBlank has one blank wherever text has blanks of any kind and number.
+func oneBlank(text string) string {
+	if !strings.Contains(text, "  ") && !strings.ContainsAny(text, "\t\n\f\r") {
+		return text
+	}
+	return blanks.ReplaceAllString(text, " ")
 }
 
 // variable is a name in a pattern's line.
@@ -76,15 +111,12 @@ type Binding map[string]string
 // with is the binding with more names.
 func (b Binding) with(more Binding) Binding {
 	all := Binding{}
-	for _, from := range []Binding{b, more} {
-		for name, value := range from {
-			all[name] = value
-		}
-	}
+	maps.Copy(all, b)
+	maps.Copy(all, more)
 	return all
 }
 
-// fill puts what is known into a line.
+// fill puts what is known into a line, for a person to read.
 func (b Binding) fill(text string) string {
 	return variable.ReplaceAllStringFunc(text, func(word string) string {
 		if value, ok := b[strings.TrimPrefix(word, "$")]; ok && word != "*" {
@@ -92,57 +124,4 @@ func (b Binding) fill(text string) string {
 		}
 		return word
 	})
-}
-
-// An expression is a line of a pattern with its names, in the order of its groups.
-type expression struct {
-	*regexp.Regexp
-	names []string
-}
-
-// A matcher holds the expressions of lines, so that each is made once.
-type matcher map[string]expression
-
-// match sets a line of a pattern against an event's; more are the names that it gives a meaning.
-func (m matcher) match(line string, known Binding, event string) (more Binding, ok bool) {
-	line = known.fill(line)
-	e, made := m[line]
-	if !made {
-		e = compile(line)
-		m[line] = e
-	}
-	found := e.FindStringSubmatch(event)
-	if found == nil {
-		return nil, false
-	}
-	more = Binding{}
-	for i, name := range e.names {
-		if value, twice := more[name]; twice && value != found[i+1] {
-			return nil, false
-		}
-		more[name] = found[i+1]
-	}
-	return more, true
-}
-
-// compile makes an expression of a line. What it holds beside * and names is literal, so it always can be made.
-func compile(line string) expression {
-	line = strings.ToValidUTF8(line, "\uFFFD")
-	var b strings.Builder
-	b.WriteString("(?s)^")
-	e := expression{}
-	rest := 0
-	for _, at := range variable.FindAllStringIndex(line, -1) {
-		b.WriteString(regexp.QuoteMeta(line[rest:at[0]]))
-		if word := line[at[0]:at[1]]; word == "*" {
-			b.WriteString(".*?")
-		} else {
-			b.WriteString(`(\S+?)`)
-			e.names = append(e.names, word[1:])
-		}
-		rest = at[1]
-	}
-	b.WriteString(regexp.QuoteMeta(line[rest:]) + "$")
-	e.Regexp = regexp.MustCompile(b.String())
-	return e
 }

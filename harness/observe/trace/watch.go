@@ -1,7 +1,6 @@
 package trace
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -113,30 +112,9 @@ func (o *observer) sightsInside(pod *Pod) (sees []flow.Capability) {
 	return sees
 }
 
-// required are the probes without which the kernel's part of the account has holes. The others add to it.
-var required = []string{"sys_exit", "sys_enter", "open_sockets"}
-
 // problems says why something in a pod may have been missed.
 func (o *observer) problems(pod *Pod) []string {
-	r := o.recording
-	var problems []string
-	if r.Counts.Lost > 0 {
-		problems = append(problems, fmt.Sprintf("%d events did not fit into the ring buffer", r.Counts.Lost))
-	}
-	if r.Counts.Missed > 0 {
-		problems = append(problems, fmt.Sprintf("probes were skipped %d times", r.Counts.Missed))
-	}
-	if kept := r.emitted(); r.Counts.Emitted != kept {
-		problems = append(problems, fmt.Sprintf("the probes told of %d events, and %d are here", r.Counts.Emitted, kept))
-	}
-	for _, name := range required {
-		if ok, why := r.attached(name); !ok {
-			problems = append(problems, fmt.Sprintf("probe %s is off: %s", name, why))
-		}
-	}
-	if r.Problem != "" {
-		problems = append(problems, r.Problem)
-	}
+	problems := o.recording.Gaps()
 	switch c := o.chain; {
 	case pod.Side == flow.Server && c.serverDown == nil && c.serverUp == nil && c.clientRequest == nil,
 		pod.Side == flow.Client && c.downstream == nil && c.clientApp == nil:

@@ -5,6 +5,7 @@ package trace
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -28,7 +29,7 @@ type watcher struct {
 	mu       sync.Mutex
 	pods     map[uint32]string // by network namespace
 	sources  []source          // by the number of the recipe
-	problems []error
+	problems probe.Problems
 	onExec   func(netns uint32) // a program started in a watched namespace
 }
 
@@ -116,16 +117,38 @@ func (w *watcher) start() error {
 	return kernel.Start(w.kernel)
 }
 
-// attach puts recipes on a process. sources say what their events mean.
+// attach puts recipes on a process. sources say what their events mean. The error is for one that is not on it: what it would have
+// told could be missed, so nobody may count on any of them.
 func (w *watcher) attach(pid int, recipes []envoy.Recipe, sources []source) error {
-	if w.envoy == nil || len(recipes) == 0 {
+	switch {
+	case len(recipes) == 0:
 		return nil
+	case w.envoy == nil:
+		return fmt.Errorf("attach to process %d: the kernel refused the probes", pid)
 	}
 	w.mu.Lock()
 	w.sources = append(w.sources, sources...)
 	w.mu.Unlock()
-	_, err := w.envoy.Attach(pid, fmt.Sprintf("/proc/%d/exe", pid), recipes)
-	return err
+	if _, err := w.envoy.Attach(pid, fmt.Sprintf("/proc/%d/exe", pid), recipes); err != nil {
+		return err
+	}
+	return notAttached(w.envoy.Statuses(), pid, recipes)
+}
+
+// notAttached says which recipes are not on a process, and why.
+func notAttached(statuses []probe.Status, pid int, recipes []envoy.Recipe) error {
+	var problems probe.Problems
+	for _, r := range recipes {
+		name := r.On(pid)
+		i := slices.IndexFunc(statuses, func(s probe.Status) bool { return s.Name == name })
+		switch {
+		case i < 0:
+			problems.Add(fmt.Errorf("probe %s: the kernel refused its program", name))
+		case !statuses[i].Attached:
+			problems.Add(fmt.Errorf("probe %s: %s", name, statuses[i].Problem))
+		}
+	}
+	return problems.Err()
 }
 
 // read collects the events of a set until it is flushed.
@@ -141,7 +164,7 @@ func (w *watcher) read(set *probe.Set, decode func([]byte) (Event, uint32, bool,
 		})
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.problems = append(w.problems, err)
+		w.problems.Add(err)
 	})
 }
 
@@ -162,7 +185,7 @@ func (w *watcher) events() (events []Event, overflow uint64) {
 		r.play(func(sample []byte) {
 			event, netns, ok, err := r.decode(sample)
 			if err != nil {
-				w.problems = append(w.problems, err)
+				w.problems.Add(err)
 			} else if ok {
 				event.Pod = w.pods[netns]
 				events = append(events, event)
@@ -209,10 +232,9 @@ func (w *watcher) stop() (*Recording, error) {
 	w.readers.Wait()
 	events, overflow := w.events()
 	r := &Recording{Schema: RecordingSchema, Events: events, Probes: w.kernel.Statuses()}
-	problems := w.problems
 	count := func(set *probe.Set) {
 		c, err := set.Counts()
-		problems = append(problems, err)
+		w.problems.Add(err)
 		r.Counts.Emitted += c.Emitted
 		r.Counts.Lost += c.Lost
 		r.Counts.Missed += c.Missed
@@ -223,7 +245,7 @@ func (w *watcher) stop() (*Recording, error) {
 		r.Probes = append(r.Probes, w.envoy.Statuses()...)
 	}
 	r.Counts.Lost += overflow
-	if problem := errors.Join(problems...); problem != nil {
+	if problem := w.problems.Err(); problem != nil {
 		r.Problem = problem.Error()
 	}
 	r.sort()
