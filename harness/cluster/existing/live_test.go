@@ -83,7 +83,7 @@ func adopt(t *testing.T, lab *cluster.Lab) {
 			wanted[describe(o)] = part
 		}
 	}
-	kinds, err := s.kinds()
+	kinds, _, err := s.kinds()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func adopt(t *testing.T, lab *cluster.Lab) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, i := range all {
+	for _, i := range all.items {
 		part := wanted[i.object().String()]
 		if part == "" {
 			continue

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/exit"
@@ -104,7 +107,7 @@ func (s *site) removeStage(ctx context.Context, items []item, wait bool, p progr
 	group.SetLimit(8)
 	for _, i := range items {
 		group.Go(func() error {
-			if err := s.mayGo(ctx, i); errors.Is(err, errKept) {
+			if err := s.mayGo(ctx, i); errors.Is(err, errForeign) || errors.Is(err, errHidden) {
 				p.Say("Kept %s: %v.", i.object(), err)
 				return nil
 			} else if err != nil {
@@ -128,9 +131,10 @@ func (s *site) removeStage(ctx context.Context, items []item, wait bool, p progr
 	return group.Wait()
 }
 
-// mayGo says whether an item can be removed without removing somebody else's objects with it: errKept when not.
+// mayGo says whether an item can be removed without removing somebody else's objects with it: errForeign when not, errHidden
+// when nobody knows.
 func (s *site) mayGo(ctx context.Context, i item) error {
-	var inside []item
+	var inside view
 	var err error
 	switch i.kind.name {
 	case "Namespace":
@@ -138,41 +142,58 @@ func (s *site) mayGo(ctx context.Context, i item) error {
 	case "CustomResourceDefinition":
 		inside, err = s.ofDefinition(ctx, i.Name)
 	}
-	if err != nil || len(inside) == 0 {
+	switch {
+	case err != nil:
 		return err
+	case len(inside.items) > 0:
+		return fmt.Errorf("%w: %s%s", errForeign, inside.items[0].object(), andMore(len(inside.items)-1))
+	case len(inside.hidden) > 0:
+		return fmt.Errorf("%w: %s%s", errHidden, inside.hidden[0], andMore(len(inside.hidden)-1))
 	}
-	more := ""
-	if len(inside) > 1 {
-		more = fmt.Sprintf(" and %d more", len(inside)-1)
-	}
-	return fmt.Errorf("%w: %s%s", errKept, inside[0].object(), more)
+	return nil
 }
 
-// insideNamespace lists what somebody has put into a namespace: neither the lab, nor a controller.
-func (s *site) insideNamespace(ctx context.Context, namespace string) ([]item, error) {
-	kinds, err := s.kinds()
-	if err != nil {
-		return nil, err
+func andMore(n int) string {
+	if n == 0 {
+		return ""
 	}
-	return s.foreign(ctx, kinds, namespace)
+	return fmt.Sprintf(" and %d more", n)
+}
+
+// insideNamespace lists what somebody has put into a namespace: neither the lab, nor a controller. While an API group is silent,
+// nobody knows what there is of its kinds.
+func (s *site) insideNamespace(ctx context.Context, namespace string) (view, error) {
+	kinds, silent, err := s.kinds()
+	if err != nil {
+		return view{}, err
+	}
+	return s.foreign(ctx, kinds, silent, namespace)
 }
 
 // ofDefinition lists somebody's objects of the kind that a definition of the lab's defines; its name is "resource.group".
-func (s *site) ofDefinition(ctx context.Context, name string) ([]item, error) {
-	kinds, err := s.kinds()
+func (s *site) ofDefinition(ctx context.Context, name string) (view, error) {
+	kinds, silent, err := s.kinds()
 	if err != nil {
-		return nil, err
+		return view{}, err
 	}
+	_, group, _ := strings.Cut(name, ".")
 	kinds = slices.DeleteFunc(kinds, func(k kind) bool { return k.Resource+"."+k.Group != name })
-	return s.foreign(ctx, kinds, "")
+	maps.DeleteFunc(silent, func(g schema.GroupVersion, _ error) bool { return g.Group != group })
+	return s.foreign(ctx, kinds, silent, "")
 }
 
-func (s *site) foreign(ctx context.Context, kinds []kind, namespace string) ([]item, error) {
+// foreign lists what the lab did not make. Silent API groups are hidden.
+func (s *site) foreign(ctx context.Context, kinds []kind, silent map[schema.GroupVersion]error, namespace string) (view, error) {
 	found, err := s.list(ctx, kinds, namespace, labLabel+"!="+s.lab)
-	return slices.DeleteFunc(found, func(i item) bool {
+	for g, reason := range silent {
+		found.hidden = append(found.hidden, fmt.Sprintf("API group %s (%v)", g, reason))
+	}
+	slices.Sort(found.hidden)
+	found.items = slices.DeleteFunc(found.items, func(i item) bool {
 		return len(i.OwnerReferences) > 0 || !i.DeletionTimestamp.IsZero() || i.kind.name == "Lease" || madeOnlyBy(i, controllers...) ||
 			i.kind.name == "ServiceAccount" && i.Name == "default" // every namespace gets one, and it holds nothing that anybody could own
-	}), err
+	})
+	return found, err
 }
 
 // controllers are the field managers by which the cluster, and the istiod in it, sign what they make in every namespace by themselves.
@@ -197,11 +218,11 @@ func (s *site) madeByIstiod(ctx context.Context) ([]item, error) {
 	if other, err := s.istiod(ctx); err != nil || other != nil {
 		return nil, err
 	}
-	kinds, err := s.kinds()
+	kinds, _, err := s.kinds()
 	if err != nil {
 		return nil, err
 	}
 	kinds = slices.DeleteFunc(kinds, func(k kind) bool { return !slices.Contains([]string{"ConfigMap", "Secret", "Lease"}, k.name) })
 	found, err := s.list(ctx, kinds, "", "")
-	return slices.DeleteFunc(found, func(i item) bool { return !madeOnlyBy(i, istiodManager) }), err
+	return slices.DeleteFunc(found.items, func(i item) bool { return !madeOnlyBy(i, istiodManager) }), err
 }
