@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 )
 
@@ -109,6 +110,38 @@ func TestMayGo(t *testing.T) {
 			err = s.mayGo(t.Context(), i)
 			if tt.want == "" && err != nil || tt.want != "" && !strings.HasPrefix(fmt.Sprint(err), tt.want) {
 				t.Errorf("%v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+// TestEnsureIsOvertaken has somebody make an object between the look for it and its creation: it is not remembered as ours to take back.
+func TestEnsureIsOvertaken(t *testing.T) {
+	const maps, namespaces = "/api/v1/namespaces/ns/configmaps", "/api/v1/namespaces"
+	for _, tt := range []struct {
+		name   string
+		object *unstructured.Unstructured
+		server server
+		made   int
+		want   string
+	}{
+		{"made", object("v1", "ConfigMap", "ns", "a"), server{"POST " + maps: object("v1", "ConfigMap", "ns", "a")}, 1, ""},
+		{"overtaken", object("v1", "ConfigMap", "ns", "a"), server{"POST " + maps: 409}, 0,
+			"install: somebody else has made ConfigMap ns/a meanwhile (run it again)"},
+		{"a shared kind", object("v1", "Namespace", "", "ns"), server{"POST " + namespaces: 409}, 0, ""},
+		{"nobody knows whether it was made", object("v1", "ConfigMap", "ns", "a"), server{"POST " + maps: 503}, 1, "install: create ConfigMap ns/a: "},
+		{"there before", object("v1", "ConfigMap", "ns", "a"), server{maps + "/a": object("v1", "ConfigMap", "ns", "a")}, 0,
+			"install: somebody else has made ConfigMap ns/a meanwhile (run it again)"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, err := newSite("mine", "", "", tt.server.start(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			i := &installer{site: s}
+			err = i.ensure(t.Context(), tt.object)
+			if tt.want == "" && err != nil || tt.want != "" && !strings.HasPrefix(fmt.Sprint(err), tt.want) || len(i.created) != tt.made {
+				t.Errorf("%v, remembers %v; want %q and %d objects", err, i.created, tt.want, tt.made)
 			}
 		})
 	}
