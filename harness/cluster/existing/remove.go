@@ -50,14 +50,7 @@ func stageOf(kind string) int {
 
 // remove removes everything that has the lab's label. It finds out what that is anew each time, so it can be called from any state.
 func (s *site) remove(ctx context.Context, p progress.Reporter) error {
-	task := p.Start("Removing what lab " + s.lab + " has made in the cluster of context " + s.context)
-	found, err := s.ours(ctx)
-	if err == nil {
-		task.Note("%d objects", len(found))
-		err = s.removeAll(ctx, found, p)
-	}
-	task.Done(err)
-	return err
+	return s.sweep(ctx, "Removing what lab "+s.lab+" has made in the cluster of context "+s.context, nil, p)
 }
 
 // takeBack removes what a failed installation has created.
@@ -65,11 +58,24 @@ func (i *installer) takeBack(ctx context.Context) error {
 	if len(i.created) == 0 {
 		return nil
 	}
-	task := i.progress.Start("Taking back what was made")
-	found, err := i.ours(ctx)
+	return i.sweep(ctx, "Taking back what was made", i.created, i.progress)
+}
+
+// sweep looks for the lab's objects, all or only some, and removes them; the deadline is for both.
+func (s *site) sweep(ctx context.Context, title string, only []cluster.Object, p progress.Reporter) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, removeDeadline, exit.Environmentf("not done within %s (call it again: it goes on)", removeDeadline))
+	defer cancel()
+	task := p.Start(title)
+	found, err := s.ours(ctx)
+	if only != nil {
+		found = slices.DeleteFunc(found, func(o item) bool { return !slices.Contains(only, o.object()) })
+	}
 	if err == nil {
-		found = slices.DeleteFunc(found, func(o item) bool { return !slices.Contains(i.created, o.object()) })
-		err = i.removeAll(ctx, found, i.progress)
+		task.Note("%d objects", len(found))
+		err = s.removeAll(ctx, found, p)
+	}
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
+		err = exit.Environmentf("%w: %w", context.Cause(ctx), err)
 	}
 	task.Done(err)
 	return err
@@ -77,8 +83,6 @@ func (i *installer) takeBack(ctx context.Context) error {
 
 // removeAll removes items stage by stage.
 func (s *site) removeAll(ctx context.Context, items []item, p progress.Reporter) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, removeDeadline, exit.Environmentf("not done within %s (call it again: it goes on)", removeDeadline))
-	defer cancel()
 	withIstio := slices.ContainsFunc(items, func(i item) bool { return i.Labels[partLabel] == cluster.Istio })
 	for n, stage := range stages {
 		var now []item
