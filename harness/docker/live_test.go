@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -90,7 +89,6 @@ func dynamic() bool {
 // loadSelf loads an image whose only program is this one.
 func loadSelf(ctx context.Context, t *testing.T, d *Docker) {
 	t.Helper()
-	dir := t.TempDir()
 	self, err := os.ReadFile("/proc/self/exe")
 	if err != nil {
 		t.Fatal(err)
@@ -102,15 +100,11 @@ func loadSelf(ctx context.Context, t *testing.T, d *Docker) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	archive := filepath.Join(dir, "image.tar")
 	tag, err := name.NewTag("lab.local/self:1")
 	if err == nil {
-		err = tarball.WriteToFile(archive, tag, image)
+		err = d.Load(ctx, func(w io.Writer) error { return tarball.Write(tag, image, w) })
 	}
 	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := d.Run(ctx, "load", "--input", archive); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -136,6 +130,10 @@ func TestOurOwnDocker(t *testing.T) {
 		if err != nil || out != "not found true" {
 			t.Errorf("a container on %s: %q, %v", network, out, err)
 		}
+	}
+	cut := errors.New("the archive is cut off")
+	if err := d.Load(ctx, func(io.Writer) error { return cut }); !errors.Is(err, cut) {
+		t.Errorf("load of an archive that cannot be written: %v, want %v", err, cut)
 	}
 	again, err := Start(ctx, lab, Options{}, progress.Quiet)
 	if err != nil || again.Host != d.Host || again.Owner() != nil {
