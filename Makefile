@@ -22,7 +22,7 @@ test-kind: ## the scenarios on the backend kind, in Docker: the machine's, or on
 	@hack/setup.sh kind
 	@$(GO) build -o $(LAB) ./cmd/lab
 	$(LAB) build --backend kind
-	CI=$(or $(CI),true) FLOWPROOF_KIND=1 $(GO) test -count=1 -timeout 40m ./harness/docker ./harness/cluster/kind
+	CI=$(or $(CI),true) FLOWPROOF_KIND=1 $(GO) test -count=1 -timeout 40m -p 1 ./harness/docker ./harness/outside ./harness/cluster/kind
 	CI=$(or $(CI),true) $(GO) test -count=1 -timeout 40m ./scenarios -args -backend kind
 
 lab: setup ## the command, in bin/lab

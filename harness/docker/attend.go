@@ -35,13 +35,6 @@ func (d *Docker) Attend(ctx context.Context, cmd *exec.Cmd, line func(string)) e
 	return &Error{Program: title(cmd), Said: strings.Join(said.last, "\n"), Err: err, Full: true}
 }
 
-// Feed runs a docker command that reads from in.
-func (d *Docker) Feed(ctx context.Context, in io.Reader, args ...string) error {
-	cmd := d.Command(ctx, "docker", args...)
-	cmd.Stdin = in
-	return d.Attend(ctx, cmd, nil)
-}
-
 // title is a program's name with its first words.
 func title(cmd *exec.Cmd) string {
 	words := []string{cmd.Args[0][strings.LastIndexByte(cmd.Args[0], '/')+1:]}

@@ -124,15 +124,6 @@ func Stop(ctx context.Context, name string) error { return enclosed.Down(ctx, na
 // Members returns the host's process ids of everything in our own Docker of that name.
 func Members(name string) ([]int, error) { return enclosed.Members(name) }
 
-// ContainerProcesses returns the host's process ids of a container that runs in this Docker, also of one inside another
-// container, by its runtime's id; its entry point first.
-func (d *Docker) ContainerProcesses(id string) ([]int, error) {
-	if d.Ours {
-		return enclosed.ContainerProcesses(d.Name, id)
-	}
-	return enclosure.ContainerProcesses(id)
-}
-
 // inside is the Docker that lives in an enclosure.
 func inside(name string, s enclosure.State) *Docker {
 	dir := enclosed.RunDir(name)

@@ -2,9 +2,7 @@ package outside
 
 import (
 	"context"
-	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -50,24 +48,13 @@ func Load(ctx context.Context, d *docker.Docker, dir, ref string) error {
 		if err != nil {
 			return exit.Environmentf("load image %s: %w", ref, err)
 		}
-		return pipe(ctx, d, func(w io.Writer) error { return tarball.Write(tag, image, w) })
+		if err := d.Load(ctx, func(w io.Writer) error { return tarball.Write(tag, image, w) }); err != nil {
+			return exit.Environmentf("load image %s: %w", ref, err)
+		}
+		return nil
 	}
 	return exit.Environmentf("load image %s: there is none of that name in %s", ref, dir)
 }
 
 // refName is the annotation that names an image of a layout, as containerd's import reads it.
 const refName = "io.containerd.image.name"
-
-// pipe writes an archive into docker load.
-func pipe(ctx context.Context, d *docker.Docker, write func(io.Writer) error) error {
-	reader, writer := io.Pipe()
-	cmd := d.Command(ctx, "docker", "load", "--quiet")
-	cmd.Stdin = reader
-	go func() { _ = writer.CloseWithError(write(writer)) }()
-	out, err := cmd.CombinedOutput()
-	_ = reader.Close() // a docker that ended early leaves nobody to write for
-	if err != nil {
-		return exit.Environmentf("load image: %w", fmt.Errorf("%w: %s", err, strings.TrimSpace(string(out))))
-	}
-	return nil
-}

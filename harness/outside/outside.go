@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/testcontainers/testcontainers-go"
@@ -57,13 +58,13 @@ func Start(ctx context.Context, place Place, name string) (*Client, error) {
 	})
 	if err != nil {
 		if container != nil {
-			err = errors.Join(err, container.Terminate(context.WithoutCancel(ctx)))
+			err = errors.Join(err, terminate(context.WithoutCancel(ctx), container))
 		}
 		return nil, exit.Environmentf("start a client outside of the mesh: %w", err)
 	}
 	ip, err := container.ContainerIP(ctx)
 	if err != nil || ip == "" {
-		err = errors.Join(err, container.Terminate(context.WithoutCancel(ctx)))
+		err = errors.Join(err, terminate(context.WithoutCancel(ctx), container))
 		return nil, exit.Environmentf("start a client outside of the mesh: it has no address on network %s: %w", place.Network, err)
 	}
 	return &Client{Name: name, IP: ip, container: container}, nil
@@ -88,9 +89,23 @@ func (c *Client) Exec(ctx context.Context, command []string) (*mesh.Output, erro
 	return &mesh.Output{Stdout: stdout.Bytes(), Stderr: stderr.Bytes(), Code: code}, nil
 }
 
+// removal bounds how long a container's removal may take.
+const removal = 30 * time.Second
+
+// terminate removes a container at once: what runs in it has nothing to bring to an end.
+func terminate(ctx context.Context, container testcontainers.Container) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, removal, fmt.Errorf("not done within %s", removal))
+	defer cancel()
+	err := container.Terminate(ctx, testcontainers.StopTimeout(0))
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return err
+}
+
 // Close removes the container.
 func (c *Client) Close(ctx context.Context) error {
-	if err := c.container.Terminate(ctx, testcontainers.StopTimeout(0)); err != nil {
+	if err := terminate(ctx, c.container); err != nil {
 		return exit.Environmentf("remove container %s: %w", c.Name, err)
 	}
 	return nil

@@ -200,6 +200,10 @@ func killed(t *testing.T, p Place) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		_ = starter.Process.Kill()
+		_ = starter.Wait()
+	})
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	if err != nil && err != io.EOF || line != "started killed\n" {
 		t.Fatalf("%q, %v", line, err)

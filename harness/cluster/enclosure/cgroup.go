@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/flowproof/lab/harness/cluster"
 )
 
 // A hierarchy is one mounted cgroup hierarchy of the host: a controller of version 1, or the unified version 2.
@@ -255,46 +253,4 @@ func stepAside(name string) error {
 		return fmt.Errorf("make the guard's cgroup: %w", err)
 	}
 	return joinCgroup(leaf)
-}
-
-// ContainerProcesses returns the host's process ids of a container in an enclosure, its entry point first.
-func (k Kind) ContainerProcesses(name, id string) ([]int, error) {
-	trees, err := cgroupTrees(k.cgroup(name))
-	if err != nil {
-		return nil, err
-	}
-	return containerProcesses(trees, id)
-}
-
-// ContainerProcesses returns the host's process ids of a container anywhere on this host, its entry point first.
-func ContainerProcesses(id string) ([]int, error) {
-	all, err := hierarchies()
-	if err != nil {
-		return nil, err
-	}
-	var trees []string
-	for _, h := range all {
-		trees = append(trees, h.mount)
-	}
-	return containerProcesses(trees, id)
-}
-
-// containerProcesses looks for the cgroup of a container. With the driver cgroupfs it is called by the container's id, with
-// systemd it is a scope: cri-containerd-ID.scope, docker-ID.scope.
-func containerProcesses(trees []string, id string) ([]int, error) {
-	var dirs []string
-	for _, tree := range trees {
-		_ = filepath.WalkDir(tree, func(path string, d fs.DirEntry, err error) error {
-			if err == nil && d.IsDir() && (d.Name() == id || strings.HasSuffix(d.Name(), "-"+id+".scope")) {
-				dirs = append(dirs, path)
-			}
-			return nil
-		})
-	}
-	pids := cgroupMembers(dirs)
-	if len(pids) == 0 {
-		return nil, fmt.Errorf("there is no cgroup of %s on this host", id)
-	}
-	cluster.SortByAge(pids)
-	return pids, nil
 }

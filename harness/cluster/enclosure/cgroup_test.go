@@ -1,10 +1,7 @@
 package enclosure
 
 import (
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 )
@@ -66,30 +63,4 @@ func FuzzParseHierarchies(f *testing.F) {
 			t.Errorf("%d hierarchies in %d lines", len(v1)+len(v2), strings.Count(mountinfo, "\n")+1)
 		}
 	})
-}
-
-// TestContainerProcesses finds a container's cgroup as each driver names it. The directory stands in for a hierarchy.
-func TestContainerProcesses(t *testing.T) {
-	const id = "4f9a"
-	for name, found := range map[string]bool{
-		"kubepods/besteffort/pod1/" + id: true,
-		"system.slice/docker-77.scope/kubelet.slice/kubelet-kubepods.slice/cri-containerd-" + id + ".scope": true,
-		"kubepods/pod1/" + id + "/below":      true, // the container's own cgroups
-		"kubepods/pod1/other":                 false,
-		"kubepods/pod1/prefix" + id:           false,
-		"kubepods/cri-containerd-" + id + "0": false,
-	} {
-		tree := t.TempDir()
-		dir := filepath.Join(tree, name)
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		pids, err := containerProcesses([]string{tree}, id)
-		if got := slices.Equal(pids, []int{os.Getpid()}); got != found || (err == nil) != found {
-			t.Errorf("%s: %v, %v; want to find it: %v", name, pids, err, found)
-		}
-	}
 }

@@ -189,5 +189,8 @@ func (b *Backend) Contexts() ([]string, error) {
 	return slices.Sorted(maps.Keys(raw.Contexts)), err
 }
 
-// errKept says that something of the lab stays because somebody else's objects are in it.
-var errKept = errors.New("it holds what this lab did not make")
+// Why something of the lab stays: somebody else's objects are in it, or may be.
+var (
+	errForeign = errors.New("it holds what this lab did not make")
+	errHidden  = errors.New("what is in it cannot be listed")
+)

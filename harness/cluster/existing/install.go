@@ -146,18 +146,16 @@ func (i *installer) ensure(ctx context.Context, o *unstructured.Unstructured) er
 	case there == nil:
 		i.note(o)
 		err := kube.Create(ctx, i.config, o.DeepCopy())
-		if apierrors.IsAlreadyExists(err) && shared(o) {
-			return nil
-		}
-		if err != nil {
+		switch {
+		case apierrors.IsAlreadyExists(err):
+			i.forget(o) // whoever has made it may be another run of this lab, so that it has this lab's label
+			return i.overtaken(o)
+		case err != nil:
 			return exit.Environmentf("install: %w", err)
 		}
 		return nil
 	case there.GetLabels()[labLabel] != i.lab:
-		if !shared(o) {
-			return exit.Environmentf("install: somebody else has made %s meanwhile", describe(o))
-		}
-		return nil
+		return i.overtaken(o)
 	case o.GetKind() == "Pod":
 		return nil // hardly anything of a pod can be changed
 	}
@@ -168,5 +166,24 @@ func (i *installer) ensure(ctx context.Context, o *unstructured.Unstructured) er
 func (i *installer) note(o *unstructured.Unstructured) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.created = append(i.created, cluster.Object{Kind: o.GetKind(), Namespace: o.GetNamespace(), Name: o.GetName(), Part: o.GetLabels()[partLabel]})
+	i.created = append(i.created, noted(o))
+}
+
+// forget takes a note back: somebody else was first.
+func (i *installer) forget(o *unstructured.Unstructured) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.created = slices.DeleteFunc(i.created, func(made cluster.Object) bool { return made == noted(o) })
+}
+
+func noted(o *unstructured.Unstructured) cluster.Object {
+	return cluster.Object{Kind: o.GetKind(), Namespace: o.GetNamespace(), Name: o.GetName(), Part: o.GetLabels()[partLabel]}
+}
+
+// overtaken is the error for an object that somebody else has made since the plan; one of a shared kind is used as it is.
+func (*installer) overtaken(o *unstructured.Unstructured) error {
+	if shared(o) {
+		return nil
+	}
+	return exit.Environmentf("install: somebody else has made %s meanwhile (run it again)", describe(o))
 }

@@ -8,12 +8,17 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+	watchtools "k8s.io/client-go/tools/watch"
 
 	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/cluster/e2e"
@@ -83,7 +88,7 @@ func adopt(t *testing.T, lab *cluster.Lab) {
 			wanted[describe(o)] = part
 		}
 	}
-	kinds, err := s.kinds()
+	kinds, _, err := s.kinds()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +96,7 @@ func adopt(t *testing.T, lab *cluster.Lab) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, i := range all {
+	for _, i := range all.items {
 		part := wanted[i.object().String()]
 		if part == "" {
 			continue
@@ -137,7 +142,7 @@ func TestOnSomebodysCluster(t *testing.T) {
 	if err := kube.Create(t.Context(), config, object("v1", "Namespace", "", "mark")); err != nil {
 		t.Fatal(err)
 	}
-	awaitServiceAccount(t, client, "mark")
+	awaitController(t, client, "mark")
 	before := inventory(t, lab)
 	backend := New(Target{Kubeconfig: lab.Kubeconfig})
 	both := cluster.Options{Install: Parts}
@@ -256,20 +261,16 @@ func object(version, kind, namespace, name string) *unstructured.Unstructured {
 	return o
 }
 
-// awaitServiceAccount waits for what a controller makes in a new namespace.
-func awaitServiceAccount(t *testing.T, client kubernetes.Interface, namespace string) {
+// awaitController waits for what a controller makes in a new namespace.
+func awaitController(t *testing.T, client kubernetes.Interface, namespace string) {
 	t.Helper()
-	w, err := client.CoreV1().ConfigMaps(namespace).Watch(t.Context(), metav1.ListOptions{})
-	if err != nil {
-		t.Fatal(err)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	lw := cache.NewListWatchFromClient(client.CoreV1().RESTClient(), "configmaps", namespace, fields.OneTermEqualSelector("metadata.name", "kube-root-ca.crt"))
+	there := func(e watch.Event) (bool, error) { return e.Type != watch.Deleted, nil }
+	if _, err := watchtools.UntilWithSync(ctx, lw, &corev1.ConfigMap{}, nil, there); err != nil {
+		t.Fatalf("the certificate of namespace %s has not come: %v", namespace, err)
 	}
-	defer w.Stop()
-	for e := range w.ResultChan() {
-		if c, ok := e.Object.(*corev1.ConfigMap); ok && c.Name == "kube-root-ca.crt" {
-			return
-		}
-	}
-	t.Fatal("the namespace's certificate has not come")
 }
 
 // atTask is a Reporter that does something when a task begins.

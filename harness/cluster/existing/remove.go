@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/exit"
@@ -47,14 +50,7 @@ func stageOf(kind string) int {
 
 // remove removes everything that has the lab's label. It finds out what that is anew each time, so it can be called from any state.
 func (s *site) remove(ctx context.Context, p progress.Reporter) error {
-	task := p.Start("Removing what lab " + s.lab + " has made in the cluster of context " + s.context)
-	found, err := s.ours(ctx)
-	if err == nil {
-		task.Note("%d objects", len(found))
-		err = s.removeAll(ctx, found, p)
-	}
-	task.Done(err)
-	return err
+	return s.sweep(ctx, "Removing what lab "+s.lab+" has made in the cluster of context "+s.context, nil, p)
 }
 
 // takeBack removes what a failed installation has created.
@@ -62,11 +58,24 @@ func (i *installer) takeBack(ctx context.Context) error {
 	if len(i.created) == 0 {
 		return nil
 	}
-	task := i.progress.Start("Taking back what was made")
-	found, err := i.ours(ctx)
+	return i.sweep(ctx, "Taking back what was made", i.created, i.progress)
+}
+
+// sweep looks for the lab's objects, all or only some, and removes them; the deadline is for both.
+func (s *site) sweep(ctx context.Context, title string, only []cluster.Object, p progress.Reporter) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, removeDeadline, exit.Environmentf("not done within %s (call it again: it goes on)", removeDeadline))
+	defer cancel()
+	task := p.Start(title)
+	found, err := s.ours(ctx)
+	if only != nil {
+		found = slices.DeleteFunc(found, func(o item) bool { return !slices.Contains(only, o.object()) })
+	}
 	if err == nil {
-		found = slices.DeleteFunc(found, func(o item) bool { return !slices.Contains(i.created, o.object()) })
-		err = i.removeAll(ctx, found, i.progress)
+		task.Note("%d objects", len(found))
+		err = s.removeAll(ctx, found, p)
+	}
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
+		err = exit.Environmentf("%w: %w", context.Cause(ctx), err)
 	}
 	task.Done(err)
 	return err
@@ -74,8 +83,6 @@ func (i *installer) takeBack(ctx context.Context) error {
 
 // removeAll removes items stage by stage.
 func (s *site) removeAll(ctx context.Context, items []item, p progress.Reporter) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, removeDeadline, exit.Environmentf("not done within %s (call it again: it goes on)", removeDeadline))
-	defer cancel()
 	withIstio := slices.ContainsFunc(items, func(i item) bool { return i.Labels[partLabel] == cluster.Istio })
 	for n, stage := range stages {
 		var now []item
@@ -104,7 +111,7 @@ func (s *site) removeStage(ctx context.Context, items []item, wait bool, p progr
 	group.SetLimit(8)
 	for _, i := range items {
 		group.Go(func() error {
-			if err := s.mayGo(ctx, i); errors.Is(err, errKept) {
+			if err := s.mayGo(ctx, i); errors.Is(err, errForeign) || errors.Is(err, errHidden) {
 				p.Say("Kept %s: %v.", i.object(), err)
 				return nil
 			} else if err != nil {
@@ -128,9 +135,10 @@ func (s *site) removeStage(ctx context.Context, items []item, wait bool, p progr
 	return group.Wait()
 }
 
-// mayGo says whether an item can be removed without removing somebody else's objects with it: errKept when not.
+// mayGo says whether an item can be removed without removing somebody else's objects with it: errForeign when not, errHidden
+// when nobody knows.
 func (s *site) mayGo(ctx context.Context, i item) error {
-	var inside []item
+	var inside view
 	var err error
 	switch i.kind.name {
 	case "Namespace":
@@ -138,41 +146,58 @@ func (s *site) mayGo(ctx context.Context, i item) error {
 	case "CustomResourceDefinition":
 		inside, err = s.ofDefinition(ctx, i.Name)
 	}
-	if err != nil || len(inside) == 0 {
+	switch {
+	case err != nil:
 		return err
+	case len(inside.items) > 0:
+		return fmt.Errorf("%w: %s%s", errForeign, inside.items[0].object(), andMore(len(inside.items)-1))
+	case len(inside.hidden) > 0:
+		return fmt.Errorf("%w: %s%s", errHidden, inside.hidden[0], andMore(len(inside.hidden)-1))
 	}
-	more := ""
-	if len(inside) > 1 {
-		more = fmt.Sprintf(" and %d more", len(inside)-1)
-	}
-	return fmt.Errorf("%w: %s%s", errKept, inside[0].object(), more)
+	return nil
 }
 
-// insideNamespace lists what somebody has put into a namespace: neither the lab, nor a controller.
-func (s *site) insideNamespace(ctx context.Context, namespace string) ([]item, error) {
-	kinds, err := s.kinds()
-	if err != nil {
-		return nil, err
+func andMore(n int) string {
+	if n == 0 {
+		return ""
 	}
-	return s.foreign(ctx, kinds, namespace)
+	return fmt.Sprintf(" and %d more", n)
+}
+
+// insideNamespace lists what somebody has put into a namespace: neither the lab, nor a controller. While an API group is silent,
+// nobody knows what there is of its kinds.
+func (s *site) insideNamespace(ctx context.Context, namespace string) (view, error) {
+	kinds, silent, err := s.kinds()
+	if err != nil {
+		return view{}, err
+	}
+	return s.foreign(ctx, kinds, silent, namespace)
 }
 
 // ofDefinition lists somebody's objects of the kind that a definition of the lab's defines; its name is "resource.group".
-func (s *site) ofDefinition(ctx context.Context, name string) ([]item, error) {
-	kinds, err := s.kinds()
+func (s *site) ofDefinition(ctx context.Context, name string) (view, error) {
+	kinds, silent, err := s.kinds()
 	if err != nil {
-		return nil, err
+		return view{}, err
 	}
+	_, group, _ := strings.Cut(name, ".")
 	kinds = slices.DeleteFunc(kinds, func(k kind) bool { return k.Resource+"."+k.Group != name })
-	return s.foreign(ctx, kinds, "")
+	maps.DeleteFunc(silent, func(g schema.GroupVersion, _ error) bool { return g.Group != group })
+	return s.foreign(ctx, kinds, silent, "")
 }
 
-func (s *site) foreign(ctx context.Context, kinds []kind, namespace string) ([]item, error) {
+// foreign lists what the lab did not make. Silent API groups are hidden.
+func (s *site) foreign(ctx context.Context, kinds []kind, silent map[schema.GroupVersion]error, namespace string) (view, error) {
 	found, err := s.list(ctx, kinds, namespace, labLabel+"!="+s.lab)
-	return slices.DeleteFunc(found, func(i item) bool {
+	for g, reason := range silent {
+		found.hidden = append(found.hidden, fmt.Sprintf("API group %s (%v)", g, reason))
+	}
+	slices.Sort(found.hidden)
+	found.items = slices.DeleteFunc(found.items, func(i item) bool {
 		return len(i.OwnerReferences) > 0 || !i.DeletionTimestamp.IsZero() || i.kind.name == "Lease" || madeOnlyBy(i, controllers...) ||
 			i.kind.name == "ServiceAccount" && i.Name == "default" // every namespace gets one, and it holds nothing that anybody could own
-	}), err
+	})
+	return found, err
 }
 
 // controllers are the field managers by which the cluster, and the istiod in it, sign what they make in every namespace by themselves.
@@ -197,11 +222,11 @@ func (s *site) madeByIstiod(ctx context.Context) ([]item, error) {
 	if other, err := s.istiod(ctx); err != nil || other != nil {
 		return nil, err
 	}
-	kinds, err := s.kinds()
+	kinds, _, err := s.kinds()
 	if err != nil {
 		return nil, err
 	}
 	kinds = slices.DeleteFunc(kinds, func(k kind) bool { return !slices.Contains([]string{"ConfigMap", "Secret", "Lease"}, k.name) })
 	found, err := s.list(ctx, kinds, "", "")
-	return slices.DeleteFunc(found, func(i item) bool { return !madeOnlyBy(i, istiodManager) }), err
+	return slices.DeleteFunc(found.items, func(i item) bool { return !madeOnlyBy(i, istiodManager) }), err
 }

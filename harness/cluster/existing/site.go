@@ -3,6 +3,7 @@ package existing
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -73,14 +74,22 @@ type kind struct {
 // derived are resources whose objects the cluster makes from others, labels included, and removes with them.
 var derived = []string{"endpoints", "endpointslices", "events", "podmetrics", "nodemetrics"}
 
+// A view is what can be seen of the objects of some kinds, and what cannot: whoever looks for what he made himself is content with
+// the former, whoever has to prove that there is nothing else is not.
+type view struct {
+	items  []item
+	hidden []string // resources and API groups whose objects cannot be listed, each with the reason
+}
+
 // kinds lists every resource whose objects can be listed and deleted. An API group that does not answer, such as that of a metrics
-// server which is down, is left out.
-func (s *site) kinds() ([]kind, error) {
+// server which is down, is in silent with its reason instead; one that has gone meanwhile is in neither.
+func (s *site) kinds() (all []kind, silent map[schema.GroupVersion]error, err error) {
 	lists, err := s.client.Discovery().ServerPreferredResources()
-	if err != nil && !discovery.IsGroupDiscoveryFailedError(err) {
-		return nil, exit.Environmentf("list the cluster's kinds of objects: %w", err)
+	silent, failed := discovery.GroupDiscoveryFailedErrorGroups(err)
+	if err != nil && !failed {
+		return nil, nil, exit.Environmentf("list the cluster's kinds of objects: %w", err)
 	}
-	var all []kind
+	maps.DeleteFunc(silent, func(_ schema.GroupVersion, err error) bool { return apierrors.IsNotFound(err) })
 	for _, list := range lists {
 		group, err := schema.ParseGroupVersion(list.GroupVersion)
 		if err != nil {
@@ -94,7 +103,7 @@ func (s *site) kinds() ([]kind, error) {
 			all = append(all, kind{group.WithResource(r.Name), r.Kind, r.Namespaced})
 		}
 	}
-	return all, nil
+	return all, silent, nil
 }
 
 // An item is an object with what is needed to delete it.
@@ -107,10 +116,10 @@ func (i item) object() cluster.Object {
 	return cluster.Object{Kind: i.kind.name, Namespace: i.Namespace, Name: i.Name, Part: i.Labels[partLabel]}
 }
 
-// list returns the objects of the given kinds, in a namespace or in all. What this user may not list, or is gone, is nothing.
-func (s *site) list(ctx context.Context, kinds []kind, namespace, selector string) ([]item, error) {
+// list returns the objects of the given kinds, in a namespace or in all. A kind that is gone has none.
+func (s *site) list(ctx context.Context, kinds []kind, namespace, selector string) (view, error) {
 	var mu sync.Mutex
-	var all []item
+	var seen view
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(16)
 	for _, k := range kinds {
@@ -119,34 +128,38 @@ func (s *site) list(ctx context.Context, kinds []kind, namespace, selector strin
 		}
 		group.Go(func() error {
 			found, err := s.metadata.Resource(k.GroupVersionResource).Namespace(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
-			if apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err) || apierrors.IsForbidden(err) {
-				return nil
-			}
-			if err != nil {
-				return exit.Environmentf("list %s: %w", k.Resource, err)
-			}
 			mu.Lock()
 			defer mu.Unlock()
+			switch {
+			case apierrors.IsNotFound(err):
+				return nil
+			case apierrors.IsForbidden(err), apierrors.IsMethodNotSupported(err):
+				seen.hidden = append(seen.hidden, fmt.Sprintf("%s (%s)", k.GroupResource(), strings.ToLower(string(apierrors.ReasonForError(err)))))
+				return nil
+			case err != nil:
+				return exit.Environmentf("list %s: %w", k.Resource, err)
+			}
 			for _, o := range found.Items {
-				all = append(all, item{k, o})
+				seen.items = append(seen.items, item{k, o})
 			}
 			return nil
 		})
 	}
 	err := group.Wait()
-	slices.SortFunc(all, func(a, b item) int { return strings.Compare(a.object().String(), b.object().String()) })
-	return all, err
+	slices.SortFunc(seen.items, func(a, b item) int { return strings.Compare(a.object().String(), b.object().String()) })
+	slices.Sort(seen.hidden)
+	return seen, err
 }
 
-// ours returns every object that the lab has made.
+// ours returns every object that the lab has made. It is content with what can be listed.
 func (s *site) ours(ctx context.Context) ([]item, error) {
-	kinds, err := s.kinds()
+	kinds, _, err := s.kinds()
 	if err != nil {
 		return nil, err
 	}
 	found, err := s.list(ctx, kinds, "", labLabel+"="+s.lab)
 	// A controller that copies an object's labels to what it makes for it says so by an owner reference.
-	return slices.DeleteFunc(found, func(i item) bool { return len(i.OwnerReferences) > 0 }), err
+	return slices.DeleteFunc(found.items, func(i item) bool { return len(i.OwnerReferences) > 0 }), err
 }
 
 func (s *site) objects(ctx context.Context) ([]cluster.Object, error) {

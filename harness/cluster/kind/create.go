@@ -56,10 +56,7 @@ func (b *builder) load(ctx context.Context, ref string) error {
 
 // loadNode streams the node image into docker load.
 func loadNode(ctx context.Context, d *docker.Docker, parts *components.Kind, ref string, labels map[string]string) error {
-	r, w := io.Pipe()
-	go func() { w.CloseWithError(parts.NodeArchive(w, ref, labels)) }()
-	defer r.Close()
-	return d.Feed(ctx, r, "load", "--quiet")
+	return d.Load(ctx, func(w io.Writer) error { return parts.NodeArchive(w, ref, labels) })
 }
 
 // create runs kind and returns the kubeconfig that it wrote, changed to reach the cluster from here.
@@ -158,10 +155,10 @@ func (b *builder) loadImages(ctx context.Context) error {
 // importImages streams the images into the node's containerd, as kind load image-archive does after it has written them to a
 // file.
 func (b *builder) importImages(ctx context.Context) error {
-	r, w := io.Pipe()
-	buffered := bufio.NewWriterSize(w, 1<<20)
-	go func() { w.CloseWithError(errors.Join(b.set.Archive(buffered), buffered.Flush())) }()
-	defer r.Close()
-	return b.docker.Feed(ctx, r, "exec", "--privileged", "-i", nodeName(b.lab),
+	archive := func(w io.Writer) error {
+		buffered := bufio.NewWriterSize(w, 1<<20)
+		return errors.Join(b.set.Archive(buffered), buffered.Flush())
+	}
+	return b.docker.Feed(ctx, archive, "exec", "--privileged", "-i", nodeName(b.lab),
 		"ctr", "--namespace=k8s.io", "images", "import", "--local", "--digests", "--snapshotter=overlayfs", "-")
 }

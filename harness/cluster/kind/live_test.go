@@ -98,11 +98,12 @@ func TestLab(t *testing.T) {
 // in it is found and removed by labels alone.
 func TestSomebodyElsesDocker(t *testing.T) {
 	needLab(t)
-	d, err := docker.Start(t.Context(), "kind-host", docker.Options{}, progress.Quiet)
+	const name = "kind-host"
+	d, err := docker.Start(t.Context(), name, docker.Options{}, progress.Quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer d.Owner().Abandon()
+	t.Cleanup(func() { _ = docker.Stop(context.Background(), name) }) // also of one that was there before
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -8,8 +8,8 @@ import (
 
 	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/cluster/enclosure"
+	"github.com/flowproof/lab/harness/cluster/process"
 	"github.com/flowproof/lab/harness/docker"
-	"github.com/flowproof/lab/harness/kube"
 )
 
 // Status says how the lab is, from the guard of our own Docker, or from somebody else's.
@@ -54,7 +54,7 @@ func theirStatus(ctx context.Context, d *docker.Docker, status *cluster.Status) 
 		return nil
 	}
 	for _, c := range all {
-		pids, err := d.ContainerProcesses(c.ID)
+		pids, err := process.OfContainer(c.ID)
 		if err == nil { // none can be seen of a Docker in a virtual machine
 			status.AddProcesses(pids)
 		}
@@ -77,20 +77,5 @@ func theirStatus(ctx context.Context, d *docker.Docker, status *cluster.Status) 
 // Processes returns the host's process ids of a container of a pod, its entry point first: containerd runs it inside the
 // node's container, and its cgroup lies below that one's.
 func (b *Backend) Processes(ctx context.Context, lab *cluster.Lab, namespace, pod, container string) ([]int, error) {
-	id, err := kube.ContainerID(ctx, lab.Kubeconfig, namespace, pod, container)
-	if err != nil {
-		return nil, err
-	}
-	d, err := docker.Ours(ctx, lab.Name)
-	if err != nil {
-		return nil, err
-	}
-	if d == nil {
-		d = &docker.Docker{}
-	}
-	pids, err := d.ContainerProcesses(id)
-	if err != nil {
-		return nil, fmt.Errorf("find the processes of container %s of %s/%s: %w", container, namespace, pod, err)
-	}
-	return pids, nil
+	return process.Of(ctx, lab, namespace, pod, container)
 }

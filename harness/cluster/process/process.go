@@ -1,5 +1,5 @@
-// Package process finds the processes of a pod's containers on this host, whatever runs the cluster: the kernel names the
-// container that a process belongs to in its cgroup.
+// Package process finds the processes of containers on this host, whatever runs them and however deep in other containers: the
+// kernel names the container that a process belongs to in its cgroup.
 package process
 
 import (
@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
@@ -42,10 +43,20 @@ func Of(ctx context.Context, lab *cluster.Lab, namespace, pod, container string)
 	if id == "" {
 		return nil, exit.Usagef("find container %s of %s/%s: there is none that runs", container, namespace, pod)
 	}
+	pids, err := OfContainer(id)
+	if errors.Is(err, ErrElsewhere) {
+		err = exit.Environmentf("find the processes of container %s of %s/%s: %w (the pod is on node %s: run lab there)",
+			container, namespace, pod, err, p.Spec.NodeName)
+	}
+	return pids, err
+}
+
+// OfContainer returns the process ids, in this host's numbering, of a container by its runtime's id, the oldest first: that is its
+// entry point. Processes of a container inside it are among them. ErrElsewhere when there is none.
+func OfContainer(id string) ([]int, error) {
 	pids, err := inCgroup("/proc", id)
 	if err == nil && len(pids) == 0 {
-		err = exit.Environmentf("find the processes of container %s of %s/%s: %w (the pod is on node %s: run lab there)",
-			container, namespace, pod, ErrElsewhere, p.Spec.NodeName)
+		err = ErrElsewhere
 	}
 	cluster.SortByAge(pids)
 	return pids, err
@@ -64,8 +75,13 @@ func inCgroup(proc, id string) ([]int, error) {
 			continue
 		}
 		text, err := os.ReadFile(filepath.Join(proc, e.Name(), "cgroup"))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
-			continue // it ended meanwhile, which the kernel tells as ESRCH
+		switch {
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ESRCH): // it ended meanwhile: before it was opened, or read
+			continue
+		case errors.Is(err, fs.ErrPermission): // somebody else's, with proc's hidepid
+			continue
+		case err != nil:
+			return nil, exit.Environmentf("look for processes: %w", err)
 		}
 		if belongs(string(text), id) {
 			pids = append(pids, pid)

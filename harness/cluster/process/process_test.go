@@ -1,6 +1,7 @@
 package process
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -24,6 +25,11 @@ func TestBelongs(t *testing.T) {
 		{"CRI-O", "0::/kubepods.slice/crio-" + id + ".scope\n", true},
 		{"a group that the container made in its own", "0::/kubepods/pod1/" + id + "/init.scope\n", true},
 		{"a node that is a container", "0::/docker/" + other + "/kubelet/kubepods/pod1/" + id + "\n", true},
+		{"a node that is a container, with systemd", "0::/system.slice/docker-" + other + ".scope/kubelet.slice/kubelet-kubepods.slice/cri-containerd-" + id + ".scope\n", true},
+		{"a Docker container, with systemd", "0::/system.slice/docker-" + id + ".scope\n", true},
+		{"a container inside the container", "0::/docker/" + id + "/kubelet/kubepods/pod1/" + other + "\n", true},
+		{"an id that ends like it", "0::/kubepods/pod1/prefix" + id + "\n", false},
+		{"an id that begins like it", "0::/kubepods/cri-containerd-" + id + "0\n", false},
 		{"the process that watches CRI-O's container", "0::/kubepods.slice/crio-conmon-" + id + ".scope\n", false},
 		{"another container", "0::/kubepods/pod1/" + other + "\n", false},
 		{"the host", "0::/init.scope\n", false},
@@ -52,6 +58,9 @@ func TestInCgroup(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if err := os.Mkdir(filepath.Join(proc, "9"), 0o700); err != nil { // it ended meanwhile
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(filepath.Join(proc, "cpuinfo"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -61,5 +70,12 @@ func TestInCgroup(t *testing.T) {
 	}
 	if got, err := inCgroup(proc, other); err != nil || len(got) != 0 {
 		t.Errorf("processes of a container that is elsewhere: %v, %v", got, err)
+	}
+}
+
+// TestOfContainer looks through this host's processes: none of them is in a container of that id.
+func TestOfContainer(t *testing.T) {
+	if pids, err := OfContainer(other); !errors.Is(err, ErrElsewhere) || len(pids) != 0 {
+		t.Errorf("%v, %v; want %v", pids, err, ErrElsewhere)
 	}
 }
