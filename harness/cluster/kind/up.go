@@ -69,6 +69,8 @@ type upper struct {
 	set   *components.Set
 	p     progress.Reporter
 	clock *cluster.Stopwatch
+
+	making bool // what carries the lab's label in somebody else's Docker was made, or begun, by this call
 }
 
 // own brings the lab up in a Docker that is started for it. Until the lab is committed, Docker ends with this process.
@@ -138,9 +140,7 @@ func (u *upper) theirs(ctx context.Context, d *docker.Docker) (*cluster.Lab, err
 		if err == nil || u.opts.Retain {
 			return lab, err
 		}
-		if !errors.Is(err, errForeign) {
-			u.clean(ctx, d)
-		}
+		u.clean(ctx, d)
 		if ctx.Err() != nil || !docker.IsGone(err) || attempt > 1 {
 			return nil, err
 		}
@@ -163,11 +163,17 @@ func (u *upper) try(ctx context.Context, d *docker.Docker) (*cluster.Lab, error)
 	return lab, err
 }
 
-// clean removes what a failed attempt has left, also when it failed because ctx ended.
+// clean removes what a failed attempt has made, also when it failed because ctx ended. A lab that it only tried to join stays
+// as it is.
 func (u *upper) clean(ctx context.Context, d *docker.Docker) {
+	if !u.making {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
-	if err := errors.Join(remove(ctx, d, u.name), forget(u.name)); err != nil && !docker.IsGone(err) {
+	err := errors.Join(remove(ctx, d, u.name), forget(u.name))
+	u.making = err != nil
+	if err != nil && !docker.IsGone(err) {
 		u.p.Say("could not remove what there was of lab %s: %v (lab down --backend kind removes it)", u.name, err)
 	}
 }
@@ -185,9 +191,6 @@ func await(ctx context.Context, d *docker.Docker, p progress.Reporter) error {
 	return nil
 }
 
-// errForeign is in the chain of the error for a cluster that is not ours.
-var errForeign = errors.New("not the lab's")
-
 func (u *upper) joinOrMake(ctx context.Context, d *docker.Docker) (*cluster.Lab, error) {
 	ctx, cancel := context.WithTimeout(ctx, upDeadline)
 	defer cancel()
@@ -197,7 +200,7 @@ func (u *upper) joinOrMake(ctx context.Context, d *docker.Docker) (*cluster.Lab,
 	}
 	switch judge(u.name, all) {
 	case foreign:
-		return nil, fmt.Errorf("%w%w", refuse(u.name, all), silent{errForeign})
+		return nil, refuse(u.name, all)
 	case running, stopped:
 		lab, err := u.join(ctx, d, all)
 		if err == nil || ctx.Err() != nil || docker.IsGone(err) {
@@ -205,17 +208,12 @@ func (u *upper) joinOrMake(ctx context.Context, d *docker.Docker) (*cluster.Lab,
 		}
 		u.p.Say("lab %s was not whole (%v): making it anew", u.name, err)
 	}
+	u.making = true
 	if err := remove(ctx, d, u.name); err != nil {
 		return nil, err
 	}
 	return u.build(ctx, d, func(data []byte) (string, error) { return keep(u.name, data) })
 }
-
-// A silent error is in a chain to be found, not to be read.
-type silent struct{ error }
-
-func (s silent) Error() string { return "" }
-func (s silent) Unwrap() error { return s.error }
 
 // build makes the cluster and takes it to the first answer through both sidecars. keep keeps the kubeconfig and returns
 // its path.
