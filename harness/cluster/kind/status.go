@@ -64,7 +64,11 @@ func theirStatus(ctx context.Context, d *docker.Docker, status *cluster.Status) 
 	defer cancel()
 	timings, err := whole(ctx, path, false)
 	if err != nil {
-		status.State, status.Reason = cluster.Broken, fmt.Sprintf("%v (lab up --backend kind makes it anew)", err)
+		advice := adviseAnew(status.Name)
+		if errors.Is(err, errHalf) {
+			advice = "lab up --backend kind makes it anew"
+		}
+		status.State, status.Reason = cluster.Broken, fmt.Sprintf("%v (%s)", err, advice)
 		return nil
 	}
 	status.State, status.Kubeconfig, status.Timings = cluster.Running, path, timings

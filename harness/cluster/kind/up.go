@@ -206,6 +206,9 @@ func (u *upper) joinOrMake(ctx context.Context, d *docker.Docker) (*cluster.Lab,
 		if err == nil || ctx.Err() != nil || docker.IsGone(err) {
 			return lab, err
 		}
+		if !errors.Is(err, errHalf) {
+			return nil, fmt.Errorf("join lab %s: %w (%s)", u.name, err, adviseAnew(u.name))
+		}
 		u.p.Say("lab %s was not whole (%v): making it anew", u.name, err)
 	}
 	u.making = true
