@@ -229,5 +229,5 @@ func (g *guard) tearDown() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), Deadline)
 	defer cancel()
-	return g.kind.removeTraces(ctx, g.config.Name)
+	return errors.Join(leaveCgroups(), g.kind.removeTraces(ctx, g.config.Name))
 }
