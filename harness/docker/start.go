@@ -63,7 +63,7 @@ func launch(ctx context.Context, name string, c payload, held []*os.File) (*Dock
 	if err := enclosed.SweepLeft(ctx, name); err != nil {
 		return nil, err
 	}
-	o, err := enclosed.Launch(name, c, held...)
+	o, err := enclosed.Launch(ctx, name, c, held...)
 	if err != nil {
 		return nil, err
 	}

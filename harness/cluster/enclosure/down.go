@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Down ends an enclosure, from any state, and removes what one without a guard has left. It is content when there is none.
@@ -29,15 +32,20 @@ func (k Kind) Down(ctx context.Context, name string) error {
 	return k.removeTraces(ctx, name) // a guard that hangs is swept like one that is dead, though it has the control socket
 }
 
-// AwaitGone waits until the control socket is free: the guard frees it last.
+// AwaitGone waits until the control socket is free: the guard frees it last. It asks by connecting, since it would be in the
+// way of a guard that starts if it tried to take the socket.
 func (k Kind) AwaitGone(ctx context.Context, name string) error {
 	for {
-		l, err := k.listen(name)
-		if err == nil {
-			return l.Close()
+		var d net.Dialer
+		conn, err := d.DialContext(ctx, "unix", k.address(name).Name)
+		if errors.Is(err, unix.ECONNREFUSED) {
+			return nil
 		}
-		if !errors.Is(err, ErrTaken) {
-			return err
+		if err == nil {
+			_ = conn.Close()
+		}
+		if err != nil && ctx.Err() == nil && !errors.Is(err, unix.EAGAIN) { // EAGAIN: nobody accepts, and the queue is full
+			return fmt.Errorf("wait for %s %s to end: %w", k.Noun, name, err)
 		}
 		select {
 		case <-ctx.Done():

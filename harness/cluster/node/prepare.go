@@ -35,7 +35,7 @@ func bake(ctx context.Context, set *components.Set, objects [][]byte, dir string
 	if err := enclosed.SweepLeft(ctx, bakery); err != nil {
 		return err
 	}
-	o, err := launch(bakery, set, initConfig{Bake: true})
+	o, err := launch(ctx, bakery, set, initConfig{Bake: true})
 	if err != nil {
 		return err
 	}
