@@ -93,7 +93,8 @@ func (u *upper) own(ctx context.Context) (*cluster.Lab, error) {
 	}
 	owner := d.Owner()
 	if owner == nil {
-		return joinOwn(ctx, u.name, u.p) // somebody was faster
+		lab, err := joinOwn(ctx, u.name, u.p) // somebody was faster
+		return cluster.Joined(u.name, lab, err)
 	}
 	u.clock.Reached("Docker ready")
 	watched, lost := context.WithCancelCause(ctx)

@@ -47,7 +47,8 @@ func (b *Backend) Up(ctx context.Context, opts cluster.Options, p progress.Repor
 	}
 	o, err := launch(ctx, name, set, initConfig{Prepared: prepared})
 	if errors.Is(err, enclosure.ErrTaken) {
-		return join(ctx, name, p) // somebody was faster
+		lab, err := join(ctx, name, p) // somebody was faster
+		return cluster.Joined(name, lab, err)
 	}
 	if err != nil {
 		return nil, err
