@@ -183,7 +183,7 @@ func (g *guard) follow(events io.Reader) {
 
 func (g *guard) keepKubeconfig(data []byte) {
 	path := filepath.Join(g.kind.RunDir(g.config.Name), "kubeconfig")
-	if err := os.WriteFile(path, data, 0o600); err != nil {
+	if err := cluster.WritePrivate(path, data); err != nil {
 		g.end(fmt.Sprintf("write the kubeconfig: %v", err))
 		return
 	}

@@ -59,6 +59,9 @@ func theirStatus(ctx context.Context, d *docker.Docker, status *cluster.Status) 
 			status.AddProcesses(pids)
 		}
 	}
+	if err := checkBase(); err != nil {
+		return err
+	}
 	path := kubeconfigPath(status.Name)
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()

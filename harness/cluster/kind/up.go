@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/flowproof/lab/harness/cluster"
@@ -256,30 +255,3 @@ func (u *upper) build(ctx context.Context, d *docker.Docker, keep func([]byte) (
 	}
 	return &cluster.Lab{Name: u.name, Backend: "kind", Kubeconfig: path, Timings: u.clock.Timings}, nil
 }
-
-// keep writes the kubeconfig of a lab in somebody else's Docker.
-func keep(lab string, data []byte) (string, error) {
-	dir := stateDir(lab)
-	path := kubeconfigPath(lab)
-	err := os.MkdirAll(dir, 0o700)
-	if err == nil {
-		err = os.WriteFile(path, data, 0o600)
-	}
-	if err != nil {
-		return "", exit.Environmentf("keep the lab's kubeconfig: %w", err)
-	}
-	return path, nil
-}
-
-// forget removes it.
-func forget(lab string) error {
-	dir := stateDir(lab)
-	if err := os.RemoveAll(dir); err != nil {
-		return exit.Environmentf("remove the lab's kubeconfig: %w", err)
-	}
-	_ = os.Remove(filepath.Dir(dir)) // the directory of all labs, when this was the last
-	return nil
-}
-
-// kubeconfigPath is where keep writes.
-func kubeconfigPath(lab string) string { return filepath.Join(stateDir(lab), "kubeconfig") }
