@@ -132,8 +132,14 @@ func (u *upper) prepare(ctx context.Context) (string, error) {
 }
 
 // theirs brings the lab up in somebody else's Docker, or joins the one that is there. A Docker that is restarted meanwhile
-// is waited for, and the lab made anew, once.
+// is waited for, and the lab made anew, once. Another process that has the lab in hand is waited for as well: what it has half
+// made looks like what was left half made.
 func (u *upper) theirs(ctx context.Context, d *docker.Docker) (*cluster.Lab, error) {
+	lock, err := exclusive(ctx, u.name, u.p)
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Close()
 	u.clock = cluster.NewStopwatch()
 	for attempt := 1; ; attempt++ {
 		lab, err := u.try(ctx, d)
