@@ -113,10 +113,7 @@ func (u *upper) own(ctx context.Context) (*cluster.Lab, error) {
 	return lab, errors.Join(err, owner.Commit(u.clock.Timings))
 }
 
-// bakery is the Docker in which images are prepared. The cache's lock keeps a second preparation waiting.
-const bakery = "bakery"
-
-// prepare returns the data of a Docker that has the node image.
+// prepare returns the data of a Docker that has the node image. The cache's lock keeps a second preparation waiting.
 func (u *upper) prepare(ctx context.Context) (string, error) {
 	version, err := docker.DaemonVersion(ctx)
 	if err != nil {
@@ -125,7 +122,7 @@ func (u *upper) prepare(ctx context.Context) (string, error) {
 	return u.set.DockerData(ctx, u.p, version, preparedRef, func(ctx context.Context, dir string, _ progress.Task) error {
 		ctx, cancel := context.WithTimeout(ctx, upDeadline)
 		defer cancel()
-		return docker.Prepare(ctx, bakery, dir, func(ctx context.Context, d *docker.Docker) error {
+		return docker.Prepare(ctx, cluster.Bakery, dir, func(ctx context.Context, d *docker.Docker) error {
 			return loadNode(ctx, d, u.set.Kind, preparedRef, nil)
 		})
 	})
