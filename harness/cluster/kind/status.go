@@ -37,7 +37,8 @@ func (b *Backend) Status(ctx context.Context, name string) (cluster.Status, erro
 	if err != nil {
 		return status, err
 	}
-	return status, theirStatus(ctx, d, &status)
+	err = theirStatus(ctx, d, &status)
+	return status, err
 }
 
 // theirStatus fills in how a lab in somebody else's Docker is.
