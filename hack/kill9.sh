@@ -13,7 +13,16 @@ backend=${3:-node}
 name=kill9
 RANDOM=$seed
 log=$(mktemp -d)
-trap 'rm -rf "$log"' EXIT
+# On the way out of a failure, which has been said, the lab is taken down.
+clean() {
+  code=$?
+  [ $code = 0 ] || [ ! -x "$log/lab" ] || "$log/lab" down --backend "$backend" --name $name -q 2> /dev/null || true
+  rm -rf "$log"
+  exit $code
+}
+trap clean EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 cp "${LAB:-bin/lab}" "$log/lab" # a name of its own, by which its processes are known
 lab=$log/lab
 echo "rounds $rounds, seed $seed (hack/kill9.sh $rounds $seed $backend repeats the choices)"

@@ -65,7 +65,15 @@ if [ -n "$tests" ]; then
 fi
 [ -e /etc/ssl/certs/ca-certificates.crt ] || need ca-certificates "lets Go and pip check who they talk to" ca-certificates
 if [ -n "$kind" ] && ! docker version >/dev/null 2>&1; then
-	PATH=$PATH:/usr/sbin:/sbin have dockerd || need Docker "runs the nodes of the backend kind; the lab starts it by hand, in namespaces of its own" docker.io
+	for program in docker dockerd containerd containerd-shim-runc-v2 runc iptables; do # as harness/docker wants them
+		case "$program" in
+		docker*) package=docker.io ;;
+		containerd*) package=containerd ;;
+		*) package=$program ;;
+		esac
+		PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin have "$program" ||
+			need "$program" "runs the nodes of the backend kind; the lab starts Docker by hand, in namespaces of its own" "$package"
+	done
 fi
 go_from=
 if ! usable_go; then
@@ -95,6 +103,9 @@ if [ -n "$packages" ]; then
 	have apt-get || { echo "$0: there is no apt-get here; install by other means: $packages" >&2; exit 3; }
 	echo " • apt-get install $packages"
 	$sudo apt-get update -qq
+	case " $packages " in # newer distributions have the command docker in a package of its own, which docker.io only recommends
+	*" docker.io "*) ! apt-cache show docker-cli >/dev/null 2>&1 || packages="$packages docker-cli" ;;
+	esac
 	# In a container or virtual machine without an init nothing is to be started (RUNLEVEL is what invoke-rc.d asks).
 	$sudo env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -o Dpkg::Use-Pty=0 install -qq --no-install-recommends $packages >/dev/null
 fi

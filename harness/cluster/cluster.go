@@ -6,6 +6,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/progress"
 )
 
@@ -38,6 +39,15 @@ type Lab struct {
 	Joined     bool   // it ran already
 	Objects    []Object
 	Timings    []Timing
+}
+
+// Joined is what a backend returns of a lab that another process was faster to bring up. It is an error when that lab is gone
+// again.
+func Joined(name string, lab *Lab, err error) (*Lab, error) {
+	if lab == nil && err == nil {
+		return nil, exit.Environmentf("join lab %s: another process brought it up and took it down again (try again)", name)
+	}
+	return lab, err
 }
 
 // An Object is one that a lab has put into a cluster which was there before it.

@@ -228,3 +228,14 @@ func FuzzRuncCommand(f *testing.F) {
 		}
 	})
 }
+
+// TestSetupAsksForWhatADockerIsMadeOf keeps the script that installs it in step.
+func TestSetupAsksForWhatADockerIsMadeOf(t *testing.T) {
+	script, err := os.ReadFile("../../hack/setup.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if loop := "for program in " + strings.Join(programs, " ") + "; do"; !strings.Contains(string(script), loop) {
+		t.Errorf("hack/setup.sh does not have %q", loop)
+	}
+}

@@ -48,7 +48,9 @@ func Start(ctx context.Context, name string, o Options, p progress.Reporter) (*D
 	d, err := launch(ctx, name, payload{Prepared: o.Prepared}, o.Held)
 	task.Done(err)
 	if errors.Is(err, enclosure.ErrTaken) {
-		return Ours(ctx, name) // somebody was faster
+		if d, err = Ours(ctx, name); d == nil && err == nil { // somebody was faster
+			err = exit.Environmentf("start Docker of lab %s: another process started it and took it down again (try again)", name)
+		}
 	}
 	return d, err
 }
@@ -63,7 +65,7 @@ func launch(ctx context.Context, name string, c payload, held []*os.File) (*Dock
 	if err := enclosed.SweepLeft(ctx, name); err != nil {
 		return nil, err
 	}
-	o, err := enclosed.Launch(name, c, held...)
+	o, err := enclosed.Launch(ctx, name, c, held...)
 	if err != nil {
 		return nil, err
 	}

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Down ends an enclosure, from any state, and removes what one without a guard has left. It is content when there is none.
@@ -16,21 +19,33 @@ func (k Kind) Down(ctx context.Context, name string) error {
 	defer cancel()
 	asked, stop := context.WithTimeout(ctx, Deadline/2)
 	defer stop()
-	if err := k.askDown(asked, name); err == nil {
-		_ = k.AwaitGone(asked, name) // a guard that hangs is swept like one that is dead
+	err := k.askDown(asked, name)
+	if err == nil {
+		err = k.AwaitGone(asked, name)
 	}
-	return k.SweepLeft(ctx, name)
+	if err == nil || errors.Is(err, ErrNoGuard) {
+		return k.SweepLeft(ctx, name)
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("end %s %s: %w", k.Noun, name, ctx.Err())
+	}
+	return k.removeTraces(ctx, name) // a guard that hangs is swept like one that is dead, though it has the control socket
 }
 
-// AwaitGone waits until the control socket is free: the guard frees it last.
+// AwaitGone waits until the control socket is free: the guard frees it last. It asks by connecting, since it would be in the
+// way of a guard that starts if it tried to take the socket.
 func (k Kind) AwaitGone(ctx context.Context, name string) error {
 	for {
-		l, err := k.listen(name)
-		if err == nil {
-			return l.Close()
+		var d net.Dialer
+		conn, err := d.DialContext(ctx, "unix", k.address(name).Name)
+		if errors.Is(err, unix.ECONNREFUSED) {
+			return nil
 		}
-		if !errors.Is(err, ErrTaken) {
-			return err
+		if err == nil {
+			_ = conn.Close()
+		}
+		if err != nil && ctx.Err() == nil && !errors.Is(err, unix.EAGAIN) { // EAGAIN: nobody accepts, and the queue is full
+			return fmt.Errorf("wait for %s %s to end: %w", k.Noun, name, err)
 		}
 		select {
 		case <-ctx.Done():
@@ -47,39 +62,58 @@ func (k Kind) Traces(name string) ([]string, error) {
 }
 
 // SweepLeft removes what an enclosure without a guard may have left: processes in its cgroups, the cgroups, its directory.
+// Meanwhile it has the control socket, so that no guard starts in what it removes. It leaves an enclosure alone that has a
+// guard, and waits for another process that sweeps.
 func (k Kind) SweepLeft(ctx context.Context, name string) error {
-	traces, err := k.Traces(name)
-	if err != nil {
-		return err
-	}
-	left := false
-	for _, path := range traces {
-		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-			left = true
+	for {
+		left, err := k.left(name)
+		if err != nil || !left {
+			return err
+		}
+		l, err := k.listen(name)
+		if err == nil {
+			defer l.Close()
+			return k.removeTraces(ctx, name)
+		}
+		if !errors.Is(err, ErrTaken) {
+			return err
+		}
+		if _, err := k.Ask(ctx, name, -1); err == nil {
+			return nil // a guard answers; one who sweeps does not
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("remove what is left of %s %s: %w", k.Noun, name, ctx.Err())
+		case <-time.After(5 * time.Millisecond):
 		}
 	}
-	if !left {
-		return nil
-	}
-	return k.removeTraces(ctx, name)
 }
 
-// removeTraces removes what outlives an enclosure's namespaces: cgroups and its directory on the host.
-func (k Kind) removeTraces(ctx context.Context, name string) error {
-	if err := leaveCgroups(); err != nil {
-		return err
-	}
-	trees, err := cgroupTrees(k.cgroup(name))
+// left says whether the host has traces of an enclosure.
+func (k Kind) left(name string) (bool, error) {
+	traces, err := k.Traces(name)
 	if err != nil {
-		return err
+		return false, err
 	}
-	if err := sweepCgroups(ctx, trees); err != nil {
-		return err
+	for _, path := range traces {
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// removeTraces removes what outlives an enclosure's namespaces: cgroups with all processes in them but the caller, and its
+// directory on the host, the one also when the other stays.
+func (k Kind) removeTraces(ctx context.Context, name string) error {
+	trees, err := cgroupTrees(k.cgroup(name))
+	if err == nil {
+		err = sweepCgroups(ctx, trees)
 	}
 	dir := k.RunDir(name)
-	if err := os.RemoveAll(dir); err != nil {
-		return fmt.Errorf("remove the directory of %s %s: %w", k.Noun, name, err)
+	if failed := os.RemoveAll(dir); failed != nil {
+		err = errors.Join(err, fmt.Errorf("remove the directory of %s %s: %w", k.Noun, name, failed))
 	}
 	_ = os.Remove(filepath.Dir(dir)) // the directory of all labs, when this was the last
-	return nil
+	return err
 }

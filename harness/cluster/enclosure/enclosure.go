@@ -8,10 +8,13 @@
 package enclosure
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/flowproof/lab/harness/exit"
 )
 
 // Deadline is how long the end of an enclosure may take.
@@ -51,14 +54,21 @@ func (k Kind) Members(name string) ([]int, error) {
 	return cgroupMembers(trees), nil
 }
 
+// codeTaken is the exit code of a guard that found another one; the owner tells it from other ends by it.
+const codeTaken = 75
+
 // Main is the hidden verb: the processes of an enclosure that outlive the command which started them. It returns the
 // process's exit code.
 func (k Kind) Main(args []string) int {
-	if err := k.run(args); err != nil {
-		fmt.Fprintf(os.Stderr, "lab %s: %v\n", k.Verb, err)
-		return 3
+	err := k.run(args)
+	if err == nil {
+		return exit.OK
 	}
-	return 0
+	fmt.Fprintf(os.Stderr, "lab %s: %v\n", k.Verb, err)
+	if errors.Is(err, ErrTaken) {
+		return codeTaken
+	}
+	return exit.Environment
 }
 
 func (k Kind) run(args []string) error {

@@ -183,7 +183,7 @@ func (g *guard) follow(events io.Reader) {
 
 func (g *guard) keepKubeconfig(data []byte) {
 	path := filepath.Join(g.kind.RunDir(g.config.Name), "kubeconfig")
-	if err := os.WriteFile(path, data, 0o600); err != nil {
+	if err := cluster.WritePrivate(path, data); err != nil {
 		g.end(fmt.Sprintf("write the kubeconfig: %v", err))
 		return
 	}
@@ -229,5 +229,5 @@ func (g *guard) tearDown() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), Deadline)
 	defer cancel()
-	return g.kind.removeTraces(ctx, g.config.Name)
+	return errors.Join(leaveCgroups(), g.kind.removeTraces(ctx, g.config.Name))
 }

@@ -26,8 +26,8 @@ type Owner struct {
 
 // Launch starts an enclosure with a payload for its resident. Its guard runs in a session of its own, so that a Ctrl-C
 // reaches the owner only. Files that are given are held open for as long as the guard lives. ErrTaken is in the chain
-// of the error when somebody else has one of that name.
-func (k Kind) Launch(name string, payload any, held ...*os.File) (*Owner, error) {
+// of the error when somebody else has one of that name. After an error nothing is left, also when ctx ended.
+func (k Kind) Launch(ctx context.Context, name string, payload any, held ...*os.File) (*Owner, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -54,17 +54,33 @@ func (k Kind) Launch(name string, payload any, held ...*os.File) (*Owner, error)
 	if err := o.guard.Start(); err != nil {
 		return nil, fmt.Errorf("start the guard of %s %s: %w", k.Noun, name, err)
 	}
-	if err := o.say(lease{Config: &config{Name: name, Payload: data}}); err != nil {
+	exited := make(chan struct{})
+	go func() {
+		_ = o.guard.Wait()
+		close(exited)
+	}()
+	if err = o.say(lease{Config: &config{Name: name, Payload: data}}); err == nil {
+		err = o.awaitGuard(ctx, stderr, exited)
+	}
+	if err != nil {
+		o.giveUp(exited)
 		return nil, err
 	}
-	return o, o.awaitGuard(stderr)
+	return o, nil
+}
+
+// giveUp ends a guard that has not answered, and waits for its end.
+func (o *Owner) giveUp(exited <-chan struct{}) {
+	_ = o.lease.Close()
+	select {
+	case <-exited:
+	case <-time.After(Deadline):
+	}
 }
 
 // awaitGuard waits until this owner's guard answers.
-func (o *Owner) awaitGuard(stderr *os.File) error {
-	exited := make(chan error, 1)
-	go func() { exited <- o.guard.Wait() }()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+func (o *Owner) awaitGuard(ctx context.Context, stderr *os.File, exited <-chan struct{}) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, 10*time.Second, errors.New("it does not answer"))
 	defer cancel()
 	for {
 		s, err := o.kind.Ask(ctx, o.name, -1)
@@ -72,19 +88,23 @@ func (o *Owner) awaitGuard(stderr *os.File) error {
 			o.state = s
 			return nil
 		}
-		if err == nil {
-			_ = o.lease.Close()
-			return fmt.Errorf("start %s %s: %w", o.kind.Noun, o.name, ErrTaken)
-		}
 		select {
 		case <-exited:
-			text, _ := io.ReadAll(io.NewSectionReader(stderr, 0, 64<<10))
-			return exit.Environmentf("start the guard of %s %s: it ended\n%s", o.kind.Noun, o.name, lastLines(string(text), 12))
+			return o.ended(stderr)
 		case <-ctx.Done():
-			return fmt.Errorf("start the guard of %s %s: %w", o.kind.Noun, o.name, ctx.Err())
+			return fmt.Errorf("start the guard of %s %s: %w", o.kind.Noun, o.name, context.Cause(ctx))
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
+}
+
+// ended is why a guard ended that never answered.
+func (o *Owner) ended(stderr *os.File) error {
+	if o.guard.ProcessState.ExitCode() == codeTaken {
+		return fmt.Errorf("start %s %s: %w", o.kind.Noun, o.name, ErrTaken)
+	}
+	text, _ := io.ReadAll(io.NewSectionReader(stderr, 0, 64<<10))
+	return exit.Environmentf("start the guard of %s %s: it ended\n%s", o.kind.Noun, o.name, lastLines(string(text), 12))
 }
 
 // State is what the guard told last.

@@ -70,6 +70,8 @@ func (b *builder) create(ctx context.Context, ref string, task progress.Task) ([
 	dir := filepath.Join(stateDir(b.lab), "kind")
 	if b.docker.Ours {
 		dir = filepath.Join(b.docker.Dir, "kind")
+	} else if err := makeStateDir(b.lab); err != nil {
+		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, exit.Environmentf("create cluster: %w", err)

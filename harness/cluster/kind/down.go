@@ -18,12 +18,12 @@ func (b *Backend) Down(ctx context.Context, name string, p progress.Reporter) er
 		return err
 	}
 	task := p.Start("Taking down lab " + name)
-	err = takeDown(ctx, name)
+	err = takeDown(ctx, name, p)
 	task.Done(err)
 	return err
 }
 
-func takeDown(ctx context.Context, name string) error {
+func takeDown(ctx context.Context, name string, p progress.Reporter) error {
 	var own error
 	if os.Geteuid() == 0 {
 		own = docker.Stop(ctx, name)
@@ -35,5 +35,10 @@ func takeDown(ctx context.Context, name string) error {
 	if err != nil {
 		return errors.Join(own, err)
 	}
+	lock, err := exclusive(ctx, name, p) // one that is being made would be finished without what is removed here
+	if err != nil {
+		return errors.Join(own, err)
+	}
+	defer lock.Close()
 	return errors.Join(own, remove(ctx, d, name), forget(name))
 }

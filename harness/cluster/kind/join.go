@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
@@ -71,8 +72,17 @@ func nodeLives(ctx context.Context, name string) (bool, error) {
 // joinPatience is how long a node that was stopped may take to answer again.
 const joinPatience = 90 * time.Second
 
-// join joins a lab in somebody else's Docker, after starting a node that does not run, as after a restart of the machine. An
-// error says why the lab is not whole.
+// errHalf is in the chain of the error for a lab that never came up, or whose node does not come back after it was started
+// again. Only that justifies that up removes it: what else goes wrong may pass, and the lab may have what somebody needs.
+var errHalf = errors.New("it is not whole")
+
+// adviseAnew says how a lab is made anew that cannot be joined.
+func adviseAnew(name string) string {
+	return "lab down --backend kind --name " + name + " removes it; lab up then makes it anew"
+}
+
+// join joins a lab in somebody else's Docker, after starting a node that does not run, as after a restart of the machine.
+// errHalf is in the chain of the error when there is nothing to join.
 func (u *upper) join(ctx context.Context, d *docker.Docker, all []container) (*cluster.Lab, error) {
 	task := u.p.Start("Joining lab " + u.name)
 	lab, err := u.revive(ctx, d, all)
@@ -124,7 +134,7 @@ func comeBack(ctx context.Context, kubeconfig string) error {
 		}
 		select {
 		case <-ctx.Done():
-			return err
+			return fmt.Errorf("wait for the workshop: %w: %w", errHalf, err)
 		case <-time.After(time.Second):
 		}
 	}
@@ -154,9 +164,10 @@ func markWhole(ctx context.Context, kubeconfig string, timings []cluster.Timing)
 	return nil
 }
 
-// whole returns the timings of a lab that came up; an error says that it never did, or that its apiserver does not answer.
-// With patience it is asked until it does.
-func whole(ctx context.Context, kubeconfig string, patience bool) ([]cluster.Timing, error) {
+// whole returns the timings of a lab that came up. errHalf is in the chain of the error when it never did, and when a node
+// that was started again did not answer until ctx ended; other errors say nothing of the lab. A node that was restarted is
+// asked until it answers.
+func whole(ctx context.Context, kubeconfig string, restarted bool) ([]cluster.Timing, error) {
 	client, err := clientOf(kubeconfig)
 	if err != nil {
 		return nil, err
@@ -165,14 +176,20 @@ func whole(ctx context.Context, kubeconfig string, patience bool) ([]cluster.Tim
 		mark, err := client.CoreV1().ConfigMaps(markNamespace).Get(ctx, markName, metav1.GetOptions{})
 		if err == nil {
 			var timings []cluster.Timing
-			return timings, json.Unmarshal([]byte(mark.Data[markTimings]), &timings)
+			if err := json.Unmarshal([]byte(mark.Data[markTimings]), &timings); err != nil {
+				return nil, fmt.Errorf("read the mark of a whole lab: %w", err)
+			}
+			return timings, nil
 		}
-		if !patience {
+		if apierrors.IsNotFound(err) {
+			return nil, fmt.Errorf("look for the mark of a whole lab: %w: %w", errHalf, err)
+		}
+		if !restarted {
 			return nil, fmt.Errorf("look for the mark of a whole lab: %w", err)
 		}
 		select {
 		case <-ctx.Done():
-			return nil, fmt.Errorf("wait for the apiserver: %w", err)
+			return nil, fmt.Errorf("wait for the apiserver: %w: %w", errHalf, err)
 		case <-time.After(200 * time.Millisecond): // an apiserver that is not there yet cannot be watched
 		}
 	}

@@ -6,13 +6,7 @@
 // knows its name; a lab in our own Docker ends with it.
 package kind
 
-import (
-	"os"
-	"path/filepath"
-	"strconv"
-
-	"github.com/flowproof/lab/harness/cluster"
-)
+import "github.com/flowproof/lab/harness/cluster"
 
 // Backend is the cluster.Backend of clusters made with kind.
 type Backend struct{}
@@ -46,15 +40,3 @@ func imageRef(lab, digest string) string { return "lab.local/kind-" + lab + ":" 
 
 // preparedRef is the node image's name in a Docker of our own.
 const preparedRef = "lab.local/kind-node:prepared"
-
-// stateDir holds the kubeconfig of a lab in somebody else's Docker.
-func stateDir(lab string) string {
-	base := "/run/flowproof"
-	if os.Geteuid() != 0 {
-		if base = os.Getenv("XDG_RUNTIME_DIR"); base == "" {
-			base = os.TempDir()
-		}
-		base = filepath.Join(base, "flowproof-"+strconv.Itoa(os.Geteuid()))
-	}
-	return filepath.Join(base, lab+".kind")
-}

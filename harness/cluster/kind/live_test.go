@@ -145,12 +145,27 @@ func TestInSomebodyElsesDocker(t *testing.T) {
 	}
 	same(t, "an interrupted up", before, inventory(t, d))
 
+	// Of two at once one makes the lab and the other joins it.
+	type result struct {
+		lab *cluster.Lab
+		err error
+	}
+	other := make(chan result, 1)
+	go func() {
+		lab, err := backend.Up(ctx, opts, progress.Quiet)
+		other <- result{lab, err}
+	}()
 	lab, err := backend.Up(ctx, opts, progress.Quiet)
-	if err != nil {
-		t.Fatal(err)
+	if second := <-other; err != nil || second.err != nil || lab.Joined == second.lab.Joined {
+		t.Fatalf("two at once: %+v, %v and %+v, %v; want that one joins", lab, err, second.lab, second.err)
 	}
 	if again, err := backend.Up(ctx, opts, progress.Quiet); err != nil || !again.Joined {
 		t.Errorf("a second up: %+v, %v; want to join", again, err)
+	}
+	// Ctrl-C while it is joined leaves it running.
+	interrupted, cancel = context.WithCancel(ctx)
+	if _, err := backend.Up(interrupted, opts, cancelAt{progress.Quiet, "Joining lab", cancel}); err == nil || interrupted.Err() == nil {
+		t.Errorf("an interrupted join: %v", err)
 	}
 	if status, err := backend.Status(ctx, name); err != nil || status.State != cluster.Running || len(status.Processes) < 10 {
 		t.Errorf("status %+v, %v", status, err)
@@ -183,6 +198,20 @@ func TestInSomebodyElsesDocker(t *testing.T) {
 
 	// A cluster of that name that is not ours is refused, and stays.
 	refusal(t, d, name, opts)
+}
+
+// cancelAt ends a context as soon as a task is started whose title begins with those words.
+type cancelAt struct {
+	progress.Reporter
+	title  string
+	cancel context.CancelFunc
+}
+
+func (c cancelAt) Start(title string) progress.Task {
+	if strings.HasPrefix(title, c.title) {
+		c.cancel()
+	}
+	return c.Reporter.Start(title)
 }
 
 // refusal makes a container that looks like a node of somebody's own cluster, from an image that is there for a moment.

@@ -37,7 +37,8 @@ func (b *Backend) Status(ctx context.Context, name string) (cluster.Status, erro
 	if err != nil {
 		return status, err
 	}
-	return status, theirStatus(ctx, d, &status)
+	err = theirStatus(ctx, d, &status)
+	return status, err
 }
 
 // theirStatus fills in how a lab in somebody else's Docker is.
@@ -59,12 +60,19 @@ func theirStatus(ctx context.Context, d *docker.Docker, status *cluster.Status) 
 			status.AddProcesses(pids)
 		}
 	}
+	if err := checkBase(); err != nil {
+		return err
+	}
 	path := kubeconfigPath(status.Name)
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	timings, err := whole(ctx, path, false)
 	if err != nil {
-		status.State, status.Reason = cluster.Broken, fmt.Sprintf("%v (lab up --backend kind makes it anew)", err)
+		advice := adviseAnew(status.Name)
+		if errors.Is(err, errHalf) {
+			advice = "lab up --backend kind makes it anew"
+		}
+		status.State, status.Reason = cluster.Broken, fmt.Sprintf("%v (%s)", err, advice)
 		return nil
 	}
 	status.State, status.Kubeconfig, status.Timings = cluster.Running, path, timings

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/flowproof/lab/harness/cluster"
@@ -69,6 +68,8 @@ type upper struct {
 	set   *components.Set
 	p     progress.Reporter
 	clock *cluster.Stopwatch
+
+	making bool // what carries the lab's label in somebody else's Docker was made, or begun, by this call
 }
 
 // own brings the lab up in a Docker that is started for it. Until the lab is committed, Docker ends with this process.
@@ -91,7 +92,8 @@ func (u *upper) own(ctx context.Context) (*cluster.Lab, error) {
 	}
 	owner := d.Owner()
 	if owner == nil {
-		return joinOwn(ctx, u.name, u.p) // somebody was faster
+		lab, err := joinOwn(ctx, u.name, u.p) // somebody was faster
+		return cluster.Joined(u.name, lab, err)
 	}
 	u.clock.Reached("Docker ready")
 	watched, lost := context.WithCancelCause(ctx)
@@ -111,10 +113,7 @@ func (u *upper) own(ctx context.Context) (*cluster.Lab, error) {
 	return lab, errors.Join(err, owner.Commit(u.clock.Timings))
 }
 
-// bakery is the Docker in which images are prepared. The cache's lock keeps a second preparation waiting.
-const bakery = "bakery"
-
-// prepare returns the data of a Docker that has the node image.
+// prepare returns the data of a Docker that has the node image. The cache's lock keeps a second preparation waiting.
 func (u *upper) prepare(ctx context.Context) (string, error) {
 	version, err := docker.DaemonVersion(ctx)
 	if err != nil {
@@ -123,24 +122,28 @@ func (u *upper) prepare(ctx context.Context) (string, error) {
 	return u.set.DockerData(ctx, u.p, version, preparedRef, func(ctx context.Context, dir string, _ progress.Task) error {
 		ctx, cancel := context.WithTimeout(ctx, upDeadline)
 		defer cancel()
-		return docker.Prepare(ctx, bakery, dir, func(ctx context.Context, d *docker.Docker) error {
+		return docker.Prepare(ctx, cluster.Bakery, dir, func(ctx context.Context, d *docker.Docker) error {
 			return loadNode(ctx, d, u.set.Kind, preparedRef, nil)
 		})
 	})
 }
 
 // theirs brings the lab up in somebody else's Docker, or joins the one that is there. A Docker that is restarted meanwhile
-// is waited for, and the lab made anew, once.
+// is waited for, and the lab made anew, once. Another process that has the lab in hand is waited for as well: what it has half
+// made looks like what was left half made.
 func (u *upper) theirs(ctx context.Context, d *docker.Docker) (*cluster.Lab, error) {
+	lock, err := exclusive(ctx, u.name, u.p)
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Close()
 	u.clock = cluster.NewStopwatch()
 	for attempt := 1; ; attempt++ {
 		lab, err := u.try(ctx, d)
 		if err == nil || u.opts.Retain {
 			return lab, err
 		}
-		if !errors.Is(err, errForeign) {
-			u.clean(ctx, d)
-		}
+		u.clean(ctx, d)
 		if ctx.Err() != nil || !docker.IsGone(err) || attempt > 1 {
 			return nil, err
 		}
@@ -163,11 +166,17 @@ func (u *upper) try(ctx context.Context, d *docker.Docker) (*cluster.Lab, error)
 	return lab, err
 }
 
-// clean removes what a failed attempt has left, also when it failed because ctx ended.
+// clean removes what a failed attempt has made, also when it failed because ctx ended. A lab that it only tried to join stays
+// as it is.
 func (u *upper) clean(ctx context.Context, d *docker.Docker) {
+	if !u.making {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
-	if err := errors.Join(remove(ctx, d, u.name), forget(u.name)); err != nil && !docker.IsGone(err) {
+	err := errors.Join(remove(ctx, d, u.name), forget(u.name))
+	u.making = err != nil
+	if err != nil && !docker.IsGone(err) {
 		u.p.Say("could not remove what there was of lab %s: %v (lab down --backend kind removes it)", u.name, err)
 	}
 }
@@ -185,9 +194,6 @@ func await(ctx context.Context, d *docker.Docker, p progress.Reporter) error {
 	return nil
 }
 
-// errForeign is in the chain of the error for a cluster that is not ours.
-var errForeign = errors.New("not the lab's")
-
 func (u *upper) joinOrMake(ctx context.Context, d *docker.Docker) (*cluster.Lab, error) {
 	ctx, cancel := context.WithTimeout(ctx, upDeadline)
 	defer cancel()
@@ -197,25 +203,23 @@ func (u *upper) joinOrMake(ctx context.Context, d *docker.Docker) (*cluster.Lab,
 	}
 	switch judge(u.name, all) {
 	case foreign:
-		return nil, fmt.Errorf("%w%w", refuse(u.name, all), silent{errForeign})
+		return nil, refuse(u.name, all)
 	case running, stopped:
 		lab, err := u.join(ctx, d, all)
 		if err == nil || ctx.Err() != nil || docker.IsGone(err) {
 			return lab, err
 		}
+		if !errors.Is(err, errHalf) {
+			return nil, fmt.Errorf("join lab %s: %w (%s)", u.name, err, adviseAnew(u.name))
+		}
 		u.p.Say("lab %s was not whole (%v): making it anew", u.name, err)
 	}
+	u.making = true
 	if err := remove(ctx, d, u.name); err != nil {
 		return nil, err
 	}
 	return u.build(ctx, d, func(data []byte) (string, error) { return keep(u.name, data) })
 }
-
-// A silent error is in a chain to be found, not to be read.
-type silent struct{ error }
-
-func (s silent) Error() string { return "" }
-func (s silent) Unwrap() error { return s.error }
 
 // build makes the cluster and takes it to the first answer through both sidecars. keep keeps the kubeconfig and returns
 // its path.
@@ -254,30 +258,3 @@ func (u *upper) build(ctx context.Context, d *docker.Docker, keep func([]byte) (
 	}
 	return &cluster.Lab{Name: u.name, Backend: "kind", Kubeconfig: path, Timings: u.clock.Timings}, nil
 }
-
-// keep writes the kubeconfig of a lab in somebody else's Docker.
-func keep(lab string, data []byte) (string, error) {
-	dir := stateDir(lab)
-	path := kubeconfigPath(lab)
-	err := os.MkdirAll(dir, 0o700)
-	if err == nil {
-		err = os.WriteFile(path, data, 0o600)
-	}
-	if err != nil {
-		return "", exit.Environmentf("keep the lab's kubeconfig: %w", err)
-	}
-	return path, nil
-}
-
-// forget removes it.
-func forget(lab string) error {
-	dir := stateDir(lab)
-	if err := os.RemoveAll(dir); err != nil {
-		return exit.Environmentf("remove the lab's kubeconfig: %w", err)
-	}
-	_ = os.Remove(filepath.Dir(dir)) // the directory of all labs, when this was the last
-	return nil
-}
-
-// kubeconfigPath is where keep writes.
-func kubeconfigPath(lab string) string { return filepath.Join(stateDir(lab), "kubeconfig") }

@@ -6,13 +6,11 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/components"
 	"github.com/flowproof/lab/harness/progress"
 	"github.com/flowproof/lab/harness/workshop"
 )
-
-// bakery is the lab in which data are prepared. The cache's lock keeps a second preparation waiting.
-const bakery = "bakery"
 
 // prepare returns a directory with etcd data that already hold what is the same in every lab: Kubernetes' own
 // bootstrap objects, cluster DNS, Istio, and the workshop's Services. They are made once for a set of components and
@@ -25,17 +23,18 @@ func prepare(ctx context.Context, set *components.Set, objects [][]byte, p progr
 		})
 }
 
-// bake runs etcd and the apiserver alone, applies the objects, stops both in order and keeps etcd's data.
+// bake runs etcd and the apiserver alone, applies the objects, stops both in order and keeps etcd's data. The cache's lock
+// keeps a second preparation waiting.
 func bake(ctx context.Context, set *components.Set, objects [][]byte, dir string, task progress.Task) error {
 	ctx, cancel := context.WithTimeout(ctx, upDeadline)
 	defer cancel()
-	if err := enclosed.AwaitGone(ctx, bakery); err != nil { // one that lost its owner is about to end
+	if err := enclosed.AwaitGone(ctx, cluster.Bakery); err != nil { // one that lost its owner is about to end
 		return err
 	}
-	if err := enclosed.SweepLeft(ctx, bakery); err != nil {
+	if err := enclosed.SweepLeft(ctx, cluster.Bakery); err != nil {
 		return err
 	}
-	o, err := launch(bakery, set, initConfig{Bake: true})
+	o, err := launch(ctx, cluster.Bakery, set, initConfig{Bake: true})
 	if err != nil {
 		return err
 	}

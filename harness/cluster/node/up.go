@@ -45,9 +45,10 @@ func (b *Backend) Up(ctx context.Context, opts cluster.Options, p progress.Repor
 	if err := enclosed.SweepLeft(ctx, name); err != nil {
 		return nil, err
 	}
-	o, err := launch(name, set, initConfig{Prepared: prepared})
+	o, err := launch(ctx, name, set, initConfig{Prepared: prepared})
 	if errors.Is(err, enclosure.ErrTaken) {
-		return join(ctx, name, p) // somebody was faster
+		lab, err := join(ctx, name, p) // somebody was faster
+		return cluster.Joined(name, lab, err)
 	}
 	if err != nil {
 		return nil, err
@@ -87,12 +88,12 @@ func join(ctx context.Context, name string, p progress.Reporter) (*cluster.Lab, 
 
 // launch starts a lab's enclosure, which holds the components for as long as it lives, so that nobody removes them from
 // the cache.
-func launch(name string, set *components.Set, c initConfig) (*enclosure.Owner, error) {
+func launch(ctx context.Context, name string, set *components.Set, c initConfig) (*enclosure.Owner, error) {
 	hold, err := set.Hold()
 	if err != nil {
 		return nil, err
 	}
 	defer hold.Close()
 	c.RootFS, c.Bin, c.Store = set.RootFS, set.Bin, set.Store
-	return enclosed.Launch(name, c, hold)
+	return enclosed.Launch(ctx, name, c, hold)
 }
