@@ -29,7 +29,7 @@ func newMaker(o Options, p progress.Reporter) (*maker, error) {
 		o.Images = Built
 	case Built, Registry:
 	default:
-		return nil, fmt.Errorf("choose images: %q is neither %s nor %s", o.Images, Built, Registry)
+		return nil, exit.Usagef("choose images: %q is neither %s nor %s", o.Images, Built, Registry)
 	}
 	if o.Istio != "" && o.Images != Registry {
 		return nil, exit.Usagef("choose Istio %s: only published images come in several versions (add --images registry)", o.Istio)
