@@ -93,33 +93,6 @@ func (t *tracer) call(id string) flow.Call {
 	return call
 }
 
-// readCurl takes from curl's arguments what inference has to know: the method and the headers.
-func readCurl(args []string, call *flow.Call) {
-	for i := 0; i < len(args); i++ {
-		name, value, joined := strings.Cut(args[i], "=")
-		if !joined && i+1 < len(args) {
-			value = args[i+1]
-		}
-		switch name {
-		case "-X", "--request":
-			call.Method = value
-		case "-I", "--head":
-			call.Method = "HEAD"
-		case "-d", "--data", "--data-raw", "--data-binary", "--data-urlencode", "--json":
-			if call.Method == "GET" {
-				call.Method = "POST"
-			}
-		case "-H", "--header":
-			if header, text, ok := strings.Cut(value, ":"); ok {
-				if call.Headers == nil {
-					call.Headers = map[string]string{}
-				}
-				call.Headers[strings.ToLower(strings.TrimSpace(header))] = strings.TrimSpace(text)
-			}
-		}
-	}
-}
-
 // run watches the request with every instrument. The recording is nil where eBPF is not available; the run says why.
 func (t *tracer) run(ctx context.Context) (flow.Run, *trace.Recording, error) {
 	session, absence, err := t.watch(ctx)

@@ -63,9 +63,12 @@ func Start(ctx context.Context, place Place, name string) (*Client, error) {
 		return nil, exit.Environmentf("start a client outside of the mesh: %w", err)
 	}
 	ip, err := container.ContainerIP(ctx)
-	if err != nil || ip == "" {
+	if err == nil && ip == "" {
+		err = fmt.Errorf("it has no address on network %s (see `docker network inspect %[1]s`; lab down and up make the network anew)", place.Network)
+	}
+	if err != nil {
 		err = errors.Join(err, terminate(context.WithoutCancel(ctx), container))
-		return nil, exit.Environmentf("start a client outside of the mesh: it has no address on network %s: %w", place.Network, err)
+		return nil, exit.Environmentf("start a client outside of the mesh: %w", err)
 	}
 	return &Client{Name: name, IP: ip, container: container}, nil
 }

@@ -47,8 +47,11 @@ func (s *session) startOutsider(name string) error {
 		return exit.Environmentf("start a client outside of the mesh: the nodes of this lab are no containers (use --backend kind; in a scenario: [!backend:kind] skip)")
 	}
 	nodes, err := s.lab.Mesh.Nodes(s.ctx)
-	if err != nil || len(nodes) == 0 {
+	if err != nil {
 		return exit.Environmentf("find the address of a node: %w", err)
+	}
+	if len(nodes) == 0 {
+		return exit.Environmentf("find the address of a node: the cluster says of none (see `lab kubectl get nodes -o wide`; lab up mends a lab)")
 	}
 	place, err := host.Outside(s.ctx, s.lab.Cluster)
 	if err != nil {
