@@ -175,6 +175,12 @@ func (u *upper) clean(ctx context.Context, d *docker.Docker) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
 	err := errors.Join(remove(ctx, d, u.name), forget(u.name))
+	// A client that was killed may have left Docker with a request that it answers only now: it is looked at once more.
+	select {
+	case <-ctx.Done():
+	case <-time.After(time.Second):
+		err = errors.Join(err, remove(ctx, d, u.name))
+	}
 	u.making = err != nil
 	if err != nil && !docker.IsGone(err) {
 		u.p.Say("could not remove what there was of lab %s: %v (lab down --backend kind removes it)", u.name, err)
