@@ -85,15 +85,16 @@ func TestPodJoinsTheMesh(t *testing.T) {
 		}).
 		Assess("takes mutual TLS from the mesh", func(ctx context.Context, t *testing.T, c *envconf.Config) context.Context {
 			// The application shows the headers that it got: its sidecar has added who the client is, by its certificate.
-			var shown bytes.Buffer
+			var shown, said bytes.Buffer // two, because both are written to at the same time
 			answers := func(ctx context.Context) (bool, error) {
 				shown.Reset()
+				said.Reset()
 				curl := []string{"curl", "-sSf", "-m", "5", "http://shop.shop:8080/debug"}
-				err := c.Client().Resources().ExecInPod(ctx, "mark", "netshoot", "main-app", curl, &shown, &shown)
+				err := c.Client().Resources().ExecInPod(ctx, "mark", "netshoot", "main-app", curl, &shown, &said)
 				return err == nil, nil // until its endpoint has come to the client's sidecar
 			}
 			if err := wait.For(answers, wait.WithTimeout(30*time.Second), wait.WithInterval(200*time.Millisecond), wait.WithImmediate()); err != nil {
-				t.Fatalf("%v: %s", err, shown.String())
+				t.Fatalf("%v: %s", err, said.String())
 			}
 			if !strings.Contains(shown.String(), "spiffe://cluster.local/ns/mark/sa/default") {
 				t.Errorf("the client's certificate did not arrive: %s", shown.String())
