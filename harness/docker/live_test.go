@@ -8,13 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -24,6 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/flowproof/lab/harness/cluster/enclosure"
+	"github.com/flowproof/lab/harness/cluster/enclosure/enclosuretest"
 	"github.com/flowproof/lab/harness/progress"
 )
 
@@ -227,27 +226,7 @@ func hostPID(t *testing.T, lab, program string) int {
 // nothingLeft waits until socket, cgroups and directory of a Docker are gone, and compares the mounts that could be its.
 func nothingLeft(t *testing.T, lab, mounts string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), enclosure.Deadline)
-	defer cancel()
-	if err := enclosed.AwaitGone(ctx, lab); err != nil {
-		t.Fatal(err)
-	}
-	traces, err := enclosed.Traces(lab)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range traces {
-		for {
-			if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-				break
-			}
-			select {
-			case <-ctx.Done():
-				t.Fatalf("%s is left", path)
-			case <-time.After(20 * time.Millisecond):
-			}
-		}
-	}
+	enclosuretest.AwaitNothing(t, enclosed, lab)
 	if after := hostMounts(t, lab); after != mounts {
 		t.Errorf("mounts before:\n%s\nafter:\n%s", mounts, after)
 	}

@@ -60,15 +60,6 @@ func (h headers) remove(names ...string) {
 	}
 }
 
-// clone returns a copy that may be changed.
-func (h headers) clone() headers {
-	c := headers{all: make(map[string]string, len(h.all))}
-	for k, v := range h.all {
-		c.all[k] = v
-	}
-	return c
-}
-
 // names returns the names of all headers in order.
 func (h headers) names() []string {
 	names := make([]string, 0, len(h.all))

@@ -247,9 +247,6 @@ type Sender struct {
 	Known    bool // false: an ordinary process of the application, neither 1337 nor root's loopback
 }
 
-// proxyUID is the user of the sidecar, unless the rules say another.
-const proxyUID = 1337
-
 // appUID stands for an application's user where nobody said which.
 const appUID = 1000
 

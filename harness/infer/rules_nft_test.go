@@ -1,7 +1,6 @@
 package infer
 
 import (
-	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -147,18 +146,5 @@ func FuzzParseNFT(f *testing.F) {
 	f.Add("table ip x {\nchain c { limit rate 1/second drop }\n}")
 	f.Add("table ip x {\nchain c {\n\"}\"\n}\n}")
 	f.Add("table ip x {\n\tset s {\n\t\telements = { 1-2,\n\t\t\t3 }\n\t}\n\tchain o {\n\t\ttype nat hook output priority dstnat + 5; policy drop;\n\t\ttcp dport != @s redirect\n\t}\n}")
-	node := recorded(f, "fortio-server").Node()
-	f.Fuzz(func(t *testing.T, text string) {
-		rules, err := ParseRules(text)
-		if err != nil || rules == nil {
-			return
-		}
-		for _, direction := range []flow.Direction{flow.Inbound, flow.Outbound} {
-			for _, address := range []string{"10.0.0.1", "::1"} {
-				req, err := normalise(flow.Request{Direction: direction, Address: address, Port: 80})
-				must(t, err)
-				_ = fmt.Sprint(rules.judge(req, node, Sender{}, 15006), rules.capturesDNS())
-			}
-		}
-	})
+	fuzzRules(f)
 }

@@ -1,6 +1,7 @@
 package infer
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -138,6 +139,11 @@ func FuzzParseRules(f *testing.F) {
 	f.Add(tproxyRules)
 	f.Add("*nat\n-A OUTPUT -p tcp ! -d 1.2.3.4/8 --dport 1:2 -j REDIRECT --to-ports 1-2")
 	f.Add("*nat\n[1:2] -A X --uid-owner 1-2 -m comment --comment \"a b\" -j Y\nCOMMIT")
+	fuzzRules(f)
+}
+
+// fuzzRules follows connections of every kind through whatever can be read as rules, by either reader.
+func fuzzRules(f *testing.F) {
 	node := recorded(f, "fortio-server").Node()
 	f.Fuzz(func(t *testing.T, text string) {
 		rules, err := ParseRules(text)
@@ -145,9 +151,11 @@ func FuzzParseRules(f *testing.F) {
 			return
 		}
 		for _, direction := range []flow.Direction{flow.Inbound, flow.Outbound} {
-			req, err := normalise(flow.Request{Direction: direction, Address: "10.0.0.1", Port: 80})
-			must(t, err)
-			rules.judge(req, node, Sender{}, 15006)
+			for _, address := range []string{"10.0.0.1", "::1"} {
+				req, err := normalise(flow.Request{Direction: direction, Address: address, Port: 80})
+				must(t, err)
+				_ = fmt.Sprint(rules.judge(req, node, Sender{}, 15006), rules.capturesDNS())
+			}
 		}
 	})
 }

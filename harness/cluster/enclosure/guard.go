@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -46,7 +45,6 @@ type guard struct {
 	init     *exec.Cmd
 	ended    chan struct{} // closed when the init has ended
 	stop     chan string   // why the enclosure shall end
-	once     sync.Once
 }
 
 // runGuard starts an enclosure and stays until it has ended and nothing of it is left.

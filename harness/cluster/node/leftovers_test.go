@@ -2,17 +2,15 @@ package node
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/cluster/enclosure"
+	"github.com/flowproof/lab/harness/cluster/enclosure/enclosuretest"
 	"github.com/flowproof/lab/harness/progress"
 )
 
@@ -41,7 +39,7 @@ func TestKilledLabLeavesNothing(t *testing.T) {
 			if err := unix.Kill(tt.pid(s), unix.SIGKILL); err != nil {
 				t.Fatal(err)
 			}
-			awaitNothing(t, name)
+			enclosuretest.AwaitNothing(t, enclosed, name)
 			if after := hostMounts(t); after != before {
 				t.Errorf("mounts before:\n%s\nafter:\n%s", before, after)
 			}
@@ -49,32 +47,6 @@ func TestKilledLabLeavesNothing(t *testing.T) {
 	}
 	if err := backend.Down(t.Context(), name, progress.Quiet); err != nil {
 		t.Errorf("down of a lab that is gone: %v", err)
-	}
-}
-
-// awaitNothing waits until a lab's control socket, cgroups and directory are gone.
-func awaitNothing(t *testing.T, name string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), enclosure.Deadline)
-	defer cancel()
-	if err := enclosed.AwaitGone(ctx, name); err != nil {
-		t.Fatal(err)
-	}
-	traces, err := enclosed.Traces(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range traces {
-		for {
-			if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-				break
-			}
-			select {
-			case <-ctx.Done():
-				t.Fatalf("%s is left", path)
-			case <-time.After(20 * time.Millisecond):
-			}
-		}
 	}
 }
 

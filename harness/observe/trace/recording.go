@@ -108,16 +108,6 @@ func (r *Recording) sort() {
 	slices.SortStableFunc(r.Events, func(a, b Event) int { return a.Time.Compare(b.Time) })
 }
 
-// pod returns the watched pod on a side; nil when there is none.
-func (r *Recording) pod(side flow.Side) *Pod {
-	for i := range r.Pods {
-		if r.Pods[i].Side == side {
-			return &r.Pods[i]
-		}
-	}
-	return nil
-}
-
 // inside is what can be told of a pod's Envoys; several of them can tell what all can.
 func (r *Recording) inside(pod string) (i Inside) {
 	first := true
