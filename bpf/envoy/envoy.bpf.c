@@ -4,7 +4,7 @@
 // space writes, say where a value is and how to make sure that it is one.
 #include "probe.h"
 
-enum kind { KIND_STATEMENT = 1, KIND_VALUE, KIND_DISPATCH, KIND_REQUEST, KIND_READY, KIND_WRITE, KIND_CALL, KIND_THREAD };
+enum kind { KIND_STATEMENT = 1, KIND_VALUE, KIND_DISPATCH, KIND_REQUEST, KIND_READY, KIND_CALL, KIND_THREAD };
 
 // A busy Envoy hits a hundred probes a request, so that an event is as small as can be: what it costs is mostly the memory that it
 // touches. The names of its thread come once, in an event of KIND_THREAD with a whole head.
@@ -26,21 +26,35 @@ struct event {
 	__u8 data[DATA];
 };
 
+// A way leads from a register along pointers to a std::string.
+#define STEPS 5
+struct way {
+	__u32 from;                // the number of an argument: 0 is the object
+	__u32 steps;               // pointers to follow
+	__s32 offsets[STEPS + 1];  // of each pointer, then, at the end, of the string
+};
+
 // A recipe belongs to one probe, which is named by its cookie. Addresses are as linked; the probe's own tells how far
 // away the program is loaded.
 #define TABLES 4
-#define STEPS 3
+#define WAYS 3
 struct recipe {
 	__u64 probe;            // address of the probe
 	__u64 tables[TABLES];   // what the object's first word has to be one of; all 0: not looked at
 	__u64 caller_from;      // the return address has to be in [caller_from, caller_to); both 0: not looked at
 	__u64 caller_to;
 	__u32 kind;             // of the event
-	__u32 steps;            // pointers to follow from the object
-	__u32 offsets[STEPS];   // of each pointer, then of the string
-	__u32 string;           // 1: a std::string at the last offset; 2: a string_view in the second and third argument
+	__u32 view;             // the value is a string_view in the second and third argument
+	struct way ways[WAYS];  // the value is at the end of the first one; an event of KIND_READY has all
 };
 const struct recipe *unused_recipe __attribute__((unused));
+
+// A request that is given its connection, with the ends of both connections as Envoy writes them.
+#define NAME 64 // a power of two; "[ffff:…:ffff]:65535" has 47
+struct ready {
+	struct brief brief;
+	__u8 names[WAYS][1 + NAME]; // each is its length and so many bytes; what stands behind them is left over from before
+};
 
 #define RECIPES 256
 struct {
@@ -49,14 +63,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct recipe);
 } recipes SEC(".maps");
-
-// Threads on which a request has just been given a connection: the next write is the request's.
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
-	__type(key, __u32);
-	__type(value, __u64);
-} given SEC(".maps");
 
 // Threads whose names were told, and by which name.
 struct name {
@@ -122,11 +128,11 @@ static __always_inline void fill(struct brief *b, __u32 kind, __u32 id, __u64 va
 	b->size = 0;
 }
 
-static __always_inline void send(__u32 kind, __u32 id, __u64 value, __u64 other, struct task_struct *task, __u32 netns)
+static __always_inline void send(__u32 kind, __u32 id, __u64 value, struct task_struct *task, __u32 netns)
 {
 	introduce(task, netns);
 	struct brief b;
-	fill(&b, kind, id, value, other, task, netns);
+	fill(&b, kind, id, value, 0, task, netns);
 	count(bpf_ringbuf_output(&events, &b, sizeof(b), BPF_RB_NO_WAKEUP) ? COUNT_LOST : COUNT_EMITTED);
 }
 
@@ -155,91 +161,118 @@ static __always_inline int genuine(struct recipe *r, struct pt_regs *ctx, __u64 
 	return 0;
 }
 
-static __always_inline void take(struct event *e, __u64 from, __u64 n)
+// Arguments are read one by one, each at its own place: the verifier knows no other way to read registers.
+#define ARGUMENTS 6
+struct arguments {
+	__u64 of[ARGUMENTS];
+};
+
+static __always_inline void read_arguments(struct arguments *to, volatile struct pt_regs *ctx)
 {
-	if (n > DATA - 1)
-		n = DATA - 1;
+	to->of[0] = ctx->di;
+	to->of[1] = ctx->si;
+	to->of[2] = ctx->dx;
+	to->of[3] = ctx->cx;
+	to->of[4] = ctx->r8;
+	to->of[5] = ctx->r9;
+}
+
+// take copies at most max bytes, which is one less than a power of two, and returns how many.
+static __always_inline __u32 take(__u8 *to, __u64 from, __u64 n, __u64 max)
+{
+	if (n > max)
+		n = max;
 	asm volatile("" : "+r"(n));
-	n &= DATA - 1;
-	if (n && bpf_probe_read_user(e->data, n, (void *)from) == 0)
-		e->brief.size = n;
+	n &= max;
+	return n && bpf_probe_read_user(to, n, (void *)from) == 0 ? n : 0;
 }
 
 // take_string reads a std::string of libc++: a short one holds its length doubled and its bytes, a long one, whose
 // first bit is set, its capacity, its length and a pointer.
-static __always_inline void take_string(struct event *e, __u64 at)
+static __always_inline __u32 take_string(__u8 *to, __u64 at, __u64 max)
 {
 	__u64 parts[3] = {};
-	bpf_probe_read_user(parts, sizeof(parts), (void *)at);
+	if (bpf_probe_read_user(parts, sizeof(parts), (void *)at))
+		return 0;
 	if (parts[0] & 1)
-		take(e, parts[2], parts[1]);
-	else
-		take(e, at + 1, (parts[0] & 0xff) >> 1);
+		return take(to, parts[2], parts[1], max);
+	return take(to, at + 1, (parts[0] & 0xff) >> 1, max);
 }
 
-static __always_inline void take_value(struct event *e, struct recipe *r, struct pt_regs *ctx, __u64 object)
+// take_at goes a way and reads the string at its end.
+static __always_inline __u32 take_at(__u8 *to, struct way *way, struct arguments *arguments, __u64 max)
 {
-	if (r->string == 2) {
-		take(e, ctx->si, ctx->dx);
+	__u32 from = way->from;
+	if (from >= ARGUMENTS)
+		return 0;
+	__u64 at = arguments->of[from];
+	for (int i = 0; i < STEPS; i++)
+		if (i < way->steps && !(at = word(at + way->offsets[i])))
+			return 0;
+	return take_string(to, at + way->offsets[STEPS], max);
+}
+
+static __always_inline void value_event(struct recipe *r, __u32 id, struct pt_regs *ctx, struct task_struct *task, __u32 netns)
+{
+	struct event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+	if (!e) {
+		count(COUNT_LOST);
 		return;
 	}
-	__u64 at = object;
-	for (int i = 0; i < STEPS - 1; i++)
-		if (i < r->steps)
-			at = word(at + r->offsets[i]);
-	take_string(e, at + r->offsets[STEPS - 1]);
+	struct arguments arguments;
+	read_arguments(&arguments, ctx);
+	fill(&e->brief, r->kind, id, arguments.of[0], 0, task, netns);
+	if (r->kind == KIND_CALL) { // where a class's functions are called from, and with what, for finding recipes
+		e->brief.other = word(ctx->sp) - (ctx->ip - r->probe);
+		*(struct arguments *)e->data = arguments;
+		e->brief.size = sizeof(arguments);
+	} else if (r->view) {
+		e->brief.size = take(e->data, arguments.of[1], arguments.of[2], DATA - 1);
+	} else {
+		e->brief.size = take_at(e->data, &r->ways[0], &arguments, DATA - 1);
+	}
+	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+	count(COUNT_EMITTED);
 }
 
-// One program for every recipe: what it reads of the arguments is the object (the first one) and maybe a string. A probe
-// is put on one process, so that nothing has to be asked about who hits it.
+static __always_inline void ready_event(struct recipe *r, __u32 id, struct pt_regs *ctx, struct task_struct *task, __u32 netns)
+{
+	struct ready *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+	if (!e) {
+		count(COUNT_LOST);
+		return;
+	}
+	struct arguments arguments;
+	read_arguments(&arguments, ctx);
+	fill(&e->brief, r->kind, id, arguments.of[0], 0, task, netns);
+	e->brief.size = sizeof(e->names);
+	for (int i = 0; i < WAYS; i++)
+		e->names[i][0] = take_at(&e->names[i][1], &r->ways[i], &arguments, NAME - 1);
+	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+	count(COUNT_EMITTED);
+}
+
+// One program for every recipe. A probe is put on one process, so that nothing has to be asked about who hits it.
 SEC("uprobe/value")
 int value(struct pt_regs *ctx)
 {
 	__u32 id = bpf_get_attach_cookie(ctx);
 	struct recipe *r = bpf_map_lookup_elem(&recipes, &id);
-	if (!r || !r->kind)
+	if (!r || !r->kind || !genuine(r, ctx, ctx->ip - r->probe))
 		return 0;
 	struct task_struct *task = (void *)bpf_get_current_task_btf();
-	__u32 tid = task->pid, netns;
-	__u64 object = ctx->di, load = ctx->ip - r->probe, whose = 0;
-	if (r->kind == KIND_WRITE) { // only the first one after a request was given its connection
-		__u64 *request = bpf_map_lookup_elem(&given, &tid);
-		if (!request)
-			return 0;
-		whose = *request;
-	}
-	if (!genuine(r, ctx, load))
-		return 0;
-	netns = netns_of(task);
+	__u32 netns = netns_of(task);
 	switch (r->kind) {
-	case KIND_READY:
-		bpf_map_update_elem(&given, &tid, &object, BPF_ANY);
-		break;
-	case KIND_WRITE:
-		bpf_map_delete_elem(&given, &tid);
-		break;
-	case KIND_DISPATCH: // the thread turns to another connection
-		if (bpf_map_lookup_elem(&given, &tid))
-			bpf_map_delete_elem(&given, &tid);
-		break;
-	case KIND_CALL: // where a class's functions are called from, for finding recipes
-		whose = word(ctx->sp) - load;
-		break;
-	case KIND_VALUE: {
+	case KIND_VALUE: case KIND_CALL:
 		introduce(task, netns);
-		struct event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
-		if (!e) {
-			count(COUNT_LOST);
-			return 0;
-		}
-		fill(&e->brief, KIND_VALUE, id, object, 0, task, netns);
-		take_value(e, r, ctx, object);
-		bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
-		count(COUNT_EMITTED);
+		value_event(r, id, ctx, task, netns);
+		return 0;
+	case KIND_READY:
+		introduce(task, netns);
+		ready_event(r, id, ctx, task, netns);
 		return 0;
 	}
-	}
-	send(r->kind, id, object, whose, task, netns);
+	send(r->kind, id, ctx->di, task, netns);
 	return 0;
 }
 
@@ -252,6 +285,18 @@ int gate(struct pt_regs *ctx)
 	if (!r)
 		return 0;
 	struct task_struct *task = (void *)bpf_get_current_task_btf();
-	send(KIND_STATEMENT, id, word(ctx->sp) - (ctx->ip - r->probe), 0, task, netns_of(task));
+	send(KIND_STATEMENT, id, word(ctx->sp) - (ctx->ip - r->probe), task, netns_of(task));
+	return 0;
+}
+
+// A probe on a statement's own call of the gate costs only those that are wanted. Its cookie says which statement it is: the number of the
+// recipe, then the address that the gate returns to.
+#define RETURN_BITS 48
+SEC("uprobe/site")
+int site(struct pt_regs *ctx)
+{
+	__u64 cookie = bpf_get_attach_cookie(ctx);
+	struct task_struct *task = (void *)bpf_get_current_task_btf();
+	send(KIND_STATEMENT, cookie >> RETURN_BITS, cookie & ((1ULL << RETURN_BITS) - 1), task, netns_of(task));
 	return 0;
 }

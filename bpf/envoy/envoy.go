@@ -19,11 +19,18 @@ import (
 	"github.com/flowproof/lab/bpf/probe"
 )
 
-// Strings says how a value is found.
-const (
-	StdString  = 1 // a std::string of libc++ in an object
-	StringView = 2 // an absl::string_view in the second and third argument
-)
+// A Way leads to a std::string of libc++: from an argument along pointers.
+type Way struct {
+	From     int     // number of the argument, 0 to 5; 0 is the object
+	Pointers []int32 // offsets of the pointers to follow, at most 5
+	Offset   int32   // of the string in the last object
+}
+
+// A Site is one log statement's own call of the gate.
+type Site struct {
+	FileOffset uint64 // of the call
+	Return     uint64 // the address, as linked, that the gate returns to
+}
 
 // A Recipe is one probe: where it is, what has to hold there, and what it tells. Addresses are as linked, the offset is
 // that of the probe in the file.
@@ -32,19 +39,22 @@ type Recipe struct {
 	Kind       uint16
 	Probe      uint64
 	FileOffset uint64
+	Sites      []Site   // of a Statement: only these statements, each by a probe of its own, which needs HaveMulti; none: all, by one probe on the gate
 	Tables     []uint64 // what the object's first word has to be one of, at most 4; none: not looked at
 	CallerFrom uint64   // the caller has to be in [CallerFrom, CallerTo); 0: not looked at
 	CallerTo   uint64
-	Pointers   []uint32 // offsets of the pointers to follow from the object, at most 2
-	Offset     uint32   // of the string in the last object
-	String     uint32   // StdString, StringView, or 0: no value
+	View       bool  // of a Value: the string_view in the second and third argument is told
+	Ways       []Way // the first one of a Value, up to three of a Ready
 }
 
 // Limits of a recipe: see envoy.bpf.c.
 const (
 	maxTables   = 4
-	maxPointers = 2
+	maxPointers = 5
+	maxWays     = 3
 	maxRecipes  = 256
+	maxArgument = 5
+	returnBits  = 48
 )
 
 // Probes is a loaded set, and the recipes that are in use.
@@ -149,7 +159,31 @@ func (p *Probes) Attach(pid int, exe string, recipes []Recipe) (first int, err e
 	for _, name := range []string{"value", "gate"} {
 		p.attach(pid, executable, name, first, recipes)
 	}
+	for i, r := range recipes {
+		if len(r.Sites) > 0 {
+			p.attachSites(pid, executable, first+i, r)
+		}
+	}
 	return first, nil
+}
+
+// attachSites attaches a probe to each of the recipe's statements, all by one link.
+func (p *Probes) attachSites(pid int, executable *link.Executable, number int, r Recipe) {
+	loaded := p.Program("site")
+	if loaded == nil {
+		return
+	}
+	if !p.multi {
+		p.Refused(r.On(pid), fmt.Sprintf("attach %d probes: %v", len(r.Sites), HaveMulti()))
+		return
+	}
+	opts := &link.UprobeMultiOptions{PID: uint32(pid)}
+	for _, site := range r.Sites {
+		opts.Addresses = append(opts.Addresses, site.FileOffset)
+		opts.Cookies = append(opts.Cookies, uint64(number)<<returnBits|site.Return)
+	}
+	l, err := executable.UprobeMulti(nil, loaded, opts)
+	p.Attached(r.On(pid), l, err)
 }
 
 // attach attaches one program to the recipes that it is for, by one link or by one each.
@@ -157,7 +191,7 @@ func (p *Probes) attach(pid int, executable *link.Executable, program string, fi
 	opts := &link.UprobeMultiOptions{PID: uint32(pid)}
 	var names []string
 	for i, r := range recipes {
-		if (r.Kind == Statement) == (program == "gate") {
+		if len(r.Sites) == 0 && (r.Kind == Statement) == (program == "gate") {
 			opts.Addresses, opts.Cookies = append(opts.Addresses, r.FileOffset), append(opts.Cookies, uint64(first+i))
 			names = append(names, r.On(pid))
 		}
@@ -185,12 +219,21 @@ func (r Recipe) On(pid int) string { return fmt.Sprintf("%s of process %d", r.Na
 
 // raw is the recipe as the programs read it.
 func (r Recipe) raw() (envoyRecipe, error) {
-	raw := envoyRecipe{Probe: r.Probe, CallerFrom: r.CallerFrom, CallerTo: r.CallerTo, Kind: uint32(r.Kind), String: r.String, Steps: uint32(len(r.Pointers))}
-	if len(r.Tables) > maxTables || len(r.Pointers) > maxPointers {
-		return raw, fmt.Errorf("attach %s: %d tables and %d pointers are more than a probe can follow", r.Name, len(r.Tables), len(r.Pointers))
+	raw := envoyRecipe{Probe: r.Probe, CallerFrom: r.CallerFrom, CallerTo: r.CallerTo, Kind: uint32(r.Kind)}
+	if len(r.Tables) > maxTables || len(r.Ways) > maxWays {
+		return raw, fmt.Errorf("attach %s: %d tables and %d ways are more than a probe can follow", r.Name, len(r.Tables), len(r.Ways))
+	}
+	if r.View {
+		raw.View = 1
 	}
 	copy(raw.Tables[:], r.Tables)
-	copy(raw.Offsets[:], r.Pointers)
-	raw.Offsets[maxPointers] = r.Offset
+	for i, way := range r.Ways {
+		if way.From < 0 || way.From > maxArgument || len(way.Pointers) > maxPointers {
+			return raw, fmt.Errorf("attach %s: %d pointers from argument %d are more than a probe can follow", r.Name, len(way.Pointers), way.From)
+		}
+		raw.Ways[i].From, raw.Ways[i].Steps = uint32(way.From), uint32(len(way.Pointers))
+		copy(raw.Ways[i].Offsets[:], way.Pointers)
+		raw.Ways[i].Offsets[maxPointers] = way.Offset
+	}
 	return raw, nil
 }

@@ -102,12 +102,15 @@ func (s *subject) findWrite(t *testing.T) {
 
 // recipe is one that reads what is written.
 func (s *subject) recipe(change func(*Recipe)) Recipe {
-	r := Recipe{Name: "write", Kind: Value, Probe: s.write.Value, FileOffset: s.offset, String: StringView}
+	r := Recipe{Name: "write", Kind: Value, Probe: s.write.Value, FileOffset: s.offset, View: true}
 	if change != nil {
 		change(&r)
 	}
 	return r
 }
+
+// behindBuffer reads what is written as a std::string of libc++: a short one is its length doubled and its bytes.
+func behindBuffer(r *Recipe) { r.View, r.Ways = false, []Way{{From: 1}} }
 
 func TestRecipe(t *testing.T) {
 	probetest.Require(t)
@@ -123,7 +126,8 @@ func TestRecipe(t *testing.T) {
 		{"a long one is cut", nil, long, long[:255], 1},
 		{"an object of another class is refused", func(r *Recipe) { r.Tables = []uint64{0x1234} }, "hello\n", "", 0},
 		{"another caller is refused", func(r *Recipe) { r.CallerFrom, r.CallerTo = 1, 2 }, "hello\n", "", 0},
-		{"a std::string that is not there is empty", func(r *Recipe) { r.String, r.Offset = StdString, 64 }, "hello\n", "", 1},
+		{"a std::string behind an argument is read", behindBuffer, "\x0ahello" + strings.Repeat("\x00", 18), "hello", 1},
+		{"a std::string that is not there is empty", func(r *Recipe) { r.View, r.Ways = false, []Way{{From: 1, Offset: 1 << 30}} }, "hello\n", "", 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -139,6 +143,24 @@ func TestRecipe(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestReady(t *testing.T) {
+	probetest.Require(t)
+	netns := probetest.Namespace(t)
+	s := startSubject(t)
+	name := "\x28172.21.206.198:56876\x00\x00\x00"
+	recipe := s.recipe(func(r *Recipe) {
+		r.Kind, r.View, r.Ways = Ready, false, []Way{{From: 1, Offset: 24}, {From: 1, Pointers: []int32{1 << 30}}, {From: 1}}
+	})
+	records := record(t, netns, s, recipe, func() { s.say(t, name+name) })
+	if len(records) != 1 {
+		t.Fatalf("%d events, want one", len(records))
+	}
+	names, err := Names(records[0].Data)
+	if want := [maxWays]string{"172.21.206.198:56876", "", "172.21.206.198:56876"}; err != nil || names != want {
+		t.Errorf("read %q, %v, want %q", names, err, want)
 	}
 }
 
@@ -198,7 +220,9 @@ func recordOf(t *testing.T, pid int, executable string, netns uint32, recipe Rec
 func TestWhatARecipeCannotHold(t *testing.T) {
 	for name, r := range map[string]Recipe{
 		"tables":   {Tables: make([]uint64, maxTables+1)},
-		"pointers": {Pointers: make([]uint32, maxPointers+1)},
+		"ways":     {Ways: make([]Way, maxWays+1)},
+		"pointers": {Ways: []Way{{Pointers: make([]int32, maxPointers+1)}}},
+		"argument": {Ways: []Way{{From: maxArgument + 1}}},
 	} {
 		if _, err := r.raw(); err == nil {
 			t.Errorf("too many %s are accepted", name)

@@ -31,9 +31,13 @@ type envoyRecipe struct {
 	CallerFrom uint64
 	CallerTo   uint64
 	Kind       uint32
-	Steps      uint32
-	Offsets    [3]uint32
-	String     uint32
+	View       uint32
+	Ways       [3]struct {
+		_       structs.HostLayout
+		From    uint32
+		Steps   uint32
+		Offsets [6]int32
+	}
 }
 
 // Names of all BPF objects in the ELF.
@@ -42,12 +46,12 @@ type envoyRecipe struct {
 const (
 	envoyMapCounters     = "counters"
 	envoyMapEvents       = "events"
-	envoyMapGiven        = "given"
 	envoyMapLast         = "last"
 	envoyMapNetnses      = "netnses"
 	envoyMapRecipes      = "recipes"
 	envoyMapThreads      = "threads"
 	envoyProgGate        = "gate"
+	envoyProgSite        = "site"
 	envoyProgValue       = "value"
 	envoyVarUnusedRecipe = "unused_recipe"
 )
@@ -95,6 +99,7 @@ type envoySpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type envoyProgramSpecs struct {
 	Gate  *ebpf.ProgramSpec `ebpf:"gate"`
+	Site  *ebpf.ProgramSpec `ebpf:"site"`
 	Value *ebpf.ProgramSpec `ebpf:"value"`
 }
 
@@ -104,7 +109,6 @@ type envoyProgramSpecs struct {
 type envoyMapSpecs struct {
 	Counters *ebpf.MapSpec `ebpf:"counters"`
 	Events   *ebpf.MapSpec `ebpf:"events"`
-	Given    *ebpf.MapSpec `ebpf:"given"`
 	Last     *ebpf.MapSpec `ebpf:"last"`
 	Netnses  *ebpf.MapSpec `ebpf:"netnses"`
 	Recipes  *ebpf.MapSpec `ebpf:"recipes"`
@@ -140,7 +144,6 @@ func (o *envoyObjects) Close() error {
 type envoyMaps struct {
 	Counters *ebpf.Map `ebpf:"counters"`
 	Events   *ebpf.Map `ebpf:"events"`
-	Given    *ebpf.Map `ebpf:"given"`
 	Last     *ebpf.Map `ebpf:"last"`
 	Netnses  *ebpf.Map `ebpf:"netnses"`
 	Recipes  *ebpf.Map `ebpf:"recipes"`
@@ -151,7 +154,6 @@ func (m *envoyMaps) Close() error {
 	return _EnvoyClose(
 		m.Counters,
 		m.Events,
-		m.Given,
 		m.Last,
 		m.Netnses,
 		m.Recipes,
@@ -171,12 +173,14 @@ type envoyVariables struct {
 // It can be passed to loadEnvoyObjects or ebpf.CollectionSpec.LoadAndAssign.
 type envoyPrograms struct {
 	Gate  *ebpf.Program `ebpf:"gate"`
+	Site  *ebpf.Program `ebpf:"site"`
 	Value *ebpf.Program `ebpf:"value"`
 }
 
 func (p *envoyPrograms) Close() error {
 	return _EnvoyClose(
 		p.Gate,
+		p.Site,
 		p.Value,
 	)
 }

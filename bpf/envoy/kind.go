@@ -6,8 +6,7 @@ const (
 	Value                       // Value is the object, Data what was read
 	Dispatch                    // a thread turns to a connection; Value is the connection
 	Request                     // a request for the upstream begins; Value is the request
-	Ready                       // a request is given its connection; Value is the request
-	Write                       // the first write after Ready; Value is the connection, Socket the request
-	Call                        // Value is the object, Socket the caller as linked
+	Ready                       // a request is given its connection; Value is the request, Data its Names
+	Call                        // Value is the object, Socket the caller as linked, Data its Arguments
 	thread                      // the names of the thread of the events that follow
 )

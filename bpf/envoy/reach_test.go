@@ -120,7 +120,7 @@ func TestEveryLossIsCounted(t *testing.T) {
 	if err := p.Watch(netns); err != nil {
 		t.Fatal(err)
 	}
-	gate := s.recipe(func(r *Recipe) { r.Name, r.Kind, r.String = "gate", Statement, 0 })
+	gate := s.recipe(func(r *Recipe) { r.Name, r.Kind, r.View = "gate", Statement, false })
 	if _, err := p.Attach(s.command.Process.Pid, s.library, []Recipe{s.recipe(nil), gate}); err != nil {
 		t.Fatal(err)
 	}

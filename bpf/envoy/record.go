@@ -48,3 +48,29 @@ func (d *Decoder) introduce(sample []byte) error {
 	d.threads[record.TID] = record.Head
 	return nil
 }
+
+// nameSize is the room for one name in struct ready of envoy.bpf.c, behind its length.
+const nameSize = 64
+
+// Names are the strings of a Ready, in the order of its recipe's ways; one that could not be read is empty.
+func Names(data []byte) (names [maxWays]string, err error) {
+	if len(data) != maxWays*(1+nameSize) {
+		return names, fmt.Errorf("decode names: %d bytes, and they have %d", len(data), maxWays*(1+nameSize))
+	}
+	for i := range names {
+		name := data[i*(1+nameSize):]
+		if name[0] >= nameSize {
+			return names, fmt.Errorf("decode names: %d bytes announced, and there is room for %d", name[0], nameSize-1)
+		}
+		names[i] = string(name[1 : 1+name[0]])
+	}
+	return names, nil
+}
+
+// Arguments are the first six arguments of a Call; fewer where the data is cut off.
+func Arguments(data []byte) (arguments []uint64) {
+	for ; len(data) >= 8; data = data[8:] {
+		arguments = append(arguments, binary.NativeEndian.Uint64(data))
+	}
+	return arguments
+}

@@ -58,6 +58,24 @@ func TestDecode(t *testing.T) {
 	}
 }
 
+func TestNames(t *testing.T) {
+	data := make([]byte, maxWays*(1+nameSize))
+	for i, name := range []string{"172.21.206.198:56876", "", "[2001:db8::1]:443"} {
+		data[i*(1+nameSize)] = byte(len(name))
+		copy(data[i*(1+nameSize)+1:], name+"left over")
+	}
+	if names, err := Names(data); err != nil || names != [maxWays]string{"172.21.206.198:56876", "", "[2001:db8::1]:443"} {
+		t.Errorf("read %q, %v", names, err)
+	}
+	if _, err := Names(data[1:]); err == nil {
+		t.Error("names that are cut off are read")
+	}
+	data[0] = nameSize
+	if _, err := Names(data); err == nil {
+		t.Error("a name that is longer than its room is read")
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	f.Add(introduction(7, "wrk:worker_0", "envoy"), brief(Statement, 7, "", 0))
 	f.Add(brief(Value, 7, "outbound", 256), brief(Value, 7, "outbound", 8))
@@ -66,6 +84,9 @@ func FuzzDecode(f *testing.F) {
 		for _, sample := range [][]byte{first, second} {
 			if r, ok, err := d.Decode(sample); err == nil && ok && int(r.Size) != len(r.Data) {
 				t.Errorf("%d bytes of data announced, %d there", r.Size, len(r.Data))
+			} else {
+				_, _ = Names(r.Data)
+				Arguments(r.Data)
 			}
 		}
 	})

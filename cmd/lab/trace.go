@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -25,6 +26,7 @@ type traceFlags struct {
 	data     int
 	noEnvoy  bool
 	without  []string
+	level    string
 }
 
 func traceCommand() *cobra.Command {
@@ -41,8 +43,9 @@ Connections that are pooled on the way are ended first, so that everything can b
 they are left. A stripped Envoy is understood all the same: what the probes need is recovered from the binary and proven
 on an Envoy of its own, once for each build. What cannot be proven is off, and the report says so.
 
-What the probes cost a request is in bpf/kernel/README.md and bpf/envoy/README.md. On pods that are busy, --without gate
-leaves off the log trace, the dearest of them; what it would have told is not observed then.
+What the probes cost a request is in bpf/kernel/README.md and bpf/envoy/README.md. On pods that are busy, --statements debug
+traces only the log statements of level debug and above, a third of them, and --without statements leaves off the log trace,
+the dearest of all; what it would have told is not observed then.
 
 It works on any cluster (--kubeconfig, --context) and with any pods that have a sidecar, curl and ss; --from POD/CONTAINER names
 the container that sends. Where the pods' processes are not on this machine eBPF does not take part, and the verdict says so.
@@ -50,7 +53,8 @@ the container that sends. Where the pods' processes are not on this machine eBPF
 With arguments for curl, the log level is left alone and the request is watched by socket tables, curl, and eBPF.`,
 		Example: `  lab trace --from netshoot --to http://fortio-server:8080/
   lab trace --from netshoot --to http://fortio-server:8080/ --events
-  lab trace --from netshoot --to http://fortio-server:8080/ --without gate
+  lab trace --from netshoot --to http://fortio-server:8080/ --statements debug
+  lab trace --from netshoot --to http://fortio-server:8080/ --without statements
   lab trace --from netshoot --to http://fortio-server:8080/ -o json | jq .verdict.result
   lab trace --from netshoot --to http://fortio-server:8080/echo -- --data hello`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -60,6 +64,9 @@ With arguments for curl, the log level is left alone and the request is watched 
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if !slices.Contains(trace.Levels, flags.level) {
+				return exit.Usagef("read command line: --statements %q is none of %s", flags.level, strings.Join(trace.Levels, ", "))
+			}
 			flags.curl = args
 			return appOf(cmd).trace(cmd, flags)
 		},
@@ -73,11 +80,13 @@ With arguments for curl, the log level is left alone and the request is watched 
 	f.IntVar(&flags.data, "data", trace.DefaultData, "bytes of each read and write that are looked at for HTTP; 0: none")
 	f.BoolVar(&flags.noEnvoy, "kernel-only", false, "put no probes on the Envoys")
 	f.StringSliceVar(&flags.without, "without", nil, "leave probes off that cost too much here: "+strings.Join(trace.Costly, ", ")+", or one of the kernel's")
+	f.StringVar(&flags.level, "statements", string(trace.LevelTrace), "log statements that are traced: trace (all), debug (those and above)")
 	for _, name := range []string{"from", "to"} {
 		_ = cmd.MarkFlagRequired(name)
 	}
 	_ = cmd.RegisterFlagCompletionFunc("from", completePods(1))
 	completeFixed(cmd, "without", trace.Costly...)
+	completeFixed(cmd, "statements", trace.Levels...)
 	return cmd
 }
 

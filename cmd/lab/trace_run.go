@@ -138,7 +138,8 @@ func (t *tracer) watch(ctx context.Context) (*trace.Session, *flow.Absence, erro
 		return nil, nil, exit.Environmentf("%w", err)
 	}
 	task := t.app.reporter().Start("Attaching probes to both pods (a build of Envoy that is new is understood first)")
-	session, err := trace.Start(ctx, trace.Options{Pods: pods, Data: t.flags.data, Envoy: !t.flags.noEnvoy, Cache: cache, Without: t.flags.without})
+	session, err := trace.Start(ctx, trace.Options{Pods: pods, Data: t.flags.data, Envoy: !t.flags.noEnvoy, Cache: cache, Without: t.flags.without,
+		Statements: trace.Level(t.flags.level)})
 	task.Done(err)
 	return session, nil, err
 }

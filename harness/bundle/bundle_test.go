@@ -29,8 +29,8 @@ func fixture(t *testing.T, name string) []byte {
 // events are a recorded request of another run, as eBPF would have seen the one of the other fixtures, and a head with secrets.
 func events(t *testing.T) *trace.Recording {
 	t.Helper()
-	text := strings.NewReplacer("11111111-2222-4333-8444-555555555555", requestID, "172.21.206.197:46102", "10.77.0.1:35312",
-		"172.21.206.197", "10.77.0.1", "172.21.206.198", "10.77.0.2", `"process":"fortio"`, `"process":"python3"`).
+	text := strings.NewReplacer("11111111-2222-4333-8444-555555555555", requestID, "172.21.206.198:33550", "10.77.0.1:35312",
+		"172.21.206.198", "10.77.0.1", "172.21.206.197", "10.77.0.2", `"process":"fortio"`, `"process":"python3"`).
 		Replace(string(fixture(t, "trace/testdata/cold.jsonl")))
 	r, err := trace.ReadRecording(strings.NewReader(text))
 	if err != nil {
@@ -256,7 +256,7 @@ func TestReadMalformed(t *testing.T) {
 		{"run of another type", write(runFile, "{\n\"observations\": 7}"), "run.json: line 2: observations is a number where a"},
 		{"run of another release", write(runFile, `{"schema":"flowproof.dev/run/v9"}`), `run.json: schema "flowproof.dev/run/v9" is not`},
 		{"run missing", func(dir string) error { return os.Remove(filepath.Join(dir, runFile)) }, "run.json: "},
-		{"events cut off", write(traceFile, `{"schema":"flowproof.dev/trace/v1"}`+"\n{"), "trace.jsonl: read trace: line 2: "},
+		{"events cut off", write(traceFile, `{"schema":"flowproof.dev/trace/v2"}`+"\n{"), "trace.jsonl: read trace: line 2: "},
 		{"binary", write(runFile, "\x00\x01\xff"), "run.json: line 1: "},
 		{"recording names a file outside", write(recordingFile, `{"client":{"name":"../../../etc/passwd"}}`), "recording.json: name a file after pod \"../../../etc/passwd\""},
 		{"a link out of the bundle", func(dir string) error {

@@ -104,7 +104,7 @@ func (c Cache) Ensure(ctx context.Context, path string, prove func(ctx context.C
 	if err != nil {
 		return nil, err
 	}
-	if len(p.Values) == 0 && len(p.Join) == 0 && !p.Gate {
+	if len(p.Values) == 0 && p.Join == nil && !p.Gate {
 		return p, nil // maybe it was the machine's fault: it is tried again the next time
 	}
 	return p, c.Keep(p)

@@ -10,14 +10,14 @@ type Proof struct {
 	// be, and so are evidence. The others are shown, and prove nothing.
 	Gate       bool     `json:"gate"`
 	Statements []string `json:"statements,omitempty"`
-	// Join names the probes that follow a request from its downstream to its upstream connection; empty: none.
-	Join []string `json:"join,omitempty"`
+	// Join tells which two connections a request is on; nil: it cannot be told.
+	Join *Join `json:"join,omitempty"`
 	// Off says of each probe that is off why.
 	Off map[string]string `json:"off,omitempty"`
 }
 
 // ProofSchema is the version of the Proof's JSON form and of what is proven.
-const ProofSchema = "flowproof.dev/proof/v3"
+const ProofSchema = "flowproof.dev/proof/v4"
 
 // Names of values.
 const (
@@ -30,11 +30,25 @@ const (
 type Value struct {
 	Name     string   `json:"name"`
 	At       Place    `json:"at"`
-	Tables   []uint64 `json:"tables"`             // what the object's first word is one of
-	Caller   Function `json:"caller,omitzero"`    // who has to call; zero: anybody
-	Pointers []uint32 `json:"pointers,omitempty"` // to follow from the object
-	Offset   uint32   `json:"offset"`             // of the string
+	Tables   []uint64 `json:"tables"`          // what the object's first word is one of
+	Caller   Function `json:"caller,omitzero"` // who has to call; zero: anybody
+	Way      Way      `json:"way"`
 	Argument bool     `json:"argument,omitempty"` // the string is an argument, and nothing is read from the object
+}
+
+// A Way leads to a std::string of libc++: from an argument of a function along pointers.
+type Way struct {
+	From     int     `json:"from,omitempty"` // number of the argument; 0 is the object
+	Pointers []int32 `json:"pointers,omitempty"`
+	Offset   int32   `json:"offset"` // of the string in the last object
+}
+
+// A Join is read where a request is given its upstream connection, and from the request itself: whatever the thread did meanwhile.
+type Join struct {
+	Begins     string `json:"begins"`     // the function in which an upstream request begins
+	Downstream Way    `json:"downstream"` // to the client's end of the downstream connection
+	Local      Way    `json:"local"`      // to Envoy's own end of the upstream connection
+	Remote     Way    `json:"remote"`     // to its other end
 }
 
 // Tables are the addresses of a class's primary virtual tables, at most 4.

@@ -47,7 +47,10 @@ func TestRecover(t *testing.T) {
 			if len(table.Statements) != r.statements || table.Decoded() < r.decoded {
 				t.Errorf("%d statements, %d decoded; want %d and at least %d", len(table.Statements), table.Decoded(), r.statements, r.decoded)
 			}
-			for _, name := range []string{OnFileEvent, Write, OnPoolReady, OnServerName, NewConnection, DecodeHeaders, NewRequest} {
+			if levels := table.levels(); levels[""] > len(table.Statements)/20 || levels["debug"] < 2000 || levels["trace"] < 1000 {
+				t.Errorf("the levels of the statements are %v", levels)
+			}
+			for _, name := range []string{OnFileEvent, OnPoolReady, OnServerName, NewConnection, DecodeHeaders, NewRequest} {
 				if _, ok := table.Functions[name]; !ok {
 					t.Errorf("%s: %s", name, table.Missing[name])
 				}
@@ -66,6 +69,15 @@ func TestRecover(t *testing.T) {
 	}
 }
 
+// levels counts the statements of each level.
+func (t *Table) levels() map[string]int {
+	n := map[string]int{}
+	for _, s := range t.Statements {
+		n[s.Level]++
+	}
+	return n
+}
+
 // TestStatementsAreTheSource sets statements against the line of the source that everybody can look up.
 func TestStatementsAreTheSource(t *testing.T) {
 	image, err := Open(filepath.Join(wheels(t), "1.40.0", "envoy/_bin/envoy"))
@@ -77,12 +89,14 @@ func TestStatementsAreTheSource(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		`original_dst.cc:67 onAccept "original_dst: set destination to {}"`,
-		`router.cc:600 decodeHeaders "{}cluster '{}' match for URL '{}'"`,
-		`connection_impl.cc:714 onFileEvent "{}socket event: {}"`,
-		`upstream_request.cc:658 onPoolReady "{}pool ready"`,
+		`trace original_dst.cc:22 onAccept "original_dst: new connection accepted"`,
+		`debug original_dst.cc:67 onAccept "original_dst: set destination to {}"`,
+		`debug router.cc:600 decodeHeaders "{}cluster '{}' match for URL '{}'"`,
+		`trace connection_impl.cc:714 onFileEvent "{}socket event: {}"`,
+		`debug upstream_request.cc:658 onPoolReady "{}pool ready"`,
+		`error connection_impl.cc:87 ConnectionImpl "{}"`,
 	} {
-		if !slices.ContainsFunc(table.Statements, func(s Statement) bool { return fmt.Sprintf("%s %q", s.Where(), s.Format) == want }) {
+		if !slices.ContainsFunc(table.Statements, func(s Statement) bool { return fmt.Sprintf("%s %s %q", s.Level, s.Where(), s.Format) == want }) {
 			t.Errorf("not found: %s", want)
 		}
 	}

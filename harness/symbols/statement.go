@@ -15,7 +15,11 @@ type Statement struct {
 	Line     int    `json:"line,omitempty"`
 	Function string `json:"function,omitempty"` // its bare name
 	Format   string `json:"format,omitempty"`
+	Level    string `json:"level,omitempty"` // at which it is logged; empty where it could not be told
 }
+
+// levels are the log levels in the order of their numbers. Source: spdlog's level_enum, by which Envoy's macros compare.
+var levels = []string{"trace", "debug", "info", "warning", "error", "critical"}
 
 // Where is "router.cc:600 decodeHeaders".
 func (s Statement) Where() string {
@@ -46,9 +50,18 @@ type walk struct {
 	through bool
 	body    Function
 	seen    map[uint64]bool
-	queue   []uint64
+	queue   []branch
 	steps   int
 }
+
+// A branch is where a path begins, and the level that was asked for on the way there.
+type branch struct {
+	at    uint64
+	level int
+}
+
+// noLevel stands where no level was asked for yet.
+const noLevel = -1
 
 // maxSteps bounds a walk.
 const maxSteps = 1500
@@ -58,11 +71,11 @@ func (w *walk) run(from uint64) (Statement, bool) {
 	if !ok {
 		return Statement{}, false
 	}
-	w.body, w.queue = body, []uint64{from}
+	w.body, w.queue = body, []branch{{from, noLevel}}
 	for len(w.queue) > 0 && w.steps < maxSteps {
-		at := w.queue[0]
+		next := w.queue[0]
 		w.queue = w.queue[1:]
-		if s, ok := w.path(at); ok {
+		if s, ok := w.path(next); ok {
 			return s, true
 		}
 	}
@@ -70,9 +83,9 @@ func (w *walk) run(from uint64) (Statement, bool) {
 }
 
 // path follows one branch to its end.
-func (w *walk) path(at uint64) (Statement, bool) {
-	var found partial
-	for w.body.Contains(at) && !w.seen[at] && w.steps < maxSteps {
+func (w *walk) path(b branch) (Statement, bool) {
+	found := partial{level: b.level, compared: noLevel}
+	for at := b.at; w.body.Contains(at) && !w.seen[at] && w.steps < maxSteps; {
 		w.seen[at] = true
 		w.steps++
 		in, err := w.image.instruction(at)
@@ -85,7 +98,7 @@ func (w *walk) path(at uint64) (Statement, bool) {
 			return found.Statement, true
 		}
 		var ends bool
-		if at, ends = w.next(in, next); ends {
+		if at, ends = w.next(in, next, &found); ends {
 			break
 		}
 	}
@@ -93,7 +106,7 @@ func (w *walk) path(at uint64) (Statement, bool) {
 }
 
 // next says where the path goes on after an instruction, and queues the other side of a branch.
-func (w *walk) next(in x86asm.Inst, next uint64) (at uint64, ends bool) {
+func (w *walk) next(in x86asm.Inst, next uint64, found *partial) (at uint64, ends bool) {
 	target, isDirect := direct(in, next)
 	switch in.Op {
 	case x86asm.RET, x86asm.UD2:
@@ -104,7 +117,7 @@ func (w *walk) next(in x86asm.Inst, next uint64) (at uint64, ends bool) {
 		return target, !isDirect
 	}
 	if isDirect {
-		w.queue = append(w.queue, target)
+		w.queue = append(w.queue, branch{target, found.branches(in.Op)})
 	}
 	return next, false
 }
@@ -112,7 +125,38 @@ func (w *walk) next(in x86asm.Inst, next uint64) (at uint64, ends bool) {
 // partial is a statement whose parts are found one after the other. The distances keep parts of two statements apart.
 type partial struct {
 	Statement
-	since int // instructions since the last part
+	since    int // instructions since the last part
+	compared int // what the last instruction compared something with
+	level    int // that was asked for on the way here
+}
+
+// branches notes a conditional jump: a statement is logged when the logger's level, a signed number, is at most the statement's own.
+// It returns the level that is known where the jump leads to.
+func (p *partial) branches(op x86asm.Op) (there int) {
+	there = p.level
+	switch {
+	case p.compared == noLevel:
+	case op == x86asm.JG:
+		p.level = p.compared
+	case op == x86asm.JLE:
+		there = p.compared
+	}
+	return there
+}
+
+// compares is the number that an instruction compares a signed one with.
+func compares(in x86asm.Inst) int {
+	switch in.Op {
+	case x86asm.TEST:
+		if in.Args[0] == in.Args[1] {
+			return 0
+		}
+	case x86asm.CMP:
+		if value, ok := in.Args[1].(x86asm.Imm); ok && value >= 0 && int(value) < len(levels) {
+			return int(value)
+		}
+	}
+	return noLevel
 }
 
 // The farthest that a part may be from the one before, in instructions.
@@ -126,6 +170,9 @@ const (
 // take looks at one instruction; true when the statement is complete.
 func (p *partial) take(m *Image, in x86asm.Inst, next uint64) bool {
 	p.since++
+	if in.Op != x86asm.JG && in.Op != x86asm.JLE {
+		p.compared = compares(in)
+	}
 	switch in.Op {
 	case x86asm.LEA:
 		mem, ok := in.Args[1].(x86asm.Mem)
@@ -153,6 +200,9 @@ func (p *partial) text(text string) bool {
 		p.Function = text
 	case p.Line > 0 && p.Function != "" && p.since < formatDistance:
 		p.Format = text
+		if p.level != noLevel {
+			p.Level = levels[p.level]
+		}
 		return true
 	}
 	return false

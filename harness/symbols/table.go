@@ -19,7 +19,7 @@ type Table struct {
 }
 
 // TableSchema is the version of the Table's JSON form, and of the ways by which it is found.
-const TableSchema = "flowproof.dev/symbols/v1"
+const TableSchema = "flowproof.dev/symbols/v2"
 
 // A Place is a function, and where in the file a probe on it goes.
 type Place struct {
@@ -31,7 +31,6 @@ type Place struct {
 // Names of functions that probes are put on.
 const (
 	OnFileEvent   = "Network::ConnectionImpl::onFileEvent"
-	Write         = "Network::ConnectionImpl::write"
 	AcceptHeaders = "Router::UpstreamRequest::acceptHeadersFromRouter"
 	OnPoolReady   = "Router::UpstreamRequest::onPoolReady"
 	OnServerName  = "ListenerFilters::TlsInspector::Filter::onServername"
@@ -63,7 +62,6 @@ type anchor struct {
 
 var anchors = []anchor{
 	{OnFileEvent, "_ZN5Envoy7Network14ConnectionImpl11onFileEventEj", "network/connection_impl.cc", "onFileEvent", "{}socket event: {}"},
-	{Write, "_ZN5Envoy7Network14ConnectionImpl5writeERNS_6Buffer8InstanceEbb", "network/connection_impl.cc", "write", "{}writing {} bytes, end_stream {}"},
 	{AcceptHeaders, "_ZN5Envoy6Router15UpstreamRequest23acceptHeadersFromRouterEb", "router/upstream_request.cc", "acceptHeadersFromRouter",
 		"upstream request aborted during onHostSelected"},
 	{OnPoolReady, "", "router/upstream_request.cc", "onPoolReady", "{}pool ready"},
@@ -215,6 +213,18 @@ func (t *Table) Statement(address uint64) (Statement, bool) {
 		return Statement{}, false
 	}
 	return t.Statements[i], true
+}
+
+// Places are where the statements of some levels call the gate, by the address that it returns to.
+func (t *Table) Places(wanted func(Statement) bool) []Place {
+	var all []Place
+	for _, s := range t.Statements {
+		if wanted(s) {
+			call := s.Return - callSize
+			all = append(all, Place{Function: Function{call, s.Return}, Probe: call, Offset: call - t.Gate.Probe + t.Gate.Offset})
+		}
+	}
+	return all
 }
 
 // Decoded counts the statements that are known by file, line and format.

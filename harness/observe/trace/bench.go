@@ -38,20 +38,33 @@ type bench struct {
 
 	mu   sync.Mutex
 	seen map[string]netip.AddrPort // the upstream end of Envoy's connection, by the request's mark
+
+	arrived chan sample   // requests that are held
+	release chan struct{} // closed: answers are not kept back any more
 }
 
 // A route is one listener of the bench: its port, the name of its filter chain, and of its cluster. The names of the
 // first are longer than a std::string holds in itself, those of the second are shorter.
 type route struct {
-	port           uint16
+	port, upstream uint16
 	chain, cluster string
+	filter         string // one more listener filter
 }
 
-// upstreamPort is where the bench's upstream listens.
-const upstreamPort = 10003
+// Headers of a request of the bench: its mark, and whether its answer is kept back until all are released. The others are Envoy's: a time
+// that its fault filter waits, in ms, and who the client claims to be.
+const (
+	proofHeader   = "X-Flowproof-Proof"
+	holdHeader    = "X-Flowproof-Hold"
+	delayHeader   = "X-Envoy-Fault-Delay-Request"
+	claimedHeader = "X-Forwarded-For"
+)
 
-// proofHeader marks a request of the bench.
-const proofHeader = "X-Flowproof-Proof"
+// claimed is an address that no connection of the bench has: what is read of a connection must not be what its client claims.
+const claimed = "203.0.113.9"
+
+// proxyLine claims another client's address at the beginning of a connection, in the PROXY protocol's first version.
+const proxyLine = "PROXY TCP4 " + claimed + " 127.0.0.1 999 10002\r\n"
 
 // newBench makes a bench and starts everything on it.
 func newBench(ctx context.Context, binary string) (*bench, error) {
@@ -72,9 +85,9 @@ func emptyBench() (*bench, error) {
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		return nil, fmt.Errorf("make a network namespace: %w", err)
 	}
-	return &bench{seen: map[string]netip.AddrPort{}, log: &strings.Builder{}, routes: [2]route{
-		{10001, "proof-chain-" + rand.Text() + rand.Text(), "proof-cluster-" + rand.Text() + rand.Text()},
-		{10002, "fc" + rand.Text()[:8], "cl" + rand.Text()[:8]},
+	return &bench{seen: map[string]netip.AddrPort{}, log: &strings.Builder{}, arrived: make(chan sample), release: make(chan struct{}), routes: [2]route{
+		{10001, 10003, "proof-chain-" + rand.Text() + rand.Text(), "proof-cluster-" + rand.Text() + rand.Text(), ""},
+		{10002, 10004, "fc" + rand.Text()[:8], "cl" + rand.Text()[:8], proxyFilter},
 	}}, nil
 }
 
@@ -112,20 +125,29 @@ func (b *bench) start(ctx context.Context, binary string) error {
 
 // startUpstream answers every request, and remembers over which connection it came.
 func (b *bench) startUpstream() error {
-	listener, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", upstreamPort))
-	if err != nil {
-		return err
-	}
-	b.upstream = &http.Server{ReadHeaderTimeout: benchTimeout, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if end, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
-			b.mu.Lock()
-			b.seen[r.Header.Get(proofHeader)] = end
-			b.mu.Unlock()
+	b.upstream = &http.Server{ReadHeaderTimeout: benchTimeout, Handler: http.HandlerFunc(b.answer)}
+	for _, r := range b.routes {
+		listener, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", r.upstream))
+		if err != nil {
+			return err
 		}
-		_, _ = io.WriteString(w, "ok\n")
-	})}
-	go func() { _ = b.upstream.Serve(listener) }()
+		go func() { _ = b.upstream.Serve(listener) }()
+	}
 	return nil
+}
+
+func (b *bench) answer(w http.ResponseWriter, r *http.Request) {
+	if end, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		b.mu.Lock()
+		b.seen[r.Header.Get(proofHeader)] = end
+		b.mu.Unlock()
+	}
+	if r.Header.Get(holdHeader) != "" {
+		own, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+		b.arrived <- sample{local: r.RemoteAddr, peer: own.String()}
+		<-b.release
+	}
+	_, _ = io.WriteString(w, "ok\n")
 }
 
 // benchTimeout bounds everything that the bench waits for.
@@ -165,13 +187,15 @@ func (b *bench) dial(port uint16) (net.Conn, error) {
 }
 
 // request sends one request over a connection and returns its mark.
-func (b *bench) request(conn net.Conn, reader *bufio.Reader) (string, error) {
+func (b *bench) request(conn net.Conn, reader *bufio.Reader, headers ...[2]string) (string, error) {
 	mark := rand.Text()
 	request, err := http.NewRequest(http.MethodGet, "http://proof.invalid/", nil)
 	if err != nil {
 		return "", err
 	}
-	request.Header.Set(proofHeader, mark)
+	for _, h := range append(headers, [2]string{proofHeader, mark}, [2]string{claimedHeader, claimed}) {
+		request.Header.Set(h[0], h[1])
+	}
 	_ = conn.SetDeadline(time.Now().Add(benchTimeout))
 	if err := request.Write(conn); err != nil {
 		return "", err
@@ -234,14 +258,14 @@ func (b *bench) close() error {
 func (b *bench) config() string {
 	var listeners, clusters strings.Builder
 	for _, r := range b.routes {
-		fmt.Fprintf(&listeners, benchListener, r.port, r.chain, r.cluster)
-		fmt.Fprintf(&clusters, benchCluster, r.cluster, upstreamPort)
+		fmt.Fprintf(&listeners, benchListener, r.port, r.filter, r.chain, r.cluster)
+		fmt.Fprintf(&clusters, benchCluster, r.cluster, r.upstream)
 	}
 	return "static_resources:\n  listeners:\n" + listeners.String() + "  clusters:\n" + clusters.String()
 }
 
 const benchListener = `  - address: {socket_address: {address: 127.0.0.1, port_value: %d}}
-    listener_filters:
+    listener_filters:%s
     - name: envoy.filters.listener.original_dst
       typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.listener.original_dst.v3.OriginalDst}
     - name: envoy.filters.listener.tls_inspector
@@ -257,9 +281,20 @@ const benchListener = `  - address: {socket_address: {address: 127.0.0.1, port_v
           stat_prefix: proof
           route_config: {virtual_hosts: [{name: proof, domains: ["*"], routes: [{match: {prefix: /}, route: {cluster: %s}}]}]}
           http_filters:
+          - name: envoy.filters.http.fault
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault
+              delay: {header_delay: {}, percentage: {numerator: 100}}
           - name: envoy.filters.http.router
             typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
 `
+
+// proxyFilter takes a connection's client to be whom the PROXY protocol names, where it is spoken.
+const proxyFilter = `
+    - name: envoy.filters.listener.proxy_protocol
+      typed_config:
+        "@type": type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol
+        allow_requests_without_proxy_protocol: true`
 
 const benchCluster = `  - name: %[1]s
     connect_timeout: 5s

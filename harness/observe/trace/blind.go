@@ -54,7 +54,10 @@ func (r *Recording) Blind(pod string) []string {
 		there = append(there, probeJoin)
 	}
 	if len(inside.Statements) > 0 {
-		there = append(there, probeGate)
+		there = append(there, probeStatements)
+	}
+	if inside.Level == LevelDebug {
+		reasons = append(reasons, "log statements below debug are not observed in "+pod)
 	}
 	for _, name := range Costly {
 		if _, said := r.Off[name]; !said && !slices.Contains(there, name) {

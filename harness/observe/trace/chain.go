@@ -175,7 +175,7 @@ func (j *journal) joinAfter(down *socket, after *Event) *join {
 // joinBefore is the last request that was written to an upstream connection before an event.
 func (j *journal) joinBefore(up *socket, before *Event) *join {
 	for i := len(j.joins) - 1; i >= 0; i-- {
-		if e := &j.joins[i]; up != nil && e.up == up && !e.written.After(before.Time) {
+		if e := &j.joins[i]; up != nil && e.up == up && !e.given.After(before.Time) {
 			return e
 		}
 	}

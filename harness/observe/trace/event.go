@@ -39,8 +39,7 @@ const (
 	Value       Kind = "value"        // a value was read: Name and Text
 	Dispatch    Kind = "dispatch"     // a thread turns to the connection Object
 	NewRequest  Kind = "new-request"  // the upstream request Object begins
-	PoolReady   Kind = "pool-ready"   // the upstream request Object is given its connection
-	WriteUp     Kind = "write-up"     // the upstream request Other is written to the connection Object
+	PoolReady   Kind = "pool-ready"   // the upstream request Object is given its connection: Ends
 	ClassCalled Kind = "class-called" // a function of a class is called; only recovery asks for it
 )
 
@@ -69,7 +68,18 @@ type Event struct {
 	Text    string         `json:"text,omitempty"`   // the value; of a statement its format
 	Where   string         `json:"where,omitempty"`  // of a statement: file:line function
 	Object  uint64         `json:"object,omitempty"` // Envoy's object that the event is about
-	Other   uint64         `json:"other,omitempty"`  // a second one
+	Other   uint64         `json:"other,omitempty"`  // who called a function of it
+	Ends    *Ends          `json:"ends,omitempty"`   // of the two connections that a request is on
+
+	arguments []uint64 // of a function that was called; only recovery asks for it
+}
+
+// Ends are the addresses by which Envoy itself knows the two connections of a request. One that is no address of the
+// network, or that could not be read, is not valid.
+type Ends struct {
+	Downstream netip.AddrPort `json:"downstream,omitzero"` // the client's end of the downstream connection
+	Local      netip.AddrPort `json:"local,omitzero"`      // Envoy's own end of the upstream connection
+	Remote     netip.AddrPort `json:"remote,omitzero"`     // its other end
 }
 
 // Ready is one descriptor that epoll_wait named.

@@ -4,9 +4,7 @@ package trace
 
 import (
 	"cmp"
-	"encoding/binary"
 	"fmt"
-	"os"
 	"slices"
 
 	"github.com/flowproof/lab/bpf/envoy"
@@ -141,83 +139,31 @@ func calledInTurn(events []Event, name string, caller symbols.Function, rounds i
 const (
 	objectSize  = 4096
 	pointedSize = 128
-	pointerSize = 8
 )
 
 // search finds one way to the name that is right for both objects.
 func (p *prover) search(h hunt, objects []uint64) (symbols.Value, bool) {
 	m := memory{pid: p.bench.envoy.Process.Pid}
 	defer m.close()
-	right := func(pointers []uint32, offset uint32) bool {
+	right := func(way symbols.Way) bool {
 		for i, object := range objects {
-			if m.follow(object, pointers, offset) != h.value(p.bench.routes[i]) {
+			if m.follow(object, way) != h.value(p.bench.routes[i]) {
 				return false
 			}
 		}
 		return true
 	}
-	for offset := uint32(0); offset < objectSize; offset += pointerSize {
-		if right(nil, offset) {
-			return symbols.Value{Name: h.name, Offset: offset}, true
+	for offset := int32(0); offset < objectSize; offset += wordSize {
+		if way := (symbols.Way{Offset: offset}); right(way) {
+			return symbols.Value{Name: h.name, Way: way}, true
 		}
 	}
-	for pointer := uint32(0); pointer < objectSize/8; pointer += pointerSize {
-		for offset := uint32(0); offset < pointedSize; offset += pointerSize {
-			if right([]uint32{pointer}, offset) {
-				return symbols.Value{Name: h.name, Pointers: []uint32{pointer}, Offset: offset}, true
+	for pointer := int32(0); pointer < objectSize/8; pointer += wordSize {
+		for offset := int32(0); offset < pointedSize; offset += wordSize {
+			if way := (symbols.Way{Pointers: []int32{pointer}, Offset: offset}); right(way) {
+				return symbols.Value{Name: h.name, Way: way}, true
 			}
 		}
 	}
 	return symbols.Value{}, false
-}
-
-// memory reads a process's memory as the probes do.
-type memory struct {
-	pid  int
-	file *os.File
-}
-
-func (m *memory) read(address uint64, n int) []byte {
-	if m.file == nil {
-		file, err := os.Open(fmt.Sprintf("/proc/%d/mem", m.pid))
-		if err != nil {
-			return nil
-		}
-		m.file = file
-	}
-	b := make([]byte, n)
-	if read, err := m.file.ReadAt(b, int64(address)); err != nil || read != n {
-		return nil
-	}
-	return b
-}
-
-func (m *memory) close() {
-	if m.file != nil {
-		_ = m.file.Close()
-	}
-}
-
-// follow goes along pointers and reads the std::string of libc++ at the end: see take_string in envoy.bpf.c.
-func (m *memory) follow(object uint64, pointers []uint32, offset uint32) string {
-	for _, p := range pointers {
-		word := m.read(object+uint64(p), pointerSize)
-		if word == nil {
-			return ""
-		}
-		object = binary.LittleEndian.Uint64(word)
-	}
-	const longest = 255
-	s := m.read(object+uint64(offset), 24)
-	if s == nil {
-		return ""
-	}
-	if s[0]&1 == 0 {
-		return string(s[1:min(1+int(s[0]>>1), len(s))])
-	}
-	size := binary.LittleEndian.Uint64(s[8:])
-	if size > longest {
-		return ""
-	}
-	return string(m.read(binary.LittleEndian.Uint64(s[16:]), int(size)))
 }

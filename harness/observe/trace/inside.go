@@ -2,11 +2,11 @@ package trace
 
 import "time"
 
-// A join is a request that Envoy took from a downstream connection and wrote to an upstream one.
+// A join is a request that Envoy took from a downstream connection and gave an upstream one.
 type join struct {
 	down, up *socket
 	began    time.Time // the upstream request began
-	written  time.Time
+	given    time.Time
 	cluster  *Event // the cluster that the router had chosen; nil: not read
 }
 
@@ -17,29 +17,33 @@ type inside struct {
 	threads map[threadID]*thread
 	conns   map[object]*connection
 	begun   map[object]*request // upstream requests
-	pending []written
 	places  map[*Event]place
+	turns   map[uint32]bool // the processes that tell when a thread turns to a connection
 }
 
 // A place says which descriptors an event of Envoy's is about: that of the connection, and that of the one which its request is
 // written to.
 type place struct {
 	listener *socket // before there is a connection object
-	at, to   *connection
+	at       *connection
+	down, to *socket // of a request that is given its connection
 }
 
 // fds returns the two descriptors; -1 where it is not known.
 func (p place) fds() (at, to int32) {
-	fd := func(c *connection) int32 {
-		if c == nil || c.socket == nil || c.clash {
+	fd := func(s *socket) int32 {
+		if s == nil {
 			return -1
 		}
-		return c.socket.first().FD
+		return s.first().FD
 	}
-	if p.listener != nil {
-		return p.listener.first().FD, -1
+	switch {
+	case p.listener != nil:
+		return fd(p.listener), -1
+	case p.at != nil && !p.at.clash:
+		return fd(p.at.socket), -1
 	}
-	return fd(p.at), fd(p.to)
+	return fd(p.down), fd(p.to)
 }
 
 // object is one of Envoy's objects in one process; threadID one of its threads.
@@ -70,21 +74,19 @@ type connection struct {
 
 // A request is an upstream request that began.
 type request struct {
-	from    *connection
 	began   time.Time
 	cluster *Event
 }
 
-// written is a request's first write, which is joined when all sockets are known.
-type written struct {
-	request *request
-	to      *connection
-	at      time.Time
-}
-
-func newInside(j *journal) *inside {
-	return &inside{journal: j, threads: map[threadID]*thread{}, conns: map[object]*connection{}, begun: map[object]*request{},
-		places: map[*Event]place{}}
+func newInside(j *journal, events []Event) *inside {
+	in := &inside{journal: j, threads: map[threadID]*thread{}, conns: map[object]*connection{}, begun: map[object]*request{},
+		places: map[*Event]place{}, turns: map[uint32]bool{}}
+	for i := range events {
+		if events[i].Kind == Dispatch {
+			in.turns[events[i].PID] = true
+		}
+	}
+	return in
 }
 
 func (in *inside) thread(e *Event) *thread {
@@ -121,23 +123,52 @@ func (in *inside) take(e *Event) {
 		in.value(t, e)
 	case Statement:
 		in.about(t, e)
-	case PoolReady:
-		in.about(t, e)
-		if r := in.begun[key(e, e.Object)]; r != nil {
-			in.places[e] = place{at: r.from}
-		}
 	case NewRequest:
 		in.about(t, e)
-		in.begun[key(e, e.Object)] = &request{from: t.turned, began: e.Time, cluster: t.cluster}
+		in.begun[key(e, e.Object)] = &request{began: e.Time, cluster: t.cluster}
 		t.cluster = nil
-	case WriteUp:
-		in.about(t, e)
-		if r := in.begun[key(e, e.Other)]; r != nil {
-			to := in.connection(e)
-			in.pending = append(in.pending, written{r, to, e.Time})
-			in.places[e] = place{at: r.from, to: to}
-		}
+	case PoolReady:
+		in.given(e)
 	}
+}
+
+// given notes which sockets a request's two connections are. Envoy itself names their ends, so that it does not matter what the thread
+// did meanwhile: whether it waited for a connection, for a timer, or for another filter's answer.
+func (in *inside) given(e *Event) {
+	r := in.begun[key(e, e.Object)]
+	if r == nil { // it began before the watch
+		r = &request{began: e.Time}
+	}
+	delete(in.begun, key(e, e.Object))
+	if e.Ends == nil {
+		return
+	}
+	down := in.only(e, func(s *socket) bool { return s.connected == nil && s.remote == e.Ends.Downstream })
+	up := in.only(e, func(s *socket) bool {
+		return s.accepted == nil && s.local == e.Ends.Local && s.remote == e.Ends.Remote
+	})
+	if down == nil || up == nil {
+		return
+	}
+	down.keep(e)
+	in.places[e] = place{down: down, to: up}
+	in.journal.joins = append(in.journal.joins, join{down: down, up: up, began: r.began, given: e.Time, cluster: r.cluster})
+}
+
+// only is the one open socket of the event's process for which fits holds; nil where there is none, or more than one.
+func (in *inside) only(e *Event, fits func(*socket) bool) *socket {
+	var found *socket
+	for k, s := range in.journal.live {
+		if k.pid != e.PID || s.listens || !fits(s) {
+			continue
+		}
+		if found != nil {
+			in.journal.clashes++
+			return nil
+		}
+		found = s
+	}
+	return found
 }
 
 func key(e *Event, address uint64) object { return object{pid: e.PID, address: address} }
@@ -161,6 +192,12 @@ func (in *inside) connection(e *Event) *connection {
 // transfer tells which socket a connection is: the first bytes that go after a thread turned to it are its own.
 func (in *inside) transfer(t *thread, e *Event) {
 	s := in.journal.live[identity{e.PID, e.Socket}]
+	if s != nil && !in.turns[e.PID] && e.Kind == Read {
+		if t.turned == nil || t.turned.socket != s { // nobody tells: it is where the thread reads
+			*t = thread{turned: &connection{socket: s}, wake: t.wake}
+		}
+		return
+	}
 	if t.turned == nil || !t.fresh || s == nil {
 		return
 	}
@@ -247,15 +284,4 @@ func (s *socket) keep(e *Event) {
 // place of the code.
 func (e *Event) again(next *Event) bool {
 	return e.Kind == Statement && next.Kind == Statement && e.Where == next.Where && e.Text == next.Text && e.TID == next.TID && e.Object != next.Object
-}
-
-// end joins the requests, now that all sockets are known.
-func (in *inside) end() {
-	for _, w := range in.pending {
-		from, to := w.request.from, w.to
-		if from == nil || from.socket == nil || to.socket == nil || from.clash || to.clash || from.socket.connected != nil {
-			continue
-		}
-		in.journal.joins = append(in.journal.joins, join{down: from.socket, up: to.socket, began: w.request.began, written: w.at, cluster: w.request.cluster})
-	}
 }

@@ -130,7 +130,7 @@ envoy wrk:worker_1 fd $second: epoll_ctl ADD IN
 	"a request, read from the inside": `
 envoy $worker fd $down: accept *
 envoy $worker fd $down: filter.chain = "$CHAIN"
-envoy $worker fd $down: upstream request is written to fd *
+envoy $worker fd $down: upstream request is given fd *
 `,
 }
 

@@ -1,6 +1,8 @@
 package trace
 
 import (
+	"slices"
+
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/symbols"
 )
@@ -13,13 +15,33 @@ const (
 )
 
 // Costly are the names of the probes on Envoy, by which Options.Without leaves them off; the dearest first.
-var Costly = []string{probeGate, probeJoin, valueCluster, valueFilterChain, valueSNI}
+var Costly = []string{probeStatements, probeJoin, valueCluster, valueFilterChain, valueSNI}
 
 // Names of the probes on Envoy that read no value.
 const (
-	probeJoin = "join"
-	probeGate = "gate"
+	probeJoin       = "join"
+	probeStatements = "statements"
 )
+
+// A Level says which log statements are traced, by the level at which Envoy would log them.
+type Level string
+
+// Levels of the log trace.
+const (
+	LevelTrace Level = "trace" // all, some hundred for each request; the zero Level is the same
+	LevelDebug Level = "debug" // those of debug and above, and those that are evidence: a third as many
+)
+
+// Levels are those that a Level can be.
+var Levels = []string{string(LevelTrace), string(LevelDebug)}
+
+// wants says whether a statement is among those of the level. What only fails an assertion is left out: Envoy ends there.
+func (l Level) wants(s symbols.Statement) bool {
+	if slices.ContainsFunc(evidence, func(e statementEvidence) bool { return e.format == s.Format }) {
+		return true
+	}
+	return l != LevelDebug || slices.Contains([]string{"debug", "info", "warning", "error"}, s.Level)
+}
 
 // A statement that is evidence: once it is reached, the hop has been there.
 type statementEvidence struct {

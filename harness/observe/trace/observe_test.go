@@ -123,7 +123,7 @@ func TestAnythingLostIsSaid(t *testing.T) {
 		{"nothing", func(*Recording) {}, ""},
 		{"ring buffer full", func(r *Recording) { r.Counts.Lost = 3 }, "3 events did not fit"},
 		{"program skipped", func(r *Recording) { r.Counts.Missed = 2 }, "skipped 2 times"},
-		{"an event dropped", func(r *Recording) { r.Events = slices.Delete(r.Events, 100, 101) }, "events, and 184 are here"},
+		{"an event dropped", func(r *Recording) { r.Events = slices.Delete(r.Events, 100, 101) }, "events, and 404 are here"},
 		{"probe off", func(r *Recording) { r.Probes = slices.DeleteFunc(r.Probes, named("sys_exit")) }, "probe sys_exit is off"},
 		{"no look at what was open", func(r *Recording) { r.Probes = slices.DeleteFunc(r.Probes, named("open_sockets")) }, "probe open_sockets is off"},
 		{"no bytes were looked at", withoutHTTP, "no connection carried"},
@@ -164,7 +164,7 @@ func TestTwoThatCouldBeTheOne(t *testing.T) {
 		}
 	}
 	r.Events = append(r.Events, more...)
-	r.Events = slices.DeleteFunc(r.Events, func(e Event) bool { return e.Kind == WriteUp })
+	r.Events = slices.DeleteFunc(r.Events, func(e Event) bool { return e.Kind == PoolReady })
 	r.sort()
 	seen, watches := r.Observe(Selection{RequestID: requestID})
 	if got := values(seen, flow.Client, flow.Connect, flow.FactUpstreamLocal); len(got) != 0 {
@@ -214,7 +214,7 @@ func TestRecordingIsReadAsWritten(t *testing.T) {
 }
 
 func FuzzReadRecording(f *testing.F) {
-	f.Add([]byte(`{"schema":"flowproof.dev/trace/v1","pods":[{"name":"a","side":"client"}]}` + "\n" + `{"kind":"accept","pod":"a","process":"envoy","pid":1,"tid":1,"socket":2}`))
+	f.Add([]byte(`{"schema":"flowproof.dev/trace/v2","pods":[{"name":"a","side":"client"}]}` + "\n" + `{"kind":"accept","pod":"a","process":"envoy","pid":1,"tid":1,"socket":2}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		r, err := ReadRecording(bytes.NewReader(text))
 		if err != nil {

@@ -36,32 +36,33 @@ func leaveOff(p *symbols.Proof, names []string) *symbols.Proof {
 		switch name {
 		case probeJoin:
 			rest.Join = nil
-		case probeGate:
+		case probeStatements:
 			rest.Gate, rest.Statements = false, nil
 		}
 	}
 	return &rest
 }
 
-// recipes makes the probes of a proof. What was not proven is not among them.
-func recipes(p *symbols.Proof) (all []envoy.Recipe, sources []source) {
+// recipes makes the probes of a proof, with the log statements of a level. What was not proven is not among them.
+func recipes(p *symbols.Proof, level Level) (all []envoy.Recipe, sources []source) {
 	add := func(name string, r envoy.Recipe) {
 		r.Name = name
 		all, sources = append(all, r), append(sources, source{name, p.Table})
 	}
 	for _, v := range p.Values {
 		r := at(v.At, envoy.Value, v.Tables)
-		r.CallerFrom, r.CallerTo, r.Pointers, r.Offset, r.String = v.Caller.From, v.Caller.To, v.Pointers, v.Offset, envoy.StdString
-		if v.Argument {
-			r.String = envoy.StringView
-		}
+		r.CallerFrom, r.CallerTo, r.View, r.Ways = v.Caller.From, v.Caller.To, v.Argument, []envoy.Way{way(v.Way)}
 		add(v.Name, r)
 	}
-	for _, name := range p.Join {
-		add(name, joinRecipe(p.Table, name))
+	if j := p.Join; j != nil {
+		add(j.Begins, requestRecipe(p.Table, j.Begins))
+		ready := at(p.Table.Functions[symbols.OnPoolReady], envoy.Ready, p.Table.Tables(symbols.UpstreamRequest))
+		ready.Ways = []envoy.Way{way(j.Downstream), way(j.Local), way(j.Remote)}
+		add(symbols.OnPoolReady, ready)
 	}
 	if p.Gate {
-		add(probeGate, at(p.Table.Gate, envoy.Statement, nil))
+		add(symbols.OnFileEvent, at(p.Table.Functions[symbols.OnFileEvent], envoy.Dispatch, connections(p.Table)))
+		add(probeStatements, statementRecipe(p, level))
 	}
 	return all, sources
 }
@@ -70,44 +71,53 @@ func at(place symbols.Place, kind uint16, tables []uint64) envoy.Recipe {
 	return envoy.Recipe{Kind: kind, Probe: place.Probe, FileOffset: place.Offset, Tables: tables}
 }
 
-// joinRecipe is one of the probes that follow a request. A connection is checked to be one; so is a request, except in its
-// constructor, where it is none yet.
-func joinRecipe(t *symbols.Table, name string) envoy.Recipe {
-	connection := t.Tables(symbols.ServerConnection, symbols.ClientConnection)
-	request := t.Tables(symbols.UpstreamRequest)
-	place := t.Functions[name]
-	switch name {
-	case symbols.OnFileEvent:
-		return at(place, envoy.Dispatch, connection)
-	case symbols.Write:
-		return at(place, envoy.Write, connection)
-	case symbols.AcceptHeaders:
-		return at(place, envoy.Request, request)
-	case symbols.NewRequest:
-		return at(place, envoy.Request, nil)
-	case symbols.OnPoolReady:
-		return at(place, envoy.Ready, request)
-	}
-	return envoy.Recipe{}
+func way(w symbols.Way) envoy.Way {
+	return envoy.Way{From: w.From, Pointers: w.Pointers, Offset: w.Offset}
 }
 
-// joinProbes are the four that follow a request: where acceptHeadersFromRouter holds no statement by which it is found,
-// the request's constructor, which runs where it does.
-func joinProbes(t *symbols.Table) (names []string, missing string) {
-	begins := symbols.AcceptHeaders
-	if _, ok := t.Functions[begins]; !ok {
-		begins = symbols.NewRequest
+// connections are the tables of the classes by which a connection is checked to be one.
+func connections(t *symbols.Table) []uint64 {
+	return t.Tables(symbols.ServerConnection, symbols.ClientConnection)
+}
+
+// requestRecipe is where an upstream request begins. It is checked to be one, except in its constructor, where it is none yet.
+func requestRecipe(t *symbols.Table, name string) envoy.Recipe {
+	if name == symbols.NewRequest {
+		return at(t.Functions[name], envoy.Request, nil)
 	}
-	names = []string{symbols.OnFileEvent, symbols.Write, begins, symbols.OnPoolReady}
-	for _, name := range names {
+	return at(t.Functions[name], envoy.Request, t.Tables(symbols.UpstreamRequest))
+}
+
+// all says whether all statements are traced: the others can be left off only where the kernel attaches many probes by one link.
+func (l Level) all() bool { return l != LevelDebug || envoy.HaveMulti() != nil }
+
+// statementRecipe probes the statements of a level, each by itself, and those that are evidence; all of them by one probe on
+// the gate.
+func statementRecipe(p *symbols.Proof, level Level) envoy.Recipe {
+	r := at(p.Table.Gate, envoy.Statement, nil)
+	if level.all() {
+		return r
+	}
+	for _, place := range p.Table.Places(level.wants) {
+		r.Sites = append(r.Sites, envoy.Site{FileOffset: place.Offset, Return: place.To})
+	}
+	return r
+}
+
+// requestBegins finds the function in which an upstream request begins: where acceptHeadersFromRouter holds no statement by which
+// it is found, the request's constructor, which runs where it does.
+func requestBegins(t *symbols.Table) (name, missing string) {
+	name = symbols.AcceptHeaders
+	if _, ok := t.Functions[name]; !ok {
+		name = symbols.NewRequest
+	}
+	for _, name := range []string{name, symbols.OnPoolReady} {
 		if _, ok := t.Functions[name]; !ok {
-			return nil, name + ": " + t.Missing[name]
+			return "", name + ": " + t.Missing[name]
 		}
 	}
-	for _, class := range [][]string{{symbols.ServerConnection, symbols.ClientConnection}, {symbols.UpstreamRequest}} {
-		if t.Tables(class...) == nil {
-			return nil, "the virtual tables of " + class[0] + " are not known"
-		}
+	if t.Tables(symbols.UpstreamRequest) == nil {
+		return "", "the virtual tables of " + symbols.UpstreamRequest + " are not known"
 	}
-	return names, ""
+	return name, ""
 }

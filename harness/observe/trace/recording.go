@@ -5,6 +5,7 @@ package trace
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -45,11 +46,12 @@ type Inside struct {
 	BuildID    string    `json:"buildId"`
 	Values     []string  `json:"values,omitempty"`
 	Statements []string  `json:"statements,omitempty"` // formats of those that are evidence
+	Level      Level     `json:"level,omitempty"`      // of the statements that were traced; "": all
 	Join       bool      `json:"join,omitempty"`
 }
 
 // RecordingSchema is the version of the Recording's JSON form.
-const RecordingSchema = "flowproof.dev/trace/v1"
+const RecordingSchema = "flowproof.dev/trace/v2"
 
 // Write writes the recording as JSON lines: the recording itself, then its events.
 func (r *Recording) Write(w io.Writer) error {
@@ -121,6 +123,7 @@ func (r *Recording) inside(pod string) (i Inside) {
 			i.Values = both(i.Values, of.Values)
 			i.Statements = both(i.Statements, of.Statements)
 			i.Join = i.Join && of.Join
+			i.Level = cmp.Or(i.Level, of.Level)
 			if of.Since.After(i.Since) {
 				i.Since = of.Since
 			}

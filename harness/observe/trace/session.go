@@ -33,6 +33,8 @@ type Options struct {
 	// Without are probes that are left off, by the names that a Recording gives them; of those on Envoy without the process:
 	// a watch that needs less costs less. What they would have told is not observed.
 	Without []string
+	// Statements is the level of the log statements that are traced; zero: all.
+	Statements Level
 }
 
 // DefaultData is enough for the head of a request between sidecars.
@@ -45,6 +47,7 @@ type Session struct {
 	before  []Event // what was asked about connections that were open
 	cache   symbols.Cache
 	without []string
+	level   Level
 	ctx     context.Context
 	cancel  context.CancelFunc
 	late    sync.WaitGroup
@@ -62,7 +65,7 @@ type Session struct {
 // threads and to those that start later. When it returns, nothing that happens is missed. The first Start with Envoy on a
 // build that is not known yet takes some seconds longer.
 func Start(ctx context.Context, opts Options) (*Session, error) {
-	s := &Session{pods: opts.Pods, cache: opts.Cache, attached: map[int]bool{}, off: map[string]string{}, proofs: map[string]*symbols.Proof{}}
+	s := &Session{pods: opts.Pods, cache: opts.Cache, level: opts.Statements, attached: map[int]bool{}, off: map[string]string{}, proofs: map[string]*symbols.Proof{}}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	namespaces, err := namespacesOf(opts.Pods)
 	if err != nil {
@@ -166,7 +169,7 @@ func (s *Session) attach(netns uint32) {
 		proof, err := s.proof(s.ctx, pid)
 		if err == nil {
 			proof = leaveOff(proof, s.without)
-			all, sources := recipes(proof)
+			all, sources := recipes(proof, s.level)
 			err = s.watcher.attach(pid, all, sources)
 		}
 		s.mu.Lock()
@@ -175,20 +178,23 @@ func (s *Session) attach(netns uint32) {
 			s.envoys = append(s.envoys, Inside{Pod: s.watcher.pod(netns), Since: time.Now()})
 		} else {
 			maps.Copy(s.off, proof.Off)
-			s.envoys = append(s.envoys, insideOf(s.watcher.pod(netns), proof))
+			s.envoys = append(s.envoys, insideOf(s.watcher.pod(netns), proof, s.level))
 		}
 		s.mu.Unlock()
 	}
 }
 
 // insideOf says what was proven.
-func insideOf(pod string, p *symbols.Proof) Inside {
-	i := Inside{Pod: pod, Since: time.Now(), BuildID: p.BuildID, Join: len(p.Join) > 0}
+func insideOf(pod string, p *symbols.Proof, level Level) Inside {
+	i := Inside{Pod: pod, Since: time.Now(), BuildID: p.BuildID, Join: p.Join != nil}
 	for _, v := range p.Values {
 		i.Values = append(i.Values, v.Name)
 	}
 	if p.Gate {
 		i.Statements = p.Statements
+		if !level.all() {
+			i.Level = level
+		}
 	}
 	return i
 }

@@ -42,7 +42,7 @@ func TestEnvoyThatIsReplaced(t *testing.T) {
 				t.Fatal(got.err)
 			}
 			r := got.recording
-			if len(r.Envoys) != 2 || r.Off[probeGate] != probe.LeftOff {
+			if len(r.Envoys) != 2 || r.Off[probeStatements] != probe.LeftOff {
 				t.Errorf("probed were %d Envoys, want 2; off is %v", len(r.Envoys), r.Off)
 			}
 			for _, i := range r.Envoys {
@@ -71,7 +71,7 @@ func restart(ctx context.Context, path string, cache symbols.Cache) (_ *Recordin
 	started := make(chan error, 1)
 	go func() { // on another thread: a session refuses to watch the namespace that it is in
 		pod := Pod{Name: benchPod, PIDs: []int{b.envoy.Process.Pid}}
-		s, err = Start(ctx, Options{Pods: []Pod{pod}, Data: DefaultData, Envoy: true, Cache: cache, Without: []string{probeGate}})
+		s, err = Start(ctx, Options{Pods: []Pod{pod}, Data: DefaultData, Envoy: true, Cache: cache, Without: []string{probeStatements}})
 		started <- err
 	}()
 	if err := <-started; err != nil {

@@ -18,6 +18,8 @@ type Options struct {
 	Cache symbols.Cache
 	// Without are probes that are left off.
 	Without []string
+	// Statements is the level of the log statements that are traced.
+	Statements Level
 }
 
 // DefaultData is enough for the head of a request between sidecars.

@@ -110,7 +110,7 @@ type identity struct {
 
 func newJournal(events []Event) *journal {
 	j := &journal{live: map[identity]*socket{}, unborn: map[identity]*Event{}}
-	inside := newInside(j)
+	inside := newInside(j, events)
 	for i := range events {
 		e := &events[i]
 		switch {
@@ -121,7 +121,6 @@ func newJournal(events []Event) *journal {
 		}
 		inside.take(e)
 	}
-	inside.end()
 	j.places = inside.places
 	return j
 }

@@ -54,10 +54,9 @@ func (j *journal) tell(e, named *Event) string {
 	case NewRequest:
 		what = "upstream request begins"
 	case PoolReady:
-		what = "upstream request is given its connection"
-	case WriteUp:
+		what = "upstream request is given a connection" + e.Ends.text()
 		if to >= 0 {
-			what = fmt.Sprintf("upstream request is written to fd %d", to)
+			what = fmt.Sprintf("upstream request is given fd %d", to)
 		}
 	}
 	return named.line(at, what)

@@ -70,11 +70,17 @@ func (e *Event) what() string {
 	case NewRequest:
 		return fmt.Sprintf("upstream request %#x begins", e.Object)
 	case PoolReady:
-		return fmt.Sprintf("upstream request %#x is given its connection", e.Object)
-	case WriteUp:
-		return fmt.Sprintf("upstream request %#x is written to connection %#x", e.Other, e.Object)
+		return fmt.Sprintf("upstream request %#x is given a connection%s", e.Object, e.Ends.text())
 	}
 	return string(e.Kind)
+}
+
+// text says which connection it is, where that could be read.
+func (e *Ends) text() string {
+	if e == nil || !e.Local.IsValid() || !e.Remote.IsValid() {
+		return ""
+	}
+	return fmt.Sprintf(" %s → %s", e.Local, e.Remote)
 }
 
 // EINPROGRESS is no failure: the connection is being made.

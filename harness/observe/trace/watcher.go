@@ -5,6 +5,7 @@ package trace
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -198,7 +199,7 @@ func (w *watcher) events() (events []Event, overflow uint64) {
 // envoyKinds maps the numbers of bpf/envoy.
 var envoyKinds = map[uint16]Kind{
 	envoy.Statement: Statement, envoy.Value: Value, envoy.Dispatch: Dispatch, envoy.Request: NewRequest, envoy.Ready: PoolReady,
-	envoy.Write: WriteUp, envoy.Call: ClassCalled,
+	envoy.Call: ClassCalled,
 }
 
 // envoyEvent reads an event of bpf/envoy.
@@ -216,10 +217,27 @@ func (w *watcher) envoyEvent(r *probe.Record) (Event, error) {
 		e.Where, e.Text = s.Where(), s.Format
 	case Value:
 		e.Name, e.Text = from.name, redact.Printable(redact.Text(string(r.Data)))
+	case PoolReady:
+		names, err := envoy.Names(r.Data)
+		if err != nil {
+			return e, err
+		}
+		e.Ends = endsOf(names[:])
 	case ClassCalled:
-		e.Name = from.name
+		e.Name, e.arguments = from.name, envoy.Arguments(r.Data)
 	}
 	return e, nil
+}
+
+// endsOf reads the names in the order of a join's ways.
+func endsOf(names []string) *Ends {
+	var ends Ends
+	for i, to := range []*netip.AddrPort{&ends.Downstream, &ends.Local, &ends.Remote} {
+		if end, err := netip.ParseAddrPort(names[i]); err == nil {
+			*to = netip.AddrPortFrom(end.Addr().Unmap(), end.Port())
+		}
+	}
+	return &ends
 }
 
 // stop detaches the probes and returns what they told, without the pods.

@@ -37,7 +37,7 @@ func main() {
 	flag.DurationVar(&o.duration, "time", 3*time.Second, "of each load")
 	flag.IntVar(&o.rate, "rate", 500, "requests a second of the steady load")
 	flag.IntVar(&o.connections, "connections", 8, "of the load")
-	flag.StringVar(&o.only, "only", "", "modes to measure, by comma: states, kernel, join, statements (default all)")
+	flag.StringVar(&o.only, "only", "", "modes to measure, by comma: states, kernel, join, debug, trace (default all)")
 	flag.BoolVar(&o.peer, "peer", true, "compare with bpftrace")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -49,9 +49,10 @@ func (l *lab) modes(ctx context.Context, o options) ([]mode, error) {
 	if err != nil {
 		return nil, exit.Environmentf("%w", err)
 	}
-	start := func(onEnvoy bool, without ...string) func(context.Context) (watch, error) {
+	start := func(opts trace.Options) func(context.Context) (watch, error) {
+		opts.Pods, opts.Data, opts.Cache = l.pods, trace.DefaultData, cache
 		return func(ctx context.Context) (watch, error) {
-			s, err := trace.Start(ctx, trace.Options{Pods: l.pods, Data: trace.DefaultData, Envoy: onEnvoy, Cache: cache, Without: without})
+			s, err := trace.Start(ctx, opts)
 			if err != nil {
 				return nil, err
 			}
@@ -59,10 +60,11 @@ func (l *lab) modes(ctx context.Context, o options) ([]mode, error) {
 		}
 	}
 	modes := []mode{
-		{name: "states", what: "the kernel's state probes alone", limit: 0, start: start(false, "sys_enter", "sys_exit")},
-		{name: "kernel", what: "all kernel probes", limit: 10, start: start(false)},
-		{name: "join", what: "kernel probes, values and exact join", limit: 40, start: start(true, "gate")},
-		{name: "statements", what: "all of that and the log trace", limit: 90, start: start(true)},
+		{name: "states", what: "the kernel's state probes alone", limit: 0, start: start(trace.Options{Without: []string{"sys_enter", "sys_exit"}})},
+		{name: "kernel", what: "all kernel probes", limit: 10, start: start(trace.Options{})},
+		{name: "join", what: "kernel probes, values and exact join", limit: 40, start: start(trace.Options{Envoy: true, Without: []string{"statements"}})},
+		{name: "debug", what: "all of that and the log trace of level debug", limit: 90, start: start(trace.Options{Envoy: true, Statements: trace.LevelDebug})},
+		{name: "trace", what: "all of that and all log statements", limit: none, start: start(trace.Options{Envoy: true})},
 	}
 	if o.peer {
 		peers, err := l.peers(ctx, cache)

@@ -40,14 +40,14 @@ func (l *lab) peers(ctx context.Context, cache symbols.Cache) ([]mode, error) {
 	if err != nil {
 		return nil, exit.Environmentf("%w", err)
 	}
-	join, gate := proof.Table.Functions, proof.Table.Gate
-	begins := symbols.AcceptHeaders
-	if _, ok := join[begins]; !ok {
-		begins = symbols.NewRequest
+	join, functions := proof.Join, proof.Table.Functions
+	if join == nil {
+		return nil, exit.Environmentf("compare with bpftrace: the join is off: %s", proof.Off["join"])
 	}
 	fill := strings.NewReplacer("ENVOY", fmt.Sprintf("/proc/%d/exe", l.envoys[0]),
-		"ON_FILE_EVENT", offset(join[symbols.OnFileEvent]), "ON_POOL_READY", offset(join[symbols.OnPoolReady]),
-		"BEGIN_REQUEST", offset(join[begins]), "WRITE", offset(join[symbols.Write]), "GATE", offset(gate))
+		"ON_FILE_EVENT", offset(functions[symbols.OnFileEvent]), "ON_POOL_READY", offset(functions[symbols.OnPoolReady]),
+		"BEGIN_REQUEST", offset(functions[join.Begins]), "GATE", offset(proof.Table.Gate),
+		"WAY_DOWNSTREAM", inBpftrace(join.Downstream), "WAY_LOCAL", inBpftrace(join.Local), "WAY_REMOTE", inBpftrace(join.Remote))
 	start := func(scripts ...string) func(context.Context) (watch, error) {
 		return func(ctx context.Context) (watch, error) {
 			return l.bpftrace(ctx, fill.Replace(strings.Join(scripts, "")))
@@ -56,8 +56,17 @@ func (l *lab) peers(ctx context.Context, cache symbols.Cache) ([]mode, error) {
 	return []mode{
 		{name: "bpftrace kernel", peer: "kernel", limit: none, start: start(kernelScript)},
 		{name: "bpftrace join", peer: "join", limit: none, start: start(kernelScript, joinScript)},
-		{name: "bpftrace statements", peer: "statements", limit: none, start: start(kernelScript, joinScript, gateScript)},
+		{name: "bpftrace trace", peer: "trace", limit: none, start: start(kernelScript, joinScript, gateScript)},
 	}, nil
+}
+
+// inBpftrace writes a way to a short string of libc++, whose bytes stand behind its length.
+func inBpftrace(w symbols.Way) string {
+	at := fmt.Sprintf("arg%d", w.From)
+	for _, p := range w.Pointers {
+		at = fmt.Sprintf("*(uint64 *)(%s + %d)", at, p)
+	}
+	return fmt.Sprintf("%s + %d", at, w.Offset+1)
 }
 
 func offset(p symbols.Place) string { return fmt.Sprintf("%#x", p.Offset) }

@@ -97,7 +97,7 @@ func (b *bench) judge(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "promise\tmeasured\tbpftrace\tratio\t")
 	for i, m := range b.modes {
-		if m.limit == none {
+		if m.peer != "" {
 			continue
 		}
 		for _, v := range b.promises(m, &b.results[i], b.peerOf(m)) {
@@ -162,7 +162,10 @@ const referenceBase = 70.
 // the interval reaches down to 0, or the difference is too small to be of note.
 func cost(m mode, s *series, peer *result) verdict {
 	d := s.differences(s.dearer())
-	if m.limit > 0 {
+	switch {
+	case m.limit == none:
+		return compared(m.what+": no promise", "%.1f µs", s.scaled(), peer, func(p *result) float64 { return p.loads[unlimited].scaled() }, false)
+	case m.limit > 0:
 		v := compared(fmt.Sprintf("%s: less than %.0f µs of CPU a request to an Envoy that takes %.0f", m.what, m.limit, referenceBase), "%.1f µs", s.scaled(), peer,
 			func(p *result) float64 { return p.loads[unlimited].scaled() }, s.scaled() >= m.limit)
 		v.measured += fmt.Sprintf(" (here %.1f to %.0f)", median(d), s.base(s.dearer()))

@@ -1,0 +1,75 @@
+//go:build linux && amd64
+
+package trace
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+)
+
+// held are requests whose answers are kept back, in the order in which they were sent.
+type held struct {
+	bench    *bench
+	requests []sample
+	conns    []net.Conn
+	group    sync.WaitGroup
+}
+
+// hold sends two requests on each route, one after the other has arrived. Of the last one the connection's client claims to be another.
+// The requests are valid until they are released, also with an error.
+func (b *bench) hold() (*held, error) {
+	h := &held{bench: b}
+	const rounds = 2
+	for range rounds {
+		for _, r := range b.routes {
+			claims := len(h.requests) == rounds*len(b.routes)-1
+			if err := h.send(r, claims); err != nil {
+				return h, fmt.Errorf("hold a request: %w", err)
+			}
+		}
+	}
+	return h, nil
+}
+
+// send sends one request and waits until the upstream has it.
+func (h *held) send(r route, claims bool) error {
+	conn, err := h.bench.dial(r.port)
+	if err != nil {
+		return err
+	}
+	h.conns = append(h.conns, conn)
+	if claims {
+		if _, err := io.WriteString(conn, proxyLine); err != nil {
+			return err
+		}
+	}
+	failed := make(chan error, 1)
+	h.group.Go(func() {
+		_, err := h.bench.request(conn, bufio.NewReader(conn), [2]string{holdHeader, "1"})
+		failed <- err
+	})
+	select {
+	case s := <-h.bench.arrived:
+		s.downstream = conn.LocalAddr().String()
+		h.requests = append(h.requests, s)
+		return nil
+	case err := <-failed:
+		return errors.Join(errors.New("it was answered before it arrived"), err)
+	case <-time.After(benchTimeout):
+		return fmt.Errorf("it did not arrive within %s", benchTimeout)
+	}
+}
+
+// release lets the upstream answer, and ends the connections. Nothing can be held afterwards.
+func (h *held) release() {
+	close(h.bench.release)
+	h.group.Wait()
+	for _, conn := range h.conns {
+		_ = conn.Close()
+	}
+}
