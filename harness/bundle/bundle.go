@@ -213,11 +213,15 @@ func parts(pod *observe.Pod) []part {
 		{conntrackDir, ".before.txt", &pod.NetfilterBefore.Conntrack}, {conntrackDir, ".after.txt", &pod.NetfilterAfter.Conntrack}}
 }
 
-// podName is what Kubernetes allows in names, so that no name leads out of the bundle.
-var podName = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,320}[a-z0-9])?$`)
+// podName is what Kubernetes allows in names, so that no name leads out of the bundle. Its length is not in the expression: a count
+// is compiled by repetition, and that at each start of the command.
+var podName = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
+
+// longestPodName is a pod's, a dot, and a namespace's.
+const longestPodName = 253 + 1 + 63
 
 func podFile(dir, pod, suffix string) (string, error) {
-	if !podName.MatchString(pod) {
+	if len(pod) > longestPodName || !podName.MatchString(pod) {
 		return "", fmt.Errorf("name a file after pod %q: it is no name of a pod", pod)
 	}
 	return path.Join(dir, pod+suffix), nil

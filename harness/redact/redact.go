@@ -38,7 +38,7 @@ func Header(name, value string) string {
 }
 
 var (
-	privateKey = regexp.MustCompile(`(?s)-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|\z)`)
+	privateKey = regexp.MustCompile(`(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\z)`)
 	xfccCert   = regexp.MustCompile(`(?i)\b(Cert|Chain)="[^"]*"`)
 	// Envoy prints a header map as one 'name', 'value' per line.
 	envoyHeader = regexp.MustCompile(`(?m)^([ \t]*')([A-Za-z0-9_:.-]+)(', ')(.*)(')$`)

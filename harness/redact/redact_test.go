@@ -17,6 +17,7 @@ func TestText(t *testing.T) {
 		{"bearer anywhere", `value: "Bearer abcdefgh"`, `value: "Bearer [redacted]"`},
 		{"web token", "tok eyJhbGciOi.eyJzdWIiOiIx.c2ln end", "tok [redacted] end"},
 		{"private key", "a\n-----BEGIN EC PRIVATE KEY-----\nMHc\n-----END EC PRIVATE KEY-----\nb", "a\n[redacted]\nb"},
+		{"private key of an unknown kind", "-----BEGIN " + strings.Repeat("X9 ", 40) + "PRIVATE KEY-----\nMHc", "[redacted]"},
 		{"private key cut", "-----BEGIN PRIVATE KEY-----\nMHc", "[redacted]"},
 		{"request id stays", "'x-request-id', '7d3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f'", "'x-request-id', '7d3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f'"},
 		{"xfcc keeps the hash", `'x-forwarded-client-cert', 'By=spiffe://a;Hash=1dd5;Cert="abc";URI=spiffe://b'`,
