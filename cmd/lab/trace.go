@@ -92,17 +92,16 @@ With arguments for curl, the log level is left alone and the request is watched 
 
 // traceResult is what `lab trace -o json` prints.
 type traceResult struct {
-	Schema  string            `json:"schema"`
-	Run     flow.Run          `json:"run"`
-	Verdict flow.RunVerdict   `json:"verdict"`
-	Probes  []probe.Status    `json:"probes"`
-	Counts  probe.Counts      `json:"counts"`
-	Envoys  []trace.Inside    `json:"envoys,omitempty"`
-	Off     map[string]string `json:"off,omitempty"`
-	Events  []trace.Event     `json:"events,omitempty"`
+	Schema  string          `json:"schema"`
+	Run     flow.Run        `json:"run"`
+	Verdict flow.RunVerdict `json:"verdict"`
+	Probes  []probe.Status  `json:"probes"`
+	Counts  probe.Counts    `json:"counts"`
+	Envoys  []trace.Inside  `json:"envoys,omitempty"`
+	Events  []trace.Event   `json:"events,omitempty"`
 }
 
-const traceSchema = "flowproof.dev/lab-trace/v1"
+const traceSchema = "flowproof.dev/lab-trace/v2"
 
 // trace traces one request and reports it; the error has the verdict's exit code and has been said.
 func (a *app) trace(cmd *cobra.Command, flags traceFlags) error {
@@ -120,7 +119,7 @@ func (a *app) trace(cmd *cobra.Command, flags traceFlags) error {
 		recording, flags.events = &trace.Recording{}, false
 	}
 	about := recording.About(trace.Selection{RequestID: run.Call.RequestID})
-	result.Probes, result.Counts, result.Envoys, result.Off = recording.Probes, recording.Counts, recording.Envoys, recording.Off
+	result.Probes, result.Counts, result.Envoys = recording.Probes, recording.Counts, recording.Envoys
 	if flags.events {
 		for i := range recording.Events {
 			if about(&recording.Events[i]) {
@@ -171,8 +170,8 @@ func printProbes(w io.Writer, r *trace.Recording) error {
 		}
 		fmt.Fprintf(w, "probe %s is off: %s\n", p.Name, p.Problem)
 	}
-	for name, why := range r.Off {
-		fmt.Fprintf(w, "%s is not observed: %s\n", name, why)
+	for _, line := range r.Off() {
+		fmt.Fprintln(w, line)
 	}
 	_, err := fmt.Fprintf(w, "ebpf: %d probes, %d events, %d lost, %d missed\n", on, r.Counts.Emitted, r.Counts.Lost, r.Counts.Missed)
 	return err

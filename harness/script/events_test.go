@@ -48,6 +48,13 @@ func (s *session) drop(name string) {
 	s.traced.Events = kept
 }
 
+// turnOff takes a probe off all Envoys.
+func (s *session) turnOff(name, why string) {
+	for i := range s.traced.Envoys {
+		s.traced.Envoys[i].Off = map[string]string{name: why}
+	}
+}
+
 var eventFiles = map[string]string{
 	"client.events":   "envoy $c fd *: connect $mesh → $FORTIO_SERVER_IP:8080\n",
 	"server.events":   "envoy $s fd $down: accept $mesh → *:15006\nenvoy $s fd $down: upstream request is given fd $up\nenvoy $s fd $up: write *\n",
@@ -74,7 +81,15 @@ func TestEvents(t *testing.T) {
 		{"only the other way", "fortio-server queued.events", nil, exit.Mismatch, "queued.events:2: this must not happen here, and it did"},
 		{"no way", "fortio-server queued.events or none.events", nil, exit.Mismatch, "none of the 2 ways holds; this comes furthest:\nqueued.events:2: "},
 		{"another pod", "netshoot server.events", nil, exit.Mismatch, "server.events:1: no such event: envoy $s fd $down: accept $mesh → *:15006"},
-		{"what is off is said", "netshoot server.events", func(s *session) { s.traced.Off = map[string]string{"sni": "no such class"} }, exit.Incomplete, "\nsni is not observed: no such class"},
+		{"off in another pod's Envoy", "fortio-server unchosen.events", func(s *session) {
+			for i, of := range s.traced.Envoys {
+				if of.Pod != "fortio-server.mark" {
+					s.traced.Envoys[i].Off = map[string]string{"filter.chain": "no such class"}
+				}
+			}
+			s.drop("filter.chain")
+		}, exit.OK, "in the order of unchosen.events"},
+		{"what is off is said", "netshoot server.events", func(s *session) { s.turnOff("sni", "no such class") }, exit.Incomplete, "\nsni is not observed: no such class"},
 		{"a probe that could have seen it was off", "fortio-server chosen.events", func(s *session) {
 			for i := range s.traced.Envoys {
 				s.traced.Envoys[i].Values = []string{"cluster", "sni"}
@@ -82,7 +97,7 @@ func TestEvents(t *testing.T) {
 			s.drop("filter.chain")
 		}, exit.Incomplete, "\nfilter.chain is not observed in fortio-server.mark"},
 		{"what must not be seen, and it could not be", "fortio-server unchosen.events", func(s *session) {
-			s.traced.Off = map[string]string{"filter.chain": "the virtual table is not known"}
+			s.turnOff("filter.chain", "the virtual table is not known")
 			s.drop("filter.chain")
 		}, exit.Incomplete, "unchosen.events holds, and what must not happen there may have happened unseen\nfilter.chain is not observed: the virtual table is not known"},
 		{"its attachment failed", "fortio-server unchosen.events", func(s *session) {
@@ -95,9 +110,9 @@ func TestEvents(t *testing.T) {
 		}, exit.Incomplete, "\nprobe filter.chain of process 13004 is off: attach: no such file"},
 		{"no probe on the pod's Envoy", "fortio-server unchosen.events", func(s *session) { s.traced.Envoys = s.traced.Envoys[:1]; s.drop("filter.chain") }, exit.Incomplete, "no probe was on an Envoy of fortio-server.mark"},
 		{"it was seen", "fortio-server unchosen.events", nil, exit.Mismatch, "unchosen.events:2: this must not happen here, and it did"},
-		{"what was seen was seen, whatever was off", "fortio-server server.events", func(s *session) { s.traced.Off = map[string]string{"sni": "no such class"} }, exit.OK, "3 events in"},
+		{"what was seen was seen, whatever was off", "fortio-server server.events", func(s *session) { s.turnOff("sni", "no such class") }, exit.OK, "3 events in"},
 		{"another way that forbids nothing", "fortio-server unchosen.events or server.events", func(s *session) {
-			s.traced.Off = map[string]string{"filter.chain": "no such class"}
+			s.turnOff("filter.chain", "no such class")
 			s.drop("filter.chain")
 		}, exit.OK, "in the order of server.events"},
 		{"an event was dropped", "fortio-server server.events", func(s *session) { s.traced.Counts.Emitted++ }, exit.Incomplete, "the probes told of 406 events, and 405 are here"},

@@ -99,8 +99,8 @@ func (s *session) endTrace() (*trace.Recording, error) {
 	if err != nil {
 		return nil, exit.Incompletef("%w", err)
 	}
-	for pod, reason := range recording.Off {
-		s.note("eBPF in %s: %s", pod, reason)
+	for _, line := range recording.Off() {
+		s.note("eBPF: %s", line)
 	}
 	s.traced = recording
 	return recording, nil

@@ -33,8 +33,8 @@ func (r *Recording) Gaps() []string {
 }
 
 // Blind says what could not be seen in a pod, named "pod.namespace": the gaps, and every probe that was off, in the kernel and on its
-// Envoys. That an event is not in the recording proves nothing then. Which event which probe tells of is not asked, nor on which
-// pod's Envoy one was off: too many reasons cost a verdict, too few make a wrong one.
+// Envoys. That an event is not in the recording proves nothing then. Which event which probe tells of is not asked, nor which
+// process one was to be attached to: too many reasons cost a verdict, too few make a wrong one.
 func (r *Recording) Blind(pod string) []string {
 	reasons := r.Gaps()
 	for _, p := range r.Probes {
@@ -42,13 +42,13 @@ func (r *Recording) Blind(pod string) []string {
 			reasons = append(reasons, fmt.Sprintf("probe %s is off: %s", p.Name, p.Problem))
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(r.Off)) {
-		reasons = append(reasons, fmt.Sprintf("%s is not observed: %s", name, r.Off[name]))
-	}
 	if !slices.ContainsFunc(r.Envoys, func(i Inside) bool { return i.Pod == pod }) {
 		return append(reasons, fmt.Sprintf("no probe was on an Envoy of %s", pod))
 	}
 	inside := r.inside(pod)
+	for _, name := range slices.Sorted(maps.Keys(inside.Off)) {
+		reasons = append(reasons, fmt.Sprintf("%s is not observed: %s", name, inside.Off[name]))
+	}
 	there := slices.Clone(inside.Values)
 	if inside.Join {
 		there = append(there, probeJoin)
@@ -60,7 +60,7 @@ func (r *Recording) Blind(pod string) []string {
 		reasons = append(reasons, "log statements below debug are not observed in "+pod)
 	}
 	for _, name := range Costly {
-		if _, said := r.Off[name]; !said && !slices.Contains(there, name) {
+		if _, said := inside.Off[name]; !said && !slices.Contains(there, name) {
 			reasons = append(reasons, fmt.Sprintf("%s is not observed in %s", name, pod))
 		}
 	}

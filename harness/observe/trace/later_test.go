@@ -78,8 +78,8 @@ func TestEnvoyThatStartsLater(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for name, why := range r.Off {
-				t.Errorf("%s is off: %s", name, why)
+			for _, line := range r.Off() {
+				t.Error(line)
 			}
 			story := r.Story(nil)
 			for name, text := range startOrders {

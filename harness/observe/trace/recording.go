@@ -9,8 +9,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/flowproof/lab/bpf/probe"
@@ -32,11 +34,9 @@ type Recording struct {
 	Probes []probe.Status `json:"probes"`
 	Counts probe.Counts   `json:"counts"`
 	// Problem says why something may be missing although nothing was counted as lost.
-	Problem string `json:"problem,omitempty"`
-	// Envoys says what the probes on each pod's Envoys can tell; Off says of those that are off why.
-	Envoys []Inside          `json:"envoys,omitempty"`
-	Off    map[string]string `json:"off,omitempty"`
-	Events []Event           `json:"-"` // in the order of time
+	Problem string   `json:"problem,omitempty"`
+	Envoys  []Inside `json:"envoys,omitempty"` // what the probes on each pod's Envoys can tell
+	Events  []Event  `json:"-"`                // in the order of time
 }
 
 // Inside says what the probes on the Envoys of one pod can tell: what was proven about their binary.
@@ -48,6 +48,8 @@ type Inside struct {
 	Statements []string  `json:"statements,omitempty"` // formats of those that are evidence
 	Level      Level     `json:"level,omitempty"`      // of the statements that were traced; "": all
 	Join       bool      `json:"join,omitempty"`
+	// Off says of each probe that is off why.
+	Off map[string]string `json:"off,omitempty"`
 }
 
 // RecordingSchema is the version of the Recording's JSON form.
@@ -124,6 +126,11 @@ func (r *Recording) inside(pod string) (i Inside) {
 			i.Statements = both(i.Statements, of.Statements)
 			i.Join = i.Join && of.Join
 			i.Level = cmp.Or(i.Level, of.Level)
+			i.Off = maps.Clone(i.Off)
+			if i.Off == nil {
+				i.Off = map[string]string{}
+			}
+			maps.Copy(i.Off, of.Off)
 			if of.Since.After(i.Since) {
 				i.Since = of.Since
 			}
@@ -134,6 +141,24 @@ func (r *Recording) inside(pod string) (i Inside) {
 
 func both(a, b []string) []string {
 	return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return !slices.Contains(b, s) })
+}
+
+// Off says of the probes on Envoys that are off why, a line each.
+func (r *Recording) Off() []string {
+	pods := map[string][]string{}
+	for _, i := range r.Envoys {
+		for name, why := range i.Off {
+			line := name + " is off: " + why
+			if !slices.Contains(pods[line], i.Pod) {
+				pods[line] = append(pods[line], i.Pod)
+			}
+		}
+	}
+	var lines []string
+	for _, line := range slices.Sorted(maps.Keys(pods)) {
+		lines = append(lines, fmt.Sprintf("in Envoy of %s, %s", strings.Join(pods[line], " and "), line))
+	}
+	return lines
 }
 
 // emitted is how many of the events came from probes; where a connection was dialled before, conntrack was asked.

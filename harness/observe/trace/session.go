@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -57,7 +56,6 @@ type Session struct {
 
 	mu       sync.Mutex
 	attached map[int]bool // Envoys by process id
-	off      map[string]string
 	envoys   []Inside
 }
 
@@ -65,7 +63,7 @@ type Session struct {
 // threads and to those that start later. When it returns, nothing that happens is missed. The first Start with Envoy on a
 // build that is not known yet takes some seconds longer.
 func Start(ctx context.Context, opts Options) (*Session, error) {
-	s := &Session{pods: opts.Pods, cache: opts.Cache, level: opts.Statements, attached: map[int]bool{}, off: map[string]string{}, proofs: map[string]*symbols.Proof{}}
+	s := &Session{pods: opts.Pods, cache: opts.Cache, level: opts.Statements, attached: map[int]bool{}, proofs: map[string]*symbols.Proof{}}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	namespaces, err := namespacesOf(opts.Pods)
 	if err != nil {
@@ -174,10 +172,8 @@ func (s *Session) attach(netns uint32) {
 		}
 		s.mu.Lock()
 		if err != nil {
-			s.off["probes on Envoy"] = err.Error()
-			s.envoys = append(s.envoys, Inside{Pod: s.watcher.pod(netns), Since: time.Now()})
+			s.envoys = append(s.envoys, Inside{Pod: s.watcher.pod(netns), Since: time.Now(), Off: map[string]string{"every probe": err.Error()}})
 		} else {
-			maps.Copy(s.off, proof.Off)
 			s.envoys = append(s.envoys, insideOf(s.watcher.pod(netns), proof, s.level))
 		}
 		s.mu.Unlock()
@@ -186,7 +182,7 @@ func (s *Session) attach(netns uint32) {
 
 // insideOf says what was proven.
 func insideOf(pod string, p *symbols.Proof, level Level) Inside {
-	i := Inside{Pod: pod, Since: time.Now(), BuildID: p.BuildID, Join: p.Join != nil}
+	i := Inside{Pod: pod, Since: time.Now(), BuildID: p.BuildID, Join: p.Join != nil, Off: p.Off}
 	for _, v := range p.Values {
 		i.Values = append(i.Values, v.Name)
 	}
@@ -222,7 +218,7 @@ func (s *Session) proof(ctx context.Context, pid int) (*symbols.Proof, error) {
 func (s *Session) Stop() (*Recording, error) {
 	s.end()
 	r, err := s.watcher.stop()
-	r.Pods, r.Off, r.Envoys = s.pods, s.off, s.envoys
+	r.Pods, r.Envoys = s.pods, s.envoys
 	r.Events = append(r.Events, s.before...)
 	r.sort()
 	if err != nil {

@@ -111,9 +111,11 @@ func (s session) stop() (outcome, error) {
 			return outcome{}, exit.Environmentf("trace: probe %s is off: %s", p.Name, p.Problem)
 		}
 	}
-	for name, why := range r.Off {
-		if why != probe.LeftOff {
-			return outcome{}, exit.Environmentf("trace: %s is off: %s", name, why)
+	for _, envoy := range r.Envoys {
+		for name, why := range envoy.Off {
+			if why != probe.LeftOff {
+				return outcome{}, exit.Environmentf("trace: %s is off in %s: %s", name, envoy.Pod, why)
+			}
 		}
 	}
 	o := outcome{emitted: r.Counts.Emitted, lost: r.Counts.Lost, missed: r.Counts.Missed}
