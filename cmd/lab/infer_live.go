@@ -64,16 +64,21 @@ func dumpOf(ctx context.Context, m *mesh.Mesh, ref string) (*configdump.Dump, er
 }
 
 func dumpOfPod(ctx context.Context, pod *mesh.Pod) (*configdump.Dump, error) {
+	text, err := dumpText(ctx, pod)
+	if err != nil {
+		return nil, err
+	}
+	return configdump.Parse(text)
+}
+
+// dumpText is a pod's dump as its sidecar gives it.
+func dumpText(ctx context.Context, pod *mesh.Pod) ([]byte, error) {
 	sidecar, err := pod.Sidecar()
 	if err != nil {
 		return nil, err
 	}
 	defer sidecar.Close()
-	text, err := sidecar.Dump(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return configdump.Parse(text)
+	return sidecar.Dump(ctx)
 }
 
 // serverDump takes the dump of the first pod with a sidecar among the hosts, or nil: the way then ends at the client's.

@@ -115,6 +115,11 @@ func (a *app) runScenario(cmd *cobra.Command, name string, flags runFlags) (err 
 	if err != nil {
 		return err
 	}
+	if flags.bundle != "" {
+		if err := bundle.Writable(flags.bundle); err != nil {
+			return err
+		}
+	}
 	var lab script.Lab
 	if scenario.NeedsLab() {
 		if lab, err = a.labForRun(cmd, flags.up); err != nil {
@@ -179,10 +184,15 @@ func (a *app) deliver(result *script.Result, flags runFlags) error {
 	} else {
 		contents.Verdict = verify.Judge(contents.Run)
 	}
-	if err := bundle.Write(flags.bundle, contents); err != nil {
+	return a.keep(flags.bundle, contents)
+}
+
+// keep writes a bundle and says what can be done with it.
+func (a *app) keep(dir string, contents bundle.Contents) error {
+	if err := bundle.Write(dir, contents); err != nil {
 		return err
 	}
-	a.reporter().Say("The bundle is in %s; `lab verify %s` judges it again.", flags.bundle, flags.bundle)
+	a.reporter().Say("The bundle is in %s; `lab verify %s` judges it again.", dir, dir)
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flowproof/lab/bpf/probe"
+	"github.com/flowproof/lab/harness/bundle"
 	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/observe/trace"
@@ -27,6 +28,7 @@ type traceFlags struct {
 	noEnvoy  bool
 	without  []string
 	level    string
+	bundle   string
 }
 
 func traceCommand() *cobra.Command {
@@ -55,6 +57,7 @@ With arguments for curl, the log level is left alone and the request is watched 
   lab trace --from netshoot --to http://fortio-server:8080/ --events
   lab trace --from netshoot --to http://fortio-server:8080/ --statements debug
   lab trace --from netshoot --to http://fortio-server:8080/ --without statements
+  lab trace --from netshoot --to http://fortio-server:8080/ --bundle ./run && lab verify ./run
   lab trace --from netshoot --to http://fortio-server:8080/ -o json | jq .verdict.result
   lab trace --from netshoot --to http://fortio-server:8080/echo -- --data hello`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -80,6 +83,7 @@ With arguments for curl, the log level is left alone and the request is watched 
 	f.IntVar(&flags.data, "data", trace.DefaultData, "bytes of each read and write that are looked at for HTTP; 0: none")
 	f.BoolVar(&flags.noEnvoy, "kernel-only", false, "put no probes on the Envoys")
 	f.StringSliceVar(&flags.without, "without", nil, "leave probes off that cost too much here: "+strings.Join(trace.Costly, ", ")+", or one of the kernel's")
+	f.StringVar(&flags.bundle, "bundle", "", "keep all of it in this directory: dumps, evidence, verdict")
 	f.StringVar(&flags.level, "statements", string(trace.LevelTrace), "log statements that are traced: trace (all), debug (those and above)")
 	for _, name := range []string{"from", "to"} {
 		_ = cmd.MarkFlagRequired(name)
@@ -105,15 +109,26 @@ const traceSchema = "flowproof.dev/lab-trace/v2"
 
 // trace traces one request and reports it; the error has the verdict's exit code and has been said.
 func (a *app) trace(cmd *cobra.Command, flags traceFlags) error {
+	if flags.bundle != "" {
+		if err := bundle.Writable(flags.bundle); err != nil {
+			return err
+		}
+	}
 	t, err := newTracer(cmd.Context(), a, flags)
 	if err != nil {
 		return err
 	}
-	run, recording, err := t.run(cmd.Context())
+	kept, err := t.run(cmd.Context())
 	if err != nil {
 		return err
 	}
+	run, recording := kept.Run, kept.Recording.Trace
 	verdict := verify.Judge(run)
+	if kept.Verdict = verdict; flags.bundle != "" {
+		if err := a.keep(flags.bundle, kept); err != nil {
+			return err
+		}
+	}
 	result := traceResult{Schema: traceSchema, Run: run, Verdict: verdict}
 	if recording == nil {
 		recording, flags.events = &trace.Recording{}, false

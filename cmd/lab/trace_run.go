@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/flowproof/lab/harness/bundle"
 	"github.com/flowproof/lab/harness/cluster/process"
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/doctor"
@@ -93,29 +94,32 @@ func (t *tracer) call(id string) flow.Call {
 	return call
 }
 
-// run watches the request with every instrument. The recording is nil where eBPF is not available; the run says why.
-func (t *tracer) run(ctx context.Context) (flow.Run, *trace.Recording, error) {
+// run watches the request with every instrument, and returns all of it but the verdict. There is no trace where eBPF is not
+// available; the run says why.
+func (t *tracer) run(ctx context.Context) (bundle.Contents, error) {
 	session, absence, err := t.watch(ctx)
 	if err != nil {
-		return flow.Run{}, nil, err
+		return bundle.Contents{}, err
 	}
 	task := t.app.reporter().Start("Sending one request")
-	run, err := t.send(ctx)
+	kept, err := t.send(ctx)
 	task.Done(err)
+	run := &kept.Run
 	if absence != nil {
 		run.Absences = append(run.Absences, *absence)
-		return run, nil, err
+		return kept, err
 	}
 	recording, stopErr := session.Stop()
 	switch {
 	case err != nil:
-		return run, nil, err
+		return kept, err
 	case stopErr != nil:
-		return run, nil, exit.Environmentf("%w", stopErr)
+		return kept, exit.Environmentf("%w", stopErr)
 	}
+	kept.Recording.Trace = recording
 	seen, watches := recording.Observe(trace.Selection{RequestID: run.Call.RequestID})
 	run.Observations, run.Watches = append(run.Observations, seen...), append(run.Watches, watches...)
-	return run, recording, nil
+	return kept, nil
 }
 
 // watch puts the probes on, or says why eBPF cannot take part here.
@@ -165,16 +169,26 @@ func (t *tracer) pods(ctx context.Context) ([]trace.Pod, error) {
 }
 
 // send sends the request and reads the other instruments.
-func (t *tracer) send(ctx context.Context) (flow.Run, error) {
+func (t *tracer) send(ctx context.Context) (bundle.Contents, error) {
 	if len(t.flags.curl) == 0 {
 		return t.scenario(ctx, "trace", t.lines())
 	}
 	if !t.flags.warm {
 		if _, err := t.scenario(ctx, "cold", []string{t.killLine()}); err != nil {
-			return flow.Run{}, fmt.Errorf("%w (or leave the connections: --warm)", err)
+			return bundle.Contents{}, fmt.Errorf("%w (or leave the connections: --warm)", err)
 		}
 	}
-	return t.direct(ctx)
+	run, recording, err := t.direct(ctx)
+	kept := bundle.Contents{Run: run, Recording: &recording, Dumps: map[string][]byte{}}
+	if err != nil || t.flags.bundle == "" {
+		return kept, err
+	}
+	for _, pod := range []*mesh.Pod{t.client, t.server} {
+		if kept.Dumps[pod.Ref()], err = dumpText(ctx, pod); err != nil {
+			return kept, err
+		}
+	}
+	return kept, nil
 }
 
 // lines are the request as a scenario: what `lab run` would do, without its prose.
@@ -201,47 +215,44 @@ func (t *tracer) killLine() string {
 }
 
 // scenario runs lines of the scenario language and returns what the run found.
-func (t *tracer) scenario(ctx context.Context, name string, lines []string) (flow.Run, error) {
+func (t *tracer) scenario(ctx context.Context, name string, lines []string) (bundle.Contents, error) {
 	result := script.Run(ctx, t.lab, script.Parse(name, []byte(strings.Join(lines, "\n")+"\n")), script.Options{})
-	if result.Err != nil {
-		return flow.Run{}, result.Err
+	kept := bundle.Contents{Recording: &result.Recording, Dumps: result.Dumps}
+	if result.Run != nil {
+		kept.Run = *result.Run
 	}
-	if result.Run == nil {
-		return flow.Run{}, nil
-	}
-	return *result.Run, nil
+	return kept, result.Err
 }
 
 // direct sends the request with the user's own arguments of curl, between two looks at the socket tables.
-func (t *tracer) direct(ctx context.Context) (flow.Run, error) {
-	run := flow.Run{Schema: flow.RunSchema, Backend: t.lab.Cluster.Backend, Call: t.call(rand.Text())}
-	var err error
+func (t *tracer) direct(ctx context.Context) (run flow.Run, r observe.Recording, err error) {
+	run = flow.Run{Schema: flow.RunSchema, Backend: t.lab.Cluster.Backend, Call: t.call(rand.Text())}
 	if run.Path, err = infer.Way(t.dumps[0], t.dumps[1], run.Call, infer.WayOptions{Cold: !t.flags.warm}); err != nil {
-		return run, exit.Usagef("%w", err)
+		return run, r, exit.Usagef("%w", err)
 	}
 	target, err := url.Parse(t.flags.to)
 	if err != nil {
-		return run, exit.Usagef("read URL: %w", err)
+		return run, r, exit.Usagef("read URL: %w", err)
 	}
-	r := observe.Recording{RequestID: run.Call.RequestID, Authority: target.Host, Path: target.EscapedPath(), Port: t.port,
+	r = observe.Recording{RequestID: run.Call.RequestID, Authority: target.Host, Path: target.EscapedPath(), Port: t.port,
 		Client: observe.Pod{Name: t.client.Ref(), IP: t.client.IP()}, Server: observe.Pod{Name: t.server.Ref(), IP: t.server.IP()}}
 	if r.Client.Before, r.Server.Before, err = t.tables(ctx); err != nil {
-		return run, err
+		return run, r, err
 	}
 	command := append(append([]string{"curl"}, curl.Args()...), "--max-time", "15", "--output", "/dev/null", "--header", "x-request-id: "+r.RequestID)
 	r.Sent = time.Now()
 	out, err := t.client.Exec(ctx, t.container, append(append(command, t.flags.curl...), "--url", t.flags.to), nil)
 	if err != nil {
-		return run, err
+		return run, r, err
 	}
 	r.Answered, r.Curl = time.Now(), out.Stderr
 	if r.Client.After, r.Server.After, err = t.tables(ctx); err != nil {
-		return run, err
+		return run, r, err
 	}
 	if run.Observations, run.Watches, err = r.Observe(); err != nil {
-		return run, exit.Incompletef("observe: %w", err)
+		return run, r, exit.Incompletef("observe: %w", err)
 	}
-	return run, nil
+	return run, r, nil
 }
 
 // tables reads the socket tables of both pods.

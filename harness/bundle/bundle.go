@@ -81,6 +81,20 @@ func Write(dir string, c Contents) error {
 	return nil
 }
 
+// Writable says, before there is anything to write, why a bundle cannot be written to dir; nil where it can.
+func Writable(dir string) error {
+	if err := replaceable(dir); err != nil {
+		return fmt.Errorf("write bundle %s: %w", dir, err)
+	}
+	parent := filepath.Dir(filepath.Clean(dir))
+	if info, err := os.Stat(parent); err != nil {
+		return exit.Usagef("write bundle %s: %w (make that directory first)", dir, err)
+	} else if !info.IsDir() {
+		return exit.Usagef("write bundle %s: %s is no directory", dir, parent)
+	}
+	return nil
+}
+
 // replaceable reports why dir may not be written to.
 func replaceable(dir string) error {
 	entries, err := os.ReadDir(dir)
