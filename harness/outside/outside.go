@@ -22,7 +22,11 @@ import (
 	"github.com/flowproof/lab/harness/docker"
 	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/mesh"
+	"github.com/flowproof/lab/harness/outside/early"
 )
+
+// The library's initialisers are through.
+func init() { early.Done() }
 
 // A Place is where a client can run so that it reaches the nodes of a lab.
 type Place struct {

@@ -1,0 +1,20 @@
+package outside
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/testcontainers/testcontainers-go"
+)
+
+// TestTheLibraryStartsFast holds that the library named its session without looking at every process, and that the environment is as
+// it was: a random name is a UUID, that of a parent process a hash.
+func TestTheLibraryStartsFast(t *testing.T) {
+	if id := testcontainers.SessionID(); !strings.Contains(id, "-") {
+		t.Errorf("session %s: the order of initialisers is another one now", id)
+	}
+	if at, ok := os.LookupEnv("HOST_PROC"); ok {
+		t.Errorf("HOST_PROC=%s was left behind", at)
+	}
+}
