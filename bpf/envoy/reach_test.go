@@ -4,6 +4,7 @@ package envoy
 
 import (
 	"debug/elf"
+	"encoding/binary"
 	"os"
 	"os/exec"
 	"reflect"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"syscall"
 	"testing"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -49,6 +51,45 @@ func ownRecipe(t testing.TB) Recipe {
 	}
 	probetest.Skip(t, "the test program is position independent")
 	return Recipe{}
+}
+
+// TestSite puts a probe on a call, as one on a log statement's call of the gate is: it tells where the call returns to.
+func TestSite(t *testing.T) {
+	probetest.Require(t)
+	if err := HaveMulti(); err != nil {
+		probetest.Skip(t, err.Error())
+	}
+	recipe := ownRecipe(t)
+	call := callOfKeep(t)
+	want := recipe.Probe + call + 5
+	recipe.Kind, recipe.Sites = Statement, []Site{{FileOffset: recipe.FileOffset + call, Return: want}}
+	records := recordOf(t, os.Getpid(), "/proc/self/exe", netnsOf(t), recipe, func() {
+		probed()
+		probed()
+	})
+	if len(records) != 2 {
+		t.Fatalf("%d events, want two", len(records))
+	}
+	for _, r := range records {
+		if r.Kind != Statement || r.Value != want || r.Result != 0 {
+			t.Errorf("kind %d at %#x of recipe %d, want %#x", r.Kind, r.Value, r.Result, want)
+		}
+	}
+}
+
+// callOfKeep is where in probed the call of keep stands: E8 and the distance from the next instruction.
+func callOfKeep(t *testing.T) uint64 {
+	t.Helper()
+	const longest = 64
+	from, to := reflect.ValueOf(probed).Pointer(), reflect.ValueOf(keep).Pointer()
+	code := unsafe.Slice((*byte)(*(*unsafe.Pointer)(unsafe.Pointer(&from))), longest)
+	for i := 0; i+5 <= len(code); i++ {
+		if distance := int32(binary.LittleEndian.Uint32(code[i+1:])); code[i] == 0xe8 && from+uintptr(i)+5+uintptr(distance) == to {
+			return uint64(i)
+		}
+	}
+	t.Fatal("probed does not call keep")
+	return 0
 }
 
 // TestEveryThread calls a function on threads that were there when the probe was attached and on threads that were not.

@@ -28,20 +28,7 @@ func TestEnvoyThatIsReplaced(t *testing.T) {
 			if _, err := cache.Ensure(t.Context(), path, Prove); err != nil {
 				t.Fatal(err)
 			}
-			type result struct {
-				recording *Recording
-				err       error
-			}
-			done := make(chan result, 1)
-			go func() { // its thread is not used for anything else afterwards
-				r, err := restart(t.Context(), path, cache)
-				done <- result{r, err}
-			}()
-			got := <-done
-			if got.err != nil {
-				t.Fatal(got.err)
-			}
-			r := got.recording
+			r := onItsOwnThread(t, func() (*Recording, error) { return restart(t.Context(), path, cache) })
 			if len(r.Envoys) != 2 {
 				t.Errorf("probed were %d Envoys, want 2", len(r.Envoys))
 			}
@@ -60,6 +47,37 @@ func TestEnvoyThatIsReplaced(t *testing.T) {
 	}
 }
 
+// onItsOwnThread does something with a bench, whose thread is not used for anything else afterwards.
+func onItsOwnThread(t *testing.T, do func() (*Recording, error)) *Recording {
+	t.Helper()
+	type result struct {
+		recording *Recording
+		err       error
+	}
+	done := make(chan result, 1)
+	go func() {
+		r, err := do()
+		done <- result{r, err}
+	}()
+	got := <-done
+	if got.err != nil {
+		t.Fatal(got.err)
+	}
+	return got.recording
+}
+
+// watch watches the bench, from another thread: a session refuses to watch the namespace that it is in.
+func (b *bench) watch(ctx context.Context, opts Options) (s *Session, err error) {
+	opts.Pods, opts.Data, opts.Envoy = []Pod{{Name: benchPod, PIDs: []int{b.envoy.Process.Pid}}}, DefaultData, true
+	started := make(chan bool)
+	go func() {
+		defer close(started)
+		s, err = Start(ctx, opts)
+	}()
+	<-started
+	return s, err
+}
+
 // restart watches a bench while its Envoy is replaced, and sends a request through the new one.
 func restart(ctx context.Context, path string, cache symbols.Cache) (_ *Recording, err error) {
 	b, err := newBench(ctx, path)
@@ -67,14 +85,8 @@ func restart(ctx context.Context, path string, cache symbols.Cache) (_ *Recordin
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
-	var s *Session
-	started := make(chan error, 1)
-	go func() { // on another thread: a session refuses to watch the namespace that it is in
-		pod := Pod{Name: benchPod, PIDs: []int{b.envoy.Process.Pid}}
-		s, err = Start(ctx, Options{Pods: []Pod{pod}, Data: DefaultData, Envoy: true, Cache: cache, Without: []string{probeStatements}})
-		started <- err
-	}()
-	if err := <-started; err != nil {
+	s, err := b.watch(ctx, Options{Cache: cache, Without: []string{probeStatements}})
+	if err != nil {
 		return nil, err
 	}
 	defer func() {
