@@ -17,7 +17,7 @@ struct brief {
 	__u32 netns;
 	__u16 id;   // of the recipe
 	__u8 kind;
-	__u8 size;  // bytes of data after it
+	__u8 size;  // bytes of data after it; 0 of a struct ready
 };
 
 #define DATA 256 // a power of two
@@ -29,7 +29,7 @@ struct event {
 // A way leads from a register along pointers to a std::string.
 #define STEPS 5
 struct way {
-	__u32 from;                // the number of an argument: 0 is the object
+	__u32 from;                // the number of an argument: 0 is the object; ARGUMENTS: there is no such way
 	__u32 steps;               // pointers to follow
 	__s32 offsets[STEPS + 1];  // of each pointer, then, at the end, of the string
 };
@@ -37,7 +37,7 @@ struct way {
 // A recipe belongs to one probe, which is named by its cookie. Addresses are as linked; the probe's own tells how far
 // away the program is loaded.
 #define TABLES 4
-#define WAYS 3
+#define WAYS 4
 struct recipe {
 	__u64 probe;            // address of the probe
 	__u64 tables[TABLES];   // what the object's first word has to be one of; all 0: not looked at
@@ -45,15 +45,17 @@ struct recipe {
 	__u64 caller_to;
 	__u32 kind;             // of the event
 	__u32 view;             // the value is a string_view in the second and third argument
-	struct way ways[WAYS];  // the value is at the end of the first one; an event of KIND_READY has all
+	struct way ways[WAYS];  // the value is at the end of the first one; an event of KIND_READY has all that there are
 };
 const struct recipe *unused_recipe __attribute__((unused));
 
-// A request that is given its connection, with the ends of both connections as Envoy writes them.
-#define NAME 64 // a power of two; "[ffff:…:ffff]:65535" has 47
+// A request that is given its connection, with the ends of both connections as Envoy writes them, and its cluster. Each is its length
+// and so many bytes; what stands behind them is left over from before.
+#define END 64 // a power of two; "[ffff:…:ffff]:65535" has 47
 struct ready {
 	struct brief brief;
-	__u8 names[WAYS][1 + NAME]; // each is its length and so many bytes; what stands behind them is left over from before
+	__u8 ends[WAYS - 1][1 + END];
+	__u8 cluster[1 + DATA];
 };
 
 #define RECIPES 256
@@ -245,9 +247,9 @@ static __always_inline void ready_event(struct recipe *r, __u32 id, struct pt_re
 	struct arguments arguments;
 	read_arguments(&arguments, ctx);
 	fill(&e->brief, r->kind, id, arguments.of[0], 0, task, netns);
-	e->brief.size = sizeof(e->names);
-	for (int i = 0; i < WAYS; i++)
-		e->names[i][0] = take_at(&e->names[i][1], &r->ways[i], &arguments, NAME - 1);
+	for (int i = 0; i < WAYS - 1; i++)
+		e->ends[i][0] = take_at(&e->ends[i][1], &r->ways[i], &arguments, END - 1);
+	e->cluster[0] = take_at(&e->cluster[1], &r->ways[WAYS - 1], &arguments, DATA - 1);
 	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
 	count(COUNT_EMITTED);
 }

@@ -44,14 +44,14 @@ type Recipe struct {
 	CallerFrom uint64   // the caller has to be in [CallerFrom, CallerTo); 0: not looked at
 	CallerTo   uint64
 	View       bool  // of a Value: the string_view in the second and third argument is told
-	Ways       []Way // the first one of a Value, up to three of a Ready
+	Ways       []Way // the first one of a Value; up to four of a Ready, of which the last one may lead to a longer string
 }
 
 // Limits of a recipe: see envoy.bpf.c.
 const (
 	maxTables   = 4
 	maxPointers = 5
-	maxWays     = 3
+	maxWays     = 4
 	maxRecipes  = 256
 	maxArgument = 5
 	returnBits  = 48
@@ -227,6 +227,9 @@ func (r Recipe) raw() (envoyRecipe, error) {
 		raw.View = 1
 	}
 	copy(raw.Tables[:], r.Tables)
+	for i := range raw.Ways {
+		raw.Ways[i].From = maxArgument + 1
+	}
 	for i, way := range r.Ways {
 		if way.From < 0 || way.From > maxArgument || len(way.Pointers) > maxPointers {
 			return raw, fmt.Errorf("attach %s: %d pointers from argument %d are more than a probe can follow", r.Name, len(way.Pointers), way.From)

@@ -159,7 +159,7 @@ func TestReady(t *testing.T) {
 		t.Fatalf("%d events, want one", len(records))
 	}
 	names, err := Names(records[0].Data)
-	if want := [maxWays]string{"172.21.206.198:56876", "", "172.21.206.198:56876"}; err != nil || names != want {
+	if want := [maxWays]string{"172.21.206.198:56876", "", "172.21.206.198:56876", ""}; err != nil || names != want {
 		t.Errorf("read %q, %v, want %q", names, err, want)
 	}
 }

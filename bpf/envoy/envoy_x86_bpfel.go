@@ -32,7 +32,7 @@ type envoyRecipe struct {
 	CallerTo   uint64
 	Kind       uint32
 	View       uint32
-	Ways       [3]struct {
+	Ways       [4]struct {
 		_       structs.HostLayout
 		From    uint32
 		Steps   uint32

@@ -28,6 +28,9 @@ func (d *Decoder) Decode(sample []byte) (r probe.Record, ok bool, err error) {
 	r.Time, r.Value, r.Socket = order.Uint64(sample), order.Uint64(sample[8:]), order.Uint64(sample[16:])
 	r.TGID, r.TID, r.NetNS = order.Uint32(sample[24:]), order.Uint32(sample[28:]), order.Uint32(sample[32:])
 	r.FD, r.Result, r.Kind, r.Size = -1, int32(order.Uint16(sample[36:])), uint16(sample[38]), uint32(sample[39])
+	if r.Kind == Ready {
+		r.Size = readySize
+	}
 	if rest := sample[briefSize:]; int(r.Size) > len(rest) {
 		return r, false, fmt.Errorf("decode event: %d bytes of data announced, %d there", r.Size, len(rest))
 	}
@@ -49,20 +52,28 @@ func (d *Decoder) introduce(sample []byte) error {
 	return nil
 }
 
-// nameSize is the room for one name in struct ready of envoy.bpf.c, behind its length.
-const nameSize = 64
+// The room for each name of a struct ready of envoy.bpf.c, behind its length.
+const (
+	endSize     = 64
+	clusterSize = 256
+	readySize   = (maxWays-1)*(1+endSize) + 1 + clusterSize
+)
 
 // Names are the strings of a Ready, in the order of its recipe's ways; one that could not be read is empty.
 func Names(data []byte) (names [maxWays]string, err error) {
-	if len(data) != maxWays*(1+nameSize) {
-		return names, fmt.Errorf("decode names: %d bytes, and they have %d", len(data), maxWays*(1+nameSize))
+	if len(data) != readySize {
+		return names, fmt.Errorf("decode names: %d bytes, and they have %d", len(data), readySize)
 	}
 	for i := range names {
-		name := data[i*(1+nameSize):]
-		if name[0] >= nameSize {
-			return names, fmt.Errorf("decode names: %d bytes announced, and there is room for %d", name[0], nameSize-1)
+		room := endSize
+		if i == maxWays-1 {
+			room = clusterSize
 		}
-		names[i] = string(name[1 : 1+name[0]])
+		size := int(data[0])
+		if size >= room {
+			return names, fmt.Errorf("decode names: %d bytes announced, and there is room for %d", size, room-1)
+		}
+		names[i], data = string(data[1:1+size]), data[1+room:]
 	}
 	return names, nil
 }

@@ -2,6 +2,7 @@ package envoy
 
 import (
 	"encoding/binary"
+	"strings"
 	"testing"
 
 	"github.com/flowproof/lab/bpf/probe"
@@ -59,20 +60,30 @@ func TestDecode(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	data := make([]byte, maxWays*(1+nameSize))
-	for i, name := range []string{"172.21.206.198:56876", "", "[2001:db8::1]:443"} {
-		data[i*(1+nameSize)] = byte(len(name))
-		copy(data[i*(1+nameSize)+1:], name+"left over")
+	want := [maxWays]string{"172.21.206.198:56876", "", "[2001:db8::1]:443", "outbound|8080||" + strings.Repeat("a", 200)}
+	var data []byte
+	for i, name := range want {
+		room := make([]byte, 1+map[bool]int{false: endSize, true: clusterSize}[i == maxWays-1])
+		room[0] = byte(len(name))
+		copy(room[1:], name+"left over")
+		data = append(data, room...)
 	}
-	if names, err := Names(data); err != nil || names != [maxWays]string{"172.21.206.198:56876", "", "[2001:db8::1]:443"} {
+	if names, err := Names(data); err != nil || names != want {
 		t.Errorf("read %q, %v", names, err)
 	}
 	if _, err := Names(data[1:]); err == nil {
 		t.Error("names that are cut off are read")
 	}
-	data[0] = nameSize
+	data[0] = endSize
 	if _, err := Names(data); err == nil {
 		t.Error("a name that is longer than its room is read")
+	}
+	sample := append(brief(Ready, 7, "", 0), data...)
+	if r, ok, err := new(Decoder).Decode(sample); err != nil || !ok || len(r.Data) != readySize {
+		t.Errorf("decoded %d bytes of names, %v, %v", len(r.Data), ok, err)
+	}
+	if _, _, err := new(Decoder).Decode(sample[:len(sample)-1]); err == nil {
+		t.Error("an event whose names are cut off is read")
 	}
 }
 

@@ -127,6 +127,17 @@ func alteredEvents(c Contents) []mutation {
 			})
 		case e.Kind == trace.Value || e.Kind == trace.Statement:
 			alter("text", func(e *trace.Event) { e.Text += " altered" })
+		case e.Kind == trace.PoolReady:
+			for what, change := range map[string]func(*trace.Ends){
+				"client's end": func(e *trace.Ends) { e.Downstream = elsewhere }, "own end": func(e *trace.Ends) { e.Local = elsewhere },
+				"other end": func(e *trace.Ends) { e.Remote = elsewhere }, "cluster": func(e *trace.Ends) { e.Cluster += "x" },
+			} {
+				alter(what, func(e *trace.Event) {
+					ends := *e.Ends
+					change(&ends)
+					e.Ends = &ends
+				})
+			}
 		default:
 			alter("address", func(e *trace.Event) { e.Local, e.Remote, e.Address = elsewhere, elsewhere, elsewhere })
 		}

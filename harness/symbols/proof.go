@@ -45,10 +45,10 @@ type Way struct {
 
 // A Join is read where a request is given its upstream connection, and from the request itself: whatever the thread did meanwhile.
 type Join struct {
-	Begins     string `json:"begins"`     // the function in which an upstream request begins
-	Downstream Way    `json:"downstream"` // to the client's end of the downstream connection
-	Local      Way    `json:"local"`      // to Envoy's own end of the upstream connection
-	Remote     Way    `json:"remote"`     // to its other end
+	Downstream Way  `json:"downstream"`        // to the client's end of the downstream connection
+	Local      Way  `json:"local"`             // to Envoy's own end of the upstream connection
+	Remote     Way  `json:"remote"`            // to its other end
+	Cluster    *Way `json:"cluster,omitempty"` // to the cluster's name; nil: it is not told with the join
 }
 
 // Tables are the addresses of a class's primary virtual tables, at most 4.

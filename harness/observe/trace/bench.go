@@ -297,6 +297,7 @@ const proxyFilter = `
         allow_requests_without_proxy_protocol: true`
 
 const benchCluster = `  - name: %[1]s
+    alt_stat_name: not-%[1]s
     connect_timeout: 5s
     load_assignment:
       cluster_name: %[1]s

@@ -55,7 +55,7 @@ func (h *held) send(r route, claims bool) error {
 	})
 	select {
 	case s := <-h.bench.arrived:
-		s.downstream = conn.LocalAddr().String()
+		s.downstream, s.cluster = conn.LocalAddr().String(), r.cluster
 		h.requests = append(h.requests, s)
 		return nil
 	case err := <-failed:
@@ -65,9 +65,14 @@ func (h *held) send(r route, claims bool) error {
 	}
 }
 
-// release lets the upstream answer, and ends the connections. Nothing can be held afterwards.
+// release lets the upstream answer, and ends the connections. What is sent to be held afterwards is answered at once.
 func (h *held) release() {
 	close(h.bench.release)
+	h.end()
+}
+
+// end waits for the answers, and ends the connections.
+func (h *held) end() {
 	h.group.Wait()
 	for _, conn := range h.conns {
 		_ = conn.Close()

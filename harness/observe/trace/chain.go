@@ -162,20 +162,20 @@ func (c *chain) joined(j *journal, pairs []pair) []pair {
 	return kept
 }
 
-// joinAfter is the first request of a downstream connection that was written upstream after an event.
+// joinAfter is the first request of a downstream connection that was given an upstream one after an event.
 func (j *journal) joinAfter(down *socket, after *Event) *join {
 	for i := range j.joins {
-		if e := &j.joins[i]; down != nil && e.down == down && !e.began.Before(after.Time) {
+		if e := &j.joins[i]; down != nil && e.down == down && !e.at.Time.Before(after.Time) {
 			return e
 		}
 	}
 	return nil
 }
 
-// joinBefore is the last request that was written to an upstream connection before an event.
+// joinBefore is the last request that was given an upstream connection before an event.
 func (j *journal) joinBefore(up *socket, before *Event) *join {
 	for i := len(j.joins) - 1; i >= 0; i-- {
-		if e := &j.joins[i]; up != nil && e.up == up && !e.given.After(before.Time) {
+		if e := &j.joins[i]; up != nil && e.up == up && !e.at.Time.After(before.Time) {
 			return e
 		}
 	}

@@ -76,10 +76,9 @@ func (p *prover) drop(name, wrong string) {
 	p.proof.TurnOff(name, wrong)
 }
 
-// checkClusters says whether a request that was joined under load has another cluster than that of its connection's route:
-// the value has to be told before the upstream request begins, or it would be taken for the next one's.
+// checkClusters says whether a request that was joined under load has another cluster than that of its connection's route.
 func (p *prover) checkClusters(j *journal, accepted map[netip.AddrPort]*socket, x *exchange) string {
-	if p.proof.Join == nil || !slices.ContainsFunc(p.proof.Values, func(v symbols.Value) bool { return v.Name == valueCluster }) {
+	if p.proof.Join == nil || p.proof.Join.Cluster == nil {
 		return ""
 	}
 	for client := range x.marks {
@@ -88,8 +87,8 @@ func (p *prover) checkClusters(j *journal, accepted map[netip.AddrPort]*socket, 
 				continue
 			}
 			want := p.bench.routes[x.routes[client]].cluster
-			if join.cluster == nil || join.cluster.Text != want {
-				return fmt.Sprintf("a request to %q was not told with it", want)
+			if got := join.at.Ends.Cluster; got != want {
+				return fmt.Sprintf("a request to %q was told with %q", want, got)
 			}
 		}
 	}

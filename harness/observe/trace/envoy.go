@@ -21,9 +21,8 @@ func (o *observer) inside(side flow.Side, down *socket, request *Event, joined *
 			o.see(side, e, flow.ListenerFilters, flow.FactFilter, tlsInspector, flow.FactTransport, "tls", flow.FactSNI, e.Text)
 		}
 	}
-	if e := clusterOf(down, request, joined); e != nil {
-		o.see(side, e, flow.Cluster, flow.FactCluster, e.Text)
-	}
+	e, cluster := clusterOf(down, request, joined)
+	o.see(side, e, flow.Cluster, flow.FactCluster, cluster)
 	proven := o.recording.inside(down.pod).Statements
 	for _, e := range down.statements {
 		i := slices.IndexFunc(evidence, func(s statementEvidence) bool { return s.format == e.Text })
@@ -33,11 +32,11 @@ func (o *observer) inside(side flow.Side, down *socket, request *Event, joined *
 	}
 }
 
-// clusterOf is the cluster that the router chose for the request. Envoy's join says which of several it was; without one,
-// the connection may have had only one request.
-func clusterOf(down *socket, request *Event, joined *join) *Event {
-	if joined != nil && joined.cluster != nil {
-		return joined.cluster
+// clusterOf is the cluster that the router chose for the request, and what told it. With Envoy's join it comes from the request itself;
+// one that was given no connection may be the only one of its downstream connection.
+func clusterOf(down *socket, request *Event, joined *join) (at *Event, cluster string) {
+	if joined != nil && joined.at.Ends.Cluster != "" {
+		return joined.at, joined.at.Ends.Cluster
 	}
 	var only *Event
 	for _, e := range down.values {
@@ -45,9 +44,12 @@ func clusterOf(down *socket, request *Event, joined *join) *Event {
 			continue
 		}
 		if only != nil {
-			return nil
+			return nil, ""
 		}
 		only = e
 	}
-	return only
+	if only == nil {
+		return nil, ""
+	}
+	return only, only.Text
 }

@@ -75,11 +75,12 @@ type Event struct {
 }
 
 // Ends are the addresses by which Envoy itself knows the two connections of a request. One that is no address of the
-// network, or that could not be read, is not valid.
+// network, or that could not be read, is not valid. With them stands the request's cluster.
 type Ends struct {
 	Downstream netip.AddrPort `json:"downstream,omitzero"` // the client's end of the downstream connection
 	Local      netip.AddrPort `json:"local,omitzero"`      // Envoy's own end of the upstream connection
 	Remote     netip.AddrPort `json:"remote,omitzero"`     // its other end
+	Cluster    string         `json:"cluster,omitempty"`   // of the request; "": not read
 }
 
 // Ready is one descriptor that epoll_wait named.

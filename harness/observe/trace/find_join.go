@@ -4,7 +4,6 @@ package trace
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/flowproof/lab/bpf/envoy"
 	"github.com/flowproof/lab/harness/symbols"
@@ -14,20 +13,71 @@ import (
 type sample struct {
 	arguments               []uint64 // of onPoolReady
 	downstream, local, peer string
+	cluster                 string
 }
 
-// findJoin finds the ways to the ends of a request's two connections, from the arguments of onPoolReady. The objects of
-// some requests are looked at at once, while the upstream keeps their answers back so that they stand still.
+// An end is one of the names that a join tells.
+type end struct {
+	name  string
+	text  func(sample) string
+	told  func(*Ends) string
+	store func(*symbols.Join, symbols.Way)
+}
+
+// joinEnds are all of them, in the order of a recipe's ways. Without the last one there is a join all the same.
+var joinEnds = []end{
+	{"the client's end", func(s sample) string { return s.downstream }, func(e *Ends) string { return e.Downstream.String() },
+		func(j *symbols.Join, w symbols.Way) { j.Downstream = w }},
+	{"the upstream connection's own end", func(s sample) string { return s.local }, func(e *Ends) string { return e.Local.String() },
+		func(j *symbols.Join, w symbols.Way) { j.Local = w }},
+	{"the upstream connection's other end", func(s sample) string { return s.peer }, func(e *Ends) string { return e.Remote.String() },
+		func(j *symbols.Join, w symbols.Way) { j.Remote = w }},
+	{"the cluster", func(s sample) string { return s.cluster }, func(e *Ends) string { return e.Cluster },
+		func(j *symbols.Join, w symbols.Way) { j.Cluster = &w }},
+}
+
+// joinCandidates is how many ways to each end are tried.
+const joinCandidates = 16
+
+// findJoin finds the ways to the ends of a request's two connections, and to its cluster, from the arguments of onPoolReady. Some ways
+// that lead there when a request waits for its answer do not yet when it is given its connection; so each is tried.
 func (p *prover) findJoin() error {
 	t := p.proof.Table
-	begins, missing := requestBegins(t)
-	if missing != "" {
+	if missing := joinMissing(t); missing != "" {
 		p.proof.TurnOff(probeJoin, missing)
 		return nil
 	}
-	var held *held
+	candidates, err := p.searchJoin()
+	if err != nil || candidates == nil {
+		return err
+	}
+	right, err := p.tryJoin(candidates)
+	if err != nil {
+		return err
+	}
+	join := &symbols.Join{}
+	for i, e := range joinEnds {
+		switch {
+		case right[i] != nil:
+			e.store(join, *right[i])
+		case i < len(joinEnds)-1:
+			p.proof.TurnOff(probeJoin, "no way leads from a request to "+e.name)
+			return nil
+		default:
+			p.proof.TurnOff(probeJoinCluster, "no way leads from a request to "+e.name)
+		}
+	}
+	p.proof.Join = join
+	return nil
+}
+
+// searchJoin searches the objects of some requests at once, while the upstream keeps their answers back so that they stand still. It
+// returns the ways to each end; nil where onPoolReady is not what it should be.
+func (p *prover) searchJoin() ([][]symbols.Way, error) {
+	t := p.proof.Table
 	ready := at(t.Functions[symbols.OnPoolReady], envoy.Call, t.Tables(symbols.UpstreamRequest))
 	ready.Name = symbols.OnPoolReady
+	var held *held
 	r, err := p.observe([]envoy.Recipe{ready}, []source{{ready.Name, t}}, func() (err error) {
 		held, err = p.bench.hold()
 		return err
@@ -36,33 +86,86 @@ func (p *prover) findJoin() error {
 		defer held.release()
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	samples := held.samples(r.Events)
 	if samples == nil {
 		p.proof.TurnOff(probeJoin, fmt.Sprintf("%s is not called once for each request", symbols.OnPoolReady))
-		return nil
+		return nil, nil
 	}
 	m := memory{pid: p.bench.envoy.Process.Pid}
 	defer m.close()
-	join := &symbols.Join{Begins: begins}
-	for _, end := range []struct {
-		name string
-		way  *symbols.Way
-		text func(sample) string
-	}{
-		{"the client's end", &join.Downstream, func(s sample) string { return s.downstream }},
-		{"the upstream connection's own end", &join.Local, func(s sample) string { return s.local }},
-		{"the upstream connection's other end", &join.Remote, func(s sample) string { return s.peer }},
-	} {
-		var ok bool
-		if *end.way, ok = newFinder(&m, samples, end.text).run(); !ok {
-			p.proof.TurnOff(probeJoin, fmt.Sprintf("no way leads from a request to %s", end.name))
-			return nil
+	var all [][]symbols.Way
+	for _, e := range joinEnds {
+		all = append(all, newFinder(&m, samples, e.text).run(joinCandidates))
+	}
+	return all, nil
+}
+
+// tryJoin goes all candidates' ways where requests are given their connections, and returns for each end the first that was right every
+// time; nil where none was.
+func (p *prover) tryJoin(candidates [][]symbols.Way) ([]*symbols.Way, error) {
+	t := p.proof.Table
+	var recipes []envoy.Recipe
+	var sources []source
+	for n := range joinCandidates {
+		r := at(t.Functions[symbols.OnPoolReady], envoy.Ready, t.Tables(symbols.UpstreamRequest))
+		r.Name = fmt.Sprintf("%s, way %d", symbols.OnPoolReady, n)
+		for _, ways := range candidates {
+			var tried envoy.Way // of which there is none any more, what comes does not matter
+			if n < len(ways) {
+				tried = way(ways[n])
+			}
+			r.Ways = append(r.Ways, tried)
+		}
+		recipes, sources = append(recipes, r), append(sources, source{r.Name, t})
+	}
+	var sent *held
+	r, err := p.observe(recipes, sources, func() (err error) {
+		sent, err = p.bench.hold()
+		return err
+	})
+	if sent != nil {
+		sent.end()
+	}
+	if err != nil {
+		return nil, err
+	}
+	right := make([]*symbols.Way, len(joinEnds))
+	for i, e := range joinEnds {
+		for n, way := range candidates[i] {
+			if right[i] == nil && sent.tells(r.Events, recipes[n].Name, e) {
+				right[i] = &way
+			}
 		}
 	}
-	p.proof.Join = join
-	return nil
+	return right, nil
+}
+
+// tells says whether a recipe told an end rightly of every request.
+func (h *held) tells(events []Event, recipe string, of end) bool {
+	n := 0
+	for i := range events {
+		if events[i].Kind != PoolReady || events[i].Name != recipe {
+			continue
+		}
+		if n == len(h.requests) || of.told(events[i].Ends) != of.text(h.requests[n]) {
+			return false
+		}
+		n++
+	}
+	return n == len(h.requests)
+}
+
+// joinMissing says what of the join's place is not known.
+func joinMissing(t *symbols.Table) string {
+	if _, ok := t.Functions[symbols.OnPoolReady]; !ok {
+		return symbols.OnPoolReady + ": " + t.Missing[symbols.OnPoolReady]
+	}
+	if t.Tables(symbols.UpstreamRequest) == nil {
+		return "the virtual tables of " + symbols.UpstreamRequest + " are not known"
+	}
+	return ""
 }
 
 // samples puts together what was held and with which arguments onPoolReady was called for it; nil where they do not fit.
@@ -81,123 +184,4 @@ func (h *held) samples(events []Event) []sample {
 		return nil
 	}
 	return all
-}
-
-// A finder goes the same way in all samples at once. It follows only pointers that lead, in each of them, to an object of the
-// same class, and no pointers to what samples share that have to end differently: so few are left that the shortest way is found fast.
-type finder struct {
-	memory *memory
-	wanted []string
-	queue  []reached
-	seen   map[string]bool
-}
-
-// Reached is a way that was gone so far, and where it led in each sample.
-type reached struct {
-	way symbols.Way
-	at  []uint64
-}
-
-// How far is searched: in each object, and along how many pointers.
-const (
-	searchedSize = 2048
-	searchedWay  = 5
-	searchedMost = 200_000 // ways
-)
-
-func newFinder(m *memory, samples []sample, text func(sample) string) *finder {
-	s := &finder{memory: m, seen: map[string]bool{}}
-	for _, of := range samples {
-		s.wanted = append(s.wanted, text(of))
-	}
-	for number := range samples[0].arguments {
-		var at []uint64
-		for _, of := range samples {
-			at = append(at, of.arguments[number])
-		}
-		s.add(reached{symbols.Way{From: number}, at})
-	}
-	return s
-}
-
-// add queues what can lead on.
-func (s *finder) add(next reached) {
-	key := fmt.Sprint(next.at)
-	if s.seen[key] || len(s.seen) >= searchedMost {
-		return
-	}
-	table := s.table(next.at[0])
-	if table == 0 {
-		return
-	}
-	for i, at := range next.at {
-		if s.table(at) != table {
-			return
-		}
-		for k := range i {
-			if next.at[k] == at && s.wanted[k] != s.wanted[i] {
-				return
-			}
-		}
-	}
-	s.seen[key] = true
-	s.queue = append(s.queue, next)
-}
-
-// table is the virtual table of the object at an address; 0 where there is none. Before a table stand the distance to the object's
-// top and a pointer to type information. Source: Itanium C++ ABI, 2.5.2.
-func (s *finder) table(at uint64) uint64 {
-	if at == 0 || at%wordSize != 0 {
-		return 0
-	}
-	table := s.memory.word(at)
-	if table == 0 || table%wordSize != 0 || s.memory.word(table) == 0 || s.memory.word(table-wordSize) == 0 {
-		return 0
-	}
-	if top := s.top(at, table); top > at || at-top > searchedSize {
-		return 0
-	}
-	return table
-}
-
-// top is where the object begins: a pointer may lead to the part of it that is a base.
-func (s *finder) top(at, table uint64) uint64 { return at + s.memory.word(table-2*wordSize) }
-
-// run goes on until a way ends at the wanted strings.
-func (s *finder) run() (symbols.Way, bool) {
-	for len(s.queue) > 0 {
-		here := s.queue[0]
-		s.queue = s.queue[1:]
-		from := int64(s.top(here.at[0], s.table(here.at[0]))) - int64(here.at[0])
-		for offset := from; offset < from+searchedSize; offset += wordSize {
-			if s.ends(here, offset) {
-				here.way.Offset = int32(offset)
-				return here.way, true
-			}
-			if len(here.way.Pointers) < searchedWay {
-				s.add(here.on(s.memory, offset))
-			}
-		}
-	}
-	return symbols.Way{}, false
-}
-
-// ends says whether the wanted strings stand at an offset.
-func (s *finder) ends(here reached, offset int64) bool {
-	for i, at := range here.at {
-		if s.memory.text(at+uint64(offset)) != s.wanted[i] {
-			return false
-		}
-	}
-	return true
-}
-
-// on follows the pointers at an offset.
-func (from reached) on(m *memory, offset int64) reached {
-	next := reached{way: from.way, at: make([]uint64, len(from.at))}
-	next.way.Pointers = append(slices.Clone(from.way.Pointers), int32(offset))
-	for i, at := range from.at {
-		next.at[i] = m.word(at + uint64(offset))
-	}
-	return next
 }

@@ -1,13 +1,9 @@
 package trace
 
-import "time"
-
 // A join is a request that Envoy took from a downstream connection and gave an upstream one.
 type join struct {
 	down, up *socket
-	began    time.Time // the upstream request began
-	given    time.Time
-	cluster  *Event // the cluster that the router had chosen; nil: not read
+	at       *Event // the request is given its connection; it names the cluster, where that could be read
 }
 
 // inside puts what the probes on Envoy tell together with sockets. Probes know objects and threads; system calls of the
@@ -16,7 +12,6 @@ type inside struct {
 	journal *journal
 	threads map[threadID]*thread
 	conns   map[object]*connection
-	begun   map[object]*request // upstream requests
 	places  map[*Event]place
 	turns   map[uint32]bool // the processes that tell when a thread turns to a connection
 }
@@ -61,7 +56,6 @@ type thread struct {
 	fresh    bool        // nothing was read or written since
 	listener *socket     // the socket that listener filters look at
 	chain    *Event      // a filter chain was chosen for a connection that is about to be made
-	cluster  *Event      // the router chose a cluster
 	wake     *Event      // by which its round began
 }
 
@@ -72,14 +66,8 @@ type connection struct {
 	early  []*Event
 }
 
-// A request is an upstream request that began.
-type request struct {
-	began   time.Time
-	cluster *Event
-}
-
 func newInside(j *journal, events []Event) *inside {
-	in := &inside{journal: j, threads: map[threadID]*thread{}, conns: map[object]*connection{}, begun: map[object]*request{},
+	in := &inside{journal: j, threads: map[threadID]*thread{}, conns: map[object]*connection{},
 		places: map[*Event]place{}, turns: map[uint32]bool{}}
 	for i := range events {
 		if events[i].Kind == Dispatch {
@@ -121,12 +109,8 @@ func (in *inside) take(e *Event) {
 		in.turn(t, e)
 	case Value:
 		in.value(t, e)
-	case Statement:
+	case Statement, NewRequest:
 		in.about(t, e)
-	case NewRequest:
-		in.about(t, e)
-		in.begun[key(e, e.Object)] = &request{began: e.Time, cluster: t.cluster}
-		t.cluster = nil
 	case PoolReady:
 		in.given(e)
 	}
@@ -135,11 +119,6 @@ func (in *inside) take(e *Event) {
 // given notes which sockets a request's two connections are. Envoy itself names their ends, so that it does not matter what the thread
 // did meanwhile: whether it waited for a connection, for a timer, or for another filter's answer.
 func (in *inside) given(e *Event) {
-	r := in.begun[key(e, e.Object)]
-	if r == nil { // it began before the watch
-		r = &request{began: e.Time}
-	}
-	delete(in.begun, key(e, e.Object))
 	if e.Ends == nil {
 		return
 	}
@@ -148,11 +127,14 @@ func (in *inside) given(e *Event) {
 		return s.accepted == nil && s.local == e.Ends.Local && s.remote == e.Ends.Remote
 	})
 	if down == nil || up == nil {
+		if e.Ends.Downstream.IsValid() && e.Ends.Local.IsValid() && e.Ends.Remote.IsValid() {
+			in.journal.strangers = append(in.journal.strangers, e)
+		}
 		return
 	}
 	down.keep(e)
 	in.places[e] = place{down: down, to: up}
-	in.journal.joins = append(in.journal.joins, join{down: down, up: up, began: r.began, given: e.Time, cluster: r.cluster})
+	in.journal.joins = append(in.journal.joins, join{down: down, up: up, at: e})
 }
 
 // only is the one open socket of the event's process for which fits holds; nil where there is none, or more than one.
@@ -244,7 +226,6 @@ func (in *inside) value(t *thread, e *Event) {
 	case valueFilterChain:
 		t.chain = e
 	case valueCluster:
-		t.cluster = e
 		in.about(t, e)
 	case valueSNI:
 		if t.listener != nil {

@@ -19,8 +19,9 @@ var Costly = []string{probeStatements, probeJoin, valueCluster, valueFilterChain
 
 // Names of the probes on Envoy that read no value.
 const (
-	probeJoin       = "join"
-	probeStatements = "statements"
+	probeJoin        = "join"
+	probeJoinCluster = "cluster by the join"
+	probeStatements  = "statements"
 )
 
 // A Level says which log statements are traced, by the level at which Envoy would log them.
@@ -35,12 +36,13 @@ const (
 // Levels are those that a Level can be.
 var Levels = []string{string(LevelTrace), string(LevelDebug)}
 
-// wants says whether a statement is among those of the level. What only fails an assertion is left out: Envoy ends there.
+// wants says whether a statement is among those of the level; one whose level could not be told is. What only fails an assertion is
+// left out: Envoy ends there.
 func (l Level) wants(s symbols.Statement) bool {
 	if slices.ContainsFunc(evidence, func(e statementEvidence) bool { return e.format == s.Format }) {
 		return true
 	}
-	return l != LevelDebug || slices.Contains([]string{"debug", "info", "warning", "error"}, s.Level)
+	return l != LevelDebug || !slices.Contains([]string{"trace", "critical"}, s.Level)
 }
 
 // A statement that is evidence: once it is reached, the hop has been there.

@@ -199,11 +199,11 @@ func TestOrderOfARecordedRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := p.Find(t.Context(), story, Binding{"SERVER": "172.21.206.197"})
+	m, err := p.Find(t.Context(), story, Binding{"SERVER": "172.21.206.198"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]string{"worker": "wrk:worker_1", "down": "39", "up": "42", "client": "172.21.206.198:33550", "own": "127.0.0.6:44822"} {
+	for name, want := range map[string]string{"worker": "wrk:worker_1", "down": "39", "up": "42", "client": "172.21.206.196:46430", "own": "127.0.0.6:51262"} {
 		if m.Names[name] != want {
 			t.Errorf("$%s is %s, want %s", name, m.Names[name], want)
 		}
@@ -222,7 +222,7 @@ func TestOrderOfARecordedRequest(t *testing.T) {
 				without = append(without, other)
 			}
 		}
-		if _, err := p.Find(t.Context(), without, Binding{"SERVER": "172.21.206.197"}); err == nil {
+		if _, err := p.Find(t.Context(), without, Binding{"SERVER": "172.21.206.198"}); err == nil {
 			t.Errorf("without event %d, %s, the order still holds", i, l.Text)
 		}
 	}

@@ -224,7 +224,8 @@ func (p *prover) check() error {
 		p.proof.TurnOff(probeJoin, wrong)
 	}
 	if wrong := p.checkClusters(j, accepted, x); wrong != "" {
-		p.drop(valueCluster, wrong)
+		p.proof.Join.Cluster = nil
+		p.proof.TurnOff(probeJoinCluster, wrong)
 	}
 	for _, s := range evidence {
 		if !p.proof.Gate {

@@ -55,12 +55,17 @@ func recipes(p *symbols.Proof, level Level) (all []envoy.Recipe, sources []sourc
 		add(v.Name, r)
 	}
 	if j := p.Join; j != nil {
-		add(j.Begins, requestRecipe(p.Table, j.Begins))
 		ready := at(p.Table.Functions[symbols.OnPoolReady], envoy.Ready, p.Table.Tables(symbols.UpstreamRequest))
 		ready.Ways = []envoy.Way{way(j.Downstream), way(j.Local), way(j.Remote)}
+		if j.Cluster != nil {
+			ready.Ways = append(ready.Ways, way(*j.Cluster))
+		}
 		add(symbols.OnPoolReady, ready)
 	}
 	if p.Gate {
+		if begins := requestBegins(p.Table); begins != "" {
+			add(begins, requestRecipe(p.Table, begins))
+		}
 		add(symbols.OnFileEvent, at(p.Table.Functions[symbols.OnFileEvent], envoy.Dispatch, connections(p.Table)))
 		add(probeStatements, statementRecipe(p, level))
 	}
@@ -105,19 +110,12 @@ func statementRecipe(p *symbols.Proof, level Level) envoy.Recipe {
 }
 
 // requestBegins finds the function in which an upstream request begins: where acceptHeadersFromRouter holds no statement by which
-// it is found, the request's constructor, which runs where it does.
-func requestBegins(t *symbols.Table) (name, missing string) {
-	name = symbols.AcceptHeaders
-	if _, ok := t.Functions[name]; !ok {
-		name = symbols.NewRequest
-	}
-	for _, name := range []string{name, symbols.OnPoolReady} {
-		if _, ok := t.Functions[name]; !ok {
-			return "", name + ": " + t.Missing[name]
+// it is found, the request's constructor, which runs where it does; "" where neither is known. It is told beside the statements.
+func requestBegins(t *symbols.Table) string {
+	for _, name := range []string{symbols.AcceptHeaders, symbols.NewRequest} {
+		if _, ok := t.Functions[name]; ok && t.Tables(symbols.UpstreamRequest) != nil {
+			return name
 		}
 	}
-	if t.Tables(symbols.UpstreamRequest) == nil {
-		return "", "the virtual tables of " + symbols.UpstreamRequest + " are not known"
-	}
-	return name, ""
+	return ""
 }

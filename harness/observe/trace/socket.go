@@ -96,9 +96,11 @@ type journal struct {
 	sockets []*socket
 	live    map[identity]*socket // while it is read; afterwards those that never closed
 	joins   []join
-	clashes int                 // connections of Envoy that could not be told apart
-	unborn  map[identity]*Event // the first event about a socket that has not dialled or listened yet
-	places  map[*Event]place
+	// strangers are requests whose connections, as Envoy names them, are not among those that were seen, or not one alone.
+	strangers []*Event
+	clashes   int                 // connections of Envoy that could not be told apart
+	unborn    map[identity]*Event // the first event about a socket that has not dialled or listened yet
+	places    map[*Event]place
 }
 
 // identity finds a socket's life: the kernel's socket in one process. An address of the kernel's memory is used again

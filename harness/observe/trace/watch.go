@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -96,7 +97,7 @@ func (o *observer) sightsInside(pod *Pod) (sees []flow.Capability) {
 		case valueFilterChain:
 			see(accepting, flow.FilterChain, flow.FactFilterChain, "")
 		case valueCluster:
-			if inside.Join { // which connection a request is on, the probes of the join tell
+			if inside.Cluster { // of a request that is given a connection the join tells, of any other the value
 				see(always, flow.Cluster, flow.FactCluster, "")
 			}
 		}
@@ -119,6 +120,10 @@ func (o *observer) problems(pod *Pod) []string {
 	case pod.Side == flow.Server && c.serverDown == nil && c.serverUp == nil && c.clientRequest == nil,
 		pod.Side == flow.Client && c.downstream == nil && c.clientApp == nil:
 		problems = append(problems, "no connection carried the request's id in clear text")
+	}
+	if i := slices.IndexFunc(o.journal.strangers, func(e *Event) bool { return e.Pod == pod.Name }); i >= 0 {
+		ends := o.journal.strangers[i].Ends
+		problems = append(problems, fmt.Sprintf("Envoy gave a request from %s the connection %s → %s, which was not seen", ends.Downstream, ends.Local, ends.Remote))
 	}
 	if pod.Side == flow.Server {
 		problems = append(problems, o.chain.serverProblems...)

@@ -222,7 +222,7 @@ func (w *watcher) envoyEvent(r *probe.Record) (Event, error) {
 		if err != nil {
 			return e, err
 		}
-		e.Ends = endsOf(names[:])
+		e.Name, e.Ends = from.name, endsOf(names[:])
 	case ClassCalled:
 		e.Name, e.arguments = from.name, envoy.Arguments(r.Data)
 	}
@@ -237,6 +237,7 @@ func endsOf(names []string) *Ends {
 			*to = netip.AddrPortFrom(end.Addr().Unmap(), end.Port())
 		}
 	}
+	ends.Cluster = redact.Printable(redact.Text(names[len(names)-1]))
 	return &ends
 }
 
