@@ -34,7 +34,7 @@ var probedFeatures = sync.OnceValue(func() []Feature {
 		feature("iter/tcp", false, "sockets without a descriptor; task_file is used", attachIterator("tcp")),
 		feature("uprobe", false, "probes on Envoy's functions", haveUprobe()),
 		feature("attach cookie", false, "which probe of a program was hit (Linux 5.15)", features.HaveProgramHelper(ebpf.Kprobe, asm.FnGetAttachCookie)),
-		feature("uprobe.multi", false, "all probes on an Envoy by one link (Linux 6.6): attached and detached fast", envoy.HaveMulti()),
+		feature("uprobe.multi", false, "all probes on an Envoy by one link (Linux 6.6, right since 6.10): attached and detached fast, and log statements of one level alone", envoy.HaveMulti()),
 		feature("kprobe", false, "not used: tracepoints tell the same", haveKprobe()),
 		feature("fentry", false, "not used: tracepoints tell the same", attachTracing(ebpf.AttachTraceFEntry, "tcp_connect")),
 	}
