@@ -45,6 +45,7 @@ struct recipe {
 	__u64 caller_to;
 	__u32 kind;             // of the event
 	__u32 view;             // the value is a string_view in the second and third argument
+	struct way number;      // leads to a number, which an event of KIND_READY has too
 	struct way ways[WAYS];  // the value is at the end of the first one; an event of KIND_READY has all that there are
 };
 const struct recipe *unused_recipe __attribute__((unused));
@@ -201,8 +202,8 @@ static __always_inline __u32 take_string(__u8 *to, __u64 at, __u64 max)
 	return take(to, at + 1, (parts[0] & 0xff) >> 1, max);
 }
 
-// take_at goes a way and reads the string at its end.
-static __always_inline __u32 take_at(__u8 *to, struct way *way, struct arguments *arguments, __u64 max)
+// go goes a way; 0 where it leads nowhere.
+static __always_inline __u64 go(struct way *way, struct arguments *arguments)
 {
 	__u32 from = way->from;
 	if (from >= ARGUMENTS)
@@ -211,7 +212,14 @@ static __always_inline __u32 take_at(__u8 *to, struct way *way, struct arguments
 	for (int i = 0; i < STEPS; i++)
 		if (i < way->steps && !(at = word(at + way->offsets[i])))
 			return 0;
-	return take_string(to, at + way->offsets[STEPS], max);
+	return at + way->offsets[STEPS];
+}
+
+// take_at goes a way and reads the string at its end.
+static __always_inline __u32 take_at(__u8 *to, struct way *way, struct arguments *arguments, __u64 max)
+{
+	__u64 at = go(way, arguments);
+	return at ? take_string(to, at, max) : 0;
 }
 
 static __always_inline void value_event(struct recipe *r, __u32 id, struct pt_regs *ctx, struct task_struct *task, __u32 netns)
@@ -246,7 +254,8 @@ static __always_inline void ready_event(struct recipe *r, __u32 id, struct pt_re
 	}
 	struct arguments arguments;
 	read_arguments(&arguments, ctx);
-	fill(&e->brief, r->kind, id, arguments.of[0], 0, task, netns);
+	__u64 number = go(&r->number, &arguments);
+	fill(&e->brief, r->kind, id, arguments.of[0], number ? word(number) : 0, task, netns);
 	for (int i = 0; i < WAYS - 1; i++)
 		e->ends[i][0] = take_at(&e->ends[i][1], &r->ways[i], &arguments, END - 1);
 	e->cluster[0] = take_at(&e->cluster[1], &r->ways[WAYS - 1], &arguments, DATA - 1);

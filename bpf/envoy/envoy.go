@@ -44,6 +44,7 @@ type Recipe struct {
 	CallerFrom uint64   // the caller has to be in [CallerFrom, CallerTo); 0: not looked at
 	CallerTo   uint64
 	View       bool  // of a Value: the string_view in the second and third argument is told
+	Number     *Way  // of a Ready: to a number of 64 bits; nil: none is read
 	Ways       []Way // the first one of a Value; up to four of a Ready, of which the last one may lead to a longer string
 }
 
@@ -227,16 +228,33 @@ func (r Recipe) raw() (envoyRecipe, error) {
 		raw.View = 1
 	}
 	copy(raw.Tables[:], r.Tables)
+	raw.Number.From = nowhere
 	for i := range raw.Ways {
-		raw.Ways[i].From = maxArgument + 1
+		raw.Ways[i].From = nowhere
 	}
 	for i, way := range r.Ways {
-		if way.From < 0 || way.From > maxArgument || len(way.Pointers) > maxPointers {
-			return raw, fmt.Errorf("attach %s: %d pointers from argument %d are more than a probe can follow", r.Name, len(way.Pointers), way.From)
+		if err := way.into(&raw.Ways[i]); err != nil {
+			return raw, fmt.Errorf("attach %s: %w", r.Name, err)
 		}
-		raw.Ways[i].From, raw.Ways[i].Steps = uint32(way.From), uint32(len(way.Pointers))
-		copy(raw.Ways[i].Offsets[:], way.Pointers)
-		raw.Ways[i].Offsets[maxPointers] = way.Offset
+	}
+	if r.Number != nil {
+		if err := r.Number.into(&raw.Number); err != nil {
+			return raw, fmt.Errorf("attach %s: %w", r.Name, err)
+		}
 	}
 	return raw, nil
+}
+
+// nowhere is the argument of a way that there is not.
+const nowhere = maxArgument + 1
+
+// into writes the way as the programs read it.
+func (w Way) into(raw *envoyWay) error {
+	if w.From < 0 || w.From > maxArgument || len(w.Pointers) > maxPointers {
+		return fmt.Errorf("%d pointers from argument %d are more than a probe can follow", len(w.Pointers), w.From)
+	}
+	raw.From, raw.Steps = uint32(w.From), uint32(len(w.Pointers))
+	copy(raw.Offsets[:], w.Pointers)
+	raw.Offsets[maxPointers] = w.Offset
+	return nil
 }

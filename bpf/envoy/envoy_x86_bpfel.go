@@ -32,12 +32,15 @@ type envoyRecipe struct {
 	CallerTo   uint64
 	Kind       uint32
 	View       uint32
-	Ways       [4]struct {
-		_       structs.HostLayout
-		From    uint32
-		Steps   uint32
-		Offsets [6]int32
-	}
+	Number     envoyWay
+	Ways       [4]envoyWay
+}
+
+type envoyWay struct {
+	_       structs.HostLayout
+	From    uint32
+	Steps   uint32
+	Offsets [6]int32
 }
 
 // Names of all BPF objects in the ELF.

@@ -29,8 +29,8 @@ func fixture(t *testing.T, name string) []byte {
 // events are a recorded request of another run, as eBPF would have seen the one of the other fixtures, and a head with secrets.
 func events(t *testing.T) *trace.Recording {
 	t.Helper()
-	text := strings.NewReplacer("11111111-2222-4333-8444-555555555555", requestID, "172.21.206.196:46430", "10.77.0.1:35312",
-		"172.21.206.196", "10.77.0.1", "172.21.206.198", "10.77.0.2", `"process":"fortio"`, `"process":"python3"`).
+	text := strings.NewReplacer("11111111-2222-4333-8444-555555555555", requestID, "172.21.206.197:58524", "10.77.0.1:35312",
+		"172.21.206.197", "10.77.0.1", "172.21.206.198", "10.77.0.2", `"process":"fortio"`, `"process":"python3"`).
 		Replace(string(fixture(t, "trace/testdata/cold.jsonl")))
 	r, err := trace.ReadRecording(strings.NewReader(text))
 	if err != nil {

@@ -113,6 +113,7 @@ const (
 	FactStatPrefix     = "stat.prefix"         // stat_prefix of the network filter that took the connection, without a semicolon at its end
 	FactTLSVersion     = "tls.version"         // version of TLS on a connection of the proxy's own, such as TLSv1.3, or NoTLS
 	FactPeerURI        = "peer.uri"            // URI in the certificate that the other end of a connection showed
+	FactConnection     = "connection.id"       // Envoy's id of the downstream connection, by which logs name it
 	FactOrder          = "order.broken"        // a rule on the order of events that was broken; seeing one refutes the hop
 )
 

@@ -156,7 +156,7 @@ func (w *walk) managed(hop *flow.Hop, filters configdump.Value) {
 		return
 	}
 	hop.Why = fmt.Sprintf("http_connection_manager %q ends the chain, codec %s", w.hcm.at.Get("stat_prefix").Text(), codec)
-	hop.Expect = append(hop.Expect, fact(flow.FactCodec, codec), statPrefix(w.hcm.at.Value))
+	hop.Expect = append(hop.Expect, fact(flow.FactCodec, codec), statPrefix(w.hcm.at.Value), joined(flow.FactConnection, "", w.connection()))
 	w.add(flow.NetworkFilters, filters, *hop)
 }
 

@@ -137,3 +137,11 @@ const (
 	joinMesh = "mesh" // client's sidecar to server's sidecar
 	joinApp  = "app"  // server's sidecar to the application
 )
+
+// connection is the Join of what names the proxy's downstream connection by Envoy's id: whoever does has to mean the same one.
+func (w *walk) connection() string {
+	if w.side == "" {
+		return "downstream connection"
+	}
+	return string(w.side) + "'s downstream connection"
+}

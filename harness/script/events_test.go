@@ -76,7 +76,7 @@ func TestEvents(t *testing.T) {
 		code       int
 		want       string // in the output, or in the error
 	}{
-		{"in order", "fortio-server server.events", nil, exit.OK, "3 events in the order of server.events\n        0 µs  envoy wrk:worker_1 fd 39: accept 172.21.206.196:46430"},
+		{"in order", "fortio-server server.events", nil, exit.OK, "3 events in the order of server.events\n        0 µs  envoy wrk:worker_1 fd 39: accept 172.21.206.197:58524"},
 		{"one of two ways", "fortio-server queued.events or waits.events", nil, exit.OK, "in the order of waits.events"},
 		{"only the other way", "fortio-server queued.events", nil, exit.Mismatch, "queued.events:2: this must not happen here, and it did"},
 		{"no way", "fortio-server queued.events or none.events", nil, exit.Mismatch, "none of the 2 ways holds; this comes furthest:\nqueued.events:2: "},
@@ -159,10 +159,10 @@ func TestEventsOfTwoPods(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := s.variables["mesh"]; got != "172.21.206.196:46430" {
+	if got := s.variables["mesh"]; got != "172.21.206.197:58524" {
 		t.Errorf("$mesh is %s", got)
 	}
-	s.variables["mesh"] = "172.21.206.196:1"
+	s.variables["mesh"] = "172.21.206.197:1"
 	if _, err := s.call(eventsCommand, []string{"fortio-server", "server.events"}); exit.Code(err) != exit.Mismatch {
 		t.Errorf("another connection than the client's: %v", err)
 	}

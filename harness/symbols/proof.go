@@ -49,6 +49,8 @@ type Join struct {
 	Local      Way  `json:"local"`             // to Envoy's own end of the upstream connection
 	Remote     Way  `json:"remote"`            // to its other end
 	Cluster    *Way `json:"cluster,omitempty"` // to the cluster's name; nil: it is not told with the join
+	// Connection leads to the downstream connection's id, a number, by which logs name it; nil: it is not told with the join.
+	Connection *Way `json:"connection,omitempty"`
 }
 
 // Tables are the addresses of a class's primary virtual tables, at most 4.

@@ -117,6 +117,7 @@ func (o *observer) observe() {
 	o.filterChain()
 	o.downstreamTLS()
 	o.codec()
+	o.value(flow.NetworkFilters, flow.FactConnection, connectionID)
 	o.value(flow.Route, flow.FactVirtualHost, virtualHostName)
 	o.value(flow.Route, flow.FactRoute, routeName)
 	o.value(flow.Route, flow.FactDetails, responseDetails)

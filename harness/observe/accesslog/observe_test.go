@@ -38,7 +38,7 @@ func TestObserve(t *testing.T) {
 			"app status=200", "cluster cluster=outbound|8080||fortio-server.mark.svc.cluster.local",
 			"connect upstream.local=172.21.206.197:@", "connect upstream.remote=172.21.206.196:8080", "downstream-tls tls.version=none",
 			"endpoint endpoint=172.21.206.196:8080", "filter-chain filter.chain=unnamed", "listener downstream.peer=172.21.206.197:@",
-			"listener listener=0.0.0.0_8080", "network-filters codec=http1", "redirect original.dst=10.96.215.136:8080", "redirect redirect.port=15001",
+			"listener listener=0.0.0.0_8080", "network-filters codec=http1", "network-filters connection.id=@", "redirect original.dst=10.96.215.136:8080", "redirect redirect.port=15001",
 			"route response.details=via_upstream", "route route=default", "route virtual.host=fortio-server.mark.svc.cluster.local:8080",
 			"upstream-tls peer.uri=spiffe://cluster.local/ns/mark/sa/default", "upstream-tls sni=outbound_.8080_._.fortio-server.mark.svc.cluster.local",
 			"upstream-tls tls.version=TLSv1.3", "upstream-tls transport=tls"}},
@@ -46,7 +46,7 @@ func TestObserve(t *testing.T) {
 			"app status=200", "cluster cluster=inbound|8080||", "connect upstream.local=127.0.0.6:@", "connect upstream.remote=172.21.206.196:8080",
 			"downstream-tls peer.uri=spiffe://cluster.local/ns/mark/sa/default", "downstream-tls tls.version=TLSv1.3", "endpoint endpoint=172.21.206.196:8080",
 			"filter-chain filter.chain=0.0.0.0_8080", "listener downstream.peer=172.21.206.197:@", "listener listener=virtualInbound",
-			"listener-filters sni=outbound_.8080_._.fortio-server.mark.svc.cluster.local", "network-filters codec=http1",
+			"listener-filters sni=outbound_.8080_._.fortio-server.mark.svc.cluster.local", "network-filters codec=http1", "network-filters connection.id=@",
 			"redirect original.dst=172.21.206.196:8080", "redirect redirect.port=15006", "route response.details=via_upstream", "route route=default",
 			"route virtual.host=inbound|http|8080", "upstream-tls tls.version=none", "upstream-tls transport=raw_buffer"}},
 	} {
@@ -58,6 +58,9 @@ func TestObserve(t *testing.T) {
 					if strings.Contains(f, kind) {
 						got[i] = f[:strings.LastIndexByte(f, ':')] + ":@"
 					}
+				}
+				if name, _, ok := strings.Cut(f, "connection.id="); ok {
+					got[i] = name + "connection.id=@"
 				}
 			}
 			if !slices.Equal(got, c.want) {

@@ -154,6 +154,9 @@ func (o *observer) listenerFilter(s step) {
 // http tells what the HTTP connection manager, its filters and the router did.
 func (o *observer) http() {
 	o.see(o.headers, flow.NetworkFilters, flow.FactNetworkFilter, httpManager, flow.FactCodec, o.codec())
+	if id := o.downstreamID(); id != "" {
+		o.see(o.headers, flow.NetworkFilters, flow.FactConnection, id)
+	}
 	router, routed := o.first(RouterHeaders)
 	if routed {
 		o.see(router, flow.HTTPFilters, flow.FactHTTPFilter, routerFilter)

@@ -191,6 +191,7 @@ func capabilities(x *exchange) []flow.Capability {
 	sees := []flow.Capability{
 		{Kind: flow.Listener, Fact: flow.FactConnections},
 		{Kind: flow.NetworkFilters, Fact: flow.FactCodec},
+		{Kind: flow.NetworkFilters, Fact: flow.FactConnection},
 		{Kind: flow.NetworkFilters, Fact: flow.FactNetworkFilter, Value: httpManager},
 		{Kind: flow.HTTPFilters, Fact: flow.FactHTTPFilter, Value: routerFilter},
 		{Kind: flow.Cluster, Fact: flow.FactCluster},

@@ -37,7 +37,7 @@ type bench struct {
 	routes   [2]route
 
 	mu   sync.Mutex
-	seen map[string]netip.AddrPort // the upstream end of Envoy's connection, by the request's mark
+	seen map[string]arrival // by the request's mark
 
 	arrived chan sample   // requests that are held
 	release chan struct{} // closed: answers are not kept back any more
@@ -51,6 +51,12 @@ type route struct {
 	filter         string // one more listener filter
 }
 
+// An arrival is how a request came to the upstream.
+type arrival struct {
+	from       netip.AddrPort // Envoy's end of the connection
+	connection string         // id of the downstream connection, as Envoy says it
+}
+
 // Headers of a request of the bench: its mark, and whether its answer is kept back until all are released. The others are Envoy's: a time
 // that its fault filter waits, in ms, and who the client claims to be.
 const (
@@ -58,6 +64,8 @@ const (
 	holdHeader    = "X-Flowproof-Hold"
 	delayHeader   = "X-Envoy-Fault-Delay-Request"
 	claimedHeader = "X-Forwarded-For"
+
+	connectionHeader = "X-Flowproof-Connection" // Envoy adds it
 )
 
 // claimed is an address that no connection of the bench has: what is read of a connection must not be what its client claims.
@@ -85,7 +93,7 @@ func emptyBench() (*bench, error) {
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		return nil, fmt.Errorf("make a network namespace: %w", err)
 	}
-	return &bench{seen: map[string]netip.AddrPort{}, log: &strings.Builder{}, arrived: make(chan sample), release: make(chan struct{}), routes: [2]route{
+	return &bench{seen: map[string]arrival{}, log: &strings.Builder{}, arrived: make(chan sample), release: make(chan struct{}), routes: [2]route{
 		{10001, 10003, "proof-chain-" + rand.Text() + rand.Text(), "proof-cluster-" + rand.Text() + rand.Text(), ""},
 		{10002, 10004, "fc" + rand.Text()[:8], "cl" + rand.Text()[:8], proxyFilter},
 	}}, nil
@@ -139,12 +147,12 @@ func (b *bench) startUpstream() error {
 func (b *bench) answer(w http.ResponseWriter, r *http.Request) {
 	if end, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		b.mu.Lock()
-		b.seen[r.Header.Get(proofHeader)] = end
+		b.seen[r.Header.Get(proofHeader)] = arrival{end, r.Header.Get(connectionHeader)}
 		b.mu.Unlock()
 	}
 	if r.Header.Get(holdHeader) != "" {
 		own, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-		b.arrived <- sample{local: r.RemoteAddr, peer: own.String()}
+		b.arrived <- sample{local: r.RemoteAddr, peer: own.String(), connection: r.Header.Get(connectionHeader)}
 		<-b.release
 	}
 	_, _ = io.WriteString(w, "ok\n")

@@ -33,7 +33,9 @@ const benchListener = `  - address: {socket_address: {address: 127.0.0.1, port_v
         typed_config:
           "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
           stat_prefix: proof
-          route_config: {virtual_hosts: [{name: proof, domains: ["*"], routes: [{match: {prefix: /}, route: {cluster: %s}}]}]}
+          route_config:
+            request_headers_to_add: [{header: {key: x-flowproof-connection, value: "%%CONNECTION_ID%%"}}]
+            virtual_hosts: [{name: proof, domains: ["*"], routes: [{match: {prefix: /}, route: {cluster: %s}}]}]
           http_filters:
           - name: envoy.filters.http.fault
             typed_config:

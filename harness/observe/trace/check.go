@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 
 	"github.com/flowproof/lab/harness/symbols"
 )
@@ -50,15 +51,19 @@ func (p *prover) checkJoin(j *journal, accepted map[netip.AddrPort]*socket, x *e
 	p.bench.mu.Lock()
 	defer p.bench.mu.Unlock()
 	for client, marks := range x.marks {
-		var got []netip.AddrPort
+		var got []arrival
 		for _, join := range j.joins {
 			if join.down == accepted[client] && accepted[client] != nil {
-				got = append(got, join.up.local)
+				got = append(got, arrival{join.up.local, p.connectionOf(join)})
 			}
 		}
-		var want []netip.AddrPort
+		var want []arrival
 		for _, mark := range marks {
-			want = append(want, p.bench.seen[mark])
+			of := p.bench.seen[mark]
+			if p.proof.Join.Connection == nil {
+				of.connection = ""
+			}
+			want = append(want, of)
 		}
 		if !slices.Equal(got, want) {
 			return fmt.Sprintf("of %d requests on one connection, %d were joined, and not all as the upstream saw them", len(want), len(got))
@@ -68,6 +73,14 @@ func (p *prover) checkJoin(j *journal, accepted map[netip.AddrPort]*socket, x *e
 		return fmt.Sprintf("%d connections could not be told apart", j.clashes)
 	}
 	return ""
+}
+
+// connectionOf is the id of a join's downstream connection, where that is read.
+func (p *prover) connectionOf(j join) string {
+	if p.proof.Join.Connection == nil {
+		return ""
+	}
+	return strconv.FormatUint(j.at.Ends.Connection, 10)
 }
 
 // drop turns a value off, and says why.

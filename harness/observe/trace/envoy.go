@@ -3,6 +3,7 @@ package trace
 import (
 	"cmp"
 	"slices"
+	"strconv"
 
 	"github.com/flowproof/lab/harness/flow"
 )
@@ -20,6 +21,9 @@ func (o *observer) inside(side flow.Side, down *socket, request *Event, joined *
 		case valueSNI:
 			o.see(side, e, flow.ListenerFilters, flow.FactFilter, tlsInspector, flow.FactTransport, "tls", flow.FactSNI, e.Text)
 		}
+	}
+	if joined != nil && joined.at.Ends.Connection != 0 {
+		o.see(side, joined.at, flow.NetworkFilters, flow.FactConnection, strconv.FormatUint(joined.at.Ends.Connection, 10))
 	}
 	e, cluster := clusterOf(down, request, joined)
 	o.see(side, e, flow.Cluster, flow.FactCluster, cluster)

@@ -71,16 +71,21 @@ type Event struct {
 	Other   uint64         `json:"other,omitempty"`  // who called a function of it
 	Ends    *Ends          `json:"ends,omitempty"`   // of the two connections that a request is on
 
-	arguments []uint64 // of a function that was called; only recovery asks for it
+	// Only recovery asks for these.
+	recipe    string   // by which a request that is given its connection was told
+	arguments []uint64 // of a function that was called
 }
 
 // Ends are the addresses by which Envoy itself knows the two connections of a request. One that is no address of the
-// network, or that could not be read, is not valid. With them stands the request's cluster.
+// network, or that could not be read, is not valid. With them stand the request's
+// cluster and the id of its downstream connection.
 type Ends struct {
 	Downstream netip.AddrPort `json:"downstream,omitzero"` // the client's end of the downstream connection
 	Local      netip.AddrPort `json:"local,omitzero"`      // Envoy's own end of the upstream connection
 	Remote     netip.AddrPort `json:"remote,omitzero"`     // its other end
 	Cluster    string         `json:"cluster,omitempty"`   // of the request; "": not read
+	// Connection is the downstream connection's id, by which logs name it; 0: not read.
+	Connection uint64 `json:"connection,omitempty"`
 }
 
 // Ready is one descriptor that epoll_wait named.

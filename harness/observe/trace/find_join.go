@@ -4,6 +4,7 @@ package trace
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/flowproof/lab/bpf/envoy"
 	"github.com/flowproof/lab/harness/symbols"
@@ -13,27 +14,40 @@ import (
 type sample struct {
 	arguments               []uint64 // of onPoolReady
 	downstream, local, peer string
-	cluster                 string
+	cluster, connection     string
 }
 
-// An end is one of the names that a join tells.
+// An end is one of the things that a join tells.
 type end struct {
 	name  string
+	off   string // the name under which it is off when it is not found; "": without it there is no join
+	is    func(m *memory, at uint64, wanted string) bool
 	text  func(sample) string
 	told  func(*Ends) string
 	store func(*symbols.Join, symbols.Way)
 }
 
-// joinEnds are all of them, in the order of a recipe's ways. Without the last one there is a join all the same.
+// joinEnds are all of them: those in a recipe's ways, in their order, and the number.
 var joinEnds = []end{
-	{"the client's end", func(s sample) string { return s.downstream }, func(e *Ends) string { return e.Downstream.String() },
+	{"the client's end", "", isText, func(s sample) string { return s.downstream }, func(e *Ends) string { return e.Downstream.String() },
 		func(j *symbols.Join, w symbols.Way) { j.Downstream = w }},
-	{"the upstream connection's own end", func(s sample) string { return s.local }, func(e *Ends) string { return e.Local.String() },
+	{"the upstream connection's own end", "", isText, func(s sample) string { return s.local }, func(e *Ends) string { return e.Local.String() },
 		func(j *symbols.Join, w symbols.Way) { j.Local = w }},
-	{"the upstream connection's other end", func(s sample) string { return s.peer }, func(e *Ends) string { return e.Remote.String() },
+	{"the upstream connection's other end", "", isText, func(s sample) string { return s.peer }, func(e *Ends) string { return e.Remote.String() },
 		func(j *symbols.Join, w symbols.Way) { j.Remote = w }},
-	{"the cluster", func(s sample) string { return s.cluster }, func(e *Ends) string { return e.Cluster },
+	{"the cluster", probeJoinCluster, isText, func(s sample) string { return s.cluster }, func(e *Ends) string { return e.Cluster },
 		func(j *symbols.Join, w symbols.Way) { j.Cluster = &w }},
+	{"the downstream connection's id", probeJoinID, isNumber, func(s sample) string { return s.connection },
+		func(e *Ends) string { return strconv.FormatUint(e.Connection, 10) }, func(j *symbols.Join, w symbols.Way) { j.Connection = &w }},
+}
+
+// joinNumber is the one of them that is no string.
+const joinNumber = 4
+
+func isText(m *memory, at uint64, wanted string) bool { return m.text(at) == wanted }
+
+func isNumber(m *memory, at uint64, wanted string) bool {
+	return strconv.FormatUint(m.word(at), 10) == wanted
 }
 
 // joinCandidates is how many ways to each end are tried.
@@ -60,11 +74,11 @@ func (p *prover) findJoin() error {
 		switch {
 		case right[i] != nil:
 			e.store(join, *right[i])
-		case i < len(joinEnds)-1:
+		case e.off == "":
 			p.proof.TurnOff(probeJoin, "no way leads from a request to "+e.name)
 			return nil
 		default:
-			p.proof.TurnOff(probeJoinCluster, "no way leads from a request to "+e.name)
+			p.proof.TurnOff(e.off, "no way leads from a request to "+e.name)
 		}
 	}
 	p.proof.Join = join
@@ -97,7 +111,7 @@ func (p *prover) searchJoin() ([][]symbols.Way, error) {
 	defer m.close()
 	var all [][]symbols.Way
 	for _, e := range joinEnds {
-		all = append(all, newFinder(&m, samples, e.text).run(joinCandidates))
+		all = append(all, newFinder(&m, samples, e).run(joinCandidates))
 	}
 	return all, nil
 }
@@ -111,12 +125,16 @@ func (p *prover) tryJoin(candidates [][]symbols.Way) ([]*symbols.Way, error) {
 	for n := range joinCandidates {
 		r := at(t.Functions[symbols.OnPoolReady], envoy.Ready, t.Tables(symbols.UpstreamRequest))
 		r.Name = fmt.Sprintf("%s, way %d", symbols.OnPoolReady, n)
-		for _, ways := range candidates {
+		for i, ways := range candidates {
 			var tried envoy.Way // of which there is none any more, what comes does not matter
 			if n < len(ways) {
 				tried = way(ways[n])
 			}
-			r.Ways = append(r.Ways, tried)
+			if i == joinNumber {
+				r.Number = &tried
+			} else {
+				r.Ways = append(r.Ways, tried)
+			}
 		}
 		recipes, sources = append(recipes, r), append(sources, source{r.Name, t})
 	}
@@ -146,7 +164,7 @@ func (p *prover) tryJoin(candidates [][]symbols.Way) ([]*symbols.Way, error) {
 func (h *held) tells(events []Event, recipe string, of end) bool {
 	n := 0
 	for i := range events {
-		if events[i].Kind != PoolReady || events[i].Name != recipe {
+		if events[i].Kind != PoolReady || events[i].recipe != recipe {
 			continue
 		}
 		if n == len(h.requests) || of.told(events[i].Ends) != of.text(h.requests[n]) {

@@ -13,6 +13,7 @@ import (
 // same class, and no pointers to what samples share that have to end differently: so few are left that the shortest way is found fast.
 type finder struct {
 	memory *memory
+	is     func(m *memory, at uint64, wanted string) bool
 	wanted []string
 	queue  []reached
 	seen   map[string]bool
@@ -31,10 +32,10 @@ const (
 	searchedMost = 200_000 // ways
 )
 
-func newFinder(m *memory, samples []sample, text func(sample) string) *finder {
-	s := &finder{memory: m, seen: map[string]bool{}}
+func newFinder(m *memory, samples []sample, wanted end) *finder {
+	s := &finder{memory: m, is: wanted.is, seen: map[string]bool{}}
 	for _, of := range samples {
-		s.wanted = append(s.wanted, text(of))
+		s.wanted = append(s.wanted, wanted.text(of))
 	}
 	for number := range samples[0].arguments {
 		var at []uint64
@@ -89,7 +90,7 @@ func (s *finder) table(at uint64) uint64 {
 // top is where the object begins: a pointer may lead to the part of it that is a base.
 func (s *finder) top(at, table uint64) uint64 { return at + s.memory.word(table-2*wordSize) }
 
-// run searches for ways that end at the wanted strings, the shortest first, at most so many.
+// run searches for ways that end at what is wanted, the shortest first, at most so many.
 func (s *finder) run(most int) (found []symbols.Way) {
 	for len(s.queue) > 0 && len(found) < most {
 		here := s.queue[0]
@@ -109,10 +110,10 @@ func (s *finder) run(most int) (found []symbols.Way) {
 	return found[:min(len(found), most)]
 }
 
-// ends says whether the wanted strings stand at an offset.
+// ends says whether what is wanted stands at an offset.
 func (s *finder) ends(here reached, offset int64) bool {
 	for i, at := range here.at {
-		if s.memory.text(at+uint64(offset)) != s.wanted[i] {
+		if !s.is(s.memory, at+uint64(offset), s.wanted[i]) {
 			return false
 		}
 	}

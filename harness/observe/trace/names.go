@@ -21,6 +21,7 @@ var Costly = []string{probeStatements, probeJoin, valueCluster, valueFilterChain
 const (
 	probeJoin        = "join"
 	probeJoinCluster = "cluster by the join"
+	probeJoinID      = "connection id by the join"
 	probeStatements  = "statements"
 )
 

@@ -203,7 +203,7 @@ func TestOrderOfARecordedRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]string{"worker": "wrk:worker_1", "down": "39", "up": "42", "client": "172.21.206.196:46430", "own": "127.0.0.6:51262"} {
+	for name, want := range map[string]string{"worker": "wrk:worker_1", "down": "39", "up": "42", "client": "172.21.206.197:58524", "own": "127.0.0.6:34830"} {
 		if m.Names[name] != want {
 			t.Errorf("$%s is %s, want %s", name, m.Names[name], want)
 		}

@@ -60,6 +60,10 @@ func recipes(p *symbols.Proof, level Level) (all []envoy.Recipe, sources []sourc
 		if j.Cluster != nil {
 			ready.Ways = append(ready.Ways, way(*j.Cluster))
 		}
+		if j.Connection != nil {
+			number := way(*j.Connection)
+			ready.Number = &number
+		}
 		add(symbols.OnPoolReady, ready)
 	}
 	if p.Gate {

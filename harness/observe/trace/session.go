@@ -183,7 +183,7 @@ func (s *Session) attach(netns uint32) {
 // insideOf says what was proven.
 func insideOf(pod string, p *symbols.Proof, level Level) Inside {
 	i := Inside{Pod: pod, Since: time.Now(), BuildID: p.BuildID, Join: p.Join != nil, Off: p.Off}
-	i.Cluster = i.Join && p.Join.Cluster != nil
+	i.Cluster, i.Connection = i.Join && p.Join.Cluster != nil, i.Join && p.Join.Connection != nil
 	for _, v := range p.Values {
 		i.Values = append(i.Values, v.Name)
 	}

@@ -102,6 +102,9 @@ func (o *observer) sightsInside(pod *Pod) (sees []flow.Capability) {
 			}
 		}
 	}
+	if joined := map[flow.Side]*join{flow.Client: o.chain.clientJoin, flow.Server: o.chain.serverJoin}[pod.Side]; inside.Connection && joined != nil {
+		see(always, flow.NetworkFilters, flow.FactConnection, "")
+	}
 	for _, s := range evidence {
 		if when := accepting; slices.Contains(inside.Statements, s.format) {
 			if s.kind != flow.ListenerFilters {

@@ -222,7 +222,8 @@ func (w *watcher) envoyEvent(r *probe.Record) (Event, error) {
 		if err != nil {
 			return e, err
 		}
-		e.Name, e.Ends = from.name, endsOf(names[:])
+		e.recipe, e.Ends, e.Other = from.name, endsOf(names[:]), 0
+		e.Ends.Connection = r.Socket
 	case ClassCalled:
 		e.Name, e.arguments = from.name, envoy.Arguments(r.Data)
 	}
