@@ -244,11 +244,11 @@ func endsOf(names []string) *Ends {
 
 // stop detaches the probes and returns what they told, without the pods.
 func (w *watcher) stop() (*Recording, error) {
-	errs := []error{w.kernel.Detach()}
-	if w.envoy != nil {
+	var errs []error
+	if w.envoy != nil { // first: what Envoy says of a connection counts only where the kernel is watched too
 		errs = append(errs, w.envoy.Detach(), w.envoy.Flush())
 	}
-	errs = append(errs, w.kernel.Flush())
+	errs = append(errs, w.kernel.Detach(), w.kernel.Flush())
 	w.readers.Wait()
 	events, overflow := w.events()
 	r := &Recording{Schema: RecordingSchema, Events: events, Probes: w.kernel.Statuses()}
