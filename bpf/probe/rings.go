@@ -34,30 +34,49 @@ const (
 	maxRecord   = 4096                             // bytes of data
 )
 
-// A ring is a power of two in bytes. A value of a map had at most 4 MB until Linux 6.
+// A ring has a power of two in bytes.
 const (
-	minRing = 16 << 10
-	maxRing = 2 << 20
+	minRing  = 16 << 10
+	busyRing = 512 << 10 // holds what a CPU that does nothing else makes while the ring is not emptied
+	maxRing  = 8 << 20
+	oldRing  = 2 << 20 // the most where a map's value has to be smaller than 4 MB
 )
 
-// SizeRings makes the rings of a set that is not loaded yet: together as large as buffer says, as far as each can be.
+// SizeRings makes the rings of a set that is not loaded yet: together as large as buffer, as far as each may be as small or as large.
 func SizeRings(spec *ebpf.CollectionSpec, buffer int) error {
 	cpus, err := ebpf.PossibleCPU()
 	if err != nil {
 		return fmt.Errorf("size rings: %w", err)
 	}
-	size := minRing
-	for size < maxRing && 2*size <= buffer/cpus {
-		size *= 2
+	size := ringSize(buffer, cpus)
+	if size > oldRing && !takesLargeValues() {
+		size = oldRing
 	}
-	m := spec.Maps["rings"]
 	page := os.Getpagesize()
+	m := spec.Maps["rings"]
 	m.MaxEntries, m.ValueSize = uint32(cpus), uint32((ringBytes+size+maxEntry+page-1)/page*page)
 	m.Key, m.Value = nil, nil // the kernel compares a described type's size with the value's
 	if err := spec.Variables["ring_size"].Set(uint64(size)); err != nil {
 		return fmt.Errorf("size rings: %w", err)
 	}
 	return nil
+}
+
+func ringSize(buffer, cpus int) int {
+	size := minRing
+	for size < maxRing && 2*size <= max(buffer/cpus, min(buffer, busyRing)) {
+		size *= 2
+	}
+	return size
+}
+
+// takesLargeValues asks the kernel for a map with a value of more than 4 MB.
+func takesLargeValues() bool {
+	m, err := ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.Array, KeySize: 4, ValueSize: 2*oldRing + 8, MaxEntries: 1})
+	if err != nil {
+		return false
+	}
+	return m.Close() == nil
 }
 
 // open maps the rings into memory.
