@@ -14,7 +14,7 @@ import (
 
 // pollInterval is how often the ring buffer and the rings are emptied: a busy CPU fills its ring of 8 MB in several times that. The
 // programs wake nobody: a wake-up an event costs ten times what the event does.
-const pollInterval = 10 * time.Millisecond
+const pollInterval = 25 * time.Millisecond
 
 // Read calls each with every event until the Set is flushed or closed. Events of different CPUs come out of order; their Time
 // tells the order. The error tells of the first events that are damaged, and how many more there are.
