@@ -24,6 +24,7 @@ enum {
 	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
+enum { BPF_F_MMAPABLE = 1024 };
 enum { BPF_RB_NO_WAKEUP = 1 };
 
 #define RELOCATED __attribute__((preserve_access_index))
@@ -72,9 +73,17 @@ struct inode {
 	unsigned short i_mode;
 } RELOCATED;
 
+struct file_operations;
+
 struct file {
+	const struct file_operations *f_op;
 	void *private_data;
 	struct inode *f_inode;
+} RELOCATED;
+
+// A type that is one pointer.
+struct hlist_head {
+	void *first;
 } RELOCATED;
 
 struct fdtable {

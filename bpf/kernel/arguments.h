@@ -27,7 +27,7 @@ struct call {
 	__u64 args[4];
 };
 
-// worth refuses at once what says nothing, before anything is copied.
+// worth refuses at once what says nothing, before anything is looked up.
 static __always_inline int worth(struct call *c, __u16 kind)
 {
 	switch (kind) {
@@ -43,19 +43,20 @@ static __always_inline int worth(struct call *c, __u16 kind)
 	return 1;
 }
 
-// find_socket fills in the socket that the call is about; not 0 when the call is about none that is watched.
-static __always_inline int find_socket(struct event *e, struct call *c, struct task_struct *task)
+// fd_of is the descriptor that the call is about.
+static __always_inline int fd_of(struct call *c, __u16 kind)
 {
-	if (e->head.kind == KIND_WAKE)
-		return 0;
-	if (e->head.kind == KIND_INTEREST)
-		e->head.fd = c->args[2];
-	struct sock *sk = sock_of_fd(task, e->head.fd);
-	return !sk || !fill_socket(&e->head, sk);
+	switch (kind) {
+	case KIND_ACCEPT:
+		return c->result;
+	case KIND_INTEREST:
+		return c->args[2];
+	}
+	return c->args[0];
 }
 
 // take_arguments keeps what the call was given or gave back.
-static __always_inline void take_arguments(struct event *e, struct call *c)
+static __always_inline void take_arguments(struct entry *e, struct call *c)
 {
 	__u64 n = c->result > 0 ? c->result : 0;
 	switch (e->head.kind) {

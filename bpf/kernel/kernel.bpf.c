@@ -3,27 +3,13 @@
 // What the kernel sees of a connection: system calls of the processes in the watched network namespaces, socket states,
 // resets and retransmissions. Only tracepoints with BTF are used: they need neither kprobes nor a mounted tracefs.
 #include "probe.h"
+#include "ring.h"
 
 enum kind {
 	KIND_ACCEPT = 1, KIND_ORIGINAL_DST, KIND_BIND, KIND_LISTEN, KIND_CONNECT, KIND_DUP, KIND_SET_OPTION, KIND_READ, KIND_PEEK,
 	KIND_WRITE, KIND_CLOSE, KIND_SHUTDOWN, KIND_WAKE, KIND_INTEREST, KIND_STATE, KIND_SEND_RESET, KIND_RECEIVE_RESET,
 	KIND_RETRANSMIT, KIND_OPEN, KIND_EXEC,
 };
-
-#define DATA 4096 // a power of two: the verifier keeps a bound that is a mask
-struct event {
-	struct head head;
-	__u8 data[DATA];
-};
-const struct event *unused_event __attribute__((unused));
-
-// Only sys_exit writes here. It runs with preemption off, so nothing else on this CPU comes between.
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct event);
-} scratch SEC(".maps");
 
 const volatile __u32 data_max = 1024;  // of each read and write; 0: none
 const volatile __u32 hello_max = 4095; // of what is peeked at, and of TLS handshakes
@@ -40,7 +26,7 @@ const volatile __u32 hello_max = 4095; // of what is peeked at, and of TLS hands
 #define TLS_HANDSHAKE 0x16
 
 // fill_socket fills in a socket's ends, but not its namespace.
-static __always_inline int fill_socket(struct head *h, struct sock *sk)
+static __always_inline void fill_socket(struct head *h, struct sock *sk)
 {
 	h->sk = (__u64)sk;
 	h->family = GET(sk, __sk_common.skc_family);
@@ -53,10 +39,7 @@ static __always_inline int fill_socket(struct head *h, struct sock *sk)
 	} else if (h->family == AF_INET6) {
 		BPF_CORE_READ_INTO((struct in6_addr *)h->local, sk, __sk_common.skc_v6_rcv_saddr);
 		BPF_CORE_READ_INTO((struct in6_addr *)h->remote, sk, __sk_common.skc_v6_daddr);
-	} else {
-		return 0;
 	}
-	return 1;
 }
 
 static __always_inline __u32 netns_of_socket(struct sock *sk)
@@ -65,71 +48,87 @@ static __always_inline __u32 netns_of_socket(struct sock *sk)
 	return GET(net, ns.inum);
 }
 
-static __always_inline struct sock *sock_of(struct file *raw)
+static __always_inline int is_socket(struct file *file)
 {
-	struct file *file = TYPED(struct file, raw);
 	struct inode *inode = GET(file, f_inode);
-	if ((GET(inode, i_mode) & S_IFMT) != S_IFSOCK)
-		return 0;
-	struct socket *socket = TYPED(struct socket, GET(file, private_data));
-	return GET(socket, sk);
+	return (GET(inode, i_mode) & S_IFMT) == S_IFSOCK;
 }
 
-static __always_inline struct sock *sock_of_fd(struct task_struct *task, int fd)
+// sock_of is the internet socket that a file is; 0 of any other. The files of all sockets have the same functions: once these are
+// known, the inode is left alone, which the system call itself does not touch.
+static __always_inline struct sock *sock_of(struct file *raw, __u64 *known)
+{
+	struct file *file = TYPED(struct file, raw);
+	__u64 f_op = (__u64)GET(file, f_op);
+	if (f_op != *known && !is_socket(file))
+		return 0;
+	struct socket *socket = TYPED(struct socket, GET(file, private_data));
+	struct sock *sk = GET(socket, sk);
+	if (!sk)
+		return 0;
+	*known = f_op;
+	__u16 family = GET(sk, __sk_common.skc_family);
+	return family == AF_INET || family == AF_INET6 ? sk : 0;
+}
+
+static __always_inline struct sock *sock_of_fd(struct task_struct *task, int fd, __u64 *known)
 {
 	struct fdtable *table = task->files->fdt;
 	if (fd < 0 || (__u32)fd >= table->max_fds)
 		return 0;
-	struct file **files = table->fd, *file = 0;
-	bpf_probe_read_kernel(&file, sizeof(file), &files[fd]);
-	return file ? sock_of(file) : 0;
+	struct file **files = table->fd, *file;
+	struct hlist_head *slot = TYPED(struct hlist_head, &files[fd]);
+	file = GET(slot, first);
+	return file ? sock_of(file, known) : 0;
 }
 
 // take copies n bytes of the program's memory, at most max.
-static __always_inline void take(struct event *e, const void *from, __u64 n, __u32 max)
+static __always_inline void take(struct entry *e, const void *from, __u64 n, __u32 max)
 {
 	if (n > max)
 		n = max;
 	asm volatile("" : "+r"(n)); // otherwise the bound moves to another register and the verifier loses it
 	n &= DATA - 1;
-	if (n && bpf_probe_read_user(e->data, n, from) == 0)
-		e->head.size = n;
+	e->head.size = n && bpf_probe_read_user(e->data, n, from) == 0 ? n : 0;
 }
 
-// What is neither TLS nor the head of an HTTP/1 message or the preface of HTTP/2 says nothing by its bytes.
+#define FIRST 512 // to read so much at once costs little more than to read one byte
 #define OPAQUE 16
 
-// take_bytes copies what was read or written: of a TLS handshake the whole ClientHello, of a message's head, which begins with a capital
-// letter, as much as is wanted, of all else only enough to tell what it is. Most of what passes between sidecars is encrypted.
-static __always_inline void take_bytes(struct event *e, const void *from, __u64 n)
+// wanted is how much is kept of what begins with a byte: of a TLS handshake the whole ClientHello, of a message's head, which begins
+// with a capital letter, as much as is wanted. All else says nothing by its bytes but what it is, and most of what passes between
+// sidecars is encrypted.
+static __always_inline __u32 wanted(__u8 first)
 {
-	__u32 max = data_max;
-	if (e->head.kind == KIND_PEEK) {
-		max = hello_max;
-	} else if (data_max) {
-		__u8 first = 0;
-		bpf_probe_read_user(&first, 1, from);
-		if (first == TLS_HANDSHAKE)
-			max = hello_max;
-		else if ((first < 'A' || first > 'Z') && max > OPAQUE)
-			max = OPAQUE;
-	}
-	take(e, from, n, max);
+	if (first == TLS_HANDSHAKE)
+		return hello_max;
+	if (first >= 'A' && first <= 'Z' || data_max < OPAQUE)
+		return data_max;
+	return OPAQUE;
 }
 
-static __always_inline void take_vector(struct event *e, const struct iovec *vector, __u64 n)
+// take_bytes copies what was read or written.
+static __always_inline void take_bytes(struct entry *e, const void *from, __u64 n)
+{
+	if (e->head.kind == KIND_PEEK) {
+		take(e, from, n, hello_max);
+		return;
+	}
+	if (!data_max)
+		return;
+	take(e, from, n, FIRST); // where that fails, the first byte is 0
+	__u32 max = wanted(e->data[0]);
+	if (e->head.size >= max)
+		e->head.size = max;
+	else if (e->head.size < n)
+		take(e, from, n, max);
+}
+
+static __always_inline void take_vector(struct entry *e, const struct iovec *vector, __u64 n)
 {
 	struct iovec first = {};
 	bpf_probe_read_user(&first, sizeof(first), vector);
 	take_bytes(e, first.iov_base, first.iov_len < n ? first.iov_len : n);
-}
-
-static __always_inline void emit(struct event *e)
-{
-	__u64 n = e->head.size;
-	asm volatile("" : "+r"(n));
-	n &= DATA - 1;
-	count(bpf_ringbuf_output(&events, e, sizeof(e->head) + n, BPF_RB_NO_WAKEUP) ? COUNT_LOST : COUNT_EMITTED);
 }
 
 static __always_inline void emit_head(struct head *h)
@@ -144,30 +143,33 @@ static __always_inline void emit_head(struct head *h)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(sys_exit, struct pt_regs *regs, long result)
 {
-	long number = regs->orig_ax;
-	__u16 kind = kind_of(number);
-	if (!kind)
+	struct call call = {regs->orig_ax, result, {regs->di, regs->si, regs->dx, regs->r10}};
+	__u16 kind = kind_of(call.number);
+	if (!kind || !worth(&call, kind))
 		return 0;
 	struct task_struct *task = bpf_get_current_task_btf();
 	__u32 netns = netns_of(task);
 	if (!watched(netns))
 		return 0;
-	struct call call = {number, result, {regs->di, regs->si, regs->dx, regs->r10}};
-	if (!worth(&call, kind))
+	struct ring *ring = own_ring();
+	if (!ring)
 		return 0;
-	__u32 zero = 0;
-	struct event *e = bpf_map_lookup_elem(&scratch, &zero);
+	struct sock *sk = 0;
+	int fd = fd_of(&call, kind);
+	if (kind != KIND_WAKE && !(sk = sock_of_fd(task, fd, &ring->f_op)))
+		return 0;
+	struct entry *e = next_entry(ring);
 	if (!e)
 		return 0;
 	__builtin_memset(&e->head, 0, sizeof(e->head));
 	begin(&e->head, kind, task);
 	e->head.netns = netns;
-	e->head.fd = kind == KIND_ACCEPT ? (int)result : (int)call.args[0];
+	e->head.fd = fd;
 	e->head.result = result;
-	if (find_socket(e, &call, task))
-		return 0;
+	if (sk)
+		fill_socket(&e->head, sk);
 	take_arguments(e, &call);
-	emit(e);
+	publish(ring, e);
 	return 0;
 }
 
@@ -182,12 +184,14 @@ int BPF_PROG(sys_enter, struct pt_regs *regs, long number)
 	__u32 netns = netns_of(task);
 	if (!watched(netns))
 		return 0;
+	__u64 unknown = 0;
 	int fd = regs->di;
-	struct sock *sk = sock_of_fd(task, fd);
+	struct sock *sk = sock_of_fd(task, fd, &unknown);
+	if (!sk)
+		return 0;
 	struct head h = {};
 	begin(&h, KIND_CLOSE, task);
-	if (!sk || !fill_socket(&h, sk))
-		return 0;
+	fill_socket(&h, sk);
 	h.netns = netns;
 	h.fd = fd;
 	emit_head(&h);
@@ -250,11 +254,13 @@ int open_sockets(struct bpf_iter__task_file *ctx)
 	__u32 netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum); // a task that ends has none any more
 	if (!watched(netns))
 		return 0;
-	struct sock *sk = sock_of(file);
+	__u64 unknown = 0;
+	struct sock *sk = sock_of(file, &unknown);
+	if (!sk)
+		return 0;
 	struct head h = {};
 	begin(&h, KIND_OPEN, task);
-	if (!sk || !fill_socket(&h, sk))
-		return 0;
+	fill_socket(&h, sk);
 	h.netns = netns;
 	h.fd = ctx->fd;
 	emit_head(&h);

@@ -23,7 +23,8 @@ type Options struct {
 	// Data is how many bytes of each read and write are copied, enough to see the head of an HTTP message; at most
 	// MaxData. 0 copies nothing, except of TLS handshakes and of what is peeked at.
 	Data int
-	// Buffer is the size of the ring buffer in bytes, a power of two and of whole pages; 0: DefaultBuffer.
+	// Buffer is the size in bytes of the ring buffer, and of the rings of all CPUs together as far as that is possible: a power of
+	// two and of whole pages; 0: DefaultBuffer.
 	Buffer int
 	// Without are probes that are left off, by their names in README.md: what does not run costs nothing.
 	Without []string
@@ -50,7 +51,11 @@ func Load(opts Options) (*probe.Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load kernel probes: %w", err)
 	}
-	spec.Maps["events"].MaxEntries = uint32(cmp.Or(opts.Buffer, DefaultBuffer))
+	buffer := cmp.Or(opts.Buffer, DefaultBuffer)
+	spec.Maps["events"].MaxEntries = uint32(buffer)
+	if err := probe.SizeRings(spec, buffer); err != nil {
+		return nil, fmt.Errorf("load kernel probes: %w", err)
+	}
 	for _, name := range opts.Without {
 		if spec.Programs[name] == nil {
 			return nil, fmt.Errorf("load kernel probes: %w: %q (there are: %s)", ErrUnknownProbe, name, strings.Join(slices.Sorted(maps.Keys(spec.Programs)), ", "))

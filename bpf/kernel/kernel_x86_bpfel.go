@@ -13,34 +13,16 @@ import (
 	"github.com/cilium/ebpf"
 )
 
-type kernelEvent struct {
-	_    structs.HostLayout
-	Head kernelHead
-	Data [4096]uint8
-}
-
-type kernelHead struct {
-	_          structs.HostLayout
-	Time       uint64
-	Sk         uint64
-	Value      uint64
-	Tgid       uint32
-	Tid        uint32
-	Fd         int32
-	Result     int32
-	Netns      uint32
-	Size       uint32
-	Kind       uint16
-	Family     uint16
-	LocalPort  uint16
-	RemotePort uint16
-	Local      [16]uint8
-	Remote     [16]uint8
-	Thread     [16]int8
-	Process    [16]int8
-	OldState   uint8
-	State      uint8
-	Unused     [6]uint8
+type kernelRing struct {
+	_       structs.HostLayout
+	Written uint64
+	Emitted uint64
+	Lost    uint64
+	F_op    uint64
+	Unused  [4]uint64
+	Read    uint64
+	Unused2 [7]uint64
+	Bytes   [0]uint8
 }
 
 // Names of all BPF objects in the ELF.
@@ -50,7 +32,7 @@ const (
 	kernelMapCounters      = "counters"
 	kernelMapEvents        = "events"
 	kernelMapNetnses       = "netnses"
-	kernelMapScratch       = "scratch"
+	kernelMapRings         = "rings"
 	kernelProgOpenSockets  = "open_sockets"
 	kernelProgProcessExec  = "process_exec"
 	kernelProgReceiveReset = "receive_reset"
@@ -61,7 +43,7 @@ const (
 	kernelProgSysExit      = "sys_exit"
 	kernelVarDataMax       = "data_max"
 	kernelVarHelloMax      = "hello_max"
-	kernelVarUnusedEvent   = "unused_event"
+	kernelVarRingSize      = "ring_size"
 )
 
 // loadKernel returns the embedded CollectionSpec for kernel.
@@ -123,16 +105,16 @@ type kernelMapSpecs struct {
 	Counters *ebpf.MapSpec `ebpf:"counters"`
 	Events   *ebpf.MapSpec `ebpf:"events"`
 	Netnses  *ebpf.MapSpec `ebpf:"netnses"`
-	Scratch  *ebpf.MapSpec `ebpf:"scratch"`
+	Rings    *ebpf.MapSpec `ebpf:"rings"`
 }
 
 // kernelVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type kernelVariableSpecs struct {
-	DataMax     *ebpf.VariableSpec `ebpf:"data_max"`
-	HelloMax    *ebpf.VariableSpec `ebpf:"hello_max"`
-	UnusedEvent *ebpf.VariableSpec `ebpf:"unused_event"`
+	DataMax  *ebpf.VariableSpec `ebpf:"data_max"`
+	HelloMax *ebpf.VariableSpec `ebpf:"hello_max"`
+	RingSize *ebpf.VariableSpec `ebpf:"ring_size"`
 }
 
 // kernelObjects contains all objects after they have been loaded into the kernel.
@@ -158,7 +140,7 @@ type kernelMaps struct {
 	Counters *ebpf.Map `ebpf:"counters"`
 	Events   *ebpf.Map `ebpf:"events"`
 	Netnses  *ebpf.Map `ebpf:"netnses"`
-	Scratch  *ebpf.Map `ebpf:"scratch"`
+	Rings    *ebpf.Map `ebpf:"rings"`
 }
 
 func (m *kernelMaps) Close() error {
@@ -166,7 +148,7 @@ func (m *kernelMaps) Close() error {
 		m.Counters,
 		m.Events,
 		m.Netnses,
-		m.Scratch,
+		m.Rings,
 	)
 }
 
@@ -174,9 +156,9 @@ func (m *kernelMaps) Close() error {
 //
 // It can be passed to loadKernelObjects or ebpf.CollectionSpec.LoadAndAssign.
 type kernelVariables struct {
-	DataMax     *ebpf.Variable `ebpf:"data_max"`
-	HelloMax    *ebpf.Variable `ebpf:"hello_max"`
-	UnusedEvent *ebpf.Variable `ebpf:"unused_event"`
+	DataMax  *ebpf.Variable `ebpf:"data_max"`
+	HelloMax *ebpf.Variable `ebpf:"hello_max"`
+	RingSize *ebpf.Variable `ebpf:"ring_size"`
 }
 
 // kernelPrograms contains all programs after they have been loaded into the kernel.

@@ -1,5 +1,6 @@
 // Package probe loads, attaches and reads a set of BPF programs. Every set has the same maps (see ../include/probe.h): a
-// ring buffer of events, counters of what was emitted and what was lost, and the network namespaces that are watched.
+// ring buffer of events, counters of what was emitted and what was lost, and the network namespaces that are watched. A set may also
+// have a ring of memory for each CPU (see ../kernel/ring.h).
 package probe
 
 import (

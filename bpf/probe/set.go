@@ -26,6 +26,7 @@ type Set struct {
 	programs map[string]*ebpf.Program
 	sections map[string]string
 	reader   *ringbuf.Reader
+	rings    rings
 
 	mu       sync.Mutex
 	links    []link.Link
@@ -59,11 +60,22 @@ func Load(spec *ebpf.CollectionSpec, variables map[string]any) (*Set, error) {
 		s.sections[name] = program.SectionName
 	}
 	s.loadAll(spec)
-	if s.reader, err = ringbuf.NewReader(s.maps["events"]); err != nil {
+	if err := s.open(); err != nil {
 		_ = s.Close()
-		return nil, fmt.Errorf("read ring buffer: %w", err)
+		return nil, err
 	}
 	return s, nil
+}
+
+// open opens what events are read from.
+func (s *Set) open() (err error) {
+	if s.reader, err = ringbuf.NewReader(s.maps["events"]); err != nil {
+		return fmt.Errorf("read ring buffer: %w", err)
+	}
+	if m := s.maps["rings"]; m != nil {
+		return s.rings.open(m)
+	}
+	return nil
 }
 
 // loadAll loads the programs together, which is fast; where the kernel refuses one, each by itself.
@@ -109,12 +121,28 @@ func (s *Set) Has(name string) bool { return s.sections[name] != "" }
 // Program is a program of the set by name; nil when the kernel refused it.
 func (s *Set) Program(name string) *ebpf.Program { return s.programs[name] }
 
+// netnsTries is in how many slots the programs look for a network namespace: NETNS_TRIES of ../include/probe.h.
+const netnsTries = 4
+
 // Watch makes the programs watch a network namespace, given by the inode number of /proc/PID/ns/net.
 func (s *Set) Watch(netns uint32) error {
-	if err := s.maps["netnses"].Put(netns, uint8(1)); err != nil {
-		return fmt.Errorf("watch network namespace %d: %w", netns, err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	table := s.maps["netnses"]
+	for i := range uint32(netnsTries) {
+		slot, there := (netns+i)%table.MaxEntries(), uint32(0)
+		if err := table.Lookup(slot, &there); err != nil {
+			return fmt.Errorf("watch network namespace %d: %w", netns, err)
+		}
+		if there != 0 && there != netns {
+			continue
+		}
+		if err := table.Put(slot, netns); err != nil {
+			return fmt.Errorf("watch network namespace %d: %w", netns, err)
+		}
+		return nil
 	}
-	return nil
+	return fmt.Errorf("watch network namespace %d: too many others are watched (watch fewer pods)", netns)
 }
 
 // AttachTracepoints attaches every program on a tracepoint (tp_btf). One that cannot be attached is off and says so.
@@ -194,6 +222,7 @@ func (s *Set) Counts() (Counts, error) {
 			*sum += n
 		}
 	}
+	s.rings.count(&c)
 	for name, program := range s.programs {
 		stats, err := program.Stats()
 		if err != nil {
