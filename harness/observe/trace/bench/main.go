@@ -33,8 +33,8 @@ func main() {
 	var o options
 	flag.StringVar(&o.lab, "lab", "lab", "the lab program")
 	flag.StringVar(&o.name, "name", "bench", "name of the lab; one that is up is used and left")
-	flag.IntVar(&o.rounds, "rounds", 9, "how often each mode is compared with no tracing")
-	flag.DurationVar(&o.duration, "time", 3*time.Second, "of each load")
+	flag.IntVar(&o.rounds, "rounds", 12, "how often each mode is compared with no tracing")
+	flag.DurationVar(&o.duration, "time", 2*time.Second, "of each load")
 	flag.IntVar(&o.rate, "rate", 500, "requests a second of the steady load")
 	flag.IntVar(&o.connections, "connections", 8, "of the load")
 	flag.StringVar(&o.only, "only", "", "modes to measure, by comma: states, kernel, join, debug, trace (default all)")
