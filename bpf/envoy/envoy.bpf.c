@@ -3,6 +3,7 @@
 // What Envoy itself does, seen by probes on its functions. The programs know no offset of any Envoy: recipes, which user
 // space writes, say where a value is and how to make sure that it is one.
 #include "probe.h"
+#include "way.h"
 
 enum kind { KIND_STATEMENT = 1, KIND_VALUE, KIND_DISPATCH, KIND_REQUEST, KIND_READY, KIND_CALL, KIND_THREAD };
 
@@ -24,14 +25,6 @@ struct brief {
 struct event {
 	struct brief brief;
 	__u8 data[DATA];
-};
-
-// A way leads from a register along pointers to a std::string.
-#define STEPS 5
-struct way {
-	__u32 from;                // the number of an argument: 0 is the object; ARGUMENTS: there is no such way
-	__u32 steps;               // pointers to follow
-	__s32 offsets[STEPS + 1];  // of each pointer, then, at the end, of the string
 };
 
 // A recipe belongs to one probe, which is named by its cookie. Addresses are as linked; the probe's own tells how far
@@ -139,13 +132,6 @@ static __always_inline void send(__u32 kind, __u32 id, __u64 value, struct task_
 	count(bpf_ringbuf_output(&events, &b, sizeof(b), BPF_RB_NO_WAKEUP) ? COUNT_LOST : COUNT_EMITTED);
 }
 
-static __always_inline __u64 word(__u64 at)
-{
-	__u64 value = 0;
-	bpf_probe_read_user(&value, sizeof(value), (void *)at);
-	return value;
-}
-
 // genuine makes sure that the object is of the class and the caller the function that the recipe is for. To read the
 // process's memory is what costs most here.
 static __always_inline int genuine(struct recipe *r, struct pt_regs *ctx, __u64 load)
@@ -162,64 +148,6 @@ static __always_inline int genuine(struct recipe *r, struct pt_regs *ctx, __u64 
 		if (r->tables[i] && r->tables[i] == table)
 			return 1;
 	return 0;
-}
-
-// Arguments are read one by one, each at its own place: the verifier knows no other way to read registers.
-#define ARGUMENTS 6
-struct arguments {
-	__u64 of[ARGUMENTS];
-};
-
-static __always_inline void read_arguments(struct arguments *to, volatile struct pt_regs *ctx)
-{
-	to->of[0] = ctx->di;
-	to->of[1] = ctx->si;
-	to->of[2] = ctx->dx;
-	to->of[3] = ctx->cx;
-	to->of[4] = ctx->r8;
-	to->of[5] = ctx->r9;
-}
-
-// take copies at most max bytes, which is one less than a power of two, and returns how many.
-static __always_inline __u32 take(__u8 *to, __u64 from, __u64 n, __u64 max)
-{
-	if (n > max)
-		n = max;
-	asm volatile("" : "+r"(n));
-	n &= max;
-	return n && bpf_probe_read_user(to, n, (void *)from) == 0 ? n : 0;
-}
-
-// take_string reads a std::string of libc++: a short one holds its length doubled and its bytes, a long one, whose
-// first bit is set, its capacity, its length and a pointer.
-static __always_inline __u32 take_string(__u8 *to, __u64 at, __u64 max)
-{
-	__u64 parts[3] = {};
-	if (bpf_probe_read_user(parts, sizeof(parts), (void *)at))
-		return 0;
-	if (parts[0] & 1)
-		return take(to, parts[2], parts[1], max);
-	return take(to, at + 1, (parts[0] & 0xff) >> 1, max);
-}
-
-// go goes a way; 0 where it leads nowhere.
-static __always_inline __u64 go(struct way *way, struct arguments *arguments)
-{
-	__u32 from = way->from;
-	if (from >= ARGUMENTS)
-		return 0;
-	__u64 at = arguments->of[from];
-	for (int i = 0; i < STEPS; i++)
-		if (i < way->steps && !(at = word(at + way->offsets[i])))
-			return 0;
-	return at + way->offsets[STEPS];
-}
-
-// take_at goes a way and reads the string at its end.
-static __always_inline __u32 take_at(__u8 *to, struct way *way, struct arguments *arguments, __u64 max)
-{
-	__u64 at = go(way, arguments);
-	return at ? take_string(to, at, max) : 0;
 }
 
 static __always_inline void value_event(struct recipe *r, __u32 id, struct pt_regs *ctx, struct task_struct *task, __u32 netns)

@@ -1,8 +1,8 @@
 //go:build linux && amd64
 
 // Package envoy is the set of probes on a running Envoy: which log statements it reaches, values that only it knows, and
-// which upstream connection a downstream one's request is written to. It needs Linux 5.15 with BTF; from 6.6 on all
-// probes of a process are one link. See README.md for a transcript.
+// which upstream connection a downstream one's request is given. It needs Linux 5.15 with BTF; from 6.10 on the
+// probes of a program on a process are one link. See README.md for a transcript.
 package envoy
 
 import (

@@ -34,11 +34,12 @@ struct {
 	__type(value, __u64);
 } counters SEC(".maps");
 
+// A program on Envoy can be interrupted or preempted in the middle by one that counts too.
 static __always_inline void count(__u32 which)
 {
 	__u64 *n = bpf_map_lookup_elem(&counters, &which);
 	if (n)
-		(*n)++;
+		__sync_fetch_and_add(n, 1);
 }
 
 // The head of an event. Members are ordered so that there is no padding.

@@ -39,7 +39,8 @@ const (
 	minRing  = 16 << 10
 	busyRing = 512 << 10 // holds what a CPU that does nothing else makes while the ring is not emptied
 	maxRing  = 8 << 20
-	oldRing  = 2 << 20 // the most where a map's value has to be smaller than 4 MB
+	oldRing  = 2 << 20  // the most where a map's value has to be smaller than 4 MB
+	allRings = 64 << 20 // of all CPUs together: a machine may have room for many more than it has
 )
 
 // SizeRings makes the rings of a set that is not loaded yet: together as large as buffer, as far as each may be as small or as large.
@@ -64,7 +65,7 @@ func SizeRings(spec *ebpf.CollectionSpec, buffer int) error {
 
 func ringSize(buffer, cpus int) int {
 	size := minRing
-	for size < maxRing && 2*size <= max(buffer/cpus, min(buffer, busyRing)) {
+	for size < maxRing && 2*size <= max(buffer/cpus, min(buffer, busyRing)) && 2*size*cpus <= allRings {
 		size *= 2
 	}
 	return size

@@ -104,7 +104,8 @@ func TestRingSize(t *testing.T) {
 		{16 << 20, 1, maxRing},
 		{16 << 20, 2, 8 << 20},
 		{16 << 20, 12, 1 << 20},
-		{16 << 20, 240, busyRing},
+		{16 << 20, 120, busyRing},
+		{16 << 20, 240, busyRing / 2},
 		{128 << 10, 8, 128 << 10},
 	} {
 		if got := ringSize(tt.buffer, tt.cpus); got != tt.want {

@@ -83,6 +83,15 @@ func dumpText(ctx context.Context, pod *mesh.Pod) ([]byte, error) {
 
 // serverDump takes the dump of the first pod with a sidecar among the hosts, or nil: the way then ends at the client's.
 func serverDump(ctx context.Context, m *mesh.Mesh, hosts []flow.Host) (*configdump.Dump, error) {
+	pod, err := serverPod(ctx, m, hosts)
+	if pod == nil || err != nil {
+		return nil, err
+	}
+	return dumpOfPod(ctx, pod)
+}
+
+// serverPod is the first pod with a sidecar among the hosts; nil where there is none.
+func serverPod(ctx context.Context, m *mesh.Mesh, hosts []flow.Host) (*mesh.Pod, error) {
 	for _, h := range hosts {
 		address, err := netip.ParseAddrPort(h.Address)
 		if err != nil || !h.Healthy {
@@ -93,7 +102,7 @@ func serverDump(ctx context.Context, m *mesh.Mesh, hosts []flow.Host) (*configdu
 			return nil, err
 		}
 		if pod != nil {
-			return dumpOfPod(ctx, pod)
+			return pod, nil
 		}
 	}
 	return nil, nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -84,7 +85,7 @@ With arguments for curl, the log level is left alone and the request is watched 
 	f.BoolVar(&flags.noEnvoy, "kernel-only", false, "put no probes on the Envoys")
 	f.StringSliceVar(&flags.without, "without", nil, "leave probes off that cost too much here: "+strings.Join(trace.Costly, ", ")+", or one of the kernel's")
 	f.StringVar(&flags.bundle, "bundle", "", "keep all of it in this directory: dumps, evidence, verdict")
-	f.StringVar(&flags.level, "statements", string(trace.LevelTrace), "log statements that are traced: trace (all), debug (those and above)")
+	f.StringVar(&flags.level, "statements", string(trace.LevelTrace), "log statements that are traced: trace (all), debug (those of debug and above; all where Linux is older than 6.10)")
 	for _, name := range []string{"from", "to"} {
 		_ = cmd.MarkFlagRequired(name)
 	}
@@ -107,7 +108,7 @@ type traceResult struct {
 
 const traceSchema = "flowproof.dev/lab-trace/v2"
 
-// trace traces one request and reports it; the error has the verdict's exit code and has been said.
+// trace traces one request, reports it, and keeps it where that is wanted.
 func (a *app) trace(cmd *cobra.Command, flags traceFlags) error {
 	if flags.bundle != "" {
 		if err := bundle.Writable(flags.bundle); err != nil {
@@ -119,16 +120,19 @@ func (a *app) trace(cmd *cobra.Command, flags traceFlags) error {
 		return err
 	}
 	kept, err := t.run(cmd.Context())
-	if err != nil {
-		return err
+	kept.Verdict = verify.Judge(kept.Run)
+	if err == nil {
+		err = a.reportTrace(kept, flags)
 	}
-	run, recording := kept.Run, kept.Recording.Trace
-	verdict := verify.Judge(run)
-	if kept.Verdict = verdict; flags.bundle != "" {
-		if err := a.keep(flags.bundle, kept); err != nil {
-			return err
-		}
+	if flags.bundle != "" && len(kept.Run.Path.Hops) > 0 {
+		err = errors.Join(err, a.keep(flags.bundle, kept))
 	}
+	return err
+}
+
+// reportTrace prints what became of a traced request; the error has the verdict's exit code and has been said.
+func (a *app) reportTrace(kept bundle.Contents, flags traceFlags) error {
+	run, verdict, recording := kept.Run, kept.Verdict, kept.Recording.Trace
 	result := traceResult{Schema: traceSchema, Run: run, Verdict: verdict}
 	if recording == nil {
 		recording, flags.events = &trace.Recording{}, false
@@ -142,7 +146,7 @@ func (a *app) trace(cmd *cobra.Command, flags traceFlags) error {
 			}
 		}
 	}
-	err = a.print(result, func(w io.Writer) error {
+	err := a.print(result, func(w io.Writer) error {
 		if flags.events {
 			left := 0
 			if err := recording.Timeline(w, func(e *trace.Event) bool {

@@ -33,6 +33,7 @@ type tracer struct {
 	client, server *mesh.Pod
 	container      string              // of the client's pod, that sends
 	dumps          [2]*configdump.Dump // the client's and the server's
+	texts          map[string][]byte   // and as they were given, by pod
 	port           uint16
 }
 
@@ -42,7 +43,7 @@ func newTracer(ctx context.Context, a *app, flags traceFlags) (*tracer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &tracer{app: a, flags: flags}
+	t := &tracer{app: a, flags: flags, texts: map[string][]byte{}}
 	if t.lab, err = forScripts(backend, lab); err != nil {
 		return nil, err
 	}
@@ -61,20 +62,20 @@ func (t *tracer) findPods(ctx context.Context) (err error) {
 	if container == mesh.SidecarContainer {
 		return notCaptured("trace", t.flags.from)
 	}
-	if t.dumps[0], err = dumpOf(ctx, m, from); err != nil {
+	if t.dumps[0], err = t.dump(ctx, t.client); err != nil {
 		return err
 	}
 	hosts, err := infer.Destination(t.dumps[0], t.call(""), infer.WayOptions{})
 	if err != nil {
 		return exit.Usagef("%w", err)
 	}
-	if t.dumps[1], err = serverDump(ctx, m, hosts); err != nil {
+	if t.server, err = serverPod(ctx, m, hosts); err != nil {
 		return err
 	}
-	if t.dumps[1] == nil {
+	if t.server == nil {
 		return exit.Usagef("trace %s: the client's sidecar sends it to no pod of the mesh (see `lab infer --from %s --to %s`)", t.flags.to, t.flags.from, t.flags.to)
 	}
-	if t.server, err = m.Pod(ctx, t.dumps[1].Node().Proxy()); err != nil {
+	if t.dumps[1], err = t.dump(ctx, t.server); err != nil {
 		return err
 	}
 	for _, h := range hosts {
@@ -83,6 +84,16 @@ func (t *tracer) findPods(ctx context.Context) (err error) {
 		}
 	}
 	return nil
+}
+
+// dump takes the dump of a pod.
+func (t *tracer) dump(ctx context.Context, pod *mesh.Pod) (*configdump.Dump, error) {
+	text, err := dumpText(ctx, pod)
+	if err != nil {
+		return nil, err
+	}
+	t.texts[pod.Ref()] = text
+	return configdump.Parse(text)
 }
 
 // call is the request with an id.
@@ -179,16 +190,7 @@ func (t *tracer) send(ctx context.Context) (bundle.Contents, error) {
 		}
 	}
 	run, recording, err := t.direct(ctx)
-	kept := bundle.Contents{Run: run, Recording: &recording, Dumps: map[string][]byte{}}
-	if err != nil || t.flags.bundle == "" {
-		return kept, err
-	}
-	for _, pod := range []*mesh.Pod{t.client, t.server} {
-		if kept.Dumps[pod.Ref()], err = dumpText(ctx, pod); err != nil {
-			return kept, err
-		}
-	}
-	return kept, nil
+	return bundle.Contents{Run: run, Recording: &recording, Dumps: t.texts}, err
 }
 
 // lines are the request as a scenario: what `lab run` would do, without its prose.

@@ -92,7 +92,11 @@ func Writable(dir string) error {
 	} else if !info.IsDir() {
 		return exit.Usagef("write bundle %s: %s is no directory", dir, parent)
 	}
-	return nil
+	trial, err := os.MkdirTemp(parent, ".bundle-*")
+	if err != nil {
+		return exit.Usagef("write bundle %s: %w (choose a place where you may write)", dir, err)
+	}
+	return os.Remove(trial)
 }
 
 // replaceable reports why dir may not be written to.

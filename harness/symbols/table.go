@@ -215,13 +215,17 @@ func (t *Table) Statement(address uint64) (Statement, bool) {
 	return t.Statements[i], true
 }
 
-// Places are where the statements of some levels call the gate, by the address that it returns to.
-func (t *Table) Places(wanted func(Statement) bool) []Place {
-	var all []Place
+// A Site is where a statement calls the gate.
+type Site struct {
+	Offset uint64 // of the call in the file
+	Return uint64 // address that the gate returns to
+}
+
+// Sites are those of the statements that are wanted. They are in the same part of the file as the gate.
+func (t *Table) Sites(wanted func(Statement) bool) (all []Site) {
 	for _, s := range t.Statements {
 		if wanted(s) {
-			call := s.Return - callSize
-			all = append(all, Place{Function: Function{call, s.Return}, Probe: call, Offset: call - t.Gate.Probe + t.Gate.Offset})
+			all = append(all, Site{s.Return - callSize - t.Gate.Probe + t.Gate.Offset, s.Return})
 		}
 	}
 	return all

@@ -3,10 +3,8 @@
 package trace
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -31,7 +29,8 @@ import (
 type bench struct {
 	netns    uint32
 	envoy    *exec.Cmd
-	log      *strings.Builder
+	ended    chan struct{}    // Envoy has
+	log      *strings.Builder // to be read when it has
 	dir      string
 	upstream *http.Server
 	routes   [2]route
@@ -150,10 +149,17 @@ func (b *bench) answer(w http.ResponseWriter, r *http.Request) {
 		b.seen[r.Header.Get(proofHeader)] = arrival{end, r.Header.Get(connectionHeader)}
 		b.mu.Unlock()
 	}
-	if r.Header.Get(holdHeader) != "" {
-		own, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-		b.arrived <- sample{local: r.RemoteAddr, peer: own.String(), connection: r.Header.Get(connectionHeader)}
-		<-b.release
+	if own, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && r.Header.Get(holdHeader) != "" {
+		select {
+		case b.arrived <- sample{local: r.RemoteAddr, peer: own.String(), connection: r.Header.Get(connectionHeader)}:
+		case <-r.Context().Done():
+			return
+		}
+		select {
+		case <-b.release:
+		case <-r.Context().Done():
+			return
+		}
 	}
 	_, _ = io.WriteString(w, "ok\n")
 }
@@ -169,6 +175,11 @@ func (b *bench) startEnvoy(ctx context.Context, binary, config string) error {
 	if err := b.envoy.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", binary, err)
 	}
+	b.ended = make(chan struct{})
+	go func(cmd *exec.Cmd, ended chan struct{}) {
+		_ = cmd.Wait()
+		close(ended)
+	}(b.envoy, b.ended)
 	ctx, cancel := context.WithTimeout(ctx, benchTimeout)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -182,76 +193,28 @@ func (b *bench) startEnvoy(ctx context.Context, binary, config string) error {
 		}
 		select {
 		case <-tick.C:
+		case <-b.ended:
+			return fmt.Errorf("start Envoy: it ended: %s", strings.TrimSpace(b.log.String()))
 		case <-ctx.Done():
+			b.kill()
 			return fmt.Errorf("start Envoy: it takes no connection within %s: %s", benchTimeout, strings.TrimSpace(b.log.String()))
 		}
 	}
 	return nil
 }
 
-// dial connects from the bench's thread: a socket belongs to the namespace of the thread that makes it.
-func (b *bench) dial(port uint16) (net.Conn, error) {
-	return (&net.Dialer{Timeout: benchTimeout}).Dial("tcp4", fmt.Sprintf("127.0.0.1:%d", port))
-}
-
-// request sends one request over a connection and returns its mark.
-func (b *bench) request(conn net.Conn, reader *bufio.Reader, headers ...[2]string) (string, error) {
-	mark := rand.Text()
-	request, err := http.NewRequest(http.MethodGet, "http://proof.invalid/", nil)
-	if err != nil {
-		return "", err
+// kill ends Envoy.
+func (b *bench) kill() {
+	if b.ended != nil {
+		_ = b.envoy.Process.Kill()
+		<-b.ended
 	}
-	for _, h := range append(headers, [2]string{proofHeader, mark}, [2]string{claimedHeader, claimed}) {
-		request.Header.Set(h[0], h[1])
-	}
-	_ = conn.SetDeadline(time.Now().Add(benchTimeout))
-	if err := request.Write(conn); err != nil {
-		return "", err
-	}
-	response, err := http.ReadResponse(reader, request)
-	if err != nil {
-		return "", err
-	}
-	defer response.Body.Close()
-	if _, err := io.Copy(io.Discard, response.Body); err != nil {
-		return "", err
-	}
-	if response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("send a request through Envoy: status %d", response.StatusCode)
-	}
-	return mark, nil
-}
-
-// once makes a connection, sends one request over it and closes it. It returns the client's end.
-func (b *bench) once(port uint16) (netip.AddrPort, error) {
-	conn, err := b.dial(port)
-	if err != nil {
-		return netip.AddrPort{}, err
-	}
-	defer conn.Close()
-	_, err = b.request(conn, bufio.NewReader(conn))
-	return conn.LocalAddr().(*net.TCPAddr).AddrPort(), err
-}
-
-// hello says a ClientHello with a server name; what comes back does not matter.
-func (b *bench) hello(port uint16, name string) (netip.AddrPort, error) {
-	conn, err := b.dial(port)
-	if err != nil {
-		return netip.AddrPort{}, err
-	}
-	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(benchTimeout))
-	_ = tls.Client(conn, &tls.Config{ServerName: name, InsecureSkipVerify: true}).Handshake() // it fails: the chain speaks clear text
-	return conn.LocalAddr().(*net.TCPAddr).AddrPort(), nil
 }
 
 // close ends Envoy and the upstream and removes the files.
 func (b *bench) close() error {
 	var errs []error
-	if b.envoy != nil && b.envoy.Process != nil {
-		_ = b.envoy.Process.Kill()
-		_ = b.envoy.Wait()
-	}
+	b.kill()
 	if b.upstream != nil {
 		errs = append(errs, b.upstream.Close())
 	}

@@ -35,7 +35,7 @@ const benchListener = `  - address: {socket_address: {address: 127.0.0.1, port_v
           stat_prefix: proof
           route_config:
             request_headers_to_add: [{header: {key: x-flowproof-connection, value: "%%CONNECTION_ID%%"}}]
-            virtual_hosts: [{name: proof, domains: ["*"], routes: [{match: {prefix: /}, route: {cluster: %s}}]}]
+            virtual_hosts: [{name: proof, domains: ["*"], routes: [{match: {prefix: /}, route: {cluster: %s, timeout: 0s}}]}]
           http_filters:
           - name: envoy.filters.http.fault
             typed_config:

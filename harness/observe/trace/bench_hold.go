@@ -18,6 +18,8 @@ type held struct {
 	requests []sample
 	conns    []net.Conn
 	group    sync.WaitGroup
+	mu       sync.Mutex
+	problems []error // why requests were not answered
 }
 
 // hold sends two requests on each route, one after the other has arrived. Of the last one the connection's client claims to be another.
@@ -51,6 +53,9 @@ func (h *held) send(r route, claims bool) error {
 	failed := make(chan error, 1)
 	h.group.Go(func() {
 		_, err := h.bench.request(conn, bufio.NewReader(conn), [2]string{holdHeader, "1"})
+		h.mu.Lock()
+		h.problems = append(h.problems, err)
+		h.mu.Unlock()
 		failed <- err
 	})
 	select {
@@ -65,16 +70,18 @@ func (h *held) send(r route, claims bool) error {
 	}
 }
 
-// release lets the upstream answer, and ends the connections. What is sent to be held afterwards is answered at once.
-func (h *held) release() {
+// release lets the upstream answer, and ends the connections. What is sent to be held afterwards is answered at once. The error is for
+// a request that was not answered as it should be: its objects may not have stood still.
+func (h *held) release() error {
 	close(h.bench.release)
-	h.end()
+	return h.end()
 }
 
 // end waits for the answers, and ends the connections.
-func (h *held) end() {
+func (h *held) end() error {
 	h.group.Wait()
 	for _, conn := range h.conns {
 		_ = conn.Close()
 	}
+	return errors.Join(h.problems...)
 }

@@ -47,6 +47,9 @@ func (r *Recording) Blind(pod string) []string {
 	}
 	inside := r.inside(pod)
 	for _, name := range slices.Sorted(maps.Keys(inside.Off)) {
+		if name == probeJoinCluster || name == probeJoinID {
+			continue // no event depends on them
+		}
 		reasons = append(reasons, fmt.Sprintf("%s is not observed: %s", name, inside.Off[name]))
 	}
 	there := slices.Clone(inside.Values)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/flowproof/lab/harness/flow"
 )
 
 // A chain is the sockets that one request went over, from the client's application to the server's. Each link is proven
@@ -96,6 +98,14 @@ func (c *chain) serverEnd(j *journal, pod string, sel Selection) {
 	}
 }
 
+// join is what Envoy itself joined in the sidecar of a side; nil where it did not, or nobody asked it.
+func (c *chain) join(side flow.Side) *join {
+	if side == flow.Server {
+		return c.serverJoin
+	}
+	return c.clientJoin
+}
+
 // A pair are the two ends of one connection between the sidecars.
 type pair struct{ up, down *socket }
 
@@ -151,7 +161,7 @@ func (c *chain) withoutClientSidecar(j *journal, server string, sel Selection) {
 // joined keeps the pairs that Envoy's own joins allow: the downstream connection that the request came on was joined to
 // the upstream end, and the other end to the connection to the application.
 func (c *chain) joined(j *journal, pairs []pair) []pair {
-	c.clientJoin = j.joinAfter(c.downstream, c.clientRequest)
+	c.clientJoin = j.joinAfter(c.downstream, c.clientRequest, c.answer())
 	c.serverJoin = j.joinBefore(c.serverUp, c.serverRequest)
 	var kept []pair
 	for _, p := range pairs {
@@ -162,10 +172,12 @@ func (c *chain) joined(j *journal, pairs []pair) []pair {
 	return kept
 }
 
-// joinAfter is the first request of a downstream connection that was given an upstream one after an event.
-func (j *journal) joinAfter(down *socket, after *Event) *join {
+// joinAfter is the first request of a downstream connection that was given an upstream one after an event, and before the answer, where
+// that was seen: the connection's next request is another.
+func (j *journal) joinAfter(down *socket, after, answer *Event) *join {
 	for i := range j.joins {
-		if e := &j.joins[i]; down != nil && e.down == down && !e.at.Time.Before(after.Time) {
+		e := &j.joins[i]
+		if down != nil && e.down == down && !e.at.Time.Before(after.Time) && (answer == nil || e.at.Time.Before(answer.Time)) {
 			return e
 		}
 	}
@@ -195,10 +207,11 @@ func (c *chain) began() time.Time {
 	return time.Now()
 }
 
-// answer is when the client's sidecar wrote the answer; nil while it has not.
+// answer is when the client's sidecar wrote the answer, which no status of 1xx is; nil while it has not.
 func (c *chain) answer() *Event {
+	const final = 200
 	for _, e := range c.downstream.heads {
-		if e.Kind == Write && !e.HTTP.Request() && !e.Time.Before(c.clientRequest.Time) {
+		if e.Kind == Write && !e.HTTP.Request() && e.HTTP.Status >= final && !e.Time.Before(c.clientRequest.Time) {
 			return e
 		}
 	}

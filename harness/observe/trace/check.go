@@ -45,28 +45,15 @@ func (p *prover) checkValue(name string, accepted map[netip.AddrPort]*socket, x 
 
 // checkJoin sets every join under load against what the upstream saw.
 func (p *prover) checkJoin(j *journal, accepted map[netip.AddrPort]*socket, x *exchange) string {
-	if p.proof.Join == nil {
-		return ""
-	}
-	p.bench.mu.Lock()
-	defer p.bench.mu.Unlock()
 	for client, marks := range x.marks {
-		var got []arrival
-		for _, join := range j.joins {
-			if join.down == accepted[client] && accepted[client] != nil {
-				got = append(got, arrival{join.up.local, p.connectionOf(join)})
-			}
+		got := joinsOf(j, accepted[client])
+		if len(got) != len(marks) {
+			return fmt.Sprintf("of %d requests on one connection, %d were joined", len(marks), len(got))
 		}
-		var want []arrival
-		for _, mark := range marks {
-			of := p.bench.seen[mark]
-			if p.proof.Join.Connection == nil {
-				of.connection = ""
+		for i, mark := range marks {
+			if want := p.bench.arrival(mark).from; got[i].up.local != want {
+				return fmt.Sprintf("a request was joined to %s, and the upstream saw it come from %s", got[i].up.local, want)
 			}
-			want = append(want, of)
-		}
-		if !slices.Equal(got, want) {
-			return fmt.Sprintf("of %d requests on one connection, %d were joined, and not all as the upstream saw them", len(want), len(got))
 		}
 	}
 	if j.clashes > 0 {
@@ -75,12 +62,26 @@ func (p *prover) checkJoin(j *journal, accepted map[netip.AddrPort]*socket, x *e
 	return ""
 }
 
-// connectionOf is the id of a join's downstream connection, where that is read.
-func (p *prover) connectionOf(j join) string {
-	if p.proof.Join.Connection == nil {
-		return ""
+// joinsOf are the joins of a downstream connection, in their order.
+func joinsOf(j *journal, down *socket) (all []join) {
+	for _, join := range j.joins {
+		if join.down == down && down != nil {
+			all = append(all, join)
+		}
 	}
-	return strconv.FormatUint(j.at.Ends.Connection, 10)
+	return all
+}
+
+// checkIDs says whether a joined request was told with another id of its downstream connection than Envoy itself gives it.
+func (p *prover) checkIDs(j *journal, accepted map[netip.AddrPort]*socket, x *exchange) string {
+	for client, marks := range x.marks {
+		for i, join := range joinsOf(j, accepted[client]) {
+			if got, want := strconv.FormatUint(join.at.Ends.Connection, 10), p.bench.arrival(marks[i]).connection; got != want {
+				return fmt.Sprintf("connection %s was told as %s", want, got)
+			}
+		}
+	}
+	return ""
 }
 
 // drop turns a value off, and says why.
@@ -91,14 +92,8 @@ func (p *prover) drop(name, wrong string) {
 
 // checkClusters says whether a request that was joined under load has another cluster than that of its connection's route.
 func (p *prover) checkClusters(j *journal, accepted map[netip.AddrPort]*socket, x *exchange) string {
-	if p.proof.Join == nil || p.proof.Join.Cluster == nil {
-		return ""
-	}
 	for client := range x.marks {
-		for _, join := range j.joins {
-			if join.down != accepted[client] {
-				continue
-			}
+		for _, join := range joinsOf(j, accepted[client]) {
 			want := p.bench.routes[x.routes[client]].cluster
 			if got := join.at.Ends.Cluster; got != want {
 				return fmt.Sprintf("a request to %q was told with %q", want, got)

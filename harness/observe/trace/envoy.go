@@ -8,9 +8,9 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// inside tells what the probes on a sidecar's Envoy saw about the request's downstream connection. request is when the
-// sidecar read or wrote the request, where the kernel saw it in clear text; joined is Envoy's own join of the request.
-func (o *observer) inside(side flow.Side, down *socket, request *Event, joined *join) {
+// inside tells what the probes on a sidecar's Envoy saw about the request's downstream connection. joined is Envoy's own join of the
+// request.
+func (o *observer) inside(side flow.Side, down *socket, joined *join) {
 	if down == nil {
 		return
 	}
@@ -25,7 +25,7 @@ func (o *observer) inside(side flow.Side, down *socket, request *Event, joined *
 	if joined != nil && joined.at.Ends.Connection != 0 {
 		o.see(side, joined.at, flow.NetworkFilters, flow.FactConnection, strconv.FormatUint(joined.at.Ends.Connection, 10))
 	}
-	e, cluster := clusterOf(down, request, joined)
+	e, cluster := o.chain.clusterOf(side)
 	o.see(side, e, flow.Cluster, flow.FactCluster, cluster)
 	proven := o.recording.inside(down.pod).Statements
 	for _, e := range down.statements {
@@ -37,23 +37,28 @@ func (o *observer) inside(side flow.Side, down *socket, request *Event, joined *
 }
 
 // clusterOf is the cluster that the router chose for the request, and what told it. With Envoy's join it comes from the request itself;
-// one that was given no connection may be the only one of its downstream connection.
-func clusterOf(down *socket, request *Event, joined *join) (at *Event, cluster string) {
-	if joined != nil && joined.at.Ends.Cluster != "" {
+// of one that was given no connection, it may be the only one that was chosen for its downstream connection meanwhile. The client's
+// sidecar chooses it after it has read the request, the server's before it writes it.
+func (c *chain) clusterOf(side flow.Side) (at *Event, cluster string) {
+	down, request, joined := c.downstream, c.clientRequest, c.clientJoin
+	if side == flow.Server {
+		down, request, joined = c.serverDown, c.serverRequest, c.serverJoin
+	}
+	switch {
+	case joined != nil && joined.at.Ends.Cluster != "":
 		return joined.at, joined.at.Ends.Cluster
-	}
-	var only *Event
-	for _, e := range down.values {
-		if e.Name != valueCluster || request == nil {
-			continue
-		}
-		if only != nil {
-			return nil, ""
-		}
-		only = e
-	}
-	if only == nil {
+	case down == nil || request == nil:
 		return nil, ""
 	}
-	return only, only.Text
+	for _, e := range down.values {
+		switch {
+		case e.Name != valueCluster, side == flow.Server && e.Time.After(request.Time),
+			side == flow.Client && (e.Time.Before(request.Time) || c.answer() != nil && e.Time.After(c.answer().Time)):
+		case at != nil:
+			return nil, ""
+		default:
+			at, cluster = e, e.Text
+		}
+	}
+	return at, cluster
 }

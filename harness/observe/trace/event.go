@@ -72,8 +72,8 @@ type Event struct {
 	Ends    *Ends          `json:"ends,omitempty"`   // of the two connections that a request is on
 
 	// Only recovery asks for these.
-	recipe    string   // by which a request that is given its connection was told
-	arguments []uint64 // of a function that was called
+	ready     *readyRaw // a request that is given its connection
+	arguments []uint64  // of a function that was called
 }
 
 // Ends are the addresses by which Envoy itself knows the two connections of a request. One that is no address of the
@@ -86,6 +86,13 @@ type Ends struct {
 	Cluster    string         `json:"cluster,omitempty"`   // of the request; "": not read
 	// Connection is the downstream connection's id, by which logs name it; 0: not read.
 	Connection uint64 `json:"connection,omitempty"`
+}
+
+// readyRaw is what a recipe found at the end of its ways, whatever that is.
+type readyRaw struct {
+	recipe string
+	names  []string
+	number uint64
 }
 
 // Ready is one descriptor that epoll_wait named.

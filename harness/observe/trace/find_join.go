@@ -3,6 +3,7 @@
 package trace
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -23,22 +24,16 @@ type end struct {
 	off   string // the name under which it is off when it is not found; "": without it there is no join
 	is    func(m *memory, at uint64, wanted string) bool
 	text  func(sample) string
-	told  func(*Ends) string
 	store func(*symbols.Join, symbols.Way)
 }
 
 // joinEnds are all of them: those in a recipe's ways, in their order, and the number.
 var joinEnds = []end{
-	{"the client's end", "", isText, func(s sample) string { return s.downstream }, func(e *Ends) string { return e.Downstream.String() },
-		func(j *symbols.Join, w symbols.Way) { j.Downstream = w }},
-	{"the upstream connection's own end", "", isText, func(s sample) string { return s.local }, func(e *Ends) string { return e.Local.String() },
-		func(j *symbols.Join, w symbols.Way) { j.Local = w }},
-	{"the upstream connection's other end", "", isText, func(s sample) string { return s.peer }, func(e *Ends) string { return e.Remote.String() },
-		func(j *symbols.Join, w symbols.Way) { j.Remote = w }},
-	{"the cluster", probeJoinCluster, isText, func(s sample) string { return s.cluster }, func(e *Ends) string { return e.Cluster },
-		func(j *symbols.Join, w symbols.Way) { j.Cluster = &w }},
-	{"the downstream connection's id", probeJoinID, isNumber, func(s sample) string { return s.connection },
-		func(e *Ends) string { return strconv.FormatUint(e.Connection, 10) }, func(j *symbols.Join, w symbols.Way) { j.Connection = &w }},
+	{"the client's end", "", isText, func(s sample) string { return s.downstream }, func(j *symbols.Join, w symbols.Way) { j.Downstream = w }},
+	{"the upstream connection's own end", "", isText, func(s sample) string { return s.local }, func(j *symbols.Join, w symbols.Way) { j.Local = w }},
+	{"the upstream connection's other end", "", isText, func(s sample) string { return s.peer }, func(j *symbols.Join, w symbols.Way) { j.Remote = w }},
+	{"the cluster", probeJoinCluster, isText, func(s sample) string { return s.cluster }, func(j *symbols.Join, w symbols.Way) { j.Cluster = &w }},
+	{"the downstream connection's id", probeJoinID, isNumber, func(s sample) string { return s.connection }, func(j *symbols.Join, w symbols.Way) { j.Connection = &w }},
 }
 
 // joinNumber is the one of them that is no string.
@@ -87,7 +82,7 @@ func (p *prover) findJoin() error {
 
 // searchJoin searches the objects of some requests at once, while the upstream keeps their answers back so that they stand still. It
 // returns the ways to each end; nil where onPoolReady is not what it should be.
-func (p *prover) searchJoin() ([][]symbols.Way, error) {
+func (p *prover) searchJoin() (all [][]symbols.Way, err error) {
 	t := p.proof.Table
 	ready := at(t.Functions[symbols.OnPoolReady], envoy.Call, t.Tables(symbols.UpstreamRequest))
 	ready.Name = symbols.OnPoolReady
@@ -97,7 +92,7 @@ func (p *prover) searchJoin() ([][]symbols.Way, error) {
 		return err
 	})
 	if held != nil {
-		defer held.release()
+		defer func() { err = errors.Join(err, held.release()) }()
 	}
 	if err != nil {
 		return nil, err
@@ -109,7 +104,6 @@ func (p *prover) searchJoin() ([][]symbols.Way, error) {
 	}
 	m := memory{pid: p.bench.envoy.Process.Pid}
 	defer m.close()
-	var all [][]symbols.Way
 	for _, e := range joinEnds {
 		all = append(all, newFinder(&m, samples, e).run(joinCandidates))
 	}
@@ -144,7 +138,7 @@ func (p *prover) tryJoin(candidates [][]symbols.Way) ([]*symbols.Way, error) {
 		return err
 	})
 	if sent != nil {
-		sent.end()
+		err = errors.Join(err, sent.end())
 	}
 	if err != nil {
 		return nil, err
@@ -152,7 +146,7 @@ func (p *prover) tryJoin(candidates [][]symbols.Way) ([]*symbols.Way, error) {
 	right := make([]*symbols.Way, len(joinEnds))
 	for i, e := range joinEnds {
 		for n, way := range candidates[i] {
-			if right[i] == nil && sent.tells(r.Events, recipes[n].Name, e) {
+			if right[i] == nil && sent.told(r.Events, recipes[n].Name, i, e.text) {
 				right[i] = &way
 			}
 		}
@@ -160,14 +154,19 @@ func (p *prover) tryJoin(candidates [][]symbols.Way) ([]*symbols.Way, error) {
 	return right, nil
 }
 
-// tells says whether a recipe told an end rightly of every request.
-func (h *held) tells(events []Event, recipe string, of end) bool {
+// told says whether a recipe told an end rightly of every request.
+func (h *held) told(events []Event, recipe string, end int, want func(sample) string) bool {
 	n := 0
 	for i := range events {
-		if events[i].Kind != PoolReady || events[i].recipe != recipe {
+		ready := events[i].ready
+		if ready == nil || ready.recipe != recipe {
 			continue
 		}
-		if n == len(h.requests) || of.told(events[i].Ends) != of.text(h.requests[n]) {
+		got := strconv.FormatUint(ready.number, 10)
+		if end != joinNumber {
+			got = ready.names[end]
+		}
+		if n == len(h.requests) || got != want(h.requests[n]) {
 			return false
 		}
 		n++

@@ -17,7 +17,7 @@ type inside struct {
 }
 
 // A place says which descriptors an event of Envoy's is about: that of the connection, and that of the one which its request is
-// written to.
+// given.
 type place struct {
 	listener *socket // before there is a connection object
 	at       *connection
@@ -161,8 +161,7 @@ func (in *inside) turn(t *thread, e *Event) {
 	in.about(t, e)
 }
 
-// connection is the one that an event names. One that was open before the watch may be written to before a thread turns
-// to it.
+// connection is the one that an event names.
 func (in *inside) connection(e *Event) *connection {
 	k := key(e, e.Object)
 	if in.conns[k] == nil {

@@ -20,10 +20,16 @@ type memory struct {
 	pages map[uint64][]byte // nil: cannot be read
 }
 
-const pageSize = 4096
+const (
+	pageSize = 4096
+	highest  = 1 << 47 // of a program's addresses
+)
 
 // page returns a page of the memory; nil where there is none.
 func (m *memory) page(number uint64) []byte {
+	if number >= highest/pageSize {
+		return nil
+	}
 	if page, ok := m.pages[number]; ok {
 		return page
 	}
@@ -44,10 +50,6 @@ func (m *memory) page(number uint64) []byte {
 
 // read returns n bytes; nil where they are not all there.
 func (m *memory) read(address uint64, n int) []byte {
-	const highest = 1 << 47 // of a program's addresses
-	if address >= highest {
-		return nil
-	}
 	var b []byte
 	for len(b) < n {
 		page := m.page((address + uint64(len(b))) / pageSize)

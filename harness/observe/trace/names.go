@@ -31,7 +31,7 @@ type Level string
 // Levels of the log trace.
 const (
 	LevelTrace Level = "trace" // all, some hundred for each request; the zero Level is the same
-	LevelDebug Level = "debug" // those of debug and above, and those that are evidence: a third as many
+	LevelDebug Level = "debug" // those of debug and above but assertions, and those that are evidence: a third as many
 )
 
 // Levels are those that a Level can be.

@@ -16,8 +16,8 @@ func (r *Recording) Observe(sel Selection) ([]flow.Observation, []flow.Watch) {
 	o := &observer{recording: r, journal: j, chain: j.follow(r, sel)}
 	o.client()
 	o.server()
-	o.inside(flow.Client, o.chain.downstream, o.chain.clientRequest, o.chain.clientJoin)
-	o.inside(flow.Server, o.chain.serverDown, o.chain.serverRequest, o.chain.serverJoin)
+	o.inside(flow.Client, o.chain.downstream, o.chain.clientJoin)
+	o.inside(flow.Server, o.chain.serverDown, o.chain.serverJoin)
 	var watches []flow.Watch
 	for i := range r.Pods {
 		watches = append(watches, o.watch(&r.Pods[i]))

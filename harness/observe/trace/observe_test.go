@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/flowproof/lab/bpf/probe"
 	"github.com/flowproof/lab/harness/flow"
@@ -174,6 +175,42 @@ func TestTwoThatCouldBeTheOne(t *testing.T) {
 		if w.Complete || !strings.Contains(w.Problem, "2 connections between the sidecars") {
 			t.Errorf("%s: complete %v, %q", w.Pod, w.Complete, w.Problem)
 		}
+	}
+}
+
+// TestTheNextRequestIsAnother has the connection's next request given a connection, after ours was answered: that says nothing of ours.
+// What the router chose meanwhile still does, and a cluster that was chosen before or afterwards does not.
+func TestTheNextRequestIsAnother(t *testing.T) {
+	const chosen = "outbound|8080||fortio-server.mark.svc.cluster.local"
+	for name, tt := range map[string]struct {
+		cluster time.Duration // when it was chosen, from when the request was read
+		want    []string
+	}{
+		"chosen for ours":   {0, []string{chosen}},
+		"chosen before":     {-time.Second, nil},
+		"chosen afterwards": {time.Second, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := recording(t, "cold")
+			c := newJournal(r.Events).follow(r, Selection{RequestID: requestID})
+			read, answered := c.clientRequest.Time, c.answer().Time
+			for i := range r.Events {
+				e := &r.Events[i]
+				switch {
+				case e.Pod != "netshoot.mark":
+				case e.Kind == PoolReady:
+					ends := *e.Ends
+					ends.Cluster = "of the next request"
+					e.Time, e.Ends = answered.Add(time.Microsecond), &ends
+				case e.Kind == Value && e.Name == valueCluster && tt.cluster != 0:
+					e.Time = read.Add(tt.cluster)
+				}
+			}
+			seen, _ := r.Observe(Selection{RequestID: requestID})
+			if got := values(seen, flow.Client, flow.Cluster, flow.FactCluster); !slices.Equal(got, tt.want) {
+				t.Errorf("the cluster is %q, want %q", got, tt.want)
+			}
+		})
 	}
 }
 

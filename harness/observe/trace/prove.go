@@ -150,7 +150,15 @@ func (p *prover) talk() (*exchange, error) {
 		}
 		x.hellos[client] = name
 	}
-	return x, p.load(x)
+	if err := p.load(x); err != nil {
+		return nil, err
+	}
+	client, marks, err := p.bench.http2(p.bench.routes[0].port, proofRequests)
+	if err != nil {
+		return nil, fmt.Errorf("send requests by HTTP/2: %w", err)
+	}
+	x.marks[client], x.routes[client] = marks, 0
+	return x, nil
 }
 
 // load sends requests on many connections at once. The connections are made here, in the bench's thread.
@@ -177,11 +185,11 @@ func (p *prover) load(x *exchange) error {
 		group.Go(func() {
 			reader, client := bufio.NewReader(conn), conn.LocalAddr().(*net.TCPAddr).AddrPort()
 			for n := range proofRequests {
-				var headers [][2]string
-				if (n+i)%3 == 0 { // a timer goes on with it, when the thread has turned to other connections
-					headers = append(headers, [2]string{delayHeader, "2"})
+				send := p.bench.request
+				if (n+i)%3 == 0 {
+					send = p.bench.delayed
 				}
-				mark, err := p.bench.request(conn, reader, headers...)
+				mark, err := send(conn, reader)
 				if err != nil {
 					errs[i] = err
 					return
@@ -219,14 +227,7 @@ func (p *prover) check() error {
 			p.drop(name, wrong)
 		}
 	}
-	if wrong := p.checkJoin(j, accepted, x); p.proof.Join != nil && wrong != "" {
-		p.proof.Join = nil
-		p.proof.TurnOff(probeJoin, wrong)
-	}
-	if wrong := p.checkClusters(j, accepted, x); wrong != "" {
-		p.proof.Join.Cluster = nil
-		p.proof.TurnOff(probeJoinCluster, wrong)
-	}
+	p.checkJoins(j, accepted, x)
 	for _, s := range evidence {
 		if !p.proof.Gate {
 			break
@@ -242,4 +243,25 @@ func (p *prover) check() error {
 		p.proof.TurnOff(probeStatements, "no statement was seen where it had to be")
 	}
 	return nil
+}
+
+// checkJoins turns off what is wrong of the join: all of it, or what it tells besides the two connections.
+func (p *prover) checkJoins(j *journal, accepted map[netip.AddrPort]*socket, x *exchange) {
+	join := p.proof.Join
+	if join == nil {
+		return
+	}
+	if wrong := p.checkJoin(j, accepted, x); wrong != "" {
+		p.proof.Join = nil
+		p.proof.TurnOff(probeJoin, wrong)
+		return
+	}
+	if wrong := p.checkClusters(j, accepted, x); join.Cluster != nil && wrong != "" {
+		join.Cluster = nil
+		p.proof.TurnOff(probeJoinCluster, wrong)
+	}
+	if wrong := p.checkIDs(j, accepted, x); join.Connection != nil && wrong != "" {
+		join.Connection = nil
+		p.proof.TurnOff(probeJoinID, wrong)
+	}
 }

@@ -36,6 +36,12 @@ func leaveOff(p *symbols.Proof, names []string) *symbols.Proof {
 		switch name {
 		case probeJoin:
 			rest.Join = nil
+		case valueCluster:
+			if rest.Join != nil {
+				join := *rest.Join
+				join.Cluster = nil
+				rest.Join = &join
+			}
 		case probeStatements:
 			rest.Gate, rest.Statements = false, nil
 		}
@@ -107,8 +113,8 @@ func statementRecipe(p *symbols.Proof, level Level) envoy.Recipe {
 	if level.all() {
 		return r
 	}
-	for _, place := range p.Table.Places(level.wants) {
-		r.Sites = append(r.Sites, envoy.Site{FileOffset: place.Offset, Return: place.To})
+	for _, site := range p.Table.Sites(level.wants) {
+		r.Sites = append(r.Sites, envoy.Site{FileOffset: site.Offset, Return: site.Return})
 	}
 	return r
 }

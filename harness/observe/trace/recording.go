@@ -48,8 +48,6 @@ type Inside struct {
 	Statements []string  `json:"statements,omitempty"` // formats of those that are evidence
 	Level      Level     `json:"level,omitempty"`      // of the statements that were traced; "": all
 	Join       bool      `json:"join,omitempty"`
-	Cluster    bool      `json:"cluster,omitempty"`    // the join tells the request's cluster
-	Connection bool      `json:"connection,omitempty"` // and the id of its downstream connection
 	// Off says of each probe that is off why.
 	Off map[string]string `json:"off,omitempty"`
 }
@@ -126,8 +124,7 @@ func (r *Recording) inside(pod string) (i Inside) {
 		default:
 			i.Values = both(i.Values, of.Values)
 			i.Statements = both(i.Statements, of.Statements)
-			i.Join, i.Cluster = i.Join && of.Join, i.Cluster && of.Cluster
-			i.Connection = i.Connection && of.Connection
+			i.Join = i.Join && of.Join
 			i.Level = cmp.Or(i.Level, of.Level)
 			i.Off = maps.Clone(i.Off)
 			if i.Off == nil {

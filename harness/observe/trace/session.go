@@ -62,9 +62,14 @@ type Session struct {
 // Start attaches the probes to exactly the given pods: to their network namespaces, and so to all their processes and
 // threads and to those that start later. When it returns, nothing that happens is missed. The first Start with Envoy on a
 // build that is not known yet takes some seconds longer.
-func Start(ctx context.Context, opts Options) (*Session, error) {
+func Start(ctx context.Context, opts Options) (_ *Session, err error) {
 	s := &Session{pods: opts.Pods, cache: opts.Cache, level: opts.Statements, attached: map[int]bool{}, proofs: map[string]*symbols.Proof{}}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	defer func() {
+		if err != nil {
+			s.cancel()
+		}
+	}()
 	namespaces, err := namespacesOf(opts.Pods)
 	if err != nil {
 		return nil, exit.Environmentf("start trace: %w", err)
@@ -183,7 +188,6 @@ func (s *Session) attach(netns uint32) {
 // insideOf says what was proven.
 func insideOf(pod string, p *symbols.Proof, level Level) Inside {
 	i := Inside{Pod: pod, Since: time.Now(), BuildID: p.BuildID, Join: p.Join != nil, Off: p.Off}
-	i.Cluster, i.Connection = i.Join && p.Join.Cluster != nil, i.Join && p.Join.Connection != nil
 	for _, v := range p.Values {
 		i.Values = append(i.Values, v.Name)
 	}

@@ -94,10 +94,7 @@ func restart(ctx context.Context, path string, cache symbols.Cache) (_ *Recordin
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	if err := b.envoy.Process.Kill(); err != nil {
-		return nil, err
-	}
-	_ = b.envoy.Wait()
+	b.kill()
 	if err := b.startEnvoy(ctx, filepath.Join(b.dir, proxyProcess), filepath.Join(b.dir, "envoy.yaml")); err != nil {
 		return nil, err
 	}

@@ -96,13 +96,13 @@ func (o *observer) sightsInside(pod *Pod) (sees []flow.Capability) {
 		switch name {
 		case valueFilterChain:
 			see(accepting, flow.FilterChain, flow.FactFilterChain, "")
-		case valueCluster:
-			if inside.Cluster { // of a request that is given a connection the join tells, of any other the value
-				see(always, flow.Cluster, flow.FactCluster, "")
-			}
 		}
 	}
-	if joined := map[flow.Side]*join{flow.Client: o.chain.clientJoin, flow.Server: o.chain.serverJoin}[pod.Side]; inside.Connection && joined != nil {
+	// Whether these can be told depends on how the request went: they are claimed where they were.
+	if _, cluster := o.chain.clusterOf(pod.Side); cluster != "" {
+		see(always, flow.Cluster, flow.FactCluster, "")
+	}
+	if joined := o.chain.join(pod.Side); joined != nil && joined.at.Ends.Connection != 0 {
 		see(always, flow.NetworkFilters, flow.FactConnection, "")
 	}
 	for _, s := range evidence {
@@ -124,9 +124,8 @@ func (o *observer) problems(pod *Pod) []string {
 		pod.Side == flow.Client && c.downstream == nil && c.clientApp == nil:
 		problems = append(problems, "no connection carried the request's id in clear text")
 	}
-	if i := slices.IndexFunc(o.journal.strangers, func(e *Event) bool { return e.Pod == pod.Name }); i >= 0 {
-		ends := o.journal.strangers[i].Ends
-		problems = append(problems, fmt.Sprintf("Envoy gave a request from %s the connection %s → %s, which was not seen", ends.Downstream, ends.Local, ends.Remote))
+	if e := o.stranger(pod); e != nil {
+		problems = append(problems, fmt.Sprintf("Envoy gave a request from %s the connection %s → %s, which was not seen, or not one alone", e.Ends.Downstream, e.Ends.Local, e.Ends.Remote))
 	}
 	if pod.Side == flow.Server {
 		problems = append(problems, o.chain.serverProblems...)
@@ -134,4 +133,20 @@ func (o *observer) problems(pod *Pod) []string {
 		problems = append(problems, o.chain.clientProblems...)
 	}
 	return slices.Compact(problems)
+}
+
+// stranger is a request whose connections, as Envoy names them, were not seen, and which may be ours: it came from our client, or ours was
+// sent on and nobody knows where. What other clients do says nothing about it.
+func (o *observer) stranger(pod *Pod) *Event {
+	down, up := o.chain.downstream, o.chain.upstream
+	if pod.Side == flow.Server {
+		down, up = o.chain.serverDown, o.chain.serverUp
+	}
+	lost := up != nil && o.chain.join(pod.Side) == nil
+	for _, e := range o.journal.strangers {
+		if e.Pod == pod.Name && (lost || down != nil && e.Ends.Downstream == down.remote) {
+			return e
+		}
+	}
+	return nil
 }

@@ -27,9 +27,11 @@ type watcher struct {
 	readers sync.WaitGroup
 	tapes   []*recorded
 
+	attaching sync.Mutex
+	sources   []source // by the number of the recipe
+
 	mu       sync.Mutex
 	pods     map[uint32]string // by network namespace
-	sources  []source          // by the number of the recipe
 	problems probe.Problems
 	onExec   func(netns uint32) // a program started in a watched namespace
 }
@@ -81,12 +83,7 @@ func (w *watcher) watch(netns uint32, pod string) error {
 	w.mu.Lock()
 	w.pods[netns] = pod
 	w.mu.Unlock()
-	if w.envoy != nil {
-		if err := w.envoy.Watch(netns); err != nil {
-			return err
-		}
-	}
-	return w.kernel.Watch(netns)
+	return w.kernel.Watch(netns) // probes on Envoy are put on its process
 }
 
 // pod is the name of the pod that a network namespace belongs to.
@@ -127,10 +124,13 @@ func (w *watcher) attach(pid int, recipes []envoy.Recipe, sources []source) erro
 	case w.envoy == nil:
 		return fmt.Errorf("attach to process %d: the kernel refused the probes", pid)
 	}
-	w.mu.Lock()
-	w.sources = append(w.sources, sources...)
-	w.mu.Unlock()
-	if _, err := w.envoy.Attach(pid, fmt.Sprintf("/proc/%d/exe", pid), recipes); err != nil {
+	w.attaching.Lock() // recipes are numbered as they come, and so are their sources
+	_, err := w.envoy.Attach(pid, fmt.Sprintf("/proc/%d/exe", pid), recipes)
+	if err == nil {
+		w.sources = append(w.sources, sources...)
+	}
+	w.attaching.Unlock()
+	if err != nil {
 		return err
 	}
 	return notAttached(w.envoy.Statuses(), pid, recipes)
@@ -222,23 +222,24 @@ func (w *watcher) envoyEvent(r *probe.Record) (Event, error) {
 		if err != nil {
 			return e, err
 		}
-		e.recipe, e.Ends, e.Other = from.name, endsOf(names[:]), 0
-		e.Ends.Connection = r.Socket
+		e.ready, e.Ends, e.Other = &readyRaw{from.name, names[:], r.Socket}, endsOf(names[:], r.Socket), 0
 	case ClassCalled:
 		e.Name, e.arguments = from.name, envoy.Arguments(r.Data)
 	}
 	return e, nil
 }
 
-// endsOf reads the names in the order of a join's ways.
-func endsOf(names []string) *Ends {
+// endsOf reads the names in the order of a join's ways. Where an end is no address, the ways led somewhere else, and nothing of it counts.
+func endsOf(names []string, connection uint64) *Ends {
 	var ends Ends
 	for i, to := range []*netip.AddrPort{&ends.Downstream, &ends.Local, &ends.Remote} {
-		if end, err := netip.ParseAddrPort(names[i]); err == nil {
-			*to = netip.AddrPortFrom(end.Addr().Unmap(), end.Port())
+		end, err := netip.ParseAddrPort(names[i])
+		if err != nil {
+			return &Ends{}
 		}
+		*to = netip.AddrPortFrom(end.Addr().Unmap().WithZone(""), end.Port())
 	}
-	ends.Cluster = redact.Printable(redact.Text(names[len(names)-1]))
+	ends.Cluster, ends.Connection = redact.Printable(redact.Text(names[len(names)-1])), connection
 	return &ends
 }
 

@@ -46,7 +46,10 @@ func (l *lab) peers(ctx context.Context, cache symbols.Cache) ([]mode, error) {
 	}
 	begins, ok := functions[symbols.AcceptHeaders]
 	if !ok {
-		begins = functions[symbols.NewRequest]
+		begins, ok = functions[symbols.NewRequest]
+	}
+	if !ok {
+		return nil, exit.Environmentf("compare with bpftrace: where an upstream request begins is not known")
 	}
 	fill := strings.NewReplacer("ENVOY", fmt.Sprintf("/proc/%d/exe", l.envoys[0]),
 		"ON_FILE_EVENT", offset(functions[symbols.OnFileEvent]), "ON_POOL_READY", offset(functions[symbols.OnPoolReady]),
