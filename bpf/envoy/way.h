@@ -43,7 +43,9 @@ static __always_inline __u32 take(__u8 *to, __u64 from, __u64 n, __u64 max)
 }
 
 // take_string reads a std::string of libc++: a short one holds its length doubled and its bytes, a long one, whose
-// first bit is set, its capacity, its length and a pointer.
+// first bit is set, its capacity, its length and a pointer. There has to be room for a short one, whatever max is. To read a
+// process's memory is what costs most here, so that it is not done twice.
+#define SHORT 23
 static __always_inline __u32 take_string(__u8 *to, __u64 at, __u64 max)
 {
 	__u64 parts[3] = {};
@@ -51,7 +53,9 @@ static __always_inline __u32 take_string(__u8 *to, __u64 at, __u64 max)
 		return 0;
 	if (parts[0] & 1)
 		return take(to, parts[2], parts[1], max);
-	return take(to, at + 1, (parts[0] & 0xff) >> 1, max);
+	__u32 n = (parts[0] & 0xff) >> 1;
+	__builtin_memcpy(to, (__u8 *)parts + 1, SHORT);
+	return n < SHORT ? n : 0;
 }
 
 // go goes a way; 0 where it leads nowhere.

@@ -17,7 +17,7 @@ type Proof struct {
 }
 
 // ProofSchema is the version of the Proof's JSON form and of what is proven.
-const ProofSchema = "flowproof.dev/proof/v4"
+const ProofSchema = "flowproof.dev/proof/v5"
 
 // Names of values.
 const (

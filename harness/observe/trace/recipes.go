@@ -44,6 +44,9 @@ func leaveOff(p *symbols.Proof, names []string) *symbols.Proof {
 			}
 		case probeStatements:
 			rest.Gate, rest.Statements = false, nil
+			if rest.Join != nil && rest.Join.Cluster != nil { // who wants it cheap has the cluster from the join
+				rest.Values = slices.DeleteFunc(rest.Values, func(v symbols.Value) bool { return v.Name == valueCluster })
+			}
 		}
 	}
 	return &rest

@@ -33,14 +33,14 @@ func TestEnvoyThatIsReplaced(t *testing.T) {
 				t.Errorf("probed were %d Envoys, want 2", len(r.Envoys))
 			}
 			for _, i := range r.Envoys {
-				if !i.Join || len(i.Values) != 3 || i.Statements != nil || i.Off[probeStatements] != probe.LeftOff {
+				if !i.Join || len(i.Values) != 2 || i.Statements != nil || i.Off[probeStatements] != probe.LeftOff {
 					t.Errorf("claimed of an Envoy: %+v", i)
 				}
 			}
 			if slices.ContainsFunc(r.Events, func(e Event) bool { return e.Kind == Statement }) {
 				t.Error("a log statement was seen by a probe that is left off")
 			}
-			if !slices.ContainsFunc(r.Events, func(e Event) bool { return e.Kind == Value && e.Name == valueCluster }) {
+			if !slices.ContainsFunc(r.Events, func(e Event) bool { return e.Kind == PoolReady && e.Ends.Cluster != "" }) {
 				t.Error("the later Envoy's cluster was not read")
 			}
 		})
