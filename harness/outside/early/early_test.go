@@ -1,4 +1,4 @@
-package outside
+package early_test
 
 import (
 	"os"
@@ -6,10 +6,13 @@ import (
 	"testing"
 
 	"github.com/testcontainers/testcontainers-go"
+
+	_ "github.com/flowproof/lab/harness/outside"
 )
 
 // TestTheLibraryStartsFast holds that the library named its session without looking at every process, and that the environment is as
-// it was: a random name is a UUID, that of a parent process a hash.
+// it was: a random name is a UUID, that of a parent process a hash. To ask for it makes the library read its settings, so that it has
+// a test program of its own.
 func TestTheLibraryStartsFast(t *testing.T) {
 	if id := testcontainers.SessionID(); !strings.Contains(id, "-") {
 		t.Errorf("session %s: the order of initialisers is another one now", id)
