@@ -104,7 +104,7 @@ func (p *Probes) Read(each func(probe.Record)) error {
 	return errors.Join(err, damaged)
 }
 
-// HaveMulti says whether the kernel attaches many uprobes by one link (Linux 6.6): nil, or why not.
+// HaveMulti says whether the kernel attaches many uprobes by one link, and rightly (Linux 6.10): nil, or why not.
 var HaveMulti = sync.OnceValue(func() error {
 	spec, err := loadEnvoy()
 	if err != nil {

@@ -48,7 +48,8 @@ on an Envoy of its own, once for each build. What cannot be proven is off, and t
 
 What the probes cost a request is in bpf/kernel/README.md and bpf/envoy/README.md. On pods that are busy, --statements debug
 traces only the log statements of level debug and above, a third of them, and --without statements leaves off the log trace,
-the dearest of all; what it would have told is not observed then.
+the dearest of all, and with it the cluster of a request that is given no connection; what they would have told is not
+observed then.
 
 It works on any cluster (--kubeconfig, --context) and with any pods that have a sidecar, curl and ss; --from POD/CONTAINER names
 the container that sends. Where the pods' processes are not on this machine eBPF does not take part, and the verdict says so.
@@ -124,10 +125,14 @@ func (a *app) trace(cmd *cobra.Command, flags traceFlags) error {
 	if err == nil {
 		err = a.reportTrace(kept, flags)
 	}
-	if flags.bundle != "" && len(kept.Run.Path.Hops) > 0 {
-		err = errors.Join(err, a.keep(flags.bundle, kept))
+	if flags.bundle == "" || len(kept.Run.Path.Hops) == 0 {
+		return err
 	}
-	return err
+	failed := a.keep(flags.bundle, kept)
+	if silent := (silentError{}); failed != nil && errors.As(err, &silent) {
+		return failed // the verdict has been said
+	}
+	return errors.Join(err, failed)
 }
 
 // reportTrace prints what became of a traced request; the error has the verdict's exit code and has been said.

@@ -125,6 +125,7 @@ func (t *tracer) run(ctx context.Context) (bundle.Contents, error) {
 	case err != nil:
 		return kept, err
 	case stopErr != nil:
+		run.Absences = append(run.Absences, flow.Absence{Instrument: flow.Trace, Reason: stopErr.Error()})
 		return kept, exit.Environmentf("%w", stopErr)
 	}
 	kept.Recording.Trace = recording

@@ -172,6 +172,7 @@ func (b *bench) startEnvoy(ctx context.Context, binary, config string) error {
 	b.envoy = exec.CommandContext(ctx, binary, "-c", config, "--concurrency", "2", "-l", "warning", "--disable-hot-restart")
 	b.envoy.Stderr, b.envoy.Stdout = b.log, b.log
 	b.envoy.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	b.ended = nil
 	if err := b.envoy.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", binary, err)
 	}

@@ -50,21 +50,22 @@ func (h *held) send(r route, claims bool) error {
 			return err
 		}
 	}
-	failed := make(chan error, 1)
+	ended := make(chan struct{})
 	h.group.Go(func() {
 		_, err := h.bench.request(conn, bufio.NewReader(conn), [2]string{holdHeader, "1"})
 		h.mu.Lock()
 		h.problems = append(h.problems, err)
 		h.mu.Unlock()
-		failed <- err
+		close(ended)
 	})
 	select {
 	case s := <-h.bench.arrived:
+		_ = conn.SetDeadline(time.Time{}) // it is held for as long as its objects are looked at
 		s.downstream, s.cluster = conn.LocalAddr().String(), r.cluster
 		h.requests = append(h.requests, s)
 		return nil
-	case err := <-failed:
-		return errors.Join(errors.New("it was answered before it arrived"), err)
+	case <-ended:
+		return errors.New("it ended before it arrived")
 	case <-time.After(benchTimeout):
 		return fmt.Errorf("it did not arrive within %s", benchTimeout)
 	}
@@ -79,6 +80,9 @@ func (h *held) release() error {
 
 // end waits for the answers, and ends the connections.
 func (h *held) end() error {
+	for _, conn := range h.conns {
+		_ = conn.SetDeadline(time.Now().Add(benchTimeout))
+	}
 	h.group.Wait()
 	for _, conn := range h.conns {
 		_ = conn.Close()

@@ -95,6 +95,9 @@ func (b *bench) http2(port uint16, n int) (client netip.AddrPort, marks []string
 		if err := errors.Join(err, response.Body.Close()); err != nil {
 			return client, nil, err
 		}
+		if response.StatusCode != http.StatusOK {
+			return client, nil, fmt.Errorf("status %d", response.StatusCode)
+		}
 		marks = append(marks, mark)
 	}
 	return conn.LocalAddr().(*net.TCPAddr).AddrPort(), marks, nil

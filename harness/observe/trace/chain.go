@@ -2,6 +2,7 @@ package trace
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -207,11 +208,17 @@ func (c *chain) began() time.Time {
 	return time.Now()
 }
 
-// answer is when the client's sidecar wrote the answer, which no status of 1xx is; nil while it has not.
+// during says whether an event was while the request was on its way, as far as that is known.
+func (c *chain) during(e *Event) bool {
+	answered := c.downstream != nil && c.clientRequest != nil && c.answer() != nil && e.Time.After(c.answer().Time)
+	return !e.Time.Before(c.began()) && !answered
+}
+
+// answer is when the client's sidecar wrote the answer, which of 1xx only 101 is (RFC 9110, 15.2); nil while it has not.
 func (c *chain) answer() *Event {
-	const final = 200
 	for _, e := range c.downstream.heads {
-		if e.Kind == Write && !e.HTTP.Request() && e.HTTP.Status >= final && !e.Time.Before(c.clientRequest.Time) {
+		final := e.HTTP.Status >= http.StatusOK || e.HTTP.Status == http.StatusSwitchingProtocols
+		if e.Kind == Write && !e.HTTP.Request() && final && !e.Time.Before(c.clientRequest.Time) {
 			return e
 		}
 	}

@@ -71,13 +71,13 @@ type Event struct {
 	Other   uint64         `json:"other,omitempty"`  // who called a function of it
 	Ends    *Ends          `json:"ends,omitempty"`   // of the two connections that a request is on
 
-	// Only recovery asks for these.
+	// Only recovery asks for these; they are not written.
 	ready     *readyRaw // a request that is given its connection
 	arguments []uint64  // of a function that was called
 }
 
-// Ends are the addresses by which Envoy itself knows the two connections of a request. One that is no address of the
-// network, or that could not be read, is not valid. With them stand the request's
+// Ends are the addresses by which Envoy itself knows the two connections of a request. Where one is no address of the
+// network, or could not be read, none is valid. With them stand the request's
 // cluster and the id of its downstream connection.
 type Ends struct {
 	Downstream netip.AddrPort `json:"downstream,omitzero"` // the client's end of the downstream connection

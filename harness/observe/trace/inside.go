@@ -127,7 +127,7 @@ func (in *inside) given(e *Event) {
 		return s.accepted == nil && s.local == e.Ends.Local && s.remote == e.Ends.Remote
 	})
 	if down == nil || up == nil {
-		if e.Ends.Downstream.IsValid() && e.Ends.Local.IsValid() && e.Ends.Remote.IsValid() {
+		if e.Ends.Downstream.IsValid() {
 			in.journal.strangers = append(in.journal.strangers, e)
 		}
 		return

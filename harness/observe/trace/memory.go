@@ -89,7 +89,7 @@ func (m *memory) follow(from uint64, way symbols.Way) string {
 	return m.text(from + uint64(int64(way.Offset)))
 }
 
-// text reads a std::string of libc++: see take_string in envoy.bpf.c.
+// text reads a std::string of libc++: see take_string in bpf/envoy/way.h.
 func (m *memory) text(address uint64) string {
 	const longest = 255
 	s := m.read(address, 24)
@@ -97,7 +97,10 @@ func (m *memory) text(address uint64) string {
 		return ""
 	}
 	if s[0]&1 == 0 {
-		return string(s[1:min(1+int(s[0]>>1), len(s))])
+		if n := int(s[0] >> 1); n < len(s)-1 {
+			return string(s[1 : 1+n])
+		}
+		return ""
 	}
 	size := binary.LittleEndian.Uint64(s[8:])
 	if size > longest {

@@ -44,10 +44,11 @@ func leaveOff(p *symbols.Proof, names []string) *symbols.Proof {
 			}
 		case probeStatements:
 			rest.Gate, rest.Statements = false, nil
-			if rest.Join != nil && rest.Join.Cluster != nil { // who wants it cheap has the cluster from the join
-				rest.Values = slices.DeleteFunc(rest.Values, func(v symbols.Value) bool { return v.Name == valueCluster })
-			}
 		}
+	}
+	if rest.Join != nil && rest.Join.Cluster != nil && slices.Contains(names, probeStatements) { // who wants it cheap has the cluster from the join
+		rest.Values = slices.DeleteFunc(rest.Values, func(v symbols.Value) bool { return v.Name == valueCluster })
+		rest.TurnOff(valueCluster, probe.LeftOff+" with the statements: the join tells it")
 	}
 	return &rest
 }

@@ -92,11 +92,8 @@ func (o *observer) sightsInside(pod *Pod) (sees []flow.Capability) {
 			sees = append(sees, flow.Capability{Kind: kind, Fact: fact, Value: value})
 		}
 	}
-	for _, name := range inside.Values {
-		switch name {
-		case valueFilterChain:
-			see(accepting, flow.FilterChain, flow.FactFilterChain, "")
-		}
+	if slices.Contains(inside.Values, valueFilterChain) {
+		see(accepting, flow.FilterChain, flow.FactFilterChain, "")
 	}
 	// Whether these can be told depends on how the request went: they are claimed where they were.
 	if _, cluster := o.chain.clusterOf(pod.Side); cluster != "" {
@@ -144,7 +141,7 @@ func (o *observer) stranger(pod *Pod) *Event {
 	}
 	lost := up != nil && o.chain.join(pod.Side) == nil
 	for _, e := range o.journal.strangers {
-		if e.Pod == pod.Name && (lost || down != nil && e.Ends.Downstream == down.remote) {
+		if e.Pod == pod.Name && (lost && o.chain.during(e) || down != nil && e.Ends.Downstream == down.remote) {
 			return e
 		}
 	}

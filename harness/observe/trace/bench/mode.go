@@ -113,7 +113,7 @@ func (s session) stop() (outcome, error) {
 	}
 	for _, envoy := range r.Envoys {
 		for name, why := range envoy.Off {
-			if why != probe.LeftOff {
+			if !strings.HasPrefix(why, probe.LeftOff) {
 				return outcome{}, exit.Environmentf("trace: %s is off in %s: %s", name, envoy.Pod, why)
 			}
 		}

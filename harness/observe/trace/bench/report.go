@@ -80,14 +80,17 @@ func p50(s sample) float64  { return s.p50 }
 func p99(s sample) float64  { return s.p99 }
 
 // ratio is the median of the pairs' ratios.
-func (s *series) ratio(of func(sample) float64) float64 {
-	return median(each(s.pairs, func(p pair) float64 { return of(p.traced) / of(p.base) }))
+func (s *series) ratio(of func(sample) float64) float64 { return median(s.ratios(of)) }
+
+func (s *series) ratios(of func(sample) float64) []float64 {
+	return each(s.pairs, func(p pair) float64 { return of(p.traced) / of(p.base) })
 }
 
 // A verdict is one promise held against what was measured.
 type verdict struct {
 	promise, measured, peer, ratio string
 	broken                         bool
+	doubtful                       bool // what was measured is beyond the promise, but the interval is not
 }
 
 // judge prints the promises; the error names those that are broken.
@@ -102,6 +105,9 @@ func (b *bench) judge(w io.Writer) error {
 		}
 		for _, v := range b.promises(m, &b.results[i], b.peerOf(m)) {
 			word := "kept"
+			if v.doubtful {
+				word = "not certain"
+			}
 			if v.broken {
 				word = "BROKEN"
 				broken = append(broken, fmt.Errorf("%s: %s", v.promise, v.measured))
@@ -145,9 +151,11 @@ func (b *bench) promises(m mode, r, peer *result) []verdict {
 		// What "nothing" adds is the machine's own doing: only what goes beyond it is the probes'.
 		noise := b.control[steady].ratio(latency.of)
 		slower := calm.ratio(latency.of) / max(1, noise)
+		low, high := interval(calm.ratios(latency.of))
 		v := compared(fmt.Sprintf("kernel: %s at %d/s at most 1.10 times", latency.name, b.rate), "%.2f", slower, peer,
-			func(p *result) float64 { return p.loads[steady].ratio(latency.of) / max(1, noise) }, slower > maxSlowdown)
-		v.measured += fmt.Sprintf(" (nothing alone: %.2f)", noise)
+			func(p *result) float64 { return p.loads[steady].ratio(latency.of) / max(1, noise) }, low/max(1, noise) > maxSlowdown)
+		v.measured += fmt.Sprintf(" in [%.2f, %.2f] (nothing alone: %.2f)", low, high, noise)
+		v.doubtful = slower > maxSlowdown
 		all = append(all, v)
 	}
 	return all
