@@ -22,15 +22,16 @@ type held struct {
 	problems []error // why requests were not answered
 }
 
-// hold sends two requests on each route, one after the other has arrived. Of the last one the connection's client claims to be another.
-// The requests are valid until they are released, also with an error.
+// hold sends two requests on each route, one after the other has arrived. Of the last one the connection's client claims to be another,
+// and the one before is sent by HTTP/2, so that no way leads along what only HTTP/1 has. The requests are valid until they are
+// released, also with an error.
 func (b *bench) hold() (*held, error) {
 	h := &held{bench: b}
 	const rounds = 2
 	for range rounds {
 		for _, r := range b.routes {
-			claims := len(h.requests) == rounds*len(b.routes)-1
-			if err := h.send(r, claims); err != nil {
+			last := len(h.requests) - rounds*len(b.routes) + 1
+			if err := h.send(r, last == 0, last == -1); err != nil {
 				return h, fmt.Errorf("hold a request: %w", err)
 			}
 		}
@@ -39,7 +40,7 @@ func (b *bench) hold() (*held, error) {
 }
 
 // send sends one request and waits until the upstream has it.
-func (h *held) send(r route, claims bool) error {
+func (h *held) send(r route, claims, http2 bool) error {
 	conn, err := h.bench.dial(r.port)
 	if err != nil {
 		return err
@@ -52,7 +53,13 @@ func (h *held) send(r route, claims bool) error {
 	}
 	ended := make(chan struct{})
 	h.group.Go(func() {
-		_, err := h.bench.request(conn, bufio.NewReader(conn), [2]string{holdHeader, "1"})
+		hold := [2]string{holdHeader, "1"}
+		var err error
+		if http2 {
+			_, err = h.bench.by(overHTTP2(conn), hold)
+		} else {
+			_, err = h.bench.request(conn, bufio.NewReader(conn), hold)
+		}
 		h.mu.Lock()
 		h.problems = append(h.problems, err)
 		h.mu.Unlock()

@@ -22,15 +22,11 @@ func (b *bench) dial(port uint16) (net.Conn, error) {
 	return (&net.Dialer{Timeout: benchTimeout}).Dial("tcp4", fmt.Sprintf("127.0.0.1:%d", port))
 }
 
-// request sends one request over a connection and returns its mark.
+// request sends one request by HTTP/1.1 over a connection and returns its mark.
 func (b *bench) request(conn net.Conn, reader *bufio.Reader, headers ...[2]string) (string, error) {
-	mark := rand.Text()
-	request, err := http.NewRequest(http.MethodGet, "http://proof.invalid/", nil)
+	mark, request, err := b.marked(headers)
 	if err != nil {
 		return "", err
-	}
-	for _, h := range append(headers, [2]string{proofHeader, mark}, [2]string{claimedHeader, claimed}) {
-		request.Header.Set(h[0], h[1])
 	}
 	_ = conn.SetDeadline(time.Now().Add(benchTimeout))
 	if err := request.Write(conn); err != nil {
@@ -40,14 +36,31 @@ func (b *bench) request(conn net.Conn, reader *bufio.Reader, headers ...[2]strin
 	if err != nil {
 		return "", err
 	}
-	defer response.Body.Close()
-	if _, err := io.Copy(io.Discard, response.Body); err != nil {
-		return "", err
+	return mark, whole(response)
+}
+
+// marked makes a request with a mark of its own, whose client claims to be another.
+func (b *bench) marked(headers [][2]string) (mark string, request *http.Request, err error) {
+	mark = rand.Text()
+	if request, err = http.NewRequest(http.MethodGet, "http://proof.invalid/", nil); err != nil {
+		return "", nil, err
+	}
+	for _, h := range append(headers, [2]string{proofHeader, mark}, [2]string{claimedHeader, claimed}) {
+		request.Header.Set(h[0], h[1])
+	}
+	return mark, request, nil
+}
+
+// whole reads an answer to its end.
+func whole(response *http.Response) error {
+	_, err := io.Copy(io.Discard, response.Body)
+	if err := errors.Join(err, response.Body.Close()); err != nil {
+		return err
 	}
 	if response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("send a request through Envoy: status %d", response.StatusCode)
+		return fmt.Errorf("send a request through Envoy: status %d", response.StatusCode)
 	}
-	return mark, nil
+	return nil
 }
 
 // delayed is request with a request that Envoy's fault filter keeps waiting: a timer goes on with it, when the thread has turned to other
@@ -76,31 +89,36 @@ func (b *bench) http2(port uint16, n int) (client netip.AddrPort, marks []string
 		return client, nil, err
 	}
 	defer conn.Close()
-	protocols := new(http.Protocols)
-	protocols.SetUnencryptedHTTP2(true)
-	transport := &http.Transport{Protocols: protocols, DialContext: func(context.Context, string, string) (net.Conn, error) { return conn, nil }}
-	defer transport.CloseIdleConnections()
+	by := overHTTP2(conn)
+	defer by.CloseIdleConnections()
 	for range n {
-		mark := rand.Text()
-		request, err := http.NewRequest(http.MethodGet, "http://proof.invalid/", nil)
+		mark, err := b.by(by)
 		if err != nil {
 			return client, nil, err
-		}
-		request.Header.Set(proofHeader, mark)
-		response, err := (&http.Client{Transport: transport, Timeout: benchTimeout}).Do(request)
-		if err != nil {
-			return client, nil, err
-		}
-		_, err = io.Copy(io.Discard, response.Body)
-		if err := errors.Join(err, response.Body.Close()); err != nil {
-			return client, nil, err
-		}
-		if response.StatusCode != http.StatusOK {
-			return client, nil, fmt.Errorf("status %d", response.StatusCode)
 		}
 		marks = append(marks, mark)
 	}
 	return conn.LocalAddr().(*net.TCPAddr).AddrPort(), marks, nil
+}
+
+// overHTTP2 is a client that speaks HTTP/2 over a connection.
+func overHTTP2(conn net.Conn) *http.Client {
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true)
+	return &http.Client{Transport: &http.Transport{Protocols: protocols, DialContext: func(context.Context, string, string) (net.Conn, error) { return conn, nil }}}
+}
+
+// by sends one request by a client and returns its mark.
+func (b *bench) by(client *http.Client, headers ...[2]string) (string, error) {
+	mark, request, err := b.marked(headers)
+	if err != nil {
+		return "", err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return "", err
+	}
+	return mark, whole(response)
 }
 
 // once makes a connection, sends one request over it and closes it. It returns the client's end.
