@@ -170,16 +170,17 @@ const referenceBase = 70.
 // the interval reaches down to 0, or the difference is too small to be of note.
 func cost(m mode, s *series, peer *result) verdict {
 	d := s.differences(s.dearer())
+	low, high := interval(d)
 	switch {
 	case m.limit == none:
 		return compared(m.what+": no promise", "%.1f µs", s.scaled(), peer, func(p *result) float64 { return p.loads[unlimited].scaled() }, false)
 	case m.limit > 0:
 		v := compared(fmt.Sprintf("%s: less than %.0f µs of CPU a request to an Envoy that takes %.0f", m.what, m.limit, referenceBase), "%.1f µs", s.scaled(), peer,
-			func(p *result) float64 { return p.loads[unlimited].scaled() }, s.scaled() >= m.limit)
-		v.measured += fmt.Sprintf(" (here %.1f to %.0f)", median(d), s.base(s.dearer()))
+			func(p *result) float64 { return p.loads[unlimited].scaled() }, low*referenceBase/s.base(s.dearer()) >= m.limit)
+		v.measured += fmt.Sprintf(" (here %.1f in [%.1f, %.1f] to %.0f)", median(d), low, high, s.base(s.dearer()))
+		v.doubtful = s.scaled() >= m.limit
 		return v
 	}
-	low, high := interval(d)
 	return verdict{promise: m.what + ": nothing measurable", measured: fmt.Sprintf("%+.1f µs in [%.1f, %.1f]", median(d), low, high),
 		peer: "-", ratio: "-", broken: low > 0 && median(d) > noteworthy*s.base(s.dearer())}
 }
