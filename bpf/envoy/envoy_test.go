@@ -131,9 +131,8 @@ func TestRecipe(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			netns := probetest.Namespace(t)
 			s := startSubject(t)
-			records := record(t, netns, s, s.recipe(tt.change), func() { s.say(t, tt.say) })
+			records := record(t, s, s.recipe(tt.change), func() { s.say(t, tt.say) })
 			if len(records) != tt.events {
 				t.Fatalf("%d events, want %d", len(records), tt.events)
 			}
@@ -148,13 +147,12 @@ func TestRecipe(t *testing.T) {
 
 func TestReady(t *testing.T) {
 	probetest.Require(t)
-	netns := probetest.Namespace(t)
 	s := startSubject(t)
 	name := "\x28172.21.206.198:56876\x00\x00\x00"
 	recipe := s.recipe(func(r *Recipe) {
 		r.Kind, r.View, r.Ways = Ready, false, []Way{{From: 1, Offset: 24}, {From: 1, Pointers: []int32{1 << 30}}, {From: 1}}
 	})
-	records := record(t, netns, s, recipe, func() { s.say(t, name+name) })
+	records := record(t, s, recipe, func() { s.say(t, name+name) })
 	if len(records) != 1 {
 		t.Fatalf("%d events, want one", len(records))
 	}
@@ -166,30 +164,26 @@ func TestReady(t *testing.T) {
 
 func TestAnotherProcessIsNotProbed(t *testing.T) {
 	probetest.Require(t)
-	netns := probetest.Namespace(t)
 	probed, other := startSubject(t), startSubject(t)
-	if records := record(t, netns, probed, probed.recipe(nil), func() { other.say(t, "hello\n") }); len(records) != 0 {
+	if records := record(t, probed, probed.recipe(nil), func() { other.say(t, "hello\n") }); len(records) != 0 {
 		t.Errorf("%d events of a process that is not probed", len(records))
 	}
 }
 
 // record attaches a recipe to the subject, runs do, and returns the events.
-func record(t *testing.T, netns uint32, s *subject, recipe Recipe, do func()) []probe.Record {
+func record(t *testing.T, s *subject, recipe Recipe, do func()) []probe.Record {
 	t.Helper()
-	return recordOf(t, s.command.Process.Pid, s.library, netns, recipe, do)
+	return recordOf(t, s.command.Process.Pid, s.library, recipe, do)
 }
 
 // recordOf is record for any process.
-func recordOf(t *testing.T, pid int, executable string, netns uint32, recipe Recipe, do func()) []probe.Record {
+func recordOf(t *testing.T, pid int, executable string, recipe Recipe, do func()) []probe.Record {
 	t.Helper()
 	p, err := Load()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	if err := p.Watch(netns); err != nil {
-		t.Fatal(err)
-	}
 	if _, err := p.Attach(pid, executable, []Recipe{recipe}); err != nil {
 		t.Fatal(err)
 	}

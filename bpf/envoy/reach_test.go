@@ -63,7 +63,7 @@ func TestSite(t *testing.T) {
 	call := callOfKeep(t)
 	want := recipe.Probe + call + 5
 	recipe.Kind, recipe.Sites = Statement, []Site{{FileOffset: recipe.FileOffset + call, Return: want}}
-	records := recordOf(t, os.Getpid(), "/proc/self/exe", netnsOf(t), recipe, func() {
+	records := recordOf(t, os.Getpid(), "/proc/self/exe", recipe, func() {
 		probed()
 		probed()
 	})
@@ -114,7 +114,7 @@ func TestEveryThread(t *testing.T) {
 			tids = append(tids, <-done)
 		}
 	}
-	records := recordOf(t, os.Getpid(), "/proc/self/exe", netnsOf(t), recipe, func() {
+	records := recordOf(t, os.Getpid(), "/proc/self/exe", recipe, func() {
 		call()
 		for range threads {
 			go caller(begin, done)
@@ -135,11 +135,10 @@ func TestEveryThread(t *testing.T) {
 // TestContainer probes a process that has namespaces of its own and numbers itself otherwise.
 func TestContainer(t *testing.T) {
 	probetest.Require(t)
-	netns := probetest.Namespace(t)
 	s := startSubject(t, func(c *exec.Cmd) {
 		c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS}
 	})
-	records := record(t, netns, s, s.recipe(nil), func() { s.say(t, "hello\n") })
+	records := record(t, s, s.recipe(nil), func() { s.say(t, "hello\n") })
 	if len(records) != 1 || string(records[0].Data) != "hello\n" {
 		t.Fatalf("%d events: %v", len(records), records)
 	}
@@ -151,16 +150,12 @@ func TestContainer(t *testing.T) {
 // TestEveryLossIsCounted fills a buffer that nobody empties: each hit is either in it or counted as lost.
 func TestEveryLossIsCounted(t *testing.T) {
 	probetest.Require(t)
-	netns := probetest.Namespace(t)
 	s := startSubject(t)
 	p, err := load(uint32(os.Getpagesize()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	if err := p.Watch(netns); err != nil {
-		t.Fatal(err)
-	}
 	gate := s.recipe(func(r *Recipe) { r.Name, r.Kind, r.View = "gate", Statement, false })
 	if _, err := p.Attach(s.command.Process.Pid, s.library, []Recipe{s.recipe(nil), gate}); err != nil {
 		t.Fatal(err)
@@ -179,13 +174,4 @@ func TestEveryLossIsCounted(t *testing.T) {
 	if counts.Emitted == 0 || counts.Lost == 0 || counts.Emitted+counts.Lost != 2*rounds || counts.Missed != 0 {
 		t.Errorf("%d calls with two probes each, and the programs counted %+v", rounds, counts)
 	}
-}
-
-func netnsOf(t *testing.T) uint32 {
-	t.Helper()
-	var st unix.Stat_t
-	if err := unix.Stat("/proc/self/ns/net", &st); err != nil {
-		t.Fatal(err)
-	}
-	return uint32(st.Ino)
 }

@@ -121,18 +121,25 @@ func TestLeftOff(t *testing.T) {
 	}
 }
 
-// TestEveryLossIsCounted fills a buffer that nobody empties: each event is either in it or counted as lost.
-func TestEveryLossIsCounted(t *testing.T) {
-	probetest.Require(t)
+// smallest is a set that watches a namespace of its own and has as little room for events as there can be.
+func smallest(t *testing.T) *probe.Set {
+	t.Helper()
 	ns := probetest.Namespace(t)
 	set, err := Load(Options{Data: DefaultData, Buffer: os.Getpagesize()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer set.Close()
+	t.Cleanup(func() { _ = set.Close() })
 	if err := set.Watch(ns); err != nil {
 		t.Fatal(err)
 	}
+	return set
+}
+
+// TestEveryLossIsCounted fills a buffer that nobody empties: each event is either in it or counted as lost.
+func TestEveryLossIsCounted(t *testing.T) {
+	probetest.Require(t)
+	set := smallest(t)
 	writer, reader := pair(t)
 	set.AttachTracepoints()
 	const rounds = 500

@@ -5,7 +5,6 @@ package kernel
 import (
 	"cmp"
 	"fmt"
-	"os"
 	"slices"
 	"testing"
 	"time"
@@ -21,15 +20,7 @@ import (
 func TestRingGoesRound(t *testing.T) {
 	probetest.Require(t)
 	const bursts, burst = 12, 30
-	ns := probetest.Namespace(t)
-	set, err := Load(Options{Data: DefaultData, Buffer: os.Getpagesize()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer set.Close()
-	if err := set.Watch(ns); err != nil {
-		t.Fatal(err)
-	}
+	set := smallest(t)
 	writer, reader := pair(t)
 	events := make(chan probe.Record, 2*bursts*burst)
 	done := make(chan error, 1)

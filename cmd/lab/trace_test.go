@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 
+	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/flow"
 )
 
@@ -44,6 +47,23 @@ func TestReadCurl(t *testing.T) {
 			readCurl(tt.args, &got)
 			if !reflect.DeepEqual(got, tt.want) {
 				t.Errorf("got %+v, want %+v", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestTraceRefuses says before anything runs, and without a cluster, what cannot be.
+func TestTraceRefuses(t *testing.T) {
+	for name, tt := range map[string]struct{ flag, value, want string }{
+		"a level that there is not":    {"--statements", "info", "is none of trace, debug"},
+		"a bundle in no directory":     {"--bundle", filepath.Join(t.TempDir(), "none", "run"), "make that directory first"},
+		"a bundle over something else": {"--bundle", ".", "something else than a bundle"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var errout bytes.Buffer
+			code := Run(t.Context(), []string{"trace", "--from", "a", "--to", "http://b/", tt.flag, tt.value}, Streams{In: strings.NewReader(""), Out: &errout, Err: &errout})
+			if code != exit.Usage || !strings.Contains(errout.String(), tt.want) {
+				t.Errorf("code %d, want %d with %q:\n%s", code, exit.Usage, tt.want, errout.String())
 			}
 		})
 	}

@@ -215,6 +215,17 @@ func (t *Table) Statement(address uint64) (Statement, bool) {
 	return t.Statements[i], true
 }
 
+// RequestBegins names the function in which an upstream request begins: where acceptHeadersFromRouter holds no statement by which it
+// is found, the request's constructor, which runs where it does.
+func (t *Table) RequestBegins() (name string, ok bool) {
+	for _, name := range []string{AcceptHeaders, NewRequest} {
+		if _, ok := t.Functions[name]; ok {
+			return name, true
+		}
+	}
+	return "", false
+}
+
 // A Site is where a statement calls the gate.
 type Site struct {
 	Offset uint64 // of the call in the file

@@ -76,9 +76,8 @@ type Event struct {
 	arguments []uint64  // of a function that was called
 }
 
-// Ends are the addresses by which Envoy itself knows the two connections of a request. Where one is no address of the
-// network, or could not be read, none is valid. With them stand the request's
-// cluster and the id of its downstream connection.
+// Ends are the addresses by which Envoy itself knows the two connections of a request. Where one is no address of the network, or could
+// not be read, none is valid. With them stand the request's cluster and the id of its downstream connection.
 type Ends struct {
 	Downstream netip.AddrPort `json:"downstream,omitzero"` // the client's end of the downstream connection
 	Local      netip.AddrPort `json:"local,omitzero"`      // Envoy's own end of the upstream connection

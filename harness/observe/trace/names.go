@@ -37,13 +37,13 @@ const (
 // Levels are those that a Level can be.
 var Levels = []string{string(LevelTrace), string(LevelDebug)}
 
-// wants says whether a statement is among those of the level; one whose level could not be told is. What only fails an assertion is
-// left out: Envoy ends there.
-func (l Level) wants(s symbols.Statement) bool {
+// debugged says whether a statement is among those of LevelDebug; one whose level could not be told is. What only fails an assertion
+// is left out: Envoy ends there.
+func debugged(s symbols.Statement) bool {
 	if slices.ContainsFunc(evidence, func(e statementEvidence) bool { return e.format == s.Format }) {
 		return true
 	}
-	return l != LevelDebug || !slices.Contains([]string{"trace", "critical"}, s.Level)
+	return !slices.Contains([]string{"trace", "critical"}, s.Level)
 }
 
 // A statement that is evidence: once it is reached, the hop has been there.

@@ -77,7 +77,7 @@ func recipes(p *symbols.Proof, level Level) (all []envoy.Recipe, sources []sourc
 		add(symbols.OnPoolReady, ready)
 	}
 	if p.Gate {
-		if begins := requestBegins(p.Table); begins != "" {
+		if begins, ok := p.Table.RequestBegins(); ok && p.Table.Tables(symbols.UpstreamRequest) != nil {
 			add(begins, requestRecipe(p.Table, begins))
 		}
 		add(symbols.OnFileEvent, at(p.Table.Functions[symbols.OnFileEvent], envoy.Dispatch, connections(p.Table)))
@@ -117,19 +117,8 @@ func statementRecipe(p *symbols.Proof, level Level) envoy.Recipe {
 	if level.all() {
 		return r
 	}
-	for _, site := range p.Table.Sites(level.wants) {
+	for _, site := range p.Table.Sites(debugged) {
 		r.Sites = append(r.Sites, envoy.Site{FileOffset: site.Offset, Return: site.Return})
 	}
 	return r
-}
-
-// requestBegins finds the function in which an upstream request begins: where acceptHeadersFromRouter holds no statement by which
-// it is found, the request's constructor, which runs where it does; "" where neither is known. It is told beside the statements.
-func requestBegins(t *symbols.Table) string {
-	for _, name := range []string{symbols.AcceptHeaders, symbols.NewRequest} {
-		if _, ok := t.Functions[name]; ok && t.Tables(symbols.UpstreamRequest) != nil {
-			return name
-		}
-	}
-	return ""
 }

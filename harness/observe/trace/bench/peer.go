@@ -44,16 +44,13 @@ func (l *lab) peers(ctx context.Context, cache symbols.Cache) ([]mode, error) {
 	if join == nil {
 		return nil, exit.Environmentf("compare with bpftrace: the join is off: %s", proof.Off["join"])
 	}
-	begins, ok := functions[symbols.AcceptHeaders]
-	if !ok {
-		begins, ok = functions[symbols.NewRequest]
-	}
+	begins, ok := proof.Table.RequestBegins()
 	if !ok {
 		return nil, exit.Environmentf("compare with bpftrace: where an upstream request begins is not known")
 	}
 	fill := strings.NewReplacer("ENVOY", fmt.Sprintf("/proc/%d/exe", l.envoys[0]),
 		"ON_FILE_EVENT", offset(functions[symbols.OnFileEvent]), "ON_POOL_READY", offset(functions[symbols.OnPoolReady]),
-		"BEGIN_REQUEST", offset(begins), "GATE", offset(proof.Table.Gate),
+		"BEGIN_REQUEST", offset(functions[begins]), "GATE", offset(proof.Table.Gate),
 		"WAY_DOWNSTREAM", inBpftrace(join.Downstream), "WAY_LOCAL", inBpftrace(join.Local), "WAY_REMOTE", inBpftrace(join.Remote))
 	start := func(scripts ...string) func(context.Context) (watch, error) {
 		return func(ctx context.Context) (watch, error) {
