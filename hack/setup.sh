@@ -65,7 +65,7 @@ if [ -n "$tests" ]; then
 fi
 [ -e /etc/ssl/certs/ca-certificates.crt ] || need ca-certificates "lets Go and pip check who they talk to" ca-certificates
 if [ -n "$kind" ] && ! docker version >/dev/null 2>&1; then
-	for program in docker dockerd containerd containerd-shim-runc-v2 runc iptables; do # as harness/docker wants them
+	for program in docker dockerd containerd containerd-shim-runc-v2 runc iptables; do # as internal/docker wants them
 		case "$program" in
 		docker*) package=docker.io ;;
 		containerd*) package=containerd ;;

@@ -16,10 +16,10 @@ import (
 	"github.com/flowproof/lab/harness/cluster/existing"
 	"github.com/flowproof/lab/harness/cluster/process"
 	"github.com/flowproof/lab/harness/flow"
-	"github.com/flowproof/lab/harness/kube/kubetest"
 	"github.com/flowproof/lab/harness/mesh"
-	"github.com/flowproof/lab/harness/progress"
 	"github.com/flowproof/lab/harness/script"
+	"github.com/flowproof/lab/internal/kube/kubetest"
+	"github.com/flowproof/lab/internal/progress"
 	"github.com/flowproof/lab/scenarios"
 )
 

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/script"
+	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/scenarios"
 )
 

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/script"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 //go:embed *.txtar

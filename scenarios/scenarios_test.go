@@ -20,13 +20,13 @@ import (
 	"github.com/flowproof/lab/harness/cluster/e2e"
 	"github.com/flowproof/lab/harness/cluster/kind"
 	"github.com/flowproof/lab/harness/cluster/node"
-	"github.com/flowproof/lab/harness/components"
-	"github.com/flowproof/lab/harness/docker"
 	"github.com/flowproof/lab/harness/mesh"
-	"github.com/flowproof/lab/harness/progress"
 	"github.com/flowproof/lab/harness/report"
 	"github.com/flowproof/lab/harness/script"
-	"github.com/flowproof/lab/harness/undo"
+	"github.com/flowproof/lab/internal/components"
+	"github.com/flowproof/lab/internal/docker"
+	"github.com/flowproof/lab/internal/progress"
+	"github.com/flowproof/lab/internal/undo"
 	"github.com/flowproof/lab/scenarios"
 )
 

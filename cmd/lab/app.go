@@ -13,10 +13,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flowproof/lab/harness/cluster"
-	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/mesh"
-	"github.com/flowproof/lab/harness/progress"
 	"github.com/flowproof/lab/harness/script"
+	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/progress"
 )
 
 // Streams are what a verb reads and writes: results on Out, progress and errors on Err.

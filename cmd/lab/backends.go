@@ -9,7 +9,7 @@ import (
 	"github.com/flowproof/lab/harness/cluster/existing"
 	"github.com/flowproof/lab/harness/cluster/kind"
 	"github.com/flowproof/lab/harness/cluster/node"
-	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 // backends are what --backend can name.

@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/flowproof/lab/harness/components"
-	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/internal/components"
+	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/manifests"
 )
 

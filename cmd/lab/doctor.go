@@ -6,8 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/flowproof/lab/harness/doctor"
-	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/internal/doctor"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 func doctorCommand() *cobra.Command {

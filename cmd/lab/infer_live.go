@@ -8,10 +8,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flowproof/lab/harness/configdump"
-	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer"
 	"github.com/flowproof/lab/harness/mesh"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 // live makes a whole way of the dumps that the lab's sidecars give now. Which pod is the server follows from where the

@@ -6,10 +6,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flowproof/lab/harness/cluster/node"
-	"github.com/flowproof/lab/harness/docker"
-	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/script"
-	"github.com/flowproof/lab/harness/undo"
+	"github.com/flowproof/lab/internal/docker"
+	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/undo"
 )
 
 // nodeProcessCommand is the processes of an embedded node that outlive the command which started them.

@@ -15,10 +15,10 @@ import (
 
 	"github.com/flowproof/lab/harness/bundle"
 	"github.com/flowproof/lab/harness/cluster"
-	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/report"
 	"github.com/flowproof/lab/harness/script"
 	"github.com/flowproof/lab/harness/verify"
+	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/scenarios"
 )
 

@@ -6,7 +6,7 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/flowproof/lab/harness/progress"
+	"github.com/flowproof/lab/internal/progress"
 )
 
 // isTerminal says whether w is a terminal on which the cursor can be moved.

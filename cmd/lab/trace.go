@@ -11,11 +11,11 @@ import (
 
 	"github.com/flowproof/lab/bpf/probe"
 	"github.com/flowproof/lab/harness/bundle"
-	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/observe/trace"
 	"github.com/flowproof/lab/harness/report"
 	"github.com/flowproof/lab/harness/verify"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 // traceFlags are the flags of `lab trace`.

@@ -13,8 +13,6 @@ import (
 	"github.com/flowproof/lab/harness/bundle"
 	"github.com/flowproof/lab/harness/cluster/process"
 	"github.com/flowproof/lab/harness/configdump"
-	"github.com/flowproof/lab/harness/doctor"
-	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer"
 	"github.com/flowproof/lab/harness/mesh"
@@ -22,7 +20,9 @@ import (
 	"github.com/flowproof/lab/harness/observe/curl"
 	"github.com/flowproof/lab/harness/observe/trace"
 	"github.com/flowproof/lab/harness/script"
-	"github.com/flowproof/lab/harness/symbols"
+	"github.com/flowproof/lab/internal/doctor"
+	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/symbols"
 )
 
 // A tracer takes one request from inference to observations.

@@ -12,8 +12,8 @@ import (
 
 	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/cluster/existing"
-	"github.com/flowproof/lab/harness/components"
-	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/internal/components"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 // upSchema is the version of the JSON form of `lab up`.

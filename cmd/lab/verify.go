@@ -6,10 +6,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flowproof/lab/harness/bundle"
-	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/report"
 	"github.com/flowproof/lab/harness/script"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 const verifyLong = `verify judges the run in a bundle again, without a cluster: the logs, socket tables and curl's output

@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"github.com/flowproof/lab/harness/bundle"
-	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 const inboundBundle = "../../harness/bundle/testdata/inbound"

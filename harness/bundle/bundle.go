@@ -19,10 +19,10 @@ import (
 	"slices"
 	"time"
 
-	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/observe"
-	"github.com/flowproof/lab/harness/redact"
+	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/redact"
 )
 
 // Schema is the version of a bundle's layout; it changes only with that layout.

@@ -10,11 +10,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/observe"
 	"github.com/flowproof/lab/harness/observe/trace"
 	"github.com/flowproof/lab/harness/verify"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 func fixture(t *testing.T, name string) []byte {

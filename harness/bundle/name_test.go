@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 func TestPodFile(t *testing.T) {

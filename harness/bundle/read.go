@@ -12,11 +12,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/observe"
 	"github.com/flowproof/lab/harness/observe/trace"
-	"github.com/flowproof/lab/harness/redact"
+	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/redact"
 )
 
 // maxFile bounds what is read of one file.

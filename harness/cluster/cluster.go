@@ -6,8 +6,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/flowproof/lab/harness/exit"
-	"github.com/flowproof/lab/harness/progress"
+	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/progress"
 )
 
 // Options say what a lab shall have when it is up.

@@ -3,7 +3,7 @@ package cluster
 import (
 	"regexp"
 
-	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 // labName is what a lab may be called: it becomes part of a directory, a cgroup and a socket.

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/flowproof/lab/harness/configdump"
-	"github.com/flowproof/lab/harness/redact"
+	"github.com/flowproof/lab/internal/redact"
 )
 
 // headerMatches evaluates envoy.config.route.v3.HeaderMatcher: HeaderUtility::matchHeaders.

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 // startSlack is how far two computations of the same start may lie apart: Envoy tells its uptime in whole seconds.

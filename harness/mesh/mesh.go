@@ -12,8 +12,8 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 
-	"github.com/flowproof/lab/harness/exit"
-	"github.com/flowproof/lab/harness/kube"
+	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/kube"
 )
 
 // DefaultNamespace is the workshop's namespace, in which a pod is looked up that is named without one.

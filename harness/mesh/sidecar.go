@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 // AdminPort is where Envoy's admin interface listens inside the pod, on loopback only.

@@ -17,7 +17,7 @@ import (
 	"github.com/flowproof/lab/harness/observe/sockets"
 	"github.com/flowproof/lab/harness/observe/stats"
 	"github.com/flowproof/lab/harness/observe/trace"
-	"github.com/flowproof/lab/harness/redact"
+	"github.com/flowproof/lab/internal/redact"
 )
 
 // A Recording is what the log, the socket tables and the client printed around one request.

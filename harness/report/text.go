@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/flowproof/lab/harness/flow"
-	"github.com/flowproof/lab/harness/redact"
 	"github.com/flowproof/lab/harness/verify"
+	"github.com/flowproof/lab/internal/redact"
 )
 
 // Options say how a text report looks.

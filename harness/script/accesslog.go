@@ -5,9 +5,9 @@ import (
 	"errors"
 	"time"
 
-	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/observe"
 	"github.com/flowproof/lab/harness/observe/accesslog"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 // accessLogTimeout bounds how long an access log's line may be on its way: Envoy flushes files each second under Istio

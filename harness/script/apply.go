@@ -9,8 +9,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/flowproof/lab/harness/exit"
-	"github.com/flowproof/lab/harness/kube"
+	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/kube"
 )
 
 var applyCommand = Command{

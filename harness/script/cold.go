@@ -10,11 +10,11 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/harness/cluster/process"
-	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/observe/sockets"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 // coldTimeout bounds how long connections are killed that are opened again and again.

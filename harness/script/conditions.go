@@ -9,10 +9,10 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/flowproof/lab/harness/doctor"
-	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
+	"github.com/flowproof/lab/internal/doctor"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 // A Condition is what may stand in brackets before a command. Its answer is found when it is first asked for.

@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/observe/curl"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 var controlCommand = Command{

@@ -9,8 +9,8 @@ import (
 	"strings"
 
 	"github.com/flowproof/lab/harness/configdump"
-	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/mesh"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 var dumpCommand = Command{

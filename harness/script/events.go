@@ -10,9 +10,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/observe/trace"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 var eventsCommand = Command{

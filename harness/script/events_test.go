@@ -8,9 +8,9 @@ import (
 	"testing"
 
 	"github.com/flowproof/lab/bpf/probe"
-	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/observe/trace"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 // traced is a session after a traced request, which was recorded on a lab, with files of a scenario.

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 
-	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 // istioFilters asks the first sidecar of the lab which extensions its Envoy was built with: Istio's proxy lists istio.stats

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 func TestPasses(t *testing.T) {

@@ -4,8 +4,8 @@ import (
 	"context"
 	"strings"
 
-	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/mesh"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 // A window is an open log window with the identity of the Envoy that writes into it.

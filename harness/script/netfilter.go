@@ -8,11 +8,11 @@ import (
 	"strings"
 
 	"github.com/flowproof/lab/harness/cluster/process"
-	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/observe"
 	"github.com/flowproof/lab/harness/observe/netfilter"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 // netfilters are what netfilter printed in pods, before and after the request, by "pod.namespace".

@@ -6,9 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/observe"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 var observeCommand = Command{

@@ -12,12 +12,12 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/flowproof/lab/harness/docker"
-	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer"
 	"github.com/flowproof/lab/harness/mesh"
-	"github.com/flowproof/lab/harness/outside"
+	"github.com/flowproof/lab/internal/docker"
+	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/outside"
 )
 
 var outsideCommand = Command{

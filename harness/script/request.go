@@ -10,10 +10,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/observe/curl"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 // sent is a request that was sent and what came back.

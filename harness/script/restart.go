@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/mesh"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 // restartTimeout bounds how long a sidecar may take to come back. The kubelet waits longer with each restart of a container.

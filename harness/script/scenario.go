@@ -12,7 +12,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
-	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 // A Scenario is one txtar archive: the script in its comment, files for the script beneath.

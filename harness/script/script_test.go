@@ -11,8 +11,8 @@ import (
 	"testing"
 
 	"github.com/flowproof/lab/harness/cluster"
-	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/mesh"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")

@@ -13,13 +13,13 @@ import (
 
 	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/cluster/process"
-	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/observe"
 	"github.com/flowproof/lab/harness/observe/trace"
-	"github.com/flowproof/lab/harness/outside"
-	"github.com/flowproof/lab/harness/undo"
+	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/outside"
+	"github.com/flowproof/lab/internal/undo"
 )
 
 // A Lab is what scenarios run on.

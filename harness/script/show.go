@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 var showCommand = Command{

@@ -9,10 +9,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/observe/sockets"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 // tables are the socket tables of pods as ss printed them, before and after the request, by "pod.namespace".

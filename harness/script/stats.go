@@ -6,8 +6,8 @@ import (
 	"regexp"
 	"slices"
 
-	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/observe/stats"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 // counters are the counters of sidecars as their admin interface printed them, before and after the request, by

@@ -8,11 +8,11 @@ import (
 	"strings"
 
 	"github.com/flowproof/lab/harness/cluster/process"
-	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/observe/trace"
-	"github.com/flowproof/lab/harness/symbols"
+	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/symbols"
 )
 
 var traceCommand = Command{

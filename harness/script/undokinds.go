@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/flowproof/lab/harness/mesh"
-	"github.com/flowproof/lab/harness/undo"
+	"github.com/flowproof/lab/internal/undo"
 )
 
 // The kinds of actions that a scenario has to undo.

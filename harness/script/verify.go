@@ -4,10 +4,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/report"
 	"github.com/flowproof/lab/harness/verify"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 var verifyCommand = Command{

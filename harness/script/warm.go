@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 // warmTimeout bounds how long requests are sent until every worker has had one.

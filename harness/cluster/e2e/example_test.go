@@ -21,7 +21,7 @@ import (
 	"sigs.k8s.io/e2e-framework/pkg/features"
 
 	"github.com/flowproof/lab/harness/cluster/e2e"
-	"github.com/flowproof/lab/harness/components"
+	"github.com/flowproof/lab/internal/components"
 )
 
 // This is how any suite of sigs.k8s.io/e2e-framework gets a Kubernetes with Istio: a provider, and a first line in TestMain.

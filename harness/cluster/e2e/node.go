@@ -8,8 +8,8 @@ import (
 	"sigs.k8s.io/e2e-framework/pkg/envconf"
 
 	"github.com/flowproof/lab/harness/cluster/node"
-	"github.com/flowproof/lab/harness/components"
-	"github.com/flowproof/lab/harness/progress"
+	"github.com/flowproof/lab/internal/components"
+	"github.com/flowproof/lab/internal/progress"
 	"github.com/flowproof/lab/manifests"
 )
 

@@ -25,8 +25,8 @@ import (
 	"sigs.k8s.io/e2e-framework/support"
 
 	"github.com/flowproof/lab/harness/cluster"
-	"github.com/flowproof/lab/harness/exit"
-	"github.com/flowproof/lab/harness/progress"
+	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/progress"
 )
 
 // A Provider is a backend as an E2EClusterProvider. Create returns when both sidecars of the workshop answer, so there is

@@ -13,7 +13,7 @@ import (
 
 	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/cluster/e2e"
-	"github.com/flowproof/lab/harness/progress"
+	"github.com/flowproof/lab/internal/progress"
 )
 
 // paper is a backend that only writes down what it is asked.

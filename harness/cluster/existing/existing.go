@@ -17,9 +17,9 @@ import (
 
 	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/cluster/process"
-	"github.com/flowproof/lab/harness/exit"
-	"github.com/flowproof/lab/harness/kube"
-	"github.com/flowproof/lab/harness/progress"
+	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/kube"
+	"github.com/flowproof/lab/internal/progress"
 )
 
 // Name is what --backend calls it.

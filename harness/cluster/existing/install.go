@@ -13,10 +13,10 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/flowproof/lab/harness/cluster"
-	"github.com/flowproof/lab/harness/exit"
-	"github.com/flowproof/lab/harness/kube"
-	"github.com/flowproof/lab/harness/progress"
-	"github.com/flowproof/lab/harness/workshop"
+	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/kube"
+	"github.com/flowproof/lab/internal/progress"
+	"github.com/flowproof/lab/internal/workshop"
 )
 
 // installDeadline bounds the whole of an installation; on somebody's cluster images may have to be pulled.

@@ -23,12 +23,12 @@ import (
 	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/cluster/e2e"
 	"github.com/flowproof/lab/harness/cluster/node"
-	"github.com/flowproof/lab/harness/components"
-	"github.com/flowproof/lab/harness/exit"
-	"github.com/flowproof/lab/harness/kube"
-	"github.com/flowproof/lab/harness/kube/kubetest"
 	"github.com/flowproof/lab/harness/mesh"
-	"github.com/flowproof/lab/harness/progress"
+	"github.com/flowproof/lab/internal/components"
+	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/kube"
+	"github.com/flowproof/lab/internal/kube/kubetest"
+	"github.com/flowproof/lab/internal/progress"
 	"github.com/flowproof/lab/manifests"
 )
 

@@ -15,9 +15,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/flowproof/lab/harness/cluster"
-	"github.com/flowproof/lab/harness/exit"
-	"github.com/flowproof/lab/harness/kube"
-	"github.com/flowproof/lab/harness/progress"
+	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/kube"
+	"github.com/flowproof/lab/internal/progress"
 )
 
 // removeDeadline bounds a removal. A namespace goes when everything in it has gone.

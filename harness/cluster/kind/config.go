@@ -3,8 +3,8 @@ package kind
 import (
 	"sigs.k8s.io/yaml"
 
-	"github.com/flowproof/lab/harness/components"
-	"github.com/flowproof/lab/harness/docker"
+	"github.com/flowproof/lab/internal/components"
+	"github.com/flowproof/lab/internal/docker"
 )
 
 // object is a part of a configuration file.

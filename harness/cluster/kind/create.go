@@ -13,11 +13,11 @@ import (
 
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/flowproof/lab/harness/components"
-	"github.com/flowproof/lab/harness/docker"
-	"github.com/flowproof/lab/harness/exit"
 	"github.com/flowproof/lab/harness/mesh"
-	"github.com/flowproof/lab/harness/progress"
+	"github.com/flowproof/lab/internal/components"
+	"github.com/flowproof/lab/internal/docker"
+	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/progress"
 )
 
 // A builder makes the cluster of one lab in one Docker.

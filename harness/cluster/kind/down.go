@@ -6,8 +6,8 @@ import (
 	"os"
 
 	"github.com/flowproof/lab/harness/cluster"
-	"github.com/flowproof/lab/harness/docker"
-	"github.com/flowproof/lab/harness/progress"
+	"github.com/flowproof/lab/internal/docker"
+	"github.com/flowproof/lab/internal/progress"
 )
 
 // Down removes the lab, from any state, with no memory of how it came up: our own Docker of that name with everything in

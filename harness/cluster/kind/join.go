@@ -13,12 +13,12 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/flowproof/lab/harness/cluster"
-	"github.com/flowproof/lab/harness/cluster/enclosure"
-	"github.com/flowproof/lab/harness/docker"
-	"github.com/flowproof/lab/harness/exit"
-	"github.com/flowproof/lab/harness/kube"
-	"github.com/flowproof/lab/harness/progress"
-	"github.com/flowproof/lab/harness/workshop"
+	"github.com/flowproof/lab/internal/docker"
+	"github.com/flowproof/lab/internal/enclosure"
+	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/kube"
+	"github.com/flowproof/lab/internal/progress"
+	"github.com/flowproof/lab/internal/workshop"
 )
 
 // joinOwn waits for a lab in our own Docker that another process has brought or is bringing up. It returns nil when there is

@@ -10,9 +10,9 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/yaml"
 
-	"github.com/flowproof/lab/harness/components"
-	"github.com/flowproof/lab/harness/docker"
-	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/internal/components"
+	"github.com/flowproof/lab/internal/docker"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 func TestJudge(t *testing.T) {

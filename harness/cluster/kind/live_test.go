@@ -14,9 +14,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/flowproof/lab/harness/cluster"
-	"github.com/flowproof/lab/harness/components"
-	"github.com/flowproof/lab/harness/docker"
-	"github.com/flowproof/lab/harness/progress"
+	"github.com/flowproof/lab/internal/components"
+	"github.com/flowproof/lab/internal/docker"
+	"github.com/flowproof/lab/internal/progress"
 )
 
 // TestMain lets the test binary be the processes of the Docker that its tests start.

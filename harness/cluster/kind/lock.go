@@ -5,8 +5,8 @@ import (
 	"io"
 
 	"github.com/flowproof/lab/harness/cluster"
-	"github.com/flowproof/lab/harness/exit"
-	"github.com/flowproof/lab/harness/progress"
+	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/progress"
 )
 
 // exclusive keeps other processes from a lab in somebody else's Docker, where nothing else says that one is still being made.

@@ -4,10 +4,10 @@ import (
 	"context"
 
 	"github.com/flowproof/lab/harness/cluster"
-	"github.com/flowproof/lab/harness/components"
-	"github.com/flowproof/lab/harness/docker"
-	"github.com/flowproof/lab/harness/exit"
-	"github.com/flowproof/lab/harness/outside"
+	"github.com/flowproof/lab/internal/components"
+	"github.com/flowproof/lab/internal/docker"
+	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/outside"
 	"github.com/flowproof/lab/manifests"
 )
 

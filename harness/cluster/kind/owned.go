@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/flowproof/lab/harness/docker"
-	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/internal/docker"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 // A container is what Docker tells of a container that carries the name of our cluster.

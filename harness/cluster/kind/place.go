@@ -10,7 +10,7 @@ import (
 	"syscall"
 
 	"github.com/flowproof/lab/harness/cluster"
-	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 // baseDir holds the directories of this user's labs in somebody else's Docker.

@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/harness/cluster"
-	"github.com/flowproof/lab/harness/cluster/enclosure"
 	"github.com/flowproof/lab/harness/cluster/process"
-	"github.com/flowproof/lab/harness/docker"
+	"github.com/flowproof/lab/internal/docker"
+	"github.com/flowproof/lab/internal/enclosure"
 )
 
 // Status says how the lab is, from the guard of our own Docker, or from somebody else's.

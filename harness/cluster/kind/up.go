@@ -8,11 +8,11 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/harness/cluster"
-	"github.com/flowproof/lab/harness/components"
-	"github.com/flowproof/lab/harness/docker"
-	"github.com/flowproof/lab/harness/exit"
-	"github.com/flowproof/lab/harness/progress"
-	"github.com/flowproof/lab/harness/workshop"
+	"github.com/flowproof/lab/internal/components"
+	"github.com/flowproof/lab/internal/docker"
+	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/progress"
+	"github.com/flowproof/lab/internal/workshop"
 	"github.com/flowproof/lab/manifests"
 )
 

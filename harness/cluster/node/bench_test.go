@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/harness/cluster"
-	"github.com/flowproof/lab/harness/progress"
+	"github.com/flowproof/lab/internal/progress"
 )
 
 // TestMain lets the test binary be the guard and the init of the labs that its tests bring up.

@@ -5,8 +5,8 @@ import (
 	"os"
 
 	"github.com/flowproof/lab/harness/cluster"
-	"github.com/flowproof/lab/harness/exit"
-	"github.com/flowproof/lab/harness/progress"
+	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/progress"
 )
 
 // Down removes the lab, from any state, with no memory of how it came up.

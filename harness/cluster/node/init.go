@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/flowproof/lab/harness/cluster/enclosure"
+	"github.com/flowproof/lab/internal/enclosure"
 )
 
 // initConfig is what the owner tells the init.

@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/flowproof/lab/harness/cluster"
-	"github.com/flowproof/lab/harness/cluster/enclosure"
-	"github.com/flowproof/lab/harness/cluster/enclosure/enclosuretest"
-	"github.com/flowproof/lab/harness/progress"
+	"github.com/flowproof/lab/internal/enclosure"
+	"github.com/flowproof/lab/internal/enclosure/enclosuretest"
+	"github.com/flowproof/lab/internal/progress"
 )
 
 // TestKilledLabLeavesNothing ends a lab by SIGKILL to one of its processes and looks for what is left on the host.

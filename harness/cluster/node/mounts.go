@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/flowproof/lab/harness/cluster/enclosure"
+	"github.com/flowproof/lab/internal/enclosure"
 )
 
 // newRoot is where the node's root file system is put together before it becomes the root.

@@ -9,7 +9,7 @@ import (
 	"net/netip"
 
 	"github.com/flowproof/lab/harness/cluster"
-	"github.com/flowproof/lab/harness/cluster/enclosure"
+	"github.com/flowproof/lab/internal/enclosure"
 )
 
 // Addresses and names inside the node. The pod range and the node's name are those of the workshop.

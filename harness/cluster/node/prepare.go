@@ -7,9 +7,9 @@ import (
 	"strings"
 
 	"github.com/flowproof/lab/harness/cluster"
-	"github.com/flowproof/lab/harness/components"
-	"github.com/flowproof/lab/harness/progress"
-	"github.com/flowproof/lab/harness/workshop"
+	"github.com/flowproof/lab/internal/components"
+	"github.com/flowproof/lab/internal/progress"
+	"github.com/flowproof/lab/internal/workshop"
 )
 
 // prepare returns a directory with etcd data that already hold what is the same in every lab: Kubernetes' own

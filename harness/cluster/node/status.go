@@ -5,8 +5,8 @@ import (
 	"errors"
 
 	"github.com/flowproof/lab/harness/cluster"
-	"github.com/flowproof/lab/harness/cluster/enclosure"
 	"github.com/flowproof/lab/harness/cluster/process"
+	"github.com/flowproof/lab/internal/enclosure"
 )
 
 // Status says how the lab is, from its guard and the host's /proc.

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/flowproof/lab/harness/cluster/enclosure"
+	"github.com/flowproof/lab/internal/enclosure"
 )
 
 // Where containerd's plugins keep their data below its root; source: containerd's docs/ops.md.

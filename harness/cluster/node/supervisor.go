@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/flowproof/lab/harness/cluster/enclosure"
+	"github.com/flowproof/lab/internal/enclosure"
 )
 
 // startAll brings the node's own components up; what runs in pods comes from the API.

@@ -6,11 +6,11 @@ import (
 	"os"
 
 	"github.com/flowproof/lab/harness/cluster"
-	"github.com/flowproof/lab/harness/cluster/enclosure"
-	"github.com/flowproof/lab/harness/components"
-	"github.com/flowproof/lab/harness/exit"
-	"github.com/flowproof/lab/harness/progress"
-	"github.com/flowproof/lab/harness/workshop"
+	"github.com/flowproof/lab/internal/components"
+	"github.com/flowproof/lab/internal/enclosure"
+	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/progress"
+	"github.com/flowproof/lab/internal/workshop"
 	"github.com/flowproof/lab/manifests"
 )
 

@@ -17,8 +17,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/flowproof/lab/harness/cluster"
-	"github.com/flowproof/lab/harness/exit"
-	"github.com/flowproof/lab/harness/kube"
+	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/kube"
 )
 
 // ErrElsewhere says that a container's processes are not on this host.

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/harness/flow"
-	"github.com/flowproof/lab/harness/redact"
+	"github.com/flowproof/lab/internal/redact"
 )
 
 // Args are the options to call curl with, before the request's own, so that Parse finds everything: -v for the

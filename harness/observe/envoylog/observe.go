@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/harness/flow"
-	"github.com/flowproof/lab/harness/redact"
+	"github.com/flowproof/lab/internal/redact"
 )
 
 // Selection says which request to look for, in whose log.

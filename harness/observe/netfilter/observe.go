@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/harness/flow"
-	"github.com/flowproof/lab/harness/redact"
+	"github.com/flowproof/lab/internal/redact"
 )
 
 // The hooks of the nat table that a connection into a pod and one out of it pass.

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/harness/flow"
-	"github.com/flowproof/lab/harness/redact"
+	"github.com/flowproof/lab/internal/redact"
 )
 
 // Tables are the socket tables of the two pods around one request. A table that was not read is nil; one that is empty

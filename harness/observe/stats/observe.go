@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/harness/flow"
-	"github.com/flowproof/lab/harness/redact"
+	"github.com/flowproof/lab/internal/redact"
 )
 
 // Selection says whose counters they are.

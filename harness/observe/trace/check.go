@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/flowproof/lab/harness/symbols"
+	"github.com/flowproof/lab/internal/symbols"
 )
 
 // checkValue says what was read wrongly: each connection has to have exactly the values that it must.

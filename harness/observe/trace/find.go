@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"github.com/flowproof/lab/bpf/envoy"
-	"github.com/flowproof/lab/harness/symbols"
+	"github.com/flowproof/lab/internal/symbols"
 )
 
 // A hunt looks for a value: an object of a class, one of whose functions a known function calls once for each connection

@@ -8,7 +8,7 @@ import (
 	"strconv"
 
 	"github.com/flowproof/lab/bpf/envoy"
-	"github.com/flowproof/lab/harness/symbols"
+	"github.com/flowproof/lab/internal/symbols"
 )
 
 // A sample is one request whose connections are known: from where the search begins, and what has to be found.

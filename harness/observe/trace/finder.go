@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/flowproof/lab/harness/symbols"
+	"github.com/flowproof/lab/internal/symbols"
 )
 
 // A finder goes the same way in all samples at once. It follows only pointers that lead, in each of them, to an object of the

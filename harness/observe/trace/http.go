@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/flowproof/lab/harness/redact"
+	"github.com/flowproof/lab/internal/redact"
 )
 
 // HTTP is the head of an HTTP/1 message in clear text, as far as it was captured, or the preface of HTTP/2. Only these

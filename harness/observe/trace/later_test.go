@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/flowproof/lab/harness/symbols"
+	"github.com/flowproof/lab/internal/symbols"
 )
 
 // starting is an Envoy that starts in a namespace which is watched already. Its steps are taken one after the other on one

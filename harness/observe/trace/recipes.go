@@ -8,7 +8,7 @@ import (
 
 	"github.com/flowproof/lab/bpf/envoy"
 	"github.com/flowproof/lab/bpf/probe"
-	"github.com/flowproof/lab/harness/symbols"
+	"github.com/flowproof/lab/internal/symbols"
 )
 
 // split tells the names of probes on Envoy from those of the kernel's.

@@ -17,8 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/flowproof/lab/bpf/kernel"
-	"github.com/flowproof/lab/harness/exit"
-	"github.com/flowproof/lab/harness/symbols"
+	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/symbols"
 )
 
 // Options say what to watch.

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/bpf/probe"
-	"github.com/flowproof/lab/harness/exit"
-	"github.com/flowproof/lab/harness/symbols"
+	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/symbols"
 )
 
 // TestEnvoyThatIsReplaced watches a network namespace in which Envoy ends and another one starts: the probes come upon it

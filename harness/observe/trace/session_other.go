@@ -5,8 +5,8 @@ package trace
 import (
 	"context"
 
-	"github.com/flowproof/lab/harness/exit"
-	"github.com/flowproof/lab/harness/symbols"
+	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/symbols"
 )
 
 // Options say what to watch.

@@ -15,8 +15,8 @@ import (
 	"github.com/flowproof/lab/bpf/envoy"
 	"github.com/flowproof/lab/bpf/kernel"
 	"github.com/flowproof/lab/bpf/probe"
-	"github.com/flowproof/lab/harness/redact"
-	"github.com/flowproof/lab/harness/symbols"
+	"github.com/flowproof/lab/internal/redact"
+	"github.com/flowproof/lab/internal/symbols"
 )
 
 // A watcher runs the sets of probes and collects their events.

@@ -1,0 +1,85 @@
+// Package enclosure runs a tree of processes in network, mount, PID, IPC, UTS and cgroup namespaces of its own, so that
+// the end of its first process is the end of everything in it: processes, mounts, interfaces.
+//
+// Three processes share the work. The owner (a command of a person's) asks for an enclosure and waits for what is in it;
+// the guard stays outside the namespaces, starts the init and sweeps what the kernel does not (cgroup directories, files
+// on the host); the init is the first process inside, which starts and watches the rest. Whichever of guard and init
+// dies, the other cleans up. An enclosure ends with its owner, unless the owner has committed it.
+package enclosure
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/flowproof/lab/internal/exit"
+)
+
+// Deadline is how long the end of an enclosure may take.
+const Deadline = 20 * time.Second
+
+// A Kind is one sort of enclosure: what the embedded node lives in, or what a Docker of our own does.
+type Kind struct {
+	Name   string // part of the control socket's name: node, docker
+	Suffix string // of the names of cgroups and directories, so that kinds do not meet; empty for one kind only
+	Noun   string // for messages: "lab"
+	Verb   string // the hidden verb of this program by which guard and init are started
+	// Resident makes what lives in an enclosure. It is called in the init, still in the host's mount namespace.
+	Resident func(i *Init) (Resident, error)
+}
+
+// A Resident is what lives in an enclosure.
+type Resident interface {
+	// Boot starts everything. What ends later is told with Init.Fail.
+	Boot() error
+	// Obey carries out a command of the owner's.
+	Obey(command string) error
+}
+
+// RunDir is the directory on the host of an enclosure: for files that those outside need, such as a kubeconfig or a
+// socket. It goes with the enclosure.
+func (k Kind) RunDir(name string) string { return filepath.Join("/run/flowproof", name+k.Suffix) }
+
+// cgroup is the directory of an enclosure in every hierarchy.
+func (k Kind) cgroup(name string) string { return "flowproof-" + name + k.Suffix }
+
+// Members returns the host's process ids of everything in an enclosure.
+func (k Kind) Members(name string) ([]int, error) {
+	trees, err := cgroupTrees(k.cgroup(name))
+	if err != nil {
+		return nil, err
+	}
+	return cgroupMembers(trees), nil
+}
+
+// codeTaken is the exit code of a guard that found another one; the owner tells it from other ends by it.
+const codeTaken = 75
+
+// Main is the hidden verb: the processes of an enclosure that outlive the command which started them. It returns the
+// process's exit code.
+func (k Kind) Main(args []string) int {
+	err := k.run(args)
+	if err == nil {
+		return exit.OK
+	}
+	fmt.Fprintf(os.Stderr, "lab %s: %v\n", k.Verb, err)
+	if errors.Is(err, ErrTaken) {
+		return codeTaken
+	}
+	return exit.Environment
+}
+
+func (k Kind) run(args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("start a process of a %s: one of guard, init is wanted (this verb is not for people; see lab up)", k.Noun)
+	}
+	switch args[0] {
+	case "guard":
+		return k.runGuard(os.Stdin)
+	case "init":
+		return k.runInit()
+	}
+	return fmt.Errorf("start a process of a %s: no such process %q", k.Noun, args[0])
+}

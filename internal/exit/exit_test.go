@@ -1,0 +1,33 @@
+package exit_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/flowproof/lab/internal/exit"
+)
+
+func TestCode(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		err  error
+		want int
+	}{
+		{"nothing went wrong", nil, exit.OK},
+		{"a hop was refuted", exit.Mismatchf("verify run: 1 hop refuted"), exit.Mismatch},
+		{"unknown scenario", exit.Usagef("find scenario %q: there is none", "inbond"), exit.Usage},
+		{"no root", exit.Environmentf("check root: uid 1000 (run as root)"), exit.Environment},
+		{"a hop was not observed", exit.Incompletef("verify run: 1 hop not observed"), exit.Incomplete},
+		{"wrapped, the inner code counts", fmt.Errorf("run inbound: %w", exit.Usagef("x")), exit.Usage},
+		{"foreign errors are the environment's", errors.New("connection refused"), exit.Environment},
+		{"Ctrl-C", fmt.Errorf("read log: %w", context.Canceled), exit.Interrupted},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := exit.Code(tc.err); got != tc.want {
+				t.Errorf("Code(%v) = %d, want %d", tc.err, got, tc.want)
+			}
+		})
+	}
+}
