@@ -14,6 +14,7 @@ import (
 	"github.com/flowproof/lab/harness/cluster/existing"
 	"github.com/flowproof/lab/internal/components"
 	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/progress"
 )
 
 // upSchema is the version of the JSON form of `lab up`.
@@ -21,14 +22,14 @@ const upSchema = "flowproof.dev/lab/v1"
 
 // labResult is the JSON form of a lab that is up.
 type labResult struct {
-	Schema     string           `json:"schema"`
-	Name       string           `json:"name"`
-	Backend    string           `json:"backend"`
-	Kubeconfig string           `json:"kubeconfig"`
-	Context    string           `json:"context,omitempty"`
-	Joined     bool             `json:"joined"`
-	Objects    []cluster.Object `json:"objects,omitempty"` // that the lab has made in a cluster which was there before it
-	Timings    []cluster.Timing `json:"timings,omitempty"` // nanoseconds since the start
+	Schema     string            `json:"schema"`
+	Name       string            `json:"name"`
+	Backend    string            `json:"backend"`
+	Kubeconfig string            `json:"kubeconfig"`
+	Context    string            `json:"context,omitempty"`
+	Joined     bool              `json:"joined"`
+	Objects    []cluster.Object  `json:"objects,omitempty"` // that the lab has made in a cluster which was there before it
+	Timings    []progress.Timing `json:"timings,omitempty"` // nanoseconds since the start
 }
 
 func upCommand() *cobra.Command {
@@ -75,7 +76,7 @@ lab's, and ` + "`lab down`" + ` removes those and no other.`,
 }
 
 // printTimings lists the stages of a bring-up, counted from its start.
-func printTimings(w io.Writer, timings []cluster.Timing) {
+func printTimings(w io.Writer, timings []progress.Timing) {
 	for _, t := range timings {
 		fmt.Fprintf(w, "%6.1fs  %s\n", t.At.Seconds(), t.Stage)
 	}
@@ -166,7 +167,7 @@ func printObjects(w io.Writer, objects []cluster.Object) error {
 	return table.Flush()
 }
 
-func lastTiming(timings []cluster.Timing) string {
+func lastTiming(timings []progress.Timing) string {
 	if len(timings) == 0 {
 		return ""
 	}

@@ -38,7 +38,7 @@ type Lab struct {
 	Context    string // of the kubeconfig; empty: its current one
 	Joined     bool   // it ran already
 	Objects    []Object
-	Timings    []Timing
+	Timings    []progress.Timing
 }
 
 // Joined is what a backend returns of a lab that another process was faster to bring up. It is an error when that lab is gone
@@ -66,26 +66,20 @@ func (o Object) String() string {
 	return o.Kind + " " + o.Namespace + "/" + o.Name
 }
 
-// A Timing says when a stage of bring-up was reached, counted from the start.
-type Timing struct {
-	Stage string        `json:"stage"`
-	At    time.Duration `json:"at"`
-}
-
 // Status is what a backend knows about a lab by name.
 type Status struct {
-	Schema     string    `json:"schema"`
-	Name       string    `json:"name"`
-	Backend    string    `json:"backend"`
-	State      string    `json:"state"` // absent, starting, running, failed
-	Reason     string    `json:"reason,omitempty"`
-	Kubeconfig string    `json:"kubeconfig,omitempty"`
-	Context    string    `json:"context,omitempty"`
-	Objects    []Object  `json:"objects,omitempty"` // that the lab has put into a cluster which was there before it
-	Since      time.Time `json:"since,omitzero"`
-	Processes  []Process `json:"processes,omitempty"`
-	Memory     int64     `json:"memoryBytes,omitempty"` // of the whole lab; a page that processes share counts once
-	Timings    []Timing  `json:"timings,omitempty"`
+	Schema     string            `json:"schema"`
+	Name       string            `json:"name"`
+	Backend    string            `json:"backend"`
+	State      string            `json:"state"` // absent, starting, running, failed
+	Reason     string            `json:"reason,omitempty"`
+	Kubeconfig string            `json:"kubeconfig,omitempty"`
+	Context    string            `json:"context,omitempty"`
+	Objects    []Object          `json:"objects,omitempty"` // that the lab has put into a cluster which was there before it
+	Since      time.Time         `json:"since,omitzero"`
+	Processes  []Process         `json:"processes,omitempty"`
+	Memory     int64             `json:"memoryBytes,omitempty"` // of the whole lab; a page that processes share counts once
+	Timings    []progress.Timing `json:"timings,omitempty"`
 }
 
 // StatusSchema is the version of the Status's JSON form.

@@ -16,21 +16,22 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/internal/progress"
 )
 
 // A State is what a guard tells about its enclosure.
 type State struct {
-	Version    int              `json:"version"` // counts changes
-	State      string           `json:"state"`   // a state of cluster.Status
-	Reason     string           `json:"reason,omitempty"`
-	InitPID    int              `json:"initPID,omitempty"`
-	GuardPID   int              `json:"guardPID"`
-	Forward    string           `json:"forward"` // address on the host's loopback that Init.Forward serves
-	Kubeconfig string           `json:"kubeconfig,omitempty"`
-	Since      time.Time        `json:"since"`
-	Stages     []string         `json:"stages,omitempty"`
-	Components []Component      `json:"components,omitempty"`
-	Timings    []cluster.Timing `json:"timings,omitempty"`
+	Version    int               `json:"version"` // counts changes
+	State      string            `json:"state"`   // a state of cluster.Status
+	Reason     string            `json:"reason,omitempty"`
+	InitPID    int               `json:"initPID,omitempty"`
+	GuardPID   int               `json:"guardPID"`
+	Forward    string            `json:"forward"` // address on the host's loopback that Init.Forward serves
+	Kubeconfig string            `json:"kubeconfig,omitempty"`
+	Since      time.Time         `json:"since"`
+	Stages     []string          `json:"stages,omitempty"`
+	Components []Component       `json:"components,omitempty"`
+	Timings    []progress.Timing `json:"timings,omitempty"`
 }
 
 // A Component runs in the enclosure with a process id of the enclosure's namespace.

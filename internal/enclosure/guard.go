@@ -17,16 +17,17 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/internal/progress"
 )
 
 // A lease is one line of what the owner tells the guard on its standard input. The first says what to start. The
 // enclosure ends with the owner, unless the owner has committed it.
 type lease struct {
-	Config     *config          `json:"config,omitempty"`
-	Command    string           `json:"command,omitempty"` // for the resident
-	Kubeconfig []byte           `json:"kubeconfig,omitempty"`
-	Commit     bool             `json:"commit,omitempty"`
-	Timings    []cluster.Timing `json:"timings,omitempty"`
+	Config     *config           `json:"config,omitempty"`
+	Command    string            `json:"command,omitempty"` // for the resident
+	Kubeconfig []byte            `json:"kubeconfig,omitempty"`
+	Commit     bool              `json:"commit,omitempty"`
+	Timings    []progress.Timing `json:"timings,omitempty"`
 }
 
 // config is what the guard tells the init, as the first line of its commands.

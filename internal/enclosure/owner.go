@@ -13,6 +13,7 @@ import (
 
 	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/progress"
 )
 
 // An Owner is the hold of the one who launched an enclosure. It ends with the owner's process, until it is committed.
@@ -130,7 +131,7 @@ func (o *Owner) say(l lease) error {
 }
 
 // Commit lets the enclosure outlive its owner.
-func (o *Owner) Commit(timings []cluster.Timing) error {
+func (o *Owner) Commit(timings []progress.Timing) error {
 	if err := o.say(lease{Commit: true, Timings: timings}); err != nil {
 		return err
 	}

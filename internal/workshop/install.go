@@ -12,7 +12,6 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
-	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/kube"
@@ -38,17 +37,17 @@ type installer struct {
 	config   *rest.Config
 	client   kubernetes.Interface
 	progress progress.Reporter
-	clock    *cluster.Stopwatch
+	clock    *progress.Stopwatch
 }
 
 // Install waits for istiod, creates the workshop's pods, waits until they are ready, and asks fortio-server from
 // netshoot until the answer is 200. Each stage is noted on clock. ctx bounds all of it.
-func Install(ctx context.Context, kubeconfig string, p progress.Reporter, clock *cluster.Stopwatch) error {
+func Install(ctx context.Context, kubeconfig string, p progress.Reporter, clock *progress.Stopwatch) error {
 	return InstallOn(ctx, Site{Kubeconfig: kubeconfig}, p, clock)
 }
 
 // InstallOn is Install for a cluster of any kind.
-func InstallOn(ctx context.Context, site Site, p progress.Reporter, clock *cluster.Stopwatch) error {
+func InstallOn(ctx context.Context, site Site, p progress.Reporter, clock *progress.Stopwatch) error {
 	config, err := kube.ContextConfig(site.Kubeconfig, site.Context)
 	if err != nil {
 		return err

@@ -60,7 +60,7 @@ func (b *Backend) Up(ctx context.Context, opts cluster.Options, p progress.Repor
 	if err != nil {
 		return nil, err
 	}
-	clock := cluster.NewStopwatch()
+	clock := progress.NewStopwatch()
 	made := false
 	if len(opts.Install) > 0 {
 		if made, err = s.install(ctx, opts, p, clock); err != nil {

@@ -38,14 +38,14 @@ func checkParts(parts []string) error {
 type installer struct {
 	*site
 	progress progress.Reporter
-	clock    *cluster.Stopwatch
+	clock    *progress.Stopwatch
 	mu       sync.Mutex
 	created  []cluster.Object // or about to be
 }
 
 // install puts the wanted parts into the cluster. made says whether anything was missing. What a failed call has created is
 // deleted again, unless opts.Retain.
-func (s *site) install(ctx context.Context, opts cluster.Options, p progress.Reporter, clock *cluster.Stopwatch) (made bool, err error) {
+func (s *site) install(ctx context.Context, opts cluster.Options, p progress.Reporter, clock *progress.Stopwatch) (made bool, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, installDeadline, exit.Environmentf("not done within %s", installDeadline))
 	defer cancel()
 	i := &installer{site: s, progress: p, clock: clock}

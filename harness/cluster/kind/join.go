@@ -128,7 +128,7 @@ func (u *upper) revive(ctx context.Context, d *docker.Docker, all []container) (
 // as they were, so an attempt may fail that the next does not.
 func comeBack(ctx context.Context, kubeconfig string) error {
 	for {
-		err := workshop.Install(ctx, kubeconfig, progress.Quiet, cluster.NewStopwatch())
+		err := workshop.Install(ctx, kubeconfig, progress.Quiet, progress.NewStopwatch())
 		if err == nil {
 			return nil
 		}
@@ -148,7 +148,7 @@ const (
 )
 
 // markWhole notes that the lab came up, and how long its stages took.
-func markWhole(ctx context.Context, kubeconfig string, timings []cluster.Timing) error {
+func markWhole(ctx context.Context, kubeconfig string, timings []progress.Timing) error {
 	client, err := clientOf(kubeconfig)
 	if err != nil {
 		return err
@@ -167,7 +167,7 @@ func markWhole(ctx context.Context, kubeconfig string, timings []cluster.Timing)
 // whole returns the timings of a lab that came up. errHalf is in the chain of the error when it never did, and when a node
 // that was started again did not answer until ctx ended; other errors say nothing of the lab. A node that was restarted is
 // asked until it answers.
-func whole(ctx context.Context, kubeconfig string, restarted bool) ([]cluster.Timing, error) {
+func whole(ctx context.Context, kubeconfig string, restarted bool) ([]progress.Timing, error) {
 	client, err := clientOf(kubeconfig)
 	if err != nil {
 		return nil, err
@@ -175,7 +175,7 @@ func whole(ctx context.Context, kubeconfig string, restarted bool) ([]cluster.Ti
 	for {
 		mark, err := client.CoreV1().ConfigMaps(markNamespace).Get(ctx, markName, metav1.GetOptions{})
 		if err == nil {
-			var timings []cluster.Timing
+			var timings []progress.Timing
 			if err := json.Unmarshal([]byte(mark.Data[markTimings]), &timings); err != nil {
 				return nil, fmt.Errorf("read the mark of a whole lab: %w", err)
 			}

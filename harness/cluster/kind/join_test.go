@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/internal/progress"
 )
 
 // TestOnlyAMissingMarkIsHalfALab asks servers that answer as an apiserver would, since only errHalf lets up remove a cluster.
@@ -51,7 +51,7 @@ func TestOnlyAMissingMarkIsHalfALab(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
-			var timings []cluster.Timing
+			var timings []progress.Timing
 			timings, err := whole(ctx, path, tt.restarted)
 			if (err == nil) != (tt.timings > 0) || len(timings) != tt.timings || errors.Is(err, errHalf) != tt.half {
 				t.Errorf("%v, %v; want half a lab: %v", timings, err, tt.half)

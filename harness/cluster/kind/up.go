@@ -67,7 +67,7 @@ type upper struct {
 	opts  cluster.Options
 	set   *components.Set
 	p     progress.Reporter
-	clock *cluster.Stopwatch
+	clock *progress.Stopwatch
 
 	making bool // what carries the lab's label in somebody else's Docker was made, or begun, by this call
 }
@@ -83,7 +83,7 @@ func (u *upper) own(ctx context.Context) (*cluster.Lab, error) {
 		return nil, err
 	}
 	defer hold.Close()
-	u.clock = cluster.NewStopwatch()
+	u.clock = progress.NewStopwatch()
 	ctx, cancel := context.WithTimeout(ctx, upDeadline)
 	defer cancel()
 	d, err := docker.Start(ctx, u.name, docker.Options{Prepared: prepared, Held: []*os.File{hold}}, u.p)
@@ -137,7 +137,7 @@ func (u *upper) theirs(ctx context.Context, d *docker.Docker) (*cluster.Lab, err
 		return nil, err
 	}
 	defer lock.Close()
-	u.clock = cluster.NewStopwatch()
+	u.clock = progress.NewStopwatch()
 	for attempt := 1; ; attempt++ {
 		lab, err := u.try(ctx, d)
 		if err == nil || u.opts.Retain {

@@ -41,7 +41,7 @@ func (b *Backend) Up(ctx context.Context, opts cluster.Options, p progress.Repor
 		}
 		objects = nil
 	}
-	clock := cluster.NewStopwatch()
+	clock := progress.NewStopwatch()
 	if err := enclosed.SweepLeft(ctx, name); err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package cluster
+package progress
 
 import "time"
 
@@ -14,4 +14,10 @@ func NewStopwatch() *Stopwatch { return &Stopwatch{start: time.Now()} }
 // Reached notes that a stage is done.
 func (w *Stopwatch) Reached(stage string) {
 	w.Timings = append(w.Timings, Timing{Stage: stage, At: time.Since(w.start)})
+}
+
+// A Timing says when a stage of bring-up was reached, counted from the start.
+type Timing struct {
+	Stage string        `json:"stage"`
+	At    time.Duration `json:"at"`
 }
