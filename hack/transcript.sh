@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Puts real output into the README, between its markers: a run of the scenario inbound, without the paragraphs that a
 # reader can do without at first. Run as root after `make lab`. The explained path is written by a test:
-# go test ./cmd/lab -run README -update.
+# go test ./cmd/lab -run Explained -update.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 lab=${LAB:-bin/lab}

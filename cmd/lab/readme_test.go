@@ -3,7 +3,11 @@ package main
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,11 +16,11 @@ import (
 	"github.com/flowproof/lab/harness/infer"
 )
 
-var update = flag.Bool("update", false, "write what is generated in the README instead of comparing with it")
+var update = flag.Bool("update", false, "write what is generated in the documentation instead of comparing with it")
 
-// TestREADMEInference keeps the README's explained path what the command prints for the recorded dumps.
-func TestREADMEInference(t *testing.T) {
-	const file, begin, end = "../../README.md", "<!-- inference -->", "<!-- /inference -->"
+// TestExplained keeps the explained path of the documentation what the command prints for the recorded dumps.
+func TestExplained(t *testing.T) {
+	const file, begin, end = "../../docs/explained.md", "<!-- inference -->", "<!-- /inference -->"
 	dump := func(pod string) *configdump.Dump {
 		d, err := configdump.Open("../../scenarios/dumps/" + pod + ".json.gz")
 		if err != nil {
@@ -33,12 +37,12 @@ func TestREADMEInference(t *testing.T) {
 		t.Fatal(err)
 	}
 	var text bytes.Buffer
-	text.WriteString(begin + "\n## One path, explained\n\nFrom two dumps alone, no cluster needed; each line names the field that decided and what lost:\n\n```\n" +
+	text.WriteString(begin + "\nFrom two dumps alone, no cluster needed; each line names the field that decided and what lost:\n\n```\n" +
 		"$ lab infer --client-dump netshoot.json.gz --server-dump fortio-server.json.gz --to " + call.URL + "\n")
 	if err := infer.WriteWay(&text, "text", way, (&inferFlags{}).text()); err != nil {
 		t.Fatal(err)
 	}
-	text.WriteString("```\n\nBoth dumps are in [scenarios/dumps](scenarios/dumps), so the command can be tried there.\n" + end)
+	text.WriteString("```\n\nBoth dumps are in [scenarios/dumps](../scenarios/dumps), so the command can be tried there.\n" + end)
 	readme, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +50,7 @@ func TestREADMEInference(t *testing.T) {
 	before, rest, _ := bytes.Cut(readme, []byte(begin))
 	_, after, ok := bytes.Cut(rest, []byte(end))
 	if !ok {
-		t.Fatalf("the README has no %s … %s", begin, end)
+		t.Fatalf("the page has no %s … %s", begin, end)
 	}
 	want := string(before) + text.String() + string(after)
 	if *update {
@@ -54,40 +58,79 @@ func TestREADMEInference(t *testing.T) {
 			t.Fatal(err)
 		}
 	} else if want != string(readme) {
-		t.Error("the README's explained path is not what lab infer prints (write it with -update)")
+		t.Error("the explained path is not what lab infer prints (write it with -update)")
 	}
 }
 
-// TestREADMECommands keeps the README's commands from drifting: each line of its code blocks that calls lab has to name
-// a verb and flags that there are.
-func TestREADMECommands(t *testing.T) {
-	data, err := os.ReadFile("../../README.md")
+// TestDocumentedCommands keeps the documentation's commands from drifting: each line of its code blocks that calls lab has to
+// name a verb and flags that there are.
+func TestDocumentedCommands(t *testing.T) {
+	pages, err := filepath.Glob("../../docs/*.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	found := 0
-	for n, line := range strings.Split(string(data), "\n") {
-		line, _, _ = strings.Cut(strings.TrimPrefix(line, "$ "), " #")
-		line, _, _ = strings.Cut(line, " > ")
-		if !strings.HasPrefix(line, "lab ") {
-			continue
+	for _, page := range append(pages, "../../README.md", "../../CONTRIBUTING.md") {
+		data, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
 		}
-		found++
-		args := strings.Fields(line)[1:]
-		root := newRoot(&app{})
-		cmd, rest, err := root.Find(args)
-		if err != nil || cmd == root {
-			t.Errorf("line %d: %s: no such verb: %v", n+1, line, err)
-			continue
-		}
-		if cmd.DisableFlagParsing {
-			continue // what follows is another program's
-		}
-		if err := cmd.ParseFlags(rest); err != nil {
-			t.Errorf("line %d: %s: %v", n+1, line, err)
+		for n, line := range strings.Split(string(data), "\n") {
+			line, _, _ = strings.Cut(strings.TrimPrefix(line, "$ "), " #")
+			line, _, _ = strings.Cut(line, " > ")
+			if strings.HasPrefix(line, "lab ") {
+				found++
+				documentedCommand(t, fmt.Sprintf("%s:%d", filepath.Base(page), n+1), line)
+			}
 		}
 	}
 	if found == 0 {
-		t.Error("the README shows no command")
+		t.Error("the documentation shows no command")
 	}
 }
+
+func documentedCommand(t *testing.T, place, line string) {
+	t.Helper()
+	root := newRoot(&app{})
+	cmd, rest, err := root.Find(strings.Fields(line)[1:])
+	if err != nil || cmd == root {
+		t.Errorf("%s: %s: no such verb: %v", place, line, err)
+		return
+	}
+	if cmd.DisableFlagParsing {
+		return // what follows is another program's
+	}
+	if err := cmd.ParseFlags(rest); err != nil {
+		t.Errorf("%s: %s: %v", place, line, err)
+	}
+}
+
+// link is a link of Markdown to a place in this repository.
+var link = regexp.MustCompile(`\]\(([^)#: ]+)(?:#[^)]*)?\)`)
+
+// TestDocumentedPlaces holds every link of the documentation, and every path in CONTRIBUTING.md's map, against the tree.
+func TestDocumentedPlaces(t *testing.T) {
+	pages, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	decisions, _ := filepath.Glob("../../docs/decisions/*.md")
+	for _, page := range slices.Concat(pages, decisions, []string{"../../README.md", "../../CONTRIBUTING.md"}) {
+		data, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		places := link.FindAllStringSubmatch(string(data), -1)
+		if filepath.Base(page) == "CONTRIBUTING.md" {
+			places = append(places, mapped.FindAllStringSubmatch(string(data), -1)...)
+		}
+		for _, place := range places {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(page), place[1])); err != nil {
+				t.Errorf("%s names %s, and there is none", filepath.Base(page), place[1])
+			}
+		}
+	}
+}
+
+// mapped is a path in CONTRIBUTING.md.
+var mapped = regexp.MustCompile("`((?:harness|internal|cmd|bpf|scenarios|manifests|toolchain|hack|docs)/[^` ]*)`")
