@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -242,9 +243,13 @@ func (t *tracer) direct(ctx context.Context) (run flow.Run, r observe.Recording,
 	if r.Client.Before, r.Server.Before, err = t.tables(ctx); err != nil {
 		return run, r, err
 	}
-	command := append(append([]string{"curl"}, curl.Args()...), "--max-time", "15", "--output", "/dev/null", "--header", "x-request-id: "+r.RequestID)
+	// Method and headers that inference was told are among the arguments, and are given to curl once.
+	command, err := curl.Send(flow.Call{URL: t.flags.to, RequestID: r.RequestID}, 1, t.flags.curl...)
+	if err != nil {
+		return run, r, exit.Usagef("%w", err)
+	}
 	r.Sent = time.Now()
-	out, err := t.client.Exec(ctx, t.container, append(append(command, t.flags.curl...), "--url", t.flags.to), nil)
+	out, err := t.client.Exec(ctx, t.container, command.Line, bytes.NewReader(command.Input))
 	if err != nil {
 		return run, r, err
 	}

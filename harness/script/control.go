@@ -46,7 +46,7 @@ var controlCommand = Command{
 func (s *session) sendControl(call flow.Call) ([]byte, error) {
 	ctx, cancel := context.WithTimeoutCause(s.ctx, requestTimeout, exit.Environmentf("no answer within %s", requestTimeout))
 	defer cancel()
-	out, err := s.exec(ctx, call, curlCommand(call))
+	out, err := s.curl(ctx, call, 1)
 	if err != nil {
 		return nil, fmt.Errorf("control %s: %w", call.URL, err)
 	}

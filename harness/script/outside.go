@@ -1,6 +1,7 @@
 package script
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -15,6 +16,7 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer"
 	"github.com/flowproof/lab/harness/mesh"
+	"github.com/flowproof/lab/harness/observe/curl"
 	"github.com/flowproof/lab/internal/docker"
 	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/outside"
@@ -101,16 +103,20 @@ func (s *session) newCall(from, to string) (flow.Call, error) {
 	return call, err
 }
 
-// exec runs a command where a call is sent from.
-func (s *session) exec(ctx context.Context, call flow.Call, command []string) (*mesh.Output, error) {
+// curl sends a call from where it is sent from, some times one after the other; args are more arguments of curl's.
+func (s *session) curl(ctx context.Context, call flow.Call, times int, args ...string) (*mesh.Output, error) {
+	command, err := curl.Send(call, times, args...)
+	if err != nil {
+		return nil, exit.Usagef("%w", err)
+	}
 	if call.Outside {
-		return s.outsiders[call.From].Exec(ctx, command)
+		return s.outsiders[call.From].Exec(ctx, command.Line, command.Input)
 	}
 	pod, err := s.lab.Mesh.Pod(ctx, callerOf(call))
 	if err != nil {
 		return nil, err
 	}
-	return pod.Exec(ctx, containerOf(call, pod.App()), command, nil)
+	return pod.Exec(ctx, containerOf(call, pod.App()), command.Line, bytes.NewReader(command.Input))
 }
 
 // callerOf is the pod that a call is sent from, as "pod.namespace"; the name alone of a client outside of the mesh.

@@ -4,9 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"maps"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -83,7 +81,7 @@ func (s *session) send() error {
 	defer cancel()
 	var err error
 	request := &sent{since: time.Now()}
-	request.out, err = s.exec(ctx, call, curlCommand(call))
+	request.out, err = s.curl(ctx, call, 1)
 	request.until = time.Now()
 	if err != nil {
 		return err
@@ -99,15 +97,4 @@ func (s *session) send() error {
 		s.print("status %d after %s, from %s to %s", told.Status, told.Timing.Total.Round(100*time.Microsecond), told.Local, told.Remote)
 	}
 	return nil
-}
-
-// curlCommand is the command line that stands for a call; what it tells on stderr is curl's own account of the exchange.
-func curlCommand(call flow.Call) []string {
-	command := append([]string{"curl"}, curl.Args()...)
-	command = append(command, "--max-time", "15", "--output", "/dev/null",
-		"--request", call.Method, "--header", "x-request-id: "+call.RequestID)
-	for _, name := range slices.Sorted(maps.Keys(call.Headers)) {
-		command = append(command, "--header", name+": "+call.Headers[name])
-	}
-	return append(command, "--url", call.URL)
 }

@@ -100,16 +100,7 @@ func (s *session) fillPool(call flow.Call, p pool, target netip.AddrPort, worker
 
 // sendSome sends some requests, each on a connection of its own to the client's sidecar, so that any worker may take it.
 func (s *session) sendSome(ctx context.Context, call flow.Call) error {
-	pod, err := s.lab.Mesh.Pod(ctx, call.From+"."+call.Namespace)
-	if err != nil {
-		return err
-	}
-	command := curlCommand(call)
-	command = append(command, "--header", "connection: close")
-	for range warmRequests - 1 {
-		command = append(command, "--output", "/dev/null", "--url", call.URL)
-	}
-	out, err := pod.Exec(ctx, containerOf(call, pod.App()), command, nil)
+	out, err := s.curl(ctx, call, warmRequests, "--header", "connection: close")
 	if err != nil {
 		return fmt.Errorf("send %s: %w", call.URL, err)
 	}

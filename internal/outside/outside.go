@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -46,6 +47,7 @@ type Client struct {
 	Name      string // of the container
 	IP        string // on the nodes' network
 	container testcontainers.Container
+	docker    *docker.Docker // that it runs in
 }
 
 // Start starts a client under a name that no container has yet.
@@ -74,11 +76,15 @@ func Start(ctx context.Context, place Place, name string) (*Client, error) {
 		err = errors.Join(err, terminate(context.WithoutCancel(ctx), container))
 		return nil, exit.Environmentf("start a client outside of the mesh: %w", err)
 	}
-	return &Client{Name: name, IP: ip, container: container}, nil
+	return &Client{Name: name, IP: ip, container: container, docker: place.Docker}, nil
 }
 
-// Exec runs a command in the container. A command that ends with a code other than 0 is not an error.
-func (c *Client) Exec(ctx context.Context, command []string) (*mesh.Output, error) {
+// Exec runs a command in the container; input, if any, is what it reads from standard input. A command that ends with a
+// code other than 0 is not an error.
+func (c *Client) Exec(ctx context.Context, command []string, input []byte) (*mesh.Output, error) {
+	if input != nil {
+		return c.feed(ctx, command, input)
+	}
 	code, stream, err := c.container.Exec(ctx, command)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -94,6 +100,26 @@ func (c *Client) Exec(ctx context.Context, command []string) (*mesh.Output, erro
 		return nil, exit.Environmentf("run %s in container %s: %w", command[0], c.Name, mesh.ErrNoProgram)
 	}
 	return &mesh.Output{Stdout: stdout.Bytes(), Stderr: stderr.Bytes(), Code: code}, nil
+}
+
+// feed runs a command that reads. The container library has no standard input, so it is docker that runs it.
+func (c *Client) feed(ctx context.Context, command []string, input []byte) (*mesh.Output, error) {
+	var stdout, stderr bytes.Buffer
+	cmd := c.docker.Command(ctx, "docker", append([]string{"exec", "--interactive", c.Name}, command...)...)
+	cmd.Stdin, cmd.Stdout = bytes.NewReader(input), &stdout
+	err := c.docker.Attend(ctx, cmd, func(line string) { stderr.WriteString(line + "\n") })
+	out := &mesh.Output{Stdout: stdout.Bytes(), Stderr: stderr.Bytes()}
+	var failed *exec.ExitError
+	switch {
+	case err == nil:
+		return out, nil
+	case ctx.Err() != nil || !errors.As(err, &failed):
+		return nil, exit.Environmentf("run %s in container %s: %w", command[0], c.Name, err)
+	case strings.Contains(stderr.String(), "executable file not found"):
+		return nil, exit.Environmentf("run %s in container %s: %w", command[0], c.Name, mesh.ErrNoProgram)
+	}
+	out.Code = failed.ExitCode()
+	return out, nil
 }
 
 // removal bounds how long a container's removal may take.

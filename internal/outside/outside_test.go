@@ -156,11 +156,11 @@ func TestClient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := client.Exec(t.Context(), []string{"curl", "-v"})
+	out, err := client.Exec(t.Context(), []string{"curl", "-v"}, nil)
 	if err != nil || string(out.Stdout) != "body\n" || string(out.Stderr) != "told -v\n" || out.Code != 7 {
 		t.Errorf("exec: %+v, %v", out, err)
 	}
-	if _, err := client.Exec(t.Context(), []string{"nothing"}); err == nil || !strings.Contains(err.Error(), "there is no such program in it") {
+	if _, err := client.Exec(t.Context(), []string{"nothing"}, nil); err == nil || !strings.Contains(err.Error(), "there is no such program in it") {
 		t.Errorf("exec of a program that is not there: %v", err)
 	}
 	if _, err := Start(t.Context(), p, "laptop"); err == nil {
