@@ -14,12 +14,7 @@ import (
 // traces makes what a killed enclosure leaves: a cgroup in every hierarchy with a process in it, and a directory.
 func traces(t *testing.T, k Kind, name string) *exec.Cmd {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("makes cgroups: needs root")
-		}
-		t.Skip("makes cgroups: needs root")
-	}
+	needRoot(t)
 	trees, err := cgroupTrees(k.cgroup(name))
 	if err != nil {
 		t.Fatal(err)

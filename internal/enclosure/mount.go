@@ -16,12 +16,12 @@ type Mount struct {
 	Source, Target, Kind string
 	Flags                uintptr
 	Data                 string
-	Optional             bool // the host may not have the source
+	Optional             bool // the host may not have the source, or the kernel not this kind
 }
 
 // Make mounts m below root, where its target is made if it is missing.
 func (m Mount) Make(root string) error {
-	if m.Optional {
+	if m.Optional && m.Kind == "" {
 		if _, err := os.Stat(m.Source); m.Source == "" || errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}

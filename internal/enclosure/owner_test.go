@@ -16,6 +16,7 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == tested.Verb {
 		os.Exit(tested.Main(os.Args[2:]))
 	}
+	beInsider(os.Args)
 	os.Exit(m.Run())
 }
 

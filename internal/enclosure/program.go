@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -20,6 +21,8 @@ type Program struct {
 	Args []string // without the program's own name
 	Env  []string // the whole environment
 	Log  string   // file that its output goes to
+	// Withhold keeps from it what would reach beyond the enclosure: loading modules, setting the clock, the kernel's log.
+	Withhold bool
 }
 
 // Start runs a program with its output in a log file, and reports its end, whenever that is.
@@ -34,6 +37,13 @@ func (i *Init) Start(p Program) error {
 		return err
 	}
 	defer null.Close()
+	if p.Withhold {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread() // others may use the thread: it only lacks what they do not need
+		if err := withhold(); err != nil {
+			return fmt.Errorf("start %s: %w", p.Name, err)
+		}
+	}
 	pid, exit, err := i.reaper.start(p.Path, append([]string{p.Path}, p.Args...), &os.ProcAttr{
 		Dir: "/", Env: p.Env, Files: []*os.File{null, logFile, logFile}, Sys: &syscall.SysProcAttr{Setsid: true}})
 	if err != nil {

@@ -38,6 +38,12 @@ func enterRoot(c initConfig) error {
 	if err := cgroups.Mount(newRoot); err != nil {
 		return err
 	}
+	if err := enclosure.MountDevices(newRoot); err != nil {
+		return err
+	}
+	if err := enclosure.GuardKernel(newRoot, scratch+"/sysctl", kubeletSysctls); err != nil {
+		return err
+	}
 	return pivot()
 }
 
@@ -61,12 +67,9 @@ func mountRoot(base string) error {
 func rootMounts(c initConfig) []enclosure.Mount {
 	const ro = unix.MS_BIND | unix.MS_RDONLY
 	return []enclosure.Mount{
-		{Source: "/dev", Target: "/dev", Flags: unix.MS_BIND | unix.MS_REC},
 		{Source: "proc", Target: "/proc", Kind: "proc"},
-		{Source: "sysfs", Target: "/sys", Kind: "sysfs"},
-		{Source: "/sys/kernel/debug", Target: "/sys/kernel/debug", Flags: unix.MS_BIND | unix.MS_REC, Optional: true},
-		{Source: "/sys/kernel/tracing", Target: "/sys/kernel/tracing", Flags: unix.MS_BIND | unix.MS_REC, Optional: true},
-		{Source: "/sys/fs/bpf", Target: "/sys/fs/bpf", Flags: unix.MS_BIND, Optional: true},
+		{Source: "sysfs", Target: "/sys", Kind: "sysfs", Flags: unix.MS_RDONLY}, // the cgroups come over it
+		{Source: "bpf", Target: "/sys/fs/bpf", Kind: "bpf", Optional: true},     // an instance of its own: pins end with it
 		{Source: "/lib/modules", Target: "/lib/modules", Flags: ro, Optional: true},
 		{Source: scratch + "/var", Target: "/var/lib", Flags: unix.MS_BIND},
 		{Source: "tmpfs", Target: "/run", Kind: "tmpfs", Data: "mode=755"},
@@ -74,6 +77,14 @@ func rootMounts(c initConfig) []enclosure.Mount {
 		{Source: c.Store, Target: "/opt/lab/store", Flags: ro},
 		{Source: c.Prepared, Target: "/opt/lab/prepared", Flags: ro, Optional: true},
 	}
+}
+
+// kubeletSysctls are what the kubelet sets on the machine that it starts on, to the values that it wants to find. They have
+// no namespace: with kernel.panic at 10 the host would reboot ten seconds after an oops. Source: setupKernelTunables in
+// pkg/kubelet/cm/container_manager_linux.go, and component-helpers/node/util/sysctl of Kubernetes.
+var kubeletSysctls = map[string]string{
+	"vm/overcommit_memory": "1", "vm/panic_on_oom": "0", "kernel/panic": "10", "kernel/panic_on_oops": "1",
+	"kernel/keys/root_maxkeys": "1000000", "kernel/keys/root_maxbytes": "25000000",
 }
 
 // pivot makes newRoot the root and lets go of the host's file systems.

@@ -54,7 +54,8 @@ func (s *supervisor) start(p program) error { return s.Start(p.inside()) }
 // inside is the program as it is started in the node.
 func (p program) inside() enclosure.Program {
 	env := append([]string{"PATH=" + binDir + ":/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "GOGC=" + p.gogc}, p.env...)
-	return enclosure.Program{Name: p.name, Path: filepath.Join(binDir, p.name), Args: p.args, Env: env, Log: enclosure.LogPath(logDir, p.name)}
+	return enclosure.Program{Name: p.name, Path: filepath.Join(binDir, p.name), Args: p.args, Env: env,
+		Log: enclosure.LogPath(logDir, p.name), Withhold: true}
 }
 
 func (s *supervisor) awaitEtcd() error { return dialUnix(etcdSocket) }
