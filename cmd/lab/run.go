@@ -178,7 +178,7 @@ func (a *app) deliver(result *script.Result, flags runFlags) error {
 	if result.Run == nil {
 		return exit.Incompletef("write bundle %s: the scenario came to no request", flags.bundle)
 	}
-	contents := bundle.Contents{Run: *result.Run, Dumps: result.Dumps, Recording: &result.Recording}
+	contents := bundle.Contents{Run: *result.Run, Dumps: result.Dumps, After: result.DumpsAfter, Recording: &result.Recording}
 	if result.Verdict != nil {
 		contents.Verdict = *result.Verdict
 	} else {

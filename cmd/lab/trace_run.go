@@ -14,6 +14,7 @@ import (
 	"github.com/flowproof/lab/harness/bundle"
 	"github.com/flowproof/lab/harness/cluster/process"
 	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/configdump/changes"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer"
 	"github.com/flowproof/lab/harness/mesh"
@@ -35,6 +36,7 @@ type tracer struct {
 	container      string              // of the client's pod, that sends
 	dumps          [2]*configdump.Dump // the client's and the server's
 	texts          map[string][]byte   // and as they were given, by pod
+	after          map[string][]byte   // as they are after the request
 	port           uint16
 }
 
@@ -192,7 +194,7 @@ func (t *tracer) send(ctx context.Context) (bundle.Contents, error) {
 		}
 	}
 	run, recording, err := t.direct(ctx)
-	return bundle.Contents{Run: run, Recording: &recording, Dumps: t.texts}, err
+	return bundle.Contents{Run: run, Recording: &recording, Dumps: t.texts, After: t.after}, err
 }
 
 // lines are the request as a scenario: what `lab run` would do, without its prose.
@@ -221,7 +223,7 @@ func (t *tracer) killLine() string {
 // scenario runs lines of the scenario language and returns what the run found.
 func (t *tracer) scenario(ctx context.Context, name string, lines []string) (bundle.Contents, error) {
 	result := script.Run(ctx, t.lab, script.Parse(name, []byte(strings.Join(lines, "\n")+"\n")), script.Options{})
-	kept := bundle.Contents{Recording: &result.Recording, Dumps: result.Dumps}
+	kept := bundle.Contents{Recording: &result.Recording, Dumps: result.Dumps, After: result.DumpsAfter}
 	if result.Run != nil {
 		kept.Run = *result.Run
 	}
@@ -257,10 +259,28 @@ func (t *tracer) direct(ctx context.Context) (run flow.Run, r observe.Recording,
 	if r.Client.After, r.Server.After, err = t.tables(ctx); err != nil {
 		return run, r, err
 	}
+	run.Configuration = t.holdConfiguration(ctx, run.Path)
 	if run.Observations, run.Watches, err = r.Observe(); err != nil {
 		return run, r, exit.Incompletef("observe: %w", err)
 	}
 	return run, r, nil
+}
+
+// holdConfiguration dumps both sidecars once more and says whether anything on the way has changed.
+func (t *tracer) holdConfiguration(ctx context.Context, path flow.Path) []flow.Configuration {
+	var all []flow.Configuration
+	t.after = map[string][]byte{}
+	for _, pod := range []*mesh.Pod{t.client, t.server} {
+		held := flow.Configuration{Proxy: pod.Ref()}
+		if after, err := dumpText(ctx, pod); err != nil {
+			held.Problem = err.Error()
+		} else {
+			t.after[pod.Ref()] = after
+			held = changes.Texts(pod.Ref(), t.texts[pod.Ref()], after, path)
+		}
+		all = append(all, held)
+	}
+	return all
 }
 
 // tables reads the socket tables of both pods.

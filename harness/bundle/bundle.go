@@ -37,6 +37,7 @@ const (
 	curlFile      = "curl.txt"
 	traceFile     = "trace.jsonl"
 	dumpDir       = "dumps"
+	dumpAfterDir  = "dumps-after"
 	logDir        = "logs"
 	socketDir     = "sockets"
 	statsDir      = "stats"
@@ -49,7 +50,8 @@ type Contents struct {
 	Run       flow.Run
 	Verdict   flow.RunVerdict
 	Recording *observe.Recording // raw evidence; nil: it was not kept
-	Dumps     map[string][]byte  // config dumps in JSON, by "pod.namespace"
+	Dumps     map[string][]byte  // config dumps in JSON that inference read, by "pod.namespace"
+	After     map[string][]byte  // config dumps of the same proxies after the request
 	Changed   []string           // by Read: the files that are not as they were written, with how they differ
 }
 
@@ -150,13 +152,15 @@ func (c Contents) files() (map[string][]byte, error) {
 			return nil, err
 		}
 	}
-	for pod, dump := range c.Dumps {
-		name, err := podFile(dumpDir, pod, ".json")
-		if err != nil {
-			return nil, err
-		}
-		if files[name], err = redact.JSON(dump); err != nil {
-			return nil, fmt.Errorf("redact the config dump of %s: %w", pod, err)
+	for dir, dumps := range map[string]map[string][]byte{dumpDir: c.Dumps, dumpAfterDir: c.After} {
+		for pod, dump := range dumps {
+			name, err := podFile(dir, pod, ".json")
+			if err != nil {
+				return nil, err
+			}
+			if files[name], err = redact.JSON(dump); err != nil {
+				return nil, fmt.Errorf("redact the config dump of %s: %w", pod, err)
+			}
 		}
 	}
 	if c.Recording != nil {

@@ -56,7 +56,10 @@ func read(dir string) (Contents, error) {
 	if c.Recording, err = r.recording(); err != nil {
 		return Contents{}, err
 	}
-	if c.Dumps, err = r.dumps(); err != nil {
+	if c.Dumps, err = r.dumps(dumpDir); err != nil {
+		return Contents{}, err
+	}
+	if c.After, err = r.dumps(dumpAfterDir); err != nil {
 		return Contents{}, err
 	}
 	c.Changed = r.differences()
@@ -191,13 +194,13 @@ func (r *reader) trace() (*trace.Recording, error) {
 	return recording, nil
 }
 
-func (r *reader) dumps() (map[string][]byte, error) {
-	entries, err := fs.ReadDir(r.root.FS(), dumpDir)
+func (r *reader) dumps(dir string) (map[string][]byte, error) {
+	entries, err := fs.ReadDir(r.root.FS(), dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", dumpDir, err)
+		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
 	dumps := map[string][]byte{}
 	for _, entry := range entries {
@@ -205,7 +208,7 @@ func (r *reader) dumps() (map[string][]byte, error) {
 		if !ok {
 			continue
 		}
-		if dumps[pod], err = r.file(path.Join(dumpDir, entry.Name())); err != nil {
+		if dumps[pod], err = r.file(path.Join(dir, entry.Name())); err != nil {
 			return nil, err
 		}
 	}

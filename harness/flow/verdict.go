@@ -65,6 +65,8 @@ type Run struct {
 	Watches      []Watch       `json:"watches"`
 	Accepted     []string      `json:"accepted,omitempty"` // hops that whoever ran it accepts without evidence: server/redirect, or redirect
 	Absences     []Absence     `json:"absences,omitempty"` // instruments that could not take part
+	// Configuration says of each proxy that was inferred from whether its configuration held at the request.
+	Configuration []Configuration `json:"configuration,omitempty"`
 }
 
 // RunSchema is the version of the Run's JSON form.

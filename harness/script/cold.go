@@ -79,7 +79,7 @@ var errMayNotKill = errors.New("connections cannot be ended here")
 
 // inferUnemptied infers the same call again for pools that may have a connection. It is still before the request.
 func (s *session) inferUnemptied() error {
-	path, err := s.infer(s.run.Call, infer.WayOptions{})
+	path, err := s.infer(s.run.Call, infer.WayOptions{}, s.inferredFrom)
 	if err != nil {
 		return exit.Usagef("infer again, with pools that may be warm: %w", err)
 	}

@@ -39,7 +39,7 @@ var inferCommand = Command{
 		if err != nil {
 			return err
 		}
-		path, err := s.infer(call, opts)
+		path, err := s.infer(call, opts, s.dumps)
 		if err != nil {
 			return exit.Usagef("infer %s -> %s: %w", from, to, err)
 		}
@@ -72,13 +72,13 @@ func nameOf(hop flow.Hop) string {
 	return string(hop.Side) + "/" + string(hop.Kind)
 }
 
-// infer finds the two dumps that the call is about among the kept ones.
-func (s *session) infer(call flow.Call, opts infer.WayOptions) (flow.Path, error) {
-	if len(s.dumps) == 0 {
+// infer finds the two dumps that the call is about among those given, and remembers which they were.
+func (s *session) infer(call flow.Call, opts infer.WayOptions, dumps map[string][]byte) (flow.Path, error) {
+	if len(dumps) == 0 {
 		return flow.Path{}, badUsage("there is no dump to infer from")
 	}
 	parsed := map[string]*configdump.Dump{}
-	for pod, text := range s.dumps {
+	for pod, text := range dumps {
 		dump, err := configdump.Parse(text)
 		if err != nil {
 			return flow.Path{}, err
@@ -109,6 +109,14 @@ func (s *session) infer(call flow.Call, opts infer.WayOptions) (flow.Path, error
 	if server != nil {
 		opts.ServerRules = string(s.netfilters.before[server.Node().Proxy()].Rules)
 	}
+	used := map[string][]byte{}
+	if client != nil {
+		used[caller] = dumps[caller]
+	}
+	if server != nil {
+		used[server.Node().Proxy()] = dumps[server.Node().Proxy()]
+	}
+	s.inferredFrom = used
 	return infer.Way(client, server, call, opts)
 }
 

@@ -16,8 +16,9 @@ var observeCommand = Command{
 	Usage:   "observe",
 	Summary: "Read what the instruments recorded around the request, and keep what they saw",
 	Detail: "It waits until both sidecars' logs hold everything that was logged before and, where the mesh declares an access log in JSON, the\n" +
-		"request's line in it, closes the windows and reads them together with what else was recorded and with curl's own account. It never\n" +
-		"looks at a config dump. An Envoy that was restarted in between, or a log that broke off, makes its instrument incomplete, and then\n" +
+		"request's line in it, closes the windows and reads them together with what else was recorded and with curl's own account. No\n" +
+		"instrument looks at a config dump. Before it both sidecars are dumped once more: where on the request's way anything is not as\n" +
+		"inference read it, nothing that was inferred is verified. An Envoy that was restarted in between, or a log that broke off, makes its instrument incomplete, and then\n" +
 		"no run is verified.",
 	run: func(s *session, args []string) error {
 		if len(args) != 0 {
@@ -25,6 +26,9 @@ var observeCommand = Command{
 		}
 		if s.sent == nil {
 			return badUsage("there is nothing to observe before request")
+		}
+		if err := s.holdConfiguration(); err != nil {
+			return err
 		}
 		recording, err := s.record()
 		if err != nil {
@@ -39,6 +43,9 @@ var observeCommand = Command{
 		s.print("%s", plural(len(s.run.Observations), "observation"))
 		for _, w := range s.run.Watches {
 			s.print("%s", watchLine(w, s.run.Observations))
+		}
+		for _, c := range s.run.Configuration {
+			s.print("%s", configurationLine(c))
 		}
 		return nil
 	},

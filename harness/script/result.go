@@ -20,18 +20,20 @@ const (
 
 // A Result is what came of one run of a scenario.
 type Result struct {
-	Schema    string            `json:"schema"`
-	Scenario  string            `json:"scenario"`
-	Status    string            `json:"status"`           // passed, failed, skipped
-	Reason    string            `json:"reason,omitempty"` // why it failed or was skipped
-	Elapsed   Seconds           `json:"elapsed"`
-	Phases    []PhaseResult     `json:"phases"`
-	Run       *flow.Run         `json:"run,omitempty"`
-	Verdict   *flow.RunVerdict  `json:"verdict,omitempty"`
-	Dumps     map[string][]byte `json:"-"` // config dumps by "pod.namespace"
-	Recording observe.Recording `json:"-"` // the raw evidence, without secrets; zero before observe
-	Updated   []byte            `json:"-"` // the scenario's text with rewritten goldens; nil when nothing changed
-	Err       error             `json:"-"` // with its exit code; nil unless failed
+	Schema   string            `json:"schema"`
+	Scenario string            `json:"scenario"`
+	Status   string            `json:"status"`           // passed, failed, skipped
+	Reason   string            `json:"reason,omitempty"` // why it failed or was skipped
+	Elapsed  Seconds           `json:"elapsed"`
+	Phases   []PhaseResult     `json:"phases"`
+	Run      *flow.Run         `json:"run,omitempty"`
+	Verdict  *flow.RunVerdict  `json:"verdict,omitempty"`
+	Dumps    map[string][]byte `json:"-"` // config dumps by "pod.namespace"; those that inference read, where it came to that
+	// DumpsAfter are the config dumps of the same sidecars after the request; nil before observe.
+	DumpsAfter map[string][]byte `json:"-"`
+	Recording  observe.Recording `json:"-"` // the raw evidence, without secrets; zero before observe
+	Updated    []byte            `json:"-"` // the scenario's text with rewritten goldens; nil when nothing changed
+	Err        error             `json:"-"` // with its exit code; nil unless failed
 }
 
 // A PhaseResult is a comment and what the commands under it did.

@@ -47,9 +47,13 @@ type session struct {
 	dir      string          // where the scenario's own files are
 	sidecars map[string]*mesh.Sidecar
 	dumps    map[string][]byte
-	changed  map[string]bool // pods whose listeners apply has changed
-	windows  map[string]*window
-	tables   tables
+
+	inferredFrom map[string][]byte // dumps that inference read, by "pod.namespace"
+	dumpsAfter   map[string][]byte // dumps of the same sidecars after the request
+
+	changed map[string]bool // pods whose listeners apply has changed
+	windows map[string]*window
+	tables  tables
 
 	counters   counters
 	netfilters netfilters
@@ -229,9 +233,13 @@ func (s *session) awaitListeners(ctx context.Context) {
 	}
 }
 
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
 // fill puts what the session found into the result.
 func (s *session) fill(r *Result) {
 	r.Dumps, r.Verdict = maps.Clone(s.dumps), s.verdict
+	maps.Copy(r.Dumps, s.inferredFrom) // a later one is not what was inferred from
+	r.DumpsAfter = maps.Clone(s.dumpsAfter)
 	if s.run.Call.URL != "" {
 		r.Run = &s.run
 	}

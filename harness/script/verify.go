@@ -55,8 +55,12 @@ func Passes(verdict flow.RunVerdict, allowed []string) error {
 	}
 	stale := slices.DeleteFunc(slices.Clone(allowed), func(name string) bool { return used[name] })
 	switch {
-	case verdict.Refuted > 0:
+	case verdict.Refuted > 0 && verdict.Result != flow.Incomplete:
 		return exit.Mismatchf("verify: %d of %d hops refuted", verdict.Refuted, len(verdict.Hops))
+	case verdict.Refuted > 0: // and yet no mismatch: the problems say why
+		return exit.Incompletef("verify: %s", strings.Join(verdict.Problems, "; "))
+	case len(unseen) > 0 && len(verdict.Problems) > 0:
+		return exit.Incompletef("verify: %s; not observed: %s", strings.Join(verdict.Problems, "; "), strings.Join(unseen, ", "))
 	case len(unseen) > 0 && len(stale) > 0:
 		return exit.Incompletef("verify: not observed: %s (-allow-unobserved names %s, which is none of them)", strings.Join(unseen, ", "), strings.Join(stale, ", "))
 	case len(unseen) > 0:

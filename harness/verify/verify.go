@@ -35,9 +35,9 @@ func Judge(run flow.Run) flow.RunVerdict {
 	verdict.Problems = problems(run)
 	verdict.Without = without(run, verdict.Hops)
 	switch {
-	case verdict.Refuted > 0:
+	case verdict.Refuted > 0 && !anyChanged(run):
 		verdict.Result = flow.Mismatch
-	case verdict.NotObserved > 0 || len(verdict.Problems) > 0:
+	case verdict.Refuted > 0 || verdict.NotObserved > 0 || len(verdict.Problems) > 0:
 		verdict.Result = flow.Incomplete
 	default:
 		verdict.Result = flow.Verified
@@ -59,6 +59,7 @@ func problems(run flow.Run) []string {
 	if len(run.Watches) == 0 {
 		all = append(all, "no instrument watched")
 	}
+	all = append(all, changed(run)...)
 	for _, w := range run.Watches {
 		name := watchName(w)
 		switch {
