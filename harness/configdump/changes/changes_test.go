@@ -253,6 +253,10 @@ func TestOnWay(t *testing.T) {
 		"an endpoint of another cluster": {"netshoot", func(d tree) {
 			d.object(at(loads, another, "endpoint_config")...)["endpoints"] = []any{}
 		}, ""},
+		"an endpoint that the request itself made": {"fortio-server", func(d tree) {
+			d.object(at(loads, "inbound|8080||", "endpoint_config")...)["endpoints"] = []any{value(d.t,
+				`{"lb_endpoints":[{"endpoint":{"address":{"socket_address":{"address":"10.9.9.9","port_value":8080}}}}]}`)}
+		}, ""},
 		"a certificate that was renewed": {"netshoot", func(d tree) {
 			d.object(at(secrets, "default", "secret")...)["tls_certificate"] = map[string]any{"certificate_chain": map[string]any{"inline_bytes": "bmV3"}}
 		}, ""},

@@ -94,12 +94,8 @@ func (w *way) resource(ref reference) {
 	}
 	w.compared++
 	if ref.kind == configdump.Cluster {
-		w.refer(configdump.Endpoints, ref.name)
-		for _, r := range []*configdump.Resource{before, after} {
-			if r != nil {
-				w.refer(configdump.Endpoints, r.Value().Get("eds_cluster_config", "service_name").Text())
-			}
-		}
+		w.endpoints(before)
+		w.endpoints(after)
 	}
 	if ref.kind != configdump.Secret && ref.kind != configdump.RouteConfig {
 		w.follow("", message(before))
@@ -123,6 +119,16 @@ func (w *way) table(hop flow.Hop) {
 		w.compared++
 		return
 	}
+}
+
+// endpoints notes the endpoints of a cluster, where they are configured. Those of an ORIGINAL_DST cluster are made by the requests
+// themselves, this one among them.
+func (w *way) endpoints(cluster *configdump.Resource) {
+	if cluster == nil || cluster.Value().Get("type").Text() == "ORIGINAL_DST" {
+		return
+	}
+	w.refer(configdump.Endpoints, cluster.Name)
+	w.refer(configdump.Endpoints, cluster.Value().Get("eds_cluster_config", "service_name").Text())
 }
 
 // inUse is the resource of a name that the proxy works with; nil where there is none, or only one that warms or drains.
