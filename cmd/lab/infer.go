@@ -25,6 +25,7 @@ type inferFlags struct {
 	resolve               string
 	hop                   string
 	explain, cold, warm   bool
+	reasons               bool
 	output                string
 	headers, alpn         []string
 	request               flow.Request
@@ -71,6 +72,7 @@ func (f *inferFlags) register(cmd *cobra.Command) {
 	fs.StringVar(&f.resolve, "resolve", "", "address that the URL's host resolves to")
 	fs.StringVar(&f.hop, "hop", "", "show one kind of hop only, such as filter-chain")
 	fs.BoolVar(&f.explain, "explain", false, "show every condition that was evaluated and all that lost")
+	fs.BoolVar(&f.reasons, "reasons", false, "list the codes of reasons and assumptions, and what each means")
 	fs.BoolVar(&f.cold, "cold", false, "no connection is pooled")
 	fs.BoolVar(&f.warm, "warm", false, "every worker has a connection pooled")
 	cmd.MarkFlagsMutuallyExclusive("cold", "warm")
@@ -109,10 +111,13 @@ func (f *inferFlags) run(cmd *cobra.Command) error {
 	if f.hop != "" && !slices.Contains(infer.HopKinds, f.hop) {
 		return exit.Usagef("choose hop %q: there are %s", f.hop, strings.Join(infer.HopKinds, ", "))
 	}
+	a := appOf(cmd)
+	if f.reasons {
+		return infer.WriteReasons(a.Out, f.output)
+	}
 	if err := f.complete(cmd); err != nil {
 		return err
 	}
-	a := appOf(cmd)
 	switch {
 	case f.dump != "" && f.from == "" && f.client == "" && f.server == "":
 		return f.oneProxy(a)

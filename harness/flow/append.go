@@ -14,6 +14,12 @@ func (d *Decision) AppendJSON(b []byte) []byte {
 	b = appendOptional(b, `,"proxy":`, d.Proxy)
 	b = appendString(append(b, `,"outcome":`...), string(d.Outcome))
 	b = appendString(append(b, `,"failure":`...), string(d.Failure))
+	b = appendString(append(b, `,"certainty":`...), string(d.Certainty))
+	b = appendList(b, `,"depends":`, d.Depends)
+	b = appendList(b, `,"possible":`, d.Possible)
+	if d.Others {
+		b = append(b, `,"others":true`...)
+	}
 	b = appendOptional(b, `,"flag":`, d.Flag)
 	if d.Status != 0 {
 		b = strconv.AppendInt(append(b, `,"status":`...), int64(d.Status), 10)
@@ -47,6 +53,10 @@ func (h *Hop) appendJSON(b []byte) []byte {
 	b = appendOptional(b, `,"side":`, string(h.Side))
 	b = appendOptional(b, `,"proxy":`, h.Proxy)
 	b = appendString(append(b, `,"decision":`...), h.Decision)
+	b = appendOptional(b, `,"certainty":`, string(h.Certainty))
+	b = appendList(b, `,"open":`, h.Open)
+	b = appendOptional(b, `,"reason":`, string(h.Reason))
+	b = appendList(b, `,"assumptions":`, h.Assumptions)
 	b = appendOptional(b, `,"source":`, h.Source)
 	b = appendOptional(b, `,"why":`, h.Why)
 	b = appendEach(b, `,"rejected":`, h.Rejected, (*Alternative).appendJSON)
@@ -58,6 +68,7 @@ func (h *Hop) appendJSON(b []byte) []byte {
 func (a *Alternative) appendJSON(b []byte) []byte {
 	b = appendString(append(b, `{"name":`...), a.Name)
 	b = appendOptional(b, `,"source":`, a.Source)
+	b = appendOptional(b, `,"reason":`, string(a.Reason))
 	return append(appendString(append(b, `,"why":`...), a.Why), '}')
 }
 

@@ -34,10 +34,16 @@ const (
 
 // A Hop is one decision: what was decided, from which field of the dump, why, and what lost.
 type Hop struct {
-	Kind     HopKind       `json:"kind"`
-	Side     Side          `json:"side,omitempty"`
-	Proxy    string        `json:"proxy,omitempty"` // "pod.namespace" of the sidecar that decides
-	Decision string        `json:"decision"`
+	Kind     HopKind `json:"kind"`
+	Side     Side    `json:"side,omitempty"`
+	Proxy    string  `json:"proxy,omitempty"` // "pod.namespace" of the sidecar that decides
+	Decision string  `json:"decision"`
+
+	Certainty   Certainty `json:"certainty,omitempty"`   // "" in a hop of before the field: certain
+	Open        []string  `json:"open,omitempty"`        // what the decision depends on, where it is not certain
+	Reason      Reason    `json:"reason,omitempty"`      // code of Why, where it has one
+	Assumptions []Reason  `json:"assumptions,omitempty"` // codes of what was taken for granted
+
 	Source   string        `json:"source,omitempty"` // JSON pointer (RFC 6901) into the proxy's dump
 	Why      string        `json:"why,omitempty"`
 	Rejected []Alternative `json:"rejected,omitempty"`
@@ -49,15 +55,18 @@ type Hop struct {
 
 // A Condition is one condition that was evaluated on the way to a decision.
 type Condition struct {
-	Text   string `json:"text"`
-	Source string `json:"source,omitempty"`
-	Holds  bool   `json:"holds"`
+	Text    string `json:"text"`
+	Source  string `json:"source,omitempty"`
+	Holds   bool   `json:"holds"`
+	Value   string `json:"value,omitempty"`   // that was compared, where the text does not have it
+	Depends string `json:"depends,omitempty"` // what it depends on; Holds is then what was assumed
 }
 
 // An Alternative is what could have been decided and was not.
 type Alternative struct {
 	Name   string `json:"name"`
 	Source string `json:"source,omitempty"`
+	Reason Reason `json:"reason,omitempty"`
 	Why    string `json:"why"`
 }
 

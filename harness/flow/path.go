@@ -33,8 +33,12 @@ type Decision struct {
 	Schema           string            `json:"schema"` // DecisionSchema
 	ID               string            `json:"id,omitempty"`
 	Proxy            string            `json:"proxy,omitempty"`
-	Outcome          Outcome           `json:"outcome"`
+	Outcome          Outcome           `json:"outcome"` // the likeliest, or what follows if nothing that is open intervenes
 	Failure          Failure           `json:"failure"`
+	Certainty        Certainty         `json:"certainty"`
+	Depends          []Dependency      `json:"depends,omitempty"`  // what decides and is in neither dump nor request
+	Possible         []Possibility     `json:"possible,omitempty"` // the outcomes that can be named, where there are several
+	Others           bool              `json:"others,omitempty"`   // there may be outcomes beside Possible, which cannot be named
 	Flag             string            `json:"flag,omitempty"`
 	Status           int               `json:"status,omitempty"`
 	Location         string            `json:"location,omitempty"`
@@ -55,7 +59,7 @@ type Decision struct {
 }
 
 // DecisionSchema is the version of the Decision's JSON form; it changes only with that form.
-const DecisionSchema = "flowproof.dev/decision/v1"
+const DecisionSchema = "flowproof.dev/decision/v2"
 
 // A WeightedCluster is one cluster that a route may take.
 type WeightedCluster struct {
@@ -87,13 +91,17 @@ type UpstreamTLSMode struct {
 
 // A Path is the whole way of a Call: the hops of the client's sidecar, the server's sidecar and the app.
 type Path struct {
-	Schema  string  `json:"schema"` // PathSchema
-	Call    Call    `json:"call"`
-	Outcome Outcome `json:"outcome"`
-	Failure Failure `json:"failure,omitempty"`
-	Flag    string  `json:"flag,omitempty"`
-	Hops    []Hop   `json:"hops"`
+	Schema    string        `json:"schema"` // PathSchema
+	Call      Call          `json:"call"`
+	Outcome   Outcome       `json:"outcome"`
+	Failure   Failure       `json:"failure,omitempty"`
+	Flag      string        `json:"flag,omitempty"`
+	Certainty Certainty     `json:"certainty,omitempty"` // "" in a path of before the field: certain
+	Depends   []Dependency  `json:"depends,omitempty"`
+	Possible  []Possibility `json:"possible,omitempty"` // of the proxy where the first thing is open
+	Others    bool          `json:"others,omitempty"`
+	Hops      []Hop         `json:"hops"`
 }
 
 // PathSchema is the version of the Path's JSON form.
-const PathSchema = "flowproof.dev/path/v1"
+const PathSchema = "flowproof.dev/path/v2"

@@ -16,6 +16,7 @@ import (
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer/match"
 )
 
 // Bounds of an expression: how deep its tree may nest in the dump, and what its evaluation may cost.
@@ -99,41 +100,41 @@ func celExpression(v configdump.Value) *cel.Ast {
 const theResponse = "the response"
 
 // condition evaluates a program for a connection or request. An error, such as a header that is not there, and a result
-// that is no boolean are no. what says what a result that depends does depend on.
-func (w *walk) condition(program cel.Program, overHTTP bool) (result truth, what string) {
+// that is no boolean are no. what is theResponse where that was asked for.
+func (w *walk) condition(program cel.Program, overHTTP bool) (result match.Truth, what string) {
 	if program == nil {
-		return depends, "a CEL expression that is not understood"
+		return match.Depends("a CEL expression that is not understood", "a CEL expression that is not understood decides"), ""
 	}
 	known, unknown := w.attributes(overHTTP)
 	vars, err := cel.PartialVars(known, unknown...)
 	if err != nil {
-		return depends, "a CEL expression"
+		return match.Depends("a CEL expression", "a CEL expression decides"), ""
 	}
 	defer func() {
 		if recover() != nil { // as in expression
-			result, what = depends, "a CEL expression that is not understood"
+			result, what = match.Depends("a CEL expression that is not understood", "a CEL expression that is not understood decides"), ""
 		}
 	}()
 	value, _, err := program.Eval(vars)
 	var cancelled interpreter.EvalCancelledError
 	if errors.As(err, &cancelled) {
-		return depends, "a CEL expression that is too costly to evaluate"
+		return match.Depends("a CEL expression that is too costly to evaluate", "a CEL expression that is too costly to evaluate decides"), ""
 	}
 	switch v := value.(type) {
 	case nil: // Eval turns a panic into an error that comes without a value
-		return depends, "a CEL expression that is not understood"
+		return match.Depends("a CEL expression that is not understood", "a CEL expression that is not understood decides"), ""
 	case *types.Unknown:
 		name := unknownText(v)
 		if strings.HasPrefix(name, "response") {
-			return no, theResponse
+			return match.No, theResponse
 		}
-		return depends, "the attribute " + name
+		return match.Depends("attribute "+name, "the request does not say the attribute "+name), ""
 	case types.Bool:
 		if err == nil {
-			return truthOf(bool(v)), ""
+			return match.Of(bool(v)), ""
 		}
 	}
-	return no, ""
+	return match.No, ""
 }
 
 // unknownText names what an expression asked for.
@@ -196,14 +197,14 @@ func (w *walk) attributes(overHTTP bool) (map[string]any, []*cel.AttributePatter
 // requestAttributes are those of request. Headers are found by name in any case.
 func (w *walk) requestAttributes() map[string]any {
 	h := w.req.header
-	path, _ := h.get(":path")
+	path, _ := h.Get(":path")
 	all := map[string]any{
-		"headers": celHeaders{types.NewStringStringMap(types.DefaultTypeAdapter, h.all)}, "path": path, "url_path": pathOnly(path),
-		"query": strings.TrimPrefix(queryOf(path), "?"), "protocol": map[string]string{http10: "HTTP/1.0", http11: "HTTP/1.1", http2: "HTTP/2", grpc: "HTTP/2"}[w.req.Protocol],
+		"headers": celHeaders{types.NewStringStringMap(types.DefaultTypeAdapter, h.All())}, "path": path, "url_path": match.PathOnly(path),
+		"query": strings.TrimPrefix(match.QueryOf(path), "?"), "protocol": map[string]string{http10: "HTTP/1.0", http11: "HTTP/1.1", http2: "HTTP/2", grpc: "HTTP/2"}[w.req.Protocol],
 	}
 	for attribute, name := range map[string]string{"host": ":authority", "scheme": ":scheme", "method": ":method", "referer": "referer",
 		"useragent": "user-agent", "id": "x-request-id"} {
-		if value, ok := h.get(name); ok {
+		if value, ok := h.Get(name); ok {
 			all[attribute] = value
 		}
 	}

@@ -21,7 +21,7 @@ type clientAddress struct {
 // address that stands last in x-forwarded-for, less the trusted ones.
 func (w *walk) findClient() clientAddress {
 	h, m := w.req.header, w.hcm.at
-	forwarded, given := h.get("x-forwarded-for")
+	forwarded, given := h.Get("x-forwarded-for")
 	trusted := int(min(m.Get("xff_num_trusted_hops").Uint(), 1<<16))
 	c := clientAddress{}
 	single := !given
@@ -36,7 +36,7 @@ func (w *walk) findClient() clientAddress {
 			if isLoopback(peer) && len(w.e.node.IPs) > 0 { // Envoy then writes its own address
 				peer, _ = netip.ParseAddr(w.e.node.IPs[0])
 			}
-			h.set("x-forwarded-for", strings.TrimPrefix(forwarded+","+peer.String(), ","))
+			h.Set("x-forwarded-for", strings.TrimPrefix(forwarded+","+peer.String(), ","))
 		}
 	} else {
 		c.addr, single = w.detectClient(forwarded, trusted)
@@ -64,7 +64,7 @@ func (w *walk) detectClient(forwarded string, hops int) (addr netip.Addr, truste
 			addr = lastForwarded(forwarded, int(min(config.Get("xff_num_trusted_hops").Uint(), 1<<16)))
 			trusted = addr.IsValid() && !strings.Contains(forwarded, ",")
 		case strings.HasSuffix(kind, ".custom_header.v3.CustomHeaderConfig"):
-			text, _ := w.req.header.get(config.Get("header_name").Text())
+			text, _ := w.req.header.Get(config.Get("header_name").Text())
 			addr, _ = netip.ParseAddr(text)
 			trusted = config.Get("allow_extension_to_set_address_as_trusted").Bool()
 		}
@@ -89,20 +89,20 @@ func (w *walk) mutateEarly() {
 func (w *walk) mutate(m configdump.Value) {
 	h := w.req.header
 	if name := m.Get("remove").Text(); name != "" {
-		h.remove(strings.ToLower(name))
+		h.Remove(strings.ToLower(name))
 		return
 	}
 	option := m.Get("append")
 	name := strings.ToLower(option.Get("header", "key").Text())
 	value, known := w.formatted(option.Get("header", "value").Text(), "")
-	_, given := h.get(name)
+	_, given := h.Get(name)
 	if name == "" || !known || value == "" && !option.Get("keep_empty_value").Bool() {
 		return
 	}
 	switch action := option.Get("append_action").Text(); {
 	case oneOf(action, "ADD_IF_ABSENT", "1") && given, oneOf(action, "OVERWRITE_IF_EXISTS", "3") && !given:
 	default: // appending, too, leaves the new value alone to be matched
-		h.set(name, value)
+		h.Set(name, value)
 	}
 }
 
@@ -170,28 +170,28 @@ const placeholderID = "00000000-0000-4000-8000-000000000000"
 func (w *walk) sanitise(c clientAddress) {
 	h := w.req.header
 	if !w.upgrades() {
-		h.remove("connection", "upgrade")
-		if te, ok := h.get("te"); ok && !hasToken(te, "trailers") {
-			h.remove("te")
+		h.Remove("connection", "upgrade")
+		if te, ok := h.Get("te"); ok && !hasToken(te, "trailers") {
+			h.Remove("te")
 		}
 	}
-	h.remove("x-envoy-internal", "keep-alive", "proxy-connection", "transfer-encoding")
+	h.Remove("x-envoy-internal", "keep-alive", "proxy-connection", "transfer-encoding")
 	if c.internal {
-		h.set("x-envoy-internal", "true")
+		h.Set("x-envoy-internal", "true")
 	} else {
 		if c.edge {
-			h.remove(onlyBehindTheEdge...)
+			h.Remove(onlyBehindTheEdge...)
 		}
-		h.remove(onlyInternal...)
-		h.remove(w.tableHeaders()...)
+		h.Remove(onlyInternal...)
+		h.Remove(w.tableHeaders()...)
 	}
 	if c.edge && c.addr.IsValid() {
-		h.set("x-envoy-external-address", c.addr.String())
+		h.Set("x-envoy-external-address", c.addr.String())
 	}
 	w.introduce(c)
 	if m := w.hcm.at; !isFalse(m.Get("generate_request_id")) {
-		if _, given := h.get("x-request-id"); !given || c.edge && !m.Get("preserve_external_request_id").Bool() {
-			h.set("x-request-id", placeholderID)
+		if _, given := h.Get("x-request-id"); !given || c.edge && !m.Get("preserve_external_request_id").Bool() {
+			h.Set("x-request-id", placeholderID)
 		}
 	}
 	w.certificateHeader()
@@ -201,30 +201,30 @@ func (w *walk) sanitise(c clientAddress) {
 func (w *walk) introduce(c clientAddress) {
 	h, m := w.req.header, w.hcm.at
 	if m.Get("add_user_agent").Bool() {
-		h.set("x-envoy-downstream-service-cluster", w.e.node.Cluster)
-		if _, given := h.get("user-agent"); !given {
-			h.set("user-agent", w.e.node.Cluster)
+		h.Set("x-envoy-downstream-service-cluster", w.e.node.Cluster)
+		if _, given := h.Get("user-agent"); !given {
+			h.Set("user-agent", w.e.node.Cluster)
 		}
 		if w.e.node.ID != "" {
-			h.set("x-envoy-downstream-service-node", w.e.node.ID)
+			h.Set("x-envoy-downstream-service-node", w.e.node.ID)
 		}
 	}
 	edge := m.Get("use_remote_address").Bool() && m.Get("xff_num_trusted_hops").Uint() == 0
-	if _, given := h.get("x-forwarded-port"); m.Get("append_x_forwarded_port").Bool() && (edge || !given) {
-		h.set("x-forwarded-port", strconv.Itoa(int(w.conn.local.Port())))
+	if _, given := h.Get("x-forwarded-port"); m.Get("append_x_forwarded_port").Bool() && (edge || !given) {
+		h.Set("x-forwarded-port", strconv.Itoa(int(w.conn.local.Port())))
 	}
 	if via := m.Get("via").Text(); via != "" {
-		before, given := h.get("via")
+		before, given := h.Get("via")
 		if given {
 			via = before + ", " + via
 		}
-		h.set("via", via)
+		h.Set("via", via)
 	}
-	if referer, given := h.get("referer"); given && !isReferer(referer) {
-		h.remove("referer")
+	if referer, given := h.Get("referer"); given && !isReferer(referer) {
+		h.Remove("referer")
 	}
-	if expect, _ := h.get("expect"); strings.EqualFold(expect, "100-continue") && !m.Get("proxy_100_continue").Bool() {
-		h.remove("expect")
+	if expect, _ := h.Get("expect"); strings.EqualFold(expect, "100-continue") && !m.Get("proxy_100_continue").Bool() {
+		h.Remove("expect")
 	}
 }
 
@@ -244,10 +244,10 @@ func (w *walk) certificateHeader() {
 	case "ALWAYS_FORWARD_ONLY", "4":
 	case "FORWARD_ONLY", "1", "APPEND_FORWARD", "2", "SANITIZE_SET", "3":
 		if !w.mutual() {
-			w.req.header.remove("x-forwarded-client-cert")
+			w.req.header.Remove("x-forwarded-client-cert")
 		}
 	default:
-		w.req.header.remove("x-forwarded-client-cert")
+		w.req.header.Remove("x-forwarded-client-cert")
 	}
 }
 
@@ -262,7 +262,7 @@ func (w *walk) tableHeaders() []string {
 
 // upgrades says whether the request asks for another protocol: Http::Utility::isUpgrade.
 func (w *walk) upgrades() bool {
-	_, ok := w.req.header.get("upgrade")
-	connection, _ := w.req.header.get("connection")
+	_, ok := w.req.header.Get("upgrade")
+	connection, _ := w.req.header.Get("connection")
 	return ok && hasToken(connection, "upgrade")
 }

@@ -164,7 +164,7 @@ func (w *walk) autoHost(c *cluster) (name string, ok bool) {
 		}
 		name = own
 	}
-	if host, _ := w.req.header.get(":authority"); name == "" || name == host {
+	if host, _ := w.req.header.Get(":authority"); name == "" || name == host {
 		return "", false
 	}
 	if w.out.Rewrite == nil {
@@ -235,7 +235,8 @@ func (w *walk) unknownEndpoint() {
 	w.pick = picked{hosts: []host{{address: address, weight: 1, assumed: true}}}
 	w.out.Endpoints = []flow.Host{{Address: address, Weight: 1, Healthy: true}}
 	w.add(flow.Endpoint, w.cluster.at.Value, flow.Hop{Decision: address, Why: missing + "; the pod that the way goes to is assumed",
-		Expect: []flow.Fact{fact(flow.FactEndpoint, address)}})
+		Assumptions: []flow.Reason{flow.AssumeEndpoint},
+		Expect:      []flow.Fact{fact(flow.FactEndpoint, address)}})
 }
 
 // clusterPort is the port in Istio's name of a cluster (outbound|8080||host), or else the one that was dialled.
@@ -257,7 +258,7 @@ func (w *walk) originalDestination() {
 	if config.Get("use_http_header").Bool() && w.hcm != nil {
 		name := config.Get("http_header_name").Text()
 		setDefault(&name, "x-envoy-original-dst-host")
-		if value, ok := w.req.header.get(name); ok {
+		if value, ok := w.req.header.Get(name); ok {
 			address, why = value, "original_dst_lb_config takes the destination from header "+name
 		}
 	}

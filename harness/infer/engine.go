@@ -87,10 +87,17 @@ func (e *Engine) decide(req flow.Request, opts Options) (flow.Decision, error) {
 	}
 	w := newWalk(e, norm, opts)
 	w.run()
+	decision := e.certainty(w, func(given []int) *walk {
+		next, _ := normalise(req) // it was no error before
+		again := newWalk(e, next, opts)
+		again.given = given
+		again.run()
+		return again
+	})
 	if err := e.dump.Err(); err != nil {
 		return flow.Decision{}, err
 	}
-	return w.out, nil
+	return decision, nil
 }
 
 // Decide returns the way of one request through the proxy of a dump: see Engine.Decide. For many requests an Engine

@@ -6,6 +6,8 @@ import (
 	"strconv"
 
 	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer/match"
 )
 
 // faultAnswers evaluates envoy.extensions.filters.http.fault.v3.HTTPFault: an abort for all requests is an answer, one
@@ -16,12 +18,12 @@ func (w *walk) faultAnswers(f httpFilter) (answer *reply, may string) {
 		return nil, ""
 	}
 	for _, m := range config.Get("headers").Elements() {
-		if !headerMatches(m, w.req.header) {
+		if !w.holds(match.Header(m, w.req.header), flow.WhatAnswer, m, "fault: header %s", match.HeaderText(m)) {
 			return nil, ""
 		}
 	}
 	if nodes := config.Get("downstream_nodes").Texts(); len(nodes) > 0 {
-		if node, _ := w.req.header.get("x-envoy-downstream-service-node"); !slices.Contains(nodes, node) {
+		if node, _ := w.req.header.Get("x-envoy-downstream-service-node"); !slices.Contains(nodes, node) {
 			return nil, ""
 		}
 	}
@@ -31,13 +33,13 @@ func (w *walk) faultAnswers(f httpFilter) (answer *reply, may string) {
 	}
 	status, ok := w.abortStatus(abort)
 	numerator, of := abort.Get("percentage", "numerator").Uint(), denominator(abort.Get("percentage"))
-	switch {
-	case !ok || numerator == 0:
+	if !ok || numerator == 0 {
 		return nil, ""
-	case numerator < of:
-		return nil, fmt.Sprintf("chance: fault aborts %d of %d requests with %d", numerator, of, status)
 	}
-	return &reply{status: status, flag: "FI", why: "fault injection aborts every request here", source: abort, details: "fault_filter_abort"}, ""
+	if numerator < of && !w.lot(flow.WhatAnswer, abort, numerator, of, fmt.Sprintf("fault aborts %d of %d requests with %d", numerator, of, status)) {
+		return nil, ""
+	}
+	return &reply{status: status, flag: "FI", code: flow.FaultAbort, why: "fault injection aborts every request here", source: abort, details: "fault_filter_abort"}, ""
 }
 
 // abortStatus returns the status of an abort; header_abort takes it from the request.
@@ -48,7 +50,7 @@ func (w *walk) abortStatus(abort configdump.Value) (status int, ok bool) {
 	case abort.Has("grpc_status"):
 		return 200, true
 	case abort.Has("header_abort"):
-		text, has := w.req.header.get("x-envoy-fault-abort-request")
+		text, has := w.req.header.Get("x-envoy-fault-abort-request")
 		n, err := strconv.Atoi(text)
 		return n, has && err == nil && n >= 200 && n < 600
 	}

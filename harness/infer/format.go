@@ -3,6 +3,8 @@ package infer
 import (
 	"strconv"
 	"strings"
+
+	"github.com/flowproof/lab/harness/infer/match"
 )
 
 // formatted fills a substitution format string for the request: %REQ(x-a?:authority):10%, %REQUESTED_SERVER_NAME% and a few
@@ -58,12 +60,12 @@ func (w *walk) command(text string) (value string, have, known bool) {
 	switch name {
 	case "REQ", "REQ_WITHOUT_QUERY":
 		for _, header := range strings.Split(argument, "?") {
-			if value, have = w.req.header.get(header); have {
+			if value, have = w.req.header.Get(header); have {
 				break
 			}
 		}
 		if name == "REQ_WITHOUT_QUERY" {
-			value = pathOnly(value)
+			value = match.PathOnly(value)
 		}
 	case "REQUESTED_SERVER_NAME":
 		value, have = w.conn.serverName, w.conn.serverName != ""

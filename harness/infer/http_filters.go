@@ -6,6 +6,7 @@ import (
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer/match"
 )
 
 // Types of HTTP filters that can answer by themselves.
@@ -76,7 +77,8 @@ type httpFilter struct {
 
 // A reply is an answer that a filter gives by itself.
 type reply struct {
-	status  int
+	status  int // 0: not known
+	code    flow.Reason
 	flag    string
 	denied  bool
 	why     string
@@ -88,6 +90,7 @@ type reply struct {
 func (w *walk) httpFilters() {
 	filters := w.hcm.at.Get("http_filters")
 	var names []string
+	depend := false
 	hop := flow.Hop{Why: "none of them answers by itself, so the router, the last one, follows the route"}
 	for _, base := range w.hcm.filters {
 		f, v := w.onRoute(base), base.at
@@ -99,14 +102,24 @@ func (w *walk) httpFilters() {
 		hop.Expect = append(hop.Expect, fact(flow.FactHTTPFilter, f.name))
 		answer, may := w.filterAnswers(f)
 		if may != "" {
+			depend = true
 			hop.Rejected = append(hop.Rejected, flow.Alternative{Name: "an answer of " + f.name, Source: v.Pointer(), Why: "depends on " + may})
+			if !w.may(flow.WhatAnswer, f.name, "filter "+f.name+" may answer by itself: that depends on "+may, v) {
+				continue
+			}
+			if answer == nil {
+				answer = &reply{why: "the filter answers: that depends on " + may}
+			}
 		}
 		if answer == nil {
 			continue
 		}
-		hop.Decision = strings.Join(names, ", ") + " answers " + fmt.Sprint(answer.status)
+		hop.Decision, hop.Reason = strings.Join(names, ", ")+" answers", answer.code
 		hop.Why = answer.why
-		hop.Expect = append(hop.Expect, statusFact(w.localStatus(answer.status))...)
+		if answer.status != 0 {
+			hop.Decision += " " + fmt.Sprint(answer.status)
+			hop.Expect = append(hop.Expect, statusFact(w.localStatus(answer.status))...)
+		}
 		if answer.details != "" {
 			hop.Expect = append(hop.Expect, fact(flow.FactDetails, answer.details))
 		}
@@ -121,7 +134,7 @@ func (w *walk) httpFilters() {
 		return
 	}
 	hop.Decision = orNone(strings.Join(names, ", "))
-	if n := len(hop.Rejected); n > 0 && hop.Rejected[n-1].Why != "" && strings.HasPrefix(hop.Rejected[n-1].Why, "depends on ") {
+	if depend {
 		hop.Why = "as far as the dump says " + hop.Why
 	}
 	w.add(flow.HTTPFilters, filters, hop)
@@ -214,14 +227,11 @@ func (w *walk) rbacAnswers(f httpFilter) (answer *reply, may string) {
 		config = f.route.Get("rbac")
 	}
 	engine := rbac{w: w, header: w.req.header}
-	allowed, why, rules, ok := engine.judge(config)
-	switch {
-	case !ok, allowed == yes:
+	allowed, code, why, rules, ok := engine.judge(config)
+	if !ok || allowed.Yes() {
 		return nil, ""
-	case allowed == depends:
-		return nil, engine.unknown
 	}
-	return &reply{status: 403, denied: true, why: why + ": Envoy answers 403", source: rules}, ""
+	return &reply{status: 403, code: code, denied: true, why: why + ": Envoy answers 403", source: rules}, allowed.On
 }
 
 // corsAnswers evaluates a CORS preflight: OPTIONS with an origin that the policy allows is answered 200.
@@ -230,8 +240,8 @@ func (w *walk) corsAnswers(f httpFilter) (answer *reply, may string) {
 	if !policy.Exists() && w.route != nil { // until Envoy 1.2x the policy stood in the route itself
 		policy = first2(w.route.action.Get("cors"), w.vhost.at.Get("cors"))
 	}
-	origin, hasOrigin := w.req.header.get("origin")
-	_, hasMethod := w.req.header.get("access-control-request-method")
+	origin, hasOrigin := w.req.header.Get("origin")
+	_, hasMethod := w.req.header.Get("access-control-request-method")
 	if !policy.Exists() || w.req.Method != "OPTIONS" || !hasOrigin || origin == "" || !hasMethod {
 		return nil, ""
 	}
@@ -239,7 +249,7 @@ func (w *walk) corsAnswers(f httpFilter) (answer *reply, may string) {
 		return nil, ""
 	}
 	for _, m := range policy.Get("allow_origin_string_match").Elements() {
-		if stringMatches(m, origin) {
+		if w.holds(match.String(m, origin), flow.WhatAnswer, m, "cors: origin %s", match.StringText(m)) {
 			return &reply{status: 200, why: "a CORS preflight from origin " + origin + ", which the policy allows", source: policy}, ""
 		}
 	}
@@ -249,7 +259,7 @@ func (w *walk) corsAnswers(f httpFilter) (answer *reply, may string) {
 // healthAnswers evaluates the health check filter where it does not pass through.
 func (w *walk) healthAnswers(f httpFilter) (answer *reply, may string) {
 	for _, m := range f.config.Get("headers").Elements() {
-		if !headerMatches(m, w.req.header) {
+		if !w.holds(match.Header(m, w.req.header), flow.WhatAnswer, m, "health check: header %s", match.HeaderText(m)) {
 			return nil, ""
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer/match"
 )
 
 // jwtAnswers evaluates envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication. Which rule applies, whether a token
@@ -17,15 +19,19 @@ func (w *walk) jwtAnswers(f httpFilter) (answer *reply, may string) {
 	if !requires.Exists() {
 		return nil, ""
 	}
-	t := tokens{w: w, providers: f.config.Get("providers")}
+	t := &tokens{w: w, providers: f.config.Get("providers")}
 	result, why := t.met(requires, 0)
-	switch result {
-	case yes:
+	if result.Yes() {
 		return nil, ""
-	case depends:
-		return nil, why
 	}
-	return &reply{status: 401, denied: true, why: "JWT: " + why + ": Envoy answers 401", source: requires}, ""
+	if result.Open() {
+		may = why
+	}
+	code := flow.JWTRefused
+	if t.absent {
+		code = flow.JWTMissing
+	}
+	return &reply{status: 401, code: code, denied: true, why: "JWT: " + why + ": Envoy answers 401", source: requires}, may
 }
 
 // jwtRequirement returns what the first rule that matches requires; the route may name a requirement or disable it.
@@ -37,8 +43,8 @@ func (w *walk) jwtRequirement(f httpFilter) configdump.Value {
 		return named(f.config.Get("requirement_map"), f.route.Get("requirement_name").Text())
 	}
 	if f.config.Get("bypass_cors_preflight").Bool() && w.req.Method == "OPTIONS" {
-		_, origin := w.req.header.get("origin")
-		if _, method := w.req.header.get("access-control-request-method"); origin && method {
+		_, origin := w.req.header.Get("origin")
+		if _, method := w.req.header.Get("access-control-request-method"); origin && method {
 			return configdump.Value{}
 		}
 	}
@@ -68,11 +74,12 @@ func named(m configdump.Value, key string) configdump.Value {
 type tokens struct {
 	w         *walk
 	providers configdump.Value
+	absent    bool // the last provider that was asked found no token
 }
 
-func (t *tokens) met(v configdump.Value, depth int) (truth, string) {
+func (t *tokens) met(v configdump.Value, depth int) (match.Truth, string) {
 	if depth > maxMatcherDepth {
-		return depends, "requirements that nest too deep"
+		return match.Depends("requirements that nest too deep", "only so many levels are followed"), "requirements that nest too deep"
 	}
 	for kind, r := range v.Fields() {
 		switch configdump.FieldName(kind) {
@@ -81,28 +88,28 @@ func (t *tokens) met(v configdump.Value, depth int) (truth, string) {
 		case "provider_and_audiences":
 			return t.provider(r.Get("provider_name").Text(), r.Get("audiences").Texts())
 		case "requires_any":
-			return t.several(r, depth, yes)
+			return t.several(r, depth, match.Yes)
 		case "requires_all":
-			return t.several(r, depth, no)
+			return t.several(r, depth, match.No)
 		case "allow_missing_or_failed":
-			return yes, ""
+			return match.Yes, ""
 		case "allow_missing":
 			return t.missing()
 		}
 	}
-	return yes, ""
+	return match.Yes, ""
 }
 
 // several combines requirements: of requires_any one has to be met, of requires_all each.
-func (t *tokens) several(v configdump.Value, depth int, decisive truth) (truth, string) {
-	result, why := decisive.not(), ""
+func (t *tokens) several(v configdump.Value, depth int, decisive match.Truth) (match.Truth, string) {
+	result, why := decisive.Not(), ""
 	for _, r := range v.Get("requirements").Elements() {
 		met, because := t.met(r, depth+1)
 		if met == decisive {
 			return decisive, because
 		}
-		if met == depends {
-			result = depends
+		if met.Open() {
+			result = met
 		}
 		why = because
 	}
@@ -110,54 +117,55 @@ func (t *tokens) several(v configdump.Value, depth int, decisive truth) (truth, 
 }
 
 // missing evaluates allow_missing: a token that is there has to be good for one of the providers.
-func (t *tokens) missing() (truth, string) {
-	result, why := yes, ""
+func (t *tokens) missing() (match.Truth, string) {
+	result, why := match.Yes, ""
 	for name, p := range t.providers.Fields() {
 		if t.token(p) == "" {
 			continue
 		}
 		met, because := t.provider(name, nil)
-		if met != no {
+		if !met.No() {
 			return met, because
 		}
-		result, why = no, because
+		result, why = match.No, because
 	}
 	return result, why
 }
 
 // provider says whether a token for it is there and good as far as it can be read.
-func (t *tokens) provider(name string, audiences []string) (truth, string) {
+func (t *tokens) provider(name string, audiences []string) (match.Truth, string) {
 	p := named(t.providers, name)
 	token := t.token(p)
-	if token == "" {
-		return no, "the request has no token for provider " + name
+	if t.absent = token == ""; t.absent {
+		return match.No, "the request has no token for provider " + name
 	}
 	claims, ok := claimsOf(token)
 	if !ok {
-		return no, "the token for provider " + name + " is not a JWT"
+		return match.No, "the token for provider " + name + " is not a JWT"
 	}
 	if issuer := p.Get("issuer").Text(); issuer != "" && issuer != claims.Issuer {
-		return no, "the token's issuer is not that of provider " + name
+		return match.No, "the token's issuer is not that of provider " + name
 	}
 	if claims.Expires != 0 && time.Now().After(time.Unix(int64(claims.Expires), 0).Add(time.Minute)) {
-		return no, "the token is expired"
+		return match.No, "the token is expired"
 	}
 	if audiences == nil {
 		audiences = p.Get("audiences").Texts()
 	}
 	if len(audiences) > 0 && !slices.ContainsFunc(audiences, func(a string) bool { return slices.Contains(claims.Audience, a) }) {
-		return no, "the token's audience is not one that provider " + name + " accepts"
+		return match.No, "the token's audience is not one that provider " + name + " accepts"
 	}
-	return depends, "the signature of the token for provider " + name
+	why := "the signature of the token for provider " + name
+	return match.Depends(why, "the provider's keys are fetched, and are not in the dump"), why
 }
 
 // token finds a provider's token where it says: headers, query parameters, cookies; by default a bearer token or the
 // parameter access_token.
 func (t *tokens) token(p configdump.Value) string {
-	path, _ := t.w.req.header.get(":path")
-	params := queryParams(path)
+	path, _ := t.w.req.header.Get(":path")
+	params := match.QueryParams(path)
 	for _, h := range p.Get("from_headers").Elements() {
-		value, ok := t.w.req.header.get(h.Get("name").Text())
+		value, ok := t.w.req.header.Get(h.Get("name").Text())
 		if prefix := h.Get("value_prefix").Text(); ok && strings.Contains(value, prefix) {
 			_, value, _ = strings.Cut(value, prefix)
 			return strings.TrimSpace(value)
@@ -171,7 +179,7 @@ func (t *tokens) token(p configdump.Value) string {
 	if p.Has("from_headers") || p.Has("from_params") || p.Has("from_cookies") {
 		return ""
 	}
-	authorization, _ := t.w.req.header.get("authorization")
+	authorization, _ := t.w.req.header.Get("authorization")
 	if token, ok := strings.CutPrefix(authorization, "Bearer "); ok {
 		return token
 	}

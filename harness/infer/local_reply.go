@@ -1,6 +1,9 @@
 package infer
 
-import "github.com/flowproof/lab/harness/configdump"
+import (
+	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/infer/match"
+)
 
 // localStatus is the status on the wire of an answer that the proxy makes itself: local_reply_config may map it to another,
 // and to gRPC it is always 200, and the status becomes a grpc-status. (Http::Utility::sendLocalReply)
@@ -11,7 +14,7 @@ func (w *walk) localStatus(status int) int {
 	if w.hcm != nil {
 		status = w.mappedStatus(status, w.req.header)
 	}
-	if isGRPC(w.req.header) {
+	if match.IsGRPC(w.req.header) {
 		return 200
 	}
 	return status
@@ -22,13 +25,13 @@ func (w *walk) codecStatus(status int) int {
 	if status == 0 {
 		return 0
 	}
-	return w.mappedStatus(status, headers{all: map[string]string{}})
+	return w.mappedStatus(status, match.NewHeaders(nil))
 }
 
 // mappedStatus applies the first mapper of local_reply_config whose filter takes the answer.
-func (w *walk) mappedStatus(status int, h headers) int {
+func (w *walk) mappedStatus(status int, h *match.Headers) int {
 	for _, m := range w.hcm.at.Get("local_reply_config", "mappers").Elements() {
-		if w.logs(m.Get("filter"), status, h, 0) != yes {
+		if w.logs(m.Get("filter"), status, h, 0).Yes() == false {
 			continue
 		}
 		if to := m.Get("status_code"); to.Exists() {
@@ -41,24 +44,24 @@ func (w *walk) mappedStatus(status int, h headers) int {
 
 // logs evaluates envoy.config.accesslog.v3.AccessLogFilter for an answer with a status, as far as the filter looks at the
 // status and the request.
-func (w *walk) logs(v configdump.Value, status int, h headers, depth int) truth {
+func (w *walk) logs(v configdump.Value, status int, h *match.Headers, depth int) match.Truth {
 	if depth > maxMatcherDepth {
-		return depends
+		return match.Depends("access log filter", "what the filter of local_reply_config looks at is not known")
 	}
-	deeper := func(e configdump.Value) truth { return w.logs(e, status, h, depth+1) }
+	deeper := func(e configdump.Value) match.Truth { return w.logs(e, status, h, depth+1) }
 	for kind, f := range v.Fields() {
 		switch configdump.FieldName(kind) {
 		case "status_code_filter":
-			return truthOf(w.compares(f.Get("comparison"), uint64(status)))
+			return match.Of(w.compares(f.Get("comparison"), uint64(status)))
 		case "header_filter":
-			return truthOf(headerMatches(f.Get("header"), h))
+			return match.Header(f.Get("header"), h)
 		case "and_filter":
-			return all(f.Get("filters"), deeper)
+			return match.All(f.Get("filters"), deeper)
 		case "or_filter":
-			return some(f.Get("filters"), deeper)
+			return match.Some(f.Get("filters"), deeper)
 		}
 	}
-	return depends
+	return match.Depends("access log filter", "what the filter of local_reply_config looks at is not known")
 }
 
 // compares evaluates ComparisonFilter; the runtime may say another value than the default.

@@ -32,7 +32,9 @@ func (w *walk) httpRequest() {
 		return
 	}
 	w.prepareHeaders()
+	w.deciding = flow.Route
 	found := w.findRoute()
+	w.deciding = flow.HTTPFilters
 	if w.refuse(w.upgradeRefused()) {
 		return
 	}
@@ -56,11 +58,11 @@ func (w *walk) httpRequest() {
 func (w *walk) prepareHeaders() {
 	h, m := w.req.header, w.hcm.at
 	w.mutateEarly()
-	if path, ok := h.get(":path"); ok {
-		h.set(":path", normalisePath(m, path))
+	if path, ok := h.Get(":path"); ok {
+		h.Set(":path", normalisePath(m, path))
 	}
-	if host, ok := h.get(":authority"); ok {
-		h.set(":authority", w.strippedHost(host))
+	if host, ok := h.Get(":authority"); ok {
+		h.Set(":authority", w.strippedHost(host))
 	}
 	client := w.findClient()
 	w.client = client.addr
@@ -68,22 +70,22 @@ func (w *walk) prepareHeaders() {
 	if w.conn.terminated {
 		secure = "https"
 	}
-	proto, given := h.get("x-forwarded-proto")
+	proto, given := h.Get("x-forwarded-proto")
 	if !given || m.Get("use_remote_address").Bool() && m.Get("xff_num_trusted_hops").Uint() == 0 {
 		proto = secure
-		h.set("x-forwarded-proto", proto)
+		h.Set("x-forwarded-proto", proto)
 	}
 	if to := m.Get("scheme_header_transformation", "scheme_to_overwrite").Text(); to != "" {
-		h.set(":scheme", to)
-		h.set("x-forwarded-proto", to)
+		h.Set(":scheme", to)
+		h.Set("x-forwarded-proto", to)
 	}
-	scheme, given := h.get(":scheme")
+	scheme, given := h.Get(":scheme")
 	if !given {
 		if scheme = secure; strings.EqualFold(proto, "http") || strings.EqualFold(proto, "https") {
 			scheme = proto
 		}
 	}
-	h.set(":scheme", strings.ToLower(scheme))
+	h.Set(":scheme", strings.ToLower(scheme))
 	w.sanitise(client)
 }
 

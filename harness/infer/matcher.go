@@ -7,6 +7,7 @@ import (
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer/match"
 )
 
 // maxMatcherDepth bounds how deep matchers may nest.
@@ -16,12 +17,11 @@ const maxMatcherDepth = 64
 // matcher look at the connection, those of a route's at the request.
 type matching struct {
 	w     *walk
-	steps []string // what matched on the way, for the hop's why
+	what  flow.What // that the result decides
+	steps []string  // what matched on the way, for the hop's why
 	// accept says whether an action is a result. A route whose own match fails is none, and the search goes on.
 	accept func(action configdump.Value) bool
 	http   bool // a request is there, not only a connection
-	// unknown is the first thing that was asked for and is not known. The matcher then went on as if it did not match.
-	unknown string
 	// waits says that a predicate asks for the response. Where it decides, the search ends without a result: ended.
 	waits, ended bool
 }
@@ -34,12 +34,11 @@ func (m *matching) evaluate(matcher configdump.Value, depth int) bool {
 	for _, entry := range matcher.Get("matcher_list", "matchers").Elements() {
 		m.waits = false
 		holds := m.predicate(entry.Get("predicate"), depth)
-		if holds == yes && m.onMatch(entry.Get("on_match"), depth) {
-			return true
-		}
-		m.ended = m.ended || holds == depends && m.waits
-		if m.ended {
+		if m.ended = m.ended || holds.Open() && m.waits; m.ended {
 			return false
+		}
+		if m.w.settle(holds, m.what, entry, entry.Pointer()) && m.onMatch(entry.Get("on_match"), depth) {
+			return true
 		}
 	}
 	if tree := matcher.Get("matcher_tree"); tree.Exists() && m.tree(tree, depth) {
@@ -59,80 +58,71 @@ func (m *matching) onMatch(v configdump.Value, depth int) bool {
 	return matched && !v.Get("keep_matching").Bool()
 }
 
-func (m *matching) predicate(v configdump.Value, depth int) truth {
+func (m *matching) predicate(v configdump.Value, depth int) match.Truth {
 	if depth > maxMatcherDepth {
-		return depends
+		return match.Depends("a matcher that nests too deep", "only so many levels are followed")
 	}
-	deeper := func(e configdump.Value) truth { return m.predicate(e, depth+1) }
+	deeper := func(e configdump.Value) match.Truth { return m.predicate(e, depth+1) }
 	for kind, p := range v.Fields() {
 		switch configdump.FieldName(kind) {
 		case "single_predicate":
 			return m.single(p)
 		case "or_matcher":
-			return some(p.Get("predicate"), deeper)
+			return match.Some(p.Get("predicate"), deeper)
 		case "and_matcher":
-			return all(p.Get("predicate"), deeper)
+			return match.All(p.Get("predicate"), deeper)
 		case "not_matcher":
-			return deeper(p).not()
+			return deeper(p).Not()
+		default:
+			return match.Depends("predicate "+kind, "what the predicate "+kind+" tests is not known")
 		}
 	}
-	return no
+	return match.No
 }
 
 // single compares one input with a string or by a custom matcher. No input never matches.
-func (m *matching) single(p configdump.Value) truth {
+func (m *matching) single(p configdump.Value) match.Truth {
 	custom, kind := p.Get("custom_match", "typed_config").Typed()
 	if strings.HasSuffix(kind, ".CelMatcher") {
 		result, what := m.w.condition(m.w.e.expression(custom.Get("expr_match"), celExpression), m.http)
 		if what == theResponse {
 			m.waits = true
-			return depends
+			return match.Depends(theResponse, "there is none yet")
 		}
-		if result == depends {
-			return m.dontKnow(what)
-		}
-		m.saw(p, result == yes, first(custom.Get("description").Text(), "its CEL expression"), "holds")
-		return result
+		return m.saw(p, result, first(custom.Get("description").Text(), "its CEL expression"), "holds")
 	}
 	d := m.input(p.Get("input"))
-	if d.have == depends {
-		return m.dontKnow(d.name)
-	}
-	holds := false
+	result := match.No
 	switch {
-	case d.have == no:
+	case d.have.Open():
+		result = d.have
+	case d.have.No():
 	case p.Has("value_match"):
-		holds = stringMatches(p.Get("value_match"), d.value)
+		result = match.String(p.Get("value_match"), d.value)
 	case strings.HasSuffix(kind, ".input_matchers.ip.v3.Ip"):
 		addr, err := netip.ParseAddr(d.value)
-		holds = err == nil && longest(prefixRanges(custom.Get("cidr_ranges")), addr) >= 0
+		result = match.Of(err == nil && longest(prefixRanges(custom.Get("cidr_ranges")), addr) >= 0)
 	default:
-		return m.dontKnow("what matcher " + kind + " tests")
+		result = match.Depends("matcher "+kind, "what the matcher "+kind+" tests is not known")
 	}
-	m.saw(p, holds, d.name, d.value)
-	return truthOf(holds)
+	return m.saw(p, result, d.name, d.value)
 }
 
 // saw keeps a condition that was evaluated, and what led on.
-func (m *matching) saw(at configdump.Value, holds bool, name, value string) {
-	if m.w.check(at, holds, "%s %q", name, value) {
+func (m *matching) saw(at configdump.Value, result match.Truth, name, value string) match.Truth {
+	if !result.Open() && m.w.check(at, result.Yes(), "%s %q", name, value) {
 		m.steps = append(m.steps, name+" "+orNone(value))
 	}
-}
-
-// dontKnow keeps the first thing that was asked for and is not known.
-func (m *matching) dontKnow(what string) truth {
-	setDefault(&m.unknown, what)
-	return depends
+	return result
 }
 
 // tree looks an input up in a map; of prefixes the longest that leads to an action counts.
 func (m *matching) tree(v configdump.Value, depth int) bool {
 	d := m.input(v.Get("input"))
-	if d.have == depends {
-		m.dontKnow(d.name)
+	if d.have.Open() {
+		return m.openTree(v, d, depth)
 	}
-	if d.have != yes {
+	if d.have.No() {
 		return false
 	}
 	name, value := d.name, d.value
@@ -161,6 +151,22 @@ func (m *matching) tree(v configdump.Value, depth int) bool {
 	return m.custom(v.Get("custom_match"), name, value, depth)
 }
 
+// openTree looks up an input that is not known: each entry may be the one, and none.
+func (m *matching) openTree(v configdump.Value, d datum, depth int) bool {
+	for _, field := range []string{"exact_match_map", "prefix_match_map"} {
+		for key, on := range v.Get(field, "map").Fields() {
+			if m.w.settle(d.have, m.what, on, d.name+" "+key) {
+				m.steps = append(m.steps, d.name+" "+key)
+				return m.onMatch(on, depth)
+			}
+		}
+	}
+	if v.Has("custom_match") {
+		m.w.open(m.what, d.have.On, d.have.Why, v)
+	}
+	return false
+}
+
 // custom evaluates xds.type.matcher.v3.IPMatcher and ServerNameMatcher: the most specific entry counts, and where what it
 // leads to has no result the next one is tried, unless it is exclusive.
 func (m *matching) custom(v configdump.Value, name, value string, depth int) bool {
@@ -181,6 +187,11 @@ func (m *matching) custom(v configdump.Value, name, value string, depth int) boo
 		for _, r := range config.Get("domain_matchers").Elements() {
 			found = append(found, ranked{domainRank(r.Get("domains").Texts(), value), r})
 		}
+	}
+	switch {
+	case kind == "", strings.HasSuffix(kind, ".IPMatcher"), strings.HasSuffix(kind, ".ServerNameMatcher"):
+	default:
+		m.w.open(m.what, "matcher "+kind, "what the matcher "+kind+" leads to is not known", v)
 	}
 	sort.SliceStable(found, func(i, j int) bool { return found[i].rank > found[j].rank })
 	for _, f := range found {
@@ -217,16 +228,16 @@ func domainRank(domains []string, name string) int {
 // chainByMatcher chooses the filter chain that filter_chain_matcher names.
 func (w *walk) chainByMatcher() (chosen *filterChain, why string) {
 	name := ""
-	m := matching{w: w, accept: func(action configdump.Value) bool {
+	m := matching{w: w, what: flow.WhatChain, accept: func(action configdump.Value) bool {
 		name = first(action.Get("typed_config", "value").Text(), action.Get("name").Text())
 		return true
 	}}
 	if !m.evaluate(w.listener.matcher, 0) {
-		return nil, joinWhy("filter_chain_matcher names none", m.doubt())
+		return nil, "filter_chain_matcher names none"
 	}
 	for _, c := range w.listener.chains {
 		if c.name == name {
-			return c, joinWhy("filter_chain_matcher names it by "+orNone(strings.Join(m.steps, ", ")), m.doubt())
+			return c, "filter_chain_matcher names it by " + orNone(strings.Join(m.steps, ", "))
 		}
 	}
 	return nil, "filter_chain_matcher names " + name + ", which the listener does not have"
@@ -234,7 +245,7 @@ func (w *walk) chainByMatcher() (chosen *filterChain, why string) {
 
 // routeByMatcher chooses a route by VirtualHost.matcher: its actions are a Route or a RouteList.
 func (w *walk) routeByMatcher(tree configdump.Value) (chosen *routeEntry, rejected []flow.Alternative, why string) {
-	m := matching{w: w, http: true}
+	m := matching{w: w, what: flow.WhatRoute, http: true}
 	var chosenWhy string
 	m.accept = func(action configdump.Value) bool {
 		message, kind := action.Get("typed_config").Typed()
@@ -254,15 +265,7 @@ func (w *walk) routeByMatcher(tree configdump.Value) (chosen *routeEntry, reject
 	}
 	m.evaluate(tree, 0)
 	if chosen == nil {
-		return nil, rejected, joinWhy("its matcher leads to no route", m.doubt())
+		return nil, rejected, "its matcher leads to no route"
 	}
-	return chosen, rejected, "its matcher leads there by " + orNone(strings.Join(m.steps, ", ")) + ", " + joinWhy(chosenWhy, m.doubt())
-}
-
-// doubt says what the result depends on, or "".
-func (m *matching) doubt() string {
-	if m.unknown == "" {
-		return ""
-	}
-	return "as far as is known: " + m.unknown + " is not, and is taken not to match"
+	return chosen, rejected, "its matcher leads there by " + orNone(strings.Join(m.steps, ", ")) + ", " + chosenWhy
 }

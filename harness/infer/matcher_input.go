@@ -6,13 +6,14 @@ import (
 	"strings"
 
 	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/infer/match"
 )
 
 // A datum is what a matcher's input gave.
 type datum struct {
 	name  string // what was asked for, as a sentence says it
 	value string
-	have  truth // no: there is none; depends: what it is is not known
+	have  match.Truth // No: there is none; open: what it is is not known
 }
 
 // input reads what a data input names.
@@ -26,43 +27,44 @@ func (m *matching) input(v configdump.Value) datum {
 	switch kind {
 	case "HttpRequestHeaderMatchInput":
 		header := config.Get("header_name").Text()
-		value, ok := h.get(header)
-		return datum{"header " + header, value, truthOf(ok)}
+		value, ok, open := h.Known(header)
+		return datum{"header " + header, value, match.Of(ok).Or(open)}
 	case "HttpRequestQueryParamMatchInput":
 		param := config.Get("query_param").Text()
-		path, _ := h.get(":path")
-		value, ok := queryParams(path)[param]
-		return datum{"query parameter " + param, value, truthOf(ok)}
+		path, _, open := h.Known(":path")
+		value, ok := match.QueryParams(path)[param]
+		return datum{"query parameter " + param, value, match.Of(ok).Or(open)}
 	case "UriSanInput":
 		if !m.w.mutual() {
 			return datum{name: "URI in the client's certificate"}
 		}
-		return datum{"URI in the client's certificate", m.w.opts.Peer, known(m.w.opts.Peer != "")}
+		return datum{"URI in the client's certificate", m.w.opts.Peer, known(m.w.opts.Peer != "", "URI in the client's certificate")}
 	case "DnsSanInput", "SubjectInput":
 		if !m.w.mutual() {
 			return datum{name: "name in the client's certificate"}
 		}
-		return datum{name: "name in the client's certificate", have: depends}
+		return datum{name: "name in the client's certificate", have: known(false, "name in the client's certificate")}
 	case "HttpResponseHeaderMatchInput", "HttpResponseTrailerMatchInput", "HttpRequestTrailerMatchInput", "HttpResponseStatusCodeMatchInput":
 		return datum{name: kind} // there is no response yet
 	}
-	return datum{name: first(kind, "an unknown input"), have: depends}
+	name := first(kind, "an unknown input")
+	return datum{name: name, have: match.Depends("matcher input "+name, "what the matcher input "+name+" reads is not known")}
 }
 
-// known is yes for what is known and depends for what is not.
-func known(b bool) truth {
+// known is yes for what is known and open for what is not.
+func known(b bool, what string) match.Truth {
 	if b {
-		return yes
+		return match.Yes
 	}
-	return depends
+	return match.Depends(what, "the request does not say it: "+what)
 }
 
 // networkInput reads an input of envoy.extensions.matching.common_inputs.network.v3.
 func (m *matching) networkInput(kind string) (d datum, ok bool) {
 	c := &m.w.conn
-	text := func(name, value string) (datum, bool) { return datum{name, value, truthOf(value != "")}, true }
+	text := func(name, value string) (datum, bool) { return datum{name, value, match.Of(value != "")}, true }
 	end := func(name string, end netip.AddrPort, value string) (datum, bool) {
-		return datum{name, value, known(end.IsValid())}, true
+		return datum{name, value, known(end.IsValid(), name)}, true
 	}
 	source := m.w.downstreamRemote()
 	switch kind {

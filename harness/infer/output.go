@@ -13,10 +13,10 @@ import (
 )
 
 // Formats are the output formats of a way or a decision.
-var Formats = []string{"text", "json", "yaml", "mermaid"}
+var Formats = []string{"text", "minimal", "json", "yaml", "mermaid"}
 
 // HopKinds are the kinds of hops that a way can have, in its order.
-var HopKinds = []string{string(flow.Resolve), string(flow.Redirect), string(flow.Listener), string(flow.ListenerFilters), string(flow.FilterChain),
+var HopKinds = []string{string(flow.Resolve), string(flow.NodePort), string(flow.Redirect), string(flow.Listener), string(flow.ListenerFilters), string(flow.FilterChain),
 	string(flow.DownstreamTLS), string(flow.NetworkFilters), string(flow.HTTPFilters), string(flow.Route), string(flow.Cluster), string(flow.Endpoint),
 	string(flow.UpstreamTLS), string(flow.Connect), string(flow.App)}
 
@@ -28,6 +28,8 @@ func WriteWay(w io.Writer, format string, path flow.Path, opts TextOptions) erro
 		return writeJSON(w, path)
 	case "yaml":
 		return writeYAML(w, path)
+	case "minimal":
+		return writeMinimal(w, path.Hops)
 	case "mermaid":
 		return writeMermaid(w, path.Call.URL, path.Hops, endingText(path.Outcome, path.Failure, path.Flag, 0, ""))
 	}
@@ -42,6 +44,8 @@ func WriteOne(w io.Writer, format string, d flow.Decision, opts TextOptions) err
 		return writeDecisionJSON(w, &d)
 	case "yaml":
 		return writeYAML(w, d)
+	case "minimal":
+		return writeMinimal(w, d.Hops)
 	case "mermaid":
 		return writeMermaid(w, first(d.ID, "request"), d.Hops, endingText(d.Outcome, d.Failure, d.Flag, d.Status, d.Location))
 	}
@@ -94,6 +98,26 @@ func writeYAML(w io.Writer, v any) error {
 	return err
 }
 
+// writeMinimal writes one line a hop for goldens: whose it is, its kind, what was decided, and the codes of its reason and of
+// what was assumed. A question mark stands before what is open, with what it depends on behind it.
+func writeMinimal(w io.Writer, hops []flow.Hop) error {
+	var b strings.Builder
+	for _, h := range hops {
+		b.WriteString(openMark(h) + strings.TrimPrefix(string(h.Side)+" ", " ") + string(h.Kind) + ": " + first(h.Decision, "-"))
+		for _, code := range append([]flow.Reason{h.Reason}, h.Assumptions...) {
+			if code != "" {
+				b.WriteString(" [" + string(code) + "]")
+			}
+		}
+		if len(h.Open) > 0 {
+			b.WriteString(" ? " + strings.Join(h.Open, ", "))
+		}
+		b.WriteString("\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
 // writeMermaid draws the hops as a flowchart, one box a hop, one frame a proxy.
 func writeMermaid(w io.Writer, title string, hops []flow.Hop, end string) error {
 	var b strings.Builder
@@ -107,7 +131,7 @@ func writeMermaid(w io.Writer, title string, hops []flow.Hop, end string) error 
 			fmt.Fprintf(&b, "  subgraph p%d [%s]\n", i, mermaidText(head))
 			frame, open = head, true
 		}
-		fmt.Fprintf(&b, "    h%d[%s]\n", i, mermaidText(string(h.Kind)+": "+h.Decision))
+		fmt.Fprintf(&b, "    h%d[%s]\n", i, mermaidText(openMark(h)+string(h.Kind)+": "+h.Decision))
 	}
 	if open {
 		b.WriteString("  end\n")
@@ -126,4 +150,36 @@ func writeMermaid(w io.Writer, title string, hops []flow.Hop, end string) error 
 // mermaidText quotes text for a label: quotes and what Mermaid or HTML would read as markup become entities.
 func mermaidText(s string) string {
 	return `"` + strings.NewReplacer("&", "#amp;", `"`, "#quot;", "<", "#lt;", ">", "#gt;", "\n", " ", "`", "#96;").Replace(s) + `"`
+}
+
+// ReasonsSchema is the version of the JSON form of the catalogue of codes.
+const ReasonsSchema = "flowproof.dev/reasons/v1"
+
+// WriteReasons lists the codes of reasons and assumptions in one of Formats.
+func WriteReasons(w io.Writer, format string) error {
+	if format == "json" || format == "yaml" {
+		all := struct {
+			Schema      string           `json:"schema"`
+			Reasons     []flow.ReasonRow `json:"reasons"`
+			Assumptions []flow.ReasonRow `json:"assumptions"`
+		}{ReasonsSchema, flow.Reasons, flow.Assumptions}
+		if format == "yaml" {
+			return writeYAML(w, all)
+		}
+		return writeJSON(w, all)
+	}
+	for _, part := range []struct {
+		title string
+		rows  []flow.ReasonRow
+	}{{"reasons", flow.Reasons}, {"assumptions", flow.Assumptions}} {
+		if _, err := fmt.Fprintln(w, part.title+":"); err != nil {
+			return err
+		}
+		for _, r := range part.rows {
+			if _, err := fmt.Fprintf(w, "  %-36s %s\n", r.Code, r.Meaning); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

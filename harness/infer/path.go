@@ -4,28 +4,13 @@ import (
 	"strings"
 
 	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/infer/match"
 )
-
-// pathOnly returns a path without its query and fragment: Http::PathUtil::removeQueryAndFragment.
-func pathOnly(path string) string {
-	if i := strings.IndexAny(path, "?#"); i >= 0 {
-		return path[:i]
-	}
-	return path
-}
-
-// queryOf returns the query with its question mark, or "".
-func queryOf(path string) string {
-	if i := strings.IndexByte(path, '?'); i >= 0 {
-		return path[i:]
-	}
-	return ""
-}
 
 // normalisePath does what the connection manager is told to do to a path before routing: normalize_path, merge_slashes
 // and path_with_escaped_slashes_action.
 func normalisePath(manager configdump.Message, path string) string {
-	only, rest := pathOnly(path), ""
+	only, rest := match.PathOnly(path), ""
 	rest = path[len(only):]
 	switch manager.Get("path_with_escaped_slashes_action").Text() {
 	case "UNESCAPE_AND_FORWARD", "UNESCAPE_AND_REDIRECT":

@@ -7,156 +7,156 @@ import (
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer/match"
 )
 
 // An rbac evaluates envoy.config.rbac.v3.RBAC for one connection or request. It follows RoleBasedAccessControlEngine
 // and the matchers of source/extensions/filters/common/rbac.
 type rbac struct {
-	w       *walk
-	header  headers // nil map on a connection
-	unknown string  // the first thing that was asked for and is not known
+	w      *walk
+	header *match.Headers // nil on a connection
+	last   string         // the last condition that failed
+	failed string         // which part of the last policy failed
 }
 
-// allowed says whether the rules let the request through, and which policy decided.
-func (r *rbac) allowed(rules configdump.Value) (result truth, why string) {
+// allowed says whether the rules let the request through, and which policy decided. Policies are asked in the order of their
+// names; the first that matches decides.
+func (r *rbac) allowed(rules configdump.Value) (result match.Truth, code flow.Reason, why string) {
 	action := rules.Get("action").Text()
 	deny := action == "DENY" || action == "1"
 	if action == "LOG" || action == "2" {
-		return yes, "RBAC only logs"
+		return match.Yes, "", "RBAC only logs"
 	}
-	result = truthOf(deny)
+	result, code = match.Of(deny), flow.RBACNoPolicy
+	var failed []string
 	for name, p := range rules.Get("policies").Fields() {
-		switch r.policy(p) {
-		case yes:
-			return truthOf(!deny), fmt.Sprintf("RBAC policy %s matches, action %s", name, first(action, "ALLOW"))
-		case depends:
-			result, why = depends, fmt.Sprintf("RBAC policy %s depends on %s", name, r.unknown)
+		t := r.policy(p)
+		switch {
+		case t.Yes() && deny:
+			return match.No, flow.RBACDenyPolicy, fmt.Sprintf("RBAC policy %s matches, action %s", name, first(action, "ALLOW"))
+		case t.Yes():
+			return match.Yes, "", fmt.Sprintf("RBAC policy %s matches, action %s", name, first(action, "ALLOW"))
+		case t.Open():
+			result, why = t, fmt.Sprintf("RBAC policy %s depends on %s", name, t.On)
+		default:
+			failed = append(failed, name+" ("+r.failed+")")
 		}
 	}
-	if result == depends {
-		return result, why
+	if result.Open() {
+		return result, code, why
 	}
-	return result, fmt.Sprintf("no RBAC policy matches, action %s", first(action, "ALLOW"))
+	why = fmt.Sprintf("no RBAC policy matches, action %s", first(action, "ALLOW"))
+	if len(failed) > 0 {
+		why += ": " + list(failed)
+	}
+	return result, code, why
 }
 
-// policy matches when one permission and one principal do.
-func (r *rbac) policy(p configdump.Value) truth {
-	permission := some(p.Get("permissions"), func(v configdump.Value) truth { return r.permission(v, 0) })
-	if permission == no {
-		return no
+// policy matches when one permission and one principal do. Where it does not, failed says which part did not.
+func (r *rbac) policy(p configdump.Value) match.Truth {
+	permission := match.Some(p.Get("permissions"), func(v configdump.Value) match.Truth { return r.permission(v, 0) })
+	if permission.No() {
+		r.failed = joinWhy("no permission holds", r.last)
+		return permission
 	}
-	principal := some(p.Get("principals"), func(v configdump.Value) truth { return r.principal(v, 0) })
-	if principal == no {
-		return no
+	principal := match.Some(p.Get("principals"), func(v configdump.Value) match.Truth { return r.principal(v, 0) })
+	if principal.No() {
+		r.failed = joinWhy("no principal holds", r.last)
+		return principal
 	}
-	condition := yes
+	condition := match.Yes
 	if v := p.Get("condition"); v.Exists() {
-		if condition = r.condition(v); condition == no {
-			return no
+		if condition = r.condition(v); condition.No() {
+			r.failed = "its condition does not hold"
+			return condition
 		}
 	}
-	if permission == depends || principal == depends || condition == depends {
-		return depends
-	}
-	return yes
+	return permission.And(principal).And(condition)
 }
 
 // condition evaluates a policy's CEL expression. checked_condition is there to be read, not evaluated.
-func (r *rbac) condition(v configdump.Value) truth {
-	result, what := r.w.condition(r.w.e.expression(v, barely), r.header.all != nil)
-	if result == depends {
-		return r.dontKnow(what)
-	}
-	return r.saw(v, result == yes, "the policy's CEL condition")
+func (r *rbac) condition(v configdump.Value) match.Truth {
+	result, _ := r.w.condition(r.w.e.expression(v, barely), r.header != nil)
+	return r.saw(v, result, "the policy's CEL condition")
 }
 
 // byMatcher evaluates the matcher that may stand in the place of rules. Its actions are envoy.config.rbac.v3.Action; where
 // it leads to none, the request is denied.
-func (r *rbac) byMatcher(tree configdump.Value) (result truth, why string) {
-	m := matching{w: r.w, http: r.header.all != nil}
+func (r *rbac) byMatcher(tree configdump.Value) (result match.Truth, why string) {
+	m := matching{w: r.w, what: flow.WhatAnswer, http: r.header != nil}
 	var action configdump.Value
 	m.accept = func(v configdump.Value) bool {
 		action, _ = v.Get("typed_config").Typed()
 		return true
 	}
-	matched := m.evaluate(tree, 0)
-	if m.unknown != "" {
-		r.dontKnow(m.unknown)
-		return depends, "the RBAC matcher depends on " + m.unknown
-	}
-	if !matched {
-		return no, "the RBAC matcher leads to no action, which denies"
+	if !m.evaluate(tree, 0) {
+		return match.No, "the RBAC matcher leads to no action, which denies"
 	}
 	verdict := first(action.Get("action").Text(), "ALLOW")
 	why = fmt.Sprintf("the RBAC matcher leads to %s, action %s, by %s", orNone(action.Get("name").Text()), verdict, orNone(strings.Join(m.steps, ", ")))
-	return truthOf(verdict != "DENY" && verdict != "1"), why
+	return match.Of(verdict != "DENY" && verdict != "1"), why
 }
 
 // judge evaluates the rules or the matcher of a filter's configuration. ok is false where it has none.
-func (r *rbac) judge(config configdump.Value) (result truth, why string, at configdump.Value, ok bool) {
+func (r *rbac) judge(config configdump.Value) (result match.Truth, code flow.Reason, why string, at configdump.Value, ok bool) {
 	if tree := config.Get("matcher"); tree.Exists() {
 		result, why = r.byMatcher(tree)
-		return result, why, tree, true
+		return result, flow.RBACMatcher, why, tree, true
 	}
 	rules := config.Get("rules")
 	if !rules.Exists() {
-		return yes, "", rules, false
+		return match.Yes, "", "", rules, false
 	}
-	result, why = r.allowed(rules)
-	return result, why, rules, true
+	result, code, why = r.allowed(rules)
+	return result, code, why, rules, true
 }
 
-func (r *rbac) dontKnow(what string) truth {
-	setDefault(&r.unknown, what)
-	return depends
-}
-
-func (r *rbac) permission(v configdump.Value, depth int) truth {
+func (r *rbac) permission(v configdump.Value, depth int) match.Truth {
 	if depth > maxMatcherDepth {
-		return r.dontKnow("rules that nest too deep")
+		return match.Depends("rules that nest too deep", "only so many levels are followed")
 	}
-	deeper := func(e configdump.Value) truth { return r.permission(e, depth+1) }
+	deeper := func(e configdump.Value) match.Truth { return r.permission(e, depth+1) }
 	for kind, rule := range v.Fields() {
 		switch kind = configdump.FieldName(kind); kind {
 		case "any":
-			return truthOf(rule.Bool())
+			return match.Of(rule.Bool())
 		case "and_rules":
-			return all(rule.Get("rules"), deeper)
+			return match.All(rule.Get("rules"), deeper)
 		case "or_rules":
-			return some(rule.Get("rules"), deeper)
+			return match.Some(rule.Get("rules"), deeper)
 		case "not_rule":
-			return deeper(rule).not()
+			return deeper(rule).Not()
 		case "destination_ip":
 			return inRange(rule, r.w.conn.local.Addr())
 		case "destination_port":
-			return r.saw(rule, uint64(r.w.conn.local.Port()) == rule.Uint(), "destination port %s", rule.Text())
+			return r.saw(rule, match.Of(uint64(r.w.conn.local.Port()) == rule.Uint()), "destination port %s", rule.Text())
 		case "destination_port_range":
 			port := uint64(r.w.conn.local.Port())
-			return truthOf(port >= rule.Get("start").Uint() && port < rule.Get("end").Uint())
+			return match.Of(port >= rule.Get("start").Uint() && port < rule.Get("end").Uint())
 		case "requested_server_name":
-			return truthOf(stringMatches(rule, r.w.conn.serverName))
+			return r.saw(rule, match.String(rule, r.w.conn.serverName), "server name %q has to be %s", r.w.conn.serverName, match.StringText(rule))
 		default:
 			return r.common(kind, rule)
 		}
 	}
-	return no
+	return match.No
 }
 
-func (r *rbac) principal(v configdump.Value, depth int) truth {
+func (r *rbac) principal(v configdump.Value, depth int) match.Truth {
 	if depth > maxMatcherDepth {
-		return r.dontKnow("rules that nest too deep")
+		return match.Depends("rules that nest too deep", "only so many levels are followed")
 	}
-	deeper := func(e configdump.Value) truth { return r.principal(e, depth+1) }
+	deeper := func(e configdump.Value) match.Truth { return r.principal(e, depth+1) }
 	for kind, rule := range v.Fields() {
 		switch kind = configdump.FieldName(kind); kind {
 		case "any":
-			return truthOf(rule.Bool())
+			return match.Of(rule.Bool())
 		case "and_ids":
-			return all(rule.Get("ids"), deeper)
+			return match.All(rule.Get("ids"), deeper)
 		case "or_ids":
-			return some(rule.Get("ids"), deeper)
+			return match.Some(rule.Get("ids"), deeper)
 		case "not_id":
-			return deeper(rule).not()
+			return deeper(rule).Not()
 		case "authenticated":
 			return r.authenticated(rule)
 		case "custom":
@@ -166,7 +166,7 @@ func (r *rbac) principal(v configdump.Value, depth int) truth {
 		case "direct_remote_ip":
 			return r.from(rule, r.w.conn.direct.Addr())
 		case "remote_ip": // what x-forwarded-for says counts too
-			if r.header.all != nil {
+			if r.header != nil {
 				return r.from(rule, r.w.client)
 			}
 			return r.from(rule, r.w.conn.remote.Addr())
@@ -174,104 +174,118 @@ func (r *rbac) principal(v configdump.Value, depth int) truth {
 			return r.common(kind, rule)
 		}
 	}
-	return no
+	return match.No
 }
 
-func (r *rbac) from(rule configdump.Value, addr netip.Addr) truth {
+func (r *rbac) from(rule configdump.Value, addr netip.Addr) match.Truth {
 	if !addr.IsValid() {
-		return r.dontKnow("the request's source address")
+		return known(false, "the request's source address")
 	}
 	return inRange(rule, addr)
 }
 
 // common evaluates what permissions and principals share.
-func (r *rbac) common(kind string, rule configdump.Value) truth {
+func (r *rbac) common(kind string, rule configdump.Value) match.Truth {
 	switch kind {
 	case "header":
-		return r.saw(rule, r.header.all != nil && headerMatches(rule, r.header), "header %s", headerMatchText(rule))
+		if r.header == nil {
+			return match.No
+		}
+		return r.saw(rule, match.Header(rule, r.header), "header %s", match.HeaderText(rule))
 	case "url_path":
-		path, ok := r.header.get(":path")
-		return r.saw(rule, ok && stringMatches(rule.Get("path"), pathOnly(path)), "path %s", matcherText(rule.Get("path")))
+		path, ok, open := r.header.Known(":path")
+		result := open
+		if ok {
+			result = match.String(rule.Get("path"), match.PathOnly(path))
+		}
+		return r.saw(rule, result, "path %s", match.StringText(rule.Get("path")))
 	case "uri_template":
-		path, _ := r.header.get(":path")
+		path, _, open := r.header.Known(":path")
+		if open.Open() {
+			return open
+		}
 		config, _ := rule.Get("typed_config").Typed()
-		p := templatePattern(config.Get("path_template").Text())
-		return truthOf(p != nil && p.MatchString(pathOnly(path)))
+		p := match.TemplatePattern(config.Get("path_template").Text())
+		return match.Of(p != nil && p.MatchString(match.PathOnly(path)))
 	case "filter_state":
 		if rule.Get("key").Text() == "io.istio.peer_principal" {
 			return r.peer(rule.Get("string_match"))
 		}
-		return r.dontKnow("filter state " + rule.Get("key").Text())
+		return match.Depends("filter state "+rule.Get("key").Text(), "a filter may set it")
 	case "metadata", "sourced_metadata":
-		return r.dontKnow("metadata that filters set, such as a token's claims")
+		return match.Depends("metadata "+rule.Get("filter").Text(), "a filter may set it, such as a token's claims")
 	}
-	return r.dontKnow("what " + kind + " tests")
+	return match.Depends("rule "+kind, "what the rule "+kind+" tests is not known")
 }
 
 // authenticated matches the identity of the client's certificate. Without a name any TLS will do, also without a certificate,
 // and a client without one is compared as the empty name. (AuthenticatedMatcher)
-func (r *rbac) authenticated(rule configdump.Value) truth {
+func (r *rbac) authenticated(rule configdump.Value) match.Truth {
 	name := rule.Get("principal_name")
 	switch {
 	case !r.w.conn.terminated:
-		return no
+		return match.No
 	case !name.Exists():
-		return yes
+		return match.Yes
 	case !r.w.mutual():
-		return truthOf(stringMatches(name, ""))
+		return match.String(name, "")
 	}
 	return r.peer(name)
 }
 
 // custom evaluates an extension in the place of a principal: mtls_authenticated is the one that there is.
-func (r *rbac) custom(rule configdump.Value) truth {
+func (r *rbac) custom(rule configdump.Value) match.Truth {
 	config, kind := rule.Get("typed_config").Typed()
 	if !strings.HasSuffix(kind, ".mtls_authenticated.v3.Config") {
-		return r.dontKnow("what principal " + first(kind, rule.Get("name").Text()) + " tests")
+		return match.Depends("principal "+match.TypeOf(rule), "what the principal "+match.TypeOf(rule)+" tests is not known")
 	}
 	san := config.Get("san_matcher")
 	switch {
 	case !r.w.mutual():
-		return no
+		return match.No
 	case !san.Exists():
-		return truthOf(config.Get("any_validated_client_certificate").Bool())
+		return match.Of(config.Get("any_validated_client_certificate").Bool())
 	case !oneOf(san.Get("san_type").Text(), "URI", "3"):
-		return r.dontKnow("a name in the client's certificate that is no URI")
+		return known(false, "a name in the client's certificate that is no URI")
 	}
 	return r.peer(san.Get("matcher"))
 }
 
-func (r *rbac) peer(name configdump.Value) truth {
+func (r *rbac) peer(name configdump.Value) match.Truth {
 	if !r.w.mutual() {
-		return no
+		return match.No
 	}
 	if r.w.opts.Peer == "" {
-		return r.dontKnow("the identity in the client's certificate")
+		return known(false, "the identity in the client's certificate")
 	}
-	return r.saw(name, stringMatches(name, r.w.opts.Peer), "client's identity %s", matcherText(name))
+	return r.saw(name, match.String(name, r.w.opts.Peer), "client's identity %s", match.StringText(name))
 }
 
-func (r *rbac) saw(at configdump.Value, holds bool, format string, args ...any) truth {
-	return truthOf(r.w.check(at, holds, "RBAC: "+format, args...))
+// saw keeps a condition that was evaluated; the last that failed says why a policy does not match.
+func (r *rbac) saw(at configdump.Value, result match.Truth, format string, args ...any) match.Truth {
+	if !result.Open() && !r.w.check(at, result.Yes(), "RBAC: "+format, args...) {
+		r.last = fmt.Sprintf(format, args...)
+	}
+	return result
 }
 
-func inRange(rule configdump.Value, addr netip.Addr) truth {
+func inRange(rule configdump.Value, addr netip.Addr) match.Truth {
 	p, ok := prefixRange(rule)
-	return truthOf(ok && p.Contains(addr))
+	return match.Of(ok && p.Contains(addr))
 }
 
 // networkRBAC evaluates the RBAC network filter. It returns true when the connection ends here.
 func (w *walk) networkRBAC(config configdump.Value, names []string, hop *flow.Hop) bool {
 	engine := rbac{w: w}
-	allowed, why, rules, ok := engine.judge(config)
-	switch {
-	case !ok, allowed == yes:
+	allowed, code, why, rules, ok := engine.judge(config)
+	if !ok || allowed.Yes() {
 		return false
-	case allowed == depends:
+	}
+	if allowed.Open() && !w.may(flow.WhatAnswer, allowed.On, why, rules) {
 		hop.Rejected = append(hop.Rejected, flow.Alternative{Name: "connection denied", Source: rules.Pointer(), Why: why})
 		return false
 	}
-	hop.Decision, hop.Why = "denied by "+names[len(names)-1], why+": Envoy closes the connection"
+	hop.Decision, hop.Reason, hop.Why = "denied by "+names[len(names)-1], code, why+": Envoy closes the connection"
 	w.add(flow.NetworkFilters, rules, *hop)
 	w.fail(flow.Denied, "")
 	return true

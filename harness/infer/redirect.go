@@ -45,7 +45,7 @@ func (w *walk) redirect() {
 		w.elsewhere = v.port
 	}
 	decision := fmt.Sprintf("%s %s to port %d", v.target, w.req.dst, v.port)
-	hop := flow.Hop{Decision: decision, Why: v.why, Rejected: v.rejected, Expect: []flow.Fact{
+	hop := flow.Hop{Decision: decision, Assumptions: v.assumed, Why: v.why, Rejected: v.rejected, Expect: []flow.Fact{
 		fact(flow.FactOriginalDst, w.req.dst.String()), fact(flow.FactRedirectPort, strconv.Itoa(int(v.port))),
 	}}
 	if w.req.dst.Port() != v.port { // a connection to the port itself is closed at once, and leaves no socket to look at
@@ -64,6 +64,7 @@ type verdict struct {
 	dropped  bool
 	target   string // REDIRECT or TPROXY
 	why      string
+	assumed  []flow.Reason
 	source   configdump.Value
 	rejected []flow.Alternative
 }
@@ -92,7 +93,7 @@ func verdictOfMode(mode configdump.Value, req request, port uint16) verdict {
 	if !mode.Exists() {
 		why = "the dump names no interception mode and the pod's iptables rules were not given: Istio's default, REDIRECT, is assumed"
 	}
-	return verdict{port: port, target: target, why: why, source: mode}
+	return verdict{port: port, target: target, why: why, assumed: []flow.Reason{flow.AssumeIstioRules}, source: mode}
 }
 
 // virtualListener returns the virtual listener of the request's direction and its port, by name and, where a dump uses

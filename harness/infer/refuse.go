@@ -7,6 +7,7 @@ import (
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer/match"
 )
 
 // A refusal is an answer of the connection manager itself, before any route or filter is asked.
@@ -31,7 +32,7 @@ func (w *walk) refuse(r *refusal) bool {
 	hop.Expect = append(hop.Expect, fact(flow.FactDetails, r.details))
 	w.add(flow.HTTPFilters, first2(r.at, w.hcm.at.Value), hop)
 	if r.status/100 == 3 {
-		if isGRPC(w.req.header) {
+		if match.IsGRPC(w.req.header) {
 			r.location = ""
 		}
 		w.answer(r.status, r.location)
@@ -48,14 +49,14 @@ func (w *walk) refuse(r *refusal) bool {
 // targetRefused looks at the request target as the codecs and ConnectionManagerImpl::ActiveStream::decodeHeaders do. An
 // absolute URL, which HTTP/1 proxies are sent, is taken apart.
 func (w *walk) targetRefused() *refusal {
-	path, ok := w.req.header.get(":path")
+	path, ok := w.req.header.Get(":path")
 	if !ok || strings.HasPrefix(path, "/") || w.req.Method == "CONNECT" {
 		return nil
 	}
 	if u, err := url.Parse(path); err == nil && !w.req.isHTTP2() && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" {
-		w.req.header.set(":authority", u.Host)
-		w.req.header.set(":path", u.RequestURI())
-		w.req.header.set(":scheme", u.Scheme)
+		w.req.header.Set(":authority", u.Host)
+		w.req.header.Set(":path", u.RequestURI())
+		w.req.header.Set(":scheme", u.Scheme)
 		return nil
 	}
 	switch {
@@ -82,15 +83,15 @@ func (w *walk) versionRefused() *refusal {
 // pathRefused looks at the path as ConnectionManagerUtility::maybeNormalizePath does. A fragment is refused since
 // Envoy 1.19, unless the runtime says that it is to be cut off (http_reject_path_with_fragment).
 func (w *walk) pathRefused() *refusal {
-	path, _ := w.req.header.get(":path")
+	path, _ := w.req.header.Get(":path")
 	if i := strings.IndexByte(path, '#'); i >= 0 && isFalse(w.e.runtime("envoy.reloadable_features.http_reject_path_with_fragment")) { // as Istio has it
 		path = path[:i]
-		w.req.header.set(":path", path)
+		w.req.header.Set(":path", path)
 	}
 	if strings.Contains(path, "#") {
 		return &refusal{status: 400, details: "path_normalization_failed", why: "the path has a fragment (#)"}
 	}
-	if !hasEscapedSlash(pathOnly(path)) {
+	if !hasEscapedSlash(match.PathOnly(path)) {
 		return nil
 	}
 	action := w.hcm.at.Get("path_with_escaped_slashes_action")
@@ -112,8 +113,8 @@ func hasEscapedSlash(path string) bool {
 // upgradeRefused says whether the request asks for another protocol that neither the connection manager nor the route
 // allows: 403. A route's upgrade_configs count before the connection manager's.
 func (w *walk) upgradeRefused() *refusal {
-	upgrade, ok := w.req.header.get("upgrade")
-	connection, _ := w.req.header.get("connection")
+	upgrade, ok := w.req.header.Get("upgrade")
+	connection, _ := w.req.header.Get("connection")
 	if !ok || w.req.isHTTP2() || !hasToken(connection, "upgrade") {
 		return nil
 	}
@@ -142,12 +143,12 @@ func (w *walk) underscoresRefused() *refusal {
 	if mode == "" || mode == "ALLOW" || mode == "0" {
 		return nil
 	}
-	for _, name := range w.req.header.names() {
+	for _, name := range w.req.header.Names() {
 		if !strings.Contains(name, "_") {
 			continue
 		}
 		if mode == "DROP_HEADER" || mode == "2" {
-			w.req.header.remove(name)
+			w.req.header.Remove(name)
 			continue
 		}
 		r := &refusal{status: 400, flag: "DPE", details: "http1.unexpected_underscore", at: action,

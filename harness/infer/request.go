@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer/match"
 )
 
 // A request is a flow.Request with its defaults filled in and its addresses parsed.
@@ -14,7 +15,7 @@ type request struct {
 	dst    netip.AddrPort // original destination
 	src    netip.AddrPort // not valid when unknown
 	direct netip.AddrPort // the socket's own peer: src, unless the request says another; not valid when unknown
-	header headers
+	header *match.Headers
 }
 
 // The protocols a request can speak.
@@ -104,3 +105,30 @@ func (r *request) isHTTP2() bool { return r.Protocol == http2 || r.Protocol == g
 
 // encrypted says whether the client's first bytes are a ClientHello.
 func (r *request) encrypted() bool { return r.TLS != flow.Plaintext }
+
+// newHeaders builds the headers of a request. What the HTTP connection manager adds by itself is added later, when its
+// configuration is known.
+func newHeaders(r *request) *match.Headers {
+	h := match.NewHeaders(r.Headers)
+	if host, ok := h.All()["host"]; ok {
+		setDefault(&r.Authority, host)
+		delete(h.All(), "host")
+	}
+	if !r.isHTTP() {
+		return h
+	}
+	if r.Authority != "" {
+		h.Set(":authority", r.Authority)
+	}
+	h.Set(":method", r.Method)
+	h.Set(":path", r.Path)
+	if r.isHTTP2() { // HTTP/1 does not carry a scheme
+		h.Set(":scheme", r.Scheme)
+	}
+	if r.Protocol == grpc {
+		if _, ok := h.Get("content-type"); !ok {
+			h.Set("content-type", "application/grpc")
+		}
+	}
+	return h
+}

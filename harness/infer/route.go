@@ -73,9 +73,9 @@ func joinWhy(parts ...string) string {
 // authority returns what virtual hosts are matched against.
 func (w *walk) authority(t *routeTable) (host string, ok bool) {
 	if t.hostHeader != "" {
-		return w.req.header.get(t.hostHeader)
+		return w.req.header.Get(t.hostHeader)
 	}
-	host, _ = w.req.header.get(":authority")
+	host, _ = w.req.header.Get(":authority")
 	return host, true
 }
 
@@ -115,18 +115,18 @@ func otherHosts(t *routeTable, chosen *virtualHost, authority string) []flow.Alt
 // requireTLS evaluates VirtualHost.require_tls: 301 to the same URL with https.
 func (w *walk) requireTLS(vh *virtualHost) (location string, status int) {
 	mode := vh.at.Get("require_tls").Text()
-	proto, _ := w.req.header.get("x-forwarded-proto")
+	proto, _ := w.req.header.Get("x-forwarded-proto")
 	if mode == "" || mode == "NONE" || proto == "https" || mode == "EXTERNAL_ONLY" && w.internal() {
 		return "", 0
 	}
-	host, _ := w.req.header.get(":authority")
-	path, _ := w.req.header.get(":path")
+	host, _ := w.req.header.Get(":authority")
+	path, _ := w.req.header.Get(":path")
 	return "https://" + host + path, 301
 }
 
 // internal says whether Envoy takes the request for one from inside, as x-envoy-internal tells.
 func (w *walk) internal() bool {
-	v, _ := w.req.header.get("x-envoy-internal")
+	v, _ := w.req.header.Get("x-envoy-internal")
 	return v == "true"
 }
 

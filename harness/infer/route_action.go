@@ -7,6 +7,7 @@ import (
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer/match"
 )
 
 // forward reads envoy.config.route.v3.RouteAction: the cluster or clusters, and what is done to the request.
@@ -18,7 +19,7 @@ func (w *walk) forward(r *routeEntry) routeResult {
 		w.out.Cluster = action.Get("cluster").Text()
 	case action.Has("cluster_header"):
 		name := action.Get("cluster_header").Text()
-		value, ok := w.req.header.get(name)
+		value, ok := w.req.header.Get(name)
 		if !ok || value == "" {
 			result.failure, result.flag, result.status = flow.NoCluster, "NC", notFoundStatus(action)
 			result.hop.Decision = "no cluster"
@@ -68,7 +69,7 @@ func (w *walk) weighted(v configdump.Value, result *routeResult) {
 	for _, c := range v.Get("clusters").Elements() {
 		name := c.Get("name").Text()
 		if header := c.Get("cluster_header").Text(); name == "" && header != "" {
-			name, _ = w.req.header.get(header)
+			name, _ = w.req.header.Get(header)
 		}
 		weight := uint32(c.Get("weight").Uint())
 		total += uint64(weight)
@@ -82,16 +83,14 @@ func (w *walk) weighted(v configdump.Value, result *routeResult) {
 	}
 	random := w.req.Random
 	if name := v.Get("header_name").Text(); name != "" {
-		if text, ok := w.req.header.get(name); ok {
+		if text, ok := w.req.header.Get(name); ok {
 			if n, err := strconv.ParseUint(text, 10, 64); err == nil {
 				random = &n
 			}
 		}
 	}
 	if random == nil {
-		if len(w.out.Clusters) == 1 {
-			w.out.Cluster = w.out.Clusters[0].Name
-		}
+		w.drawCluster(v, total)
 		return
 	}
 	selected := *random % total
@@ -102,6 +101,24 @@ func (w *walk) weighted(v configdump.Value, result *routeResult) {
 			return
 		}
 		selected -= uint64(c.Weight)
+	}
+}
+
+// drawCluster lets chance choose among weighted clusters. The walk that answers first goes no further than the set.
+func (w *walk) drawCluster(v configdump.Value, total uint64) {
+	var able []string
+	shares := []float64{0}
+	for _, c := range w.out.Clusters {
+		if c.Weight > 0 {
+			able, shares = append(able, c.Name), append(shares, float64(c.Weight)/float64(total))
+		}
+	}
+	if len(w.out.Clusters) == 1 || len(able) == 1 {
+		w.out.Cluster = able[0]
+		return
+	}
+	if i := w.draw(flow.WhatCluster, v.Pointer(), "weights decide between "+list(able)+", and no random value was given", v, shares...); i > 0 {
+		w.out.Cluster = able[i-1]
 	}
 }
 
@@ -138,21 +155,21 @@ func policies(action configdump.Message) string {
 // rewrite applies what the route does to path and host before the request goes upstream. What the connection manager has made
 // of them before, such as a path without dots, is part of it: the next proxy sees nothing else.
 func (w *walk) rewrite(action configdump.Message, r *routeEntry) {
-	path, _ := w.req.header.get(":path")
+	path, _ := w.req.header.Get(":path")
 	var rw flow.Rewrite
 	if p := w.rewrittenPath(action, r, path); p != w.req.Path {
 		rw.Path = p
 	}
-	host, _ := w.req.header.get(":authority")
+	host, _ := w.req.header.Get(":authority")
 	switch {
 	case action.Has("host_rewrite_literal"):
 		rw.Host = action.Get("host_rewrite_literal").Text()
 	case action.Has("host_rewrite"): // the v2 name of host_rewrite_literal, and since Envoy 1.36 a format
 		rw.Host, _ = w.formatted(action.Get("host_rewrite").Text(), "-")
 	case action.Has("host_rewrite_header"):
-		rw.Host, _ = w.req.header.get(action.Get("host_rewrite_header").Text())
+		rw.Host, _ = w.req.header.Get(action.Get("host_rewrite_header").Text())
 	case action.Has("host_rewrite_path_regex"):
-		rw.Host = regexRewrite(action.Get("host_rewrite_path_regex"), pathOnly(path))
+		rw.Host = regexRewrite(action.Get("host_rewrite_path_regex"), match.PathOnly(path))
 	}
 	if rw.Host = first(rw.Host, host); rw.Host == w.req.Authority {
 		rw.Host = ""
@@ -164,11 +181,11 @@ func (w *walk) rewrite(action configdump.Message, r *routeEntry) {
 
 // rewrittenPath applies prefix_rewrite, regex_rewrite or path_rewrite_policy. The query stays.
 func (w *walk) rewrittenPath(action configdump.Message, r *routeEntry, path string) string {
-	only := pathOnly(path)
+	only := match.PathOnly(path)
 	rest := path[len(only):]
 	switch {
 	case action.Get("prefix_rewrite").Text() != "":
-		matched := r.path.matched(only)
+		matched := r.path.Matched(only)
 		return action.Get("prefix_rewrite").Text() + only[len(matched):] + rest
 	case action.Has("regex_rewrite"):
 		return regexRewrite(action.Get("regex_rewrite"), only) + rest
@@ -178,7 +195,7 @@ func (w *walk) rewrittenPath(action configdump.Message, r *routeEntry, path stri
 		}
 	case action.Has("path_rewrite_policy"):
 		policy, _ := action.Get("path_rewrite_policy", "typed_config").Typed()
-		if to, ok := templateRewrite(r.path.text, policy.Get("path_template_rewrite").Text(), only); ok {
+		if to, ok := r.path.TemplateRewrite(policy.Get("path_template_rewrite").Text(), only); ok {
 			return to + rest
 		}
 	}
@@ -187,7 +204,7 @@ func (w *walk) rewrittenPath(action configdump.Message, r *routeEntry, path stri
 
 // regexRewrite applies envoy.type.matcher.v3.RegexMatchAndSubstitute: every match is replaced, \1 is a group.
 func regexRewrite(v configdump.Value, s string) string {
-	p := searchPattern(v.Get("pattern", "regex").Text())
+	p := match.SearchPattern(v.Get("pattern", "regex").Text())
 	substitution := v.Get("substitution").Text()
 	if p == nil || highestGroup(substitution) > p.NumSubexp() {
 		return s // RE2::GlobalReplace changes nothing when the substitution names a group that there is not
@@ -233,7 +250,7 @@ func goTemplate(s string) string {
 func (w *walk) redirectTo(action configdump.Value, r *routeEntry) (status int, location string) {
 	status = map[string]int{"": 301, "MOVED_PERMANENTLY": 301, "FOUND": 302, "SEE_OTHER": 303,
 		"TEMPORARY_REDIRECT": 307, "PERMANENT_REDIRECT": 308}[action.Get("response_code").Text()]
-	scheme, _ := w.req.header.get(":scheme")
+	scheme, _ := w.req.header.Get(":scheme")
 	if action.Get("https_redirect").Bool() {
 		scheme = "https"
 	}
@@ -254,9 +271,9 @@ func (w *walk) redirectTo(action configdump.Value, r *routeEntry) (status int, l
 // redirectHost keeps the request's host; its port goes when another is given, or when it was the default of a scheme
 // that changes. (RouteEntryImplBase::processRequestHost)
 func (w *walk) redirectHost(scheme, port string) string {
-	host, _ := w.req.header.get(":authority")
+	host, _ := w.req.header.Get(":authority")
 	name, own := splitPort(host)
-	proto, _ := w.req.header.get("x-forwarded-proto")
+	proto, _ := w.req.header.Get("x-forwarded-proto")
 	if own == "" {
 		return host
 	}
@@ -267,15 +284,15 @@ func (w *walk) redirectHost(scheme, port string) string {
 }
 
 func (w *walk) redirectPath(action configdump.Value, r *routeEntry) string {
-	path, _ := w.req.header.get(":path")
+	path, _ := w.req.header.Get(":path")
 	if action.Get("strip_query").Bool() {
-		path = pathOnly(path)
+		path = match.PathOnly(path)
 	}
 	if to := action.Get("path_redirect").Text(); to != "" {
 		if strings.Contains(to, "?") {
 			return to
 		}
-		return to + queryOf(path)
+		return to + match.QueryOf(path)
 	}
 	return w.rewrittenPath(action.Message(), r, path)
 }

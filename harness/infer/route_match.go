@@ -2,20 +2,21 @@ package infer
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer/match"
+	"github.com/flowproof/lab/internal/redact"
 )
 
 // A routeEntry is envoy.config.route.v3.Route.
 type routeEntry struct {
 	at     configdump.Message
-	match  configdump.Value
+	cond   configdump.Value   // match
 	action configdump.Message // route
 	index  int
 	name   string
-	path   pathMatch
+	path   match.Path
 	more   bool // has conditions beside the path
 }
 
@@ -41,10 +42,10 @@ func (vh *virtualHost) routes() []*routeEntry {
 func newRouteEntry(v configdump.Value, index int) *routeEntry {
 	at := v.Message()
 	m := at.Get("match")
-	r := &routeEntry{at: at, match: m, action: at.Get("route").Message(), index: index, name: at.Get("name").Text(), path: newPathMatch(m)}
+	r := &routeEntry{at: at, cond: m, action: at.Get("route").Message(), index: index, name: at.Get("name").Text(), path: match.NewPath(m)}
 	for field := range m.Fields() {
-		switch field {
-		case "prefix", "path", "safe_regex", "path_separated_prefix", "case_sensitive", "connect_matcher", "path_match_policy":
+		switch configdump.FieldName(field) {
+		case "prefix", "path", "safe_regex", "regex", "path_separated_prefix", "case_sensitive", "connect_matcher", "path_match_policy":
 		default:
 			r.more = true
 		}
@@ -77,7 +78,7 @@ func (w *walk) firstRoute(routes []*routeEntry) (chosen *routeEntry, rejected []
 			return r, rejected, why
 		}
 		if len(rejected) < shown || w.opts.Explain {
-			rejected = append(rejected, flow.Alternative{Name: "route " + r.label(), Source: r.match.Pointer(), Why: lacks})
+			rejected = append(rejected, flow.Alternative{Name: "route " + r.label(), Source: r.cond.Pointer(), Why: lacks})
 		} else {
 			skipped++
 		}
@@ -88,34 +89,30 @@ func (w *walk) firstRoute(routes []*routeEntry) (chosen *routeEntry, rejected []
 // routeLacks says which condition of the route the request does not meet, or "". share names a condition that holds
 // for a part of all requests only. (RouteEntryImplBase::matchRoute)
 func (w *walk) routeLacks(r *routeEntry) (lacks, share string) {
-	path, hasPath := w.req.header.get(":path")
-	connect := w.req.Method == "CONNECT"
-	only := pathOnly(path)
-	if !w.check(r.match, r.path.matches(only, hasPath && (!connect || w.req.isHTTP2()), connect), "route %s: %s", r.label(), r.path.String()) {
-		return "path " + only + " does not match " + r.path.String(), ""
+	if lacks = w.pathLacks(r); lacks != "" || !r.more {
+		return lacks, ""
 	}
-	if !r.more {
-		return "", ""
-	}
-	for name, v := range r.match.Fields() {
-		switch name {
+	for name, v := range r.cond.Fields() {
+		switch configdump.FieldName(name) {
 		case "headers":
 			lacks = w.headersLack(r, v)
-		case "query_parameters", "queryParameters":
+		case "query_parameters":
 			lacks = w.queryLacks(r, v)
 		case "cookies":
 			lacks = w.cookiesLack(r, v)
 		case "grpc":
-			if !w.check(v, isGRPC(w.req.header), "route %s: the request is gRPC", r.label()) {
-				lacks = "the request is not gRPC"
-			}
-		case "runtime_fraction", "runtimeFraction":
+			lacks = w.grpcLacks(r, v)
+		case "runtime_fraction":
 			lacks, share = w.fractionLacks(r, v)
-		case "tls_context", "tlsContext":
+		case "tls_context":
 			lacks = w.tlsLacks(r, v)
-		case "dynamic_metadata", "dynamicMetadata", "filter_state", "filterState":
-			if v.Len() > 0 {
-				lacks = name + " is set by filters while the request runs: what it holds is not known"
+		case "dynamic_metadata", "filter_state":
+			lacks = w.metadataLacks(r, v)
+		case "prefix", "path", "safe_regex", "regex", "path_separated_prefix", "case_sensitive", "connect_matcher", "path_match_policy":
+		default:
+			why := "what the condition " + name + " tests is not known"
+			if !w.holds(match.Depends("condition "+name, why), flow.WhatRoute, v, "route %s: %s", r.label(), name) {
+				lacks = why + ", and is taken not to hold"
 			}
 		}
 		if lacks != "" {
@@ -125,7 +122,48 @@ func (w *walk) routeLacks(r *routeEntry) (lacks, share string) {
 	return "", share
 }
 
-// fractionLacks evaluates runtime_fraction.
+// pathLacks evaluates the path specifier.
+func (w *walk) pathLacks(r *routeEntry) string {
+	path, hasPath := w.req.header.Get(":path")
+	connect := w.req.Method == "CONNECT"
+	only := match.PathOnly(path)
+	result := r.path.Matches(only, hasPath && (!connect || w.req.isHTTP2()), connect)
+	if cause, open := w.req.header.Open(":path"); open && !r.path.Any() {
+		result = match.Depends(cause.On, cause.Why)
+	}
+	if w.holds(result, flow.WhatRoute, r.cond, "route %s: %s", r.label(), r.path.String()) {
+		return ""
+	}
+	return "path " + only + " does not match " + r.path.String()
+}
+
+func (w *walk) grpcLacks(r *routeEntry, v configdump.Value) string {
+	result := match.Of(match.IsGRPC(w.req.header))
+	if cause, open := w.req.header.Open("content-type"); open {
+		result = match.Depends(cause.On, cause.Why)
+	}
+	if w.holds(result, flow.WhatRoute, v, "route %s: the request is gRPC", r.label()) {
+		return ""
+	}
+	return "the request is not gRPC"
+}
+
+// metadataLacks evaluates dynamic_metadata and filter_state, which filters set while the request runs.
+func (w *walk) metadataLacks(r *routeEntry, v configdump.Value) string {
+	for _, m := range v.Elements() {
+		on := "metadata " + m.Get("filter").Text()
+		if key := m.Get("key").Text(); key != "" {
+			on = "filter state " + key
+		}
+		result := match.Depends(on, "a filter may set it while the request runs")
+		if !w.holds(result, flow.WhatRoute, m, "route %s: %s", r.label(), on) {
+			return on + " is not known, and is taken not to match"
+		}
+	}
+	return ""
+}
+
+// fractionLacks evaluates runtime_fraction. Without a random value the likelier of both is taken first.
 func (w *walk) fractionLacks(r *routeEntry, v configdump.Value) (lacks, share string) {
 	numerator, of := w.e.fraction(v)
 	if w.req.Random != nil {
@@ -134,13 +172,17 @@ func (w *walk) fractionLacks(r *routeEntry, v configdump.Value) (lacks, share st
 		}
 		return "", ""
 	}
-	if numerator == 0 {
+	switch {
+	case numerator == 0:
 		return "its runtime fraction is 0", ""
+	case numerator >= of:
+		return "", ""
 	}
-	if numerator < of {
-		return "", fmt.Sprintf("for %d of %d requests (runtime_fraction; no random value was given)", numerator, of)
+	text := fmt.Sprintf("for %d of %d requests (runtime_fraction; no random value was given)", numerator, of)
+	if w.lot(flow.WhatRoute, v, numerator, of, "route "+r.label()+" is taken "+text) {
+		return "", text
 	}
-	return "", ""
+	return "it is taken " + text, ""
 }
 
 // denominator reads envoy.type.v3.FractionalPercent.DenominatorType.
@@ -168,76 +210,53 @@ func (w *walk) tlsLacks(r *routeEntry, v configdump.Value) string {
 // headersLack evaluates all header matchers of a route.
 func (w *walk) headersLack(r *routeEntry, v configdump.Value) string {
 	for _, m := range v.Elements() {
-		if !w.check(m, headerMatches(m, w.req.header), "route %s: header %s", r.label(), headerMatchText(m)) {
-			value, ok := w.req.header.get(m.Get("name").Text())
-			if !ok {
-				return "header " + headerMatchText(m) + ", and the request has none"
-			}
-			return "header " + headerMatchText(m) + ", and the request has " + shownValue(m.Get("name").Text(), value)
+		if w.holds(match.Header(m, w.req.header), flow.WhatRoute, m, "route %s: header %s", r.label(), match.HeaderText(m)) {
+			continue
 		}
+		value, ok := w.req.header.Get(m.Get("name").Text())
+		if !ok {
+			return "header " + match.HeaderText(m) + ", and the request has none"
+		}
+		return "header " + match.HeaderText(m) + ", and the request has " + shownValue(m.Get("name").Text(), value)
 	}
 	return ""
 }
 
-// queryLacks evaluates all query parameter matchers of a route: ConfigUtility::matchQueryParams.
+// queryLacks evaluates all query parameter matchers of a route.
 func (w *walk) queryLacks(r *routeEntry, v configdump.Value) string {
-	path, _ := w.req.header.get(":path")
-	params := queryParams(path)
+	path, _ := w.req.header.Get(":path")
+	params := match.QueryParams(path)
+	cause, open := w.req.header.Open(":path")
 	for _, m := range v.Elements() {
 		name := m.Get("name").Text()
-		value, ok := params[name]
-		holds := ok
-		if s := m.Get("string_match"); s.Exists() {
-			holds = ok && stringMatches(s, value)
-		} else if p := m.Get("present_match"); p.Exists() {
-			holds = ok == p.Bool()
+		result := match.Query(m, params)
+		if open {
+			result = match.Depends(cause.On, cause.Why)
 		}
-		if !w.check(m, holds, "route %s: query parameter %s", r.label(), name) {
+		if !w.holds(result, flow.WhatRoute, m, "route %s: query parameter %s", r.label(), name) {
 			return "query parameter " + name + " does not match"
 		}
 	}
 	return ""
 }
 
-// queryParams returns the first value of each parameter, as it stands: Envoy decodes no escapes here.
-func queryParams(path string) map[string]string {
-	params := map[string]string{}
-	query, _, _ := strings.Cut(strings.TrimPrefix(queryOf(path), "?"), "#")
-	for pair := range strings.SplitSeq(query, "&") {
-		name, value, _ := strings.Cut(pair, "=")
-		if _, ok := params[name]; !ok && pair != "" {
-			params[name] = value
-		}
-	}
-	return params
-}
-
 // cookiesLack evaluates cookie matchers.
 func (w *walk) cookiesLack(r *routeEntry, v configdump.Value) string {
-	header, _ := w.req.header.get("cookie")
-	cookies := map[string]string{}
-	for pair := range strings.SplitSeq(header, ";") {
-		name, value, _ := strings.Cut(strings.TrimSpace(pair), "=")
-		if _, ok := cookies[name]; !ok {
-			cookies[name] = strings.Trim(value, `"`)
-		}
-	}
+	header, _ := w.req.header.Get("cookie")
+	cookies := match.Cookies(header)
+	cause, open := w.req.header.Open("cookie")
 	for _, m := range v.Elements() {
 		name := m.Get("name").Text()
-		value, ok := cookies[name]
-		holds := ok && stringMatches(m.Get("string_match"), value)
-		if m.Get("invert_match").Bool() {
-			holds = !holds
+		result := match.Cookie(m, cookies)
+		if open {
+			result = match.Depends(cause.On, cause.Why)
 		}
-		if !w.check(m, holds, "route %s: cookie %s", r.label(), name) {
+		if !w.holds(result, flow.WhatRoute, m, "route %s: cookie %s", r.label(), name) {
 			return "cookie " + name + " does not match"
 		}
 	}
 	return ""
 }
 
-// isGRPC says whether the content type is gRPC's: Grpc::Common::isGrpcRequestHeaders.
-func isGRPC(h headers) bool {
-	t, _ := h.get("content-type")
-	return t == "application/grpc" || strings.HasPrefix(t, "application/grpc+")
-}
+// shownValue is a header's value as it may be shown.
+func shownValue(name, value string) string { return redact.Header(name, value) }

@@ -55,7 +55,7 @@ func sameKey(fragments configdump.Value, key []string) bool {
 
 // fragment evaluates HeaderValueExtractor: a part of a header by index, or the value of a key.
 func (w *walk) fragment(v configdump.Value) (string, bool) {
-	value, ok := w.req.header.get(v.Get("name").Text())
+	value, ok := w.req.header.Get(v.Get("name").Text())
 	if !ok {
 		return "", false
 	}

@@ -32,6 +32,7 @@ func WriteText(w io.Writer, path flow.Path, opts TextOptions) error {
 	if opts.Hop == "" {
 		t.line("")
 		t.wrap(0, 2, endingText(path.Outcome, path.Failure, path.Flag, 0, ""))
+		t.openEnding(path.Certainty, path.Depends, path.Possible, path.Others)
 	}
 	return t.err
 }
@@ -53,6 +54,7 @@ func WriteDecision(w io.Writer, d flow.Decision, opts TextOptions) error {
 	if opts.Hop == "" {
 		t.line("")
 		t.wrap(0, 2, endingText(d.Outcome, d.Failure, d.Flag, d.Status, d.Location))
+		t.openEnding(d.Certainty, d.Depends, d.Possible, d.Others)
 	}
 	return t.err
 }
@@ -118,7 +120,8 @@ func heading(h flow.Hop) string {
 }
 
 func (t *textWriter) hop(h flow.Hop) {
-	t.labelled(string(h.Kind), first(h.Decision, "-"))
+	t.labelled(openMark(h)+string(h.Kind), first(h.Decision, "-"))
+	t.wrap(textColumn, textColumn+2, openText(h))
 	t.wrap(textColumn, textColumn+2, h.Why)
 	for _, c := range h.Choices {
 		t.wrap(textColumn, textColumn+2, fmt.Sprintf("%5.1f %%  %s", c.Share*100, c.Name))
@@ -138,13 +141,76 @@ func (t *textWriter) hop(h flow.Hop) {
 		if c.Holds {
 			mark = "yes"
 		}
-		t.wrap(textColumn, textColumn+4, mark+" "+c.Text)
+		t.wrap(textColumn, textColumn+4, mark+" "+conditionText(c))
 	}
+}
+
+// openMark stands before a hop that is not certain.
+func openMark(h flow.Hop) string {
+	if h.Certainty == flow.Depends || h.Certainty == flow.Chance {
+		return "? "
+	}
+	return ""
+}
+
+func conditionText(c flow.Condition) string {
+	text := c.Text
+	if c.Value != "" {
+		text += " (it is " + c.Value + ")"
+	}
+	if c.Depends != "" {
+		text += ", assumed: that depends on " + c.Depends
+	}
+	return text
+}
+
+// openEnding says under a way what it depends on and what else is possible.
+func (t *textWriter) openEnding(c flow.Certainty, depends []flow.Dependency, possible []flow.Possibility, others bool) {
+	if c == flow.Certain || c == "" {
+		return
+	}
+	t.wrap(0, 2, map[flow.Certainty]string{flow.Depends: "not certain:", flow.Chance: "left to chance:"}[c])
+	for _, d := range depends {
+		t.wrap(2, 4, fmt.Sprintf("%s of %s: %s", d.What, d.Hop, d.Why))
+		if d.Source != "" {
+			t.wrap(4, 6, "from "+d.Source)
+		}
+	}
+	if len(possible) > 0 {
+		t.line("possible:")
+	}
+	for _, p := range possible {
+		t.wrap(2, 4, possibleText(p))
+	}
+	if others {
+		t.wrap(2, 4, "and what cannot be named")
+	}
+}
+
+// possibleText says one outcome in a line.
+func possibleText(p flow.Possibility) string {
+	text := endingText(p.Outcome, p.Failure, p.Flag, p.Status, p.Location)
+	if p.Cluster != "" && p.Outcome == flow.Forwarded {
+		text += " to cluster " + p.Cluster
+	}
+	if p.Route != "" {
+		text += ", route " + p.Route
+	}
+	if p.FilterChain != "" {
+		text += ", filter chain " + p.FilterChain
+	}
+	if p.Share > 0 {
+		text = fmt.Sprintf("%5.1f %%  ", p.Share*100) + text
+	}
+	return text
 }
 
 // labelled writes a hop's first line: its kind and, in the text column, its decision.
 func (t *textWriter) labelled(kind, decision string) {
 	lead := strings.Repeat(" ", kindColumn) + kind
+	if strings.HasPrefix(kind, "? ") {
+		lead = kind
+	}
 	lead += strings.Repeat(" ", max(1, textColumn-len(lead)))
 	for i, line := range fold(decision, width-textColumn) {
 		if i > 0 {

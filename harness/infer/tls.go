@@ -6,6 +6,7 @@ import (
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer/match"
 )
 
 // tlsContext returns the TLS context inside a transport socket, looking through wrappers such as tcp_stats and
@@ -36,10 +37,10 @@ func acceptedNames(common configdump.Message) []string {
 	} {
 		validation := validation.Message()
 		for _, m := range validation.Get("match_typed_subject_alt_names").Elements() {
-			names = append(names, matcherText(m.Get("matcher")))
+			names = append(names, match.StringText(m.Get("matcher")))
 		}
 		for _, m := range validation.Get("match_subject_alt_names").Elements() {
-			names = append(names, matcherText(m))
+			names = append(names, match.StringText(m))
 		}
 		names = append(names, validation.Get("verify_subject_alt_name").Texts()...)
 	}

@@ -31,6 +31,10 @@ type walk struct {
 	cluster   *cluster
 	pick      picked
 	trail     []flow.Condition // conditions of the hop that is being decided, with Options.Explain
+
+	deciding flow.HopKind // the hop that is being decided
+	given    []int        // answers to the questions, in the order in which they are asked; a question beyond them gets its first
+	asked    []question
 }
 
 // A connection is what Envoy knows of the downstream connection when it chooses a filter chain.
@@ -61,15 +65,21 @@ func newWalk(e *Engine, req request, opts Options) *walk {
 }
 
 // hops are the decisions on the way through one proxy, in order. httpRequest makes two hops, and TCP has none of them.
-var hops = [...]func(*walk){
-	(*walk).redirect, (*walk).findListener, (*walk).listenerFilters, (*walk).matchChain, (*walk).downstreamTLS,
-	(*walk).networkFilters, (*walk).httpRequest, (*walk).findCluster, (*walk).pickEndpoint, (*walk).upstreamTLS, (*walk).connect,
+var hops = [...]struct {
+	kind   flow.HopKind
+	decide func(*walk)
+}{
+	{flow.Redirect, (*walk).redirect}, {flow.Listener, (*walk).findListener}, {flow.ListenerFilters, (*walk).listenerFilters},
+	{flow.FilterChain, (*walk).matchChain}, {flow.DownstreamTLS, (*walk).downstreamTLS}, {flow.NetworkFilters, (*walk).networkFilters},
+	{flow.HTTPFilters, (*walk).httpRequest}, {flow.Cluster, (*walk).findCluster}, {flow.Endpoint, (*walk).pickEndpoint},
+	{flow.UpstreamTLS, (*walk).upstreamTLS}, {flow.Connect, (*walk).connect},
 }
 
 // run takes the request through the proxy, hop by hop, until it is forwarded, answered or has failed.
 func (w *walk) run() {
 	for _, hop := range hops {
-		if hop(w); w.done {
+		w.deciding = hop.kind
+		if hop.decide(w); w.done {
 			return
 		}
 	}

@@ -102,7 +102,7 @@ func (a *arrival) throughClient(e *Engine, server *configdump.Dump, path *flow.P
 		return false, err
 	}
 	path.Hops = append(path.Hops, decision.Hops...)
-	path.Outcome, path.Failure, path.Flag = decision.Outcome, decision.Failure, decision.Flag
+	concluded(path, decision)
 	if decision.Outcome != flow.Forwarded || server == nil {
 		return true, nil
 	}
@@ -199,6 +199,19 @@ func (a *arrival) rewritten(d flow.Decision) error {
 	return nil
 }
 
+// concluded adds what one proxy decides to the end of the path. The way is as sure as its least sure proxy.
+func concluded(path *flow.Path, d flow.Decision) {
+	path.Outcome, path.Failure, path.Flag = d.Outcome, d.Failure, d.Flag
+	path.Depends = append(path.Depends, d.Depends...)
+	path.Others = path.Others || d.Others
+	if len(path.Possible) == 0 {
+		path.Possible = d.Possible
+	}
+	if path.Certainty == "" || path.Certainty == flow.Certain || d.Certainty == flow.Depends {
+		path.Certainty = d.Certainty
+	}
+}
+
 // chosenEndpoint returns the endpoint of the decision that is the server's pod.
 func chosenEndpoint(d flow.Decision, server configdump.Node) (netip.AddrPort, error) {
 	var seen []string
@@ -252,7 +265,7 @@ func (a *arrival) throughServer(e *Engine, path *flow.Path) error {
 		decision.Hops[i].Side = flow.Server
 	}
 	path.Hops = append(path.Hops, decision.Hops...)
-	path.Outcome, path.Failure, path.Flag = decision.Outcome, decision.Failure, decision.Flag
+	concluded(path, decision)
 	if decision.Outcome == flow.Forwarded {
 		path.Hops = append(path.Hops, app(e, decision))
 	}

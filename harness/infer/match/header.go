@@ -1,4 +1,4 @@
-package infer
+package match
 
 import (
 	"fmt"
@@ -6,22 +6,28 @@ import (
 	"strings"
 
 	"github.com/flowproof/lab/harness/configdump"
-	"github.com/flowproof/lab/internal/redact"
 )
 
-// headerMatches evaluates envoy.config.route.v3.HeaderMatcher: HeaderUtility::matchHeaders.
-func headerMatches(m configdump.Value, h headers) bool {
+// Header evaluates envoy.config.route.v3.HeaderMatcher: HeaderUtility::matchHeaders.
+func Header(m configdump.Value, h *Headers) Truth {
 	invert := m.Get("invert_match").Bool()
-	value, ok := h.get(m.Get("name").Text())
+	value, ok, open := h.Known(m.Get("name").Text())
+	if open.Open() {
+		return open
+	}
 	kind, spec := headerSpecifier(m)
 	if kind == "present_match" {
 		present := ok || m.Get("treat_missing_header_as_empty").Bool()
-		return (present == (spec.Bool() || !spec.Exists())) != invert
+		return Of((present == (spec.Bool() || !spec.Exists())) != invert)
 	}
 	if !ok && !m.Get("treat_missing_header_as_empty").Bool() {
-		return false // inverted or not: only present_match says anything about a header that is not there
+		return No // inverted or not: only present_match says anything about a header that is not there
 	}
-	return headerValueMatches(kind, spec, value) != invert
+	if result := headerValue(kind, spec, value); !invert {
+		return result
+	} else {
+		return result.Not()
+	}
 }
 
 // headerSpecifier returns the header_match_specifier; none at all means present_match: true.
@@ -31,36 +37,39 @@ func headerSpecifier(m configdump.Value) (kind string, v configdump.Value) {
 		case "exact_match", "safe_regex_match", "range_match", "present_match", "prefix_match", "suffix_match",
 			"contains_match", "string_match", "regex_match":
 			return name, v
+		case "name", "invert_match", "treat_missing_header_as_empty", "hidden_envoy_deprecated_regex_match":
+		default:
+			return name, v
 		}
 	}
 	return "present_match", configdump.Value{}
 }
 
-func headerValueMatches(kind string, spec configdump.Value, value string) bool {
+func headerValue(kind string, spec configdump.Value, value string) Truth {
 	switch kind {
 	case "exact_match":
-		return value == spec.Text() || spec.Text() == ""
+		return Of(value == spec.Text() || spec.Text() == "")
 	case "prefix_match":
-		return strings.HasPrefix(value, spec.Text())
+		return Of(strings.HasPrefix(value, spec.Text()))
 	case "suffix_match":
-		return strings.HasSuffix(value, spec.Text())
+		return Of(strings.HasSuffix(value, spec.Text()))
 	case "contains_match":
-		return strings.Contains(value, spec.Text())
+		return Of(strings.Contains(value, spec.Text()))
 	case "safe_regex_match":
-		return regexMatches(spec, value)
+		return Regex(spec, value)
 	case "regex_match": // until Envoy 1.18
-		return fullMatch(spec.Text(), value)
+		return Of(fullMatch(spec.Text(), value))
 	case "string_match":
-		return stringMatches(spec, value)
+		return String(spec, value)
 	case "range_match": // start inclusive, end exclusive; what is no whole number matches nothing
 		n, err := strconv.ParseInt(strings.TrimSpace(value), 10, 64)
-		return err == nil && n >= spec.Get("start").Int() && n < spec.Get("end").Int()
+		return Of(err == nil && n >= spec.Get("start").Int() && n < spec.Get("end").Int())
 	}
-	return false
+	return Depends("header matcher "+kind, "what the header matcher "+kind+" tests is not known")
 }
 
-// headerMatchText shows a header matcher.
-func headerMatchText(m configdump.Value) string {
+// HeaderText shows a header matcher.
+func HeaderText(m configdump.Value) string {
 	name := m.Get("name").Text()
 	kind, spec := headerSpecifier(m)
 	not := ""
@@ -69,7 +78,7 @@ func headerMatchText(m configdump.Value) string {
 	}
 	switch kind {
 	case "present_match":
-		if isFalse(spec) {
+		if spec.Exists() && !spec.Bool() {
 			return name + " has to be " + not + "absent"
 		}
 		return name + " has to be " + not + "present"
@@ -78,10 +87,7 @@ func headerMatchText(m configdump.Value) string {
 	case "safe_regex_match":
 		return name + " has to " + not + "match " + spec.Get("regex").Text()
 	case "string_match":
-		return name + " has to be " + not + matcherText(spec)
+		return name + " has to be " + not + StringText(spec)
 	}
 	return name + " has to be " + not + strings.TrimSuffix(kind, "_match") + " " + spec.Text()
 }
-
-// shownValue is a header's value as it may be shown.
-func shownValue(name, value string) string { return redact.Header(name, value) }

@@ -1,0 +1,81 @@
+package match
+
+import (
+	"strings"
+
+	"github.com/flowproof/lab/harness/configdump"
+)
+
+// PathOnly returns a path without its query and fragment: Http::PathUtil::removeQueryAndFragment.
+func PathOnly(path string) string {
+	if i := strings.IndexAny(path, "?#"); i >= 0 {
+		return path[:i]
+	}
+	return path
+}
+
+// QueryOf returns the query with its question mark, or "".
+func QueryOf(path string) string {
+	if i := strings.IndexByte(path, '?'); i >= 0 {
+		return path[i:]
+	}
+	return ""
+}
+
+// QueryParams returns the first value of each parameter, as it stands: Envoy decodes no escapes here.
+func QueryParams(path string) map[string]string {
+	params := map[string]string{}
+	query, _, _ := strings.Cut(strings.TrimPrefix(QueryOf(path), "?"), "#")
+	for pair := range strings.SplitSeq(query, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		if _, ok := params[name]; !ok && pair != "" {
+			params[name] = value
+		}
+	}
+	return params
+}
+
+// Query evaluates envoy.config.route.v3.QueryParameterMatcher: ConfigUtility::matchQueryParams.
+func Query(m configdump.Value, params map[string]string) Truth {
+	value, ok := params[m.Get("name").Text()]
+	for kind, v := range m.Fields() {
+		switch configdump.FieldName(kind) {
+		case "name":
+		case "string_match":
+			if !ok {
+				return No
+			}
+			return String(v, value)
+		case "present_match":
+			return Of(ok == v.Bool())
+		default:
+			return Depends("query parameter matcher "+kind, "what the query parameter matcher "+kind+" tests is not known")
+		}
+	}
+	return Of(ok)
+}
+
+// Cookies returns the first value of each cookie in a cookie header.
+func Cookies(header string) map[string]string {
+	cookies := map[string]string{}
+	for pair := range strings.SplitSeq(header, ";") {
+		name, value, _ := strings.Cut(strings.TrimSpace(pair), "=")
+		if _, ok := cookies[name]; !ok {
+			cookies[name] = strings.Trim(value, `"`)
+		}
+	}
+	return cookies
+}
+
+// Cookie evaluates envoy.config.route.v3.CookieMatcher.
+func Cookie(m configdump.Value, cookies map[string]string) Truth {
+	value, ok := cookies[m.Get("name").Text()]
+	result := No
+	if ok {
+		result = String(m.Get("string_match"), value)
+	}
+	if m.Get("invert_match").Bool() {
+		return result.Not()
+	}
+	return result
+}
