@@ -79,6 +79,9 @@ func (f *Fact) appendJSON(b []byte) []byte {
 	if f.Absent {
 		b = append(b, `,"absent":true`...)
 	}
+	if f.May {
+		b = append(b, `,"may":true`...)
+	}
 	return append(b, '}')
 }
 

@@ -1,6 +1,6 @@
 package flow
 
-// HopKind names one decision on a request's way. The order of the constants is the order on the way.
+// HopKind names one decision on a request's way. Hops has them in their order.
 type HopKind string
 
 // The decisions on the way of a request through one proxy, and the two that stand outside a proxy: resolve at the
@@ -79,12 +79,14 @@ type Choice struct {
 // A Fact is one value that an instrument can see. Value may hold * for any run of characters (an ephemeral port that
 // nobody can know beforehand). Facts with the same Join must be observed with the same value wherever they are seen:
 // that is how the 4-tuple joins two pods. Absent turns the fact around: an observation of it refutes the hop,
-// and its absence counts only where the instrument was shown to be watching.
+// and its absence counts only where the instrument was shown to be watching. May says that an observation of the fact is
+// explained by the hop and that none is demanded.
 type Fact struct {
 	Name   string `json:"name"`
 	Value  string `json:"value,omitempty"`
 	Join   string `json:"join,omitempty"`
 	Absent bool   `json:"absent,omitempty"`
+	May    bool   `json:"may,omitempty"`
 }
 
 // Names of facts. Inference predicts them, instruments report them; each is a term of Envoy's or the kernel's.
@@ -101,6 +103,7 @@ const (
 	FactXFCC           = "xfcc.uri"            // URI of x-forwarded-client-cert: the client's identity
 	FactCodec          = "codec"               // http1 or http2, the downstream codec
 	FactHTTPFilter     = "http.filter"         // an HTTP filter that acted
+	FactHTTPFilters    = "http.filters"        // number of HTTP filters that were given the request's headers
 	FactRouteConfig    = "route.config"        // name of the route configuration
 	FactVirtualHost    = "virtual.host"        // name of the virtual host
 	FactRoute          = "route"               // name of the route
@@ -111,12 +114,13 @@ const (
 	FactUpstreamRemote = "upstream.remote"     // ip:port that the upstream connection goes to
 	FactUpstreamReused = "upstream.reused"     // a pooled connection was used
 	FactStatus         = "status"              // HTTP status that the proxy sent downstream
+	FactUpstreamStatus = "upstream.status"     // HTTP status that came from upstream
 	FactFlags          = "response.flags"      // Envoy's response flags
 	FactResolved       = "resolved.address"    // address that a name resolved to
 	FactProcess        = "process"             // name of the process that owns a socket
 	FactConnections    = "downstream.accepted" // number of connections accepted in the window
 	FactNetworkFilter  = "network.filter"      // a network filter that acted, by its canonical name
-	FactDetails        = "response.details"    // Envoy's details of a reply that it made itself
+	FactDetails        = "response.details"    // Envoy's details of the response: via_upstream, or why it replied itself
 	FactListening      = "listening"           // ip:port that a process listens on
 	FactHandshakes     = "tls.handshakes"      // number of TLS handshakes in the window
 	FactStatPrefix     = "stat.prefix"         // stat_prefix of the network filter that took the connection, without a semicolon at its end

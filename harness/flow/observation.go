@@ -43,7 +43,8 @@ type Where struct {
 }
 
 // A Watch is what an instrument says about itself: where it watched, which facts it is able to see there, and whether
-// it saw everything. A run with an incomplete watch is never verified.
+// it saw everything. A run with an incomplete watch is never verified. A watch that abstains lost nothing: what it saw could
+// be of other traffic too, so it tells less, Sees holds only what is left, and the run needs other witnesses.
 type Watch struct {
 	Instrument Instrument   `json:"instrument"`
 	Pod        string       `json:"pod,omitempty"`
@@ -51,7 +52,8 @@ type Watch struct {
 	Sees       []Capability `json:"sees"`
 	Complete   bool         `json:"complete"`
 	Lost       int          `json:"lost,omitempty"`
-	Problem    string       `json:"problem,omitempty"` // why it is not complete
+	Problem    string       `json:"problem,omitempty"`  // why it is not complete
+	Abstains   string       `json:"abstains,omitempty"` // what it does not tell, because it cannot be told apart
 }
 
 // An Absence is an instrument, or another command, that could not take part in a run, and why. Its run is judged without it.

@@ -99,7 +99,7 @@ func (w *walk) httpFilters() {
 			continue
 		}
 		names = append(names, f.name)
-		hop.Expect = append(hop.Expect, fact(flow.FactHTTPFilter, f.name))
+		hop.Expect = append(hop.Expect, filterFacts(flow.FactHTTPFilter, f.name, f.kind)...)
 		answer, may := w.filterAnswers(f)
 		if may != "" {
 			depend = true
@@ -114,6 +114,7 @@ func (w *walk) httpFilters() {
 		if answer == nil {
 			continue
 		}
+		hop.Expect = append(hop.Expect, fact(flow.FactHTTPFilters, fmt.Sprint(len(names))))
 		hop.Decision, hop.Reason = strings.Join(names, ", ")+" answers", answer.code
 		hop.Why = answer.why
 		if answer.status != 0 {
@@ -136,6 +137,8 @@ func (w *walk) httpFilters() {
 	hop.Decision = orNone(strings.Join(names, ", "))
 	if depend {
 		hop.Why = "as far as the dump says " + hop.Why
+	} else {
+		hop.Expect = append(hop.Expect, fact(flow.FactHTTPFilters, fmt.Sprint(len(names))))
 	}
 	w.add(flow.HTTPFilters, filters, hop)
 }

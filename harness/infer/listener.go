@@ -30,6 +30,9 @@ func (e *Engine) listener(r *configdump.Resource) *listener {
 		for _, f := range v.Get("listener_filters").Elements() {
 			l.filters = append(l.filters, newListenerFilter(f))
 		}
+		if l.handOver { // it adds the filter (ListenerImpl::buildOriginalDstListenerFilter)
+			l.filters = append(l.filters, listenerFilter{at: v.Get("use_original_dst"), name: originalDst, kind: originalDst})
+		}
 		for i, c := range v.Get("filter_chains").Elements() {
 			l.chains = append(l.chains, newFilterChain(c, i))
 		}
@@ -145,10 +148,12 @@ func (w *walk) handOver(virtual *listener, own *configdump.Resource) {
 	stays := flow.Alternative{Name: virtual.name, Source: virtual.at.Pointer(),
 		Why: "use_original_dst hands the connection over before its own filter chains are looked at"}
 	if r := table[exact]; r != nil && r != own {
+		w.via = virtual
 		w.take(w.e.listener(r), virtual.name+" has use_original_dst and hands over to the listener of exactly "+exact.String(), []flow.Alternative{stays})
 		return
 	}
 	if r := table[wildcard]; r != nil && r != own {
+		w.via = virtual
 		w.take(w.e.listener(r), virtual.name+" has use_original_dst and hands over to the listener of "+wildcard.String(),
 			[]flow.Alternative{missing(exact), stays})
 		return

@@ -17,15 +17,6 @@ const (
 	proxyProtocol = "envoy.filters.listener.proxy_protocol"
 )
 
-// listenerFilterTypes maps the type of a filter's configuration to its canonical name: the name in the dump is free.
-var listenerFilterTypes = map[string]string{
-	"envoy.extensions.filters.listener.original_dst.v3.OriginalDst":     originalDst,
-	"envoy.extensions.filters.listener.original_src.v3.OriginalSrc":     originalSrc,
-	"envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector":   tlsInspector,
-	"envoy.extensions.filters.listener.http_inspector.v3.HttpInspector": httpInspector,
-	"envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol": proxyProtocol,
-}
-
 // A listenerFilter is envoy.config.listener.v3.ListenerFilter.
 type listenerFilter struct {
 	at       configdump.Value
@@ -37,8 +28,7 @@ type listenerFilter struct {
 func newListenerFilter(v configdump.Value) listenerFilter {
 	f := listenerFilter{at: v, name: v.Get("name").Text(), disabled: v.Get("filter_disabled")}
 	_, message := v.Get("typed_config").Typed()
-	f.kind = listenerFilterTypes[message]
-	setDefault(&f.kind, f.name)
+	f.kind = canonicalFilter(f.name, message)
 	return f
 }
 
@@ -46,7 +36,7 @@ func newListenerFilter(v configdump.Value) listenerFilter {
 func (w *walk) listenerFilters() {
 	var ran []string
 	pooled := w.opts.Warm && w.side == flow.Server
-	hop := flow.Hop{}
+	hop := flow.Hop{Expect: w.beforeHandOver()}
 	for _, f := range w.listener.filters {
 		if why, off := w.filterDisabled(f.disabled); off {
 			hop.Rejected = append(hop.Rejected, flow.Alternative{Name: f.name, Source: f.disabled.Pointer(), Why: why})
@@ -85,6 +75,19 @@ func (w *walk) listenerFilters() {
 		source = w.listener.at.Value
 	}
 	w.add(flow.ListenerFilters, source, hop)
+}
+
+// beforeHandOver are the filters of the listener that handed the connection over: they ran before it did.
+func (w *walk) beforeHandOver() (facts []flow.Fact) {
+	if w.via == nil {
+		return nil
+	}
+	for _, f := range w.via.filters {
+		if _, off := w.filterDisabled(f.disabled); !off {
+			facts = append(facts, fact(flow.FactFilter, f.kind))
+		}
+	}
+	return facts
 }
 
 // ran says whether the listener has the filter and it is not disabled for this connection.

@@ -95,7 +95,7 @@ func (w *walk) networkFilters() {
 	hop := flow.Hop{}
 	for _, f := range w.chain.network() {
 		names = append(names, f.name)
-		hop.Expect = append(hop.Expect, fact(flow.FactNetworkFilter, canonicalNetwork(f.name, f.kind)))
+		hop.Expect = append(hop.Expect, filterFacts(flow.FactNetworkFilter, f.name, f.kind)...)
 		if f.kind == netRBACType && w.networkRBAC(f.config, names, &hop) {
 			return
 		}
@@ -195,15 +195,4 @@ func (w *walk) codecFixed() (http1Only, http2Only bool) {
 	}
 	protocol := negotiated(tlsContext(w.chain.tls), w.req.ALPN)
 	return protocol != "" && protocol != "h2", protocol == "h2"
-}
-
-// canonicalNetwork names a filter by its type where the type decides, because names in a dump are free.
-func canonicalNetwork(name, kind string) string {
-	switch kind {
-	case managerType:
-		return managerName
-	case tcpType:
-		return tcpName
-	}
-	return name
 }

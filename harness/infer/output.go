@@ -16,9 +16,7 @@ import (
 var Formats = []string{"text", "minimal", "json", "yaml", "mermaid"}
 
 // HopKinds are the kinds of hops that a way can have, in its order.
-var HopKinds = []string{string(flow.Resolve), string(flow.NodePort), string(flow.Redirect), string(flow.Listener), string(flow.ListenerFilters), string(flow.FilterChain),
-	string(flow.DownstreamTLS), string(flow.NetworkFilters), string(flow.HTTPFilters), string(flow.Route), string(flow.Cluster), string(flow.Endpoint),
-	string(flow.UpstreamTLS), string(flow.Connect), string(flow.App)}
+var HopKinds = flow.HopKinds()
 
 // WriteWay writes a whole way in one of Formats.
 func WriteWay(w io.Writer, format string, path flow.Path, opts TextOptions) error {

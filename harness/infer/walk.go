@@ -21,6 +21,7 @@ type walk struct {
 	elsewhere uint16     // port that netfilter takes the connection to, where it is none of the virtual listeners'
 	client    netip.Addr // whose request it is, as the connection manager sees it; not valid when unknown
 	listener  *listener
+	via       *listener // the one that handed the connection over to listener
 	chain     *filterChain
 	hcm       *httpManager // nil when the chain ends in a TCP proxy
 	tcpProxy  configdump.Value

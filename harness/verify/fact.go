@@ -16,14 +16,6 @@ type result struct {
 	unwatched bool   // no instrument can see it
 }
 
-// multiple holds the facts that a hop may have several of: another value than the expected one says nothing about it.
-var multiple = map[string]bool{
-	flow.FactFilter: true, flow.FactHTTPFilter: true, flow.FactNetworkFilter: true, flow.FactListening: true, flow.FactDetails: true,
-}
-
-// snapshots are instruments that look at a moment: what they do not see may have been and gone, so they prove no absence.
-var snapshots = map[flow.Instrument]bool{flow.Sockets: true, flow.Curl: true}
-
 // fact sets one expected fact of a hop against all observations of it.
 func (j *judge) fact(hop *flow.Hop, fact flow.Fact) result {
 	if fact.Absent {
@@ -33,7 +25,7 @@ func (j *judge) fact(hop *flow.Hop, fact flow.Fact) result {
 	agreed := false
 	for _, seen := range j.observed(hop, fact.Name) {
 		agrees := matches(fact.Value, seen.value) && amongChoices(hop, fact, seen.value)
-		if !agrees && multiple[fact.Name] {
+		if !agrees && flow.FactOf(fact.Name).Number != flow.One {
 			continue
 		}
 		agreed = agreed || agrees
@@ -76,7 +68,7 @@ func (j *judge) absent(hop *flow.Hop, fact flow.Fact) result {
 	if r.refuted != "" {
 		return r
 	}
-	watches := slices.DeleteFunc(j.watching(hop, fact), func(w flow.Watch) bool { return snapshots[w.Instrument] })
+	watches := slices.DeleteFunc(j.watching(hop, fact), func(w flow.Watch) bool { return w.Instrument.Snapshot() })
 	if len(watches) == 0 {
 		r.unwatched = true
 		return r
@@ -124,7 +116,7 @@ func evidence(s seenFact, fact, expected string, agrees bool) flow.Evidence {
 func (j *judge) observed(hop *flow.Hop, fact string) []seenFact {
 	var all []seenFact
 	for i, o := range j.run.Observations {
-		if !sameProxy(hop, o.Side, o.Where.Pod) || !sameMeaning(fact, hop.Kind, o.Kind) {
+		if !sameProxy(hop, o.Side, o.Where.Pod) || !flow.FactOf(fact).SameMeaning(hop.Kind, o.Kind) {
 			continue
 		}
 		for _, s := range o.Facts {
@@ -136,16 +128,16 @@ func (j *judge) observed(hop *flow.Hop, fact string) []seenFact {
 	return all
 }
 
-// order returns the broken rules of order at a hop.
-func (j *judge) order(hop *flow.Hop) []flow.Evidence {
+// broken returns what was seen at a hop that refutes it by itself, such as a broken rule of order.
+func (j *judge) broken(hop *flow.Hop) []flow.Evidence {
 	var all []flow.Evidence
 	for i, o := range j.run.Observations {
 		if o.Kind != hop.Kind || !sameProxy(hop, o.Side, o.Where.Pod) {
 			continue
 		}
 		for _, s := range o.Facts {
-			if s.Name == flow.FactOrder {
-				all = append(all, flow.Evidence{Instrument: o.Instrument, Fact: flow.FactOrder, Expected: s.Value, Seen: o.Raw, Observation: i})
+			if flow.FactOf(s.Name).Refutes {
+				all = append(all, flow.Evidence{Instrument: o.Instrument, Fact: s.Name, Expected: s.Value, Seen: o.Raw, Observation: i})
 			}
 		}
 	}
@@ -160,7 +152,7 @@ func (j *judge) watching(hop *flow.Hop, fact flow.Fact) []flow.Watch {
 			continue
 		}
 		if slices.ContainsFunc(w.Sees, func(c flow.Capability) bool {
-			return c.Fact == fact.Name && sameMeaning(fact.Name, hop.Kind, c.Kind) && (c.Value == "" || c.Value == fact.Value)
+			return c.Fact == fact.Name && flow.FactOf(fact.Name).SameMeaning(hop.Kind, c.Kind) && (c.Value == "" || c.Value == fact.Value)
 		}) {
 			all = append(all, w)
 		}
@@ -183,43 +175,13 @@ func sameProxy(hop *flow.Hop, side flow.Side, pod string) bool {
 	return (side == "" || hop.Side == "" || side == hop.Side) && (pod == "" || hop.Proxy == "" || pod == hop.Proxy)
 }
 
-// ends says which part of a proxy a hop belongs to. Facts such as transport exist once on the downstream and once on
-// the upstream end, so an observation on one end says nothing about the other.
-var ends = map[flow.HopKind]int{
-	flow.Resolve: 1, flow.NodePort: 1, flow.Redirect: 1, flow.Listener: 1, flow.ListenerFilters: 1, flow.FilterChain: 1, flow.DownstreamTLS: 1, flow.NetworkFilters: 1,
-	flow.HTTPFilters: 2, flow.Route: 2, flow.Cluster: 3, flow.Endpoint: 3, flow.UpstreamTLS: 3, flow.Connect: 3, flow.App: 4,
-}
-
-// perEnd are the facts that a proxy has on each end; perHop those that each hop has for itself.
-var (
-	perEnd = map[string]bool{flow.FactTransport: true, flow.FactSNI: true, flow.FactALPN: true, flow.FactPeer: true,
-		flow.FactHandshakes: true, flow.FactTLSVersion: true, flow.FactPeerURI: true}
-	perHop = map[string]bool{flow.FactProcess: true}
-)
-
-// sameMeaning reports whether a fact that was seen at a hop of kind b is the fact that a hop of kind a expects.
-func sameMeaning(fact string, a, b flow.HopKind) bool {
-	switch {
-	case a == b:
-		return true
-	case perHop[fact]:
-		return false
-	case perEnd[fact]:
-		return ends[a] == ends[b]
-	}
-	return true
-}
-
 // amongChoices reports whether a value may be, where the hop has several possible results.
 func amongChoices(hop *flow.Hop, fact flow.Fact, value string) bool {
 	if len(hop.Choices) < 2 || (fact.Value != "" && !strings.Contains(fact.Value, "*")) {
 		return true
 	}
-	switch fact.Name {
-	case flow.FactEndpoint, flow.FactUpstreamRemote, flow.FactCluster:
-		return slices.ContainsFunc(hop.Choices, func(c flow.Choice) bool { return c.Name == value && c.Share > 0 })
-	}
-	return true
+	return !flow.FactOf(fact.Name).Chosen ||
+		slices.ContainsFunc(hop.Choices, func(c flow.Choice) bool { return c.Name == value && c.Share > 0 })
 }
 
 // matches compares a value with a pattern in which * stands for any run of characters. An empty pattern fits any value.

@@ -2,7 +2,7 @@
 // expects against every observation of it and says, hop by hop, whether what was seen is what was inferred.
 //
 // A hop is confirmed when at least one fact that it expects was seen with its expected value (or proven to be absent),
-// no observation contradicts it, and every deciding fact was seen. Deciding is a fact that at least one instrument says
+// no observation contradicts it, every observation of it is explained, and every deciding fact was seen. Deciding is a fact that at least one instrument says
 // it can see there; a fact that nobody can see is named in the hop's reason and decides nothing. Where the way is said to
 // end, nothing may have been seen further on.
 package verify
@@ -91,9 +91,21 @@ func watchName(w flow.Watch) string {
 	return name
 }
 
+// abstentions says of the instruments that could have seen a hop why they tell nothing of it.
+func (j *judge) abstentions(hop *flow.Hop) []string {
+	var all []string
+	for _, w := range j.run.Watches {
+		if w.Abstains != "" && sameProxy(hop, w.Side, w.Pod) && slices.Contains(hop.Kind.Info().Witnesses, w.Instrument) {
+			all = append(all, watchName(w)+" abstains: "+w.Abstains)
+		}
+	}
+	return all
+}
+
 type judge struct {
 	run   flow.Run
 	joins map[string][]joinedValue
+	open  []conflict // what conflicts found
 }
 
 // hop judges one hop.
@@ -102,6 +114,9 @@ func (j *judge) hop(i int) flow.HopVerdict {
 	v := flow.HopVerdict{Hop: i, Kind: hop.Kind, Side: hop.Side}
 	var refuted, missing, unwatched []string
 	for _, fact := range hop.Expect {
+		if fact.May {
+			continue
+		}
 		r := j.fact(hop, fact)
 		v.Evidence = append(v.Evidence, r.evidence...)
 		switch {
@@ -113,10 +128,12 @@ func (j *judge) hop(i int) flow.HopVerdict {
 			unwatched = append(unwatched, name(fact))
 		}
 	}
-	for _, r := range j.order(hop) {
+	for _, r := range j.broken(hop) {
 		v.Evidence = append(v.Evidence, r)
 		refuted = append(refuted, "the order of events: "+r.Expected)
 	}
+	more, reasons := j.unexplained(i)
+	v.Evidence, refuted = append(v.Evidence, more...), append(refuted, reasons...)
 	if i == len(j.run.Path.Hops)-1 {
 		further, reasons := j.beyond()
 		v.Evidence, refuted = append(v.Evidence, further...), append(refuted, reasons...)
@@ -126,7 +143,7 @@ func (j *judge) hop(i int) flow.HopVerdict {
 	case len(refuted) > 0:
 		v.State, v.Reason = flow.Refuted, joinReasons(refuted)
 	case len(missing) > 0:
-		v.State, v.Reason = flow.NotObserved, strings.Join(missing, "; ")
+		v.State, v.Reason = flow.NotObserved, strings.Join(append(missing, j.abstentions(hop)...), "; ")
 	case agrees:
 		v.State = flow.Confirmed
 		if len(unwatched) > 0 {
@@ -145,9 +162,9 @@ func (j *judge) unseen(hop *flow.Hop, unwatched []string) string {
 		what = "no instrument that ran can see " + strings.Join(unwatched, ", ")
 	}
 	if would := witnesses(hop, j.run); would != "" {
-		return what + "; " + would + " would"
+		what += "; " + would + " would"
 	}
-	return what
+	return strings.Join(append([]string{what}, j.abstentions(hop)...), "; ")
 }
 
 // name names a fact in a reason.
@@ -157,7 +174,7 @@ func name(f flow.Fact) string {
 		return "absence of " + f.Name + "=" + f.Value
 	case f.Absent:
 		return "absence of " + f.Name
-	case multiple[f.Name] && f.Value != "":
+	case flow.FactOf(f.Name).Number != flow.One && f.Value != "":
 		return f.Name + "=" + f.Value
 	}
 	return f.Name

@@ -7,29 +7,10 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// witness lists, for each kind of hop, the instruments that can see it, the cheapest first.
-var witness = map[flow.HopKind][]flow.Instrument{
-	flow.Resolve:         {flow.Curl},
-	flow.NodePort:        {flow.EnvoyLog, flow.AccessLog, flow.Trace},
-	flow.Redirect:        {flow.Netfilter, flow.Sockets, flow.EnvoyLog, flow.AccessLog, flow.Trace},
-	flow.Listener:        {flow.EnvoyLog, flow.Stats, flow.AccessLog, flow.Trace},
-	flow.ListenerFilters: {flow.EnvoyLog, flow.Stats, flow.Trace},
-	flow.FilterChain:     {flow.AccessLog, flow.Trace},
-	flow.DownstreamTLS:   {flow.Stats, flow.AccessLog, flow.Trace},
-	flow.NetworkFilters:  {flow.EnvoyLog, flow.Stats, flow.AccessLog, flow.Trace},
-	flow.HTTPFilters:     {flow.EnvoyLog, flow.Trace},
-	flow.Route:           {flow.AccessLog, flow.EnvoyLog, flow.Trace},
-	flow.Cluster:         {flow.EnvoyLog, flow.AccessLog, flow.Trace},
-	flow.Endpoint:        {flow.EnvoyLog, flow.Sockets, flow.AccessLog, flow.Trace},
-	flow.UpstreamTLS:     {flow.Stats, flow.AccessLog, flow.Trace},
-	flow.Connect:         {flow.EnvoyLog, flow.Sockets, flow.AccessLog, flow.Trace},
-	flow.App:             {flow.Sockets, flow.Curl, flow.Trace},
-}
-
 // witnesses names the instruments that would see a hop and did not run, with the reason where one could not.
 func witnesses(hop *flow.Hop, run flow.Run) string {
 	var names []string
-	for _, instrument := range witness[hop.Kind] {
+	for _, instrument := range hop.Kind.Info().Witnesses {
 		if slices.ContainsFunc(run.Watches, func(w flow.Watch) bool { return w.Instrument == instrument }) {
 			continue
 		}
@@ -55,7 +36,7 @@ func without(run flow.Run, hops []flow.HopVerdict) []string {
 		var cost []string
 		for _, v := range hops {
 			hop := &run.Path.Hops[v.Hop]
-			if v.State == flow.NotObserved && slices.Contains(witness[v.Kind], a.Instrument) && missedBy(hop.Proxy, a) {
+			if v.State == flow.NotObserved && slices.Contains(v.Kind.Info().Witnesses, a.Instrument) && missedBy(hop.Proxy, a) {
 				cost = append(cost, strings.TrimSpace(string(v.Side)+" "+string(v.Kind)))
 			}
 		}

@@ -147,15 +147,21 @@ func (o *observer) upstream(side flow.Side, s *socket, request *Event) {
 }
 
 // reused says whether the request went over a connection that was there before it: one that was open when the watch began,
-// one that carried a request before, or, where TLS hides that, one that was dialled before the request came.
+// one that carried another request before, or, where TLS hides that, one that was dialled before the request came.
 func (o *observer) reused(s *socket, request *Event) bool {
-	switch first := s.head(Write, true); {
-	case s.connected == nil:
+	if s.connected == nil {
 		return true
-	case first != nil:
-		return first != request
+	}
+	if first := s.head(Write, true); first != nil {
+		return first != request && !sameHead(first, request)
 	}
 	return s.connected.Time.Before(request.Time)
+}
+
+// sameHead reports whether two events are of one request: on the client's side it is read from one connection, and written to
+// another.
+func sameHead(a, b *Event) bool {
+	return a.HTTP != nil && b.HTTP != nil && a.HTTP.RequestID != "" && a.HTTP.RequestID == b.HTTP.RequestID
 }
 
 // endText and addrText write an address; "" where there is none.

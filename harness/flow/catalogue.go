@@ -1,0 +1,155 @@
+package flow
+
+import "slices"
+
+// HopInfo is what holds for every hop of one kind. Hops lists them in their order on the way.
+type HopInfo struct {
+	Kind HopKind
+	End  End
+	// Arrivals are the facts that are seen at this kind of hop only when the request came there. Facts that an instrument
+	// also tells of nothing, such as a status or the absence of TLS, are not among them.
+	Arrivals []string
+	// DecidedBefore says that Envoy may have decided this hop before an HTTP filter that ends the way answered: a filter may
+	// ask for the route, and the access log then names route and cluster of a request that never got there.
+	DecidedBefore bool
+	// Witnesses are the instruments that can see this kind of hop, the cheapest first.
+	Witnesses []Instrument
+}
+
+// An End is a part of a proxy. Facts such as transport exist once on the downstream and once on the upstream end, so an
+// observation on one end says nothing about the other.
+type End int
+
+// The parts of a proxy that a hop can belong to.
+const (
+	DownstreamEnd End = iota + 1
+	Routing
+	UpstreamEnd
+	AppEnd
+)
+
+// Hops is the catalogue of hops: what stands here is looked up wherever the order or a property of a hop is asked for.
+var Hops = []HopInfo{
+	{Kind: Resolve, End: DownstreamEnd, Witnesses: []Instrument{Curl, Trace}},
+	{Kind: NodePort, End: DownstreamEnd, Witnesses: []Instrument{EnvoyLog, AccessLog, Trace}},
+	{Kind: Redirect, End: DownstreamEnd, Witnesses: []Instrument{Curl, Netfilter, Sockets, EnvoyLog, AccessLog, Trace}},
+	{Kind: Listener, End: DownstreamEnd, Witnesses: []Instrument{EnvoyLog, Stats, AccessLog, Sockets, Trace}},
+	{Kind: ListenerFilters, End: DownstreamEnd, Witnesses: []Instrument{EnvoyLog, Stats, AccessLog, Trace}},
+	{Kind: FilterChain, End: DownstreamEnd, Arrivals: []string{FactFilterChain}, Witnesses: []Instrument{AccessLog, Trace}},
+	{Kind: DownstreamTLS, End: DownstreamEnd, Witnesses: []Instrument{EnvoyLog, Stats, AccessLog, Trace}},
+	{Kind: NetworkFilters, End: DownstreamEnd, Arrivals: []string{FactNetworkFilter, FactStatPrefix},
+		Witnesses: []Instrument{EnvoyLog, Stats, AccessLog, Trace}},
+	{Kind: HTTPFilters, End: Routing, Arrivals: []string{FactHTTPFilter}, Witnesses: []Instrument{EnvoyLog, Stats, Trace}},
+	{Kind: Route, End: Routing, Arrivals: []string{FactRouteConfig, FactVirtualHost, FactRoute}, DecidedBefore: true,
+		Witnesses: []Instrument{AccessLog, EnvoyLog, Stats, Trace}},
+	{Kind: Cluster, End: UpstreamEnd, Arrivals: []string{FactCluster}, DecidedBefore: true,
+		Witnesses: []Instrument{EnvoyLog, Stats, AccessLog, Trace}},
+	{Kind: Endpoint, End: UpstreamEnd, Arrivals: []string{FactEndpoint}, Witnesses: []Instrument{EnvoyLog, Sockets, AccessLog, Trace}},
+	{Kind: UpstreamTLS, End: UpstreamEnd, Witnesses: []Instrument{EnvoyLog, Stats, AccessLog, Trace}},
+	{Kind: Connect, End: UpstreamEnd, Arrivals: []string{FactUpstreamLocal, FactUpstreamRemote},
+		Witnesses: []Instrument{EnvoyLog, Stats, Sockets, AccessLog, Trace}},
+	{Kind: App, End: AppEnd, Arrivals: []string{FactPeer}, Witnesses: []Instrument{Sockets, Curl, EnvoyLog, Stats, AccessLog, Trace}},
+}
+
+// Info returns the kind's row of Hops; of a kind that has none, a row without properties.
+func (k HopKind) Info() HopInfo {
+	if i := k.Order(); i >= 0 {
+		return Hops[i]
+	}
+	return HopInfo{Kind: k}
+}
+
+// Order is the kind's place on the way, from 0; -1 for a kind that the catalogue does not have.
+func (k HopKind) Order() int {
+	return slices.IndexFunc(Hops, func(h HopInfo) bool { return h.Kind == k })
+}
+
+// HopKinds returns the names of all kinds of hops, in their order on the way.
+func HopKinds() []string {
+	names := make([]string, 0, len(Hops))
+	for _, h := range Hops {
+		names = append(names, string(h.Kind))
+	}
+	return names
+}
+
+// A Scope says of what a fact has one value.
+type Scope int
+
+// The scopes of facts.
+const (
+	OfProxy  Scope = iota // the same wherever in a proxy it is seen
+	OfEnd                 // one value on each End
+	OfHop                 // each kind of hop has its own
+	OfWindow              // of the time that the instrument watched, whatever happened then: it is not the request's alone
+)
+
+// A Number says how many values of a fact a hop can have.
+type Number int
+
+// The numbers of values.
+const (
+	One     Number = iota // two values that differ cannot both be right
+	Listed                // any number, and the hop names all of them: a value that it does not name refutes it
+	Several               // any number, and the hop need not name all of them
+)
+
+// FactInfo is what holds for a fact wherever it is seen.
+type FactInfo struct {
+	Name   string
+	Scope  Scope
+	Number Number
+	// Chosen says that the value is one of the hop's Choices, where it has several.
+	Chosen bool
+	// Refutes says that an observation refutes its hop, whatever was expected.
+	Refutes bool
+}
+
+// Facts is the catalogue of facts: what stands here is looked up wherever a property of a fact is asked for.
+var Facts = []FactInfo{
+	{Name: FactRedirectPort}, {Name: FactOriginalDst}, {Name: FactListener},
+	{Name: FactFilter, Number: Listed},
+	{Name: FactSNI, Scope: OfEnd}, {Name: FactALPN, Scope: OfEnd}, {Name: FactTransport, Scope: OfEnd},
+	{Name: FactFilterChain},
+	{Name: FactPeer, Scope: OfEnd},
+	{Name: FactXFCC}, {Name: FactCodec},
+	{Name: FactHTTPFilter, Number: Listed}, {Name: FactHTTPFilters},
+	{Name: FactRouteConfig}, {Name: FactVirtualHost}, {Name: FactRoute},
+	{Name: FactCluster, Chosen: true}, {Name: FactEndpoint, Chosen: true},
+	{Name: FactSocketMatch}, {Name: FactUpstreamLocal}, {Name: FactUpstreamRemote, Chosen: true}, {Name: FactUpstreamReused},
+	{Name: FactStatus}, {Name: FactUpstreamStatus}, {Name: FactFlags}, {Name: FactResolved},
+	{Name: FactProcess, Scope: OfHop},
+	{Name: FactConnections, Scope: OfWindow},
+	{Name: FactNetworkFilter, Number: Listed},
+	{Name: FactDetails}, {Name: FactListening},
+	{Name: FactHandshakes, Scope: OfEnd},
+	{Name: FactStatPrefix},
+	{Name: FactTLSVersion, Scope: OfEnd}, {Name: FactPeerURI, Scope: OfEnd},
+	{Name: FactConnection},
+	{Name: FactOrder, Scope: OfHop, Number: Several, Refutes: true},
+}
+
+// FactOf returns a fact's row of Facts; of a fact that has none, a row without properties.
+func FactOf(name string) FactInfo {
+	if i := slices.IndexFunc(Facts, func(f FactInfo) bool { return f.Name == name }); i >= 0 {
+		return Facts[i]
+	}
+	return FactInfo{Name: name}
+}
+
+// SameMeaning reports whether a fact that is seen at a hop of kind b is the fact that a hop of kind a has.
+func (f FactInfo) SameMeaning(a, b HopKind) bool {
+	switch {
+	case a == b:
+		return true
+	case f.Scope == OfHop, f.Scope == OfWindow:
+		return false
+	case f.Scope == OfEnd:
+		return a.Info().End == b.Info().End
+	}
+	return true
+}
+
+// Snapshot reports whether the instrument looks at a moment: what it does not see may have been and gone, so it proves no
+// absence.
+func (i Instrument) Snapshot() bool { return i == Sockets || i == Curl }
