@@ -23,6 +23,7 @@ import (
 	"github.com/flowproof/lab/harness/observe"
 	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/redact"
+	"github.com/flowproof/lab/internal/removal"
 )
 
 // Schema is the version of a bundle's layout; it changes only with that layout.
@@ -78,7 +79,7 @@ func Write(dir string, c Contents) error {
 		return exit.Environmentf("write bundle %s: %w", dir, err)
 	}
 	if err := errors.Join(writeAll(temporary, files), replace(temporary, dir)); err != nil {
-		return exit.Environmentf("write bundle %s: %w", dir, errors.Join(err, os.RemoveAll(temporary)))
+		return exit.Environmentf("write bundle %s: %w", dir, errors.Join(err, removal.All(temporary)))
 	}
 	return nil
 }
@@ -128,7 +129,7 @@ func replace(temporary, dir string) error {
 	if err := os.Rename(temporary, dir); err != nil {
 		return errors.Join(err, os.Rename(old, dir))
 	}
-	return os.RemoveAll(old)
+	return removal.All(old)
 }
 
 func writeAll(dir string, files map[string][]byte) error {

@@ -19,6 +19,7 @@ import (
 	"github.com/flowproof/lab/harness/observe/trace"
 	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/outside"
+	"github.com/flowproof/lab/internal/removal"
 	"github.com/flowproof/lab/internal/undo"
 )
 
@@ -97,7 +98,7 @@ func (s *session) workDir() (string, error) {
 		return "", exit.Environmentf("make work directory: %w (is the disk full? TMPDIR names another)", err)
 	}
 	if _, err := s.undo.Add(undoRemove, "remove "+dir, dir); err != nil {
-		_ = os.RemoveAll(dir)
+		_ = removal.All(dir)
 		return "", err
 	}
 	return dir, nil

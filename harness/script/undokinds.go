@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/flowproof/lab/harness/mesh"
+	"github.com/flowproof/lab/internal/removal"
 	"github.com/flowproof/lab/internal/undo"
 )
 
@@ -66,5 +66,5 @@ func removeWorkDir(_ context.Context, raw json.RawMessage) error {
 	if !filepath.IsAbs(dir) || !strings.HasPrefix(filepath.Base(dir), "flowproof-run-") {
 		return fmt.Errorf("%q is not a run's directory", dir)
 	}
-	return os.RemoveAll(dir)
+	return removal.All(dir)
 }

@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"github.com/flowproof/lab/internal/removal"
 )
 
 // A baseSystem is a file system made of Debian packages.
@@ -88,7 +90,7 @@ func normalise(root string, more []string) error {
 			return err
 		}
 		for _, path := range found {
-			if err := os.RemoveAll(path); err != nil {
+			if err := removal.All(path); err != nil {
 				return err
 			}
 		}

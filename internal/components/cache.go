@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/flowproof/lab/internal/progress"
+	"github.com/flowproof/lab/internal/removal"
 )
 
 // A cache keeps finished entries under their keys:
@@ -110,7 +111,7 @@ func (c *cache) make(ctx context.Context, k key, task progress.Task, make func(c
 	if err != nil {
 		return m, explain(err, "")
 	}
-	defer removeAll(tmp)
+	defer removal.All(tmp)
 	w := work{content: filepath.Join(tmp, "entry", "content"), scratch: filepath.Join(tmp, "scratch"), task: task}
 	for _, d := range []string{w.content, w.scratch} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
@@ -159,7 +160,7 @@ func (c *cache) discard(k string) error {
 		return err
 	}
 	for _, dir := range leftovers {
-		if err := removeAll(dir); err != nil {
+		if err := removal.All(dir); err != nil {
 			return err
 		}
 	}
@@ -181,21 +182,7 @@ func (c *cache) sweep() {
 		if err != nil || l == nil {
 			continue
 		}
-		removeAll(filepath.Join(c.tmp(), d.Name()))
+		removal.All(filepath.Join(c.tmp(), d.Name()))
 		l.release()
 	}
-}
-
-// removeAll is os.RemoveAll for trees that hold directories without write permission, as Go module caches do.
-func removeAll(dir string) error {
-	if os.RemoveAll(dir) == nil {
-		return nil
-	}
-	filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() {
-			os.Chmod(path, 0o755)
-		}
-		return nil
-	})
-	return os.RemoveAll(dir)
 }

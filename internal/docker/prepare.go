@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/flowproof/lab/internal/enclosure"
+	"github.com/flowproof/lab/internal/removal"
 )
 
 // Prepare fills dir with images as Docker keeps them, by a Docker of our own of that name into which load puts them. A
@@ -55,7 +56,7 @@ func keepImages(root string) error {
 		if e.Name() == imagesDir || e.Name() == layersDir {
 			continue
 		}
-		if err := os.RemoveAll(filepath.Join(root, e.Name())); err != nil {
+		if err := removal.All(filepath.Join(root, e.Name())); err != nil {
 			return err
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/flowproof/lab/internal/removal"
 )
 
 // A hierarchy is one mounted cgroup hierarchy of the host: a controller of version 1, or the unified version 2.
@@ -179,21 +181,12 @@ func sweepCgroups(ctx context.Context, trees []string) error {
 	}
 }
 
-// removeTrees removes directories from the leaves up and returns the first that could not be.
+// removeTrees removes directories with those below and returns the first error.
 func removeTrees(trees []string) error {
 	var first error
 	for _, tree := range trees {
-		var dirs []string
-		_ = filepath.WalkDir(tree, func(path string, d fs.DirEntry, err error) error {
-			if err == nil && d.IsDir() {
-				dirs = append(dirs, path)
-			}
-			return nil
-		})
-		for i := len(dirs) - 1; i >= 0; i-- {
-			if err := unix.Rmdir(dirs[i]); err != nil && !errors.Is(err, fs.ErrNotExist) && first == nil {
-				first = &fs.PathError{Op: "rmdir", Path: dirs[i], Err: err}
-			}
+		if err := removal.Directories(tree); err != nil && first == nil {
+			first = err
 		}
 	}
 	return first

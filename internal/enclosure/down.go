@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/flowproof/lab/internal/removal"
 )
 
 // Down ends an enclosure, from any state, and removes what one without a guard has left. It is content when there is none.
@@ -111,7 +113,7 @@ func (k Kind) removeTraces(ctx context.Context, name string) error {
 		err = sweepCgroups(ctx, trees)
 	}
 	dir := k.RunDir(name)
-	if failed := os.RemoveAll(dir); failed != nil {
+	if failed := removal.All(dir); failed != nil {
 		err = errors.Join(err, fmt.Errorf("remove the directory of %s %s: %w", k.Noun, name, failed))
 	}
 	_ = os.Remove(filepath.Dir(dir)) // the directory of all labs, when this was the last

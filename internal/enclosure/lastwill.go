@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/flowproof/lab/internal/removal"
 )
 
 // A lastWill is what the init does when its guard is gone: it holds on to the host's directories that would be left.
@@ -70,5 +71,5 @@ func (w lastWill) execute(r *reaper) {
 	ctx, cancel := context.WithTimeout(context.Background(), Deadline)
 	defer cancel()
 	_ = sweepCgroups(ctx, trees)
-	_ = os.RemoveAll(w.runDir)
+	_ = removal.Held(w.runDir)
 }

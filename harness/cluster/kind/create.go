@@ -18,6 +18,7 @@ import (
 	"github.com/flowproof/lab/internal/docker"
 	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/progress"
+	"github.com/flowproof/lab/internal/removal"
 )
 
 // A builder makes the cluster of one lab in one Docker.
@@ -76,7 +77,7 @@ func (b *builder) create(ctx context.Context, ref string, task progress.Task) ([
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, exit.Environmentf("create cluster: %w", err)
 	}
-	defer os.RemoveAll(dir)
+	defer removal.All(dir)
 	kubeconfig := filepath.Join(dir, "kubeconfig")
 	err = b.kind(ctx, config, task, "create", "cluster", "--name", clusterName(b.lab), "--image", ref, "--config", "-",
 		"--kubeconfig", kubeconfig, "--retain")

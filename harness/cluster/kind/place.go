@@ -11,6 +11,7 @@ import (
 
 	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/removal"
 )
 
 // baseDir holds the directories of this user's labs in somebody else's Docker.
@@ -92,7 +93,7 @@ func keep(lab string, data []byte) (string, error) {
 // forget removes it.
 func forget(lab string) error {
 	dir := stateDir(lab)
-	if err := os.RemoveAll(dir); err != nil {
+	if err := removal.All(dir); err != nil {
 		return exit.Environmentf("remove the lab's kubeconfig: %w", err)
 	}
 	_ = os.Remove(filepath.Dir(dir)) // the directory of all labs, when this was the last

@@ -22,6 +22,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/flowproof/lab/internal/removal"
 )
 
 // A bench is an Envoy of its own in a network namespace of its own, with two listeners whose names nobody could guess, a
@@ -220,7 +222,7 @@ func (b *bench) close() error {
 		errs = append(errs, b.upstream.Close())
 	}
 	if b.dir != "" {
-		errs = append(errs, os.RemoveAll(b.dir))
+		errs = append(errs, removal.All(b.dir))
 	}
 	return errors.Join(errs...)
 }
