@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/internal/components"
+	"github.com/flowproof/lab/internal/removal"
 )
 
 // registryTimeout bounds how long a registry is asked.
@@ -95,6 +96,6 @@ func inTempDir(work func(dir string) (string, error)) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer os.RemoveAll(dir)
+	defer removal.All(dir)
 	return work(dir)
 }

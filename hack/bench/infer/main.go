@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/internal/removal"
 )
 
 // The targets that the bench holds inference to.
@@ -63,7 +64,7 @@ func run(path, service string, services int, lab, istioctl string, repeat int) e
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer removal.All(dir)
 	large, batch := filepath.Join(dir, "large.json"), filepath.Join(dir, "requests.jsonl")
 	if err := prepare(recorded, growth{service, address, services}, large, batch); err != nil {
 		return err
