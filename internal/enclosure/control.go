@@ -8,15 +8,15 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
-	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/progress"
+	"github.com/flowproof/lab/internal/trust"
 )
 
 // A State is what a guard tells about its enclosure.
@@ -26,8 +26,9 @@ type State struct {
 	Reason     string            `json:"reason,omitempty"`
 	InitPID    int               `json:"initPID,omitempty"`
 	GuardPID   int               `json:"guardPID"`
-	Forward    string            `json:"forward"` // address on the host's loopback that Init.Forward serves
-	Kubeconfig string            `json:"kubeconfig,omitempty"`
+	Forward    string            `json:"forward"`        // address on the host's loopback that Init.Forward serves
+	Kept       bool              `json:"kept,omitempty"` // there is a kubeconfig
+	Kubeconfig string            `json:"-"`              // its path, which follows from the enclosure's name
 	Since      time.Time         `json:"since"`
 	Stages     []string          `json:"stages,omitempty"`
 	Components []Component       `json:"components,omitempty"`
@@ -92,28 +93,53 @@ func (b *board) after(ctx context.Context, seen int) State {
 	}
 }
 
-// address is the control socket of an enclosure. An abstract name leaves no file, and only one process can have it, so it
-// is the lock as well: whoever listens owns the enclosure.
-func (k Kind) address(name string) *net.UnixAddr {
-	return &net.UnixAddr{Net: "unix", Name: "@flowproof-" + k.Name + "-" + name}
-}
+// socketName and kubeconfigName are files in an enclosure's directory. Which they are follows from the enclosure's name and is
+// never taken from an answer.
+const (
+	socketName     = "control"
+	kubeconfigName = "kubeconfig"
+)
+
+func (k Kind) socket(name string) string { return filepath.Join(k.RunDir(name), socketName) }
+
+func (k Kind) kubeconfig(name string) string { return filepath.Join(k.RunDir(name), kubeconfigName) }
 
 // ErrTaken says that another guard has the enclosure.
 var ErrTaken = errors.New("it is already there")
 
-func (k Kind) listen(name string) (*net.UnixListener, error) {
-	l, err := net.ListenUnix("unix", k.address(name))
-	if errors.Is(err, unix.EADDRINUSE) {
+// A control is the hold on an enclosure's directory, with the socket in it on which its holder answers.
+type control struct {
+	trust.Listener
+	hold *trust.Hold
+}
+
+// listen takes hold of an enclosure: whoever holds its directory owns it. Only root can reach the directory, so nobody else
+// can be there first.
+func (k Kind) listen(name string) (*control, error) {
+	hold, err := trust.Take(k.RunDir(name))
+	if errors.Is(err, trust.ErrHeld) {
 		return nil, fmt.Errorf("start %s %s: %w", k.Noun, name, ErrTaken)
 	}
 	if err != nil {
+		return nil, exit.Environmentf("start %s %s: %w", k.Noun, name, err)
+	}
+	l, err := hold.Listen(socketName)
+	if err != nil {
+		hold.Release()
 		return nil, fmt.Errorf("open the control socket of %s %s: %w", k.Noun, name, err)
 	}
-	return l, nil
+	return &control{trust.Listener{UnixListener: l}, hold}, nil
 }
 
-// serveControl answers status and down. An abstract socket has no permissions, so callers are known by their uid.
-func (g *guard) serveControl(l *net.UnixListener) {
+// Close lets the enclosure go. Those who wait for its end see the socket's first.
+func (c *control) Close() error {
+	err := c.Listener.Close()
+	c.hold.Release(socketName)
+	return err
+}
+
+// serveControl answers status and down to root and the guard's own user.
+func (g *guard) serveControl(l net.Listener) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
 		seen, err := strconv.Atoi(r.URL.Query().Get("after"))
@@ -129,55 +155,21 @@ func (g *guard) serveControl(l *net.UnixListener) {
 		g.end("lab down")
 	})
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	_ = server.Serve(sameUser{l})
-}
-
-// sameUser accepts connections of root and of the guard's own user only.
-type sameUser struct{ *net.UnixListener }
-
-func (l sameUser) Accept() (net.Conn, error) {
-	for {
-		conn, err := l.AcceptUnix()
-		if err != nil {
-			return nil, err
-		}
-		if uid, err := peerUID(conn); err == nil && (uid == 0 || uid == os.Geteuid()) {
-			return conn, nil
-		}
-		_ = conn.Close()
-	}
-}
-
-func peerUID(conn syscall.Conn) (int, error) {
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return 0, err
-	}
-	var cred *unix.Ucred
-	var failed error
-	if err := raw.Control(func(fd uintptr) {
-		cred, failed = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	}); err != nil {
-		return 0, err
-	}
-	if failed != nil {
-		return 0, failed
-	}
-	return int(cred.Uid), nil
+	_ = server.Serve(l)
 }
 
 // client speaks to a guard.
 func (k Kind) client(name string) *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, "unix", k.address(name).Name)
+			return trust.Dial(ctx, k.socket(name))
 		},
 		DisableKeepAlives: true,
 	}}
 }
 
-// Ask returns the guard's state, as soon as its version is above seen (-1: at once); ErrNoGuard when there is no guard.
+// Ask returns the guard's state, as soon as its version is above seen (-1: at once); ErrNoGuard when there is no guard, and
+// trust.ErrUntrusted when another user's process is in its place.
 func (k Kind) Ask(ctx context.Context, name string, seen int) (State, error) {
 	var s State
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://guard/status?after="+strconv.Itoa(seen), nil)
@@ -192,6 +184,12 @@ func (k Kind) Ask(ctx context.Context, name string, seen int) (State, error) {
 	if err := json.NewDecoder(resp.Body).Decode(&s); err != nil {
 		return s, k.noGuard(name, err)
 	}
+	if s.Kept {
+		s.Kubeconfig = k.kubeconfig(name)
+		if err := trust.File(s.Kubeconfig); err != nil {
+			return s, exit.Environmentf("use the kubeconfig of %s %s: %w", k.Noun, name, err)
+		}
+	}
 	return s, nil
 }
 
@@ -199,8 +197,11 @@ func (k Kind) Ask(ctx context.Context, name string, seen int) (State, error) {
 var ErrNoGuard = errors.New("there is none of that name")
 
 func (k Kind) noGuard(name string, err error) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
+	case errors.Is(err, trust.ErrUntrusted):
+		return exit.Environmentf("ask %s %s: %w (end or remove it: a lab does not use what others can touch)", k.Noun, name, err)
 	}
 	return fmt.Errorf("ask %s %s: %w (%w)", k.Noun, name, ErrNoGuard, err)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/flowproof/lab/internal/removal"
+	"github.com/flowproof/lab/internal/trust"
 )
 
 // Down ends an enclosure, from any state, and removes what one without a guard has left. It is content when there is none.
@@ -31,6 +31,9 @@ func (k Kind) Down(ctx context.Context, name string) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("end %s %s: %w", k.Noun, name, ctx.Err())
 	}
+	if errors.Is(err, trust.ErrUntrusted) {
+		return err
+	}
 	return k.removeTraces(ctx, name) // a guard that hangs is swept like one that is dead, though it has the control socket
 }
 
@@ -38,9 +41,8 @@ func (k Kind) Down(ctx context.Context, name string) error {
 // way of a guard that starts if it tried to take the socket.
 func (k Kind) AwaitGone(ctx context.Context, name string) error {
 	for {
-		var d net.Dialer
-		conn, err := d.DialContext(ctx, "unix", k.address(name).Name)
-		if errors.Is(err, unix.ECONNREFUSED) {
+		conn, err := trust.Dial(ctx, k.socket(name))
+		if errors.Is(err, unix.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
 		if err == nil {

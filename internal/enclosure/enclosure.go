@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/trust"
 )
 
 // Deadline is how long the end of an enclosure may take.
@@ -40,7 +41,7 @@ type Resident interface {
 
 // RunDir is the directory on the host of an enclosure: for files that those outside need, such as a kubeconfig or a
 // socket. It goes with the enclosure.
-func (k Kind) RunDir(name string) string { return filepath.Join("/run/flowproof", name+k.Suffix) }
+func (k Kind) RunDir(name string) string { return filepath.Join(trust.Base(), name+k.Suffix) }
 
 // cgroup is the directory of an enclosure in every hierarchy.
 func (k Kind) cgroup(name string) string { return "flowproof-" + name + k.Suffix }

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -98,9 +97,6 @@ func readLease(lines *bufio.Reader) (lease, error) {
 
 // start makes the namespaces with the init in them.
 func (g *guard) start() error {
-	if err := os.MkdirAll(g.kind.RunDir(g.config.Name), 0o700); err != nil {
-		return fmt.Errorf("make the enclosure's directory: %w", err)
-	}
 	forwarder, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("open the forwarder: %w", err)
@@ -181,12 +177,11 @@ func (g *guard) follow(events io.Reader) {
 }
 
 func (g *guard) keepKubeconfig(data []byte) {
-	path := filepath.Join(g.kind.RunDir(g.config.Name), "kubeconfig")
-	if err := cluster.WritePrivate(path, data); err != nil {
+	if err := cluster.WritePrivate(g.kind.kubeconfig(g.config.Name), data); err != nil {
 		g.end(fmt.Sprintf("write the kubeconfig: %v", err))
 		return
 	}
-	g.board.set(func(s *State) { s.Kubeconfig = path })
+	g.board.set(func(s *State) { s.Kept = true })
 }
 
 // end asks for the enclosure's end; the first reason counts.

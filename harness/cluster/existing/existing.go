@@ -20,6 +20,7 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/kube"
 	"github.com/flowproof/lab/internal/progress"
+	"github.com/flowproof/lab/internal/trust"
 )
 
 // Name is what --backend calls it.
@@ -147,6 +148,11 @@ func (t Target) resolve() (kubeconfig, context string, err error) {
 		if err != nil && t.Kubeconfig != "" {
 			return "", "", exit.Environmentf("read kubeconfig: %w (give the path of the cluster's own)", err)
 		}
+		if err == nil && !t.named() {
+			if err := checkDefault(path); err != nil {
+				return "", "", err
+			}
+		}
 		if err == nil && !slices.Contains(found, path) {
 			found = append(found, path)
 		}
@@ -167,6 +173,23 @@ func (t Target) resolve() (kubeconfig, context string, err error) {
 		return "", "", noContext(kubeconfig, context, slices.Sorted(maps.Keys(raw.Contexts)))
 	}
 	return kubeconfig, context, nil
+}
+
+// named says whether a person has said which kubeconfig is meant.
+func (t Target) named() bool {
+	return t.Kubeconfig != "" || os.Getenv(clientcmd.RecommendedConfigPathEnvVar) != ""
+}
+
+// checkDefault refuses, for root, a kubeconfig that is only found where HOME leads and that others can write: it may name
+// programs, which would run as root. HOME is often another user's, as after sudo.
+func checkDefault(path string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	if err := trust.Path(path); err != nil {
+		return exit.Environmentf("use kubeconfig %s as root: %w (name it with --kubeconfig if its programs may run as root)", path, err)
+	}
+	return nil
 }
 
 func noContext(kubeconfig, context string, there []string) error {

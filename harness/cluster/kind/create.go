@@ -17,6 +17,7 @@ import (
 	"github.com/flowproof/lab/internal/components"
 	"github.com/flowproof/lab/internal/docker"
 	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/kube"
 	"github.com/flowproof/lab/internal/progress"
 	"github.com/flowproof/lab/internal/removal"
 )
@@ -96,6 +97,9 @@ func (b *builder) reachable(data []byte) ([]byte, error) {
 	config, err := clientcmd.Load(data)
 	if err != nil {
 		return nil, fmt.Errorf("read kind's kubeconfig: %w", err)
+	}
+	if err := kube.Inert(config); err != nil {
+		return nil, exit.Environmentf("read kind's kubeconfig: %w", err)
 	}
 	for _, c := range config.Contexts {
 		c.Namespace = mesh.DefaultNamespace

@@ -35,10 +35,10 @@ func takeDown(ctx context.Context, name string, p progress.Reporter) error {
 	if err != nil {
 		return errors.Join(own, err)
 	}
-	lock, err := exclusive(ctx, name, p) // one that is being made would be finished without what is removed here
+	release, err := exclusive(ctx, name, p) // one that is being made would be finished without what is removed here
 	if err != nil {
 		return errors.Join(own, err)
 	}
-	defer lock.Close()
+	defer release()
 	return errors.Join(own, remove(ctx, d, name), forget(name))
 }

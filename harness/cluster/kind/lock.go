@@ -2,17 +2,17 @@ package kind
 
 import (
 	"context"
-	"io"
 
-	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/progress"
+	"github.com/flowproof/lab/internal/trust"
 )
 
-// exclusive keeps other processes from a lab in somebody else's Docker, where nothing else says that one is still being made.
-func exclusive(ctx context.Context, name string, p progress.Reporter) (io.Closer, error) {
+// exclusive keeps other processes of this user's from a lab in somebody else's Docker, where nothing else says that one is still
+// being made. The returned function lets go.
+func exclusive(ctx context.Context, name string, p progress.Reporter) (release func(), err error) {
 	var task progress.Task
-	lock, err := cluster.Lock(ctx, "kind-"+name, func(holder string) {
+	release, err = trust.Lock(ctx, name+".kind", func(holder string) {
 		task = p.Start("Waiting for lab " + name + ", which " + holder + " is bringing up or taking down")
 	})
 	if task != nil {
@@ -21,5 +21,5 @@ func exclusive(ctx context.Context, name string, p progress.Reporter) (io.Closer
 	if err != nil && ctx.Err() == nil {
 		err = exit.Environmentf("take hold of lab %s: %w", name, err)
 	}
-	return lock, err
+	return release, err
 }

@@ -60,7 +60,7 @@ func theirStatus(ctx context.Context, d *docker.Docker, status *cluster.Status) 
 			status.AddProcesses(pids)
 		}
 	}
-	if err := checkBase(); err != nil {
+	if err := checkKept(status.Name); err != nil {
 		return err
 	}
 	path := kubeconfigPath(status.Name)

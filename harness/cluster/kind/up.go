@@ -132,11 +132,11 @@ func (u *upper) prepare(ctx context.Context) (string, error) {
 // is waited for, and the lab made anew, once. Another process that has the lab in hand is waited for as well: what it has half
 // made looks like what was left half made.
 func (u *upper) theirs(ctx context.Context, d *docker.Docker) (*cluster.Lab, error) {
-	lock, err := exclusive(ctx, u.name, u.p)
+	release, err := exclusive(ctx, u.name, u.p)
 	if err != nil {
 		return nil, err
 	}
-	defer lock.Close()
+	defer release()
 	u.clock = progress.NewStopwatch()
 	for attempt := 1; ; attempt++ {
 		lab, err := u.try(ctx, d)

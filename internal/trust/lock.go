@@ -1,0 +1,137 @@
+package trust
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Hold is a directory that one process has to itself, until it lets go or ends, however it ends: the kernel keeps the
+// lock (flock(2)), and nobody else can open the directory to take it first.
+type Hold struct {
+	dir  string
+	file *os.File
+}
+
+// ErrHeld says that another process holds the directory.
+var ErrHeld = errors.New("another process holds it")
+
+// holderFile is where the holder leaves its process id, for those who wait.
+const holderFile = "holder"
+
+// Take makes a directory as MakeDir does and takes hold of it.
+func Take(dir string) (*Hold, error) {
+	for {
+		if err := MakeDir(dir); err != nil {
+			return nil, err
+		}
+		h, err := take(dir)
+		if !errors.Is(err, fs.ErrNotExist) { // else it was removed meanwhile
+			return h, err
+		}
+	}
+}
+
+func take(dir string) (*Hold, error) {
+	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: dir, Err: err}
+	}
+	h := &Hold{dir: dir, file: os.NewFile(uintptr(fd), dir)}
+	if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		h.file.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			err = ErrHeld
+		}
+		return nil, fmt.Errorf("hold %s: %w", dir, err)
+	}
+	if !h.there() {
+		h.file.Close()
+		return nil, &fs.PathError{Op: "hold", Path: dir, Err: fs.ErrNotExist}
+	}
+	return h, nil
+}
+
+// there says whether the held directory still lies at its path.
+func (h *Hold) there() bool {
+	held, err := h.file.Stat()
+	if err != nil {
+		return false
+	}
+	at, err := os.Lstat(h.dir)
+	return err == nil && os.SameFile(held, at)
+}
+
+// Listen opens a socket in the held directory, in place of one that an earlier holder may have left.
+func (h *Hold) Listen(name string) (*net.UnixListener, error) {
+	path := filepath.Join(h.dir, name)
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Net: "unix", Name: path})
+	if err != nil {
+		return nil, err
+	}
+	l.SetUnlinkOnClose(false) // by then the path may be another holder's
+	return l, nil
+}
+
+// Release removes files of the held directory, then the directory and its parent, each unless it has something else in it,
+// and lets go.
+func (h *Hold) Release(names ...string) {
+	for _, name := range names {
+		_ = unix.Unlinkat(int(h.file.Fd()), name, 0)
+	}
+	if h.there() {
+		_ = os.Remove(h.dir)
+		_ = os.Remove(filepath.Dir(h.dir))
+	}
+	_ = h.file.Close()
+}
+
+// Lock takes hold of a name among this user's labs, or waits until ctx ends; after a second of waiting it calls waiting once,
+// with words for who has it. The returned function lets go.
+func Lock(ctx context.Context, name string, waiting func(holder string)) (release func(), err error) {
+	dir := filepath.Join(Base(), name+".lock")
+	told, tick := time.After(time.Second), time.NewTicker(20*time.Millisecond)
+	defer tick.Stop()
+	for {
+		h, err := Take(dir)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, holderFile), []byte(strconv.Itoa(os.Getpid())), 0o600)
+			if err != nil {
+				h.Release()
+				return nil, fmt.Errorf("lock %s: %w", name, err)
+			}
+			return func() { h.Release(holderFile) }, nil
+		}
+		if !errors.Is(err, ErrHeld) {
+			return nil, fmt.Errorf("lock %s: %w", name, err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("wait for %s: %w", holder(dir), ctx.Err())
+		case <-told:
+			waiting(holder(dir))
+		case <-tick.C: // the end of a lock is no event to those who do not hold it
+		}
+	}
+}
+
+// holder names the process that left its id.
+func holder(dir string) string {
+	data, err := os.ReadFile(filepath.Join(dir, holderFile))
+	if err != nil || strings.TrimSpace(string(data)) == "" {
+		return "another process"
+	}
+	return "process " + strings.TrimSpace(string(data))
+}
