@@ -13,6 +13,7 @@ import (
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer"
+	"github.com/flowproof/lab/harness/netfilter"
 	"github.com/flowproof/lab/internal/exit"
 )
 
@@ -46,8 +47,8 @@ and endpoint Envoy would take, from which field of the dump, why, and what lost;
 fail. It sends nothing. A failure is an answer: the exit code is 0.
 
 One dump answers for one proxy. Two dumps, or --from a pod of the lab, make a whole way through both
-sidecars. The pod's netfilter rules count where they are given: as iptables-save or nft list ruleset
-print them.`,
+sidecars. The pod's netfilter rules count where they are given: what "iptables-save -c" or
+"nft -j list ruleset" prints in the pod's network namespace.`,
 		Example: `  lab infer --from netshoot --to http://fortio-server:8080/
   lab infer --client-dump netshoot.json --server-dump fortio.json --to http://fortio-server:8080/
   lab infer --dump fortio.json --direction inbound --address 172.21.206.197 --port 8080 --hop filter-chain --explain
@@ -151,8 +152,8 @@ func (f *inferFlags) complete(cmd *cobra.Command) error {
 	return nil
 }
 
-func (f *inferFlags) sender() infer.Sender {
-	return infer.Sender{UID: f.uid, GID: f.gid, Known: f.uid >= 0 || f.gid >= 0}
+func (f *inferFlags) sender() netfilter.Sender {
+	return netfilter.Sender{UID: f.uid, GID: f.gid, Known: f.uid >= 0 || f.gid >= 0}
 }
 
 func (f *inferFlags) text() infer.TextOptions {
@@ -278,12 +279,12 @@ func openDump(a *app, path string) (*configdump.Dump, error) {
 	return dump, nil
 }
 
-func readRules(path string) (*infer.Ruleset, error) {
+func readRules(path string) (*netfilter.Ruleset, error) {
 	text, err := readText(path)
 	if err != nil {
 		return nil, err
 	}
-	rules, err := infer.ParseRules(text)
+	rules, err := netfilter.Parse(text)
 	if err != nil {
 		return nil, exit.Usagef("%s: %w", path, err)
 	}

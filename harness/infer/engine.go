@@ -13,6 +13,7 @@ import (
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/netfilter"
 )
 
 // An Engine answers requests against one dump and keeps what it has decoded. It may be used by several goroutines.
@@ -65,12 +66,12 @@ func (e *Engine) Decide(req flow.Request) (flow.Decision, error) {
 
 // Options are what is known of a request's surroundings beside the dump and the request.
 type Options struct {
-	Explain bool     // keep every condition that was evaluated, not only the decision and what lost
-	Rules   *Ruleset // the pod's netfilter rules; nil: from the interception mode in the dump
-	Peer    string   // identity (URI) in the client's certificate, where it is known
-	Cold    bool     // no connection to the endpoint is pooled
-	Warm    bool     // every worker has a connection to the endpoint pooled
-	Sender  Sender   // who in the pod sends an outbound request
+	Explain bool               // keep every condition that was evaluated, not only the decision and what lost
+	Rules   *netfilter.Ruleset // the pod's netfilter rules; nil: from the interception mode in the dump
+	Peer    string             // identity (URI) in the client's certificate, where it is known
+	Cold    bool               // no connection to the endpoint is pooled
+	Warm    bool               // every worker has a connection to the endpoint pooled
+	Sender  netfilter.Sender   // who in the pod sends an outbound request
 
 	toward []string // addresses of the pod that the way goes to, where several endpoints may be picked
 }

@@ -8,12 +8,14 @@ import (
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/netfilter"
 )
 
 // The ports of Istio's virtual listeners, where a dump does not say others.
 const (
 	outboundPort = 15001
 	inboundPort  = 15006
+	dnsPort      = 15053 // of the agent, where it captures DNS
 )
 
 // redirect decides whether netfilter takes the connection to the proxy. Without the pod's own rules the answer comes
@@ -25,7 +27,7 @@ func (w *walk) redirect() {
 	port, virtual := w.virtualListener(w.req.Direction)
 	v := verdictOfMode(w.e.mode, w.req, port)
 	if w.opts.Rules != nil {
-		v = w.opts.Rules.judge(w.req, w.e.node, w.opts.Sender, port)
+		v = verdictOfRules(w.opts.Rules.Judge(w.firstPacket()), w.req.dst, port)
 	}
 	if v.dropped {
 		w.add(flow.Redirect, v.source, flow.Hop{Decision: "dropped", Why: v.why, Rejected: v.rejected})
@@ -67,6 +69,30 @@ type verdict struct {
 	assumed  []flow.Reason
 	source   configdump.Value
 	rejected []flow.Alternative
+}
+
+// firstPacket is the first packet of the request's connection.
+func (w *walk) firstPacket() netfilter.Packet {
+	p := netfilter.Packet{Source: w.req.src, Destination: w.req.dst, Inbound: w.req.Direction != flow.Outbound, Sender: w.opts.Sender}
+	for _, ip := range w.e.node.IPs {
+		if addr, err := netip.ParseAddr(ip); err == nil {
+			p.Own = append(p.Own, addr)
+		}
+	}
+	return p
+}
+
+// verdictOfRules says what the pod's own rules do with a connection to dst; port is that of the proxy's listener, for rules
+// whose text does not say one.
+func verdictOfRules(of netfilter.Verdict, dst netip.AddrPort, port uint16) verdict {
+	v := verdict{port: of.Port, dropped: of.Dropped, target: of.Target, why: of.Why}
+	for _, p := range of.Passed {
+		v.rejected = append(v.rejected, flow.Alternative{Name: p.Rule, Why: p.Why})
+	}
+	if v.target != "" && v.port == 0 {
+		v.port, v.why = port, v.why+" (the text does not say its port)"
+	}
+	return v
 }
 
 // verdictOfMode says what Istio's own rules do, from the interception mode alone.

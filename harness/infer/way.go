@@ -8,17 +8,18 @@ import (
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/netfilter"
 )
 
 // WayOptions are what is known of a call beside the two dumps. The zero value is right where nothing more is known.
 type WayOptions struct {
-	Resolved    string // address that the URL's host resolves to; "": from the client's dump
-	Source      string // the client's address, ip or ip:port; "": the client's pod IP
-	ClientRules string // iptables-save or nft text of the client's pod; "": from the interception mode
-	ServerRules string // the same of the server's pod
-	Sender      Sender // who sends in the client's pod
-	TLS         string // what the client itself speaks; "": tls for https, else plaintext
-	Protocol    string // http, http2, grpc, tcp, http1.0; "": http
+	Resolved    string           // address that the URL's host resolves to; "": from the client's dump
+	Source      string           // the client's address, ip or ip:port; "": the client's pod IP
+	ClientRules string           // what `iptables-save -c` or `nft -j list ruleset` prints in the client's pod; "": from the interception mode
+	ServerRules string           // the same of the server's pod
+	Sender      netfilter.Sender // who sends in the client's pod
+	TLS         string           // what the client itself speaks; "": tls for https, else plaintext
+	Protocol    string           // http, http2, grpc, tcp, http1.0; "": http
 	Random      *uint64
 	NodePort    *NodePort // what stands behind the port of a node that the URL names; nil: the URL names a pod or a Service
 	Cold        bool      // no connection is pooled between the two sidecars or to the app
@@ -116,11 +117,11 @@ func (a *arrival) clientDecision(e *Engine, server *configdump.Dump, path *flow.
 	if err != nil {
 		return flow.Decision{}, flow.Request{}, err
 	}
-	rules, err := ParseRules(a.opts.ClientRules)
+	rules, err := netfilter.Parse(a.opts.ClientRules)
 	if err != nil {
-		return flow.Decision{}, flow.Request{}, fmt.Errorf("client's %w", err)
+		return flow.Decision{}, flow.Request{}, fmt.Errorf("client: %w", err)
 	}
-	if rules.capturesDNS() {
+	if rules.CapturesDNS() {
 		hop.Why += "; the pod's netfilter rules send its DNS queries to the sidecar, which answers them itself"
 	}
 	path.Hops = append(path.Hops, hop)
@@ -253,9 +254,9 @@ func (a *arrival) straightTo(server configdump.Node, path *flow.Path) error {
 
 // throughServer takes the request through the server's sidecar to the app.
 func (a *arrival) throughServer(e *Engine, path *flow.Path) error {
-	rules, err := ParseRules(a.opts.ServerRules)
+	rules, err := netfilter.Parse(a.opts.ServerRules)
 	if err != nil {
-		return fmt.Errorf("server's %w", err)
+		return fmt.Errorf("server: %w", err)
 	}
 	decision, err := e.decide(a.request, Options{Explain: a.opts.Explain, Rules: rules, Cold: a.opts.Cold, Warm: a.opts.Warm, Peer: a.peer})
 	if err != nil {

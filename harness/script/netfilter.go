@@ -18,9 +18,11 @@ import (
 // netfilters are what netfilter printed in pods, before and after the request, by "pod.namespace".
 type netfilters struct{ before, after map[string]observe.Netfilter }
 
-// How netfilter is read: the nat table with its counters, and the connections that the kernel tracks.
+// How netfilter is read: all tables of iptables with their counters, what nft has (also of a pod without iptables), and the
+// connections that the kernel tracks.
 var (
-	rulesCommand     = []string{"iptables-save", "-c", "-t", "nat"}
+	rulesCommand     = []string{"iptables-save", "-c"}
+	nftCommand       = []string{"nft", "-j", "list", "ruleset"}
 	conntrackCommand = []string{"cat", "/proc/net/nf_conntrack"}
 )
 
@@ -98,7 +100,7 @@ func redirections(rules []netfilter.Rule, tracked []netfilter.Entry, tracks bool
 
 // readNetfilter reads netfilter from within the pod, or from the host.
 func (s *session) readNetfilter(pod *mesh.Pod) (observe.Netfilter, error) {
-	rules, inside := s.readInside(pod, rulesCommand)
+	rules, inside := allRules(func(command []string) ([]byte, error) { return s.readInside(pod, command) })
 	if inside == nil {
 		conntrack, _ := s.readInside(pod, conntrackCommand) // not every kernel shows it, and the rules count without it
 		return observe.Netfilter{Rules: rules, Conntrack: conntrack}, nil
@@ -110,11 +112,28 @@ func (s *session) readNetfilter(pod *mesh.Pod) (observe.Netfilter, error) {
 	if err != nil {
 		return observe.Netfilter{}, fmt.Errorf("%w; nor from the host: %w", inside, err)
 	}
-	rules, conntrack, err := netfilterFromHost(s.ctx, pids[0])
+	_, conntrack, _ := netfilterFromHost(s.ctx, pids[0])
+	rules, err = allRules(func(command []string) ([]byte, error) { return commandFromHost(s.ctx, pids[0], command) })
 	if err != nil {
 		return observe.Netfilter{}, fmt.Errorf("%w; nor from the host: %w", inside, err)
 	}
 	return observe.Netfilter{Rules: rules, Conntrack: conntrack}, nil
+}
+
+// allRules reads the rules of iptables and behind them nft's listing, of which iptables-save shows its own tables only. One
+// of the two programs is enough; an error is that of the first.
+func allRules(read func(command []string) ([]byte, error)) ([]byte, error) {
+	saved, err := read(rulesCommand)
+	listed, other := read(nftCommand)
+	switch {
+	case err != nil && other != nil:
+		return nil, err
+	case err != nil:
+		return listed, nil
+	case other != nil:
+		return saved, nil
+	}
+	return append(append(saved, '\n'), listed...), nil
 }
 
 // readInside runs a command in the application's container. What it prints is never nil.

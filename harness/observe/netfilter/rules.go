@@ -31,8 +31,8 @@ type Rule struct {
 // String is the rule as iptables-save prints it, without counters.
 func (r Rule) String() string { return "-A " + r.Chain + " " + r.Spec }
 
-// ParseRules reads the nat table in the output of `iptables-save -c`. An error names the line. Output without a nat table
-// has no rules, and no error: nothing is redirected there.
+// ParseRules reads the nat table in the output of `iptables-save -c`, up to where the JSON of nft begins. An error names the
+// line. Output without a nat table has no rules, and no error: nothing is redirected there.
 func ParseRules(r io.Reader) ([]Rule, error) {
 	scanner := bufio.NewScanner(r)
 	scanner.Buffer(make([]byte, 0, 4096), maxLine)
@@ -44,6 +44,8 @@ func ParseRules(r io.Reader) ([]Rule, error) {
 		switch {
 		case text == "" || text[0] == '#' || text[0] == ':' || text == "COMMIT":
 			continue
+		case text[0] == '{': // JSON of nft, which counts where a rule was told to
+			return rules, nil
 		case text[0] == '*':
 			table = text[1:]
 			continue

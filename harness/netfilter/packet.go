@@ -1,4 +1,4 @@
-package infer
+package netfilter
 
 import (
 	"net/netip"
@@ -12,6 +12,7 @@ type packet struct {
 	src, dst netip.AddrPort
 	out, in  string // interfaces
 	local    bool   // the destination is an address of the pod
+	proto    string // tcp or udp
 	uid, gid int
 	mark     uint32 // that a rule has given it
 }
@@ -22,16 +23,19 @@ var alwaysHold = []string{"-m", "--match", "-c", "--comment", "--tproxy-mark", "
 
 // holds evaluates one test. known is false for one that depends on more than the packet.
 func (t test) holds(p packet) (holds, known bool) {
+	if t.any != nil {
+		return t.together(p)
+	}
 	switch t.name {
 	case "-p", "--protocol":
-		holds = t.value.name("tcp", "6", "all")
+		holds = t.value.name(p.proto, map[string]string{"tcp": "6", "udp": "17"}[p.proto], "all")
 	case "-m", "--match":
 		// A first packet belongs to no socket yet, so TPROXY's way round for known connections is not taken.
 		return t.value.text != "socket", true
 	case "--socket":
 		holds = false
 	case "--syn":
-		holds = true
+		holds = p.proto == "tcp"
 	case "--tcp-flags":
 		return t.flags()
 	case "--ctdir": // the first packet is of who opens the connection
@@ -69,6 +73,19 @@ func (t test) holds(p packet) (holds, known bool) {
 		return slices.Contains(alwaysHold, t.name), slices.Contains(alwaysHold, t.name)
 	}
 	return holds != t.negate, true
+}
+
+// together evaluates fields side by side: one of the lists has to hold as a whole.
+func (t test) together(p packet) (holds, known bool) {
+	known = true
+	for _, all := range t.any {
+		why, open := rule{tests: all}.lacks(p)
+		if why == "" {
+			return !t.negate, true
+		}
+		known = known && open == ""
+	}
+	return t.negate, known
 }
 
 // hasMark compares a mark with a value that may have a mask behind it.

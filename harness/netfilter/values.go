@@ -1,4 +1,4 @@
-package infer
+package netfilter
 
 import (
 	"cmp"

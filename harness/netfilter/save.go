@@ -1,4 +1,4 @@
-package infer
+package netfilter
 
 import (
 	"fmt"
@@ -7,83 +7,16 @@ import (
 	"strings"
 )
 
-// A Ruleset is a pod's netfilter rules, as `iptables-save` or `nft list ruleset` print them.
-type Ruleset struct {
-	tables []*ruleTable
-}
-
-// A ruleTable is one table of one family.
-type ruleTable struct {
-	family string // ip, ip6, inet; "" where the text does not say it: both
-	name   string
-	chains map[string]*ruleChain
-	sets   map[string]*values // of nft
-}
-
-// A ruleChain is a list of rules; a base chain hangs on a hook.
-type ruleChain struct {
-	rules    []rule
-	hook     string // prerouting or output; "" for any other
-	priority int    // of a base chain: lower ones come first
-	nat      bool   // of type nat
-	drops    bool   // policy of a base chain
-}
-
-func (t *ruleTable) chain(name string) *ruleChain {
-	if t.chains[name] == nil {
-		t.chains[name] = &ruleChain{}
-	}
-	return t.chains[name]
-}
-
-// A rule is one line of a chain.
-type rule struct {
-	text    string
-	tests   []test
-	target  string // in the words of iptables
-	away    bool   // the target is a chain that does not come back here: goto
-	port    uint16 // of REDIRECT and TPROXY; 0: not said
-	to      netip.AddrPort
-	untrack bool    // no address translation for the connection
-	mark    *uint32 // that the packet gets
-}
-
-// A test is one condition of a rule, in the words of iptables; a value may be a list with commas and have ranges.
-type test struct {
-	name   string
-	value  *values
-	negate bool
-}
-
-// maxRules bounds a text of rules, in bytes. Those of a pod are some KiB.
-const maxRules = 8 << 20
-
-// ParseRules reads the text of `iptables-save`, also of its nft variant, or of `nft list ruleset`. An empty text is no
-// Ruleset. One above 8 MiB is refused.
-func ParseRules(text string) (*Ruleset, error) {
-	switch first := strings.TrimSpace(text); {
-	case first == "":
-		return nil, nil
-	case len(text) > maxRules:
-		return nil, fmt.Errorf("netfilter rules: the text is longer than %d MiB (give the rules of the pod's own network namespace)", maxRules>>20)
-	case strings.HasPrefix(first, "{"):
-		return nil, fmt.Errorf("netfilter rules: the text is JSON (give what `nft list ruleset` prints without -j)")
-	case isNFT(first):
-		return parseNFT(text)
-	}
-	return parseSave(text)
-}
-
 // hooks are the chains of iptables in which a connection can be taken to the proxy, and the priorities of its tables there.
 var (
-	hooks      = map[string]string{"PREROUTING": "prerouting", "OUTPUT": "output"}
+	hooks      = map[string]string{"PREROUTING": "prerouting", "INPUT": "input", "OUTPUT": "output"}
 	priorities = map[string]int{"raw": -300, "mangle": -150, "nat": -100, "filter": 0, "security": 50}
 )
 
 // parseSave reads the text of iptables-save. The comment that each run of the program writes tells the family.
-func parseSave(text string) (*Ruleset, error) {
-	r, family := &Ruleset{}, ""
-	var table *ruleTable
+func (r *Ruleset) parseSave(text string) error {
+	family := ""
+	var table *table
 	for number, line := range strings.Split(text, "\n") {
 		line = strings.TrimSpace(line)
 		switch {
@@ -95,7 +28,7 @@ func parseSave(text string) (*Ruleset, error) {
 		case line == "" || line[0] == '#' || line == "COMMIT":
 		case line[0] == '*':
 			if _, known := priorities[line[1:]]; !known {
-				return nil, fmt.Errorf("netfilter rules: line %d: iptables has no table %.60q", number+1, line[1:])
+				return fmt.Errorf("line %d: iptables has no table %.60q", number+1, line[1:])
 			}
 			table = r.table(family, line[1:])
 		case line[0] == ':':
@@ -107,32 +40,29 @@ func parseSave(text string) (*Ruleset, error) {
 			fallthrough
 		case strings.HasPrefix(line, "-A "):
 			if table == nil {
-				return nil, fmt.Errorf("netfilter rules: line %d stands before any *table", number+1)
+				return fmt.Errorf("line %d stands before any *table", number+1)
 			}
 			chain, parsed, err := parseRule(line)
 			if err != nil {
-				return nil, fmt.Errorf("netfilter rules: line %d: %w", number+1, err)
+				return fmt.Errorf("line %d: %w", number+1, err)
 			}
 			c := table.chain(chain)
 			c.rules = append(c.rules, parsed)
 		default:
-			return nil, fmt.Errorf("netfilter rules: line %d is not one of iptables-save: %.60q", number+1, line)
+			return fmt.Errorf("line %d is not one of iptables-save: %.60q", number+1, line)
 		}
 	}
-	if len(r.tables) == 0 {
-		return nil, fmt.Errorf("netfilter rules: no *table in the text (give what iptables-save or nft list ruleset prints)")
-	}
-	return r, nil
+	return nil
 }
 
 // table adds a table of iptables with its base chains, or returns the one that is there.
-func (r *Ruleset) table(family, name string) *ruleTable {
+func (r *Ruleset) table(family, name string) *table {
 	for _, t := range r.tables {
 		if t.family == family && t.name == name {
 			return t
 		}
 	}
-	t := &ruleTable{family: family, name: name, chains: map[string]*ruleChain{}}
+	t := &table{family: family, name: name, chains: map[string]*chain{}}
 	for chain, hook := range hooks {
 		c := t.chain(chain)
 		c.hook, c.priority, c.nat = hook, priorities[name], name == "nat"
@@ -177,21 +107,23 @@ func parseRule(line string) (chain string, r rule, err error) {
 			if module == "connmark" {
 				word = "--connmark"
 			}
-			r.tests = append(r.tests, test{word, listed(value), negate})
+			r.tests = append(r.tests, test{name: word, value: listed(value), negate: negate})
 		case "-m", "--match":
 			module = value
-			r.tests = append(r.tests, test{word, listed(value), negate})
+			r.tests = append(r.tests, test{name: word, value: listed(value), negate: negate})
 		case "--tcp-flags":
 			if value == "" || i+2 >= len(words) {
 				return "", r, fmt.Errorf("--tcp-flags has two lists of flags: %.60q", line)
 			}
-			r.tests = append(r.tests, test{word, listed(value + " " + words[i+2]), negate})
+			r.tests = append(r.tests, test{name: word, value: listed(value + " " + words[i+2]), negate: negate})
 			i++
 		case "--to-destination":
-			r.to, _ = netip.ParseAddrPort(value)
+			r.to, r.port = destination(value)
+		case "--on-ip":
+			r.to, _ = netip.ParseAddr(value)
 		default:
 			if strings.HasPrefix(word, "-") {
-				r.tests = append(r.tests, test{word, listed(value), negate})
+				r.tests = append(r.tests, test{name: word, value: listed(value), negate: negate})
 			}
 		}
 		negate = false
@@ -200,6 +132,19 @@ func parseRule(line string) (chain string, r rule, err error) {
 		}
 	}
 	return words[1], r, nil
+}
+
+// destination reads what DNAT translates to: an address, the first of a range, with or without a port.
+func destination(text string) (netip.Addr, uint16) {
+	if to, err := netip.ParseAddrPort(text); err == nil {
+		return to.Addr(), to.Port()
+	}
+	first, _, _ := strings.Cut(text, "-")
+	if to, err := netip.ParseAddrPort(first); err == nil {
+		return to.Addr(), to.Port()
+	}
+	addr, _ := netip.ParseAddr(first)
+	return addr, 0
 }
 
 // markOf reads a mark; a mask behind it is taken to be all bits, as Istio has it.
@@ -239,27 +184,4 @@ func quotedWords(line string) []string {
 		words = append(words, word.String())
 	}
 	return words
-}
-
-// A Sender says who in a pod opens a connection, which decides the owner rules of ISTIO_OUTPUT.
-type Sender struct {
-	UID, GID int
-	Known    bool // false: an ordinary process of the application, neither 1337 nor root's loopback
-}
-
-// appUID stands for an application's user where nobody said which.
-const appUID = 1000
-
-func (s Sender) uid() int {
-	if s.Known {
-		return s.UID
-	}
-	return appUID
-}
-
-func (s Sender) gid() int {
-	if s.Known {
-		return s.GID
-	}
-	return appUID
 }

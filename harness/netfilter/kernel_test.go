@@ -1,6 +1,6 @@
 //go:build linux
 
-package authority
+package netfilter
 
 import (
 	"bytes"
@@ -11,32 +11,29 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
-
-	"github.com/flowproof/lab/harness/configdump"
-	"github.com/flowproof/lab/harness/flow"
-	"github.com/flowproof/lab/harness/infer"
 )
 
-// A netfilterCall is a connection that is made in a namespace with a pod's rules, or towards it.
-type netfilterCall struct {
-	inbound bool
-	address string // "own" is the pod's
-	port    uint16
-	uid     int
-	gid     int
+// A call is a connection that is made in a namespace with a pod's rules, or towards it.
+type call struct {
+	inbound  bool
+	address  string // "own" is the pod's
+	port     uint16
+	uid, gid int
 }
 
-// TestNetfilter loads rules into the kernel, in a network namespace that stands for the pod, and compares for connections of
-// several users where the kernel takes them with what is inferred from the same text. A second namespace is the world
-// outside: whatever comes there is answered.
-func TestNetfilter(t *testing.T) {
+// TestKernel loads rules into the kernel, in a network namespace that stands for the pod, lists them with the program that
+// people use, and compares for connections of several users where the kernel takes them with what Judge says of the
+// listing. A second namespace is the world outside: what comes there is answered.
+func TestKernel(t *testing.T) {
 	for _, program := range []string{"iptables-restore", "nft"} {
 		if _, err := exec.LookPath(program); err != nil {
 			skipUnlessCI(t, "no "+program+" (install iptables and nftables)")
@@ -45,29 +42,28 @@ func TestNetfilter(t *testing.T) {
 	if os.Geteuid() != 0 {
 		skipUnlessCI(t, "namespaces need root")
 	}
-	d, err := configdump.Open("../../../scenarios/dumps/fortio-server.json.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	engine, own := infer.New(d), netip.MustParseAddr(d.Node().IPs[0])
-	for file, load := range map[string][]string{"iptables.save": {"iptables-restore"}, "native.nft": {"nft", "-f", "-"}} {
+	own := netip.MustParseAddr("172.21.206.196")
+	iptables, nft := []string{"iptables-save", "-c"}, []string{"nft", "-j", "list", "ruleset"}
+	for file, programs := range map[string][2][]string{
+		"iptables.save": {{"iptables-restore"}, iptables}, "drops.save": {{"iptables-restore"}, iptables},
+		"native.nft": {{"nft", "-f", "-"}, nft}, "maps.nft": {{"nft", "-f", "-"}, nft},
+	} {
 		t.Run(file, func(t *testing.T) {
-			text, err := os.ReadFile("../testdata/" + file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			rules, err := infer.ParseRules(string(text))
-			if err != nil {
-				t.Fatal(err)
-			}
-			where, problem := kernelTakes(own, text, load, netfilterCalls)
-			if problem != nil {
-				t.Fatal(problem)
-			}
-			for i, c := range netfilterCalls {
-				if want := inferredEnd(t, engine, rules, c, own); want != where[i] {
-					t.Errorf("%+v: inferred %s, the kernel takes it to %s", c, want, where[i])
+			text, err := os.ReadFile("testdata/" + file)
+			must(t, err)
+			where, listing, problem := kernelTakes(own, text, programs[0], programs[1], calls)
+			must(t, problem)
+			rules, err := Parse(listing)
+			must(t, err)
+			taken := map[string]int{}
+			for i, c := range calls {
+				taken[where[i]]++
+				if want := judged(rules, c, own); want != where[i] {
+					t.Errorf("%+v: judged %s, the kernel takes it to %s", c, want, where[i])
 				}
+			}
+			if len(taken) < 3 {
+				t.Errorf("the rules tell too little apart: %v", taken)
 			}
 		})
 	}
@@ -81,50 +77,54 @@ func skipUnlessCI(t *testing.T, why string) {
 	t.Skip(why)
 }
 
-// netfilterCalls are what the rules tell apart: users, groups, loopback, excluded ports and networks, DNS.
-var netfilterCalls = func() (all []netfilterCall) {
+// calls are what the rules tell apart: users, groups, loopback, excluded ports and networks, DNS.
+var calls = func() (all []call) {
 	users := [][2]int{{1000, 1000}, {0, 0}, {1337, 1337}, {1000, 1337}, {2005, 2005}, {2011, 2011}}
 	for _, u := range users {
 		for _, address := range []string{"10.96.0.1", "10.96.0.10", "172.30.4.5", "192.168.5.1", "10.96.1.9", "127.0.0.1", "own"} {
 			for _, port := range []uint16{80, 53, 3306, 5432, 6005, 15008} {
-				all = append(all, netfilterCall{address: address, port: port, uid: u[0], gid: u[1]})
+				all = append(all, call{address: address, port: port, uid: u[0], gid: u[1]})
 			}
 		}
 	}
 	for _, port := range []uint16{80, 22, 8080, 9000, 9005, 9010, 9011, 15008, 15020, 15021, 15090, 7777} {
-		all = append(all, netfilterCall{inbound: true, address: "own", port: port})
+		all = append(all, call{inbound: true, address: "own", port: port})
 	}
 	return all
 }()
 
-// inferredEnd says where inference takes a connection, in the words of kernelTakes.
-func inferredEnd(t *testing.T, engine *infer.Engine, rules *infer.Ruleset, c netfilterCall, own netip.Addr) string {
-	t.Helper()
-	req := flow.Request{Direction: flow.Outbound, Address: strings.ReplaceAll(c.address, "own", own.String()), Port: uint32(c.port), Protocol: "tcp"}
-	if c.inbound {
-		req.Direction = flow.Inbound
+// judged says where Judge takes a connection, in the words of kernelTakes.
+func judged(rules *Ruleset, c call, own netip.Addr) string {
+	to := netip.AddrPortFrom(netip.MustParseAddr(strings.ReplaceAll(c.address, "own", own.String())), c.port)
+	v := rules.Judge(Packet{Destination: to, Inbound: c.inbound, Own: []netip.Addr{own}, Sender: Sender{c.uid, c.gid, true}})
+	if v.Dropped {
+		return "dropped"
 	}
-	decision, err := engine.DecideWith(req, infer.Options{Rules: rules, Sender: infer.Sender{UID: c.uid, GID: c.gid, Known: true}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range decision.Hops[0].Expect {
-		if f.Name == flow.FactRedirectPort && !f.Absent {
-			return f.Value
+	if v.Target != "" {
+		to = netip.AddrPortFrom(to.Addr(), v.Port)
+		if v.To.IsValid() {
+			to = netip.AddrPortFrom(v.To, v.Port)
+		} else if v.Target == "REDIRECT" {
+			to = netip.AddrPortFrom(own, v.Port)
+		}
+		if v.Target == "TPROXY" {
+			return strconv.Itoa(int(v.Port))
 		}
 	}
-	switch local := c.address == "own" || strings.HasPrefix(c.address, "127."); {
-	case !local:
+	switch port := to.Port(); {
+	case to.Addr() != own && !to.Addr().IsLoopback():
 		return "outside"
-	case c.port == 80:
+	case port == 80:
 		return "application"
+	case port == 15001 || port == 15006 || port == 15053:
+		return strconv.Itoa(int(port))
 	}
 	return "refused"
 }
 
-// kernelTakes makes the connections and returns what answered each: a port of the proxy's, the application on port 80, the
-// world outside, or nobody.
-func kernelTakes(own netip.Addr, text []byte, load []string, calls []netfilterCall) (where []string, err error) {
+// kernelTakes loads the rules, lists them, makes the connections and returns what answered each: a port of the proxy's, the
+// application on port 80, the world outside, or "refused"; "dropped" where there is no answer at all.
+func kernelTakes(own netip.Addr, text []byte, load, list []string, calls []call) (where []string, listing string, err error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -138,38 +138,60 @@ func kernelTakes(own netip.Addr, text []byte, load []string, calls []netfilterCa
 		if err = serveIn(world, map[string]string{"0.0.0.0:1": "outside"}); err != nil {
 			return
 		}
-		if err = run("table ip world {\n chain pre {\n type nat hook prerouting priority -100;\n meta l4proto tcp redirect to :1\n }\n}\n", "nft", "-f", "-"); err != nil {
+		if _, err = run("table ip world {\n chain pre {\n type nat hook prerouting priority -100;\n meta l4proto tcp redirect to :1\n }\n}\n", "nft", "-f", "-"); err != nil {
 			return
 		}
 		if err = serveIn(pod, map[string]string{"0.0.0.0:15001": "15001", "0.0.0.0:15006": "15006", "0.0.0.0:15053": "15053", "0.0.0.0:80": "application"}); err != nil {
 			return
 		}
-		if err = run(string(text), load...); err != nil {
+		if _, err = run(string(text), load...); err != nil {
 			return
 		}
-		for _, c := range calls {
-			from := pod
-			if c.inbound {
-				from = world
-			}
-			if err = netns.Set(from); err != nil {
-				return
-			}
-			address := netip.MustParseAddr(strings.ReplaceAll(c.address, "own", own.String()))
-			where = append(where, ask(netip.AddrPortFrom(address, c.port), c.uid, c.gid))
+		if listing, err = run("", list...); err != nil {
+			return
 		}
+		where = make([]string, len(calls))
+		queue := make(chan int, len(calls))
+		for i := range calls {
+			queue <- i
+		}
+		close(queue)
+		var asked sync.WaitGroup
+		for range 24 { // for each connection that is dropped is waited for
+			asked.Go(func() {
+				runtime.LockOSThread() // as above
+				for i := range queue {
+					c := calls[i]
+					from := pod
+					if c.inbound {
+						from = world
+					}
+					if err := netns.Set(from); err != nil {
+						where[i] = err.Error()
+						continue
+					}
+					address := netip.MustParseAddr(strings.ReplaceAll(c.address, "own", own.String()))
+					to := netip.AddrPortFrom(address, c.port)
+					if where[i] = ask(to, c.uid, c.gid); where[i] == "dropped" {
+						where[i] = ask(to, c.uid, c.gid) // two of one source port fall together where the world redirects them
+					}
+				}
+			})
+		}
+		asked.Wait()
 	}()
 	<-done
-	return where, err
+	return where, listing, err
 }
 
-func run(input string, command ...string) error {
+func run(input string, command ...string) (string, error) {
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stdin = strings.NewReader(input)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w: %s", command[0], err, out)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w: %s", command[0], err, out)
 	}
-	return nil
+	return string(out), nil
 }
 
 // namespaces makes the pod's and the world's namespace with a cable between them. The world owns every address of IPv4.
@@ -289,12 +311,14 @@ func ask(to netip.AddrPort, uid, gid int) string {
 		return err.Error()
 	}
 	defer unix.Close(fd)
-	limit := unix.NsecToTimeval(int64(2 * time.Second))
+	limit := unix.NsecToTimeval(int64(time.Second))
 	_ = unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &limit)
 	_ = unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &limit)
 	switch err := unix.Connect(fd, &unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()}); {
 	case errors.Is(err, unix.ECONNREFUSED):
 		return "refused"
+	case errors.Is(err, unix.EINPROGRESS), errors.Is(err, unix.ETIMEDOUT), errors.Is(err, unix.ECONNRESET), errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EPERM):
+		return "dropped"
 	case err != nil:
 		return err.Error()
 	}
