@@ -42,7 +42,8 @@ type Request struct {
 	DirectSource string            `json:"directSource,omitempty"` // "ip:port" of the socket's own peer, where a PROXY protocol header says another source
 	Address      string            `json:"address"`                // original destination IP, before REDIRECT
 	Port         uint32            `json:"port"`                   // original destination port, before REDIRECT
-	Protocol     string            `json:"protocol,omitempty"`     // http (default), http2, grpc, tcp, http1.0
+	Redirect     string            `json:"redirect,omitempty"`     // "ip:port" or port of the proxy's socket that netfilter takes it to; default from dump and direction
+	Protocol     string            `json:"protocol,omitempty"`     // http (default), http2, http3, grpc, tcp, udp, http1.0
 	TLS          string            `json:"tls,omitempty"`          // plaintext (default), tls, mtls
 	SNI          string            `json:"sni,omitempty"`          // server name in the client's ClientHello
 	ALPN         []string          `json:"alpn,omitempty"`         // protocols in the client's ClientHello

@@ -155,10 +155,7 @@ func (w *walk) autoHost(c *cluster) (name string, ok bool) {
 		return "", false
 	}
 	for i, h := range w.pick.hosts {
-		own := h.hostname
-		if own == "" && strings.HasSuffix(c.kind, "_DNS") {
-			own = h.at.Get("endpoint", "address", "socket_address", "address").Text()
-		}
+		own := h.name(c)
 		if i > 0 && own != name {
 			return "", false
 		}
@@ -172,6 +169,14 @@ func (w *walk) autoHost(c *cluster) (name string, ok bool) {
 	}
 	w.out.Rewrite.Host = name
 	return name, true
+}
+
+// name is what Envoy calls a host: its hostname, which of a DNS cluster is the name that was looked up where none is given.
+func (h host) name(c *cluster) string {
+	if h.hostname == "" && strings.HasSuffix(c.kind, "_DNS") {
+		return h.at.Get("endpoint", "address", "socket_address", "address").Text()
+	}
+	return h.hostname
 }
 
 // towards narrows the set to the pod that the way is known to go to.

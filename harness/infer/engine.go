@@ -27,7 +27,8 @@ type Engine struct {
 	layers []configdump.Value // static ones of the bootstrap's runtime
 
 	mu        sync.Mutex
-	addresses *addressTable
+	addresses map[string]*addressTable // by transport protocol
+	capture   map[flow.Direction]*kept[[]*configdump.Resource]
 	listeners map[*configdump.Resource]*kept[*listener]
 	tables    map[string]*kept[*routeTable] // by JSON pointer of the route configuration
 	clusters  map[string]*kept[*cluster]
@@ -50,6 +51,7 @@ func New(d *configdump.Dump) *Engine {
 			e.layers = append(e.layers, static)
 		}
 	}
+	e.capture = map[flow.Direction]*kept[[]*configdump.Resource]{}
 	e.name = e.node.Proxy()
 	e.mode = e.node.At.Get("metadata", "INTERCEPTION_MODE")
 	return e

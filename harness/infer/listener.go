@@ -3,6 +3,7 @@ package infer
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
@@ -43,117 +44,45 @@ func (e *Engine) listener(r *configdump.Resource) *listener {
 	})
 }
 
-// An addressTable finds listeners by the address they are for, as Envoy's connection handler does.
-type addressTable struct {
-	all   map[netip.AddrPort]*configdump.Resource // every listener, bound or not
-	bound map[netip.AddrPort]*configdump.Resource // those that bind a socket
-}
-
-// table returns the addresses of all listeners that are in use.
-func (e *Engine) table() *addressTable {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.addresses != nil {
-		return e.addresses
-	}
-	t := &addressTable{all: map[netip.AddrPort]*configdump.Resource{}, bound: map[netip.AddrPort]*configdump.Resource{}}
-	for _, r := range e.dump.Resources(configdump.Listener) {
-		if r.State > configdump.Active {
-			continue
-		}
-		t.insert(r)
-	}
-	e.addresses = t
-	return t
-}
-
-// insert enters a listener under its addresses. bind_to_port stood in deprecated_v1 until Envoy 1.20.
-func (t *addressTable) insert(r *configdump.Resource) {
-	v := r.Value()
-	bound := !isFalse(v.Get("bind_to_port")) && !isFalse(v.Get("deprecated_v1", "bind_to_port"))
-	for _, a := range r.Addresses {
-		if !a.IsArray() {
-			t.put(a, r, bound)
-		}
-		for _, more := range a.Elements() { // additional_addresses
-			t.put(more.Get("address"), r, bound)
-		}
-	}
-}
-
-func (t *addressTable) put(address configdump.Value, r *configdump.Resource, bound bool) {
-	addr, ok := socketAddress(address)
-	if !ok {
-		return
-	}
-	keys := []netip.AddrPort{addr}
-	if addr.Addr() == netip.IPv6Unspecified() && address.Get("socket_address", "ipv4_compat").Bool() {
-		keys = append(keys, netip.AddrPortFrom(netip.IPv4Unspecified(), addr.Port()))
-	}
-	for _, k := range keys {
-		if t.all[k] == nil {
-			t.all[k] = r
-		}
-		if bound && t.bound[k] == nil {
-			t.bound[k] = r
-		}
-	}
-}
-
 func isFalse(v configdump.Value) bool { return v.Exists() && !v.Bool() }
 
-// exactAndWildcard returns the keys under which a destination is looked up, in order: its own ip:port, then all
-// addresses of its port. (ConnectionHandlerImpl::getBalancedHandlerByAddress)
-func exactAndWildcard(dst netip.AddrPort) (exact, wildcard netip.AddrPort) {
-	any := netip.IPv4Unspecified()
-	if dst.Addr().Is6() {
-		any = netip.IPv6Unspecified()
-	}
-	return dst, netip.AddrPortFrom(any, dst.Port())
-}
-
-// findListener decides which listener takes the connection: the virtual one, the one that it hands over to, or, for a
-// connection that nothing redirected, the one that is bound there.
+// findListener decides which listener takes the connection: the one that netfilter takes it to, the one that this hands over
+// to, or, for a connection that nothing redirected, the one that is bound there.
 func (w *walk) findListener() {
 	if w.req.Direction == flow.Gateway {
 		w.boundListener()
 		return
 	}
-	if w.elsewhere != 0 {
-		w.otherListener()
+	l := w.arrivedAt
+	if l == nil {
+		w.otherProcess()
 		return
 	}
-	port, virtual := w.virtualListener(w.req.Direction)
-	if virtual == nil {
-		w.add(flow.Listener, w.e.dump.Root(), flow.Hop{Decision: "no listener", Why: fmt.Sprintf(
-			"the dump has no listener on port %d that the redirected connection could arrive at", port)})
-		w.fail(flow.NoListener, "")
-		return
+	port := w.arrived.Port()
+	if w.conn.restored = l.restores() || w.taken.target == "TPROXY"; !w.conn.restored && w.arrived.Addr().IsValid() {
+		w.conn.local = w.arrived // the listener sees its own socket's address
 	}
-	l := w.e.listener(virtual)
 	if !l.handOver || w.req.dst.Port() == port && w.req.dst.Addr().IsLoopback() {
 		w.take(l, fmt.Sprintf("it is bound to port %d, where netfilter sends the connection", port), nil)
 		return
 	}
-	w.handOver(l, virtual)
+	w.handOver(l)
 }
 
 // handOver looks for the listener of the original destination: see exactAndWildcard.
-func (w *walk) handOver(virtual *listener, own *configdump.Resource) {
+func (w *walk) handOver(virtual *listener) {
 	exact, wildcard := exactAndWildcard(w.req.dst)
-	table := w.e.table().all
+	table := w.e.table(w.req.transport()).all
 	missing := func(key netip.AddrPort) flow.Alternative {
 		return flow.Alternative{Name: "listener for " + key.String(), Why: "there is none in the dump"}
 	}
 	stays := flow.Alternative{Name: virtual.name, Source: virtual.at.Pointer(),
 		Why: "use_original_dst hands the connection over before its own filter chains are looked at"}
-	if r := table[exact]; r != nil && r != own {
-		w.via = virtual
+	if r := table[exact]; r != nil && w.e.listener(r) != virtual {
 		w.take(w.e.listener(r), virtual.name+" has use_original_dst and hands over to the listener of exactly "+exact.String(), []flow.Alternative{stays})
 		return
 	}
-	if r := table[wildcard]; r != nil && r != own {
-		w.via = virtual
+	if r := table[wildcard]; r != nil && w.e.listener(r) != virtual {
 		w.take(w.e.listener(r), virtual.name+" has use_original_dst and hands over to the listener of "+wildcard.String(),
 			[]flow.Alternative{missing(exact), stays})
 		return
@@ -162,39 +91,43 @@ func (w *walk) handOver(virtual *listener, own *configdump.Resource) {
 		[]flow.Alternative{missing(exact), missing(wildcard)})
 }
 
-// otherListener is a connection that netfilter takes to a port of no virtual listener. One that is bound there may be the
-// proxy's; otherwise another process of the pod takes it, such as the agent that answers DNS.
-func (w *walk) otherListener() {
-	at := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), w.elsewhere)
-	if w.req.dst.Addr().Is6() {
-		at = netip.AddrPortFrom(netip.IPv6Loopback(), w.elsewhere)
+// otherProcess is a connection that netfilter takes to where the proxy has no listener: another process of the pod takes it,
+// such as the agent that answers DNS, or the dump is not of the pod.
+func (w *walk) otherProcess() {
+	if w.assumed {
+		w.add(flow.Listener, w.e.dump.Root(), flow.Hop{Decision: "no listener", Why: fmt.Sprintf(
+			"the dump has no listener on port %d that the redirected connection could arrive at", w.arrived.Port())})
+		w.fail(flow.NoListener, "")
+		return
 	}
-	exact, wildcard := exactAndWildcard(at)
-	for _, key := range []netip.AddrPort{exact, wildcard} {
-		if r := w.e.table().bound[key]; r != nil {
-			w.take(w.e.listener(r), "it is bound to "+key.String()+", where netfilter sends the connection", nil)
-			return
-		}
-	}
-	why := fmt.Sprintf("the proxy has no listener on port %d, so another process of the pod takes the connection", w.elsewhere)
-	if w.elsewhere == dnsPort {
-		why = fmt.Sprintf("port %d is the sidecar agent's, which answers DNS itself", w.elsewhere)
+	why := fmt.Sprintf("the proxy has no listener on port %d, so another process of the pod takes the connection", w.arrived.Port())
+	if w.arrived.Port() == dnsPort {
+		why = fmt.Sprintf("port %d is the sidecar agent's, which answers DNS itself", dnsPort)
 	}
 	w.add(flow.Listener, w.e.dump.Root(), flow.Hop{Decision: "none", Why: why})
-	w.out.Endpoints = []flow.Host{{Address: at.String(), Weight: 1, Healthy: true}}
+	w.out.Endpoints = []flow.Host{{Address: w.arrived.String(), Weight: 1, Healthy: true}}
 	w.out.Outcome, w.done = flow.Forwarded, true
 }
 
 // boundListener finds the listener whose socket the client dials.
 func (w *walk) boundListener() {
 	exact, wildcard := exactAndWildcard(w.req.dst)
+	protocol := w.req.transport()
 	for _, key := range []netip.AddrPort{exact, wildcard} {
-		if r := w.e.table().bound[key]; r != nil {
-			w.take(w.e.listener(r), "it is bound to "+key.String(), nil)
+		if r := w.e.table(protocol).bound[key]; r != nil {
+			why := "it is bound to " + key.String()
+			if protocol == udp {
+				why += " for UDP"
+			}
+			w.take(w.e.listener(r), why, w.namesakesOf(key, protocol))
 			return
 		}
 	}
 	hop := flow.Hop{Decision: "no listener", Why: fmt.Sprintf("the proxy binds neither %s nor %s", exact, wildcard)}
+	if protocol == udp {
+		hop.Why += " for UDP"
+	}
+	hop.Rejected = append(w.namesakesOf(exact, protocol), w.namesakesOf(wildcard, protocol)...)
 	if len(w.out.Hops) > 0 { // netfilter did not take it
 		hop.Decision, hop.Why = "none", "the connection goes past the proxy, straight to "+exact.String()
 		w.add(flow.Listener, w.e.dump.Root(), hop)
@@ -204,6 +137,16 @@ func (w *walk) boundListener() {
 	}
 	w.add(flow.Listener, w.e.dump.Root(), hop)
 	w.fail(flow.NoListener, "")
+}
+
+// namesakesOf is the listener of the other transport protocol at an address, which does not take the connection.
+func (w *walk) namesakesOf(key netip.AddrPort, protocol string) []flow.Alternative {
+	other := map[string]string{overTCP: udp, udp: overTCP}[protocol]
+	r := w.e.table(other).bound[key]
+	if r == nil {
+		return nil
+	}
+	return []flow.Alternative{{Name: r.Name, Source: r.Value().Pointer(), Why: "it is bound to " + key.String() + " for " + strings.ToUpper(other)}}
 }
 
 // take makes l the connection's listener.

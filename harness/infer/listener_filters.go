@@ -37,6 +37,9 @@ func (w *walk) listenerFilters() {
 	var ran []string
 	pooled := w.opts.Warm && w.side == flow.Server
 	hop := flow.Hop{Expect: w.beforeHandOver()}
+	if w.req.Protocol == http3 { // EnvoyQuicDispatcher: the handshake's first packet says it
+		w.conn.transport, w.conn.serverName, w.conn.alpn = "quic", w.req.SNI, w.req.ALPN
+	}
 	for _, f := range w.listener.filters {
 		if why, off := w.filterDisabled(f.disabled); off {
 			hop.Rejected = append(hop.Rejected, flow.Alternative{Name: f.name, Source: f.disabled.Pointer(), Why: why})
@@ -104,7 +107,7 @@ func (w *walk) ran(kind string) bool {
 func (w *walk) inspect(f listenerFilter) {
 	switch f.kind {
 	case tlsInspector:
-		if w.req.encrypted() {
+		if w.req.encrypted() && w.req.transport() == overTCP {
 			w.conn.transport, w.conn.serverName, w.conn.alpn = "tls", w.req.SNI, w.req.ALPN
 		}
 	case httpInspector:

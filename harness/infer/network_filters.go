@@ -175,6 +175,8 @@ func (w *walk) codec() (codec, problem string, status int) {
 		return "", "the connection manager is given bytes that are no HTTP", answer
 	case w.req.isHTTP2() && http1Only, !w.req.isHTTP2() && http2Only:
 		return "", "codec_type or the ALPN of the handshake fixes the codec, and the client speaks another version of HTTP", answer
+	case w.req.Protocol == http3:
+		return "http3", "", 0
 	case w.req.isHTTP2():
 		return "http2", "", 0
 	}
@@ -192,6 +194,9 @@ func (w *walk) codecFixed() (http1Only, http2Only bool) {
 	}
 	if !w.conn.terminated {
 		return false, false
+	}
+	if w.req.Protocol == http3 {
+		return false, true
 	}
 	protocol := negotiated(tlsContext(w.chain.tls), w.req.ALPN)
 	return protocol != "" && protocol != "h2", protocol == "h2"

@@ -3,6 +3,7 @@ package infer
 import (
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/flowproof/lab/harness/flow"
@@ -14,6 +15,7 @@ type request struct {
 	flow.Request
 	dst    netip.AddrPort // original destination
 	src    netip.AddrPort // not valid when unknown
+	to     netip.AddrPort // where netfilter takes the connection, as the request says it; the port is 0 where it does not
 	direct netip.AddrPort // the socket's own peer: src, unless the request says another; not valid when unknown
 	header *match.Headers
 }
@@ -25,6 +27,7 @@ const (
 	http2  = "http2"
 	grpc   = "grpc"
 	tcp    = "tcp"
+	http3  = "http3"
 )
 
 // normalise fills in the defaults that spec and flow.Request name and rejects what cannot be a request.
@@ -49,8 +52,8 @@ func normalise(req flow.Request) (request, error) {
 		return r, fmt.Errorf("read request: port %d is not between 1 and 65535", req.Port)
 	case !oneOf(string(r.Direction), string(flow.Outbound), string(flow.Inbound), string(flow.Gateway)):
 		return r, fmt.Errorf("read request: direction %q (outbound, inbound or gateway)", req.Direction)
-	case !oneOf(r.Protocol, http10, http11, http2, grpc, tcp):
-		return r, fmt.Errorf("read request: protocol %q (http, http1.0, http2, grpc or tcp)", req.Protocol)
+	case !oneOf(r.Protocol, http10, http11, http2, http3, grpc, tcp, udp):
+		return r, fmt.Errorf("read request: protocol %q (http, http1.0, http2, http3, grpc, tcp or udp)", req.Protocol)
 	case !oneOf(r.TLS, flow.Plaintext, flow.TLS, flow.MTLS):
 		return r, fmt.Errorf("read request: tls %q (plaintext, tls or mtls)", req.TLS)
 	}
@@ -61,9 +64,32 @@ func normalise(req flow.Request) (request, error) {
 	if r.direct, err = endOf("directSource", first(req.DirectSource, req.Source)); err != nil {
 		return r, err
 	}
+	if r.to, err = listenerOf(req.Redirect); err != nil {
+		return r, err
+	}
+	if r.Protocol == http3 {
+		if r.TLS == flow.Plaintext { // QUIC has no other
+			r.TLS = flow.TLS
+		}
+		if len(r.ALPN) == 0 {
+			r.ALPN = []string{"h3"}
+		}
+	}
 	r.SNI = strings.ToLower(r.SNI) // ConnectionSocketImpl::setRequestedServerName
 	r.header = newHeaders(&r)
 	return r, nil
+}
+
+// listenerOf reads where netfilter takes a connection: ip:port, or a port alone.
+func listenerOf(text string) (netip.AddrPort, error) {
+	if port, err := strconv.ParseUint(strings.TrimPrefix(text, ":"), 10, 16); err == nil && port > 0 {
+		return netip.AddrPortFrom(netip.Addr{}, uint16(port)), nil
+	}
+	to, err := netip.ParseAddrPort(text)
+	if text != "" && err != nil {
+		return to, fmt.Errorf("read request: redirect %q is neither a port nor ip:port", text)
+	}
+	return to, nil
 }
 
 // endOf reads an address with or without a port; an empty text is an end that is not known.
@@ -98,10 +124,18 @@ func oneOf(s string, all ...string) bool {
 }
 
 // isHTTP says whether the request is HTTP of any version.
-func (r *request) isHTTP() bool { return r.Protocol != tcp }
+func (r *request) isHTTP() bool { return r.Protocol != tcp && r.Protocol != udp }
 
-// isHTTP2 says whether the request is carried by HTTP/2.
-func (r *request) isHTTP2() bool { return r.Protocol == http2 || r.Protocol == grpc }
+// transport is the transport protocol below.
+func (r *request) transport() string {
+	if r.Protocol == http3 || r.Protocol == udp {
+		return udp
+	}
+	return overTCP
+}
+
+// isHTTP2 says whether the request is carried by the frames of HTTP/2, or by those of HTTP/3, which are checked alike.
+func (r *request) isHTTP2() bool { return oneOf(r.Protocol, http2, grpc, http3) }
 
 // encrypted says whether the client's first bytes are a ClientHello.
 func (r *request) encrypted() bool { return r.TLS != flow.Plaintext }

@@ -15,8 +15,12 @@ func tlsContext(socket configdump.Value) configdump.Value {
 	for range 8 {
 		message, kind := socket.Get("typed_config").Typed()
 		switch {
-		case strings.HasSuffix(kind, "TlsContext") || strings.HasSuffix(kind, "QuicDownstreamTransport"):
+		case strings.HasSuffix(kind, "TlsContext"):
 			return message
+		case strings.HasSuffix(kind, ".QuicDownstreamTransport"):
+			return message.Get("downstream_tls_context")
+		case strings.HasSuffix(kind, ".QuicUpstreamTransport"):
+			return message.Get("upstream_tls_context")
 		case message.Has("transport_socket"):
 			socket = message.Get("transport_socket")
 		case strings.HasSuffix(kind, ".StartTlsConfig"):

@@ -2,6 +2,8 @@ package infer
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/flowproof/lab/harness/configdump"
@@ -44,11 +46,11 @@ func (w *walk) upstreamTLS() {
 	socket, why, rejected := socketFor(c, w.pick.hosts[0])
 	tls := &flow.UpstreamTLSMode{Mode: flow.Plaintext}
 	if socket.tls != nil {
-		tls = w.upstreamMode(*socket.tls, c)
+		tls = w.upstreamMode(socket, c)
 	}
 	w.out.UpstreamTLS = tls
 	if w.hcm != nil {
-		w.out.UpstreamProtocol = w.upstreamProtocol(c)
+		w.out.UpstreamProtocol = w.spokenUpstream(c, tls)
 	}
 	source := socket.socket
 	if !source.Exists() {
@@ -192,11 +194,35 @@ func upstreamContext(socket configdump.Value) *flow.UpstreamTLSMode {
 	return t
 }
 
-// upstreamMode adds to a context what the request decides: the protocols that are offered, and with auto_sni the name.
-func (w *walk) upstreamMode(t flow.UpstreamTLSMode, c *cluster) *flow.UpstreamTLSMode {
+// upstreamMode adds to a context what request and endpoint decide: the protocols that are offered, and the server name. That of
+// auto_sni is the request's host, where it is a name (Router::Filter::decodeHeaders); that of auto_host_sni is the endpoint's
+// own name, before anything else (UpstreamTlsContext).
+func (w *walk) upstreamMode(socket transportSocket, c *cluster) *flow.UpstreamTLSMode {
+	t := *socket.tls
 	t.ALPN = w.upstreamALPN(c, t.ALPN)
-	if w.hcm != nil && c.options().Get("upstream_http_protocol_options", "auto_sni").Bool() {
-		t.SNI, _ = splitPort(first(w.rewrittenHost(), w.req.Authority))
+	options := c.options().Get("upstream_http_protocol_options")
+	if w.hcm != nil && options.Get("auto_sni").Bool() {
+		host := first(w.rewrittenHost(), w.req.Authority)
+		if name := options.Get("override_auto_sni_header").Text(); name != "" {
+			if value, ok := w.req.header.Get(name); ok && value != "" {
+				host = value
+			}
+		}
+		host, _ = splitPort(host)
+		if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err != nil && host != "" {
+			t.SNI = host
+		}
+	}
+	if tlsContext(socket.socket).Get("auto_host_sni").Bool() {
+		if name := w.pick.hosts[0].name(c); name != "" {
+			t.SNI = name
+		}
+		for _, h := range w.pick.hosts[1:] {
+			if h.name(c) != w.pick.hosts[0].name(c) {
+				w.open(flow.WhatHost, "which endpoint is taken", "auto_host_sni makes the endpoint's own name the server name", socket.socket)
+				break
+			}
+		}
 	}
 	return &t
 }
@@ -234,31 +260,64 @@ func (c *cluster) options() configdump.Value {
 const (
 	upstreamHTTP1 = "HTTP11"
 	upstreamHTTP2 = "HTTP2"
+	upstreamHTTP3 = "HTTP3"
 )
 
-// upstreamProtocol returns the HTTP version that the cluster is spoken to in.
+// byALPN stands for the protocol of a cluster with auto_config: the handshake decides between HTTP/2 and HTTP/1.1.
+const byALPN = ""
+
+// upstreamProtocol returns the HTTP version that the cluster is spoken to in, or byALPN. (ClusterInfoImpl::upstreamHttpProtocol)
 func (w *walk) upstreamProtocol(c *cluster) string {
 	options := c.options()
 	downstream := upstreamHTTP1
-	if w.req.isHTTP2() {
+	switch {
+	case w.req.Protocol == http3:
+		downstream = upstreamHTTP3
+	case w.req.isHTTP2():
 		downstream = upstreamHTTP2
 	}
 	switch {
 	case options.Has("explicit_http_config"):
-		if options.Get("explicit_http_config").Has("http2_protocol_options") {
+		explicit := options.Get("explicit_http_config")
+		switch {
+		case explicit.Has("http3_protocol_options"):
+			return upstreamHTTP3
+		case explicit.Has("http2_protocol_options"):
 			return upstreamHTTP2
 		}
 		return upstreamHTTP1
 	case options.Has("use_downstream_protocol_config"):
+		if downstream == upstreamHTTP3 && !options.Get("use_downstream_protocol_config").Has("http3_protocol_options") {
+			return upstreamHTTP2
+		}
 		return downstream
 	case options.Has("auto_config"):
-		return upstreamHTTP2 // ALPN offers h2 first
+		return byALPN
 	case c.at.Get("protocol_selection").Text() == "USE_DOWNSTREAM_PROTOCOL":
 		return downstream
 	case c.at.Has("http2_protocol_options"):
 		return upstreamHTTP2
 	}
 	return upstreamHTTP1
+}
+
+// spokenUpstream is the HTTP version of the upstream connection. One that ALPN decides depends on the endpoint, or, in clear
+// text, is HTTP/1.1: there is no handshake. (HttpConnPoolImplMixed::onConnected)
+func (w *walk) spokenUpstream(c *cluster, tls *flow.UpstreamTLSMode) string {
+	protocol := w.upstreamProtocol(c)
+	switch {
+	case protocol != byALPN:
+		return protocol
+	case tls.Mode == flow.Plaintext, slices.Equal(tls.ALPN, []string{"http/1.1"}):
+		return upstreamHTTP1
+	}
+	at := c.options().Get("auto_config")
+	about := flow.Dependency{On: "the endpoint's choice of ALPN", What: flow.WhatProtocol, Source: at.Pointer(),
+		Why: "auto_config offers HTTP/2 and HTTP/1.1, and the endpoint takes one"}
+	if w.ask(question{key: about.On + c.name, about: about, answers: 2}) == 1 {
+		return upstreamHTTP1
+	}
+	return upstreamHTTP2
 }
 
 // upstreamALPN returns what the ClientHello offers: istio.alpn's override on HTTP, else the context's own list, else
@@ -279,8 +338,13 @@ func (w *walk) upstreamALPN(c *cluster, own []string) []string {
 	if len(own) > 0 {
 		return own
 	}
-	if protocol == upstreamHTTP2 {
+	switch protocol {
+	case upstreamHTTP3:
+		return []string{"h3"}
+	case upstreamHTTP2:
 		return []string{"h2"}
+	case byALPN:
+		return []string{"h2", "http/1.1"}
 	}
 	return []string{"http/1.1"}
 }

@@ -18,8 +18,11 @@ type walk struct {
 	done bool
 
 	conn      connection
-	elsewhere uint16     // port that netfilter takes the connection to, where it is none of the virtual listeners'
-	client    netip.Addr // whose request it is, as the connection manager sees it; not valid when unknown
+	taken     verdict        // of netfilter
+	arrived   netip.AddrPort // socket address that netfilter takes the connection to; its address is not valid where it is not known
+	arrivedAt *listener      // that is bound there, or nil
+	assumed   bool           // where netfilter takes the connection was not said by rules
+	client    netip.Addr     // whose request it is, as the connection manager sees it; not valid when unknown
 	listener  *listener
 	via       *listener // the one that handed the connection over to listener
 	chain     *filterChain
