@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/flowproof/lab/internal/components"
 )
 
 // versionResult is the JSON form of `lab version`.
@@ -17,25 +19,47 @@ type versionResult struct {
 	Modified bool   `json:"modified,omitempty"` // built from a changed checkout
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
+
+	Parts []components.Version `json:"parts"` // of a lab whose images are built
 }
 
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
-		Short:   "Print the version of lab and what it was built with",
+		Short:   "Print the versions of lab and of the Kubernetes, Istio and Envoy that it builds",
 		Example: "  lab version -o json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			v := buildVersion()
-			line := fmt.Sprintf("lab %s %s %s", v.Version, v.Go, v.Platform)
-			return appOf(cmd).print(v, func(w io.Writer) error { return printLine(line)(w) })
+			return appOf(cmd).print(v, v.write)
 		},
 	}
 }
 
+// write names the program first, and then the parts of a lab, one a line.
+func (v versionResult) write(w io.Writer) error {
+	revision := ""
+	if v.Revision != "" {
+		revision = " commit " + v.Revision[:min(12, len(v.Revision))]
+		if v.Modified {
+			revision += " (changed)"
+		}
+	}
+	if _, err := fmt.Fprintf(w, "lab %s%s %s %s\n", v.Version, revision, v.Go, v.Platform); err != nil {
+		return err
+	}
+	for _, p := range v.Parts {
+		if _, err := fmt.Fprintf(w, "  %-12s %s\n", p.Part, p.Version); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // buildVersion reads what the Go toolchain wrote into the program.
 func buildVersion() versionResult {
-	v := versionResult{Schema: "flowproof.dev/version/v1", Version: "(devel)", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	v := versionResult{Schema: "flowproof.dev/version/v1", Version: "(devel)", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
+		Parts: components.Versions()}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return v
