@@ -81,6 +81,8 @@ func (k Kind) run(args []string) error {
 		return k.runGuard(os.Stdin)
 	case "init":
 		return k.runInit()
+	case wordSealer:
+		return runSealer(int(os.Stdin.Fd()))
 	}
 	return fmt.Errorf("start a process of a %s: no such process %q", k.Noun, args[0])
 }

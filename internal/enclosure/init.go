@@ -37,6 +37,7 @@ type Init struct {
 	Forward string          // address on the host's loopback that Serve takes over
 	Payload json.RawMessage // what the owner launched it with
 
+	verb    string // the hidden verb that starts helpers
 	reaper  *reaper
 	mu      sync.Mutex // of what follows
 	events  *json.Encoder
@@ -107,7 +108,7 @@ func (k Kind) runInit() error {
 }
 
 func newInit(k Kind, c config) *Init {
-	return &Init{Name: c.Name, RunDir: k.RunDir(c.Name), Forward: c.Forward, Payload: c.Payload, reaper: newReaper(),
+	return &Init{Name: c.Name, RunDir: k.RunDir(c.Name), Forward: c.Forward, Payload: c.Payload, verb: k.Verb, reaper: newReaper(),
 		events: json.NewEncoder(os.NewFile(eventsFD, "events")), failed: make(chan error, 1), running: map[string]int{}}
 }
 

@@ -62,6 +62,9 @@ func (s *supervisor) Boot() error {
 	if err := enterRoot(s.config); err != nil {
 		return err
 	}
+	if err := s.Seal(sealed(s.config)...); err != nil {
+		return err
+	}
 	if err := enclosure.DelegateCgroups(); err != nil {
 		return err
 	}

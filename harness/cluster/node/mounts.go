@@ -79,6 +79,30 @@ func rootMounts(c initConfig) []enclosure.Mount {
 	}
 }
 
+// sealed are the places inside that show folders of the host's: what a pod could change there, root would later run on the
+// host. The images' snapshots are copies of the store's mount and as fast.
+func sealed(c initConfig) []string {
+	var targets []string
+	for _, m := range rootMounts(c) {
+		if m.Flags&unix.MS_RDONLY == 0 || m.Flags&unix.MS_BIND == 0 {
+			continue
+		}
+		if point, err := isMountPoint(m.Target); err == nil && point {
+			targets = append(targets, m.Target)
+		}
+	}
+	return targets
+}
+
+// isMountPoint says whether something is mounted on path; an optional mount may not be.
+func isMountPoint(path string) (bool, error) {
+	var x unix.Statx_t
+	if err := unix.Statx(unix.AT_FDCWD, path, unix.AT_SYMLINK_NOFOLLOW, 0, &x); err != nil {
+		return false, err
+	}
+	return x.Attributes_mask&unix.STATX_ATTR_MOUNT_ROOT != 0 && x.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0, nil
+}
+
 // kubeletSysctls are what the kubelet sets on the machine that it starts on, to the values that it wants to find. They have
 // no namespace: with kernel.panic at 10 the host would reboot ten seconds after an oops. Source: setupKernelTunables in
 // pkg/kubelet/cm/container_manager_linux.go, and component-helpers/node/util/sysctl of Kubernetes.
