@@ -178,7 +178,7 @@ func (a *app) deliver(result *script.Result, flags runFlags) error {
 	if result.Run == nil {
 		return exit.Incompletef("write bundle %s: the scenario came to no request", flags.bundle)
 	}
-	contents := bundle.Contents{Run: *result.Run, Dumps: result.Dumps, After: result.DumpsAfter, Recording: &result.Recording}
+	contents := bundle.Contents{Run: *result.Run, Question: result.Question, Dumps: result.Dumps, After: result.DumpsAfter, Recording: &result.Recording}
 	if result.Verdict != nil {
 		contents.Verdict = *result.Verdict
 	} else {
@@ -189,8 +189,12 @@ func (a *app) deliver(result *script.Result, flags runFlags) error {
 
 // keep writes a bundle and says what can be done with it.
 func (a *app) keep(dir string, contents bundle.Contents) error {
-	if err := bundle.Write(dir, contents); err != nil {
+	replaced, err := bundle.Write(dir, contents)
+	if err != nil {
 		return err
+	}
+	if !replaced.IsZero() {
+		a.reporter().Say("The bundle of %s that was in %s has been replaced.", replaced.Local().Format("2006-01-02 15:04:05"), dir)
 	}
 	a.reporter().Say("The bundle is in %s; `lab verify %s` judges it again.", dir, dir)
 	return nil

@@ -193,8 +193,9 @@ func (t *tracer) send(ctx context.Context) (bundle.Contents, error) {
 			return bundle.Contents{}, fmt.Errorf("%w (or leave the connections: --warm)", err)
 		}
 	}
-	run, recording, err := t.direct(ctx)
-	return bundle.Contents{Run: run, Recording: &recording, Dumps: t.texts, After: t.after}, err
+	question := t.question()
+	run, recording, err := t.direct(ctx, question)
+	return bundle.Contents{Run: run, Question: question, Recording: &recording, Dumps: t.texts, After: t.after}, err
 }
 
 // lines are the request as a scenario: what `lab run` would do, without its prose.
@@ -223,17 +224,23 @@ func (t *tracer) killLine() string {
 // scenario runs lines of the scenario language and returns what the run found.
 func (t *tracer) scenario(ctx context.Context, name string, lines []string) (bundle.Contents, error) {
 	result := script.Run(ctx, t.lab, script.Parse(name, []byte(strings.Join(lines, "\n")+"\n")), script.Options{})
-	kept := bundle.Contents{Recording: &result.Recording, Dumps: result.Dumps, After: result.DumpsAfter}
+	kept := bundle.Contents{Question: result.Question, Recording: &result.Recording, Dumps: result.Dumps, After: result.DumpsAfter}
 	if result.Run != nil {
 		kept.Run = *result.Run
 	}
 	return kept, result.Err
 }
 
+// question is what inference is asked of a request that has the user's own arguments of curl.
+func (t *tracer) question() infer.Question {
+	return infer.Question{Schema: infer.QuestionSchema, Call: t.call(rand.Text()), Client: t.client.Ref(), Server: t.server.Ref(),
+		Options: infer.WayOptions{Cold: !t.flags.warm}}
+}
+
 // direct sends the request with the user's own arguments of curl, between two looks at the socket tables.
-func (t *tracer) direct(ctx context.Context) (run flow.Run, r observe.Recording, err error) {
-	run = flow.Run{Schema: flow.RunSchema, Backend: t.lab.Cluster.Backend, Call: t.call(rand.Text())}
-	if run.Path, err = infer.Way(t.dumps[0], t.dumps[1], run.Call, infer.WayOptions{Cold: !t.flags.warm}); err != nil {
+func (t *tracer) direct(ctx context.Context, question infer.Question) (run flow.Run, r observe.Recording, err error) {
+	run = flow.Run{Schema: flow.RunSchema, Backend: t.lab.Cluster.Backend, Call: question.Call}
+	if run.Path, err = question.Path(t.texts); err != nil {
 		return run, r, exit.Usagef("%w", err)
 	}
 	target, err := url.Parse(t.flags.to)

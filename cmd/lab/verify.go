@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -12,13 +13,17 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-const verifyLong = `verify judges the run in a bundle again, without a cluster: the logs, socket tables and curl's output
-that the bundle keeps are read anew, and what they show is set against the path that was inferred. Evidence that was
-changed or taken away changes the verdict; a bundle that nobody touched gives the verdict it was written with.
+const verifyLong = `verify judges the run in a bundle again, without a cluster, and believes nothing that the bundle says of
+itself. The path is inferred again from the config dumps; the logs, socket tables, counters, events and curl's
+output are read again; what run.json, verdict.json and recording.json say is held against both, and the request
+against what curl and the sidecars' access logs say of it. Whatever does not agree is named, and such a run is never
+verified. A bundle that was not touched gives the verdict that it was written with.
 
-The exit code is 0 when every hop is verified, 1 when one is refuted, 2 when the bundle cannot be read, and 4 when
-something was not observed, lost, or changed. A hop that the scenario accepts without evidence, and says so, may stay
-unobserved here too.`
+A bundle that was forged alike in every raw part cannot be told from a true one.
+
+The exit code is 0 when every hop is verified, 1 when one is refuted, 2 when the bundle cannot be read or is not
+whole, and 4 when something was not observed, lost, or changed. A hop that the scenario accepts without evidence may
+stay unobserved; the line of the result names it.`
 
 func verifyCommand() *cobra.Command {
 	var verbose bool
@@ -39,7 +44,7 @@ func verifyCommand() *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return appOf(cmd).verify(args[0], report.Options{Verbose: verbose})
+			return appOf(cmd).verify(cmd.Context(), args[0], report.Options{Verbose: verbose})
 		},
 	}
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "say of each hop why, from which field, and by which evidence")
@@ -47,12 +52,15 @@ func verifyCommand() *cobra.Command {
 }
 
 // verify judges the bundle in dir and reports it; the error has the verdict's exit code and has been said.
-func (a *app) verify(dir string, opts report.Options) error {
-	contents, err := bundle.Read(dir)
+func (a *app) verify(ctx context.Context, dir string, opts report.Options) error {
+	contents, err := bundle.Read(ctx, dir)
 	if err != nil {
 		return err
 	}
-	run, verdict := bundle.Judge(contents)
+	run, verdict, err := bundle.Judge(ctx, contents)
+	if err != nil {
+		return err
+	}
 	opts.Color = colours(a.Out)
 	if err := report.Write(a.Out, a.output, run, verdict, opts); err != nil {
 		return fmt.Errorf("write report: %w", err)

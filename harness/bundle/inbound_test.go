@@ -8,16 +8,8 @@ import (
 	"github.com/flowproof/lab/harness/verify"
 )
 
-// inbound is the run of the inbound scenario on a real lab, without its dumps: testdata/inbound was written by
-// `lab run inbound --bundle`.
-func inbound(t *testing.T) (flow.Run, flow.RunVerdict) {
-	t.Helper()
-	c, err := Read("testdata/inbound")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return Judge(c)
-}
+// inbound is the run of the inbound scenario on a real lab: testdata/inbound was written by `lab run inbound --bundle`.
+func inbound(t *testing.T) (flow.Run, flow.RunVerdict) { return judged(t, kept(t, "inbound")) }
 
 func TestInboundIsVerified(t *testing.T) {
 	run, v := inbound(t)

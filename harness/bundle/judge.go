@@ -1,20 +1,29 @@
 package bundle
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 
+	"github.com/flowproof/lab/harness/configdump/changes"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/verify"
+	"github.com/flowproof/lab/internal/input"
+	"github.com/flowproof/lab/internal/redact"
 )
 
-// Judge judges a bundle's run again: from the path, and from observations that are made anew of the raw evidence. It
-// returns the run that was judged. Evidence that was changed or taken away changes what is observed, and with it the
-// verdict; besides, a run whose files are not as they were written is never verified.
-func Judge(c Contents) (flow.Run, flow.RunVerdict) { return c.judge(c.evidence()) }
+// Judge judges a bundle's run again, by evidence and not by what the bundle says of itself: the path is inferred from the dumps, the
+// observations are made of the raw texts, and what the run, its verdict and its recording say is held against both. It returns the run
+// that was judged. What does not agree, and what cannot be done again, is a problem that the verdict names, and a run with a problem is
+// never verified. It ends early with ctx.
+func Judge(ctx context.Context, c Contents) (run flow.Run, verdict flow.RunVerdict, err error) {
+	err = input.Do(ctx, func() error {
+		run, verdict = c.judge(c.inferred(), c.evidence())
+		return nil
+	})
+	return run, verdict, err
+}
 
 // evidence is what the raw evidence of a run shows.
 type evidence struct {
@@ -27,9 +36,7 @@ type evidence struct {
 func (c Contents) evidence() evidence {
 	if c.Recording == nil {
 		e := evidence{seen: c.Run.Observations, watches: c.Run.Watches}
-		if len(e.seen) > 0 {
-			e.problems = []string{"bundle: no raw evidence is kept, so what was observed cannot be checked"}
-		}
+		e.problems = []string{"bundle: no raw evidence is kept, so what was observed cannot be checked"}
 		return e
 	}
 	var e evidence
@@ -40,16 +47,27 @@ func (c Contents) evidence() evidence {
 	return e
 }
 
-// judge judges the run by evidence.
-func (c Contents) judge(e evidence) (flow.Run, flow.RunVerdict) {
+// judge judges the run by a path and by evidence.
+func (c Contents) judge(i inferred, e evidence) (flow.Run, flow.RunVerdict) {
 	run := c.Run
 	var problems []string
 	for _, p := range c.Changed {
 		problems = append(problems, "bundle: "+p)
 	}
-	problems = append(append(problems, e.problems...), compare(run.Observations, e.seen)...)
-	run.Observations, run.Watches = e.seen, e.watches
+	if c.Old {
+		problems = append(problems, "bundle: it is of the layout "+oldSchema+", which does not keep what inference was asked (run it again)")
+	}
+	problems = append(append(problems, i.problems...), e.problems...)
+	problems = append(problems, compareObservations(run.Observations, e.seen)...)
+	problems = append(problems, said(runFile, "/watches", run.Watches, e.watches, "the raw evidence shows")...)
+	held, unheld := c.held(i.path)
+	problems = append(problems, said(runFile, "/configuration", run.Configuration, held, "the dumps of before and after show that it")...)
+	problems = append(problems, unheld...)
+	run.Path, run.Observations, run.Watches, run.Configuration = i.path, e.seen, e.watches, held
 	verdict := verify.Judge(run)
+	problems = append(problems, c.sameVerdict(verdict)...)
+	problems = append(problems, c.requestProblems(run)...)
+	problems = append(problems, c.recordingProblems(run)...)
 	verdict.Problems = append(verdict.Problems, problems...)
 	if verdict.Result == flow.Verified && len(problems) > 0 {
 		verdict.Result = flow.Incomplete
@@ -57,40 +75,53 @@ func (c Contents) judge(e evidence) (flow.Run, flow.RunVerdict) {
 	return run, verdict
 }
 
-// compare sets the observations that were written down against those of the raw evidence.
-func compare(written, seen []flow.Observation) []string {
-	missing, extra := map[flow.Instrument]int{}, map[flow.Instrument]int{}
-	count := map[string]int{}
-	for _, o := range seen {
-		count[key(o)]++
-	}
-	for _, o := range written {
-		if count[key(o)]--; count[key(o)] < 0 {
-			missing[o.Instrument]++
+// held compares the dumps of before and after the request on the way. Where one of after is not kept, what was written down as the
+// reason stands; that it held cannot be said then, and problems say so.
+func (c Contents) held(path flow.Path) (held []flow.Configuration, problems []string) {
+	asked := slices.DeleteFunc([]string{c.Question.Client, c.Question.Server}, func(pod string) bool { return pod == "" })
+	slices.Sort(asked)
+	for _, pod := range slices.Compact(asked) {
+		if after, ok := c.After[pod]; ok {
+			held = append(held, changes.Texts(pod, c.Dumps[pod], after, path))
+			continue
 		}
-	}
-	for _, o := range seen {
-		if k := key(o); count[k] > 0 {
-			count[k]--
-			extra[o.Instrument]++
+		missing := flow.Configuration{Proxy: pod, Problem: "the dump of after the request is not kept"}
+		for _, written := range c.Run.Configuration {
+			if written.Proxy == pod && written.Problem != "" {
+				missing.Problem = written.Problem
+			}
 		}
+		held, problems = append(held, missing), append(problems, "bundle: of "+pod+" "+missing.Problem)
 	}
-	differ := maps.Clone(missing)
-	maps.Copy(differ, extra)
-	var problems []string
-	for _, instrument := range slices.Sorted(maps.Keys(differ)) {
-		problems = append(problems, fmt.Sprintf("bundle: %s's raw evidence is not what its observations were made of: %d of them are not in it, and %d others are",
-			instrument, missing[instrument], extra[instrument]))
-	}
-	return problems
+	return held, problems
 }
 
-// key compares observations as they are written; of the raw line only its beginning is kept, so it says enough.
-func key(o flow.Observation) string {
-	o.Raw = strings.TrimSpace(o.Raw)
-	text, err := json.Marshal(o)
-	if err != nil {
-		return fmt.Sprintf("%+v", o)
+// sameVerdict holds the verdict that was written down against the one that was come to now.
+func (c Contents) sameVerdict(now flow.RunVerdict) []string {
+	return said(verdictFile, "", c.Verdict, now, "judged again it is")
+}
+
+// plain is a value as a bundle keeps it: in JSON, without secrets, and decoded again.
+func plain(value any) any {
+	text, err := json.Marshal(value)
+	if err == nil {
+		text, err = redact.JSON(text)
 	}
-	return string(text)
+	var decoded any
+	if err == nil {
+		err = json.Unmarshal(text, &decoded)
+	}
+	if err != nil {
+		return fmt.Sprintf("cannot be compared: %v", err)
+	}
+	return decoded
+}
+
+// said returns how two values differ as problems: file says one thing, and what was found is another.
+func said(file, at string, written, found any, how string) []string {
+	var problems []string
+	for _, d := range differences(at, plain(written), plain(found)) {
+		problems = append(problems, fmt.Sprintf("bundle: %s says %s %s, and %s %s", file, d.at, d.written, how, d.found))
+	}
+	return problems
 }

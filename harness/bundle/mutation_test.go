@@ -12,16 +12,9 @@ import (
 	"github.com/flowproof/lab/harness/observe"
 )
 
-// outbound is the run of the outbound scenario on a real lab with every instrument, without its dumps: testdata/outbound was
-// written by `lab run outbound --bundle`.
-func outbound(t *testing.T) Contents {
-	t.Helper()
-	c, err := Read("testdata/outbound")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
+// outbound is the run of the outbound scenario on a real lab with every instrument: testdata/outbound was written by
+// `lab run outbound --bundle`.
+func outbound(t *testing.T) Contents { return kept(t, "outbound") }
 
 // clone is deep enough for a mutation.
 func (c Contents) clone() Contents {
@@ -126,7 +119,7 @@ func mayHold(name string, o flow.Observation) bool {
 
 // altered are the mutations of the path: each fact that was judged is given another value, and each hop another proxy.
 func altered(c Contents) []mutation {
-	_, whole := Judge(c)
+	_, whole := c.judge(c.inferred(), c.evidence())
 	multiple := []string{flow.FactFilter, flow.FactHTTPFilter, flow.FactNetworkFilter, flow.FactListening, flow.FactDetails}
 	var all []mutation
 	for i, h := range c.Run.Path.Hops {
@@ -172,7 +165,7 @@ func lies(c Contents) []mutation {
 // verified. They are judged from the raw evidence, as `lab verify` does.
 func TestMutations(t *testing.T) {
 	c := outbound(t)
-	run, verdict := Judge(c)
+	run, verdict := judged(t, c)
 	if verdict.Result != flow.Verified {
 		t.Fatalf("the run itself is %s: %q", verdict.Result, verdict.Problems)
 	}
@@ -201,7 +194,7 @@ func TestMutations(t *testing.T) {
 			default:
 				shown = mutant.evidence()
 			}
-			if _, v := mutant.judge(shown); v.Result == flow.Verified {
+			if _, v := mutant.judge(inferred{path: mutant.Run.Path}, shown); v.Result == flow.Verified {
 				t.Errorf("%s: %s, and the run is still verified", family, m.name)
 			}
 		}

@@ -2,37 +2,40 @@ package bundle
 
 import (
 	"bytes"
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
-	"path"
 	"slices"
-	"strings"
 
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/observe"
 	"github.com/flowproof/lab/harness/observe/trace"
 	"github.com/flowproof/lab/internal/exit"
-	"github.com/flowproof/lab/internal/redact"
+	"github.com/flowproof/lab/internal/input"
 )
 
-// maxFile bounds what is read of one file.
-const maxFile = 512 << 20
+// Limits of what is read of one file: a dump or a text of an instrument, and what curl printed of one request.
+const (
+	maxFile = 256 << 20
+	maxCurl = 16 << 20
+)
 
-// Read reads a bundle. What is damaged so that it cannot be read is one error, which names the file and the line; a file
-// that reads but is not as it was written is named in Changed.
-func Read(dir string) (Contents, error) {
-	c, err := read(dir)
-	if err != nil {
+// Read reads a bundle. What is damaged, missing or more than bundle.json names is one error, which names the file and, where there is
+// one, the line. A file that reads but is not as it was written is named in Changed. It ends when ctx does.
+func Read(ctx context.Context, dir string) (Contents, error) {
+	c, err := read(ctx, dir)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return Contents{}, context.Cause(ctx)
+	case err != nil:
 		return Contents{}, exit.Usagef("read bundle %s: %w", dir, err)
 	}
 	return c, nil
 }
 
-func read(dir string) (Contents, error) {
+func read(ctx context.Context, dir string) (Contents, error) {
 	description, err := readManifest(dir)
 	if err != nil {
 		return Contents{}, err
@@ -42,27 +45,31 @@ func read(dir string) (Contents, error) {
 		return Contents{}, err
 	}
 	defer root.Close()
-	r := &reader{root: root, description: description, seen: map[string]bool{manifestFile: true}}
-	var c Contents
+	if err := whole(root, description); err != nil {
+		return Contents{}, err
+	}
+	r := &reader{ctx: ctx, root: root, description: description, seen: map[string]bool{manifestFile: true}}
+	c := Contents{Old: description.Schema == oldSchema}
 	if err := r.json(runFile, &c.Run); err != nil {
 		return Contents{}, err
 	}
 	if c.Run.Schema != flow.RunSchema {
 		return Contents{}, fmt.Errorf("%s: schema %q is not %s (it was written by another release)", runFile, c.Run.Schema, flow.RunSchema)
 	}
-	if err := r.json(verdictFile, &c.Verdict); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := r.json(verdictFile, &c.Verdict); err != nil {
 		return Contents{}, err
 	}
-	if c.Recording, err = r.recording(); err != nil {
+	if err := r.question(&c); err != nil {
 		return Contents{}, err
 	}
-	if c.Dumps, err = r.dumps(dumpDir); err != nil {
+	if err := r.recording(&c); err != nil {
 		return Contents{}, err
 	}
-	if c.After, err = r.dumps(dumpAfterDir); err != nil {
+	if err := r.unread(); err != nil {
 		return Contents{}, err
 	}
-	c.Changed = r.differences()
+	slices.Sort(r.changed)
+	c.Changed = r.changed
 	return c, nil
 }
 
@@ -74,21 +81,52 @@ func readManifest(dir string) (manifest, error) {
 		return m, err
 	}
 	defer root.Close()
-	r := &reader{root: root, seen: map[string]bool{}}
+	r := &reader{ctx: context.Background(), root: root, seen: map[string]bool{}}
 	if err := r.json(manifestFile, &m); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return m, fmt.Errorf("there is no %s in it, so it is not a bundle", manifestFile)
 		}
 		return m, err
 	}
-	if m.Schema != Schema {
-		return m, fmt.Errorf("%s: schema %q is not %s", manifestFile, m.Schema, Schema)
+	if m.Schema != Schema && m.Schema != oldSchema {
+		return m, fmt.Errorf("%s: schema %q is neither %s nor the one before it, %s", manifestFile, m.Schema, Schema, oldSchema)
 	}
 	return m, nil
 }
 
-// reader reads the files of a bundle and compares them with its description. It follows no link out of the bundle.
+// whole compares the files that are there with those that the description names.
+func whole(root *os.Root, description manifest) error {
+	if len(description.Files) == 0 {
+		return fmt.Errorf("%s: it names no files, so nothing says what belongs to the bundle", manifestFile)
+	}
+	there := map[string]bool{}
+	err := fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir(), name == manifestFile:
+			return nil
+		}
+		there[name] = true
+		if _, named := description.Files[name]; !named {
+			return fmt.Errorf("%s: %s does not name it", name, manifestFile)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for name := range description.Files {
+		if !there[name] {
+			return fmt.Errorf("%s: %s names it, and it is not there", name, manifestFile)
+		}
+	}
+	return nil
+}
+
+// reader reads the files of a bundle and compares them with its description. It follows no link.
 type reader struct {
+	ctx         context.Context
 	root        *os.Root
 	description manifest
 	seen        map[string]bool
@@ -97,31 +135,17 @@ type reader struct {
 
 // file reads one file; a file that is not there is fs.ErrNotExist.
 func (r *reader) file(name string) ([]byte, error) {
-	file, err := r.root.Open(name)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+	limit := int64(maxFile)
+	if name == curlFile {
+		limit = maxCurl
 	}
-	defer file.Close()
-	info, err := file.Stat()
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("%s: %w", name, err)
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s: it is not a regular file", name)
-	case info.Size() > maxFile:
-		return nil, fmt.Errorf("%s: %d bytes are more than a bundle's file may have", name, info.Size())
-	}
-	text, err := io.ReadAll(io.LimitReader(file, maxFile))
+	text, err := input.ReadIn(r.ctx, r.root, name, limit)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, err
 	}
 	r.seen[name] = true
-	if want := r.description.Files[name]; r.description.Files != nil && want != checksum(text) {
-		how := "was changed after it was written"
-		if want == "" {
-			how = "was added after the bundle was written"
-		}
-		r.changed = append(r.changed, name+" "+how)
+	if want := r.description.Files[name]; name != manifestFile && want != checksum(text) {
+		r.changed = append(r.changed, name+" was changed after it was written")
 	}
 	return text, nil
 }
@@ -131,13 +155,13 @@ func (r *reader) json(name string, into any) error {
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(text, into); err != nil {
-		return fmt.Errorf("%s: %w", name, redact.Place(text, err))
+	if err := strict(text, into); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
 }
 
-// optional reads a file that may be missing; then it is nil, and differences tells.
+// optional reads a file that may be missing; then it is nil.
 func (r *reader) optional(name string) ([]byte, error) {
 	text, err := r.file(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -149,80 +173,133 @@ func (r *reader) optional(name string) ([]byte, error) {
 	return text, err
 }
 
-func (r *reader) recording() (*observe.Recording, error) {
-	var recording observe.Recording
-	if err := r.json(recordingFile, &recording); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, nil
+// question reads what inference was asked, and what it was given.
+func (r *reader) question(c *Contents) error {
+	files := map[string][]byte{}
+	for dir, dumps := range map[string]*map[string][]byte{dumpDir: &c.Dumps, dumpAfterDir: &c.After} {
+		if err := r.dumps(dir, dumps, files); err != nil {
+			return err
 		}
-		return nil, err
 	}
+	var kept asked
+	if err := r.json(questionFile, &kept); errors.Is(err, fs.ErrNotExist) {
+		return nil // an old one; of another Judge says so
+	} else if err != nil {
+		return err
+	}
+	c.Question = kept.Question
+	for _, given := range rules(&c.Question) {
+		if given.pod == "" {
+			continue
+		}
+		name, err := podFile(ruleDir, given.pod, ".txt")
+		if err != nil {
+			return fmt.Errorf("%s: %w", questionFile, err)
+		}
+		text, err := r.optional(name)
+		if err != nil {
+			return err
+		}
+		if text != nil {
+			*given.text, files[name] = string(text), text
+		}
+	}
+	return r.bound(questionFile, kept.Dumps, files)
+}
+
+// dumps reads the config dumps of a directory, by pod, and adds them to files.
+func (r *reader) dumps(dir string, into *map[string][]byte, files map[string][]byte) error {
+	for name := range r.description.Files {
+		pod, ok := podOf(name, dir, ".json")
+		if !ok {
+			continue
+		}
+		text, err := r.file(name)
+		if err != nil {
+			return err
+		}
+		if *into == nil {
+			*into = map[string][]byte{}
+		}
+		(*into)[pod], files[name] = text, text
+	}
+	return nil
+}
+
+// recording reads the raw evidence.
+func (r *reader) recording(c *Contents) error {
+	var kept recorded
+	if err := r.json(recordingFile, &kept); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	recording, files := kept.Recording, map[string][]byte{}
 	var err error
-	if recording.Curl, err = r.optional(curlFile); err != nil {
-		return nil, err
+	read := func(name string) (text []byte) {
+		if err != nil {
+			return nil
+		}
+		if text, err = r.optional(name); text != nil {
+			files[name] = text
+		}
+		return text
 	}
-	if recording.Trace, err = r.trace(); err != nil {
-		return nil, err
+	recording.Curl = read(curlFile)
+	if events := read(traceFile); err == nil && events != nil {
+		if recording.Trace, err = trace.ReadRecording(bytes.NewReader(events)); err != nil {
+			err = fmt.Errorf("%s: %w", traceFile, err)
+		}
 	}
 	for _, pod := range []*observe.Pod{&recording.Client, &recording.Server} {
 		if pod.Name == "" {
 			continue // an end that was not recorded
 		}
 		for _, part := range parts(pod) {
-			name, err := podFile(part.dir, pod.Name, part.suffix)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", recordingFile, err)
+			name, wrong := podFile(part.dir, pod.Name, part.suffix)
+			if wrong != nil {
+				return fmt.Errorf("%s: %w", recordingFile, wrong)
 			}
-			if *part.text, err = r.optional(name); err != nil {
-				return nil, err
-			}
+			*part.text = read(name)
 		}
-	}
-	return &recording, nil
-}
-
-// trace reads what eBPF recorded; nil where nothing was.
-func (r *reader) trace() (*trace.Recording, error) {
-	events, err := r.optional(traceFile)
-	if err != nil || events == nil {
-		return nil, err
-	}
-	recording, err := trace.ReadRecording(bytes.NewReader(events))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", traceFile, err)
-	}
-	return recording, nil
-}
-
-func (r *reader) dumps(dir string) (map[string][]byte, error) {
-	entries, err := fs.ReadDir(r.root.FS(), dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", dir, err)
+		return err
 	}
-	dumps := map[string][]byte{}
-	for _, entry := range entries {
-		pod, ok := strings.CutSuffix(entry.Name(), ".json")
-		if !ok {
-			continue
-		}
-		if dumps[pod], err = r.file(path.Join(dir, entry.Name())); err != nil {
-			return nil, err
-		}
+	c.Recording, c.told = &recording, kept.Run
+	if c.Old {
+		c.told = circumstancesOf(c.Run) // which it does not keep
+		return nil
 	}
-	return dumps, nil
+	return r.bound(recordingFile, kept.Parts, files)
 }
 
-// differences lists the files that are not as they were written, and those that are gone.
-func (r *reader) differences() []string {
-	all := slices.Clone(r.changed)
+// bound compares the texts that were read with those that the file about them names. One that is there and not named, or named and
+// not there, is an error; one that is another text is a change.
+func (r *reader) bound(owner string, named map[string]string, read map[string][]byte) error {
+	for name, text := range read {
+		sum, ok := named[name]
+		switch {
+		case !ok:
+			return fmt.Errorf("%s: %s does not name it", name, owner)
+		case sum != checksum(text):
+			r.changed = append(r.changed, name+" is not the one that "+owner+" is about")
+		}
+	}
+	for name := range named {
+		if read[name] == nil {
+			return fmt.Errorf("%s: %s names it, and it is not there", name, owner)
+		}
+	}
+	return nil
+}
+
+// unread refuses a file that no part of a bundle is read from.
+func (r *reader) unread() error {
 	for name := range r.description.Files {
 		if !r.seen[name] {
-			all = append(all, name+" is missing")
+			return fmt.Errorf("%s: it is no part of a bundle", name)
 		}
 	}
-	slices.Sort(all)
-	return all
+	return nil
 }

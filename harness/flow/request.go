@@ -16,6 +16,10 @@ type Call struct {
 	RequestID string            `json:"requestId,omitempty"` // x-request-id that the call is sent with
 }
 
+// SidecarContainer is the name that Istio's injector gives to the container of the sidecar. What is sent from there, the rules that
+// capture let pass.
+const SidecarContainer = "istio-proxy"
+
 // Direction says which of a proxy's virtual listeners a Request arrives at.
 type Direction string
 

@@ -1,5 +1,7 @@
 package flow
 
+import "time"
+
 // State is the verdict on one hop.
 type State string
 
@@ -59,6 +61,8 @@ const VerdictSchema = "flowproof.dev/verdict/v1"
 type Run struct {
 	Schema       string        `json:"schema"` // RunSchema
 	Backend      string        `json:"backend,omitempty"`
+	Sent         time.Time     `json:"sent,omitzero"` // when the request was sent
+	Answered     time.Time     `json:"answered,omitzero"`
 	Call         Call          `json:"call"`
 	Path         Path          `json:"path"`
 	Observations []Observation `json:"observations"`

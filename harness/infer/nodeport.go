@@ -11,11 +11,11 @@ import (
 // A NodePort is what a cluster says about a port that a Service opens on every node. It stands in no dump: no proxy of the mesh has
 // to know it.
 type NodePort struct {
-	Service   string           // "name.namespace"
-	Name      string           // of the Service's port
-	Port      uint32           // on the nodes
-	Endpoints []netip.AddrPort // of the ready pods behind it
-	Local     bool             // externalTrafficPolicy is Local
+	Service   string           `json:"service"`         // "name.namespace"
+	Name      string           `json:"name"`            // of the Service's port
+	Port      uint32           `json:"port"`            // on the nodes
+	Endpoints []netip.AddrPort `json:"endpoints"`       // of the ready pods behind it
+	Local     bool             `json:"local,omitempty"` // externalTrafficPolicy is Local
 }
 
 // throughNode is a call to a port of a node, which kube-proxy translates before any sidecar hears of it. Source: Kubernetes'

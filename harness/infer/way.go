@@ -13,18 +13,18 @@ import (
 
 // WayOptions are what is known of a call beside the two dumps. The zero value is right where nothing more is known.
 type WayOptions struct {
-	Resolved    string           // address that the URL's host resolves to; "": from the client's dump
-	Source      string           // the client's address, ip or ip:port; "": the client's pod IP
-	ClientRules string           // what `iptables-save -c` or `nft -j list ruleset` prints in the client's pod; "": from the interception mode
-	ServerRules string           // the same of the server's pod
-	Sender      netfilter.Sender // who sends in the client's pod
-	TLS         string           // what the client itself speaks; "": tls for https, else plaintext
-	Protocol    string           // http, http2, grpc, tcp, http1.0; "": http
-	Random      *uint64
-	NodePort    *NodePort // what stands behind the port of a node that the URL names; nil: the URL names a pod or a Service
-	Cold        bool      // no connection is pooled between the two sidecars or to the app
-	Warm        bool      // every worker has a connection pooled, to the other sidecar and to the app
-	Explain     bool      // keep every condition
+	Resolved    string           `json:"resolved,omitempty"` // address that the URL's host resolves to; "": from the client's dump
+	Source      string           `json:"source,omitempty"`   // the client's address, ip or ip:port; "": the client's pod IP
+	ClientRules string           `json:"-"`                  // what `iptables-save -c` or `nft -j list ruleset` prints in the client's pod; "": from the interception mode
+	ServerRules string           `json:"-"`                  // the same of the server's pod
+	Sender      netfilter.Sender `json:"sender,omitzero"`    // who sends in the client's pod
+	TLS         string           `json:"tls,omitempty"`      // what the client itself speaks; "": tls for https, else plaintext
+	Protocol    string           `json:"protocol,omitempty"` // http, http2, grpc, tcp, http1.0; "": http
+	Random      *uint64          `json:"random,omitempty"`
+	NodePort    *NodePort        `json:"nodePort,omitempty"` // what stands behind the port of a node that the URL names; nil: it names a pod or a Service
+	Cold        bool             `json:"cold,omitempty"`     // no connection is pooled between the two sidecars or to the app
+	Warm        bool             `json:"warm,omitempty"`     // every worker has a connection pooled, to the other sidecar and to the app
+	Explain     bool             `json:"explain,omitempty"`  // keep every condition
 }
 
 // Way returns the whole way of a call between two pods: resolve, the hops of the client's sidecar, the hops of the

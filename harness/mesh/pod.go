@@ -11,11 +11,12 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/internal/exit"
 )
 
 // SidecarContainer is the name that Istio's injector gives to the sidecar.
-const SidecarContainer = "istio-proxy"
+const SidecarContainer = flow.SidecarContainer
 
 // ErrNoPod is in the chain of the error about a pod that does not exist.
 var ErrNoPod = errors.New("there is no such pod")

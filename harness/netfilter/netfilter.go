@@ -113,8 +113,9 @@ func jsonStart(text string) int {
 
 // A Sender says who in a pod opens a connection, which decides the owner rules of ISTIO_OUTPUT.
 type Sender struct {
-	UID, GID int
-	Known    bool // false: an ordinary process of the application, neither 1337 nor root's loopback
+	UID   int  `json:"uid"`
+	GID   int  `json:"gid"`
+	Known bool `json:"known"` // false: an ordinary process of the application, neither 1337 nor root's loopback
 }
 
 // appUID stands for an application's user where the user is not said.

@@ -194,10 +194,11 @@ func (t *text) ending(verdict flow.RunVerdict) {
 	for _, w := range verdict.Without {
 		t.paragraph("· ", w)
 	}
+	accepted := ""
 	if len(t.run.Accepted) > 0 {
-		t.line("accepted without evidence: %s", clean(strings.Join(t.run.Accepted, ", ")))
+		accepted = "; accepted without evidence: " + clean(strings.Join(t.run.Accepted, ", "))
 	}
-	t.line("%s: %s", verdict.Result, verify.Summary(verdict))
+	t.line("%s: %s%s", verdict.Result, verify.Summary(verdict), accepted)
 }
 
 // hop returns the hop that a verdict is about. A verdict that names none comes from a damaged file.

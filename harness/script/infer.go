@@ -105,19 +105,19 @@ func (s *session) infer(call flow.Call, opts infer.WayOptions, dumps map[string]
 	if err != nil {
 		return flow.Path{}, err
 	}
-	opts.ClientRules = string(s.netfilters.before[caller].Rules)
-	if server != nil {
-		opts.ServerRules = string(s.netfilters.before[server.Node().Proxy()].Rules)
-	}
+	q := infer.Question{Schema: infer.QuestionSchema, Call: call, Options: opts}
+	q.Options.ClientRules = string(s.netfilters.before[caller].Rules)
 	used := map[string][]byte{}
 	if client != nil {
-		used[caller] = dumps[caller]
+		q.Client, used[caller] = caller, dumps[caller]
 	}
 	if server != nil {
-		used[server.Node().Proxy()] = dumps[server.Node().Proxy()]
+		q.Server = server.Node().Proxy()
+		q.Options.ServerRules = string(s.netfilters.before[q.Server].Rules)
+		used[q.Server] = dumps[q.Server]
 	}
-	s.inferredFrom = used
-	return infer.Way(client, server, call, opts)
+	s.question, s.inferredFrom = q, used
+	return infer.Way(client, server, call, q.Options)
 }
 
 // addressOf is the address that a call is sent from.

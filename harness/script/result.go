@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer"
 	"github.com/flowproof/lab/harness/observe"
 )
 
@@ -31,6 +32,7 @@ type Result struct {
 	Dumps    map[string][]byte `json:"-"` // config dumps by "pod.namespace"; those that inference read, where it came to that
 	// DumpsAfter are the config dumps of the same sidecars after the request; nil before observe.
 	DumpsAfter map[string][]byte `json:"-"`
+	Question   infer.Question    `json:"-"` // that inference was asked; zero: it was not
 	Recording  observe.Recording `json:"-"` // the raw evidence, without secrets; zero before observe
 	Updated    []byte            `json:"-"` // the scenario's text with rewritten goldens; nil when nothing changed
 	Err        error             `json:"-"` // with its exit code; nil unless failed

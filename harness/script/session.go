@@ -14,6 +14,7 @@ import (
 	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/cluster/process"
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/observe"
 	"github.com/flowproof/lab/harness/observe/trace"
@@ -69,6 +70,7 @@ type session struct {
 	traced    *trace.Recording  // what a trace that has ended told; nil: none has
 	traceable *error            // why eBPF cannot watch; nil: nobody has asked
 	recording observe.Recording
+	question  infer.Question // that was asked last of inference; zero: none was
 	run       flow.Run
 	verdict   *flow.RunVerdict
 }
@@ -238,7 +240,7 @@ func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys
 
 // fill puts what the session found into the result.
 func (s *session) fill(r *Result) {
-	r.Dumps, r.Verdict = maps.Clone(s.dumps), s.verdict
+	r.Dumps, r.Verdict, r.Question = maps.Clone(s.dumps), s.verdict, s.question
 	maps.Copy(r.Dumps, s.inferredFrom) // a later one is not what was inferred from
 	r.DumpsAfter = maps.Clone(s.dumpsAfter)
 	if s.run.Call.URL != "" {

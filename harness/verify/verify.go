@@ -32,7 +32,7 @@ func Judge(run flow.Run) flow.RunVerdict {
 		}
 		verdict.Hops = append(verdict.Hops, hop)
 	}
-	verdict.Problems = problems(run)
+	verdict.Problems = append(problems(run), unended(run.Path)...)
 	verdict.Without = without(run, verdict.Hops)
 	switch {
 	case verdict.Refuted > 0 && !anyChanged(run):
@@ -74,6 +74,19 @@ func problems(run flow.Run) []string {
 		}
 	}
 	return all
+}
+
+// unended says of a path that is forwarded that it does not end at an application: the request came somewhere, and the path does not
+// say where.
+func unended(path flow.Path) []string {
+	if path.Outcome != flow.Forwarded || len(path.Hops) == 0 {
+		return nil
+	}
+	last := path.Hops[len(path.Hops)-1]
+	if last.Kind == flow.App {
+		return nil
+	}
+	return []string{fmt.Sprintf("the path is forwarded, and it ends at %s %s instead of at an application", last.Side, last.Kind)}
 }
 
 // whole reports whether a watch saw everything that it can see.

@@ -125,9 +125,9 @@ func isNumber(text string) bool {
 	return err == nil
 }
 
-// sameRequest compares two request ids. Envoy may write its own trace reason over the version digit of a UUID, the character
+// SameRequest compares two request ids. Envoy may write its own trace reason over the version digit of a UUID, the character
 // at index 14 (UUIDRequestIDExtension::setTraceReason).
-func sameRequest(a, b string) bool {
+func SameRequest(a, b string) bool {
 	const version = 14
 	if a == b {
 		return a != ""

@@ -68,7 +68,7 @@ func TestSameRequest(t *testing.T) {
 		{"", "", false},
 		{"not-a-uuid", "not-a-uuid", true},
 	} {
-		if got := sameRequest(c.a, c.b); got != c.same {
+		if got := SameRequest(c.a, c.b); got != c.same {
 			t.Errorf("%q and %q: %v", c.a, c.b, got)
 		}
 	}

@@ -79,7 +79,7 @@ func writtenAfter(lines []Line, at time.Time) bool {
 func find(lines []Line, sel Selection) []Line {
 	var found, own []Line
 	for _, l := range lines {
-		if sameRequest(l.RequestID(), sel.RequestID) || sel.Peer != "" && l.RequestID() == "" && l.values[downRemote] == sel.Peer {
+		if SameRequest(l.RequestID(), sel.RequestID) || sel.Peer != "" && l.RequestID() == "" && l.values[downRemote] == sel.Peer {
 			found = append(found, l)
 			if direct, err := netip.ParseAddrPort(l.values[downDirectLocal]); err == nil && direct.Port() == portOf(sel.Side) {
 				own = append(own, l)

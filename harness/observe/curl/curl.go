@@ -36,6 +36,7 @@ type Result struct {
 	Timing  Timing
 	Headers map[string]string // of the response, names in lower case, without secrets
 	Failure string            // curl's own error, such as "(56) Recv failure: Connection reset by peer"
+	Request Request           // the first that curl sent; of a redirect that it followed too
 	Whole   bool              // the line that -w writes at the end is there
 	lines   map[string]string // the line of text that each fact was read from
 }
@@ -66,6 +67,7 @@ func Parse(stderr []byte) (Result, error) {
 		case strings.HasPrefix(text, "curl: ("):
 			r.Failure = redact.Printable(redact.Text(strings.TrimPrefix(text, "curl: ")))
 		case strings.HasPrefix(text, "> "):
+			r.Request.read(text[2:])
 		default:
 			continue
 		}

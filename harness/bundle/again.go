@@ -1,0 +1,133 @@
+package bundle
+
+import (
+	"fmt"
+
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer"
+)
+
+// inferred is the path that a bundle's dumps give.
+type inferred struct {
+	path     flow.Path
+	problems []string
+}
+
+// inferred infers again from the dumps what was asked, and holds the path that was written down against it, word by word. Where that
+// cannot be done, the written path stands, with the reason.
+func (c Contents) inferred() inferred {
+	questions := []infer.Question{c.Question}
+	if c.Question.Schema == "" && c.Old {
+		questions = c.supposed()
+	}
+	var best inferred
+	for i, q := range questions {
+		now := c.inferredBy(q)
+		if i == 0 || len(now.problems) < len(best.problems) {
+			best = now
+		}
+	}
+	return best
+}
+
+func (c Contents) inferredBy(q infer.Question) inferred {
+	cannot := func(reason string) inferred {
+		return inferred{c.Run.Path, []string{"bundle: the path cannot be inferred again, so it is only what " + runFile + " says: " + reason}}
+	}
+	switch {
+	case q.Schema == "":
+		return cannot("what inference was asked is not kept")
+	case q.Schema != infer.QuestionSchema:
+		return cannot(fmt.Sprintf("%s has the schema %q, which is not %s", questionFile, q.Schema, infer.QuestionSchema))
+	}
+	path, err := q.Path(c.Dumps)
+	if err != nil {
+		return cannot(err.Error())
+	}
+	problems := said(runFile, "/path", c.Run.Path, path, "inferred again from the dumps it")
+	problems = append(problems, said(runFile, "/call", c.Run.Call, q.Call, "inference was asked of one that")...)
+	return inferred{path, append(problems, c.questionProblems(q)...)}
+}
+
+// questionProblems holds what inference was asked against the raw parts: who takes part, from which address, by which rules.
+func (c Contents) questionProblems(q infer.Question) []string {
+	var problems []string
+	wrong := func(format string, args ...any) {
+		problems = append(problems, fmt.Sprintf("bundle: "+questionFile+": "+format, args...))
+	}
+	caller := caller(q.Call)
+	_, dumped := c.Dumps[caller]
+	captured := dumped && !q.Call.Outside && q.Call.Container != flow.SidecarContainer
+	switch {
+	case captured && q.Client != caller:
+		wrong("the call comes from %s, whose dump is there, and inference was asked of the client's sidecar %q", caller, q.Client)
+	case !captured && q.Client != "":
+		wrong("no sidecar takes a call from %s, and inference was asked of the client's sidecar %q", caller, q.Client)
+	case q.Server == caller:
+		wrong("client and server are both %s", caller)
+	}
+	if c.Recording == nil {
+		return problems
+	}
+	r := c.Recording
+	if q.Server != "" && r.Server.Name != q.Server {
+		wrong("the server's sidecar is %s, and %s was recorded", q.Server, first(r.Server.Name, "none"))
+	}
+	if q.Client == "" && q.Options.Source != r.Client.IP {
+		wrong("the call comes from the address %s, and the client that was recorded has %s", first(q.Options.Source, "of no one"), first(r.Client.IP, "none"))
+	}
+	for _, given := range []struct {
+		pod, text     string
+		before, after []byte
+	}{
+		{q.Client, q.Options.ClientRules, r.Client.NetfilterBefore.Rules, r.Client.NetfilterAfter.Rules},
+		{q.Server, q.Options.ServerRules, r.Server.NetfilterBefore.Rules, r.Server.NetfilterAfter.Rules},
+	} {
+		for _, seen := range [][]byte{given.before, given.after} {
+			if line, differ := otherRule(given.text, string(seen)); differ && given.text != "" && seen != nil {
+				wrong("the netfilter rules of %s are not those that were read around the request: %s", given.pod, line)
+				break
+			}
+		}
+	}
+	return problems
+}
+
+// supposed are the questions that a bundle of the layout before this one may have come from: with and without the netfilter rules that
+// were read before the request.
+func (c Contents) supposed() []infer.Question {
+	q := infer.Question{Schema: infer.QuestionSchema, Call: c.Run.Call}
+	who := caller(q.Call)
+	if _, dumped := c.Dumps[who]; dumped && q.Call.Container != flow.SidecarContainer {
+		q.Client = who
+	}
+	if c.Recording == nil {
+		return []infer.Question{q}
+	}
+	r := c.Recording
+	q.Options.Cold, q.Options.Warm = r.Cold, r.Warm
+	if _, dumped := c.Dumps[r.Server.Name]; dumped {
+		q.Server = r.Server.Name
+	}
+	if q.Client == "" {
+		q.Options.Source = r.Client.IP
+	}
+	ruled := q
+	ruled.Options.ClientRules, ruled.Options.ServerRules = string(r.Client.NetfilterBefore.Rules), string(r.Server.NetfilterBefore.Rules)
+	return []infer.Question{q, ruled}
+}
+
+// caller is the pod that a call comes from, as "pod.namespace"; the name alone of a client outside of the mesh.
+func caller(call flow.Call) string {
+	if call.Outside {
+		return call.From
+	}
+	return call.From + "." + call.Namespace
+}
+
+func first(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}

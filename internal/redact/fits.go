@@ -1,0 +1,21 @@
+package redact
+
+import "strings"
+
+// Fits reports whether text may be what pattern was before secrets were taken out of it: each Mask in pattern stands for any run of
+// characters. A pattern without a Mask fits itself alone.
+func Fits(pattern, text string) bool {
+	pieces := strings.Split(pattern, Mask)
+	rest, ok := strings.CutPrefix(text, pieces[0])
+	if !ok || len(pieces) == 1 {
+		return ok && rest == ""
+	}
+	for _, piece := range pieces[1 : len(pieces)-1] {
+		_, after, found := strings.Cut(rest, piece)
+		if !found {
+			return false
+		}
+		rest = after
+	}
+	return strings.HasSuffix(rest, pieces[len(pieces)-1])
+}
