@@ -54,8 +54,10 @@ func contents(t testing.TB) Contents {
 	events.Events = append(slices.Clone(events.Events), trace.Event{Kind: trace.Read, Pod: "netshoot.mark", HTTP: &head})
 	events.Counts.Emitted++
 	recording.Trace = &events
-	for pod, dump := range c.Dumps {
-		c.Dumps[pod] = bytes.Replace(dump, []byte("{"), []byte(`{"private_key":{"inline_string":"hunter2"},`), 1)
+	for _, dumps := range []map[string][]byte{c.Dumps, c.After} {
+		for pod, dump := range dumps {
+			dumps[pod] = bytes.Replace(dump, []byte("{"), []byte(`{"private_key":{"inline_string":"hunter2"},`), 1)
+		}
 	}
 	var err error
 	c.Run.Call = c.Question.Call
@@ -65,6 +67,7 @@ func contents(t testing.TB) Contents {
 	if c.Run.Observations, c.Run.Watches, err = recording.Observe(); err != nil {
 		t.Fatal(err)
 	}
+	c.Run.Configuration, _ = c.held(c.Run.Path)
 	c.Verdict = verify.Judge(c.Run)
 	return c
 }
@@ -187,7 +190,8 @@ func sealed(t testing.TB, files map[string][]byte) {
 		files[owner] = text
 	}
 	isGiven := func(name string) bool {
-		return strings.HasPrefix(name, dumpDir+"/") || strings.HasPrefix(name, ruleDir+"/")
+		dir, _, _ := strings.Cut(name, "/")
+		return dir == dumpDir || dir == dumpAfterDir || dir == ruleDir
 	}
 	sums(questionFile, "dumps", isGiven)
 	sums(recordingFile, "parts", func(name string) bool { return !isGiven(name) && !strings.HasSuffix(name, ".json") })
