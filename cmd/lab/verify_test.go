@@ -14,13 +14,31 @@ import (
 
 const inboundBundle = "../../harness/bundle/testdata/inbound"
 
-// tampered is a copy of the inbound bundle with one file changed.
-func tampered(t *testing.T, file, old, new string) string {
+// current is the run of the inbound bundle as it would be written now: what follows from its raw parts is made anew.
+func current(t *testing.T, change func(*bundle.Contents)) string {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "bundle")
-	if err := os.CopyFS(dir, os.DirFS(inboundBundle)); err != nil {
+	c, err := bundle.Read(t.Context(), inboundBundle)
+	if err != nil {
 		t.Fatal(err)
 	}
+	if change != nil {
+		change(&c)
+	}
+	if c.Run, _, err = bundle.Judge(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	c.Verdict = verify.Judge(c.Run)
+	dir := filepath.Join(t.TempDir(), "bundle")
+	if _, err := bundle.Write(dir, c); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// tampered is the inbound bundle with one file changed.
+func tampered(t *testing.T, file, old, new string) string {
+	t.Helper()
+	dir := current(t, nil)
 	name := filepath.Join(dir, file)
 	text, err := os.ReadFile(name)
 	if err != nil || !bytes.Contains(text, []byte(old)) {
@@ -36,36 +54,26 @@ func tampered(t *testing.T, file, old, new string) string {
 // that accepts that.
 func accepted(t *testing.T, hops ...string) string {
 	t.Helper()
-	c, err := bundle.Read(t.Context(), inboundBundle)
-	if err != nil {
-		t.Fatal(err)
-	}
-	recording := *c.Recording
-	recording.Trace, recording.Client.Before, recording.Client.After, recording.Server.Before, recording.Server.After = nil, nil, nil, nil, nil
-	c.Recording, c.Run.Accepted = &recording, hops
-	if c.Run.Observations, c.Run.Watches, err = recording.Observe(); err != nil {
-		t.Fatal(err)
-	}
-	c.Verdict = verify.Judge(c.Run)
-	dir := filepath.Join(t.TempDir(), "bundle")
-	if _, err := bundle.Write(dir, c); err != nil {
-		t.Fatal(err)
-	}
-	return dir
+	return current(t, func(c *bundle.Contents) {
+		recording := *c.Recording
+		recording.Trace, recording.Client.Before, recording.Client.After, recording.Server.Before, recording.Server.After = nil, nil, nil, nil, nil
+		c.Recording, c.Run.Accepted = &recording, hops
+	})
 }
 
 func TestVerify(t *testing.T) {
+	whole := current(t, nil)
 	for _, c := range []struct {
 		name        string
 		args        []string
 		code        int
 		out, errout string
 	}{
-		{"untouched", []string{inboundBundle}, exit.OK, "verified: confirmed 26/26 hops, 0 not observed, 0 refuted", ""},
-		{"as JSON", []string{inboundBundle, "-o", "json"}, exit.OK, `"schema": "flowproof.dev/report/v1"`, ""},
-		{"as JUnit", []string{inboundBundle, "-o", "junit"}, exit.OK, `<testsuites tests="27" failures="0" errors="0" skipped="0">`, ""},
-		{"as Mermaid", []string{inboundBundle, "-o", "mermaid"}, exit.OK, "flowchart TD", ""},
-		{"every hop explained", []string{inboundBundle, "-v"}, exit.OK, "field    /configs/", ""},
+		{"untouched", []string{whole}, exit.OK, "verified: confirmed 26/26 hops, 0 not observed, 0 refuted", ""},
+		{"as JSON", []string{whole, "-o", "json"}, exit.OK, `"schema": "flowproof.dev/report/v1"`, ""},
+		{"as JUnit", []string{whole, "-o", "junit"}, exit.OK, `<testsuites tests="27" failures="0" errors="0" skipped="0">`, ""},
+		{"as Mermaid", []string{whole, "-o", "mermaid"}, exit.OK, "flowchart TD", ""},
+		{"every hop explained", []string{whole, "-v"}, exit.OK, "field    /configs/", ""},
 		{"another path", []string{tampered(t, "run.json", `"value": "15006"`, `"value": "15001"`)}, exit.Incomplete, "run.json says /path/hops/", ""},
 		{"a log cut", []string{tampered(t, "logs/fortio-server.mark.log", "destroying stream", "")}, exit.Incomplete, "the stream's last line is missing", ""},
 		{"a hop nobody saw", []string{accepted(t)}, exit.Incomplete, "1 not observed", ""},
@@ -74,7 +82,7 @@ func TestVerify(t *testing.T) {
 		{"another one accepted", []string{accepted(t, "client/app")}, exit.Incomplete, "1 not observed", ""},
 		{"no bundle", []string{t.TempDir()}, exit.Usage, "", "there is no bundle.json in it, so it is not a bundle"},
 		{"not JSON", []string{tampered(t, "run.json", `"schema"`, `schema`)}, exit.Usage, "", "run.json: line "},
-		{"no such form", []string{inboundBundle, "-o", "xml"}, exit.Usage, "", `choose output "xml": there are json, junit, mermaid, text`},
+		{"no such form", []string{whole, "-o", "xml"}, exit.Usage, "", `choose output "xml": there are json, junit, mermaid, text`},
 		{"no argument", nil, exit.Usage, "", "usage: lab verify DIR"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

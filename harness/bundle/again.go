@@ -10,6 +10,7 @@ import (
 // inferred is the path that a bundle's dumps give.
 type inferred struct {
 	path     flow.Path
+	held     []flow.Configuration // of each proxy that it was inferred from
 	problems []string
 }
 
@@ -27,12 +28,15 @@ func (c Contents) inferred() inferred {
 			best = now
 		}
 	}
+	held, unheld := c.held(best.path)
+	best.held, best.problems = held, append(best.problems, unheld...)
+	best.problems = append(best.problems, said(runFile, "/configuration", c.Run.Configuration, held, "the dumps of before and after show that it")...)
 	return best
 }
 
 func (c Contents) inferredBy(q infer.Question) inferred {
 	cannot := func(reason string) inferred {
-		return inferred{c.Run.Path, []string{"bundle: the path cannot be inferred again, so it is only what " + runFile + " says: " + reason}}
+		return inferred{path: c.Run.Path, problems: []string{"bundle: the path cannot be inferred again, so it is only what " + runFile + " says: " + reason}}
 	}
 	switch {
 	case q.Schema == "":
@@ -46,7 +50,7 @@ func (c Contents) inferredBy(q infer.Question) inferred {
 	}
 	problems := said(runFile, "/path", c.Run.Path, path, "inferred again from the dumps it")
 	problems = append(problems, said(runFile, "/call", c.Run.Call, q.Call, "inference was asked of one that")...)
-	return inferred{path, append(problems, c.questionProblems(q)...)}
+	return inferred{path: path, problems: append(problems, c.questionProblems(q)...)}
 }
 
 // questionProblems holds what inference was asked against the raw parts: who takes part, from which address, by which rules.

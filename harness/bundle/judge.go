@@ -60,10 +60,7 @@ func (c Contents) judge(i inferred, e evidence) (flow.Run, flow.RunVerdict) {
 	problems = append(append(problems, i.problems...), e.problems...)
 	problems = append(problems, compareObservations(run.Observations, e.seen)...)
 	problems = append(problems, said(runFile, "/watches", run.Watches, e.watches, "the raw evidence shows")...)
-	held, unheld := c.held(i.path)
-	problems = append(problems, said(runFile, "/configuration", run.Configuration, held, "the dumps of before and after show that it")...)
-	problems = append(problems, unheld...)
-	run.Path, run.Observations, run.Watches, run.Configuration = i.path, e.seen, e.watches, held
+	run.Path, run.Observations, run.Watches, run.Configuration = i.path, e.seen, e.watches, i.held
 	verdict := verify.Judge(run)
 	problems = append(problems, c.sameVerdict(verdict)...)
 	problems = append(problems, c.requestProblems(run)...)
@@ -98,7 +95,7 @@ func (c Contents) held(path flow.Path) (held []flow.Configuration, problems []st
 
 // sameVerdict holds the verdict that was written down against the one that was come to now.
 func (c Contents) sameVerdict(now flow.RunVerdict) []string {
-	return said(verdictFile, "", c.Verdict, now, "judged again it is")
+	return said(verdictFile, "", c.Verdict, now, "judged again it")
 }
 
 // plain is a value as a bundle keeps it: in JSON, without secrets, and decoded again.

@@ -194,7 +194,7 @@ func TestMutations(t *testing.T) {
 			default:
 				shown = mutant.evidence()
 			}
-			if _, v := mutant.judge(inferred{path: mutant.Run.Path}, shown); v.Result == flow.Verified {
+			if _, v := mutant.judge(inferred{path: mutant.Run.Path, held: mutant.Run.Configuration}, shown); v.Result == flow.Verified {
 				t.Errorf("%s: %s, and the run is still verified", family, m.name)
 			}
 		}
