@@ -79,10 +79,12 @@ func (w *walk) handOver(virtual *listener) {
 	stays := flow.Alternative{Name: virtual.name, Source: virtual.at.Pointer(),
 		Why: "use_original_dst hands the connection over before its own filter chains are looked at"}
 	if r := table[exact]; r != nil && w.e.listener(r) != virtual {
+		w.via = virtual
 		w.take(w.e.listener(r), virtual.name+" has use_original_dst and hands over to the listener of exactly "+exact.String(), []flow.Alternative{stays})
 		return
 	}
 	if r := table[wildcard]; r != nil && w.e.listener(r) != virtual {
+		w.via = virtual
 		w.take(w.e.listener(r), virtual.name+" has use_original_dst and hands over to the listener of "+wildcard.String(),
 			[]flow.Alternative{missing(exact), stays})
 		return

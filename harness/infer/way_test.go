@@ -186,3 +186,21 @@ func TestWayFails(t *testing.T) {
 		t.Errorf("without a client's sidecar: %v %+v", err, path)
 	}
 }
+
+// TestWayHandedOver expects of a listener that another one handed the connection over to the filter that did it: original_dst runs
+// in the first one, before.
+func TestWayHandedOver(t *testing.T) {
+	path, err := Way(recorded(t, "netshoot"), recorded(t, "fortio-server"), workshop, WayOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, hop := range path.Hops {
+		if hop.Side == flow.Client && hop.Kind == flow.ListenerFilters {
+			if !slices.Contains(hop.Expect, flow.Fact{Name: flow.FactFilter, Value: originalDst}) {
+				t.Errorf("original_dst is not expected: %+v", hop.Expect)
+			}
+			return
+		}
+	}
+	t.Error("there is no such hop")
+}
