@@ -10,8 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/flowproof/lab/internal/platform"
 	"github.com/flowproof/lab/internal/progress"
 	"github.com/flowproof/lab/internal/removal"
 )
@@ -178,7 +177,7 @@ func (c *cache) sweep() {
 		if !ok {
 			continue
 		}
-		l, err := tryLock(c.lock(k), unix.LOCK_EX)
+		l, err := tryLock(c.lock(k), platform.Exclusive)
 		if err != nil || l == nil {
 			continue
 		}

@@ -11,11 +11,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/flowproof/lab/internal/platform"
 )
 
 // epoch is the time of every file in a layer, so that a layer's digest says what is in it and not when it was made.
@@ -65,16 +66,16 @@ func putPath(w *tar.Writer, name, path string, hardlinks map[uint64]string) erro
 		h.Name += "/"
 	}
 	h.ModTime, h.AccessTime, h.ChangeTime, h.Format = epoch, time.Time{}, time.Time{}, tar.FormatPAX
-	stat := info.Sys().(*syscall.Stat_t)
-	if first, again := hardlinks[stat.Ino]; again && info.Mode().IsRegular() {
+	file := platform.Identify(info)
+	if first, again := hardlinks[file.Inode]; again && info.Mode().IsRegular() {
 		h.Typeflag, h.Linkname, h.Size = tar.TypeLink, first, 0
 		return w.WriteHeader(h)
 	}
 	if err := w.WriteHeader(h); err != nil || !info.Mode().IsRegular() {
 		return err
 	}
-	if stat.Nlink > 1 {
-		hardlinks[stat.Ino] = name
+	if file.Links > 1 {
+		hardlinks[file.Inode] = name
 	}
 	return copyFile(w, path)
 }

@@ -2,38 +2,37 @@ package components
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
 
-	"golang.org/x/sys/unix"
+	"github.com/flowproof/lab/internal/platform"
 )
 
 // A lock is an flock(2) on a file: the kernel lets go of it when its holder dies, however it dies.
 type lock struct{ f *os.File }
 
-// tryLock takes the lock on path, or returns nil when somebody holds it. how is unix.LOCK_EX or unix.LOCK_SH.
-func tryLock(path string, how int) (*lock, error) {
+// tryLock takes the lock on path, or returns nil when somebody holds it. kind says who else may hold it.
+func tryLock(path string, kind platform.LockKind) (*lock, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, err
 	}
-	err = unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
-	if err == nil {
+	ours, err := platform.Lock(f, kind)
+	if ours {
 		return &lock{f}, nil
 	}
 	f.Close()
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		return nil, nil
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
-	return nil, fmt.Errorf("lock %s: %w", path, err)
+	return nil, nil
 }
 
 // acquire takes the lock on path alone. When another process holds it, waiting is called once with that process's id,
 // and acquire waits until it is free or ctx ends.
 func acquire(ctx context.Context, path string, waiting func(holder string)) (*lock, error) {
-	l, err := tryLock(path, unix.LOCK_EX)
+	l, err := tryLock(path, platform.Exclusive)
 	if err != nil {
 		return nil, err
 	}
@@ -59,12 +58,7 @@ func block(ctx context.Context, path string) (*lock, error) {
 	}
 	got := make(chan error, 1)
 	go func() {
-		for {
-			if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); !errors.Is(err, unix.EINTR) {
-				got <- err
-				break
-			}
-		}
+		got <- platform.LockWait(f, platform.Exclusive)
 		if ctx.Err() != nil {
 			f.Close()
 		}

@@ -9,11 +9,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/flowproof/lab/internal/platform"
 	"github.com/flowproof/lab/internal/progress"
 )
 
@@ -165,7 +163,7 @@ func (c *cache) markNewest(keep map[string]bool) {
 // remove takes an entry away unless somebody makes or holds it at this moment.
 func (c *cache) remove(name string) (bool, error) {
 	for _, path := range []string{c.lock(name), c.useLock(name)} {
-		l, err := tryLock(path, unix.LOCK_EX)
+		l, err := tryLock(path, platform.Exclusive)
 		if err != nil || l == nil {
 			return false, err
 		}
@@ -204,11 +202,11 @@ func diskUsage(dir string, seen map[uint64]bool) int64 {
 		if err != nil {
 			return nil
 		}
-		stat := info.Sys().(*syscall.Stat_t)
-		if !seen[stat.Ino] {
-			size += stat.Blocks * 512
+		file := platform.Identify(info)
+		if file.Inode == 0 || !seen[file.Inode] {
+			size += file.Size
 		}
-		seen[stat.Ino] = true
+		seen[file.Inode] = true
 		return nil
 	})
 	return size

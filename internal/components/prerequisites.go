@@ -2,7 +2,9 @@ package components
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,7 +12,7 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/sys/unix"
+	"github.com/flowproof/lab/internal/platform"
 )
 
 // A Prerequisite is something that the machine needs before components can be made.
@@ -167,11 +169,8 @@ func gib(n uint64) float64 { return float64(n) / (1 << 30) }
 // fileSystem is the device and the free bytes of the file system that dir lies on or will lie on.
 func fileSystem(dir string) (device, free uint64, err error) {
 	for {
-		var stat unix.Stat_t
-		if err = unix.Stat(dir, &stat); err == nil {
-			var fs unix.Statfs_t
-			err = unix.Statfs(dir, &fs)
-			return uint64(stat.Dev), fs.Bavail * uint64(fs.Bsize), err
+		if device, free, err = platform.FileSystem(dir); !errors.Is(err, fs.ErrNotExist) {
+			return device, free, err
 		}
 		parent := filepath.Dir(dir)
 		if parent == dir {

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/flowproof/lab/internal/platform"
 )
 
 // A command is a host program that is run to its end.
@@ -74,12 +76,11 @@ func (c command) command(ctx context.Context) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, c.name, c.args...)
 	cmd.Dir, cmd.Stdin = c.dir, c.stdin
 	cmd.Env = append(os.Environ(), c.env...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	platform.OwnGroup(cmd)
 	if c.private {
-		cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWPID
-		cmd.SysProcAttr.Unshareflags = syscall.CLONE_NEWNS
+		cmd.Err = errors.Join(cmd.Err, platform.OwnNamespaces(cmd))
 	}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.Cancel = func() error { return platform.EndGroup(cmd) }
 	cmd.WaitDelay = 10 * time.Second
 	return cmd
 }

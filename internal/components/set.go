@@ -7,8 +7,7 @@ import (
 	"os"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/flowproof/lab/internal/platform"
 	"github.com/flowproof/lab/internal/progress"
 )
 
@@ -23,7 +22,7 @@ const (
 // Hold keeps the set from being pruned until the returned file is closed, by this process and by every child that it
 // was handed to.
 func (s *Set) Hold() (*os.File, error) {
-	l, err := tryLock(s.cache.useLock(s.key), unix.LOCK_SH)
+	l, err := tryLock(s.cache.useLock(s.key), platform.Shared)
 	if err == nil && l == nil {
 		err = fmt.Errorf("it is being removed (try again)")
 	}
@@ -66,7 +65,7 @@ func (c *cache) held() map[string]bool {
 		if !strings.HasPrefix(e, setName+"-") {
 			continue
 		}
-		l, err := tryLock(c.useLock(e), unix.LOCK_EX)
+		l, err := tryLock(c.useLock(e), platform.Exclusive)
 		if err == nil && l != nil {
 			l.release()
 			continue

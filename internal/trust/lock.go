@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/flowproof/lab/internal/platform"
 )
 
 // A Hold is a directory that one process has to itself, until it lets go or ends, however it ends: the kernel keeps the
@@ -42,16 +42,17 @@ func Take(dir string) (*Hold, error) {
 }
 
 func take(dir string) (*Hold, error) {
-	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	file, err := platform.OpenDir(dir)
 	if err != nil {
-		return nil, &fs.PathError{Op: "open", Path: dir, Err: err}
+		return nil, err
 	}
-	h := &Hold{dir: dir, file: os.NewFile(uintptr(fd), dir)}
-	if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	h := &Hold{dir: dir, file: file}
+	ours, err := platform.Lock(file, platform.Exclusive)
+	if err == nil && !ours {
+		err = ErrHeld
+	}
+	if err != nil {
 		h.file.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			err = ErrHeld
-		}
 		return nil, fmt.Errorf("hold %s: %w", dir, err)
 	}
 	if !h.there() {
@@ -89,7 +90,7 @@ func (h *Hold) Listen(name string) (*net.UnixListener, error) {
 // and lets go.
 func (h *Hold) Release(names ...string) {
 	for _, name := range names {
-		_ = unix.Unlinkat(int(h.file.Fd()), name, 0)
+		_ = platform.RemoveAt(h.file, name)
 	}
 	if h.there() {
 		_ = os.Remove(h.dir)

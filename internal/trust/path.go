@@ -12,7 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
+
+	"github.com/flowproof/lab/internal/platform"
 )
 
 // ErrUntrusted is in the chain of an error that says who else could have had a hand in something.
@@ -87,11 +88,11 @@ func look(path string, uid int, last bool) error {
 	if err != nil {
 		return err
 	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
+	owner, group, ok := platform.Owner(info)
 	if !ok {
 		return fmt.Errorf("%w: who owns %s is not known", ErrUntrusted, path)
 	}
-	if owner := int(stat.Uid); owner != 0 && owner != uid {
+	if owner != 0 && owner != uid {
 		return fmt.Errorf("%w: %s belongs to user %d", ErrUntrusted, path, owner)
 	}
 	mode := info.Mode()
@@ -99,7 +100,7 @@ func look(path string, uid int, last bool) error {
 		return nil
 	}
 	others := mode.Perm() & 0o022
-	if uid != 0 && int(stat.Gid) == os.Getegid() {
+	if uid != 0 && group == os.Getegid() {
 		others &^= 0o020 // a person's own group
 	}
 	if others != 0 {

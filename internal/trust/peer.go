@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"golang.org/x/sys/unix"
+	"github.com/flowproof/lab/internal/platform"
 )
 
 // Dial connects to a socket of this user's own or of root's. Its directory is looked at before, and afterwards the kernel is
@@ -31,30 +31,14 @@ func Dial(ctx context.Context, path string) (net.Conn, error) {
 
 // Peer returns nil when the process at the other end of a connected socket is root's or this user's.
 func Peer(conn syscall.Conn) error {
-	cred, err := Credentials(conn)
+	peer, err := platform.PeerOf(conn)
 	if err != nil {
 		return err
 	}
-	if cred.Uid != 0 && int(cred.Uid) != os.Geteuid() {
-		return fmt.Errorf("%w: process %d of user %d is at the other end", ErrUntrusted, cred.Pid, cred.Uid)
+	if peer.UID != 0 && peer.UID != os.Geteuid() {
+		return fmt.Errorf("%w: process %d of user %d is at the other end", ErrUntrusted, peer.PID, peer.UID)
 	}
 	return nil
-}
-
-// Credentials are those of the process at the other end: of a listener, as they were when it began to listen.
-func Credentials(conn syscall.Conn) (*unix.Ucred, error) {
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	var cred *unix.Ucred
-	var failed error
-	if err := raw.Control(func(fd uintptr) {
-		cred, failed = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	}); err != nil {
-		return nil, err
-	}
-	return cred, failed
 }
 
 // A Listener accepts connections of root's and of this user's processes only; those of others are closed unheard.

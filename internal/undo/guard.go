@@ -11,6 +11,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/flowproof/lab/internal/platform"
 )
 
 // guardDeadline bounds what the guard does after its run has died.
@@ -32,7 +34,7 @@ type guard struct {
 // startGuard starts the guard in a session of its own, so that neither Ctrl-C nor the end of the terminal reaches it.
 func startGuard(command []string) (*guard, error) {
 	cmd := exec.Command(command[0], command[1:]...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	platform.OwnSession(cmd)
 	cmd.Stderr = os.Stderr
 	cmd.Dir = "/" // it must not hold a directory that is to be removed
 	pipe, err := cmd.StdinPipe()
