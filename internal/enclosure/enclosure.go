@@ -1,10 +1,11 @@
 // Package enclosure runs a tree of processes in network, mount, PID, IPC, UTS and cgroup namespaces of its own, so that
 // the end of its first process is the end of everything in it: processes, mounts, interfaces.
 //
-// Three processes share the work. The owner (a command of a person's) asks for an enclosure and waits for what is in it;
+// Four processes share the work. The owner (a command of a person's) asks for an enclosure and waits for what is in it;
 // the guard stays outside the namespaces, starts the init and sweeps what the kernel does not (cgroup directories, files
-// on the host); the init is the first process inside, which starts and watches the rest. Whichever of guard and init
-// dies, the other cleans up. An enclosure ends with its owner, unless the owner has committed it.
+// on the host); the init is the first process inside, which starts and watches the rest; the sweeper waits outside for the
+// case that the guard is gone. Whichever one or two of them die, another cleans up. An enclosure ends with its owner,
+// unless the owner has committed it.
 package enclosure
 
 import (
@@ -74,7 +75,10 @@ func (k Kind) Main(args []string) int {
 
 func (k Kind) run(args []string) error {
 	if len(args) != 1 {
-		return fmt.Errorf("start a process of a %s: one of guard, init is wanted (this verb is not for people; see lab up)", k.Noun)
+		return fmt.Errorf("start a process of a %s: one of guard, init, sweeper is wanted (this verb is not for people; see lab up)", k.Noun)
+	}
+	if err := closeOnExec(); err != nil {
+		return err
 	}
 	switch args[0] {
 	case "guard":
@@ -83,6 +87,8 @@ func (k Kind) run(args []string) error {
 		return k.runInit()
 	case wordSealer:
 		return runSealer(int(os.Stdin.Fd()))
+	case "sweeper":
+		return k.runSweeper(os.Stdin)
 	}
 	return fmt.Errorf("start a process of a %s: no such process %q", k.Noun, args[0])
 }

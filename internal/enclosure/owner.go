@@ -64,18 +64,23 @@ func (k Kind) Launch(ctx context.Context, name string, payload any, held ...*os.
 		err = o.awaitGuard(ctx, stderr, exited)
 	}
 	if err != nil {
-		o.giveUp(exited)
+		o.giveUp(err, exited)
 		return nil, err
 	}
 	return o, nil
 }
 
-// giveUp ends a guard that has not answered, and waits for its end.
-func (o *Owner) giveUp(exited <-chan struct{}) {
+// giveUp ends a guard that has not answered, waits for its end, and sweeps what one leaves that was killed.
+func (o *Owner) giveUp(why error, exited <-chan struct{}) {
 	_ = o.lease.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), Deadline)
+	defer cancel()
 	select {
 	case <-exited:
-	case <-time.After(Deadline):
+	case <-ctx.Done():
+	}
+	if !errors.Is(why, ErrTaken) {
+		_ = o.kind.SweepLeft(ctx, o.name)
 	}
 }
 
@@ -151,6 +156,7 @@ func (o *Owner) Abandon() {
 	ctx, cancel := context.WithTimeout(context.Background(), Deadline)
 	defer cancel()
 	_ = o.kind.AwaitGone(ctx, o.name)
+	_ = o.kind.SweepLeft(ctx, o.name) // of a guard that was killed
 }
 
 // Await waits until a stage is reached, or says why it cannot be.

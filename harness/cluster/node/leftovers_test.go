@@ -14,17 +14,18 @@ import (
 	"github.com/flowproof/lab/internal/progress"
 )
 
-// TestKilledLabLeavesNothing ends a lab by SIGKILL to one of its processes and looks for what is left on the host.
+// TestKilledLabLeavesNothing ends a lab by SIGKILL to one or two of its processes and looks for what is left on the host.
 func TestKilledLabLeavesNothing(t *testing.T) {
 	needRoot(t)
 	const name = "killed"
 	backend := New()
 	for _, tt := range []struct {
 		victim string
-		pid    func(enclosure.State) int
+		pids   func(enclosure.State) []int
 	}{
-		{"guard", func(s enclosure.State) int { return s.GuardPID }},
-		{"init", func(s enclosure.State) int { return s.InitPID }},
+		{"guard", func(s enclosure.State) []int { return []int{s.GuardPID} }},
+		{"init", func(s enclosure.State) []int { return []int{s.InitPID} }},
+		{"guard and init", func(s enclosure.State) []int { return []int{s.GuardPID, s.InitPID} }},
 	} {
 		t.Run(tt.victim, func(t *testing.T) {
 			before := hostMounts(t)
@@ -36,8 +37,10 @@ func TestKilledLabLeavesNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := unix.Kill(tt.pid(s), unix.SIGKILL); err != nil {
-				t.Fatal(err)
+			for _, pid := range tt.pids(s) {
+				if err := unix.Kill(pid, unix.SIGKILL); err != nil {
+					t.Fatal(err)
+				}
 			}
 			enclosuretest.AwaitNothing(t, enclosed, name)
 			if after := hostMounts(t); after != before {
