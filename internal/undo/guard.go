@@ -18,25 +18,55 @@ import (
 // guardDeadline bounds what the guard does after its run has died.
 const guardDeadline = 30 * time.Second
 
-// A message is one line of JSON from the run to its guard.
+// A message is one line of JSON from the run to its guards.
 type message struct {
 	Add  *Action `json:"add,omitempty"`
 	Done int     `json:"done,omitempty"` // ID of an action that the run carried out itself
 	End  bool    `json:"end,omitempty"`  // nothing is left to do
 }
 
-// guard is the run's end of the pipe to its guard.
+// guard is the run's end of the pipe to a guard.
 type guard struct {
 	command *exec.Cmd
 	pipe    io.WriteCloser
 }
 
-// startGuard starts the guard in a session of its own, so that neither Ctrl-C nor the end of the terminal reaches it.
-func startGuard(command []string) (*guard, error) {
+// A run has two guards, a chief and a deputy, so that nothing stays when one is killed together with the run. Both know the
+// list. Between them is a pipe, descriptor 3 of both: the chief writes to it when it has done its work; when the pipe ends
+// without that, the deputy does it.
+const (
+	roleVariable = "FLOWPROOF_UNDO_GUARD" // environment variable by which a guard knows its role
+	roleChief    = "chief"
+	roleDeputy   = "deputy"
+	betweenFD    = 3
+)
+
+// startGuards starts both in sessions of their own, so that neither Ctrl-C nor the end of the terminal reaches them.
+func startGuards(command []string) ([]*guard, error) {
+	read, write, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer read.Close()
+	defer write.Close()
+	chief, err := startGuard(command, roleChief, write)
+	if err != nil {
+		return nil, err
+	}
+	deputy, err := startGuard(command, roleDeputy, read)
+	if err != nil {
+		return nil, errors.Join(err, chief.wait())
+	}
+	return []*guard{chief, deputy}, nil
+}
+
+func startGuard(command []string, role string, between *os.File) (*guard, error) {
 	cmd := exec.Command(command[0], command[1:]...)
 	platform.OwnSession(cmd)
 	cmd.Stderr = os.Stderr
 	cmd.Dir = "/" // it must not hold a directory that is to be removed
+	cmd.Env = append(os.Environ(), roleVariable+"="+role)
+	cmd.ExtraFiles = []*os.File{between}
 	pipe, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -65,14 +95,33 @@ func (g *guard) wait() error {
 	return nil
 }
 
-// Guard is the guard's whole life: it reads messages from in until the run says that nothing is left, or until the
-// run is gone; then it carries out what is left, newest first, says so on out, and returns what failed.
+// Guard is the whole life of a guard: it reads messages from in until the run says that nothing is left, or until the run is
+// gone; then it carries out what is left, newest first, says so on out, and returns what failed. A deputy does so only if
+// its chief could not.
 func Guard(in io.Reader, out io.Writer, kinds Kinds) error {
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	left, err := listen(in)
-	if err != nil {
+	if err != nil || len(left) == 0 {
 		return err
 	}
+	role := os.Getenv(roleVariable)
+	if role == roleDeputy && chiefIsDone(os.NewFile(betweenFD, "chief")) {
+		return nil
+	}
+	err = carryOutAll(left, out, kinds)
+	if role == roleChief {
+		_, _ = os.NewFile(betweenFD, "deputy").Write([]byte{1})
+	}
+	return err
+}
+
+// chiefIsDone waits for the chief's word, or its end.
+func chiefIsDone(between io.Reader) bool {
+	n, _ := between.Read(make([]byte, 1))
+	return n == 1
+}
+
+func carryOutAll(left []Action, out io.Writer, kinds Kinds) error {
 	ctx, cancel := context.WithTimeoutCause(context.Background(), guardDeadline,
 		fmt.Errorf("not done within %s", guardDeadline))
 	defer cancel()

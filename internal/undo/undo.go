@@ -1,6 +1,6 @@
 // Package undo takes back what a run changes outside itself, also when the run is killed. What is to be undone is written
-// to a list before it is done; a small process of its own, the guard, holds a copy of the list and works it off when the
-// run ends without having done so, be it by SIGKILL.
+// to a list before it is done; small processes of their own, the guards, hold copies of the list and work it off when the run
+// ends without having done so, be it by SIGKILL.
 package undo
 
 import (
@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -27,7 +28,7 @@ type Kinds map[string]func(ctx context.Context, args json.RawMessage) error
 type List struct {
 	kinds   Kinds
 	mu      sync.Mutex
-	guard   *guard // nil: none, or it died; then only the run itself undoes
+	guards  []*guard // those that live; without any only the run itself undoes
 	serial  int
 	pending []Action
 }
@@ -39,12 +40,12 @@ func NewList(kinds Kinds, guardCommand []string, warn func(error)) *List {
 	if len(guardCommand) == 0 {
 		return list
 	}
-	guard, err := startGuard(guardCommand)
+	guards, err := startGuards(guardCommand)
 	if err != nil {
 		warn(fmt.Errorf("start undo guard: %w (if this process is killed, its changes stay)", err))
 		return list
 	}
-	list.guard = guard
+	list.guards = guards
 	return list
 }
 
@@ -90,22 +91,19 @@ func (l *List) Pending() []Action {
 	return append([]Action(nil), l.pending...)
 }
 
-// Close lets the guard go. With something left on the list, the guard tries it once more.
+// Close lets the guards go. With something left on the list, they try it once more.
 func (l *List) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.guard == nil {
-		return nil
-	}
 	if len(l.pending) == 0 {
 		l.tell(message{End: true})
 	}
-	if l.guard == nil {
-		return nil
+	var failures []error
+	for _, g := range l.guards {
+		failures = append(failures, g.wait())
 	}
-	guard := l.guard
-	l.guard = nil
-	return guard.wait()
+	l.guards = nil
+	return errors.Join(failures...)
 }
 
 func (l *List) undo(ctx context.Context, id int) error {
@@ -139,13 +137,13 @@ func (l *List) find(id int) (Action, bool) {
 	return Action{}, false
 }
 
-// tell writes to the guard; a guard that is gone is given up, and the run goes on without it. The caller holds mu.
+// tell writes to the guards; one that is gone is given up, and the run goes on without it. The caller holds mu.
 func (l *List) tell(m message) {
-	if l.guard == nil {
-		return
-	}
-	if err := l.guard.tell(m); err != nil {
-		_ = l.guard.wait()
-		l.guard = nil
-	}
+	l.guards = slices.DeleteFunc(l.guards, func(g *guard) bool {
+		if err := g.tell(m); err != nil {
+			_ = g.wait()
+			return true
+		}
+		return false
+	})
 }

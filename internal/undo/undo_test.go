@@ -8,8 +8,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/flowproof/lab/internal/undo"
 )
@@ -63,10 +67,17 @@ func victim(path string) {
 		panic(err)
 	}
 	os.Stdout.WriteString("ready\n")
-	select {}
+	time.Sleep(time.Minute) // to be killed; a select without a case would be a deadlock, which ends the program
 }
 
+// TestKilledRun kills a run alone and with each of its guards, in both orders.
 func TestKilledRun(t *testing.T) {
+	for _, victims := range [][]string{{"run"}, {"run", "chief"}, {"chief", "run"}, {"run", "deputy"}, {"deputy", "run"}} {
+		t.Run(strings.Join(victims, "+"), func(t *testing.T) { killedRun(t, victims) })
+	}
+}
+
+func killedRun(t *testing.T, victims []string) {
 	path := filepath.Join(t.TempDir(), "undone")
 	cmd := exec.Command(os.Args[0], "run", path)
 	out, err := cmd.StdoutPipe()
@@ -85,19 +96,52 @@ func TestKilledRun(t *testing.T) {
 	if _, err := out.Read(make([]byte, 16)); err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
+	pids := map[string]int{"run": cmd.Process.Pid, "chief": guardOf(t, "chief"), "deputy": guardOf(t, "deputy")}
+	for _, victim := range victims {
+		_ = syscall.Kill(pids[victim], syscall.SIGKILL) // a guard may have done its work already
 	}
 	_ = cmd.Wait()
-	// The guard is the last to hold the other end: its end is the end of file.
+	// The guards are the last to hold the other end: their end is the end of file.
 	said := new(bytes.Buffer)
 	if _, err := said.ReadFrom(errs); err != nil {
 		t.Fatal(err)
 	}
-	check(t, path, "second\nthird\nfirst\n")
-	if strings.Count(said.String(), "✓") != 2 {
-		t.Errorf("the guard said %q, want two lines with ✓", said)
+	// The chief may have done some or all of it before it was killed, and the deputy does it again.
+	undone, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
 	}
+	if !strings.HasPrefix(string(undone), "second\nthird\n") || !strings.HasSuffix(string(undone), "third\nfirst\n") {
+		t.Errorf("undone in the order %q", undone)
+	}
+	if !slices.Contains(victims, "chief") {
+		check(t, path, "second\nthird\nfirst\n")
+		if strings.Count(said.String(), "✓") != 2 {
+			t.Errorf("the guards said %q, want two lines with ✓", said)
+		}
+	}
+}
+
+// guardOf finds the process id of a guard by its role, and waits for one that is being started.
+func guardOf(t *testing.T, role string) int {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
+		environments, err := filepath.Glob("/proc/[0-9]*/environ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range environments {
+			environ, _ := os.ReadFile(path)
+			command, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))
+			if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil &&
+				bytes.Contains(environ, []byte("FLOWPROOF_UNDO_GUARD="+role+"\x00")) &&
+				bytes.HasPrefix(command, []byte(os.Args[0]+"\x00guard")) {
+				return pid
+			}
+		}
+	}
+	t.Fatalf("there is no %s", role)
+	return 0
 }
 
 func TestRunUndoesItself(t *testing.T) {
