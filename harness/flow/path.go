@@ -26,6 +26,7 @@ const (
 	NoHealthyEndpoint Failure = "no_healthy_endpoint" // UH
 	Denied            Failure = "denied"              // RBAC, JWT
 	BlackHole         Failure = "blackhole"
+	Unanswered        Failure = "unanswered" // no filter sends the request on: it waits until the client gives up
 )
 
 // A Decision is the way of one Request through one proxy. Its JSON form is one line of `lab infer -o json`.

@@ -24,6 +24,7 @@ const (
 	BasicAuthRefused Reason = "basic-auth.no-valid-credentials"
 	APIKeyRefused    Reason = "api-key.no-valid-key"
 	BodyTooLarge     Reason = "buffer.body-too-large"
+	LoopDetected     Reason = "cdn-loop.too-often"
 	HealthAnswered   Reason = "health-check.answered"
 	ExtAuthzDenies   Reason = "ext-authz.no-service"
 	UpgradeRefused   Reason = "upgrade.not-allowed"
@@ -61,6 +62,7 @@ var Reasons = []ReasonRow{
 	{BasicAuthRefused, "the request has no user and password that the filter knows"},
 	{APIKeyRefused, "the request has no API key that the filter knows"},
 	{BodyTooLarge, "the body is larger than the filter may hold"},
+	{LoopDetected, "the request has come through this CDN more often than the filter allows"},
 	{HealthAnswered, "the health check filter answers by itself"},
 	{ExtAuthzDenies, "the authorization service cannot be reached and failure_mode_allow is not set"},
 	{UpgradeRefused, "the request asks for an upgrade that neither the route nor the connection manager allows"},

@@ -1,7 +1,7 @@
 package infer
 
 import (
-	"fmt"
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -119,44 +119,60 @@ func subsetPolicy(c *cluster) configdump.Value {
 	return configdump.Value{}
 }
 
-// A pair is one key and value of metadata.
-type pair struct {
-	key   string
-	value configdump.Value
-}
+// A pair is one key and value of metadata, the value as canonical JSON.
+type pair struct{ key, value string }
 
 func pairs(v configdump.Value) []pair {
 	var all []pair
 	for key, value := range v.Fields() {
-		all = append(all, pair{key, value})
+		all = append(all, pair{key, canonicalJSON(value.Raw())})
 	}
 	return all
 }
 
-// metadataMatch returns envoy.lb of the route's metadata_match, where a weighted cluster's own adds to it.
+// metadataMatch returns envoy.lb of the route's metadata_match, where a weighted cluster's own adds to it, and what filters
+// have written into the request's metadata of that name, which counts before both. (Router::Filter::metadataMatchCriteria)
 func (w *walk) metadataMatch() []pair {
-	lb := func(v configdump.Value) []pair { return pairs(v.Get("metadata_match", "filter_metadata", "envoy.lb")) }
+	lb := func(v configdump.Value) []pair { return pairs(v.Get("metadata_match", "filter_metadata", envoyLB)) }
 	if w.hcm == nil {
-		return lb(w.tcpProxy)
+		return merged(lb(w.tcpProxy), w.writtenPairs())
 	}
-	match := lb(w.route.action.Value)
-	for _, c := range w.route.action.Get("weighted_clusters", "clusters").Elements() {
-		if c.Get("name").Text() != w.out.Cluster {
-			continue
-		}
-		for _, own := range lb(c) {
-			replaced := false
-			for i := range match {
-				if match[i].key == own.key {
-					match[i], replaced = own, true
-				}
-			}
-			if !replaced {
-				match = append(match, own)
-			}
+	var route, weighted []pair
+	if w.route != nil {
+		route, weighted = lb(w.route.action.Value), lb(w.weightedEntry())
+	}
+	return merged(merged(route, weighted), w.writtenPairs())
+}
+
+// envoyLB is the namespace of metadata that chooses subsets.
+const envoyLB = "envoy.lb"
+
+// writtenPairs are those that filters have written, in the order of their keys. Where a filter may have written others, which
+// subset is taken is open.
+func (w *walk) writtenPairs() []pair {
+	if cause, open := w.meta.Open(envoyLB); open {
+		w.open(flow.WhatHost, cause.On, cause.Why, w.cluster.at.Value)
+	}
+	var all []pair
+	for key, value := range w.meta.Namespace(envoyLB) {
+		if text, err := json.Marshal(value); err == nil {
+			all = append(all, pair{key, string(text)})
 		}
 	}
-	return match
+	slices.SortFunc(all, func(a, b pair) int { return strings.Compare(a.key, b.key) })
+	return all
+}
+
+// merged adds pairs to others; those of the same key are replaced.
+func merged(pairs, more []pair) []pair {
+	for _, own := range more {
+		if i := slices.IndexFunc(pairs, func(p pair) bool { return p.key == own.key }); i >= 0 {
+			pairs[i] = own
+		} else {
+			pairs = append(pairs, own)
+		}
+	}
+	return pairs
 }
 
 func sameKeys(keys []string, match []pair) bool {
@@ -179,9 +195,9 @@ func metadataMissing(match []pair, h host, anyOf bool) []pair {
 	var missing []pair
 	for _, p := range match {
 		v := named(have, p.key)
-		has := v.Exists() && sameJSON(v, p.value)
+		has := v.Exists() && canonicalJSON(v.Raw()) == p.value
 		for _, e := range v.Elements() {
-			has = has || anyOf && sameJSON(e, p.value)
+			has = has || anyOf && canonicalJSON(e.Raw()) == p.value
 		}
 		if !has {
 			missing = append(missing, p)
@@ -193,7 +209,7 @@ func metadataMissing(match []pair, h host, anyOf bool) []pair {
 func matchText(match []pair) string {
 	var parts []string
 	for _, p := range match {
-		parts = append(parts, fmt.Sprintf("%s: %s", p.key, shown(p.value)))
+		parts = append(parts, p.key+": "+strings.Trim(p.value, `"`))
 	}
 	return orNone(list(parts))
 }

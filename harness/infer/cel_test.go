@@ -31,14 +31,15 @@ func withCondition(t testing.TB, condition string) *configdump.Dump {
  {"endpoint":{"address":{"socket_address":{"address":"10.0.0.1","port_value":80}}}}]}]}}}]},{"static_listeners":[{"listener":{"name":"l",
  "address":{"socket_address":{"address":"0.0.0.0","port_value":80}},"filter_chains":[{"filters":[{"typed_config":{
  "@type":"x/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager","http_filters":[{"name":"rbac","typed_config":{
- "@type":"x/envoy.extensions.filters.http.rbac.v3.RBAC","rules":{"policies":{"p":{"permissions":[{"any":true}],"principals":[{"any":true}],"condition":` + condition + `}}}}}],
+ "@type":"x/envoy.extensions.filters.http.rbac.v3.RBAC","rules":{"policies":{"p":{"permissions":[{"any":true}],"principals":[{"any":true}],"condition":` + condition + `}}}}},
+ {"name":"envoy.filters.http.router"}],
  "route_config":` + routesTo(`{"prefix":"/"}`) + `}}]}]}}]}]}`))
 	must(t, err)
 	return d
 }
 
 // TestConditionsDepend is the table of what an expression may ask for and neither dump nor request says: the request goes on,
-// and the hop says what an answer would depend on.
+// and the decision says what it depends on.
 func TestConditionsDepend(t *testing.T) {
 	many := "[" + strings.Repeat("1,", 49) + "1]"
 	for expression, on := range map[string]string{
@@ -57,14 +58,12 @@ func TestConditionsDepend(t *testing.T) {
 		d, err := Decide(conditional(t, expression), flow.Request{Direction: flow.Gateway, Address: "10.0.0.9", Port: 80, Authority: "x"})
 		must(t, err)
 		said := ""
-		for _, h := range d.Hops {
-			for _, r := range h.Rejected {
-				if h.Kind == flow.HTTPFilters {
-					said += r.Why
-				}
+		for _, dependency := range d.Depends {
+			if dependency.Hop == flow.HTTPFilters {
+				said += dependency.On
 			}
 		}
-		if d.Outcome != flow.Forwarded || !strings.Contains(said, on) {
+		if d.Outcome != flow.Forwarded || d.Certainty != flow.Depends || len(d.Possible) != 2 || !strings.Contains(said, on) {
 			t.Errorf("%s: %s %s, depends on %q; %q is expected", expression, d.Outcome, d.Failure, said, on)
 		}
 	}

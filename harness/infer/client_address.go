@@ -6,7 +6,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer/filters"
+	"github.com/flowproof/lab/harness/infer/match"
 )
 
 // A clientAddress is whose request the connection manager takes it to be: ConnectionManagerUtility::mutateRequestHeaders.
@@ -71,6 +73,15 @@ func (w *walk) detectClient(forwarded string, hops int) (addr netip.Addr, truste
 		if addr.IsValid() {
 			return addr, trusted
 		}
+		if reject := config.Get("reject_with_status"); reject.Exists() {
+			status := filters.StatusCode(reject.Get("code").Text())
+			if status < 400 || status > 511 {
+				status = 403
+			}
+			w.undetected = &refusal{status: status, code: flow.DetectionRefused, details: "rejecting_because_detection_failed", at: reject,
+				why: "the extension finds no address of a client, and reject_with_status refuses such requests"}
+			return addr, false
+		}
 	}
 	return addr, false
 }
@@ -78,31 +89,15 @@ func (w *walk) detectClient(forwarded string, hops int) (addr netip.Addr, truste
 // mutateEarly does to headers what early_header_mutation_extensions say, before anything else looks at them.
 func (w *walk) mutateEarly() {
 	for _, e := range w.hcm.at.Get("early_header_mutation_extensions").Elements() {
-		config, _ := e.Get("typed_config").Typed()
+		config, kind := e.Get("typed_config").Typed()
+		name := match.TypeOf(e)
+		cause := match.Cause{On: "early header mutation " + name, Why: "what " + name + " does to headers is not known"}
 		for _, m := range config.Get("mutations").Elements() {
-			w.mutate(m)
+			filters.Mutate(w.req.header, m, w.formatted, cause)
 		}
-	}
-}
-
-// mutate applies envoy.config.common.mutation_rules.v3.HeaderMutation to the request's headers.
-func (w *walk) mutate(m configdump.Value) {
-	h := w.req.header
-	if name := m.Get("remove").Text(); name != "" {
-		h.Remove(strings.ToLower(name))
-		return
-	}
-	option := m.Get("append")
-	name := strings.ToLower(option.Get("header", "key").Text())
-	value, known := w.formatted(option.Get("header", "value").Text(), "")
-	_, given := h.Get(name)
-	if name == "" || !known || value == "" && !option.Get("keep_empty_value").Bool() {
-		return
-	}
-	switch action := option.Get("append_action").Text(); {
-	case oneOf(action, "ADD_IF_ABSENT", "1") && given, oneOf(action, "OVERWRITE_IF_EXISTS", "3") && !given:
-	default: // appending, too, leaves the new value alone to be matched
-		h.Set(name, value)
+		if !strings.HasSuffix(kind, ".header_mutation.v3.HeaderMutation") {
+			w.req.header.LoosenAll(cause, true)
+		}
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer/match"
 	"github.com/flowproof/lab/harness/netfilter"
 )
 
@@ -75,7 +76,8 @@ type Options struct {
 	Warm    bool               // every worker has a connection to the endpoint pooled
 	Sender  netfilter.Sender   // who in the pod sends an outbound request
 
-	toward []string // addresses of the pod that the way goes to, where several endpoints may be picked
+	before *match.Headers // as the proxy before has sent them: what is open there is open here
+	toward []string       // addresses of the pod that the way goes to, where several endpoints may be picked
 }
 
 // DecideWith is Decide with what is known of the request's surroundings.
@@ -84,23 +86,31 @@ func (e *Engine) DecideWith(req flow.Request, opts Options) (flow.Decision, erro
 }
 
 func (e *Engine) decide(req flow.Request, opts Options) (flow.Decision, error) {
+	decision, _, err := e.decideWalk(req, opts)
+	return decision, err
+}
+
+// decideWalk also returns the first walk, with the request as it leaves the proxy.
+func (e *Engine) decideWalk(req flow.Request, opts Options) (flow.Decision, *walk, error) {
 	norm, err := normalise(req)
 	if err != nil {
-		return flow.Decision{}, err
+		return flow.Decision{}, nil, err
 	}
+	norm.header.Inherit(opts.before)
 	w := newWalk(e, norm, opts)
 	w.run()
 	decision := e.certainty(w, func(given []int) *walk {
 		next, _ := normalise(req) // it was no error before
+		next.header.Inherit(opts.before)
 		again := newWalk(e, next, opts)
 		again.given = given
 		again.run()
 		return again
 	})
 	if err := e.dump.Err(); err != nil {
-		return flow.Decision{}, err
+		return flow.Decision{}, nil, err
 	}
-	return decision, nil
+	return decision, w, nil
 }
 
 // Decide returns the way of one request through the proxy of a dump: see Engine.Decide. For many requests an Engine

@@ -6,49 +6,18 @@ import (
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer/filters"
 	"github.com/flowproof/lab/harness/infer/match"
 )
 
-// Types of HTTP filters that can answer by themselves.
+// Types of HTTP filters that this package evaluates itself.
 const (
-	rbacType       = "envoy.extensions.filters.http.rbac.v3.RBAC"
-	jwtType        = "envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication"
-	faultType      = "envoy.extensions.filters.http.fault.v3.HTTPFault"
-	corsType       = "envoy.extensions.filters.http.cors.v3.Cors"
-	healthType     = "envoy.extensions.filters.http.health_check.v3.HealthCheck"
-	extAuthzType   = "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz"
-	routerFilter   = "envoy.filters.http.router"
-	perRouteSuffix = "PerRoute"
+	rbacType     = "envoy.extensions.filters.http.rbac.v3.RBAC"
+	routerType   = "envoy.extensions.filters.http.router.v3.Router"
+	delegateType = "envoy.extensions.common.matching.v3.ExtensionWithMatcher"
+	compositeTyp = "envoy.extensions.filters.http.composite.v3.Composite"
+	routerFilter = "envoy.filters.http.router"
 )
-
-// outside are filters whose answer depends on something that is in no dump.
-var outside = map[string]string{
-	extAuthzType: "an authorization service",
-	"envoy.extensions.filters.http.lua.v3.Lua":                                     "a Lua script",
-	"envoy.extensions.filters.http.wasm.v3.Wasm":                                   "a Wasm module",
-	"envoy.extensions.filters.http.ratelimit.v3.RateLimit":                         "a rate limit service",
-	"envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit":              "how many requests came before",
-	"envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor":                  "an external processor",
-	"envoy.extensions.filters.http.oauth2.v3.OAuth2":                               "an OAuth2 server",
-	"envoy.extensions.filters.http.admission_control.v3.AdmissionControl":          "how many requests succeeded before",
-	"envoy.extensions.filters.http.adaptive_concurrency.v3.AdaptiveConcurrency":    "how many requests are running",
-	"envoy.extensions.filters.http.ext_authz.v2alpha.ExtAuthz":                     "an authorization service",
-	"envoy.extensions.filters.http.golang.v3alpha.Config":                          "a Go plugin",
-	"envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter":         "a dynamic module",
-	"envoy.extensions.filters.http.rate_limit_quota.v3.RateLimitQuotaFilterConfig": "a rate limit quota service",
-	"envoy.extensions.filters.http.basic_auth.v3.BasicAuth":                        "a user and password",
-	"envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuth":                     "an API key",
-	"envoy.extensions.filters.http.csrf.v3.CsrfPolicy":                             "the origin of a request that changes something",
-	"envoy.extensions.filters.http.composite.v3.Composite":                         "which filter it delegates to",
-	"envoy.extensions.common.matching.v3.ExtensionWithMatcher":                     "which filter its matcher leads to",
-	"envoy.extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder":     "whether the request fits a gRPC method",
-	"envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig":          "DNS",
-	"envoy.extensions.filters.http.aws_lambda.v3.Config":                           "a Lambda function",
-	"envoy.extensions.filters.http.cache.v3.CacheConfig":                           "what is in the cache",
-	"envoy.extensions.filters.http.buffer.v3.Buffer":                               "the size of the request",
-	"envoy.extensions.filters.http.custom_response.v3.CustomResponse":              "the response",
-	"envoy.extensions.filters.http.stateful_session.v3.StatefulSession":            "the session that the request belongs to",
-}
 
 // A baseFilter is one filter of the connection manager.
 type baseFilter struct {
@@ -56,7 +25,7 @@ type baseFilter struct {
 	name     string
 	kind     string // type of its configuration
 	config   configdump.Value
-	fallback configdump.Value // config_discovery.fallbackconfig, of a filter by ECDS
+	fallback configdump.Value // config_discovery.default_config, of a filter by ECDS
 	disabled bool
 }
 
@@ -64,7 +33,7 @@ func newBaseFilter(v configdump.Value) baseFilter {
 	f := baseFilter{at: v, name: v.Get("name").Text(), disabled: v.Get("disabled").Bool()}
 	f.config, f.kind = v.Get("typed_config").Typed()
 	if d := v.Get("config_discovery"); d.Exists() {
-		f.fallback = d.Get("fallbackconfig")
+		f.fallback = d.Get("default_config")
 	}
 	return f
 }
@@ -72,75 +41,215 @@ func newBaseFilter(v configdump.Value) baseFilter {
 // An httpFilter is a filter with what the route says of it.
 type httpFilter struct {
 	baseFilter
-	route configdump.Value // the most specific typed_per_filter_config, or one that does not exist
+	routes []configdump.Value // what route, virtual host and route configuration say of it, the most specific first
 }
 
-// A reply is an answer that a filter gives by itself.
-type reply struct {
-	status  int // 0: not known
-	code    flow.Reason
-	flag    string
-	denied  bool
-	why     string
-	source  configdump.Value
-	details string
+// A filtering is the walk over the HTTP filters of one request.
+type filtering struct {
+	w      *walk
+	found  routeResult
+	hop    flow.Hop
+	names  []string
+	notes  []string
+	routed bool // a filter that ends the chain has run
+	depth  int  // of filters that delegate to others
 }
 
-// httpFilters walks over the HTTP filters in order; one that can answer by itself may end the way here.
-func (w *walk) httpFilters() {
-	filters := w.hcm.at.Get("http_filters")
-	var names []string
-	depend := false
-	hop := flow.Hop{Why: "none of them answers by itself, so the router, the last one, follows the route"}
-	for _, base := range w.hcm.filters {
-		f, v := w.onRoute(base), base.at
+// httpFilters walks over the HTTP filters in order: each acts on the request as the filters before have left it. One that
+// answers ends the way here; one that clears the route cache lets the route be chosen again, which is returned.
+func (w *walk) httpFilters(found routeResult) routeResult {
+	list, source := w.filterList()
+	run := &filtering{w: w, found: found}
+	var able []httpFilter
+	for _, base := range list {
+		f := w.onRoute(base)
 		if f.disabled {
-			hop.Rejected = append(hop.Rejected, flow.Alternative{Name: f.name, Source: v.Pointer(), Why: "it is disabled for this route"})
+			run.hop.Rejected = append(run.hop.Rejected, flow.Alternative{Name: f.name, Source: base.at.Pointer(), Why: "it is disabled for this route"})
 			continue
 		}
-		names = append(names, f.name)
-		hop.Expect = append(hop.Expect, filterFacts(flow.FactHTTPFilter, f.name, f.kind)...)
-		answer, may := w.filterAnswers(f)
-		if may != "" {
-			depend = true
-			hop.Rejected = append(hop.Rejected, flow.Alternative{Name: "an answer of " + f.name, Source: v.Pointer(), Why: "depends on " + may})
-			if !w.may(flow.WhatAnswer, f.name, "filter "+f.name+" may answer by itself: that depends on "+may, v) {
-				continue
+		able = append(able, f)
+	}
+	asked := len(w.asked)
+	for _, f := range able {
+		run.names = append(run.names, f.name)
+		run.hop.Expect = append(run.hop.Expect, filterFacts(flow.FactHTTPFilter, f.name, f.kind)...)
+		w.deciding = flow.HTTPFilters
+		if run.filter(f); w.done {
+			return run.found
+		}
+	}
+	run.hop.Decision = orNone(strings.Join(run.names, ", "))
+	if !run.routed {
+		run.hop.Reason = flow.NoRouterFilter
+		run.hop.Why = "no filter of the chain sends the request on: it waits for ever, and the client for its answer"
+		w.add(flow.HTTPFilters, source, run.hop)
+		w.fail(flow.Unanswered, "")
+		return run.found
+	}
+	why := "none of them answers by itself, so the router, the last one, follows the route"
+	if len(w.asked) > asked {
+		why = "as far as the dump says " + why
+	} else {
+		run.hop.Expect = append(run.hop.Expect, fact(flow.FactHTTPFilters, fmt.Sprint(len(run.names))))
+	}
+	run.hop.Why = joinWhy(append([]string{why}, run.notes...)...)
+	w.add(flow.HTTPFilters, source, run.hop)
+	return run.found
+}
+
+// filterList returns the connection manager's filters, or those that its upgrade_configs have for the request's upgrade.
+func (w *walk) filterList() ([]baseFilter, configdump.Value) {
+	if upgrade := w.upgradeType(); upgrade != "" {
+		for _, c := range w.hcm.at.Get("upgrade_configs").Elements() {
+			if own := c.Get("filters"); own.Len() > 0 && strings.EqualFold(c.Get("upgrade_type").Text(), upgrade) {
+				var list []baseFilter
+				for _, f := range own.Elements() {
+					list = append(list, newBaseFilter(f))
+				}
+				return list, own
 			}
-			if answer == nil {
-				answer = &reply{why: "the filter answers: that depends on " + may}
-			}
 		}
-		if answer == nil {
-			continue
-		}
-		hop.Expect = append(hop.Expect, fact(flow.FactHTTPFilters, fmt.Sprint(len(names))))
-		hop.Decision, hop.Reason = strings.Join(names, ", ")+" answers", answer.code
-		hop.Why = answer.why
-		if answer.status != 0 {
-			hop.Decision += " " + fmt.Sprint(answer.status)
-			hop.Expect = append(hop.Expect, statusFact(w.localStatus(answer.status))...)
-		}
-		if answer.details != "" {
-			hop.Expect = append(hop.Expect, fact(flow.FactDetails, answer.details))
-		}
-		w.add(flow.HTTPFilters, first2(answer.source, v), hop)
-		if answer.denied {
-			w.fail(flow.Denied, answer.flag)
-			w.out.Status = w.localStatus(answer.status)
+	}
+	return w.hcm.filters, w.hcm.at.Get("http_filters")
+}
+
+// filter lets one filter act.
+func (run *filtering) filter(f httpFilter) {
+	w := run.w
+	row := filters.HTTP(f.kind, f.name)
+	switch {
+	case f.kind == rbacType:
+		run.apply(f, w.rbacAnswers(f))
+		return
+	case f.kind == delegateType:
+		run.delegate(f)
+		return
+	case f.kind == compositeTyp:
+		run.composite(f)
+		return
+	case row == nil:
+		run.unknown(f)
+		return
+	case row.Can&filters.Ends != 0:
+		run.routed = true
+		if row.Computed {
 			return
 		}
-		w.answer(answer.status, "")
-		w.out.Flag = answer.flag
+	}
+	result, ok := filters.Run(w.filterRequest(), w.asFilter(f))
+	if !ok {
+		run.opened(f, row)
 		return
 	}
-	hop.Decision = orNone(strings.Join(names, ", "))
-	if depend {
-		hop.Why = "as far as the dump says " + hop.Why
-	} else {
-		hop.Expect = append(hop.Expect, fact(flow.FactHTTPFilters, fmt.Sprint(len(names))))
+	run.apply(f, result)
+}
+
+// apply takes what a computed filter did.
+func (run *filtering) apply(f httpFilter, result filters.Result) {
+	if result.Note != "" {
+		run.notes = append(run.notes, result.Note)
 	}
-	w.add(flow.HTTPFilters, filters, hop)
+	if result.Reply != nil {
+		run.reply(f, result.Reply)
+		return
+	}
+	if result.Reroute {
+		run.reroute(f)
+	}
+}
+
+// reply ends the way with a filter's answer.
+func (run *filtering) reply(f httpFilter, answer *filters.Reply) {
+	w, hop := run.w, run.hop
+	hop.Expect = append(hop.Expect, fact(flow.FactHTTPFilters, fmt.Sprint(len(run.names))))
+	hop.Decision, hop.Reason = strings.Join(run.names, ", ")+" answers", answer.Code
+	hop.Why = joinWhy(append(run.notes, answer.Why)...)
+	if answer.Status != 0 {
+		hop.Decision += " " + fmt.Sprint(answer.Status)
+		hop.Expect = append(hop.Expect, statusFact(w.localStatus(answer.Status))...)
+	}
+	if answer.Details != "" {
+		hop.Expect = append(hop.Expect, fact(flow.FactDetails, answer.Details))
+	}
+	w.add(flow.HTTPFilters, first2(answer.Source, f.at), hop)
+	if answer.Denied {
+		w.fail(flow.Denied, answer.Flag)
+		w.out.Status = w.localStatus(answer.Status)
+		return
+	}
+	w.answer(answer.Status, "")
+	w.out.Flag = answer.Flag
+}
+
+// opened lets a filter that is not computed do what the catalogue says that it can do.
+func (run *filtering) opened(f httpFilter, row *filters.Row) {
+	w, can := run.w, row.Can
+	why := "filter " + f.name + " depends on " + row.On
+	if can&(filters.Answer|filters.Stop) != 0 && w.may(flow.WhatAnswer, f.name, "filter "+f.name+" may answer by itself: that depends on "+row.On, f.at) {
+		run.reply(f, &filters.Reply{Why: "the filter answers: that depends on " + row.On})
+		return
+	}
+	cause := match.Cause{On: "filter " + f.name, Why: "filter " + f.name + " may have changed it: that depends on " + row.On}
+	if can&filters.Headers != 0 {
+		w.req.header.LoosenAll(cause, can&filters.Path != 0)
+	}
+	if can&filters.Metadata != 0 {
+		w.meta.LoosenAll(cause)
+		w.state.LoosenAll(cause)
+	}
+	if can&filters.Cluster != 0 {
+		w.open(flow.WhatCluster, f.name, why, f.at)
+	}
+	if can&filters.Host != 0 {
+		w.hostBy = f.name
+		w.openHost(f, row)
+	}
+	if can&filters.Reroute != 0 {
+		run.reroute(f)
+	}
+}
+
+// openHost notes that a filter may choose the host, where it has a part in it.
+func (w *walk) openHost(f httpFilter, row *filters.Row) {
+	if row.On == "DNS" || f.kind == "envoy.extensions.filters.http.lua.v3.Lua" { // where the cluster asks for it
+		return
+	}
+	w.deciding = flow.Endpoint
+	w.open(flow.WhatHost, f.name, "filter "+f.name+" may choose the host: that depends on "+row.On, f.at)
+	w.deciding = flow.HTTPFilters
+}
+
+// unknown is a filter that is in no catalogue: it can do everything, and everything after it is open.
+func (run *filtering) unknown(f httpFilter) {
+	w := run.w
+	name := first(f.kind, f.name)
+	cause := match.Cause{On: "filter " + name, Why: "what filter " + name + " does is not known"}
+	w.req.header.LoosenAll(cause, true)
+	w.meta.LoosenAll(cause)
+	w.state.LoosenAll(cause)
+	w.open(flow.WhatWay, cause.On, cause.Why+": it may answer, hold or change the request, or choose where it goes", f.at)
+	run.notes = append(run.notes, cause.Why+", so everything after it is open")
+	run.routed = run.routed || f.name == routerFilter
+}
+
+// reroute chooses the route again for the request as it is now.
+func (run *filtering) reroute(f httpFilter) {
+	w := run.w
+	before := possibility(&w.out)
+	run.found = w.findRouteAgain()
+	if after := possibility(&w.out); after.VirtualHost != before.VirtualHost || after.Route != before.Route || after.Cluster != before.Cluster {
+		run.notes = append(run.notes, f.name+" clears the route cache, and the route is chosen again")
+	}
+}
+
+// findRouteAgain forgets the route and chooses one for the request as it is now.
+func (w *walk) findRouteAgain() routeResult {
+	w.table, w.vhost, w.route = nil, nil, nil
+	w.out.RouteConfig, w.out.VirtualHost, w.out.Route, w.out.RouteIndex, w.out.Cluster, w.out.Clusters, w.out.Rewrite = "", "", "", -1, "", nil, nil
+	w.deciding = flow.Route
+	found := w.findRoute()
+	w.deciding = flow.HTTPFilters
+	return found
 }
 
 func first2(all ...configdump.Value) configdump.Value {
@@ -152,125 +261,17 @@ func first2(all ...configdump.Value) configdump.Value {
 	return configdump.Value{}
 }
 
-// onRoute adds to a filter what route, virtual host and route configuration say of it.
-func (w *walk) onRoute(base baseFilter) httpFilter {
-	f := httpFilter{baseFilter: base}
-	if f.kind == "" { // by ECDS, or without a configuration
-		if r, ok := w.e.dump.Lookup(configdump.Extension, f.name); ok {
-			f.config, f.kind = r.Value().Get("typed_config").Typed()
-		} else {
-			f.config, f.kind = f.fallback.Typed()
-		}
-	}
-	over := w.perRoute(f.name)
-	message, kind := over.Typed()
-	if strings.HasSuffix(kind, ".FilterConfig") { // envoy.config.route.v3.FilterConfig
-		f.disabled = message.Get("disabled").Bool()
-		message, kind = message.Get("config").Typed()
-	} else if over.Exists() {
-		f.disabled = false
-	}
-	if kind != "" {
-		f.route = message
-	}
-	return f
-}
-
-// perRoute returns the most specific typed_per_filter_config of a filter: of the route, of its virtual host, of the
-// route configuration.
-func (w *walk) perRoute(name string) configdump.Value {
-	const field = "typed_per_filter_config"
-	var places []configdump.Value
-	if w.route != nil {
-		for _, c := range w.route.action.Get("weighted_clusters", "clusters").Elements() {
-			if w.out.Cluster != "" && c.Get("name").Text() == w.out.Cluster {
-				places = append(places, c.Get(field))
-			}
-		}
-		places = append(places, w.route.at.Get(field))
-	}
-	if w.vhost != nil {
-		places = append(places, w.vhost.at.Get(field))
-	}
-	if w.table != nil {
-		places = append(places, w.table.perFilter)
-	}
-	for _, p := range places {
-		if v := named(p, name); v.Exists() {
-			return v
-		}
-	}
-	return configdump.Value{}
-}
-
-// filterAnswers says whether the filter answers by itself, and otherwise on what its answer might depend.
-func (w *walk) filterAnswers(f httpFilter) (answer *reply, may string) {
-	switch f.kind {
-	case rbacType:
-		return w.rbacAnswers(f)
-	case jwtType:
-		return w.jwtAnswers(f)
-	case faultType:
-		return w.faultAnswers(f)
-	case corsType:
-		return w.corsAnswers(f)
-	case healthType:
-		return w.healthAnswers(f)
-	}
-	if strings.HasPrefix(f.kind, "envoy.extensions.filters.http.ext_authz") && f.route.Get("disabled").Bool() {
-		return nil, ""
-	}
-	return nil, outside[f.kind]
-}
-
 // rbacAnswers evaluates the RBAC filter; RBACPerRoute replaces its rules.
-func (w *walk) rbacAnswers(f httpFilter) (answer *reply, may string) {
+func (w *walk) rbacAnswers(f httpFilter) filters.Result {
 	config := f.config
-	if f.route.Exists() {
-		config = f.route.Get("rbac")
+	if len(f.routes) > 0 {
+		config = f.routes[0].Get("rbac")
 	}
 	engine := rbac{w: w, header: w.req.header}
 	allowed, code, why, rules, ok := engine.judge(config)
-	if !ok || allowed.Yes() {
-		return nil, ""
+	// What is not known at all is taken to allow: the way then says more.
+	if !ok || w.settle(allowed.Guessing(true), flow.WhatAnswer, rules, "RBAC of "+f.name+" allows the request") {
+		return filters.Result{}
 	}
-	return &reply{status: 403, code: code, denied: true, why: why + ": Envoy answers 403", source: rules}, allowed.On
-}
-
-// corsAnswers evaluates a CORS preflight: OPTIONS with an origin that the policy allows is answered 200.
-func (w *walk) corsAnswers(f httpFilter) (answer *reply, may string) {
-	policy := f.route
-	if !policy.Exists() && w.route != nil { // until Envoy 1.2x the policy stood in the route itself
-		policy = first2(w.route.action.Get("cors"), w.vhost.at.Get("cors"))
-	}
-	origin, hasOrigin := w.req.header.Get("origin")
-	_, hasMethod := w.req.header.Get("access-control-request-method")
-	if !policy.Exists() || w.req.Method != "OPTIONS" || !hasOrigin || origin == "" || !hasMethod {
-		return nil, ""
-	}
-	if enabled := policy.Get("filter_enabled", "fallbackvalue"); enabled.Exists() && enabled.Get("numerator").Uint() == 0 {
-		return nil, ""
-	}
-	for _, m := range policy.Get("allow_origin_string_match").Elements() {
-		if w.holds(match.String(m, origin), flow.WhatAnswer, m, "cors: origin %s", match.StringText(m)) {
-			return &reply{status: 200, why: "a CORS preflight from origin " + origin + ", which the policy allows", source: policy}, ""
-		}
-	}
-	return nil, ""
-}
-
-// healthAnswers evaluates the health check filter where it does not pass through.
-func (w *walk) healthAnswers(f httpFilter) (answer *reply, may string) {
-	for _, m := range f.config.Get("headers").Elements() {
-		if !w.holds(match.Header(m, w.req.header), flow.WhatAnswer, m, "health check: header %s", match.HeaderText(m)) {
-			return nil, ""
-		}
-	}
-	if f.config.Get("pass_through_mode").Bool() {
-		return nil, ""
-	}
-	if f.config.Get("cluster_min_healthy_percentages").Len() > 0 {
-		return nil, "the health of clusters"
-	}
-	return &reply{status: 200, why: "a health check that the proxy answers itself", source: f.config}, ""
+	return filters.Result{Reply: &filters.Reply{Status: 403, Code: code, Denied: true, Why: why + ": Envoy answers 403", Source: rules}}
 }

@@ -6,6 +6,8 @@ import (
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer/filters"
+	"github.com/flowproof/lab/harness/infer/match"
 )
 
 // An httpManager is envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.
@@ -32,15 +34,20 @@ func (w *walk) httpRequest() {
 		return
 	}
 	w.prepareHeaders()
+	if w.refuse(w.detectionRefused()) {
+		return
+	}
 	w.deciding = flow.Route
 	found := w.findRoute()
 	w.deciding = flow.HTTPFilters
 	if w.refuse(w.upgradeRefused()) {
 		return
 	}
-	if w.httpFilters(); w.done {
+	if found = w.httpFilters(found); w.done {
 		return
 	}
+	w.deciding = flow.Route
+	w.finalise(&found)
 	w.add(flow.Route, found.source, found.hop)
 	switch {
 	case found.failure != "":
@@ -52,6 +59,55 @@ func (w *walk) httpRequest() {
 		w.out.Outcome, w.done = flow.Forwarded, true
 	}
 }
+
+// finalise does what the router does when it follows the route: it changes headers, host and path of the request as the
+// filters have left it, and says where a redirect leads. (RouteEntryImplBase::finalizeRequestHeaders)
+func (w *walk) finalise(found *routeResult) {
+	if w.route == nil || found.failure != "" {
+		return
+	}
+	if !w.route.at.Has("route") {
+		if found.location != "" {
+			again := w.follow(w.route)
+			found.status, found.location, found.hop.Decision = again.status, again.location, again.hop.Decision
+		}
+		return
+	}
+	if found.unknown {
+		return
+	}
+	w.addHeaders()
+	w.rewrite(w.route.action, w.route)
+	if cause, open := w.req.header.Open(":path"); open {
+		w.open(flow.WhatPath, cause.On, cause.Why, w.hcm.at.Value)
+	}
+}
+
+// addHeaders applies request_headers_to_add and _to_remove of route, virtual host and route configuration, in the other order
+// with most_specific_header_mutations_wins.
+func (w *walk) addHeaders() {
+	weighted := w.weightedEntry()
+	levels := []headerLevel{
+		{weighted.Get("request_headers_to_add"), weighted.Get("request_headers_to_remove")},
+		{w.route.at.Get("request_headers_to_add"), w.route.at.Get("request_headers_to_remove")},
+		{w.vhost.at.Get("request_headers_to_add"), w.vhost.at.Get("request_headers_to_remove")}, w.table.headers,
+	}
+	if w.table.specificWins {
+		levels[0], levels[1], levels[2], levels[3] = levels[3], levels[2], levels[1], levels[0]
+	}
+	cause := match.Cause{On: "a value that the route adds", Why: "the route adds a value to it that is not known"}
+	for _, level := range levels {
+		for _, name := range level.remove.Elements() {
+			w.req.header.Remove(name.Text())
+		}
+		for _, option := range level.add.Elements() {
+			filters.AddHeader(w.req.header, option, w.formatted, cause)
+		}
+	}
+}
+
+// A headerLevel is what one level of a route configuration does to headers.
+type headerLevel struct{ add, remove configdump.Value }
 
 // prepareHeaders does to the request's headers what the connection manager does before it asks for a route:
 // ConnectionManagerUtility::mutateRequestHeaders and maybeNormalizePath.

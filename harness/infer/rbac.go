@@ -211,11 +211,28 @@ func (r *rbac) common(kind string, rule configdump.Value) match.Truth {
 		if rule.Get("key").Text() == "io.istio.peer_principal" {
 			return r.peer(rule.Get("string_match"))
 		}
-		return match.Depends("filter state "+rule.Get("key").Text(), "a filter may set it")
-	case "metadata", "sourced_metadata":
-		return match.Depends("metadata "+rule.Get("filter").Text(), "a filter may set it, such as a token's claims")
+		return r.saw(rule, r.w.state.State(rule), "filter state %s", rule.Get("key").Text())
+	case "metadata":
+		return r.saw(rule, r.w.meta.Matches(rule), "metadata %s", rule.Get("filter").Text())
+	case "sourced_metadata":
+		return r.sourced(rule)
 	}
 	return match.Depends("rule "+kind, "what the rule "+kind+" tests is not known")
+}
+
+// sourced evaluates SourcedMetadata: dynamic metadata, or that of the route.
+func (r *rbac) sourced(rule configdump.Value) match.Truth {
+	m := rule.Get("metadata_matcher")
+	if !oneOf(rule.Get("metadata_source").Text(), "ROUTE", "1") {
+		return r.saw(m, r.w.meta.Matches(m), "metadata %s", m.Get("filter").Text())
+	}
+	var of match.Metadata
+	if r.w.route != nil {
+		for name, values := range r.w.route.at.Get("metadata", "filter_metadata").Fields() {
+			of.Set(name, match.Struct(values))
+		}
+	}
+	return r.saw(m, of.Matches(m), "metadata %s of the route", m.Get("filter").Text())
 }
 
 // authenticated matches the identity of the client's certificate. Without a name any TLS will do, also without a certificate,

@@ -1,6 +1,7 @@
 package infer
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"strings"
@@ -13,6 +14,7 @@ import (
 // A refusal is an answer of the connection manager itself, before any route or filter is asked.
 type refusal struct {
 	status   int
+	code     flow.Reason
 	flag     string
 	details  string
 	location string
@@ -25,7 +27,7 @@ func (w *walk) refuse(r *refusal) bool {
 	if r == nil {
 		return false
 	}
-	hop := flow.Hop{Decision: fmt.Sprintf("refused with %d", r.status), Why: r.why, Expect: statusFact(w.localStatus(r.status))}
+	hop := flow.Hop{Decision: fmt.Sprintf("refused with %d", r.status), Reason: flow.Reason(cmp.Or(r.code, flow.Malformed)), Why: r.why, Expect: statusFact(w.localStatus(r.status))}
 	if r.status == 0 {
 		hop.Decision, hop.Expect = "refused by a reset of the stream", nil
 	}
@@ -110,12 +112,27 @@ func hasEscapedSlash(path string) bool {
 	return strings.Contains(lower, "%2f") || strings.Contains(lower, "%5c")
 }
 
+// upgradeType is the protocol that the request asks to upgrade to, or CONNECT, or "". With HTTP/2 an upgrade is a CONNECT with
+// :protocol. (ConnectionManagerImpl::ActiveStream::createFilterChain)
+func (w *walk) upgradeType() string {
+	if w.req.Method == "CONNECT" {
+		if protocol, ok := w.req.header.Get(":protocol"); ok {
+			return protocol
+		}
+		return "CONNECT"
+	}
+	if !w.req.isHTTP2() && w.upgrades() {
+		upgrade, _ := w.req.header.Get("upgrade")
+		return upgrade
+	}
+	return ""
+}
+
 // upgradeRefused says whether the request asks for another protocol that neither the connection manager nor the route
 // allows: 403. A route's upgrade_configs count before the connection manager's.
 func (w *walk) upgradeRefused() *refusal {
-	upgrade, ok := w.req.header.Get("upgrade")
-	connection, _ := w.req.header.Get("connection")
-	if !ok || w.req.isHTTP2() || !hasToken(connection, "upgrade") {
+	upgrade := w.upgradeType()
+	if upgrade == "" {
 		return nil
 	}
 	configs := []configdump.Value{w.hcm.at.Get("upgrade_configs")}
@@ -124,16 +141,25 @@ func (w *walk) upgradeRefused() *refusal {
 	}
 	for _, list := range configs {
 		for _, c := range list.Elements() {
-			if strings.EqualFold(c.Get("upgrade_type").Text(), upgrade) {
-				if isFalse(c.Get("enabled")) {
-					break
-				}
-				return nil
+			if !strings.EqualFold(c.Get("upgrade_type").Text(), upgrade) {
+				continue
 			}
+			if isFalse(c.Get("enabled")) {
+				return upgradeRefusal(upgrade, c)
+			}
+			return nil
 		}
 	}
-	return &refusal{status: 403, details: "upgrade_failed", why: "the request asks to upgrade to " + upgrade + ", which no upgrade_configs allows"}
+	return upgradeRefusal(upgrade, configdump.Value{})
 }
+
+func upgradeRefusal(upgrade string, at configdump.Value) *refusal {
+	return &refusal{status: 403, code: flow.UpgradeRefused, details: "upgrade_failed", at: at,
+		why: "the request asks to upgrade to " + upgrade + ", which no upgrade_configs allows"}
+}
+
+// detectionRefused is a request whose client an original_ip_detection extension does not find, where it is told to refuse then.
+func (w *walk) detectionRefused() *refusal { return w.undetected }
 
 // underscoresRefused does what headers_with_underscores_action says of headers with an underscore in their name: the codec
 // drops them, or refuses the request, which HTTP/2 ends with a reset of the stream.

@@ -36,7 +36,6 @@ func (w *walk) forward(r *routeEntry) routeResult {
 		result.hop.Why = joinWhy("the cluster depends on "+clusterPlugin(action), result.hop.Why)
 		return result
 	}
-	w.rewrite(action, r)
 	result.hop.Decision = "cluster " + w.out.Cluster
 	if w.out.Cluster == "" {
 		result.hop.Decision = "one of " + fmt.Sprint(len(w.out.Clusters)) + " weighted clusters"
@@ -161,7 +160,10 @@ func (w *walk) rewrite(action configdump.Message, r *routeEntry) {
 		rw.Path = p
 	}
 	host, _ := w.req.header.Get(":authority")
+	weighted := w.weightedEntry()
 	switch {
+	case weighted.Has("host_rewrite_literal"):
+		rw.Host = weighted.Get("host_rewrite_literal").Text()
 	case action.Has("host_rewrite_literal"):
 		rw.Host = action.Get("host_rewrite_literal").Text()
 	case action.Has("host_rewrite"): // the v2 name of host_rewrite_literal, and since Envoy 1.36 a format
@@ -169,7 +171,7 @@ func (w *walk) rewrite(action configdump.Message, r *routeEntry) {
 	case action.Has("host_rewrite_header"):
 		rw.Host, _ = w.req.header.Get(action.Get("host_rewrite_header").Text())
 	case action.Has("host_rewrite_path_regex"):
-		rw.Host = regexRewrite(action.Get("host_rewrite_path_regex"), match.PathOnly(path))
+		rw.Host = match.Substitute(action.Get("host_rewrite_path_regex"), match.PathOnly(path))
 	}
 	if rw.Host = first(rw.Host, host); rw.Host == w.req.Authority {
 		rw.Host = ""
@@ -188,7 +190,7 @@ func (w *walk) rewrittenPath(action configdump.Message, r *routeEntry, path stri
 		matched := r.path.Matched(only)
 		return action.Get("prefix_rewrite").Text() + only[len(matched):] + rest
 	case action.Has("regex_rewrite"):
-		return regexRewrite(action.Get("regex_rewrite"), only) + rest
+		return match.Substitute(action.Get("regex_rewrite"), only) + rest
 	case action.Get("path_rewrite").Text() != "":
 		if to, known := w.formatted(action.Get("path_rewrite").Text(), ""); known {
 			return to + rest
@@ -200,50 +202,6 @@ func (w *walk) rewrittenPath(action configdump.Message, r *routeEntry, path stri
 		}
 	}
 	return path
-}
-
-// regexRewrite applies envoy.type.matcher.v3.RegexMatchAndSubstitute: every match is replaced, \1 is a group.
-func regexRewrite(v configdump.Value, s string) string {
-	p := match.SearchPattern(v.Get("pattern", "regex").Text())
-	substitution := v.Get("substitution").Text()
-	if p == nil || highestGroup(substitution) > p.NumSubexp() {
-		return s // RE2::GlobalReplace changes nothing when the substitution names a group that there is not
-	}
-	return p.ReplaceAllString(s, goTemplate(substitution))
-}
-
-// highestGroup returns the highest \N in a substitution.
-func highestGroup(s string) int {
-	highest := 0
-	for i := 0; i+1 < len(s); i++ {
-		if s[i] == '\\' {
-			if c := s[i+1]; c >= '0' && c <= '9' {
-				highest = max(highest, int(c-'0'))
-			}
-			i++
-		}
-	}
-	return highest
-}
-
-// goTemplate turns RE2's \1 into Go's ${1}.
-func goTemplate(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		switch {
-		case s[i] == '\\' && i+1 < len(s) && s[i+1] >= '0' && s[i+1] <= '9':
-			b.WriteString("${" + s[i+1:i+2] + "}")
-			i++
-		case s[i] == '\\' && i+1 < len(s):
-			b.WriteByte(s[i+1])
-			i++
-		case s[i] == '$':
-			b.WriteString("$$")
-		default:
-			b.WriteByte(s[i])
-		}
-	}
-	return b.String()
 }
 
 // redirectTo builds the answer of a RedirectAction: RouteEntryImplBase::newUri.

@@ -106,8 +106,10 @@ func (w *walk) routeLacks(r *routeEntry) (lacks, share string) {
 			lacks, share = w.fractionLacks(r, v)
 		case "tls_context":
 			lacks = w.tlsLacks(r, v)
-		case "dynamic_metadata", "filter_state":
+		case "dynamic_metadata":
 			lacks = w.metadataLacks(r, v)
+		case "filter_state":
+			lacks = w.stateLacks(r, v)
 		case "prefix", "path", "safe_regex", "regex", "path_separated_prefix", "case_sensitive", "connect_matcher", "path_match_policy":
 		default:
 			why := "what the condition " + name + " tests is not known"
@@ -128,8 +130,8 @@ func (w *walk) pathLacks(r *routeEntry) string {
 	connect := w.req.Method == "CONNECT"
 	only := match.PathOnly(path)
 	result := r.path.Matches(only, hasPath && (!connect || w.req.isHTTP2()), connect)
-	if cause, open := w.req.header.Open(":path"); open && !r.path.Any() {
-		result = match.Depends(cause.On, cause.Why)
+	if !r.path.Any() {
+		result = w.req.header.Or(":path", result)
 	}
 	if w.holds(result, flow.WhatRoute, r.cond, "route %s: %s", r.label(), r.path.String()) {
 		return ""
@@ -138,26 +140,30 @@ func (w *walk) pathLacks(r *routeEntry) string {
 }
 
 func (w *walk) grpcLacks(r *routeEntry, v configdump.Value) string {
-	result := match.Of(match.IsGRPC(w.req.header))
-	if cause, open := w.req.header.Open("content-type"); open {
-		result = match.Depends(cause.On, cause.Why)
-	}
+	result := w.req.header.Or("content-type", match.Of(match.IsGRPC(w.req.header)))
 	if w.holds(result, flow.WhatRoute, v, "route %s: the request is gRPC", r.label()) {
 		return ""
 	}
 	return "the request is not gRPC"
 }
 
-// metadataLacks evaluates dynamic_metadata and filter_state, which filters set while the request runs.
+// metadataLacks evaluates dynamic_metadata, which filters set while the request runs.
 func (w *walk) metadataLacks(r *routeEntry, v configdump.Value) string {
 	for _, m := range v.Elements() {
-		on := "metadata " + m.Get("filter").Text()
-		if key := m.Get("key").Text(); key != "" {
-			on = "filter state " + key
+		name := "metadata " + m.Get("filter").Text()
+		if !w.holds(w.meta.Matches(m), flow.WhatRoute, m, "route %s: %s", r.label(), name) {
+			return name + " is not what the route needs"
 		}
-		result := match.Depends(on, "a filter may set it while the request runs")
-		if !w.holds(result, flow.WhatRoute, m, "route %s: %s", r.label(), on) {
-			return on + " is not known, and is taken not to match"
+	}
+	return ""
+}
+
+// stateLacks evaluates filter_state.
+func (w *walk) stateLacks(r *routeEntry, v configdump.Value) string {
+	for _, m := range v.Elements() {
+		name := "filter state " + m.Get("key").Text()
+		if !w.holds(w.state.State(m), flow.WhatRoute, m, "route %s: %s", r.label(), name) {
+			return name + " is not what the route needs"
 		}
 	}
 	return ""
@@ -226,13 +232,9 @@ func (w *walk) headersLack(r *routeEntry, v configdump.Value) string {
 func (w *walk) queryLacks(r *routeEntry, v configdump.Value) string {
 	path, _ := w.req.header.Get(":path")
 	params := match.QueryParams(path)
-	cause, open := w.req.header.Open(":path")
 	for _, m := range v.Elements() {
 		name := m.Get("name").Text()
-		result := match.Query(m, params)
-		if open {
-			result = match.Depends(cause.On, cause.Why)
-		}
+		result := w.req.header.Or(":path", match.Query(m, params))
 		if !w.holds(result, flow.WhatRoute, m, "route %s: query parameter %s", r.label(), name) {
 			return "query parameter " + name + " does not match"
 		}
@@ -244,13 +246,9 @@ func (w *walk) queryLacks(r *routeEntry, v configdump.Value) string {
 func (w *walk) cookiesLack(r *routeEntry, v configdump.Value) string {
 	header, _ := w.req.header.Get("cookie")
 	cookies := match.Cookies(header)
-	cause, open := w.req.header.Open("cookie")
 	for _, m := range v.Elements() {
 		name := m.Get("name").Text()
-		result := match.Cookie(m, cookies)
-		if open {
-			result = match.Depends(cause.On, cause.Why)
-		}
+		result := w.req.header.Or("cookie", match.Cookie(m, cookies))
 		if !w.holds(result, flow.WhatRoute, m, "route %s: cookie %s", r.label(), name) {
 			return "cookie " + name + " does not match"
 		}

@@ -14,6 +14,8 @@ type routeTable struct {
 	at           configdump.Value
 	list         configdump.Value // virtual_hosts
 	perFilter    configdump.Value // typed_per_filter_config
+	headers      headerLevel
+	specificWins bool // most_specific_header_mutations_wins
 	name         string
 	hosts        int
 	exact        map[string]*virtualHost
@@ -63,6 +65,12 @@ func (e *Engine) routeTable(v configdump.Value) *routeTable {
 				t.hostHeader = field.Text()
 			case "typed_per_filter_config":
 				t.perFilter = field
+			case "request_headers_to_add":
+				t.headers.add = field
+			case "request_headers_to_remove":
+				t.headers.remove = field
+			case "most_specific_header_mutations_wins":
+				t.specificWins = field.Bool()
 			}
 		}
 		return t

@@ -6,6 +6,7 @@ import (
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer/match"
 )
 
 // A walk is one request on its way through one proxy: what is known so far, and the Decision that grows.
@@ -35,6 +36,12 @@ type walk struct {
 	cluster   *cluster
 	pick      picked
 	trail     []flow.Condition // conditions of the hop that is being decided, with Options.Explain
+
+	undetected *refusal // by an original_ip_detection extension
+	hostBy     string   // a filter that may choose the host
+
+	meta  match.Metadata // dynamic metadata
+	state match.Metadata // filter state: each key is a namespace with one value, ""
 
 	deciding flow.HopKind // the hop that is being decided
 	given    []int        // answers to the questions, in the order in which they are asked; a question beyond them gets its first
@@ -110,6 +117,7 @@ var remedies = map[flow.Failure]string{
 	flow.NoCluster:         "the cluster that is named would have to exist",
 	flow.NoHealthyEndpoint: "the cluster would have to have an endpoint that may be used",
 	flow.Denied:            "a policy would have to allow the request",
+	flow.Unanswered:        "the filters would have to end in the router",
 	flow.BlackHole:         "another filter chain would have to take the connection: this one leads nowhere by intention",
 }
 

@@ -5,9 +5,11 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer/match"
 	"github.com/flowproof/lab/harness/netfilter"
 )
 
@@ -63,7 +65,7 @@ func Destination(client *configdump.Dump, call flow.Call, opts WayOptions) ([]fl
 		return nil, err
 	}
 	a := arrival{opts: opts, call: call, target: target}
-	decision, _, err := a.clientDecision(New(client), nil, &flow.Path{})
+	decision, _, _, err := a.clientDecision(New(client), nil, &flow.Path{})
 	return decision.Endpoints, err
 }
 
@@ -94,11 +96,12 @@ type arrival struct {
 	target  target
 	request flow.Request
 	peer    string // identity in the client's certificate
+	left    *walk  // the request as it left the client's proxy; nil where there is none
 }
 
 // throughClient takes the call through the client's sidecar. done means that the way ended there.
 func (a *arrival) throughClient(e *Engine, server *configdump.Dump, path *flow.Path) (done bool, err error) {
-	decision, sent, err := a.clientDecision(e, server, path)
+	decision, left, sent, err := a.clientDecision(e, server, path)
 	if err != nil {
 		return false, err
 	}
@@ -107,19 +110,22 @@ func (a *arrival) throughClient(e *Engine, server *configdump.Dump, path *flow.P
 	if decision.Outcome != flow.Forwarded || server == nil {
 		return true, nil
 	}
-	a.peer = identity(e)
+	a.peer, a.left = identity(e), left
+	if left.hcm != nil {
+		sent.Headers = sentHeaders(left.req.header)
+	}
 	return false, a.handOn(decision, sent, server.Node())
 }
 
 // clientDecision resolves the call's host, which becomes a hop, and decides the request at the client's proxy.
-func (a *arrival) clientDecision(e *Engine, server *configdump.Dump, path *flow.Path) (flow.Decision, flow.Request, error) {
+func (a *arrival) clientDecision(e *Engine, server *configdump.Dump, path *flow.Path) (flow.Decision, *walk, flow.Request, error) {
 	resolved, hop, err := e.resolve(a.target, a.opts.Resolved)
 	if err != nil {
-		return flow.Decision{}, flow.Request{}, err
+		return flow.Decision{}, nil, flow.Request{}, err
 	}
 	rules, err := netfilter.Parse(a.opts.ClientRules)
 	if err != nil {
-		return flow.Decision{}, flow.Request{}, fmt.Errorf("client: %w", err)
+		return flow.Decision{}, nil, flow.Request{}, fmt.Errorf("client: %w", err)
 	}
 	if rules.CapturesDNS() {
 		hop.Why += "; the pod's netfilter rules send its DNS queries to the sidecar, which answers them itself"
@@ -134,8 +140,8 @@ func (a *arrival) clientDecision(e *Engine, server *configdump.Dump, path *flow.
 	if server != nil {
 		opts.toward = server.Node().IPs
 	}
-	decision, err := e.decide(req, opts)
-	return decision, req, err
+	decision, left, err := e.decideWalk(req, opts)
+	return decision, left, req, err
 }
 
 // firstRequest is the call as the client's own proxy receives it.
@@ -160,6 +166,18 @@ func withHeader(headers map[string]string, name, value string) map[string]string
 		all[k] = v
 	}
 	return all
+}
+
+// sentHeaders are the headers of a request that leaves a proxy, as the next one receives them. An x-request-id that the proxy
+// makes is not known.
+func sentHeaders(h *match.Headers) map[string]string {
+	sent := map[string]string{}
+	for name, value := range h.All() {
+		if !strings.HasPrefix(name, ":") && !(name == "x-request-id" && value == placeholderID) {
+			sent[name] = value
+		}
+	}
+	return sent
 }
 
 // handOn turns the end of the client's way into what the server's proxy receives.
@@ -258,7 +276,11 @@ func (a *arrival) throughServer(e *Engine, path *flow.Path) error {
 	if err != nil {
 		return fmt.Errorf("server: %w", err)
 	}
-	decision, err := e.decide(a.request, Options{Explain: a.opts.Explain, Rules: rules, Cold: a.opts.Cold, Warm: a.opts.Warm, Peer: a.peer})
+	opts := Options{Explain: a.opts.Explain, Rules: rules, Cold: a.opts.Cold, Warm: a.opts.Warm, Peer: a.peer}
+	if a.left != nil && a.left.hcm != nil {
+		opts.before = a.left.req.header
+	}
+	decision, err := e.decide(a.request, opts)
 	if err != nil {
 		return err
 	}

@@ -73,13 +73,15 @@ func (w *walk) lot(what flow.What, at configdump.Value, numerator, of uint64, wh
 	return w.draw(what, why, why, at, 1-share, share) == 1
 }
 
-// settle turns an answer into a decision: one that depends becomes a question, at first answered no. text names the condition.
+// settle turns an answer into a decision: one that depends becomes a question, at first answered as it
+// would be if nothing intervened. text names the condition.
 func (w *walk) settle(t match.Truth, what flow.What, at configdump.Value, text string) bool {
 	if !t.Open() {
 		return t.Yes()
 	}
 	about := flow.Dependency{On: t.On, What: what, Why: t.Why, Source: at.Pointer()}
-	return w.ask(question{key: t.On + "\n" + text, about: about, answers: 2}) == 1
+	turned := w.ask(question{key: t.On + "\n" + text, about: about, answers: 2}) == 1
+	return t.Guess != turned
 }
 
 // holds is settle for a condition that is shown with Options.Explain.
@@ -169,7 +171,7 @@ func (e *Engine) certainty(first *walk, again func(given []int) *walk) flow.Deci
 			}
 			delete(matters, q.key)
 			out.Depends = append(out.Depends, q.about)
-			out.Others = out.Others || q.unnamed
+			out.Others = out.Others || q.unnamed && q.about.What != flow.WhatPath
 			out.Certainty = less(out.Certainty, q)
 			if q.unnamed {
 				openFrom(out, q)

@@ -10,11 +10,17 @@ import (
 
 // Header evaluates envoy.config.route.v3.HeaderMatcher: HeaderUtility::matchHeaders.
 func Header(m configdump.Value, h *Headers) Truth {
-	invert := m.Get("invert_match").Bool()
-	value, ok, open := h.Known(m.Get("name").Text())
-	if open.Open() {
-		return open
+	result := headerResult(m, h)
+	if c, open := h.Open(m.Get("name").Text()); open {
+		return c.Opened(result)
 	}
+	return result
+}
+
+// headerResult is the answer for the header as it is.
+func headerResult(m configdump.Value, h *Headers) Truth {
+	invert := m.Get("invert_match").Bool()
+	value, ok := h.Get(m.Get("name").Text())
 	kind, spec := headerSpecifier(m)
 	if kind == "present_match" {
 		present := ok || m.Get("treat_missing_header_as_empty").Bool()
@@ -23,11 +29,11 @@ func Header(m configdump.Value, h *Headers) Truth {
 	if !ok && !m.Get("treat_missing_header_as_empty").Bool() {
 		return No // inverted or not: only present_match says anything about a header that is not there
 	}
-	if result := headerValue(kind, spec, value); !invert {
-		return result
-	} else {
+	result := headerValue(kind, spec, value)
+	if invert {
 		return result.Not()
 	}
+	return result
 }
 
 // headerSpecifier returns the header_match_specifier; none at all means present_match: true.

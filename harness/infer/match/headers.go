@@ -12,9 +12,11 @@ type Cause struct{ On, Why string }
 // values of one name joined by a comma. A header that a filter may have changed is open. The methods of a nil *Headers are
 // those of a connection that has none.
 type Headers struct {
-	all  map[string]string
-	open map[string]Cause // by name
-	any  *Cause           // every header is open
+	all    map[string]string
+	open   map[string]Cause // by name
+	any    *Cause           // every header is open that was not set since
+	set    map[string]bool  // set since any
+	pseudo bool             // any includes the pseudo-headers
 }
 
 // NewHeaders returns the headers of a map, whose names may have any case.
@@ -52,7 +54,7 @@ func (h *Headers) Open(name string) (Cause, bool) {
 	if c, ok := h.open[key(name)]; ok {
 		return c, true
 	}
-	if h.any != nil {
+	if h.any != nil && !h.set[key(name)] && (h.pseudo || !strings.HasPrefix(key(name), ":")) {
 		return *h.any, true
 	}
 	return Cause{}, false
@@ -67,6 +69,14 @@ func (h *Headers) Known(name string) (value string, ok bool, open Truth) {
 	return value, ok, No
 }
 
+// Or opens a condition on a header that is open.
+func (h *Headers) Or(name string, t Truth) Truth {
+	if c, open := h.Open(name); open {
+		return c.Opened(t)
+	}
+	return t
+}
+
 // Loosen opens a header: from now on its value is not known.
 func (h *Headers) Loosen(name string, c Cause) {
 	if h.open == nil {
@@ -75,13 +85,44 @@ func (h *Headers) Loosen(name string, c Cause) {
 	h.open[key(name)] = c
 }
 
-// LoosenAll opens every header.
-func (h *Headers) LoosenAll(c Cause) { h.any = &c }
+// LoosenAll opens every header; with pseudo those of path, authority and method too.
+func (h *Headers) LoosenAll(c Cause, pseudo bool) {
+	h.any, h.open, h.set = &c, nil, nil
+	h.pseudo = h.pseudo || pseudo
+}
+
+// Inherit opens what is open in the headers of the proxy before, with its causes.
+func (h *Headers) Inherit(before *Headers) {
+	if before == nil {
+		return
+	}
+	h.any, h.pseudo = before.any, before.pseudo
+	for name := range before.set {
+		h.settled(name)
+	}
+	for name, c := range before.open {
+		h.Loosen(name, c)
+	}
+}
+
+// Loosened says which cause opened every header, or nil.
+func (h *Headers) Loosened() (c *Cause, pseudo bool) { return h.any, h.pseudo }
 
 // Set replaces a header by a value that is known.
 func (h *Headers) Set(name, value string) {
 	h.all[key(name)] = value
-	delete(h.open, key(name))
+	h.settled(key(name))
+}
+
+// settled notes that a header is known again.
+func (h *Headers) settled(key string) {
+	delete(h.open, key)
+	if h.any != nil {
+		if h.set == nil {
+			h.set = map[string]bool{}
+		}
+		h.set[key] = true
+	}
 }
 
 // Append adds a value to a header.
@@ -96,7 +137,7 @@ func (h *Headers) Append(name, value string) {
 func (h *Headers) Remove(names ...string) {
 	for _, n := range names {
 		delete(h.all, key(n))
-		delete(h.open, key(n))
+		h.settled(key(n))
 	}
 }
 

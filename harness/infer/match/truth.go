@@ -5,10 +5,11 @@ package match
 
 import "github.com/flowproof/lab/harness/configdump"
 
-// A Truth is the answer to a condition: No, Yes, or that it depends. Of one that depends, On names what it depends on and Why
-// says in a sentence why that is not known. The zero value is No.
+// A Truth is the answer to a condition: No, Yes, or that it depends. Of one that depends, On names what it depends on, Why
+// says in a sentence why that is not known, and Guess is the answer where nothing intervenes. The zero value is No.
 type Truth struct {
 	state   state
+	Guess   bool
 	On, Why string
 }
 
@@ -27,7 +28,13 @@ var (
 )
 
 // Depends returns the answer of a condition on something that is not known.
-func Depends(on, why string) Truth { return Truth{depends, on, why} }
+func Depends(on, why string) Truth { return Truth{state: depends, On: on, Why: why} }
+
+// Opened returns an answer that depends on a cause, and that is t where nothing intervenes.
+func (c Cause) Opened(t Truth) Truth { return Truth{depends, t.Likely(), c.On, c.Why} }
+
+// Likely is the answer as far as it is known.
+func (t Truth) Likely() bool { return t.state == yes || t.state == depends && t.Guess }
 
 // Of turns a decided condition into an answer.
 func Of(b bool) Truth {
@@ -62,9 +69,12 @@ func (t Truth) And(u Truth) Truth {
 	if t.No() || u.No() {
 		return No
 	}
+	guess := t.Likely() && u.Likely()
 	if t.Open() {
+		t.Guess = guess
 		return t
 	}
+	u.Guess = guess && u.Open()
 	return u
 }
 
@@ -92,12 +102,20 @@ func Some(v configdump.Value, f func(configdump.Value) Truth) Truth {
 	result := No
 	for _, e := range v.Elements() {
 		t := f(e)
-		if t.Yes() {
+		switch {
+		case t.Yes():
 			return t
-		}
-		if t.Open() && !result.Open() {
+		case t.Open() && result.Open():
+			result.Guess = result.Guess || t.Guess
+		case t.Open():
 			result = t
 		}
 	}
 	return result
+}
+
+// Guessing returns a Truth that depends with another guess.
+func (t Truth) Guessing(guess bool) Truth {
+	t.Guess = t.Open() && guess
+	return t
 }

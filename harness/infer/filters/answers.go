@@ -1,0 +1,193 @@
+package filters
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer/match"
+)
+
+// fault aborts all requests, none, or a part that chance chooses: FaultFilter::decodeHeaders. A delay changes no way.
+func fault(r *Request, f *Filter) Result {
+	config := f.own()
+	if c := config.Get("upstream_cluster").Text(); c != "" && c != r.Cluster {
+		return Result{}
+	}
+	for _, m := range config.Get("headers").Elements() {
+		if !r.Way.Holds(match.Header(m, r.Headers), flow.WhatAnswer, m, "fault: header %s", match.HeaderText(m)) {
+			return Result{}
+		}
+	}
+	if nodes := config.Get("downstream_nodes").Texts(); len(nodes) > 0 {
+		if node, _ := r.Headers.Get("x-envoy-downstream-service-node"); !slices.Contains(nodes, node) {
+			return Result{}
+		}
+	}
+	abort := config.Get("abort")
+	status, numerator, of, ok := r.abort(abort)
+	if !abort.Exists() || !ok || numerator == 0 {
+		return Result{}
+	}
+	if numerator < of && !r.Way.Lot(flow.WhatAnswer, abort, numerator, of, fmt.Sprintf("fault aborts %d of %d requests with %d", numerator, of, status)) {
+		return Result{}
+	}
+	why := "fault injection aborts every request here"
+	if numerator < of {
+		why = fmt.Sprintf("fault injection aborts %d of %d requests", numerator, of)
+	}
+	return answered(Reply{Status: status, Code: flow.FaultAbort, Flag: "FI", Why: why, Source: abort, Details: "fault_filter_abort"})
+}
+
+// abort returns the status of an abort, and how many requests it is for; with header_abort the request says both.
+func (r *Request) abort(v configdump.Value) (status int, numerator, of uint64, ok bool) {
+	numerator, of = v.Get("percentage", "numerator").Uint(), Denominator(v.Get("percentage"))
+	switch {
+	case v.Has("http_status"):
+		return int(v.Get("http_status").Uint()), numerator, of, true
+	case v.Has("grpc_status"):
+		return 200, numerator, of, true
+	case v.Has("header_abort"):
+		text, _ := r.Headers.Get("x-envoy-fault-abort-request")
+		n, err := strconv.Atoi(text)
+		if text, given := r.Headers.Get("x-envoy-fault-abort-request-percentage"); given {
+			if p, err := strconv.ParseUint(text, 10, 32); err == nil {
+				numerator = min(p, numerator)
+			}
+		}
+		if err == nil {
+			return n, numerator, of, n >= 200 && n < 600
+		}
+		grpc, given := r.Headers.Get("x-envoy-fault-abort-grpc-request")
+		return 200, numerator, of, given && grpc != ""
+	}
+	return 0, 0, 1, false
+}
+
+// Denominator reads envoy.type.v3.FractionalPercent.DenominatorType.
+func Denominator(v configdump.Value) uint64 {
+	switch v.Get("denominator").Text() {
+	case "TEN_THOUSAND", "1":
+		return 10_000
+	case "MILLION", "2":
+		return 1_000_000
+	}
+	return 100
+}
+
+// healthCheck answers where the headers match and it does not pass through: HealthCheckFilter::onComplete.
+func healthCheck(r *Request, f *Filter) Result {
+	for _, m := range f.Config.Get("headers").Elements() {
+		if !r.Way.Holds(match.Header(m, r.Headers), flow.WhatAnswer, m, "health check: header %s", match.HeaderText(m)) {
+			return Result{}
+		}
+	}
+	if f.Config.Get("pass_through_mode").Bool() {
+		if f.Config.Has("cache_time") && r.Way.May(flow.WhatAnswer, f.Name, "an earlier answer to a health check may be in the filter's cache", f.At) {
+			return answered(Reply{Code: flow.HealthAnswered, Why: "a health check that is answered from the cache", Source: f.Config})
+		}
+		return Result{}
+	}
+	for cluster, least := range f.Config.Get("cluster_min_healthy_percentages").Fields() {
+		percent, known := r.Way.Healthy(cluster)
+		enough := match.Of(percent >= least.Get("value").Float())
+		if !known {
+			enough = match.Cause{On: "the health of cluster " + cluster, Why: "which of its endpoints are healthy is not in the dump"}.Opened(match.Yes)
+		}
+		if !r.Way.Holds(enough, flow.WhatAnswer, least, "health check: %v %% of cluster %s are healthy", percent, cluster) {
+			return answered(Reply{Status: 503, Code: flow.HealthAnswered, Flag: "LH", Source: f.Config, Details: "health_check_cluster_unhealthy",
+				Why: "a health check that the proxy answers itself: too few endpoints of cluster " + cluster + " are healthy"})
+		}
+	}
+	return answered(Reply{Status: 200, Code: flow.HealthAnswered, Why: "a health check that the proxy answers itself", Source: f.Config, Details: "health_check_ok"})
+}
+
+// buffer refuses a body that is larger than max_request_bytes, where the request says its size.
+func buffer(r *Request, f *Filter) Result {
+	limit := f.Config.Get("max_request_bytes")
+	for _, level := range f.Routes {
+		if level.Get("disabled").Bool() {
+			return Result{}
+		}
+		if own := level.Get("buffer", "max_request_bytes"); own.Exists() {
+			limit = own
+		}
+		break
+	}
+	text, given := r.Headers.Get("content-length")
+	if !given {
+		if te, _ := r.Headers.Get("transfer-encoding"); te == "" && !match.IsGRPC(r.Headers) {
+			return Result{}
+		}
+		if r.Way.May(flow.WhatAnswer, "the size of the body", "the body may be larger than max_request_bytes "+limit.Text(), limit) {
+			return answered(tooLarge(limit))
+		}
+		return Result{}
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err == nil && n > limit.Uint() {
+		return answered(tooLarge(limit))
+	}
+	return Result{}
+}
+
+func tooLarge(limit configdump.Value) Reply {
+	return Reply{Status: 413, Code: flow.BodyTooLarge, Details: "request_payload_too_large", Source: limit, Why: "the body is larger than max_request_bytes " + limit.Text() + ": Envoy answers 413"}
+}
+
+// cdnLoop refuses a request that has come through this CDN too often, and adds itself: RFC 8586.
+func cdnLoop(r *Request, f *Filter) Result {
+	id := f.Config.Get("cdn_id").Text()
+	value, _ := r.Headers.Get("cdn-loop")
+	seen := uint64(0)
+	for part := range strings.SplitSeq(value, ",") {
+		name, _, _ := strings.Cut(strings.TrimSpace(part), ";")
+		if strings.TrimSpace(name) == id {
+			seen++
+		}
+	}
+	if seen > f.Config.Get("max_allowed_occurrences").Uint() {
+		return answered(Reply{Status: 502, Code: flow.LoopDetected, Details: "cdn_loop_detected", Source: f.Config, Why: "cdn-loop has " + id + " too often: Envoy answers 502"})
+	}
+	r.Headers.Append("cdn-loop", id)
+	return Result{}
+}
+
+// rateLimit asks a service where the route has rate_limits or the filter descriptors; without, it passes.
+func rateLimit(r *Request, f *Filter) Result {
+	if !r.Way.May(flow.WhatAnswer, f.Name, "filter "+f.Name+" may answer by itself: that depends on a rate limit service", f.At) {
+		return Result{}
+	}
+	return answered(Reply{Status: 429, Flag: "RL", Denied: true, Source: f.Config, Why: "the rate limit service refuses the request"})
+}
+
+// localRateLimit counts requests; where it is off, or enforced for none, it passes.
+func localRateLimit(r *Request, f *Filter) Result {
+	config := f.own()
+	for _, field := range []string{"filter_enabled", "filter_enforced"} {
+		numerator, of := r.Way.Fraction(config.Get(field))
+		if !config.Has(field) || numerator == 0 {
+			return Result{}
+		}
+		if numerator < of && !r.Way.Lot(flow.WhatAnswer, config.Get(field), numerator, of, field+" of "+f.Name+" is for a part of all requests") {
+			return Result{}
+		}
+	}
+	if !config.Has("token_bucket") && config.Get("descriptors").Len() == 0 {
+		return Result{}
+	}
+	if !r.Way.May(flow.WhatAnswer, f.Name, "filter "+f.Name+" may answer by itself: that depends on how many requests came before", f.At) {
+		return Result{}
+	}
+	status := 429
+	if code := config.Get("status", "code"); code.Exists() {
+		status = max(429, 0)
+		if n := statusCode(code.Text()); n >= 400 {
+			status = n
+		}
+	}
+	return answered(Reply{Status: status, Flag: "RL", Denied: true, Source: config, Details: "local_rate_limited", Why: "the local rate limit is reached"})
+}

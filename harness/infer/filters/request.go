@@ -1,0 +1,128 @@
+package filters
+
+import (
+	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer/match"
+)
+
+// A Request is a request as the filters before have left it.
+type Request struct {
+	Headers  *match.Headers
+	Metadata *match.Metadata
+	State    *match.Metadata // filter state: each key is a namespace with one value, ""
+	Cluster  string          // that the route chose; "" when none did
+	HTTP2    bool
+	Forwards bool // the route has an action that forwards
+	Way      Way
+}
+
+// A Way answers what a filter cannot know by itself.
+type Way interface {
+	// Holds decides a condition, which may depend on something, and keeps it to be shown.
+	Holds(t match.Truth, what flow.What, at configdump.Value, format string, args ...any) bool
+	// Lot draws for something that happens to so many of so many requests.
+	Lot(what flow.What, at configdump.Value, numerator, of uint64, why string) bool
+	// May asks whether something happens that is not known.
+	May(what flow.What, on, why string, at configdump.Value) bool
+	// Format fills a substitution format string; known is false where it holds a command whose value is not known.
+	Format(text, missing string) (filled string, known bool)
+	// Fraction reads RuntimeFractionalPercent.
+	Fraction(v configdump.Value) (numerator, of uint64)
+	// Flag reads RuntimeFeatureFlag or BoolValue.
+	Flag(v configdump.Value, otherwise bool) bool
+	// Match evaluates a RouteMatch.
+	Match(rule configdump.Value) bool
+	// Cluster says whether a cluster could be reached at all: it is in the dump and has an endpoint.
+	Reachable(cluster string) bool
+	// Unhealthy says how many percent of a cluster's endpoints are healthy; known is false where the dump does not say.
+	Healthy(cluster string) (percent float64, known bool)
+}
+
+// A Filter is a filter with its configuration.
+type Filter struct {
+	At     configdump.Value
+	Name   string
+	Kind   string
+	Config configdump.Value
+	Routes []configdump.Value // what route, virtual host and route configuration say of it, the most specific first
+}
+
+// Route returns the most specific configuration, or a Value that does not exist.
+func (f *Filter) Route() configdump.Value {
+	if len(f.Routes) == 0 {
+		return configdump.Value{}
+	}
+	return f.Routes[0]
+}
+
+// own returns the most specific configuration, and the filter's own where there is none.
+func (f *Filter) own() configdump.Value {
+	if len(f.Routes) > 0 {
+		return f.Routes[0]
+	}
+	return f.Config
+}
+
+// A Reply is an answer that a filter gives by itself.
+type Reply struct {
+	Status  int // 0: not known
+	Code    flow.Reason
+	Flag    string
+	Denied  bool
+	Why     string
+	Source  configdump.Value
+	Details string
+}
+
+// A Result is what a filter did.
+type Result struct {
+	Reply   *Reply
+	Reroute bool   // it cleared the route cache
+	Note    string // what it did, for the hop's why
+}
+
+// answered is the result of a filter that answers.
+func answered(r Reply) Result { return Result{Reply: &r} }
+
+// computed are the filters whose doing is computed, by the type of their configuration.
+var computed = map[string]func(*Request, *Filter) Result{}
+
+const httpPrefix = "envoy.extensions.filters.http."
+
+func init() {
+	for kind, run := range map[string]func(*Request, *Filter) Result{
+		"cors.v3.Cors": cors, "csrf.v3.CsrfPolicy": csrf, "basic_auth.v3.BasicAuth": basicAuth, "api_key_auth.v3.ApiKeyAuth": apiKey,
+		"fault.v3.HTTPFault": fault, "health_check.v3.HealthCheck": healthCheck, "buffer.v3.Buffer": buffer, "cdn_loop.v3.CdnLoopConfig": cdnLoop,
+		"header_mutation.v3.HeaderMutation": headerMutation, "set_metadata.v3.Config": setMetadata, "set_filter_state.v3.Config": setFilterState,
+		"header_to_metadata.v3.Config": headerToMetadata, "json_to_metadata.v3.JsonToMetadata": jsonToMetadata,
+		"ext_authz.v3.ExtAuthz": extAuthz, "ext_authz.v2alpha.ExtAuthz": extAuthz, "jwt_authn.v3.JwtAuthentication": jwt,
+		"ratelimit.v3.RateLimit": rateLimit, "local_ratelimit.v3.LocalRateLimit": localRateLimit,
+		"grpc_web.v3.GrpcWeb": grpcWeb, "grpc_http1_bridge.v3.Config": grpcHTTP1Bridge,
+		"grpc_http1_reverse_bridge.v3.FilterConfig": grpcReverseBridge, "compressor.v3.Compressor": compressor,
+		"aws_lambda.v3.Config": awsLambda, "aws_request_signing.v3.AwsRequestSigning": awsSigning,
+		"credential_injector.v3.CredentialInjector": credentialInjector,
+		"original_src.v3.OriginalSrc":               nothing, "on_demand.v3.OnDemand": nothing,
+	} {
+		computed[httpPrefix+kind] = run
+	}
+}
+
+func nothing(*Request, *Filter) Result { return Result{} }
+
+// Run lets a filter act on the request. ok is false where the filter is not one of those that are computed.
+func Run(r *Request, f *Filter) (result Result, ok bool) {
+	run, ok := computed[f.Kind]
+	if !ok {
+		return Result{}, false
+	}
+	return run(r, f), true
+}
+
+// cause says that a filter may have changed something.
+func (f *Filter) cause(on string) match.Cause {
+	return match.Cause{On: "filter " + f.Name, Why: "filter " + f.Name + " may have changed it: that depends on " + on}
+}
+
+// isFalse says whether a BoolValue is there and false.
+func isFalse(v configdump.Value) bool { return v.Exists() && !v.Bool() }
