@@ -40,7 +40,7 @@ func (w *walk) httpRequest() {
 	w.deciding = flow.Route
 	found := w.findRoute()
 	w.deciding = flow.HTTPFilters
-	if w.refuse(w.upgradeRefused()) {
+	if (w.route != nil || found.status/100 == 3) && w.refuse(w.upgradeRefused()) { // without a route 404 is the answer
 		return
 	}
 	if found = w.httpFilters(found); w.done {

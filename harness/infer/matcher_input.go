@@ -27,7 +27,8 @@ func (m *matching) input(v configdump.Value) datum {
 	switch kind {
 	case "HttpRequestHeaderMatchInput":
 		header := config.Get("header_name").Text()
-		value, ok, open := h.Known(header)
+		value, ok := h.Joined(header)
+		_, _, open := h.Known(header)
 		return datum{"header " + header, value, match.Of(ok).Or(open)}
 	case "HttpRequestQueryParamMatchInput":
 		param := config.Get("query_param").Text()

@@ -172,7 +172,8 @@ func withHeader(headers map[string]string, name, value string) map[string]string
 // makes is not known.
 func sentHeaders(h *match.Headers) map[string]string {
 	sent := map[string]string{}
-	for name, value := range h.All() {
+	for name := range h.All() {
+		value, _ := h.Joined(name)
 		if !strings.HasPrefix(name, ":") && !(name == "x-request-id" && value == placeholderID) {
 			sent[name] = value
 		}

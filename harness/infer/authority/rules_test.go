@@ -49,10 +49,10 @@ func shorthand(text string, port int) flow.Request {
 // TestRules holds each HTTP rule of inference against Envoy. All listeners run in one Envoy, a port each.
 func TestRules(t *testing.T) {
 	const base = 20000
-	c := config{clusters: stubbed("a", "b", "c", "d")}
+	c := config{clusters: append(stubbed("a", "b", "c", "d"), "{name: none, type: STATIC, connect_timeout: 1s}")}
 	var requests []flow.Request
 	var owner []int
-	rules := slices.Concat(httpRules, filterRules, clientRules, moreRules, matcherRules, celRules())
+	rules := slices.Concat(httpRules, filterRules, clientRules, moreRules, matcherRules, stateRules, celRules())
 	for i, r := range rules {
 		c.listeners = append(c.listeners, httpListener(base+i, r.hcm, r.routes))
 		for _, text := range r.requests {

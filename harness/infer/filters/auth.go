@@ -101,7 +101,7 @@ func apiKey(r *Request, f *Filter) Result {
 		return refused("missing_credentials", "the filter has no credentials")
 	}
 	key, open := r.keyOf(sources)
-	if !r.Way.Holds(open.Or(match.Of(key != "")), flow.WhatAnswer, sources, "API key: the request has a key") {
+	if !r.Way.Holds(match.Of(key != "").Or(open), flow.WhatAnswer, sources, "API key: the request has a key") {
 		return refused("missing_api_key", "the request has none where key_sources look")
 	}
 	client, known := clientOf(credentials, key)

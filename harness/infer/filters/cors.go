@@ -2,7 +2,6 @@ package filters
 
 import (
 	"net/url"
-	"strings"
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
@@ -113,7 +112,7 @@ func quoted(s string) string {
 // hostAndPort is the host of a URL with its port, where that is given, or else the text itself.
 func hostAndPort(text string) string {
 	if u, err := url.Parse(text); err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https") {
-		return strings.ToLower(u.Host)
+		return u.Host
 	}
 	return text
 }

@@ -30,7 +30,7 @@ func headerToMetadata(r *Request, f *Filter) Result {
 	config := f.own()
 	for _, rule := range config.Get("request_rules").Elements() {
 		name := rule.Get("header").Text()
-		value, given := r.Headers.Get(name)
+		value, given := r.Headers.Joined(name)
 		if cookie := rule.Get("cookie").Text(); cookie != "" {
 			name = "cookie"
 			all, _ := r.Headers.Get(name)

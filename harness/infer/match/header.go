@@ -20,7 +20,8 @@ func Header(m configdump.Value, h *Headers) Truth {
 // headerResult is the answer for the header as it is.
 func headerResult(m configdump.Value, h *Headers) Truth {
 	invert := m.Get("invert_match").Bool()
-	value, ok := h.Get(m.Get("name").Text())
+	values := h.Values(m.Get("name").Text())
+	ok := values != nil
 	kind, spec := headerSpecifier(m)
 	if kind == "present_match" {
 		present := ok || m.Get("treat_missing_header_as_empty").Bool()
@@ -29,7 +30,18 @@ func headerResult(m configdump.Value, h *Headers) Truth {
 	if !ok && !m.Get("treat_missing_header_as_empty").Bool() {
 		return No // inverted or not: only present_match says anything about a header that is not there
 	}
-	result := headerValue(kind, spec, value)
+	if !ok {
+		values = []string{""}
+	}
+	result := No
+	for _, value := range values { // each by itself, as Envoy 1.40 does
+		if t := headerValue(kind, spec, value); t.Yes() {
+			result = t
+			break
+		} else if t.Open() {
+			result = t
+		}
+	}
 	if invert {
 		return result.Not()
 	}

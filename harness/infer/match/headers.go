@@ -8,15 +8,15 @@ import (
 // A Cause is why a value is not known: On names what may have changed it, Why says so in a sentence.
 type Cause struct{ On, Why string }
 
-// Headers are a request's headers as Envoy's filters see them: names in lower case, the pseudo-headers of HTTP/2 among them,
-// values of one name joined by a comma. A header that a filter may have changed is open. The methods of a nil *Headers are
+// Headers are a request's headers as Envoy's filters see them: names in lower case, the pseudo-headers of HTTP/2 among them. A header that a filter may have changed is open. The methods of a nil *Headers are
 // those of a connection that has none.
 type Headers struct {
 	all    map[string]string
-	open   map[string]Cause // by name
-	any    *Cause           // every header is open that was not set since
-	set    map[string]bool  // set since any
-	pseudo bool             // any includes the pseudo-headers
+	more   map[string][]string // the values after the first
+	open   map[string]Cause    // by name
+	any    *Cause              // every header is open that was not set since
+	set    map[string]bool     // set since any
+	pseudo bool                // any includes the pseudo-headers
 }
 
 // NewHeaders returns the headers of a map, whose names may have any case.
@@ -37,7 +37,7 @@ func key(name string) string {
 	return name
 }
 
-// Get returns a header's value as far as it is known.
+// Get returns a header's value as far as it is known, the first where it has several.
 func (h *Headers) Get(name string) (string, bool) {
 	if h == nil {
 		return "", false
@@ -111,6 +111,7 @@ func (h *Headers) Loosened() (c *Cause, pseudo bool) { return h.any, h.pseudo }
 // Set replaces a header by a value that is known.
 func (h *Headers) Set(name, value string) {
 	h.all[key(name)] = value
+	delete(h.more, key(name))
 	h.settled(key(name))
 }
 
@@ -127,16 +128,36 @@ func (h *Headers) settled(key string) {
 
 // Append adds a value to a header.
 func (h *Headers) Append(name, value string) {
-	if before, ok := h.Get(name); ok && before != "" {
-		value = before + "," + value
+	if _, ok := h.Get(name); !ok {
+		h.Set(name, value)
+		return
 	}
-	h.all[key(name)] = value
+	if h.more == nil {
+		h.more = map[string][]string{}
+	}
+	h.more[key(name)] = append(h.more[key(name)], value)
+}
+
+// Values returns all values of a header.
+func (h *Headers) Values(name string) []string {
+	first, ok := h.Get(name)
+	if !ok {
+		return nil
+	}
+	return append([]string{first}, h.more[key(name)]...)
+}
+
+// Joined returns all values of a header with commas between: HeaderUtility::getAllOfHeaderAsString.
+func (h *Headers) Joined(name string) (string, bool) {
+	values := h.Values(name)
+	return strings.Join(values, ","), values != nil
 }
 
 // Remove takes headers out.
 func (h *Headers) Remove(names ...string) {
 	for _, n := range names {
 		delete(h.all, key(n))
+		delete(h.more, key(n))
 		h.settled(key(n))
 	}
 }
