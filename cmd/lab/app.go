@@ -17,6 +17,7 @@ import (
 	"github.com/flowproof/lab/harness/script"
 	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/progress"
+	"github.com/flowproof/lab/internal/trust"
 )
 
 // Streams are what a verb reads and writes: results on Out, progress and errors on Err.
@@ -40,6 +41,10 @@ type app struct {
 // Main runs the command with this process's streams and returns its exit code. The first SIGINT or SIGTERM cancels what
 // is running, which then undoes what it changed; the second ends the process at once.
 func Main(args []string) int {
+	if err := trust.SettleHome(); err != nil {
+		fmt.Fprintf(os.Stderr, "lab: %v\n", err)
+		return exit.Environment
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // from then on a signal does what it does by default

@@ -11,6 +11,7 @@ import (
 
 	"github.com/flowproof/lab/internal/components"
 	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/trust"
 )
 
 func kubectlCommand() *cobra.Command {
@@ -57,7 +58,7 @@ func passthrough(program, short, example string) *cobra.Command {
 func findProgram(program string) (string, error) {
 	set, err := components.Find(componentOptions())
 	if err != nil {
-		if path, missing := exec.LookPath(program); missing == nil {
+		if path, missing := trust.LookPath(program); missing == nil {
 			return path, nil
 		}
 		return "", exit.Environmentf("find %s: %w", program, err)

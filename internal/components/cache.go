@@ -10,9 +10,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/platform"
 	"github.com/flowproof/lab/internal/progress"
 	"github.com/flowproof/lab/internal/removal"
+	"github.com/flowproof/lab/internal/trust"
 )
 
 // A cache keeps finished entries under their keys:
@@ -28,8 +30,11 @@ type cache struct {
 	readOnly bool // look only
 }
 
-// openCache makes sure that the cache's directories are there.
+// openCache makes sure that the cache's directories are there, and that root uses none that others can write to.
 func openCache(dir string, p progress.Reporter) (*cache, error) {
+	if err := trust.Cache(dir); err != nil {
+		return nil, exit.Environmentf("%w", err)
+	}
 	for _, d := range []string{".locks", ".tmp"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
 			return nil, fmt.Errorf("open cache: %w (choose another place with FLOWPROOF_CACHE)", explain(err, ""))

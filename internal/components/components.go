@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"github.com/flowproof/lab/internal/progress"
+	"github.com/flowproof/lab/internal/trust"
 )
 
 // Options say where components come from and where they are kept.
@@ -117,12 +118,5 @@ func (o Options) cacheDir() (string, error) {
 	if o.CacheDir != "" {
 		return filepath.Abs(o.CacheDir)
 	}
-	if dir := os.Getenv("FLOWPROOF_CACHE"); dir != "" {
-		return filepath.Abs(dir)
-	}
-	dir, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("find cache directory: %w (set FLOWPROOF_CACHE)", err)
-	}
-	return filepath.Join(dir, "flowproof"), nil
+	return trust.UserCache()
 }

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/flowproof/lab/internal/platform"
+	"github.com/flowproof/lab/internal/trust"
 )
 
 // A Prerequisite is something that the machine needs before components can be made.
@@ -57,10 +57,11 @@ func checkRoot() error {
 
 func installed(program string) func() error {
 	return func() error {
-		if _, err := exec.LookPath(program); err != nil {
-			return fmt.Errorf("%s is not installed", program)
+		_, err := trust.LookPath(program)
+		if err != nil && !errors.Is(err, trust.ErrUntrusted) {
+			err = fmt.Errorf("%s is not installed", program)
 		}
-		return nil
+		return err
 	}
 }
 
@@ -82,7 +83,7 @@ func checkGo() error {
 		return err
 	}
 	// Anywhere but in a module, so that nothing is fetched to answer.
-	answer, err := goTool(os.TempDir(), "env", "GOVERSION", "GOTOOLCHAIN").output(context.Background())
+	answer, err := goTool(nowhere, "env", "GOVERSION", "GOTOOLCHAIN").output(context.Background())
 	if err != nil {
 		return err
 	}
@@ -113,7 +114,7 @@ func checkPip() error {
 	if err := installed("python3")(); err != nil {
 		return err
 	}
-	if err := (command{name: "python3", args: []string{"-m", "pip", "--version"}}).run(context.Background()); err != nil {
+	if err := (command{name: "python3", dir: nowhere, args: []string{"-m", "pip", "--version"}}).run(context.Background()); err != nil {
 		return fmt.Errorf("python3 has no pip")
 	}
 	return nil
@@ -132,7 +133,7 @@ var neededSpace = []struct {
 
 // goDir asks Go for one of its directories.
 func goDir(name string) func() (string, error) {
-	return func() (string, error) { return goTool(os.TempDir(), "env", name).output(context.Background()) }
+	return func() (string, error) { return goTool(nowhere, "env", name).output(context.Background()) }
 }
 
 // checkSpace adds up what is still to be written on each file system. A directory that has something already is taken

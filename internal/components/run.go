@@ -14,7 +14,12 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/internal/platform"
+	"github.com/flowproof/lab/internal/trust"
 )
+
+// nowhere is a working directory for programs that take what lies around them: Python's -m looks for modules there first, Go
+// for a go.mod. Only root writes to it.
+const nowhere = "/"
 
 // A command is a host program that is run to its end.
 type command struct {
@@ -73,7 +78,14 @@ func (c command) output(ctx context.Context) (string, error) {
 
 // command is c for os/exec.
 func (c command) command(ctx context.Context) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, c.name, c.args...)
+	name, err := trust.LookPath(c.name)
+	if err != nil {
+		name = c.name // it fails when it is started
+	}
+	cmd := exec.CommandContext(ctx, name, c.args...)
+	if err != nil {
+		cmd.Err = err
+	}
 	cmd.Dir, cmd.Stdin = c.dir, c.stdin
 	cmd.Env = append(os.Environ(), c.env...)
 	platform.OwnGroup(cmd)

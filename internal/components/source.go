@@ -6,6 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+
+	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/trust"
 )
 
 const (
@@ -28,11 +31,29 @@ func (o Options) sourceDir() (string, error) {
 		starts = append(starts, filepath.Dir(file))
 	}
 	for _, dir := range starts {
-		if root, ok := checkout(dir); ok {
-			return filepath.Join(root, toolchain), nil
+		root, ok := checkout(dir)
+		if !ok {
+			continue
 		}
+		source := filepath.Join(root, toolchain)
+		if err := trust.Path(source); err != nil && os.Geteuid() == 0 && !builtFrom(root) {
+			return "", exit.Environmentf("build from the checkout around %s as root: %w (use the lab of that checkout, or run elsewhere)", dir, err)
+		}
+		return source, nil
 	}
 	return "", fmt.Errorf("find %s: no checkout of %s around %s (run in the checkout)", toolchain, module, wd)
+}
+
+// builtFrom says whether this program lies in a checkout or was built from it: who runs it trusts whoever can write there.
+func builtFrom(root string) bool {
+	self, err := os.Executable()
+	_, file, _, ok := runtime.Caller(0)
+	return err == nil && within(root, self) || ok && within(root, file)
+}
+
+func within(root, path string) bool {
+	rel, err := filepath.Rel(root, path)
+	return err == nil && filepath.IsLocal(rel)
 }
 
 // checkout goes up from dir to the folder whose go.mod names our module.

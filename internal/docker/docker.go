@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/internal/enclosure"
+	"github.com/flowproof/lab/internal/trust"
 )
 
 // A Docker is one that answers.
@@ -60,7 +61,14 @@ func (d *Docker) Owner() *enclosure.Owner { return d.owner }
 // Command is a program with this Docker in its environment. It is killed with all its children when ctx ends, and dies
 // with this process.
 func (d *Docker) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, name, args...)
+	path, err := trust.LookPath(name)
+	if err != nil {
+		path = name
+	}
+	cmd := exec.CommandContext(ctx, path, args...)
+	if err != nil {
+		cmd.Err = err
+	}
 	cmd.Env = append(os.Environ(), d.Env()...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

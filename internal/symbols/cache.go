@@ -11,6 +11,8 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"github.com/flowproof/lab/internal/trust"
 )
 
 // A Cache keeps proofs by build id, in files of their own:
@@ -27,14 +29,11 @@ func (c Cache) file(buildID string) string {
 // DefaultCache is the folder symbols beside the components' cache: $FLOWPROOF_CACHE, else flowproof in the user's cache
 // directory, with -symbols at its end, so that neither takes the other's entries for its own.
 func DefaultCache() (Cache, error) {
-	if dir := os.Getenv("FLOWPROOF_CACHE"); dir != "" {
-		return Cache{dir + "-symbols"}, nil
-	}
-	dir, err := os.UserCacheDir()
+	dir, err := trust.UserCache()
 	if err != nil {
-		return Cache{}, fmt.Errorf("find cache directory: %w (set FLOWPROOF_CACHE)", err)
+		return Cache{}, err
 	}
-	return Cache{filepath.Join(dir, "flowproof-symbols")}, nil
+	return Cache{dir + "-symbols"}, trust.Cache(dir + "-symbols")
 }
 
 // validBuildID says whether a build id can name a file: 4 to 64 bytes in hexadecimal digits.
