@@ -7,25 +7,12 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 )
 
-// secretKeys are the keys of Envoy's and Kubernetes' objects whose strings are secrets, however deep they stand below.
-// What a key such as private_key holds by reference, a file name or the name of a secret, stays.
-var secretKeys = map[string]bool{
-	"private_key": true, "privatekey": true, "password": true, "passphrase": true, "client_secret": true, "clientsecret": true,
-	"hmac_secret": true, "token_secret": true, "session_ticket_keys": true, "generic_secret": true, "access_token": true,
-	"refresh_token": true, "id_token": true, "bearer_token": true, "api_key": true, "apikey": true, "secret_access_key": true,
-	"session_token": true, "auth_password": true, "auth_username": true, "stringdata": true, "client-key-data": true,
-}
-
-// references are keys whose strings only name where a secret is.
-var references = map[string]bool{"filename": true, "environment_variable": true, "@type": true, "name": true, "path": true}
-
-// alreadyMasked is the base64 form of Mask, as config_dump writes it into inline_bytes.
-const alreadyMasked = "W3JlZGFjdGVkXQ=="
-
-// JSON returns a JSON document as it may be kept: private keys, passwords, tokens and the values of secret headers are
-// masked wherever they stand. Objects come out with their keys sorted. The error names the line of what is not JSON.
+// JSON returns a JSON document as it may be kept: Envoy's sensitive fields, the data of Secrets, values of environments, and the
+// values of headers and query parameters that are not shown are marked wherever they stand. Objects come out with their
+// keys sorted, and nothing but strings changes. The error names the line of what is not JSON.
 func JSON(document []byte) ([]byte, error) {
 	decoder := json.NewDecoder(bytes.NewReader(document))
 	decoder.UseNumber()
@@ -40,7 +27,7 @@ func JSON(document []byte) ([]byte, error) {
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", " ")
-	if err := encoder.Encode(walk(value, false)); err != nil {
+	if err := encoder.Encode(place{}.walk(value)); err != nil {
 		return nil, fmt.Errorf("write JSON: %w", err)
 	}
 	return out.Bytes(), nil
@@ -65,73 +52,184 @@ func line(document []byte, offset int64) int {
 	return 1 + bytes.Count(document[:offset], []byte("\n"))
 }
 
-// walk masks secrets in a value; hide says that the value stands below a secret key.
-func walk(value any, hide bool) any {
+// A place is where a value stands in a document, as far as it says whether the value is a secret.
+type place struct {
+	hide    bool   // below a field that holds a secret
+	message string // last part of the nearest @type
+	key     string // of the nearest object, as Envoy writes it: lower case, words apart by _
+	above   string // the key above it
+	header  string // name of the header or parameter that the object is about
+}
+
+// walk returns a value without its secrets.
+func (p place) walk(value any) any {
 	switch v := value.(type) {
 	case map[string]any:
-		hide = hide || namesSecretHeader(v)
-		for key, child := range v {
-			switch {
-			case references[strings.ToLower(key)] || hide && isHeaderName(key):
-				v[key] = walk(child, false)
-			default:
-				v[key] = walk(child, hide || secretKey(key, child))
-			}
-		}
-		return v
+		return p.object(v)
 	case []any:
 		for i := range v {
-			v[i] = walk(v[i], hide)
+			v[i] = p.walk(v[i])
 		}
 		return v
 	case string:
-		if hide && v != "" && v != alreadyMasked {
-			return Mask
-		}
-		return document(v)
-	default:
-		return v
-	}
-}
-
-// secretKey reports whether what stands under a key is a secret. The name of a secret header is a key as well, where
-// headers are written as an object; only its own string is meant then.
-func secretKey(key string, child any) bool {
-	key = strings.ToLower(key)
-	if secretKeys[key] {
-		return true
-	}
-	switch child.(type) {
-	case string, []any:
-		return SecretHeader(key)
-	}
-	return false
-}
-
-// namesSecretHeader reports whether an object is about a secret header: {"key": "authorization", "value": …} or
-// {"name": "cookie", "string_match": …}.
-func namesSecretHeader(object map[string]any) bool {
-	for key, child := range object {
-		if name, ok := child.(string); ok && isHeaderName(key) && SecretHeader(name) && len(object) > 1 {
-			return true
+		return p.text(v)
+	case json.Number:
+		if p.hide && !small.MatchString(v.String()) {
+			return Mark(v.String())
 		}
 	}
-	return false
+	return value
 }
 
-func isHeaderName(key string) bool {
-	switch key {
-	case "key", "name", "header_name", "headerName":
-		return true
+func (p place) object(v map[string]any) any {
+	if kind, ok := v["@type"].(string); ok {
+		p.message = kind[strings.LastIndexByte(kind, '.')+1:]
 	}
-	return false
+	name, _ := stringOf(v, "name", "key", "header_name", "headerName")
+	secret := v["kind"] == "Secret"
+	_, jwk := v["kty"]
+	for key, child := range v {
+		below := place{hide: p.hide, message: p.message, key: snake(key), above: p.key, header: p.header}
+		switch {
+		case references[below.key] || below.key == "key" && (p.holds(v) || !p.hide):
+			below.hide = false
+		case sensitive[below.key], sensitiveIn[p.message][below.key], secret && (key == "data" || key == "stringData"),
+			jwk && jwkSecrets[key]:
+			below.hide = true
+		case jwk:
+			continue // a public key
+		case name != "" && matchers[below.key]:
+			below.header = name
+		}
+		if name != "" && below.key == "value" && !p.hide {
+			v[key] = p.pair(name, below, child)
+			continue
+		}
+		v[key] = below.walk(child)
+	}
+	return v
 }
 
-// document masks what is a secret by its own form in a string of a document. A string of several lines, such as an
-// annotation or a log line, may hold headers.
-func document(text string) string {
-	if strings.ContainsRune(text, '\n') || strings.Contains(text, "PRIVATE KEY") {
-		return Text(text)
+// holds says that an object is a pair of a key and a value, whose key is only a name.
+func (p place) holds(v map[string]any) bool {
+	_, ok := v["value"]
+	return ok
+}
+
+func stringOf(v map[string]any, keys ...string) (string, bool) {
+	for _, key := range keys {
+		if text, ok := v[key].(string); ok && text != "" {
+			return text, true
+		}
 	}
-	return inline(text)
+	return "", false
+}
+
+// pair is the value of an object with a name and a value: a header, a variable of an environment, or another one.
+func (p place) pair(name string, below place, child any) any {
+	text, ok := child.(string)
+	if !ok {
+		return below.walk(child)
+	}
+	switch {
+	case p.key == "env" || strings.HasSuffix(p.key, "environment"):
+		return variable(text)
+	case strings.Contains(p.key, "header") || strings.Contains(p.above, "header") || strings.Contains(p.key, "metadata"):
+		return operators(text, func() string { return Header(name, text) })
+	case SecretName(name):
+		return Mark(text)
+	}
+	return below.text(text)
+}
+
+// operators leaves a value that is made of Envoy's command operators alone, such as %REQ(:PATH)%: it says where a value comes from.
+func operators(text string, otherwise func() string) string {
+	if len(text) > 2 && strings.HasPrefix(text, "%") && strings.HasSuffix(text, "%") && !strings.ContainsAny(text, " \t") {
+		return text
+	}
+	return otherwise()
+}
+
+// variable is the value of a variable of an environment.
+func variable(text string) string {
+	if small.MatchString(text) || text == "" {
+		return text
+	}
+	return Mark(text)
+}
+
+// text is a string as it may be kept where it stands.
+func (p place) text(text string) string {
+	switch {
+	case text == "" || text == Masked || text == maskedBytes || p.key == "@type":
+		return text
+	case p.hide:
+		return Mark(text)
+	case strings.HasPrefix(text, "/") && (p.key == "path" || strings.Contains(text, "?")):
+		return path(text)
+	case p.header != "":
+		return matched(p.header, text)
+	case strings.HasSuffix(p.above, "headers") && p.key != "headers" && p.key != "name":
+		return Header(strings.ReplaceAll(p.key, "_", "-"), text)
+	case p.above == "proxy_metadata", p.above == "env":
+		return variable(text)
+	case SecretName(p.key) && !reference(text) && !(small.MatchString(text) && !isPIN(p.key)):
+		return Mark(text)
+	}
+	return embedded(text)
+}
+
+// matched is what the value of a header or a query parameter is compared with.
+func matched(name, text string) string {
+	if ShownHeader(name) || ShownParameter(name) {
+		return inline(text)
+	}
+	if small.MatchString(text) && !SecretName(name) {
+		return text
+	}
+	return Mark(text)
+}
+
+// embedded is a string that may be a document, a manifest, a log or a URL itself.
+func embedded(text string) string {
+	if trimmed := strings.TrimSpace(text); len(trimmed) > 8 && (trimmed[0] == '{' || trimmed[0] == '[') {
+		if inner, err := JSON([]byte(trimmed)); err == nil {
+			var was, is bytes.Buffer
+			if json.Compact(&is, inner) == nil && json.Compact(&was, sorted(trimmed)) == nil && !bytes.Equal(was.Bytes(), is.Bytes()) {
+				return is.String()
+			}
+			return text
+		}
+	}
+	return Text(text)
+}
+
+// sorted is a document with its keys sorted, as JSON makes it.
+func sorted(document string) []byte {
+	decoder := json.NewDecoder(strings.NewReader(document))
+	decoder.UseNumber()
+	var value any
+	if decoder.Decode(&value) != nil {
+		return nil
+	}
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(value)
+	return out.Bytes()
+}
+
+// snake writes a field's name as Envoy's proto files do.
+func snake(name string) string {
+	if strings.ToLower(name) == name {
+		return strings.ReplaceAll(name, "-", "_")
+	}
+	var b strings.Builder
+	for i, r := range name {
+		if unicode.IsUpper(r) && i > 0 {
+			b.WriteByte('_')
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return strings.ReplaceAll(b.String(), "-", "_")
 }

@@ -1,0 +1,129 @@
+package redact
+
+import (
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// URL returns a URL, or a path with its query, as it may be kept: without a user and password before the host, with the
+// values of those query parameters alone that are shown, and without path segments that look like tokens.
+func URL(text string) string { return inline(text) }
+
+// Path returns a path with its query as it may be kept.
+func Path(text string) string { return path(text) }
+
+var (
+	// userinfo is what stands before the host of a URL of any scheme.
+	userinfo = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)((?:` + markForm + `|[^\s/?#@'"<>\\])+(?:@(?:` + markForm + `|[^\s/?#@'"<>\\])+)*)@`)
+	// queries are runs of parameters after a question mark, as they stand in the middle of text.
+	queries = regexp.MustCompile(`([?&]|\\u0026|&amp;|%3[Ff]|%26)([A-Za-z0-9_.~$\[\]%:-]+)(=|%3[Dd])((?:` + markForm + `|[^&;\s'"<>#\\)\x60|,%]|%(?:[013-9a-fA-F][0-9a-fA-F]|2[0-57-9a-fA-F]))+)`)
+	// semicolons are runs of parameters as queries, in which a semicolon stands between two.
+	semicolons = regexp.MustCompile(`\?[A-Za-z0-9_.~$\[\]%:-]+=(?:` + markForm + `|[^\s'"<>#\\)\x60|,])*;(?:` + markForm + `|[^\s'"<>#\\)\x60|,])*`)
+	// segments are the parts of a path that begin at a slash.
+	segments = regexp.MustCompile(`(/)([A-Za-z0-9._~=+:@!$*-]{16,})`)
+)
+
+// query hides the values of parameters that are not shown.
+func query(text string) string {
+	if !strings.ContainsAny(text, "=%") {
+		return text
+	}
+	if strings.Contains(text, "?") && strings.Contains(text, ";") {
+		text = semicolons.ReplaceAllStringFunc(text, parameters)
+	}
+	return replace(queries, text, func(m []string) string {
+		return m[1] + m[2] + m[3] + parameter(m[2], m[4])
+	})
+}
+
+// parameter is the value of a query parameter as it may be kept.
+func parameter(name, value string) string {
+	if plain, err := url.QueryUnescape(name); err == nil {
+		name = plain
+	}
+	switch {
+	case SecretName(name):
+		return Mark(value)
+	case small.MatchString(value):
+		return value
+	case !ShownParameter(name), Token(value):
+		return Mark(value)
+	}
+	return value
+}
+
+// path hides what is secret in a path with its query. Envoy and curl write nothing else in its place.
+func path(text string) string {
+	before, after, found := strings.Cut(text, "?")
+	if before = segment(before); found {
+		before += parameters("?" + after)
+	}
+	return forms(before)
+}
+
+// parameters hides the values of a whole query, which ends where the text ends, whatever characters are in it.
+func parameters(text string) string {
+	var b strings.Builder
+	for text != "" {
+		end := strings.IndexAny(text[1:], "&;?#")
+		part := text
+		if end >= 0 {
+			part = text[:end+1]
+		}
+		text = text[len(part):]
+		name, value, ok := strings.Cut(part[1:], "=")
+		switch {
+		case ok:
+			part = part[:1] + name + "=" + parameter(name, value)
+		case Token(name) || bare(name):
+			part = part[:1] + Mark(name)
+		}
+		b.WriteString(part)
+	}
+	return b.String()
+}
+
+// bare is a query that is no parameter and longer than a word.
+func bare(name string) bool { return len(name) >= 16 && !onlyMark.MatchString(name) }
+
+// segment hides path segments that look like tokens, and hexadecimal ones of 128 bits and more, which name nothing that a route is chosen by.
+func segment(text string) string {
+	return replace(segments, text, func(m []string) string {
+		if Token(m[2]) || hexadecimal.MatchString(m[2]) {
+			return m[1] + Mark(m[2])
+		}
+		return m[0]
+	})
+}
+
+// credentials hides what stands before the host of a URL.
+func credentials(text string) string {
+	if !strings.Contains(text, "@") {
+		return text
+	}
+	return replace(userinfo, text, func(m []string) string { return m[1] + Mark(m[2]) + "@" })
+}
+
+// replace is ReplaceAllStringFunc for what needs the groups of the expression.
+func replace(expression *regexp.Regexp, text string, by func(groups []string) string) string {
+	found := expression.FindAllStringSubmatchIndex(text, -1)
+	if found == nil {
+		return text
+	}
+	var b strings.Builder
+	last := 0
+	for _, at := range found {
+		groups := make([]string, len(at)/2)
+		for n := range groups {
+			if at[2*n] >= 0 {
+				groups[n] = text[at[2*n]:at[2*n+1]]
+			}
+		}
+		b.WriteString(text[last:at[0]])
+		b.WriteString(by(groups))
+		last = at[1]
+	}
+	b.WriteString(text[last:])
+	return b.String()
+}
