@@ -144,7 +144,7 @@ func runScenario(ctx context.Context, t *testing.T, name string) {
 	}
 	lab := script.Lab{Mesh: connected, Cluster: provider.Lab(), Backend: backend, Guard: []string{os.Args[0], "__undo"}}
 	var account bytes.Buffer
-	result := script.Run(ctx, lab, s, script.Options{Update: *update, Events: script.NewLive(&account, false, false)})
+	result := script.Run(ctx, lab, s, script.Options{Update: *update, Events: script.NewLive(&account)})
 	suites = append(suites, result.Suite())
 	if result.Updated != nil {
 		if err := os.WriteFile(name+".txtar", result.Updated, 0o644); err != nil {

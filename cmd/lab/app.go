@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -17,6 +18,8 @@ import (
 	"github.com/flowproof/lab/harness/script"
 	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/progress"
+	"github.com/flowproof/lab/internal/redact"
+	"github.com/flowproof/lab/internal/screen"
 	"github.com/flowproof/lab/internal/trust"
 )
 
@@ -36,6 +39,7 @@ type app struct {
 	context     string
 	output      string
 	quiet       bool
+	showSecrets bool
 }
 
 // Main runs the command with this process's streams and returns its exit code. The first SIGINT or SIGTERM cancels what
@@ -53,12 +57,14 @@ func Main(args []string) int {
 
 // Run runs the command with the given arguments, without the program's name, and returns its exit code.
 func Run(ctx context.Context, args []string, streams Streams) int {
-	a := &app{Streams: streams}
+	out, errs := screen.New(streams.Out), screen.New(streams.Err)
+	defer func() { _, _ = out.Flush(), errs.Flush() }()
+	a := &app{Streams: Streams{In: streams.In, Out: out, Err: errs}}
 	root := newRoot(a)
 	root.SetArgs(args)
 	root.SetIn(streams.In)
-	root.SetOut(streams.Out)
-	root.SetErr(streams.Err)
+	root.SetOut(out)
+	root.SetErr(errs)
 	err := root.ExecuteContext(context.WithValue(ctx, appKey{}, a))
 	code := exit.Code(err)
 	if err != nil && ctx.Err() != nil {
@@ -68,9 +74,23 @@ func Run(ctx context.Context, args []string, streams Streams) int {
 		if code == exit.Interrupted {
 			err = errors.New("interrupted")
 		}
-		fmt.Fprintf(streams.Err, "lab: %v\n", err)
+		fmt.Fprintf(errs, "lab: %s\n", a.sentence(err))
 	}
 	return code
+}
+
+// sentence is an error as it is shown. What follows its first line is indented, so that no line of it, whoever wrote it, can be
+// taken for one of lab's own.
+func (a *app) sentence(err error) string {
+	return strings.ReplaceAll(shown(a, err.Error()), "\n", "\n  ")
+}
+
+// shown is a value as it is shown: without its secrets, unless --show-secrets was typed.
+func shown[T any](a *app, value T) T {
+	if a.showSecrets {
+		return value
+	}
+	return redact.Value(value)
 }
 
 // A silentError ends the command with the code of its cause without a message: everything has been said.
@@ -95,7 +115,7 @@ func (a *app) print(value any, text func(io.Writer) error) error {
 	encoder := json.NewEncoder(a.Out)
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
-	return encoder.Encode(value)
+	return encoder.Encode(shown(a, value))
 }
 
 // reporter says progress on Err, or nothing with -q.

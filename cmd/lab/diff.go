@@ -95,9 +95,9 @@ func diff(a *app, before, after, requests string) error {
 
 func writeChange(a *app, change *infer.Change) error {
 	if !a.json() {
-		return infer.WriteChange(a.Out, change)
+		return infer.WriteChange(a.Out, shownLines(a, change))
 	}
 	encoder := json.NewEncoder(a.Out)
 	encoder.SetEscapeHTML(false)
-	return encoder.Encode(change)
+	return encoder.Encode(shown(a, change))
 }

@@ -5,6 +5,8 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+
+	"github.com/flowproof/lab/internal/screen"
 )
 
 func dumpCommand() *cobra.Command {
@@ -38,7 +40,11 @@ never a shorter dump. Private keys are redacted by Envoy.`,
 			if err != nil {
 				return err
 			}
-			_, err = a.Out.Write(append(dump, '\n'))
+			out := a.Out
+			if !screen.IsTerminal(out) {
+				out = screen.Raw(out) // byte for byte, into a file or another program
+			}
+			_, err = out.Write(append(dump, '\n'))
 			return err
 		},
 	}

@@ -195,7 +195,7 @@ func (f *inferFlags) oneProxy(a *app) error {
 	if err != nil {
 		return exit.Usagef("%w", err)
 	}
-	return infer.WriteOne(a.Out, f.output, decision, f.text())
+	return infer.WriteOne(a.Out, f.output, shownLines(a, decision), f.text())
 }
 
 func (f *inferFlags) batch(a *app, engine *infer.Engine, opts infer.Options) error {
@@ -211,7 +211,7 @@ func (f *inferFlags) batch(a *app, engine *infer.Engine, opts infer.Options) err
 		in = file
 	}
 	err := engine.Batch(in, a.Out, opts, func(w io.Writer, d flow.Decision) error {
-		return infer.WriteOne(w, f.output, d, f.text())
+		return infer.WriteOne(w, f.output, batchLines(a, d), f.text())
 	})
 	if err != nil {
 		return exit.Usagef("%s: %w", f.requests, err)
@@ -260,7 +260,7 @@ func (f *inferFlags) writeWay(a *app, client, server *configdump.Dump, opts infe
 	if err != nil {
 		return exit.Usagef("%w", err)
 	}
-	return infer.WriteWay(a.Out, f.output, path, f.text())
+	return infer.WriteWay(a.Out, f.output, shownLines(a, path), f.text())
 }
 
 // openDump opens a dump; "-" is standard input. What the dump lacks is said on stderr.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/flowproof/lab/internal/components"
 	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/screen"
 	"github.com/flowproof/lab/internal/trust"
 )
 
@@ -75,7 +76,7 @@ func (a *app) runProgram(cmd *cobra.Command, path string, args []string, kubecon
 	program := exec.CommandContext(cmd.Context(), path, args...)
 	program.Cancel = func() error { return nil } // Ctrl-C reaches the program from the terminal itself
 	program.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
-	program.Stdin, program.Stdout, program.Stderr = a.In, a.Out, a.Err
+	program.Stdin, program.Stdout, program.Stderr = a.In, screen.Raw(a.Out), screen.Raw(a.Err)
 	err := program.Run()
 	if failed, ok := errors.AsType[*exec.ExitError](err); ok {
 		return silentError{&exit.Error{Code: failed.ExitCode(), Err: err}}

@@ -65,6 +65,8 @@ func newRoot(a *app) *cobra.Command {
 	flags.StringVar(&a.kubeconfig, "kubeconfig", "", "use the cluster of this kubeconfig, as it is")
 	flags.StringVar(&a.context, "context", "", "use the cluster of this context of the kubeconfig (default: the current one)")
 	flags.StringVarP(&a.output, "output", "o", "text", "form of the result: text or json")
+	flags.BoolVar(&a.showSecrets, "show-secrets", false, "show header values, parameters and tokens that are hidden otherwise, on the screen and in -o "+
+		"forms; what is kept never has them")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "say no progress on stderr")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return exit.Usagef("read command line: %w (see `%s --help`)", err, cmd.CommandPath())

@@ -19,6 +19,7 @@ import (
 	"github.com/flowproof/lab/harness/script"
 	"github.com/flowproof/lab/harness/verify"
 	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/redact"
 	"github.com/flowproof/lab/scenarios"
 )
 
@@ -134,9 +135,9 @@ func (a *app) runScenario(cmd *cobra.Command, name string, flags runFlags) (err 
 			}
 		}()
 	}
-	options := script.Options{}
+	options := script.Options{ShowSecrets: a.showSecrets}
 	if !a.json() {
-		options.Events = script.NewLive(a.Out, isTerminal(a.Out), colours(a.Out))
+		options.Events = script.NewLive(a.Out)
 	}
 	result := script.Run(cmd.Context(), lab, scenario, options)
 	if err := a.deliver(result, flags); err != nil {
@@ -168,7 +169,7 @@ func (a *app) deliver(result *script.Result, flags runFlags) error {
 		}
 	}
 	if flags.junit != "" {
-		if err := writeJUnit(flags.junit, result.Suite()); err != nil {
+		if err := writeJUnit(flags.junit, redact.Value(result.Suite())); err != nil {
 			return err
 		}
 	}

@@ -2,20 +2,16 @@ package main
 
 import (
 	"io"
-	"os"
-
-	"golang.org/x/term"
 
 	"github.com/flowproof/lab/internal/progress"
+	"github.com/flowproof/lab/internal/screen"
 )
 
-// isTerminal says whether w is a terminal on which the cursor can be moved.
-func isTerminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd())) && os.Getenv("TERM") != "dumb"
+// newReporter says progress on w. On a terminal its running lines move the cursor, so they go to the stream itself; what stands
+// in them has no control character, which package progress sees to.
+func newReporter(w io.Writer) progress.Reporter {
+	if screen.IsTerminal(w) {
+		return progress.New(screen.Raw(w), true, false)
+	}
+	return progress.New(w, false, false)
 }
-
-// colours says whether w is to have colours: on a terminal, unless NO_COLOR is set (https://no-color.org).
-func colours(w io.Writer) bool { return isTerminal(w) && os.Getenv("NO_COLOR") == "" }
-
-func newReporter(w io.Writer) progress.Reporter { return progress.New(w, isTerminal(w), false) }

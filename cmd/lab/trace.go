@@ -16,6 +16,7 @@ import (
 	"github.com/flowproof/lab/harness/report"
 	"github.com/flowproof/lab/harness/verify"
 	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/screen"
 )
 
 // traceFlags are the flags of `lab trace`.
@@ -167,7 +168,7 @@ func (a *app) reportTrace(kept bundle.Contents, flags traceFlags) error {
 			}
 			fmt.Fprintf(w, "%d events of Envoy's housekeeping are left out (-o json has them)\n\n", left)
 		}
-		if err := report.Text(w, run, verdict, report.Options{Color: colours(a.Out), Verbose: flags.verbose}); err != nil {
+		if err := report.Text(w, shown(a, run), shown(a, verdict), report.Options{Color: screen.Colours(a.Out), Verbose: flags.verbose}); err != nil {
 			return err
 		}
 		return printProbes(w, recording)

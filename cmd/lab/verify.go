@@ -11,6 +11,7 @@ import (
 	"github.com/flowproof/lab/harness/report"
 	"github.com/flowproof/lab/harness/script"
 	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/screen"
 )
 
 const verifyLong = `verify judges the run in a bundle again, without a cluster, and believes nothing that the bundle says of
@@ -61,8 +62,8 @@ func (a *app) verify(ctx context.Context, dir string, opts report.Options) error
 	if err != nil {
 		return err
 	}
-	opts.Color = colours(a.Out)
-	if err := report.Write(a.Out, a.output, run, verdict, opts); err != nil {
+	opts.Color = screen.Colours(a.Out)
+	if err := report.Write(a.Out, a.output, shown(a, run), shown(a, verdict), opts); err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
 	if err := script.Passes(verdict, run.Accepted); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/verify"
 	"github.com/flowproof/lab/internal/redact"
+	"github.com/flowproof/lab/internal/screen"
 )
 
 // Options say how a text report looks.
@@ -35,6 +36,9 @@ func Text(w io.Writer, run flow.Run, verdict flow.RunVerdict, opts Options) erro
 		t.detail(hop)
 	}
 	t.ending(verdict)
+	if opts.Color {
+		w = screen.Coloured(w)
+	}
 	_, err := io.WriteString(w, t.b.String())
 	return err
 }
@@ -67,17 +71,7 @@ func callName(call flow.Call) string {
 }
 
 // redactCall returns the call without the secrets that its URL or its headers hold.
-func redactCall(call flow.Call) flow.Call {
-	call.URL = redact.Text(call.URL)
-	headers := make(map[string]string, len(call.Headers))
-	for name, value := range call.Headers {
-		headers[name] = redact.Header(name, value)
-	}
-	if call.Headers != nil {
-		call.Headers = headers
-	}
-	return call
-}
+func redactCall(call flow.Call) flow.Call { return redact.Value(call) }
 
 func (t *text) table(verdict flow.RunVerdict) {
 	t.row("hop", "inferred", "seen by", "verdict")
@@ -112,7 +106,7 @@ func (t *text) mark(state flow.State) string {
 	case flow.Refuted:
 		color = "31"
 	}
-	return "\x1b[" + color + "m" + sign(state) + "\x1b[0m"
+	return screen.SGR(color, sign(state))
 }
 
 func sign(state flow.State) string {
@@ -231,7 +225,7 @@ func seenBy(v flow.HopVerdict) []string {
 }
 
 // clean makes text safe for a terminal.
-func clean(s string) string { return redact.Printable(s) }
+func clean(s string) string { return screen.Visible(s) }
 
 // cut shortens text to n columns.
 func cut(s string, n int) string {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/flowproof/lab/internal/screen"
 )
 
 // Live is the Events that prints a run as a report while it goes on: the comments as sentences, and beneath each what its commands
@@ -14,15 +16,12 @@ type Live struct {
 	mu        sync.Mutex
 	w         io.Writer
 	terminal  bool // may move its cursor: a running command is shown before it has ended
-	colours   bool
 	pending   bool
 	restoring bool
 }
 
-// NewLive returns a Live for w.
-func NewLive(w io.Writer, terminal, colours bool) *Live {
-	return &Live{w: w, terminal: terminal, colours: colours}
-}
+// NewLive returns a Live for w, which shows colours and a running command where it is an screen.Writer on a terminal.
+func NewLive(w io.Writer) *Live { return &Live{w: screen.New(w), terminal: screen.IsTerminal(w)} }
 
 // The colours of a report, as SGR parameters (ECMA-48).
 const (
@@ -32,12 +31,7 @@ const (
 	green = "32"
 )
 
-func (l *Live) paint(colour, text string) string {
-	if !l.colours {
-		return text
-	}
-	return "\x1b[" + colour + "m" + text + "\x1b[0m"
-}
+func (l *Live) paint(colour, text string) string { return screen.SGR(colour, text) }
 
 // Begin prints nothing: the first comment says what the scenario is.
 func (l *Live) Begin(*Scenario) {}
@@ -134,7 +128,7 @@ func told(r *Result) bool {
 // wipe takes the line of the running command away.
 func (l *Live) wipe() {
 	if l.pending {
-		fmt.Fprint(l.w, "\r\x1b[K")
+		fmt.Fprint(l.w, screen.EraseLine())
 		l.pending = false
 	}
 }

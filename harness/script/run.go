@@ -31,14 +31,20 @@ type Events interface {
 type Options struct {
 	Update bool   // rewrite the scenario's golden files in Result.Updated instead of failing
 	Events Events // nil: nobody listens
+	// ShowSecrets tells Events what is hidden from it otherwise. The Result is never without its secrets: who shows it takes
+	// them out.
+	ShowSecrets bool
 }
 
 // Run runs a scenario on a lab. It returns when everything that the scenario changed outside itself is restored; when
 // ctx ends, the command that runs is cancelled and the scenario ends so. The Result is never nil.
 func Run(ctx context.Context, lab Lab, s *Scenario, opts Options) *Result {
 	r := &runner{ctx: ctx, scenario: s, events: opts.Events, result: &Result{Schema: ResultSchema, Scenario: s.Name, Status: Passed, Phases: []PhaseResult{}}}
-	if r.events == nil {
+	switch {
+	case r.events == nil:
 		r.events = silent{}
+	case !opts.ShowSecrets:
+		r.events = hiding{r.events}
 	}
 	r.events.Begin(s)
 	start := time.Now()

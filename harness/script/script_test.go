@@ -118,7 +118,7 @@ func TestUpdateRewritesGoldens(t *testing.T) {
 func TestLive(t *testing.T) {
 	const text = "# A learner reads this.\n# And this.\n\n# A file is there.\nexists a\n! exists b\n\n# This command is not called rightly.\nobserve it\n\n# Nobody comes here.\nexists a\n-- a --\n"
 	var out bytes.Buffer
-	result := Run(t.Context(), noLab(t), Parse("t", []byte(text)), Options{Events: NewLive(&out, false, false)})
+	result := Run(t.Context(), noLab(t), Parse("t", []byte(text)), Options{Events: NewLive(&out)})
 	lines := strings.Split(out.String(), "\n")
 	lines[len(lines)-2] = strings.Split(lines[len(lines)-2], " after ")[0] // the time differs
 	golden(t, "live.txt", strings.Join(lines, "\n"))

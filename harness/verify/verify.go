@@ -13,11 +13,14 @@ import (
 	"strings"
 
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/internal/redact"
 )
 
 // Judge compares a run's path with its observations. It needs nothing but the run, and gives the same verdict for the
-// same run.
+// same run. It compares what is left when secrets are taken out of both: the evidence was read from redacted texts, equal values
+// have equal marks, and different ones have different marks, so that the verdict is the one on the values themselves.
 func Judge(run flow.Run) flow.RunVerdict {
+	run.Path = comparable(run.Path)
 	j := &judge{run: run, joins: joined(run)}
 	verdict := flow.RunVerdict{Schema: flow.VerdictSchema, Hops: make([]flow.HopVerdict, 0, len(run.Path.Hops))}
 	for i := range run.Path.Hops {
@@ -43,6 +46,30 @@ func Judge(run flow.Run) flow.RunVerdict {
 		verdict.Result = flow.Verified
 	}
 	return verdict
+}
+
+// comparable is a path whose expectations have no secrets, as the observations have none.
+func comparable(path flow.Path) flow.Path {
+	path.Hops = slices.Clone(path.Hops)
+	for n := range path.Hops {
+		hop := &path.Hops[n]
+		hop.Expect, hop.Choices = slices.Clone(hop.Expect), slices.Clone(hop.Choices)
+		for i := range hop.Expect {
+			hop.Expect[i].Value = hidden(hop.Expect[i].Value)
+		}
+		for i := range hop.Choices {
+			hop.Choices[i].Name = hidden(hop.Choices[i].Name)
+		}
+	}
+	return path
+}
+
+// hidden is a value without its secrets. That most values hold none is seen at a glance.
+func hidden(value string) string {
+	if !redact.Suspicious([]byte(value)) {
+		return value
+	}
+	return redact.Value(value)
 }
 
 // Summary returns the verdict in one line.

@@ -54,11 +54,12 @@ func line(document []byte, offset int64) int {
 
 // A place is where a value stands in a document, as far as it says whether the value is a secret.
 type place struct {
-	hide    bool   // below a field that holds a secret
-	message string // last part of the nearest @type
-	key     string // of the nearest object, as Envoy writes it: lower case, words apart by _
-	above   string // the key above it
-	header  string // name of the header or parameter that the object is about
+	hide    bool                // below a field that holds a secret
+	message string              // last part of the nearest @type
+	key     string              // of the nearest object, as Envoy writes it: lower case, words apart by _
+	above   string              // the key above it
+	change  func(string) string // what Strings does instead
+	header  string              // name of the header or parameter that the object is about
 }
 
 // walk returns a value without its secrets.

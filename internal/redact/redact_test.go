@@ -25,6 +25,17 @@ func TestMarks(t *testing.T) {
 	}
 }
 
+// TestStems holds what is looked for at a glance to every name of a secret: one without a stem would never be looked at.
+func TestStems(t *testing.T) {
+	for _, words := range []map[string]bool{secretWords, lastWords} {
+		for word := range words {
+			if !mayName(word + ":") {
+				t.Errorf("%s has no stem", word)
+			}
+		}
+	}
+}
+
 // TestValue holds a deep copy to leaving what it was made of as it was.
 func TestValue(t *testing.T) {
 	type pair struct {

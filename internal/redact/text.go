@@ -19,26 +19,60 @@ func Text(text string) string {
 	return lines(manifest(text))
 }
 
-// lines goes through text line by line: a header's line is hidden by the header's name, and what stands between such lines by
-// what is in it.
+// lines goes through text line by line: a header's line is hidden by the header's name, any other by what is in it.
 func lines(text string) string {
+	text = blocks(text)
 	var b strings.Builder
-	from := 0 // of what stands before the line at
+	inside := false // a certificate, which holds no secret
 	for at := 0; at < len(text); {
 		end := len(text)
 		if n := strings.IndexByte(text[at:], '\n'); n >= 0 {
 			end = at + n + 1
 		}
 		bare := strings.TrimRight(text[at:end], "\n")
-		if kept, ok := header(bare); ok {
-			b.WriteString(inline(requests(text[from:at])))
-			b.WriteString(kept + text[at+len(bare):end])
-			from = end
+		kept, ok := header(bare)
+		switch {
+		case ok:
+		case inside || strings.HasPrefix(bare, "-----BEGIN "):
+			inside = !strings.HasPrefix(bare, "-----END ")
+			if !plainBase64(bare) {
+				inside, kept = inside && strings.HasPrefix(bare, "-----BEGIN "), inline(requests(bare))
+			}
+		default:
+			kept = inline(requests(bare))
 		}
+		b.WriteString(kept + text[at+len(bare):end])
 		at = end
 	}
-	b.WriteString(inline(requests(text[from:])))
 	return b.String()
+}
+
+// plainBase64 is a line of a PEM block.
+func plainBase64(line string) bool {
+	line = strings.TrimRight(line, " \t\r")
+	return len(line) <= 76 && !strings.Contains(line, "PRIVATE") && (strings.HasPrefix(line, "-----") && strings.HasSuffix(line, "-----") ||
+		strings.Trim(line, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=") == "")
+}
+
+// blocks hides what stands on more than one line: elements of XML, and parts of a form.
+func blocks(text string) string {
+	if strings.Contains(text, "</") {
+		text = replace(elements, text, func(m []string) string {
+			if !SecretName(m[2]) {
+				return m[0]
+			}
+			return m[1] + m[2] + m[3] + Mark(m[4]) + m[5]
+		})
+	}
+	if strings.Contains(text, `name="`) {
+		text = replace(parts, text, func(m []string) string {
+			if !SecretName(m[2]) {
+				return m[0]
+			}
+			return m[1] + m[2] + m[3] + Mark(m[4])
+		})
+	}
+	return text
 }
 
 // dull is a short word in which nothing can be found; most strings of a dump are.
@@ -53,12 +87,22 @@ func inline(text string) string {
 	}
 	text = credentials(text)
 	text = query(text)
-	if strings.Contains(text, "/") {
+	words := long(text)
+	if words && strings.Contains(text, "/") {
 		text = inURLs(text)
 	}
-	text = forms(authorization(text))
-	text = named(text)
-	return tokens(text)
+	names := mayName(text)
+	if names {
+		text = authorization(text)
+	}
+	text = forms(text)
+	if names {
+		text = named(text)
+	}
+	if words {
+		text = tokens(text)
+	}
+	return text
 }
 
 // inURL is a URL, or a path that stands by itself, up to its query.
@@ -131,22 +175,6 @@ func named(text string) string {
 				return m[0]
 			}
 			return m[1] + m[2] + m[3] + m[4] + markQuoted(m[5])
-		})
-	}
-	if strings.Contains(text, "</") {
-		text = replace(elements, text, func(m []string) string {
-			if !SecretName(m[2]) {
-				return m[0]
-			}
-			return m[1] + m[2] + m[3] + Mark(m[4]) + m[5]
-		})
-	}
-	if strings.Contains(text, `name="`) {
-		text = replace(parts, text, func(m []string) string {
-			if !SecretName(m[2]) {
-				return m[0]
-			}
-			return m[1] + m[2] + m[3] + Mark(m[4])
 		})
 	}
 	return replace(words2, text, func(m []string) string {

@@ -1,36 +1,84 @@
 package redact
 
 import (
+	"cmp"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 )
 
-// known are the forms of tokens that their issuers publish, each with a beginning by which it is found.
-var known = regexp.MustCompile(strings.Join([]string{
-	`\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){0,3}`, // JWT, JWS, JWE: RFC 7519
-	`\b(?:AKIA|ASIA|AROA|AIDA|AGPA|ANPA|ANVA|ABIA|ACCA)[A-Z0-9]{12,}\b`,  // AWS access key IDs
-	`\bAIza[A-Za-z0-9_-]{30,}`,                                       // Google API keys
-	`\bya29\.[A-Za-z0-9_-]{10,}`,                                     // Google OAuth access tokens
-	`\b1//0[A-Za-z0-9_-]{20,}`,                                       // Google OAuth refresh tokens
-	`\bGOCSPX-[A-Za-z0-9_-]{10,}`,                                    // Google OAuth client secrets
-	`\bgh[pousr]_[A-Za-z0-9]{16,}`, `\bgithub_pat_[A-Za-z0-9_]{20,}`, // GitHub
-	`\bgl(?:pat|dt|rt|cbt|ptt|ft|imt|agent|soat|ffct)-[A-Za-z0-9_.-]{16,}`, // GitLab
-	`\bxox[abeoprs]-[A-Za-z0-9-]{8,}`, `\bxapp-[A-Za-z0-9-]{8,}`,           // Slack
-	`hooks\.slack\.com/services/[A-Za-z0-9/]+`,                              // and its webhooks
-	`\b[spr]k_(?:live|test)_[A-Za-z0-9]{8,}`, `\bwhsec_[A-Za-z0-9+/=]{16,}`, // Stripe
-	`\bsk-(?:ant-|proj-|or-)?[A-Za-z0-9_-]{20,}`, // OpenAI, Anthropic
-	`\bhf_[A-Za-z0-9]{20,}`, `\bnpm_[A-Za-z0-9]{20,}`, `\bpypi-[A-Za-z0-9_-]{20,}`, `\bdop_v1_[a-f0-9]{20,}`,
-	`\bSG\.[A-Za-z0-9_-]{12,}\.[A-Za-z0-9_-]{12,}`,            // SendGrid
-	`\bhv[sbr]\.[A-Za-z0-9_-]{16,}`, `\bs\.[A-Za-z0-9]{24}\b`, // Vault
-	`\bdapi[a-f0-9]{32}\b`, `\bshp(?:at|ca|pa|ss)_[a-fA-F0-9]{24,}`, `\blin_api_[A-Za-z0-9]{20,}`, `\bATATT[A-Za-z0-9_=-]{20,}`,
-	`\bglsa_[A-Za-z0-9_]{20,}`, `\bNRAK-[A-Z0-9]{20,}`, `\bsq0[a-z]{3}-[A-Za-z0-9_-]{20,}`, `\bPMAK-[a-f0-9-]{30,}`,
-	`\bEAAC[A-Za-z0-9]{20,}`, `\bkey-[a-f0-9]{32}\b`, `\bAGE-SECRET-KEY-1[A-Z0-9]{12,}`,
-	`\b[0-9]{8,10}:AA[A-Za-z0-9_-]{30,}`,                                              // Telegram
-	`\b[a-z0-9]{6}\.[a-z0-9]{16}\b`,                                                   // Kubernetes bootstrap tokens
-	`\$(?:2[abxy]?|5|6|y|1|apr1|argon2[a-z]*|scrypt|pbkdf2[a-z0-9-]*)\$[^\s:'",]{8,}`, // crypt(5) hashes of passwords
-	`\{(?:SHA|SSHA|SHA256|SSHA256|SHA512|SSHA512)\}[A-Za-z0-9+/=]{20,}`,               // htpasswd and LDAP
-}, "|"))
+// A form is how an issuer of tokens writes them. Every one has a text in it by which it is looked for before the expression is tried.
+type form struct {
+	has        string
+	expression *regexp.Regexp
+}
+
+// known are the forms of tokens that their issuers publish.
+var known = forTokens(map[string][]string{
+	`\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){0,3}`: {"eyJ"},                                                                  // JWT, JWS, JWE: RFC 7519
+	`\b(?:AKIA|ASIA|AROA|AIDA|AGPA|ANPA|ANVA|ABIA|ACCA)[A-Z0-9]{12,}\b`:  {"AKIA", "ASIA", "AROA", "AIDA", "AGPA", "ANPA", "ANVA", "ABIA", "ACCA"}, // AWS
+	`\bAIza[A-Za-z0-9_-]{30,}`:                                             {"AIza"},    // Google API keys
+	`\bya29\.[A-Za-z0-9_-]{10,}`:                                           {"ya29."},   // Google OAuth access tokens
+	`\b1//0[A-Za-z0-9_-]{20,}`:                                             {"1//0"},    // Google OAuth refresh tokens
+	`\bGOCSPX-[A-Za-z0-9_-]{10,}`:                                          {"GOCSPX-"}, // Google OAuth client secrets
+	`\bgh[pousr]_[A-Za-z0-9]{16,}`:                                         {"ghp_", "gho_", "ghu_", "ghs_", "ghr_"},
+	`\bgithub_pat_[A-Za-z0-9_]{20,}`:                                       {"github_pat_"},
+	`\bgl(?:pat|dt|rt|cbt|ptt|ft|imt|agent|soat|ffct)-[A-Za-z0-9_.-]{16,}`: {"gl"},  // GitLab
+	`\bxox[abeoprs]-[A-Za-z0-9-]{8,}`:                                      {"xox"}, // Slack
+	`\bxapp-[A-Za-z0-9-]{8,}`:                                              {"xapp-"},
+	`hooks\.slack\.com/services/[A-Za-z0-9/]+`:                             {"hooks.slack"},
+	`\b[spr]k_(?:live|test)_[A-Za-z0-9]{8,}`:                               {"k_live_", "k_test_"}, // Stripe
+	`\bwhsec_[A-Za-z0-9+/=]{16,}`:                                          {"whsec_"},
+	`\bsk-(?:ant-|proj-|or-)?[A-Za-z0-9_-]{20,}`:                           {"sk-"}, // OpenAI, Anthropic
+	`\bhf_[A-Za-z0-9]{20,}`:                                                {"hf_"},
+	`\bnpm_[A-Za-z0-9]{20,}`:                                               {"npm_"},
+	`\bpypi-[A-Za-z0-9_-]{20,}`:                                            {"pypi-"},
+	`\bdop_v1_[a-f0-9]{20,}`:                                               {"dop_v1_"},
+	`\bSG\.[A-Za-z0-9_-]{12,}\.[A-Za-z0-9_-]{12,}`:                         {"SG."},                  // SendGrid
+	`\bhv[sbr]\.[A-Za-z0-9_-]{16,}`:                                        {"hvs.", "hvb.", "hvr."}, // Vault
+	`\bdapi[a-f0-9]{32}\b`:                                                 {"dapi"},
+	`\bshp(?:at|ca|pa|ss)_[a-fA-F0-9]{24,}`:                                {"shp"},
+	`\blin_api_[A-Za-z0-9]{20,}`:                                           {"lin_api_"},
+	`\bATATT[A-Za-z0-9_=-]{20,}`:                                           {"ATATT"},
+	`\bglsa_[A-Za-z0-9_]{20,}`:                                             {"glsa_"},
+	`\bNRAK-[A-Z0-9]{20,}`:                                                 {"NRAK-"},
+	`\bsq0[a-z]{3}-[A-Za-z0-9_-]{20,}`:                                     {"sq0"},
+	`\bPMAK-[a-f0-9-]{30,}`:                                                {"PMAK-"},
+	`\bEAAC[A-Za-z0-9]{20,}`:                                               {"EAAC"},
+	`\bkey-[a-f0-9]{32}\b`:                                                 {"key-"},
+	`\bAGE-SECRET-KEY-1[A-Z0-9]{12,}`:                                      {"AGE-SECRET-KEY-1"},
+	`\b[0-9]{8,10}:AA[A-Za-z0-9_-]{30,}`:                                   {":AA"}, // Telegram
+	`\$(?:2[abxy]?|5|6|y|1|apr1|argon2[a-z]*|scrypt|pbkdf2[a-z0-9-]*)\$[^\s:'",]{8,}`: {"$"},   // crypt(5) hashes of passwords
+	`\{(?:SHA|SSHA|SHA256|SSHA256|SHA512|SSHA512)\}[A-Za-z0-9+/=]{20,}`:               {"SHA"}, // htpasswd and LDAP
+})
+
+func forTokens(expressions map[string][]string) []form {
+	var all []form
+	for expression, texts := range expressions {
+		compiled := regexp.MustCompile(expression)
+		for _, has := range texts {
+			all = append(all, form{has, compiled})
+		}
+	}
+	slices.SortFunc(all, func(a, b form) int {
+		return cmp.Or(cmp.Compare(a.has, b.has), cmp.Compare(a.expression.String(), b.expression.String()))
+	})
+	return all
+}
+
+// issued hides tokens of known forms.
+func issued(text string) string {
+	for _, f := range known {
+		if strings.Contains(text, f.has) {
+			text = f.expression.ReplaceAllStringFunc(text, Mark)
+		}
+	}
+	return text
+}
+
+// bootstrap is a token of Kubernetes' for nodes that join.
+var bootstrap = regexp.MustCompile(`^[a-z0-9]{6}\.[a-z0-9]{16}$`)
 
 // schemes are those of HTTP authentication (IANA registry) that carry the secret themselves.
 var schemes = regexp.MustCompile(`(?i)\b(bearer|basic|negotiate|digest|ntlm|hawk|dpop|privatetoken|apikey|token|aws4-hmac-sha256|hoba|mutual|scram-sha-256|vapid|gnap|snowflake)([ \t]+|%20|\+)((?:` + markForm + `|[A-Za-z0-9._~+/=:-])+(?:[ \t]*,[ \t]*[A-Za-z]+=(?:"[^"]*"|[^\s,'"]+))*)`)
@@ -63,13 +111,27 @@ func forms(text string) string {
 			return block
 		})
 	}
-	text = known.ReplaceAllStringFunc(text, Mark)
+	text = issued(text)
+	if !schemed(text) {
+		return text
+	}
 	return replace(schemes, text, func(m []string) string {
 		if !credential(m[1], m[3]) {
 			return m[0]
 		}
 		return m[1] + m[2] + Mark(m[3])
 	})
+}
+
+// schemed reports whether the name of a scheme may be in text.
+func schemed(text string) bool {
+	for _, name := range []string{"earer", "asic", "egotiate", "igest", "ntlm", "NTLM", "awk", "pop", "DPoP", "oken", "pikey", "piKey", "APIKEY", "ApiKey", "aws4", "AWS4",
+		"hoba", "HOBA", "utual", "scram", "SCRAM", "apid", "gnap", "GNAP", "nowflake", "EARER", "ASIC", "TOKEN"} {
+		if strings.Contains(text, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // credential reports whether a word after the name of a scheme is one, and not the next word of a sentence.
@@ -120,7 +182,10 @@ func tokens(text string) string {
 // change often. Names that people and compilers make do not: InboundPassthroughClusterIpv4, outbound_.8080_._.a.svc, a UUID,
 // an address, a digest in hexadecimal.
 func Token(word string) bool {
-	if known.MatchString(word) {
+	if len(word) < 16 {
+		return false
+	}
+	if len(word) == 23 && bootstrap.MatchString(word) || issued(word) != word {
 		return true
 	}
 	if len(word) < 20 || strings.HasPrefix(word, "_Z") || strings.HasPrefix(word, "/") && strings.Count(word, "/") > 2 {

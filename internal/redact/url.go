@@ -26,7 +26,7 @@ var (
 
 // query hides the values of parameters that are not shown.
 func query(text string) string {
-	if !strings.ContainsAny(text, "=%") {
+	if !strings.ContainsAny(text, "=%") || !strings.ContainsAny(text, "?&%") && !strings.Contains(text, `\u0026`) {
 		return text
 	}
 	if strings.Contains(text, "?") && strings.Contains(text, ";") {

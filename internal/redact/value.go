@@ -5,6 +5,14 @@ import (
 	"strings"
 )
 
+// Strings returns a deep copy of a value with each string replaced by what change makes of it.
+func Strings[T any](value T, change func(string) string) T {
+	from := reflect.ValueOf(&value).Elem()
+	to := reflect.New(from.Type()).Elem()
+	copyOf(to, from, place{change: change})
+	return to.Interface().(T)
+}
+
 // Value returns a deep copy of a value without its secrets: each string goes by the name that it has in JSON and by its own
 // form, as in JSON. What has unexported fields, such as a time or an address, is copied as it is.
 func Value[T any](value T) T {
@@ -18,6 +26,10 @@ func Value[T any](value T) T {
 func copyOf(to, from reflect.Value, p place) {
 	switch from.Kind() {
 	case reflect.String:
+		if p.change != nil {
+			to.SetString(p.change(from.String()))
+			return
+		}
 		to.SetString(p.text(from.String()))
 	case reflect.Pointer:
 		if !from.IsNil() {
@@ -61,7 +73,7 @@ func copyFields(to, from reflect.Value, p place) {
 			continue
 		}
 		key, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		below := place{hide: p.hide, key: snake(key), above: p.key}
+		below := place{hide: p.hide, key: snake(key), above: p.key, change: p.change}
 		if field.Anonymous && key == "" {
 			below = p
 		}
@@ -89,9 +101,12 @@ func copyMap(to, from reflect.Value, p place) {
 	}
 	to.Set(reflect.MakeMapWithSize(from.Type(), from.Len()))
 	for _, key := range from.MapKeys() {
-		below := place{hide: p.hide, key: snake(key.String()), above: p.key}
+		below := place{hide: p.hide, key: snake(key.String()), above: p.key, change: p.change}
 		value := reflect.New(from.Type().Elem()).Elem()
 		copyOf(value, from.MapIndex(key), below)
+		if p.change != nil && key.Kind() == reflect.String {
+			key = reflect.ValueOf(p.change(key.String())).Convert(key.Type())
+		}
 		to.SetMapIndex(key, value)
 	}
 }

@@ -1,0 +1,78 @@
+package redact
+
+import (
+	"bytes"
+	"strings"
+)
+
+// stems are parts of the names of secrets, in lower case. Every name for which SecretName holds has one of them.
+var stems = []string{"pass", "pwd", "pw", "pswd", "secret", "token", "key", "cookie", "cred", "auth", "bearer", "sig", "hmac", "otp", "pin", "cvv",
+	"cvc", "sess", "sid", "jwt", "jws", "ssn", "dsn", "saml", "assertion", "pkcs", "p12", "pfx", "magiclink", "cationcode", "cation_code", "cation-code", "resetcode", "reset_code", "reset-code", "mnemonic", "seedphrase",
+	"connstr", "connections", "connection_s", "connection-s", "csrf", "xsrf", "webhook", "userpwd", "userpass", "-user", "-u "}
+
+// mayName reports whether the name of a secret may be in text. It is quick, so that most lines of a log cost no expression.
+func mayName(text string) bool {
+	if !strings.ContainsAny(text, ":=-> '") {
+		return false
+	}
+	lower := strings.ToLower(text)
+	for _, stem := range stems {
+		if strings.Contains(lower, stem) {
+			return true
+		}
+	}
+	return false
+}
+
+// long reports whether text has a word that could be a token: of 16 characters and more, with a digit or a capital, or of 20.
+func long(text string) bool {
+	length, other := 0, false
+	for n := range len(text) {
+		switch c := text[n]; {
+		case c >= '0' && c <= '9', c >= 'A' && c <= 'Z':
+			other = true
+		case c >= 'a' && c <= 'z', strings.IndexByte("-_+/=~.:$!*", c) >= 0:
+		default:
+			length, other = 0, false
+			continue
+		}
+		if length++; length >= 16 && (other || length >= 20) {
+			return true
+		}
+	}
+	return false
+}
+
+// words that stand in or before secrets, each without its first letter, which may be a capital.
+var suspects = [][]byte{[]byte("assw"), []byte("ecret"), []byte("oken"), []byte("earer "), []byte("asic "), []byte("uthorization"), []byte("ookie"),
+	[]byte("PRIVATE"), []byte("ASSW"), []byte("ECRET"), []byte("OKEN"), []byte("redential"), []byte("pikey"), []byte("pi_key"), []byte("pi-key")}
+
+// Suspicious reports whether text may hold something that Text would hide. It is quick and errs towards yes: it looks for
+// queries, for what stands before a host, for the words above, and for long words with digits and capitals.
+func Suspicious(text []byte) bool {
+	if bytes.IndexByte(text, '?') >= 0 || bytes.IndexByte(text, '@') >= 0 {
+		return true
+	}
+	for _, word := range suspects {
+		if bytes.Contains(text, word) {
+			return true
+		}
+	}
+	length, digits, capitals := 0, 0, 0
+	for _, c := range text {
+		switch {
+		case c >= '0' && c <= '9':
+			digits++
+		case c >= 'A' && c <= 'Z':
+			capitals++
+		case c >= 'a' && c <= 'z', c == '-', c == '_', c == '+', c == '/', c == '=':
+		default:
+			length, digits, capitals = 0, 0, 0
+			continue
+		}
+		if length++; length >= 16 && digits >= 2 && (capitals >= 2 || length >= 24) {
+			return true
+		}
+	}
+	return false
+}
