@@ -20,7 +20,7 @@ import (
 // same run. It compares what is left when secrets are taken out of both: the evidence was read from redacted texts, equal values
 // have equal marks, and different ones have different marks, so that the verdict is the one on the values themselves.
 func Judge(run flow.Run) flow.RunVerdict {
-	run.Path = comparable(run.Path)
+	run.Path, run.Observations = comparable(run.Path), redacted(run.Observations)
 	j := &judge{run: run, joins: joined(run)}
 	verdict := flow.RunVerdict{Schema: flow.VerdictSchema, Hops: make([]flow.HopVerdict, 0, len(run.Path.Hops))}
 	for i := range run.Path.Hops {
@@ -62,6 +62,25 @@ func comparable(path flow.Path) flow.Path {
 		}
 	}
 	return path
+}
+
+// redacted are the observations without what an instrument may have read of a secret.
+func redacted(observations []flow.Observation) []flow.Observation {
+	copied := false
+	for n := range observations {
+		for i, fact := range observations[n].Facts {
+			value := hidden(fact.Value)
+			if value == fact.Value {
+				continue
+			}
+			if !copied {
+				observations, copied = slices.Clone(observations), true
+			}
+			observations[n].Facts = slices.Clone(observations[n].Facts)
+			observations[n].Facts[i].Value = value
+		}
+	}
+	return observations
 }
 
 // hidden is a value without its secrets. That most values hold none is seen at a glance.

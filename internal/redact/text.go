@@ -54,6 +54,10 @@ func plainBase64(line string) bool {
 		strings.Trim(line, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=") == "")
 }
 
+// Name returns a name out of a configuration, such as a cluster's or a route's, as it may be kept: a name may look like a token and
+// is none, so that only credentials and tokens of known forms are hidden in it.
+func Name(text string) string { return forms(query(credentials(text))) }
+
 // blocks hides what stands on more than one line: elements of XML, and parts of a form.
 func blocks(text string) string {
 	if strings.Contains(text, "</") {

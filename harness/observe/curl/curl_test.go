@@ -89,7 +89,7 @@ func TestObserve(t *testing.T) {
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	if r.Headers["set-cookie"] != "[redacted]" || r.Timing.Connect != 1557*time.Microsecond {
+	if r.Headers["set-cookie"] != "«redacted 5 B»" || r.Timing.Connect != 1557*time.Microsecond {
 		t.Errorf("headers %v, timing %v", r.Headers, r.Timing)
 	}
 	if seen[0].Side != flow.Client {

@@ -73,7 +73,7 @@ func TestParseHTTP(t *testing.T) {
 		ok         bool
 	}{
 		{"request", "GET /a?token=secret HTTP/1.1\r\nHost: fortio-server:8080\r\nX-Request-Id: 1-2\r\ncookie: c=1\r\n\r\nbody: x-request-id: 3",
-			HTTP{Line: "GET /a?token=[redacted] HTTP/1.1", RequestID: "1-2", Host: "fortio-server:8080", Codec: "http1"}, true},
+			HTTP{Line: "GET /a?token=«redacted 6 B» HTTP/1.1", RequestID: "1-2", Host: "fortio-server:8080", Codec: "http1"}, true},
 		{"identity of the nearest client", "GET / HTTP/1.1\r\nx-forwarded-client-cert: By=a;URI=spiffe://far,By=b;Hash=1;Subject=\"\";URI=spiffe://near\r\n",
 			HTTP{Line: "GET / HTTP/1.1", ClientURI: "spiffe://near", Codec: "http1"}, true},
 		{"response", "HTTP/1.1 503 Service Unavailable\r\n\r\n", HTTP{Line: "HTTP/1.1 503 Service Unavailable", Status: 503, Codec: "http1"}, true},

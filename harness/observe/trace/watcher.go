@@ -216,7 +216,7 @@ func (w *watcher) envoyEvent(r *probe.Record) (Event, error) {
 		s, _ := from.table.Statement(r.Value)
 		e.Where, e.Text = s.Where(), s.Format
 	case Value:
-		e.Name, e.Text = from.name, redact.Printable(redact.Text(string(r.Data)))
+		e.Name, e.Text = from.name, redact.Printable(redact.Name(string(r.Data)))
 	case PoolReady:
 		names, err := envoy.Names(r.Data)
 		if err != nil {
@@ -239,7 +239,7 @@ func endsOf(names []string, connection uint64) *Ends {
 		}
 		*to = netip.AddrPortFrom(end.Addr().Unmap().WithZone(""), end.Port())
 	}
-	ends.Cluster, ends.Connection = redact.Printable(redact.Text(names[len(names)-1])), connection
+	ends.Cluster, ends.Connection = redact.Printable(redact.Name(names[len(names)-1])), connection
 	return &ends
 }
 
