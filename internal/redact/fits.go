@@ -2,10 +2,10 @@ package redact
 
 import "strings"
 
-// Fits reports whether text may be what pattern was before secrets were taken out of it: each Mask in pattern stands for any run of
-// characters. A pattern without a Mask fits itself alone.
+// Fits reports whether text may be what pattern was before Envoy took secrets out of it: each Masked in pattern stands for any run of
+// characters, as nothing is left there of the value. Our own marks stand for one value each, and fit themselves alone.
 func Fits(pattern, text string) bool {
-	pieces := strings.Split(pattern, Mask)
+	pieces := strings.Split(pattern, Masked)
 	rest, ok := strings.CutPrefix(text, pieces[0])
 	if !ok || len(pieces) == 1 {
 		return ok && rest == ""

@@ -56,6 +56,22 @@ func Mark(value string) string {
 	return fmt.Sprintf("«redacted %d B, %d»", len(value), number)
 }
 
+// escapedMark is a mark that stood in the path of a URL, which package net/url escapes.
+var escapedMark = regexp.MustCompile(`%C2%ABredacted%20([0-9]+)%20B(?:,%20([0-9]+))?%C2%BB`)
+
+// unescape writes marks in a URL as they are written everywhere else.
+func unescape(text string) string {
+	if !strings.Contains(text, "%C2%ABredacted%20") {
+		return text
+	}
+	return replace(escapedMark, text, func(m []string) string {
+		if m[2] != "" {
+			return "«redacted " + m[1] + " B, " + m[2] + "»"
+		}
+		return "«redacted " + m[1] + " B»"
+	})
+}
+
 // Hidden reports whether a part of text was a secret: what it says cannot be read any more, only compared as a whole.
 func Hidden(text string) bool {
 	return strings.Contains(text, "«redacted ") && aMark.MatchString(text) || strings.Contains(text, Masked)

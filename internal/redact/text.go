@@ -89,7 +89,7 @@ func inline(text string) string {
 	if len(text) < 4 {
 		return text
 	}
-	text = credentials(text)
+	text = credentials(unescape(text))
 	text = query(text)
 	words := long(text)
 	if words && strings.Contains(text, "/") {

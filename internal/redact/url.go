@@ -55,7 +55,7 @@ func parameter(name, value string) string {
 
 // path hides what is secret in a path with its query. Envoy and curl write nothing else in its place.
 func path(text string) string {
-	before, after, found := strings.Cut(text, "?")
+	before, after, found := strings.Cut(unescape(text), "?")
 	if before = segment(before); found {
 		before += parameters("?" + after)
 	}
