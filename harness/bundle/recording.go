@@ -98,7 +98,7 @@ func (r *recordingCheck) times() {
 	for _, pod := range []observe.Pod{r.Client, r.Server} {
 		lines, _ := accesslog.Parse(pod.Log)
 		for _, line := range lines {
-			if accesslog.SameRequest(line.RequestID(), r.RequestID) && !line.Time.IsZero() {
+			if flow.SameRequestID(line.RequestID(), r.RequestID) && !line.Time.IsZero() {
 				r.within("the access log of "+pod.Name, line.Time)
 			}
 		}
@@ -171,7 +171,7 @@ func (r *recordingCheck) hasLine(pod observe.Pod) bool {
 		return false
 	}
 	lines, _ := accesslog.Parse(pod.Log)
-	return slices.ContainsFunc(lines, func(l accesslog.Line) bool { return accesslog.SameRequest(l.RequestID(), r.RequestID) })
+	return slices.ContainsFunc(lines, func(l accesslog.Line) bool { return flow.SameRequestID(l.RequestID(), r.RequestID) })
 }
 
 var (

@@ -103,7 +103,7 @@ func (p *requestCheck) accessLog(pod string, log []byte) {
 	}
 	lines, _ := accesslog.Parse(log)
 	for _, line := range lines {
-		if !accesslog.SameRequest(line.RequestID(), p.call.RequestID) {
+		if !flow.SameRequestID(line.RequestID(), p.call.RequestID) {
 			continue
 		}
 		for _, member := range []struct{ name, what, called string }{

@@ -36,6 +36,7 @@ func newListenerFilter(v configdump.Value) listenerFilter {
 func (w *walk) listenerFilters() {
 	var ran []string
 	pooled := w.opts.Warm && w.side == flow.Server
+	kept := !w.opts.Cold && w.side == flow.Server && w.opts.Peer != "" // a sidecar sends, and may have kept a connection
 	hop := flow.Hop{Expect: w.beforeHandOver()}
 	if w.req.Protocol == http3 { // EnvoyQuicDispatcher: the handshake's first packet says it
 		w.conn.transport, w.conn.serverName, w.conn.alpn = "quic", w.req.SNI, w.req.ALPN
@@ -50,13 +51,16 @@ func (w *walk) listenerFilters() {
 		if pooled {
 			hop.Expect = append(hop.Expect, absent(flow.FactFilter, f.kind))
 		} else {
-			hop.Expect = append(hop.Expect, fact(flow.FactFilter, f.kind))
+			hop.Expect = append(hop.Expect, flow.Fact{Name: flow.FactFilter, Value: f.kind, May: kept})
 		}
 		w.inspect(f)
 	}
 	hop.Decision, hop.Why = strings.Join(ran, ", "), w.detected(ran)
 	if pooled {
 		hop.Why += "; they ran when the connection was accepted, which the client's sidecar has kept, so none runs now"
+	}
+	if kept && !pooled {
+		hop.Why += "; they ran when the connection was accepted, which the client's sidecar may have kept"
 	}
 	if len(ran) == 0 {
 		hop.Decision = "none"

@@ -33,6 +33,6 @@ func (r Recording) netfilter(side flow.Side) ([]flow.Observation, []flow.Watch, 
 	if err = errors.Join(err, errAfter); err != nil {
 		return nil, []flow.Watch{{Instrument: flow.Netfilter, Pod: pod.Name, Side: side, Problem: err.Error()}}, fmt.Errorf("%s: %w", pod.Name, err)
 	}
-	seen, watch := netfilter.Observe(before, after, netfilter.Selection{Pod: pod.Name, Side: side, Time: r.Answered})
+	seen, watch := netfilter.Observe(before, after, netfilter.Selection{Pod: pod.Name, Side: side, Peer: r.peer(side), Time: r.Answered})
 	return seen, []flow.Watch{watch}, nil
 }

@@ -185,7 +185,7 @@ func (r Recording) sockets() ([]flow.Observation, []flow.Watch, error) {
 	tables := sockets.Tables{Time: r.Answered,
 		ClientBefore: read("client before", r.Client.Before), ClientAfter: read("client after", r.Client.After),
 		ServerBefore: read("server before", r.Server.Before), ServerAfter: read("server after", r.Server.After)}
-	seen, watches := sockets.Observe(tables, sockets.Selection{Client: address(r.Client), Server: address(r.Server), Port: r.Port})
+	seen, watches := sockets.Observe(tables, sockets.Selection{Client: address(r.Client), Server: address(r.Server), Port: r.Port, Peer: r.peer(flow.Client)})
 	watches = slices.DeleteFunc(watches, func(w flow.Watch) bool { return r.pod(w.Side).After == nil })
 	return seen, watches, errors.Join(problems...)
 }

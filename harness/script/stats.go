@@ -19,7 +19,8 @@ type counters struct{ before, after map[string][]byte }
 const statsFilter = `^listener\..*(downstream_cx_total|ssl\.handshake|ssl\.versions\..*|no_filter_chain_match)$` +
 	`|^(tls|http)_inspector\.` +
 	`|^http\..*downstream_rq_[1-5]xx$|^tcp\..*downstream_cx_total$` +
-	`|^cluster\..*(upstream_cx_(total|connect_fail|none_healthy)|upstream_rq_(total|[0-9]{3})|ssl\.handshake)$`
+	`|^cluster\..*(upstream_cx_(total|connect_fail|none_healthy)|upstream_rq_(total|[0-9]{3})|ssl\.handshake)$` +
+	`|` + stats.FilterCounters
 
 // mostMoved bounds how many counters are printed.
 const mostMoved = 20

@@ -125,17 +125,6 @@ func isNumber(text string) bool {
 	return err == nil
 }
 
-// SameRequest compares two request ids. Envoy may write its own trace reason over the version digit of a UUID, the character
-// at index 14 (UUIDRequestIDExtension::setTraceReason).
-func SameRequest(a, b string) bool {
-	const version = 14
-	if a == b {
-		return a != ""
-	}
-	const uuid = 36
-	return len(a) == uuid && len(b) == uuid && a[:version] == b[:version] && a[version+1:] == b[version+1:]
-}
-
 // Mark returns a text that only the access-log line of a request holds, and that is in the log as soon as the line is.
 func Mark(id string) string {
 	const version = 14

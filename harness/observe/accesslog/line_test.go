@@ -54,24 +54,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestSameRequest(t *testing.T) {
-	const id = "58759b51-2b82-4c4a-96d4-d485264bf2a5"
-	for _, c := range []struct {
-		a, b string
-		same bool
-	}{
-		{id, id, true},
-		{id, "58759b51-2b82-9c4a-96d4-d485264bf2a5", true}, // Envoy wrote its trace reason
-		{id, "58759b51-2b82-4c4a-96d4-d485264bf2a6", false},
-		{id, "58759b51-2b83-4c4a-96d4-d485264bf2a5", false},
-		{id, id[:35], false},
-		{"", "", false},
-		{"not-a-uuid", "not-a-uuid", true},
-	} {
-		if got := SameRequest(c.a, c.b); got != c.same {
-			t.Errorf("%q and %q: %v", c.a, c.b, got)
-		}
-	}
+func TestMark(t *testing.T) {
 	if text := log(t, "client.log"); !strings.Contains(string(text), Mark(requestOfLog)) {
 		t.Error("the mark is not in a real log")
 	}

@@ -29,7 +29,7 @@ const (
 )
 
 // Observe tells what Envoy wrote about the selected request when it was over. The watch is complete when there is exactly one
-// line of it. Envoy writes the line some time after the answer, so without one the watch is complete only when the log shows a
+// line of it; where there are several it abstains. Envoy writes the line some time after the answer, so without one the watch is complete only when the log shows a
 // request that began after that answer: then Envoy wrote none, as of a connection whose filter chain has no access log, and
 // the instrument can see nothing of it.
 func Observe(lines []Line, damaged []int, sel Selection) ([]flow.Observation, flow.Watch) {
@@ -57,7 +57,9 @@ func Observe(lines []Line, damaged []int, sel Selection) ([]flow.Observation, fl
 			problems = append(problems, sel.Problem)
 		}
 	default:
-		problems = append(problems, fmt.Sprintf("%d lines are of the request, so none can be said to be it: lines %d and %d", len(found), found[0].Number, found[1].Number))
+		w.Complete, w.Problem = len(problems) == 0, strings.Join(problems, "; ")
+		w.Abstains = fmt.Sprintf("%d lines are of the request, so none can be said to be it: lines %d and %d", len(found), found[0].Number, found[1].Number)
+		return nil, w
 	}
 	if len(lines) > 0 { // what it would have shown
 		o := observer{Line: lines[0], sel: sel}
@@ -79,7 +81,7 @@ func writtenAfter(lines []Line, at time.Time) bool {
 func find(lines []Line, sel Selection) []Line {
 	var found, own []Line
 	for _, l := range lines {
-		if SameRequest(l.RequestID(), sel.RequestID) || sel.Peer != "" && l.RequestID() == "" && l.values[downRemote] == sel.Peer {
+		if flow.SameRequestID(l.RequestID(), sel.RequestID) || sel.Peer != "" && l.RequestID() == "" && l.values[downRemote] == sel.Peer {
 			found = append(found, l)
 			if direct, err := netip.ParseAddrPort(l.values[downDirectLocal]); err == nil && direct.Port() == portOf(sel.Side) {
 				own = append(own, l)

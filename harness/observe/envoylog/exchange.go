@@ -2,7 +2,10 @@ package envoylog
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
+
+	"github.com/flowproof/lab/harness/flow"
 )
 
 // step is a line with what it says.
@@ -51,10 +54,11 @@ type exchange struct {
 // from a request's own retries.
 const mostExchanges = 16
 
-// find returns the exchanges whose request carries the id, or, when there is none, the only one with the authority and
-// path.
+// find returns the exchanges whose request carries the id on the side's own way through the proxy. Where none does, because a
+// route replaced the id, they are those of the whole log with the authority and path: of more than one, none can be told from
+// other traffic.
 func (j *journal) find(sel Selection) []*exchange {
-	var byID, byURL []*exchange
+	var byID, byURL []step
 	for _, s := range j.steps {
 		if s.event != RequestHeaders || s.Stream == "" {
 			continue
@@ -63,17 +67,40 @@ func (j *journal) find(sel Selection) []*exchange {
 		authority, _ := s.Header(":authority")
 		path, _ := s.Header(":path")
 		switch {
-		case len(byID) > mostExchanges || len(byURL) > mostExchanges: // too many to be the one anyway
-		case sel.RequestID != "" && SameRequestID(id, sel.RequestID):
-			byID = append(byID, j.exchange(s))
+		case sel.RequestID != "" && flow.SameRequestID(id, sel.RequestID):
+			byID = append(byID, s)
 		case sel.Authority != "" && authority == sel.Authority && (sel.Path == "" || path == sel.Path):
-			byURL = append(byURL, j.exchange(s))
+			byURL = append(byURL, s)
 		}
 	}
 	if len(byID) == 0 {
 		byID = byURL
 	}
-	return onSide(byID, sel)
+	var all []*exchange
+	for _, s := range byID[:min(len(byID), mostExchanges)] {
+		all = append(all, j.exchange(s))
+	}
+	return lastAttempt(onSide(all, sel))
+}
+
+// lastAttempt keeps of the attempts of one request, which the client's sidecar makes with one id and counts, the one that came last.
+// Streams that are no attempts, or of which two have one count, stay as they are.
+func lastAttempt(all []*exchange) []*exchange {
+	if len(all) < 2 {
+		return all
+	}
+	last, most, counts := all[0], 0, map[int]bool{}
+	for _, x := range all {
+		text, _ := x.headers.Header("x-envoy-attempt-count")
+		n, err := strconv.Atoi(text)
+		if err != nil || counts[n] {
+			return all
+		}
+		if counts[n] = true; n > most {
+			last, most = x, n
+		}
+	}
+	return []*exchange{last}
 }
 
 // onSide drops the exchanges of the other direction: a pod that calls itself logs both in one file.
@@ -92,16 +119,6 @@ func onSide(all []*exchange, sel Selection) []*exchange {
 		kept = append(kept, x)
 	}
 	return kept
-}
-
-// SameRequestID compares two x-request-ids. In a UUID Envoy writes its reason for tracing into the 14th hexadecimal
-// digit, so that digit is not compared (Envoy: UuidRequestIdExtension, TRACE_BYTE_POSITION).
-func SameRequestID(a, b string) bool {
-	const traceReason, length = 14, 36
-	if len(a) != length || len(b) != length {
-		return a == b && a != ""
-	}
-	return a[:traceReason] == b[:traceReason] && a[traceReason+1:] == b[traceReason+1:]
 }
 
 // exchange gathers what belongs to the stream whose request headers are at s.

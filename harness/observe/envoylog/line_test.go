@@ -102,21 +102,6 @@ func TestLevel(t *testing.T) {
 	}
 }
 
-func TestSameRequestID(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want bool
-	}{
-		{"7d3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f", "7d3a1b52-9c1e-9f0a-8d6b-0a1b2c3d4e5f", true}, // Envoy: traced because it was forced
-		{"7d3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f", "7d3a1b52-9c1e-4f1a-8d6b-0a1b2c3d4e5f", false},
-		{"abc", "abc", true}, {"", "", false},
-	} {
-		if got := SameRequestID(c.a, c.b); got != c.want {
-			t.Errorf("%s %s: %v", c.a, c.b, got)
-		}
-	}
-}
-
 func TestSecretsDoNotStay(t *testing.T) {
 	text := strings.Replace(workshopLog(), "'accept', '*/*'", "'accept', '*/*'\n'authorization', 'Bearer hunter2hunter2'\n'cookie', 'sid=hunter2'", 1)
 	lines := parse(t, text)

@@ -38,16 +38,21 @@ const (
 	istioStats       = "istio.stats"
 )
 
-// Observe tells what the lines prove about the selected request, and how much of it the log can prove at all. A broken
+// Observe tells what the lines prove about the selected request, and how much of it the log can prove at all. Where several
+// streams could be the request's it abstains: what one of them did says nothing of the others. A broken
 // rule of order is an observation of flow.FactOrder, which refutes its hop.
 func Observe(lines []Line, sel Selection) ([]flow.Observation, flow.Watch) {
 	j := newJournal(lines)
 	found := j.find(sel)
+	if len(found) > 1 {
+		return j.accepted(sel), abstain(j, found, sel)
+	}
 	var all []flow.Observation
 	for _, x := range found {
 		o := &observer{exchange: x, sel: sel}
 		o.downstream()
 		o.http()
+		o.filters()
 		o.upstreamConnection()
 		o.response()
 		o.order()
@@ -125,6 +130,10 @@ func (o *observer) listenerFilters(p *phase) {
 	for _, s := range p.steps {
 		o.listenerFilter(s)
 	}
+	for _, s := range p.others {
+		_, name := flow.FilterOfSource(s.Source)
+		o.see(s, flow.ListenerFilters, flow.FactFilter, name)
+	}
 }
 
 func (o *observer) listenerFilter(s step) {
@@ -174,9 +183,6 @@ func (o *observer) http() {
 			o.see(s, flow.Cluster, flow.FactCluster, cluster)
 		case UnknownCluster:
 			o.see(s, flow.Cluster, flow.FactCluster, s.rest)
-		}
-		if name := actingFilter(s.Logger); name != "" {
-			o.see(s, flow.HTTPFilters, flow.FactHTTPFilter, name)
 		}
 	}
 }

@@ -1,6 +1,10 @@
 package envoylog
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/flowproof/lab/harness/flow"
+)
 
 // phase is what the listener filters said about a connection before it was one. Their statements carry no id; they are
 // joined to the connection by thread and program order.
@@ -11,8 +15,9 @@ import "slices"
 // speaks in the call that ends with `new connection from`, so its statements stand directly before it.
 type phase struct {
 	steps     []step
-	accepted  step // NewConnection or NoFilterChain
-	ambiguous bool // the log names no threads, and two inspectors spoke before one connection came of it
+	others    []step // of listener filters whose wording is not known here, by the file of the statement
+	accepted  step   // NewConnection or NoFilterChain
+	ambiguous bool   // the log names no threads, and two inspectors spoke before one connection came of it
 }
 
 // atAccept says whether an event is said when a socket is accepted.
@@ -41,6 +46,8 @@ type worker struct {
 	spoken   []step   // what inspectors have said since the last connection
 	repeated bool     // … one of them twice
 	previous int      // index of the thread's line before
+	others   []step   // what other listener filters have said since the thread last spoke of a connection
+	before   string   // the connection that it spoke of since
 	// begun is the index of the thread's line before the first about a connection: a network filter may speak of the
 	// connection before `new connection from` is printed.
 	begun map[string]int
@@ -60,6 +67,9 @@ func (j *journal) listenerPhases() (byID, refused map[string][]*phase) {
 		if _, ok := w.begun[s.Connection]; !ok && s.Connection != "" {
 			w.begun[s.Connection] = w.previous
 		}
+		if w.other(s) {
+			continue
+		}
 		switch {
 		case atAccept(s.event):
 			w.accept(s)
@@ -73,6 +83,23 @@ func (j *journal) listenerPhases() (byID, refused map[string][]*phase) {
 		w.previous = s.index
 	}
 	return byID, refused
+}
+
+// other takes a statement of a listener filter whose wording is not known. Only the connection of which the thread speaks next can
+// be meant: when it speaks of another first, the statement is dropped.
+func (w *worker) other(s step) bool {
+	if fact, _ := flow.FilterOfSource(s.Source); s.event == Other && fact == flow.FactFilter && s.Connection == "" {
+		w.others, w.before = append(w.others, s), ""
+		return true
+	}
+	switch {
+	case s.Connection == "" || s.Connection == w.before:
+	case w.before == "":
+		w.before = s.Connection
+	default:
+		w.others, w.before = nil, s.Connection
+	}
+	return false
 }
 
 // accept takes a statement about a socket that was accepted: the newest one's, or the first about another.
@@ -109,6 +136,10 @@ func (w *worker) speak(s step) {
 // join makes the phase of the connection that is accepted, or refused, at s.
 func (w *worker) join(j *journal, s step) *phase {
 	p := &phase{accepted: s, ambiguous: w.repeated && !j.threads}
+	if len(w.waiting) <= 1 {
+		p.others = w.others
+	}
+	w.others = nil
 	before, ok := w.begun[s.Connection]
 	if !ok {
 		before = w.previous

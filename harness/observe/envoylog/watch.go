@@ -20,15 +20,20 @@ func watch(j *journal, found []*exchange, below []*phase, sel Selection) flow.Wa
 		if len(problems) == 0 {
 			w.Sees = capabilities(nil)
 		}
-	case len(found) == 1:
-		w.Sees = capabilities(found[0])
-		problems = append(problems, exchangeProblems(found[0], sel)...)
 	default:
 		w.Sees = capabilities(found[0])
-		problems = append(problems, fmt.Sprintf("%d streams carry the request, so none can be said to be it", len(found)))
+		problems = append(problems, exchangeProblems(found[0], sel)...)
 	}
 	w.Complete, w.Problem = len(problems) == 0, strings.Join(problems, "; ")
 	return w
+}
+
+// abstain is the watch of a log in which several streams could be the request's.
+func abstain(j *journal, found []*exchange, sel Selection) flow.Watch {
+	problems := logProblems(j)
+	return flow.Watch{Instrument: flow.EnvoyLog, Pod: sel.Pod, Side: sel.Side, Complete: len(problems) == 0, Problem: strings.Join(problems, "; "),
+		Sees:     []flow.Capability{{Kind: flow.Listener, Fact: flow.FactConnections}},
+		Abstains: fmt.Sprintf("%d streams carry the request, so none can be said to be it", len(found))}
 }
 
 // logProblems looks at the log as a whole.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -17,6 +18,7 @@ func (t Tuple) String() string { return t.Src.String() + " to " + t.Dst.String()
 // redirected it, the answer comes from another address than the one that was dialled.
 type Entry struct {
 	Original, Reply Tuple
+	Established     bool // no end has closed it
 	Raw             string
 }
 
@@ -43,7 +45,7 @@ func ParseConntrack(r io.Reader) ([]Entry, error) {
 		if problem != "" {
 			return nil, fmt.Errorf("read connection tracking: line %d: %s", number, problem)
 		}
-		entry.Raw = text
+		entry.Raw, entry.Established = text, slices.Contains(words, "ESTABLISHED")
 		if entries = append(entries, entry); len(entries) > maxEntries {
 			return nil, fmt.Errorf("read connection tracking: line %d: more than %d entries", number, maxEntries)
 		}

@@ -125,8 +125,8 @@ func TestEdited(t *testing.T) {
 			if !strings.Contains(got, c.seen) || c.none != "" && strings.Contains(got, c.none) {
 				t.Errorf("saw %q, want %q and not %q", got, c.seen, c.none)
 			}
-			if watch.Complete != (c.problem == "") || !strings.Contains(watch.Problem, c.problem) {
-				t.Errorf("problem %q, want %q", watch.Problem, c.problem)
+			if said := watch.Problem + watch.Abstains; watch.Complete != (watch.Problem == "") || (said == "") != (c.problem == "") || !strings.Contains(said, c.problem) {
+				t.Errorf("says %q, want %q", said, c.problem)
 			}
 		})
 	}
@@ -171,8 +171,8 @@ func TestSharedChain(t *testing.T) {
 	} {
 		for side, want := range map[flow.Side]string{flow.Client: c.client, flow.Server: c.server} {
 			seen, w := Observe(Snapshot{Rules: table("0", "0", "0")}, Snapshot{Rules: table(c.in, c.out, c.redirected)}, Selection{Side: side})
-			if got := facts(seen); got != want || w.Complete != c.sure {
-				t.Errorf("%s, %s: %q, want %q; %s", c.name, side, got, want, w.Problem)
+			if got := facts(seen); got != want || (w.Abstains == "") != c.sure {
+				t.Errorf("%s, %s: %q, want %q; %s", c.name, side, got, want, w.Abstains)
 			}
 		}
 	}

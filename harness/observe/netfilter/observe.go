@@ -2,6 +2,7 @@ package netfilter
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,11 +28,13 @@ type Snapshot struct {
 type Selection struct {
 	Pod  string // "pod.namespace"
 	Side flow.Side
+	Peer string    // ip:port of the client's end of the connection that this pod captures; "": unknown
 	Time time.Time // when the snapshot after the request was taken
 }
 
 // Observe tells what netfilter did with the only connection in between: which port it was redirected to, from which address,
-// and who dialled. A connection that was there before leaves no trace, and when two were redirected none can be said to be it.
+// and who dialled. A connection that was there before leaves no trace. When two were redirected, and the client's end is not
+// known, none can be said to be it, and the instrument abstains.
 func Observe(before, after Snapshot, sel Selection) ([]flow.Observation, flow.Watch) {
 	o := &observer{sel: sel, hook: prerouting}
 	if sel.Side == flow.Client {
@@ -39,10 +42,10 @@ func Observe(before, after Snapshot, sel Selection) ([]flow.Observation, flow.Wa
 	}
 	o.rules(before.Rules, after.Rules)
 	if before.Tracks && after.Tracks {
-		o.tracked(fresh(before.Tracked, after.Tracked), after.Rules)
+		o.tracked(before.Tracked, fresh(before.Tracked, after.Tracked), after.Rules)
 	}
 	return o.seen, flow.Watch{Instrument: flow.Netfilter, Pod: sel.Pod, Side: sel.Side, Sees: o.sees,
-		Complete: len(o.problems) == 0, Problem: strings.Join(o.problems, "; ")}
+		Complete: len(o.problems) == 0, Problem: strings.Join(o.problems, "; "), Abstains: strings.Join(o.abstained, "; ")}
 }
 
 type observer struct {
@@ -50,7 +53,9 @@ type observer struct {
 	hook     string
 	seen     []flow.Observation
 	sees     []flow.Capability
-	problems []string
+	problems []string // what is damaged
+
+	abstained []string // what cannot be told apart
 }
 
 // see adds what a rule or an entry proves. Facts come in pairs of name and value.
@@ -79,7 +84,6 @@ func (o *observer) rules(before, after []Rule) {
 	if !t.redirects(o.hook) {
 		return // the pod is not redirected, or by rules that iptables-save does not show: nothing can be told
 	}
-	o.can(flow.FactRedirectPort)
 	taken, sure := t.redirected(o.hook)
 	var total uint64
 	said := []string{}
@@ -91,22 +95,25 @@ func (o *observer) rules(before, after []Rule) {
 	}
 	switch {
 	case !sure:
-		o.problems = append(o.problems, "the counters of the rules do not add up, so nothing can be told from them")
+		o.abstained = append(o.abstained, "the counters of the rules do not add up, so nothing can be told from them")
 	case total > 1:
-		o.problems = append(o.problems, "other connections were redirected, so the counters cannot be told apart: "+strings.Join(said, ", ")+" went up")
+		o.abstained = append(o.abstained, "other connections were redirected, so the counters cannot be told apart: "+strings.Join(said, ", ")+" went up")
 	case total == 1:
+		o.can(flow.FactRedirectPort)
 		for i := range taken {
 			if taken[i] == 1 {
 				o.see(fmt.Sprintf("[%d → %d packets] %s", after[i].Packets-t.deltas[i], after[i].Packets, after[i]),
 					flow.FactRedirectPort, strconv.Itoa(int(after[i].Port)))
 			}
 		}
+	default:
+		o.can(flow.FactRedirectPort)
 	}
 }
 
 // tracked finds the one connection that is new and whose destination was rewritten to a port that a rule of the side's hook
 // redirects to. One that dialled such a port itself is the request's too when there is no other, and shows no redirection.
-func (o *observer) tracked(entries []Entry, rules []Rule) {
+func (o *observer) tracked(before, entries []Entry, rules []Rule) {
 	t := table{rules: rules, hooks: map[string]map[string]bool{}}
 	t.reach(o.hook, o.hook)
 	ports := map[uint16]bool{}
@@ -118,11 +125,11 @@ func (o *observer) tracked(entries []Entry, rules []Rule) {
 	if len(ports) == 0 {
 		return
 	}
-	o.can(flow.FactOriginalDst, flow.FactPeer)
 	var found, direct []Entry
 	for _, e := range entries {
 		switch {
 		case !ports[e.Reply.Src.Port()] || !o.mine(e):
+		case o.sel.Peer != "" && e.Original.Src.String() != o.sel.Peer: // another client's
 		case e.translated():
 			found = append(found, e)
 		default:
@@ -132,19 +139,30 @@ func (o *observer) tracked(entries []Entry, rules []Rule) {
 	if len(found) == 0 {
 		found = direct
 	}
-	switch len(found) {
-	case 0:
-	case 1:
+	switch {
+	case len(found) > 1:
+		o.abstained = append(o.abstained, fmt.Sprintf("%d new connections were redirected, so none can be said to be the request's: %s and %s",
+			len(found), found[0].Original, found[1].Original))
+		return
+	case len(found) == 1 && o.sel.Peer == "" && slices.ContainsFunc(before, found[0].besides):
+		o.abstained = append(o.abstained, fmt.Sprintf("a new connection was redirected, and another was there that the request may have taken: %s",
+			found[0].Original))
+		return
+	}
+	o.can(flow.FactOriginalDst, flow.FactPeer)
+	if len(found) == 1 {
 		e := found[0]
 		facts := []string{flow.FactOriginalDst, e.Original.Dst.String(), flow.FactPeer, e.Original.Src.String()}
 		if e.translated() {
 			facts = append(facts, flow.FactRedirectPort, strconv.Itoa(int(e.Reply.Src.Port())))
 		}
 		o.see(e.Raw, facts...)
-	default:
-		o.problems = append(o.problems, fmt.Sprintf("%d new connections were redirected, so none can be said to be the request's: %s and %s",
-			len(found), found[0].Original, found[1].Original))
 	}
+}
+
+// besides reports whether another connection leads from the same address to the same destination.
+func (e Entry) besides(other Entry) bool {
+	return other.Established && other.Original.Src.Addr() == e.Original.Src.Addr() && other.Original.Dst == e.Original.Dst
 }
 
 // mine reports whether the connection passed the side's hook: what the pod itself dials is answered on a loopback address, to

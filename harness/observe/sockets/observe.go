@@ -30,6 +30,7 @@ type Pod struct {
 type Selection struct {
 	Client, Server Pod
 	Port           uint16 // that the server's app listens on: the endpoint's port
+	Peer           string // ip:port of the client's own end of its connection; "": unknown
 	Proxy          string // name of the sidecar's process; default envoy
 	ProxyUID       int    // its user, by which it is told where owners cannot be seen; default 1337
 	Inbound        uint16 // port that inbound connections are redirected to; default 15006
@@ -55,7 +56,7 @@ func (s Selection) withDefaults() Selection {
 
 // Observe tells what the tables prove about the request: the client sidecar's connection to the server's pod, its other
 // end, the server sidecar's connection to the app, its other end, and who listens. Where two rows could be the one, it
-// says so and observes neither. The watches are the client's and the server's.
+// abstains and observes neither. The watches are the client's and the server's.
 func Observe(t Tables, sel Selection) ([]flow.Observation, []flow.Watch) {
 	o := &observer{Tables: t, sel: sel.withDefaults()}
 	client, server := o.client(), o.server()
@@ -68,6 +69,7 @@ type observer struct {
 	seen   []flow.Observation
 	pooled *Row  // the client sidecar's connection to the server's pod
 	pool   []Row // where it is one of several that were all there before: those
+	either bool  // it is one of several, and nobody can say which, nor that it was there before
 }
 
 // see adds what rows prove about a hop. Facts come in pairs of name and value.
@@ -138,7 +140,7 @@ func (o *observer) client() flow.Watch {
 		w.Problem = "the client's socket table after the request was not read"
 		return w
 	}
-	o.listening(flow.Client, o.ClientAfter, o.sel.Outbound)
+	listening := o.listening(flow.Client, o.ClientAfter, o.sel.Outbound)
 	o.captured()
 	toServer := func(r Row) bool {
 		return o.proxy(r) && r.Peer == netip.AddrPortFrom(o.sel.Server.IP, o.sel.Port)
@@ -150,38 +152,45 @@ func (o *observer) client() flow.Watch {
 	case o.ClientBefore == nil:
 	case len(before) == 0:
 		reused = "false"
-	case len(fresh) == 0 && len(after) == 1 && !o.closed(o.ClientBefore, o.ClientAfter, netip.AddrPortFrom(o.sel.Server.IP, o.sel.Port)):
+	case len(fresh) == 0 && len(after) == 1:
 		reused = "true"
 	}
 	w.Sees = []flow.Capability{{Kind: flow.Connect, Fact: flow.FactUpstreamLocal}, {Kind: flow.Connect, Fact: flow.FactUpstreamRemote},
-		{Kind: flow.Connect, Fact: flow.FactProcess}, {Kind: flow.Endpoint, Fact: flow.FactEndpoint}, {Kind: flow.Listener, Fact: flow.FactListening}}
+		{Kind: flow.Connect, Fact: flow.FactProcess}, {Kind: flow.Endpoint, Fact: flow.FactEndpoint}}
+	w.Sees = append(w.Sees, listening...)
 	if o.ClientBefore != nil {
 		w.Sees = append(w.Sees, flow.Capability{Kind: flow.Connect, Fact: flow.FactUpstreamReused})
 	}
-	switch len(after) {
-	case 0:
-		w.Complete = true // nothing to see is no loss: the connection may be closed already, or never have been
-	case 1:
-		w.Complete = true
+	w.Complete = true // nothing to see is no loss: the connection may be closed already, or never have been
+	ended := o.closed(o.ClientBefore, o.ClientAfter, netip.AddrPortFrom(o.sel.Server.IP, o.sel.Port))
+	switch {
+	case len(after) == 0:
+	case len(after) > 1 && (o.ClientBefore == nil || len(fresh) > 0) || ended:
+		o.either = true
+		w.Sees = listening
+		w.Abstains = ambiguous("connections of the client's sidecar to the server's pod", after)
+	case len(after) == 1:
 		o.pooled = &after[0]
 		o.see(flow.Client, after[0], flow.Connect, flow.FactUpstreamLocal, after[0].Local.String(), flow.FactUpstreamRemote, after[0].Peer.String(),
 			flow.FactUpstreamReused, reused, flow.FactProcess, o.process(after[0]))
 		o.see(flow.Client, after[0], flow.Endpoint, flow.FactEndpoint, after[0].Peer.String())
 	default:
-		if o.ClientBefore == nil || len(fresh) > 0 || o.closed(o.ClientBefore, o.ClientAfter, netip.AddrPortFrom(o.sel.Server.IP, o.sel.Port)) {
-			w.Problem = ambiguous("connections of the client's sidecar to the server's pod", after)
-			return w
-		}
-		w.Complete, w.Sees, o.pool = true, withoutOwnEnd(w.Sees), after
+		w.Sees, o.pool = withoutOwnEnd(w.Sees), after
 		o.oneOfPool(flow.Client, after)
 	}
 	return w
 }
 
-// closed reports whether a connection to an address began and ended between two tables, of which the kernel still knows: then nobody
-// can say that one of those that stayed was used.
+// closed reports whether a connection to an address ended between two tables, of which the kernel still knows: then nobody can say
+// that one of those that stayed was used.
 func (o *observer) closed(before, after []Row, remote netip.AddrPort) bool {
-	return slices.ContainsFunc(without(after, before), func(r Row) bool { return r.Peer == remote && r.State != "ESTAB" && r.State != "LISTEN" })
+	return slices.ContainsFunc(after, func(r Row) bool {
+		if r.Peer != remote || r.State == "ESTAB" || r.State == "LISTEN" {
+			return false
+		}
+		was := slices.IndexFunc(before, func(b Row) bool { return b.Local == r.Local && b.Peer == r.Peer })
+		return before != nil && (was < 0 || before[was].State == "ESTAB")
+	})
 }
 
 // oneOfPool tells of a pool of several connections, none of which is new, what holds for whichever of them was used.
@@ -207,7 +216,9 @@ func withoutOwnEnd(sees []flow.Capability) []flow.Capability {
 // as long as the client keeps its connection.
 func (o *observer) captured() {
 	fresh := without(o.ClientAfter, o.ClientBefore)
-	accepted := established(fresh, func(r Row) bool { return o.proxy(r) && r.Local.Port() == o.sel.Outbound })
+	accepted := established(fresh, func(r Row) bool {
+		return o.proxy(r) && r.Local.Port() == o.sel.Outbound && (o.sel.Peer == "" || r.Peer.String() == o.sel.Peer)
+	})
 	if len(accepted) != 1 {
 		return
 	}
@@ -230,30 +241,38 @@ func (o *observer) server() flow.Watch {
 	w.Sees = []flow.Capability{{Kind: flow.Redirect, Fact: flow.FactRedirectPort}, {Kind: flow.Redirect, Fact: flow.FactPeer},
 		{Kind: flow.Redirect, Fact: flow.FactProcess}, {Kind: flow.Connect, Fact: flow.FactUpstreamLocal}, {Kind: flow.Connect, Fact: flow.FactUpstreamRemote},
 		{Kind: flow.Connect, Fact: flow.FactProcess}, {Kind: flow.Endpoint, Fact: flow.FactEndpoint}, {Kind: flow.App, Fact: flow.FactPeer},
-		{Kind: flow.App, Fact: flow.FactProcess}, {Kind: flow.Listener, Fact: flow.FactListening}}
-	o.listening(flow.Server, o.ServerAfter, o.sel.Inbound)
-	var problems []string
-	accepted := o.accepted()
+		{Kind: flow.App, Fact: flow.FactProcess}}
+	w.Sees = append(w.Sees, o.listening(flow.Server, o.ServerAfter, o.sel.Inbound)...)
+	var abstained []string
+	if w.Problem, w.Abstains = o.accepted(); w.Abstains != "" {
+		abstained, w.Sees = append(abstained, w.Abstains), withoutKinds(w.Sees, flow.Redirect)
+	}
 	toApp, pooled := o.toApp()
+	if toApp != "" {
+		abstained, w.Sees = append(abstained, toApp), withoutKinds(w.Sees, flow.Connect, flow.Endpoint, flow.App)
+	}
 	if pooled {
 		w.Sees = append(withoutOwnEnd(w.Sees), flow.Capability{Kind: flow.Connect, Fact: flow.FactUpstreamReused})
 	}
-	for _, problem := range []string{accepted, toApp} {
-		if problem != "" {
-			problems = append(problems, problem)
-		}
-	}
-	w.Complete, w.Problem = len(problems) == 0, strings.Join(problems, "; ")
+	w.Complete, w.Abstains = w.Problem == "", strings.Join(abstained, "; ")
 	return w
+}
+
+// withoutKinds takes away that an instrument sees hops of some kinds.
+func withoutKinds(sees []flow.Capability, kinds ...flow.HopKind) []flow.Capability {
+	return slices.DeleteFunc(sees, func(c flow.Capability) bool { return slices.Contains(kinds, c.Kind) })
 }
 
 // accepted finds the other end of the client sidecar's connection in the server's pod. REDIRECT gives the accepted
 // socket the port it was redirected to.
-func (o *observer) accepted() (problem string) {
+func (o *observer) accepted() (problem, abstains string) {
 	rows := established(o.ServerAfter, func(r Row) bool {
 		return r.Peer.Addr() == o.sel.Client.IP && r.Local.Addr() == o.sel.Server.IP
 	})
-	if o.pool != nil {
+	switch {
+	case o.either:
+		return "", ambiguous("connections from the client's pod", rows)
+	case o.pool != nil:
 		return o.acceptedPool(rows)
 	}
 	if o.pooled != nil {
@@ -264,7 +283,7 @@ func (o *observer) accepted() (problem string) {
 			}
 		}
 		if len(pair) == 0 {
-			return fmt.Sprintf("the client's connection %s has no other end in the server's table", o.pooled.Local)
+			return fmt.Sprintf("the client's connection %s has no other end in the server's table", o.pooled.Local), ""
 		}
 		rows = pair
 	} else {
@@ -272,34 +291,35 @@ func (o *observer) accepted() (problem string) {
 	}
 	switch len(rows) {
 	case 0:
-		return ""
+		return "", ""
 	case 1:
 		o.see(flow.Server, rows[0], flow.Redirect, flow.FactRedirectPort, strconv.Itoa(int(rows[0].Local.Port())),
 			flow.FactPeer, rows[0].Peer.String(), flow.FactProcess, o.process(rows[0]))
-		return ""
+		return "", ""
 	}
-	return ambiguous("connections from the client's pod", rows)
+	return "", ambiguous("connections from the client's pod", rows)
 }
 
 // acceptedPool tells of the other ends of a pool what they have in common.
-func (o *observer) acceptedPool(rows []Row) (problem string) {
+func (o *observer) acceptedPool(rows []Row) (problem, abstains string) {
 	ends := slices.DeleteFunc(slices.Clone(rows), func(r Row) bool {
 		return !slices.ContainsFunc(o.pool, func(p Row) bool { return p.Local == r.Peer })
 	})
 	if len(ends) != len(o.pool) {
-		return fmt.Sprintf("of %d pooled connections of the client's sidecar, %d have their other end in the server's table", len(o.pool), len(ends))
+		return fmt.Sprintf("of %d pooled connections of the client's sidecar, %d have their other end in the server's table", len(o.pool), len(ends)), ""
 	}
 	first := ends[0]
 	if slices.ContainsFunc(ends, func(r Row) bool { return r.Local.Port() != first.Local.Port() || o.process(r) != o.process(first) }) {
-		return ambiguous("connections from the client's pod, which differ", ends)
+		return "", ambiguous("connections from the client's pod, which differ", ends)
 	}
 	o.see(flow.Server, first, flow.Redirect, flow.FactRedirectPort, strconv.Itoa(int(first.Local.Port())), flow.FactProcess, o.process(first))
-	return ""
+	return "", ""
 }
 
 // toApp finds the sidecar's connection to the app and the app's accepted socket. pooled says that it is one of several that were
-// all there before, so nobody can say which.
-func (o *observer) toApp() (problem string, pooled bool) {
+// all there before, so nobody can say which. Where there are several and one is new, or one has ended, it abstains: another
+// request may have made it.
+func (o *observer) toApp() (abstains string, pooled bool) {
 	app := netip.AddrPortFrom(o.sel.Server.IP, o.sel.Port)
 	type pair struct{ proxy, app Row }
 	var pairs []pair
@@ -308,21 +328,10 @@ func (o *observer) toApp() (problem string, pooled bool) {
 			pairs = append(pairs, pair{r, other})
 		}
 	}
-	if len(pairs) > 1 && o.ServerBefore != nil {
-		var fresh []pair
-		for _, p := range pairs {
-			if len(without([]Row{p.proxy}, o.ServerBefore)) > 0 {
-				fresh = append(fresh, p)
-			}
-		}
-		if len(fresh) > 0 {
-			pairs = fresh
-		}
-	}
-	switch len(pairs) {
-	case 0:
+	switch ended := o.closed(o.ServerBefore, o.ServerAfter, app); {
+	case len(pairs) == 0:
 		return "", false
-	case 1:
+	case len(pairs) == 1 && !ended:
 		p := pairs[0]
 		o.see(flow.Server, p.proxy, flow.Connect, flow.FactUpstreamLocal, p.proxy.Local.String(), flow.FactUpstreamRemote, p.proxy.Peer.String(),
 			flow.FactProcess, o.process(p.proxy))
@@ -334,7 +343,7 @@ func (o *observer) toApp() (problem string, pooled bool) {
 	for _, p := range pairs {
 		rows = append(rows, p.proxy)
 	}
-	if o.ServerBefore == nil || len(without(rows, o.ServerBefore)) > 0 || o.closed(o.ServerBefore, o.ServerAfter, app) {
+	if len(pairs) == 1 || o.ServerBefore == nil || len(without(rows, o.ServerBefore)) > 0 || o.closed(o.ServerBefore, o.ServerAfter, app) {
 		return ambiguous("connections of the server's sidecar to the app", rows), false
 	}
 	o.oneOfPool(flow.Server, rows)
@@ -342,14 +351,17 @@ func (o *observer) toApp() (problem string, pooled bool) {
 	return "", true
 }
 
-// listening is S-4 for the port that connections are redirected to.
-func (o *observer) listening(side flow.Side, rows []Row, port uint16) {
-	for _, r := range rows {
-		if r.State == "LISTEN" && r.Local.Port() == port {
-			o.see(side, r, flow.Listener, flow.FactListening, r.Local.String(), flow.FactProcess, o.process(r))
-			return
-		}
+// listening is S-4 for the port that connections are redirected to. Where several addresses are listened on, which of them took the
+// connection is not told.
+func (o *observer) listening(side flow.Side, rows []Row, port uint16) (sees []flow.Capability) {
+	found := slices.DeleteFunc(slices.Clone(rows), func(r Row) bool { return r.State != "LISTEN" || r.Local.Port() != port })
+	if slices.ContainsFunc(found, func(r Row) bool { return r.Local != found[0].Local }) {
+		return nil
 	}
+	if len(found) > 0 {
+		o.see(side, found[0], flow.Listener, flow.FactListening, found[0].Local.String(), flow.FactProcess, o.process(found[0]))
+	}
+	return []flow.Capability{{Kind: flow.Listener, Fact: flow.FactListening}}
 }
 
 // ambiguous says that several rows could be the one.

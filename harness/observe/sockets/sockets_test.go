@@ -75,15 +75,15 @@ func TestAmbiguity(t *testing.T) {
 		client, server      string // part of the watch's problem
 	}{
 		{"one row", "", pooled + others, "", ""},
-		{"two rows", "", pooled + second, "2 connections of the client's sidecar", ""},
-		{"one old, one new", pooled, pooled + second, "2 connections of the client's sidecar", ""},
+		{"two rows", "", pooled + second, "2 connections of the client's sidecar", "connections from the client's pod"},
+		{"one old, one new", pooled, pooled + second, "2 connections of the client's sidecar", "connections from the client's pod"},
 		{"both old", pooled + second, pooled + second, "", "of 2 pooled connections of the client's sidecar, 1 have their other end"},
 		{"no other end", "", second, "", "10.77.0.1:35314 has no other end"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, watches := Observe(Tables{ClientBefore: rows(t, c.before), ClientAfter: rows(t, c.after), ServerAfter: server}, selection)
 			for i, want := range []string{c.client, c.server} {
-				if got := watches[i].Problem; (want == "") != (got == "") || !strings.Contains(got, want) {
+				if got := watches[i].Problem + watches[i].Abstains; (want == "") != (got == "") || !strings.Contains(got, want) {
 					t.Errorf("%s: problem %q, want %q", watches[i].Side, got, want)
 				}
 			}

@@ -2,6 +2,7 @@ package stats
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -28,11 +29,12 @@ func (o *observer) inspectors() {
 		if !shown {
 			continue
 		}
+		if n > 1 {
+			o.abstain(fmt.Sprintf("other connections were inspected: %s counted %d", filter, n))
+			continue
+		}
 		o.sees = append(o.sees, flow.Capability{Kind: flow.ListenerFilters, Fact: flow.FactFilter, Value: filter})
-		switch {
-		case n > 1:
-			o.problems = append(o.problems, fmt.Sprintf("other connections were inspected: %s counted %d", filter, n))
-		case n == 1:
+		if n == 1 {
 			o.see(counter, flow.ListenerFilters, flow.FactFilter, filter)
 		}
 		if n == 1 && filter == tlsInspector {
@@ -66,8 +68,12 @@ func (o *observer) noFilterChain() {
 	if !o.anyCounter(prefix, suffix, nobody) {
 		return
 	}
+	name, ok := o.only(prefix, suffix, nobody)
+	if !ok {
+		return
+	}
 	o.sees = append(o.sees, flow.Capability{Kind: flow.FilterChain, Fact: flow.FactDetails, Value: filterChainNotFound})
-	if name, ok := o.only(prefix, suffix, nobody); ok {
+	if name != "" {
 		o.see(prefix+name+suffix, flow.FilterChain, flow.FactDetails, filterChainNotFound)
 	}
 }
@@ -77,29 +83,49 @@ func nobody(string) bool { return false }
 // ownManagers are the connection managers of the sidecar's own ports.
 var ownManagers = []string{"admin", "agent", "stats"}
 
-// terminal tells which network filter took the connection: the connection manager that answered one request, or the TCP proxy
-// that took one connection, by the prefix of its counters.
-func (o *observer) terminal() {
-	risen := map[string]uint64{}
-	moved := ""
-	for counter := range o.after {
+// answered adds up what the network filters that end a chain counted, by their prefix: a connection manager's answers and a TCP
+// proxy's connections.
+func (o *observer) answered() (risen map[string]uint64, total uint64, moved string) {
+	risen = map[string]uint64{}
+	for _, counter := range slices.Sorted(maps.Keys(o.after)) {
 		prefix, ok := terminalOf(counter)
 		if !ok || slices.Contains(ownManagers, prefix) {
 			continue
 		}
 		if d := o.up(counter); d > 0 {
 			risen[prefix] += d
+			total += d
 			moved = counter
 		}
 	}
-	prefix, _ := terminalOf(moved)
-	switch {
-	case len(risen) == 1 && risen[prefix] == 1:
-		o.can(flow.NetworkFilters, flow.FactStatPrefix)
-		o.see(moved, flow.NetworkFilters, flow.FactStatPrefix, prefix)
-	case len(risen) > 0:
-		o.problems = append(o.problems, fmt.Sprintf("other traffic was there, so the network filters cannot be told apart: %d of them counted", len(risen)))
+	return risen, total, moved
+}
+
+// alone reports whether not more than one request or connection was answered, so that what went up can be the request's.
+func (o *observer) alone() bool {
+	risen, total, _ := o.answered()
+	if total <= 1 {
+		return true
 	}
+	said := make([]string, 0, len(risen))
+	for _, prefix := range slices.Sorted(maps.Keys(risen)) {
+		said = append(said, fmt.Sprintf("%s by %d", prefix, risen[prefix]))
+	}
+	o.abstain("other traffic was there, so the counters cannot be told apart: the answers of " + strings.Join(said[:min(len(said), 4)], ", ") + " went up")
+	return false
+}
+
+// terminal tells which network filter took the connection: the connection manager that answered one request, or the TCP proxy
+// that took one connection, by the prefix of its counters.
+func (o *observer) terminal() (prefix string) {
+	_, total, moved := o.answered()
+	if total == 0 {
+		return ""
+	}
+	prefix, _ = terminalOf(moved)
+	o.can(flow.NetworkFilters, flow.FactStatPrefix)
+	o.see(moved, flow.NetworkFilters, flow.FactStatPrefix, prefix)
+	return prefix
 }
 
 // terminalOf returns the prefix in http.PREFIX.downstream_rq_2xx, one of which goes up with each answer, and in
@@ -122,8 +148,12 @@ func (o *observer) nowhere() {
 	if !o.anyCounter(prefix, suffix, nobody) {
 		return
 	}
+	name, ok := o.only(prefix, suffix, nobody)
+	if !ok {
+		return
+	}
 	o.can(flow.Cluster, flow.FactCluster)
-	if name, ok := o.only(prefix, suffix, nobody); ok {
+	if name != "" {
 		o.see(prefix+name+suffix, flow.Cluster, flow.FactCluster, strings.TrimSuffix(name, ";"))
 	}
 }

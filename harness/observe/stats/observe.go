@@ -26,17 +26,20 @@ var ownPorts = map[string]bool{"15021": true, "15090": true, "15020": true, "150
 // virtualInbound, but their counters after the address.
 var virtualPorts = map[string]bool{"15001": true, "15006": true}
 
-// Observe tells what the counters of one sidecar prove about the only request in between.
+// Observe tells what the counters of one sidecar prove about the only request in between. Where more was answered, or a counter
+// went up by more than one request can make it, it abstains: counters name no request.
 func Observe(before, after Counters, sel Selection) ([]flow.Observation, flow.Watch) {
 	o := &observer{before: before, after: after, sel: sel}
-	o.listener()
-	o.inspectors()
-	o.noFilterChain()
-	o.terminal()
-	o.cluster()
-	o.nowhere()
-	return o.seen, flow.Watch{Instrument: flow.Stats, Pod: sel.Pod, Side: sel.Side, Sees: o.sees,
-		Complete: len(o.problems) == 0, Problem: strings.Join(o.problems, "; ")}
+	if o.alone() {
+		o.listener()
+		o.inspectors()
+		o.noFilterChain()
+		o.filters(o.terminal())
+		o.cluster()
+		o.nowhere()
+	}
+	return o.seen, flow.Watch{Instrument: flow.Stats, Pod: sel.Pod, Side: sel.Side, Sees: o.sees, Complete: true,
+		Abstains: strings.Join(o.abstained, "; ")}
 }
 
 type observer struct {
@@ -44,8 +47,10 @@ type observer struct {
 	sel           Selection
 	seen          []flow.Observation
 	sees          []flow.Capability
-	problems      []string
+	abstained     []string
 }
+
+func (o *observer) abstain(why string) { o.abstained = append(o.abstained, why) }
 
 // see adds what a counter proves about a hop.
 func (o *observer) see(counter string, kind flow.HopKind, fact, value string) {
@@ -75,8 +80,8 @@ func (o *observer) has(name string) bool {
 	return ok
 }
 
-// only returns the one name between prefix and suffix whose counter went up by one. When several went up, or one by more,
-// other traffic was there, and nothing can be said.
+// only returns the one name between prefix and suffix whose counter went up by one, or "" where none did. When several went up, or
+// one by more, other traffic was there: ok is false, and nothing can be said.
 func (o *observer) only(prefix, suffix string, skip func(string) bool) (name string, ok bool) {
 	var risen []string
 	for counter := range o.after {
@@ -91,7 +96,7 @@ func (o *observer) only(prefix, suffix string, skip func(string) bool) (name str
 	slices.Sort(risen)
 	switch {
 	case len(risen) == 0:
-		return "", false
+		return "", true
 	case len(risen) == 1 && o.up(prefix+risen[0]+suffix) == 1:
 		return risen[0], true
 	}
@@ -99,7 +104,7 @@ func (o *observer) only(prefix, suffix string, skip func(string) bool) (name str
 	for _, name := range risen[:min(len(risen), 4)] {
 		said = append(said, fmt.Sprintf("%s%s%s by %d", prefix, name, suffix, o.up(prefix+name+suffix)))
 	}
-	o.problems = append(o.problems, "other traffic was there, so the counters cannot be told apart: "+strings.Join(said, ", ")+" went up")
+	o.abstain("other traffic was there, so the counters cannot be told apart: " + strings.Join(said, ", ") + " went up")
 	return "", false
 }
 
@@ -121,8 +126,11 @@ func (o *observer) listener() {
 		return // the counters are hidden
 	}
 	name, ok := o.only(prefix, suffix, own)
-	o.can(flow.Listener, flow.FactConnections)
 	if !ok {
+		return
+	}
+	o.can(flow.Listener, flow.FactConnections)
+	if name == "" {
 		return
 	}
 	counter := prefix + name + suffix
@@ -156,9 +164,12 @@ func (o *observer) cluster() {
 	if !o.anyCounter(prefix, suffix, own) {
 		return
 	}
-	o.can(flow.Cluster, flow.FactCluster)
 	name, ok := o.only(prefix, suffix, own)
 	if !ok {
+		return
+	}
+	o.can(flow.Cluster, flow.FactCluster)
+	if name == "" {
 		return
 	}
 	base := prefix + name
@@ -173,36 +184,39 @@ func (o *observer) connection(base string) {
 	if !o.has(dialled) {
 		return
 	}
-	o.can(flow.Connect, flow.FactUpstreamReused)
-	switch o.up(dialled) {
+	n := o.up(dialled)
+	if n <= 1 {
+		o.can(flow.Connect, flow.FactUpstreamReused)
+	}
+	switch n {
 	case 0:
 		o.see(dialled, flow.Connect, flow.FactUpstreamReused, "true")
 	case 1:
 		o.see(dialled, flow.Connect, flow.FactUpstreamReused, "false")
 		o.can(flow.UpstreamTLS, flow.FactTransport, flow.FactHandshakes)
-		n := o.up(handshakes)
-		o.see(orElse(o.has(handshakes), handshakes, dialled), flow.UpstreamTLS, flow.FactHandshakes, strconv.FormatUint(n, 10))
+		shaken := o.up(handshakes)
+		o.see(orElse(o.has(handshakes), handshakes, dialled), flow.UpstreamTLS, flow.FactHandshakes, strconv.FormatUint(shaken, 10))
 		transport := "raw_buffer"
-		if n > 0 {
+		if shaken > 0 {
 			transport = "tls"
 		}
 		if o.up(base+".upstream_cx_connect_fail") == 0 {
 			o.see(orElse(o.has(handshakes), handshakes, dialled), flow.UpstreamTLS, flow.FactTransport, transport)
 		}
 	default:
-		o.problems = append(o.problems, fmt.Sprintf("%s went up by %d for one request", dialled, o.up(dialled)))
+		o.abstain(fmt.Sprintf("%s went up by %d for one request", dialled, n))
 	}
 }
 
-// status tells the status that the upstream answered with.
+// status tells the status that the upstream answered with. A request that was tried again has several.
 func (o *observer) status(base string) {
 	for _, counter := range slices.Sorted(maps.Keys(o.after)) {
 		code, ok := strings.CutPrefix(counter, base+".upstream_rq_")
 		if !ok || len(code) != 3 || strings.Trim(code, "0123456789") != "" || o.up(counter) != 1 {
 			continue
 		}
-		o.can(flow.App, flow.FactStatus)
-		o.see(counter, flow.App, flow.FactStatus, code)
+		o.can(flow.App, flow.FactUpstreamStatus)
+		o.see(counter, flow.App, flow.FactUpstreamStatus, code)
 	}
 }
 

@@ -20,14 +20,14 @@ func TestObserve(t *testing.T) {
 		name string
 		want []string
 	}{
-		{"client-cold", []string{"app status=200", "cluster cluster=outbound|8080||fortio-server.mark.svc.cluster.local", "connect upstream.reused=false",
+		{"client-cold", []string{"app upstream.status=200", "cluster cluster=outbound|8080||fortio-server.mark.svc.cluster.local", "connect upstream.reused=false",
 			"downstream-tls tls.handshakes=0", "listener downstream.accepted=1", "listener listener=0.0.0.0_8080", "network-filters stat.prefix=outbound_0.0.0.0_8080", "upstream-tls tls.handshakes=1", "upstream-tls transport=tls"}},
-		{"server-cold", []string{"app status=200", "cluster cluster=inbound|8080||", "connect upstream.reused=false", "downstream-tls tls.handshakes=1",
+		{"server-cold", []string{"app upstream.status=200", "cluster cluster=inbound|8080||", "connect upstream.reused=false", "downstream-tls tls.handshakes=1",
 			"downstream-tls transport=tls", "listener downstream.accepted=1", "listener listening=0.0.0.0:15006", "network-filters stat.prefix=inbound_0.0.0.0_8080", "upstream-tls tls.handshakes=0", "upstream-tls transport=raw_buffer"}},
-		{"client-warm", []string{"app status=200", "cluster cluster=outbound|8080||fortio-server.mark.svc.cluster.local", "connect upstream.reused=true",
+		{"client-warm", []string{"app upstream.status=200", "cluster cluster=outbound|8080||fortio-server.mark.svc.cluster.local", "connect upstream.reused=true",
 			"downstream-tls tls.handshakes=0", "listener downstream.accepted=1", "listener listener=0.0.0.0_8080", "network-filters stat.prefix=outbound_0.0.0.0_8080"}},
 		// The client reuses its connection, and the worker that has it dials the app for the first time.
-		{"server-warm", []string{"app status=200", "cluster cluster=inbound|8080||", "connect upstream.reused=false", "network-filters stat.prefix=inbound_0.0.0.0_8080", "upstream-tls tls.handshakes=0", "upstream-tls transport=raw_buffer"}},
+		{"server-warm", []string{"app upstream.status=200", "cluster cluster=inbound|8080||", "connect upstream.reused=false", "network-filters stat.prefix=inbound_0.0.0.0_8080", "upstream-tls tls.handshakes=0", "upstream-tls transport=raw_buffer"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			seen, watch := Observe(counters(t, c.name+"-before.txt"), counters(t, c.name+"-after.txt"), Selection{Pod: "a.b"})
@@ -62,8 +62,8 @@ func TestOtherTraffic(t *testing.T) {
 		{"nothing", Counters{}, "", 0},
 	} {
 		seen, watch := Observe(before, c.after, Selection{})
-		if len(seen) != c.seen || (c.problem == "") != watch.Complete || !strings.Contains(watch.Problem, c.problem) {
-			t.Errorf("%s: %v, problem %q", c.name, observetest.Sorted(seen), watch.Problem)
+		if len(seen) != c.seen || !watch.Complete || (c.problem == "") != (watch.Abstains == "") || !strings.Contains(watch.Abstains, c.problem) {
+			t.Errorf("%s: %v, abstains %q", c.name, observetest.Sorted(seen), watch.Abstains)
 		}
 	}
 }

@@ -2,7 +2,6 @@ package trace
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -83,7 +82,7 @@ func (c *chain) clientEnd(j *journal, pod string, sel Selection) {
 
 // serverEnd finds the connection to the application by the request's id, and its other end by the 4-tuple.
 func (c *chain) serverEnd(j *journal, pod string, sel Selection) {
-	c.serverUp = one(j.find(pod, func(s *socket) bool { return s.proxy() && s.request(Write, sel.RequestID) != nil }),
+	c.serverUp = one(j.find(pod, func(s *socket) bool { return s.proxy() && s.request(Write, sel.RequestID) != nil && s.inward() }),
 		"server's sidecar's connection to its application", &c.serverProblems)
 	if c.serverUp != nil {
 		c.serverRequest = c.serverUp.request(Write, sel.RequestID)
@@ -105,6 +104,14 @@ func (c *chain) join(side flow.Side) *join {
 		return c.serverJoin
 	}
 	return c.clientJoin
+}
+
+// down is the connection that the sidecar of a side accepted.
+func (c *chain) down(side flow.Side) *socket {
+	if side == flow.Server {
+		return c.serverDown
+	}
+	return c.downstream
 }
 
 // A pair are the two ends of one connection between the sidecars.
@@ -214,13 +221,5 @@ func (c *chain) during(e *Event) bool {
 	return !e.Time.Before(c.began()) && !answered
 }
 
-// answer is when the client's sidecar wrote the answer, which of 1xx only 101 is (RFC 9110, 15.2); nil while it has not.
-func (c *chain) answer() *Event {
-	for _, e := range c.downstream.heads {
-		final := e.HTTP.Status >= http.StatusOK || e.HTTP.Status == http.StatusSwitchingProtocols
-		if e.Kind == Write && !e.HTTP.Request() && final && !e.Time.Before(c.clientRequest.Time) {
-			return e
-		}
-	}
-	return nil
-}
+// answer is when the client's sidecar wrote the answer; nil while it has not.
+func (c *chain) answer() *Event { return c.downstream.response(Write, c.clientRequest) }

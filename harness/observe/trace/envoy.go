@@ -34,6 +34,7 @@ func (o *observer) inside(side flow.Side, down *socket, joined *join) {
 			o.see(side, e, evidence[i].kind, evidence[i].fact, evidence[i].value)
 		}
 	}
+	o.filters(side, down)
 }
 
 // clusterOf is the cluster that the router chose for the request, and what told it. With Envoy's join it comes from the request itself;

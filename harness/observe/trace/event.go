@@ -67,6 +67,7 @@ type Event struct {
 	Name    string         `json:"name,omitempty"`   // of a value: filter.chain, cluster, sni
 	Text    string         `json:"text,omitempty"`   // the value; of a statement its format
 	Where   string         `json:"where,omitempty"`  // of a statement: file:line function
+	Source  string         `json:"source,omitempty"` // of a statement of a filter: its whole file name
 	Object  uint64         `json:"object,omitempty"` // Envoy's object that the event is about
 	Other   uint64         `json:"other,omitempty"`  // who called a function of it
 	Ends    *Ends          `json:"ends,omitempty"`   // of the two connections that a request is on

@@ -37,11 +37,15 @@ const (
 // Levels are those that a Level can be.
 var Levels = []string{string(LevelTrace), string(LevelDebug)}
 
-// debugged says whether a statement is among those of LevelDebug; one whose level could not be told is. What only fails an assertion
+// debugged says whether a statement is among those of LevelDebug; one whose level could not be told is, and so are those that
+// tell which filters ran. What only fails an assertion
 // is left out: Envoy ends there.
 func debugged(s symbols.Statement) bool {
 	if slices.ContainsFunc(evidence, func(e statementEvidence) bool { return e.format == s.Format }) {
 		return true
+	}
+	if _, filter := flow.FilterOfSource(s.File); filter != "" || s.Format == headersCalled {
+		return s.Level != "critical"
 	}
 	return !slices.Contains([]string{"trace", "critical"}, s.Level)
 }
@@ -60,9 +64,16 @@ var evidence = []statementEvidence{
 	{"original_dst: new connection accepted", flow.ListenerFilters, flow.FactFilter, originalDstFilter},
 	{"tls inspector: new connection accepted", flow.ListenerFilters, flow.FactFilter, tlsInspector},
 	{"http inspector: new connection accepted", flow.ListenerFilters, flow.FactFilter, httpInspector},
-	{"{}request headers complete (end_stream={}):\n{}", flow.NetworkFilters, flow.FactNetworkFilter, httpManager},
-	{"{}router decoding headers:\n{}", flow.HTTPFilters, flow.FactHTTPFilter, routerFilter},
+	{headersComplete, flow.NetworkFilters, flow.FactNetworkFilter, httpManager},
+	{headersRouted, flow.HTTPFilters, flow.FactHTTPFilter, routerFilter},
 }
+
+// Statements by which a stream's part of what happened on its connection is found.
+const (
+	headersComplete = "{}request headers complete (end_stream={}):\n{}"
+	headersCalled   = "{}decode headers called: filter={} status={}"
+	headersRouted   = "{}router decoding headers:\n{}"
+)
 
 // Canonical names of the filters that evidence is about.
 const (

@@ -55,7 +55,7 @@ func (o *observer) client() {
 		dialled := app.connected.Address
 		o.see(flow.Client, app.connected, flow.Redirect, flow.FactOriginalDst, endText(dialled), flow.FactPeer, app.local.String())
 		o.see(flow.Client, app.connected, flow.Resolve, flow.FactResolved, addrText(dialled))
-		if e := app.head(Read, false); e != nil {
+		if e := app.response(Read, app.connected); e != nil {
 			o.see(flow.Client, e, flow.App, flow.FactStatus, strconv.Itoa(e.HTTP.Status))
 		}
 	}
@@ -76,8 +76,8 @@ func (o *observer) server() {
 		return
 	}
 	o.see(flow.Server, app.first(), flow.App, flow.FactPeer, app.remote.String(), flow.FactProcess, app.process)
-	if e := app.head(Write, false); e != nil {
-		o.see(flow.Server, e, flow.App, flow.FactStatus, strconv.Itoa(e.HTTP.Status))
+	if e := app.response(Write, c.appRequest); e != nil {
+		o.see(flow.Server, e, flow.App, flow.FactUpstreamStatus, strconv.Itoa(e.HTTP.Status))
 	}
 }
 
@@ -136,7 +136,7 @@ func (o *observer) upstream(side flow.Side, s *socket, request *Event) {
 	}
 	at := s.first()
 	o.see(side, at, flow.Connect, flow.FactUpstreamLocal, s.local.String(), flow.FactUpstreamRemote, s.remote.String(),
-		flow.FactProcess, s.process, flow.FactUpstreamReused, strconv.FormatBool(o.reused(s, request)))
+		flow.FactProcess, s.process, flow.FactUpstreamReused, o.reused(s, request))
 	o.see(side, at, flow.Endpoint, flow.FactEndpoint, s.remote.String())
 	if e := s.hello(Write, false); e != nil {
 		h := e.Hello
@@ -147,21 +147,37 @@ func (o *observer) upstream(side flow.Side, s *socket, request *Event) {
 }
 
 // reused says whether the request went over a connection that was there before it: one that was open when the watch began,
-// one that carried another request before, or, where TLS hides that, one that was dialled before the request came.
-func (o *observer) reused(s *socket, request *Event) bool {
+// one that carried another request before, or, where TLS hides that, one over which a handshake was when the request came. It is
+// "" for one that was being dialled then: whether Envoy gave it to the request as a new one is not told.
+func (o *observer) reused(s *socket, request *Event) string {
 	if s.connected == nil {
-		return true
+		return "true"
 	}
-	if first := s.head(Write, true); first != nil {
-		return first != request && !sameHead(first, request)
+	if first := s.head(Write, true); first != nil && first.Time.Before(request.Time) && first != request {
+		return "true"
 	}
-	return s.connected.Time.Before(request.Time)
+	if !s.connected.Time.Before(request.Time) || s.head(Write, true) == request {
+		return "false"
+	}
+	written := 0
+	for _, e := range s.writes {
+		if e.Time.Before(request.Time) && e.Result > 0 {
+			written++
+		}
+	}
+	if written > 1 { // the ClientHello, and what ends the handshake
+		return "true"
+	}
+	return ""
 }
 
-// sameHead reports whether two events are of one request: on the client's side it is read from one connection, and written to
-// another.
-func sameHead(a, b *Event) bool {
-	return a.HTTP != nil && b.HTTP != nil && a.HTTP.RequestID != "" && a.HTTP.RequestID == b.HTTP.RequestID
+// dialling says that a side's connection was being dialled when the request came.
+func (o *observer) dialling(side flow.Side) bool {
+	up, request := o.chain.upstream, o.chain.clientRequest
+	if side == flow.Server {
+		up, request = o.chain.serverUp, o.chain.serverRequest
+	}
+	return up != nil && request != nil && o.reused(up, request) == ""
 }
 
 // endText and addrText write an address; "" where there is none.

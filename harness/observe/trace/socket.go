@@ -2,8 +2,11 @@ package trace
 
 import (
 	"cmp"
+	"net/http"
 	"net/netip"
 	"slices"
+
+	"github.com/flowproof/lab/harness/flow"
 )
 
 // A socket is the life of one TCP socket, put together from the events about it.
@@ -36,6 +39,15 @@ func (s *socket) first() *Event {
 	}
 	return nil
 }
+
+// inward says that both ends of the connection are in one pod: what the application asks of others under the same request id
+// leaves it. Envoy dials its own application from 127.0.0.6, or from the pod's address, or on a loopback address.
+func (s *socket) inward() bool {
+	return s.local.Addr().IsLoopback() || s.remote.Addr().IsLoopback() || s.local.Addr() == s.remote.Addr() || s.local.Addr().Is6() && s.local.Addr() == bound6
+}
+
+// bound6 is 127.0.0.6 of IPv6 (Istio: InboundPassthroughBindIpv6).
+var bound6 = netip.MustParseAddr("::6")
 
 // proxy says whether the sidecar owns it.
 func (s *socket) proxy() bool { return s.process == proxyProcess }
@@ -73,10 +85,21 @@ func (s *socket) head(kind Kind, request bool) *Event {
 	return nil
 }
 
+// response is the first final response after an event; of 1xx only 101 is one (RFC 9110, 15.2).
+func (s *socket) response(kind Kind, after *Event) *Event {
+	for _, e := range s.heads {
+		final := e.HTTP.Status >= http.StatusOK || e.HTTP.Status == http.StatusSwitchingProtocols
+		if e.Kind == kind && final && after != nil && !e.Time.Before(after.Time) {
+			return e
+		}
+	}
+	return nil
+}
+
 // request is the event that read or wrote the request with an id.
 func (s *socket) request(kind Kind, id string) *Event {
 	for _, e := range s.heads {
-		if e.Kind == kind && e.HTTP.Request() && id != "" && e.HTTP.RequestID == id {
+		if e.Kind == kind && e.HTTP.Request() && flow.SameRequestID(e.HTTP.RequestID, id) {
 			return e
 		}
 	}

@@ -42,7 +42,8 @@ var sights = []sight{
 	{"sys_exit", "", always, flow.Endpoint, "", []string{flow.FactEndpoint}},
 	{"sys_exit", "", dialling, flow.UpstreamTLS, "", []string{flow.FactTransport, flow.FactSNI, flow.FactALPN}},
 	{"sys_exit", "", always, flow.Connect, "", []string{flow.FactUpstreamLocal, flow.FactUpstreamRemote, flow.FactUpstreamReused, flow.FactProcess}},
-	{"sys_exit", "", always, flow.App, "", []string{flow.FactStatus}},
+	{"sys_exit", flow.Client, always, flow.App, "", []string{flow.FactStatus}},
+	{"sys_exit", flow.Server, always, flow.App, "", []string{flow.FactUpstreamStatus}},
 	{"sys_exit", flow.Server, always, flow.App, "", []string{flow.FactPeer, flow.FactProcess}},
 }
 
@@ -72,13 +73,43 @@ func (o *observer) watch(pod *Pod) flow.Watch {
 			continue
 		}
 		for _, fact := range s.facts {
+			if fact == flow.FactUpstreamReused && o.dialling(pod.Side) {
+				continue
+			}
 			w.Sees = append(w.Sees, flow.Capability{Kind: s.kind, Fact: fact, Value: s.value})
 		}
 	}
 	w.Sees = append(w.Sees, o.sightsInside(pod)...)
 	problems := o.problems(pod)
 	w.Complete, w.Problem = len(problems) == 0, strings.Join(problems, "; ")
+	if abstained := o.chain.ambiguous(pod.Side); len(abstained) > 0 {
+		w.Abstains = strings.Join(slices.Compact(abstained), "; ")
+		w.Sees = slices.DeleteFunc(w.Sees, func(c flow.Capability) bool { return !o.chain.found(pod.Side, c) })
+	}
 	return w
+}
+
+// ambiguous says which links of a side's chain could be several sockets.
+func (c *chain) ambiguous(side flow.Side) []string {
+	if side == flow.Server {
+		return c.serverProblems
+	}
+	return c.clientProblems
+}
+
+// found reports whether the socket that shows a fact is known.
+func (c *chain) found(side flow.Side, fact flow.Capability) bool {
+	app, up := c.clientApp, c.upstream
+	if side == flow.Server {
+		app, up = c.serverApp, c.serverUp
+	}
+	switch end := fact.Kind.Info().End; {
+	case fact.Kind == flow.Resolve, end == flow.AppEnd:
+		return app != nil
+	case fact.Fact == flow.FactXFCC, end == flow.UpstreamEnd && fact.Kind != flow.Cluster:
+		return up != nil
+	}
+	return c.down(side) != nil
 }
 
 // sightsInside are what the probes on the pod's Envoys let the instrument see.
@@ -102,6 +133,11 @@ func (o *observer) sightsInside(pod *Pod) (sees []flow.Capability) {
 	if joined := o.chain.join(pod.Side); joined != nil && joined.at.Ends.Connection != 0 {
 		see(always, flow.NetworkFilters, flow.FactConnection, "")
 	}
+	if down := o.chain.down(pod.Side); down != nil {
+		if _, n := called(o.stream(pod.Side, down)); n > 0 {
+			see(always, flow.HTTPFilters, flow.FactHTTPFilters, "")
+		}
+	}
 	for _, s := range evidence {
 		if when := accepting; slices.Contains(inside.Statements, s.format) {
 			if s.kind != flow.ListenerFilters {
@@ -123,11 +159,6 @@ func (o *observer) problems(pod *Pod) []string {
 	}
 	if e := o.stranger(pod); e != nil {
 		problems = append(problems, fmt.Sprintf("Envoy gave a request from %s the connection %s → %s, which was not seen, or not one alone", e.Ends.Downstream, e.Ends.Local, e.Ends.Remote))
-	}
-	if pod.Side == flow.Server {
-		problems = append(problems, o.chain.serverProblems...)
-	} else {
-		problems = append(problems, o.chain.clientProblems...)
 	}
 	return slices.Compact(problems)
 }

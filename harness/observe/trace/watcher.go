@@ -15,6 +15,7 @@ import (
 	"github.com/flowproof/lab/bpf/envoy"
 	"github.com/flowproof/lab/bpf/kernel"
 	"github.com/flowproof/lab/bpf/probe"
+	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/internal/redact"
 	"github.com/flowproof/lab/internal/symbols"
 )
@@ -215,6 +216,9 @@ func (w *watcher) envoyEvent(r *probe.Record) (Event, error) {
 	case Statement:
 		s, _ := from.table.Statement(r.Value)
 		e.Where, e.Text = s.Where(), s.Format
+		if _, filter := flow.FilterOfSource(s.File); filter != "" {
+			e.Source = s.File
+		}
 	case Value:
 		e.Name, e.Text = from.name, redact.Printable(redact.Name(string(r.Data)))
 	case PoolReady:
