@@ -75,7 +75,8 @@ func (c *filterChain) label() string {
 // A criterion is one step of the match. Envoy looks a connection up in maps nested in this order, so each step commits:
 // what is more specific wins, and chains that lose are not tried again. (FilterChainManagerImpl::findFilterChain)
 type criterion struct {
-	name string
+	name   string
+	ranges func(*chainMatch) []netip.Prefix // of a criterion on addresses
 	// rank says how specifically the chain matches: negative is no match, 0 is no condition, more is more specific.
 	rank func(*chainMatch, *connection) int
 	want func(*chainMatch) string // the chain's condition
@@ -83,22 +84,28 @@ type criterion struct {
 }
 
 var criteria = []criterion{
-	{"destination port", rankPort, func(m *chainMatch) string { return fmt.Sprint(m.port) },
+	{"destination port", nil, rankPort, func(m *chainMatch) string { return fmt.Sprint(m.port) },
 		func(c *connection) string { return fmt.Sprint(c.local.Port()) }},
-	{"destination prefix range", func(m *chainMatch, c *connection) int { return rankPrefix(m.prefixes, c.local.Addr()) },
-		func(m *chainMatch) string { return prefixText(m.prefixes) }, func(c *connection) string { return c.local.Addr().String() }},
-	{"server name", rankServerName, func(m *chainMatch) string { return list(m.serverNames) },
+	onRange("destination prefix range", func(m *chainMatch) []netip.Prefix { return m.prefixes },
+		func(c *connection) netip.Addr { return c.local.Addr() }, func(c *connection) string { return c.local.Addr().String() }),
+	{"server name", nil, rankServerName, func(m *chainMatch) string { return list(m.serverNames) },
 		func(c *connection) string { return orNone(c.serverName) }},
-	{"transport protocol", rankTransport, func(m *chainMatch) string { return m.transport },
+	{"transport protocol", nil, rankTransport, func(m *chainMatch) string { return m.transport },
 		func(c *connection) string { return c.transport }},
-	{"application protocol", rankALPN, func(m *chainMatch) string { return list(m.alpn) },
+	{"application protocol", nil, rankALPN, func(m *chainMatch) string { return list(m.alpn) },
 		func(c *connection) string { return orNone(strings.Join(c.alpn, ",")) }},
-	{"direct source prefix range", func(m *chainMatch, c *connection) int { return rankPrefix(m.directPrefixes, c.direct.Addr()) },
-		func(m *chainMatch) string { return prefixText(m.directPrefixes) }, func(c *connection) string { return endText(c.direct) }},
-	{"source type", rankSourceType, func(m *chainMatch) string { return m.sourceType }, sourceText},
-	{"source prefix range", func(m *chainMatch, c *connection) int { return rankPrefix(m.sourcePrefixes, c.remote.Addr()) },
-		func(m *chainMatch) string { return prefixText(m.sourcePrefixes) }, sourceText},
-	{"source port", rankSourcePort, func(m *chainMatch) string { return fmt.Sprint(m.sourcePorts) }, sourceText},
+	onRange("direct source prefix range", func(m *chainMatch) []netip.Prefix { return m.directPrefixes },
+		func(c *connection) netip.Addr { return c.direct.Addr() }, func(c *connection) string { return endText(c.direct) }),
+	{"source type", nil, rankSourceType, func(m *chainMatch) string { return m.sourceType }, sourceText},
+	onRange("source prefix range", func(m *chainMatch) []netip.Prefix { return m.sourcePrefixes },
+		func(c *connection) netip.Addr { return c.remote.Addr() }, sourceText),
+	{"source port", nil, rankSourcePort, func(m *chainMatch) string { return fmt.Sprint(m.sourcePorts) }, sourceText},
+}
+
+// onRange is a criterion that compares an address of the connection with prefix ranges.
+func onRange(name string, ranges func(*chainMatch) []netip.Prefix, of func(*connection) netip.Addr, have func(*connection) string) criterion {
+	return criterion{name, ranges, func(m *chainMatch, c *connection) int { return rankPrefix(ranges(m), of(c)) },
+		func(m *chainMatch) string { return prefixText(ranges(m)) }, have}
 }
 
 func rankPort(m *chainMatch, c *connection) int {
@@ -120,9 +127,10 @@ func equality(none, met bool) int {
 	return -1
 }
 
-// rankPrefix ranks by the longest prefix. No prefix at all is entered as 0.0.0.0/0 and ::/0 in Envoy's trie.
+// rankPrefix ranks by the longest prefix. No prefix at all is entered as 0.0.0.0/0 and ::/0 in Envoy's trie. An address that is
+// not known is in the range of all.
 func rankPrefix(prefixes []netip.Prefix, addr netip.Addr) int {
-	if len(prefixes) == 0 {
+	if len(prefixes) == 0 || !addr.IsValid() && slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Bits() == 0 }) {
 		return 0
 	}
 	return longest(prefixes, addr)
@@ -258,6 +266,7 @@ func (w *walk) chainFacts(chosen *filterChain) []flow.Fact {
 func (w *walk) chainByMatch() (chosen *filterChain, why string, rejected []flow.Alternative) {
 	left := slices.Clone(w.listener.chains)
 	var decisive []string
+	tie := ""
 	for i := range criteria {
 		c := &criteria[i]
 		best := -1
@@ -278,9 +287,47 @@ func (w *walk) chainByMatch() (chosen *filterChain, why string, rejected []flow.
 		if len(keep) < len(left) || best > 0 {
 			decisive = append(decisive, fmt.Sprintf("%s %s", c.name, c.have(&w.conn)))
 		}
+		if i := w.zeroRange(c, keep); i != nil {
+			tie = fmt.Sprintf("%s absent and 0.0.0.0/0 are one key in Envoy's trie, and which of both is taken differs from start to start "+
+				"(give the chain without one the range ::/0 and 0.0.0.0/0 less what the other takes)", c.name)
+			for _, fc := range keep {
+				if !slices.Contains(i, fc) {
+					rejected = append(rejected, flow.Alternative{Name: fc.label(), Source: fc.match.at.Pointer(), Why: tie})
+				}
+			}
+			keep = i
+		}
 		left = keep
 	}
+	if tie != "" {
+		decisive = append(decisive, "chance: "+tie)
+	}
 	return left[0], matchedBy(left[0], decisive), rejected
+}
+
+// zeroRange lets chance decide between chains without a range and chains with the range that holds all addresses: Envoy enters
+// both under the same key of its trie, in an order that differs from start to start, and what is found last is taken
+// (FilterChainManagerImpl::convertIPsToTries, LcTrie). It returns the chains that are left, or nil where there is no such tie.
+func (w *walk) zeroRange(c *criterion, chains []*filterChain) []*filterChain {
+	if c.ranges == nil {
+		return nil
+	}
+	var none, zero []*filterChain
+	for _, fc := range chains {
+		if len(c.ranges(&fc.match)) == 0 {
+			none = append(none, fc)
+		} else if c.rank(&fc.match, &w.conn) == 0 {
+			zero = append(zero, fc)
+		}
+	}
+	if len(none) == 0 || len(zero) == 0 {
+		return nil
+	}
+	why := fmt.Sprintf("%s takes %s without a %s or %s with 0.0.0.0/0", w.listener.name, none[0].label(), c.name, zero[0].label())
+	if w.draw(flow.WhatChain, why, why, zero[0].match.at, 0.5, 0.5) == 0 {
+		return none
+	}
+	return zero
 }
 
 // rank evaluates one criterion of one chain and keeps it as a condition where that is asked for.
