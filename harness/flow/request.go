@@ -56,5 +56,6 @@ type Request struct {
 	Method       string            `json:"method,omitempty"`       // default GET
 	Path         string            `json:"path,omitempty"`         // default /; with the query string
 	Headers      map[string]string `json:"headers,omitempty"`      // names in lower case
+	Inner        *Request          `json:"inner,omitempty"`        // what a CONNECT carries: a request whose address is the CONNECT's; default a GET for its authority
 	Random       *uint64           `json:"random,omitempty"`       // picks among weighted clusters; absent: the set is the answer
 }

@@ -87,7 +87,7 @@ var criteria = []criterion{
 	{"destination port", nil, rankPort, func(m *chainMatch) string { return fmt.Sprint(m.port) },
 		func(c *connection) string { return fmt.Sprint(c.local.Port()) }},
 	onRange("destination prefix range", func(m *chainMatch) []netip.Prefix { return m.prefixes },
-		func(c *connection) netip.Addr { return c.local.Addr() }, func(c *connection) string { return c.local.Addr().String() }),
+		func(c *connection) netip.Addr { return c.local.Addr() }, func(c *connection) string { return c.localText() }),
 	{"server name", nil, rankServerName, func(m *chainMatch) string { return list(m.serverNames) },
 		func(c *connection) string { return orNone(c.serverName) }},
 	{"transport protocol", nil, rankTransport, func(m *chainMatch) string { return m.transport },
@@ -185,11 +185,22 @@ func rankSourcePort(m *chainMatch, c *connection) int {
 	return equality(len(m.sourcePorts) == 0, c.remote.IsValid() && slices.Contains(m.sourcePorts, c.remote.Port()))
 }
 
+// localText names the destination address.
+func (c *connection) localText() string {
+	if c.local == nowhere {
+		return "none: it is inside of the proxy"
+	}
+	return c.local.Addr().String()
+}
+
 func sourceText(c *connection) string { return endText(c.remote) }
 
 func endText(end netip.AddrPort) string {
-	if !end.IsValid() {
+	switch {
+	case !end.IsValid():
 		return "an unknown source"
+	case end == nowhere:
+		return "the proxy itself"
 	}
 	return end.String()
 }

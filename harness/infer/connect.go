@@ -10,6 +10,9 @@ import (
 
 // connect decides from which address the upstream connection comes.
 func (w *walk) connect() {
+	if w.goInside() {
+		return
+	}
 	bind := w.cluster.at.Get("upstream_bind_config")
 	source := bind.Get("source_address")
 	why := "upstream_bind_config gives the source address"

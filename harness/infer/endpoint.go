@@ -100,8 +100,12 @@ func (p picked) address() string {
 // pickEndpoint decides which host gets the request, as a set with shares where load balancing decides.
 func (w *walk) pickEndpoint() {
 	c := w.cluster
-	if c.kind == "ORIGINAL_DST" {
+	switch {
+	case c.kind == "ORIGINAL_DST":
 		w.originalDestination()
+		return
+	case c.forwardsDynamically():
+		w.dynamicHost()
 		return
 	}
 	load := w.e.load(c)
@@ -250,29 +254,4 @@ func clusterPort(name string, dialled uint16) string {
 		return parts[1]
 	}
 	return strconv.Itoa(int(dialled))
-}
-
-// originalDestination is the host of an ORIGINAL_DST cluster: where the client wanted to go, or what a header says.
-func (w *walk) originalDestination() {
-	config := w.cluster.at.Get("original_dst_lb_config")
-	address, why := w.conn.local.String(), "an ORIGINAL_DST cluster sends to the connection's original destination"
-	if !w.conn.restored && w.req.Direction == flow.Gateway {
-		w.noEndpoint(w.cluster.at.Value, "the cluster is ORIGINAL_DST and the connection was not redirected, so there is no original destination")
-		return
-	}
-	if config.Get("use_http_header").Bool() && w.hcm != nil {
-		name := config.Get("http_header_name").Text()
-		setDefault(&name, "x-envoy-original-dst-host")
-		if value, ok := w.req.header.Get(name); ok {
-			address, why = value, "original_dst_lb_config takes the destination from header "+name
-		}
-	}
-	if port := config.Get("upstream_port_override").Uint(); port != 0 {
-		host, _ := splitPort(address)
-		address, why = fmt.Sprintf("%s:%d", host, port), why+", with upstream_port_override"
-	}
-	h := host{address: address, weight: 1}
-	w.pick = picked{hosts: []host{h}, original: true}
-	w.out.Endpoints = []flow.Host{{Address: address, Weight: 1, Healthy: true}}
-	w.add(flow.Endpoint, w.cluster.at.Value, flow.Hop{Decision: address, Why: why, Expect: []flow.Fact{fact(flow.FactEndpoint, address)}})
 }

@@ -109,7 +109,14 @@ func (w *walk) ran(kind string) bool {
 
 // inspect keeps what one filter learns from the connection's first bytes.
 func (w *walk) inspect(f listenerFilter) {
+	if w.assumedInner && (f.kind == tlsInspector || f.kind == httpInspector) {
+		w.openInner(f.at)
+	}
 	switch f.kind {
+	case originalDst:
+		if w.conn.internal {
+			w.restoreInside()
+		}
 	case tlsInspector:
 		if w.req.encrypted() && w.req.transport() == overTCP {
 			w.conn.transport, w.conn.serverName, w.conn.alpn = "tls", w.req.SNI, w.req.ALPN

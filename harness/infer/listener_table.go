@@ -163,6 +163,9 @@ func (e *Engine) findCaptures(direction flow.Direction) []*configdump.Resource {
 			atPort = append(atPort, r)
 			continue
 		}
+		if _, ok := portOf(r); !ok { // one inside of the proxy
+			continue
+		}
 		l := e.listener(r)
 		traffic := strings.ToUpper(l.at.Get("traffic_direction").Text())
 		if l.restores() && (traffic == "" || traffic == "UNSPECIFIED" || traffic == "0" || traffic == of.traffic || traffic == trafficNumbers[of.traffic]) {

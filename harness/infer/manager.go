@@ -30,7 +30,8 @@ func (w *walk) httpRequest() {
 	if w.hcm == nil {
 		return
 	}
-	if w.refuse(w.underscoresRefused()) || w.refuse(w.targetRefused()) || w.refuse(w.versionRefused()) || w.refuse(w.pathRefused()) {
+	if w.refuse(w.codecRefused()) || w.refuse(w.underscoresRefused()) || w.refuse(w.targetRefused()) || w.refuse(w.versionRefused()) ||
+		w.refuse(w.hostRefused()) || w.refuse(w.pathRefused()) {
 		return
 	}
 	w.prepareHeaders()

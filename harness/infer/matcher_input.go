@@ -69,10 +69,14 @@ func (m *matching) networkInput(kind string) (d datum, ok bool) {
 	}
 	source := m.w.downstreamRemote()
 	switch kind {
-	case "DestinationIPInput":
+	case "DestinationIPInput", "DestinationPortInput":
+		if c.local == nowhere {
+			return datum{name: "destination of a connection inside of the proxy"}, true
+		}
+		if kind == "DestinationPortInput" {
+			return text("destination port", fmt.Sprint(c.local.Port()))
+		}
 		return text("destination address", c.local.Addr().String())
-	case "DestinationPortInput":
-		return text("destination port", fmt.Sprint(c.local.Port()))
 	case "DirectSourceIPInput":
 		return end("direct source address", c.direct, c.direct.Addr().String())
 	case "SourceIPInput":

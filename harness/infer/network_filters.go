@@ -144,6 +144,9 @@ func statPrefix(filter configdump.Value) flow.Fact {
 
 // managed ends the hop of a chain with an HTTP connection manager: the codec has to understand the client.
 func (w *walk) managed(hop *flow.Hop, filters configdump.Value) {
+	if w.assumedInner {
+		w.openInner(w.hcm.at.Value)
+	}
 	codec, problem, status := w.codec()
 	if problem != "" {
 		hop.Why = problem

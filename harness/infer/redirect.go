@@ -25,6 +25,9 @@ func (w *walk) redirect() {
 		return // dialled directly
 	}
 	virtual := w.capturing()
+	if virtual == nil && w.req.Direction == flow.Inbound && w.req.to.Port() == 0 && w.throughWaypoint() {
+		return
+	}
 	var v verdict
 	switch {
 	case w.req.to.IsValid() || w.req.to.Port() != 0:

@@ -31,7 +31,13 @@ const (
 )
 
 // normalise fills in the defaults that spec and flow.Request name and rejects what cannot be a request.
-func normalise(req flow.Request) (request, error) {
+func normalise(req flow.Request) (request, error) { return normaliseAt(req, 0) }
+
+// normaliseAt is normalise for what is inside of so many others.
+func normaliseAt(req flow.Request, depth int) (request, error) {
+	if depth > maxInside {
+		return request{}, fmt.Errorf("read request: more than %d requests inside of each other", maxInside)
+	}
 	r := request{Request: req}
 	setDefault(&r.Protocol, http11)
 	setDefault(&r.TLS, flow.Plaintext)
@@ -63,6 +69,13 @@ func normalise(req flow.Request) (request, error) {
 	}
 	if r.direct, err = endOf("directSource", first(req.DirectSource, req.Source)); err != nil {
 		return r, err
+	}
+	if req.Inner != nil {
+		inner := *req.Inner
+		inner.Address, inner.Port, inner.Direction = req.Address, req.Port, flow.Gateway
+		if _, err := normaliseAt(inner, depth+1); err != nil {
+			return r, fmt.Errorf("inner: %w", err)
+		}
 	}
 	if r.to, err = listenerOf(req.Redirect); err != nil {
 		return r, err

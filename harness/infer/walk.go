@@ -37,6 +37,11 @@ type walk struct {
 	pick      picked
 	trail     []flow.Condition // conditions of the hop that is being decided, with Options.Explain
 
+	outer        *flow.Decision // of the HTTP request that went inside of the proxy
+	inside       int            // how many connections inside of the proxy have been taken
+	restart      bool           // the way goes on at a listener that has been taken
+	assumedInner bool           // the request was inside of a CONNECT and the request does not say it
+
 	undetected *refusal // by an original_ip_detection extension
 	hostBy     string   // a filter that may choose the host
 
@@ -58,6 +63,7 @@ type connection struct {
 	serverName string         // SNI, as detected
 	alpn       []string       // application protocols, as detected by tls_inspector or http_inspector
 	terminated bool           // TLS is terminated by the chain
+	internal   bool           // it comes from the same proxy: its ends have no address unless original_dst restores them
 }
 
 func newWalk(e *Engine, req request, opts Options) *walk {
@@ -86,21 +92,31 @@ var hops = [...]struct {
 	{flow.UpstreamTLS, (*walk).upstreamTLS}, {flow.Connect, (*walk).connect},
 }
 
+// afterListener is the place among hops where the way through a listener begins.
+const afterListener = 2
+
 // run takes the request through the proxy, hop by hop, until it is forwarded, answered or has failed.
 func (w *walk) run() {
-	for _, hop := range hops {
-		w.deciding = hop.kind
-		if hop.decide(w); w.done {
-			return
+	for i := 0; i < len(hops); i++ {
+		w.deciding = hops[i].kind
+		if hops[i].decide(w); w.done {
+			break
+		}
+		if w.restart { // at an internal listener, which has been taken
+			w.restart, i = false, afterListener-1
 		}
 	}
-	w.out.Outcome = flow.Forwarded
+	if !w.done {
+		w.out.Outcome = flow.Forwarded
+	}
+	w.surface()
 }
 
 // add appends a hop of this proxy. source is where the decision stands.
 func (w *walk) add(kind flow.HopKind, source configdump.Value, hop flow.Hop) *flow.Hop {
 	hop.Kind, hop.Side, hop.Proxy, hop.Source = kind, w.side, w.e.name, source.Pointer()
 	hop.Conditions, w.trail = w.trail, nil
+	hop.Inside = w.inside
 	w.out.Hops = append(w.out.Hops, hop)
 	return &w.out.Hops[len(w.out.Hops)-1]
 }

@@ -159,6 +159,9 @@ func setFilterState(r *Request, f *Filter) Result {
 	return Result{Reroute: config.Get("clear_route_cache").Bool()}
 }
 
+// Shared is the key under which a value of filter state says whether upstream connections have it: SharedWithUpstream.
+const Shared = "shared"
+
 // SetState applies envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue.
 func (r *Request) SetState(f *Filter, v configdump.Value) {
 	key := v.Get("object_key").Text()
@@ -174,5 +177,5 @@ func (r *Request) SetState(f *Filter, v configdump.Value) {
 	if value == "" && v.Get("skip_if_empty").Bool() {
 		return
 	}
-	r.State.Set(key, map[string]any{"": value})
+	r.State.Set(key, map[string]any{"": value, Shared: v.Get("shared_with_upstream").Text()})
 }
