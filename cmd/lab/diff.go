@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer"
 	"github.com/flowproof/lab/internal/exit"
 )
@@ -65,9 +64,9 @@ func diff(a *app, before, after, requests string) error {
 		if len(line) == 0 {
 			continue
 		}
-		var req flow.Request
-		if err := json.Unmarshal(line, &req); err != nil {
-			return exit.Usagef("%s: line %d: read request: %w", requests, number, err)
+		req, err := old.ReadRequest(line)
+		if err != nil {
+			return exit.Usagef("%s: line %d: %w", requests, number, err)
 		}
 		change, err := infer.Compare(old, now, req)
 		if err != nil {

@@ -57,7 +57,17 @@ sidecars. The pod's netfilter rules count where they are given: what "iptables-s
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
 	f.register(cmd)
+	cmd.Long += "\n\nA file of --requests has one JSON object a line, with these keys:\n" + requestKeys()
 	return cmd
+}
+
+// requestKeys is the table of the keys of a request in JSON.
+func requestKeys() string {
+	var b strings.Builder
+	for _, k := range infer.RequestKeys {
+		fmt.Fprintf(&b, "  %-13s %s\n", k.Name, k.Doc)
+	}
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 func (f *inferFlags) register(cmd *cobra.Command) {
@@ -84,8 +94,9 @@ func (f *inferFlags) register(cmd *cobra.Command) {
 	fs.StringVar(&r.Source, "source", "", "ip:port that the request comes from")
 	fs.StringVar(&r.DirectSource, "direct-source", "", "ip:port of the socket's own peer, behind a PROXY protocol")
 	fs.StringVar(&r.Address, "address", "", "original destination address")
+	fs.StringVar(&r.Redirect, "redirect", "", "ip:port or port of the proxy's socket that netfilter takes it to")
 	fs.Uint32Var(&r.Port, "port", 0, "original destination port")
-	fs.StringVar(&f.protocol, "protocol", "", "http, http2, grpc, tcp or http1.0 (default http)")
+	fs.StringVar(&f.protocol, "protocol", "", "http, http2, http3, grpc, tcp, udp or http1.0 (default http)")
 	fs.StringVar(&f.tls, "tls", "", "plaintext, tls or mtls (default plaintext)")
 	fs.StringVar(&r.SNI, "sni", "", "server name in the client's ClientHello")
 	fs.StringSliceVar(&f.alpn, "alpn", nil, "application protocols in the client's ClientHello")
@@ -99,7 +110,7 @@ func (f *inferFlags) register(cmd *cobra.Command) {
 	fs.IntVar(&f.gid, "gid", -1, "group that sends in the client's pod")
 	completeFixed(cmd, "output", infer.Formats...)
 	completeFixed(cmd, "hop", infer.HopKinds...)
-	completeFixed(cmd, "protocol", "http", "http2", "grpc", "tcp", "http1.0")
+	completeFixed(cmd, "protocol", "http", "http2", "http3", "grpc", "tcp", "udp", "http1.0")
 	completeFixed(cmd, "tls", "plaintext", "tls", "mtls")
 	completeFixed(cmd, "direction", "outbound", "inbound", "gateway")
 	_ = cmd.RegisterFlagCompletionFunc("from", completePods(1))

@@ -50,8 +50,23 @@ func TestReading(t *testing.T) {
 	if m := v.Message(); m.Get("connect_timeout").Text() != "0.250s" || m.Has("x") || m.Get("none", "deeper").Exists() {
 		t.Errorf("message of %s", v.Raw())
 	}
-	if missing := strings.Join(d.Missing(), " "); !strings.Contains(missing, "EndpointsConfigDump") || !strings.Contains(missing, "RoutesConfigDump") {
+	if missing := strings.Join(d.Missing(), " "); !strings.Contains(missing, "EndpointsConfigDump") || strings.Contains(missing, "RoutesConfigDump") {
 		t.Errorf("missing says %q", missing)
+	}
+}
+
+// TestMissingRoutes asks for routes where a listener has them elsewhere, and only there.
+func TestMissingRoutes(t *testing.T) {
+	for filters, want := range map[string]bool{`{"name": "envoy.filters.network.tcp_proxy"}`: false,
+		`{"name": "h", "typed_config": {"@type": "t/H", "rds": {"route_config_name": "80"}}}`: true} {
+		d, err := Parse([]byte(`{"configs": [{"@type": "type.googleapis.com/envoy.admin.v3.ListenersConfigDump", "static_listeners": [{"listener": {"name": "l",
+			"filter_chains": [{"filters": [` + filters + `]}]}}]}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if missing := strings.Join(d.Missing(), " "); strings.Contains(missing, "RoutesConfigDump") != want {
+			t.Errorf("%s: missing says %q", filters, missing)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@
 package configdump
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -83,11 +84,23 @@ func (d *Dump) Missing() []string {
 		missing = append(missing, "BootstrapConfigDump (who the proxy is stays unknown)")
 	}
 	for _, k := range []Kind{Listener, RouteConfig, Cluster, Endpoints} {
-		if !d.sections[k] {
+		if !d.sections[k] && (k != RouteConfig || d.asksForRoutes()) {
 			missing = append(missing, k.section()+k.hint())
 		}
 	}
 	return missing
+}
+
+// asksForRoutes says whether a listener of the dump has its routes elsewhere: by RDS or in scopes.
+func (d *Dump) asksForRoutes() bool {
+	for _, r := range d.Resources(Listener) {
+		for _, name := range []string{`"rds"`, `"scoped_routes"`, `"scopedRoutes"`} {
+			if bytes.Contains(r.Value().Raw(), []byte(name)) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Has says whether the dump has a section for that kind of resource.

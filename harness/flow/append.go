@@ -11,6 +11,7 @@ import (
 func (d *Decision) AppendJSON(b []byte) []byte {
 	b = appendString(append(b, `{"schema":`...), d.Schema)
 	b = appendOptional(b, `,"id":`, d.ID)
+	b = appendOptional(b, `,"error":`, d.Error)
 	b = appendOptional(b, `,"proxy":`, d.Proxy)
 	b = appendString(append(b, `,"outcome":`...), string(d.Outcome))
 	b = appendString(append(b, `,"failure":`...), string(d.Failure))
@@ -52,6 +53,9 @@ func (h *Hop) appendJSON(b []byte) []byte {
 	b = appendString(append(b, `{"kind":`...), string(h.Kind))
 	b = appendOptional(b, `,"side":`, string(h.Side))
 	b = appendOptional(b, `,"proxy":`, h.Proxy)
+	if h.Inside != 0 {
+		b = strconv.AppendInt(append(b, `,"inside":`...), int64(h.Inside), 10)
+	}
 	b = appendString(append(b, `,"decision":`...), h.Decision)
 	b = appendOptional(b, `,"certainty":`, string(h.Certainty))
 	b = appendList(b, `,"open":`, h.Open)

@@ -36,7 +36,7 @@ const (
 type Hop struct {
 	Kind     HopKind `json:"kind"`
 	Side     Side    `json:"side,omitempty"`
-	Proxy    string  `json:"proxy,omitempty"` // "pod.namespace" of the sidecar that decides
+	Proxy    string  `json:"proxy,omitempty"`  // "pod.namespace" of the sidecar that decides
 	Inside   int     `json:"inside,omitempty"` // how many connections inside of the proxy the request has taken before: internal listeners
 	Decision string  `json:"decision"`
 

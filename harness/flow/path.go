@@ -33,6 +33,7 @@ const (
 type Decision struct {
 	Schema           string            `json:"schema"` // DecisionSchema
 	ID               string            `json:"id,omitempty"`
+	Error            string            `json:"error,omitempty"` // of a batch: the line is no request, and nothing else is said
 	Proxy            string            `json:"proxy,omitempty"`
 	Outcome          Outcome           `json:"outcome"` // the likeliest, or what follows if nothing that is open intervenes
 	Failure          Failure           `json:"failure"`

@@ -3,7 +3,7 @@ package infer
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
+	"cmp"
 	"fmt"
 	"io"
 	"runtime"
@@ -20,19 +20,32 @@ const batchSize = 64
 
 // A job is a group of requests in a batch and what was written for them.
 type job struct {
-	first int // number of its first line
-	text  []byte
-	ends  []int // of the lines in text
-	out   bytes.Buffer
-	err   error
-	ready chan struct{}
+	first   int // number of its first line
+	text    []byte
+	ends    []int // of the lines in text
+	out     bytes.Buffer
+	err     error
+	bad     int    // lines that are no requests
+	problem string // error of the first
+	ready   chan struct{}
 }
 
 // jobs are kept for their buffers: a batch writes a hundred times what a request takes.
 var jobs = sync.Pool{New: func() any { return new(job) }}
 
-// Batch reads requests, one JSON object a line, decides each, and writes each decision with write, in the order of the
-// requests. Blank lines are passed over. An error names the line; decisions of the lines before it have been written.
+// A BatchError says how many lines of a batch are no requests. Each has been answered by a Decision with an Error.
+type BatchError struct {
+	Bad, Lines int
+	First      string // error of the first
+}
+
+func (e *BatchError) Error() string {
+	return fmt.Sprintf("%d of %d lines are no request, the first: %s", e.Bad, e.Lines, e.First)
+}
+
+// Batch reads requests, one JSON object a line (see RequestKeys), decides each, and writes each decision with write, in the
+// order of the requests. Blank lines are passed over. A line that is no request is answered by a Decision with its Error, and
+// the others are answered; the error at the end is then a *BatchError.
 func (e *Engine) Batch(r io.Reader, w io.Writer, opts Options, write func(io.Writer, flow.Decision) error) error {
 	queue := make(chan *job, 2*runtime.GOMAXPROCS(0))
 	order := make(chan *job, 2*runtime.GOMAXPROCS(0))
@@ -61,8 +74,13 @@ func (e *Engine) Batch(r io.Reader, w io.Writer, opts Options, write func(io.Wri
 		})
 	}()
 	var err error
+	var bad BatchError
 	for j := range order {
 		<-j.ready
+		if bad.Lines += len(j.ends); j.bad > 0 {
+			bad.First = cmp.Or(bad.First, j.problem)
+			bad.Bad += j.bad
+		}
 		if err == nil {
 			if _, werr := w.Write(j.out.Bytes()); werr != nil {
 				err = werr
@@ -76,38 +94,51 @@ func (e *Engine) Batch(r io.Reader, w io.Writer, opts Options, write func(io.Wri
 		jobs.Put(j)
 	}
 	workers.Wait()
-	if err == nil {
-		err = readErr
+	switch {
+	case err != nil:
+		return err
+	case readErr != nil:
+		return readErr
+	case bad.Bad > 0:
+		return &bad
 	}
-	return err
+	return nil
 }
 
-// decide answers the requests of a job, up to the first that is none.
+// decide answers the requests of a job.
 func (j *job) decide(e *Engine, opts Options, write func(io.Writer, flow.Decision) error) {
 	start := 0
 	for i, end := range j.ends {
-		if err := e.line(j.text[start:end], &j.out, opts, write); err != nil {
-			j.err = fmt.Errorf("line %d: %w", j.first+i, err)
+		line := bytes.TrimSpace(j.text[start:end])
+		if start = end; len(line) == 0 {
+			continue
+		}
+		d, err := e.line(line, opts)
+		if err != nil {
+			text := fmt.Sprintf("line %d: %v", j.first+i, err)
+			d = flow.Decision{Schema: flow.DecisionSchema, ID: d.ID, Error: text, FilterChainIndex: noChain, RouteIndex: -1, Hops: []flow.Hop{}}
+			if j.bad++; j.problem == "" {
+				j.problem = text
+			}
+		}
+		if err := write(&j.out, d); err != nil {
+			j.err = err
 			return
 		}
-		start = end
 	}
 }
 
-// line decides one request.
-func (e *Engine) line(line []byte, out *bytes.Buffer, opts Options, write func(io.Writer, flow.Decision) error) error {
-	if len(bytes.TrimSpace(line)) == 0 {
-		return nil
-	}
-	var req flow.Request
-	if err := json.Unmarshal(line, &req); err != nil {
-		return fmt.Errorf("read request: %w", err)
+// line decides one request. With an error the decision has the request's id, where the line has one.
+func (e *Engine) line(line []byte, opts Options) (flow.Decision, error) {
+	req, err := e.ReadRequest(line)
+	if err != nil {
+		return flow.Decision{ID: req.ID}, err
 	}
 	d, err := e.decide(req, opts)
 	if err != nil {
-		return err
+		d.ID = req.ID
 	}
-	return write(out, d)
+	return d, err
 }
 
 // eachJob reads lines in groups until the end or until next says to stop. The first line is 1.
@@ -120,6 +151,7 @@ func eachJob(r io.Reader, next func(*job) bool) error {
 		if j == nil {
 			j = jobs.Get().(*job)
 			j.first, j.text, j.ends, j.err, j.ready = number+1, j.text[:0], j.ends[:0], nil, make(chan struct{})
+			j.bad, j.problem = 0, ""
 			j.out.Reset()
 		}
 		number++

@@ -90,8 +90,7 @@ func (w *walk) statusOf(status int) int {
 
 // tcpClusters reads which cluster or clusters a TCP proxy names.
 func (w *walk) tcpClusters() {
-	redis := w.tcpProxy.Get("prefix_routes", "catch_all_route", "cluster").Text()
-	if c := first(w.named, w.tcpProxy.Get("cluster").Text(), redis); c != "" {
+	if c := first(w.named, w.tcpProxy.Get("cluster").Text()); c != "" {
 		w.out.Cluster = c
 		return
 	}

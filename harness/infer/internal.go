@@ -108,6 +108,7 @@ func (w *walk) enter(l *listener) {
 	w.client = netip.Addr{}
 	w.state, w.meta = state, meta
 	w.via, w.chain, w.hcm, w.tcpProxy, w.named = nil, nil, nil, configdump.Value{}, ""
+	w.routedBy = ""
 	w.table, w.vhost, w.route, w.cluster, w.pick = nil, nil, nil, nil, picked{}
 	out := &w.out
 	out.FilterChain, out.FilterChainIndex, out.RouteConfig, out.VirtualHost, out.Route, out.RouteIndex = "", noChain, "", "", "", -1

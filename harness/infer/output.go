@@ -43,6 +43,9 @@ func WriteOne(w io.Writer, format string, d flow.Decision, opts TextOptions) err
 	case "yaml":
 		return writeYAML(w, d)
 	case "minimal":
+		if d.Error != "" {
+			return writeMinimal(w, []flow.Hop{{Kind: "error", Decision: d.Error}})
+		}
 		return writeMinimal(w, d.Hops)
 	case "mermaid":
 		return writeMermaid(w, first(d.ID, "request"), d.Hops, endingText(d.Outcome, d.Failure, d.Flag, d.Status, d.Location))

@@ -50,6 +50,10 @@ func WriteDecision(w io.Writer, d flow.Decision, opts TextOptions) error {
 	if d.ID != "" && opts.Hop == "" {
 		t.wrap(0, 2, "request "+d.ID)
 	}
+	if d.Error != "" {
+		t.wrap(0, 2, d.Error)
+		return t.err
+	}
 	t.hops(d.Hops)
 	if opts.Hop == "" {
 		t.line("")

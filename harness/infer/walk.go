@@ -30,6 +30,7 @@ type walk struct {
 	hcm       *httpManager // nil when the chain ends in a TCP proxy
 	tcpProxy  configdump.Value
 	named     string // cluster that a filter names instead of the TCP proxy
+	routedBy  string // what a filter of another protocol routes by, in the place of the TCP proxy; "" for the TCP proxy itself
 	table     *routeTable
 	vhost     *virtualHost
 	route     *routeEntry
