@@ -216,6 +216,7 @@ func (run *networkRun) routed(f networkFilter, row *filters.Row) {
 		return
 	}
 	w.tcpProxy, w.routedBy = f.config, row.On
+	w.open(flow.WhatAnswer, row.On, f.name+" reads a protocol of its own, and the request does not say its message", f.config)
 	chosen := 0
 	if len(clusters) > 1 {
 		about := flow.Dependency{On: row.On, What: flow.WhatCluster, Source: f.config.Pointer(),

@@ -172,7 +172,10 @@ func askHTTP1(conn net.Conn, req flow.Request, r *Result) {
 	if req.Protocol == "http1.0" {
 		version = "HTTP/1.0"
 	}
-	fmt.Fprintf(&b, "%s %s %s\r\nHost: %s\r\n", first(req.Method, "GET"), first(req.Path, "/"), version, req.Authority)
+	fmt.Fprintf(&b, "%s %s %s\r\n", first(req.Method, "GET"), first(req.Path, "/"), version)
+	if req.Authority != "" {
+		fmt.Fprintf(&b, "Host: %s\r\n", req.Authority)
+	}
 	for _, name := range names(req.Headers) {
 		fmt.Fprintf(&b, "%s: %s\r\n", name, req.Headers[name])
 	}
