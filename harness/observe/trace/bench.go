@@ -17,25 +17,25 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
-
-	"github.com/flowproof/lab/internal/removal"
 )
 
 // A bench is an Envoy of its own in a network namespace of its own, with two listeners whose names nobody could guess, a
 // client and an upstream. It belongs to the goroutine that made it, which is locked to its thread.
 type bench struct {
-	netns    uint32
-	envoy    *exec.Cmd
-	ended    chan struct{}    // Envoy has
-	log      *strings.Builder // to be read when it has
-	dir      string
-	upstream *http.Server
-	routes   [2]route
+	netns  uint32
+	envoy  *exec.Cmd
+	ended  chan struct{}    // Envoy has
+	log    *strings.Builder // to be read when it has
+	dir    string
+	binary *os.File
+
+	confinement confinement // of the binary
+	upstream    *http.Server
+	routes      [2]route
 
 	mu   sync.Mutex
 	seen map[string]arrival // by the request's mark
@@ -114,19 +114,19 @@ func (b *bench) start(ctx context.Context, binary string) error {
 	if err := b.startUpstream(); err != nil {
 		return err
 	}
-	if b.dir, err = os.MkdirTemp("", "flowproof-proof-"); err != nil {
+	if b.binary, err = os.Open(binary); err != nil {
 		return err
 	}
-	if binary, err = filepath.Abs(binary); err != nil {
+	if b.confinement, b.dir, err = confine(); err != nil {
 		return err
 	}
-	// The kernel names a process after the path that it was started by, and a path may be /proc/PID/exe.
+	// The kernel names a process after the path that it was started by.
 	named := filepath.Join(b.dir, proxyProcess)
-	if err := os.Symlink(binary, named); err != nil {
+	if err := os.Symlink(confinedBinary, named); err != nil {
 		return err
 	}
 	config := filepath.Join(b.dir, "envoy.yaml")
-	if err := os.WriteFile(config, []byte(b.config()), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(b.config()), 0o644); err != nil {
 		return err
 	}
 	return b.startEnvoy(ctx, named, config)
@@ -173,7 +173,8 @@ const benchTimeout = 20 * time.Second
 func (b *bench) startEnvoy(ctx context.Context, binary, config string) error {
 	b.envoy = exec.CommandContext(ctx, binary, "-c", config, "--concurrency", "2", "-l", "warning", "--disable-hot-restart")
 	b.envoy.Stderr, b.envoy.Stdout = b.log, b.log
-	b.envoy.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	b.envoy.Env, b.envoy.Dir = confinedEnvironment, b.dir
+	b.envoy.ExtraFiles, b.envoy.SysProcAttr = []*os.File{b.binary}, b.confinement.attributes()
 	b.ended = nil
 	if err := b.envoy.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", binary, err)
@@ -214,15 +215,16 @@ func (b *bench) kill() {
 	}
 }
 
-// close ends Envoy and the upstream and removes the files.
+// close ends Envoy and the upstream. The files go with the thread.
 func (b *bench) close() error {
 	var errs []error
 	b.kill()
+	b.confinement.end()
 	if b.upstream != nil {
 		errs = append(errs, b.upstream.Close())
 	}
-	if b.dir != "" {
-		errs = append(errs, removal.All(b.dir))
+	if b.binary != nil {
+		errs = append(errs, b.binary.Close())
 	}
 	return errors.Join(errs...)
 }
