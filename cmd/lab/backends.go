@@ -10,6 +10,7 @@ import (
 	"github.com/flowproof/lab/harness/cluster/kind"
 	"github.com/flowproof/lab/harness/cluster/node"
 	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/input"
 )
 
 // backends are what --backend can name.
@@ -29,6 +30,11 @@ func backendNames() []string { return slices.Sorted(maps.Keys(backends)) }
 // backend is the one that --backend names. Whoever names a cluster by --kubeconfig or --context means the backend existing.
 func (a *app) backend() (cluster.Backend, error) {
 	name := a.backendName
+	if a.kubeconfig != "" {
+		if err := input.Check(a.kubeconfig); err != nil {
+			return nil, exit.Usagef("read kubeconfig: %w", err)
+		}
+	}
 	named := a.kubeconfig != "" || a.context != ""
 	switch {
 	case name == "" && named:

@@ -3,14 +3,15 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/flowproof/lab/harness/infer"
 	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/input"
 )
 
 func diffCommand() *cobra.Command {
@@ -27,7 +28,8 @@ when one did.`,
 			if requests == "" {
 				return exit.Usagef("diff: no requests (give --requests FILE, one JSON object a line)")
 			}
-			return diff(appOf(cmd), args[0], args[1], requests)
+			ctx, a := cmd.Context(), appOf(cmd)
+			return input.Do(ctx, func() error { return diff(ctx, a, args[0], args[1], requests) })
 		},
 	}
 	cmd.Flags().StringVar(&requests, "requests", "", "file with one request a line, as JSON; - is standard input")
@@ -35,26 +37,22 @@ when one did.`,
 }
 
 // diff compares the ways of all requests and ends with a mismatch when one changed.
-func diff(a *app, before, after, requests string) error {
-	was, err := openDump(a, before)
+func diff(ctx context.Context, a *app, before, after, requests string) error {
+	was, err := a.openDump(ctx, before)
 	if err != nil {
 		return err
 	}
 	defer was.Close()
-	is, err := openDump(a, after)
+	is, err := a.openDump(ctx, after)
 	if err != nil {
 		return err
 	}
 	defer is.Close()
-	in := a.In
-	if requests != "-" {
-		file, err := os.Open(requests)
-		if err != nil {
-			return exit.Usagef("read requests: %w", err)
-		}
-		defer file.Close()
-		in = file
+	in, err := a.openRequests(ctx, requests)
+	if err != nil {
+		return err
 	}
+	defer in.Close()
 	old, now := infer.New(was), infer.New(is)
 	total, changes := 0, 0
 	scanner := bufio.NewScanner(in)

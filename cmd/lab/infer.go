@@ -1,9 +1,8 @@
 package main
 
 import (
-	"fmt"
+	"context"
 	"io"
-	"os"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"github.com/flowproof/lab/harness/infer"
 	"github.com/flowproof/lab/harness/netfilter"
 	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/input"
 )
 
 // inferFlags are the flags of `lab infer`.
@@ -41,7 +41,7 @@ func inferCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "infer",
 		Short: "Say which way Envoy would send a request, and why, from config dumps alone",
-		Long: `infer reads what Envoy's /config_dump returns (JSON or YAML, plain or gzip, of any Envoy from 1.18 on,
+		Long: `infer reads what Envoy's /config_dump returns (JSON or YAML, plain, gzip or zstd, of any Envoy from 1.18 on,
 also out of an istioctl bug-report) and says for a request which listener, filter chain, route, cluster
 and endpoint Envoy would take, from which field of the dump, why, and what lost; or how the request would
 fail. It sends nothing. A failure is an answer: the exit code is 0.
@@ -132,13 +132,13 @@ func (f *inferFlags) run(cmd *cobra.Command) error {
 	}
 	switch {
 	case f.dump != "" && f.from == "" && f.client == "" && f.server == "":
-		return f.oneProxy(a)
+		return input.Do(cmd.Context(), func() error { return f.oneProxy(cmd.Context(), a) })
 	case f.to == "":
 		return exit.Usagef("infer: nothing to infer from (give --dump FILE, or --from POD --to URL, or --client-dump and --server-dump with --to)")
 	case f.from != "" && f.client == "" && f.server == "" && f.dump == "":
 		return f.live(cmd, a)
 	case f.client != "" || f.server != "":
-		return f.offline(a)
+		return input.Do(cmd.Context(), func() error { return f.offline(cmd.Context(), a) })
 	}
 	return exit.Usagef("infer: --dump answers for one proxy and --from for the lab (give one of them)")
 }
@@ -176,23 +176,23 @@ func (f *inferFlags) text() infer.TextOptions {
 }
 
 // oneProxy answers for one dump: one request by flags or by URL, or a batch.
-func (f *inferFlags) oneProxy(a *app) error {
+func (f *inferFlags) oneProxy(ctx context.Context, a *app) error {
 	if f.requests == "-" && f.dump == "-" {
 		return exit.Usagef("infer: --dump and --requests cannot both be standard input")
 	}
-	dump, err := openDump(a, f.dump)
+	dump, err := a.openDump(ctx, f.dump)
 	if err != nil {
 		return err
 	}
 	defer dump.Close()
-	rules, err := readRules(f.rules)
+	rules, err := readRules(ctx, f.rules)
 	if err != nil {
 		return err
 	}
 	engine := infer.New(dump)
 	opts := infer.Options{Explain: f.explain, Rules: rules, Cold: f.cold, Warm: f.warm, Sender: f.sender()}
 	if f.requests != "" {
-		return f.batch(a, engine, opts)
+		return f.batch(ctx, a, engine, opts)
 	}
 	if f.to != "" {
 		if err := engine.Address(&f.request, f.to, f.resolve); err != nil {
@@ -209,19 +209,15 @@ func (f *inferFlags) oneProxy(a *app) error {
 	return infer.WriteOne(a.Out, f.output, shownLines(a, decision), f.text())
 }
 
-func (f *inferFlags) batch(a *app, engine *infer.Engine, opts infer.Options) error {
+func (f *inferFlags) batch(ctx context.Context, a *app, engine *infer.Engine, opts infer.Options) error {
 	// A batch makes much that lives as long as one answer: collecting it less often takes a quarter of the time away.
 	defer debug.SetGCPercent(debug.SetGCPercent(300))
-	in := a.In
-	if f.requests != "-" {
-		file, err := os.Open(f.requests)
-		if err != nil {
-			return exit.Usagef("read requests: %w", err)
-		}
-		defer file.Close()
-		in = file
+	in, err := a.openRequests(ctx, f.requests)
+	if err != nil {
+		return err
 	}
-	err := engine.Batch(in, a.Out, opts, func(w io.Writer, d flow.Decision) error {
+	defer in.Close()
+	err = engine.Batch(in, a.Out, opts, func(w io.Writer, d flow.Decision) error {
 		return infer.WriteOne(w, f.output, batchLines(a, d), f.text())
 	})
 	if err != nil {
@@ -231,26 +227,26 @@ func (f *inferFlags) batch(a *app, engine *infer.Engine, opts infer.Options) err
 }
 
 // offline makes a whole way of two dumps.
-func (f *inferFlags) offline(a *app) error {
+func (f *inferFlags) offline(ctx context.Context, a *app) error {
 	var client, server *configdump.Dump
 	var err error
 	if f.client != "" {
-		if client, err = openDump(a, f.client); err != nil {
+		if client, err = a.openDump(ctx, f.client); err != nil {
 			return err
 		}
 		defer client.Close()
 	}
 	if f.server != "" {
-		if server, err = openDump(a, f.server); err != nil {
+		if server, err = a.openDump(ctx, f.server); err != nil {
 			return err
 		}
 		defer server.Close()
 	}
 	opts := f.way()
-	if opts.ClientRules, err = readText(f.rules); err != nil {
+	if opts.ClientRules, err = readText(ctx, f.rules); err != nil {
 		return err
 	}
-	if opts.ServerRules, err = readText(f.serverRules); err != nil {
+	if opts.ServerRules, err = readText(ctx, f.serverRules); err != nil {
 		return err
 	}
 	return f.writeWay(a, client, server, opts)
@@ -272,44 +268,4 @@ func (f *inferFlags) writeWay(a *app, client, server *configdump.Dump, opts infe
 		return exit.Usagef("%w", err)
 	}
 	return infer.WriteWay(a.Out, f.output, shownLines(a, path), f.text())
-}
-
-// openDump opens a dump; "-" is standard input. What the dump lacks is said on stderr.
-func openDump(a *app, path string) (*configdump.Dump, error) {
-	open := func() (*configdump.Dump, error) { return configdump.Open(path) }
-	if path == "-" {
-		open = func() (*configdump.Dump, error) { return configdump.Read(a.In) }
-	}
-	dump, err := open()
-	if err != nil {
-		return nil, exit.Usagef("%w", err)
-	}
-	if missing := dump.Missing(); len(missing) > 0 && !a.quiet {
-		fmt.Fprintf(a.Err, "lab: %s has no %s\n", path, strings.Join(missing, ", no "))
-	}
-	return dump, nil
-}
-
-func readRules(path string) (*netfilter.Ruleset, error) {
-	text, err := readText(path)
-	if err != nil {
-		return nil, err
-	}
-	rules, err := netfilter.Parse(text)
-	if err != nil {
-		return nil, exit.Usagef("%s: %w", path, err)
-	}
-	return rules, nil
-}
-
-// readText reads a file of netfilter rules; no path is no text.
-func readText(path string) (string, error) {
-	if path == "" {
-		return "", nil
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return "", exit.Usagef("read netfilter rules: %w", err)
-	}
-	return string(text), nil
 }

@@ -31,10 +31,10 @@ func (f *inferFlags) live(cmd *cobra.Command, a *app) error {
 		return err
 	}
 	opts := f.way()
-	if opts.ClientRules, err = readText(f.rules); err != nil {
+	if opts.ClientRules, err = readText(ctx, f.rules); err != nil {
 		return err
 	}
-	if opts.ServerRules, err = readText(f.serverRules); err != nil {
+	if opts.ServerRules, err = readText(ctx, f.serverRules); err != nil {
 		return err
 	}
 	call := flow.Call{URL: f.to, Method: f.method, Headers: f.request.Headers}

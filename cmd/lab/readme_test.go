@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "write what is generated in the document
 func TestExplained(t *testing.T) {
 	const file, begin, end = "../../docs/explained.md", "<!-- inference -->", "<!-- /inference -->"
 	dump := func(pod string) *configdump.Dump {
-		d, err := configdump.Open("../../scenarios/dumps/" + pod + ".json.gz")
+		d, err := configdump.Open(t.Context(), "../../scenarios/dumps/"+pod+".json.gz")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -19,6 +19,7 @@ import (
 	"github.com/flowproof/lab/harness/script"
 	"github.com/flowproof/lab/harness/verify"
 	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/input"
 	"github.com/flowproof/lab/internal/redact"
 	"github.com/flowproof/lab/scenarios"
 )
@@ -112,7 +113,7 @@ func (a *app) listScenarios() error {
 
 // runScenario finds the scenario before it brings anything up, so that a misspelt name costs nothing.
 func (a *app) runScenario(cmd *cobra.Command, name string, flags runFlags) (err error) {
-	scenario, err := findScenario(name)
+	scenario, err := findScenario(cmd.Context(), name)
 	if err != nil {
 		return err
 	}
@@ -150,11 +151,11 @@ func (a *app) runScenario(cmd *cobra.Command, name string, flags runFlags) (err 
 }
 
 // findScenario finds a scenario of ours by its name, or reads one of the user's own by its path, which has a separator in it.
-func findScenario(name string) (*script.Scenario, error) {
+func findScenario(ctx context.Context, name string) (*script.Scenario, error) {
 	if !strings.ContainsRune(name, os.PathSeparator) {
 		return scenarios.Find(name)
 	}
-	text, err := os.ReadFile(name)
+	text, err := input.ReadFile(ctx, name, maxScenario)
 	if err != nil {
 		return nil, exit.Usagef("read scenario: %w", err)
 	}

@@ -3,11 +3,14 @@ package configdump
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"path"
 	"strings"
+
+	"github.com/flowproof/lab/internal/input"
 )
 
 // isArchive says whether data is a tar archive, as `istioctl bug-report` makes one.
@@ -15,7 +18,7 @@ func isArchive(data []byte) bool { return len(data) > 262 && string(data[257:262
 
 // fromArchive returns the one config dump in a tar archive. Where there are several it names them: which proxy is meant, only
 // the user knows.
-func fromArchive(data []byte) ([]byte, error) {
+func fromArchive(ctx context.Context, data []byte) ([]byte, error) {
 	var names []string
 	var dump []byte
 	for r := tar.NewReader(bytes.NewReader(data)); ; {
@@ -32,7 +35,7 @@ func fromArchive(data []byte) ([]byte, error) {
 		if names = append(names, h.Name); len(names) > 1 {
 			continue
 		}
-		if dump, err = io.ReadAll(r); err != nil {
+		if dump, err = input.ReadAll(ctx, r, maxText); err != nil { // a sparse file has any size
 			return nil, fmt.Errorf("read config dump: archive: %s: %w", h.Name, err)
 		}
 	}

@@ -121,7 +121,7 @@ func TestOpen(t *testing.T) {
 	if err := os.WriteFile(large, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	d, err := Open(large)
+	d, err := Open(t.Context(), large)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func TestOpen(t *testing.T) {
 		t.Errorf("close again: %v", err)
 	}
 	for path, want := range map[string]string{dir: "is a directory", filepath.Join(dir, "none"): "no such file"} {
-		if _, err := Open(path); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Open(t.Context(), path); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("open %s: %v", path, err)
 		}
 	}

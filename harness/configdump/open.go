@@ -1,45 +1,45 @@
 package configdump
 
 import (
-	"bufio"
 	"bytes"
-	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"unicode/utf8"
+
+	"github.com/flowproof/lab/internal/input"
 )
 
-// Limits of what is read. A dump of 6,000 services has 100 MB; YAML needs many times its size while it is read.
+// Limits of what is read. A dump of 6,000 services has 100 MB; YAML needs many times its size while it is read. A file that is mapped
+// takes memory where it is looked at, what is read or decompressed takes all of it.
 const (
-	maxText = 2 << 30
-	maxYAML = 64 << 20
-	mapFrom = 4 << 20 // files of this size and more are mapped instead of read
+	maxMapped = 2 << 30
+	maxText   = 1 << 30
+	maxYAML   = 64 << 20
+	mapFrom   = 4 << 20 // files of this size and more are mapped instead of read
 )
 
-// Open reads a dump from a file: JSON or YAML, plain or compressed with gzip. "-" is standard input. An error names
-// the file and the place in it. The file must not be changed until Close.
-func Open(path string) (*Dump, error) {
+// Open reads a dump from a regular file: JSON or YAML, plain or compressed with gzip or zstd. "-" is standard input. An error names
+// the file and the place in it. The file must not be changed until Close. Reading ends when ctx does.
+func Open(ctx context.Context, path string) (*Dump, error) {
 	if path == "-" {
-		return Read(os.Stdin)
+		return Read(ctx, os.Stdin)
 	}
-	f, err := os.Open(path)
+	f, err := input.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("open config dump: %w", err)
+		return nil, fmt.Errorf("read config dump: %w", err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("open config dump: %w", err)
+		return nil, fmt.Errorf("read config dump: %w", err)
 	}
-	if info.IsDir() {
-		return nil, fmt.Errorf("open config dump %s: is a directory (give the file)", path)
+	if info.Size() >= mapFrom && info.Size() <= maxMapped {
+		return openMapped(ctx, f, path, info.Size())
 	}
-	if info.Mode().IsRegular() && info.Size() >= mapFrom && info.Size() <= maxText {
-		return openMapped(f, path, info.Size())
-	}
-	d, err := Read(f)
+	d, err := Read(ctx, f)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -47,12 +47,12 @@ func Open(path string) (*Dump, error) {
 }
 
 // openMapped maps the file instead of copying it, so that only its pages that are looked at take memory.
-func openMapped(f *os.File, path string, size int64) (*Dump, error) {
+func openMapped(ctx context.Context, f *os.File, path string, size int64) (*Dump, error) {
 	data, unmap, err := mapFile(f, size)
 	if err != nil {
 		return nil, fmt.Errorf("open config dump %s: %w", path, err)
 	}
-	d, err := Parse(data)
+	d, err := parse(ctx, data)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), unmap())
 	}
@@ -63,30 +63,26 @@ func openMapped(f *os.File, path string, size int64) (*Dump, error) {
 	return d, unmap() // decompressed or converted: the file is not needed any more
 }
 
-// Read reads a dump from a stream to its end.
-func Read(r io.Reader) (*Dump, error) {
-	data, err := readAll(bufio.NewReader(r))
+// Read reads a dump from a stream to its end, or until ctx ends.
+func Read(ctx context.Context, r io.Reader) (*Dump, error) {
+	data, err := input.ReadAll(ctx, r, maxText)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read config dump: %w", err)
 	}
-	return Parse(data)
+	return parse(ctx, data)
 }
 
-// Parse reads a dump from memory: JSON or YAML, plain, compressed with gzip, or alone in a tar archive. The text must not be
+// Parse reads a dump from memory: JSON or YAML, plain, compressed with gzip or zstd, or alone in a tar archive. The text must not be
 // changed afterwards.
-func Parse(data []byte) (*Dump, error) {
-	if bytes.HasPrefix(data, []byte{0x1f, 0x8b}) {
-		z, err := gzip.NewReader(bytes.NewReader(data))
-		if err != nil {
-			return nil, fmt.Errorf("read config dump: %w", err)
-		}
-		if data, err = readAll(z); err != nil {
-			return nil, err
-		}
+func Parse(data []byte) (*Dump, error) { return parse(context.Background(), data) }
+
+func parse(ctx context.Context, data []byte) (*Dump, error) {
+	data, err := input.Decompress(ctx, data, maxText)
+	if err != nil {
+		return nil, fmt.Errorf("read config dump: %w", err)
 	}
 	if isArchive(data) {
-		var err error
-		if data, err = fromArchive(data); err != nil {
+		if data, err = fromArchive(ctx, data); err != nil {
 			return nil, err
 		}
 	}
@@ -106,16 +102,4 @@ func Parse(data []byte) (*Dump, error) {
 		return nil, fmt.Errorf("read config dump: %w", err)
 	}
 	return build(converted)
-}
-
-// readAll reads to the end, up to maxText.
-func readAll(r io.Reader) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(r, maxText+1))
-	if err != nil {
-		return nil, fmt.Errorf("read config dump: %w", err)
-	}
-	if len(data) > maxText {
-		return nil, fmt.Errorf("read config dump: more than %d GB", maxText>>30)
-	}
-	return data, nil
 }

@@ -17,7 +17,7 @@ func BenchmarkDecide(b *testing.B) {
 	if path == "" {
 		b.Skip("FLOWPROOF_DUMP names no dump")
 	}
-	d, err := configdump.Open(path)
+	d, err := configdump.Open(b.Context(), path)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func BenchmarkBatch(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	d, err := configdump.Open(path)
+	d, err := configdump.Open(b.Context(), path)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 // extensions are left out of its node; Envoy itself redacts private keys.
 func recorded(t testing.TB, pod string) *configdump.Dump {
 	t.Helper()
-	d, err := configdump.Open("../../scenarios/dumps/" + pod + ".json.gz")
+	d, err := configdump.Open(t.Context(), "../../scenarios/dumps/"+pod+".json.gz")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -24,7 +22,7 @@ var applyCommand = Command{
 		if len(args) != 1 {
 			return badUsage("it needs one file")
 		}
-		manifest, err := os.ReadFile(filepath.Join(s.dir, filepath.Clean("/"+args[0])))
+		manifest, err := s.readFile(args[0])
 		if err != nil {
 			return exit.Usagef("apply: %w", err)
 		}

@@ -3,8 +3,6 @@ package script
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -38,9 +36,9 @@ var dumpCommand = Command{
 
 // dumpFrom keeps a recorded dump as if it had been taken from the pod. That it is another pod's is an error.
 func (s *session) dumpFrom(ref, file string) error {
-	text, err := os.ReadFile(filepath.Join(s.dir, file))
+	text, err := s.readFile(file)
 	if err != nil {
-		return exit.Usagef("dump %s from %s: %w (files of the scenario, and dumps/, are there)", ref, file, err)
+		return exit.Usagef("dump %s from %s: %w", ref, file, err)
 	}
 	parsed, err := configdump.Parse(text)
 	if err != nil {

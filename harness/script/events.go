@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -54,7 +52,7 @@ var eventsCommand = Command{
 func (s *session) events(ref string, files []string, all bool) error {
 	var patterns []*trace.Pattern
 	for _, file := range files {
-		text, err := os.ReadFile(filepath.Join(s.dir, filepath.Clean("/"+file)))
+		text, err := s.readFile(file)
 		if err != nil {
 			return exit.Usagef("events: %w", err)
 		}

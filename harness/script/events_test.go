@@ -131,7 +131,7 @@ func TestEvents(t *testing.T) {
 		{"no or", "fortio-server queued.events waits.events", nil, exit.Usage, "usage: events"},
 		{"another word than or", "fortio-server queued.events and waits.events", nil, exit.Usage, "between two files stands: or"},
 		{"a file that is not there", "fortio-server x.events", nil, exit.Usage, "no such file"},
-		{"a file outside", "fortio-server ../../../etc/hostname", nil, exit.Usage, "no such file"},
+		{"a file outside", "fortio-server ../../../etc/hostname", nil, exit.Usage, "it leads out of the scenario's folder"},
 		{"a name without a meaning", "fortio-server nobody.events", nil, exit.Usage, "read nobody.events:1: $NOBODY_IP stands for nothing yet"},
 		{"nothing in the file", "fortio-server empty.events", nil, exit.Usage, "there is no event in it"},
 	} {

@@ -50,6 +50,9 @@ func Parse(name string, text []byte) *Scenario {
 		}
 	}
 	s.archive = txtar.Parse(text)
+	if member, why := outsideMember(s.archive); member != "" {
+		s.broken = exit.Usagef("%s.txtar: file %q: %s (give a name below the scenario's folder)", name, member, why)
+	}
 	s.phases = []phase{{}}
 	blank := false
 	for i, line := range strings.Split(string(s.archive.Comment), "\n") {

@@ -30,6 +30,15 @@ func OpenIn(root *os.Root, name string) (*os.File, error) {
 	return open(name, root.Lstat, func() (*os.File, error) { return root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) })
 }
 
+// Check refuses a path that Open would refuse for what it names. A path that is not there is no matter of it.
+func Check(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil
+	}
+	return regular(path, info)
+}
+
 func open(name string, look func(string) (fs.FileInfo, error), opened func() (*os.File, error)) (*os.File, error) {
 	info, err := look(name)
 	if err != nil {

@@ -51,7 +51,7 @@ type measure struct {
 }
 
 func run(path, service string, services int, lab, istioctl string, repeat int) error {
-	recorded, err := configdump.Open(path)
+	recorded, err := configdump.Open(context.Background(), path)
 	if err != nil {
 		return err
 	}

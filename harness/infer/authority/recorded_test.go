@@ -16,7 +16,7 @@ func TestRecorded(t *testing.T) {
 	envoyOrSkip(t)
 	for _, pod := range []string{"netshoot", "fortio-server"} {
 		t.Run(pod, func(t *testing.T) {
-			d, err := configdump.Open("../../../scenarios/dumps/" + pod + ".json.gz")
+			d, err := configdump.Open(t.Context(), "../../../scenarios/dumps/"+pod+".json.gz")
 			if err != nil {
 				t.Fatal(err)
 			}
