@@ -214,7 +214,7 @@ func TestBomb(t *testing.T) {
 			t.Errorf("%s: 256 MiB in %d bytes: %v", name, len(data), err)
 		}
 		most := max(freeText, mostRatio*int64(len(data)))
-		if took := int64(after.TotalAlloc - before.TotalAlloc); took > 4*most+(64<<20) {
+		if took := int64(after.TotalAlloc - before.TotalAlloc); took > most+(64<<20) {
 			t.Errorf("%s: %s were allocated, and %s are allowed", name, Size(took), Size(most))
 		}
 	}
