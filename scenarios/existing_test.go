@@ -17,6 +17,7 @@ import (
 	"github.com/flowproof/lab/harness/cluster/process"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
+	runs "github.com/flowproof/lab/harness/run"
 	"github.com/flowproof/lab/harness/script"
 	"github.com/flowproof/lab/internal/kube/kubetest"
 	"github.com/flowproof/lab/internal/progress"
@@ -66,7 +67,7 @@ func onExisting(ctx context.Context, t *testing.T, backend cluster.Backend) *flo
 	if err != nil {
 		t.Fatal(err)
 	}
-	result := script.Run(ctx, script.Lab{Mesh: m, Cluster: lab, Backend: backend, Guard: []string{os.Args[0], "__undo"}}, s, script.Options{})
+	result := script.Run(ctx, script.Lab{Mesh: runs.Of(m), Cluster: lab, Backend: backend, Guard: []string{os.Args[0], "__undo"}}, s, script.Options{})
 	if result.Status != script.Passed || result.Verdict == nil || result.Verdict.Result != flow.Verified || result.Run.Backend != existing.Name {
 		t.Errorf("inbound: %s: %v, verdict %+v", result.Status, result.Err, result.Verdict)
 	}

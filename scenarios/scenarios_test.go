@@ -22,6 +22,7 @@ import (
 	"github.com/flowproof/lab/harness/cluster/node"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/report"
+	runs "github.com/flowproof/lab/harness/run"
 	"github.com/flowproof/lab/harness/script"
 	"github.com/flowproof/lab/internal/components"
 	"github.com/flowproof/lab/internal/docker"
@@ -142,7 +143,7 @@ func runScenario(ctx context.Context, t *testing.T, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lab := script.Lab{Mesh: connected, Cluster: provider.Lab(), Backend: backend, Guard: []string{os.Args[0], "__undo"}}
+	lab := script.Lab{Mesh: runs.Of(connected), Cluster: provider.Lab(), Backend: backend, Guard: []string{os.Args[0], "__undo"}}
 	var account bytes.Buffer
 	result := script.Run(ctx, lab, s, script.Options{Update: *update, Events: script.NewLive(&account)})
 	suites = append(suites, result.Suite())

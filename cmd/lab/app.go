@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -15,7 +16,7 @@ import (
 
 	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/mesh"
-	"github.com/flowproof/lab/harness/script"
+	runs "github.com/flowproof/lab/harness/run"
 	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/progress"
 	"github.com/flowproof/lab/internal/redact"
@@ -153,18 +154,27 @@ func (a *app) mesh(ctx context.Context) (*mesh.Mesh, error) {
 	if err != nil {
 		return nil, err
 	}
-	return mesh.ConnectContext(lab.Kubeconfig, lab.Context)
+	return connect(lab)
 }
 
-// forScripts is a lab as scenarios run on it.
-func forScripts(backend cluster.Backend, lab *cluster.Lab) (script.Lab, error) {
+// connect connects to a lab. Pods that are named without a namespace are the workshop's where the lab has brought it; else they are of
+// the context's own namespace.
+func connect(lab *cluster.Lab) (*mesh.Mesh, error) {
 	m, err := mesh.ConnectContext(lab.Kubeconfig, lab.Context)
 	if err != nil {
-		return script.Lab{}, err
+		return nil, err
 	}
-	l := script.Lab{Mesh: m, Backend: backend, Cluster: lab}
+	if slices.ContainsFunc(lab.Objects, func(o cluster.Object) bool { return o.Part == cluster.Workshop }) {
+		m = m.In(mesh.Workshop)
+	}
+	return m, nil
+}
+
+// forScripts is a lab as requests are sent in it.
+func forScripts(backend cluster.Backend, lab *cluster.Lab, m *mesh.Mesh) runs.Lab {
+	l := runs.Lab{Mesh: runs.Of(m), Backend: backend, Cluster: lab}
 	if self, err := os.Executable(); err == nil {
 		l.Guard = []string{self, "__undo"}
 	}
-	return l, nil
+	return l
 }

@@ -156,10 +156,7 @@ func (f *inferFlags) complete(cmd *cobra.Command) error {
 		if !ok || strings.TrimSpace(name) == "" {
 			return exit.Usagef("read header %q: it has to be \"name: value\"", h)
 		}
-		if f.request.Headers == nil {
-			f.request.Headers = map[string]string{}
-		}
-		f.request.Headers[strings.ToLower(strings.TrimSpace(name))] = strings.TrimSpace(value)
+		f.request.Headers.Add(name, strings.TrimSpace(value))
 	}
 	return nil
 }

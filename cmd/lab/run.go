@@ -220,5 +220,9 @@ func (a *app) labForRun(cmd *cobra.Command, opts cluster.Options) (script.Lab, e
 	if err != nil {
 		return script.Lab{}, err
 	}
-	return forScripts(backend, lab)
+	m, err := connect(lab)
+	if err != nil {
+		return script.Lab{}, err
+	}
+	return forScripts(backend, lab, m), nil
 }

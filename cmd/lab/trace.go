@@ -22,11 +22,14 @@ import (
 // traceFlags are the flags of `lab trace`.
 type traceFlags struct {
 	from, to string
+	method   string
+	headers  []string
+	data     []string // of the request, as curl has it
 	curl     []string // more arguments of curl
 	events   bool
 	verbose  bool
 	warm     bool
-	data     int
+	peek     int // bytes of each read and write that are looked at for HTTP
 	noEnvoy  bool
 	without  []string
 	level    string
@@ -55,14 +58,17 @@ observed then.
 It works on any cluster (--kubeconfig, --context) and with any pods that have a sidecar, curl and ss; --from POD/CONTAINER names
 the container that sends. Where the pods' processes are not on this machine eBPF does not take part, and the verdict says so.
 
-With arguments for curl, the log level is left alone and the request is watched by socket tables, curl, and eBPF.`,
+-X, -H and -d are curl's. What stands behind -- is given to curl as it is, and every instrument looks all the same. Which
+pods are watched follows from the URL and from the apiserver, not from what was inferred: the client, every pod behind the
+URL, and all sidecars of their namespaces where these are few.`,
 		Example: `  lab trace --from netshoot --to http://fortio-server:8080/
   lab trace --from netshoot --to http://fortio-server:8080/ --events
   lab trace --from netshoot --to http://fortio-server:8080/ --statements debug
   lab trace --from netshoot --to http://fortio-server:8080/ --without statements
   lab trace --from netshoot --to http://fortio-server:8080/ --bundle ./run && lab verify ./run
   lab trace --from netshoot --to http://fortio-server:8080/ -o json | jq .verdict.result
-  lab trace --from netshoot --to http://fortio-server:8080/echo -- --data hello`,
+  lab trace --from netshoot --to 'http://fortio-server:8080/echo?q=$x' -X POST -H 'x-user: jason' -d hello
+  lab trace --from netshoot --to http://fortio-server:8080/ -- --http2-prior-knowledge`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if cmd.ArgsLenAtDash() != 0 && len(args) > 0 {
 				return exit.Usagef("read command line: %q is not expected (curl's own arguments stand after --)", args[0])
@@ -83,7 +89,10 @@ With arguments for curl, the log level is left alone and the request is watched 
 	f.BoolVar(&flags.events, "events", false, "print the ordered events of the request: µs, pod, thread, descriptor, what happened")
 	f.BoolVarP(&flags.verbose, "verbose", "v", false, "say of each hop why, from which field, and by which evidence")
 	f.BoolVar(&flags.warm, "warm", false, "leave pooled connections; what happened on them before is not seen")
-	f.IntVar(&flags.data, "data", trace.DefaultData, "bytes of each read and write that are looked at for HTTP; 0: none")
+	f.StringVarP(&flags.method, "request", "X", "", "method of the request (default GET, or POST with --data)")
+	f.StringArrayVarP(&flags.headers, "header", "H", nil, "header as \"name: value\"; may be repeated, also with the same name")
+	f.StringArrayVarP(&flags.data, "data", "d", nil, "data of the request, or @FILE; may be repeated, and is then joined by &")
+	f.IntVar(&flags.peek, "peek-bytes", trace.DefaultData, "bytes of each read and write that are looked at for HTTP; 0: none")
 	f.BoolVar(&flags.noEnvoy, "kernel-only", false, "put no probes on the Envoys")
 	f.StringSliceVar(&flags.without, "without", nil, "leave probes off that cost too much here: "+strings.Join(trace.Costly, ", ")+", or one of the kernel's")
 	f.StringVar(&flags.bundle, "bundle", "", "keep all of it in this directory: dumps, evidence, verdict")
@@ -117,11 +126,7 @@ func (a *app) trace(cmd *cobra.Command, flags traceFlags) error {
 			return err
 		}
 	}
-	t, err := newTracer(cmd.Context(), a, flags)
-	if err != nil {
-		return err
-	}
-	kept, err := t.run(cmd.Context())
+	kept, err := a.traced(cmd.Context(), flags)
 	kept.Verdict = verify.Judge(kept.Run)
 	if err == nil {
 		err = a.reportTrace(kept, flags)

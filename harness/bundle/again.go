@@ -74,7 +74,8 @@ func (c Contents) questionProblems(q infer.Question) []string {
 		return problems
 	}
 	r := c.Recording
-	if q.Server != "" && r.Server.Name != q.Server {
+	server, recorded := r.Pod(q.Server)
+	if q.Server != "" && !recorded {
 		wrong("the server's sidecar is %s, and %s was recorded", q.Server, first(r.Server.Name, "none"))
 	}
 	if q.Client == "" && q.Options.Source != r.Client.IP {
@@ -85,7 +86,7 @@ func (c Contents) questionProblems(q infer.Question) []string {
 		before, after []byte
 	}{
 		{q.Client, q.Options.ClientRules, r.Client.NetfilterBefore.Rules, r.Client.NetfilterAfter.Rules},
-		{q.Server, q.Options.ServerRules, r.Server.NetfilterBefore.Rules, r.Server.NetfilterAfter.Rules},
+		{q.Server, q.Options.ServerRules, server.NetfilterBefore.Rules, server.NetfilterAfter.Rules},
 	} {
 		for _, seen := range [][]byte{given.before, given.after} {
 			if line, differ := otherRule(given.text, string(seen)); differ && given.text != "" && seen != nil {

@@ -154,8 +154,8 @@ func addRecording(files map[string][]byte, r observe.Recording, run circumstance
 		}
 		add(traceFile, events.Bytes())
 	}
-	for _, pod := range []observe.Pod{r.Client, r.Server} {
-		for _, part := range parts(&pod) {
+	for _, pod := range r.Pods() {
+		for _, part := range parts(pod) {
 			if *part.text == nil {
 				continue
 			}

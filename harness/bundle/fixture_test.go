@@ -53,7 +53,7 @@ func contents(t testing.TB) Contents {
 	recording := *c.Recording
 	c.Recording = &recording
 	const secret = "Bearer hunter2hunter2"
-	c.Question.Call.Headers = map[string]string{"authorization": secret}
+	c.Question.Call.Headers = flow.Headers{"authorization": {secret}}
 	recording.Curl = bytes.Replace(recording.Curl, []byte("> Accept: */*"), []byte("> Authorization: "+secret+"\n> Accept: */*"), 1)
 	recording.Server.Log = append(slices.Clone(recording.Server.Log), []byte("'authorization', '"+secret+"'\n")...)
 	events := *recording.Trace

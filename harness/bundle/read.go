@@ -10,7 +10,6 @@ import (
 	"slices"
 
 	"github.com/flowproof/lab/harness/flow"
-	"github.com/flowproof/lab/harness/observe"
 	"github.com/flowproof/lab/harness/observe/trace"
 	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/input"
@@ -251,7 +250,7 @@ func (r *reader) recording(c *Contents) error {
 			err = fmt.Errorf("%s: %w", traceFile, err)
 		}
 	}
-	for _, pod := range []*observe.Pod{&recording.Client, &recording.Server} {
+	for _, pod := range recording.Pods() {
 		if pod.Name == "" {
 			continue // an end that was not recorded
 		}

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,8 +34,10 @@ func (c Contents) recordingProblems(run flow.Run) []string {
 	r.times()
 	r.path()
 	r.connections()
-	for _, side := range []flow.Side{flow.Client, flow.Server} {
-		r.pod(side)
+	r.pod(flow.Client, "client", r.Client)
+	r.pod(flow.Server, "server", r.Server)
+	for i, pod := range r.Others {
+		r.pod(flow.Server, fmt.Sprintf("others[%d]", i), pod)
 	}
 	return append(problems, r.problems...)
 }
@@ -62,8 +65,9 @@ func (r *recordingCheck) request() {
 	call := r.run.Call
 	r.same("requestId", call.RequestID, r.RequestID, "the call")
 	if target, err := url.Parse(call.URL); err == nil {
-		r.same("authority", target.Host, r.Authority, "the call's URL")
-		r.same("path", first(redact.Text(target.EscapedPath()), "/"), r.Path, "the call's URL")
+		path, _, _ := strings.Cut(call.Target(), "?")
+		r.same("authority", first(call.Headers.Get("host"), target.Host), r.Authority, "the call")
+		r.same("path", redact.Text(path), r.Path, "the call's URL")
 	}
 	if !call.Outside || r.Client.Name != "" {
 		r.same("client.name", caller(call), r.Client.Name, "the call")
@@ -95,7 +99,7 @@ func (r *recordingCheck) times() {
 			r.within("the answer's date", date)
 		}
 	}
-	for _, pod := range []observe.Pod{r.Client, r.Server} {
+	for _, pod := range r.Pods() {
 		lines, _ := accesslog.Parse(pod.Log)
 		for _, line := range lines {
 			if flow.SameRequestID(line.RequestID(), r.RequestID) && !line.Time.IsZero() {
@@ -120,24 +124,35 @@ func (r *recordingCheck) path() {
 	if r.Port == 0 {
 		return // the way ends before a server's sidecar
 	}
-	ends := false
+	ends, known := dialled(r.run.Call) == r.Port, false
 	for _, hop := range r.run.Path.Hops {
 		for _, fact := range hop.Expect {
 			address, err := netip.ParseAddrPort(fact.Value)
-			ends = ends || err == nil && address.Port() == r.Port && (fact.Name == flow.FactEndpoint || hop.Side == flow.Server && fact.Name == flow.FactOriginalDst)
+			if err == nil && (fact.Name == flow.FactEndpoint || hop.Side == flow.Server && fact.Name == flow.FactOriginalDst) {
+				ends, known = ends || address.Port() == r.Port, true
+			}
 		}
 	}
-	if !ends {
-		r.wrong("port is %d, and no endpoint of the path has it", r.Port)
+	if known && !ends {
+		r.wrong("port is %d, and neither the URL nor an endpoint of the path has it", r.Port)
 	}
 }
 
-// pod holds what the recording says of one end against its dump and its texts.
-func (r *recordingCheck) pod(side flow.Side) {
-	pod, at := r.Client, string(side)
-	if side == flow.Server {
-		pod = r.Server
+// dialled is the port that the URL of a call has; 0 where it has none.
+func dialled(call flow.Call) uint16 {
+	target, err := url.Parse(call.URL)
+	if err != nil {
+		return 0
 	}
+	port, err := strconv.ParseUint(target.Port(), 10, 16)
+	if err != nil {
+		return 0
+	}
+	return uint16(port)
+}
+
+// pod holds what the recording says of one end against its dump and its texts.
+func (r *recordingCheck) pod(side flow.Side, at string, pod observe.Pod) {
 	if pod.Name == "" {
 		return
 	}
@@ -161,7 +176,7 @@ func (r *recordingCheck) pod(side flow.Side) {
 	if pod.AccessLogProblem != "" && r.hasLine(pod) {
 		r.wrong("%s.accessLogProblem says %q, and its log has the request's line", at, pod.AccessLogProblem)
 	}
-	if r.AccessLog != observe.JSONAccessLog && r.hasLine(pod) {
+	if r.AccessLog != accesslog.JSON && r.hasLine(pod) {
 		r.wrong("accessLog is %q, and the log of %s has the request's line in JSON", r.AccessLog, pod.Name)
 	}
 }

@@ -60,12 +60,12 @@ func (p *requestCheck) curl(text []byte) {
 	}
 	sent := told.Request
 	p.same(curlFile, "method", first(p.call.Method, "GET"), sent.Method)
-	p.same(curlFile, "path", redact.Text(p.target.RequestURI()), sent.Target)
+	p.same(curlFile, "path", redact.Text(p.call.Target()), sent.Target)
 	p.same(curlFile, "authority", p.authority(), sent.Headers["host"])
 	p.same(curlFile, "x-request-id", p.requestID(), sent.Headers["x-request-id"])
 	for _, name := range slices.Sorted(maps.Keys(p.call.Headers)) {
 		if name = strings.ToLower(name); name != "x-request-id" {
-			p.same(curlFile, "header "+name, redact.Header(name, p.call.Headers[name]), sent.Headers[name])
+			p.same(curlFile, "header "+name, joinedHeader(name, p.call.Headers[name]), sent.Headers[name])
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(sent.Headers)) {
@@ -75,9 +75,18 @@ func (p *requestCheck) curl(text []byte) {
 	}
 }
 
+// joinedHeader are the values of a header as curl's account shows them.
+func joinedHeader(name string, values []string) string {
+	var all []string
+	for _, value := range values {
+		all = append(all, redact.Header(name, value))
+	}
+	return strings.Join(all, ", ")
+}
+
 // authority is the Host header that the call is sent with. curl leaves the default port of the scheme out.
 func (p *requestCheck) authority() string {
-	if host := p.call.Headers["host"]; host != "" {
+	if host := p.call.Headers.Get("host"); host != "" {
 		return host
 	}
 	host := p.target.Host
@@ -90,7 +99,7 @@ func (p *requestCheck) authority() string {
 }
 
 func (p *requestCheck) requestID() string {
-	if id := p.call.Headers["x-request-id"]; id != "" {
+	if id := p.call.Headers.Get("x-request-id"); id != "" {
 		return id
 	}
 	return p.call.RequestID
@@ -107,7 +116,7 @@ func (p *requestCheck) accessLog(pod string, log []byte) {
 			continue
 		}
 		for _, member := range []struct{ name, what, called string }{
-			{"method", "method", first(p.call.Method, "GET")}, {"path", "path", redact.Text(p.target.RequestURI())}, {"authority", "authority", p.authority()},
+			{"method", "method", first(p.call.Method, "GET")}, {"path", "path", redact.Text(p.call.Target())}, {"authority", "authority", p.authority()},
 		} {
 			if seen, known := line.Get(member.name); known && seen != "" {
 				p.same("the access log of "+pod, member.what, member.called, seen)

@@ -3,17 +3,38 @@
 // infer and observe can share its words without sharing a line that decides.
 package flow
 
+import "strings"
+
 // A Call is a request as a person states it: from which workload to which URL. The same value drives inference and
 // the curl that is sent.
 type Call struct {
-	From      string            `json:"from"`                // workload of the client, as a pod name
-	Namespace string            `json:"namespace"`           // namespace of the client's pod
-	Container string            `json:"container,omitempty"` // container that sends; empty: the pod's first
-	Outside   bool              `json:"outside,omitempty"`   // From is no pod: a client outside of the mesh
-	URL       string            `json:"url"`                 // as given to curl; a Service's short name is allowed
-	Method    string            `json:"method,omitempty"`    // default GET
-	Headers   map[string]string `json:"headers,omitempty"`
-	RequestID string            `json:"requestId,omitempty"` // x-request-id that the call is sent with
+	From      string  `json:"from"`                // workload of the client, as a pod name
+	Namespace string  `json:"namespace"`           // namespace of the client's pod
+	Container string  `json:"container,omitempty"` // container that sends; empty: the pod's first
+	Outside   bool    `json:"outside,omitempty"`   // From is no pod: a client outside of the mesh
+	URL       string  `json:"url"`                 // as given to curl; a Service's short name is allowed
+	Method    string  `json:"method,omitempty"`    // default GET
+	Headers   Headers `json:"headers,omitempty"`
+	Body      []byte  `json:"-"`                   // is sent, and kept nowhere
+	RequestID string  `json:"requestId,omitempty"` // x-request-id that the call is sent with
+}
+
+// Target is the path with the query that the call's URL is sent with: as they stand there, whatever characters they have, without a
+// fragment. A blank, which cannot stand in a request, is written %20, and no path at all is /.
+func (c Call) Target() string {
+	text := c.URL
+	if _, rest, ok := strings.Cut(text, "://"); ok {
+		text = rest
+	}
+	text, _, _ = strings.Cut(text, "#")
+	i := strings.IndexAny(text, "/?")
+	if i < 0 {
+		return "/"
+	}
+	if text = text[i:]; text[0] == '?' {
+		text = "/" + text
+	}
+	return strings.ReplaceAll(text, " ", "%20")
 }
 
 // SidecarContainer is the name that Istio's injector gives to the container of the sidecar. What is sent from there, the rules that
@@ -40,22 +61,22 @@ const (
 // A Request is one connection and one HTTP request (or a TCP stream) as a single proxy receives it. Its JSON form is
 // one line of `lab infer --requests`; a missing field takes the default named here.
 type Request struct {
-	ID           string            `json:"id,omitempty"`
-	Direction    Direction         `json:"direction,omitempty"`    // default outbound
-	Source       string            `json:"source,omitempty"`       // "ip:port" of the client; unknown when empty
-	DirectSource string            `json:"directSource,omitempty"` // "ip:port" of the socket's own peer, where a PROXY protocol header says another source
-	Address      string            `json:"address"`                // original destination IP, before REDIRECT
-	Port         uint32            `json:"port"`                   // original destination port, before REDIRECT
-	Redirect     string            `json:"redirect,omitempty"`     // "ip:port" or port of the proxy's socket that netfilter takes it to; default from dump and direction
-	Protocol     string            `json:"protocol,omitempty"`     // http (default), http2, http3, grpc, tcp, udp, http1.0
-	TLS          string            `json:"tls,omitempty"`          // plaintext (default), tls, mtls
-	SNI          string            `json:"sni,omitempty"`          // server name in the client's ClientHello
-	ALPN         []string          `json:"alpn,omitempty"`         // protocols in the client's ClientHello
-	Scheme       string            `json:"scheme,omitempty"`       // http (default) or https
-	Authority    string            `json:"authority,omitempty"`    // Host or :authority
-	Method       string            `json:"method,omitempty"`       // default GET
-	Path         string            `json:"path,omitempty"`         // default /; with the query string
-	Headers      map[string]string `json:"headers,omitempty"`      // names in lower case
-	Inner        *Request          `json:"inner,omitempty"`        // what a CONNECT carries: a request whose address is the CONNECT's; default a GET for its authority
-	Random       *uint64           `json:"random,omitempty"`       // picks among weighted clusters; absent: the set is the answer
+	ID           string    `json:"id,omitempty"`
+	Direction    Direction `json:"direction,omitempty"`    // default outbound
+	Source       string    `json:"source,omitempty"`       // "ip:port" of the client; unknown when empty
+	DirectSource string    `json:"directSource,omitempty"` // "ip:port" of the socket's own peer, where a PROXY protocol header says another source
+	Address      string    `json:"address"`                // original destination IP, before REDIRECT
+	Port         uint32    `json:"port"`                   // original destination port, before REDIRECT
+	Redirect     string    `json:"redirect,omitempty"`     // "ip:port" or port of the proxy's socket that netfilter takes it to; default from dump and direction
+	Protocol     string    `json:"protocol,omitempty"`     // http (default), http2, http3, grpc, tcp, udp, http1.0
+	TLS          string    `json:"tls,omitempty"`          // plaintext (default), tls, mtls
+	SNI          string    `json:"sni,omitempty"`          // server name in the client's ClientHello
+	ALPN         []string  `json:"alpn,omitempty"`         // protocols in the client's ClientHello
+	Scheme       string    `json:"scheme,omitempty"`       // http (default) or https
+	Authority    string    `json:"authority,omitempty"`    // Host or :authority
+	Method       string    `json:"method,omitempty"`       // default GET
+	Path         string    `json:"path,omitempty"`         // default /; with the query string
+	Headers      Headers   `json:"headers,omitempty"`      // names in lower case
+	Inner        *Request  `json:"inner,omitempty"`        // what a CONNECT carries: a request whose address is the CONNECT's; default a GET for its authority
+	Random       *uint64   `json:"random,omitempty"`       // picks among weighted clusters; absent: the set is the answer
 }

@@ -156,7 +156,7 @@ func (r *request) encrypted() bool { return r.TLS != flow.Plaintext }
 // newHeaders builds the headers of a request. What the HTTP connection manager adds by itself is added later, when its
 // configuration is known.
 func newHeaders(r *request) *match.Headers {
-	h := match.NewHeaders(r.Headers)
+	h := match.NewHeaders(r.Headers.Joined())
 	if host, ok := h.All()["host"]; ok {
 		setDefault(&r.Authority, host)
 		delete(h.All(), "host")

@@ -2,6 +2,7 @@ package infer
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -112,7 +113,7 @@ func (a *arrival) throughClient(e *Engine, server *configdump.Dump, path *flow.P
 	}
 	a.peer, a.left = identity(e), left
 	if left.hcm != nil {
-		sent.Headers = sentHeaders(left.req.header)
+		sent.Headers = flow.OneEach(sentHeaders(left.req.header))
 	}
 	return false, a.handOn(decision, sent, server.Node())
 }
@@ -160,11 +161,9 @@ func (a *arrival) firstRequest(resolved netip.Addr, source string) flow.Request 
 	return req
 }
 
-func withHeader(headers map[string]string, name, value string) map[string]string {
-	all := map[string]string{name: value}
-	for k, v := range headers {
-		all[k] = v
-	}
+func withHeader(headers flow.Headers, name, value string) flow.Headers {
+	all := flow.Headers{name: {value}}
+	maps.Copy(all, headers)
 	return all
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -118,13 +119,18 @@ func (w *Window) Text() []byte {
 	return bytes.Clone(w.text.Bytes())
 }
 
-// WaitFor returns when a line of the window holds text, and fails when ctx or the stream ends before that.
-func (w *Window) WaitFor(ctx context.Context, text string) error {
+// WaitFor returns when the window holds one of the texts, and fails when ctx or the stream ends before that.
+func (w *Window) WaitFor(ctx context.Context, texts ...string) error {
+	longest := 0
+	for _, text := range texts {
+		longest = max(longest, len(text))
+	}
 	for seen := 0; ; {
 		w.mu.Lock()
-		found := bytes.Contains(w.text.Bytes()[seen:], []byte(text))
+		fresh := w.text.Bytes()[seen:]
+		found := slices.ContainsFunc(texts, func(text string) bool { return bytes.Contains(fresh, []byte(text)) })
 		changed, err := w.changed, w.err
-		seen = max(0, w.text.Len()-len(text))
+		seen = max(0, w.text.Len()-longest)
 		w.mu.Unlock()
 		if found {
 			return nil
@@ -138,9 +144,9 @@ func (w *Window) WaitFor(ctx context.Context, text string) error {
 			if err := w.Err(); err != nil {
 				return err
 			}
-			return exit.Incompletef("follow log of %s: closed before %q came", w.pod.Ref(), text)
+			return exit.Incompletef("follow log of %s: closed before %q came", w.pod.Ref(), texts)
 		case <-ctx.Done():
-			return fmt.Errorf("wait for %q in the log of %s: %w", text, w.pod.Ref(), context.Cause(ctx))
+			return fmt.Errorf("wait for %q in the log of %s: %w", texts, w.pod.Ref(), context.Cause(ctx))
 		}
 	}
 }

@@ -4,25 +4,23 @@ package mesh
 
 import (
 	"fmt"
-	"sync"
 	"time"
 
-	"github.com/go-logr/logr"
 	corev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
-	"k8s.io/klog/v2"
 
 	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/kube"
 )
 
-// DefaultNamespace is the workshop's namespace, in which a pod is looked up that is named without one.
-const DefaultNamespace = "mark"
+// Workshop is the namespace of the workshop's pods.
+const Workshop = "mark"
 
 // A Mesh is a cluster with Istio, reached through its apiserver. It is safe for use by several goroutines.
 type Mesh struct {
 	kubeconfig string
 	context    string
+	namespace  string // in which a pod is looked up that is named without one
 	config     *rest.Config
 	core       corev1.CoreV1Interface
 }
@@ -34,7 +32,6 @@ func Connect(path string) (*Mesh, error) { return ConnectContext(path, "") }
 // ConnectContext is Connect for a context of the kubeconfig's by its name; empty is the current one. path may be a list of paths,
 // as the variable KUBECONFIG has it.
 func ConnectContext(path, context string) (*Mesh, error) {
-	quiet()
 	config, err := kube.ContextConfig(path, context)
 	if err != nil {
 		return nil, exit.Environmentf("%w (bring a lab up with `lab up`)", err)
@@ -43,12 +40,22 @@ func ConnectContext(path, context string) (*Mesh, error) {
 	if err != nil {
 		return nil, exit.Environmentf("read kubeconfig %s: %w", path, err)
 	}
-	return &Mesh{kubeconfig: path, context: context, config: config, core: core}, nil
+	namespace, _, err := kube.ClientConfig(path, context).Namespace()
+	if err != nil {
+		return nil, exit.Environmentf("read kubeconfig %s: %w", path, err)
+	}
+	return &Mesh{kubeconfig: path, context: context, namespace: namespace, config: config, core: core}, nil
 }
 
-// quiet keeps client-go from writing to stderr about connections that were closed on purpose; what matters comes back as an
-// error.
-var quiet = sync.OnceFunc(func() { klog.SetLogger(logr.Discard()) })
+// In is the same Mesh with another namespace for pods and Services that are named without one.
+func (m *Mesh) In(namespace string) *Mesh {
+	other := *m
+	other.namespace = namespace
+	return &other
+}
+
+// Namespace is where a pod or Service is looked up that is named without a namespace: the context's own, or default where it has none.
+func (m *Mesh) Namespace() string { return m.namespace }
 
 // Kubeconfig is the path that the Mesh was connected with.
 func (m *Mesh) Kubeconfig() string { return m.kubeconfig }

@@ -27,10 +27,10 @@ type Pod struct {
 	obj  *v1.Pod
 }
 
-// Pod looks up a pod by "name" (in DefaultNamespace) or "name.namespace", as istioctl writes it. When there is none, the
+// Pod looks up a pod by "name" (in the mesh's own namespace) or "name.namespace", as istioctl writes it. When there is none, the
 // error lists the pods that there are; it has the exit code for bad input.
 func (m *Mesh) Pod(ctx context.Context, ref string) (*Pod, error) {
-	name, namespace := SplitRef(ref)
+	name, namespace := SplitRef(ref, m.namespace)
 	if name == "" {
 		return nil, exit.Usagef("find pod: no name given (write POD or POD.NAMESPACE)")
 	}
@@ -62,16 +62,16 @@ func (m *Mesh) PodAt(ctx context.Context, ip string) (*Pod, error) {
 	return nil, nil
 }
 
-// SplitRef splits "name.namespace"; without a namespace it is DefaultNamespace. Names of pods may hold dots, and
+// SplitRef splits "name.namespace"; without a namespace it is the given one. Names of pods may hold dots, and
 // namespaces may not, so the last dot decides.
-func SplitRef(ref string) (name, namespace string) {
+func SplitRef(ref, own string) (name, namespace string) {
 	if i := strings.LastIndexByte(ref, '.'); i >= 0 {
 		return ref[:i], ref[i+1:]
 	}
-	return ref, DefaultNamespace
+	return ref, own
 }
 
-// Pods lists "name.namespace" of all running pods, those of DefaultNamespace by their bare name and first.
+// Pods lists "name.namespace" of all running pods, those of the mesh's own namespace by their bare name and first.
 func (m *Mesh) Pods(ctx context.Context) ([]string, error) {
 	list, err := m.core.Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -81,7 +81,7 @@ func (m *Mesh) Pods(ctx context.Context) ([]string, error) {
 	for _, pod := range list.Items {
 		switch {
 		case pod.Status.Phase != v1.PodRunning:
-		case pod.Namespace == DefaultNamespace:
+		case pod.Namespace == m.namespace:
 			own = append(own, pod.Name)
 		default:
 			others = append(others, pod.Name+"."+pod.Namespace)

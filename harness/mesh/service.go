@@ -32,7 +32,7 @@ type NodePort struct {
 
 // Service looks up a Service by name or "name.namespace".
 func (m *Mesh) Service(ctx context.Context, ref string) (*Service, error) {
-	name, namespace := SplitRef(ref)
+	name, namespace := SplitRef(ref, m.namespace)
 	obj, err := m.core.Services(namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
 		return nil, exit.Usagef("find service %s.%s: %w", name, namespace, err)

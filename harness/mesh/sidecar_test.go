@@ -174,7 +174,7 @@ func TestSplitRef(t *testing.T) {
 		{"a.b.kube-system", "a.b", "kube-system"},
 		{"", "", "mark"},
 	} {
-		if name, namespace := SplitRef(tc.ref); name != tc.name || namespace != tc.namespace {
+		if name, namespace := SplitRef(tc.ref, "mark"); name != tc.name || namespace != tc.namespace {
 			t.Errorf("SplitRef(%q) = %q, %q", tc.ref, name, namespace)
 		}
 	}

@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "write the golden files")
 // run has one hop of each verdict: confirmed, refuted and not observed, and an instrument that lost something.
 func run() (flow.Run, flow.RunVerdict) {
 	r := flow.Run{Schema: flow.RunSchema, Backend: "node", Call: flow.Call{From: "netshoot", Namespace: "mark",
-		URL: "http://fortio-server:8080/?access_token=hunter2", Headers: map[string]string{"authorization": "Bearer hunter2"}}}
+		URL: "http://fortio-server:8080/?access_token=hunter2", Headers: flow.Headers{"authorization": {"Bearer hunter2"}}}}
 	r.Path = flow.Path{Schema: flow.PathSchema, Call: r.Call, Outcome: flow.Forwarded, Hops: []flow.Hop{
 		{Kind: flow.Cluster, Side: flow.Client, Proxy: "netshoot.mark", Decision: "outbound|8080||fortio-server.mark.svc.cluster.local",
 			Source: "/configs/5/dynamic_route_configs/9/route_config/virtual_hosts/4/routes/0/route/cluster",

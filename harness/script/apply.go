@@ -42,7 +42,7 @@ var applyCommand = Command{
 
 // create creates one object. What deletes it is noted before, but never for an object that was there already.
 func (s *session) create(o *unstructured.Unstructured) error {
-	config, err := kube.ContextConfig(s.lab.Mesh.Kubeconfig(), s.lab.Mesh.Context())
+	config, err := kube.ContextConfig(s.Lab.Mesh.Kubeconfig(), s.Lab.Mesh.Context())
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (s *session) create(o *unstructured.Unstructured) error {
 		return fmt.Errorf("%s %s is there already (delete it, or give yours another name)", o.GetKind(), o.GetName())
 	}
 	what := fmt.Sprintf("delete %s %s", o.GetKind(), o.GetName())
-	if _, err := s.undo.Add(undoDelete, what, deleteArgs{Kubeconfig: s.lab.Mesh.Kubeconfig(), Context: s.lab.Mesh.Context(), Object: text}); err != nil {
+	if _, err := s.Undo.Add(undoDelete, what, deleteArgs{Kubeconfig: s.Lab.Mesh.Kubeconfig(), Context: s.Lab.Mesh.Context(), Object: text}); err != nil {
 		return err
 	}
 	return kube.Create(s.ctx, config, o)

@@ -11,7 +11,7 @@ import (
 
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
-	"github.com/flowproof/lab/internal/doctor"
+	"github.com/flowproof/lab/harness/run"
 	"github.com/flowproof/lab/internal/exit"
 )
 
@@ -24,12 +24,12 @@ type Condition struct {
 
 var conditionTable = []Condition{
 	{"backend:NAME", "the lab's backend is NAME: node, kind or existing", func(s *session, suffix string) (bool, error) {
-		return s.lab.Cluster != nil && s.lab.Cluster.Backend == suffix, nil
+		return s.Lab.Cluster != nil && s.Lab.Cluster.Backend == suffix, nil
 	}},
 	{"bpf", "eBPF can watch: this process may load programs, and the pods' processes are on this host", func(s *session, _ string) (bool, error) {
 		reason := s.whyNoTrace()
 		if reason != nil && s.ctx.Err() == nil {
-			s.without(flow.Trace, "", reason)
+			s.Absent(flow.Trace, "", reason)
 		}
 		return reason == nil, nil
 	}},
@@ -79,26 +79,23 @@ func (s *session) whyNoTrace() error {
 }
 
 func (s *session) findWhyNoTrace() error {
-	if !doctor.BPFWorks(s.ctx) {
-		return errNoBPF
+	if err := run.MayTrace(s.ctx); err != nil {
+		return err
 	}
-	refs, err := s.lab.Mesh.Pods(s.ctx)
+	refs, err := s.Lab.Mesh.Pods(s.ctx)
 	if err != nil {
 		return err
 	}
 	for _, ref := range refs {
-		pod, err := s.lab.Mesh.Pod(s.ctx, ref)
+		pod, err := s.Lab.Mesh.Pod(s.ctx, ref)
 		if err != nil || !slices.Contains(pod.Containers(), mesh.SidecarContainer) {
 			continue
 		}
-		_, err = s.processes(pod, mesh.SidecarContainer)
+		_, err = s.Lab.Processes(s.ctx, pod, mesh.SidecarContainer)
 		return err
 	}
 	return errors.New("no pod has a sidecar")
 }
-
-// errNoBPF says that eBPF cannot be used, whoever's processes they are.
-var errNoBPF = errors.New("this process may not load BPF programs (run as root; `lab doctor` says more)")
 
 // kernelRelease is the running kernel's release, such as 6.18.44-generic; source: proc(5).
 var kernelRelease = sync.OnceValues(func() (string, error) {

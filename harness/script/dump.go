@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/flowproof/lab/harness/configdump"
-	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/internal/exit"
 )
 
@@ -45,35 +44,30 @@ func (s *session) dumpFrom(ref, file string) error {
 		return exit.Usagef("dump %s from %s: %w", ref, file, err)
 	}
 	defer parsed.Close()
-	name, namespace := mesh.SplitRef(ref)
-	pod := name + "." + namespace
+	pod := s.FullName(ref)
 	if owner := parsed.Node().Proxy(); owner != pod {
 		return exit.Usagef("dump %s from %s: it is the dump of %s", ref, file, owner)
 	}
-	s.dumps[pod] = text
+	s.KeepDump(pod, text)
 	s.print("%s, recorded", size(parsed.Size()))
 	return nil
 }
 
 // dump takes and keeps a dump; with changed, only one with other listeners than the kept one's.
 func (s *session) dump(ref string, changed bool) error {
-	sidecar, err := s.sidecar(ref)
+	dump, err := s.Dump(s.ctx, ref)
 	if err != nil {
 		return err
 	}
-	dump, err := sidecar.Dump(s.ctx)
-	if err != nil {
-		return err
-	}
-	pod := sidecar.Pod().Ref()
+	pod := s.FullName(ref)
 	sections, err := sectionsOf(dump)
 	if err != nil {
 		return exit.Environmentf("dump %s: %w", pod, err)
 	}
-	if changed && slices.Equal(listenerVersions(dump), listenerVersions(s.dumps[pod])) {
+	if changed && slices.Equal(listenerVersions(dump), listenerVersions(s.KeptDump(pod))) {
 		return exit.Mismatchf("dump %s: its listeners are still the ones of before", pod)
 	}
-	s.dumps[pod] = dump
+	s.KeepDump(pod, dump)
 	if changed {
 		s.changed[pod] = true
 	}
@@ -146,34 +140,11 @@ var logLevelCommand = Command{
 		if len(args) != 2 {
 			return badUsage("it needs a pod and a level")
 		}
-		sidecar, err := s.sidecar(args[0])
+		before, err := s.SetLevel(s.ctx, args[0], args[1])
 		if err != nil {
-			return err
-		}
-		before, err := sidecar.Loggers(s.ctx)
-		if err != nil {
-			return err
-		}
-		if err := s.rememberLevels(sidecar, before); err != nil {
-			return err
-		}
-		if err := sidecar.SetLevel(s.ctx, args[1]); err != nil {
 			return err
 		}
 		s.print("%d loggers at %s, before: %s", len(before), args[1], before.Summary())
 		return nil
 	},
-}
-
-// rememberLevels notes the levels to restore; the first time counts.
-func (s *session) rememberLevels(sidecar *mesh.Sidecar, levels mesh.Levels) error {
-	pod := sidecar.Pod().Ref()
-	what := fmt.Sprintf("restore the log level of %s to %s", pod, levels.Summary())
-	for _, action := range s.undo.Pending() {
-		if action.Kind == undoLogLevel && strings.HasPrefix(action.What, "restore the log level of "+pod+" to ") {
-			return nil
-		}
-	}
-	_, err := s.undo.Add(undoLogLevel, what, logLevelArgs{Kubeconfig: s.lab.Mesh.Kubeconfig(), Context: s.lab.Mesh.Context(), Pod: pod, Levels: levels})
-	return err
 }

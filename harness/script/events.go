@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/observe/trace"
 	"github.com/flowproof/lab/internal/exit"
 )
@@ -41,7 +40,7 @@ var eventsCommand = Command{
 				return badUsage("between two files stands: or")
 			}
 		}
-		if !all && s.sent == nil {
+		if !all && !s.Sent() {
 			return badUsage("there is no request before it, so it needs -all")
 		}
 		return s.events(args[0], files, all)
@@ -65,7 +64,7 @@ func (s *session) events(ref string, files []string, all bool) error {
 		}
 		patterns = append(patterns, p)
 	}
-	recording, err := s.endTrace()
+	recording, err := s.EndTrace(s.ctx)
 	switch {
 	case err != nil:
 		return err
@@ -76,7 +75,7 @@ func (s *session) events(ref string, files []string, all bool) error {
 	if err != nil {
 		return err
 	}
-	match, name, err := s.firstOf(patterns, story, recording.Blind(podName(ref)))
+	match, name, err := s.firstOf(patterns, story, recording.Blind(s.FullName(ref)))
 	if err != nil {
 		return fmt.Errorf("events %s: %w", ref, err)
 	}
@@ -85,15 +84,9 @@ func (s *session) events(ref string, files []string, all bool) error {
 	return trace.WriteLines(&s.out, match.Lines, false)
 }
 
-// podName is how a recording names the pod that a script refers to.
-func podName(ref string) string {
-	name, namespace := mesh.SplitRef(ref)
-	return name + "." + namespace
-}
-
 // story is what was seen in a pod. Where something is missing, it is no story: what is not in it may have been all the same.
 func (s *session) story(r *trace.Recording, ref string, all bool) ([]trace.Line, error) {
-	pod := podName(ref)
+	pod := s.FullName(ref)
 	if !slices.ContainsFunc(r.Pods, func(p trace.Pod) bool { return p.Name == pod }) {
 		return nil, badUsage(pod + " was not traced")
 	}
@@ -102,7 +95,7 @@ func (s *session) story(r *trace.Recording, ref string, all bool) ([]trace.Line,
 	}
 	about := func(*trace.Event) bool { return true }
 	if !all {
-		about = r.About(trace.Selection{RequestID: s.run.Call.RequestID})
+		about = r.About(trace.Selection{RequestID: s.Flow.Call.RequestID})
 	}
 	return r.Story(func(e *trace.Event) bool { return e.Pod == pod && about(e) }), nil
 }

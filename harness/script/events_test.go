@@ -10,6 +10,7 @@ import (
 	"github.com/flowproof/lab/bpf/probe"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/observe/trace"
+	"github.com/flowproof/lab/harness/run"
 	"github.com/flowproof/lab/internal/exit"
 )
 
@@ -22,10 +23,12 @@ func traced(t *testing.T, files map[string]string) *session {
 	}
 	defer file.Close()
 	s := newSession(t.Context(), Lab{}, silent{})
-	if s.traced, err = trace.ReadRecording(file); err != nil {
+	recording, err := trace.ReadRecording(file)
+	if err != nil {
 		t.Fatal(err)
 	}
-	s.sent, s.dir, s.run.Call = &sent{}, t.TempDir(), flow.Call{RequestID: "11111111-2222-4333-8444-555555555555"}
+	s.Replay(flow.Call{RequestID: "11111111-2222-4333-8444-555555555555"}, recording)
+	s.dir = t.TempDir()
 	s.variables["FORTIO_SERVER_IP"] = "172.21.206.198"
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o600); err != nil {
@@ -35,23 +38,29 @@ func traced(t *testing.T, files map[string]string) *session {
 	return s
 }
 
+// recorded is the session's recording.
+func (s *session) recorded() *trace.Recording {
+	r, _ := s.EndTrace(s.ctx)
+	return r
+}
+
 // drop takes the values of a name out of the recording, as if they had not been read.
 func (s *session) drop(name string) {
-	kept := s.traced.Events[:0]
-	for _, e := range s.traced.Events {
+	kept := s.recorded().Events[:0]
+	for _, e := range s.recorded().Events {
 		if e.Kind == trace.Value && e.Name == name {
-			s.traced.Counts.Emitted--
+			s.recorded().Counts.Emitted--
 			continue
 		}
 		kept = append(kept, e)
 	}
-	s.traced.Events = kept
+	s.recorded().Events = kept
 }
 
 // turnOff takes a probe off all Envoys.
 func (s *session) turnOff(name, why string) {
-	for i := range s.traced.Envoys {
-		s.traced.Envoys[i].Off = map[string]string{name: why}
+	for i := range s.recorded().Envoys {
+		s.recorded().Envoys[i].Off = map[string]string{name: why}
 	}
 }
 
@@ -82,17 +91,17 @@ func TestEvents(t *testing.T) {
 		{"no way", "fortio-server queued.events or none.events", nil, exit.Mismatch, "none of the 2 ways holds; this comes furthest:\nqueued.events:2: "},
 		{"another pod", "netshoot server.events", nil, exit.Mismatch, "server.events:1: no such event: envoy $s fd $down: accept $mesh → *:15006"},
 		{"off in another pod's Envoy", "fortio-server unchosen.events", func(s *session) {
-			for i, of := range s.traced.Envoys {
+			for i, of := range s.recorded().Envoys {
 				if of.Pod != "fortio-server.mark" {
-					s.traced.Envoys[i].Off = map[string]string{"filter.chain": "no such class"}
+					s.recorded().Envoys[i].Off = map[string]string{"filter.chain": "no such class"}
 				}
 			}
 			s.drop("filter.chain")
 		}, exit.OK, "in the order of unchosen.events"},
 		{"what is off is said", "netshoot server.events", func(s *session) { s.turnOff("sni", "no such class") }, exit.Incomplete, "\nsni is not observed: no such class"},
 		{"a probe that could have seen it was off", "fortio-server chosen.events", func(s *session) {
-			for i := range s.traced.Envoys {
-				s.traced.Envoys[i].Values = []string{"cluster", "sni"}
+			for i := range s.recorded().Envoys {
+				s.recorded().Envoys[i].Values = []string{"cluster", "sni"}
 			}
 			s.drop("filter.chain")
 		}, exit.Incomplete, "\nfilter.chain is not observed in fortio-server.mark"},
@@ -101,31 +110,31 @@ func TestEvents(t *testing.T) {
 			s.drop("filter.chain")
 		}, exit.Incomplete, "unchosen.events holds, and what must not happen there may have happened unseen\nfilter.chain is not observed: the virtual table is not known"},
 		{"its attachment failed", "fortio-server unchosen.events", func(s *session) {
-			for i, p := range s.traced.Probes {
+			for i, p := range s.recorded().Probes {
 				if strings.HasPrefix(p.Name, "filter.chain ") {
-					s.traced.Probes[i].Attached, s.traced.Probes[i].Problem = false, "attach: no such file"
+					s.recorded().Probes[i].Attached, s.recorded().Probes[i].Problem = false, "attach: no such file"
 				}
 			}
 			s.drop("filter.chain")
 		}, exit.Incomplete, "is off: attach: no such file"},
-		{"no probe on the pod's Envoy", "fortio-server unchosen.events", func(s *session) { s.traced.Envoys = s.traced.Envoys[:1]; s.drop("filter.chain") }, exit.Incomplete, "no probe was on an Envoy of fortio-server.mark"},
+		{"no probe on the pod's Envoy", "fortio-server unchosen.events", func(s *session) { s.recorded().Envoys = s.recorded().Envoys[:1]; s.drop("filter.chain") }, exit.Incomplete, "no probe was on an Envoy of fortio-server.mark"},
 		{"it was seen", "fortio-server unchosen.events", nil, exit.Mismatch, "unchosen.events:2: this must not happen here, and it did"},
 		{"what was seen was seen, whatever was off", "fortio-server server.events", func(s *session) { s.turnOff("sni", "no such class") }, exit.OK, "3 events in"},
 		{"another way that forbids nothing", "fortio-server unchosen.events or server.events", func(s *session) {
 			s.turnOff("filter.chain", "no such class")
 			s.drop("filter.chain")
 		}, exit.OK, "in the order of server.events"},
-		{"an event was dropped", "fortio-server server.events", func(s *session) { s.traced.Counts.Emitted++ }, exit.Incomplete, "so its order proves nothing: the probes told of "},
+		{"an event was dropped", "fortio-server server.events", func(s *session) { s.recorded().Counts.Emitted++ }, exit.Incomplete, "so its order proves nothing: the probes told of "},
 		{"a probe in the kernel off", "fortio-server server.events", func(s *session) {
-			s.traced.Probes = slices.DeleteFunc(s.traced.Probes, func(p probe.Status) bool { return p.Name == "sys_enter" })
+			s.recorded().Probes = slices.DeleteFunc(s.recorded().Probes, func(p probe.Status) bool { return p.Name == "sys_enter" })
 		}, exit.Incomplete, "probe sys_enter is off"},
 		{"a pattern that is too open", "-all fortio-server open.events", nil, exit.Usage, "the pattern is too open"},
 		{"all of the pod", "-all fortio-server listen.events", nil, exit.OK, "1 event in"},
 		{"not about the request", "fortio-server listen.events", nil, exit.Mismatch, "no such event"},
-		{"events lost", "fortio-server server.events", func(s *session) { s.traced.Counts.Lost = 2 }, exit.Incomplete, "2 events did not fit"},
-		{"a reader failed", "fortio-server server.events", func(s *session) { s.traced.Problem = "read ring buffer: broken" }, exit.Incomplete, "broken"},
-		{"no trace", "fortio-server server.events", func(s *session) { s.traced = nil }, exit.Usage, "there is no trace before it"},
-		{"no request", "fortio-server server.events", func(s *session) { s.sent = nil }, exit.Usage, "it needs -all"},
+		{"events lost", "fortio-server server.events", func(s *session) { s.recorded().Counts.Lost = 2 }, exit.Incomplete, "2 events did not fit"},
+		{"a reader failed", "fortio-server server.events", func(s *session) { s.recorded().Problem = "read ring buffer: broken" }, exit.Incomplete, "broken"},
+		{"no trace", "fortio-server server.events", func(s *session) { s.Replay(s.Flow.Call, nil) }, exit.Usage, "there is no trace before it"},
+		{"no request", "fortio-server server.events", func(s *session) { s.Session = run.NewSession(Lab{}, s.Undo) }, exit.Usage, "it needs -all"},
 		{"a pod that was not traced", "istiod.istio-system server.events", nil, exit.Usage, "istiod.istio-system was not traced"},
 		{"no file", "fortio-server", nil, exit.Usage, "usage: events"},
 		{"no or", "fortio-server queued.events waits.events", nil, exit.Usage, "usage: events"},

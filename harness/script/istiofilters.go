@@ -10,12 +10,12 @@ import (
 // istioFilters asks the first sidecar of the lab which extensions its Envoy was built with: Istio's proxy lists istio.stats
 // and its like in its own node description, upstream Envoy does not.
 func (s *session) istioFilters() (bool, error) {
-	pods, err := s.lab.Mesh.Pods(s.ctx)
+	pods, err := s.Lab.Mesh.Pods(s.ctx)
 	if err != nil {
 		return false, err
 	}
 	for _, ref := range pods {
-		sidecar, err := s.sidecar(ref)
+		sidecar, err := s.Sidecar(s.ctx, ref)
 		if err != nil {
 			continue // a pod without a sidecar
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/harness/mesh"
+	"github.com/flowproof/lab/harness/run"
 	"github.com/flowproof/lab/internal/exit"
 )
 
@@ -23,7 +24,7 @@ var restartCommand = Command{
 		if len(args) != 1 {
 			return badUsage("it needs one pod")
 		}
-		sidecar, err := s.sidecar(args[0])
+		sidecar, err := s.Sidecar(s.ctx, args[0])
 		if err != nil {
 			return err
 		}
@@ -45,7 +46,7 @@ var restartCommand = Command{
 }
 
 // awaitRestart returns when another Envoy than the one before answers and all of the pod's containers are ready.
-func (s *session) awaitRestart(sidecar *mesh.Sidecar, before mesh.Identity) (mesh.Identity, error) {
+func (s *session) awaitRestart(sidecar run.Sidecar, before mesh.Identity) (mesh.Identity, error) {
 	ctx, cancel := context.WithTimeout(s.ctx, restartTimeout)
 	defer cancel()
 	pause := time.NewTicker(retryPause)

@@ -105,7 +105,7 @@ func (r *runner) run(opts Options) error {
 		Setup: func(env *testscript.Env) error {
 			r.session.dir = env.WorkDir
 			env.Setenv("HOME", env.WorkDir)
-			if r.session.lab.Mesh != nil {
+			if r.session.Lab.Mesh != nil {
 				path, err := r.session.kubeconfig(dir)
 				if err != nil {
 					return err

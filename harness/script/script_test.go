@@ -12,6 +12,7 @@ import (
 
 	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/mesh"
+	"github.com/flowproof/lab/harness/run"
 	"github.com/flowproof/lab/internal/exit"
 )
 
@@ -21,7 +22,7 @@ var update = flag.Bool("update", false, "rewrite golden files")
 func noLab(t *testing.T) Lab {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "kubeconfig")
-	config := `{"apiVersion":"v1","kind":"Config","current-context":"x","contexts":[{"name":"x","context":{"cluster":"x"}}],
+	config := `{"apiVersion":"v1","kind":"Config","current-context":"x","contexts":[{"name":"x","context":{"cluster":"x","namespace":"mark"}}],
 		"clusters":[{"name":"x","cluster":{"server":"http://127.0.0.1:1"}}]}`
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
@@ -30,7 +31,7 @@ func noLab(t *testing.T) Lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Lab{Mesh: m, Cluster: &cluster.Lab{Name: "x", Backend: "existing", Kubeconfig: path}}
+	return Lab{Mesh: run.Of(m), Cluster: &cluster.Lab{Name: "x", Backend: "existing", Kubeconfig: path}}
 }
 
 func TestRun(t *testing.T) {

@@ -33,7 +33,7 @@ var showCommand = Command{
 }
 
 func (s *session) showPod(ref string, wantReady bool) error {
-	pod, err := s.lab.Mesh.Pod(s.ctx, ref)
+	pod, err := s.Lab.Mesh.Pod(s.ctx, ref)
 	if err != nil {
 		return err
 	}
@@ -52,14 +52,14 @@ func addressVariable(pod string) string {
 }
 
 func (s *session) showService(ref string) error {
-	service, err := s.lab.Mesh.Service(s.ctx, ref)
+	service, err := s.Lab.Mesh.Service(s.ctx, ref)
 	if err != nil {
 		return err
 	}
 	if len(service.Endpoints) == 0 {
 		return fmt.Errorf("show service %s.%s: no pod behind it is ready", service.Name, service.Namespace)
 	}
-	s.services[service.Name+"."+service.Namespace] = service
+	s.AddService(service)
 	s.print("%s, ports %s", service.ClusterIP, strings.Join(service.Ports, ", "))
 	s.print("endpoints %s", strings.Join(service.Endpoints, ", "))
 	return nil

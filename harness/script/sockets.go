@@ -1,8 +1,6 @@
 package script
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -10,20 +8,10 @@ import (
 	"strings"
 
 	"github.com/flowproof/lab/harness/flow"
-	"github.com/flowproof/lab/harness/mesh"
+	"github.com/flowproof/lab/harness/observe/instrument"
 	"github.com/flowproof/lab/harness/observe/sockets"
 	"github.com/flowproof/lab/internal/exit"
 )
-
-// tables are the socket tables of pods as ss printed them, before and after the request, by "pod.namespace".
-type tables struct {
-	before, after map[string][]byte
-	cold          bool // kill-connections left no pooled connection
-	warm          bool // pool-connections left one with every worker
-}
-
-// ssCommand prints all TCP sockets of the pod's network namespace with their owners, as far as the container may see them.
-var ssCommand = []string{"ss", "-H", "-t", "-n", "-a", "-p", "-e"}
 
 var socketsCommand = Command{
 	Name:    "sockets",
@@ -42,73 +30,10 @@ var socketsCommand = Command{
 	},
 }
 
-// readSockets reads a pod's socket table and keeps it.
-func (s *session) readSockets(ref string) (*mesh.Pod, []sockets.Row, error) {
-	pod, err := s.lab.Mesh.Pod(s.ctx, ref)
-	if err != nil {
-		return nil, nil, err
-	}
-	table, err := s.lab.SocketTable(s.ctx, pod)
-	if err != nil {
-		return pod, nil, exit.Environmentf("read sockets of %s: %w", pod.Ref(), err)
-	}
-	rows, err := sockets.Parse(bytes.NewReader(table))
-	if err != nil {
-		return nil, nil, exit.Environmentf("read sockets of %s: %w", pod.Ref(), err)
-	}
-	s.keepSockets(pod.Ref(), table)
-	return pod, rows, nil
-}
-
-// SocketTable runs ss where it is: in the pod's sidecar, whose connections the table is about and whose sockets' owners it alone
-// may see, in another container of the pod, or on this host in the pod's network. errNoSS is in the chain when it is nowhere.
-func (l Lab) SocketTable(ctx context.Context, pod *mesh.Pod) ([]byte, error) {
-	containers := slices.DeleteFunc(pod.Containers(), func(name string) bool { return name == mesh.SidecarContainer })
-	if slices.Contains(pod.Containers(), mesh.SidecarContainer) {
-		containers = slices.Insert(containers, 0, mesh.SidecarContainer)
-	}
-	for _, container := range containers {
-		out, err := pod.Exec(ctx, container, ssCommand, nil)
-		switch {
-		case errors.Is(err, mesh.ErrNoProgram):
-			continue
-		case err != nil:
-			return nil, err
-		case out.Code != 0:
-			return nil, fmt.Errorf("ss in %s/%s ended with %d: %s", pod.Ref(), container, out.Code, firstLine(out.Stderr))
-		}
-		return append([]byte{}, out.Stdout...), nil
-	}
-	pids, err := l.processes(ctx, pod, pod.App())
-	if err != nil {
-		return nil, fmt.Errorf("%w in any of its containers; nor can this host's be used: %w (add a container that has it: "+
-			"kubectl debug -n %s %s --image docker.io/nicolaka/netshoot -c tools -- sleep 1d)", errNoSS, err, pod.Namespace(), pod.Name())
-	}
-	table, err := commandFromHost(ctx, pids[0], ssCommand)
-	if err != nil {
-		return nil, fmt.Errorf("%w in any of its containers; nor can this host's be used: %w", errNoSS, err)
-	}
-	return table, nil
-}
-
-// errNoSS says that a pod's socket table cannot be read.
-var errNoSS = errors.New("there is no ss")
-
-func (s *session) keepSockets(pod string, table []byte) {
-	if s.sent == nil {
-		s.tables.before[pod] = table
-	} else {
-		s.tables.after[pod] = table
-	}
-}
-
 func (s *session) showSockets(ref string) error {
-	pod, rows, err := s.readSockets(ref)
-	if errors.Is(err, errNoSS) && s.sent != nil && s.tables.before[pod.Ref()] != nil {
-		return exit.Incompletef("read sockets of %s after the request, as before it: %w", pod.Ref(), err)
-	}
-	if errors.Is(err, errNoSS) {
-		s.without(flow.Sockets, pod.Ref(), err)
+	pod, rows, err := s.Sockets(s.ctx, ref)
+	if errors.Is(err, instrument.ErrUnavailable) && exit.Code(err) != exit.Incomplete {
+		s.Absent(flow.Sockets, pod.Ref(), err)
 		s.print("%s: not available: %v", pod.Ref(), err)
 		return nil
 	}
@@ -134,7 +59,7 @@ func (s *session) showConnections(args []string) error {
 	if err != nil {
 		return err
 	}
-	pod, rows, err := s.readSockets(from)
+	pod, rows, err := s.Sockets(s.ctx, from)
 	if err != nil {
 		return err
 	}
@@ -171,7 +96,7 @@ func (s *session) target(text string) (netip.AddrPort, error) {
 	if !ok {
 		return netip.AddrPort{}, badUsage("write the target as POD:PORT")
 	}
-	pod, err := s.lab.Mesh.Pod(s.ctx, ref)
+	pod, err := s.Lab.Mesh.Pod(s.ctx, ref)
 	if err != nil {
 		return netip.AddrPort{}, err
 	}
@@ -209,9 +134,4 @@ func plural(n int, what string) string {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
-}
-
-func firstLine(text []byte) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
-	return line
 }

@@ -6,21 +6,10 @@ import (
 	"regexp"
 	"slices"
 
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/observe/instrument"
 	"github.com/flowproof/lab/harness/observe/stats"
-	"github.com/flowproof/lab/internal/exit"
 )
-
-// counters are the counters of sidecars as their admin interface printed them, before and after the request, by
-// "pod.namespace".
-type counters struct{ before, after map[string][]byte }
-
-// statsFilter names the counters that are read, as a regular expression for the admin interface: connections and handshakes
-// of listeners, what their filters found, answers of connection managers, and connections, requests and answers of clusters.
-const statsFilter = `^listener\..*(downstream_cx_total|ssl\.handshake|ssl\.versions\..*|no_filter_chain_match)$` +
-	`|^(tls|http)_inspector\.` +
-	`|^http\..*downstream_rq_[1-5]xx$|^tcp\..*downstream_cx_total$` +
-	`|^cluster\..*(upstream_cx_(total|connect_fail|none_healthy)|upstream_rq_(total|[0-9]{3})|ssl\.handshake)$` +
-	`|` + stats.FilterCounters
 
 // mostMoved bounds how many counters are printed.
 const mostMoved = 20
@@ -44,33 +33,27 @@ var statsCommand = Command{
 	},
 }
 
-// showStats reads a sidecar's counters, keeps them, and prints what moved.
+// showStats reads a sidecar's counters and prints what moved.
 func (s *session) showStats(ref string) error {
-	sidecar, err := s.sidecar(ref)
+	sidecar, err := s.Sidecar(s.ctx, ref) // a pod without one is an error
 	if err != nil {
 		return err
 	}
 	pod := sidecar.Pod().Ref()
-	text, err := sidecar.Stats(s.ctx, statsFilter)
-	if err != nil {
+	if err := s.Look(s.ctx, flow.Stats, ref); err != nil {
 		return err
 	}
-	now, err := stats.Parse(bytes.NewReader(text))
-	if err != nil {
-		return exit.Environmentf("read stats of %s: %w", pod, err)
+	was, is := s.Kept(pod, instrument.StatsBefore), s.Kept(pod, instrument.StatsAfter)
+	before, _ := stats.Parse(bytes.NewReader(was)) // what is kept can be read
+	after, _ := stats.Parse(bytes.NewReader(is))
+	switch {
+	case !s.Sent():
+		s.print("%s: %s", pod, plural(len(before), "counter"))
+	case was == nil:
+		s.print("%s: %s, and none from before the request", pod, plural(len(after), "counter"))
+	default:
+		s.printMoved(pod, before, after)
 	}
-	if s.sent == nil {
-		s.counters.before[pod] = text
-		s.print("%s: %s", pod, plural(len(now), "counter"))
-		return nil
-	}
-	s.counters.after[pod] = text
-	before, err := stats.Parse(bytes.NewReader(s.counters.before[pod]))
-	if err != nil || s.counters.before[pod] == nil {
-		s.print("%s: %s, and none from before the request", pod, plural(len(now), "counter"))
-		return nil
-	}
-	s.printMoved(pod, before, now)
 	return nil
 }
 

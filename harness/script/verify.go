@@ -25,13 +25,13 @@ var verifyCommand = Command{
 		case len(args) != 0:
 			return badUsage("it takes nothing but -allow-unobserved with a list")
 		}
-		if len(s.run.Path.Hops) == 0 || len(s.run.Watches) == 0 {
+		if len(s.Flow.Path.Hops) == 0 || len(s.Flow.Watches) == 0 {
 			return badUsage("there is nothing to judge before infer and observe")
 		}
-		s.run.Accepted = allowed
-		verdict := verify.Judge(s.run)
+		s.Flow.Accepted = allowed
+		verdict := verify.Judge(s.Flow)
 		s.verdict = &verdict
-		if err := report.Text(&s.out, s.run, verdict, report.Options{}); err != nil {
+		if err := report.Text(&s.out, s.Flow, verdict, report.Options{}); err != nil {
 			return err
 		}
 		return Passes(verdict, allowed)

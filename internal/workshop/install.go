@@ -103,7 +103,7 @@ func (i *installer) createPods(ctx context.Context) error {
 func (i *installer) podsReady(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, name := range pods {
-		group.Go(func() error { return kube.WaitPodReady(ctx, i.client, mesh.DefaultNamespace, name) })
+		group.Go(func() error { return kube.WaitPodReady(ctx, i.client, mesh.Workshop, name) })
 	}
 	return group.Wait()
 }

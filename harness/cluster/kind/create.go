@@ -102,7 +102,7 @@ func (b *builder) reachable(data []byte) ([]byte, error) {
 		return nil, exit.Environmentf("read kind's kubeconfig: %w", err)
 	}
 	for _, c := range config.Contexts {
-		c.Namespace = mesh.DefaultNamespace
+		c.Namespace = mesh.Workshop
 	}
 	if b.docker.Ours {
 		for _, c := range config.Clusters {

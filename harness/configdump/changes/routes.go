@@ -84,11 +84,7 @@ func (w *way) authorities() []string {
 		return nil
 	}
 	given := []string{target.Host}
-	for name, value := range w.call.Headers {
-		if strings.EqualFold(name, "host") {
-			given = append(given, value)
-		}
-	}
+	given = append(given, w.call.Headers["host"]...)
 	var all []string
 	for _, authority := range given {
 		authority = strings.ToLower(authority)

@@ -176,8 +176,8 @@ func askHTTP1(conn net.Conn, req flow.Request, r *Result) {
 	if req.Authority != "" {
 		fmt.Fprintf(&b, "Host: %s\r\n", req.Authority)
 	}
-	for _, name := range names(req.Headers) {
-		fmt.Fprintf(&b, "%s: %s\r\n", name, req.Headers[name])
+	for _, name := range names(req.Headers.Joined()) {
+		fmt.Fprintf(&b, "%s: %s\r\n", name, req.Headers.Get(name))
 	}
 	b.WriteString("connection: close\r\n\r\n")
 	if _, err := io.WriteString(conn, b.String()); err != nil {
@@ -215,7 +215,7 @@ func askHTTP2(conn net.Conn, req flow.Request, r *Result) {
 	}
 	hr.Host = req.Authority
 	hr.Header["User-Agent"] = []string{""} // none, instead of Go's own
-	for name, value := range req.Headers {
+	for name, value := range req.Headers.Joined() {
 		hr.Header.Set(name, value)
 	}
 	if req.Protocol == "grpc" && hr.Header.Get("content-type") == "" {

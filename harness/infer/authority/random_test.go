@@ -293,7 +293,7 @@ func (g *generator) request(ports []int) flow.Request {
 	port := pick(g, ports...)
 	r := flow.Request{Direction: flow.Gateway, Address: pick(g, "10.0.0.1", "10.1.0.1", "10.1.2.3", "11.0.0.1"), Port: uint32(port),
 		Source:    pick(g, "192.0.2.1:1000", "192.0.2.7:2000", "198.51.100.1:1000", "127.0.0.1:3000", "10.0.0.1:2000"),
-		Authority: pick(g, hosts...), Method: pick(g, methods...), Path: pick(g, paths...), Headers: map[string]string{}}
+		Authority: pick(g, hosts...), Method: pick(g, methods...), Path: pick(g, paths...), Headers: flow.Headers{}}
 	r.Protocol = pick(g, "http", "http", "http", "http2", "http1.0", "grpc", "tcp")
 	r.DirectSource = fmt.Sprintf("127.%d.%d.%d:1", 8+g.IntN(2), g.IntN(3), 1+g.IntN(200))
 	if (port-20000)%4 == 3 {
@@ -305,16 +305,16 @@ func (g *generator) request(ports []int) flow.Request {
 		r.Protocol = "http"
 	}
 	for range g.IntN(3) {
-		r.Headers[pick(g, headers...)] = pick(g, values...)
+		r.Headers[pick(g, headers...)] = []string{pick(g, values...)}
 	}
 	if g.IntN(6) == 0 {
-		r.Headers["x-forwarded-proto"] = pick(g, "http", "https", "HTTPS", "ftp")
+		r.Headers["x-forwarded-proto"] = []string{pick(g, "http", "https", "HTTPS", "ftp")}
 	}
 	if g.IntN(4) == 0 {
-		r.Headers["x-forwarded-for"] = pick(g, "192.0.2.1", "198.51.100.1", "198.51.100.1,192.0.2.9", "192.0.2.9, 198.51.100.1", "10.1.1.1", "nonsense", "192.0.2.5,nonsense")
+		r.Headers["x-forwarded-for"] = []string{pick(g, "192.0.2.1", "198.51.100.1", "198.51.100.1,192.0.2.9", "192.0.2.9, 198.51.100.1", "10.1.1.1", "nonsense", "192.0.2.5,nonsense")}
 	}
 	if g.IntN(8) == 0 {
-		r.Headers[pick(g, known[2:7]...)] = pick(g, "true", "5xx", "8080")
+		r.Headers[pick(g, known[2:7]...)] = []string{pick(g, "true", "5xx", "8080")}
 	}
 	return r
 }

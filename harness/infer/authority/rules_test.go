@@ -27,7 +27,7 @@ func to(cluster string) string { return "route: {cluster: " + cluster + "}" }
 
 // shorthand reads a request as rules write it.
 func shorthand(text string, port int) flow.Request {
-	r := flow.Request{Direction: flow.Gateway, Source: "192.0.2.1:40000", Address: "10.0.0.1", Port: uint32(port), Headers: map[string]string{}}
+	r := flow.Request{Direction: flow.Gateway, Source: "192.0.2.1:40000", Address: "10.0.0.1", Port: uint32(port), Headers: flow.Headers{}}
 	words := strings.Fields(text)
 	switch words[0] {
 	case "http2", "grpc", "http1.0", "tcp":
@@ -40,7 +40,7 @@ func shorthand(text string, port int) flow.Request {
 		}
 		for _, h := range words[3:] {
 			name, value, _ := strings.Cut(h, "=")
-			r.Headers[name] = strings.ReplaceAll(value, "_", " ")
+			r.Headers[name] = []string{strings.ReplaceAll(value, "_", " ")}
 		}
 	}
 	return r

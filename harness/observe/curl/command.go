@@ -37,14 +37,19 @@ func Send(call flow.Call, times int, args ...string) (Command, error) {
 		c.header("x-request-id", call.RequestID)
 	}
 	for _, name := range slices.Sorted(maps.Keys(call.Headers)) {
-		c.header(name, call.Headers[name])
+		for _, value := range call.Headers[name] {
+			c.header(name, value)
+		}
+	}
+	if call.Body != nil {
+		c.option("data-binary", string(call.Body))
 	}
 	if err := eachOption(args, c.given); err != nil {
 		return Command{}, err
 	}
 	for range times {
 		c.option("output", "/dev/null")
-		c.option("url", call.URL)
+		c.option("url", strings.ReplaceAll(call.URL, " ", "%20"))
 	}
 	if c.err != nil {
 		return Command{}, c.err

@@ -51,9 +51,9 @@ func TestCommandLineHoldsNothing(t *testing.T) {
 		{"a GET", flow.Call{URL: "/echo?token=S3cret-1"}, nil, "GET", "/echo?token=S3cret-1", nil, ""},
 		{"brackets and braces are no list", flow.Call{URL: "/[1-3]{a,b}?x=[9]"}, nil, "GET", "/[1-3]{a,b}?x=[9]", nil, ""},
 		{"dots stay", flow.Call{URL: "/a/../b/./c"}, nil, "GET", "/a/../b/./c", nil, ""},
-		{"a header with every hard character", flow.Call{URL: "/", Headers: map[string]string{"x-a": strings.TrimSpace(nasty)}}, nil,
+		{"a header with every hard character", flow.Call{URL: "/", Headers: flow.Headers{"x-a": {strings.TrimSpace(nasty)}}}, nil,
 			"GET", "/", map[string]string{"x-a": strings.TrimSpace(nasty)}, ""},
-		{"an empty header", flow.Call{URL: "/", Headers: map[string]string{"x-empty": ""}}, nil, "GET", "/", map[string]string{"x-empty": ""}, ""},
+		{"an empty header", flow.Call{URL: "/", Headers: flow.Headers{"x-empty": {""}}}, nil, "GET", "/", map[string]string{"x-empty": ""}, ""},
 		{"a method", flow.Call{URL: "/", Method: "DELETE"}, nil, "DELETE", "/", nil, ""},
 		{"a body", flow.Call{URL: "/", Method: "POST"}, []string{"-d", "password=S3cret-2&a=" + nasty + "\nsecond"}, "POST", "/", nil,
 			"password=S3cret-2&a=" + nasty + "\nsecond"},
@@ -109,7 +109,7 @@ func TestSendRefuses(t *testing.T) {
 		{"a configuration from standard input", flow.Call{}, []string{"-K-"}, "standard input is taken"},
 		{"a NUL", flow.Call{}, []string{"--data-raw", "S3cret\x00"}, "NUL byte"},
 		{"a body that curl would cut", flow.Call{}, []string{"-d", strings.Repeat("S3cret", 20000)}, "longer than curl reads"},
-		{"a header that is two", flow.Call{Headers: map[string]string{"a": "b\r\nS3cret: c"}}, nil, "line break"},
+		{"a header that is two", flow.Call{Headers: flow.Headers{"a": {"b\r\nS3cret: c"}}}, nil, "line break"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if _, err := Send(tc.call, 1, tc.args...); err == nil || !strings.Contains(err.Error(), tc.want) || strings.Contains(err.Error(), "S3cret") {

@@ -35,18 +35,27 @@ type Selection struct {
 // follow finds the request's sockets.
 func (j *journal) follow(r *Recording, sel Selection) *chain {
 	c := &chain{}
-	var client, server string
-	for _, pod := range r.Pods {
-		if pod.Side == "client" {
-			client = pod.Name
-		} else {
-			server = pod.Name
-		}
-	}
+	client, server := j.ends(r, sel)
 	c.clientEnd(j, client, sel)
 	c.serverEnd(j, server, sel)
 	c.between(j, r, sel, client, server)
 	return c
+}
+
+// ends are the pods of the request. Of several that were watched as servers it is the one in which the request's id was seen.
+func (j *journal) ends(r *Recording, sel Selection) (client, server string) {
+	for _, pod := range r.Pods {
+		carries := func(s *socket) bool {
+			return s.request(Write, sel.RequestID) != nil || s.request(Read, sel.RequestID) != nil
+		}
+		switch {
+		case pod.Side == flow.Client:
+			client = pod.Name
+		case server == "", len(j.find(pod.Name, carries)) > 0:
+			server = pod.Name
+		}
+	}
+	return client, server
 }
 
 // one returns the only socket, or says that there are several.

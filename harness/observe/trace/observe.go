@@ -19,7 +19,11 @@ func (r *Recording) Observe(sel Selection) ([]flow.Observation, []flow.Watch) {
 	o.inside(flow.Client, o.chain.downstream, o.chain.clientJoin)
 	o.inside(flow.Server, o.chain.serverDown, o.chain.serverJoin)
 	var watches []flow.Watch
+	_, server := j.ends(r, sel)
 	for i := range r.Pods {
+		if r.Pods[i].Side == flow.Server && r.Pods[i].Name != server {
+			continue // the request did not come there
+		}
 		watches = append(watches, o.watch(&r.Pods[i]))
 	}
 	slices.SortStableFunc(o.seen, func(a, b flow.Observation) int { return a.Time.Compare(b.Time) })

@@ -1,10 +1,9 @@
-package script
+package run
 
 import (
 	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
 	"runtime"
 
@@ -29,19 +28,6 @@ func inNetworkOf(pid int, f func() error) error {
 		}()
 	}()
 	return <-done
-}
-
-// netfilterFromHost reads the rules and tracked connections in the network namespace of a process with the host's own
-// iptables-save. conntrack is nil where the kernel shows none (CONFIG_NF_CONNTRACK_PROCFS).
-func netfilterFromHost(ctx context.Context, pid int) (rules, conntrack []byte, err error) {
-	err = inNetworkOf(pid, func() error {
-		if rules, err = output(ctx, rulesCommand); err != nil {
-			return err
-		}
-		conntrack, _ = os.ReadFile("/proc/thread-self/net/nf_conntrack")
-		return nil
-	})
-	return rules, conntrack, err
 }
 
 // commandFromHost runs one of the host's own programs in the network namespace of a process. What it prints is never nil.

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package script
+package run
 
 import (
 	"errors"

@@ -1,4 +1,4 @@
-package script
+package run
 
 import (
 	"errors"

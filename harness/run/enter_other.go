@@ -1,16 +1,11 @@
 //go:build !linux
 
-package script
+package run
 
 import (
 	"context"
 	"errors"
 )
-
-// netfilterFromHost is for Linux alone.
-func netfilterFromHost(context.Context, int) (rules, conntrack []byte, err error) {
-	return nil, nil, errNotLinux
-}
 
 // commandFromHost is for Linux alone.
 func commandFromHost(context.Context, int, []string) ([]byte, error) { return nil, errNotLinux }

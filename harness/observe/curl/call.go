@@ -1,0 +1,83 @@
+package curl
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/flowproof/lab/harness/flow"
+)
+
+// Apply tells a call what options of curl's say of its method, headers and data, as curl(1) has it. read reads a file that an option names,
+// as -d @FILE does; nil: data of files are not looked at. Options that say nothing of these are left alone.
+func Apply(options []Option, call *flow.Call, read func(name string) ([]byte, error)) error {
+	method, implied, inURL := "", "", false
+	for _, o := range options {
+		switch o.Name {
+		case "-X", "request":
+			method = o.Value
+		case "-I", "head":
+			implied = "HEAD"
+		case "-T", "upload-file":
+			implied = "PUT"
+		case "-G", "get":
+			implied, inURL = "GET", true
+		case "-F", "form", "form-string", "json", "data-urlencode", "data-ascii", "data-raw", "data-binary":
+			implied = cmp.Or(implied, "POST")
+		case "-d", "data":
+			implied = cmp.Or(implied, "POST")
+			if err := addData(call, o.Value, read); err != nil {
+				return err
+			}
+		case "-H", "header":
+			addHeader(call, o.Value)
+		}
+	}
+	if inURL && call.Body != nil {
+		separator := "?"
+		if strings.Contains(call.URL, "?") {
+			separator = "&"
+		}
+		call.URL, call.Body = call.URL+separator+string(call.Body), nil
+	}
+	call.Method = cmp.Or(method, implied, call.Method)
+	return nil
+}
+
+// addHeader takes a header as curl does: "name: value"; "name;" is one with an empty value, and "name:" one that is not sent.
+func addHeader(call *flow.Call, text string) {
+	name, value, ok := strings.Cut(text, ":")
+	value = strings.TrimSpace(value)
+	if empty, found := strings.CutSuffix(strings.TrimSpace(text), ";"); found && !ok {
+		name = empty
+	} else if value == "" {
+		return
+	}
+	call.Headers.Add(name, value)
+}
+
+// addData adds to a call's body as curl's --data does: several are joined by &, and of a file the ends of lines are left out.
+func addData(call *flow.Call, value string, read func(string) ([]byte, error)) error {
+	data := []byte(value)
+	if name, ok := strings.CutPrefix(value, "@"); ok {
+		if read == nil {
+			return nil
+		}
+		text, err := read(name)
+		if err != nil {
+			return fmt.Errorf("read the data of the request: %w", err)
+		}
+		data = withoutLineEnds(text)
+	}
+	if call.Body == nil {
+		call.Body = data
+		return nil
+	}
+	call.Body = append(append(call.Body, '&'), data...)
+	return nil
+}
+
+func withoutLineEnds(text []byte) []byte {
+	return slices.DeleteFunc(slices.Clone(text), func(b byte) bool { return b == '\r' || b == '\n' || b == 0 })
+}

@@ -1,0 +1,76 @@
+package curl
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/flowproof/lab/harness/flow"
+)
+
+// TestApply gives what inference has to know of curl's arguments.
+func TestApply(t *testing.T) {
+	tests := []struct {
+		name string
+		args []string
+		want flow.Call
+	}{
+		{"nothing", nil, flow.Call{Method: "GET"}},
+		{"a body makes it POST", []string{"--data", "hello"}, flow.Call{Method: "POST", Body: []byte("hello")}},
+		{"a method that is said stays", []string{"-X", "PUT", "-d", "hello"}, flow.Call{Method: "PUT", Body: []byte("hello")}},
+		{"only the head", []string{"-I"}, flow.Call{Method: "HEAD"}},
+		{"headers", []string{"-H", "End-User: jason", "--header", "x: 1"}, flow.Call{Method: "GET", Headers: flow.Headers{"end-user": {"jason"}, "x": {"1"}}}},
+		{"a joined method", []string{"-XPOST"}, flow.Call{Method: "POST"}},
+		{"a joined method after letters", []string{"-skXDELETE"}, flow.Call{Method: "DELETE"}},
+		{"a joined header", []string{"-HEnd-User: jason"}, flow.Call{Method: "GET", Headers: flow.Headers{"end-user": {"jason"}}}},
+		{"a joined body", []string{"-d@file"}, flow.Call{Method: "POST", Body: []byte("offile")}},
+		{"a body with an equals sign", []string{"-da=b"}, flow.Call{Method: "POST", Body: []byte("a=b")}},
+		{"a letter's value that reads like an option", []string{"-o", "-XPOST", "-A-I"}, flow.Call{Method: "GET"}},
+		{"letters that end in one with a value", []string{"-sH", "x: 1", "-vo", "file"}, flow.Call{Method: "GET", Headers: flow.Headers{"x": {"1"}}}},
+		{"a header's value with colons and equals signs", []string{"-Hx:a=b:c"}, flow.Call{Method: "GET", Headers: flow.Headers{"x": {"a=b:c"}}}},
+		{"a header with an empty value, and one that is not sent", []string{"-H", "x;", "-H", "y:"}, flow.Call{Method: "GET", Headers: flow.Headers{"x": {""}}}},
+		{"data in the URL", []string{"-G", "-d", "a=b"}, flow.Call{Method: "GET", URL: "http://b/?a=b"}},
+		{"data in the URL, joined", []string{"-da=b", "-sG"}, flow.Call{Method: "GET", URL: "http://b/?a=b"}},
+		{"data in the URL, long", []string{"--data-urlencode", "a=b", "--get"}, flow.Call{Method: "GET"}},
+		{"GET that is said, with a body", []string{"-XGET", "-d", "x"}, flow.Call{Method: "GET", Body: []byte("x")}},
+		{"a header twice", []string{"-H", "cookie: a=1", "-H", "Cookie: b=2"}, flow.Call{Method: "GET", Headers: flow.Headers{"cookie": {"a=1", "b=2"}}}},
+		{"data twice", []string{"-d", "a", "-d", "b"}, flow.Call{Method: "POST", Body: []byte("a&b")}},
+		{"a form", []string{"-Ff=@file"}, flow.Call{Method: "POST"}},
+		{"a file to upload", []string{"-Tfile"}, flow.Call{Method: "PUT"}},
+		{"what inference need not know", []string{"--max-time", "3", "-k"}, flow.Call{Method: "GET"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := flow.Call{Method: "GET", URL: tt.want.URL}
+			if tt.want.URL != "" {
+				got.URL = "http://b/"
+			}
+			options, err := Options(tt.args)
+			if err == nil {
+				err = Apply(options, &got, func(name string) ([]byte, error) { return []byte("of\r\n" + name + "\n"), nil })
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("got %+v, want %+v", got, tt.want)
+			}
+		})
+	}
+}
+
+// FuzzApply tells a call whatever options can be read: there is always a method.
+func FuzzApply(f *testing.F) {
+	f.Add("-skXPOST -HName:v -d@f --header x:1")
+	f.Add("-H - -- --data")
+	f.Fuzz(func(t *testing.T, args string) {
+		options, err := Options(strings.Split(args, " "))
+		if err != nil {
+			return
+		}
+		call := flow.Call{Method: "GET", URL: "http://b/"}
+		if err := Apply(options, &call, nil); err != nil || call.Method == "" {
+			t.Errorf("method %q, error %v", call.Method, err)
+		}
+	})
+}

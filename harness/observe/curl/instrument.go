@@ -1,0 +1,36 @@
+package curl
+
+import (
+	"context"
+
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/observe/instrument"
+)
+
+// Instrument is what the client itself was told. Its evidence comes with the answer, so it does not look at a pod.
+type Instrument struct{}
+
+// Name names the instrument.
+func (Instrument) Name() flow.Instrument { return flow.Curl }
+
+// Sees are the facts that curl can tell.
+func (Instrument) Sees() []flow.Capability {
+	return []flow.Capability{{Kind: flow.Resolve, Fact: flow.FactResolved}, {Kind: flow.Redirect, Fact: flow.FactOriginalDst},
+		{Kind: flow.Redirect, Fact: flow.FactPeer}, {Kind: flow.App, Fact: flow.FactStatus}}
+}
+
+// Before does nothing.
+func (Instrument) Before(context.Context, []instrument.Target) error { return nil }
+
+// After does nothing.
+func (Instrument) After(context.Context, []instrument.Target, instrument.Sent) error { return nil }
+
+// Observe reads what curl printed.
+func (Instrument) Observe(e instrument.Evidence) ([]flow.Observation, []flow.Watch, error) {
+	if e.Curl == nil {
+		return nil, nil, nil
+	}
+	result, err := Parse(e.Curl)
+	seen, watch := Observe(result, e.Client.Name, e.Answered)
+	return seen, []flow.Watch{watch}, err
+}

@@ -1,0 +1,66 @@
+package envoylog
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/observe/instrument"
+)
+
+// Instrument is the debug log of the sidecars.
+type Instrument struct{}
+
+// Name names the instrument.
+func (Instrument) Name() flow.Instrument { return flow.EnvoyLog }
+
+// Sees are the facts that the debug log can prove.
+func (Instrument) Sees() []flow.Capability {
+	return append(capabilities(nil),
+		flow.Capability{Kind: flow.Redirect, Fact: flow.FactOriginalDst},
+		flow.Capability{Kind: flow.Endpoint, Fact: flow.FactEndpoint},
+		flow.Capability{Kind: flow.Connect, Fact: flow.FactUpstreamLocal},
+		flow.Capability{Kind: flow.Route, Fact: flow.FactCluster},
+		flow.Capability{Kind: flow.UpstreamTLS, Fact: flow.FactSocketMatch})
+}
+
+// Before opens a window onto the log of every sidecar.
+func (Instrument) Before(ctx context.Context, pods []instrument.Target) error {
+	for _, pod := range pods {
+		if !pod.HasSidecar() {
+			continue
+		}
+		if _, err := pod.Log(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// After does nothing: whether a log is whole is found when all have been waited for, as the evidence is collected.
+func (Instrument) After(context.Context, []instrument.Target, instrument.Sent) error { return nil }
+
+// Observe reads the log of each sidecar whose log level was raised.
+func (Instrument) Observe(e instrument.Evidence) (seen []flow.Observation, watches []flow.Watch, problem error) {
+	for _, pod := range e.Pods() {
+		text := pod.Part(instrument.LogText)
+		if text == nil || pod.Quiet {
+			continue
+		}
+		lines, err := ReadAll(bytes.NewReader(text))
+		if err != nil {
+			problem = errors.Join(problem, fmt.Errorf("read log of %s: %w", pod.Name, err))
+		}
+		server := pod.Side == flow.Server // what must be absent is written down for the server's side alone
+		observations, watch := Observe(lines, Selection{RequestID: e.RequestID, Authority: e.Authority, Path: e.Path,
+			Pod: pod.Name, Side: pod.Side, Peer: pod.Peer, Workers: pod.Workers, Since: e.Sent, Until: e.Answered,
+			Cold: e.Cold && server, Warm: e.Warm && server, AccessLog: e.AccessLog != ""})
+		if pod.LogProblem != "" {
+			watch.Complete, watch.Problem = false, pod.LogProblem
+		}
+		seen, watches = append(seen, observations...), append(watches, watch)
+	}
+	return seen, watches, problem
+}

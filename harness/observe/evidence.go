@@ -1,0 +1,104 @@
+package observe
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/observe/accesslog"
+	"github.com/flowproof/lab/harness/observe/curl"
+	"github.com/flowproof/lab/harness/observe/instrument"
+)
+
+// part is the text of the pod that has that name among the parts of evidence; nil where there is no such part.
+func (p *Pod) part(name string) *[]byte {
+	return map[string]*[]byte{
+		instrument.LogText:         &p.Log,
+		instrument.SocketsBefore:   &p.Before,
+		instrument.SocketsAfter:    &p.After,
+		instrument.StatsBefore:     &p.StatsBefore,
+		instrument.StatsAfter:      &p.StatsAfter,
+		instrument.RulesBefore:     &p.NetfilterBefore.Rules,
+		instrument.RulesAfter:      &p.NetfilterAfter.Rules,
+		instrument.ConntrackBefore: &p.NetfilterBefore.Conntrack,
+		instrument.ConntrackAfter:  &p.NetfilterAfter.Conntrack,
+	}[name]
+}
+
+// Keep sets what was recorded of the pod from parts of evidence.
+func (p *Pod) Keep(parts map[string][]byte) {
+	for name, text := range parts {
+		if into := p.part(name); into != nil {
+			*into = text
+		}
+	}
+}
+
+// evidence is the recording as instruments read it.
+func (r Recording) evidence() instrument.Evidence {
+	e := instrument.Evidence{RequestID: r.RequestID, Authority: r.Authority, Path: r.Path, Port: r.Port, Sent: r.Sent, Answered: r.Answered,
+		Cold: r.Cold, Warm: r.Warm, AccessLog: r.AccessLog, Curl: r.Curl, Peer: r.peer()}
+	if r.Trace != nil {
+		e.Trace = r.Trace
+	}
+	e.Client = r.Client.evidence(flow.Client, e.Peer)
+	peer := e.Peer
+	if r.Client.Log != nil {
+		peer = "" // the client's sidecar is between
+	}
+	servers := append([]Pod{r.Server}, r.Others...)
+	for _, pod := range servers {
+		if pod.Name != "" {
+			e.Servers = append(e.Servers, pod.evidence(flow.Server, peer))
+		}
+	}
+	e.Servers = reached(e)
+	return e
+}
+
+// evidence is one pod as instruments read it.
+func (p *Pod) evidence(side flow.Side, peer string) instrument.Pod {
+	pod := instrument.Pod{Name: p.Name, IP: p.IP, Side: side, Workers: p.Workers, Quiet: p.Quiet, LogProblem: p.LogProblem,
+		AccessLogProblem: p.AccessLogProblem, Peer: peer, Parts: map[string][]byte{}}
+	for _, name := range instrument.PartNames {
+		if text := p.part(name); *text != nil {
+			pod.Parts[name] = *text
+		}
+	}
+	return pod
+}
+
+// peer is the client's own end of its connection; "" where it was not told, or replaced on the way.
+func (r Recording) peer() string {
+	if r.Curl == nil || r.Translated {
+		return ""
+	}
+	if told, err := curl.Parse(r.Curl); err == nil && told.Local.IsValid() {
+		return told.Local.String()
+	}
+	return ""
+}
+
+// reached are the servers that the request came to, as far as the evidence tells: those whose log has its id; else the one that the
+// client's access log names, or none where that says that the request was not sent on; else all, because nothing tells. Of a pod
+// where the request did not come no instrument has to say anything.
+func reached(e instrument.Evidence) []instrument.Pod {
+	marked := slices.DeleteFunc(slices.Clone(e.Servers), func(p instrument.Pod) bool { return !mentions(p.Part(instrument.LogText), e.RequestID) })
+	if len(marked) > 0 {
+		return marked
+	}
+	ip, known := accesslog.Upstream(e.Client.Part(instrument.LogText), e.RequestID, e.Peer)
+	if !known || e.AccessLog != accesslog.JSON {
+		return e.Servers
+	}
+	return slices.DeleteFunc(slices.Clone(e.Servers), func(p instrument.Pod) bool { return p.IP != ip })
+}
+
+// mentions says whether a log has a request's id. Envoy may write another character over the one at index 14 of a UUID.
+func mentions(log []byte, id string) bool {
+	const version = 14
+	if len(id) > version {
+		id = id[:version]
+	}
+	return id != "" && bytes.Contains(log, []byte(id))
+}

@@ -1,0 +1,125 @@
+package netfilter
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/observe/instrument"
+	"github.com/flowproof/lab/internal/exit"
+)
+
+// How netfilter is read: all tables of iptables with their counters, what nft has (also of a pod without iptables), and the
+// connections that the kernel tracks.
+var (
+	rulesCommand     = []string{"iptables-save", "-c"}
+	nftCommand       = []string{"nft", "-j", "list", "ruleset"}
+	conntrackCommand = []string{"cat", "/proc/net/nf_conntrack"}
+)
+
+// Instrument is the rules and the tracked connections of the pods.
+type Instrument struct{}
+
+// Name names the instrument.
+func (Instrument) Name() flow.Instrument { return flow.Netfilter }
+
+// Sees are the facts that rules and tracked connections can prove.
+func (Instrument) Sees() []flow.Capability {
+	var all []flow.Capability
+	for _, fact := range []string{flow.FactRedirectPort, flow.FactOriginalDst, flow.FactPeer} {
+		all = append(all, flow.Capability{Kind: flow.Redirect, Fact: fact})
+	}
+	return all
+}
+
+// Before reads netfilter in every pod; where it cannot be read the instrument does not take part.
+func (Instrument) Before(ctx context.Context, pods []instrument.Target) error {
+	for _, pod := range pods {
+		if err := read(ctx, pod, instrument.RulesBefore, instrument.ConntrackBefore); err != nil {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			pod.Absent(flow.Netfilter, err)
+		}
+	}
+	return nil
+}
+
+// After reads it again where it was read before.
+func (Instrument) After(ctx context.Context, pods []instrument.Target, _ instrument.Sent) error {
+	for _, pod := range pods {
+		if err := read(ctx, pod, instrument.RulesAfter, instrument.ConntrackAfter); err != nil {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if pod.Kept(instrument.RulesBefore) != nil {
+				return exit.Incompletef("read netfilter of %s after the request, as before it: %w", pod.Ref(), err)
+			}
+			pod.Absent(flow.Netfilter, err)
+		}
+	}
+	return nil
+}
+
+// read keeps the rules, and the tracked connections where the kernel shows them: the rules count without these.
+func read(ctx context.Context, pod instrument.Target, rules, conntrack string) error {
+	text, err := allRules(ctx, pod)
+	if err != nil {
+		return err
+	}
+	if _, err := ParseRules(bytes.NewReader(text)); err != nil {
+		return err
+	}
+	pod.Keep(rules, text)
+	if text, err := pod.Run(ctx, instrument.InApp, conntrackCommand); err == nil {
+		if _, err := ParseConntrack(bytes.NewReader(text)); err != nil {
+			return err
+		}
+		pod.Keep(conntrack, text)
+	}
+	return nil
+}
+
+// allRules reads the rules of iptables and behind them nft's listing, of which iptables-save shows its own tables only. One of the two
+// programs is enough; an error is that of the first.
+func allRules(ctx context.Context, pod instrument.Target) ([]byte, error) {
+	saved, err := pod.Run(ctx, instrument.InApp, rulesCommand)
+	listed, other := pod.Run(ctx, instrument.InApp, nftCommand)
+	switch {
+	case err != nil && other != nil:
+		return nil, err
+	case err != nil:
+		return listed, nil
+	case other != nil:
+		return saved, nil
+	}
+	return append(append(saved, '\n'), listed...), nil
+}
+
+// Observe compares the rules of each pod. Without those before the request nothing can be told.
+func (Instrument) Observe(e instrument.Evidence) (seen []flow.Observation, watches []flow.Watch, problem error) {
+	for _, pod := range e.Pods() {
+		if pod.Part(instrument.RulesBefore) == nil || pod.Part(instrument.RulesAfter) == nil {
+			continue
+		}
+		before, err := readSnapshot(pod.Part(instrument.RulesBefore), pod.Part(instrument.ConntrackBefore))
+		after, errAfter := readSnapshot(pod.Part(instrument.RulesAfter), pod.Part(instrument.ConntrackAfter))
+		if err = errors.Join(err, errAfter); err != nil {
+			problem = errors.Join(problem, fmt.Errorf("%s: %w", pod.Name, err))
+			watches = append(watches, flow.Watch{Instrument: flow.Netfilter, Pod: pod.Name, Side: pod.Side, Problem: err.Error()})
+			continue
+		}
+		observations, watch := Observe(before, after, Selection{Pod: pod.Name, Side: pod.Side, Peer: pod.Peer, Time: e.Answered})
+		seen, watches = append(seen, observations...), append(watches, watch)
+	}
+	return seen, watches, problem
+}
+
+// readSnapshot reads what netfilter printed at one moment.
+func readSnapshot(rules, conntrack []byte) (Snapshot, error) {
+	parsed, err := ParseRules(bytes.NewReader(rules))
+	tracked, errTracked := ParseConntrack(bytes.NewReader(conntrack))
+	return Snapshot{Rules: parsed, Tracked: tracked, Tracks: conntrack != nil}, errors.Join(err, errTracked)
+}

@@ -1,0 +1,140 @@
+package sockets
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/observe/instrument"
+	"github.com/flowproof/lab/internal/exit"
+)
+
+// Command prints all TCP sockets of a network namespace with their owners, as far as these may be seen.
+var Command = []string{"ss", "-H", "-t", "-n", "-a", "-p", "-e"}
+
+// Instrument is the socket tables of the pods.
+type Instrument struct{}
+
+// Name names the instrument.
+func (Instrument) Name() flow.Instrument { return flow.Sockets }
+
+// Sees are the facts that socket tables can prove.
+func (Instrument) Sees() []flow.Capability {
+	var all []flow.Capability
+	for kind, facts := range map[flow.HopKind][]string{
+		flow.Redirect: {flow.FactRedirectPort, flow.FactPeer, flow.FactProcess, flow.FactOriginalDst},
+		flow.Listener: {flow.FactListening}, flow.Endpoint: {flow.FactEndpoint},
+		flow.Connect: {flow.FactUpstreamLocal, flow.FactUpstreamRemote, flow.FactUpstreamReused, flow.FactProcess},
+		flow.App:     {flow.FactPeer, flow.FactProcess},
+	} {
+		for _, fact := range facts {
+			all = append(all, flow.Capability{Kind: kind, Fact: fact})
+		}
+	}
+	return all
+}
+
+// Before reads the table of every pod; where it cannot be read the instrument does not take part.
+func (Instrument) Before(ctx context.Context, pods []instrument.Target) error {
+	for _, pod := range pods {
+		err := Read(ctx, pod, instrument.SocketsBefore)
+		if errors.Is(err, instrument.ErrUnavailable) {
+			pod.Absent(flow.Sockets, err)
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// After reads it again.
+func (Instrument) After(ctx context.Context, pods []instrument.Target, _ instrument.Sent) error {
+	for _, pod := range pods {
+		err := Read(ctx, pod, instrument.SocketsAfter)
+		switch {
+		case errors.Is(err, instrument.ErrUnavailable) && pod.Kept(instrument.SocketsBefore) != nil:
+			return exit.Incompletef("read sockets of %s after the request, as before it: %w", pod.Ref(), err)
+		case errors.Is(err, instrument.ErrUnavailable):
+			pod.Absent(flow.Sockets, err)
+		case err != nil:
+			return err
+		}
+	}
+	return nil
+}
+
+// Read reads the socket table of a pod and keeps it as a part.
+func Read(ctx context.Context, pod instrument.Target, part string) error {
+	text, err := pod.Run(ctx, instrument.InSidecar, Command)
+	if err != nil {
+		return exit.Environmentf("read sockets of %s: %w", pod.Ref(), err)
+	}
+	if _, err := Parse(bytes.NewReader(text)); err != nil {
+		return exit.Environmentf("read sockets of %s: %w", pod.Ref(), err)
+	}
+	pod.Keep(part, text)
+	return nil
+}
+
+// Observe reads the tables of client and server together, because the two ends of a connection are in different ones.
+func (Instrument) Observe(e instrument.Evidence) (seen []flow.Observation, watches []flow.Watch, problem error) {
+	servers := e.Servers
+	if len(servers) == 0 {
+		servers = []instrument.Pod{{Side: flow.Server}}
+	}
+	for i, server := range servers {
+		if i > 0 && server.Part(instrument.SocketsAfter) == nil {
+			continue
+		}
+		observations, tables, err := between(e, server)
+		if i > 0 { // the client's own table is told with the first
+			notClient := func(side flow.Side) bool { return side == flow.Client }
+			observations = slices.DeleteFunc(observations, func(o flow.Observation) bool { return notClient(o.Side) })
+			tables = slices.DeleteFunc(tables, func(w flow.Watch) bool { return notClient(w.Side) })
+		}
+		seen, watches, problem = append(seen, observations...), append(watches, tables...), errors.Join(problem, err)
+	}
+	return seen, watches, problem
+}
+
+// between reads the tables of the client and one server.
+func between(e instrument.Evidence, server instrument.Pod) ([]flow.Observation, []flow.Watch, error) {
+	if e.Client.Part(instrument.SocketsAfter) == nil && server.Part(instrument.SocketsAfter) == nil {
+		return nil, nil, nil
+	}
+	var problems []error
+	read := func(what string, text []byte) []Row {
+		if text == nil {
+			return nil
+		}
+		rows, err := Parse(bytes.NewReader(text))
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", what, err))
+			return nil
+		}
+		return rows
+	}
+	address := func(pod instrument.Pod) Pod {
+		ip, err := netip.ParseAddr(pod.IP)
+		if err != nil && pod.Name != "" {
+			problems = append(problems, fmt.Errorf("read address of %s: %w", pod.Name, err))
+		}
+		return Pod{Name: pod.Name, IP: ip.Unmap()}
+	}
+	tables := Tables{Time: e.Answered,
+		ClientBefore: read("client before", e.Client.Part(instrument.SocketsBefore)), ClientAfter: read("client after", e.Client.Part(instrument.SocketsAfter)),
+		ServerBefore: read("server before", server.Part(instrument.SocketsBefore)), ServerAfter: read("server after", server.Part(instrument.SocketsAfter))}
+	seen, watches := Observe(tables, Selection{Client: address(e.Client), Server: address(server), Port: e.Port, Peer: e.Peer})
+	watches = slices.DeleteFunc(watches, func(w flow.Watch) bool {
+		pod := e.Client
+		if w.Side == flow.Server {
+			pod = server
+		}
+		return pod.Part(instrument.SocketsAfter) == nil
+	})
+	return seen, watches, errors.Join(problems...)
+}

@@ -1,0 +1,192 @@
+package run
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/flowproof/lab/harness/cluster/process"
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer"
+	"github.com/flowproof/lab/harness/mesh"
+	"github.com/flowproof/lab/harness/observe/instrument"
+	"github.com/flowproof/lab/harness/observe/sockets"
+	"github.com/flowproof/lab/internal/exit"
+)
+
+// coldTimeout bounds how long connections are killed that are opened again and again.
+const coldTimeout = 10 * time.Second
+
+// inboundSource is the address from which a sidecar dials its own application; source: Istio's InboundPassthroughBindIpv4.
+var inboundSource = netip.MustParseAddr("127.0.0.6")
+
+// ErrMayNotKill says that no container of a pod, nor this process, has the right to end the pod's connections.
+var ErrMayNotKill = errors.New("connections cannot be ended here")
+
+// ErrNotCold is in the chain of the error about pools that could not be emptied.
+var ErrNotCold = errors.New("end the connections on the way")
+
+// A Pool is the set of connections of a pod's sidecar to one address.
+type Pool struct {
+	Pod    string
+	Local  netip.Addr // zero: any
+	Remote netip.AddrPort
+	What   string
+}
+
+// Pools are the two pools on the way from a pod to an application's address: of the client's sidecar to the server's pod, and of the
+// server's sidecar to its own application. A client without a sidecar has none.
+func Pools(client, server string, target netip.AddrPort) []Pool {
+	pools := []Pool{{Pod: client, Remote: target, What: "the client sidecar's pool"},
+		{Pod: server, Local: inboundSource, Remote: target, What: "the server sidecar's pool to its application"}}
+	if client == "" {
+		return pools[1:]
+	}
+	return pools
+}
+
+// live are the pool's connections in any state in which Envoy could still use one.
+func (p Pool) live(rows []sockets.Row) []sockets.Row {
+	var live []sockets.Row
+	for _, r := range rows {
+		if r.Peer == p.Remote && slices.Contains([]string{"ESTAB", "SYN-SENT", "CLOSE-WAIT"}, r.State) &&
+			(!p.Local.IsValid() || r.Local.Addr() == p.Local) {
+			live = append(live, r)
+		}
+	}
+	return live
+}
+
+// Emptied is what became of one pool.
+type Emptied struct {
+	Pool   Pool
+	Killed int
+	Kept   error // why its connections could not be ended; nil: none is left
+}
+
+// EmptyPools ends every connection of the pools, and proves by the socket tables that none is left. Before the request, a pool that
+// nobody may empty is kept: then nothing is said about the pools, and the run notes what that costs.
+func (s *Session) EmptyPools(ctx context.Context, pools []Pool) ([]Emptied, error) {
+	s.cold, s.warm = false, false
+	var all []Emptied
+	kept := false
+	for _, p := range pools {
+		killed, err := s.emptyPool(ctx, p)
+		if errors.Is(err, ErrMayNotKill) && s.sent == nil {
+			s.Flow.Absences = append(s.Flow.Absences, flow.Absence{Instrument: "kill-connections", Pod: s.FullName(p.Pod), Reason: err.Error(),
+				Cost: "a pooled connection may be used, and that a first request dials is not judged"})
+			all, kept = append(all, Emptied{p, killed, err}), true
+			continue
+		}
+		if err != nil {
+			return all, err
+		}
+		all = append(all, Emptied{p, killed, nil})
+	}
+	s.cold = s.sent == nil && !kept
+	return all, nil
+}
+
+// InferUnemptied infers the call again from the same dumps, for pools that may have a connection. It is still before the request.
+func (s *Session) InferUnemptied(ctx context.Context) (flow.Path, error) {
+	path, err := s.infer(ctx, s.Flow.Call, infer.WayOptions{}, s.inferredFrom)
+	if err != nil {
+		return path, exit.Usagef("infer again, with pools that may be warm: %w", err)
+	}
+	s.Flow.Path = path
+	return path, nil
+}
+
+// emptyPool kills until the table shows that the pool is empty, and returns how many connections it took.
+func (s *Session) emptyPool(ctx context.Context, p Pool) (killed int, err error) {
+	deadline := time.Now().Add(coldTimeout)
+	for {
+		pod, rows, err := s.Sockets(ctx, p.Pod)
+		if err != nil {
+			return killed, err
+		}
+		live := p.live(rows)
+		if len(live) == 0 {
+			return killed, nil
+		}
+		if time.Now().After(deadline) {
+			return killed, exit.Environmentf("empty %s: %s to %s stay open %s after the first was ended (does somebody else send requests?)",
+				p.What, plural(len(live), "connection"), p.Remote, coldTimeout)
+		}
+		if err := s.kill(ctx, pod, live); err != nil {
+			return killed, exit.Environmentf("empty %s: %w", p.What, err)
+		}
+		killed += len(live)
+	}
+}
+
+// Sockets reads a pod's socket table and keeps it: before the request as the one of before, after it as the one of after.
+func (s *Session) Sockets(ctx context.Context, ref string) (Pod, []sockets.Row, error) {
+	w, err := s.watch(ctx, ref)
+	if err != nil {
+		return nil, nil, err
+	}
+	part := instrument.SocketsBefore
+	if s.sent != nil {
+		part = instrument.SocketsAfter
+	}
+	if err := sockets.Read(ctx, w, part); err != nil {
+		if s.sent != nil && errors.Is(err, instrument.ErrUnavailable) && w.parts[instrument.SocketsBefore] != nil {
+			err = exit.Incompletef("%w (before the request it could be read)", err)
+		}
+		return w.Pod, nil, err
+	}
+	rows, err := sockets.Parse(bytes.NewReader(w.parts[part]))
+	return w.Pod, rows, err
+}
+
+// kill ends connections by SOCK_DESTROY, which needs CAP_NET_ADMIN in the pod's network namespace: some container of the
+// pod may have it; else the host's root does, where the backend knows the pod's processes.
+func (s *Session) kill(ctx context.Context, pod Pod, live []sockets.Row) error {
+	reason := killInside(ctx, pod, live)
+	if reason == nil {
+		return nil
+	}
+	pids, err := s.Lab.Processes(ctx, pod, mesh.SidecarContainer)
+	if errors.Is(err, process.ErrElsewhere) {
+		return fmt.Errorf("%w: %w; nor from the host: %w (give a container of the pod ss and CAP_NET_ADMIN)", ErrMayNotKill, reason, process.ErrElsewhere)
+	}
+	if err != nil {
+		return fmt.Errorf("%w; nor from the host: %w", reason, err)
+	}
+	err = destroySockets(pids[0], live)
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w: %w; nor from the host: %w (run as root)", ErrMayNotKill, reason, err)
+	}
+	if err != nil {
+		return fmt.Errorf("%w; nor from the host: %w", reason, err)
+	}
+	return nil
+}
+
+// killInside runs ss -K in the application's container and checks that it was obeyed: ss says nothing when the kernel refuses.
+func killInside(ctx context.Context, pod Pod, live []sockets.Row) error {
+	for _, r := range live {
+		command := []string{"ss", "-H", "-K", "-t", "-n", "src", r.Local.String(), "dst", r.Peer.String()}
+		out, err := pod.Exec(ctx, pod.App(), command, nil)
+		if err != nil {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if errors.Is(err, mesh.ErrNoProgram) {
+				return fmt.Errorf("no ss in %s/%s", pod.Ref(), pod.App())
+			}
+			return err
+		}
+		if out.Code != 0 || !strings.Contains(string(out.Stdout), r.Peer.String()) {
+			return fmt.Errorf("ss -K in %s/%s killed nothing: %s", pod.Ref(), pod.App(), firstLine(out.Stderr))
+		}
+	}
+	return nil
+}

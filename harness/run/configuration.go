@@ -1,0 +1,29 @@
+package run
+
+import (
+	"context"
+
+	"github.com/flowproof/lab/harness/configdump/changes"
+	"github.com/flowproof/lab/harness/flow"
+)
+
+// holdConfiguration dumps every sidecar that inference read once more, after the request, and says whether on its way anything has
+// changed since. The dumps of before are the ones that inference used, also when others were taken later.
+func (s *Session) holdConfiguration(ctx context.Context) error {
+	s.Flow.Configuration, s.dumpsAfter = nil, map[string][]byte{}
+	for _, pod := range sortedKeys(s.inferredFrom) {
+		after, err := s.Dump(ctx, pod)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		held := flow.Configuration{Proxy: pod}
+		if err != nil {
+			held.Problem = err.Error()
+		} else {
+			s.dumpsAfter[pod] = after
+			held = changes.Texts(pod, s.inferredFrom[pod], after, s.Flow.Path)
+		}
+		s.Flow.Configuration = append(s.Flow.Configuration, held)
+	}
+	return nil
+}

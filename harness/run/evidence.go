@@ -1,0 +1,166 @@
+package run
+
+import (
+	"context"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/observe"
+	"github.com/flowproof/lab/harness/observe/accesslog"
+	"github.com/flowproof/lab/harness/observe/instrument"
+	"github.com/flowproof/lab/harness/observe/trace"
+	"github.com/flowproof/lab/internal/exit"
+)
+
+// Observe collects what the instruments recorded, and tells what they saw. Before that both sidecars are dumped once more, and what is
+// on the way is compared with what inference read. Nothing that was inferred says which pod, port or instrument is read.
+func (s *Session) Observe(ctx context.Context) error {
+	if err := s.holdConfiguration(ctx); err != nil {
+		return err
+	}
+	recording, err := s.record(ctx)
+	if err != nil {
+		return err
+	}
+	seen, watches, err := recording.Observe()
+	if err != nil {
+		return exit.Incompletef("observe: %w", err)
+	}
+	recording.Redact() // from here on it may be kept
+	s.Recording, s.Flow.Observations, s.Flow.Watches = recording, seen, watches
+	return nil
+}
+
+// record collects the raw evidence of the run.
+func (s *Session) record(ctx context.Context) (observe.Recording, error) {
+	call := s.Flow.Call
+	target, err := url.Parse(call.URL)
+	if err != nil {
+		return observe.Recording{}, exit.Usagef("read URL %q: %w", call.URL, err)
+	}
+	path, _, _ := strings.Cut(call.Target(), "?")
+	r := observe.Recording{RequestID: call.RequestID, Authority: target.Host, Path: path, Sent: s.sent.since, Answered: s.sent.until,
+		Curl: s.sent.curl, Cold: s.cold, Warm: s.warm}
+	if host, given := call.Headers["host"]; given && len(host) > 0 {
+		r.Authority = host[0]
+	}
+	if r.AccessLog, err = s.Lab.Mesh.AccessLog(ctx); err != nil {
+		s.note("no access log is read: %v", err)
+	}
+	behind, err := s.Behind(ctx, call)
+	if err != nil {
+		s.note("it is not known which pods are behind the URL, so every port is looked at: %v", err)
+	}
+	r.Port, r.Translated = behind.Port, behind.NodePort
+	if err := s.finish(ctx, r.AccessLog); err != nil {
+		return r, err
+	}
+	if err := s.recordPods(ctx, &r, behind.Pods); err != nil {
+		return r, err
+	}
+	r.Trace, err = s.EndTrace(ctx)
+	return r, err
+}
+
+// finish waits for what comes late: the request's lines in the access logs of the pods whose logs are followed.
+func (s *Session) finish(ctx context.Context, form string) error {
+	var followed []instrument.Target
+	for _, ref := range sortedKeys(s.pods) {
+		if w := s.pods[ref]; w.window != nil {
+			followed = append(followed, w)
+		}
+	}
+	sent := instrument.Sent{RequestID: s.Flow.Call.RequestID, Peer: s.sent.local, AccessLog: form}
+	if s.control.URL != "" {
+		sent = instrument.Sent{RequestID: s.control.RequestID, AccessLog: form}
+	}
+	return accesslog.Instrument{}.After(ctx, followed, sent)
+}
+
+// recordPods collects what was recorded of each pod: the client's, and of all others as servers, those behind the URL first.
+func (s *Session) recordPods(ctx context.Context, r *observe.Recording, behind []string) error {
+	call := s.Flow.Call
+	if call.Outside {
+		r.Client = observe.Pod{Name: call.From, IP: s.outsiders[call.From].Address()}
+	} else if _, err := s.watch(ctx, Caller(call)); err != nil {
+		return err
+	}
+	refs := sortedKeys(s.pods)
+	slices.SortStableFunc(refs, func(a, b string) int { return rank(behind, a) - rank(behind, b) })
+	for _, ref := range refs {
+		pod, err := s.pods[ref].record(ctx)
+		switch {
+		case err != nil:
+			return err
+		case !call.Outside && ref == Caller(call):
+			r.Client = pod
+		case len(s.pods[ref].parts) == 0:
+		case r.Server.Name == "":
+			r.Server = pod
+		default:
+			r.Others = append(r.Others, pod)
+		}
+	}
+	return nil
+}
+
+func rank(behind []string, ref string) int {
+	if slices.Contains(behind, ref) {
+		return 0
+	}
+	return 1
+}
+
+// StartTrace lets eBPF watch two ends from now on; an end that is "", or a client outside of the mesh, is none.
+func (s *Session) StartTrace(ctx context.Context, client, server string) error {
+	var targets []instrument.Target
+	for _, end := range []struct {
+		ref  string
+		side flow.Side
+	}{{client, flow.Client}, {server, flow.Server}} {
+		if end.ref == "" || s.Outside(end.ref) {
+			continue
+		}
+		w, err := s.watch(ctx, end.ref)
+		if err != nil {
+			return err
+		}
+		w.side = end.side
+		targets = append(targets, w)
+	}
+	s.tracer = &trace.Instrument{Options: s.Trace}
+	return s.tracer.Before(ctx, targets)
+}
+
+// Traced says whether a trace was begun.
+func (s *Session) Traced() bool { return s.tracer != nil }
+
+// EndTrace ends the trace, if one goes on, and returns what it told; nil where there was none.
+func (s *Session) EndTrace(ctx context.Context) (*trace.Recording, error) {
+	if s.tracer == nil {
+		return nil, nil
+	}
+	first := s.tracer.Recording == nil
+	if err := s.tracer.After(ctx, nil, instrument.Sent{}); err != nil {
+		return nil, err
+	}
+	if s.tracer.Recording != nil && first {
+		for _, line := range s.tracer.Recording.Off() {
+			s.note("eBPF: %s", line)
+		}
+	}
+	return s.tracer.Recording, nil
+}
+
+// Count is how many of the observations are those of a watch.
+func Count(w flow.Watch, seen []flow.Observation) int {
+	n := 0
+	for _, o := range seen {
+		if o.Instrument == w.Instrument && o.Side == w.Side {
+			n++
+		}
+	}
+	return n
+}

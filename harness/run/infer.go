@@ -1,0 +1,191 @@
+package run
+
+import (
+	"context"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer"
+	"github.com/flowproof/lab/harness/mesh"
+	"github.com/flowproof/lab/harness/observe/instrument"
+	"github.com/flowproof/lab/internal/exit"
+)
+
+// Dump takes the configuration of a sidecar and keeps it: the newest is what Infer reads.
+func (s *Session) Dump(ctx context.Context, ref string) ([]byte, error) {
+	sidecar, err := s.Sidecar(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	text, err := sidecar.Dump(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return text, nil
+}
+
+// KeepDump keeps a dump of a pod, "pod.namespace", and Kept returns it.
+func (s *Session) KeepDump(pod string, text []byte) { s.dumps[pod] = text }
+
+// KeptDump is the newest dump that is kept of a pod; nil: none is.
+func (s *Session) KeptDump(pod string) []byte { return s.dumps[pod] }
+
+// Infer infers the way of a call from the kept dumps, and notes call and way. It remembers which dumps it read: these are what the
+// configuration after the request is compared with.
+func (s *Session) Infer(ctx context.Context, call flow.Call, opts infer.WayOptions) (flow.Path, error) {
+	path, err := s.infer(ctx, call, opts, s.dumps)
+	if err != nil {
+		return flow.Path{}, exit.Usagef("infer %s -> %s: %w", senderOf(call), call.URL, err)
+	}
+	s.Flow.Call, s.Flow.Path = call, path
+	return path, nil
+}
+
+// senderOf names the sender of a call as a person does.
+func senderOf(call flow.Call) string {
+	if call.Container != "" {
+		return Caller(call) + "/" + call.Container
+	}
+	return Caller(call)
+}
+
+// infer finds the two dumps that the call is about among those given, and remembers which they were.
+func (s *Session) infer(ctx context.Context, call flow.Call, opts infer.WayOptions, dumps map[string][]byte) (flow.Path, error) {
+	if len(dumps) == 0 {
+		return flow.Path{}, exit.Usagef("there is no dump to infer from")
+	}
+	parsed := map[string]*configdump.Dump{}
+	for pod, text := range dumps {
+		dump, err := configdump.Parse(text)
+		if err != nil {
+			return flow.Path{}, err
+		}
+		defer dump.Close()
+		parsed[pod] = dump
+	}
+	caller := Caller(call)
+	client := parsed[caller]
+	if !captured(call) {
+		client = nil
+	}
+	if client == nil {
+		var err error
+		if opts.Source, err = s.addressOf(ctx, call); err != nil {
+			return flow.Path{}, err
+		}
+		if opts.NodePort, err = s.nodePort(call); err != nil {
+			return flow.Path{}, err
+		}
+	}
+	delete(parsed, caller)
+	server, err := chooseServer(client, parsed, call, opts)
+	if err != nil {
+		return flow.Path{}, err
+	}
+	q := infer.Question{Schema: infer.QuestionSchema, Call: call, Options: opts}
+	q.Options.ClientRules = string(s.rulesOf(caller))
+	used := map[string][]byte{}
+	if client != nil {
+		q.Client, used[caller] = caller, dumps[caller]
+	}
+	if server != nil {
+		q.Server = server.Node().Proxy()
+		q.Options.ServerRules = string(s.rulesOf(q.Server))
+		used[q.Server] = dumps[q.Server]
+	}
+	s.question, s.inferredFrom = q, used
+	return infer.Way(client, server, call, q.Options)
+}
+
+// rulesOf are a pod's netfilter rules as they were read before the request; nil: they were not.
+func (s *Session) rulesOf(pod string) []byte {
+	if w := s.pods[pod]; w != nil {
+		return w.parts[instrument.RulesBefore]
+	}
+	return nil
+}
+
+// addressOf is the address that a call is sent from.
+func (s *Session) addressOf(ctx context.Context, call flow.Call) (string, error) {
+	if call.Outside {
+		return s.outsiders[call.From].Address(), nil
+	}
+	pod, err := s.Lab.Mesh.Pod(ctx, Caller(call))
+	if err != nil {
+		return "", err
+	}
+	return pod.IP(), nil
+}
+
+// chooseServer returns the dump of the pod that the client's way ends at: the one whose address is an endpoint's. It is nil
+// where none is.
+func chooseServer(client *configdump.Dump, others map[string]*configdump.Dump, call flow.Call, opts infer.WayOptions) (*configdump.Dump, error) {
+	if client == nil {
+		return directServer(others, call)
+	}
+	hosts, err := infer.Destination(client, call, opts)
+	if err != nil {
+		return nil, err
+	}
+	for _, host := range hosts {
+		address, err := netip.ParseAddrPort(host.Address)
+		if err != nil {
+			continue // a pipe or an internal listener has no pod
+		}
+		for _, server := range others {
+			if slices.Contains(server.Node().IPs, address.Addr().String()) {
+				return server, nil
+			}
+		}
+	}
+	return nil, nil
+}
+
+// directServer is the server that a client without a sidecar dials: the pod whose address the URL has, or the only one that is known.
+func directServer(others map[string]*configdump.Dump, call flow.Call) (*configdump.Dump, error) {
+	host, _, err := endOf(call)
+	if err != nil {
+		return nil, err
+	}
+	for _, server := range others {
+		if len(others) == 1 || slices.Contains(server.Node().IPs, host) {
+			return server, nil
+		}
+	}
+	return nil, exit.Usagef("without the client's dump, exactly one other is needed")
+}
+
+// nodePort finds the port of a node that a call names among the Services that are known; nil when the URL does not name a node.
+func (s *Session) nodePort(call flow.Call) (*infer.NodePort, error) {
+	target, err := url.Parse(call.URL)
+	if err != nil {
+		return nil, err
+	}
+	for _, ref := range sortedKeys(s.services) {
+		for _, p := range s.services[ref].NodePorts {
+			if target.Port() == strconv.Itoa(int(p.Port)) {
+				return behindNode(ref, p)
+			}
+		}
+	}
+	if call.Outside {
+		return nil, exit.Usagef("port %s is no node port of a Service that was shown (show service NAME comes before)", target.Port())
+	}
+	return nil, nil
+}
+
+func behindNode(ref string, p mesh.NodePort) (*infer.NodePort, error) {
+	found := &infer.NodePort{Service: ref, Name: p.Name, Port: uint32(p.Port), Local: p.Local}
+	for _, text := range p.Endpoints {
+		endpoint, err := netip.ParseAddrPort(text)
+		if err != nil {
+			return nil, exit.Environmentf("read endpoints of %s: %w", ref, err)
+		}
+		found.Endpoints = append(found.Endpoints, endpoint)
+	}
+	return found, nil
+}

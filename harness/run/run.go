@@ -1,0 +1,196 @@
+// Package run is the life of one request: plan, before, send, after, evidence. Do is the whole of it, to be read from top to bottom;
+// scenarios take the same steps one by one.
+//
+// Two sides meet here and do not touch. Inference reads dumps and says which way the request must go. Instruments look at pods, which
+// are found by the request and the apiserver alone: nothing that was inferred decides which instrument is read, where, or for how long.
+// What both came to is a flow.Run, and package verify judges it.
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer"
+	"github.com/flowproof/lab/harness/observe"
+	"github.com/flowproof/lab/harness/observe/instrument"
+	"github.com/flowproof/lab/harness/observe/trace"
+	"github.com/flowproof/lab/internal/doctor"
+	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/undo"
+)
+
+// A Result is what came of a run.
+type Result struct {
+	Question   infer.Question    // that inference was asked
+	Run        flow.Run          // what was inferred and seen; package verify judges it
+	Recording  observe.Recording // the raw evidence, without secrets
+	Dumps      map[string][]byte // config dumps by "pod.namespace", as inference read them
+	DumpsAfter map[string][]byte // the same after the request
+}
+
+// restoreTimeout bounds what is done after a run to restore the lab.
+const restoreTimeout = 30 * time.Second
+
+// Do sends one request in a lab as planned, watches it, and restores what was changed for it, also after an error: then the result is
+// what there was up to it. note hears what is said beside the run; nil: nobody does. An error has the exit code that fits it, and a
+// request that was not answered is none.
+func Do(ctx context.Context, lab Lab, plan Plan, note func(format string, args ...any)) (Result, error) {
+	list := undo.NewList(UndoKinds, lab.Guard, func(err error) {
+		if note != nil {
+			note("%v", err)
+		}
+	})
+	s := NewSession(lab, list)
+	s.Note = note
+	err := s.Do(ctx, plan)
+	if s.sent != nil && err == nil {
+		err = s.Observe(ctx)
+	}
+	restoring, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), restoreTimeout, exit.Environmentf("not done within %s", restoreTimeout))
+	defer cancel()
+	restored := list.Undo(restoring)
+	_ = s.Close()
+	_ = list.Close() // what the guard could not do either, Undo has reported
+	if restored != nil {
+		err = errors.Join(err, exit.Environmentf("restore what the run changed: %w", restored))
+	}
+	return Result{Question: s.question, Run: s.Flow, Recording: s.Recording, Dumps: s.Dumps(), DumpsAfter: s.DumpsAfter()}, err
+}
+
+// Do takes the steps from plan to answer, and lets every instrument look for the last time. What was changed is on the session's undo list.
+func (s *Session) Do(ctx context.Context, plan Plan) error {
+	if err := plan.check(); err != nil {
+		return err
+	}
+	if plan.Call.RequestID == "" {
+		plan.Call.RequestID = newRequestID()
+	}
+	s.Flow.Call, s.Trace = plan.Call, plan.Trace
+	scene, err := s.Scene(ctx, plan)
+	if err != nil {
+		return err
+	}
+	instruments, targets, err := s.before(ctx, plan, scene)
+	if err != nil {
+		return err
+	}
+	if err := s.way(ctx, plan); err != nil {
+		return err
+	}
+	if _, err := s.send(ctx, plan.Call, plan.Curl...); err != nil {
+		return err
+	}
+	return s.after(ctx, instruments, targets)
+}
+
+// before dumps every sidecar, empties the pools, and begins to look: last of all instruments those that tell what happens from now on.
+func (s *Session) before(ctx context.Context, plan Plan, scene Scene) ([]observe.Instrument, []instrument.Target, error) {
+	for _, ref := range scene.Dumped {
+		text, err := s.Dump(ctx, ref)
+		if err != nil {
+			return nil, nil, err
+		}
+		s.KeepDump(ref, text)
+	}
+	if !plan.Keep {
+		pools, err := s.pools(ctx, scene, plan.Call)
+		if err != nil {
+			return nil, nil, err
+		}
+		if _, err := s.EmptyPools(ctx, pools); err != nil {
+			return nil, nil, fmt.Errorf("%w: %w", ErrNotCold, err)
+		}
+	}
+	targets, err := s.targets(ctx, scene.Watched)
+	if err != nil {
+		return nil, nil, err
+	}
+	instruments := s.instruments(plan)
+	for _, i := range instruments {
+		if i.Name() == flow.EnvoyLog {
+			if err := s.raiseLevels(ctx, targets); err != nil {
+				return nil, nil, err
+			}
+		}
+		if err := i.Before(ctx, targets); err != nil {
+			return nil, nil, err
+		}
+	}
+	return instruments, targets, nil
+}
+
+// instruments are all but those that the plan leaves off. eBPF knows how it is to watch, and is asked last, when the others have ended
+// what they do in the pods.
+func (s *Session) instruments(plan Plan) []observe.Instrument {
+	var all []observe.Instrument
+	for _, i := range observe.Instruments() {
+		if slices.Contains(plan.Without, i.Name()) {
+			continue
+		}
+		if t, ok := i.(*trace.Instrument); ok {
+			t.Options, t.May = s.Trace, MayTrace
+			s.tracer = t
+		}
+		all = append(all, i)
+	}
+	return all
+}
+
+// MayTrace says why this process may not use eBPF; nil: it may.
+func MayTrace(ctx context.Context) error {
+	if !doctor.BPFWorks(ctx) {
+		return errNoBPF
+	}
+	return nil
+}
+
+// errNoBPF says that eBPF cannot be used, whoever's processes they are.
+var errNoBPF = fmt.Errorf("this process may not load BPF programs (run as root; `lab doctor` says more)")
+
+// raiseLevels lets every sidecar that is watched log every decision.
+func (s *Session) raiseLevels(ctx context.Context, targets []instrument.Target) error {
+	for _, t := range targets {
+		if !t.HasSidecar() {
+			continue
+		}
+		if _, err := s.SetLevel(ctx, t.Ref(), "debug"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// way infers which way the request must go, once, when it is known whether the pools are empty.
+func (s *Session) way(ctx context.Context, plan Plan) error {
+	call := plan.Call
+	if plan.Told.URL != "" {
+		call = plan.Told
+		call.RequestID = plan.Call.RequestID
+	}
+	if len(s.dumps) == 0 {
+		return exit.Usagef("infer %s -> %s: no pod on the way has a sidecar", senderOf(call), call.URL)
+	}
+	if _, err := s.Infer(ctx, call, infer.WayOptions{Cold: s.cold}); err != nil {
+		return err
+	}
+	s.Flow.Path.Call = call
+	return nil
+}
+
+// after lets every instrument look for the last time.
+func (s *Session) after(ctx context.Context, instruments []observe.Instrument, targets []instrument.Target) error {
+	sent := instrument.Sent{RequestID: s.Flow.Call.RequestID, Peer: s.sent.local}
+	for _, i := range instruments {
+		if i.Name() == flow.AccessLog {
+			continue // it is waited for when the evidence is collected
+		}
+		if err := i.After(ctx, targets, sent); err != nil {
+			return err
+		}
+	}
+	return nil
+}
