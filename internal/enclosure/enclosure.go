@@ -1,9 +1,9 @@
 // Package enclosure runs a tree of processes in network, mount, PID, IPC, UTS and cgroup namespaces of its own, so that
 // the end of its first process is the end of everything in it: processes, mounts, interfaces.
 //
-// Four processes share the work. The owner (a command of a person's) asks for an enclosure and waits for what is in it;
+// Five processes share the work. The owner (a command of a person's) asks for an enclosure and waits for what is in it;
 // the guard stays outside the namespaces, starts the init and sweeps what the kernel does not (cgroup directories, files
-// on the host); the init is the first process inside, which starts and watches the rest; the sweeper waits outside for the
+// on the host); the init is the first process inside, which starts and watches the rest; two sweepers wait outside for the
 // case that the guard is gone. Whichever one or two of them die, another cleans up. An enclosure ends with its owner,
 // unless the owner has committed it.
 package enclosure
@@ -87,7 +87,7 @@ func (k Kind) run(args []string) error {
 		return k.runInit()
 	case wordSealer:
 		return runSealer(int(os.Stdin.Fd()))
-	case "sweeper":
+	case wordSweeper, wordReserve:
 		return k.runSweeper(os.Stdin)
 	}
 	return fmt.Errorf("start a process of a %s: no such process %q", k.Noun, args[0])

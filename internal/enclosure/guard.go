@@ -58,11 +58,13 @@ func (k Kind) runGuard(stdin io.Reader) error {
 		return errors.New("start the guard: the first line has no configuration (use lab up)")
 	}
 	g := &guard{kind: k, config: *first.Config, board: newBoard(), ended: make(chan struct{}), stop: make(chan string, 1)}
-	sweeper, err := k.engageSweeper(g.config.Name)
-	if err != nil {
-		return err
+	for _, word := range []string{wordSweeper, wordReserve} {
+		sweeper, err := k.engageSweeper(word, g.config.Name)
+		if err != nil {
+			return err
+		}
+		defer sweeper.dismiss()
 	}
-	defer sweeper.dismiss()
 	control, err := k.listen(g.config.Name)
 	if err != nil {
 		return err

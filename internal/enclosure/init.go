@@ -86,18 +86,13 @@ func (k Kind) runInit() error {
 	}
 	i := newInit(k, c)
 	go i.reaper.run(signals)
-	lastWill, err := k.openLastWill(c.Name)
-	if err != nil {
-		return err
-	}
 	resident, err := k.Resident(i)
 	if err != nil {
 		return err
 	}
 	go func() {
 		i.obey(commands, resident)
-		lastWill.execute(i.reaper)
-		os.Exit(0)
+		os.Exit(0) // the kernel ends the rest with the first process; what the host keeps, the sweepers remove
 	}()
 	if err := resident.Boot(); err != nil {
 		i.tell(event{Error: err.Error()})

@@ -68,7 +68,7 @@ const (
 // and looks for what is left.
 func TestAnyTwoMayBeKilled(t *testing.T) {
 	needRoot(t)
-	roles := []string{"owner", "guard", "init", "sweeper", "sleep"}
+	roles := []string{"owner", "guard", "init", wordSweeper, wordReserve, "sleep"}
 	for _, phase := range []string{phaseStarting, phaseUp, phaseCommitted, phaseDown} {
 		for i, first := range roles {
 			for _, second := range roles[i:] { // a role with itself is one alone
@@ -155,7 +155,7 @@ func leftOf(t *testing.T, name string) (left []string) {
 			left = append(left, path)
 		}
 	}
-	for _, role := range []string{"guard", "init", "sweeper", "sleep"} {
+	for _, role := range []string{"guard", "init", wordSweeper, wordReserve, "sleep"} {
 		for _, pid := range pidsOf(role) {
 			left = append(left, fmt.Sprintf("%s %d", role, pid))
 		}

@@ -48,6 +48,15 @@ func (m Mount) optionally(err error) error {
 	return err
 }
 
+// Hold returns a path of a file or directory that stays good when its own path cannot be seen any more.
+func Hold(dir string) (string, error) {
+	fd, err := unix.Open(dir, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return "", fmt.Errorf("open %s: %w", dir, err)
+	}
+	return fmt.Sprintf("/proc/self/fd/%d", fd), nil
+}
+
 // Cgroups are the host's hierarchies, found while its mounts can still be seen.
 type Cgroups []hierarchy
 

@@ -16,11 +16,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A sweeper is the guard's hold on a process that sweeps in its place. Guard, init and sweeper look after one another, so
-// that any two of them may be killed at once: when the guard is gone, both others end the enclosure and remove what it
-// leaves; when another is gone, the guard ends the enclosure or starts another sweeper.
+// A sweeper is the guard's hold on a process that sweeps in its place. There are two, so that any two processes of an
+// enclosure may be killed at once: when the guard is gone, each ends the enclosure and removes what it leaves; when a sweeper
+// is gone, the guard starts another. The init does not do their work, since for that it would need descriptors of the host's
+// folders, and whoever is root in the enclosure can follow those (proc_pid_fd(5)) to all others.
 type sweeper struct {
 	kind Kind
+	word string // after the hidden verb: which of the two it is
 	name string
 
 	mu        sync.Mutex // of what follows
@@ -35,10 +37,16 @@ type sweeperOrder struct {
 	Done bool   `json:"done,omitempty"`
 }
 
+// wordSweeper and wordReserve are the words after the hidden verb by which the two are started.
+const (
+	wordSweeper = "sweeper"
+	wordReserve = "reserve"
+)
+
 // engageSweeper starts a sweeper for the enclosure of that name, and another whenever it ends, until it is dismissed. It has
 // to be engaged before there is anything to sweep.
-func (k Kind) engageSweeper(name string) (*sweeper, error) {
-	s := &sweeper{kind: k, name: name}
+func (k Kind) engageSweeper(word, name string) (*sweeper, error) {
+	s := &sweeper{kind: k, word: word, name: name}
 	if err := s.start(); err != nil {
 		return nil, fmt.Errorf("start the sweeper of %s %s: %w", k.Noun, name, err)
 	}
@@ -51,7 +59,7 @@ func (s *sweeper) start() error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(self, s.kind.Verb, "sweeper")
+	cmd := exec.Command(self, s.kind.Verb, s.word)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	cmd.Dir, cmd.Stderr = "/", os.Stderr
 	pipe, err := cmd.StdinPipe()
@@ -105,29 +113,10 @@ func (k Kind) runSweeper(stdin io.Reader) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), Deadline)
 	defer cancel()
-	if err := k.awaitLastWill(ctx, first.Name); err != nil {
+	if err := leaveCgroups(); err != nil { // one that was started later is in the enclosure's
 		return err
 	}
 	return k.SweepLeft(ctx, first.Name)
-}
-
-// awaitLastWill waits until an init without a guard has ended, for two seconds at most. Both do the same work; if the
-// sweeper ended the init first and were killed then, nobody would be left to do it.
-func (k Kind) awaitLastWill(ctx context.Context, name string) error {
-	trees, err := cgroupTrees(k.cgroup(name))
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	for len(cgroupMembers(trees)) > 0 {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(10 * time.Millisecond): // a foreign process's end is no event to those who are not its parent
-		}
-	}
-	return nil
 }
 
 // closeOnExec keeps a process from handing on what it has inherited beside its standard files: a component would have the

@@ -17,8 +17,8 @@ import (
 	"github.com/flowproof/lab/internal/progress"
 )
 
-// breakIn is what a pod with every privilege tries in order to write to the host's folders that its node shows. It
-// prints what it could do.
+// breakIn is what a pod with every privilege tries in order to write to the host's folders that its node shows, or to reach
+// the host's other folders. It prints what it could do. Its argument is a file on the host that no pod can see.
 const breakIn = `
 mark=flowproof-break-in
 for d in opt/lab/bin opt/lab/store opt/lab/prepared lib/modules $(awk '$5 ~ /\/snapshots\/[0-9]+$/ {print substr($5, 2)}' /proc/1/mountinfo); do
@@ -32,6 +32,11 @@ for d in opt/lab/bin opt/lab/store opt/lab/prepared lib/modules $(awk '$5 ~ /\/s
   done
   umount /tmp/again
 done 2>/dev/null
+for at in /proc/[0-9]*/fd/* /proc/[0-9]*/cwd /proc/[0-9]*/root; do
+  for up in . .. ../.. ../../.. ../../../.. ../../../../../../../..; do
+    [ -e "$at/$up/$1" ] && echo "reached the host by $at, which is $(readlink $at)" && break
+  done
+done 2>/dev/null
 set -- $(grep CapBnd /proc/self/status)
 [ $((0x$2 & 4)) = 0 ] || echo "may open files by number (CAP_DAC_READ_SEARCH)"
 true
@@ -41,15 +46,22 @@ true
 func TestPrivilegedPodCannotReachTheCache(t *testing.T) {
 	needRoot(t)
 	const name = "break-in"
+	hidden := filepath.Join(t.TempDir(), "hidden")
+	if err := os.WriteFile(hidden, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	backend := New()
 	lab, err := backend.Up(t.Context(), cluster.Options{Name: name}, progress.Quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = backend.Down(context.Background(), name, progress.Quiet) })
-	out := fromPrivilegedPod(t, lab, breakIn)
+	out := fromPrivilegedPod(t, lab, "set -- "+hidden+"\n"+breakIn)
 	for line := range strings.Lines(out) {
 		t.Errorf("the pod %s", line)
+	}
+	for _, fd := range hostSockets(t, name) {
+		t.Errorf("%s is a socket of the host's network namespace", fd)
 	}
 	for _, dir := range hostFolders(t, name) {
 		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -117,4 +129,53 @@ func hostFolders(t *testing.T, name string) []string {
 		dirs[i] = fmt.Sprintf("/proc/%d/root%s", s.InitPID, dir)
 	}
 	return dirs
+}
+
+// hostSockets are the descriptors of what runs in a lab, but for its init, that are sockets of the host's network namespace:
+// the forwarder's is one, and only the init needs it.
+func hostSockets(t *testing.T, name string) (found []string) {
+	t.Helper()
+	s, err := enclosed.Ask(t.Context(), name, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hosts := map[string]bool{}
+	for table, column := range map[string]int{"tcp": 9, "tcp6": 9, "udp": 9, "udp6": 9, "raw": 9, "unix": 6} {
+		data, err := os.ReadFile("/proc/self/net/" + table)
+		if err != nil {
+			continue
+		}
+		for line := range strings.Lines(string(data)) {
+			if f := strings.Fields(line); len(f) > column {
+				hosts["socket:["+f[column]+"]"] = true
+			}
+		}
+	}
+	inside, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", s.InitPID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	members, err := enclosed.Members(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, pid := range members {
+		if ns, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid_for_children", pid)); err != nil || pid == s.InitPID || ns != inside {
+			continue // the guard, or a pod with processes of its own
+		}
+		fds, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+		for _, fd := range fds {
+			target, err := os.Readlink(fd)
+			if err == nil && hosts[target] {
+				comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+				found = append(found, fmt.Sprintf("%s of %s (%s)", fd, strings.TrimSpace(string(comm)), target))
+			}
+		}
+		seen++
+	}
+	if len(hosts) == 0 || seen < 5 {
+		t.Fatalf("of the host %d sockets were seen, and of the lab %d processes", len(hosts), seen)
+	}
+	return found
 }
