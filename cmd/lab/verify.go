@@ -7,9 +7,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flowproof/lab/harness/bundle"
-	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/report"
-	"github.com/flowproof/lab/harness/script"
+	"github.com/flowproof/lab/harness/verify"
 	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/screen"
 )
@@ -66,11 +65,8 @@ func (a *app) verify(ctx context.Context, dir string, opts report.Options) error
 	if err := report.Write(a.Out, a.output, shown(a, run), shown(a, verdict), opts); err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
-	if err := script.Passes(verdict, run.Accepted); err != nil {
+	if err := verify.Passes(verdict, run.Accepted); err != nil {
 		return silentError{err}
 	}
 	return nil
 }
-
-// resultCodes are the exit codes of the results of a run.
-var resultCodes = map[flow.Result]int{flow.Verified: exit.OK, flow.Mismatch: exit.Mismatch, flow.Incomplete: exit.Incomplete}

@@ -7,6 +7,7 @@ import (
 	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/cluster/process"
 	"github.com/flowproof/lab/harness/mesh"
+	"github.com/flowproof/lab/internal/undo"
 )
 
 // A Lab is what requests are sent in: a cluster with Istio, and what this host can do with its pods.
@@ -15,6 +16,7 @@ type Lab struct {
 	Cluster *cluster.Lab    // nil: what only a backend can do is not done
 	Backend cluster.Backend // that the Cluster is of
 	Guard   []string        // command line of the undo guard; empty: none
+	Restore undo.Kinds      // how what a run changes is restored; nil: UndoKinds, by connecting anew
 }
 
 // A Mesh is what a run needs of a cluster with Istio. Of makes one of a connection.

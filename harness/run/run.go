@@ -39,7 +39,11 @@ const restoreTimeout = 30 * time.Second
 // what there was up to it. note hears what is said beside the run; nil: nobody does. An error has the exit code that fits it, and a
 // request that was not answered is none.
 func Do(ctx context.Context, lab Lab, plan Plan, note func(format string, args ...any)) (Result, error) {
-	list := undo.NewList(UndoKinds, lab.Guard, func(err error) {
+	kinds := lab.Restore
+	if kinds == nil {
+		kinds = UndoKinds
+	}
+	list := undo.NewList(kinds, lab.Guard, func(err error) {
 		if note != nil {
 			note("%v", err)
 		}

@@ -2,47 +2,8 @@ package script
 
 import (
 	"encoding/json"
-	"strings"
 	"testing"
-
-	"github.com/flowproof/lab/harness/flow"
-	"github.com/flowproof/lab/internal/exit"
 )
-
-func TestPasses(t *testing.T) {
-	hop := func(side flow.Side, kind flow.HopKind, state flow.State) flow.HopVerdict {
-		return flow.HopVerdict{Side: side, Kind: kind, State: state}
-	}
-	seen := hop(flow.Server, flow.Cluster, flow.Confirmed)
-	unseen := hop(flow.Server, flow.Route, flow.NotObserved)
-	for _, tc := range []struct {
-		name    string
-		verdict flow.RunVerdict
-		allowed string
-		code    int
-		reason  string
-	}{
-		{"all seen", flow.RunVerdict{Hops: []flow.HopVerdict{seen}}, "", exit.OK, ""},
-		{"one not seen", flow.RunVerdict{Hops: []flow.HopVerdict{seen, unseen}}, "", exit.Incomplete, "not observed: server/route"},
-		{"one not seen, and named", flow.RunVerdict{Hops: []flow.HopVerdict{seen, unseen}}, "server/route", exit.OK, ""},
-		{"one not seen, its kind named", flow.RunVerdict{Hops: []flow.HopVerdict{seen, unseen}}, "route", exit.OK, ""},
-		{"the other side named", flow.RunVerdict{Hops: []flow.HopVerdict{seen, unseen}}, "client/route", exit.Incomplete, "-allow-unobserved names client/route, which is none of them"},
-		{"seen although named", flow.RunVerdict{Hops: []flow.HopVerdict{seen}}, "cluster", exit.Usage, `no hop "cluster" stayed unobserved`},
-		{"refuted, and naming does not help", flow.RunVerdict{Refuted: 1, Hops: []flow.HopVerdict{hop(flow.Server, flow.Route, flow.Refuted), unseen}}, "server/route", exit.Mismatch, "1 of 2 hops refuted"},
-		{"an instrument lost something", flow.RunVerdict{Hops: []flow.HopVerdict{seen}, Problems: []string{"log: 3 lines lost"}}, "", exit.Incomplete, "3 lines lost"},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			var allowed []string
-			if tc.allowed != "" {
-				allowed = strings.Split(tc.allowed, ",")
-			}
-			err := Passes(tc.verdict, allowed)
-			if exit.Code(err) != tc.code || err != nil && !strings.Contains(err.Error(), tc.reason) {
-				t.Errorf("Passes: %v (exit code %d), want %q and %d", err, exit.Code(err), tc.reason, tc.code)
-			}
-		})
-	}
-}
 
 func TestAtLeast(t *testing.T) {
 	for _, tc := range []struct {

@@ -154,7 +154,7 @@ func watchName(w flow.Watch) string {
 func (j *judge) abstentions(hop *flow.Hop) []string {
 	var all []string
 	for _, w := range j.run.Watches {
-		if w.Abstains != "" && sameProxy(hop, w.Side, w.Pod) && slices.Contains(hop.Kind.Info().Witnesses, w.Instrument) {
+		if w.Abstains != "" && sameProxy(hop, w.Side, w.Pod) && canSee(hop, w.Instrument) {
 			all = append(all, watchName(w)+" abstains: "+w.Abstains)
 		}
 	}

@@ -3,20 +3,49 @@ package verify
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/observe"
 )
+
+// instruments are all that there are with what each can see at best: they say so themselves, and nothing is said of it here again.
+var instruments = sync.OnceValue(func() []instrument {
+	var all []instrument
+	for _, i := range observe.Instruments() {
+		all = append(all, instrument{i.Name(), i.Sees()})
+	}
+	return all
+})
+
+type instrument struct {
+	name flow.Instrument
+	sees []flow.Capability
+}
+
+// canSee says whether an instrument can see at best anything that a hop expects; of a hop that expects nothing, anything of its kind.
+func canSee(hop *flow.Hop, name flow.Instrument) bool {
+	i := slices.IndexFunc(instruments(), func(i instrument) bool { return i.name == name })
+	return i >= 0 && slices.ContainsFunc(instruments()[i].sees, func(c flow.Capability) bool {
+		if len(hop.Expect) == 0 {
+			return c.Kind == hop.Kind
+		}
+		return slices.ContainsFunc(hop.Expect, func(f flow.Fact) bool {
+			return c.Fact == f.Name && flow.FactOf(f.Name).SameMeaning(hop.Kind, c.Kind) && (c.Value == "" || c.Value == f.Value)
+		})
+	})
+}
 
 // witnesses names the instruments that would see a hop and did not run, with the reason where one could not.
 func witnesses(hop *flow.Hop, run flow.Run) string {
 	var names []string
-	for _, instrument := range hop.Kind.Info().Witnesses {
-		if slices.ContainsFunc(run.Watches, func(w flow.Watch) bool { return w.Instrument == instrument }) {
+	for _, i := range instruments() {
+		if !canSee(hop, i.name) || slices.ContainsFunc(run.Watches, func(w flow.Watch) bool { return w.Instrument == i.name }) {
 			continue
 		}
-		name := string(instrument)
+		name := string(i.name)
 		for _, a := range run.Absences {
-			if a.Instrument == instrument && missedBy(hop.Proxy, a) {
+			if a.Instrument == i.name && missedBy(hop.Proxy, a) {
 				name += " (not available: " + a.Reason + ")"
 				break
 			}
@@ -36,7 +65,7 @@ func without(run flow.Run, hops []flow.HopVerdict) []string {
 		var cost []string
 		for _, v := range hops {
 			hop := &run.Path.Hops[v.Hop]
-			if v.State == flow.NotObserved && slices.Contains(v.Kind.Info().Witnesses, a.Instrument) && missedBy(hop.Proxy, a) {
+			if v.State == flow.NotObserved && canSee(hop, a.Instrument) && missedBy(hop.Proxy, a) {
 				cost = append(cost, strings.TrimSpace(string(v.Side)+" "+string(v.Kind)))
 			}
 		}

@@ -1,0 +1,256 @@
+// Package runtest is a lab without a cluster, for tests of what runs in one: its sidecars answer with recorded dumps, its pods with what a
+// test says, and it remembers what it was asked.
+package runtest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/flowproof/lab/harness/mesh"
+	"github.com/flowproof/lab/harness/run"
+	"github.com/flowproof/lab/internal/undo"
+)
+
+// A Lab is a fake lab. Its methods are those of run.Mesh.
+type Lab struct {
+	PodsByRef map[string]*Pod // by "name.namespace"
+	Behinds   map[string]mesh.Behind
+	Log       string // form of the access log
+
+	mu    sync.Mutex
+	asked []string
+}
+
+// A Pod is one of its pods.
+type Pod struct {
+	Ref_    string
+	Address string
+	Dumps   [][]byte // that its sidecar gives, one after the other; the last one again and again. None: it has no sidecar
+	Lines   string   // that are in its sidecar's log from the moment on that it is followed
+	// Answer is what a program prints in the pod; nil: there is no program.
+	Answer func(command []string, stdin []byte) *mesh.Output
+
+	lab    *Lab
+	levels mesh.Levels
+	dumped int
+}
+
+// New makes a lab of pods.
+func New(pods ...*Pod) *Lab {
+	l := &Lab{PodsByRef: map[string]*Pod{}, Behinds: map[string]mesh.Behind{}}
+	for _, p := range pods {
+		p.lab, p.levels = l, mesh.Levels{"admin": "warning", "http": "warning"}
+		l.PodsByRef[p.Ref_] = p
+	}
+	return l
+}
+
+// Run is the lab for a run: what is changed in it is restored in it.
+func (l *Lab) Run() run.Lab {
+	return run.Lab{Mesh: l, Restore: undo.Kinds{"log-level": func(_ context.Context, raw json.RawMessage) error {
+		var args struct {
+			Pod    string
+			Levels mesh.Levels
+		}
+		if err := json.Unmarshal(raw, &args); err != nil {
+			return err
+		}
+		l.PodsByRef[args.Pod].levels = args.Levels
+		l.note("restore %s", args.Pod)
+		return nil
+	}}}
+}
+
+// Asked is what the lab was asked, in order: "dump netshoot.mark".
+func (l *Lab) Asked() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.asked)
+}
+
+// Count is how often it was asked something.
+func (l *Lab) Count(what string) int {
+	n := 0
+	for _, asked := range l.Asked() {
+		if asked == what {
+			n++
+		}
+	}
+	return n
+}
+
+func (l *Lab) note(format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asked = append(l.asked, fmt.Sprintf(format, args...))
+}
+
+// Pod finds a pod by its name or "name.namespace".
+func (l *Lab) Pod(_ context.Context, ref string) (run.Pod, error) {
+	name, namespace := mesh.SplitRef(ref, l.Namespace())
+	if p := l.PodsByRef[name+"."+namespace]; p != nil {
+		return p, nil
+	}
+	return nil, fmt.Errorf("find pod %s.%s: %w", name, namespace, mesh.ErrNoPod)
+}
+
+// Pods lists the pods.
+func (l *Lab) Pods(context.Context) ([]string, error) {
+	var refs []string
+	for ref := range l.PodsByRef {
+		refs = append(refs, ref)
+	}
+	slices.Sort(refs)
+	return refs, nil
+}
+
+// WithSidecar lists the pods of a namespace that have a sidecar.
+func (l *Lab) WithSidecar(ctx context.Context, namespace string) ([]string, error) {
+	refs, _ := l.Pods(ctx)
+	return slices.DeleteFunc(refs, func(ref string) bool {
+		return !strings.HasSuffix(ref, "."+namespace) || len(l.PodsByRef[ref].Dumps) == 0
+	}), nil
+}
+
+// Behind says who is behind "host:port".
+func (l *Lab) Behind(_ context.Context, host string, port uint16, _ string) (mesh.Behind, error) {
+	l.note("behind %s:%d", host, port)
+	return l.Behinds[fmt.Sprintf("%s:%d", host, port)], nil
+}
+
+// Service knows none.
+func (l *Lab) Service(context.Context, string) (*mesh.Service, error) {
+	return nil, errors.New("there is no such service")
+}
+
+// Nodes knows none.
+func (l *Lab) Nodes(context.Context) (map[string]string, error) { return nil, nil }
+
+// AccessLog is the form of the access log.
+func (l *Lab) AccessLog(context.Context) (string, error) { return l.Log, nil }
+
+// Namespace is the workshop's.
+func (l *Lab) Namespace() string { return mesh.Workshop }
+
+// Kubeconfig names none.
+func (l *Lab) Kubeconfig() string { return "" }
+
+// Context names none.
+func (l *Lab) Context() string { return "" }
+
+// Ref is "name.namespace".
+func (p *Pod) Ref() string { return p.Ref_ }
+
+// Name is the pod's name.
+func (p *Pod) Name() string { name, _ := mesh.SplitRef(p.Ref_, ""); return name }
+
+// Namespace is its namespace.
+func (p *Pod) Namespace() string { _, namespace := mesh.SplitRef(p.Ref_, ""); return namespace }
+
+// IP is its address.
+func (p *Pod) IP() string { return p.Address }
+
+// Node names no node.
+func (p *Pod) Node() string { return "node" }
+
+// Ready says that it is.
+func (p *Pod) Ready() (ready, total int) { return 1, 1 }
+
+// Containers are app, and the sidecar where it has one.
+func (p *Pod) Containers() []string {
+	if len(p.Dumps) == 0 {
+		return []string{"app"}
+	}
+	return []string{"app", mesh.SidecarContainer}
+}
+
+// App is the application's container.
+func (p *Pod) App() string { return "app" }
+
+// Exec asks Answer.
+func (p *Pod) Exec(_ context.Context, _ string, command []string, stdin io.Reader) (*mesh.Output, error) {
+	var input []byte
+	if stdin != nil {
+		input, _ = io.ReadAll(stdin)
+	}
+	p.lab.note("exec %s %s", p.Ref_, command[0])
+	if p.Answer != nil {
+		if out := p.Answer(command, input); out != nil {
+			return out, nil
+		}
+	}
+	return nil, mesh.ErrNoProgram
+}
+
+// Follow opens a window with Lines in it.
+func (p *Pod) Follow(context.Context, string) (run.Window, error) {
+	p.lab.note("follow %s", p.Ref_)
+	return window{p}, nil
+}
+
+// Sidecar is the pod's, if it has one.
+func (p *Pod) Sidecar() (run.Sidecar, error) {
+	if len(p.Dumps) == 0 {
+		return nil, fmt.Errorf("reach sidecar of %s: the pod has none", p.Ref_)
+	}
+	return sidecar{p}, nil
+}
+
+type window struct{ *Pod }
+
+func (w window) Text() []byte { return []byte(w.Lines) }
+
+func (w window) WaitFor(ctx context.Context, texts ...string) error {
+	if slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(w.Lines, text) }) {
+		return nil
+	}
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+func (w window) Close() error { return nil }
+
+type sidecar struct{ pod *Pod }
+
+func (s sidecar) Pod() run.Pod { return s.pod }
+
+func (s sidecar) Dump(context.Context) ([]byte, error) {
+	s.pod.lab.note("dump %s", s.pod.Ref_)
+	at := min(s.pod.dumped, len(s.pod.Dumps)-1)
+	s.pod.dumped++
+	return s.pod.Dumps[at], nil
+}
+
+func (s sidecar) Stats(context.Context, string) ([]byte, error) {
+	s.pod.lab.note("stats %s", s.pod.Ref_)
+	return []byte("server.live: 1\n"), nil
+}
+
+func (s sidecar) Loggers(context.Context) (mesh.Levels, error) { return s.pod.levels, nil }
+
+func (s sidecar) SetLevel(_ context.Context, level string) error {
+	s.pod.lab.note("level %s %s", s.pod.Ref_, level)
+	next := mesh.Levels{}
+	for logger := range s.pod.levels {
+		next[logger] = level
+	}
+	s.pod.levels = next
+	return nil
+}
+
+func (s sidecar) Identity(context.Context) (mesh.Identity, error) {
+	return mesh.Identity{Version: "commit/1.40.0/Clean/RELEASE/BoringSSL", Container: "one", Workers: 2, Started: time.Unix(1700000000, 0)}, nil
+}
+
+func (s sidecar) Fence(context.Context, run.Window) error { return nil }
+
+func (s sidecar) Quit(context.Context) error { return nil }
+
+func (s sidecar) Close() error { return nil }
