@@ -201,7 +201,7 @@ func (w *watched) record(ctx context.Context) (observe.Pod, error) {
 		if err := w.window.Close(); err != nil && p.LogProblem == "" {
 			p.LogProblem = err.Error()
 		}
-		w.parts[instrument.LogText] = slices.Concat([]byte{}, w.window.Text()) // an empty window is a log that was read
+		w.parts[instrument.LogText] = append([]byte{}, w.window.Text()...) // an empty window is a log that was read
 		p.Workers = w.started.Workers
 	}
 	if reason := w.incomplete[flow.AccessLog]; reason != nil {

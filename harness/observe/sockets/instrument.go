@@ -27,7 +27,7 @@ func (Instrument) Sees() []flow.Capability {
 	var all []flow.Capability
 	for kind, facts := range map[flow.HopKind][]string{
 		flow.Redirect: {flow.FactRedirectPort, flow.FactPeer, flow.FactProcess, flow.FactOriginalDst},
-		flow.Listener: {flow.FactListening}, flow.Endpoint: {flow.FactEndpoint},
+		flow.Listener: {flow.FactListening, flow.FactProcess}, flow.Endpoint: {flow.FactEndpoint},
 		flow.Connect: {flow.FactUpstreamLocal, flow.FactUpstreamRemote, flow.FactUpstreamReused, flow.FactProcess},
 		flow.App:     {flow.FactPeer, flow.FactProcess},
 	} {

@@ -34,7 +34,7 @@ func (Instrument) Sees() []flow.Capability {
 		{Kind: flow.DownstreamTLS, Fact: flow.FactHandshakes}, {Kind: flow.DownstreamTLS, Fact: flow.FactTransport},
 		{Kind: flow.NetworkFilters, Fact: flow.FactStatPrefix}, {Kind: flow.Cluster, Fact: flow.FactCluster},
 		{Kind: flow.UpstreamTLS, Fact: flow.FactTransport}, {Kind: flow.UpstreamTLS, Fact: flow.FactHandshakes},
-		{Kind: flow.Connect, Fact: flow.FactUpstreamReused}, {Kind: flow.App, Fact: flow.FactStatus},
+		{Kind: flow.Connect, Fact: flow.FactUpstreamReused}, {Kind: flow.App, Fact: flow.FactStatus}, {Kind: flow.App, Fact: flow.FactUpstreamStatus},
 	}
 }
 
