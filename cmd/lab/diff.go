@@ -4,12 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer"
+	"github.com/flowproof/lab/harness/report"
 	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/input"
 )
@@ -20,7 +21,7 @@ func diffCommand() *cobra.Command {
 		Use:   "diff BEFORE AFTER --requests FILE",
 		Short: "Say which requests take another way after a change of configuration, hop by hop",
 		Long: `diff takes two config dumps of a proxy and a list of requests, and shows each request whose way is not the same in
-both: which hops changed and why. With -o json each change is one line. The exit code is 0 when no way changed and 1
+both: which hops changed and why. The exit code is 0 when no way changed and 1
 when one did.`,
 		Example: "  lab diff before.json after.json --requests requests.jsonl",
 		Args:    cobra.ExactArgs(2),
@@ -32,6 +33,7 @@ when one did.`,
 			return input.Do(ctx, func() error { return diff(ctx, a, args[0], args[1], requests) })
 		},
 	}
+	hasForms(cmd, report.ChangeForms())
 	cmd.Flags().StringVar(&requests, "requests", "", "file with one request a line, as JSON; - is standard input")
 	return cmd
 }
@@ -90,11 +92,9 @@ func diff(ctx context.Context, a *app, before, after, requests string) error {
 	return nil
 }
 
-func writeChange(a *app, change *infer.Change) error {
-	if !a.json() {
-		return infer.WriteChange(a.Out, shownLines(a, change))
+func writeChange(a *app, change *flow.WayChange) error {
+	if a.output == "text" {
+		return report.Change(a.Out, a.output, shownLines(a, change))
 	}
-	encoder := json.NewEncoder(a.Out)
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(shown(a, change))
+	return report.Change(a.Out, a.output, shown(a, change))
 }

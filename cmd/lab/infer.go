@@ -14,6 +14,7 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer"
 	"github.com/flowproof/lab/harness/netfilter"
+	"github.com/flowproof/lab/harness/report"
 	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/input"
 )
@@ -28,7 +29,6 @@ type inferFlags struct {
 	hop                   string
 	explain, cold, warm   bool
 	reasons               bool
-	output                string
 	headers, alpn         []string
 	request               flow.Request
 	direction             string
@@ -57,6 +57,7 @@ sidecars. The pod's netfilter rules count where they are given: what "iptables-s
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
+	hasForms(cmd, report.WayForms())
 	f.register(cmd)
 	cmd.Long += "\n\nA file of --requests has one JSON object a line, with these keys:\n" + requestKeys()
 	return cmd
@@ -88,7 +89,6 @@ func (f *inferFlags) register(cmd *cobra.Command) {
 	fs.BoolVar(&f.cold, "cold", false, "no connection is pooled")
 	fs.BoolVar(&f.warm, "warm", false, "every worker has a connection pooled")
 	cmd.MarkFlagsMutuallyExclusive("cold", "warm")
-	fs.StringVarP(&f.output, "output", "o", "text", "form of the result: "+strings.Join(infer.Formats, ", "))
 	r := &f.request
 	fs.StringVar(&r.ID, "id", "", "id of the request")
 	fs.StringVar(&f.direction, "direction", "", "outbound, inbound or gateway (default outbound)")
@@ -109,8 +109,7 @@ func (f *inferFlags) register(cmd *cobra.Command) {
 	fs.Uint64Var(&f.random, "random", 0, "random value that picks among weighted clusters")
 	fs.IntVar(&f.uid, "uid", -1, "user that sends in the client's pod, for owner rules of netfilter")
 	fs.IntVar(&f.gid, "gid", -1, "group that sends in the client's pod")
-	completeFixed(cmd, "output", infer.Formats...)
-	completeFixed(cmd, "hop", infer.HopKinds...)
+	completeFixed(cmd, "hop", flow.HopKinds()...)
 	completeFixed(cmd, "protocol", "http", "http2", "http3", "grpc", "tcp", "udp", "http1.0")
 	completeFixed(cmd, "tls", "plaintext", "tls", "mtls")
 	completeFixed(cmd, "direction", "outbound", "inbound", "gateway")
@@ -118,15 +117,12 @@ func (f *inferFlags) register(cmd *cobra.Command) {
 }
 
 func (f *inferFlags) run(cmd *cobra.Command) error {
-	if !slices.Contains(infer.Formats, f.output) {
-		return exit.Usagef("choose output %q: there are %s", f.output, strings.Join(infer.Formats, ", "))
-	}
-	if f.hop != "" && !slices.Contains(infer.HopKinds, f.hop) {
-		return exit.Usagef("choose hop %q: there are %s", f.hop, strings.Join(infer.HopKinds, ", "))
+	if f.hop != "" && !slices.Contains(flow.HopKinds(), f.hop) {
+		return exit.Usagef("choose hop %q: there are %s", f.hop, strings.Join(flow.HopKinds(), ", "))
 	}
 	a := appOf(cmd)
 	if f.reasons {
-		return infer.WriteReasons(a.Out, f.output)
+		return report.Reasons(a.Out, a.output)
 	}
 	if err := f.complete(cmd); err != nil {
 		return err
@@ -165,8 +161,8 @@ func (f *inferFlags) sender() netfilter.Sender {
 	return netfilter.Sender{UID: f.uid, GID: f.gid, Known: f.uid >= 0 || f.gid >= 0}
 }
 
-func (f *inferFlags) text() infer.TextOptions {
-	opts := infer.TextOptions{Hop: flow.HopKind(f.hop), Rejected: 4}
+func (f *inferFlags) text() report.WayOptions {
+	opts := report.WayOptions{Hop: flow.HopKind(f.hop), Rejected: 4}
 	if f.explain || f.hop != "" {
 		opts.Rejected = -1
 	}
@@ -204,7 +200,7 @@ func (f *inferFlags) oneProxy(ctx context.Context, a *app) error {
 	if err != nil {
 		return exit.Usagef("%w", err)
 	}
-	return infer.WriteOne(a.Out, f.output, shownLines(a, decision), f.text())
+	return report.Decision(a.Out, a.output, shownLines(a, decision), f.text())
 }
 
 func (f *inferFlags) batch(ctx context.Context, a *app, engine *infer.Engine, opts infer.Options) error {
@@ -216,7 +212,7 @@ func (f *inferFlags) batch(ctx context.Context, a *app, engine *infer.Engine, op
 	}
 	defer in.Close()
 	err = engine.Batch(in, a.Out, opts, func(w io.Writer, d flow.Decision) error {
-		return infer.WriteOne(w, f.output, batchLines(a, d), f.text())
+		return report.Decision(w, a.output, batchLines(a, d), f.text())
 	})
 	if err != nil {
 		return exit.Usagef("%s: %w", f.requests, err)
@@ -265,5 +261,5 @@ func (f *inferFlags) writeWay(a *app, client, server *configdump.Dump, opts infe
 	if err != nil {
 		return exit.Usagef("%w", err)
 	}
-	return infer.WriteWay(a.Out, f.output, shownLines(a, path), f.text())
+	return report.Way(a.Out, a.output, shownLines(a, path), f.text())
 }

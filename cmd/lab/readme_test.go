@@ -14,6 +14,7 @@ import (
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer"
+	"github.com/flowproof/lab/harness/report"
 )
 
 var update = flag.Bool("update", false, "write what is generated in the documentation instead of comparing with it")
@@ -39,7 +40,7 @@ func TestExplained(t *testing.T) {
 	var text bytes.Buffer
 	text.WriteString(begin + "\nFrom two dumps alone, no cluster needed; each line names the field that decided and what lost:\n\n```\n" +
 		"$ lab infer --client-dump netshoot.json.gz --server-dump fortio-server.json.gz --to " + call.URL + "\n")
-	if err := infer.WriteWay(&text, "text", way, (&inferFlags{}).text()); err != nil {
+	if err := report.Way(&text, "text", way, (&inferFlags{}).text()); err != nil {
 		t.Fatal(err)
 	}
 	text.WriteString("```\n\nBoth dumps are in [scenarios/dumps](../scenarios/dumps), so the command can be tried there.\n" + end)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -52,8 +53,8 @@ func newRoot(a *app) *cobra.Command {
 		Args:                       cobra.NoArgs,
 		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			if a.output != "text" && a.output != "json" {
-				return exit.Usagef("choose output %q: there are text and json", a.output)
+			if known := formsOf(cmd); !slices.Contains(known, a.output) {
+				return exit.Usagef("choose output %q: there are %s", a.output, strings.Join(known, ", "))
 			}
 			return nil
 		},
@@ -64,7 +65,7 @@ func newRoot(a *app) *cobra.Command {
 	flags.StringVar(&a.name, "name", cluster.DefaultName, "name of the lab")
 	flags.StringVar(&a.kubeconfig, "kubeconfig", "", "use the cluster of this kubeconfig, as it is")
 	flags.StringVar(&a.context, "context", "", "use the cluster of this context of the kubeconfig (default: the current one)")
-	flags.StringVarP(&a.output, "output", "o", "text", "form of the result: text or json")
+	flags.StringVarP(&a.output, "output", "o", "text", "form of the result: text or json; infer, verify and diff have more")
 	flags.BoolVar(&a.showSecrets, "show-secrets", false, "show header values, parameters and tokens that are hidden otherwise, on the screen and in -o "+
 		"forms; what is kept never has them")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "say no progress on stderr")
@@ -72,7 +73,9 @@ func newRoot(a *app) *cobra.Command {
 		return exit.Usagef("read command line: %w (see `%s --help`)", err, cmd.CommandPath())
 	})
 	completeFixed(root, "backend", backendNames()...)
-	completeFixed(root, "output", "text", "json")
+	_ = root.RegisterFlagCompletionFunc("output", func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		return formsOf(cmd), cobra.ShellCompDirectiveNoFileComp
+	})
 	_ = root.RegisterFlagCompletionFunc("context", completeContexts)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	for _, verb := range verbs {
@@ -82,6 +85,23 @@ func newRoot(a *app) *cobra.Command {
 	}
 	root.Args = usageArgs(unknownVerb)
 	return root
+}
+
+// formsAnnotation holds the forms of a verb's result, where it has others than text and json.
+const formsAnnotation = "forms"
+
+// hasForms says which forms a verb's result has: -o means the same before and after the verb.
+func hasForms(cmd *cobra.Command, forms []string) {
+	cmd.Annotations = map[string]string{formsAnnotation: strings.Join(forms, " ")}
+	cmd.Long += "\n\nForms of the result (-o): " + strings.Join(forms, ", ") + "."
+}
+
+// formsOf returns the forms that a verb's result can have.
+func formsOf(cmd *cobra.Command) []string {
+	if forms := cmd.Annotations[formsAnnotation]; forms != "" {
+		return strings.Fields(forms)
+	}
+	return []string{"text", "json"}
 }
 
 // unknownVerb names the near ones, as cobra does for commands that have no Args of their own.

@@ -36,17 +36,11 @@ func verifyCommand() *cobra.Command {
   lab verify ./bundle -o junit > verdict.xml
   lab verify ./bundle -o json | jq -r '.hops[] | select(.state != "confirmed") | .reason'`,
 		Args: cobra.ExactArgs(1),
-		// In place of the root's check: verify has more forms than other verbs.
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			if err := report.CheckForm(appOf(cmd).output); err != nil {
-				return exit.Usagef("%w", err)
-			}
-			return nil
-		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return appOf(cmd).verify(cmd.Context(), args[0], report.Options{Verbose: verbose})
 		},
 	}
+	hasForms(cmd, report.Forms())
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "say of each hop why, from which field, and by which evidence")
 	return cmd
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/report"
 )
 
 // BenchmarkDecide measures one more request against a dump that is loaded. FLOWPROOF_DUMP names the dump of a sidecar
@@ -47,7 +48,7 @@ func BenchmarkBatch(b *testing.B) {
 	}
 	defer d.Close()
 	for b.Loop() {
-		err := New(d).Batch(bytes.NewReader(text), io.Discard, Options{}, func(w io.Writer, d flow.Decision) error { return WriteOne(w, "json", d, TextOptions{}) })
+		err := New(d).Batch(bytes.NewReader(text), io.Discard, Options{}, func(w io.Writer, d flow.Decision) error { return report.Decision(w, "json", d, report.WayOptions{}) })
 		if err != nil {
 			b.Fatal(err)
 		}

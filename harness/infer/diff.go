@@ -2,36 +2,13 @@ package infer
 
 import (
 	"fmt"
-	"io"
 
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// A Change is one request whose way is not the same in two dumps.
-type Change struct {
-	Schema  string        `json:"schema"` // ChangeSchema
-	ID      string        `json:"id,omitempty"`
-	Request flow.Request  `json:"request"`
-	Before  flow.Decision `json:"before"`
-	After   flow.Decision `json:"after"`
-	Hops    []HopChange   `json:"hops"`
-}
-
-// ChangeSchema is the version of the Change's JSON form.
-const ChangeSchema = "flowproof.dev/change/v1"
-
-// A HopChange is one hop that differs; a hop that only one way has is empty on the other side.
-type HopChange struct {
-	Kind   flow.HopKind `json:"kind"`
-	Before string       `json:"before"`
-	After  string       `json:"after"`
-	Why    string       `json:"why,omitempty"` // of the hop afterwards
-	Source string       `json:"source,omitempty"`
-}
-
 // Compare returns how the way of a request changes from one dump to another, or nil when it does not. What counts is
 // what is decided at each hop and how the request ends; places in the dump and reasons may differ.
-func Compare(before, after *Engine, req flow.Request) (*Change, error) {
+func Compare(before, after *Engine, req flow.Request) (*flow.WayChange, error) {
 	was, err := before.Decide(req)
 	if err != nil {
 		return nil, err
@@ -40,20 +17,21 @@ func Compare(before, after *Engine, req flow.Request) (*Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Change{Schema: ChangeSchema, ID: req.ID, Request: req, Before: was, After: is, Hops: changed(was.Hops, is.Hops)}
+	c := &flow.WayChange{Schema: flow.WayChangeSchema, ID: req.ID, Request: req, Before: was, After: is, Hops: changed(was.Hops, is.Hops)}
 	if len(c.Hops) == 0 && ending(was) == ending(is) {
 		return nil, nil
 	}
 	return c, nil
 }
 
+// ending is how a request ends, and whether that is certain.
 func ending(d flow.Decision) string {
-	return endingText(d.Outcome, d.Failure, d.Flag, d.Status, d.Location)
+	return fmt.Sprint(d.Outcome, d.Failure, d.Flag, d.Status, d.Location)
 }
 
 // changed compares two ways hop by hop, by kind: a way has each kind once.
-func changed(before, after []flow.Hop) []HopChange {
-	var all []HopChange
+func changed(before, after []flow.Hop) []flow.HopChange {
+	var all []flow.HopChange
 	now := map[flow.HopKind]flow.Hop{}
 	for _, h := range after {
 		now[h.Kind] = h
@@ -63,12 +41,12 @@ func changed(before, after []flow.Hop) []HopChange {
 		seen[was.Kind] = true
 		is := now[was.Kind]
 		if what(was) != what(is) {
-			all = append(all, HopChange{Kind: was.Kind, Before: what(was), After: what(is), Why: is.Why, Source: is.Source})
+			all = append(all, flow.HopChange{Kind: was.Kind, Before: what(was), After: what(is), Why: is.Why, Source: is.Source})
 		}
 	}
 	for _, is := range after {
 		if !seen[is.Kind] {
-			all = append(all, HopChange{Kind: is.Kind, After: what(is), Why: is.Why, Source: is.Source})
+			all = append(all, flow.HopChange{Kind: is.Kind, After: what(is), Why: is.Why, Source: is.Source})
 		}
 	}
 	return all
@@ -81,23 +59,4 @@ func what(h flow.Hop) string {
 		text += fmt.Sprintf("; %s %.1f %%", c.Name, c.Share*100)
 	}
 	return text
-}
-
-// WriteChange writes a change to be read, in 100 columns.
-func WriteChange(w io.Writer, c *Change) error {
-	t := &textWriter{w: w}
-	r := c.Request
-	t.wrap(0, 2, fmt.Sprintf("%s %s %s %s to %s", orNone(c.ID), first(r.Method, "GET"), r.Authority, first(r.Path, "/"),
-		r.Address+":"+portText(r.Port)))
-	for _, h := range c.Hops {
-		t.labelled(string(h.Kind), "- "+orNone(h.Before))
-		t.wrap(textColumn, textColumn+2, "+ "+orNone(h.After))
-		t.wrap(textColumn+2, textColumn+2, h.Why)
-	}
-	if was, is := ending(c.Before), ending(c.After); was != is {
-		t.labelled("outcome", "- "+was)
-		t.wrap(textColumn, textColumn+2, "+ "+is)
-	}
-	t.line("")
-	return t.err
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/report"
 )
 
 // hostile is a dump of one bound listener on port 80 with the given route configuration and clusters.
@@ -74,7 +75,7 @@ func FuzzDecide(f *testing.F) {
 			decision, err := New(d).DecideWith(flow.Request{Direction: flow.Gateway, Address: "1.2.3.4", Port: uint32(port), Protocol: protocol,
 				Method: method, Path: path, Authority: authority}, Options{Explain: true})
 			if err == nil {
-				must(t, WriteOne(io.Discard, "text", decision, TextOptions{}))
+				must(t, report.Decision(io.Discard, "text", decision, report.WayOptions{}))
 			}
 		}
 	})

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/report"
 )
 
 var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
@@ -23,12 +24,12 @@ func TestWorkshopWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	var text bytes.Buffer
-	if err := WriteText(&text, path, TextOptions{Rejected: -1}); err != nil {
+	if err := report.Way(&text, "text", path, report.WayOptions{Rejected: -1}); err != nil {
 		t.Fatal(err)
 	}
 	for _, line := range strings.Split(text.String(), "\n") {
-		if len([]rune(line)) > width {
-			t.Errorf("line has more than %d columns: %s", width, line)
+		if len([]rune(line)) > 100 {
+			t.Errorf("line has more than %d columns: %s", 100, line)
 		}
 	}
 	const golden = "testdata/way.txt"

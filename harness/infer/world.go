@@ -3,7 +3,6 @@ package infer
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
@@ -221,9 +220,12 @@ func opened(h *flow.Hop, q *question) {
 	}
 }
 
+// hopOrder is the order of hops on a way.
+var hopOrder = flow.HopKinds()
+
 // isAfter says whether a hop comes after another on the way.
 func isAfter(kind, other flow.HopKind) bool {
-	return slices.Index(HopKinds, string(kind)) > slices.Index(HopKinds, string(other))
+	return slices.Index(hopOrder, string(kind)) > slices.Index(hopOrder, string(other))
 }
 
 // sameWay says whether two decisions come to the same.
@@ -298,12 +300,4 @@ func possibility(d *flow.Decision) flow.Possibility {
 		}
 	}
 	return p
-}
-
-// openText says in a sentence what a hop depends on, or "".
-func openText(h flow.Hop) string {
-	if len(h.Open) == 0 {
-		return ""
-	}
-	return "open: depends on " + strings.Join(h.Open, ", ")
 }

@@ -30,9 +30,14 @@ func Forms() []string { return slices.Sorted(maps.Keys(forms)) }
 // CheckForm reports an error when Write does not know the form.
 func CheckForm(form string) error {
 	if forms[form] == nil {
-		return fmt.Errorf("choose output %q: there are %s", form, strings.Join(Forms(), ", "))
+		return unknownForm(form, Forms())
 	}
 	return nil
+}
+
+// unknownForm is the error for a form that is not among those of a result.
+func unknownForm(form string, known []string) error {
+	return fmt.Errorf("choose output %q: there are %s", form, strings.Join(known, ", "))
 }
 
 // Write writes a report in one of the Forms.

@@ -1,6 +1,7 @@
-package infer
+package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -8,18 +9,9 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// width is how many columns the text output uses at most.
-const width = 100
-
-// TextOptions choose what WriteText shows.
-type TextOptions struct {
-	Hop      flow.HopKind // only hops of this kind; "" is all
-	Rejected int          // how many rejected alternatives of each hop; negative: all
-}
-
-// WriteText writes a way to be read from top to bottom in 100 columns: each hop with its decision, why, the place in the
+// wayText writes a way to be read from top to bottom in 100 columns: each hop with its decision, why, the place in the
 // dump, and what lost.
-func WriteText(w io.Writer, path flow.Path, opts TextOptions) error {
+func wayText(w io.Writer, path flow.Path, opts WayOptions) error {
 	t := &textWriter{w: w, opts: opts}
 	method := path.Call.Method
 	if method == "" {
@@ -44,8 +36,8 @@ func from(c flow.Call) string {
 	return strings.TrimSuffix(c.From+"."+c.Namespace, ".")
 }
 
-// WriteDecision writes the way of one request through one proxy as WriteText writes a whole way.
-func WriteDecision(w io.Writer, d flow.Decision, opts TextOptions) error {
+// decisionText writes the way of one request through one proxy as wayText writes a whole way.
+func decisionText(w io.Writer, d *flow.Decision, opts WayOptions) error {
 	t := &textWriter{w: w, opts: opts}
 	if d.ID != "" && opts.Hop == "" {
 		t.wrap(0, 2, "request "+d.ID)
@@ -57,7 +49,7 @@ func WriteDecision(w io.Writer, d flow.Decision, opts TextOptions) error {
 	t.hops(d.Hops)
 	if opts.Hop == "" {
 		t.line("")
-		t.wrap(0, 2, endingText(d.Outcome, d.Failure, d.Flag, d.Status, d.Location))
+		t.wrap(0, 2, decisionEnding(d))
 		t.openEnding(d.Certainty, d.Depends, d.Possible, d.Others)
 	}
 	return t.err
@@ -84,7 +76,7 @@ func endingText(o flow.Outcome, f flow.Failure, flag string, status int, locatio
 // A textWriter keeps the first error, so that the writing code reads straight.
 type textWriter struct {
 	w    io.Writer
-	opts TextOptions
+	opts WayOptions
 	err  error
 }
 
@@ -118,13 +110,13 @@ func (t *textWriter) hops(hops []flow.Hop) {
 // heading names the proxy that a hop belongs to.
 func heading(h flow.Hop) string {
 	if h.Side == "" {
-		return first(h.Proxy, "proxy")
+		return cmp.Or(h.Proxy, "proxy")
 	}
 	return strings.TrimSpace(string(h.Side) + " " + h.Proxy)
 }
 
 func (t *textWriter) hop(h flow.Hop) {
-	t.labelled(openMark(h)+string(h.Kind), first(h.Decision, "-"))
+	t.labelled(openMark(h)+string(h.Kind), cmp.Or(h.Decision, "-"))
 	t.wrap(textColumn, textColumn+2, openText(h))
 	t.wrap(textColumn, textColumn+2, h.Why)
 	for _, c := range h.Choices {
@@ -278,4 +270,12 @@ func cutAt(word string, n int) int {
 		return i + 1
 	}
 	return limit
+}
+
+// openText says in a sentence what a hop depends on, or "".
+func openText(h flow.Hop) string {
+	if len(h.Open) == 0 {
+		return ""
+	}
+	return "open: depends on " + strings.Join(h.Open, ", ")
 }

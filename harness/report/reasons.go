@@ -1,0 +1,40 @@
+package report
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/flowproof/lab/harness/flow"
+)
+
+// ReasonsSchema is the version of the JSON form of the catalogue of codes.
+const ReasonsSchema = "flowproof.dev/reasons/v1"
+
+// Reasons lists the codes of reasons and assumptions in one of WayForms: json, yaml, or else text.
+func Reasons(w io.Writer, format string) error {
+	if format == "json" || format == "yaml" {
+		all := struct {
+			Schema      string           `json:"schema"`
+			Reasons     []flow.ReasonRow `json:"reasons"`
+			Assumptions []flow.ReasonRow `json:"assumptions"`
+		}{ReasonsSchema, flow.Reasons, flow.Assumptions}
+		if format == "yaml" {
+			return writeYAML(w, all)
+		}
+		return writeJSON(w, all)
+	}
+	for _, part := range []struct {
+		title string
+		rows  []flow.ReasonRow
+	}{{"reasons", flow.Reasons}, {"assumptions", flow.Assumptions}} {
+		if _, err := fmt.Fprintln(w, part.title+":"); err != nil {
+			return err
+		}
+		for _, r := range part.rows {
+			if _, err := fmt.Fprintf(w, "  %-36s %s\n", r.Code, r.Meaning); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
