@@ -78,6 +78,9 @@ func (c Contents) questionProblems(q infer.Question) []string {
 	if q.Server != "" && !recorded {
 		wrong("the server's sidecar is %s, and %s was recorded", q.Server, first(r.Server.Name, "none"))
 	}
+	if q.Options.Cold && !r.Cold || q.Options.Warm && !r.Warm {
+		wrong("inference was asked of pools that are cold (%t) or warm (%t), and no socket table showed them so", q.Options.Cold, q.Options.Warm)
+	}
 	if q.Client == "" && q.Options.Source != r.Client.IP {
 		wrong("the call comes from the address %s, and the client that was recorded has %s", first(q.Options.Source, "of no one"), first(r.Client.IP, "none"))
 	}

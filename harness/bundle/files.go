@@ -26,7 +26,7 @@ func (c Contents) files() (map[string][]byte, error) {
 		if err := addRecording(files, *c.Recording, circumstancesOf(run)); err != nil {
 			return nil, err
 		}
-		run.Sent, run.Answered = c.Recording.Sent, c.Recording.Answered
+		run.Sent, run.Answered, run.Pools = c.Recording.Sent, c.Recording.Answered, pools(*c.Recording)
 	}
 	run.Path = c.pathOf(files)
 	for name, value := range map[string]any{runFile: run, verdictFile: c.Verdict} {

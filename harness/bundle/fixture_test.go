@@ -32,6 +32,7 @@ func kept(t testing.TB, name string) Contents {
 	t.Helper()
 	c := recordedBy(t, name)
 	c.Run, _ = judged(t, c)
+	c.Run.Pools = pools(*c.Recording)
 	c.Verdict = verify.Judge(c.Run)
 	return c
 }

@@ -28,6 +28,7 @@ func (c Contents) recordingProblems(run flow.Run) []string {
 	r := &recordingCheck{Recording: *c.Recording, run: run, dumps: c.Dumps}
 	if !c.Old {
 		r.same("sent", c.Run.Sent.Format(time.RFC3339Nano), r.Sent.Format(time.RFC3339Nano), runFile)
+		r.same("pools", c.Run.Pools, pools(r.Recording), runFile)
 		r.same("answered", c.Run.Answered.Format(time.RFC3339Nano), r.Answered.Format(time.RFC3339Nano), runFile)
 	}
 	r.request()
@@ -40,6 +41,17 @@ func (c Contents) recordingProblems(run flow.Run) []string {
 		r.pod(flow.Server, fmt.Sprintf("others[%d]", i), pod)
 	}
 	return append(problems, r.problems...)
+}
+
+// pools is what a recording says of the pools before the request, in the word of a run.
+func pools(r observe.Recording) string {
+	switch {
+	case r.Cold:
+		return flow.ColdPools
+	case r.Warm:
+		return flow.WarmPools
+	}
+	return ""
 }
 
 type recordingCheck struct {

@@ -63,6 +63,7 @@ type Run struct {
 	Backend      string        `json:"backend,omitempty"`
 	Sent         time.Time     `json:"sent,omitzero"` // when the request was sent
 	Answered     time.Time     `json:"answered,omitzero"`
+	Pools        string        `json:"pools,omitempty"` // what the socket tables showed before: ColdPools, WarmPools; "": neither
 	Call         Call          `json:"call"`
 	Path         Path          `json:"path"`
 	Observations []Observation `json:"observations"`
@@ -72,6 +73,12 @@ type Run struct {
 	// Configuration says of each proxy that was inferred from whether its configuration held at the request.
 	Configuration []Configuration `json:"configuration,omitempty"`
 }
+
+// What the pools on the way can have been before a request.
+const (
+	ColdPools = "cold" // no connection was pooled
+	WarmPools = "warm" // every worker had one
+)
 
 // RunSchema is the version of the Run's JSON form.
 const RunSchema = "flowproof.dev/run/v1"
