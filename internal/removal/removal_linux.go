@@ -26,11 +26,8 @@ func All(dir string) error {
 	return walk(dir, true)
 }
 
-// Held is All for a path below a descriptor, /proc/self/fd/N/..., whose mounts the caller may not see by name: it removes what
-// it can, and enters no mount.
-func Held(dir string) error { return walk(dir, true) }
-
-// Directories is Held for a tree of empty directories whose other entries go with them, as a cgroup's do: it removes no file.
+// Directories removes a tree of empty directories whose other entries go with them, as a cgroup's do: it removes no file, and
+// enters no mount.
 func Directories(dir string) error { return walk(dir, false) }
 
 // mountedBelow returns a mount point at or below dir; "" for none. Source of the fields: proc_pid_mountinfo(5).
