@@ -12,8 +12,6 @@ type HopInfo struct {
 	// DecidedBefore says that Envoy may have decided this hop before an HTTP filter that ends the way answered: a filter may
 	// ask for the route, and the access log then names route and cluster of a request that never got there.
 	DecidedBefore bool
-	// Witnesses are the instruments that can see this kind of hop, the cheapest first.
-	Witnesses []Instrument
 }
 
 // An End is a part of a proxy. Facts such as transport exist once on the downstream and once on the upstream end, so an
@@ -30,25 +28,21 @@ const (
 
 // Hops is the catalogue of hops: what stands here is looked up wherever the order or a property of a hop is asked for.
 var Hops = []HopInfo{
-	{Kind: Resolve, End: DownstreamEnd, Witnesses: []Instrument{Curl, Trace}},
-	{Kind: NodePort, End: DownstreamEnd, Witnesses: []Instrument{EnvoyLog, AccessLog, Trace}},
-	{Kind: Redirect, End: DownstreamEnd, Witnesses: []Instrument{Curl, Netfilter, Sockets, EnvoyLog, AccessLog, Trace}},
-	{Kind: Listener, End: DownstreamEnd, Witnesses: []Instrument{EnvoyLog, Stats, AccessLog, Sockets, Trace}},
-	{Kind: ListenerFilters, End: DownstreamEnd, Witnesses: []Instrument{EnvoyLog, Stats, AccessLog, Trace}},
-	{Kind: FilterChain, End: DownstreamEnd, Arrivals: []string{FactFilterChain}, Witnesses: []Instrument{AccessLog, Trace}},
-	{Kind: DownstreamTLS, End: DownstreamEnd, Witnesses: []Instrument{EnvoyLog, Stats, AccessLog, Trace}},
-	{Kind: NetworkFilters, End: DownstreamEnd, Arrivals: []string{FactNetworkFilter, FactStatPrefix},
-		Witnesses: []Instrument{EnvoyLog, Stats, AccessLog, Trace}},
-	{Kind: HTTPFilters, End: Routing, Arrivals: []string{FactHTTPFilter}, Witnesses: []Instrument{EnvoyLog, Stats, Trace}},
-	{Kind: Route, End: Routing, Arrivals: []string{FactRouteConfig, FactVirtualHost, FactRoute}, DecidedBefore: true,
-		Witnesses: []Instrument{AccessLog, EnvoyLog, Stats, Trace}},
-	{Kind: Cluster, End: UpstreamEnd, Arrivals: []string{FactCluster}, DecidedBefore: true,
-		Witnesses: []Instrument{EnvoyLog, Stats, AccessLog, Trace}},
-	{Kind: Endpoint, End: UpstreamEnd, Arrivals: []string{FactEndpoint}, Witnesses: []Instrument{EnvoyLog, Sockets, AccessLog, Trace}},
-	{Kind: UpstreamTLS, End: UpstreamEnd, Witnesses: []Instrument{EnvoyLog, Stats, AccessLog, Trace}},
-	{Kind: Connect, End: UpstreamEnd, Arrivals: []string{FactUpstreamLocal, FactUpstreamRemote},
-		Witnesses: []Instrument{EnvoyLog, Stats, Sockets, AccessLog, Trace}},
-	{Kind: App, End: AppEnd, Arrivals: []string{FactPeer}, Witnesses: []Instrument{Sockets, Curl, EnvoyLog, Stats, AccessLog, Trace}},
+	{Kind: Resolve, End: DownstreamEnd},
+	{Kind: NodePort, End: DownstreamEnd},
+	{Kind: Redirect, End: DownstreamEnd},
+	{Kind: Listener, End: DownstreamEnd},
+	{Kind: ListenerFilters, End: DownstreamEnd},
+	{Kind: FilterChain, End: DownstreamEnd, Arrivals: []string{FactFilterChain}},
+	{Kind: DownstreamTLS, End: DownstreamEnd},
+	{Kind: NetworkFilters, End: DownstreamEnd, Arrivals: []string{FactNetworkFilter, FactStatPrefix}},
+	{Kind: HTTPFilters, End: Routing, Arrivals: []string{FactHTTPFilter}},
+	{Kind: Route, End: Routing, Arrivals: []string{FactRouteConfig, FactVirtualHost, FactRoute}, DecidedBefore: true},
+	{Kind: Cluster, End: UpstreamEnd, Arrivals: []string{FactCluster}, DecidedBefore: true},
+	{Kind: Endpoint, End: UpstreamEnd, Arrivals: []string{FactEndpoint}},
+	{Kind: UpstreamTLS, End: UpstreamEnd},
+	{Kind: Connect, End: UpstreamEnd, Arrivals: []string{FactUpstreamLocal, FactUpstreamRemote}},
+	{Kind: App, End: AppEnd, Arrivals: []string{FactPeer}},
 }
 
 // Info returns the kind's row of Hops; of a kind that has none, a row without properties.
