@@ -16,7 +16,7 @@ import (
 var verbs = []func() *cobra.Command{
 	upCommand, downCommand, statusCommand, doctorCommand, buildCommand,
 	runCommand, traceCommand, dumpCommand, verifyCommand, inferCommand, diffCommand,
-	kubectlCommand, istioctlCommand, kubeconfigCommand, cacheCommand, versionCommand,
+	resetCommand, kubectlCommand, istioctlCommand, kubeconfigCommand, cacheCommand, versionCommand,
 	nodeProcessCommand, dockerProcessCommand, undoProcessCommand,
 }
 

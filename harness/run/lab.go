@@ -62,6 +62,7 @@ type Sidecar interface {
 	Stats(ctx context.Context, filter string) ([]byte, error)
 	Loggers(ctx context.Context) (mesh.Levels, error)
 	SetLevel(ctx context.Context, level string) error
+	HoldLevels(ctx context.Context, wait func(mesh.Holder)) (*mesh.LevelLease, error)
 	Identity(ctx context.Context) (mesh.Identity, error)
 	Fence(ctx context.Context, w Window) error
 	Quit(ctx context.Context) error

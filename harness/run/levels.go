@@ -5,9 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
+	"time"
 
 	"github.com/flowproof/lab/harness/mesh"
+	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/undo"
 )
 
@@ -22,34 +23,47 @@ type logLevelArgs struct {
 	Context    string      `json:"context,omitempty"`
 	Pod        string      `json:"pod"` // "name.namespace"
 	Levels     mesh.Levels `json:"levels"`
+	Lease      string      `json:"lease"` // under which they were raised
 }
 
-// SetLevel sets all loggers of a sidecar to one level until the run's undo list is worked off, and returns the levels of before.
+// levelPatience bounds how long a run waits for another one that holds a sidecar's log levels.
+const levelPatience = 2 * time.Minute
+
+// SetLevel sets all loggers of a sidecar to one level until the run's undo list is worked off, and returns the levels of before. While
+// another command holds the sidecar's levels, it waits.
 func (s *Session) SetLevel(ctx context.Context, ref, level string) (mesh.Levels, error) {
 	sidecar, err := s.Sidecar(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
-	before, err := sidecar.Loggers(ctx)
+	before, err := s.holdLevels(ctx, sidecar)
 	if err != nil {
-		return nil, err
-	}
-	if err := s.rememberLevels(sidecar.Pod().Ref(), before); err != nil {
 		return nil, err
 	}
 	return before, sidecar.SetLevel(ctx, level)
 }
 
-// rememberLevels notes the levels to restore; the first time counts.
-func (s *Session) rememberLevels(pod string, levels mesh.Levels) error {
-	what := fmt.Sprintf("restore the log level of %s to %s", pod, levels.Summary())
-	for _, action := range s.Undo.Pending() {
-		if action.Kind == undoLogLevel && strings.HasPrefix(action.What, "restore the log level of "+pod+" to ") {
-			return nil
-		}
+// holdLevels takes the lease on a sidecar's log levels, once a session, and notes its undoing. A process that dies between the two leaves
+// the levels as they were, and a lease that the next one takes over.
+func (s *Session) holdLevels(ctx context.Context, sidecar Sidecar) (mesh.Levels, error) {
+	pod := sidecar.Pod().Ref()
+	if lease := s.leases[pod]; lease != nil {
+		return lease.Levels, nil
 	}
-	_, err := s.Undo.Add(undoLogLevel, what, logLevelArgs{Kubeconfig: s.Lab.Mesh.Kubeconfig(), Context: s.Lab.Mesh.Context(), Pod: pod, Levels: levels})
-	return err
+	ctx, cancel := context.WithTimeoutCause(ctx, levelPatience, exit.Environmentf("not free within %s", levelPatience))
+	defer cancel()
+	lease, err := sidecar.HoldLevels(ctx, func(by mesh.Holder) { s.note("the log levels of %s are held by %s; waiting for it", pod, by) })
+	if err != nil {
+		return nil, err
+	}
+	s.leases[pod] = lease
+	if lease.Took != nil {
+		s.note("took over the log levels of %s from %s, which is gone; before it they were %s", pod, *lease.Took, lease.Levels.Summary())
+	}
+	what := fmt.Sprintf("restore the log level of %s to %s", pod, lease.Levels.Summary())
+	_, err = s.Undo.Add(undoLogLevel, what, logLevelArgs{Kubeconfig: s.Lab.Mesh.Kubeconfig(), Context: s.Lab.Mesh.Context(), Pod: pod,
+		Levels: lease.Levels, Lease: lease.ID})
+	return lease.Levels, err
 }
 
 // restoreLogLevel connects anew: the connections of the run may be what failed.
@@ -74,5 +88,5 @@ func restoreLogLevel(ctx context.Context, raw json.RawMessage) error {
 		return err
 	}
 	defer sidecar.Close()
-	return sidecar.Restore(ctx, args.Levels)
+	return sidecar.ReleaseLevels(ctx, args.Lease, args.Levels)
 }

@@ -34,8 +34,9 @@ type Session struct {
 
 	question  infer.Question // that inference was asked last; zero: it was not
 	sidecars  map[string]Sidecar
-	pods      map[string]*watched // pods that an instrument looks at, by "pod.namespace"
-	outsiders map[string]Outsider // clients outside of the mesh, by name
+	pods      map[string]*watched         // pods that an instrument looks at, by "pod.namespace"
+	leases    map[string]*mesh.LevelLease // on log levels of sidecars, by "pod.namespace"
+	outsiders map[string]Outsider         // clients outside of the mesh, by name
 	services  map[string]*mesh.Service
 	sent      *sent
 	control   flow.Call // that shows that the instruments were watching; its URL is empty when there is none
@@ -62,7 +63,7 @@ type Outsider interface {
 // NewSession begins a run in a lab. The undo list stays the caller's.
 func NewSession(lab Lab, list *undo.List) *Session {
 	s := &Session{Lab: lab, Undo: list, Flow: flow.Run{Schema: flow.RunSchema}, Trace: trace.Options{Data: trace.DefaultData, Envoy: true},
-		dumps: map[string][]byte{}, sidecars: map[string]Sidecar{}, pods: map[string]*watched{}, outsiders: map[string]Outsider{},
+		dumps: map[string][]byte{}, sidecars: map[string]Sidecar{}, pods: map[string]*watched{}, leases: map[string]*mesh.LevelLease{}, outsiders: map[string]Outsider{},
 		services: map[string]*mesh.Service{}}
 	if lab.Cluster != nil {
 		s.Flow.Backend = lab.Cluster.Backend
@@ -73,6 +74,9 @@ func NewSession(lab Lab, list *undo.List) *Session {
 // Close ends what the session has opened: windows, probes, tunnels. It restores nothing.
 func (s *Session) Close() error {
 	var all []error
+	for _, lease := range s.leases {
+		lease.Stop()
+	}
 	if s.tracer != nil {
 		all = append(all, s.tracer.Close())
 	}

@@ -135,6 +135,8 @@ var logLevelCommand = Command{
 	Usage:   "loglevel POD LEVEL",
 	Summary: "Set all loggers of a pod's Envoy to LEVEL until the scenario ends",
 	Detail: "Each logger gets its own level back when the scenario ends: after a failure, after Ctrl-C, and even when the command is killed.\n" +
+		"One command at a time holds a sidecar's levels, on whatever machine it runs: an annotation on the pod says who, and which levels\n" +
+		"were there before. Another one waits for it.\n" +
 		"LEVEL is trace, debug, info, warning, error, critical or off.",
 	run: func(s *session, args []string) error {
 		if len(args) != 2 {

@@ -12,11 +12,19 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/redact"
+	"github.com/flowproof/lab/internal/screen"
+
 	"github.com/flowproof/lab/internal/platform"
 )
 
-// guardDeadline bounds what the guard does after its run has died.
-const guardDeadline = 30 * time.Second
+// guardDeadline bounds what the guard does after its run has ended: what fails because the machine or the cluster does not answer is
+// tried again until then, so that an apiserver that comes back finds it waiting.
+const (
+	guardDeadline = 3 * time.Minute
+	guardPause    = time.Second
+)
 
 // A message is one line of JSON from the run to its guards.
 type message struct {
@@ -127,7 +135,7 @@ func carryOutAll(left []Action, out io.Writer, kinds Kinds) error {
 	defer cancel()
 	var failures []error
 	for i := len(left) - 1; i >= 0; i-- {
-		if err := carryOut(ctx, kinds, left[i]); err != nil {
+		if err := insist(ctx, out, kinds, left[i]); err != nil {
 			failures = append(failures, err)
 			fmt.Fprintf(out, "✗ %v\n", err)
 			continue
@@ -135,6 +143,27 @@ func carryOutAll(left []Action, out io.Writer, kinds Kinds) error {
 		fmt.Fprintf(out, "✓ %s, in place of the run that ended\n", left[i].What)
 	}
 	return errors.Join(failures...)
+}
+
+// insist carries an action out, again and again where the environment is what keeps it from being done.
+func insist(ctx context.Context, out io.Writer, kinds Kinds, action Action) error {
+	pause := time.NewTicker(guardPause)
+	defer pause.Stop()
+	for said := false; ; said = true {
+		err := carryOut(ctx, kinds, action)
+		failed, ok := errors.AsType[*exit.Error](err)
+		if err == nil || !ok || failed.Code != exit.Environment {
+			return err
+		}
+		if deadline, _ := ctx.Deadline(); !said {
+			fmt.Fprintf(out, "· %s (tried again until %s)\n", screen.Line(redact.Text(err.Error())), deadline.Format("15:04:05"))
+		}
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 func carryOut(ctx context.Context, kinds Kinds, action Action) error {

@@ -1,0 +1,307 @@
+package mesh
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/flowproof/lab/internal/exit"
+)
+
+// LeaseAnnotation is the annotation on a pod by which its sidecar's log levels are leased. Whoever raises them writes there
+// first which levels were true before, so that every process on every machine knows them, whatever becomes of the first.
+const LeaseAnnotation = "flowproof.dev/log-levels"
+
+// A lease that is not renewed for leaseTerm is a dead holder's. Both count on the clock of the one who looks, never on the holder's.
+const (
+	leaseTerm  = 20 * time.Second
+	leaseRenew = 5 * time.Second
+	leaseLook  = 250 * time.Millisecond
+)
+
+// ErrHeld is in the chain of the error about a sidecar whose log levels another process holds.
+var ErrHeld = errors.New("its log levels are held by another command")
+
+// ErrLost is in the chain of the error about a lease that another process has taken over.
+var ErrLost = errors.New("the lease was taken over")
+
+// leaseRecord is what stands in the annotation.
+type leaseRecord struct {
+	Holder    Holder `json:"holder"`
+	Container string `json:"container"` // of the sidecar: levels end with it
+	Renewed   int    `json:"renewed"`   // how often; that it changes is what says that the holder lives
+	Levels    Levels `json:"levels"`    // from before the first of all who held it
+}
+
+// A LevelLease is the right to change the log levels of one sidecar, with the levels that were true before. Release gives it back.
+type LevelLease struct {
+	ID     string  // of this holding, for ReleaseLevels
+	Levels Levels  // to which the sidecar's loggers go back
+	Took   *Holder // the dead holder that it was taken over from; nil: it was free
+
+	stop context.CancelFunc
+	done chan struct{}
+}
+
+// HoldLevels takes the lease on the log levels of the sidecar. Where a living process has it, it waits until ctx ends, and calls
+// wait once with who that is. A dead process's lease is taken over with its levels. The lease is renewed until Stop is called or
+// this process ends.
+func (s *Sidecar) HoldLevels(ctx context.Context, wait func(Holder)) (*LevelLease, error) {
+	store := s.store()
+	var watched patience
+	tick := time.NewTicker(leaseLook)
+	defer tick.Stop()
+	for told := false; ; {
+		record, version, err := store.read(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if record == nil || watched.dead(record) {
+			lease, err := s.take(ctx, store, record, version)
+			switch {
+			case err == nil:
+				return lease, nil
+			case errors.Is(err, errNoRight):
+				store = s.fileStore()
+				continue
+			case !errors.Is(err, errConflict):
+				return nil, err
+			}
+		} else if !told {
+			told = true
+			wait(record.Holder)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			if record == nil {
+				return nil, context.Cause(ctx)
+			}
+			return nil, exit.Environmentf("hold the log levels of %s: %w: %s (wait for it to end; where it is gone, `lab reset` puts right what it left)",
+				s.pod.Ref(), ErrHeld, record.Holder)
+		}
+	}
+}
+
+// take writes our own lease over record, which is nil or a dead holder's.
+func (s *Sidecar) take(ctx context.Context, store leaseStore, record *leaseRecord, version string) (*LevelLease, error) {
+	container, err := s.container(ctx)
+	if err != nil {
+		return nil, err
+	}
+	next := leaseRecord{Holder: thisHolder(), Container: container}
+	lease := &LevelLease{ID: next.Holder.ID}
+	if record != nil && record.Container == container {
+		next.Levels, lease.Took = record.Levels, &record.Holder
+	} else if next.Levels, err = s.Loggers(ctx); err != nil {
+		return nil, err
+	}
+	if version, err = store.write(ctx, &next, version); err != nil {
+		return nil, err
+	}
+	lease.Levels = next.Levels
+	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	lease.stop, lease.done = stop, make(chan struct{})
+	go func() {
+		defer close(lease.done)
+		renew(renewing, store, next)
+	}()
+	return lease, nil
+}
+
+// renew says until ctx ends that the holder lives. An apiserver that does not answer is asked again; a lease that is another's by
+// now is let go.
+func renew(ctx context.Context, store leaseStore, own leaseRecord) {
+	tick := time.NewTicker(leaseRenew)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		record, version, err := store.read(ctx)
+		switch {
+		case err != nil:
+			continue
+		case record == nil || record.Holder.ID != own.Holder.ID:
+			return
+		}
+		record.Renewed++
+		_, _ = store.write(ctx, record, version) // a conflict is no answer: the next tick reads again
+	}
+}
+
+// Stop ends the renewing. The lease stands until ReleaseLevels.
+func (l *LevelLease) Stop() {
+	l.stop()
+	<-l.done
+}
+
+// ReleaseLevels sets the loggers of the sidecar back and gives up the lease of that ID, whoever calls it: the holder, or what does it in
+// the holder's place. It first makes itself the holder, so that nobody takes the lease over in the meantime. It is content where the
+// lease is another's by now, who then knows the levels, and where the sidecar is another start, whose levels are its own.
+func (s *Sidecar) ReleaseLevels(ctx context.Context, id string, levels Levels) error {
+	store := s.store()
+	for {
+		record, version, err := store.read(ctx)
+		if err != nil {
+			return err
+		}
+		switch {
+		case record == nil && store.kind() == annotationStore:
+			store = s.fileStore()
+			continue
+		case record == nil: // somebody took it away; nobody else has changed the levels since
+			return s.Restore(ctx, levels)
+		case record.Holder.ID != id:
+			return nil
+		}
+		own := *record
+		own.Holder = thisHolder()
+		own.Holder.ID = id
+		own.Renewed++
+		version, err = store.write(ctx, &own, version)
+		if errors.Is(err, errConflict) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.setBack(ctx, own.Container, levels); err != nil {
+			return err
+		}
+		if _, err = store.write(ctx, nil, version); !errors.Is(err, errConflict) {
+			return err
+		}
+	}
+}
+
+// setBack restores the levels where they are still those of the same start of Envoy.
+func (s *Sidecar) setBack(ctx context.Context, container string, levels Levels) error {
+	now, err := s.container(ctx)
+	if err != nil || now != container {
+		return err
+	}
+	return s.Restore(ctx, levels)
+}
+
+// container is the id of the sidecar's container, which changes when it starts again.
+func (s *Sidecar) container(ctx context.Context) (string, error) {
+	if err := s.pod.refresh(ctx); err != nil {
+		return "", err
+	}
+	for _, status := range s.pod.longLived() {
+		if status.Name == SidecarContainer {
+			return status.ContainerID, nil
+		}
+	}
+	return "", nil
+}
+
+// A LeftLease is a lease whose holder is gone.
+type LeftLease struct {
+	Pod    string // "name.namespace"
+	Holder Holder
+	Levels Levels
+}
+
+// ResetLevels puts right what dead holders of log levels left in all pods of the cluster: the levels from before, and the lease. It
+// returns what it put right and, as held, who lives. It looks twice, a lease's term apart, where it cannot tell at once.
+func (m *Mesh) ResetLevels(ctx context.Context) (reset []LeftLease, held []LeftLease, err error) {
+	pods, err := m.leased(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, pod := range pods {
+		sidecar, err := pod.Sidecar()
+		if err != nil {
+			return reset, held, err
+		}
+		left, living, err := sidecar.resetLevels(ctx)
+		_ = sidecar.Close()
+		switch {
+		case err != nil:
+			return reset, held, err
+		case left != nil && living:
+			held = append(held, *left)
+		case left != nil:
+			reset = append(reset, *left)
+		}
+	}
+	return reset, held, nil
+}
+
+func (s *Sidecar) resetLevels(ctx context.Context) (left *LeftLease, living bool, err error) {
+	var watched patience
+	tick := time.NewTicker(leaseLook)
+	defer tick.Stop()
+	for {
+		record, _, err := s.store().read(ctx)
+		if err != nil || record == nil {
+			return nil, false, err
+		}
+		left := &LeftLease{Pod: s.pod.Ref(), Holder: record.Holder, Levels: record.Levels}
+		if watched.dead(record) {
+			return left, false, s.ReleaseLevels(ctx, record.Holder.ID, record.Levels)
+		}
+		if watched.alive(record) {
+			return left, true, nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, false, context.Cause(ctx)
+		}
+	}
+}
+
+// patience watches one lease for whether its holder lives.
+type patience struct {
+	id      string
+	renewed int
+	since   time.Time
+	changed bool // the holder renewed it while we looked
+}
+
+// dead reports whether the holder of a record is gone: a process of this machine that is not there, or one that has not renewed
+// its lease for a whole term, while we looked.
+func (p *patience) dead(record *leaseRecord) bool {
+	if p.id != record.Holder.ID || p.renewed != record.Renewed || p.since.IsZero() {
+		p.changed = p.id == record.Holder.ID && !p.since.IsZero()
+		p.id, p.renewed, p.since = record.Holder.ID, record.Renewed, time.Now()
+	}
+	if here, alive := record.Holder.alive(); here {
+		return !alive
+	}
+	return time.Since(p.since) > leaseTerm
+}
+
+// alive reports whether the holder is known to live.
+func (p *patience) alive(record *leaseRecord) bool {
+	here, alive := record.Holder.alive()
+	return here && alive || p.changed
+}
+
+// decodeLease reads an annotation. One that is no lease of ours is an error: it is not written over.
+func decodeLease(text string) (*leaseRecord, error) {
+	var record leaseRecord
+	if err := json.Unmarshal([]byte(text), &record); err != nil {
+		return nil, fmt.Errorf("annotation %s is no lease: %w", LeaseAnnotation, err)
+	}
+	if record.Holder.ID == "" || len(record.Levels) == 0 {
+		return nil, fmt.Errorf("annotation %s is no lease: it names no holder or no level", LeaseAnnotation)
+	}
+	for logger, level := range record.Levels {
+		if !slices.Contains(logLevels, level) {
+			return nil, fmt.Errorf("annotation %s is no lease: logger %q is at the unknown level %q", LeaseAnnotation, logger, level)
+		}
+	}
+	return &record, nil
+}
+
+func newLeaseID() string { return rand.Text() }
