@@ -136,8 +136,11 @@ func renew(ctx context.Context, store leaseStore, own leaseRecord) {
 	}
 }
 
-// Stop ends the renewing. The lease stands until ReleaseLevels.
+// Stop ends the renewing, if any goes on. The lease stands until ReleaseLevels.
 func (l *LevelLease) Stop() {
+	if l.stop == nil {
+		return
+	}
 	l.stop()
 	<-l.done
 }

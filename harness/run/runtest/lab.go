@@ -235,6 +235,11 @@ func (s sidecar) Stats(context.Context, string) ([]byte, error) {
 
 func (s sidecar) Loggers(context.Context) (mesh.Levels, error) { return s.pod.levels, nil }
 
+func (s sidecar) HoldLevels(context.Context, func(mesh.Holder)) (*mesh.LevelLease, error) {
+	s.pod.lab.note("hold levels %s", s.pod.Ref_)
+	return &mesh.LevelLease{ID: "held", Levels: s.pod.levels}, nil
+}
+
 func (s sidecar) SetLevel(_ context.Context, level string) error {
 	s.pod.lab.note("level %s %s", s.pod.Ref_, level)
 	next := mesh.Levels{}
