@@ -181,6 +181,8 @@ func (w *walk) sentUpstream() (next request, assumed bool) {
 			setDefault2(&next.Authority, r.Host)
 			setDefault2(&next.Path, r.Path)
 		}
+		next.header.Set(":authority", next.Authority)
+		next.header.Set(":path", next.Path)
 		next.TLS, next.SNI, next.ALPN = flow.Plaintext, "", nil
 	default:
 		if w.conn.terminated {

@@ -48,8 +48,10 @@ func (b *bootstrap) build() ([]byte, error) {
 		clusters = append(clusters, c)
 	}
 	config := object{
-		"node":             object{"id": "authority", "cluster": "authority"},
-		"admin":            object{"address": socketAddress("127.0.0.1", 0)},
+		"node":  object{"id": "authority", "cluster": "authority"},
+		"admin": object{"address": socketAddress("127.0.0.1", 0)},
+		"bootstrap_extensions": []any{object{"name": "envoy.bootstrap.internal_listener", "typed_config": object{
+			"@type": "type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener"}}},
 		"static_resources": object{"listeners": listeners, "clusters": clusters},
 		// Limits that a test never reaches and Envoy otherwise warns about.
 		"overload_manager": object{"resource_monitors": []any{object{"name": "envoy.resource_monitors.global_downstream_max_connections",
@@ -113,6 +115,9 @@ func (b *bootstrap) listener(r *configdump.Resource) ([]any, error) {
 		}
 	}
 	rename(l["filter_chain_matcher"], renamed)
+	if _, inside := l["internal_listener"]; inside {
+		return []any{l}, nil
+	}
 	l["bind_to_port"] = false
 	all := []any{l}
 	if bound {
