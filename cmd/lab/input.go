@@ -16,6 +16,7 @@ import (
 const (
 	maxRules    = 64 << 20
 	maxScenario = 64 << 20
+	maxData     = 64 << 20 // of a request's body or headers
 )
 
 // openDump opens a dump; "-" is standard input. What the dump lacks is said on stderr.

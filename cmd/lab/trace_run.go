@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/flowproof/lab/harness/bundle"
 	"github.com/flowproof/lab/harness/mesh"
@@ -12,11 +11,12 @@ import (
 	"github.com/flowproof/lab/harness/observe/trace"
 	runs "github.com/flowproof/lab/harness/run"
 	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/input"
 	"github.com/flowproof/lab/internal/symbols"
 )
 
 // plan makes the request of the flags, and how it is watched. The request is a value from here to curl: nothing reads it again as text.
-func (f traceFlags) plan(m *mesh.Mesh) (runs.Plan, error) {
+func (f traceFlags) plan(ctx context.Context, m *mesh.Mesh) (runs.Plan, error) {
 	call, err := runs.NewCall(f.from, f.to, m.Namespace())
 	if err != nil {
 		return runs.Plan{}, err
@@ -34,7 +34,7 @@ func (f traceFlags) plan(m *mesh.Mesh) (runs.Plan, error) {
 	if f.method != "" {
 		own = append(own, curl.Option{Name: "request", Value: f.method, Valued: true})
 	}
-	if err := curl.Apply(own, &call, os.ReadFile); err != nil {
+	if err := curl.Apply(own, &call, func(name string) ([]byte, error) { return input.ReadFile(ctx, name, maxData) }); err != nil {
 		return runs.Plan{}, exit.Usagef("%w", err)
 	}
 	more, err := curl.Options(f.curl)
@@ -64,7 +64,7 @@ func (a *app) traced(ctx context.Context, flags traceFlags) (kept bundle.Content
 	if err != nil {
 		return kept, err
 	}
-	plan, err := flags.plan(m)
+	plan, err := flags.plan(ctx, m)
 	if err != nil {
 		return kept, err
 	}
