@@ -66,7 +66,7 @@ func (c Contents) judge(i inferred, e evidence) (flow.Run, flow.RunVerdict) {
 	problems = append(problems, c.requestProblems(run)...)
 	problems = append(problems, c.recordingProblems(run)...)
 	verdict.Problems = append(verdict.Problems, problems...)
-	if verdict.Result == flow.Verified && len(problems) > 0 {
+	if (verdict.Result == flow.Verified || verdict.Result == flow.Consistent) && len(problems) > 0 {
 		verdict.Result = flow.Incomplete
 	}
 	return run, verdict

@@ -38,6 +38,7 @@ func (d *Decision) AppendJSON(b []byte) []byte {
 	if d.Rewrite != nil {
 		b = appendAny(append(b, `,"rewrite":`...), d.Rewrite)
 	}
+	b = appendList(b, `,"mirrors":`, d.Mirrors)
 	b = appendOptional(b, `,"upstreamProtocol":`, d.UpstreamProtocol)
 	b = appendEach(b, `,"endpoints":`, d.Endpoints, (*Host).appendJSON)
 	if d.UpstreamTLS != nil {

@@ -54,6 +54,7 @@ type Decision struct {
 	Cluster          string            `json:"cluster,omitempty"`
 	Clusters         []WeightedCluster `json:"clusters,omitempty"`
 	Rewrite          *Rewrite          `json:"rewrite,omitempty"`
+	Mirrors          []Mirror          `json:"mirrors,omitempty"`          // second ways, whose answers are thrown away
 	UpstreamProtocol string            `json:"upstreamProtocol,omitempty"` // HTTP11 or HTTP2; empty for TCP
 	Endpoints        []Host            `json:"endpoints,omitempty"`
 	UpstreamTLS      *UpstreamTLSMode  `json:"upstreamTLS,omitempty"`
@@ -73,6 +74,13 @@ type WeightedCluster struct {
 type Rewrite struct {
 	Path string `json:"path,omitempty"`
 	Host string `json:"host,omitempty"`
+}
+
+// A Mirror is a second way of a request: to a cluster, with a host of its own.
+type Mirror struct {
+	Cluster string  `json:"cluster"`
+	Host    string  `json:"host"`
+	Share   float64 `json:"share"` // of all requests
 }
 
 // A Host is one endpoint that load balancing may pick.
@@ -103,6 +111,15 @@ type Path struct {
 	Possible  []Possibility `json:"possible,omitempty"` // of the proxy where the first thing is open
 	Others    bool          `json:"others,omitempty"`
 	Hops      []Hop         `json:"hops"`
+	Variants  []Variant     `json:"variants,omitempty"` // the other ways that are possible, each whole
+}
+
+// A Variant is another way that a call may take, where something is open that decides.
+type Variant struct {
+	Outcome Outcome `json:"outcome"`
+	Failure Failure `json:"failure,omitempty"`
+	Flag    string  `json:"flag,omitempty"`
+	Hops    []Hop   `json:"hops"`
 }
 
 // PathSchema is the version of the Path's JSON form.

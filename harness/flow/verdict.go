@@ -5,9 +5,11 @@ import "time"
 // State is the verdict on one hop.
 type State string
 
-// A hop is confirmed by evidence, refuted by evidence, or nobody saw it.
+// A hop is confirmed by evidence, refuted by evidence, or nobody saw it. One that inference leaves open is learned: what was seen
+// is one of the things that are possible.
 const (
 	Confirmed   State = "confirmed"
+	Learned     State = "learned"
 	Refuted     State = "refuted"
 	NotObserved State = "not observed"
 )
@@ -35,9 +37,11 @@ type Evidence struct {
 // Result is the verdict on a whole run.
 type Result string
 
-// A run is verified only when every hop is confirmed and no instrument lost anything.
+// A run is verified only when every hop is confirmed and no instrument lost anything. One whose way inference leaves open is
+// consistent at best: what was seen is one of the ways that are possible.
 const (
 	Verified   Result = "verified"
+	Consistent Result = "consistent"
 	Mismatch   Result = "mismatch"   // at least one hop refuted
 	Incomplete Result = "incomplete" // something was lost, or a hop not observed
 )
@@ -47,11 +51,22 @@ type RunVerdict struct {
 	Schema      string       `json:"schema"` // VerdictSchema
 	Result      Result       `json:"result"`
 	Confirmed   int          `json:"confirmed"`
+	Learned     int          `json:"learned,omitempty"`
 	Refuted     int          `json:"refuted"`
 	NotObserved int          `json:"notObserved"`
 	Problems    []string     `json:"problems,omitempty"` // why a run is incomplete
 	Without     []string     `json:"without,omitempty"`  // which instruments were not available, why, and what that costs
-	Hops        []HopVerdict `json:"hops"`
+	Taken       int          `json:"taken,omitempty"`    // the variant of the path that was taken, from 1; 0: the path itself
+	Hops        []HopVerdict `json:"hops"`               // of the way that was taken
+}
+
+// TakenPath is the path with the hops of the way that was taken.
+func (v *RunVerdict) TakenPath(path Path) Path {
+	if v.Taken > 0 && v.Taken <= len(path.Variants) {
+		taken := path.Variants[v.Taken-1]
+		path.Outcome, path.Failure, path.Flag, path.Hops = taken.Outcome, taken.Failure, taken.Flag, taken.Hops
+	}
+	return path
 }
 
 // VerdictSchema is the version of the RunVerdict's JSON form.

@@ -1,6 +1,7 @@
 package infer
 
 import (
+	"fmt"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -16,6 +17,7 @@ type clientAddress struct {
 	addr     netip.Addr // not valid when unknown
 	internal bool       // it counts as inside: x-envoy-internal
 	edge     bool       // it comes from outside to a manager that is the first to see it
+	why      string     // which field says so
 }
 
 // findClient decides who the client is, and adds the connection's own peer to x-forwarded-for where the manager does.
@@ -30,9 +32,10 @@ func (w *walk) findClient() clientAddress {
 	if m.Get("use_remote_address").Bool() {
 		if trusted > 0 {
 			c.addr = lastForwarded(forwarded, trusted-1)
+			c.why = fmt.Sprintf("by use_remote_address with xff_num_trusted_hops %d: the address that stands there in x-forwarded-for %q", trusted, forwarded)
 		}
 		if !c.addr.IsValid() {
-			c.addr = w.conn.remote.Addr()
+			c.addr, c.why = w.conn.remote.Addr(), "by use_remote_address: the connection's own peer"
 		}
 		if peer := w.conn.remote.Addr(); peer.IsValid() && !m.Get("skip_xff_append").Bool() {
 			if isLoopback(peer) && len(w.e.node.IPs) > 0 { // Envoy then writes its own address
@@ -42,11 +45,18 @@ func (w *walk) findClient() clientAddress {
 		}
 	} else {
 		c.addr, single = w.detectClient(forwarded, trusted)
+		c.why = fmt.Sprintf("without use_remote_address: the address in x-forwarded-for %q less xff_num_trusted_hops %d", forwarded, trusted)
+		if w.hcm.at.Get("original_ip_detection_extensions").Len() > 0 {
+			c.why = "by original_ip_detection_extensions"
+		}
 	}
 	c.internal = single && c.addr.IsValid() && w.isInternal(c.addr)
 	c.edge = !c.internal && m.Get("use_remote_address").Bool()
 	if !c.addr.IsValid() {
-		c.addr = w.conn.remote.Addr()
+		c.addr, c.why = w.conn.remote.Addr(), "x-forwarded-for names none: the connection's own peer"
+	}
+	if c.addr.IsValid() {
+		w.cause("client address", c.addr.String(), c.why)
 	}
 	return c
 }

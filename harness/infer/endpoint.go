@@ -125,6 +125,8 @@ func (w *walk) pickEndpoint() {
 		w.noEndpoint(load.at, why)
 		return
 	}
+	hosts, choices, hashed := w.byHash(c, hosts, choices)
+	why = joinWhy(why, hashed)
 	w.pick = picked{hosts: w.towards(hosts)}
 	w.out.Endpoints = hostList(load.hosts)
 	if c.members() != nil {

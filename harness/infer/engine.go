@@ -86,20 +86,20 @@ func (e *Engine) DecideWith(req flow.Request, opts Options) (flow.Decision, erro
 }
 
 func (e *Engine) decide(req flow.Request, opts Options) (flow.Decision, error) {
-	decision, _, err := e.decideWalk(req, opts)
+	decision, _, _, err := e.decideWalk(req, opts)
 	return decision, err
 }
 
-// decideWalk also returns the first walk, with the request as it leaves the proxy.
-func (e *Engine) decideWalk(req flow.Request, opts Options) (flow.Decision, *walk, error) {
+// decideWalk also returns the first walk, with the request as it leaves the proxy, and those of the other ways that are possible.
+func (e *Engine) decideWalk(req flow.Request, opts Options) (flow.Decision, *walk, []*walk, error) {
 	norm, err := normalise(req)
 	if err != nil {
-		return flow.Decision{}, nil, err
+		return flow.Decision{}, nil, nil, err
 	}
 	norm.header.Inherit(opts.before)
 	w := newWalk(e, norm, opts)
 	w.run()
-	decision := e.certainty(w, func(given []int) *walk {
+	decision, others := e.certainty(w, func(given []int) *walk {
 		next, _ := normalise(req) // it was no error before
 		next.header.Inherit(opts.before)
 		again := newWalk(e, next, opts)
@@ -108,9 +108,9 @@ func (e *Engine) decideWalk(req flow.Request, opts Options) (flow.Decision, *wal
 		return again
 	})
 	if err := e.dump.Err(); err != nil {
-		return flow.Decision{}, nil, err
+		return flow.Decision{}, nil, nil, err
 	}
-	return decision, w, nil
+	return decision, w, others, nil
 }
 
 // Decide returns the way of one request through the proxy of a dump: see Engine.Decide. For many requests an Engine

@@ -23,7 +23,7 @@ const (
 // codecRefused says what of the request's first line and headers the codec does not take.
 func (w *walk) codecRefused() *refusal {
 	if w.req.isHTTP2() {
-		return w.tooMany("http2.too_many_headers", 0, "")
+		return w.tooMany("http2.too_many_headers", 0, "DR")
 	}
 	options := w.hcm.at.Get("http_protocol_options")
 	bad := func(details, format string, args ...any) *refusal {

@@ -79,6 +79,9 @@ func (w *walk) finalise(found *routeResult) {
 	}
 	w.addHeaders()
 	w.rewrite(w.route.action, w.route)
+	if w.out.Mirrors = w.mirrors(); len(w.out.Mirrors) > 0 {
+		found.hop.Why = joinWhy(found.hop.Why, mirrorText(w.out.Mirrors))
+	}
 	if cause, open := w.req.header.Open(":path"); open {
 		w.open(flow.WhatPath, cause.On, cause.Why, w.hcm.at.Value)
 	}
@@ -129,8 +132,15 @@ func (w *walk) prepareHeaders() {
 	}
 	proto, given := h.Get("x-forwarded-proto")
 	if !given || m.Get("use_remote_address").Bool() && m.Get("xff_num_trusted_hops").Uint() == 0 {
+		why := "the request has none: whether this connection is encrypted"
+		if given {
+			why = "use_remote_address without xff_num_trusted_hops: whether this connection is encrypted, not what the request says (" + proto + ")"
+		}
 		proto = secure
 		h.Set("x-forwarded-proto", proto)
+		w.cause("x-forwarded-proto", proto, why)
+	} else {
+		w.cause("x-forwarded-proto", proto, "as the request has it")
 	}
 	if to := m.Get("scheme_header_transformation", "scheme_to_overwrite").Text(); to != "" {
 		h.Set(":scheme", to)
@@ -144,6 +154,18 @@ func (w *walk) prepareHeaders() {
 	}
 	h.Set(":scheme", strings.ToLower(scheme))
 	w.sanitise(client)
+}
+
+// cause keeps what the connection manager made of something and by which field, to be said where it decides, and to be shown
+// with Options.Explain.
+func (w *walk) cause(name, value, why string) {
+	if w.causes == nil {
+		w.causes = map[string]string{}
+	}
+	w.causes[name] = why
+	if w.opts.Explain {
+		w.trail = append(w.trail, flow.Condition{Text: name + ": " + why, Source: w.hcm.at.Pointer(), Holds: true, Value: value})
+	}
 }
 
 // strippedHost removes what the connection manager is told to remove from the authority: a trailing dot, any port, or

@@ -181,7 +181,16 @@ func (r *rbac) from(rule configdump.Value, addr netip.Addr) match.Truth {
 	if !addr.IsValid() {
 		return known(false, "the request's source address")
 	}
-	return inRange(rule, addr)
+	p, ok := prefixRange(rule)
+	return r.saw(rule, match.Of(ok && p.Contains(addr)), "address in %s, and it is %s%s", p, addr, r.whose(addr))
+}
+
+// whose says by which field the address is the client's.
+func (r *rbac) whose(addr netip.Addr) string {
+	if why := r.w.causes["client address"]; why != "" && addr == r.w.client {
+		return " (" + why + ")"
+	}
+	return ""
 }
 
 // common evaluates what permissions and principals share.

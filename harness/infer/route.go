@@ -34,7 +34,7 @@ func (w *walk) findRoute() routeResult {
 	vh, domain := table.find(authority)
 	if vh == nil {
 		return w.notFound(flow.NoVirtualHost, config, "no virtual host",
-			fmt.Sprintf("none of the %d virtual hosts of %s has a domain for %q", table.hosts, table.name, authority))
+			fmt.Sprintf("none of the %d virtual hosts of %s has a domain for %q", table.hosts, table.name, authority)+w.misdirected(authority))
 	}
 	vh.routes()
 	w.vhost, w.out.VirtualHost = vh, vh.name
@@ -42,12 +42,12 @@ func (w *walk) findRoute() routeResult {
 	if location, status := w.requireTLS(vh); status != 0 {
 		return routeResult{source: vh.at.Get("require_tls"), status: status, location: location, hop: flow.Hop{
 			Decision: fmt.Sprintf("%d to %s", status, location),
-			Why:      "virtual host " + vh.name + " has require_tls and the request came as http", Expect: statusFact(w.localStatus(status))}}
+			Why:      "virtual host " + vh.name + " has require_tls and x-forwarded-proto is " + w.proto() + ", " + w.causes["x-forwarded-proto"], Reason: flow.RequireTLS, Expect: statusFact(w.localStatus(status))}}
 	}
 	entry, rejected, matchWhy := w.matchRoute(vh)
 	rejected = append(otherHosts(table, vh, authority), rejected...)
 	if entry == nil {
-		r := w.notFound(flow.NoRoute, vh.at.Value, "no route", fmt.Sprintf("virtual host %s (%s): %s", vh.name, hostWhy, matchWhy))
+		r := w.notFound(flow.NoRoute, vh.at.Value, "no route", fmt.Sprintf("virtual host %s (%s): %s", vh.name, hostWhy, matchWhy)+w.misdirected(authority))
 		r.hop.Rejected = rejected
 		return r
 	}
@@ -57,6 +57,24 @@ func (w *walk) findRoute() routeResult {
 	result.hop.Why = joinWhy(why, "virtual host "+vh.name+": "+hostWhy, "route "+entry.label()+": "+matchWhy, result.hop.Why)
 	result.hop.Expect = append([]flow.Fact{fact(flow.FactRouteConfig, table.name), fact(flow.FactVirtualHost, vh.name)}, result.hop.Expect...)
 	return result
+}
+
+// misdirected says of a request without a route that it came by the connection of another name: a client reuses an HTTP/2
+// connection for every name that the certificate has, and the filter chain was chosen by the name of the first. (RFC 9113, 9.1.1)
+func (w *walk) misdirected(authority string) string {
+	host, _ := splitPort(authority)
+	if !w.conn.terminated || w.conn.serverName == "" || strings.EqualFold(host, w.conn.serverName) {
+		return ""
+	}
+	asked := connection{serverName: strings.ToLower(host)}
+	for _, c := range w.listener.chains {
+		if c != w.chain && len(c.match.serverNames) > 0 && rankServerName(&c.match, &asked) > 0 {
+			return fmt.Sprintf("; the connection came with the server name %s, so its filter chain is %s, and %s has the chain %s: the client has reused the "+
+				"connection for another name (give each chain a certificate with its own names only, or let it answer 421 so that the client opens another)",
+				w.conn.serverName, w.chain.label(), host, c.label())
+		}
+	}
+	return ""
 }
 
 // joinWhy makes one sentence of its parts, leaving out what is empty.
@@ -82,9 +100,11 @@ func (w *walk) authority(t *routeTable) (host string, ok bool) {
 // notFound is a request without a route: the router answers 404 with the flag NR.
 func (w *walk) notFound(failure flow.Failure, source configdump.Value, decision, why string) routeResult {
 	return routeResult{failure: failure, flag: "NR", status: 404, source: source,
-		hop: flow.Hop{Decision: decision, Why: why + ": Envoy answers 404 (NR)",
+		hop: flow.Hop{Decision: decision, Reason: notFoundCode[failure], Why: why + ": Envoy answers 404 (NR)",
 			Expect: []flow.Fact{fact(flow.FactStatus, fmt.Sprint(w.localStatus(404))), fact(flow.FactDetails, "route_not_found")}}}
 }
+
+var notFoundCode = map[flow.Failure]flow.Reason{flow.NoVirtualHost: flow.HostNotFound, flow.NoRoute: flow.RouteNotFound}
 
 func statusFact(status int) []flow.Fact {
 	return []flow.Fact{fact(flow.FactStatus, fmt.Sprint(status))}
@@ -124,6 +144,11 @@ func (w *walk) requireTLS(vh *virtualHost) (location string, status int) {
 	return "https://" + host + path, 301
 }
 
+func (w *walk) proto() string {
+	proto, _ := w.req.header.Get("x-forwarded-proto")
+	return proto
+}
+
 // internal says whether Envoy takes the request for one from inside, as x-envoy-internal tells.
 func (w *walk) internal() bool {
 	v, _ := w.req.header.Get("x-envoy-internal")
@@ -137,7 +162,7 @@ func (w *walk) follow(r *routeEntry) routeResult {
 		action := r.at.Get("redirect")
 		status, location := w.redirectTo(action, r)
 		return routeResult{source: action, status: status, location: location,
-			hop: flow.Hop{Decision: fmt.Sprintf("%d to %s", status, location), Why: "its action is a redirect", Expect: statusFact(w.localStatus(status))}}
+			hop: flow.Hop{Decision: fmt.Sprintf("%d to %s", status, location), Reason: flow.RouteRedirects, Why: "its action is a redirect", Expect: statusFact(w.localStatus(status))}}
 	case r.at.Has("direct_response"):
 		action := r.at.Get("direct_response")
 		status, location := int(action.Get("status").Uint()), ""
@@ -145,7 +170,7 @@ func (w *walk) follow(r *routeEntry) routeResult {
 			_, location = w.redirectTo(configdump.Value{}, r)
 		}
 		return routeResult{source: action, status: status, location: location, hop: flow.Hop{
-			Decision: fmt.Sprintf("answered %d by the proxy", status), Why: "its action is a direct response", Expect: statusFact(w.localStatus(status))}}
+			Decision: fmt.Sprintf("answered %d by the proxy", status), Reason: flow.RouteAnswers, Why: "its action is a direct response", Expect: statusFact(w.localStatus(status))}}
 	case r.at.Has("non_forwarding_action"):
 		return routeResult{source: r.at.Value, failure: flow.NoCluster, flag: "NC", status: 503,
 			hop: flow.Hop{Decision: "not forwarded", Why: "its action is a non_forwarding_action, and no filter answered"}}

@@ -13,7 +13,7 @@ import (
 // forward reads envoy.config.route.v3.RouteAction: the cluster or clusters, and what is done to the request.
 func (w *walk) forward(r *routeEntry) routeResult {
 	action := r.action
-	result := routeResult{source: action.Value, hop: flow.Hop{Why: policies(action)}}
+	result := routeResult{source: action.Value, hop: flow.Hop{Why: w.policies(action)}}
 	switch {
 	case action.Has("cluster"):
 		w.out.Cluster = action.Get("cluster").Text()
@@ -130,25 +130,6 @@ func notFoundStatus(action configdump.Message) int {
 		return 500
 	}
 	return 503
-}
-
-// policies says what the route does about time and repetition.
-func policies(action configdump.Message) string {
-	var parts []string
-	if t := action.Get("timeout"); t.Exists() {
-		parts = append(parts, "timeout "+t.Text())
-	} else {
-		parts = append(parts, "timeout 15s, Envoy's default")
-	}
-	if retry := action.Get("retry_policy"); retry.Exists() {
-		n := retry.Get("num_retries").Text()
-		setDefault(&n, "1")
-		parts = append(parts, n+" retries on "+retry.Get("retry_on").Text())
-	}
-	if mirrors := action.Get("request_mirror_policies").Len(); mirrors > 0 {
-		parts = append(parts, fmt.Sprintf("mirrored to %d more clusters", mirrors))
-	}
-	return strings.Join(parts, ", ")
 }
 
 // rewrite applies what the route does to path and host before the request goes upstream. What the connection manager has made

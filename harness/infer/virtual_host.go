@@ -15,7 +15,8 @@ type routeTable struct {
 	list         configdump.Value // virtual_hosts
 	perFilter    configdump.Value // typed_per_filter_config
 	headers      headerLevel
-	specificWins bool // most_specific_header_mutations_wins
+	mirrors      configdump.Value // request_mirror_policies
+	specificWins bool             // most_specific_header_mutations_wins
 	name         string
 	hosts        int
 	exact        map[string]*virtualHost
@@ -65,6 +66,8 @@ func (e *Engine) routeTable(v configdump.Value) *routeTable {
 				t.hostHeader = field.Text()
 			case "typed_per_filter_config":
 				t.perFilter = field
+			case "request_mirror_policies":
+				t.mirrors = field
 			case "request_headers_to_add":
 				t.headers.add = field
 			case "request_headers_to_remove":

@@ -43,8 +43,9 @@ type walk struct {
 	restart      bool           // the way goes on at a listener that has been taken
 	assumedInner bool           // the request was inside of a CONNECT and the request does not say it
 
-	undetected *refusal // by an original_ip_detection extension
-	hostBy     string   // a filter that may choose the host
+	undetected *refusal          // by an original_ip_detection extension
+	hostBy     string            // a filter that may choose the host
+	causes     map[string]string // why the connection manager made of something what it is
 
 	meta  match.Metadata // dynamic metadata
 	state match.Metadata // filter state: each key is a namespace with one value, ""
@@ -52,6 +53,7 @@ type walk struct {
 	deciding flow.HopKind // the hop that is being decided
 	given    []int        // answers to the questions, in the order in which they are asked; a question beyond them gets its first
 	asked    []question
+	unasked  bool // there were more questions than may be asked
 }
 
 // A connection is what Envoy knows of the downstream connection when it chooses a filter chain.

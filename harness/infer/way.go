@@ -66,7 +66,7 @@ func Destination(client *configdump.Dump, call flow.Call, opts WayOptions) ([]fl
 		return nil, err
 	}
 	a := arrival{opts: opts, call: call, target: target}
-	decision, _, _, err := a.clientDecision(New(client), nil, &flow.Path{})
+	decision, _, _, _, err := a.clientDecision(New(client), nil, &flow.Path{})
 	return decision.Endpoints, err
 }
 
@@ -102,31 +102,66 @@ type arrival struct {
 
 // throughClient takes the call through the client's sidecar. done means that the way ended there.
 func (a *arrival) throughClient(e *Engine, server *configdump.Dump, path *flow.Path) (done bool, err error) {
-	decision, left, sent, err := a.clientDecision(e, server, path)
+	decision, left, others, sent, err := a.clientDecision(e, server, path)
 	if err != nil {
 		return false, err
 	}
+	before := slices.Clone(path.Hops)
 	path.Hops = append(path.Hops, decision.Hops...)
 	concluded(path, decision)
+	for _, other := range others {
+		path.Variants = append(path.Variants, a.variant(e, other, sent, server, before))
+	}
 	if decision.Outcome != flow.Forwarded || server == nil {
 		return true, nil
 	}
+	if decision.Cluster == "" && len(decision.Clusters) > 1 && promote(path) {
+		return true, nil
+	}
+	return false, a.leave(e, left, decision, sent, server)
+}
+
+// promote takes, where chance decides between clusters, the first of the ways that comes to the server's pod for the path.
+func promote(path *flow.Path) bool {
+	for i, v := range path.Variants {
+		if n := len(v.Hops); n > 0 && v.Hops[n-1].Kind == flow.App {
+			path.Outcome, path.Failure, path.Flag, path.Hops = v.Outcome, v.Failure, v.Flag, v.Hops
+			path.Variants = slices.Delete(path.Variants, i, i+1)
+			return true
+		}
+	}
+	return false
+}
+
+// leave is a request that leaves the client's proxy for the server's.
+func (a *arrival) leave(e *Engine, left *walk, decision flow.Decision, sent flow.Request, server *configdump.Dump) error {
 	a.peer, a.left = identity(e), left
 	if left.hcm != nil {
 		sent.Headers = flow.OneEach(sentHeaders(left.req.header))
 	}
-	return false, a.handOn(decision, sent, server.Node())
+	return a.handOn(decision, sent, server.Node())
+}
+
+// variant is the way of a call that takes another way through the client's proxy. Where that does not lead to the server's pod,
+// the way is known up to there.
+func (a *arrival) variant(e *Engine, left *walk, sent flow.Request, server *configdump.Dump, before []flow.Hop) flow.Variant {
+	path := flow.Path{Hops: append(slices.Clone(before), left.out.Hops...)}
+	path.Outcome, path.Failure, path.Flag = left.out.Outcome, left.out.Failure, left.out.Flag
+	if next := *a; left.out.Outcome == flow.Forwarded && server != nil && next.leave(e, left, left.out, sent, server) == nil {
+		_ = next.throughServer(New(server), &path) // where it cannot be followed, the way is known up to there
+	}
+	return flow.Variant{Outcome: path.Outcome, Failure: path.Failure, Flag: path.Flag, Hops: path.Hops}
 }
 
 // clientDecision resolves the call's host, which becomes a hop, and decides the request at the client's proxy.
-func (a *arrival) clientDecision(e *Engine, server *configdump.Dump, path *flow.Path) (flow.Decision, *walk, flow.Request, error) {
+func (a *arrival) clientDecision(e *Engine, server *configdump.Dump, path *flow.Path) (flow.Decision, *walk, []*walk, flow.Request, error) {
 	resolved, hop, err := e.resolve(a.target, a.opts.Resolved)
 	if err != nil {
-		return flow.Decision{}, nil, flow.Request{}, err
+		return flow.Decision{}, nil, nil, flow.Request{}, err
 	}
 	rules, err := netfilter.Parse(a.opts.ClientRules)
 	if err != nil {
-		return flow.Decision{}, nil, flow.Request{}, fmt.Errorf("client: %w", err)
+		return flow.Decision{}, nil, nil, flow.Request{}, fmt.Errorf("client: %w", err)
 	}
 	if rules.CapturesDNS() {
 		hop.Why += "; the pod's netfilter rules send its DNS queries to the sidecar, which answers them itself"
@@ -141,8 +176,8 @@ func (a *arrival) clientDecision(e *Engine, server *configdump.Dump, path *flow.
 	if server != nil {
 		opts.toward = server.Node().IPs
 	}
-	decision, left, err := e.decideWalk(req, opts)
-	return decision, left, req, err
+	decision, left, others, err := e.decideWalk(req, opts)
+	return decision, left, others, req, err
 }
 
 // firstRequest is the call as the client's own proxy receives it.
@@ -280,19 +315,29 @@ func (a *arrival) throughServer(e *Engine, path *flow.Path) error {
 	if a.left != nil && a.left.hcm != nil {
 		opts.before = a.left.req.header
 	}
-	decision, err := e.decide(a.request, opts)
+	decision, _, others, err := e.decideWalk(a.request, opts)
 	if err != nil {
 		return err
 	}
-	for i := range decision.Hops {
-		decision.Hops[i].Side = flow.Server
+	before := slices.Clone(path.Hops)
+	for _, other := range others {
+		path.Variants = append(path.Variants, flow.Variant{Outcome: other.out.Outcome, Failure: other.out.Failure, Flag: other.out.Flag,
+			Hops: append(slices.Clone(before), atServer(e, other.out)...)})
 	}
-	path.Hops = append(path.Hops, decision.Hops...)
+	path.Hops = append(path.Hops, atServer(e, decision)...)
 	concluded(path, decision)
-	if decision.Outcome == flow.Forwarded {
-		path.Hops = append(path.Hops, app(e, decision))
-	}
 	return nil
+}
+
+// atServer are the hops of a decision as those of the server's side, with the app at their end where the request comes to it.
+func atServer(e *Engine, d flow.Decision) []flow.Hop {
+	for i := range d.Hops {
+		d.Hops[i].Side = flow.Server
+	}
+	if d.Outcome == flow.Forwarded {
+		return append(d.Hops, app(e, d))
+	}
+	return d.Hops
 }
 
 // app is the end of the way: the application's own socket. Who the process is stands in no dump.

@@ -37,6 +37,10 @@ func (w *walk) ask(q question) int {
 	if q.about.Hop == "" {
 		q.about.Hop = w.deciding
 	}
+	if len(w.asked) == maxQuestions { // as if nothing intervened, and said so
+		w.unasked = true
+		return 0
+	}
 	if n := len(w.asked); n < len(w.given) {
 		q.given = min(w.given[n], q.answers-1)
 	}
@@ -96,11 +100,15 @@ func (w *walk) holds(t match.Truth, what flow.What, at configdump.Value, format 
 	return result
 }
 
+// maxQuestions bounds how many questions one walk asks.
+const maxQuestions = 32
+
 // maxWorlds bounds how many walks are made for one request.
-const maxWorlds = 96
+const maxWorlds = 64
 
 // A world is one walk with the answers that were given to what it asked.
 type world struct {
+	walk   *walk
 	asked  []question
 	out    flow.Decision
 	parent int // the world from which it differs in one answer; -1: none
@@ -110,7 +118,7 @@ type world struct {
 // explore walks the request with every combination of answers, the first answers first, and up to a bound. complete is false
 // where the bound was met.
 func (e *Engine) explore(first *walk, again func(given []int) *walk) (worlds []world, complete bool) {
-	worlds = []world{{first.asked, first.out, -1, 0}}
+	worlds = []world{{first, first.asked, first.out, -1, 0}}
 	for at := 0; at < len(worlds); at++ {
 		from := 0
 		if worlds[at].parent >= 0 {
@@ -129,7 +137,7 @@ func (e *Engine) explore(first *walk, again func(given []int) *walk) (worlds []w
 					given = append(given, q.given)
 				}
 				w := again(append(given, answer))
-				worlds = append(worlds, world{w.asked, w.out, at, i})
+				worlds = append(worlds, world{w, w.asked, w.out, at, i})
 			}
 		}
 	}
@@ -137,14 +145,14 @@ func (e *Engine) explore(first *walk, again func(given []int) *walk) (worlds []w
 }
 
 // certainty fills in how sure a decision is: what it depends on, what else is possible, and which of its hops are open.
-func (e *Engine) certainty(first *walk, again func(given []int) *walk) flow.Decision {
+func (e *Engine) certainty(first *walk, again func(given []int) *walk) (flow.Decision, []*walk) {
 	out := &first.out
 	out.Certainty = flow.Certain
 	for i := range out.Hops {
 		out.Hops[i].Certainty = flow.Certain
 	}
 	if len(first.asked) == 0 {
-		return *out
+		return *out, nil
 	}
 	worlds, complete := e.explore(first, again)
 	matters := map[string]*question{}
@@ -160,7 +168,7 @@ func (e *Engine) certainty(first *walk, again func(given []int) *walk) flow.Deci
 			openHops(out, &worlds[i].out, q)
 		}
 	}
-	out.Others = !complete
+	out.Others = !complete || first.unasked
 	out.Possible = possibilities(worlds)
 	for i := range worlds {
 		for k := range worlds[i].asked {
@@ -180,7 +188,43 @@ func (e *Engine) certainty(first *walk, again func(given []int) *walk) flow.Deci
 	if len(out.Possible) < 2 && !out.Others {
 		out.Possible = nil
 	}
-	return *out
+	return *out, variants(worlds, out)
+}
+
+// maxVariants bounds how many other ways are kept whole.
+const maxVariants = 16
+
+// variants returns a walk for each way that is possible beside the first, with the hops marked in which it differs.
+func variants(worlds []world, first *flow.Decision) []*walk {
+	var all []*walk
+	for i := range worlds[1:] {
+		w := worlds[i+1].walk
+		if sameWay(first, &w.out) || worlds[i+1].never() || len(all) == maxVariants ||
+			slices.ContainsFunc(all, func(o *walk) bool { return sameWay(&o.out, &w.out) }) {
+			continue
+		}
+		for k := range w.out.Hops {
+			h := &w.out.Hops[k]
+			h.Certainty = flow.Certain
+			for _, q := range w.asked {
+				if differs(*h, first.Hops) {
+					opened(h, &q)
+				}
+			}
+		}
+		all = append(all, w)
+	}
+	return all
+}
+
+// differs says whether no hop of others has the kind and the decision.
+func differs(h flow.Hop, others []flow.Hop) bool {
+	return !slices.ContainsFunc(others, func(o flow.Hop) bool { return o.Kind == h.Kind && o.Decision == h.Decision })
+}
+
+// never says whether the walk ended before chance decided: nothing that happens.
+func (w *world) never() bool {
+	return slices.ContainsFunc(w.asked, func(q question) bool { return q.chance() && q.shares[q.given] == 0 })
 }
 
 // less is the certainty of what also depends on a question.

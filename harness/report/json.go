@@ -22,6 +22,7 @@ type Document struct {
 	Result      flow.Result  `json:"result"`
 	Summary     string       `json:"summary"`
 	Confirmed   int          `json:"confirmed"`
+	Learned     int          `json:"learned,omitempty"`
 	Refuted     int          `json:"refuted"`
 	NotObserved int          `json:"notObserved"`
 	Problems    []string     `json:"problems,omitempty"`
@@ -41,8 +42,9 @@ type Hop struct {
 
 // NewDocument joins a run and its verdict.
 func NewDocument(run flow.Run, verdict flow.RunVerdict) Document {
+	run.Path = verdict.TakenPath(run.Path)
 	d := Document{Schema: Schema, Backend: run.Backend, Call: redactCall(run.Call), Outcome: run.Path.Outcome, Failure: run.Path.Failure,
-		Flag: run.Path.Flag, Result: verdict.Result, Summary: verify.Summary(verdict), Confirmed: verdict.Confirmed,
+		Flag: run.Path.Flag, Result: verdict.Result, Summary: verify.Summary(verdict), Confirmed: verdict.Confirmed, Learned: verdict.Learned,
 		Refuted: verdict.Refuted, NotObserved: verdict.NotObserved, Problems: verdict.Problems, Accepted: run.Accepted, Without: verdict.Without, Hops: []Hop{}, Watches: run.Watches}
 	if d.Watches == nil {
 		d.Watches = []flow.Watch{}

@@ -46,6 +46,7 @@ type (
 // JUnit writes one test case a hop: a refuted hop is a failure, one that was not observed is skipped. That the
 // instruments saw everything is a test case of its own, because without it nothing is verified.
 func JUnit(w io.Writer, run flow.Run, verdict flow.RunVerdict) error {
+	run.Path = verdict.TakenPath(run.Path)
 	return writeSuites(w, verify.Summary(verdict), hopSuite(run, verdict))
 }
 
@@ -91,7 +92,7 @@ func hopCase(run flow.Run, v flow.HopVerdict) testCase {
 	}
 	text := clean(strings.Join(lines, "\n"))
 	switch v.State {
-	case flow.Confirmed:
+	case flow.Confirmed, flow.Learned:
 		c.Out = text
 	case flow.Refuted:
 		c.Failure = &message{clean(v.Reason), text}

@@ -18,6 +18,7 @@ type box struct {
 
 // Mermaid writes the way as a flow chart: a frame for each sidecar, a box for each hop, coloured by its verdict.
 func Mermaid(w io.Writer, run flow.Run, verdict flow.RunVerdict) error {
+	run.Path = verdict.TakenPath(run.Path)
 	var boxes []box
 	for _, v := range verdict.Hops {
 		boxes = append(boxes, box{hopOf(run, v), sign(v.State) + " ", class(v.State)})
@@ -26,6 +27,7 @@ func Mermaid(w io.Writer, run flow.Run, verdict flow.RunVerdict) error {
 		return err
 	}
 	_, err := io.WriteString(w, "  classDef confirmed fill:#d7f5dd,stroke:#2a7d3c,color:#111\n"+
+		"  classDef learned fill:#fdf3cf,stroke:#a80,color:#111\n"+
 		"  classDef refuted fill:#fbd9d9,stroke:#a22,color:#111\n"+
 		"  classDef unseen fill:#eee,stroke:#888,color:#111,stroke-dasharray:4 3\n")
 	return err
@@ -78,6 +80,8 @@ func class(state flow.State) string {
 	switch state {
 	case flow.Confirmed:
 		return "confirmed"
+	case flow.Learned:
+		return "learned"
 	case flow.Refuted:
 		return "refuted"
 	}

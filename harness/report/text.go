@@ -29,6 +29,7 @@ var columns = [...]int{23, 33, 24}
 
 // Text writes the run and its verdict as a table with one line a hop, and beneath what the verdicts rest on.
 func Text(w io.Writer, run flow.Run, verdict flow.RunVerdict, opts Options) error {
+	run.Path = verdict.TakenPath(run.Path)
 	t := &text{opts: opts, run: run}
 	t.heading()
 	t.table(verdict)
@@ -103,6 +104,8 @@ func (t *text) mark(state flow.State) string {
 	switch state {
 	case flow.Confirmed:
 		color = "32"
+	case flow.Learned:
+		color = "36"
 	case flow.Refuted:
 		color = "31"
 	}
@@ -113,6 +116,8 @@ func sign(state flow.State) string {
 	switch state {
 	case flow.Confirmed:
 		return "✓"
+	case flow.Learned:
+		return "?"
 	case flow.Refuted:
 		return "✗"
 	}

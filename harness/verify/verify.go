@@ -19,7 +19,28 @@ import (
 // Judge compares a run's path with its observations. It needs nothing but the run, and gives the same verdict for the
 // same run. It compares what is left when secrets are taken out of both: the evidence was read from redacted texts, equal values
 // have equal marks, and different ones have different marks, so that the verdict is the one on the values themselves.
+//
+// Where inference leaves the way open, each way that is possible is judged by the same rules, and the one that fits is taken: its
+// hops that are open are learned, and the run is consistent, never verified.
 func Judge(run flow.Run) flow.RunVerdict {
+	verdict := judgeWay(run)
+	if certain(run.Path) {
+		return verdict
+	}
+	for i := range run.Path.Variants {
+		way := run
+		way.Path = (&flow.RunVerdict{Taken: i + 1}).TakenPath(run.Path)
+		if other := judgeWay(way); fits(other, verdict) {
+			other.Taken = i + 1
+			verdict = other
+		}
+	}
+	learn(&verdict, run.Path)
+	return verdict
+}
+
+// judgeWay judges one way.
+func judgeWay(run flow.Run) flow.RunVerdict {
 	run.Path, run.Observations = comparable(run.Path), redacted(run.Observations)
 	j := &judge{run: run, joins: joined(run)}
 	verdict := flow.RunVerdict{Schema: flow.VerdictSchema, Hops: make([]flow.HopVerdict, 0, len(run.Path.Hops))}
@@ -93,7 +114,11 @@ func hidden(value string) string {
 
 // Summary returns the verdict in one line.
 func Summary(v flow.RunVerdict) string {
-	return fmt.Sprintf("confirmed %d/%d hops, %d not observed, %d refuted", v.Confirmed, len(v.Hops), v.NotObserved, v.Refuted)
+	learned := ""
+	if v.Learned > 0 {
+		learned = fmt.Sprintf(", %d learned", v.Learned)
+	}
+	return fmt.Sprintf("confirmed %d/%d hops%s, %d not observed, %d refuted", v.Confirmed, len(v.Hops), learned, v.NotObserved, v.Refuted)
 }
 
 // problems says why the run cannot be verified whatever its hops say.

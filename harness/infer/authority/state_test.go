@@ -163,6 +163,10 @@ var stateRules = []rule{
 	{"aws_lambda", filtered("al", "aws_lambda.v3.Config", "arn: 'arn:aws:lambda:us-west-2:987654321:function:hello', payload_passthrough: true"), vhost(toA), nil},
 	{"composite: a filter that the matcher names", compositeRBAC(), vhost(toA), []string{"GET x /", "GET x / x-c=deny", "GET x / x-c=other"}},
 	{"match delegate: SkipFilter", skipping(), vhost(toA), []string{"GET x /", "GET x / x-s=1"}},
+	{"no host", "", vhost(toA), []string{"GET - /", "http1.0 GET - /"}},
+	{"no host, with a default for HTTP/1.0", "http_protocol_options: {accept_http_10: true, default_host_for_http_10: dflt}", vhost(toA), []string{"GET - /", "http1.0 GET - /", "http1.0 GET x /"}},
+	{"CONNECT without a port", "upgrade_configs: [{upgrade_type: CONNECT}]", vhost("{match: {connect_matcher: {}}, direct_response: {status: 204}}"), []string{"CONNECT x x", "CONNECT x:80 x:80", "CONNECT x: x:", "CONNECT x:y x:y"}},
+	{"too many headers", "common_http_protocol_options: {max_headers_count: 4}", vhost(toA), []string{"GET x /", "GET x / a=1", "GET x / a=1 b=1 c=1 d=1 e=1", "http2 GET x / a=1 b=1 c=1 d=1 e=1"}},
 	{"ip detection: refused", `original_ip_detection_extensions: [{name: c, typed_config: {"@type": type.googleapis.com/envoy.extensions.http.original_ip_detection.custom_header.v3.CustomHeaderConfig, header_name: x-real-ip, reject_with_status: {code: Unauthorized}}}]`, vhost(toA),
 		[]string{"GET x /", "GET x / x-real-ip=203.0.113.9", "GET x / x-real-ip=nonsense"}},
 }
