@@ -64,6 +64,9 @@ func findProgram(program string) (string, error) {
 		}
 		return "", exit.Environmentf("find %s: %w", program, err)
 	}
+	if err := set.Check(program); err != nil {
+		return "", exit.Environmentf("run %s: %w", program, err)
+	}
 	path := filepath.Join(set.Bin, program)
 	if _, err := os.Stat(path); err != nil {
 		return "", exit.Environmentf("find %s: %w", program, err)

@@ -26,7 +26,7 @@ func (b *Backend) Up(ctx context.Context, opts cluster.Options, p progress.Repor
 	if lab, err := join(ctx, name, p); lab != nil || err != nil {
 		return lab, err
 	}
-	set, err := components.Ensure(ctx, components.Options{Images: opts.Images, Istio: opts.Istio, IstioValues: manifests.IstioValues()}, p)
+	set, err := programs(ctx, components.Options{Images: opts.Images, Istio: opts.Istio, IstioValues: manifests.IstioValues()}, p)
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +59,22 @@ func (b *Backend) Up(ctx context.Context, opts cluster.Options, p progress.Repor
 		return nil, err
 	}
 	return lab, errors.Join(err, o.Commit(clock.Timings))
+}
+
+// programs returns the components, after reading those that root is about to run to their last byte. One that is damaged is
+// made again, which is said: a node that runs it would be waited for in vain.
+func programs(ctx context.Context, o components.Options, p progress.Reporter) (*components.Set, error) {
+	for again := false; ; again = true {
+		set, err := components.Ensure(ctx, o, p)
+		if err != nil {
+			return nil, err
+		}
+		err = set.Check("kube", "etcd", "containerd", "containerd-shim-runc-v2")
+		if !errors.Is(err, components.ErrDamaged) || again {
+			return set, err
+		}
+		p.Say("%v: making it again", err)
+	}
 }
 
 // join waits for a lab that another process has brought or is bringing up. It returns nil when there is none.
