@@ -7,6 +7,9 @@ import (
 	"strings"
 )
 
+// errNoConfigs is a text that is no config dump: it may be one of the shapes that adopt knows.
+var errNoConfigs = errors.New(`no "configs" at the top`)
+
 // build makes the index of a dump in one pass over its text.
 func build(data []byte) (*Dump, error) {
 	d := &Dump{data: data, resources: map[Kind][]*Resource{}, byName: map[Kind]map[string]*Resource{}, sections: map[Kind]bool{}}
@@ -26,7 +29,7 @@ func build(data []byte) (*Dump, error) {
 		return nil, fmt.Errorf("read config dump: %w", x.err)
 	}
 	if !found {
-		return nil, errors.New(`read config dump: no "configs" at the top (it has to be what Envoy's /config_dump returns)`)
+		return nil, errNoConfigs
 	}
 	d.order()
 	return d, nil

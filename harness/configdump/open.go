@@ -91,7 +91,9 @@ func parse(ctx context.Context, data []byte) (*Dump, error) {
 	case len(text) == 0:
 		return nil, errors.New("read config dump: it is empty")
 	case text[0] == '{':
-		return build(data[len(data)-len(text):])
+		return buildOrAdopt(data[len(data)-len(text):])
+	case text[0] == '[':
+		return buildOrAdopt(text)
 	case !utf8.Valid(text[:min(len(text), 512)]) && bytes.IndexByte(text[:min(len(text), 512)], 0) >= 0:
 		return nil, errors.New("read config dump: binary data (JSON, YAML or gzip of either is expected)")
 	case len(text) > maxYAML:
@@ -101,5 +103,20 @@ func parse(ctx context.Context, data []byte) (*Dump, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read config dump: %w", err)
 	}
-	return build(converted)
+	return buildOrAdopt(converted)
+}
+
+// buildOrAdopt reads a dump, or a text that holds the same in another shape.
+func buildOrAdopt(text []byte) (*Dump, error) {
+	if text = bytes.TrimSpace(text); len(text) == 0 || text[0] != '[' {
+		d, err := build(text)
+		if !errors.Is(err, errNoConfigs) {
+			return d, err
+		}
+	}
+	text, err := adopt(text)
+	if err != nil {
+		return nil, err
+	}
+	return build(text)
 }
