@@ -20,7 +20,7 @@ type Call struct {
 }
 
 // Target is the path with the query that the call's URL is sent with: as they stand there, whatever characters they have, without a
-// fragment. A blank, which cannot stand in a request, is written %20, and no path at all is /.
+// fragment, and no path at all is /.
 func (c Call) Target() string {
 	text := c.URL
 	if _, rest, ok := strings.Cut(text, "://"); ok {
@@ -34,7 +34,7 @@ func (c Call) Target() string {
 	if text = text[i:]; text[0] == '?' {
 		text = "/" + text
 	}
-	return strings.ReplaceAll(text, " ", "%20")
+	return text
 }
 
 // SidecarContainer is the name that Istio's injector gives to the container of the sidecar. What is sent from there, the rules that

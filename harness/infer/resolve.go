@@ -31,7 +31,7 @@ func parseTarget(call flow.Call) (target, error) {
 	if err != nil || u.Hostname() == "" {
 		return target{}, fmt.Errorf("read URL %q: it has no host (give it as http://name:port/path)", call.URL)
 	}
-	t := target{scheme: u.Scheme, host: strings.ToLower(u.Hostname()), authority: u.Host, path: call.Target()}
+	t := target{scheme: u.Scheme, host: strings.ToLower(u.Hostname()), authority: u.Host, path: strings.ReplaceAll(call.Target(), " ", "%20")}
 	port, ok := map[string]uint32{"http": 80, "https": 443}[u.Scheme]
 	if !ok && u.Port() == "" {
 		return t, fmt.Errorf("read URL %q: scheme %s has no default port (give one)", call.URL, u.Scheme)

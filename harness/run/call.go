@@ -12,7 +12,8 @@ import (
 )
 
 // NewCall makes the call of a pod, POD or POD.NAMESPACE with /CONTAINER, to a URL: a GET with a new request id. The URL is kept as it is
-// given, whatever characters it has: the same value drives inference and curl. own is the namespace of a pod that is named without one.
+// given, whatever characters it has, but for a blank, which no URL can have and which becomes %20: the same value drives inference and
+// curl. own is the namespace of a pod that is named without one.
 func NewCall(from, to, own string) (flow.Call, error) {
 	target, err := url.Parse(to)
 	if err != nil || target.Host == "" || (target.Scheme != "http" && target.Scheme != "https") {
@@ -20,7 +21,7 @@ func NewCall(from, to, own string) (flow.Call, error) {
 	}
 	pod, container, _ := strings.Cut(from, "/")
 	name, namespace := mesh.SplitRef(pod, own)
-	return flow.Call{From: name, Namespace: namespace, Container: container, URL: to, Method: "GET", RequestID: newRequestID()}, nil
+	return flow.Call{From: name, Namespace: namespace, Container: container, URL: strings.ReplaceAll(to, " ", "%20"), Method: "GET", RequestID: newRequestID()}, nil
 }
 
 // NewCall is NewCall where the sender may be a client outside of the mesh.

@@ -100,6 +100,7 @@ func TestTheRequestIsAValue(t *testing.T) {
 			if len(*sent) != 1 || !strings.Contains((*sent)[0], `url = "`+want.sent+`"`) {
 				t.Errorf("curl was given %q, want %s once", *sent, want.sent)
 			}
+			url := strings.ReplaceAll(url, " ", "%20")
 			if result.Run.Call.URL != url || result.Run.Path.Call.URL != url || result.Question.Call.URL != url {
 				t.Errorf("asked %s, and inferred %s, noted %s", result.Question.Call.URL, result.Run.Path.Call.URL, result.Run.Call.URL)
 			}
