@@ -68,6 +68,7 @@ func (g *gobuild) build(ctx context.Context, p program, w work) error {
 		// Go's own temporary files lie in ours, so that they go with it when the build is killed.
 		cmd := goTool(filepath.Join(g.source, p.module), args...)
 		cmd.env, cmd.line = append([]string{"GOTMPDIR=" + w.scratch}, goEnv...), count.line
+		cmd.private = os.Geteuid() == 0 // its compilers end with it when we are killed, which a process group does not see to
 		if err := cmd.run(ctx); err != nil {
 			return err
 		}
