@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/observe"
 	"github.com/flowproof/lab/harness/observe/trace"
 	"github.com/flowproof/lab/harness/verify"
 )
@@ -56,6 +57,9 @@ func contents(t testing.TB) Contents {
 	const secret = "Bearer hunter2hunter2"
 	c.Question.Call.Headers = flow.Headers{"authorization": {secret}}
 	recording.Curl = bytes.Replace(recording.Curl, []byte("> Accept: */*"), []byte("> Authorization: "+secret+"\n> Accept: */*"), 1)
+	for _, pod := range []*observe.Pod{&recording.Client, &recording.Server} {
+		pod.Log = bytes.ReplaceAll(pod.Log, []byte("'accept', '*/*'\n"), []byte("'accept', '*/*'\n'authorization', '"+secret+"'\n"))
+	}
 	recording.Server.Log = append(slices.Clone(recording.Server.Log), []byte("'authorization', '"+secret+"'\n")...)
 	events := *recording.Trace
 	head, ok := trace.ParseHTTP([]byte("GET /?access_token=hunter2hunter2 HTTP/1.1\r\nauthorization: " + secret + "\r\ncookie: hunter2hunter2\r\n\r\n"))

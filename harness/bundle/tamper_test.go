@@ -40,7 +40,7 @@ func TestTamper(t *testing.T) {
 		{"question altered too, forged", forge(func(t testing.TB, dir string) {
 			edit(runFile, `http://fortio-server-l2:8080/`, `http://fortio-server-l2:8080/pay`)(t, dir)
 			edit(questionFile, `http://fortio-server-l2:8080/`, `http://fortio-server-l2:8080/pay`)(t, dir)
-		}), flow.Incomplete, `has the path "/pay", and curl.txt shows "/"`},
+		}), flow.Mismatch, `has the path "/pay", and curl.txt shows "/"`},
 		{"observation altered, forged", forge(edit(runFile, `"raw": "* Connected to`, `"raw": "* Connected with`)), flow.Incomplete, "raw evidence is not what"},
 		{"verdict altered", edit(verdictFile, `"confirmed": 26`, `"confirmed": 27`), flow.Incomplete, "verdict.json was changed"},
 		{"verdict altered, forged", forge(edit(verdictFile, `"verified"`, `"mismatch"`)), flow.Incomplete, `verdict.json says /result is "mismatch"`},

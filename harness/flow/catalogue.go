@@ -120,6 +120,8 @@ var Facts = []FactInfo{
 	{Name: FactStatPrefix},
 	{Name: FactTLSVersion, Scope: OfEnd}, {Name: FactPeerURI, Scope: OfEnd},
 	{Name: FactConnection},
+	{Name: FactMethod, Scope: OfHop}, {Name: FactPath, Scope: OfHop}, {Name: FactAuthority, Scope: OfHop},
+	{Name: FactHeader, Scope: OfHop, Number: Listed},
 	{Name: FactOrder, Scope: OfHop, Number: Several, Refutes: true},
 }
 

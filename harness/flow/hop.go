@@ -128,6 +128,10 @@ const (
 	FactTLSVersion     = "tls.version"         // version of TLS on a connection of the proxy's own, such as TLSv1.3, or NoTLS
 	FactPeerURI        = "peer.uri"            // URI in the certificate that the other end of a connection showed
 	FactConnection     = "connection.id"       // Envoy's id of the downstream connection, by which logs name it
+	FactMethod         = "request.method"      // method of the request as it is sent upstream, and as it arrives
+	FactPath           = "request.path"        // its path with the query
+	FactAuthority      = "request.authority"   // its authority
+	FactHeader         = "request.header"      // one of its headers, as name: value
 	FactOrder          = "order.broken"        // a rule on the order of events that was broken; seeing one refutes the hop
 )
 

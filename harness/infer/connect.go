@@ -43,6 +43,7 @@ func (w *walk) connect() {
 		hop.Why += "; the worker has a connection pooled, and takes it"
 		hop.Expect = append(hop.Expect, fact(flow.FactUpstreamReused, "true"))
 	}
+	hop.Expect = append(hop.Expect, w.sent()...)
 	w.add(flow.Connect, at, hop)
 }
 

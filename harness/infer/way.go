@@ -354,6 +354,7 @@ func app(e *Engine, d flow.Decision) flow.Hop {
 				hop.Source = d.Hops[n-1].Source
 			}
 		}
+		hop.Expect = append(hop.Expect, arrived(d.Hops[n-1].Expect)...)
 	}
 	return hop
 }

@@ -2,6 +2,8 @@ package envoylog
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -80,27 +82,25 @@ func (j *journal) find(sel Selection) []*exchange {
 	for _, s := range byID[:min(len(byID), mostExchanges)] {
 		all = append(all, j.exchange(s))
 	}
-	return lastAttempt(onSide(all, sel))
+	return firstAttempt(onSide(all, sel))
 }
 
-// lastAttempt keeps of the attempts of one request, which the client's sidecar makes with one id and counts, the one that came last.
-// Streams that are no attempts, or of which two have one count, stay as they are.
-func lastAttempt(all []*exchange) []*exchange {
+// firstAttempt keeps of the attempts of one request, which the client's sidecar makes with one id and counts, the one that came
+// first: what it finds is what the way begins with. Streams that are no attempts, or of which two have one count, stay as they are.
+func firstAttempt(all []*exchange) []*exchange {
 	if len(all) < 2 {
 		return all
 	}
-	last, most, counts := all[0], 0, map[int]bool{}
+	counts := map[int]*exchange{}
 	for _, x := range all {
 		text, _ := x.headers.Header("x-envoy-attempt-count")
 		n, err := strconv.Atoi(text)
-		if err != nil || counts[n] {
+		if err != nil || counts[n] != nil {
 			return all
 		}
-		if counts[n] = true; n > most {
-			last, most = x, n
-		}
+		counts[n] = x
 	}
-	return []*exchange{last}
+	return []*exchange{counts[slices.Min(slices.Collect(maps.Keys(counts)))]}
 }
 
 // onSide drops the exchanges of the other direction: a pod that calls itself logs both in one file.

@@ -23,6 +23,9 @@ func (Instrument) Sees() []flow.Capability {
 		flow.Capability{Kind: flow.Endpoint, Fact: flow.FactEndpoint},
 		flow.Capability{Kind: flow.Connect, Fact: flow.FactUpstreamLocal},
 		flow.Capability{Kind: flow.Route, Fact: flow.FactCluster},
+		flow.Capability{Kind: flow.Connect, Fact: flow.FactMethod}, flow.Capability{Kind: flow.Connect, Fact: flow.FactPath},
+		flow.Capability{Kind: flow.Connect, Fact: flow.FactAuthority}, flow.Capability{Kind: flow.Connect, Fact: flow.FactHeader},
+		flow.Capability{Kind: flow.HTTPFilters, Fact: flow.FactHTTPFilters},
 		flow.Capability{Kind: flow.UpstreamTLS, Fact: flow.FactSocketMatch})
 }
 

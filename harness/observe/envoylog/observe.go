@@ -170,6 +170,7 @@ func (o *observer) http() {
 	if routed {
 		o.see(router, flow.HTTPFilters, flow.FactHTTPFilter, routerFilter)
 		o.headerDeltas(router)
+		o.sent(router)
 		if xfcc, ok := router.Header("x-forwarded-client-cert"); ok {
 			if uri := clientURI(xfcc); uri != "" {
 				o.see(router, flow.DownstreamTLS, flow.FactXFCC, uri)

@@ -95,7 +95,24 @@ func withoutID(t *testing.T, facts []string) []string {
 	if len(kept) != len(facts)-1 {
 		t.Errorf("%d ids of the downstream connection, want one", len(facts)-len(kept))
 	}
-	return kept
+	return slices.DeleteFunc(kept, func(f string) bool { return strings.HasPrefix(f, "connect request.") }) // TestSent has these
+}
+
+func TestSent(t *testing.T) {
+	seen, watch := Observe(parse(t, workshopLog()), Selection{RequestID: workshopRequestID})
+	got := observetest.Facts(seen)
+	for _, want := range []string{"connect request.method=GET", "connect request.path=/", "connect request.authority=fortio-server:8080",
+		"connect request.header=accept: */*", "connect request.header=x-envoy-attempt-count: 1"} {
+		if !slices.Contains(got, want) {
+			t.Errorf("not seen: %s", want)
+		}
+	}
+	if slices.ContainsFunc(got, func(f string) bool { return strings.HasPrefix(f, "connect request.header=:") }) {
+		t.Error("a pseudo-header passes for a header")
+	}
+	if !slices.Contains(watch.Sees, flow.Capability{Kind: flow.Connect, Fact: flow.FactPath}) {
+		t.Error("the watch does not say that it sees the path")
+	}
 }
 
 func TestObserveWorkshop(t *testing.T) {

@@ -217,6 +217,11 @@ func capabilities(x *exchange) []flow.Capability {
 	if x == nil {
 		return append(sees, flow.Capability{Kind: flow.Connect, Fact: flow.FactUpstreamRemote})
 	}
+	if s, ok := x.first(RouterHeaders); ok && len(s.Block) > 0 {
+		for _, fact := range []string{flow.FactMethod, flow.FactPath, flow.FactAuthority, flow.FactHeader} {
+			sees = append(sees, flow.Capability{Kind: flow.Connect, Fact: fact})
+		}
+	}
 	if s, ok := x.phase.find(OriginalDstSet); ok && s.rest != "" {
 		sees = append(sees, flow.Capability{Kind: flow.Redirect, Fact: flow.FactOriginalDst})
 	}

@@ -17,13 +17,18 @@ type HTTP struct {
 	Host      string `json:"host,omitempty"`
 	ClientURI string `json:"clientUri,omitempty"` // URI of x-forwarded-client-cert's last element
 	Codec     string `json:"codec"`               // http1 or http2
+	// Headers of a request, each as name: value, where the head was captured to its end.
+	Headers []string `json:"headers,omitempty"`
 }
 
 // Request says whether it is a request's head.
 func (h *HTTP) Request() bool { return h != nil && h.Status == 0 }
 
-// maxLine bounds what is kept of a line.
-const maxLine = 300
+// maxLine bounds what is kept of a line, mostHeaders how many headers of a request are kept.
+const (
+	maxLine     = 300
+	mostHeaders = 64
+)
 
 // ParseHTTP reads the head of a message from the first bytes of a read or write: ok is false for anything else, such as
 // a body.
@@ -48,13 +53,14 @@ func ParseHTTP(b []byte) (h HTTP, ok bool) {
 		return h, false
 	}
 	h.Line = keep(line)
-	for header := range strings.SplitSeq(rest, "\r\n") {
-		if header == "" {
-			break // the body begins
-		}
+	head, _, whole := strings.Cut("\r\n"+rest, "\r\n\r\n")
+	for header := range strings.SplitSeq(strings.TrimPrefix(head, "\r\n"), "\r\n") {
 		name, value, _ := strings.Cut(header, ":")
-		value = strings.TrimSpace(value)
-		switch strings.ToLower(name) {
+		name, value = strings.ToLower(name), strings.TrimSpace(value)
+		if whole && h.Request() && name != "" && name != "host" && len(h.Headers) < mostHeaders {
+			h.Headers = append(h.Headers, redact.Printable(name+": "+redact.Header(name, value)))
+		}
+		switch name {
 		case "x-request-id":
 			h.RequestID = keep(value)
 		case "host":

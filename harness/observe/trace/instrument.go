@@ -36,6 +36,10 @@ func (*Instrument) Sees() []flow.Capability {
 	for _, s := range evidence {
 		all = append(all, flow.Capability{Kind: s.kind, Fact: s.fact, Value: s.value})
 	}
+	for _, fact := range []string{flow.FactMethod, flow.FactPath, flow.FactAuthority, flow.FactHeader} {
+		all = append(all, flow.Capability{Kind: flow.App, Fact: fact})
+	}
+	all = append(all, flow.Capability{Kind: flow.HTTPFilters, Fact: flow.FactHTTPFilters})
 	return append(all, flow.Capability{Kind: flow.FilterChain, Fact: flow.FactFilterChain}, flow.Capability{Kind: flow.Cluster, Fact: flow.FactCluster},
 		flow.Capability{Kind: flow.NetworkFilters, Fact: flow.FactConnection}, flow.Capability{Kind: flow.NetworkFilters, Fact: flow.FactCodec},
 		flow.Capability{Kind: flow.UpstreamTLS, Fact: flow.FactPeerURI}, flow.Capability{Kind: flow.ListenerFilters, Fact: flow.FactFilter, Value: tlsInspector})

@@ -80,9 +80,31 @@ func (o *observer) server() {
 		return
 	}
 	o.see(flow.Server, app.first(), flow.App, flow.FactPeer, app.remote.String(), flow.FactProcess, app.process)
+	o.arrived(c.appRequest)
 	if e := app.response(Write, c.appRequest); e != nil {
 		o.see(flow.Server, e, flow.App, flow.FactUpstreamStatus, strconv.Itoa(e.HTTP.Status))
 	}
+}
+
+// arrived tells of the request as the application reads it.
+func (o *observer) arrived(e *Event) {
+	method, rest, ok := strings.Cut(requestLine(e), " ")
+	path, _, also := strings.Cut(rest, " HTTP/")
+	if !ok || !also {
+		return
+	}
+	o.see(flow.Server, e, flow.App, flow.FactMethod, method, flow.FactPath, path, flow.FactAuthority, e.HTTP.Host)
+	for _, header := range e.HTTP.Headers {
+		o.see(flow.Server, e, flow.App, flow.FactHeader, header)
+	}
+}
+
+// requestLine is the request line that an event read; "" where it read none, or not all of it.
+func requestLine(e *Event) string {
+	if e == nil || !e.HTTP.Request() || len(e.HTTP.Line) >= maxLine {
+		return ""
+	}
+	return e.HTTP.Line
 }
 
 // downstream tells of a connection that a sidecar accepted.

@@ -79,6 +79,13 @@ func (o *observer) watch(pod *Pod) flow.Watch {
 			w.Sees = append(w.Sees, flow.Capability{Kind: s.kind, Fact: fact, Value: s.value})
 		}
 	}
+	if e := o.chain.appRequest; pod.Side == flow.Server && requestLine(e) != "" {
+		for _, fact := range []string{flow.FactMethod, flow.FactPath, flow.FactAuthority, flow.FactHeader} {
+			if fact != flow.FactHeader || len(e.HTTP.Headers) > 0 {
+				w.Sees = append(w.Sees, flow.Capability{Kind: flow.App, Fact: fact})
+			}
+		}
+	}
 	w.Sees = append(w.Sees, o.sightsInside(pod)...)
 	problems := o.problems(pod)
 	w.Complete, w.Problem = len(problems) == 0, strings.Join(problems, "; ")

@@ -1,0 +1,81 @@
+package infer
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/internal/redact"
+)
+
+// unsaid are headers that a client, Envoy or Istio may add or change without the call or the configuration of the way saying
+// so: curl's own, those that tell of hops, and those of tracing. A name that ends in * stands for all that begin so.
+var unsaid = []string{"x-envoy-*", "x-forwarded-*", "x-request-id", "x-b3-*", "b3", "traceparent", "tracestate", "baggage", "x-ot-span-context",
+	"x-datadog-*", "x-cloud-trace-context", "x-amzn-trace-id", "grpc-*", "user-agent", "accept", "accept-encoding", "content-length",
+	"content-type", "transfer-encoding", "connection", "upgrade", "keep-alive", "proxy-connection", "te", "expect", "via", "host"}
+
+// sent are the facts of the request as the proxy sends it on, as far as the configuration says: what a filter may have changed
+// is left open. Values are as the instruments may show them.
+func (w *walk) sent() []flow.Fact {
+	if w.hcm == nil || w.route == nil {
+		return nil
+	}
+	h := w.req.header
+	var facts []flow.Fact
+	method, _ := h.Get(":method")
+	path, authority := w.req.Path, w.req.Authority
+	if rw := w.out.Rewrite; rw != nil {
+		path, authority = first(rw.Path, path), first(rw.Host, authority)
+	}
+	for _, p := range []struct{ fact, name, value string }{
+		{flow.FactMethod, ":method", first(method, w.req.Method)}, {flow.FactPath, ":path", path}, {flow.FactAuthority, ":authority", authority},
+	} {
+		_, open := h.Open(p.name)
+		if w.opts.before != nil && !open { // normalising what is open makes it no more certain
+			_, open = w.opts.before.Open(p.name)
+		}
+		if open {
+			facts = append(facts, flow.Fact{Name: p.fact, May: true})
+		} else if p.value != "" {
+			facts = append(facts, fact(p.fact, redact.Text(p.value)))
+		}
+	}
+	may := func(pattern string) {
+		facts = append(facts, flow.Fact{Name: flow.FactHeader, Value: pattern, May: true})
+	}
+	if every, _ := h.Loosened(); every != nil {
+		may("*")
+		return facts
+	}
+	for _, name := range h.Names() {
+		if strings.HasPrefix(name, ":") || slices.ContainsFunc(unsaid, func(u string) bool { return isUnsaid(u, name) }) {
+			continue
+		}
+		if _, open := h.Open(name); open {
+			may(name + ": *")
+			continue
+		}
+		for _, value := range h.Values(name) {
+			facts = append(facts, fact(flow.FactHeader, name+": "+redact.Header(name, value)))
+		}
+	}
+	for _, name := range unsaid {
+		if !strings.HasSuffix(name, "*") {
+			name += ":"
+		}
+		may(strings.TrimSuffix(name, "*") + "*")
+	}
+	return facts
+}
+
+func isUnsaid(pattern, name string) bool {
+	prefix, wild := strings.CutSuffix(pattern, "*")
+	return name == pattern || wild && strings.HasPrefix(name, prefix)
+}
+
+// arrived are the facts of the request that the last proxy sends, which are those of the request that its application reads.
+func arrived(expect []flow.Fact) []flow.Fact {
+	return slices.DeleteFunc(slices.Clone(expect), func(f flow.Fact) bool {
+		return !slices.Contains([]string{flow.FactMethod, flow.FactPath, flow.FactAuthority, flow.FactHeader}, f.Name)
+	})
+}
