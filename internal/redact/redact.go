@@ -56,12 +56,12 @@ func Mark(value string) string {
 	return fmt.Sprintf("«redacted %d B, %d»", len(value), number)
 }
 
-// escapedMark is a mark that stood in the path of a URL, which package net/url escapes.
-var escapedMark = regexp.MustCompile(`%C2%ABredacted%20([0-9]+)%20B(?:,%20([0-9]+))?%C2%BB`)
+// escapedMark is a mark that stood in a URL of which all was escaped that may not stand there, or only the blanks.
+var escapedMark = regexp.MustCompile(`(?:«|%C2%AB)redacted%20([0-9]+)%20B(?:,%20([0-9]+))?(?:»|%C2%BB)`)
 
 // unescape writes marks in a URL as they are written everywhere else.
 func unescape(text string) string {
-	if !strings.Contains(text, "%C2%ABredacted%20") {
+	if !strings.Contains(text, "redacted%20") {
 		return text
 	}
 	return replace(escapedMark, text, func(m []string) string {

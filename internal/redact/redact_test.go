@@ -20,6 +20,11 @@ func TestMarks(t *testing.T) {
 	if Mark(two) != second || Mark(second) != second || Mark("") != "" || Mark(Masked) != Masked {
 		t.Error("a mark changed")
 	}
+	for _, escaped := range []string{"/x?token=«redacted%2012%20B,%202»&a=1", "/x?token=%C2%ABredacted%2012%20B,%202%C2%BB&a=1"} {
+		if got := Text(escaped); got != "/x?token=«redacted 12 B, 2»&a=1" || Path(escaped) != got || Value(escaped) != got {
+			t.Errorf("%s is read as %s", escaped, got)
+		}
+	}
 	if !Hidden("a "+first) || Hidden("redacted 12 B") {
 		t.Error("what is hidden is not known")
 	}
