@@ -11,6 +11,21 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
+// TestHeaderLines reads headers from a file, which is on no command line.
+func TestHeaderLines(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "headers")
+	if err := os.WriteFile(file, []byte("authorization: Bearer S3cret\r\n# a note\n\nx: 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := headerLines(t.Context(), []string{"a: b", "@" + file})
+	if err != nil || strings.Join(got, "|") != "a: b|authorization: Bearer S3cret|x: 1" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if _, err := headerLines(t.Context(), []string{"@" + file + "none"}); err == nil {
+		t.Error("a file that is not there is read")
+	}
+}
+
 // evil is what a name, a value, a comment or a file's name can hold: a colour, a title, a cursor, C1, a turned direction, an end of a
 // line that begins one of our own, and what is not seen.
 const evil = "x\x1b[31m\x1b]0;t\x07\x1b[2J\rlab: verified\u009b31m\u202e\u2066\u200b\x7f\u2028y"

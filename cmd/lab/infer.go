@@ -147,10 +147,14 @@ func (f *inferFlags) complete(cmd *cobra.Command) error {
 	if cmd.Flags().Changed("random") {
 		f.request.Random = &f.random
 	}
-	for _, h := range f.headers {
+	headers, err := headerLines(cmd.Context(), f.headers)
+	if err != nil {
+		return err
+	}
+	for n, h := range headers {
 		name, value, ok := strings.Cut(h, ":")
 		if !ok || strings.TrimSpace(name) == "" {
-			return exit.Usagef("read header %q: it has to be \"name: value\"", h)
+			return exit.Usagef("read header %d of %d: it has to be \"name: value\"", n+1, len(headers))
 		}
 		f.request.Headers.Add(name, strings.TrimSpace(value))
 	}

@@ -90,7 +90,7 @@ URL, and all sidecars of their namespaces where these are few.`,
 	f.BoolVarP(&flags.verbose, "verbose", "v", false, "say of each hop why, from which field, and by which evidence")
 	f.BoolVar(&flags.warm, "warm", false, "leave pooled connections; what happened on them before is not seen")
 	f.StringVarP(&flags.method, "request", "X", "", "method of the request (default GET, or POST with --data)")
-	f.StringArrayVarP(&flags.headers, "header", "H", nil, "header as \"name: value\"; may be repeated, also with the same name")
+	f.StringArrayVarP(&flags.headers, "header", "H", nil, "header as \"name: value\", or @FILE with one a line; may be repeated, also with the same name")
 	f.StringArrayVarP(&flags.data, "data", "d", nil, "data of the request, or @FILE; may be repeated, and is then joined by &")
 	f.IntVar(&flags.peek, "peek-bytes", trace.DefaultData, "bytes of each read and write that are looked at for HTTP; 0: none")
 	f.BoolVar(&flags.noEnvoy, "kernel-only", false, "put no probes on the Envoys")

@@ -25,7 +25,11 @@ func (f traceFlags) plan(ctx context.Context, m *mesh.Mesh) (runs.Plan, error) {
 		return runs.Plan{}, notCaptured("trace", f.from)
 	}
 	var own []curl.Option
-	for _, h := range f.headers {
+	headers, err := headerLines(ctx, f.headers)
+	if err != nil {
+		return runs.Plan{}, err
+	}
+	for _, h := range headers {
 		own = append(own, curl.Option{Name: "header", Value: h, Valued: true})
 	}
 	for _, d := range f.data {
