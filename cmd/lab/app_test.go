@@ -44,7 +44,7 @@ func TestBadInput(t *testing.T) {
 		{"unknown scenario", []string{"run", "inbond"}, exit.Usage, `find scenario "inbond": there is none of that name (did you mean inbound`},
 		{"a scenario and --list", []string{"run", "--list", "inbound"}, exit.Usage, "usage: lab run"},
 		{"no scenario", []string{"run"}, exit.Usage, "accepts 1 arg(s), received 0"},
-		{"a file that is not there", []string{"run", "./nothing.txtar"}, exit.Usage, "read scenario: open ./nothing.txtar"},
+		{"a file that is not there", []string{"run", "./nothing.txtar"}, exit.Usage, "read scenario: stat ./nothing.txtar: no such file"},
 		{"a lab's name that is none", []string{"--name", "../x", "status"}, exit.Usage, `name a lab "../x"`},
 		{"no lab", []string{"--name", "nobody-has-this", "dump", "netshoot"}, exit.Environment, "reach lab nobody-has-this: it is absent (bring it up with `lab up`"},
 		{"no kubeconfig", []string{"--kubeconfig", filepath.Join(dir, "none"), "dump", "netshoot"}, exit.Environment, "none: no such file or directory (give the path of the cluster's own)"},
