@@ -66,6 +66,7 @@ func judgeWay(run flow.Run) flow.RunVerdict {
 	default:
 		verdict.Result = flow.Verified
 	}
+	reached(run, verdict)
 	return verdict
 }
 

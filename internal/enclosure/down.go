@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/flowproof/lab/internal/removal"
+	"github.com/flowproof/lab/internal/sometimes"
 	"github.com/flowproof/lab/internal/trust"
 )
 
@@ -34,6 +35,7 @@ func (k Kind) Down(ctx context.Context, name string) error {
 	if errors.Is(err, trust.ErrUntrusted) {
 		return err
 	}
+	sometimes.Reached("down: the guard does not answer")
 	return k.removeTraces(ctx, name) // a guard that hangs is swept like one that is dead, though it has the control socket
 }
 
@@ -77,6 +79,7 @@ func (k Kind) SweepLeft(ctx context.Context, name string) error {
 		l, err := k.listen(name)
 		if err == nil {
 			defer l.Close()
+			sometimes.Reached("enclosure: what is left is swept")
 			return k.removeTraces(ctx, name)
 		}
 		if !errors.Is(err, ErrTaken) {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/internal/progress"
+	"github.com/flowproof/lab/internal/sometimes"
 )
 
 // A lease is one line of what the owner tells the guard on its standard input. The first says what to start. The
@@ -85,6 +86,7 @@ func (k Kind) runGuard(stdin io.Reader) error {
 	case reason := <-g.stop:
 		g.board.fail(reason)
 	case <-g.ended:
+		sometimes.Reached("enclosure: the guard cleans up after its init")
 		g.board.fail("its init ended: " + g.init.ProcessState.String())
 	}
 	return g.tearDown()
@@ -172,6 +174,7 @@ func (g *guard) follow(events io.Reader) {
 		}
 		switch {
 		case e.Error != "":
+			sometimes.Reached("up: the init reports an error")
 			g.end(e.Error)
 		case e.Kubeconfig != nil:
 			g.keepKubeconfig(e.Kubeconfig)
@@ -206,6 +209,7 @@ func (g *guard) holdLease(lines *bufio.Reader) {
 		l, err := readLease(lines)
 		if err != nil {
 			if !committed {
+				sometimes.Reached("enclosure: the owner ended before it was ready")
 				g.end("its owner ended before it was ready")
 			}
 			return

@@ -14,6 +14,7 @@ import (
 	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/progress"
+	"github.com/flowproof/lab/internal/sometimes"
 )
 
 // An Owner is the hold of the one who launched an enclosure. It ends with the owner's process, until it is committed.
@@ -107,6 +108,7 @@ func (o *Owner) awaitGuard(ctx context.Context, stderr *os.File, exited <-chan s
 // ended is why a guard ended that never answered.
 func (o *Owner) ended(stderr *os.File) error {
 	if o.guard.ProcessState.ExitCode() == codeTaken {
+		sometimes.Reached("enclosure: the name is taken")
 		return fmt.Errorf("start %s %s: %w", o.kind.Noun, o.name, ErrTaken)
 	}
 	text, _ := io.ReadAll(io.NewSectionReader(stderr, 0, 64<<10))
@@ -205,6 +207,7 @@ func (o *Owner) Watch(ctx context.Context, lost context.CancelCauseFunc) {
 func (o *Owner) broken(s State) error {
 	reason := s.Reason
 	if reason == "" {
+		sometimes.Reached("up: the owner finds its guard gone")
 		reason = "its guard was killed"
 	}
 	return exit.Environmentf("bring up %s %s: %s", o.kind.Noun, o.name, reason)

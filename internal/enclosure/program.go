@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/flowproof/lab/internal/sometimes"
 )
 
 // A Program is one that the init starts and watches: its end is the end of the enclosure.
@@ -64,6 +66,7 @@ func (i *Init) watch(p Program, exit <-chan syscall.WaitStatus) {
 	wanted := i.quiet
 	i.mu.Unlock()
 	if !wanted {
+		sometimes.Reached("enclosure: a component ended")
 		i.Fail(fmt.Errorf("%s ended: %s\n%s", p.Name, describeExit(status), logTail(p.Log, 12)))
 	}
 }

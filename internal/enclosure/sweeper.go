@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/flowproof/lab/internal/sometimes"
 )
 
 // A sweeper is the guard's hold on a process that sweeps in its place. There are two, so that any two processes of an
@@ -82,6 +84,7 @@ func (s *sweeper) attend() {
 			s.mu.Unlock()
 			return
 		}
+		sometimes.Reached("enclosure: the sweeper is replaced")
 		err := s.start()
 		s.mu.Unlock()
 		if err != nil {
@@ -111,6 +114,7 @@ func (k Kind) runSweeper(stdin io.Reader) error {
 	if err := orders.Decode(&last); err == nil && last.Done {
 		return nil
 	}
+	sometimes.Reached("enclosure: the sweeper sweeps")
 	ctx, cancel := context.WithTimeout(context.Background(), Deadline)
 	defer cancel()
 	if err := leaveCgroups(); err != nil { // one that was started later is in the enclosure's

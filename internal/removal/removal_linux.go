@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/flowproof/lab/internal/sometimes"
 )
 
 // All removes a file, or a directory with everything below, and is content when there is none. Where something is mounted
@@ -19,6 +21,7 @@ import (
 func All(dir string) error {
 	if point, err := mountedBelow(dir); err != nil || point != "" {
 		if err == nil {
+			sometimes.Reached("removal: something is mounted below")
 			err = &MountedError{Dir: dir, Point: point}
 		}
 		return err

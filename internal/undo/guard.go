@@ -1,6 +1,7 @@
 package undo
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +18,7 @@ import (
 	"github.com/flowproof/lab/internal/screen"
 
 	"github.com/flowproof/lab/internal/platform"
+	"github.com/flowproof/lab/internal/sometimes"
 )
 
 // guardDeadline bounds what the guard does after its run has ended: what fails because the machine or the cluster does not answer is
@@ -116,6 +118,7 @@ func Guard(in io.Reader, out io.Writer, kinds Kinds) error {
 	if role == roleDeputy && chiefIsDone(os.NewFile(betweenFD, "chief")) {
 		return nil
 	}
+	sometimes.Reached("undo: the " + cmp.Or(role, roleChief) + " works the list off")
 	err = carryOutAll(left, out, kinds)
 	if role == roleChief {
 		_, _ = os.NewFile(betweenFD, "deputy").Write([]byte{1})
@@ -136,6 +139,7 @@ func carryOutAll(left []Action, out io.Writer, kinds Kinds) error {
 	var failures []error
 	for i := len(left) - 1; i >= 0; i-- {
 		if err := insist(ctx, out, kinds, left[i]); err != nil {
+			sometimes.Reached("undo: an action fails")
 			failures = append(failures, err)
 			fmt.Fprintf(out, "✗ %v\n", err)
 			continue

@@ -1,0 +1,47 @@
+package sometimes
+
+// Phases are what a command is doing while a process is killed.
+var Phases = []string{"up", "run", "trace", "down"}
+
+// Victims are the classes of processes that are killed, one or two at once, or all.
+var Victims = []string{"command", "guard", "init", "sweeper", "component", "container", "undo guard", "all"}
+
+// never are pairs that cannot be: only what sends a request has something to undo.
+var never = map[string]bool{"kill undo guard in up": true, "kill undo guard in down": true}
+
+// instruments are flow's, whose package this one does not import.
+var instruments = []string{"log", "sockets", "curl", "ebpf", "stats", "netfilter", "access-log"}
+
+// Catalogue names every case that a nightly run has to come to, sooner or later.
+var Catalogue = catalogue()
+
+func catalogue() []string {
+	all := []string{
+		// Ends of an enclosure, and who cleans up.
+		"enclosure: the guard cleans up after its init",
+		"enclosure: the sweeper sweeps", "enclosure: the sweeper is replaced", "enclosure: the owner ended before it was ready",
+		"enclosure: a component ended", "enclosure: the name is taken", "enclosure: what is left is swept",
+		// Taking back what a run changed.
+		"undo: the chief works the list off", "undo: the deputy works the list off", "undo: an action fails",
+		// Errors of up and down.
+		"up: the owner finds its guard gone", "up: the init reports an error", "down: the guard does not answer",
+		"removal: something is mounted below",
+		// What a verdict can be.
+		"verdict verified", "verdict mismatch", "verdict incomplete",
+		"hop confirmed", "hop refuted", "hop not observed",
+	}
+	for _, i := range instruments {
+		all = append(all, "incomplete "+i)
+	}
+	for _, phase := range Phases {
+		for _, victim := range Victims {
+			if name := Kill(phase, victim); !never[name] {
+				all = append(all, name)
+			}
+		}
+	}
+	return all
+}
+
+// Kill is the name of a kill.
+func Kill(phase, victim string) string { return "kill " + victim + " in " + phase }
