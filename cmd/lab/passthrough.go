@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flowproof/lab/harness/cluster/existing"
 	"github.com/flowproof/lab/internal/components"
 	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/screen"
@@ -50,7 +51,12 @@ func passthrough(program, short, example string) *cobra.Command {
 			if lab.Context != "" {
 				args = append([]string{"--context", lab.Context}, args...)
 			}
-			return a.runProgram(cmd, path, args, lab.Kubeconfig)
+			env := []string{"KUBECONFIG=" + lab.Kubeconfig}
+			if lab.Backend != existing.Name {
+				// A lab's address is another each time: what kubectl keeps of it in the home directory would never be used again.
+				env = append(env, "KUBECACHEDIR="+os.DevNull)
+			}
+			return a.runProgram(cmd, path, args, env)
 		},
 	}
 }
@@ -75,10 +81,10 @@ func findProgram(program string) (string, error) {
 }
 
 // runProgram runs a program in the foreground and ends with its exit code.
-func (a *app) runProgram(cmd *cobra.Command, path string, args []string, kubeconfig string) error {
+func (a *app) runProgram(cmd *cobra.Command, path string, args, env []string) error {
 	program := exec.CommandContext(cmd.Context(), path, args...)
 	program.Cancel = func() error { return nil } // Ctrl-C reaches the program from the terminal itself
-	program.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
+	program.Env = append(os.Environ(), env...)
 	program.Stdin, program.Stdout, program.Stderr = a.In, screen.Raw(a.Out), screen.Raw(a.Err)
 	err := program.Run()
 	if failed, ok := errors.AsType[*exec.ExitError](err); ok {

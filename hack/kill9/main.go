@@ -1,0 +1,135 @@
+// Command kill9 kills parts of a lab with SIGKILL at random moments and looks each time for what is left: processes at once
+// or within five seconds, and everything that hack/fingerprint.sh prints, byte by byte. Run it as root on a machine that does
+// nothing else, or where others are not seen:
+//
+//	go build -o bin/kill9 ./hack/kill9 && hack/apart.sh bin/kill9 -rounds 50
+//
+// It prints its seed; -seed with -from repeats a round.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/flowproof/lab/internal/removal"
+	"github.com/flowproof/lab/internal/sometimes"
+)
+
+// A killer is one campaign.
+type killer struct {
+	lab, name, backend string
+	fingerprint        string // program
+	folder             string // of a person's, which is bound into the lab; it has to stay whole
+	before             string // what the fingerprint was
+	counts             struct{ rounds, kills, all, excused, folders int }
+}
+
+func main() {
+	if err := run(os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "kill9:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("kill9", flag.ContinueOnError)
+	rounds := flags.Int("rounds", 50, "how many rounds")
+	from := flags.Int("from", 1, "first round")
+	most := flags.Duration("for", 24*time.Hour, "begin no round after this time")
+	seed := flags.Uint64("seed", uint64(time.Now().Unix()), "of the choices")
+	lab := flags.String("lab", "bin/lab", "the command")
+	k := &killer{}
+	flags.StringVar(&k.name, "name", "kill9", "the lab's name")
+	flags.StringVar(&k.backend, "backend", "node", "the lab's backend; with kind it is the Docker that the lab starts")
+	flags.StringVar(&k.fingerprint, "fingerprint", "hack/fingerprint.sh", "program that prints what the machine is like")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if os.Geteuid() != 0 {
+		return errors.New("kill parts of a lab: it makes namespaces (run as root)")
+	}
+	dir, err := os.MkdirTemp("", "kill9-")
+	if err != nil {
+		return err
+	}
+	defer removal.All(dir)
+	if err := k.prepare(dir, *lab); err != nil {
+		return err
+	}
+	defer func() { _, _ = k.command("down").CombinedOutput() }() // on the way out of a failure, which has been said
+	fmt.Fprintf(out, "seed %d: kill9 -seed %d -from N -rounds 1 repeats round N\n", *seed, *seed)
+	start := time.Now()
+	for n := *from; n < *from+*rounds && time.Since(start) < *most; n++ {
+		r := pick(rand.New(rand.NewPCG(*seed, uint64(n))))
+		said, err := k.round(r)
+		fmt.Fprintf(out, "%s round %d: %s%s\n", time.Now().Format(time.TimeOnly), n, r, said)
+		if err != nil {
+			return fmt.Errorf("round %d of seed %d: %w", n, *seed, err)
+		}
+	}
+	c := k.counts
+	fmt.Fprintf(out, "%d rounds, %d kills, nothing left; after %d rounds in which all were killed, %d empty cgroup directories and "+
+		"files of our own waited for the next command; a person's folder was bound in %d times and whole\n",
+		c.rounds, c.kills, c.all, c.excused, c.folders)
+	return nil
+}
+
+// prepare copies the command, by whose path its processes are known, makes a person's folder, brings a lab up once, so that
+// what later rounds take from the cache is there, and takes the fingerprint.
+func (k *killer) prepare(dir, lab string) error {
+	data, err := os.ReadFile(lab)
+	if err != nil {
+		return err
+	}
+	k.lab, k.folder = filepath.Join(dir, "lab"), filepath.Join(dir, "person")
+	if err := os.WriteFile(k.lab, data, 0o755); err != nil {
+		return err
+	}
+	for _, name := range []string{"thesis.txt", "photos/2019/a", "photos/2020/b"} {
+		path := filepath.Join(k.folder, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, []byte(name), 0o644); err != nil {
+			return err
+		}
+	}
+	for _, verb := range []string{"up", "down"} {
+		if out, err := k.command(verb).CombinedOutput(); err != nil {
+			return fmt.Errorf("lab %s: %w\n%s", verb, err, out)
+		}
+	}
+	for range 50 { // what the lab left to the kernel to end is gone a moment later
+		if len(k.processes(0)) == 0 {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	k.before, err = k.print()
+	return err
+}
+
+func (k *killer) command(words ...string) *exec.Cmd {
+	return exec.Command(k.lab, append(words, "--backend", k.backend, "--name", k.name, "-q")...)
+}
+
+func (k *killer) print() (string, error) {
+	out, err := exec.Command(k.fingerprint).Output()
+	if err != nil {
+		return "", fmt.Errorf("take the fingerprint: %w", err)
+	}
+	return string(out), nil
+}
+
+func (k *killer) reached(r round, hit []string) {
+	for _, class := range hit {
+		sometimes.Reached(sometimes.Kill(r.phase, class))
+	}
+}
