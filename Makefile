@@ -6,7 +6,7 @@ LAB   := bin/lab
 # The kernel's BTF and Envoy's own files are read at run time: nothing here needs a C compiler.
 export CGO_ENABLED = 0
 
-.PHONY: inbound test test-kind lab setup bench differential fuzz probes-matrix kill9 clean
+.PHONY: inbound test test-kind lab setup bench differential fuzz probes-matrix kill9 nightly clean
 
 inbound: lab ## the main job: a lab, a request, and every hop of its way inferred and seen
 	$(LAB) run inbound
@@ -61,8 +61,15 @@ probes-matrix: lab ## the tables of three builds of a stripped Envoy, recovered 
 	done
 	FLOWPROOF_ENVOY_WHEELS=$(CURDIR)/$(WHEELS) $(GO) test -count=1 ./internal/symbols ./harness/observe/trace
 
-kill9: lab ## 50 times SIGKILL at a random moment, and nothing may be left
-	hack/kill9.sh 50
+kill9: lab ## 50 rounds of SIGKILL to one, two or all processes at a random moment, and nothing may be left
+	$(GO) build -o bin/kill9 ./hack/kill9
+	hack/apart.sh bin/kill9 -rounds 50
+
+MINUTES ?= 60
+nightly: lab ## everything that searches for faults shares MINUTES, goes on from the last time, and says what is still short
+	$(LAB) build
+	$(GO) build -o bin/kill9 ./hack/kill9
+	$(GO) run ./hack/nightly -minutes $(MINUTES)
 
 clean:
 	rm -rf bin out

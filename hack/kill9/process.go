@@ -31,21 +31,24 @@ func (k *killer) processes(command int) map[string][]int {
 
 // class says what a process is to the lab; "" for none of its.
 func (k *killer) class(dir string, pid, command int) string {
-	exe, _ := os.Readlink(filepath.Join(dir, "exe"))
-	if pid == command && exe != "" {
+	// The command's own processes are known by the path that they were started with: what their program's file is called
+	// depends on the mount namespace that one looks from.
+	line, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
+	words := strings.Split(string(bytes.TrimRight(line, "\x00")), "\x00")
+	switch {
+	case words[0] == "":
+		return "" // it has ended, or is the kernel's
+	case pid == command:
 		return "command"
-	}
-	if strings.TrimSuffix(exe, " (deleted)") == k.lab {
-		line, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
-		words := strings.Split(string(bytes.TrimRight(line, "\x00")), "\x00")
-		switch {
-		case len(words) > 1 && words[1] == "__undo":
-			return "undo guard"
-		case len(words) > 2 && strings.HasPrefix(words[1], "__") && (words[2] == "guard" || words[2] == "init" || words[2] == "sweeper"):
-			return words[2]
-		}
+	case words[0] != k.lab:
+	case len(words) > 1 && words[1] == "__undo":
+		return "undo guard"
+	case len(words) > 2 && strings.HasPrefix(words[1], "__") && (words[2] == "guard" || words[2] == "init" || words[2] == "sweeper"):
+		return words[2]
+	default:
 		return "other" // a child on its way, or a command of this program's
 	}
+	exe, _ := os.Readlink(filepath.Join(dir, "exe"))
 	cgroup, _ := os.ReadFile(filepath.Join(dir, "cgroup"))
 	switch {
 	case exe == "" || !strings.Contains(string(cgroup), "/flowproof-"+k.name):
