@@ -29,6 +29,9 @@ func (k *killer) processes(command int) map[string][]int {
 	return all
 }
 
+// roles are the classes of an enclosure's own processes, by the word after the hidden verb.
+var roles = map[string]string{"guard": "guard", "init": "init", "sweeper": "sweeper", "reserve": "sweeper"}
+
 // class says what a process is to the lab; "" for none of its.
 func (k *killer) class(dir string, pid, command int) string {
 	// The command's own processes are known by the path that they were started with: what their program's file is called
@@ -43,8 +46,8 @@ func (k *killer) class(dir string, pid, command int) string {
 	case words[0] != k.lab:
 	case len(words) > 1 && words[1] == "__undo":
 		return "undo guard"
-	case len(words) > 2 && strings.HasPrefix(words[1], "__") && (words[2] == "guard" || words[2] == "init" || words[2] == "sweeper"):
-		return words[2]
+	case len(words) > 2 && strings.HasPrefix(words[1], "__") && roles[words[2]] != "":
+		return roles[words[2]]
 	default:
 		return "other" // a child on its way, or a command of this program's
 	}
