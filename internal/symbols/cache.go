@@ -2,10 +2,13 @@ package symbols
 
 import (
 	"context"
+	"crypto/sha256"
 	"debug/elf"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -15,15 +18,40 @@ import (
 	"github.com/flowproof/lab/internal/trust"
 )
 
-// A Cache keeps proofs by build id, in files of their own:
+// A Cache keeps proofs by what the binary is, in files of their own:
 //
-//	<dir>/<build id>.<version of the proof>.json
+//	<dir>/<build id>.<SHA-256 of the binary>.<version of the proof>.json
 //
-// so that two versions of the program on one machine do not make them anew by turns.
+// so that two versions of the program on one machine do not make them anew by turns. A build id is what a binary says of itself:
+// a pod can run one that claims the id of another, and what is proven of it must not be taken for the other's.
 type Cache struct{ Dir string }
 
-func (c Cache) file(buildID string) string {
-	return filepath.Join(c.Dir, buildID+"."+path.Base(ProofSchema)+".json")
+// A Build says which binary something is about.
+type Build struct {
+	ID  string // its build id, in hexadecimal digits
+	Sum string // SHA-256 of all of it, in hexadecimal digits
+}
+
+// Identify reads the binary at path to its end.
+func Identify(path string) (Build, error) {
+	id, err := BuildID(path)
+	if err != nil {
+		return Build{}, err
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return Build{}, fmt.Errorf("identify binary: %w", err)
+	}
+	defer file.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, file); err != nil {
+		return Build{}, fmt.Errorf("identify binary: %w", err)
+	}
+	return Build{ID: id, Sum: hex.EncodeToString(sum.Sum(nil))}, nil
+}
+
+func (c Cache) file(b Build) string {
+	return filepath.Join(c.Dir, b.ID+"."+b.Sum+"."+path.Base(ProofSchema)+".json")
 }
 
 // DefaultCache is the folder symbols beside the components' cache: $FLOWPROOF_CACHE, else flowproof in the user's cache
@@ -42,11 +70,11 @@ func validBuildID(id string) bool {
 }
 
 // Find returns the proof of a build; ok is false when there is none, or one of another form.
-func (c Cache) Find(buildID string) (p *Proof, ok bool, err error) {
-	if !validBuildID(buildID) {
-		return nil, false, fmt.Errorf("find symbols: %q is no build id", buildID)
+func (c Cache) Find(b Build) (p *Proof, ok bool, err error) {
+	if !validBuildID(b.ID) {
+		return nil, false, fmt.Errorf("find symbols: %q is no build id", b.ID)
 	}
-	text, err := os.ReadFile(c.file(buildID))
+	text, err := os.ReadFile(c.file(b))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, false, nil
 	}
@@ -54,7 +82,7 @@ func (c Cache) Find(buildID string) (p *Proof, ok bool, err error) {
 		return nil, false, fmt.Errorf("find symbols: %w", err)
 	}
 	p = &Proof{}
-	if err := json.Unmarshal(text, p); err != nil || p.Schema != ProofSchema || p.BuildID != buildID || p.Table == nil || p.Table.Schema != TableSchema {
+	if err := json.Unmarshal(text, p); err != nil || p.Schema != ProofSchema || p.BuildID != b.ID || p.Sum != b.Sum || p.Table == nil || p.Table.Schema != TableSchema {
 		return nil, false, nil // it is made again
 	}
 	return p, true, nil
@@ -76,7 +104,7 @@ func (c Cache) Keep(p *Proof) error {
 	_, err = file.Write(text)
 	err = errors.Join(err, file.Close())
 	if err == nil {
-		err = os.Rename(file.Name(), c.file(p.BuildID))
+		err = os.Rename(file.Name(), c.file(Build{p.BuildID, p.Sum}))
 	}
 	if err != nil {
 		_ = os.Remove(file.Name())
@@ -87,11 +115,11 @@ func (c Cache) Keep(p *Proof) error {
 
 // Ensure returns the proof of the binary at path: the one that is kept, or a new one, which prove makes.
 func (c Cache) Ensure(ctx context.Context, path string, prove func(ctx context.Context, path string, t *Table) (*Proof, error)) (*Proof, error) {
-	id, err := BuildID(path)
+	build, err := Identify(path)
 	if err != nil {
 		return nil, err
 	}
-	if p, ok, err := c.Find(id); err != nil || ok {
+	if p, ok, err := c.Find(build); err != nil || ok {
 		return p, err
 	}
 	image, err := Open(path)
@@ -106,6 +134,7 @@ func (c Cache) Ensure(ctx context.Context, path string, prove func(ctx context.C
 	if err != nil {
 		return nil, err
 	}
+	p.Sum = build.Sum
 	if len(p.Values) == 0 && p.Join == nil && !p.Gate {
 		return p, nil // maybe it was the machine's fault: it is tried again the next time
 	}

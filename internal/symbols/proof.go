@@ -4,6 +4,7 @@ package symbols
 type Proof struct {
 	Schema  string  `json:"schema"` // ProofSchema
 	BuildID string  `json:"buildId"`
+	Sum     string  `json:"sha256"` // of the whole binary
 	Table   *Table  `json:"table"`
 	Values  []Value `json:"values,omitempty"`
 	// Gate says that statements can be seen; Statements are the formats of those that were seen exactly where they had to

@@ -73,7 +73,7 @@ func TestProve(t *testing.T) {
 			if len(proof.Values) != 3 || proof.Join == nil || !proof.Gate || len(proof.Statements) != len(evidence) {
 				t.Errorf("proven: %d values, join by %+v, gate %v, %d statements", len(proof.Values), proof.Join, proof.Gate, len(proof.Statements))
 			}
-			again, ok, err := cache.Find(proof.BuildID)
+			again, ok, err := cache.Find(symbols.Build{ID: proof.BuildID, Sum: proof.Sum})
 			if err != nil || !ok || len(again.Values) != len(proof.Values) {
 				t.Errorf("the proof was not kept: %v, %v", ok, err)
 			}

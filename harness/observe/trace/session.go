@@ -52,7 +52,7 @@ type Session struct {
 	late    sync.WaitGroup
 
 	proving sync.Mutex
-	proofs  map[string]*symbols.Proof // by build id
+	proofs  map[symbols.Build]*symbols.Proof
 
 	mu       sync.Mutex
 	attached map[int]bool // Envoys by process id
@@ -63,7 +63,7 @@ type Session struct {
 // threads and to those that start later. When it returns, nothing that happens is missed. The first Start with Envoy on a
 // build that is not known yet takes some seconds longer.
 func Start(ctx context.Context, opts Options) (_ *Session, err error) {
-	s := &Session{pods: opts.Pods, cache: opts.Cache, level: opts.Statements, attached: map[int]bool{}, proofs: map[string]*symbols.Proof{}}
+	s := &Session{pods: opts.Pods, cache: opts.Cache, level: opts.Statements, attached: map[int]bool{}, proofs: map[symbols.Build]*symbols.Proof{}}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	defer func() {
 		if err != nil {
@@ -205,18 +205,18 @@ func (s *Session) proof(ctx context.Context, pid int) (*symbols.Proof, error) {
 	s.proving.Lock()
 	defer s.proving.Unlock()
 	path := fmt.Sprintf("/proc/%d/exe", pid)
-	id, err := symbols.BuildID(path)
+	build, err := symbols.Identify(path)
 	if err != nil {
 		return nil, err
 	}
-	if s.proofs[id] == nil {
+	if s.proofs[build] == nil {
 		p, err := s.cache.Ensure(ctx, path, Prove)
 		if err != nil {
 			return nil, err
 		}
-		s.proofs[id] = p
+		s.proofs[build] = p
 	}
-	return s.proofs[id], nil
+	return s.proofs[build], nil
 }
 
 // Stop detaches the probes and returns what they told. The session is over then, whatever the error.
