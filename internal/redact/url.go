@@ -16,8 +16,9 @@ func Path(text string) string { return path(text) }
 var (
 	// userinfo is what stands before the host of a URL of any scheme.
 	userinfo = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)((?:` + markForm + `|[^\s/?#@'"<>\\])+(?:@(?:` + markForm + `|[^\s/?#@'"<>\\])+)*)@`)
-	// queries are runs of parameters after a question mark, as they stand in the middle of text.
-	queries = regexp.MustCompile(`([?&]|\\u0026|&amp;|%3[Ff]|%26)([A-Za-z0-9_.~$\[\]%:-]+)(=|%3[Dd])((?:` + markForm + `|[^&;\s'"<>#\\)\x60|,%]|%(?:[013-9a-fA-F][0-9a-fA-F]|2[0-57-9a-fA-F]))+)`)
+	// queries are runs of parameters after a question mark, as they stand in the middle of text. A quote, a bracket or a comma
+	// belongs to a value where a letter or a digit comes after it: one that ends the URL has another character after it.
+	queries = regexp.MustCompile(`([?&]|\\u0026|&amp;|%3[Ff]|%26)([A-Za-z0-9_.~$\[\]%:'()*!/@+-]+)(=|%3[Dd])((?:` + markForm + `|['"<>()\x60|,][A-Za-z0-9%]|[^&;\s'"<>#\\)\x60|,%]|%(?:[013-9a-fA-F][0-9a-fA-F]|2[0-57-9a-fA-F]))+)`)
 	// semicolons are runs of parameters as queries, in which a semicolon stands between two.
 	semicolons = regexp.MustCompile(`\?[A-Za-z0-9_.~$\[\]%:-]+=(?:` + markForm + `|[^\s'"<>#\\)\x60|,])*;(?:` + markForm + `|[^\s'"<>#\\)\x60|,])*`)
 	// segments are the parts of a path that begin at a slash.
