@@ -215,8 +215,9 @@ func (f *inferFlags) batch(ctx context.Context, a *app, engine *infer.Engine, op
 		return err
 	}
 	defer in.Close()
+	lines := batchLines(a)
 	err = engine.Batch(in, a.Out, opts, func(w io.Writer, d flow.Decision) error {
-		return report.Decision(w, a.output, batchLines(a, d), f.text())
+		return report.Decision(w, a.output, lines(d), f.text())
 	})
 	if err != nil {
 		return exit.Usagef("%s: %w", f.requests, err)

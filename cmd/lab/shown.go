@@ -12,16 +12,11 @@ func shownLines[T any](a *app, value T) T {
 	return redact.Strings(shown(a, value), screen.Line)
 }
 
-// batchLines is shownLines for one of very many: most decisions hold nothing that has to be hidden or made visible, which is
-// told without a copy.
-func batchLines(a *app, d flow.Decision) flow.Decision {
-	if dull(d.AppendJSON(nil)) {
-		return d
+// batchLines returns shownLines for the very many decisions of a batch, most strings of which are those of one configuration.
+func batchLines(a *app) func(flow.Decision) flow.Decision {
+	if a.showSecrets {
+		return func(d flow.Decision) flow.Decision { return redact.Strings(d, screen.Line) }
 	}
-	return shownLines(a, d)
-}
-
-// dull reports whether nothing in a line of JSON could be a secret or a command for a terminal.
-func dull(line []byte) bool {
-	return !redact.Suspicious(line) && screen.Visible(string(line)) == string(line)
+	memo := redact.NewMemo(screen.Line)
+	return func(d flow.Decision) flow.Decision { return redact.Remembered(memo, d) }
 }

@@ -58,7 +58,8 @@ type place struct {
 	message string              // last part of the nearest @type
 	key     string              // of the nearest object, as Envoy writes it: lower case, words apart by _
 	above   string              // the key above it
-	change  func(string) string // what Strings does instead
+	change  func(string) string // what Strings does instead, and a Memo afterwards
+	memo    *memory             // strings that a Memo has judged
 	header  string              // name of the header or parameter that the object is about
 }
 

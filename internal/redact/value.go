@@ -1,9 +1,6 @@
 package redact
 
-import (
-	"reflect"
-	"strings"
-)
+import "reflect"
 
 // Strings returns a deep copy of a value with each string replaced by what change makes of it.
 func Strings[T any](value T, change func(string) string) T {
@@ -26,11 +23,7 @@ func Value[T any](value T) T {
 func copyOf(to, from reflect.Value, p place) {
 	switch from.Kind() {
 	case reflect.String:
-		if p.change != nil {
-			to.SetString(p.change(from.String()))
-			return
-		}
-		to.SetString(p.text(from.String()))
+		to.SetString(p.shown(from.String()))
 	case reflect.Pointer:
 		if !from.IsNil() {
 			to.Set(reflect.New(from.Type().Elem()))
@@ -64,35 +57,35 @@ func copyOf(to, from reflect.Value, p place) {
 	}
 }
 
-func copyFields(to, from reflect.Value, p place) {
-	to.Set(from) // what is not exported
-	name := nameOf(from)
-	for n := range from.NumField() {
-		field := from.Type().Field(n)
-		if !field.IsExported() {
-			continue
-		}
-		key, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		below := place{hide: p.hide, key: snake(key), above: p.key, change: p.change}
-		if field.Anonymous && key == "" {
-			below = p
-		}
-		if below.key == "value" && from.Field(n).Kind() == reflect.String && SecretName(name) {
-			below.hide = true
-		}
-		if to.Field(n).Kind() == reflect.Slice || to.Field(n).Kind() == reflect.Map || to.Field(n).Kind() == reflect.Pointer || to.Field(n).Kind() == reflect.Interface {
-			to.Field(n).SetZero()
-		}
-		copyOf(to.Field(n), from.Field(n), below)
+// shown is what a string becomes where it stands.
+func (p place) shown(text string) string {
+	switch {
+	case p.memo != nil:
+		return p.memo.shown(p, text)
+	case p.change != nil:
+		return p.change(text)
 	}
+	return p.text(text)
 }
 
-// nameOf is the Name of a pair of a name and a value.
-func nameOf(v reflect.Value) string {
-	if name := v.FieldByName("Name"); name.IsValid() && name.Kind() == reflect.String {
-		return name.String()
+func copyFields(to, from reflect.Value, p place) {
+	to.Set(from) // what is not exported, and what holds no string
+	s := shapeOf(from.Type())
+	for _, f := range s.fields {
+		below := place{hide: p.hide, key: f.key, above: p.key, change: p.change, memo: p.memo}
+		if f.embedded {
+			below = p
+		}
+		if f.value && s.name != nil && p.secretName(from.FieldByIndex(s.name).String()) {
+			below.hide = true
+		}
+		target := to.Field(f.index)
+		switch target.Kind() {
+		case reflect.Slice, reflect.Map, reflect.Pointer, reflect.Interface:
+			target.SetZero()
+		}
+		copyOf(target, from.Field(f.index), below)
 	}
-	return ""
 }
 
 func copyMap(to, from reflect.Value, p place) {
@@ -101,7 +94,7 @@ func copyMap(to, from reflect.Value, p place) {
 	}
 	to.Set(reflect.MakeMapWithSize(from.Type(), from.Len()))
 	for _, key := range from.MapKeys() {
-		below := place{hide: p.hide, key: snake(key.String()), above: p.key, change: p.change}
+		below := place{hide: p.hide, key: snake(key.String()), above: p.key, change: p.change, memo: p.memo}
 		value := reflect.New(from.Type().Elem()).Elem()
 		copyOf(value, from.MapIndex(key), below)
 		if p.change != nil && key.Kind() == reflect.String {

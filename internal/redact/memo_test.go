@@ -1,0 +1,66 @@
+package redact
+
+import (
+	"reflect"
+	"testing"
+)
+
+// TestMemo holds a value whose strings are remembered against one that is judged anew, for every spelling, wherever it stands, the
+// first time and again.
+func TestMemo(t *testing.T) {
+	type pair struct {
+		Name  string `json:"name"`
+		Value string `json:"value"`
+		plain string
+	}
+	type value struct {
+		pair
+		Why     string            `json:"why"`
+		Path    string            `json:"path"`
+		Token   string            `json:"clientToken"`
+		Cluster string            `json:"cluster"`
+		Headers map[string]string `json:"request_headers"`
+		Env     map[string]string `json:"env"`
+		Facts   []pair            `json:"facts"`
+		Below   *value            `json:"below"`
+		Any     any               `json:"any"`
+		Count   int               `json:"count"`
+	}
+	var all []value
+	for _, name := range []string{"secret-texts.txt", "secret-documents.txt", "harmless.txt", "harmless-documents.txt"} {
+		for _, line := range corpus(t, name) {
+			text := secrets.Replace(line)
+			v := value{pair: pair{Name: "a", Value: text, plain: text}, Why: text, Path: "/" + text, Token: text, Cluster: text, Count: 3,
+				Headers: map[string]string{"x-a": text, "user-agent": text, text: "b"}, Env: map[string]string{"A": text},
+				Facts: []pair{{"DB_PASSWORD", text, ""}, {"stat.prefix", text, ""}, {text, text, ""}}, Any: []string{text, "\x1b" + text}}
+			below := v
+			v.Below = &below
+			all = append(all, v)
+		}
+	}
+	memo := NewMemo(Printable)
+	for round := range 3 {
+		for _, v := range all {
+			want := Strings(Value(v), Printable)
+			if got := Remembered(memo, v); !reflect.DeepEqual(got, want) {
+				t.Fatalf("round %d: %q is shown as\n%+v, and without a memory as\n%+v", round, v.Why, got, want)
+			}
+		}
+	}
+}
+
+// TestMemoForgets holds a memory to its bound, and to none of what it hides.
+func TestMemoForgets(t *testing.T) {
+	m := &memory{shownAs: map[standing]struct{}{}, secret: map[string]bool{}}
+	p := place{memo: m, change: func(text string) string { return text }}
+	for n := range maxRemembered + 2 {
+		p.shown(string([]rune{'a', rune(0x4e00 + n/1000), rune(0x4e00 + n%1000)}))
+	}
+	if len(m.shownAs) > maxRemembered {
+		t.Errorf("%d strings are remembered", len(m.shownAs))
+	}
+	clear(m.shownAs)
+	if got := p.shown("password=S3cr3t-hunter2"); len(m.shownAs) != 0 || !Hidden(got) {
+		t.Errorf("%q is shown, and %d strings are remembered", got, len(m.shownAs))
+	}
+}
