@@ -12,8 +12,8 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// LeaseAnnotation is the annotation on a pod by which its sidecar's log levels are leased. Whoever raises them writes there
-// first which levels were true before, so that every process on every machine knows them, whatever becomes of the first.
+// LeaseAnnotation is the annotation on a pod by which a run has its sidecar alone: its log levels, pools, counters and sockets. The
+// run writes there first which levels were true before, so that every process on every machine knows them after the run's death.
 const LeaseAnnotation = "flowproof.dev/log-levels"
 
 // A lease that is not renewed for leaseTerm is a dead holder's. Both count on the clock of the one who looks, never on the holder's.
@@ -23,8 +23,8 @@ const (
 	leaseLook  = 250 * time.Millisecond
 )
 
-// ErrHeld is in the chain of the error about a sidecar whose log levels another process holds.
-var ErrHeld = errors.New("its log levels are held by another command")
+// ErrHeld is in the chain of the error about a sidecar that another process has alone.
+var ErrHeld = errors.New("another command has it alone")
 
 // ErrLost is in the chain of the error about a lease that another process has taken over.
 var ErrLost = errors.New("the lease was taken over")
@@ -37,7 +37,7 @@ type leaseRecord struct {
 	Levels    Levels `json:"levels"`    // from before the first of all who held it
 }
 
-// A LevelLease is the right to change the log levels of one sidecar, with the levels that were true before. Release gives it back.
+// A LevelLease is the right to change and measure one sidecar, with the log levels that were true before. Release gives it back.
 type LevelLease struct {
 	ID     string  // of this holding, for ReleaseLevels
 	Levels Levels  // to which the sidecar's loggers go back
@@ -47,41 +47,53 @@ type LevelLease struct {
 	done chan struct{}
 }
 
-// HoldLevels takes the lease on the log levels of the sidecar. Where a living process has it, it waits until ctx ends, and calls
-// wait once with who that is. A dead process's lease is taken over with its levels. The lease is renewed until Stop is called or
+// HoldLevels takes the lease on the sidecar. Where a living process has it, it waits until ctx ends, and calls wait once with who
+// that is. A dead process's lease is taken over with its levels. The lease is renewed until Stop is called or
 // this process ends.
 func (s *Sidecar) HoldLevels(ctx context.Context, wait func(Holder)) (*LevelLease, error) {
 	store := s.store()
-	var watched patience
-	tick := time.NewTicker(leaseLook)
-	defer tick.Stop()
-	for told := false; ; {
-		record, version, err := store.read(ctx)
+	for told := false; ; told = true {
+		record, version, err := s.awaitFree(ctx, store, told, wait)
 		if err != nil {
 			return nil, err
 		}
-		if record == nil || watched.dead(record) {
-			lease, err := s.take(ctx, store, record, version)
-			switch {
-			case err == nil:
-				return lease, nil
-			case errors.Is(err, errNoRight):
-				store = s.fileStore()
-				continue
-			case !errors.Is(err, errConflict):
-				return nil, err
-			}
-		} else if !told {
+		lease, err := s.take(ctx, store, record, version)
+		switch {
+		case err == nil:
+			return lease, nil
+		case errors.Is(err, errNoRight):
+			store = s.fileStore()
+		case !errors.Is(err, errConflict):
+			return nil, err
+		}
+	}
+}
+
+// AwaitFree waits as HoldLevels does, and takes nothing: it is for a run that changes nothing, and writes nothing to the cluster.
+func (s *Sidecar) AwaitFree(ctx context.Context, wait func(Holder)) error {
+	_, _, err := s.awaitFree(ctx, s.store(), false, wait)
+	return err
+}
+
+// awaitFree waits until nobody who lives has the lease, and returns what is in the store: nil, or a dead holder's. Told says that wait
+// was called before.
+func (s *Sidecar) awaitFree(ctx context.Context, store leaseStore, told bool, wait func(Holder)) (*leaseRecord, string, error) {
+	var watched patience
+	tick := time.NewTicker(leaseLook)
+	defer tick.Stop()
+	for {
+		record, version, err := store.read(ctx)
+		if err != nil || record == nil || watched.dead(record) {
+			return record, version, err
+		}
+		if !told {
 			told = true
 			wait(record.Holder)
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			if record == nil {
-				return nil, context.Cause(ctx)
-			}
-			return nil, exit.Environmentf("hold the log levels of %s: %w: %s (wait for it to end; where it is gone, `lab reset` puts right what it left)",
+			return nil, "", exit.Environmentf("have %s alone: %w: %s (wait for it to end; where it is gone, `lab reset` puts right what it left)",
 				s.pod.Ref(), ErrHeld, record.Holder)
 		}
 	}

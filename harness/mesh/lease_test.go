@@ -203,8 +203,27 @@ func TestLivingHolder(t *testing.T) {
 	if !errors.Is(err, ErrHeld) || told != 1 || !strings.Contains(err.Error(), "pid "+strconv.Itoa(os.Getpid())) || levels["http"] != "warning" {
 		t.Errorf("error %v, told %d times", err, told)
 	}
+	told = 0
+	ctx, cancel = context.WithTimeout(t.Context(), 600*time.Millisecond)
+	defer cancel()
+	if err := another(s).AwaitFree(ctx, func(h Holder) { told++ }); !errors.Is(err, ErrHeld) || told != 1 {
+		t.Errorf("awaited: %v, told %d times", err, told)
+	}
 	if left, living, err := another(s).resetLevels(t.Context()); err != nil || !living || left == nil {
 		t.Errorf("reset %v, %v, %v", left, living, err)
+	}
+}
+
+// TestAwaitFree writes nothing where nobody has the sidecar, nor where its holder is gone.
+func TestAwaitFree(t *testing.T) {
+	s, api, _ := leasing(t)
+	for _, left := range []string{"", dead(t, "one")} {
+		if left != "" {
+			api.pod.Annotations[LeaseAnnotation] = left
+		}
+		if err := s.AwaitFree(t.Context(), nobodyWaits(t)); err != nil || api.version != 1 || api.pod.Annotations[LeaseAnnotation] != left {
+			t.Errorf("%v, version %d, annotations %v", err, api.version, api.pod.Annotations)
+		}
 	}
 }
 

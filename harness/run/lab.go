@@ -63,6 +63,7 @@ type Sidecar interface {
 	Loggers(ctx context.Context) (mesh.Levels, error)
 	SetLevel(ctx context.Context, level string) error
 	HoldLevels(ctx context.Context, wait func(mesh.Holder)) (*mesh.LevelLease, error)
+	AwaitFree(ctx context.Context, wait func(mesh.Holder)) error
 	Identity(ctx context.Context) (mesh.Identity, error)
 	Fence(ctx context.Context, w Window) error
 	Quit(ctx context.Context) error

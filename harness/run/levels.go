@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/flowproof/lab/harness/mesh"
@@ -19,51 +20,112 @@ const undoLogLevel = "log-level"
 
 // logLevelArgs name a sidecar and the level that each of its loggers had.
 type logLevelArgs struct {
-	Kubeconfig string      `json:"kubeconfig"`
-	Context    string      `json:"context,omitempty"`
-	Pod        string      `json:"pod"` // "name.namespace"
-	Levels     mesh.Levels `json:"levels"`
-	Lease      string      `json:"lease"` // under which they were raised
+	Reach
+	Pod    string      `json:"pod"` // "name.namespace"
+	Levels mesh.Levels `json:"levels"`
+	Lease  string      `json:"lease"` // under which they were raised
 }
 
-// levelPatience bounds how long a run waits for another one that holds a sidecar's log levels.
-const levelPatience = 2 * time.Minute
+// alonePatience bounds how long a run waits for others that have its sidecars.
+const alonePatience = 2 * time.Minute
 
-// SetLevel sets all loggers of a sidecar to one level until the run's undo list is worked off, and returns the levels of before. While
-// another command holds the sidecar's levels, it waits.
+// Alone takes the lease on every sidecar of the pods, each once a session and until its undo list
+// is worked off, so that no other run changes what this one measures. While another run has one, it
+// waits. Two runs take the same sidecars in the order of their names, so that neither waits for the
+// other's second one. A pod that is not there, or has no sidecar, is passed over.
+func (s *Session) Alone(ctx context.Context, refs ...string) error {
+	names, err := s.Sidecars(ctx, refs...)
+	if err != nil {
+		return err
+	}
+	return s.eachSidecar(ctx, names, s.hold)
+}
+
+// AwaitAlone waits until no other run has a sidecar of the pods, for a run that changes nothing in
+// them. It writes nothing to the cluster, so a run that begins afterwards does not wait for this one.
+func (s *Session) AwaitAlone(ctx context.Context, refs ...string) error {
+	names, err := s.Sidecars(ctx, refs...)
+	if err != nil {
+		return err
+	}
+	return s.eachSidecar(ctx, names, func(ctx context.Context, sidecar Sidecar) error {
+		pod := sidecar.Pod().Ref()
+		return sidecar.AwaitFree(ctx, func(by mesh.Holder) { s.waitFor(pod, by) })
+	})
+}
+
+func (s *Session) waitFor(pod string, by mesh.Holder) {
+	s.note("%s has %s alone; waiting for it to end, for %s at most", by, pod, alonePatience)
+}
+
+// Sidecars are those of the pods that are there, have a sidecar, and are not held by the session
+// yet, as "pod.namespace", sorted.
+func (s *Session) Sidecars(ctx context.Context, refs ...string) ([]string, error) {
+	var names []string
+	for _, ref := range refs {
+		name := s.FullName(ref)
+		if s.leases[name] != nil || slices.Contains(names, name) {
+			continue
+		}
+		pod, err := s.Lab.Mesh.Pod(ctx, name)
+		switch {
+		case errors.Is(err, mesh.ErrNoPod):
+		case err != nil:
+			return nil, err
+		case slices.Contains(pod.Containers(), mesh.SidecarContainer):
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// eachSidecar does something with sidecars in their order, within one patience.
+func (s *Session) eachSidecar(ctx context.Context, names []string, do func(context.Context, Sidecar) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, alonePatience, exit.Environmentf("not free within %s", alonePatience))
+	defer cancel()
+	for _, name := range names {
+		sidecar, err := s.Sidecar(ctx, name)
+		if err != nil {
+			return err
+		}
+		if err := do(ctx, sidecar); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SetLevel sets all loggers of a sidecar to one level until the run's undo list is worked off, and
+// returns the levels of before. While another run has the sidecar alone, it waits.
 func (s *Session) SetLevel(ctx context.Context, ref, level string) (mesh.Levels, error) {
 	sidecar, err := s.Sidecar(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
-	before, err := s.holdLevels(ctx, sidecar)
-	if err != nil {
+	if err := s.Alone(ctx, ref); err != nil {
 		return nil, err
 	}
-	return before, sidecar.SetLevel(ctx, level)
+	return s.leases[sidecar.Pod().Ref()].Levels, sidecar.SetLevel(ctx, level)
 }
 
-// holdLevels takes the lease on a sidecar's log levels, once a session, and notes its undoing. A process that dies between the two leaves
-// the levels as they were, and a lease that the next one takes over.
-func (s *Session) holdLevels(ctx context.Context, sidecar Sidecar) (mesh.Levels, error) {
+// hold takes the lease on a sidecar and notes its undoing. A process that dies between the two
+// leaves the levels as they were, and a lease that the next one takes over.
+func (s *Session) hold(ctx context.Context, sidecar Sidecar) error {
 	pod := sidecar.Pod().Ref()
-	if lease := s.leases[pod]; lease != nil {
-		return lease.Levels, nil
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, levelPatience, exit.Environmentf("not free within %s", levelPatience))
-	defer cancel()
-	lease, err := sidecar.HoldLevels(ctx, func(by mesh.Holder) { s.note("the log levels of %s are held by %s; waiting for it", pod, by) })
+	lease, err := sidecar.HoldLevels(ctx, func(by mesh.Holder) { s.waitFor(pod, by) })
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s.leases[pod] = lease
 	if lease.Took != nil {
-		s.note("took over the log levels of %s from %s, which is gone; before it they were %s", pod, *lease.Took, lease.Levels.Summary())
+		s.note("took %s over from %s, which is gone; before it the log levels were %s",
+			pod, *lease.Took, lease.Levels.Summary())
 	}
 	what := fmt.Sprintf("restore the log level of %s to %s", pod, lease.Levels.Summary())
-	_, err = s.Undo.Add(undoLogLevel, what, logLevelArgs{Kubeconfig: s.Lab.Mesh.Kubeconfig(), Context: s.Lab.Mesh.Context(), Pod: pod,
-		Levels: lease.Levels, Lease: lease.ID})
-	return lease.Levels, err
+	args := logLevelArgs{Reach: s.Lab.Reach(), Pod: pod, Levels: lease.Levels, Lease: lease.ID}
+	_, err = s.Undo.Add(undoLogLevel, what, args)
+	return err
 }
 
 // restoreLogLevel connects anew: the connections of the run may be what failed.
@@ -72,6 +134,10 @@ func restoreLogLevel(ctx context.Context, raw json.RawMessage) error {
 	if err := json.Unmarshal(raw, &args); err != nil {
 		return err
 	}
+	return args.UnlessGone(ctx, args.restore(ctx))
+}
+
+func (args logLevelArgs) restore(ctx context.Context) error {
 	m, err := mesh.ConnectContext(args.Kubeconfig, args.Context)
 	if err != nil {
 		return err

@@ -115,6 +115,9 @@ func poolsTo(client, server string, target netip.AddrPort, captured bool) []Pool
 	return Pools(client, server, target)
 }
 
+// changes says whether anything in a sidecar is changed beside what the request itself does: its pools or its log levels.
+func (p Plan) changes() bool { return !p.Keep || !slices.Contains(p.Without, flow.EnvoyLog) }
+
 // check refuses a plan that makes no sense.
 func (p Plan) check() error {
 	if p.Call.URL == "" || p.Call.From == "" {

@@ -91,8 +91,16 @@ func (s *Session) Do(ctx context.Context, plan Plan) error {
 	return s.after(ctx, instruments, targets)
 }
 
-// before dumps every sidecar, empties the pools, and begins to look: last of all instruments those that tell what happens from now on.
+// before has the sidecars alone, dumps them, empties the pools, and begins to look: last of all instruments those that tell what happens
+// from now on.
 func (s *Session) before(ctx context.Context, plan Plan, scene Scene) ([]observe.Instrument, []instrument.Target, error) {
+	alone := s.Alone
+	if !plan.changes() {
+		alone = s.AwaitAlone
+	}
+	if err := alone(ctx, scene.Watched...); err != nil {
+		return nil, nil, err
+	}
 	for _, ref := range scene.Dumped {
 		text, err := s.Dump(ctx, ref)
 		if err != nil {

@@ -35,7 +35,7 @@ type Session struct {
 	question  infer.Question // that inference was asked last; zero: it was not
 	sidecars  map[string]Sidecar
 	pods      map[string]*watched         // pods that an instrument looks at, by "pod.namespace"
-	leases    map[string]*mesh.LevelLease // on log levels of sidecars, by "pod.namespace"
+	leases    map[string]*mesh.LevelLease // on sidecars, by "pod.namespace"
 	outsiders map[string]Outsider         // clients outside of the mesh, by name
 	services  map[string]*mesh.Service
 	sent      *sent

@@ -7,12 +7,14 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/flowproof/lab/harness/run"
 	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/kube"
 )
 
 var applyCommand = Command{
 	Name:    "apply",
+	touches: changes,
 	Usage:   "apply FILE",
 	Summary: "Create the objects of a manifest until the scenario ends",
 	Detail: "FILE is one of the scenario's own. Its objects are deleted when the scenario ends, also when the command is killed; one that is\n" +
@@ -58,17 +60,18 @@ func (s *session) create(o *unstructured.Unstructured) error {
 		return fmt.Errorf("%s %s is there already (delete it, or give yours another name)", o.GetKind(), o.GetName())
 	}
 	what := fmt.Sprintf("delete %s %s", o.GetKind(), o.GetName())
-	if _, err := s.Undo.Add(undoDelete, what, deleteArgs{Kubeconfig: s.Lab.Mesh.Kubeconfig(), Context: s.Lab.Mesh.Context(), Object: text}); err != nil {
+	remove, err := s.Undo.Add(undoDelete, what, deleteArgs{Reach: s.Lab.Reach(), Object: text})
+	if err != nil {
 		return err
 	}
+	s.applied = append(s.applied, remove)
 	return kube.Create(s.ctx, config, o)
 }
 
 // deleteArgs name an object that a scenario created.
 type deleteArgs struct {
-	Kubeconfig string          `json:"kubeconfig"`
-	Context    string          `json:"context,omitempty"`
-	Object     json.RawMessage `json:"object"`
+	run.Reach
+	Object json.RawMessage `json:"object"`
 }
 
 func deleteObject(ctx context.Context, raw json.RawMessage) error {
@@ -76,6 +79,10 @@ func deleteObject(ctx context.Context, raw json.RawMessage) error {
 	if err := json.Unmarshal(raw, &args); err != nil {
 		return err
 	}
+	return args.UnlessGone(ctx, args.delete(ctx))
+}
+
+func (args deleteArgs) delete(ctx context.Context) error {
 	config, err := kube.ContextConfig(args.Kubeconfig, args.Context)
 	if err != nil {
 		return err

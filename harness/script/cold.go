@@ -8,6 +8,7 @@ import (
 
 var killConnectionsCommand = Command{
 	Name:    "kill-connections",
+	touches: changes,
 	Usage:   "kill-connections POD -> POD:PORT until cold",
 	Summary: "End every pooled connection on the way, and prove by the socket tables that none is left",
 	Detail: "There are two pools: the client sidecar's connections to the server's pod, and the server sidecar's to its own application. A\n" +

@@ -17,6 +17,7 @@ type Command struct {
 	Detail  string // paragraphs; may be empty
 	// offline says whether a call with these arguments can do without a lab; nil: none can
 	offline func(args []string) bool
+	touches touch // sidecars that another run may have to itself
 	run     func(s *session, args []string) error
 }
 

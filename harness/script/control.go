@@ -2,6 +2,7 @@ package script
 
 var controlCommand = Command{
 	Name:    "control",
+	touches: measures,
 	Usage:   "control FROM -> URL",
 	Summary: "After the request, send another one that must be answered, to show that the instruments were still watching",
 	Detail: "It is for a request of which nothing must be seen: that nothing was seen counts only when something else was. Read the counters\n" +

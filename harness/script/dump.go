@@ -12,6 +12,7 @@ import (
 
 var dumpCommand = Command{
 	Name:    "dump",
+	touches: measures,
 	Usage:   "dump [-changed] POD [from FILE]",
 	Summary: "Keep the whole configuration of a pod's sidecar, as Envoy itself reports it",
 	Detail: "This is /config_dump?include_eds of Envoy's admin interface. infer reads what was kept. With -changed it fails while the\n" +
@@ -132,11 +133,12 @@ func size(bytes int) string {
 
 var logLevelCommand = Command{
 	Name:    "loglevel",
+	touches: changes,
 	Usage:   "loglevel POD LEVEL",
 	Summary: "Set all loggers of a pod's Envoy to LEVEL until the scenario ends",
 	Detail: "Each logger gets its own level back when the scenario ends: after a failure, after Ctrl-C, and even when the command is killed.\n" +
-		"One command at a time holds a sidecar's levels, on whatever machine it runs: an annotation on the pod says who, and which levels\n" +
-		"were there before. Another one waits for it.\n" +
+		"One run at a time has a sidecar alone, on any machine: an annotation on the pod says which, and the levels of before. A scenario that\n" +
+		"changes anything takes the sidecars of all pods that it names, before it first measures or changes one. Another one waits for it.\n" +
 		"LEVEL is trace, debug, info, warning, error, critical or off.",
 	run: func(s *session, args []string) error {
 		if len(args) != 2 {

@@ -8,6 +8,7 @@ import (
 
 var logsCommand = Command{
 	Name:    "logs",
+	touches: measures,
 	Usage:   "logs follow POD",
 	Summary: "Open a window onto the log of a pod's sidecar; observe closes it",
 	Detail:  "What is logged from here on is kept. The window is open when the command ends, so nothing that follows is missed.",

@@ -12,6 +12,7 @@ import (
 
 var netfilterCommand = Command{
 	Name:    "netfilter",
+	touches: measures,
 	Usage:   "netfilter POD...",
 	Summary: "Read the counters of the pods' REDIRECT rules and the connections that the kernel tracks there",
 	Detail: "What is read is kept: before the request as the state of before, after it as the state of after. It is read in the pod's own\n" +

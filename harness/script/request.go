@@ -15,6 +15,7 @@ import (
 
 var requestCommand = Command{
 	Name:    "request",
+	touches: measures,
 	Usage:   "request [-X METHOD] [-H HEADER]... [-d DATA]... FROM -> URL",
 	Summary: "Send one request with curl from a pod's application container",
 	Detail: "It is the call that infer was asked about, with an x-request-id of its own by which it is found in the logs.\n" +

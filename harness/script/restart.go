@@ -16,6 +16,7 @@ const restartTimeout = 90 * time.Second
 
 var restartCommand = Command{
 	Name:    "restart",
+	touches: changes,
 	Usage:   "restart POD",
 	Summary: "End the Envoy of a pod, and wait until another has started in its place and the pod is ready",
 	Detail: "It is asked to end by its own admin interface; its agent ends with it, and the kubelet starts both again. The pod keeps its address\n" +

@@ -49,6 +49,7 @@ func Run(ctx context.Context, lab Lab, s *Scenario, opts Options) *Result {
 	r.events.Begin(s)
 	start := time.Now()
 	r.session = newSession(ctx, lab, r.events)
+	r.session.script = s.words()
 	if err := r.run(opts); err != nil {
 		r.fail(err)
 	}

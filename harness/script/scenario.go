@@ -83,19 +83,10 @@ func (s *Scenario) Summary() string {
 
 // NeedsLab says whether any command of the scenario works on a lab.
 func (s *Scenario) NeedsLab() bool {
-	for _, p := range s.phases {
-		for _, st := range p.lines {
-			words := strings.Fields(strings.TrimLeft(st.text[len(conditions.FindString(st.text)):], "!? "))
-			if len(words) == 0 {
-				continue
-			}
-			i := slices.IndexFunc(commands, func(c Command) bool { return c.Name == words[0] })
-			if i >= 0 && (commands[i].offline == nil || !commands[i].offline(words[1:])) {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.words(), func(words []string) bool {
+		c := commandOf(words)
+		return c != nil && (c.offline == nil || !c.offline(words[1:]))
+	})
 }
 
 // conditions are the conditions before a command.

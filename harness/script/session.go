@@ -1,6 +1,7 @@
 package script
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -31,17 +32,21 @@ type session struct {
 	*run.Session
 	ctx       context.Context
 	restored  func(what string)
-	out       strings.Builder   // of the command that runs
-	dir       string            // where the scenario's own files are
-	changed   map[string]bool   // pods whose listeners apply has changed
-	variables map[string]string // of the script, as commands have set them
-	traceable *error            // why eBPF cannot watch; nil: it was not asked
+	out       strings.Builder               // of the command that runs
+	dir       string                        // where the scenario's own files are
+	changed   map[string]bool               // pods whose listeners apply has changed
+	applied   []func(context.Context) error // delete the objects that apply has created
+	variables map[string]string             // of the script, as commands have set them
+	script    [][]string                    // the scenario's lines, each a command and its arguments
+	looked    map[string]bool               // words that may name a pod, when its sidecar was taken or passed over
+	traceable *error                        // why eBPF cannot watch; nil: it was not asked
 	verdict   *flow.RunVerdict
 }
 
 func newSession(ctx context.Context, lab Lab, events Events) *session {
 	list := undo.NewList(UndoKinds, lab.Guard, func(err error) { events.Note("%v", err) })
-	s := &session{Session: run.NewSession(lab, list), ctx: ctx, restored: events.Restored, changed: map[string]bool{}, variables: map[string]string{}}
+	s := &session{Session: run.NewSession(lab, list), ctx: ctx, restored: events.Restored, changed: map[string]bool{}, variables: map[string]string{},
+		looked: map[string]bool{}}
 	s.Note = events.Note
 	return s
 }
@@ -80,7 +85,11 @@ func (s *session) call(c Command, args []string) (string, error) {
 	if err := s.ctx.Err(); err != nil {
 		return "", context.Cause(s.ctx)
 	}
-	if err := c.run(s, args); err != nil {
+	unknown, err := s.alone(c, args)
+	if err == nil {
+		err = cmp.Or(c.run(s, args), unknown)
+	}
+	if err != nil {
 		if usage := (usageError{}); asUsage(err, &usage) {
 			return s.out.String(), exit.Usagef("%s: %s (usage: %s)", c.Name, usage.message, c.Usage)
 		}
@@ -101,8 +110,11 @@ func (s *session) close() error {
 		exit.Environmentf("not done within %s", restoreTimeout))
 	defer cancel()
 	pending := s.Undo.Pending()
+	for _, remove := range slices.Backward(s.applied) {
+		_ = remove(ctx) // what fails stays on the list, and is tried and told next
+	}
+	s.awaitListeners(ctx) // before the sidecars are another run's
 	err := s.Undo.Undo(ctx)
-	s.awaitListeners(ctx)
 	for _, action := range slices.Backward(pending) {
 		left := slices.ContainsFunc(s.Undo.Pending(), func(a undo.Action) bool { return a.ID == action.ID })
 		if !left && action.Kind != undoRemove { // its own temporary files are nobody's concern

@@ -15,6 +15,7 @@ import (
 
 var socketsCommand = Command{
 	Name:    "sockets",
+	touches: measures,
 	Usage:   "sockets POD [-> POD:PORT]",
 	Summary: "Print the TCP connections of a pod, or those to another pod's port",
 	Detail: "The table is kept: before the request as the state of before, after it as the state of after.\n" +

@@ -16,6 +16,7 @@ const mostMoved = 20
 
 var statsCommand = Command{
 	Name:    "stats",
+	touches: measures,
 	Usage:   "stats POD...",
 	Summary: "Read the counters of the pods' sidecars; after the request, print which of them went up",
 	Detail: "What is read is kept: before the request as the state of before, after it as the state of after. Envoy shows the counters that\n" +

@@ -11,6 +11,7 @@ import (
 
 var traceCommand = Command{
 	Name:    "trace",
+	touches: measures,
 	Usage:   "trace CLIENT -> SERVER | trace POD",
 	Summary: "Watch two pods, or one, by eBPF, in the kernel and in their Envoys, until observe or events",
 	Detail: "The probes are on the pods' network namespaces and Envoys and nowhere else, also on an Envoy that starts later. What they need to\n" +

@@ -100,7 +100,8 @@ const (
 	kubeconfigName = "kubeconfig"
 )
 
-func (k Kind) socket(name string) string { return filepath.Join(k.RunDir(name), socketName) }
+// Socket is where the guard of an enclosure answers, for as long as it lives.
+func (k Kind) Socket(name string) string { return filepath.Join(k.RunDir(name), socketName) }
 
 func (k Kind) kubeconfig(name string) string { return filepath.Join(k.RunDir(name), kubeconfigName) }
 
@@ -162,7 +163,7 @@ func (g *guard) serveControl(l net.Listener) {
 func (k Kind) client(name string) *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return trust.Dial(ctx, k.socket(name))
+			return trust.Dial(ctx, k.Socket(name))
 		},
 		DisableKeepAlives: true,
 	}}

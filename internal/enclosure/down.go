@@ -43,7 +43,7 @@ func (k Kind) Down(ctx context.Context, name string) error {
 // way of a guard that starts if it tried to take the socket.
 func (k Kind) AwaitGone(ctx context.Context, name string) error {
 	for {
-		conn, err := trust.Dial(ctx, k.socket(name))
+		conn, err := trust.Dial(ctx, k.Socket(name))
 		if errors.Is(err, unix.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}

@@ -104,7 +104,7 @@ func TestStrangerBehindTheSocketIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(tested.RunDir(name)) })
-	if err := os.Rename(filepath.Join(open, "control"), tested.socket(name)); err != nil {
+	if err := os.Rename(filepath.Join(open, "control"), tested.Socket(name)); err != nil {
 		t.Fatal(err)
 	}
 	s, err := tested.Ask(t.Context(), name, -1)
@@ -183,7 +183,7 @@ func TestStrangerCannotReachAGuard(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	cmd := trusttest.As(t, t.Name(), tested.socket("reached"))
+	cmd := trusttest.As(t, t.Name(), tested.Socket("reached"))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}

@@ -33,6 +33,9 @@ func (b *Backend) Status(ctx context.Context, name string) (cluster.Status, erro
 	return status, nil
 }
 
+// Guard is the socket of the process with which a lab of that name ends.
+func (b *Backend) Guard(name string) string { return enclosed.Socket(name) }
+
 // Processes returns the host's process ids of a container, its entry point first.
 func (b *Backend) Processes(ctx context.Context, lab *cluster.Lab, namespace, pod, container string) ([]int, error) {
 	return process.Of(ctx, lab, namespace, pod, container)

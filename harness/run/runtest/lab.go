@@ -39,6 +39,7 @@ type Pod struct {
 
 	lab    *Lab
 	levels mesh.Levels
+	alone  chan struct{} // full while a run has the sidecar alone
 	dumped int
 }
 
@@ -46,7 +47,7 @@ type Pod struct {
 func New(pods ...*Pod) *Lab {
 	l := &Lab{PodsByRef: map[string]*Pod{}, Behinds: map[string]mesh.Behind{}}
 	for _, p := range pods {
-		p.lab, p.levels = l, mesh.Levels{"admin": "warning", "http": "warning"}
+		p.lab, p.levels, p.alone = l, mesh.Levels{"admin": "warning", "http": "warning"}, make(chan struct{}, 1)
 		l.PodsByRef[p.Ref_] = p
 	}
 	return l
@@ -64,6 +65,7 @@ func (l *Lab) Run() run.Lab {
 		}
 		l.PodsByRef[args.Pod].levels = args.Levels
 		l.note("restore %s", args.Pod)
+		<-l.PodsByRef[args.Pod].alone
 		return nil
 	}}}
 }
@@ -235,9 +237,24 @@ func (s sidecar) Stats(context.Context, string) ([]byte, error) {
 
 func (s sidecar) Loggers(context.Context) (mesh.Levels, error) { return s.pod.levels, nil }
 
-func (s sidecar) HoldLevels(context.Context, func(mesh.Holder)) (*mesh.LevelLease, error) {
+func (s sidecar) HoldLevels(ctx context.Context, wait func(mesh.Holder)) (*mesh.LevelLease, error) {
+	select {
+	case s.pod.alone <- struct{}{}:
+	default:
+		wait(mesh.Holder{Host: "another"})
+		select {
+		case s.pod.alone <- struct{}{}:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
 	s.pod.lab.note("hold levels %s", s.pod.Ref_)
 	return &mesh.LevelLease{ID: "held", Levels: s.pod.levels}, nil
+}
+
+func (s sidecar) AwaitFree(context.Context, func(mesh.Holder)) error {
+	s.pod.lab.note("await %s", s.pod.Ref_)
+	return nil
 }
 
 func (s sidecar) SetLevel(_ context.Context, level string) error {
