@@ -22,6 +22,9 @@ import (
 	"github.com/flowproof/lab/internal/sometimes"
 )
 
+// settled is how long nothing may be left after a kill.
+const settled = 5 * time.Second
+
 // A killer is one campaign.
 type killer struct {
 	lab, name, backend string
@@ -117,7 +120,9 @@ func (k *killer) prepare(dir, lab string) error {
 }
 
 func (k *killer) command(words ...string) *exec.Cmd {
-	return exec.Command(k.lab, append(words, "--backend", k.backend, "--name", k.name, "-q")...)
+	cmd := exec.Command(k.lab, append(words, "--backend", k.backend, "--name", k.name, "-q")...)
+	cmd.WaitDelay = settled // what is left may hold its output open; it is looked for by other means
+	return cmd
 }
 
 func (k *killer) print() (string, error) {
