@@ -101,7 +101,7 @@ func (k *killer) nothingLeft(r round) error {
 			return fmt.Errorf("lab down: %w\n%s", err, out)
 		}
 	}
-	return k.within(5*time.Second, func(string) bool { return false })
+	return k.within(settled, func(string) bool { return false })
 }
 
 // nothingButOurOwn looks after all were killed at once: only empty cgroup directories and files of our own may wait for the
@@ -115,13 +115,13 @@ func (k *killer) nothingButOurOwn() error {
 		}
 		return excused
 	}
-	if err := k.within(5*time.Second, ours); err != nil {
+	if err := k.within(settled, ours); err != nil {
 		return err
 	}
 	if out, err := k.command("down").CombinedOutput(); err != nil {
 		return fmt.Errorf("lab down: %w\n%s", err, out)
 	}
-	return k.within(5*time.Second, func(string) bool { return false })
+	return k.within(settled, func(string) bool { return false })
 }
 
 // within waits until there is no process of the lab, and then compares the fingerprint, but for lines that are excused.
