@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/flowproof/lab/internal/exit"
@@ -52,8 +53,9 @@ type LevelLease struct {
 // this process ends.
 func (s *Sidecar) HoldLevels(ctx context.Context, wait func(Holder)) (*LevelLease, error) {
 	store := s.store()
-	for told := false; ; told = true {
-		record, version, err := s.awaitFree(ctx, store, told, wait)
+	wait = once(wait) // also where the lease was free at first, and another was faster to write
+	for {
+		record, version, err := s.awaitFree(ctx, store, wait)
 		if err != nil {
 			return nil, err
 		}
@@ -71,13 +73,13 @@ func (s *Sidecar) HoldLevels(ctx context.Context, wait func(Holder)) (*LevelLeas
 
 // AwaitFree waits as HoldLevels does, and takes nothing: it is for a run that changes nothing, and writes nothing to the cluster.
 func (s *Sidecar) AwaitFree(ctx context.Context, wait func(Holder)) error {
-	_, _, err := s.awaitFree(ctx, s.store(), false, wait)
+	_, _, err := s.awaitFree(ctx, s.store(), once(wait))
 	return err
 }
 
-// awaitFree waits until nobody who lives has the lease, and returns what is in the store: nil, or a dead holder's. Told says that wait
-// was called before.
-func (s *Sidecar) awaitFree(ctx context.Context, store leaseStore, told bool, wait func(Holder)) (*leaseRecord, string, error) {
+// awaitFree waits until no living process has the lease, and returns what is in the store: nil, or a
+// dead holder's. It calls wait at each look at which one has it.
+func (s *Sidecar) awaitFree(ctx context.Context, store leaseStore, wait func(Holder)) (*leaseRecord, string, error) {
 	var watched patience
 	tick := time.NewTicker(leaseLook)
 	defer tick.Stop()
@@ -86,10 +88,7 @@ func (s *Sidecar) awaitFree(ctx context.Context, store leaseStore, told bool, wa
 		if err != nil || record == nil || watched.dead(record) {
 			return record, version, err
 		}
-		if !told {
-			told = true
-			wait(record.Holder)
-		}
+		wait(record.Holder)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -97,6 +96,12 @@ func (s *Sidecar) awaitFree(ctx context.Context, store leaseStore, told bool, wa
 				s.pod.Ref(), ErrHeld, record.Holder)
 		}
 	}
+}
+
+// once is wait for its first call alone.
+func once(wait func(Holder)) func(Holder) {
+	var told sync.Once
+	return func(by Holder) { told.Do(func() { wait(by) }) }
 }
 
 // take writes our own lease over record, which is nil or a dead holder's.

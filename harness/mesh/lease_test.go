@@ -31,6 +31,7 @@ type onePod struct {
 	pod       v1.Pod
 	version   int
 	forbidden bool
+	raced     func() // happens before the first patch
 }
 
 func (a *onePod) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -42,6 +43,10 @@ func (a *onePod) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewEncoder(w).Encode(map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "code": code})
 	}
 	if r.Method == http.MethodPatch {
+		if a.raced != nil {
+			a.raced()
+			a.raced = nil
+		}
 		var patch struct {
 			Metadata struct {
 				Version     string             `json:"resourceVersion"`
@@ -211,6 +216,29 @@ func TestLivingHolder(t *testing.T) {
 	}
 	if left, living, err := another(s).resetLevels(t.Context()); err != nil || !living || left == nil {
 		t.Errorf("reset %v, %v, %v", left, living, err)
+	}
+}
+
+// TestLostRace says who has the sidecar also where it was free when it was looked at first.
+func TestLostRace(t *testing.T) {
+	s, api, levels := leasing(t)
+	text, err := json.Marshal(leaseRecord{Holder: thisHolder(), Container: "one", Levels: levels})
+	if err != nil {
+		t.Fatal(err)
+	}
+	api.raced = func() {
+		api.version++
+		api.pod.Annotations[LeaseAnnotation] = string(text)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	told := 0
+	_, err = s.HoldLevels(ctx, func(Holder) {
+		told++
+		cancel()
+	})
+	if !errors.Is(err, ErrHeld) || told != 1 {
+		t.Errorf("error %v, told %d times", err, told)
 	}
 }
 
