@@ -3,6 +3,7 @@ package redact
 import (
 	"bytes"
 	"strings"
+	"unicode/utf8"
 )
 
 // stems are parts of the names of secrets, in lower case. Every name for which SecretName holds has one of them.
@@ -37,6 +38,33 @@ func long(text string) bool {
 			continue
 		}
 		if length++; length >= 16 && (other || length >= 20) {
+			return true
+		}
+	}
+	return false
+}
+
+// mayOption reports whether a dash stands in text where an option of a command line begins.
+func mayOption(text string) bool {
+	for n := range len(text) {
+		if text[n] == '-' && (n == 0 || strings.IndexByte(" \t\n\f\r'\"`[,", text[n-1]) >= 0) {
+			return true
+		}
+	}
+	return false
+}
+
+// maySay reports whether text may have a word that stands between the name of a secret and the secret in a sentence.
+func maySay(text string) bool {
+	for n := range len(text) {
+		if text[n] >= utf8.RuneSelf { // some characters are equal to letters without regard to case
+			return true
+		}
+		if text[n] != ' ' {
+			continue
+		}
+		switch word, _, _ := strings.Cut(text[n+1:min(n+5, len(text))], " "); strings.ToLower(word) {
+		case "is", "was", "are", "to", "of":
 			return true
 		}
 	}

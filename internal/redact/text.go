@@ -114,6 +114,9 @@ var inURL = regexp.MustCompile(`(?:[a-z][a-z0-9+.-]*://[^\s/?#'"<>]+)?(?:/[A-Za-
 
 // inURLs hides the segments of URLs that look like tokens.
 func inURLs(text string) string {
+	if !longSegment(text) {
+		return text
+	}
 	return inURL.ReplaceAllStringFunc(text, func(found string) string {
 		at := 0
 		if scheme := strings.Index(found, "://"); scheme >= 0 {
@@ -128,6 +131,24 @@ func inURLs(text string) string {
 		}
 		return found[:at] + segment(found[at:])
 	})
+}
+
+// longSegment reports whether segments would find a part of a path.
+func longSegment(text string) bool {
+	length := -1 // since the last slash, -1 where there is none before
+	for n := range len(text) {
+		switch c := text[n]; {
+		case c == '/':
+			length = 0
+		case length >= 0 && (letterOrDigit(c) || strings.IndexByte("._~=+:@!$*-", c) >= 0):
+			if length++; length >= 16 {
+				return true
+			}
+		default:
+			length = -1
+		}
+	}
+	return false
 }
 
 // aValue is what can stand after a secret's name: in quotes, escaped quotes, or a word.
@@ -173,13 +194,16 @@ func named(text string) string {
 			return m[1] + m[2] + m[3] + Mark(m[4]) + m[5]
 		})
 	}
-	if strings.Contains(text, "-") {
+	if mayOption(text) {
 		text = replace(options, text, func(m []string) string {
 			if !SecretName(m[3]) && m[3] != "user" && !(m[2] == "-" && m[3] == "u" && strings.Contains(m[5], ":")) || strings.HasPrefix(m[5], "-") {
 				return m[0]
 			}
 			return m[1] + m[2] + m[3] + m[4] + markQuoted(m[5])
 		})
+	}
+	if !maySay(text) {
+		return text
 	}
 	return replace(words2, text, func(m []string) string {
 		if word := strings.Trim(m[3], `"'`+"`"); plain(word) && !strings.ContainsAny(m[3][:1], `"'`+"`") || len(word) < 4 {

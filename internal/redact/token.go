@@ -87,7 +87,6 @@ var (
 	pem         = regexp.MustCompile(`(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\z)`)
 	pemBase64   = regexp.MustCompile(`\bLS0tLS1CRUdJTi[A-Za-z0-9+/=_-]+`) // "-----BEGIN " in base64
 	hexadecimal = regexp.MustCompile(`^(?:[0-9a-f]{32,}|[0-9A-F]{32,})$`)
-	candidate   = regexp.MustCompile(`[A-Za-z0-9_+/=~.-]{20,}`)
 )
 
 // keyInBase64 is "PRIVATE KEY" in base64, at each of its three offsets.
@@ -170,12 +169,39 @@ func tokens(text string) string {
 			return tokens(text[:at[0]]) + text[at[0]:at[1]] + tokens(text[at[1]:])
 		}
 	}
-	return candidate.ReplaceAllStringFunc(text, func(word string) string {
+	return runs(text, "_+/=~.-", 20, func(word string) string {
 		if !Token(word) || strings.HasPrefix(word, "LS0tLS1CRUdJTi") {
 			return word
 		}
 		return Mark(word)
 	})
+}
+
+// runs replaces each run of at least so many letters, digits and signs. No expression is needed to find them, which are in most
+// lines.
+func runs(text, signs string, least int, by func(string) string) string {
+	var b strings.Builder
+	kept, begin := 0, 0 // text before kept is in b
+	for n := 0; n <= len(text); n++ {
+		if n < len(text) && (letterOrDigit(text[n]) || strings.IndexByte(signs, text[n]) >= 0) {
+			continue
+		}
+		if n-begin >= least {
+			if changed := by(text[begin:n]); changed != text[begin:n] {
+				b.WriteString(text[kept:begin] + changed)
+				kept = n
+			}
+		}
+		begin = n + 1
+	}
+	if kept == 0 {
+		return text
+	}
+	return b.String() + text[kept:]
+}
+
+func letterOrDigit(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z'
 }
 
 // Token reports whether a word looks like a token that a program made: long, of capitals, small letters and digits, which
