@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -96,7 +97,7 @@ var balanceRules = []balanceRule{
 
 // TestBalance sends many requests through each cluster and compares which endpoints they reach with the inferred shares.
 func TestBalance(t *testing.T) {
-	const base, times = 40000, 120
+	const base = 40000
 	var c config
 	for i, r := range balanceRules {
 		name := fmt.Sprint("k", i)
@@ -125,15 +126,13 @@ func TestBalance(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			requests := make([]flow.Request, times)
-			for j := range requests {
-				requests[j] = req
-			}
-			results, err := e.Ask(context.Background(), requests)
-			if err != nil {
-				t.Fatal(err)
-			}
-			compareShares(t, expectedShares(decision), results)
+			judgeShares(t, expectedShares(decision), func(times int) []Result {
+				results, err := e.Ask(context.Background(), slices.Repeat([]flow.Request{req}, times))
+				if err != nil {
+					t.Fatal(err)
+				}
+				return results
+			})
 		})
 	}
 }
@@ -158,8 +157,44 @@ func expectedShares(d flow.Decision) map[string]float64 {
 	return shares
 }
 
-func compareShares(t *testing.T, want map[string]float64, results []Result) {
+// judgeShares fails t where Envoy's choices do not fit the inferred shares. It asks some requests first.
+// Where those lie far from the shares, it asks many more and judges all of them: chance alone fails a
+// right share in fewer than one of a million rules, and a share that is wrong by a tenth is found.
+func judgeShares(t *testing.T, want map[string]float64, ask func(times int) []Result) {
 	t.Helper()
+	const some, more = 120, 1500
+	results := ask(some)
+	if misfits(want, results, 2.5) == nil {
+		return
+	}
+	results = append(results, ask(more)...)
+	for _, misfit := range misfits(want, results, 5) {
+		t.Errorf("%s (of %d requests: inferred %v, Envoy %v)", misfit, len(results), want, observedShares(results))
+	}
+}
+
+// misfits names each endpoint whose number of requests lies more than deviations standard deviations of a
+// binomial distribution from its inferred share, and each endpoint that was not inferred at all.
+func misfits(want map[string]float64, results []Result, deviations float64) []string {
+	var found []string
+	got := observedShares(results)
+	for where, share := range want {
+		bound := deviations * math.Sqrt(share*(1-share)/float64(len(results)))
+		if math.Abs(got[where]-share) > bound+1e-9 || share > 0 && got[where] == 0 {
+			found = append(found, fmt.Sprintf("%s: inferred %.2f of the requests, Envoy %.2f", where, share, got[where]))
+		}
+	}
+	for where := range got {
+		if want[where] == 0 {
+			found = append(found, where+": reached, and inference does not expect it")
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+// observedShares returns the part of the requests that each endpoint received, by its address.
+func observedShares(results []Result) map[string]float64 {
 	got := map[string]float64{}
 	for _, r := range results {
 		where := "none " + lastEntry(r).Flags
@@ -168,14 +203,36 @@ func compareShares(t *testing.T, want map[string]float64, results []Result) {
 		}
 		got[where] += 1 / float64(len(results))
 	}
-	for where, share := range want {
-		if share > 0 && got[where] == 0 || math.Abs(got[where]-share) > 0.15 {
-			t.Errorf("%s: inferred %.2f of the requests, Envoy %.2f (all: inferred %v, Envoy %v)", where, share, got[where], want, got)
-		}
+	return got
+}
+
+// TestMisfits shows that a share that is wrong by a tenth is found and that a rare draw is not.
+func TestMisfits(t *testing.T) {
+	draw := func(a, b int) []Result {
+		at := func(where string) Result { return Result{Seen: &Seen{Local: where}} }
+		return append(slices.Repeat([]Result{at("a")}, a), slices.Repeat([]Result{at("b")}, b)...)
 	}
-	for where := range got {
-		if want[where] == 0 {
-			t.Errorf("%s: reached, and inference does not expect it (inferred %v)", where, want)
-		}
+	for _, c := range []struct {
+		name       string
+		a, b       int
+		share      float64
+		deviations float64
+		fits       bool
+	}{
+		{"as inferred", 810, 810, 0.5, 5, true},
+		{"three deviations of few requests", 43, 77, 0.5, 5, true},
+		{"a tenth beside", 648, 972, 0.5, 5, false},
+		{"one of two never chosen", 1620, 0, 0.98, 5, false},
+		{"an endpoint that is not inferred", 1619, 1, 1, 5, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			want := map[string]float64{"a": c.share}
+			if c.share < 1 {
+				want["b"] = 1 - c.share
+			}
+			if got := misfits(want, draw(c.a, c.b), c.deviations); (got == nil) != c.fits {
+				t.Errorf("misfits %v, want none: %v", got, c.fits)
+			}
+		})
 	}
 }
