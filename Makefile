@@ -6,7 +6,7 @@ LAB   := bin/lab
 # The kernel's BTF and Envoy's own files are read at run time: nothing here needs a C compiler.
 export CGO_ENABLED = 0
 
-.PHONY: inbound test test-kind lab setup bench differential fuzz probes-matrix kill9 nightly clean
+.PHONY: inbound test test-kind lint lab setup bench differential fuzz probes-matrix kill9 nightly clean
 
 inbound: lab ## the main job: a lab, a request, and every hop of its way inferred and seen
 	$(LAB) run inbound
@@ -14,8 +14,7 @@ inbound: lab ## the main job: a lab, a request, and every hop of its way inferre
 test: lab ## every test, including the scenarios on a real lab, whose parts are made first
 	@hack/setup.sh tests
 	$(LAB) build
-	@unformatted=$$(gofmt -l $$(git ls-files "*.go")); [ -z "$$unformatted" ] || { echo "not gofmt-ed: $$unformatted"; exit 1; }
-	$(GO) vet ./...
+	hack/lint.sh
 	CI=$(or $(CI),true) $(GO) test -count=1 -timeout 60m ./...
 
 test-kind: ## the scenarios on the backend kind, in Docker: the machine's, or one that is started for it
@@ -24,6 +23,9 @@ test-kind: ## the scenarios on the backend kind, in Docker: the machine's, or on
 	$(LAB) build --backend kind
 	CI=$(or $(CI),true) FLOWPROOF_KIND=1 $(GO) test -count=1 -timeout 40m -p 1 ./internal/docker ./internal/outside ./harness/cluster/kind
 	CI=$(or $(CI),true) $(GO) test -count=1 -timeout 40m ./scenarios -args -backend kind
+
+lint: setup ## gofmt, vet, staticcheck and govulncheck
+	hack/lint.sh
 
 lab: setup ## the command, in bin/lab
 	@echo " • Building $(LAB) (some minutes the first time: its libraries are compiled)"

@@ -31,7 +31,7 @@ func (w *walk) codecStatus(status int) int {
 // mappedStatus applies the first mapper of local_reply_config whose filter takes the answer.
 func (w *walk) mappedStatus(status int, h *match.Headers) int {
 	for _, m := range w.hcm.at.Get("local_reply_config", "mappers").Elements() {
-		if w.logs(m.Get("filter"), status, h, 0).Yes() == false {
+		if !w.logs(m.Get("filter"), status, h, 0).Yes() {
 			continue
 		}
 		if to := m.Get("status_code"); to.Exists() {

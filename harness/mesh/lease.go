@@ -117,7 +117,7 @@ func (s *Sidecar) take(ctx context.Context, store leaseStore, record *leaseRecor
 	} else if next.Levels, err = s.Loggers(ctx); err != nil {
 		return nil, err
 	}
-	if version, err = store.write(ctx, &next, version); err != nil {
+	if _, err = store.write(ctx, &next, version); err != nil {
 		return nil, err
 	}
 	lease.Levels = next.Levels

@@ -10,15 +10,6 @@ import (
 
 var update = flag.Bool("update", false, "write what nft prints into testdata (as root, with nftables)")
 
-func rulesOf(t testing.TB, file string) *Ruleset {
-	t.Helper()
-	text, err := os.ReadFile("testdata/" + file)
-	must(t, err)
-	rules, err := Parse(string(text))
-	must(t, err)
-	return rules
-}
-
 // listingOf is what nft prints of a ruleset: nft's own output, kept beside the ruleset.
 func listingOf(t testing.TB, name, ruleset string) string {
 	t.Helper()

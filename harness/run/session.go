@@ -41,9 +41,8 @@ type Session struct {
 	sent      *sent
 	control   flow.Call // that shows that the instruments were watching; its URL is empty when there is none
 	tracer    *trace.Instrument
-	recorded  *trace.Recording // what a trace that has ended told
-	cold      bool             // the socket tables showed that no connection of the way was pooled
-	warm      bool             // they showed that every worker had one
+	cold      bool // the socket tables showed that no connection of the way was pooled
+	warm      bool // they showed that every worker had one
 }
 
 // sent is a request that was sent and what came back.

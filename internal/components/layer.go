@@ -156,11 +156,11 @@ func newLayer(layout string, sources ...source) (*layer, error) {
 			return nil, fmt.Errorf("write layer: %w", err)
 		}
 	}
-	info, err := f.Stat()
-	if err = errors.Join(err, w.Close()); err != nil {
+	if err := w.Close(); err != nil {
 		return nil, fmt.Errorf("write layer: %w", err)
 	}
-	if info, err = f.Stat(); err != nil {
+	info, err := f.Stat()
+	if err != nil {
 		return nil, err
 	}
 	l := &layer{hash: v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(sum.Sum(nil))}, size: info.Size()}

@@ -207,7 +207,9 @@ func use(ctx context.Context, d *docker.Docker) error {
 
 // reaper says whether the library's reaper can run: its image is there or can be pulled. A Docker of our own has no way out.
 func reaper(ctx context.Context, d *docker.Docker) bool {
-	if _, err := d.Run(ctx, "image", "inspect", "--format", "{{.Id}}", testcontainers.ReaperDefaultImage); err == nil {
+	//lint:ignore SA1019 the library says the name of its reaper's image in no other place
+	image := testcontainers.ReaperDefaultImage
+	if _, err := d.Run(ctx, "image", "inspect", "--format", "{{.Id}}", image); err == nil {
 		return true
 	}
 	if d.Ours {
@@ -215,6 +217,6 @@ func reaper(ctx context.Context, d *docker.Docker) bool {
 	}
 	ctx, cancel := context.WithTimeout(ctx, pullPatience)
 	defer cancel()
-	_, err := d.Run(ctx, "pull", "--quiet", testcontainers.ReaperDefaultImage)
+	_, err := d.Run(ctx, "pull", "--quiet", image)
 	return err == nil
 }

@@ -16,8 +16,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/net/http2"
-
 	"github.com/flowproof/lab/harness/flow"
 )
 
@@ -199,7 +197,11 @@ func askHTTP1(conn net.Conn, req flow.Request, r *Result) {
 
 // askHTTP2 sends a request on one HTTP/2 connection.
 func askHTTP2(conn net.Conn, req flow.Request, r *Result) {
-	client, err := (&http2.Transport{AllowHTTP: true, DisableCompression: true}).NewClientConn(conn)
+	var protocols http.Protocols
+	protocols.SetUnencryptedHTTP2(true) // on the connection that there is, which may have its TLS already
+	transport := &http.Transport{DisableCompression: true, Protocols: &protocols,
+		DialContext: func(context.Context, string, string) (net.Conn, error) { return conn, nil }}
+	client, err := transport.NewClientConn(context.Background(), "http", conn.RemoteAddr().String())
 	if err != nil {
 		r.Problem = err.Error()
 		return

@@ -25,11 +25,6 @@ func get(path string, headers ...string) flow.Request {
 	return r
 }
 
-// inTunnel is a request inside of a CONNECT.
-func inTunnel(authority string, inner flow.Request) flow.Request {
-	return flow.Request{Method: "CONNECT", Authority: authority, Path: authority, Inner: &inner}
-}
-
 func hosted(host string) flow.Request { return flow.Request{Authority: host} }
 
 // state is a set_filter_state filter that names an object by a format.

@@ -24,9 +24,6 @@ func perRoute(path, filter, kind, config string) string {
 		path, filter, kind, config)
 }
 
-// unsigned is a JWT with issuer "test" that nobody signed: {"alg":"ES256"} {"iss":"test","exp":4102444800}.
-const unsigned = "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJ0ZXN0IiwiZXhwIjo0MTAyNDQ0ODAwfQ.AAAA"
-
 // wrongIssuer is one with issuer "other"; expired is one of the year 2001.
 const (
 	wrongIssuer = "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJvdGhlciIsImV4cCI6NDEwMjQ0NDgwMH0.AAAA"

@@ -108,14 +108,11 @@ func healthCheck(r *Request, f *Filter) Result {
 // buffer refuses a body that is larger than max_request_bytes, where the request says its size.
 func buffer(r *Request, f *Filter) Result {
 	limit := f.Config.Get("max_request_bytes")
-	for _, level := range f.Routes {
-		if level.Get("disabled").Bool() {
-			return Result{}
-		}
-		if own := level.Get("buffer", "max_request_bytes"); own.Exists() {
-			limit = own
-		}
-		break
+	if f.Route().Get("disabled").Bool() {
+		return Result{}
+	}
+	if own := f.Route().Get("buffer", "max_request_bytes"); own.Exists() {
+		limit = own
 	}
 	text, given := r.Headers.Get("content-length")
 	if !given {

@@ -174,11 +174,8 @@ func clientOf(credentials configdump.Value, key string) (client string, known ma
 // extAuthz asks an authorization service, whose answer is in no dump. Where the service cannot be reached its failure mode
 // decides: 403, or what status_on_error says, or the request goes on.
 func extAuthz(r *Request, f *Filter) Result {
-	for _, level := range f.Routes {
-		if level.Get("disabled").Bool() {
-			return Result{}
-		}
-		break
+	if f.Route().Get("disabled").Bool() {
+		return Result{}
 	}
 	if v := f.Config.Get("filter_enabled"); v.Exists() {
 		numerator, of := r.Way.Fraction(v)

@@ -123,6 +123,3 @@ func Run(r *Request, f *Filter) (result Result, ok bool) {
 func (f *Filter) cause(on string) match.Cause {
 	return match.Cause{On: "filter " + f.Name, Why: "filter " + f.Name + " may have changed it: that depends on " + on}
 }
-
-// isFalse says whether a BoolValue is there and false.
-func isFalse(v configdump.Value) bool { return v.Exists() && !v.Bool() }

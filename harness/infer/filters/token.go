@@ -99,7 +99,7 @@ func signedBy(p configdump.Value, token, name string) (match.Truth, string) {
 		on := "the signature of the token for provider " + name
 		return match.Cause{On: on, Why: "the keys of provider " + name + " are not in the dump"}.Opened(match.Yes), on
 	}
-	signed, err := jose.ParseSigned(token, algorithms)
+	signed, err := jose.ParseSignedCompact(token, algorithms)
 	if err != nil {
 		return match.No, "the token for provider " + name + " is not signed by an algorithm that Envoy knows"
 	}
