@@ -29,7 +29,8 @@ type traceFlags struct {
 	events   bool
 	verbose  bool
 	warm     bool
-	peek     int // bytes of each read and write that are looked at for HTTP
+	fail     bool // a failed answer is a mismatch
+	peek     int  // bytes of each read and write that are looked at for HTTP
 	noEnvoy  bool
 	without  []string
 	level    string
@@ -89,6 +90,7 @@ URL, and all sidecars of their namespaces where these are few.`,
 	f.BoolVar(&flags.events, "events", false, "print the ordered events of the request: µs, pod, thread, descriptor, what happened")
 	f.BoolVarP(&flags.verbose, "verbose", "v", false, "say of each hop why, from which field, and by which evidence")
 	f.BoolVar(&flags.warm, "warm", false, "leave pooled connections; what happened on them before is not seen")
+	f.BoolVar(&flags.fail, "fail", false, "make a failed answer a mismatch: none, or one with a status of 400 and above")
 	f.StringVarP(&flags.method, "request", "X", "", "method of the request (default GET, or POST with --data)")
 	f.StringArrayVarP(&flags.headers, "header", "H", nil, "header as \"name: value\", or @FILE with one a line; may be repeated, also with the same name")
 	f.StringArrayVarP(&flags.data, "data", "d", nil, "data of the request, or @FILE; may be repeated, and is then joined by &")
@@ -109,6 +111,7 @@ URL, and all sidecars of their namespaces where these are few.`,
 // traceResult is what `lab trace -o json` prints.
 type traceResult struct {
 	Schema  string          `json:"schema"`
+	Answer  flow.Answer     `json:"answer"` // what the client was told, and by whom
 	Run     flow.Run        `json:"run"`
 	Verdict flow.RunVerdict `json:"verdict"`
 	Probes  []probe.Status  `json:"probes"`
@@ -144,7 +147,7 @@ func (a *app) trace(cmd *cobra.Command, flags traceFlags) error {
 // reportTrace prints what became of a traced request; the error has the verdict's exit code and has been said.
 func (a *app) reportTrace(kept bundle.Contents, flags traceFlags) error {
 	run, verdict, recording := kept.Run, kept.Verdict, kept.Recording.Trace
-	result := traceResult{Schema: traceSchema, Run: run, Verdict: verdict}
+	result := traceResult{Schema: traceSchema, Answer: verify.Answered(run), Run: run, Verdict: verdict}
 	if recording == nil {
 		recording, flags.events = &trace.Recording{}, false
 	}
@@ -183,6 +186,9 @@ func (a *app) reportTrace(kept bundle.Contents, flags traceFlags) error {
 	}
 	if err := verify.Passes(verdict, run.Accepted); err != nil {
 		return silentError{err}
+	}
+	if flags.fail && result.Answer.Failed() {
+		return silentError{exit.Mismatchf("the request failed: %s", verify.AnswerText(result.Answer))}
 	}
 	return nil
 }

@@ -122,6 +122,9 @@ var Facts = []FactInfo{
 	{Name: FactConnection},
 	{Name: FactMethod, Scope: OfHop}, {Name: FactPath, Scope: OfHop}, {Name: FactAuthority, Scope: OfHop},
 	{Name: FactHeader, Scope: OfHop, Number: Listed},
+	{Name: FactElapsed, Scope: OfHop, Number: Several}, {Name: FactBytes, Scope: OfHop, Number: Several},
+	{Name: FactFailure, Scope: OfHop, Number: Several}, {Name: FactAttempts, Scope: OfHop, Number: Several},
+	{Name: FactUpstreamError, Scope: OfHop, Number: Several},
 	{Name: FactOrder, Scope: OfHop, Number: Several, Refutes: true},
 }
 

@@ -132,6 +132,11 @@ const (
 	FactPath           = "request.path"        // its path with the query
 	FactAuthority      = "request.authority"   // its authority
 	FactHeader         = "request.header"      // one of its headers, as name: value
+	FactElapsed        = "answer.after"        // time from the beginning of the request to the end of its answer, as the client measured it
+	FactBytes          = "answer.bytes"        // size of the body that the client received
+	FactFailure        = "answer.failure"      // the client's own error where it got no answer, or not all of it
+	FactAttempts       = "upstream.attempts"   // how often the proxy tried to get an answer from upstream
+	FactUpstreamError  = "upstream.failure"    // why an upstream connection failed, as the proxy's transport says
 	FactOrder          = "order.broken"        // a rule on the order of events that was broken; seeing one refutes the hop
 )
 

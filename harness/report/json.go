@@ -19,6 +19,7 @@ type Document struct {
 	Outcome     flow.Outcome `json:"outcome,omitempty"`
 	Failure     flow.Failure `json:"failure,omitempty"`
 	Flag        string       `json:"flag,omitempty"`
+	Answer      flow.Answer  `json:"answer"`
 	Result      flow.Result  `json:"result"`
 	Summary     string       `json:"summary"`
 	Confirmed   int          `json:"confirmed"`
@@ -44,7 +45,7 @@ type Hop struct {
 func NewDocument(run flow.Run, verdict flow.RunVerdict) Document {
 	run.Path = verdict.TakenPath(run.Path)
 	d := Document{Schema: Schema, Backend: run.Backend, Call: redactCall(run.Call), Outcome: run.Path.Outcome, Failure: run.Path.Failure,
-		Flag: run.Path.Flag, Result: verdict.Result, Summary: verify.Summary(verdict), Confirmed: verdict.Confirmed, Learned: verdict.Learned,
+		Flag: run.Path.Flag, Answer: verify.Answered(run), Result: verdict.Result, Summary: verify.Summary(verdict), Confirmed: verdict.Confirmed, Learned: verdict.Learned,
 		Refuted: verdict.Refuted, NotObserved: verdict.NotObserved, Problems: verdict.Problems, Accepted: run.Accepted, Without: verdict.Without, Hops: []Hop{}, Watches: run.Watches}
 	if d.Watches == nil {
 		d.Watches = []flow.Watch{}

@@ -31,7 +31,7 @@ var columns = [...]int{23, 33, 24}
 func Text(w io.Writer, run flow.Run, verdict flow.RunVerdict, opts Options) error {
 	run.Path = verdict.TakenPath(run.Path)
 	t := &text{opts: opts, run: run}
-	t.heading()
+	t.heading(verdict)
 	t.table(verdict)
 	for _, hop := range verdict.Hops {
 		t.detail(hop)
@@ -56,9 +56,33 @@ func (t *text) line(format string, args ...any) {
 	t.b.WriteByte('\n')
 }
 
-func (t *text) heading() {
+// heading says first what was answered and whether the way is as inferred, and then of which request.
+func (t *text) heading(verdict flow.RunVerdict) {
+	answer := verify.Answered(t.run)
+	if len(t.run.Observations) > 0 {
+		t.line("%s %s", t.answerMark(answer), clean(verify.AnswerText(answer)))
+	}
+	t.line("%s %s", t.resultMark(verdict.Result), verify.WayText(verdict))
 	t.line("%s", clean(callName(t.run.Call)))
 	t.line("")
+}
+
+// answerMark is the sign of an answer: a request that failed is no success, whatever way it took.
+func (t *text) answerMark(a flow.Answer) string {
+	if a.Failed() {
+		return t.mark(flow.Refuted)
+	}
+	return t.mark(flow.Confirmed)
+}
+
+func (t *text) resultMark(r flow.Result) string {
+	switch r {
+	case flow.Verified, flow.Consistent:
+		return t.mark(flow.Confirmed)
+	case flow.Mismatch:
+		return t.mark(flow.Refuted)
+	}
+	return t.mark(flow.NotObserved)
 }
 
 // callName says a call in one line, without secrets: "netshoot.mark ➔ GET http://fortio-server:8080/".

@@ -25,7 +25,7 @@ func (Instrument) Sees() []flow.Capability {
 	o := observer{Line: Line{values: map[string]string{}}}
 	for _, member := range []string{startTime, requestID, protocol, responseCode, responseDetails, responseFlags, connectionID, downRemote, downLocal,
 		downDirectLocal, downServerName, downTLSVersion, downPeerURI, downTLSFailure, listenerName, filterChainName, virtualHostName, routeName,
-		upCluster, upHost, upLocal, upRemote, upServerName, upTLSVersion, upPeerURI, upTLSFailure} {
+		upCluster, upHost, upLocal, upRemote, upServerName, upTLSVersion, upPeerURI, upTLSFailure, attemptCount} {
 		o.values[member] = ""
 	}
 	o.values[downRemote] = "192.0.2.1:1"

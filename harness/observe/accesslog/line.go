@@ -42,6 +42,7 @@ const (
 	upServerName    = "upstream_server_name"                // %UPSTREAM_SERVER_NAME%
 	upTLSVersion    = "upstream_tls_version"                // %UPSTREAM_TLS_VERSION%
 	upPeerURI       = "upstream_peer_uri_san"               // %UPSTREAM_PEER_URI_SAN%
+	attemptCount    = "upstream_request_attempt_count"      // %UPSTREAM_REQUEST_ATTEMPT_COUNT%
 	upTLSFailure    = "upstream_transport_failure_reason"   // %UPSTREAM_TRANSPORT_FAILURE_REASON%
 )
 

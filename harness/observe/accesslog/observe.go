@@ -132,6 +132,8 @@ func (o *observer) observe() {
 		o.value(flow.App, flow.FactStatus, responseCode)
 	}
 	o.value(flow.App, flow.FactFlags, responseFlags)
+	o.value(flow.App, flow.FactAttempts, attemptCount)
+	o.value(flow.App, flow.FactUpstreamError, upTLSFailure)
 }
 
 // value observes the value of a member as a fact. Where Envoy has none there is nothing to observe; where the log's format has

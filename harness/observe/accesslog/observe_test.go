@@ -35,7 +35,7 @@ func TestObserve(t *testing.T) {
 		want []string
 	}{
 		{"client.log", flow.Client, []string{
-			"app status=200", "cluster cluster=outbound|8080||fortio-server.mark.svc.cluster.local",
+			"app status=200", "app upstream.attempts=1", "cluster cluster=outbound|8080||fortio-server.mark.svc.cluster.local",
 			"connect upstream.local=172.21.206.197:@", "connect upstream.remote=172.21.206.196:8080", "downstream-tls tls.version=none",
 			"endpoint endpoint=172.21.206.196:8080", "filter-chain filter.chain=unnamed", "listener downstream.peer=172.21.206.197:@",
 			"listener listener=0.0.0.0_8080", "network-filters codec=http1", "network-filters connection.id=@", "redirect original.dst=10.96.215.136:8080", "redirect redirect.port=15001",
@@ -43,7 +43,7 @@ func TestObserve(t *testing.T) {
 			"upstream-tls peer.uri=spiffe://cluster.local/ns/mark/sa/default", "upstream-tls sni=outbound_.8080_._.fortio-server.mark.svc.cluster.local",
 			"upstream-tls tls.version=TLSv1.3", "upstream-tls transport=tls"}},
 		{"server.log", flow.Server, []string{
-			"app status=200", "cluster cluster=inbound|8080||", "connect upstream.local=127.0.0.6:@", "connect upstream.remote=172.21.206.196:8080",
+			"app status=200", "app upstream.attempts=1", "cluster cluster=inbound|8080||", "connect upstream.local=127.0.0.6:@", "connect upstream.remote=172.21.206.196:8080",
 			"downstream-tls peer.uri=spiffe://cluster.local/ns/mark/sa/default", "downstream-tls tls.version=TLSv1.3", "endpoint endpoint=172.21.206.196:8080",
 			"filter-chain filter.chain=0.0.0.0_8080", "listener downstream.peer=172.21.206.197:@", "listener listener=virtualInbound",
 			"listener-filters sni=outbound_.8080_._.fortio-server.mark.svc.cluster.local", "network-filters codec=http1", "network-filters connection.id=@",

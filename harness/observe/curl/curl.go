@@ -25,7 +25,7 @@ const mark = "flowproof-curl: "
 
 const format = "%{stderr}" + mark + "status=%{http_code} version=%{http_version} local=%{local_ip}|%{local_port} " +
 	"remote=%{remote_ip}|%{remote_port} namelookup=%{time_namelookup} connect=%{time_connect} " +
-	"starttransfer=%{time_starttransfer} total=%{time_total}\n"
+	"starttransfer=%{time_starttransfer} total=%{time_total} size=%{size_download}\n"
 
 // A Result is what curl told. What it did not tell is zero.
 type Result struct {
@@ -34,6 +34,7 @@ type Result struct {
 	Local   netip.AddrPort // the client's own end of the connection
 	Remote  netip.AddrPort // where the client dialled, before REDIRECT
 	Timing  Timing
+	Size    int64             // bytes of the body of the answer; -1: not told
 	Headers map[string]string // of the response, names in lower case, without secrets
 	Failure string            // curl's own error, such as "(56) Recv failure: Connection reset by peer"
 	Request Request           // the first that curl sent; of a redirect that it followed too
@@ -49,7 +50,7 @@ type Timing struct {
 // Parse reads what curl wrote when it was called with Args, with -v alone, or with -v and -w '%{json}' (then the text is
 // standard error followed by standard output). It fails when the text holds nothing of curl at all.
 func Parse(stderr []byte) (Result, error) {
-	r := Result{Headers: map[string]string{}, lines: map[string]string{}}
+	r := Result{Size: -1, Headers: map[string]string{}, lines: map[string]string{}}
 	scanner := bufio.NewScanner(bytes.NewReader(stderr))
 	scanner.Buffer(nil, 1<<20)
 	known := false
@@ -66,6 +67,7 @@ func Parse(stderr []byte) (Result, error) {
 			r.connection(text[2:], text)
 		case strings.HasPrefix(text, "curl: ("):
 			r.Failure = redact.Printable(redact.Text(strings.TrimPrefix(text, "curl: ")))
+			r.note("failure", text)
 		case strings.HasPrefix(text, "> "):
 			r.Request.read(text[2:])
 		default:
@@ -176,6 +178,11 @@ func (r *Result) numbers(text, line string) {
 			r.Timing.StartTransfer = seconds(value)
 		case "total":
 			r.Timing.Total = seconds(value)
+			r.note("numbers", line)
+		case "size":
+			if size, err := strconv.ParseInt(value, 10, 64); err == nil && size >= 0 {
+				r.Size = size
+			}
 		}
 	}
 }
@@ -193,13 +200,14 @@ func (r *Result) json(text string) {
 		Connect    json.Number `json:"time_connect"`
 		Start      json.Number `json:"time_starttransfer"`
 		Total      json.Number `json:"time_total"`
+		Size       json.Number `json:"size_download"`
 	}
 	if err := json.Unmarshal([]byte(text), &told); err != nil {
 		return // cut off: the watch is not complete
 	}
-	r.numbers(fmt.Sprintf("status=%d version=%s local=%s|%s remote=%s|%s namelookup=%s connect=%s starttransfer=%s total=%s",
+	r.numbers(fmt.Sprintf("status=%d version=%s local=%s|%s remote=%s|%s namelookup=%s connect=%s starttransfer=%s total=%s size=%s",
 		told.Status, told.Version, told.LocalIP, told.LocalPort, told.RemoteIP, told.RemotePort,
-		told.Lookup, told.Connect, told.Start, told.Total), text)
+		told.Lookup, told.Connect, told.Start, told.Total, told.Size), text)
 }
 
 func seconds(text string) time.Duration {
@@ -227,7 +235,8 @@ func Observe(r Result, pod string, at time.Time) ([]flow.Observation, flow.Watch
 			Facts: []flow.Seen{{Name: name, Value: value}}, Raw: r.lines[what]})
 	}
 	w := flow.Watch{Instrument: flow.Curl, Pod: pod, Side: flow.Client, Sees: []flow.Capability{
-		{Kind: flow.Resolve, Fact: flow.FactResolved}, {Kind: flow.Redirect, Fact: flow.FactOriginalDst}, {Kind: flow.App, Fact: flow.FactStatus}}}
+		{Kind: flow.Resolve, Fact: flow.FactResolved}, {Kind: flow.Redirect, Fact: flow.FactOriginalDst}, {Kind: flow.App, Fact: flow.FactStatus},
+		{Kind: flow.App, Fact: flow.FactElapsed}, {Kind: flow.App, Fact: flow.FactBytes}, {Kind: flow.App, Fact: flow.FactFailure}}}
 	if r.Remote.IsValid() {
 		see("remote", flow.Resolve, flow.FactResolved, r.Remote.Addr().String())
 		see("remote", flow.Redirect, flow.FactOriginalDst, r.Remote.String())
@@ -238,6 +247,15 @@ func Observe(r Result, pod string, at time.Time) ([]flow.Observation, flow.Watch
 	}
 	if r.Status > 0 {
 		see("status", flow.App, flow.FactStatus, strconv.Itoa(r.Status))
+	}
+	if r.Timing.Total > 0 {
+		see("numbers", flow.App, flow.FactElapsed, r.Timing.Total.String())
+	}
+	if r.Size >= 0 {
+		see("numbers", flow.App, flow.FactBytes, strconv.FormatInt(r.Size, 10))
+	}
+	if r.Failure != "" {
+		see("failure", flow.App, flow.FactFailure, r.Failure)
 	}
 	w.Complete = r.Whole || r.Status > 0 || r.Failure != ""
 	if !w.Complete {

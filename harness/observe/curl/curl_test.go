@@ -85,6 +85,7 @@ func TestObserve(t *testing.T) {
 		"redirect original.dst=10.96.215.136:8080 in * Connected to fortio-server (10.96.215.136) port 8080 (#0)",
 		"redirect downstream.peer=172.21.206.198:52342 in " + strings.TrimSpace(numbers),
 		"app status=200 in < HTTP/1.1 200 OK",
+		"app answer.after=10.011ms in " + strings.TrimSpace(numbers),
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
