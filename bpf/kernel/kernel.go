@@ -36,9 +36,6 @@ const MaxData = 4095
 // DefaultBuffer holds what two busy sidecars make in several times the interval at which it is emptied.
 const DefaultBuffer = 16 << 20
 
-// DefaultData holds a request line and the headers that sidecars add.
-const DefaultData = 2048
-
 // ErrUnknownProbe says that a probe is to be left off that does not exist.
 var ErrUnknownProbe = errors.New("there is no such probe")
 

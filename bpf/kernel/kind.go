@@ -23,3 +23,6 @@ const (
 	Open                // a socket that was open when the probes were attached
 	Exec                // a program started
 )
+
+// DefaultData is how many bytes of a read or write are looked at: they hold a request line and the headers that sidecars add.
+const DefaultData = 2048

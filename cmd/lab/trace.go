@@ -9,10 +9,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flowproof/lab/bpf/kernel"
 	"github.com/flowproof/lab/bpf/probe"
 	"github.com/flowproof/lab/harness/bundle"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/observe/trace"
+	"github.com/flowproof/lab/harness/observe/trace/order"
 	"github.com/flowproof/lab/harness/report"
 	"github.com/flowproof/lab/harness/verify"
 	"github.com/flowproof/lab/internal/exit"
@@ -94,7 +96,7 @@ URL, and all sidecars of their namespaces where these are few.`,
 	f.StringVarP(&flags.method, "request", "X", "", "method of the request (default GET, or POST with --data)")
 	f.StringArrayVarP(&flags.headers, "header", "H", nil, "header as \"name: value\", or @FILE with one a line; may be repeated, also with the same name")
 	f.StringArrayVarP(&flags.data, "data", "d", nil, "data of the request, or @FILE; may be repeated, and is then joined by &")
-	f.IntVar(&flags.peek, "peek-bytes", trace.DefaultData, "bytes of each read and write that are looked at for HTTP; 0: none")
+	f.IntVar(&flags.peek, "peek-bytes", kernel.DefaultData, "bytes of each read and write that are looked at for HTTP; 0: none")
 	f.BoolVar(&flags.noEnvoy, "kernel-only", false, "put no probes on the Envoys")
 	f.StringSliceVar(&flags.without, "without", nil, "leave probes off that cost too much here: "+strings.Join(trace.Costly, ", ")+", or one of the kernel's")
 	f.StringVar(&flags.bundle, "bundle", "", "keep all of it in this directory: dumps, evidence, verdict")
@@ -163,7 +165,7 @@ func (a *app) reportTrace(kept bundle.Contents, flags traceFlags) error {
 	err := a.print(result, func(w io.Writer) error {
 		if flags.events {
 			left := 0
-			if err := recording.Timeline(w, func(e *trace.Event) bool {
+			if err := order.Timeline(w, recording, func(e *trace.Event) bool {
 				if !about(e) {
 					return false
 				}

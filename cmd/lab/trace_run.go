@@ -9,10 +9,11 @@ import (
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/observe/curl"
 	"github.com/flowproof/lab/harness/observe/trace"
+	"github.com/flowproof/lab/harness/observe/trace/capture"
 	runs "github.com/flowproof/lab/harness/run"
+	"github.com/flowproof/lab/internal/envoybinary"
 	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/input"
-	"github.com/flowproof/lab/internal/symbols"
 )
 
 // plan makes the request of the flags, and how it is watched. The request is a value from here to curl: nothing reads it again as text.
@@ -50,11 +51,11 @@ func (f traceFlags) plan(ctx context.Context, m *mesh.Mesh) (runs.Plan, error) {
 	if err := curl.Apply(more, &told, nil); err != nil {
 		return runs.Plan{}, exit.Usagef("%w", err)
 	}
-	cache, err := symbols.DefaultCache()
+	cache, err := envoybinary.DefaultCache()
 	if err != nil {
 		return runs.Plan{}, exit.Environmentf("%w", err)
 	}
-	return runs.Plan{Call: call, Curl: f.curl, Told: told, Keep: f.warm, Trace: trace.Options{Data: f.peek, Envoy: !f.noEnvoy, Cache: cache,
+	return runs.Plan{Call: call, Curl: f.curl, Told: told, Keep: f.warm, Trace: capture.Options{Data: f.peek, Envoy: !f.noEnvoy, Cache: cache,
 		Without: f.without, Statements: trace.Level(f.level)}}, nil
 }
 

@@ -41,7 +41,7 @@ var parts = []part{
 		command: func(time.Duration, int) []string {
 			return []string{"go", "test", "./internal/redact", "-v", "-count=1", "-run", "Secret"}
 		}, count: regexp.MustCompile(`(?m)^ +--- PASS: TestSecret`), each: true},
-	{name: "probes-matrix", weight: 2, goal: 3, unit: "builds of Envoy", needs: "internal/symbols",
+	{name: "probes-matrix", weight: 2, goal: 3, unit: "builds of Envoy", needs: "internal/envoybinary",
 		command: func(time.Duration, int) []string { return []string{"make", "probes-matrix"} },
 		count:   regexp.MustCompile(`(?m)^ok `), each: true},
 	{name: "bench", weight: 2, goal: 1, unit: "runs", needs: "hack/bench",

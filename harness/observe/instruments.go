@@ -8,7 +8,7 @@ import (
 	"github.com/flowproof/lab/harness/observe/netfilter"
 	"github.com/flowproof/lab/harness/observe/sockets"
 	"github.com/flowproof/lab/harness/observe/stats"
-	"github.com/flowproof/lab/harness/observe/trace"
+	"github.com/flowproof/lab/harness/observe/trace/capture"
 )
 
 // An Instrument is one way to see a request: see package instrument.
@@ -24,6 +24,6 @@ func Instruments() []Instrument {
 		accesslog.Instrument{},
 		netfilter.Instrument{},
 		sockets.Instrument{},
-		&trace.Instrument{},
+		&capture.Instrument{},
 	}
 }

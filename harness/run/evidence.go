@@ -11,6 +11,7 @@ import (
 	"github.com/flowproof/lab/harness/observe/accesslog"
 	"github.com/flowproof/lab/harness/observe/instrument"
 	"github.com/flowproof/lab/harness/observe/trace"
+	"github.com/flowproof/lab/harness/observe/trace/capture"
 	"github.com/flowproof/lab/internal/exit"
 )
 
@@ -130,7 +131,7 @@ func (s *Session) StartTrace(ctx context.Context, client, server string) error {
 		w.side = end.side
 		targets = append(targets, w)
 	}
-	s.tracer = &trace.Instrument{Options: s.Trace}
+	s.tracer = &capture.Instrument{Options: s.Trace}
 	return s.tracer.Before(ctx, targets)
 }
 

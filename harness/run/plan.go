@@ -7,7 +7,7 @@ import (
 
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
-	"github.com/flowproof/lab/harness/observe/trace"
+	"github.com/flowproof/lab/harness/observe/trace/capture"
 	"github.com/flowproof/lab/internal/exit"
 )
 
@@ -21,8 +21,8 @@ type Plan struct {
 	Keep bool
 	// Without are instruments that do not look. All others do, at every pod that is watched.
 	Without []flow.Instrument
-	Trace   trace.Options // how eBPF watches; its Pods follow from what is watched
-	Watched []string      // pods to watch beside those that the cluster names
+	Trace   capture.Options // how eBPF watches; its Pods follow from what is watched
+	Watched []string        // pods to watch beside those that the cluster names
 }
 
 // few is up to how many pods with a sidecar all of a namespace are watched, whatever the URL says.

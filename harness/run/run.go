@@ -17,7 +17,7 @@ import (
 	"github.com/flowproof/lab/harness/infer"
 	"github.com/flowproof/lab/harness/observe"
 	"github.com/flowproof/lab/harness/observe/instrument"
-	"github.com/flowproof/lab/harness/observe/trace"
+	"github.com/flowproof/lab/harness/observe/trace/capture"
 	"github.com/flowproof/lab/internal/doctor"
 	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/undo"
@@ -143,7 +143,7 @@ func (s *Session) instruments(plan Plan) []observe.Instrument {
 		if slices.Contains(plan.Without, i.Name()) {
 			continue
 		}
-		if t, ok := i.(*trace.Instrument); ok {
+		if t, ok := i.(*capture.Instrument); ok {
 			t.Options, t.May = s.Trace, MayTrace
 			s.tracer = t
 		}

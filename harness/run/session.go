@@ -7,12 +7,14 @@ import (
 	"slices"
 	"time"
 
+	"github.com/flowproof/lab/bpf/kernel"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/observe"
 	"github.com/flowproof/lab/harness/observe/instrument"
 	"github.com/flowproof/lab/harness/observe/trace"
+	"github.com/flowproof/lab/harness/observe/trace/capture"
 	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/undo"
 )
@@ -23,7 +25,7 @@ type Session struct {
 	Lab   Lab
 	Undo  *undo.List
 	Note  func(format string, args ...any) // says something beside the run; nil: nobody listens
-	Trace trace.Options                    // how eBPF watches; its Pods follow from what is watched
+	Trace capture.Options                  // how eBPF watches; its Pods follow from what is watched
 
 	Flow      flow.Run          // what was inferred and seen so far
 	Recording observe.Recording // raw evidence, without secrets; zero before Observe
@@ -40,7 +42,7 @@ type Session struct {
 	services  map[string]*mesh.Service
 	sent      *sent
 	control   flow.Call // that shows that the instruments were watching; its URL is empty when there is none
-	tracer    *trace.Instrument
+	tracer    *capture.Instrument
 	cold      bool // the socket tables showed that no connection of the way was pooled
 	warm      bool // they showed that every worker had one
 }
@@ -61,7 +63,7 @@ type Outsider interface {
 
 // NewSession begins a run in a lab. The undo list stays the caller's.
 func NewSession(lab Lab, list *undo.List) *Session {
-	s := &Session{Lab: lab, Undo: list, Flow: flow.Run{Schema: flow.RunSchema}, Trace: trace.Options{Data: trace.DefaultData, Envoy: true},
+	s := &Session{Lab: lab, Undo: list, Flow: flow.Run{Schema: flow.RunSchema}, Trace: capture.Options{Data: kernel.DefaultData, Envoy: true},
 		dumps: map[string][]byte{}, sidecars: map[string]Sidecar{}, pods: map[string]*watched{}, leases: map[string]*mesh.LevelLease{}, outsiders: map[string]Outsider{},
 		services: map[string]*mesh.Service{}}
 	if lab.Cluster != nil {
@@ -116,7 +118,7 @@ func (s *Session) Sidecar(ctx context.Context, ref string) (Sidecar, error) {
 
 // Replay goes on after a request that was sent and traced before: what is asked of the trace is answered from the recording.
 func (s *Session) Replay(call flow.Call, r *trace.Recording) {
-	s.Flow.Call, s.sent, s.tracer = call, &sent{}, &trace.Instrument{Recording: r}
+	s.Flow.Call, s.sent, s.tracer = call, &sent{}, &capture.Instrument{Recording: r}
 }
 
 // Sent says whether the request has been sent.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/flowproof/lab/harness/observe/trace"
+	"github.com/flowproof/lab/harness/observe/trace/order"
 	"github.com/flowproof/lab/internal/exit"
 )
 
@@ -49,13 +50,13 @@ var eventsCommand = Command{
 
 // events looks for the first of the orders in files that holds in a pod's story.
 func (s *session) events(ref string, files []string, all bool) error {
-	var patterns []*trace.Pattern
+	var patterns []*order.Pattern
 	for _, file := range files {
 		text, err := s.readFile(file)
 		if err != nil {
 			return exit.Usagef("events: %w", err)
 		}
-		p, err := trace.ParsePattern(file, string(text))
+		p, err := order.ParsePattern(file, string(text))
 		if err == nil {
 			err = p.Check(s.variables)
 		}
@@ -81,11 +82,11 @@ func (s *session) events(ref string, files []string, all bool) error {
 	}
 	maps.Copy(s.variables, match.Names)
 	s.print("%s in the order of %s", plural(len(match.Lines), "event"), name)
-	return trace.WriteLines(&s.out, match.Lines, false)
+	return order.WriteLines(&s.out, match.Lines, false)
 }
 
 // story is what was seen in a pod. Where something is missing, it is no story: what is not in it may have been all the same.
-func (s *session) story(r *trace.Recording, ref string, all bool) ([]trace.Line, error) {
+func (s *session) story(r *trace.Recording, ref string, all bool) ([]order.Line, error) {
 	pod := s.FullName(ref)
 	if !slices.ContainsFunc(r.Pods, func(p trace.Pod) bool { return p.Name == pod }) {
 		return nil, badUsage(pod + " was not traced")
@@ -97,17 +98,17 @@ func (s *session) story(r *trace.Recording, ref string, all bool) ([]trace.Line,
 	if !all {
 		about = r.About(trace.Selection{RequestID: s.Flow.Call.RequestID})
 	}
-	return r.Story(func(e *trace.Event) bool { return e.Pod == pod && about(e) }), nil
+	return order.Story(r, func(e *trace.Event) bool { return e.Pod == pod && about(e) }), nil
 }
 
 // firstOf finds the first pattern that holds. Where none does, the error is about the one that came furthest. blind says what could
 // not be seen: with anything there, a pattern that fails is no mismatch, and one that says what must not happen proves nothing.
-func (s *session) firstOf(patterns []*trace.Pattern, story []trace.Line, blind []string) (*trace.Match, string, error) {
-	var best *trace.OrderError
+func (s *session) firstOf(patterns []*order.Pattern, story []order.Line, blind []string) (*order.Match, string, error) {
+	var best *order.OrderError
 	vacuous := ""
 	for _, p := range patterns {
 		match, err := p.Find(s.ctx, story, s.variables)
-		failed, isOrder := errors.AsType[*trace.OrderError](err)
+		failed, isOrder := errors.AsType[*order.OrderError](err)
 		switch {
 		case err == nil && (len(blind) == 0 || !p.Forbids()):
 			return match, p.Name, nil

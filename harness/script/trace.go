@@ -5,8 +5,8 @@ import (
 	"strings"
 
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/internal/envoybinary"
 	"github.com/flowproof/lab/internal/exit"
-	"github.com/flowproof/lab/internal/symbols"
 )
 
 var traceCommand = Command{
@@ -36,7 +36,7 @@ var traceCommand = Command{
 			return badUsage("the request has been sent already")
 		}
 		var err error
-		if s.Trace.Cache, err = symbols.DefaultCache(); err != nil {
+		if s.Trace.Cache, err = envoybinary.DefaultCache(); err != nil {
 			return exit.Environmentf("trace: %w", err)
 		}
 		if err := s.StartTrace(s.ctx, client, server); err != nil {

@@ -10,10 +10,12 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/flowproof/lab/bpf/kernel"
 	"github.com/flowproof/lab/bpf/probe"
 	"github.com/flowproof/lab/harness/observe/trace"
+	"github.com/flowproof/lab/harness/observe/trace/capture"
+	"github.com/flowproof/lab/internal/envoybinary"
 	"github.com/flowproof/lab/internal/exit"
-	"github.com/flowproof/lab/internal/symbols"
 )
 
 // A mode is one set of probes whose cost is measured.
@@ -45,14 +47,14 @@ const none = -1
 
 // modes are ours, and the peer's.
 func (l *lab) modes(ctx context.Context, o options) ([]mode, error) {
-	cache, err := symbols.DefaultCache()
+	cache, err := envoybinary.DefaultCache()
 	if err != nil {
 		return nil, exit.Environmentf("%w", err)
 	}
-	start := func(opts trace.Options) func(context.Context) (watch, error) {
-		opts.Pods, opts.Data, opts.Cache = l.pods, trace.DefaultData, cache
+	start := func(opts capture.Options) func(context.Context) (watch, error) {
+		opts.Pods, opts.Data, opts.Cache = l.pods, kernel.DefaultData, cache
 		return func(ctx context.Context) (watch, error) {
-			s, err := trace.Start(ctx, opts)
+			s, err := capture.Start(ctx, opts)
 			if err != nil {
 				return nil, err
 			}
@@ -60,11 +62,11 @@ func (l *lab) modes(ctx context.Context, o options) ([]mode, error) {
 		}
 	}
 	modes := []mode{
-		{name: "states", what: "the kernel's state probes alone", limit: 0, start: start(trace.Options{Without: []string{"sys_enter", "sys_exit"}})},
-		{name: "kernel", what: "all kernel probes", limit: 10, start: start(trace.Options{})},
-		{name: "join", what: "kernel probes, values and exact join", limit: 40, start: start(trace.Options{Envoy: true, Without: []string{"statements"}})},
-		{name: "debug", what: "all of that and the log trace of level debug", limit: 90, start: start(trace.Options{Envoy: true, Statements: trace.LevelDebug})},
-		{name: "trace", what: "all of that and all log statements", limit: none, start: start(trace.Options{Envoy: true})},
+		{name: "states", what: "the kernel's state probes alone", limit: 0, start: start(capture.Options{Without: []string{"sys_enter", "sys_exit"}})},
+		{name: "kernel", what: "all kernel probes", limit: 10, start: start(capture.Options{})},
+		{name: "join", what: "kernel probes, values and exact join", limit: 40, start: start(capture.Options{Envoy: true, Without: []string{"statements"}})},
+		{name: "debug", what: "all of that and the log trace of level debug", limit: 90, start: start(capture.Options{Envoy: true, Statements: trace.LevelDebug})},
+		{name: "trace", what: "all of that and all log statements", limit: none, start: start(capture.Options{Envoy: true})},
 	}
 	if o.peer {
 		peers, err := l.peers(ctx, cache)
@@ -88,7 +90,7 @@ func (l *lab) modes(ctx context.Context, o options) ([]mode, error) {
 }
 
 // session is a watch of ours.
-type session struct{ *trace.Session }
+type session struct{ *capture.Session }
 
 func (s session) cpu() time.Duration {
 	var usage unix.Rusage

@@ -15,9 +15,9 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/flowproof/lab/harness/observe/trace"
+	"github.com/flowproof/lab/harness/observe/trace/capture"
+	"github.com/flowproof/lab/internal/envoybinary"
 	"github.com/flowproof/lab/internal/exit"
-	"github.com/flowproof/lab/internal/symbols"
 )
 
 // The same probes in bpftrace's language; see their headers.
@@ -31,12 +31,12 @@ var (
 )
 
 // peers are the modes of bpftrace. Where there is none, the comparison is left out and the output says so.
-func (l *lab) peers(ctx context.Context, cache symbols.Cache) ([]mode, error) {
+func (l *lab) peers(ctx context.Context, cache envoybinary.Cache) ([]mode, error) {
 	if _, err := exec.LookPath("bpftrace"); err != nil {
 		fmt.Println("bpftrace is not installed, so nothing is compared with it (apt-get install bpftrace)")
 		return nil, nil
 	}
-	proof, err := cache.Ensure(ctx, fmt.Sprintf("/proc/%d/exe", l.envoys[0]), trace.Prove)
+	proof, err := cache.Ensure(ctx, fmt.Sprintf("/proc/%d/exe", l.envoys[0]), capture.Prove)
 	if err != nil {
 		return nil, exit.Environmentf("%w", err)
 	}
@@ -49,7 +49,7 @@ func (l *lab) peers(ctx context.Context, cache symbols.Cache) ([]mode, error) {
 		return nil, exit.Environmentf("compare with bpftrace: where an upstream request begins is not known")
 	}
 	fill := strings.NewReplacer("ENVOY", fmt.Sprintf("/proc/%d/exe", l.envoys[0]),
-		"ON_FILE_EVENT", offset(functions[symbols.OnFileEvent]), "ON_POOL_READY", offset(functions[symbols.OnPoolReady]),
+		"ON_FILE_EVENT", offset(functions[envoybinary.OnFileEvent]), "ON_POOL_READY", offset(functions[envoybinary.OnPoolReady]),
 		"BEGIN_REQUEST", offset(functions[begins]), "GATE", offset(proof.Table.Gate),
 		"WAY_DOWNSTREAM", inBpftrace(join.Downstream), "WAY_LOCAL", inBpftrace(join.Local), "WAY_REMOTE", inBpftrace(join.Remote))
 	start := func(scripts ...string) func(context.Context) (watch, error) {
@@ -65,7 +65,7 @@ func (l *lab) peers(ctx context.Context, cache symbols.Cache) ([]mode, error) {
 }
 
 // inBpftrace writes a way to a short string of libc++, whose bytes stand behind its length.
-func inBpftrace(w symbols.Way) string {
+func inBpftrace(w envoybinary.Way) string {
 	at := fmt.Sprintf("arg%d", w.From)
 	for _, p := range w.Pointers {
 		at = fmt.Sprintf("*(uint64 *)(%s + %d)", at, p)
@@ -73,7 +73,7 @@ func inBpftrace(w symbols.Way) string {
 	return fmt.Sprintf("%s + %d", at, w.Offset+1)
 }
 
-func offset(p symbols.Place) string { return fmt.Sprintf("%#x", p.Offset) }
+func offset(p envoybinary.Place) string { return fmt.Sprintf("%#x", p.Offset) }
 
 // A script is a bpftrace that runs.
 type script struct {

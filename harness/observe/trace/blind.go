@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/flowproof/lab/bpf/envoy"
 )
 
 // required are the probes without which the kernel's part of the account has holes. The others add to it.
@@ -47,17 +49,17 @@ func (r *Recording) Blind(pod string) []string {
 	}
 	inside := r.inside(pod)
 	for _, name := range slices.Sorted(maps.Keys(inside.Off)) {
-		if name == probeJoinCluster || name == probeJoinID {
+		if name == envoy.ProbeJoinCluster || name == envoy.ProbeJoinID {
 			continue // no event depends on them
 		}
 		reasons = append(reasons, fmt.Sprintf("%s is not observed: %s", name, inside.Off[name]))
 	}
 	there := slices.Clone(inside.Values)
 	if inside.Join {
-		there = append(there, probeJoin)
+		there = append(there, envoy.ProbeJoin)
 	}
 	if len(inside.Statements) > 0 {
-		there = append(there, probeStatements)
+		there = append(there, envoy.ProbeStatements)
 	}
 	if inside.Level == LevelDebug {
 		reasons = append(reasons, "log statements below debug are not observed in "+pod)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/flowproof/lab/bpf/envoy"
 	"github.com/flowproof/lab/harness/flow"
 )
 
@@ -16,9 +17,9 @@ func (o *observer) inside(side flow.Side, down *socket, joined *join) {
 	}
 	for _, e := range down.values {
 		switch e.Name {
-		case valueFilterChain:
+		case envoy.ProbeFilterChain:
 			o.see(side, e, flow.FilterChain, flow.FactFilterChain, cmp.Or(e.Text, flow.Unnamed))
-		case valueSNI:
+		case envoy.ProbeSNI:
 			o.see(side, e, flow.ListenerFilters, flow.FactFilter, tlsInspector, flow.FactTransport, "tls", flow.FactSNI, e.Text)
 		}
 	}
@@ -53,7 +54,7 @@ func (c *chain) clusterOf(side flow.Side) (at *Event, cluster string) {
 	}
 	for _, e := range down.values {
 		switch {
-		case e.Name != valueCluster, side == flow.Server && e.Time.After(request.Time),
+		case e.Name != envoy.ProbeCluster, side == flow.Server && e.Time.After(request.Time),
 			side == flow.Client && (e.Time.Before(request.Time) || c.answer() != nil && e.Time.After(c.answer().Time)):
 		case at != nil:
 			return nil, ""

@@ -35,12 +35,11 @@ const (
 
 // What the probes on Envoy tell.
 const (
-	Statement   Kind = "statement"    // a log statement was reached, whatever the log level
-	Value       Kind = "value"        // a value was read: Name and Text
-	Dispatch    Kind = "dispatch"     // a thread turns to the connection Object
-	NewRequest  Kind = "new-request"  // the upstream request Object begins
-	PoolReady   Kind = "pool-ready"   // the upstream request Object is given its connection: Ends
-	ClassCalled Kind = "class-called" // a function of a class is called; only recovery asks for it
+	Statement  Kind = "statement"   // a log statement was reached, whatever the log level
+	Value      Kind = "value"       // a value was read: Name and Text
+	Dispatch   Kind = "dispatch"    // a thread turns to the connection Object
+	NewRequest Kind = "new-request" // the upstream request Object begins
+	PoolReady  Kind = "pool-ready"  // the upstream request Object is given its connection: Ends
 )
 
 // An Event is one thing that a probe saw. It holds no bytes of the traffic, only what was understood of them, redacted.
@@ -69,12 +68,7 @@ type Event struct {
 	Where   string         `json:"where,omitempty"`  // of a statement: file:line function
 	Source  string         `json:"source,omitempty"` // of a statement of a filter: its whole file name
 	Object  uint64         `json:"object,omitempty"` // Envoy's object that the event is about
-	Other   uint64         `json:"other,omitempty"`  // who called a function of it
 	Ends    *Ends          `json:"ends,omitempty"`   // of the two connections that a request is on
-
-	// Only recovery asks for these; they are not written.
-	ready     *readyRaw // a request that is given its connection
-	arguments []uint64  // of a function that was called
 }
 
 // Ends are the addresses by which Envoy itself knows the two connections of a request. Where one is no address of the network, or could
@@ -86,13 +80,6 @@ type Ends struct {
 	Cluster    string         `json:"cluster,omitempty"`   // of the request; "": not read
 	// Connection is the downstream connection's id, by which logs name it; 0: not read.
 	Connection uint64 `json:"connection,omitempty"`
-}
-
-// readyRaw is what a recipe found at the end of its ways, whatever that is.
-type readyRaw struct {
-	recipe string
-	names  []string
-	number uint64
 }
 
 // Ready is one descriptor that epoll_wait named.

@@ -1,5 +1,7 @@
 package trace
 
+import "github.com/flowproof/lab/bpf/envoy"
+
 // A join is a request that Envoy took from a downstream connection and gave an upstream one.
 type join struct {
 	down, up *socket
@@ -87,7 +89,7 @@ func (in *inside) thread(e *Event) *thread {
 
 // take looks at an event of Envoy's.
 func (in *inside) take(e *Event) {
-	if e.Process != proxyProcess || e.TID == 0 {
+	if e.Process != ProxyProcess || e.TID == 0 {
 		return
 	}
 	t := in.thread(e)
@@ -222,11 +224,11 @@ func (in *inside) closed(e *Event) {
 
 func (in *inside) value(t *thread, e *Event) {
 	switch e.Name {
-	case valueFilterChain:
+	case envoy.ProbeFilterChain:
 		t.chain = e
-	case valueCluster:
+	case envoy.ProbeCluster:
 		in.about(t, e)
-	case valueSNI:
+	case envoy.ProbeSNI:
 		if t.listener != nil {
 			t.listener.keep(e)
 			in.places[e] = place{listener: t.listener}

@@ -3,27 +3,12 @@ package trace
 import (
 	"slices"
 
+	"github.com/flowproof/lab/bpf/envoy"
 	"github.com/flowproof/lab/harness/flow"
-	"github.com/flowproof/lab/internal/symbols"
 )
 
-// Names of the values that probes on Envoy read.
-const (
-	valueFilterChain = symbols.ValueFilterChain
-	valueCluster     = symbols.ValueCluster
-	valueSNI         = symbols.ValueSNI
-)
-
-// Costly are the names of the probes on Envoy, by which Options.Without leaves them off; the dearest first.
-var Costly = []string{probeStatements, probeJoin, valueCluster, valueFilterChain, valueSNI}
-
-// Names of the probes on Envoy that read no value.
-const (
-	probeJoin        = "join"
-	probeJoinCluster = "cluster by the join"
-	probeJoinID      = "connection id by the join"
-	probeStatements  = "statements"
-)
+// Costly are the names of the probes on Envoy that can be left off, the dearest first.
+var Costly = []string{envoy.ProbeStatements, envoy.ProbeJoin, envoy.ProbeCluster, envoy.ProbeFilterChain, envoy.ProbeSNI}
 
 // A Level says which log statements are traced, by the level at which Envoy would log them.
 type Level string
@@ -37,17 +22,23 @@ const (
 // Levels are those that a Level can be.
 var Levels = []string{string(LevelTrace), string(LevelDebug)}
 
-// debugged says whether a statement is among those of LevelDebug; one whose level could not be told is, and so are those that
-// tell which filters ran. What only fails an assertion
-// is left out: Envoy ends there.
-func debugged(s symbols.Statement) bool {
-	if slices.ContainsFunc(evidence, func(e statementEvidence) bool { return e.format == s.Format }) {
-		return true
+// Evidence are the formats of the log statements that are evidence by themselves. Each has to be proven on every build.
+func Evidence() []string {
+	var all []string
+	for _, s := range evidence {
+		all = append(all, s.format)
 	}
-	if _, filter := flow.FilterOfSource(s.File); filter != "" || s.Format == headersCalled {
-		return s.Level != "critical"
-	}
-	return !slices.Contains([]string{"trace", "critical"}, s.Level)
+	return all
+}
+
+// Evident says whether a log statement is among those that are evidence.
+func Evident(format string) bool { return slices.Contains(Evidence(), format) }
+
+// NamesFilter says whether a log statement tells which filter ran: by the file that it stands in, or because it is the one by
+// which the filter manager counts the filters that it calls.
+func NamesFilter(file, format string) bool {
+	_, filter := flow.FilterOfSource(file)
+	return filter != "" || format == headersCalled
 }
 
 // A statement that is evidence: once it is reached, the hop has been there.

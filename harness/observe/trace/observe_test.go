@@ -2,7 +2,6 @@ package trace
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"net/netip"
 	"os"
@@ -12,11 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flowproof/lab/bpf/envoy"
 	"github.com/flowproof/lab/bpf/probe"
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/internal/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite golden files")
 
 // requestID is the id of the request in the recordings, which were made on a lab.
 const requestID = "11111111-2222-4333-8444-555555555555"
@@ -54,29 +53,11 @@ func lines(seen []flow.Observation, watches []flow.Watch) string {
 	return b.String()
 }
 
-// golden compares with a file in testdata.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("it differs from %s (go test -update rewrites it):\n%s", path, got)
-	}
-}
-
 func TestObserve(t *testing.T) {
 	for _, name := range []string{"cold", "warm"} {
 		t.Run(name, func(t *testing.T) {
 			got := lines(recording(t, name).Observe(Selection{RequestID: requestID}))
-			golden(t, name+".golden", got)
+			golden.Equal(t, filepath.Join("testdata", name+".golden"), got)
 		})
 	}
 }
@@ -166,7 +147,7 @@ func TestTwoThatCouldBeTheOne(t *testing.T) {
 	}
 	r.Events = append(r.Events, more...)
 	r.Events = slices.DeleteFunc(r.Events, func(e Event) bool { return e.Kind == PoolReady })
-	r.sort()
+	r.Sort()
 	r.Counts.Emitted = r.emitted() // as if the probes had told so: nothing is lost
 	seen, watches := r.Observe(Selection{RequestID: requestID})
 	if got := values(seen, flow.Client, flow.Connect, flow.FactUpstreamLocal); len(got) != 0 {
@@ -203,7 +184,7 @@ func TestTheNextRequestIsAnother(t *testing.T) {
 					ends := *e.Ends
 					ends.Cluster = "of the next request"
 					e.Time, e.Ends = answered.Add(time.Microsecond), &ends
-				case e.Kind == Value && e.Name == valueCluster && tt.cluster != 0:
+				case e.Kind == Value && e.Name == envoy.ProbeCluster && tt.cluster != 0:
 					e.Time = read.Add(tt.cluster)
 				}
 			}
@@ -259,6 +240,9 @@ func FuzzReadRecording(f *testing.F) {
 			return
 		}
 		_, _ = r.Observe(Selection{RequestID: "1"})
-		_ = r.Timeline(&bytes.Buffer{}, r.About(Selection{RequestID: "1"}))
+		about := r.About(Selection{RequestID: "1"})
+		for i := range r.Events {
+			_ = about(&r.Events[i])
+		}
 	})
 }

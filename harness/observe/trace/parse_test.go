@@ -7,9 +7,6 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/flowproof/lab/bpf/probe"
 
 	"github.com/flowproof/lab/internal/redact"
 )
@@ -116,21 +113,6 @@ func FuzzParseHTTP(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if h, ok := ParseHTTP(b); ok && (h.Codec == "" || len(h.Line) > maxLine) {
 			t.Errorf("kept %+v", h)
-		}
-	})
-}
-
-// FuzzKernelEvent gives the decoder whatever a ring buffer could hold.
-func FuzzKernelEvent(f *testing.F) {
-	f.Add(make([]byte, probe.HeadSize))
-	f.Add(append(make([]byte, probe.HeadSize), "GET / HTTP/1.1\r\n\r\n"...))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		r, err := probe.Decode(b)
-		if err != nil {
-			return
-		}
-		if e, err := kernelEvent(&r, time.Time{}); err == nil && e.String() == "" {
-			t.Error("an event without words")
 		}
 	})
 }

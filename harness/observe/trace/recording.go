@@ -1,6 +1,9 @@
-// Package trace is the instrument that needs no word from Envoy: BPF programs in the kernel, and on the running Envoy
-// itself, tell what happens to a request's bytes. Start begins to watch, Stop ends with a Recording, and a Recording's
-// Observe says what it proves.
+// Package trace is the instrument that needs no word from Envoy: BPF programs in the kernel, and on the running Envoy itself, tell
+// what happens to a request's bytes. This package reads what they told, on any operating system: a Recording is its events in the
+// order of time, and Observe says what they prove about one request. Package capture, below it, makes recordings; package order
+// tells them as a story and finds orders of events in it.
+//
+// A recording can be kept as JSON lines (Write) and read again (ReadRecording); the form has a version, RecordingSchema.
 package trace
 
 import (
@@ -103,12 +106,12 @@ func ReadRecording(in io.Reader) (*Recording, error) {
 	if line == 0 {
 		return nil, fmt.Errorf("read trace: it is empty")
 	}
-	r.sort()
+	r.Sort()
 	return r, nil
 }
 
-// sort puts the events in order: the ring buffers of several CPUs are not quite.
-func (r *Recording) sort() {
+// Sort puts the events in order: the ring buffers of several CPUs are not quite.
+func (r *Recording) Sort() {
 	slices.SortStableFunc(r.Events, func(a, b Event) int { return a.Time.Compare(b.Time) })
 }
 

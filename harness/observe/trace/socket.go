@@ -50,10 +50,10 @@ func (s *socket) inward() bool {
 var bound6 = netip.MustParseAddr("::6")
 
 // proxy says whether the sidecar owns it.
-func (s *socket) proxy() bool { return s.process == proxyProcess }
+func (s *socket) proxy() bool { return s.process == ProxyProcess }
 
-// proxyProcess is the name of the sidecar's process.
-const proxyProcess = "envoy"
+// ProxyProcess is the name of the process of a sidecar's Envoy.
+const ProxyProcess = "envoy"
 
 // downstream says whether it is the accepting end. Of a socket that was open before, the port of a listener tells.
 func (s *socket) downstream(listening []netip.AddrPort) bool {

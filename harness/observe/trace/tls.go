@@ -129,8 +129,8 @@ func versionName(v int) string {
 	return "unknown"
 }
 
-// recordName names a TLS record by its first bytes; "" when it is none.
-func recordName(b []byte) string {
+// RecordName names a TLS record by its first bytes; "" when it is none. Source: RFC 8446, section 5.1.
+func RecordName(b []byte) string {
 	if len(b) < 3 || b[1] != 3 || b[2] > 4 {
 		return ""
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/flowproof/lab/bpf/envoy"
 	"github.com/flowproof/lab/harness/flow"
 )
 
@@ -130,7 +131,7 @@ func (o *observer) sightsInside(pod *Pod) (sees []flow.Capability) {
 			sees = append(sees, flow.Capability{Kind: kind, Fact: fact, Value: value})
 		}
 	}
-	if slices.Contains(inside.Values, valueFilterChain) {
+	if slices.Contains(inside.Values, envoy.ProbeFilterChain) {
 		see(accepting, flow.FilterChain, flow.FactFilterChain, "")
 	}
 	// Whether these can be told depends on how the request went: they are claimed where they were.

@@ -1,0 +1,84 @@
+package capture
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/observe/instrument"
+	"github.com/flowproof/lab/harness/observe/trace"
+	"github.com/flowproof/lab/internal/exit"
+)
+
+// An Instrument is BPF programs in the kernel and on the Envoys of the pods. Options say how it watches; which pods it watches
+// Before is told. What was recorded trace.Instrument reads.
+type Instrument struct {
+	trace.Instrument
+	Options Options
+	// May says why this process cannot use BPF at all; nil: it is not asked.
+	May func(context.Context) error
+	// Recording is what was recorded, after After; nil where nothing was.
+	Recording *trace.Recording
+
+	session *Session
+}
+
+// Before attaches the probes. Where this process may not, or the pods' processes are elsewhere, it does not take part.
+func (i *Instrument) Before(ctx context.Context, pods []instrument.Target) error {
+	absent := func(reason error) error {
+		for _, pod := range pods {
+			pod.Absent(flow.Trace, reason)
+		}
+		return nil
+	}
+	if i.May != nil {
+		if err := i.May(ctx); err != nil {
+			return absent(err)
+		}
+	}
+	for _, pod := range pods {
+		if !pod.HasSidecar() {
+			continue
+		}
+		pids, err := pod.Processes(ctx)
+		if errors.Is(err, instrument.ErrElsewhere) {
+			return absent(err)
+		}
+		if err != nil {
+			return exit.Environmentf("trace %s: %w", pod.Ref(), err)
+		}
+		address, err := netip.ParseAddr(pod.IP())
+		if err != nil {
+			return exit.Environmentf("trace %s: %w", pod.Ref(), err)
+		}
+		i.Options.Pods = append(i.Options.Pods, trace.Pod{Name: pod.Ref(), Side: pod.Side(), IP: address, PIDs: pids})
+	}
+	var err error
+	i.session, err = Start(ctx, i.Options)
+	return err
+}
+
+// After takes the probes off.
+func (i *Instrument) After(context.Context, []instrument.Target, instrument.Sent) error {
+	if i.session == nil {
+		return nil
+	}
+	session := i.session
+	i.session = nil
+	recording, err := session.Stop()
+	if err != nil {
+		return exit.Incompletef("%w", err)
+	}
+	i.Recording = recording
+	return nil
+}
+
+// Close takes the probes off without a recording, where After was not reached.
+func (i *Instrument) Close() error {
+	if i.session == nil {
+		return nil
+	}
+	defer func() { i.session = nil }()
+	return i.session.Close()
+}

@@ -1,0 +1,270 @@
+//go:build linux && amd64
+
+package capture
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/flowproof/lab/bpf/kernel"
+	"github.com/flowproof/lab/harness/observe/trace"
+	"github.com/flowproof/lab/internal/envoybinary"
+	"github.com/flowproof/lab/internal/exit"
+)
+
+// A Session is a watch that goes on. Stop or Close it.
+type Session struct {
+	watcher *watcher
+	pods    []trace.Pod
+	before  []trace.Event // what was asked about connections that were open
+	cache   envoybinary.Cache
+	without []string
+	level   trace.Level
+	ctx     context.Context
+	cancel  context.CancelFunc
+	late    sync.WaitGroup
+
+	proving sync.Mutex
+	proofs  map[envoybinary.Build]*envoybinary.Proof
+
+	mu       sync.Mutex
+	attached map[int]bool // Envoys by process id
+	envoys   []trace.Inside
+}
+
+// Start attaches the probes to exactly the given pods: to their network namespaces, and so to all their processes and
+// threads and to those that start later. When it returns, nothing that happens is missed. The first Start with Envoy on a
+// build that is not known yet takes some seconds longer.
+func Start(ctx context.Context, opts Options) (_ *Session, err error) {
+	s := &Session{pods: opts.Pods, cache: opts.Cache, level: opts.Statements, attached: map[int]bool{}, proofs: map[envoybinary.Build]*envoybinary.Proof{}}
+	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	defer func() {
+		if err != nil {
+			s.cancel()
+		}
+	}()
+	namespaces, err := namespacesOf(opts.Pods)
+	if err != nil {
+		return nil, exit.Environmentf("start trace: %w", err)
+	}
+	if opts.Envoy { // proofs first: they take time, and a watch should not
+		for netns := range namespaces {
+			for _, pid := range envoys(netns) {
+				_, _ = s.proof(ctx, pid) // what fails is said when it is attached
+			}
+		}
+	}
+	onEnvoy, onKernel := split(opts.Without)
+	s.without = onEnvoy
+	if s.watcher, err = newWatcher(kernel.Options{Data: opts.Data, Without: onKernel}, opts.Envoy); errors.Is(err, kernel.ErrUnknownProbe) {
+		return nil, exit.Usagef("start trace: %w; on Envoy: %s", err, strings.Join(trace.Costly, ", "))
+	} else if err != nil {
+		return nil, exit.Environmentf("start trace: %w", err)
+	}
+	if err := s.start(namespaces, opts.Envoy); err != nil {
+		return nil, errors.Join(exit.Environmentf("start trace: %w", err), s.Close())
+	}
+	return s, nil
+}
+
+// namespacesOf finds the pods' network namespaces, and refuses the one of this machine.
+func namespacesOf(pods []trace.Pod) (map[uint32]string, error) {
+	own, err := ownNetns()
+	if err != nil {
+		return nil, err
+	}
+	namespaces := map[uint32]string{}
+	for _, pod := range pods {
+		if len(pod.PIDs) == 0 {
+			return nil, fmt.Errorf("watch %s: no process of it is known", pod.Name)
+		}
+		netns, err := netnsOf(pod.PIDs[0])
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("watch %s: %w", pod.Name, err)
+		case netns == own:
+			return nil, fmt.Errorf("watch %s: it shares this machine's network, and everything in it would be watched (give the pod a network of its own)", pod.Name)
+		}
+		namespaces[netns] = pod.Name
+	}
+	return namespaces, nil
+}
+
+func (s *Session) start(namespaces map[uint32]string, onEnvoy bool) error {
+	for netns, pod := range namespaces {
+		if err := s.watcher.watch(netns, pod); err != nil {
+			return err
+		}
+	}
+	if onEnvoy {
+		s.watcher.onExec = s.later
+	}
+	if err := s.watcher.start(); err != nil {
+		return err
+	}
+	for netns, pod := range namespaces {
+		for _, pid := range envoys(netns) {
+			s.before = append(s.before, redirected(pid, pod)...)
+		}
+	}
+	if onEnvoy {
+		for netns := range namespaces {
+			s.attach(netns)
+		}
+	}
+	return nil
+}
+
+// later attaches to an Envoy that has just started, unless the session is ending.
+func (s *Session) later(netns uint32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx.Err() == nil {
+		s.late.Go(func() { s.attach(netns) })
+	}
+}
+
+// end makes sure that nothing is attached any more.
+func (s *Session) end() {
+	s.mu.Lock()
+	s.cancel()
+	s.mu.Unlock()
+	s.late.Wait()
+}
+
+// attach puts the probes on every Envoy of a namespace that has none yet. What cannot be is off, and its reason is kept.
+func (s *Session) attach(netns uint32) {
+	for _, pid := range envoys(netns) {
+		s.mu.Lock()
+		done := s.attached[pid]
+		s.attached[pid] = true
+		s.mu.Unlock()
+		if done {
+			continue
+		}
+		proof, err := s.proof(s.ctx, pid)
+		if err == nil {
+			proof = proof.Without(s.without)
+			probes, sources := proof.Recipes(wanted(s.level))
+			err = s.watcher.attach(pid, probes, sources)
+		}
+		s.mu.Lock()
+		if err != nil {
+			s.envoys = append(s.envoys, trace.Inside{Pod: s.watcher.pod(netns), Since: time.Now(), Off: map[string]string{"every probe": err.Error()}})
+		} else {
+			s.envoys = append(s.envoys, insideOf(s.watcher.pod(netns), proof, s.level))
+		}
+		s.mu.Unlock()
+	}
+}
+
+// insideOf says what was proven.
+func insideOf(pod string, p *envoybinary.Proof, level trace.Level) trace.Inside {
+	i := trace.Inside{Pod: pod, Since: time.Now(), BuildID: p.BuildID, Join: p.Join != nil, Off: p.Off}
+	for _, v := range p.Values {
+		i.Values = append(i.Values, v.Name)
+	}
+	if p.Gate {
+		i.Statements = p.Statements
+		if !all(level) {
+			i.Level = level
+		}
+	}
+	return i
+}
+
+// proof is that of a process's binary. Both sidecars of a request mostly run the same one, whose proof is read once.
+func (s *Session) proof(ctx context.Context, pid int) (*envoybinary.Proof, error) {
+	s.proving.Lock()
+	defer s.proving.Unlock()
+	path := fmt.Sprintf("/proc/%d/exe", pid)
+	build, err := envoybinary.Identify(path)
+	if err != nil {
+		return nil, err
+	}
+	if s.proofs[build] == nil {
+		p, err := s.cache.Ensure(ctx, path, Prove)
+		if err != nil {
+			return nil, err
+		}
+		s.proofs[build] = p
+	}
+	return s.proofs[build], nil
+}
+
+// Stop detaches the probes and returns what they told. The session is over then, whatever the error.
+func (s *Session) Stop() (*trace.Recording, error) {
+	s.end()
+	r, err := s.watcher.stop()
+	r.Pods, r.Envoys = s.pods, s.envoys
+	r.Events = append(r.Events, s.before...)
+	r.Sort()
+	if err != nil {
+		return r, fmt.Errorf("stop trace: %w", err)
+	}
+	return r, nil
+}
+
+// Close ends the session without a recording.
+func (s *Session) Close() error {
+	s.end()
+	return s.watcher.close()
+}
+
+// envoys finds the processes named envoy in a network namespace, as this process numbers them.
+func envoys(netns uint32) []int {
+	var pids []int
+	comms, _ := filepath.Glob("/proc/[0-9]*/comm")
+	for _, comm := range comms {
+		name, err := os.ReadFile(comm)
+		if err != nil || strings.TrimSpace(string(name)) != trace.ProxyProcess {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(comm)))
+		if err != nil {
+			continue
+		}
+		if of, err := netnsOf(pid); err == nil && of == netns {
+			pids = append(pids, pid)
+		}
+	}
+	slices.Sort(pids)
+	return pids
+}
+
+// netnsOf is the inode number of a process's network namespace, by which the kernel's own structures name it.
+func netnsOf(pid int) (uint32, error) {
+	netns, err := inode(fmt.Sprintf("/proc/%d/ns/net", pid))
+	if err != nil {
+		return 0, fmt.Errorf("find network namespace of process %d: %w", pid, err)
+	}
+	return netns, nil
+}
+
+// ownNetns returns the network namespace of this thread. That of the process is its first thread's, which may have been left in
+// another one: a goroutine that enters a namespace and never gives its thread back can have run there.
+func ownNetns() (uint32, error) {
+	netns, err := inode("/proc/thread-self/ns/net")
+	if err != nil {
+		return 0, fmt.Errorf("find this thread's network namespace: %w", err)
+	}
+	return netns, nil
+}
+
+func inode(path string) (uint32, error) {
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		return 0, err
+	}
+	return uint32(st.Ino), nil
+}

@@ -1,0 +1,35 @@
+//go:build !linux || !amd64
+
+package capture
+
+import (
+	"context"
+
+	"github.com/flowproof/lab/harness/observe/trace"
+	"github.com/flowproof/lab/internal/envoybinary"
+	"github.com/flowproof/lab/internal/exit"
+)
+
+// A Session is a watch that goes on.
+type Session struct{}
+
+// Start fails here: the probes are made for Linux on x86-64.
+func Start(context.Context, Options) (*Session, error) {
+	return nil, exit.Environmentf("start trace: the probes are made for Linux on x86-64")
+}
+
+// Stop ends the session.
+func (*Session) Stop() (*trace.Recording, error) { return nil, nil }
+
+// Close ends the session without a recording.
+func (*Session) Close() error { return nil }
+
+// Features says that there are none here.
+func Features() []Feature {
+	return []Feature{{Name: "bpf", Needed: true, Detail: "the probes are made for Linux on x86-64"}}
+}
+
+// Prove fails here for the same reason.
+func Prove(context.Context, string, *envoybinary.Table) (*envoybinary.Proof, error) {
+	return nil, exit.Environmentf("prove symbols: the probes are made for Linux on x86-64")
+}

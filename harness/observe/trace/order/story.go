@@ -1,0 +1,87 @@
+package order
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/flowproof/lab/harness/observe/trace"
+)
+
+// A Line is one event as a story tells it: thread, descriptor, and what happened. Where the event is about an object of Envoy's,
+// it has the descriptor of the connection that the object is.
+type Line struct {
+	Event *trace.Event
+	Text  string
+}
+
+// Pod is the name of the pod that the event happened in, without its namespace.
+func (l *Line) Pod() string {
+	pod, _, _ := strings.Cut(l.Event.Pod, ".")
+	return pod
+}
+
+// Story tells the events of a recording in the order of time. keep says which; nil keeps all.
+func Story(r *trace.Recording, keep func(*trace.Event) bool) []Line {
+	type thread struct{ pid, tid uint32 }
+	descriptors := r.Descriptors()
+	threads := map[thread]string{}
+	for i := range r.Events {
+		e := &r.Events[i]
+		threads[thread{e.PID, e.TID}] = e.Thread
+	}
+	var lines []Line
+	for i := range r.Events {
+		if e := &r.Events[i]; keep == nil || keep(e) {
+			// A thread has its parent's name until it is given its own, and may have begun its work before.
+			named := *e
+			named.Thread = threads[thread{e.PID, e.TID}]
+			lines = append(lines, Line{e, named.Tell(descriptors(e))})
+		}
+	}
+	return lines
+}
+
+// Timeline writes events in order of time, a line each: microseconds since the first, pod, process and thread, and what
+// happened. keep says which; nil keeps all. What repeats itself at once is one line.
+func Timeline(w io.Writer, r *trace.Recording, keep func(*trace.Event) bool) error {
+	var lines []Line
+	repeated := 1
+	for _, l := range Story(r, keep) {
+		if n := len(lines); n > 0 && lines[n-1].Event.Pod == l.Event.Pod && strings.TrimSuffix(lines[n-1].Text, times(repeated)) == l.Text {
+			repeated++
+			lines[n-1].Text = l.Text + times(repeated)
+			continue
+		}
+		repeated = 1
+		lines = append(lines, l)
+	}
+	return WriteLines(w, lines, true)
+}
+
+func times(n int) string {
+	if n < 2 {
+		return ""
+	}
+	return fmt.Sprintf(" (%d times)", n)
+}
+
+// WriteLines writes a story: microseconds since its first event, the pod unless there is one alone, and the line.
+func WriteLines(w io.Writer, lines []Line, pods bool) error {
+	var start time.Time
+	for i := range lines {
+		l := &lines[i]
+		if i == 0 {
+			start = l.Event.Time
+		}
+		pod := ""
+		if pods {
+			pod = fmt.Sprintf("%-14s ", l.Pod())
+		}
+		if _, err := fmt.Fprintf(w, "%9d µs  %s%s\n", l.Event.Time.Sub(start).Microseconds(), pod, l.Text); err != nil {
+			return err
+		}
+	}
+	return nil
+}

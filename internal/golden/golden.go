@@ -1,0 +1,36 @@
+// Package golden compares what a test made with a file that is kept beside the test. `go test PACKAGE -update` writes the file
+// instead. It is for tests alone: importing it defines the flag.
+package golden
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write golden files and what is generated instead of comparing with it")
+
+// Updating says whether -update was given, for a test that makes a file in its own way.
+func Updating() bool { return *update }
+
+// Equal fails the test where got is not what the file at path holds, and shows got. With -update it writes the file.
+func Equal(t testing.TB, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("%v (go test -update writes it)", err)
+	}
+	if got != string(want) {
+		t.Errorf("it differs from %s (go test -update rewrites it):\n%s", path, got)
+	}
+}
