@@ -6,7 +6,7 @@ LAB   := bin/lab
 # The kernel's BTF and Envoy's own files are read at run time: nothing here needs a C compiler.
 export CGO_ENABLED = 0
 
-.PHONY: inbound test test-kind lint lab setup bench differential fuzz probes-matrix kill9 nightly clean
+.PHONY: inbound test test-kind lint lab setup bench differential fuzz probes-matrix kill9 load nightly clean
 
 inbound: lab ## the main job: a lab, a request, and every hop of its way inferred and seen
 	$(LAB) run inbound
@@ -66,6 +66,9 @@ probes-matrix: lab ## the tables of three builds of a stripped Envoy, recovered 
 kill9: lab ## 50 rounds of SIGKILL to one, two or all processes at a random moment, and nothing may be left
 	$(GO) build -o bin/kill9 ./hack/kill9
 	hack/apart.sh bin/kill9 -rounds 50
+
+load: lab ## verdicts while others send requests on the same way: never a mismatch, and at 50 a second 95 % verified
+	$(GO) run ./hack/load
 
 MINUTES ?= 60
 nightly: lab ## everything that searches for faults shares MINUTES, goes on from the last time, and says what is still short

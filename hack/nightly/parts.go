@@ -27,6 +27,10 @@ var parts = []part{
 		command: func(budget time.Duration, _ int) []string {
 			return []string{"hack/apart.sh", "bin/kill9", "-rounds", "100000", "-for", budget.String()}
 		}, count: regexp.MustCompile(`(?m) round \d+: .*: kill .*\([a-z]`), each: true},
+	{name: "load", weight: 2, goal: 200, unit: "runs under load", needs: "hack/load",
+		command: func(budget time.Duration, _ int) []string {
+			return []string{"go", "run", "./hack/load", "-runs", "5", "-for", budget.String()}
+		}, count: regexp.MustCompile(`(?m): (?:verified|incomplete) ?`), each: true},
 	{name: "differential", weight: 3, goal: 20000, unit: "requests", needs: "harness/infer/authority",
 		command: func(budget time.Duration, turn int) []string {
 			requests := max(600, int(budget.Seconds())*requestsPerSecond)

@@ -125,6 +125,7 @@ var Facts = []FactInfo{
 	{Name: FactElapsed, Scope: OfHop, Number: Several}, {Name: FactBytes, Scope: OfHop, Number: Several},
 	{Name: FactFailure, Scope: OfHop, Number: Several}, {Name: FactAttempts, Scope: OfHop, Number: Several},
 	{Name: FactUpstreamError, Scope: OfHop, Number: Several},
+	{Name: FactOthers, Scope: OfHop, Number: Several},
 	{Name: FactOrder, Scope: OfHop, Number: Several, Refutes: true},
 }
 

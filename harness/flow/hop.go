@@ -137,6 +137,7 @@ const (
 	FactFailure        = "answer.failure"      // the client's own error where it got no answer, or not all of it
 	FactAttempts       = "upstream.attempts"   // how often the proxy tried to get an answer from upstream
 	FactUpstreamError  = "upstream.failure"    // why an upstream connection failed, as the proxy's transport says
+	FactOthers         = "others"              // what shows that others sent a request on the way after the pools were looked at
 	FactOrder          = "order.broken"        // a rule on the order of events that was broken; seeing one refutes the hop
 )
 

@@ -12,22 +12,23 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/harness/cluster/process"
-	"github.com/flowproof/lab/harness/flow"
-	"github.com/flowproof/lab/harness/infer"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/observe/instrument"
 	"github.com/flowproof/lab/harness/observe/sockets"
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// coldTimeout bounds how long connections are killed that are opened again and again.
-const coldTimeout = 10 * time.Second
+// coldTimeout bounds how long connections are killed that others open again and again: each one that is ended costs them a request.
+const coldTimeout = 3 * time.Second
 
 // inboundSource is the address from which a sidecar dials its own application; source: Istio's InboundPassthroughBindIpv4.
 var inboundSource = netip.MustParseAddr("127.0.0.6")
 
 // ErrMayNotKill says that no container of a pod, nor this process, has the right to end the pod's connections.
 var ErrMayNotKill = errors.New("connections cannot be ended here")
+
+// ErrInUse says that others opened the connections of a pool again as often as they were ended.
+var ErrInUse = errors.New("others send requests over it")
 
 // ErrNotCold is in the chain of the error about pools that could not be emptied.
 var ErrNotCold = errors.New("end the connections on the way")
@@ -71,16 +72,15 @@ type Emptied struct {
 }
 
 // EmptyPools ends every connection of the pools, and proves by the socket tables that none is left. Before the request, a pool that
-// nobody may empty is kept: then nothing is said about the pools, and the run notes what that costs.
+// may not be emptied, or that others fill again at once, is kept: then nothing is said about the pools, and the run notes what that costs.
 func (s *Session) EmptyPools(ctx context.Context, pools []Pool) ([]Emptied, error) {
-	s.cold, s.warm = false, false
+	s.cold, s.warm, s.unknown, s.proven = false, false, false, nil
 	var all []Emptied
 	kept := false
 	for _, p := range pools {
 		killed, err := s.emptyPool(ctx, p)
-		if errors.Is(err, ErrMayNotKill) && s.sent == nil {
-			s.Flow.Absences = append(s.Flow.Absences, flow.Absence{Instrument: "kill-connections", Pod: s.FullName(p.Pod), Reason: err.Error(),
-				Cost: "a pooled connection may be used, and that a first request dials is not judged"})
+		if (errors.Is(err, ErrMayNotKill) || errors.Is(err, ErrInUse)) && s.sent == nil {
+			s.poolUnknown(p, err)
 			all, kept = append(all, Emptied{p, killed, err}), true
 			continue
 		}
@@ -89,18 +89,10 @@ func (s *Session) EmptyPools(ctx context.Context, pools []Pool) ([]Emptied, erro
 		}
 		all = append(all, Emptied{p, killed, nil})
 	}
-	s.cold = s.sent == nil && !kept
-	return all, nil
-}
-
-// InferUnemptied infers the call again from the same dumps, for pools that may have a connection. It is still before the request.
-func (s *Session) InferUnemptied(ctx context.Context) (flow.Path, error) {
-	path, err := s.infer(ctx, s.Flow.Call, infer.WayOptions{}, s.inferredFrom)
-	if err != nil {
-		return path, exit.Usagef("infer again, with pools that may be warm: %w", err)
+	if s.cold = s.sent == nil && !kept; s.cold {
+		s.proven = pools
 	}
-	s.Flow.Path = path
-	return path, nil
+	return all, nil
 }
 
 // emptyPool kills until the table shows that the pool is empty, and returns how many connections it took.
@@ -116,8 +108,8 @@ func (s *Session) emptyPool(ctx context.Context, p Pool) (killed int, err error)
 			return killed, nil
 		}
 		if time.Now().After(deadline) {
-			return killed, exit.Environmentf("empty %s: %s to %s stay open %s after the first was ended (does somebody else send requests?)",
-				p.What, plural(len(live), "connection"), p.Remote, coldTimeout)
+			return killed, exit.Environmentf("empty %s: %w: %s to %s %s after the first was ended (send the request when the others have ended)",
+				p.What, ErrInUse, plural(len(live), "connection"), p.Remote, coldTimeout)
 		}
 		if err := s.kill(ctx, pod, live); err != nil {
 			return killed, exit.Environmentf("empty %s: %w", p.What, err)

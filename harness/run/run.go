@@ -178,6 +178,9 @@ func (s *Session) raiseLevels(ctx context.Context, targets []instrument.Target) 
 
 // way infers which way the request must go, once, when it is known whether the pools are empty.
 func (s *Session) way(ctx context.Context, plan Plan) error {
+	if err := s.holdPools(ctx); err != nil {
+		return err
+	}
 	call := plan.Call
 	if plan.Told.URL != "" {
 		call = plan.Told

@@ -29,7 +29,12 @@ func Same(a, b flow.Call) bool {
 }
 
 // Send sends the request that was inferred, once. An answer of any status is an answer, and so is none.
-func (s *Session) Send(ctx context.Context) (curl.Result, error) { return s.send(ctx, s.Flow.Call) }
+func (s *Session) Send(ctx context.Context) (curl.Result, error) {
+	if err := s.holdPools(ctx); err != nil {
+		return curl.Result{}, err
+	}
+	return s.send(ctx, s.Flow.Call)
+}
 
 // send sends a call as it is; args are more arguments of curl's.
 func (s *Session) send(ctx context.Context, call flow.Call, args ...string) (curl.Result, error) {

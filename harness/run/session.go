@@ -43,8 +43,11 @@ type Session struct {
 	sent      *sent
 	control   flow.Call // that shows that the instruments were watching; its URL is empty when there is none
 	tracer    *capture.Instrument
-	cold      bool // the socket tables showed that no connection of the way was pooled
-	warm      bool // they showed that every worker had one
+	cold      bool   // the socket tables showed that no connection of the way was pooled
+	warm      bool   // they showed that every worker had one
+	proven    []Pool // of which they showed it
+	unknown   bool   // they were asked for cold or warm, and it is not known whether they are
+	workers   int    // worker threads of the client's sidecar, where the pools are warm
 }
 
 // sent is a request that was sent and what came back.

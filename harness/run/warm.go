@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -17,16 +18,14 @@ const warmTimeout = 60 * time.Second
 const warmRequests = 4
 
 // Warm sends requests until every worker of the client's sidecar keeps a connection to the only pod behind the URL, and returns how many
-// workers there are. It begins with an empty pool, so that the number of connections tells.
+// there are. It begins with an empty pool, so that the number of connections tells; where others fill it too, it does not, and nothing is
+// said about the pool when the request is sent.
 func (s *Session) Warm(ctx context.Context, call flow.Call) (workers int, err error) {
 	target, err := s.onlyEnd(ctx, call)
 	if err != nil {
 		return 0, err
 	}
 	pool := Pools(Caller(call), "", target)[0]
-	if _, err := s.emptyPool(ctx, pool); err != nil {
-		return 0, err
-	}
 	sidecar, err := s.Sidecar(ctx, Caller(call))
 	if err != nil {
 		return 0, err
@@ -35,12 +34,27 @@ func (s *Session) Warm(ctx context.Context, call flow.Call) (workers int, err er
 	if err != nil {
 		return 0, err
 	}
-	if err := s.fillPool(ctx, call, pool, identity.Workers); err != nil {
+	s.cold, s.warm, s.unknown, s.proven, s.workers = false, false, false, nil, identity.Workers
+	if _, err := s.emptyPool(ctx, pool); errors.Is(err, ErrInUse) {
+		s.poolUnknown(pool, err)
+	} else if err != nil {
 		return 0, err
 	}
-	s.cold, s.warm = false, true
-	return identity.Workers, nil
+	n, err := s.fillPool(ctx, call, pool, identity.Workers)
+	switch {
+	case err != nil:
+		return n, err
+	case s.unknown:
+	case n > s.workers:
+		s.poolUnknown(pool, s.notOneEach(n))
+	default:
+		s.warm, s.proven = true, []Pool{pool}
+	}
+	return n, nil
 }
+
+// Workers is how many worker threads the client's sidecar has, once its pool was filled.
+func (s *Session) Workers() int { return s.workers }
 
 // onlyEnd is the address of the only application behind a call's URL.
 func (s *Session) onlyEnd(ctx context.Context, call flow.Call) (netip.AddrPort, error) {
@@ -67,26 +81,25 @@ func (s *Session) addressAt(ctx context.Context, ref string, port uint16) (netip
 	return netip.AddrPortFrom(ip.Unmap(), port), nil
 }
 
-// fillPool sends requests until the pool has a connection of every worker: one request after the other needs no second one.
-func (s *Session) fillPool(ctx context.Context, call flow.Call, p Pool, workers int) error {
+// fillPool sends requests until the pool has a connection of every worker, and returns how many it has: one request after the other
+// needs no second one, and where there are more, others send requests.
+func (s *Session) fillPool(ctx context.Context, call flow.Call, p Pool, workers int) (int, error) {
 	filling, cancel := context.WithTimeoutCause(ctx, warmTimeout, exit.Environmentf("not done within %s", warmTimeout))
 	defer cancel()
 	for {
 		if err := s.sendSome(filling, call); err != nil {
-			return err
+			return 0, err
 		}
 		_, rows, err := s.Sockets(ctx, p.Pod)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		live := len(p.live(rows))
 		switch {
-		case live == workers:
-			return nil
-		case live > workers:
-			return exit.Environmentf("fill %s: %s to %s for %d workers (does somebody else send requests?)", p.What, plural(live, "connection"), p.Remote, workers)
+		case live >= workers:
+			return live, nil
 		case filling.Err() != nil:
-			return fmt.Errorf("fill %s: %d of %d workers have a connection to %s: %w", p.What, live, workers, p.Remote, context.Cause(filling))
+			return live, fmt.Errorf("fill %s: %d of %d workers have a connection to %s: %w", p.What, live, workers, p.Remote, context.Cause(filling))
 		}
 	}
 }

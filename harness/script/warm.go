@@ -35,6 +35,10 @@ var poolConnectionsCommand = Command{
 		if err != nil {
 			return err
 		}
+		if workers := s.Workers(); n != workers {
+			s.print("%s for %s of %s: others send requests over it", plural(n, "connection"), plural(workers, "worker"), from)
+			return nil
+		}
 		s.print("%s, one for each worker of %s", plural(n, "connection"), from)
 		return nil
 	},

@@ -56,10 +56,11 @@ func judgeWay(run flow.Run) flow.RunVerdict {
 		}
 		verdict.Hops = append(verdict.Hops, hop)
 	}
-	verdict.Problems = append(problems(run), unended(run.Path)...)
+	others := disturbed(run)
+	verdict.Problems = slices.Concat(problems(run), others, unended(run.Path))
 	verdict.Without = without(run, verdict.Hops)
 	switch {
-	case verdict.Refuted > 0 && !anyChanged(run):
+	case verdict.Refuted > 0 && !anyChanged(run) && len(others) == 0:
 		verdict.Result = flow.Mismatch
 	case verdict.Refuted > 0 || verdict.NotObserved > 0 || len(verdict.Problems) > 0:
 		verdict.Result = flow.Incomplete

@@ -26,6 +26,7 @@ func (Instrument) Sees() []flow.Capability {
 		flow.Capability{Kind: flow.Connect, Fact: flow.FactMethod}, flow.Capability{Kind: flow.Connect, Fact: flow.FactPath},
 		flow.Capability{Kind: flow.Connect, Fact: flow.FactAuthority}, flow.Capability{Kind: flow.Connect, Fact: flow.FactHeader},
 		flow.Capability{Kind: flow.HTTPFilters, Fact: flow.FactHTTPFilters},
+		flow.Capability{Kind: flow.Listener, Fact: flow.FactOthers}, flow.Capability{Kind: flow.Connect, Fact: flow.FactOthers},
 		flow.Capability{Kind: flow.UpstreamTLS, Fact: flow.FactSocketMatch})
 }
 

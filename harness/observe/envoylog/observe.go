@@ -292,9 +292,13 @@ func (o *observer) response() {
 	}
 }
 
-// order adds the rules of order that the log breaks.
+// order adds the rules of order that the log breaks, and what shows that others were on the way.
 func (o *observer) order() {
-	for _, v := range o.check(Variant{Workers: o.sel.Workers, Cold: o.sel.Cold, Warm: o.sel.Warm, AccessLog: o.sel.AccessLog}) {
+	variant := Variant{Workers: o.sel.Workers, Cold: o.sel.Cold, Warm: o.sel.Warm, AccessLog: o.sel.AccessLog}
+	for _, v := range o.others(variant) {
+		o.see(step{Line: &v.Lines[0]}, v.Kind, flow.FactOthers, v.Sentence)
+	}
+	for _, v := range o.check(variant) {
 		s := o.headers
 		if len(v.Lines) > 0 {
 			s = step{Line: &v.Lines[0]}

@@ -89,9 +89,7 @@ func TestOrder(t *testing.T) {
 		{"app dialled at 127.0.0.1", strings.Replace(log, "connecting to 172.21.206.230", "connecting to 127.0.0.1", 1), "R6.4", "not at 127.0.0.1", flow.Connect, coldRun},
 		{"access log", insert(log, "stat=14", `[2022-08-28T13:46:17.000Z] "GET / HTTP/1.1" 200 - via_upstream - "-" 0 0 2 1 "-"`), "R6.4", "no access log is configured", flow.HTTPFilters, coldRun},
 		{"access log that is configured", insert(log, "stat=14", `[2022-08-28T13:46:17.000Z] "GET / HTTP/1.1" 200 - via_upstream - "-" 0 0 2 1 "-"`), "", "", "", Variant{Workers: 2, Cold: true, AccessLog: true}},
-		{"second connection", insert(log, "request end stream", debug("conn_handler", "[C12999] new connection from 172.21.206.228:52353")), "R6.4", "a second was accepted", flow.Listener, coldRun},
 		{"a probe of health", insert(log, "request end stream", debug("conn_handler", "[C12999] new connection from 172.21.206.193:52353")), "", "", "", coldRun},
-		{"pool was warm", strings.Replace(log, "attaching to next stream", "using existing fully connected connection", 1), "R6.4", "no connection in the pool", flow.Connect, coldRun},
 		{"pooled and dialled", strings.Replace(log, "attaching to next stream", "using existing fully connected connection", 1), "R6.5", "not dialled", flow.Connect, Variant{}},
 		{"cold where warm was expected", log, "R6.5", "so none is accepted", flow.Listener, Variant{Warm: true}},
 	} {
@@ -238,5 +236,44 @@ func TestCut(t *testing.T) {
 		if strings.Index(log, "new connection from") < begin && watch.Complete {
 			t.Errorf("complete from byte %d on", begin)
 		}
+	}
+}
+
+// TestOthers: what a cold request cannot show by itself breaks no rule: others were there.
+func TestOthers(t *testing.T) {
+	log := workshopLog()
+	second := insert(log, "request end stream", debug("conn_handler", "[C12999] new connection from 172.21.206.228:52353"))
+	pooled := strings.Replace(log, "attaching to next stream", "using existing fully connected connection", 1)
+	for _, c := range []struct {
+		name, text, sentence string
+		kind                 flow.HopKind
+		cold                 bool
+	}{
+		{"alone", log, "", "", true},
+		{"a second connection", second, "a second connection was accepted", flow.Listener, true},
+		{"a second connection, and nothing is said of the pools", second, "", "", false},
+		{"a pool that was filled again", pooled, "found a connection in the pool", flow.Connect, true},
+		{"a pool that may have been warm", pooled, "", "", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			seen, _ := Observe(parse(t, c.text), Selection{RequestID: workshopRequestID, Workers: 2, Cold: c.cold})
+			n := 0
+			for _, o := range seen {
+				for _, s := range o.Facts {
+					if s.Name == flow.FactOthers {
+						n++
+						if o.Kind != c.kind || !strings.Contains(s.Value, c.sentence) || o.Raw == "" {
+							t.Errorf("saw %s at %s: %q", s.Value, o.Kind, o.Raw)
+						}
+					}
+					if s.Name == flow.FactOrder && strings.HasPrefix(s.Value, "R6.4") {
+						t.Errorf("broken: %s", s.Value)
+					}
+				}
+			}
+			if (n > 0) != (c.sentence != "") {
+				t.Errorf("%d observations of others, want %q", n, c.sentence)
+			}
+		})
 	}
 }

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"sync"
+	"time"
+)
+
+// A load is what others send meanwhile: programs in pods that are run again and again.
+type load struct {
+	name     string
+	promised float64 // least share of verified runs under it
+	senders  []sender
+}
+
+// A sender is one program in the application's container of a pod. It ends by itself, after a turn.
+type sender struct {
+	pod     string
+	command []string
+}
+
+// turn is how long a program sends before it is run again: as long may pass until a load has ended.
+const turn = "10"
+
+// What verified runs there are at least, of all.
+const (
+	most = 0.95 // at 50 requests a second
+	some = 0    // at saturation: that nothing false is said is all that is promised
+)
+
+// loads are the kinds of other traffic. The half of what comes from the request's own pod is sent over connections that stay, the
+// other half over a connection for each request.
+var loads = []load{
+	{"none", most, nil},
+	{"50/s from another pod", most, []sender{fortio("50", "4")}},
+	{"50/s from the same pod", most, []sender{curl("1500/m", "keep-alive"), curl("1500/m", "close")}},
+	{"saturation from another pod", some, []sender{fortio("0", "16")}},
+	{"saturation from the same pod", some, []sender{curl("60000/m", "keep-alive"), curl("60000/m", "close")}},
+}
+
+// fortio sends some requests a second over some connections; "0" is as many as it can.
+func fortio(rate, connections string) sender {
+	return sender{"fortio-server-l2", []string{"fortio", "load", "-quiet", "-qps", rate, "-c", connections, "-t", turn + "s", target}}
+}
+
+// curl sends requests one after the other at a rate.
+func curl(rate, connection string) sender {
+	return sender{"netshoot", []string{"timeout", turn, "curl", "--silent", "--output", "/dev/null", "--rate", rate,
+		"--header", "connection: " + connection, target + "?n=[1-10000000]"}}
+}
+
+// A laboratory is a lab.
+type laboratory struct{ program, name string }
+
+// command prepares a command of lab's.
+func (l *laboratory) command(args ...string) *exec.Cmd {
+	return exec.Command(l.program, append([]string{"--name", l.name}, args...)...)
+}
+
+// settling is how long a load has to run alone before it counts.
+const settling = 2 * time.Second
+
+// start begins a load and returns what ends it, which waits for the end.
+func (l *laboratory) start(load load) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var sending sync.WaitGroup
+	for _, s := range load.senders {
+		sending.Go(func() {
+			for ctx.Err() == nil {
+				l.send(s)
+			}
+		})
+	}
+	if len(load.senders) > 0 {
+		time.Sleep(settling)
+	}
+	return func() { cancel(); sending.Wait() }
+}
+
+// ended is the exit code of a program that was ended by timeout(1).
+const ended = 124
+
+// send runs a sender once. A load that is not there would make every promise good, so that its failure ends the measurement.
+func (l *laboratory) send(s sender) {
+	args := append([]string{"kubectl", "-n", "mark", "exec", s.pod, "-c", "main-app", "--"}, s.command...)
+	out, err := l.command(args...).CombinedOutput()
+	var exit *exec.ExitError
+	if err == nil || errors.As(err, &exit) && exit.ExitCode() == ended {
+		return
+	}
+	fmt.Fprintf(os.Stderr, "load: %v: %v: %s\n", s.command, err, out)
+	os.Exit(1)
+}
