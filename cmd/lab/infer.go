@@ -204,7 +204,9 @@ func (f *inferFlags) oneProxy(ctx context.Context, a *app) error {
 	if err != nil {
 		return exit.Usagef("%w", err)
 	}
-	return report.Decision(a.Out, a.output, shownLines(a, decision), f.text())
+	text := f.text()
+	text.Dumps = map[string]*configdump.Dump{decision.Proxy: dump}
+	return report.Decision(a.Out, a.output, shownLines(a, decision), text)
 }
 
 func (f *inferFlags) batch(ctx context.Context, a *app, engine *infer.Engine, opts infer.Options) error {
@@ -266,5 +268,7 @@ func (f *inferFlags) writeWay(a *app, client, server *configdump.Dump, opts infe
 	if err != nil {
 		return exit.Usagef("%w", err)
 	}
-	return report.Way(a.Out, a.output, shownLines(a, path), f.text())
+	text := f.text()
+	text.Dumps = dumpsOfWay(path, client, server)
+	return report.Way(a.Out, a.output, shownLines(a, path), text)
 }

@@ -55,6 +55,9 @@ func (a *app) verify(ctx context.Context, dir string, opts report.Options) error
 		return err
 	}
 	opts.Color = screen.Colours(a.Out)
+	if a.page() {
+		opts.Sources = pageSources(contents)
+	}
 	if err := report.Write(a.Out, a.output, shown(a, run), shown(a, verdict), opts); err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}

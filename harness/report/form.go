@@ -13,6 +13,8 @@ import (
 // forms are the forms that a report can have.
 var forms = map[string]func(io.Writer, flow.Run, flow.RunVerdict, Options) error{
 	"text": Text,
+	"html": runHTML,
+	"svg":  runSVG,
 	"json": func(w io.Writer, run flow.Run, verdict flow.RunVerdict, _ Options) error {
 		return JSON(w, run, verdict)
 	},

@@ -17,8 +17,9 @@ import (
 
 // Options say how a text report looks.
 type Options struct {
-	Color   bool // escape sequences for a terminal that wants them
-	Verbose bool // why each hop was inferred, from which field, what lost, and every piece of evidence
+	Color   bool    // escape sequences for a terminal that wants them
+	Verbose bool    // why each hop was inferred, from which field, what lost, and every piece of evidence
+	Sources Sources // for a page
 }
 
 // width is the most columns a line of the table takes.

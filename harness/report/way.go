@@ -12,19 +12,23 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
 )
 
 // WayOptions choose what of a way is shown.
 type WayOptions struct {
-	Hop      flow.HopKind // only hops of this kind; "" is all
-	Rejected int          // how many rejected alternatives of each hop; negative: all
+	Hop      flow.HopKind                // only hops of this kind; "" is all
+	Rejected int                         // how many rejected alternatives of each hop; negative: all
+	Dumps    map[string]*configdump.Dump // by "pod.namespace", for the excerpts of a page
 }
 
 // wayForms are the forms of a whole way, and decisionForms those of the way of one request through one proxy.
 var (
 	wayForms = map[string]func(io.Writer, flow.Path, WayOptions) error{
 		"text":    wayText,
+		"html":    wayHTML,
+		"svg":     waySVG,
 		"json":    func(w io.Writer, p flow.Path, _ WayOptions) error { return writeJSON(w, p) },
 		"yaml":    func(w io.Writer, p flow.Path, _ WayOptions) error { return writeYAML(w, p) },
 		"minimal": func(w io.Writer, p flow.Path, _ WayOptions) error { return writeMinimal(w, p.Hops) },
@@ -34,6 +38,8 @@ var (
 	}
 	decisionForms = map[string]func(io.Writer, *flow.Decision, WayOptions) error{
 		"text": decisionText,
+		"html": decisionHTML,
+		"svg":  decisionSVG,
 		"json": func(w io.Writer, d *flow.Decision, _ WayOptions) error { return writeDecisionJSON(w, d) },
 		"yaml": func(w io.Writer, d *flow.Decision, _ WayOptions) error { return writeYAML(w, d) },
 		"minimal": func(w io.Writer, d *flow.Decision, _ WayOptions) error {
