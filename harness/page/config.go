@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/flowproof/lab/harness/configdump"
@@ -56,12 +57,8 @@ func (p *Page) excerpt(proxy, pointer string) string {
 // ended, and the cluster. Of anything else it says nothing.
 func (p *Page) leads(h flow.Hop) func(flow.Alternative) string {
 	return func(a flow.Alternative) string {
-		d := p.Dumps[h.Proxy]
-		if d == nil || h.Kind != flow.FilterChain {
-			return ""
-		}
-		chain := d.At(strings.TrimSuffix(a.Source, "/filter_chain_match"))
-		if !chain.Has("filters") {
+		chain := p.chain(h.Proxy, a)
+		if h.Kind != flow.FilterChain || !chain.Has("filters") {
 			return ""
 		}
 		text := "clear text"
@@ -74,6 +71,54 @@ func (p *Page) leads(h flow.Hop) func(flow.Alternative) string {
 		return "(" + text + ")"
 	}
 }
+
+// otherClusters are the clusters that the filter chains lead to which lost on the way to the cluster at an index.
+func (p *Page) otherClusters(h flow.Hop, at int) []flow.Alternative {
+	var all []flow.Alternative
+	for i := at - 1; i >= 0 && p.Path.Hops[i].Proxy == h.Proxy; i-- {
+		chains := p.Path.Hops[i]
+		if chains.Kind != flow.FilterChain {
+			continue
+		}
+		for _, lost := range chains.Rejected {
+			name := clusterOf(p.chain(h.Proxy, lost))
+			if name == "" || name == h.Decision || slices.ContainsFunc(all, func(a flow.Alternative) bool { return a.Name == name }) {
+				continue
+			}
+			all = append(all, flow.Alternative{Name: name, Why: "filter chain " + lost.Name + " leads there, and it lost"})
+		}
+	}
+	return all
+}
+
+// chain is the filter chain that an alternative is; nothing where it is another thing or its dump is not there.
+func (p *Page) chain(proxy string, a flow.Alternative) configdump.Value {
+	d := p.Dumps[proxy]
+	if d == nil || a.Source == "" {
+		return configdump.Value{}
+	}
+	return d.At(strings.TrimSuffix(a.Source, "/filter_chain_match"))
+}
+
+// circuitBreakers are the bounds of a hop's cluster; "" where it has none of its own.
+func (p *Page) circuitBreakers(h flow.Hop) string {
+	d := p.Dumps[h.Proxy]
+	if d == nil {
+		return ""
+	}
+	var bounds []string
+	for key, value := range d.At(h.Source).Get("circuit_breakers").Get("thresholds").Element(0).Fields() {
+		if text := value.Text(); text == unlimited {
+			bounds = append(bounds, key+" unlimited")
+		} else if text != "" {
+			bounds = append(bounds, key+" "+text)
+		}
+	}
+	return strings.Join(bounds, ", ")
+}
+
+// unlimited is the largest number that a bound of Envoy's can have, which Istio writes where there is to be none.
+const unlimited = "4294967295"
 
 // clusterOf is the one cluster that the filters of a chain name; "" where they name none or several.
 func clusterOf(chain configdump.Value) string {

@@ -17,6 +17,7 @@ const (
 	gap        = 18 // between two boxes, where the arrow is
 	smallGap   = 5  // between boxes that lost
 	headHeight = 15 // name of a box, with the marks
+	frameName  = 36 // of a frame: its name stands to the right of the arrow that comes in
 )
 
 // A box is one thing on the way. Its id is that of its SVG element.
@@ -76,7 +77,7 @@ func tips(lane string) string {
 func (l *lane) body(b *strings.Builder, linked bool) {
 	for _, f := range l.frames {
 		fmt.Fprintf(b, `<g class="frame %s" id="%s"><rect x="%d" y="%d" width="%d" height="%d" rx="6"/><text x="%d" y="%d">%s</text></g>`,
-			f.class, f.id, f.x, f.y, f.w, f.h, f.x+padding, f.y+13, html.EscapeString(f.name))
+			f.class, f.id, f.x, f.y, f.w, f.h, f.x+frameName, f.y+13, html.EscapeString(f.name))
 	}
 	for _, a := range l.arrows {
 		a.svg(b, l.id)
@@ -97,8 +98,8 @@ func (a *arrow) svg(b *strings.Builder, lane string) {
 	}
 	fmt.Fprintf(b, `<path class="%s" id="%s" d="%s" marker-end="url(#%s%s)"/>`, class, a.id, d.String(), tip, lane)
 	if a.label != "" {
-		p := a.points[0]
-		fmt.Fprintf(b, `<text class="edge" x="%d" y="%d">%s</text>`, p[0]+8, p[1]+gap-6, html.EscapeString(a.label))
+		p := a.points[len(a.points)-1]
+		fmt.Fprintf(b, `<text class="edge" x="%d" y="%d">%s</text>`, p[0]+8, p[1]-4, html.EscapeString(a.label))
 	}
 }
 

@@ -11,14 +11,21 @@ import (
 
 // names of hops as the drawing has them.
 var hopNames = map[flow.HopKind]string{
-	flow.Resolve: "name resolution", flow.NodePort: "node port, kube-proxy", flow.Redirect: "kernel netfilter", flow.Listener: "listener",
-	flow.ListenerFilters: "listener filter", flow.FilterChain: "filter chain manager", flow.DownstreamTLS: "transport socket",
-	flow.NetworkFilters: "network filter", flow.HTTPFilters: "HTTP filter", flow.Route: "route", flow.Cluster: "cluster",
-	flow.Endpoint: "load balancing", flow.UpstreamTLS: "transport socket, upstream", flow.Connect: "connection pool", flow.App: "application",
+	flow.Resolve: "name resolution", flow.NodePort: "node port, kube-proxy", flow.Redirect: "kernel netfilter", flow.Listener: "① listener",
+	flow.ListenerFilters: "② listener filter", flow.FilterChain: "② filter chain manager", flow.DownstreamTLS: "③ transport socket",
+	flow.NetworkFilters: "④ network filter", flow.HTTPFilters: "⑥ HTTP filter", flow.Route: "route", flow.Cluster: "cluster",
+	flow.Endpoint: "⑦ load balancing", flow.UpstreamTLS: "transport socket, upstream", flow.Connect: "connection pool", flow.App: "application",
 }
 
 // prefixes of names that say no more than the box does.
 var filterPrefixes = []string{"envoy.filters.listener.", "envoy.filters.network.", "envoy.filters.http."}
+
+// filterNotes say what a filter asks or learns, where the name does not.
+var filterNotes = map[string]string{
+	"envoy.filters.listener.original_dst":   "(asks SO_ORIGINAL_DST)",
+	"envoy.filters.listener.tls_inspector":  "(peeks at the ClientHello)",
+	"envoy.filters.listener.http_inspector": "(peeks for HTTP)",
+}
 
 // draw draws one hop, as one box or as several.
 func (d *drawer) draw(h flow.Hop) {
@@ -36,6 +43,8 @@ func (d *drawer) draw(h flow.Hop) {
 	case flow.Connect:
 		d.one(h, h.Decision)
 		d.label = h.Decision
+	case flow.Cluster:
+		d.cluster(h)
 	default:
 		d.one(h, h.Decision)
 		d.losers(string(h.Kind), h.Rejected, d.page.leads(h))
@@ -93,7 +102,7 @@ func (d *drawer) filters(h flow.Hop) {
 	kind := strings.TrimSuffix(string(h.Kind), "s")
 	marked := false
 	for _, name := range strings.Split(h.Decision, ", ") {
-		x := d.own(h, d.id(kind, short(name)), name)
+		x := d.own(h, d.id(kind, short(name)), strings.TrimSpace(name+" "+filterNotes[name]))
 		if marked {
 			x.marks = nil
 		}
@@ -106,6 +115,17 @@ func (d *drawer) filters(h flow.Hop) {
 	d.losers(kind, shortened(h.Rejected), func(a flow.Alternative) string { return "(" + a.Why + ")" })
 }
 
+// cluster draws the cluster, what bounds it, and the clusters that the filter chains that lost would have led to.
+func (d *drawer) cluster(h flow.Hop) {
+	x := d.one(h, h.Decision)
+	if bounds := d.page.circuitBreakers(h); bounds != "" {
+		d.lose(x, &box{id: d.id("circuit breakers"), card: cardID(d.hop), text: "circuit breakers: " + bounds, state: "note",
+			tip: "circuit breakers of the cluster: " + bounds})
+	}
+	d.losers(string(h.Kind), append(slices.Clone(h.Rejected), d.page.otherClusters(h, d.hop)...), nothing)
+	d.choices(h)
+}
+
 // codec draws how the connection manager reads the bytes.
 func (d *drawer) codec(h flow.Hop) {
 	codec, ok := map[string]string{"http1": "HTTP/1.1", "http2": "HTTP/2", "http3": "HTTP/3"}[first(h, flow.FactCodec)]
@@ -113,7 +133,7 @@ func (d *drawer) codec(h flow.Hop) {
 		return
 	}
 	x := d.own(h, d.id("codec"), codec)
-	x.name, x.marks = "HTTP codec", nil
+	x.name, x.marks = "⑤ HTTP codec", nil
 	d.add(x, 0)
 }
 

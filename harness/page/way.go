@@ -137,6 +137,7 @@ func (d *drawer) losers(kind string, rejected []flow.Alternative, extra func(flo
 	}
 }
 
+// lose hangs one box below another.
 func (d *drawer) lose(from, x *box) {
 	const indent = 34
 	d.y += smallGap
