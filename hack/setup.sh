@@ -62,6 +62,7 @@ have gpgv || need gpgv "checks the mirror's signature" gpgv
 if [ -n "$tests" ]; then
 	PATH=$PATH:/usr/sbin:/sbin have iptables-restore || need iptables "loads a pod's rules into the kernel, which a test asks" iptables
 	PATH=$PATH:/usr/sbin:/sbin have nft || need nft "loads rules that are nft's own" nftables
+	have chromium || have chromium-browser || have google-chrome || need chromium "shows the pages that the lab writes to a test" chromium
 fi
 [ -e /etc/ssl/certs/ca-certificates.crt ] || need ca-certificates "lets Go and pip check who they talk to" ca-certificates
 if [ -n "$kind" ] && ! docker version >/dev/null 2>&1; then
