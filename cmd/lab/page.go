@@ -1,10 +1,15 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/flowproof/lab/harness/bundle"
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/report"
+	"github.com/flowproof/lab/harness/script"
+	"github.com/flowproof/lab/harness/verify"
+	"github.com/flowproof/lab/internal/exit"
 )
 
 // page says whether the result is wanted as a page or as its drawing, which show excerpts of the dumps.
@@ -24,6 +29,29 @@ func pageSources(c bundle.Contents) report.Sources {
 		sources.Recording = &recording
 	}
 	return sources
+}
+
+// runPage writes the page of a scenario's request, or its drawing. A scenario that sends none has none.
+func (a *app) runPage(result *script.Result) error {
+	if result.Run == nil {
+		return exit.Incompletef("write a page: the scenario came to no request")
+	}
+	contents := bundle.Contents{Run: *result.Run, Dumps: result.Dumps, Recording: &result.Recording}
+	if result.Verdict != nil {
+		contents.Verdict = *result.Verdict
+	} else {
+		contents.Verdict = verify.Judge(contents.Run)
+	}
+	return a.writePage(contents)
+}
+
+// writePage writes a run in the form that was asked for, html or svg.
+func (a *app) writePage(c bundle.Contents) error {
+	opts := report.Options{Sources: pageSources(c)}
+	if err := report.Write(a.Out, a.output, shown(a, c.Run), shown(a, c.Verdict), opts); err != nil {
+		return fmt.Errorf("write page: %w", err)
+	}
+	return nil
 }
 
 // dumpsOfWay are the dumps by the names that the hops of the way have.

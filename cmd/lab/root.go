@@ -65,7 +65,7 @@ func newRoot(a *app) *cobra.Command {
 	flags.StringVar(&a.name, "name", cluster.DefaultName, "name of the lab")
 	flags.StringVar(&a.kubeconfig, "kubeconfig", "", "use the cluster of this kubeconfig, as it is")
 	flags.StringVar(&a.context, "context", "", "use the cluster of this context of the kubeconfig (default: the current one)")
-	flags.StringVarP(&a.output, "output", "o", "text", "form of the result: text or json; infer, verify and diff have more")
+	flags.StringVarP(&a.output, "output", "o", "text", "form of the result: text or json; run, trace, infer, verify and diff have more")
 	flags.BoolVar(&a.showSecrets, "show-secrets", false, "show header values, parameters and tokens that are hidden otherwise, on the screen and in -o "+
 		"forms; what is kept never has them")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "say no progress on stderr")

@@ -49,7 +49,8 @@ The exit code is 0 when every hop is verified, 1 when one is refuted, 4 when som
   lab run ./mine.txtar
   lab run inbound --kubeconfig ~/.kube/config --context staging
   lab run inbound --bundle ./run && lab verify ./run
-  lab run inbound -o json | jq .verdict.result`,
+  lab run inbound -o json | jq .verdict.result
+  lab run inbound -o html > inbound.html`,
 		Args:              runArgs(&flags),
 		ValidArgsFunction: completeScenarios,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -59,6 +60,7 @@ The exit code is 0 when every hop is verified, 1 when one is refuted, 4 when som
 			return appOf(cmd).runScenario(cmd, args[0], flags)
 		},
 	}
+	hasForms(cmd, []string{"html", "json", "svg", "text"})
 	addUpFlags(cmd, &flags.up)
 	cmd.Flags().BoolVar(&flags.list, "list", false, "list the scenarios with their first sentences")
 	cmd.Flags().BoolVar(&flags.down, "down", false, "take the lab down afterwards")
@@ -137,14 +139,14 @@ func (a *app) runScenario(cmd *cobra.Command, name string, flags runFlags) (err 
 		}()
 	}
 	options := script.Options{ShowSecrets: a.showSecrets}
-	if !a.json() {
+	if a.output == "text" {
 		options.Events = script.NewLive(a.Out)
 	}
 	result := script.Run(cmd.Context(), lab, scenario, options)
 	if err := a.deliver(result, flags); err != nil {
 		return errors.Join(result.Err, err)
 	}
-	if result.Err != nil && !a.json() {
+	if result.Err != nil && a.output == "text" {
 		return silentError{result.Err}
 	}
 	return result.Err
@@ -166,6 +168,11 @@ func findScenario(ctx context.Context, name string) (*script.Scenario, error) {
 func (a *app) deliver(result *script.Result, flags runFlags) error {
 	if a.json() {
 		if err := a.print(result, nil); err != nil {
+			return err
+		}
+	}
+	if a.page() {
+		if err := a.runPage(result); err != nil {
 			return err
 		}
 	}

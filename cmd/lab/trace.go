@@ -69,6 +69,7 @@ URL, and all sidecars of their namespaces where these are few.`,
   lab trace --from netshoot --to http://fortio-server:8080/ --statements debug
   lab trace --from netshoot --to http://fortio-server:8080/ --without statements
   lab trace --from netshoot --to http://fortio-server:8080/ --bundle ./run && lab verify ./run
+  lab trace --from netshoot --to http://fortio-server:8080/ -o html > request.html
   lab trace --from netshoot --to http://fortio-server:8080/ -o json | jq .verdict.result
   lab trace --from netshoot --to 'http://fortio-server:8080/echo?q=$x' -X POST -H 'x-user: jason' -d hello
   lab trace --from netshoot --to http://fortio-server:8080/ -- --http2-prior-knowledge`,
@@ -86,6 +87,7 @@ URL, and all sidecars of their namespaces where these are few.`,
 			return appOf(cmd).trace(cmd, flags)
 		},
 	}
+	hasForms(cmd, []string{"html", "json", "svg", "text"})
 	f := cmd.Flags()
 	f.StringVar(&flags.from, "from", "", "pod that sends the request: POD or POD.NAMESPACE, with /CONTAINER or its first one")
 	f.StringVar(&flags.to, "to", "", "URL of the request")
@@ -162,6 +164,12 @@ func (a *app) reportTrace(kept bundle.Contents, flags traceFlags) error {
 			}
 		}
 	}
+	if a.page() {
+		if err := a.writePage(kept); err != nil {
+			return err
+		}
+		return flags.judge(run, verdict, result.Answer)
+	}
 	err := a.print(result, func(w io.Writer) error {
 		if flags.events {
 			left := 0
@@ -186,11 +194,16 @@ func (a *app) reportTrace(kept bundle.Contents, flags traceFlags) error {
 	if err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
+	return flags.judge(run, verdict, result.Answer)
+}
+
+// judge is the error that a verdict ends the command with, which has been said.
+func (f traceFlags) judge(run flow.Run, verdict flow.RunVerdict, answer flow.Answer) error {
 	if err := verify.Passes(verdict, run.Accepted); err != nil {
 		return silentError{err}
 	}
-	if flags.fail && result.Answer.Failed() {
-		return silentError{exit.Mismatchf("the request failed: %s", verify.AnswerText(result.Answer))}
+	if f.fail && answer.Failed() {
+		return silentError{exit.Mismatchf("the request failed: %s", verify.AnswerText(answer))}
 	}
 	return nil
 }

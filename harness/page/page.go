@@ -22,6 +22,7 @@ type Page struct {
 	Title    string
 	Path     flow.Path
 	Ending   string // how the request ends, in words
+	Answer   string // what the client was told, in words
 	Run      *flow.Run
 	Verdict  *flow.RunVerdict
 	Summary  string   // of the verdict, in words
@@ -65,17 +66,17 @@ func (p *Page) WritePicture(w io.Writer) error {
 
 // view is what the template is filled with.
 type view struct {
-	Title, Ending, Summary string
-	Result                 string
-	Style                  template.CSS
-	Lanes                  []template.HTML
-	Cards                  []card
-	Legend                 []legendRow
-	Problems, Without      []string
-	Open                   []flow.Dependency
-	Possible               []string
-	Judged                 bool
-	Sections               []section
+	Title, Ending, Summary, Answer string
+	Result                         string
+	Style                          template.CSS
+	Lanes                          []template.HTML
+	Cards                          []card
+	Legend                         []legendRow
+	Problems, Without              []string
+	Open                           []flow.Dependency
+	Possible                       []string
+	Judged                         bool
+	Sections                       []section
 }
 
 // A section is a part of the page below the cards.
@@ -86,7 +87,7 @@ type section struct {
 }
 
 func (p *Page) view() (*view, error) {
-	v := &view{Title: p.Title, Ending: p.Ending, Summary: p.Summary, Style: template.CSS(pageStyle + drawingStyle)}
+	v := &view{Title: p.Title, Ending: p.Ending, Summary: p.Summary, Answer: p.Answer, Style: template.CSS(pageStyle + drawingStyle)}
 	for _, l := range p.lanes() {
 		v.Lanes = append(v.Lanes, template.HTML(l.svg(true)))
 	}

@@ -22,7 +22,7 @@ type Sources struct {
 func runPage(run flow.Run, verdict flow.RunVerdict, opts Options) *page.Page {
 	path := verdict.TakenPath(run.Path)
 	return &page.Page{Title: clean(callName(run.Call)), Path: path, Ending: pathEnding(path), Run: &run, Verdict: &verdict,
-		Summary: verify.Summary(verdict), Dumps: opts.Sources.Dumps, Recording: opts.Sources.Recording}
+		Answer: clean(verify.AnswerText(verify.Answered(run))), Summary: verify.Summary(verdict), Dumps: opts.Sources.Dumps, Recording: opts.Sources.Recording}
 }
 
 // wayPage is the page of a whole way that was inferred.
