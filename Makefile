@@ -6,10 +6,13 @@ LAB   := bin/lab
 # The kernel's BTF and Envoy's own files are read at run time: nothing here needs a C compiler.
 export CGO_ENABLED = 0
 
-.PHONY: inbound test test-kind lint lab setup bench differential fuzz probes-matrix kill9 load nightly clean
+.PHONY: inbound walk test test-kind lint lab setup bench differential fuzz probes-matrix kill9 load nightly clean
 
 inbound: lab ## the main job: a lab, a request, and every hop of its way inferred and seen
 	$(LAB) run inbound
+
+walk: lab ## the same request as a lesson: guess, infer, see; what you have done is kept
+	$(LAB) walk inbound
 
 test: lab ## every test, including the scenarios on a real lab, whose parts are made first
 	@hack/setup.sh tests

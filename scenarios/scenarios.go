@@ -3,16 +3,20 @@
 package scenarios
 
 import (
+	"cmp"
 	"embed"
+	"errors"
 	"io/fs"
 	"slices"
 	"strings"
 
+	"github.com/flowproof/lab/harness/lesson"
 	"github.com/flowproof/lab/harness/script"
+	"github.com/flowproof/lab/harness/walk"
 	"github.com/flowproof/lab/internal/exit"
 )
 
-//go:embed *.txtar
+//go:embed *.txtar *.txt
 var files embed.FS
 
 // recorded are config dumps of the lab's own sidecars, redacted, for scenarios that need no lab.
@@ -41,6 +45,29 @@ func Find(name string) (*script.Scenario, error) {
 	s := script.Parse(name, text)
 	s.Files = recorded
 	return s, nil
+}
+
+// Lesson returns a scenario as it is walked, with its words in the languages that it has them in.
+func Lesson(name string) (*walk.Lesson, error) {
+	s, err := Find(name)
+	if err != nil {
+		return nil, err
+	}
+	text, err := files.ReadFile(s.Name + ".txtar")
+	if err != nil {
+		return nil, err
+	}
+	l := walk.NewLesson(s, text)
+	for _, language := range lesson.Languages {
+		words, err := files.ReadFile(s.Name + "." + language + ".txt")
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err := cmp.Or(err, l.Add(language, string(words))); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
 }
 
 // hint names the scenarios near a name, or all of them.

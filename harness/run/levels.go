@@ -64,7 +64,7 @@ func (s *Session) Sidecars(ctx context.Context, refs ...string) ([]string, error
 	var names []string
 	for _, ref := range refs {
 		name := s.FullName(ref)
-		if s.leases[name] != nil || slices.Contains(names, name) {
+		if s.lease(name) != nil || slices.Contains(names, name) {
 			continue
 		}
 		pod, err := s.Lab.Mesh.Pod(ctx, name)
@@ -106,7 +106,7 @@ func (s *Session) SetLevel(ctx context.Context, ref, level string) (mesh.Levels,
 	if err := s.Alone(ctx, ref); err != nil {
 		return nil, err
 	}
-	return s.leases[sidecar.Pod().Ref()].Levels, sidecar.SetLevel(ctx, level)
+	return s.lease(sidecar.Pod().Ref()).Levels, sidecar.SetLevel(ctx, level)
 }
 
 // hold takes the lease on a sidecar and notes its undoing. A process that dies between the two

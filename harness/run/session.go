@@ -38,6 +38,7 @@ type Session struct {
 	sidecars  map[string]Sidecar
 	pods      map[string]*watched         // pods that an instrument looks at, by "pod.namespace"
 	leases    map[string]*mesh.LevelLease // on sidecars, by "pod.namespace"
+	outer     *Session                    // whose leases are this one's too; nil: there is none
 	outsiders map[string]Outsider         // clients outside of the mesh, by name
 	services  map[string]*mesh.Service
 	sent      *sent
@@ -73,6 +74,17 @@ func NewSession(lab Lab, list *undo.List) *Session {
 		s.Flow.Backend = lab.Cluster.Backend
 	}
 	return s
+}
+
+// Inside makes the session one that runs while another one waits: what the other has alone, this one has too.
+func (s *Session) Inside(outer *Session) { s.outer = outer }
+
+// lease is the lease on a sidecar that the session or the one around it holds; nil: neither does.
+func (s *Session) lease(pod string) *mesh.LevelLease {
+	if held := s.leases[pod]; held != nil || s.outer == nil {
+		return held
+	}
+	return s.outer.lease(pod)
 }
 
 // Close ends what the session has opened: windows, probes, tunnels. It restores nothing.

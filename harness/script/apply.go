@@ -65,6 +65,7 @@ func (s *session) create(o *unstructured.Unstructured) error {
 		return err
 	}
 	s.applied = append(s.applied, remove)
+	s.objects = append(s.objects, o)
 	return kube.Create(s.ctx, config, o)
 }
 

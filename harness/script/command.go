@@ -26,9 +26,9 @@ var commands []Command
 
 func init() {
 	commands = []Command{
-		applyCommand, controlCommand, dumpCommand, eventsCommand, eventuallyCommand, inferCommand, killConnectionsCommand, logLevelCommand,
-		logsCommand, observeCommand, outsideCommand, poolConnectionsCommand, requestCommand, showCommand, socketsCommand, verifyCommand,
-		netfilterCommand, restartCommand, statsCommand, traceCommand,
+		applyCommand, controlCommand, dumpCommand, eventsCommand, eventuallyCommand, expectCommand, inferCommand, killConnectionsCommand, logLevelCommand,
+		logsCommand, observeCommand, outsideCommand, poolConnectionsCommand, predictCommand, requestCommand, showCommand, socketsCommand, verifyCommand,
+		netfilterCommand, restartCommand, statsCommand, taskCommand, traceCommand,
 	}
 	slices.SortFunc(commands, func(a, b Command) int { return strings.Compare(a.Name, b.Name) })
 }

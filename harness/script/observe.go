@@ -26,15 +26,20 @@ var observeCommand = Command{
 		if err := s.Observe(s.ctx); err != nil {
 			return err
 		}
-		s.print("%s", plural(len(s.Flow.Observations), "observation"))
-		for _, w := range s.Flow.Watches {
-			s.print("%s", watchLine(w, s.Flow.Observations))
-		}
-		for _, c := range s.Flow.Configuration {
-			s.print("%s", configurationLine(c))
-		}
+		s.printWatches()
 		return nil
 	},
+}
+
+// printWatches says what every instrument saw.
+func (s *session) printWatches() {
+	s.print("%s", plural(len(s.Flow.Observations), "observation"))
+	for _, w := range s.Flow.Watches {
+		s.print("%s", watchLine(w, s.Flow.Observations))
+	}
+	for _, c := range s.Flow.Configuration {
+		s.print("%s", configurationLine(c))
+	}
 }
 
 func watchLine(w flow.Watch, seen []flow.Observation) string {

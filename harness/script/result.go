@@ -6,6 +6,7 @@ import (
 
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer"
+	"github.com/flowproof/lab/harness/lesson"
 	"github.com/flowproof/lab/harness/observe"
 )
 
@@ -21,15 +22,19 @@ const (
 
 // A Result is what came of one run of a scenario.
 type Result struct {
-	Schema   string            `json:"schema"`
-	Scenario string            `json:"scenario"`
-	Status   string            `json:"status"`           // passed, failed, skipped
-	Reason   string            `json:"reason,omitempty"` // why it failed or was skipped
-	Elapsed  Seconds           `json:"elapsed"`
-	Phases   []PhaseResult     `json:"phases"`
-	Run      *flow.Run         `json:"run,omitempty"`
-	Verdict  *flow.RunVerdict  `json:"verdict,omitempty"`
-	Dumps    map[string][]byte `json:"-"` // config dumps by "pod.namespace"; those that inference read, where it came to that
+	Schema   string           `json:"schema"`
+	Scenario string           `json:"scenario"`
+	Status   string           `json:"status"`           // passed, failed, skipped
+	Reason   string           `json:"reason,omitempty"` // why it failed or was skipped
+	Elapsed  Seconds          `json:"elapsed"`
+	Phases   []PhaseResult    `json:"phases"`
+	Run      *flow.Run        `json:"run,omitempty"`
+	Verdict  *flow.RunVerdict `json:"verdict,omitempty"`
+	// Answers are the questions that the scenario asks, and what a learner said where one was asked.
+	Answers []lesson.Answer `json:"answers,omitempty"`
+	// Missed is the hop that was not as expect says; nil: there is none.
+	Missed *Missed           `json:"missed,omitempty"`
+	Dumps  map[string][]byte `json:"-"` // config dumps by "pod.namespace"; those that inference read, where it came to that
 	// DumpsAfter are the config dumps of the same sidecars after the request; nil before observe.
 	DumpsAfter map[string][]byte `json:"-"`
 	Question   infer.Question    `json:"-"` // that inference was asked; zero: it was not

@@ -34,6 +34,11 @@ type Options struct {
 	// ShowSecrets tells Events what is hidden from it otherwise. The Result is never without its secrets: who shows it takes
 	// them out.
 	ShowSecrets bool
+	// Ask puts the scenario's questions to a learner; nil: nobody is asked.
+	Ask Ask
+	// Attempt lets a learner mend what a task has broken; nil: its solution is applied.
+	Attempt Attempt
+	within  *session // that waits for this one; nil: there is none
 }
 
 // Run runs a scenario on a lab. It returns when everything that the scenario changed outside itself is restored; when
@@ -49,7 +54,10 @@ func Run(ctx context.Context, lab Lab, s *Scenario, opts Options) *Result {
 	r.events.Begin(s)
 	start := time.Now()
 	r.session = newSession(ctx, lab, r.events)
-	r.session.script = s.words()
+	r.session.script, r.session.ask, r.session.attempt = s.words(), opts.Ask, opts.Attempt
+	if opts.within != nil {
+		r.session.Inside(opts.within.Session)
+	}
 	if err := r.run(opts); err != nil {
 		r.fail(err)
 	}

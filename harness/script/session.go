@@ -11,7 +11,10 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/lesson"
 	"github.com/flowproof/lab/harness/run"
 	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/removal"
@@ -41,6 +44,11 @@ type session struct {
 	looked    map[string]bool               // words that may name a pod, when its sidecar was taken or passed over
 	traceable *error                        // why eBPF cannot watch; nil: it was not asked
 	verdict   *flow.RunVerdict
+	ask       Ask                          // puts questions to a learner; nil: nobody is asked
+	answers   []lesson.Answer              // to the script's questions, in their order
+	attempt   Attempt                      // lets a learner mend what a task has broken; nil: nobody is asked
+	missed    *Missed                      // the hop that is not as expect says
+	objects   []*unstructured.Unstructured // that apply has created
 }
 
 func newSession(ctx context.Context, lab Lab, events Events) *session {
@@ -151,7 +159,7 @@ func (s *session) awaitListeners(ctx context.Context) {
 // fill puts what the session found into the result.
 func (s *session) fill(r *Result) {
 	r.Dumps, r.DumpsAfter, r.Question = s.Dumps(), s.DumpsAfter(), s.Question()
-	r.Verdict, r.Recording = s.verdict, s.Recording
+	r.Verdict, r.Recording, r.Answers, r.Missed = s.verdict, s.Recording, s.answers, s.missed
 	if s.Flow.Call.URL != "" {
 		r.Run = &s.Flow
 	}

@@ -41,6 +41,12 @@ func (s *session) showSockets(ref string) error {
 	if err != nil {
 		return err
 	}
+	s.printTable(rows)
+	return nil
+}
+
+// printTable prints a table of connections without what joins the two processes of a sidecar.
+func (s *session) printTable(rows []sockets.Row) {
 	established := inState(rows, "ESTAB")
 	s.print("%d established, %d listening", len(established), len(inState(rows, "LISTEN")))
 	outside := slices.DeleteFunc(slices.Clone(established), withinSidecar)
@@ -48,7 +54,6 @@ func (s *session) showSockets(ref string) error {
 	if n := len(established) - len(outside); n > 0 {
 		s.print("and %s on 127.0.0.1, between Envoy and pilot-agent", plural(n, "row"))
 	}
-	return nil
 }
 
 func (s *session) showConnections(args []string) error {

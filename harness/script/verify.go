@@ -3,6 +3,7 @@ package script
 import (
 	"strings"
 
+	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/report"
 	"github.com/flowproof/lab/harness/verify"
 )
@@ -28,9 +29,17 @@ var verifyCommand = Command{
 		s.Flow.Accepted = allowed
 		verdict := verify.Judge(s.Flow)
 		s.verdict = &verdict
-		if err := report.Text(&s.out, s.Flow, verdict, report.Options{}); err != nil {
+		if err := s.printVerdict(verdict); err != nil {
 			return err
 		}
-		return verify.Passes(verdict, allowed)
+		if err := verify.Passes(verdict, allowed); err != nil {
+			return err
+		}
+		return s.judgeAnswers(verdict)
 	},
+}
+
+// printVerdict prints the table of a verdict.
+func (s *session) printVerdict(verdict flow.RunVerdict) error {
+	return report.Text(&s.out, s.Flow, verdict, report.Options{})
 }

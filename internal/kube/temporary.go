@@ -55,6 +55,27 @@ func Create(ctx context.Context, c *rest.Config, o *unstructured.Unstructured) e
 	return nil
 }
 
+// Replace puts an object in the place of the one of its name, whatever stands there, and creates it where there is none.
+func Replace(ctx context.Context, c *rest.Config, o *unstructured.Unstructured) error {
+	found, err := Find(ctx, c, o)
+	if err != nil {
+		return err
+	}
+	if found == nil {
+		return Create(ctx, c, o)
+	}
+	client, err := dynamic.NewForConfig(c)
+	if err == nil {
+		next := o.DeepCopy()
+		next.SetResourceVersion(found.GetResourceVersion())
+		_, err = resource(client, o).Update(ctx, next, metav1.UpdateOptions{FieldManager: FieldManager})
+	}
+	if err != nil {
+		return fmt.Errorf("replace %s %s: %w", o.GetKind(), name(o), err)
+	}
+	return nil
+}
+
 // Delete deletes an object, and is content when it is gone.
 func Delete(ctx context.Context, c *rest.Config, o *unstructured.Unstructured) error {
 	client, err := dynamic.NewForConfig(c)

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/flowproof/lab/harness/lesson"
+	"github.com/flowproof/lab/harness/walk"
+	"github.com/flowproof/lab/scenarios"
+)
+
+// lessonEntry is one line of `lab walk --list`.
+type lessonEntry struct {
+	Name      string `json:"name"`
+	Title     string `json:"title"`
+	Minutes   int    `json:"minutes"`
+	Steps     int    `json:"steps"`
+	Questions int    `json:"questions"`
+	State     string `json:"state"` // open, begun, done
+	Step      int    `json:"step,omitempty"`
+}
+
+// listLessons lists our lessons, or those of a folder.
+func (a *app) listLessons(ctx context.Context, args []string, flags walkFlags) error {
+	store, err := lesson.Open()
+	if err != nil {
+		return err
+	}
+	var lessons []*walk.Lesson
+	if len(args) == 1 {
+		c, err := findCourse(ctx, args[0], flags.lesson)
+		if err != nil {
+			return err
+		}
+		lessons = c.lessons
+	} else {
+		for _, name := range scenarios.Names() {
+			l, err := scenarios.Lesson(name)
+			if err != nil {
+				return err
+			}
+			lessons = append(lessons, l)
+		}
+	}
+	result := struct {
+		Schema  string        `json:"schema"`
+		Lessons []lessonEntry `json:"lessons"`
+	}{Schema: "flowproof.dev/lessons/v1", Lessons: []lessonEntry{}}
+	for _, l := range lessons {
+		p := store.Load(ctx, l.Name, l.Sum)
+		e := lessonEntry{Name: l.Name, Title: l.Title, Minutes: l.Minutes(), Steps: len(l.Phases), Questions: l.Questions(), State: "open"}
+		switch {
+		case p.Done:
+			e.State = "done"
+		case p.Step > 1:
+			e.State, e.Step = "begun", p.Step
+		}
+		result.Lessons = append(result.Lessons, e)
+	}
+	return a.print(result, func(w io.Writer) error {
+		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		for _, e := range result.Lessons {
+			state := e.State
+			if e.Step > 0 {
+				state = fmt.Sprintf("step %d of %d", e.Step, e.Steps)
+			}
+			fmt.Fprintf(table, "%s\t%d min\t%s\t%s\n", e.Name, e.Minutes, state, e.Title)
+		}
+		return table.Flush()
+	})
+}

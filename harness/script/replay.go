@@ -1,0 +1,213 @@
+package script
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/observe"
+	"github.com/flowproof/lab/harness/observe/curl"
+	"github.com/flowproof/lab/harness/observe/sockets"
+	"github.com/flowproof/lab/harness/observe/stats"
+)
+
+// Recorded is a run that was made before, as a bundle keeps it and judges it again.
+type Recorded struct {
+	Run       flow.Run
+	Verdict   flow.RunVerdict
+	Dumps     map[string][]byte // that inference read, by "pod.namespace"
+	Recording *observe.Recording
+}
+
+// Replay goes through a scenario beside a recorded run of it: every command shows what the recording has of it, nothing is
+// sent and nothing is changed. Events and Ask hear of it as of a run.
+func Replay(ctx context.Context, s *Scenario, rec Recorded, opts Options) *Result {
+	events := opts.Events
+	switch {
+	case events == nil:
+		events = silent{}
+	case !opts.ShowSecrets:
+		events = hiding{events}
+	}
+	r := &replay{session: newSession(ctx, Lab{}, events), rec: rec,
+		result: &Result{Schema: ResultSchema, Scenario: s.Name, Status: Passed, Phases: []PhaseResult{}}}
+	defer r.session.Close()
+	r.session.ask, r.session.Flow = opts.Ask, rec.Run
+	for pod, dump := range rec.Dumps {
+		r.session.KeepDump(pod, dump)
+	}
+	events.Begin(s)
+	start := time.Now()
+	for _, phase := range s.Phases() {
+		if r.result.Err != nil || ctx.Err() != nil {
+			break
+		}
+		if len(phase.Comment) > 0 {
+			events.Comment(phase.Comment)
+		}
+		r.result.Phases = append(r.result.Phases, PhaseResult{Comment: phase.Comment, Steps: []StepResult{}})
+		for _, line := range phase.Lines {
+			if r.result.Err = cmp.Or(r.result.Err, context.Cause(ctx)); r.result.Err != nil {
+				break
+			}
+			r.line(line, events)
+		}
+	}
+	r.session.fill(r.result)
+	r.result.Run, r.result.Verdict = &rec.Run, &rec.Verdict
+	if r.result.Err != nil {
+		r.result.Status, r.result.Reason = Failed, r.result.Err.Error()
+	}
+	r.result.Elapsed = Seconds(time.Since(start))
+	events.End(r.result)
+	return r.result
+}
+
+// replay is one Replay that goes on.
+type replay struct {
+	session *session
+	rec     Recorded
+	result  *Result
+	sent    bool // the request's line was passed
+	judged  bool
+}
+
+// errNothing says that a recording has nothing to show for a line.
+var errNothing = errors.New("nothing of it is recorded")
+
+// line shows what the recording has of one line.
+func (r *replay) line(line Line, events Events) {
+	r.session.out.Reset()
+	err := r.show(line.Words)
+	if errors.Is(err, errNothing) {
+		return
+	}
+	step := StepResult{Line: line.Number, Command: line.Text, Output: r.session.out.String()}
+	if err != nil {
+		step.Error = err.Error()
+		r.result.Err = cmp.Or(r.result.Err, err)
+	}
+	phase := &r.result.Phases[len(r.result.Phases)-1]
+	phase.Steps = append(phase.Steps, step)
+	events.Start(step.Command)
+	events.Done(step)
+}
+
+func (r *replay) show(words []string) error {
+	s := r.session
+	switch words[0] {
+	case "dump":
+		dump := s.KeptDump(s.FullName(words[len(words)-1]))
+		if dump == nil {
+			return errNothing
+		}
+		sections, err := sectionsOf(dump)
+		s.print("%s in %d sections: %s", size(len(dump)), len(sections), strings.Join(sections, ", "))
+		return err
+	case "infer":
+		s.print("%s, %s", ending(r.rec.Run.Path), plural(len(r.rec.Run.Path.Hops), "hop"))
+		for _, hop := range r.rec.Run.Path.Hops {
+			s.print("%-24s %s", nameOf(hop), hop.Decision)
+		}
+		return nil
+	case "predict":
+		return predictCommand.run(s, words[1:])
+	case "request":
+		r.sent = true
+		return r.request()
+	case "observe":
+		s.printWatches()
+		return nil
+	case "verify":
+		if r.judged {
+			return errNothing
+		}
+		r.judged = true
+		if err := s.printVerdict(r.rec.Verdict); err != nil {
+			return err
+		}
+		return s.judgeAnswers(r.rec.Verdict)
+	case "sockets":
+		return r.sockets(words[1])
+	case "stats":
+		return r.stats(words[1:])
+	}
+	return errNothing
+}
+
+func (r *replay) request() error {
+	if r.rec.Recording == nil || r.rec.Recording.Curl == nil {
+		return errNothing
+	}
+	told, err := curl.Parse(r.rec.Recording.Curl)
+	if err != nil {
+		return fmt.Errorf("read what curl said: %w", err)
+	}
+	if told.Status == 0 {
+		r.session.print("no answer: %s", told.Failure)
+		return nil
+	}
+	r.session.print("status %d, from %s to %s", told.Status, told.Local, told.Remote)
+	return nil
+}
+
+// pod finds what is recorded of a pod.
+func (r *replay) pod(ref string) *observe.Pod {
+	if r.rec.Recording == nil {
+		return nil
+	}
+	pods := r.rec.Recording.Pods()
+	i := slices.IndexFunc(pods, func(p *observe.Pod) bool { return p.Name == r.session.FullName(ref) })
+	if i < 0 {
+		return nil
+	}
+	return pods[i]
+}
+
+func (r *replay) sockets(ref string) error {
+	pod := r.pod(ref)
+	if pod == nil {
+		return errNothing
+	}
+	text := pod.Before
+	if r.sent {
+		text = pod.After
+	}
+	if text == nil {
+		return errNothing
+	}
+	rows, err := sockets.Parse(bytes.NewReader(text))
+	if err != nil {
+		return fmt.Errorf("read the socket table of %s: %w", pod.Name, err)
+	}
+	r.session.printTable(rows)
+	return nil
+}
+
+func (r *replay) stats(refs []string) error {
+	shown := false
+	for _, ref := range refs {
+		pod := r.pod(ref)
+		if pod == nil || pod.StatsBefore == nil {
+			continue
+		}
+		shown = true
+		before, _ := stats.Parse(bytes.NewReader(pod.StatsBefore)) // what is kept can be read
+		after, _ := stats.Parse(bytes.NewReader(pod.StatsAfter))
+		if r.sent {
+			r.session.printMoved(pod.Name, before, after)
+		} else {
+			r.session.print("%s: %s", pod.Name, plural(len(before), "counter"))
+		}
+	}
+	if !shown {
+		return errNothing
+	}
+	return nil
+}

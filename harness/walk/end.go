@@ -1,0 +1,135 @@
+package walk
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/mattn/go-runewidth"
+
+	"github.com/flowproof/lab/harness/lesson"
+	"github.com/flowproof/lab/harness/script"
+	"github.com/flowproof/lab/internal/screen"
+)
+
+// answers shows what was said, what was inferred and what was seen, in one table, and how the lesson ended.
+func (w *Walker) answers(result *script.Result) {
+	if len(result.Answers) > 0 {
+		rows := [][]string{{w.Language.Say("end.question"), w.Language.Say("end.guess"), w.Language.Say("end.inferred"), w.Language.Say("end.seen")}}
+		right, skipped, unasked := 0, 0, 0
+		for _, a := range result.Answers {
+			rows = append(rows, []string{a.Question.Key(), w.guess(a), a.Question.Answer, w.seen(a)})
+			switch {
+			case a.Right:
+				right++
+			case a.Skipped:
+				skipped++
+			case a.Guess == "":
+				unasked++
+			}
+		}
+		w.blank()
+		w.para("", bold, w.Language.Say("end.title"))
+		w.table(rows)
+		w.say("end.score", right, len(result.Answers), skipped, unasked)
+	}
+	if result.Status == script.Passed {
+		w.blank()
+		w.para("", green, "✓ "+w.Language.Say("done", w.lesson.Name))
+	}
+}
+
+func (w *Walker) guess(a lesson.Answer) string {
+	switch {
+	case a.Skipped:
+		return "· " + w.Language.Say("skipped")
+	case a.Guess == "":
+		return "· " + w.Language.Say("end.unasked")
+	case a.Right:
+		return "✓ " + a.Guess
+	}
+	return "✗ " + a.Guess
+}
+
+func (w *Walker) seen(a lesson.Answer) string {
+	seen := a.Seen
+	if seen == "" {
+		return w.Language.Say("end.none")
+	}
+	if text := w.Language.Say("state." + seen); text != "state."+seen {
+		seen = text
+	}
+	if a.By == "" {
+		return seen
+	}
+	return w.Language.Say("end.by", seen, a.By)
+}
+
+// table prints rows whose cells are wrapped in their columns, so that no name is cut. On a narrow screen, and where a cell is
+// a long word, each row is a block of lines.
+func (w *Walker) table(rows [][]string) {
+	const gap = 2
+	columns := len(rows[0])
+	width := (w.Width - gap*columns) / columns
+	narrow := width < 18
+	for _, row := range rows[1:] {
+		for _, cell := range row {
+			narrow = narrow || longest(cell) > width
+		}
+	}
+	if narrow {
+		w.blocks(rows)
+		return
+	}
+	for n, row := range rows {
+		cells, height := make([][]string, columns), 0
+		for i, cell := range row {
+			cells[i] = wrap(cell, width)
+			height = max(height, len(cells[i]))
+		}
+		for line := range height {
+			text := ""
+			for _, cell := range cells {
+				part := ""
+				if line < len(cell) {
+					part = cell[line]
+				}
+				text += "  " + part + strings.Repeat(" ", max(0, width-runewidth.StringWidth(part)))
+			}
+			text = strings.TrimRight(text, " ")
+			if n == 0 {
+				text = screen.SGR(bold, text)
+			}
+			fmt.Fprintln(w.Out, text)
+		}
+	}
+}
+
+// blocks prints each row under its first cell, with the names of its columns.
+func (w *Walker) blocks(rows [][]string) {
+	label := 0
+	for _, name := range rows[0][1:] {
+		label = max(label, runewidth.StringWidth(name))
+	}
+	for n, row := range rows[1:] {
+		w.para("  ", bold, fmt.Sprintf("%d. %s", n+1, row[0]))
+		for i, cell := range row[1:] {
+			name := rows[0][i+1]
+			lead := "     " + name + strings.Repeat(" ", label-runewidth.StringWidth(name)) + "  "
+			for j, line := range wrap(cell, w.Width-runewidth.StringWidth(lead)) {
+				if j > 0 {
+					lead = strings.Repeat(" ", runewidth.StringWidth(lead))
+				}
+				fmt.Fprintln(w.Out, lead+line)
+			}
+		}
+	}
+}
+
+// longest is the width of the longest word of a cell.
+func longest(text string) int {
+	n := 0
+	for _, p := range pieces(text) {
+		n = max(n, runewidth.StringWidth(strings.TrimRight(p, " ")))
+	}
+	return n
+}
