@@ -26,3 +26,10 @@ if ! said=$(bin/govulncheck ./... 2>&1); then
   *) echo "$said"; exit 1 ;;
   esac
 fi
+
+# Where there are no namespaces the command still infers, compares, explains and verifies.
+for target in linux/arm64 darwin/arm64 darwin/amd64 windows/amd64; do
+  step "build and vet for $target"
+  GOOS=${target%/*} GOARCH=${target#*/} go vet ./cmd/lab
+  GOOS=${target%/*} GOARCH=${target#*/} go build -o /dev/null ./cmd/lab
+done

@@ -10,6 +10,7 @@ import (
 	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/cluster/existing"
 	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/scratch"
 )
 
 // verbs make the commands of the program, in the order in which a newcomer meets them.
@@ -53,6 +54,9 @@ func newRoot(a *app) *cobra.Command {
 		Args:                       cobra.NoArgs,
 		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if !cmd.Hidden { // the hidden ones are processes of a command that has swept
+				scratch.Sweep()
+			}
 			if known := formsOf(cmd); !slices.Contains(known, a.output) {
 				return exit.Usagef("choose output %q: there are %s", a.output, strings.Join(known, ", "))
 			}

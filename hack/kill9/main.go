@@ -30,8 +30,11 @@ type killer struct {
 	lab, name, backend string
 	fingerprint        string // program
 	folder             string // of a person's, which is bound into the lab; it has to stay whole
+	bundle             string // of a kept run, which is judged again
 	before             string // what the fingerprint was
-	counts             struct{ rounds, kills, all, excused, folders int }
+	standing           string // what it was when the lab was up; "" while there is none
+	counts             struct{ rounds, kills, labs, all, excused, folders, failed int }
+	longest            time.Duration // from a kill until nothing was left
 }
 
 func main() {
@@ -73,25 +76,56 @@ func run(args []string, out io.Writer) error {
 		r := pick(rand.New(rand.NewPCG(*seed, uint64(n))))
 		said, err := k.round(r)
 		fmt.Fprintf(out, "%s round %d: %s%s\n", time.Now().Format(time.TimeOnly), n, r, said)
-		if err != nil {
-			return fmt.Errorf("round %d of seed %d: %w", n, *seed, err)
+		if err == nil {
+			continue
+		}
+		k.counts.failed++
+		fmt.Fprintf(out, "FAILED round %d of seed %d: %v\n", n, *seed, err)
+		if err := k.anew(); err != nil {
+			return err
 		}
 	}
+	return k.summary(out)
+}
+
+func (k *killer) summary(out io.Writer) error {
 	c := k.counts
-	fmt.Fprintf(out, "%d rounds, %d kills, nothing left; after %d rounds in which all were killed, %d empty cgroup directories and "+
-		"files of our own waited for the next command; a person's folder was bound in %d times and whole\n",
-		c.rounds, c.kills, c.all, c.excused, c.folders)
+	fmt.Fprintf(out, "%d rounds on %d labs, %d kills, %d rounds left something; nothing was left after %.1f s at the longest; after %d rounds in "+
+		"which all were killed, %d empty cgroup directories and files of our own waited for the next command; a person's folder was bound "+
+		"in %d times and whole\n", c.rounds, c.labs, c.kills, c.failed, k.longest.Seconds(), c.all, c.excused, c.folders)
+	if c.failed > 0 {
+		return fmt.Errorf("%d of %d rounds left something", c.failed, c.rounds)
+	}
 	return nil
 }
 
+// anew ends what a round has left, for the next one to begin from what the machine is like then.
+func (k *killer) anew() error {
+	k.standing = ""
+	out, err := k.command("down").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("lab down: %w\n%s", err, out)
+	}
+	k.ended()
+	k.before, err = k.print()
+	return err
+}
+
+// ended waits a moment for the end of the lab's processes: what a lab leaves to the kernel to end is gone soon after.
+func (k *killer) ended() {
+	for end := time.Now().Add(settled); len(k.processes(0)) > 0 && time.Now().Before(end); {
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
 // prepare copies the command, by whose path its processes are known, makes a person's folder, brings a lab up once, so that
-// what later rounds take from the cache is there, and takes the fingerprint.
+// what later rounds take from the cache is there, keeps one run, and takes the fingerprint.
 func (k *killer) prepare(dir, lab string) error {
 	data, err := os.ReadFile(lab)
 	if err != nil {
 		return err
 	}
-	k.lab, k.folder = filepath.Join(dir, "lab"), filepath.Join(dir, "person")
+	k.lab, k.folder, k.bundle = filepath.Join(dir, "lab"), filepath.Join(dir, "person"), filepath.Join(dir, "kept")
 	if err := os.WriteFile(k.lab, data, 0o755); err != nil {
 		return err
 	}
@@ -104,17 +138,12 @@ func (k *killer) prepare(dir, lab string) error {
 			return err
 		}
 	}
-	for _, verb := range []string{"up", "down"} {
-		if out, err := k.command(verb).CombinedOutput(); err != nil {
-			return fmt.Errorf("lab %s: %w\n%s", verb, err, out)
+	for _, words := range [][]string{{"up"}, {"run", "inbound", "--bundle", k.bundle}, {"down"}} {
+		if out, err := k.command(words...).CombinedOutput(); err != nil {
+			return fmt.Errorf("lab %s: %w\n%s", words[0], err, out)
 		}
 	}
-	for range 50 { // what the lab left to the kernel to end is gone a moment later
-		if len(k.processes(0)) == 0 {
-			break
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
+	k.ended()
 	k.before, err = k.print()
 	return err
 }
@@ -122,6 +151,13 @@ func (k *killer) prepare(dir, lab string) error {
 func (k *killer) command(words ...string) *exec.Cmd {
 	cmd := exec.Command(k.lab, append(words, "--backend", k.backend, "--name", k.name, "-q")...)
 	cmd.WaitDelay = settled // what is left may hold its output open; it is looked for by other means
+	return cmd
+}
+
+// kubectl is for the lab's cluster: what follows the verb is kubectl's own.
+func (k *killer) kubectl(words ...string) *exec.Cmd {
+	cmd := exec.Command(k.lab, append([]string{"--backend", k.backend, "--name", k.name, "kubectl"}, words...)...)
+	cmd.WaitDelay = settled
 	return cmd
 }
 

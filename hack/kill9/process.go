@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -94,7 +93,7 @@ func (k *killer) bind() error {
 		return fmt.Errorf("bind a person's folder into the node: %w", err)
 	}
 	k.counts.folders++
-	create := exec.Command(k.lab, "--backend", k.backend, "--name", k.name, "kubectl", "create", "-f", "-")
+	create := k.kubectl("create", "-f", "-")
 	create.Stdin = strings.NewReader(guest)
 	if out, err := create.CombinedOutput(); err != nil && k.running() {
 		return fmt.Errorf("start a pod with a person's folder: %w\n%s", err, out)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,15 +24,57 @@ type round struct {
 	choice  uint64        // which of several processes of a class
 }
 
-// longest is how long the command of a phase takes, about.
-var longest = map[string]time.Duration{"up": 16 * time.Second, "run": 5 * time.Second, "trace": 6 * time.Second, "down": 400 * time.Millisecond}
+// A phase is what the lab is doing when something is killed.
+type phase struct {
+	name  string
+	share int           // of a hundred rounds
+	takes time.Duration // about
+	words []string      // of the command
+	lab   bool          // a lab stands before it
+}
 
+func (k *killer) phases() []phase {
+	return []phase{
+		{name: "up", share: 15, takes: 16 * time.Second, words: []string{"up"}},
+		{name: "run", share: 35, takes: 5 * time.Second, words: []string{"run", "inbound"}, lab: true},
+		{name: "trace", share: 30, takes: 6 * time.Second, lab: true,
+			words: []string{"trace", "--from", "netshoot", "--to", "http://fortio-server:8080/"}},
+		{name: "verify", share: 8, takes: 300 * time.Millisecond, words: []string{"verify", k.bundle}},
+		{name: "down", share: 12, takes: 400 * time.Millisecond, words: []string{"down"}, lab: true},
+	}
+}
+
+func (k *killer) phase(name string) phase {
+	all := k.phases()
+	return all[slices.IndexFunc(all, func(p phase) bool { return p.name == name })]
+}
+
+// ofTheRun are the classes whose end does not end the lab: it stands for the next round.
+var ofTheRun = []string{"command", "undo guard"}
+
+// pick makes a round. Half of those that send a request kill only what is the request's own, since a lab costs more time to
+// start than a request.
 func pick(r *rand.Rand) round {
-	phase := sometimes.Phases[r.IntN(len(sometimes.Phases))]
-	n := round{phase: phase, after: time.Duration(r.Int64N(int64(longest[phase]))), choice: r.Uint64()}
-	classes := sometimes.Victims[:len(sometimes.Victims)-1]
-	switch how := r.IntN(10); {
-	case how == 0:
+	p := (&killer{}).phases()[0]
+	at := r.IntN(100)
+	for _, p = range (&killer{}).phases() {
+		if at -= p.share; at < 0 {
+			break
+		}
+	}
+	n := round{phase: p.name, after: time.Duration(r.Int64N(int64(p.takes))), choice: r.Uint64()}
+	var classes []string
+	for _, class := range sometimes.Victims[:len(sometimes.Victims)-1] {
+		if sometimes.Possible(p.name, class) {
+			classes = append(classes, class)
+		}
+	}
+	how := r.IntN(10)
+	if sometimes.Possible(p.name, "undo guard") && r.IntN(2) == 0 {
+		classes, how = ofTheRun, max(how, 1)
+	}
+	switch {
+	case how == 0 && len(classes) > 1:
 		n.victims = []string{"all"}
 	case how < 5:
 		n.victims = []string{classes[r.IntN(len(classes))]}
@@ -46,23 +89,61 @@ func (r round) String() string {
 }
 
 // start begins the command of a phase.
-func (k *killer) start(phase string) (*exec.Cmd, *bytes.Buffer, error) {
-	words := map[string][]string{"up": {"up"}, "down": {"down"}, "run": {"run", "inbound"},
-		"trace": {"trace", "--from", "netshoot", "--to", "http://fortio-server:8080/"}}[phase]
-	cmd, out := k.command(words...), &bytes.Buffer{}
+func (k *killer) start(name string) (*exec.Cmd, *bytes.Buffer, error) {
+	cmd, out := k.command(k.phase(name).words...), &bytes.Buffer{}
 	cmd.Stdout, cmd.Stderr = out, out
 	return cmd, out, cmd.Start()
 }
 
+// stand brings the lab up, unless an earlier round has left it whole.
+func (k *killer) stand() error {
+	if k.standing != "" {
+		return nil
+	}
+	if out, err := k.command("up").CombinedOutput(); err != nil {
+		return fmt.Errorf("lab up: %w\n%s", err, out)
+	}
+	k.counts.labs++
+	if err := k.bind(); err != nil {
+		return err
+	}
+	wait := k.kubectl("wait", "--for=condition=Ready", "pod/guest", "-n", "default", "--timeout=2m")
+	if out, err := wait.CombinedOutput(); k.backend == "node" && err != nil {
+		return fmt.Errorf("wait for the pod with a person's folder: %w\n%s", err, out)
+	}
+	for end, last := time.Now().Add(time.Minute), ""; ; time.Sleep(time.Second) {
+		now, err := k.print()
+		if err != nil || now == last {
+			k.standing = now
+			return err
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("take the fingerprint of a lab that stands: it does not come to rest:\n%s",
+				strings.Join(differences(last, now, func(string) bool { return false }), "\n"))
+		}
+		last = now
+	}
+}
+
+// fall takes the lab down.
+func (k *killer) fall() error {
+	k.standing = ""
+	if out, err := k.command("down").CombinedOutput(); err != nil {
+		return fmt.Errorf("lab down: %w\n%s", err, out)
+	}
+	return nil
+}
+
 // round brings the lab to the phase, kills, and looks at what is left.
 func (k *killer) round(r round) (said string, err error) {
-	if r.phase != "up" {
-		if out, err := k.command("up").CombinedOutput(); err != nil {
-			return "", fmt.Errorf("lab up: %w\n%s", err, out)
-		}
-		if err := k.bind(); err != nil {
-			return "", err
-		}
+	switch {
+	case k.phase(r.phase).lab:
+		err = k.stand()
+	case r.phase == "up" && k.standing != "":
+		err = k.fall()
+	}
+	if err != nil {
+		return "", err
 	}
 	cmd, _, err := k.start(r.phase)
 	if err != nil {
@@ -85,23 +166,32 @@ func (k *killer) round(r round) (said string, err error) {
 		k.counts.all++
 		return said, k.nothingButOurOwn()
 	}
-	return said, k.nothingLeft(r)
+	return said, k.nothingLeft(r, hit)
 }
 
 // nothingLeft looks after one or two kills. A lab may rightly go on when what was killed was not its own; then what a
-// request changes has to be back as it was, and it is taken down.
-func (k *killer) nothingLeft(r round) error {
+// request changes has to be back as it was, and the lab stands for the next round if nothing of it was hit.
+func (k *killer) nothingLeft(r round, hit []string) error {
+	whole := k.standing != "" && (r.phase == "run" || r.phase == "trace" || r.phase == "verify") &&
+		!slices.ContainsFunc(hit, func(class string) bool { return !slices.Contains(ofTheRun, class) })
+	if whole {
+		if err := k.levelsRestored(); err != nil {
+			return err
+		}
+		return k.within(settled, k.standing, func(string) bool { return false })
+	}
 	if k.running() {
 		if r.phase == "run" || r.phase == "trace" {
 			if err := k.levelsRestored(); err != nil {
 				return err
 			}
 		}
-		if out, err := k.command("down").CombinedOutput(); err != nil {
-			return fmt.Errorf("lab down: %w\n%s", err, out)
+		if err := k.fall(); err != nil {
+			return err
 		}
 	}
-	return k.within(settled, func(string) bool { return false })
+	k.standing = ""
+	return k.within(settled, k.before, func(string) bool { return false })
 }
 
 // nothingButOurOwn looks after all were killed at once: only empty cgroup directories and files of our own may wait for the
@@ -115,32 +205,41 @@ func (k *killer) nothingButOurOwn() error {
 		}
 		return excused
 	}
-	if err := k.within(settled, ours); err != nil {
+	if err := k.within(settled, k.before, ours); err != nil {
 		return err
 	}
-	if out, err := k.command("down").CombinedOutput(); err != nil {
-		return fmt.Errorf("lab down: %w\n%s", err, out)
+	if err := k.fall(); err != nil {
+		return err
 	}
-	return k.within(settled, func(string) bool { return false })
+	return k.within(settled, k.before, func(string) bool { return false })
 }
 
-// within waits until there is no process of the lab, and then compares the fingerprint, but for lines that are excused.
-func (k *killer) within(limit time.Duration, excused func(string) bool) error {
-	deadline := time.Now().Add(limit)
-	for len(k.processes(0)) > 0 && time.Now().Before(deadline) {
+// within waits until the machine is as it was, but for lines that are excused. Where there has to be no process of the lab
+// it looks for them in a way of its own too: the fingerprint knows processes by their command lines alone.
+func (k *killer) within(limit time.Duration, was string, excused func(string) bool) error {
+	start := time.Now()
+	alive := func() map[string][]int {
+		if was == k.standing {
+			return nil
+		}
+		return k.processes(0)
+	}
+	for len(alive()) > 0 && time.Since(start) < limit {
 		time.Sleep(50 * time.Millisecond)
 	}
 	for {
+		asked := time.Since(start)
 		now, err := k.print()
 		if err != nil {
 			return err
 		}
-		left := append(differences(k.before, now, excused), k.describe(k.processes(0))...)
+		left := append(differences(was, now, excused), k.describe(alive())...)
 		if len(left) == 0 {
+			k.longest = max(k.longest, asked)
 			return nil
 		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("left:\n%s", strings.Join(left, "\n"))
+		if asked > limit {
+			return fmt.Errorf("left after %.1f s:\n%s", asked.Seconds(), strings.Join(left, "\n"))
 		}
 		time.Sleep(200 * time.Millisecond)
 	}
@@ -182,8 +281,7 @@ func (k *killer) levelsRestored() error {
 	for _, pod := range []string{"netshoot", "fortio-server"} {
 		deadline := time.Now().Add(30 * time.Second)
 		for {
-			out, err := exec.Command(k.lab, "--backend", k.backend, "--name", k.name, "kubectl", "exec", "-n", "mark", pod,
-				"-c", "istio-proxy", "--", "curl", "-s", "-XPOST", "localhost:15000/logging").Output()
+			out, err := k.kubectl("exec", "-n", "mark", pod, "-c", "istio-proxy", "--", "curl", "-s", "-XPOST", "localhost:15000/logging").Output()
 			levels := string(out)
 			if err == nil && strings.Count(levels, ": warning") > 50 && !strings.Contains(levels, ": debug") &&
 				!strings.Contains(levels, ": trace") && !strings.Contains(levels, ": info") {

@@ -18,6 +18,7 @@ import (
 	"github.com/flowproof/lab/harness/run"
 	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/removal"
+	"github.com/flowproof/lab/internal/scratch"
 	"github.com/flowproof/lab/internal/undo"
 )
 
@@ -37,6 +38,7 @@ type session struct {
 	restored  func(what string)
 	out       strings.Builder               // of the command that runs
 	dir       string                        // where the scenario's own files are
+	work      *scratch.Dir                  // the run's own
 	changed   map[string]bool               // pods whose listeners apply has changed
 	applied   []func(context.Context) error // delete the objects that apply has created
 	variables map[string]string             // of the script, as commands have set them
@@ -61,15 +63,17 @@ func newSession(ctx context.Context, lab Lab, events Events) *session {
 
 // workDir makes the run's own directory, which is removed at the end, also of a killed run: it holds config dumps.
 func (s *session) workDir() (string, error) {
-	dir, err := os.MkdirTemp("", "flowproof-run-")
+	dir, err := scratch.Make()
 	if err != nil {
 		return "", exit.Environmentf("make work directory: %w (is the disk full? TMPDIR names another)", err)
 	}
-	if _, err := s.Undo.Add(undoRemove, "remove "+dir, dir); err != nil {
-		_ = removal.All(dir)
+	if _, err := s.Undo.Add(undoRemove, "remove "+dir.Path, dir.Path); err != nil {
+		dir.Close()
+		_ = removal.All(dir.Path)
 		return "", err
 	}
-	return dir, nil
+	s.work = dir
+	return dir.Path, nil
 }
 
 // kubeconfig is what programs that a script runs find the lab by, in the form of the variable KUBECONFIG. Where the lab is another
@@ -130,6 +134,9 @@ func (s *session) close() error {
 		}
 	}
 	_ = s.Close()
+	if s.work != nil {
+		s.work.Close()
+	}
 	_ = s.Undo.Close() // what the guard could not do either, Undo has reported
 	return err
 }

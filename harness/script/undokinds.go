@@ -5,11 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"path/filepath"
-	"strings"
 
 	"github.com/flowproof/lab/harness/run"
 	"github.com/flowproof/lab/internal/removal"
+	"github.com/flowproof/lab/internal/scratch"
 	"github.com/flowproof/lab/internal/undo"
 )
 
@@ -35,7 +34,7 @@ func removeWorkDir(_ context.Context, raw json.RawMessage) error {
 	if err := json.Unmarshal(raw, &dir); err != nil {
 		return err
 	}
-	if !filepath.IsAbs(dir) || !strings.HasPrefix(filepath.Base(dir), "flowproof-run-") {
+	if !scratch.Is(dir) {
 		return fmt.Errorf("%q is not a run's directory", dir)
 	}
 	return removal.All(dir)

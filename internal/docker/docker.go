@@ -15,10 +15,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/flowproof/lab/internal/enclosure"
+	"github.com/flowproof/lab/internal/platform"
 	"github.com/flowproof/lab/internal/trust"
 )
 
@@ -70,8 +70,8 @@ func (d *Docker) Command(ctx context.Context, name string, args ...string) *exec
 		cmd.Err = err
 	}
 	cmd.Env = append(os.Environ(), d.Env()...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	platform.OwnGroup(cmd)
+	cmd.Cancel = func() error { return platform.EndGroup(cmd) }
 	cmd.WaitDelay = 10 * time.Second
 	return cmd
 }

@@ -99,16 +99,6 @@ func choose(found *Docker, err error, root bool, noDaemon error) Choice {
 	return Choice{Own: true, Reason: "no Docker runs here, so one is started in namespaces of its own"}
 }
 
-// whyNoDaemon says what a Docker of our own lacks; nil when it can be started.
-func whyNoDaemon() error {
-	for _, program := range programs {
-		if _, err := lookPath(program); err != nil {
-			return fmt.Errorf("%s is not installed", program)
-		}
-	}
-	return nil
-}
-
 // programs are what a Docker of our own is made of.
 var programs = []string{"docker", "dockerd", "containerd", "containerd-shim-runc-v2", "runc", "iptables"}
 

@@ -1,3 +1,5 @@
+//go:build linux
+
 package docker
 
 import (
@@ -21,9 +23,6 @@ var enclosed = enclosure.Kind{Name: "docker", Suffix: ".docker", Noun: "Docker o
 
 func init() { enclosed.Resident = newDaemon }
 
-// Verb is the hidden verb by which this program becomes the processes of a Docker of our own.
-const Verb = "__docker"
-
 // Main is the hidden verb: guard and init of a Docker of our own, and the runtime that it starts containers with. It
 // returns the process's exit code. A test binary that starts a Docker calls it from TestMain.
 func Main(args []string) int {
@@ -31,12 +30,6 @@ func Main(args []string) int {
 		return runtimeMain(args[1:])
 	}
 	return enclosed.Main(args)
-}
-
-// Options are for Start.
-type Options struct {
-	Prepared string     // a directory that Prepare has made: images that are there from the start; "" for none
-	Held     []*os.File // kept open for as long as this Docker lives
 }
 
 // Start returns our own Docker of that name, which it starts if there is none. One that it has started ends with this
@@ -148,4 +141,14 @@ func lookPath(program string) (string, error) {
 		}
 	}
 	return "", exec.ErrNotFound
+}
+
+// whyNoDaemon says what a Docker of our own lacks; nil when it can be started.
+func whyNoDaemon() error {
+	for _, program := range programs {
+		if _, err := lookPath(program); err != nil {
+			return fmt.Errorf("%s is not installed", program)
+		}
+	}
+	return nil
 }

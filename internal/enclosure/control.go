@@ -1,3 +1,5 @@
+//go:build linux
+
 package enclosure
 
 import (
@@ -15,41 +17,8 @@ import (
 
 	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/internal/exit"
-	"github.com/flowproof/lab/internal/progress"
 	"github.com/flowproof/lab/internal/trust"
 )
-
-// A State is what a guard tells about its enclosure.
-type State struct {
-	Version    int               `json:"version"` // counts changes
-	State      string            `json:"state"`   // a state of cluster.Status
-	Reason     string            `json:"reason,omitempty"`
-	InitPID    int               `json:"initPID,omitempty"`
-	GuardPID   int               `json:"guardPID"`
-	Forward    string            `json:"forward"`        // address on the host's loopback that Init.Forward serves
-	Kept       bool              `json:"kept,omitempty"` // there is a kubeconfig
-	Kubeconfig string            `json:"-"`              // its path, which follows from the enclosure's name
-	Since      time.Time         `json:"since"`
-	Stages     []string          `json:"stages,omitempty"`
-	Components []Component       `json:"components,omitempty"`
-	Timings    []progress.Timing `json:"timings,omitempty"`
-}
-
-// A Component runs in the enclosure with a process id of the enclosure's namespace.
-type Component struct {
-	Name string `json:"name"`
-	PID  int    `json:"pid"`
-}
-
-// Reached says whether a stage is behind it.
-func (s State) Reached(stage string) bool {
-	for _, reached := range s.Stages {
-		if reached == stage {
-			return true
-		}
-	}
-	return false
-}
 
 // A board holds the state and wakes those who wait for its change.
 type board struct {
@@ -104,9 +73,6 @@ const (
 func (k Kind) Socket(name string) string { return filepath.Join(k.RunDir(name), socketName) }
 
 func (k Kind) kubeconfig(name string) string { return filepath.Join(k.RunDir(name), kubeconfigName) }
-
-// ErrTaken says that another guard has the enclosure.
-var ErrTaken = errors.New("it is already there")
 
 // A control is the hold on an enclosure's directory, with the socket in it on which its holder answers.
 type control struct {
@@ -193,9 +159,6 @@ func (k Kind) Ask(ctx context.Context, name string, seen int) (State, error) {
 	}
 	return s, nil
 }
-
-// ErrNoGuard says that nobody owns the enclosure.
-var ErrNoGuard = errors.New("there is none of that name")
 
 func (k Kind) noGuard(name string, err error) error {
 	switch {

@@ -1,3 +1,5 @@
+//go:build linux
+
 package enclosure
 
 import (
@@ -182,9 +184,6 @@ func (o *Owner) follow(ctx context.Context, what string, there func(State) bool)
 	}
 	return nil
 }
-
-// ErrLost is the cause of a context that ended because the enclosure did.
-var ErrLost = errors.New("it ended")
 
 // Watch ends ctx with the reason when the enclosure ends, until ctx ends by itself.
 func (o *Owner) Watch(ctx context.Context, lost context.CancelCauseFunc) {

@@ -1,13 +1,22 @@
 package sometimes
 
 // Phases are what a command is doing while a process is killed.
-var Phases = []string{"up", "run", "trace", "down"}
+var Phases = []string{"up", "run", "trace", "verify", "down"}
 
 // Victims are the classes of processes that are killed, one or two at once, or all.
 var Victims = []string{"command", "guard", "init", "sweeper", "component", "container", "undo guard", "all"}
 
-// never are pairs that cannot be: only what sends a request has something to undo.
-var never = map[string]bool{"kill undo guard in up": true, "kill undo guard in down": true}
+// Possible says whether a process of a class can be there, and be the phase's own, when it is killed: only what sends a
+// request has something to undo, and judging a kept run needs no lab.
+func Possible(phase, victim string) bool {
+	switch {
+	case phase == "verify":
+		return victim == "command"
+	case victim == "undo guard":
+		return phase == "run" || phase == "trace"
+	}
+	return true
+}
 
 // instruments are flow's, whose package this one does not import.
 var instruments = []string{"log", "sockets", "curl", "ebpf", "stats", "netfilter", "access-log"}
@@ -35,8 +44,8 @@ func catalogue() []string {
 	}
 	for _, phase := range Phases {
 		for _, victim := range Victims {
-			if name := Kill(phase, victim); !never[name] {
-				all = append(all, name)
+			if Possible(phase, victim) {
+				all = append(all, Kill(phase, victim))
 			}
 		}
 	}

@@ -41,6 +41,17 @@ func Take(dir string) (*Hold, error) {
 	}
 }
 
+// Seize takes hold of a directory that is there, if this user alone may enter it.
+func Seize(dir string) (*Hold, error) {
+	if err := private(dir); err != nil {
+		return nil, err
+	}
+	return take(dir)
+}
+
+// Close lets go of the directory and leaves it where it is.
+func (h *Hold) Close() { _ = h.file.Close() }
+
 func take(dir string) (*Hold, error) {
 	file, err := platform.OpenDir(dir)
 	if err != nil {

@@ -1,3 +1,5 @@
+//go:build linux
+
 package node
 
 // Main is the hidden verb `lab __node`: the processes of a lab that outlive the command which started them.

@@ -11,8 +11,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
-	"golang.org/x/sys/unix"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
@@ -76,7 +76,7 @@ func inCgroup(proc, id string) ([]int, error) {
 		}
 		text, err := os.ReadFile(filepath.Join(proc, e.Name(), "cgroup"))
 		switch {
-		case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ESRCH): // it ended meanwhile: before it was opened, or read
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ESRCH): // it ended meanwhile: before it was opened, or read
 			continue
 		case errors.Is(err, fs.ErrPermission): // somebody else's, with proc's hidepid
 			continue
