@@ -124,13 +124,13 @@ func (a *app) walk(cmd *cobra.Command, name string, flags walkFlags) error {
 			return nil
 		}
 	}
-	if flags.handout != "" {
-		return a.handout(cmd.Context(), course, flags.handout, language)
-	}
 	w := walkOf{app: a, cmd: cmd, flags: flags, store: store, name: name, options: walk.Options{
 		In: a.In, Out: a.Out, Echo: !isTerminalFile(a.In), Width: a.width(flags.width), Language: language, NoInput: flags.noInput, Namespace: mesh.Workshop,
-		Explain: explainTerm(language.Code), Installed: installed,
+		Installed: installed,
 	}}
+	if flags.handout != "" {
+		return w.handout(cmd.Context(), course, flags.handout, language)
+	}
 	return w.course(course)
 }
 

@@ -1,16 +1,91 @@
 package main
 
 import (
+	"bytes"
 	"context"
-	"errors"
+	_ "embed"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
 
 	"github.com/flowproof/lab/harness/lesson"
+	"github.com/flowproof/lab/harness/mesh"
+	"github.com/flowproof/lab/harness/script"
+	"github.com/flowproof/lab/harness/walk"
+	"github.com/flowproof/lab/internal/exit"
 )
 
-func (a *app) newLesson(name string) error { return errors.New("todo") }
+// skeleton is a lesson to begin with: it passes as it is.
+//
+//go:embed skeleton.txtar
+var skeleton []byte
 
-func (a *app) handout(ctx context.Context, c *course, file string, l lesson.Language) error {
-	return errors.New("todo")
+// skeletonWords are its words in Chinese.
+//
+//go:embed skeleton.zh.txt
+var skeletonWords []byte
+
+// lessonName is a name that a folder and a file can have everywhere.
+var lessonName = regexp.MustCompile(`^[a-z0-9][-_a-z0-9]{0,60}$`)
+
+// newLesson makes a folder with a lesson in it. A folder that is there already is an error.
+func (a *app) newLesson(name string) error {
+	if !lessonName.MatchString(filepath.Base(name)) {
+		return exit.Usagef("make lesson %q: a name is of small letters, digits, - and _", filepath.Base(name))
+	}
+	if err := os.Mkdir(name, 0o755); err != nil {
+		return exit.Usagef("make lesson: %w (give it another name)", err)
+	}
+	base := filepath.Join(name, filepath.Base(name))
+	for file, text := range map[string][]byte{base + ".txtar": skeleton, base + ".zh.txt": skeletonWords} {
+		if err := os.WriteFile(file, text, 0o644); err != nil {
+			return exit.Environmentf("make lesson: %w", err)
+		}
+	}
+	return a.print(struct {
+		Schema string `json:"schema"`
+		File   string `json:"file"`
+	}{"flowproof.dev/lesson/v1", base + ".txtar"}, printLine(base+".txtar   walk it: lab walk ./"+name+"   hold it: lab run ./"+base+".txtar"))
 }
 
-func explainTerm(language string) func(string) (string, error) { return nil }
+// handout writes the lesson's page, and that of its solutions beside it. What is asked comes from the recorded run, or from one on
+// the lab.
+func (w *walkOf) handout(ctx context.Context, c *course, file string, language lesson.Language) error {
+	if len(c.lessons) != 1 {
+		return exit.Usagef("write handout: it is of one lesson, and there are %d", len(c.lessons))
+	}
+	l := c.lessons[0]
+	var result *script.Result
+	if c.recorded != nil {
+		result = script.Replay(ctx, l.Scenario, *c.recorded, script.Options{})
+	} else {
+		var lab script.Lab
+		if l.Scenario.NeedsLab() {
+			var err error
+			if lab, err = w.labForRun(w.cmd, w.flags.up); err != nil {
+				return err
+			}
+		}
+		result = script.Run(ctx, lab, l.Scenario, script.Options{})
+	}
+	if result.Err != nil {
+		return result.Err
+	}
+	var asked []lesson.Question
+	for _, a := range result.Answers {
+		asked = append(asked, a.Question)
+	}
+	solutions := strings.TrimSuffix(file, filepath.Ext(file)) + ".solutions" + filepath.Ext(file)
+	for path, solved := range map[string]bool{file: false, solutions: true} {
+		var page bytes.Buffer
+		if err := walk.Handout(&page, l, shown(w.app, asked), language, mesh.Workshop, solved); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, page.Bytes(), 0o644); err != nil {
+			return exit.Environmentf("write handout: %w", err)
+		}
+	}
+	w.reporter().Say("The handout is %s; its solutions are %s.", file, solutions)
+	return nil
+}

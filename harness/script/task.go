@@ -28,6 +28,9 @@ type Attempt func(ctx context.Context, t *Task) (solved bool, err error)
 // taskPatience bounds how long a check is repeated until a change has come to the sidecars.
 const taskPatience = 30 * time.Second
 
+// attemptPatience is the same for a learner who waits.
+const attemptPatience = 10 * time.Second
+
 var taskCommand = Command{
 	Name:    "task",
 	touches: changes,
@@ -53,7 +56,7 @@ var taskCommand = Command{
 		if err != nil {
 			return err
 		}
-		broken := repeated(s.ctx, check, func(r *Result) bool { return r.Err != nil })
+		broken := repeated(s.ctx, taskPatience, check, func(r *Result) bool { return r.Err != nil })
 		if broken.Err == nil {
 			return exit.Mismatchf("task: the check %s passes, so nothing is broken", args[0])
 		}
@@ -64,7 +67,7 @@ var taskCommand = Command{
 		if err := s.mend(broken, check, string(solution), objects); err != nil {
 			return err
 		}
-		fixed := repeated(s.ctx, check, passes)
+		fixed := repeated(s.ctx, taskPatience, check, passes)
 		if fixed.Err != nil {
 			return exit.Mismatchf("task: the check %s fails with its solution too: %w", args[0], fixed.Err)
 		}
@@ -77,7 +80,7 @@ var taskCommand = Command{
 func (s *session) mend(broken *Result, check func(context.Context) *Result, solution string, objects []*unstructured.Unstructured) error {
 	if s.attempt != nil {
 		task := &Task{Failure: broken, Solution: solution,
-			Check: func(ctx context.Context) *Result { return repeated(ctx, check, passes) }}
+			Check: func(ctx context.Context) *Result { return repeated(ctx, attemptPatience, check, passes) }}
 		if solved, err := s.attempt(s.ctx, task); err != nil || solved {
 			return err
 		}
@@ -100,15 +103,15 @@ func (s *session) checkOf(name string) (func(context.Context) *Result, error) {
 	}, nil
 }
 
-// repeated runs a check until it is as wanted, for at most taskPatience, and returns the last result.
-func repeated(ctx context.Context, check func(context.Context) *Result, wanted func(*Result) bool) *Result {
-	deadline := time.NewTimer(taskPatience)
+// repeated runs a check until it is as wanted, for at most patience, and returns the last result.
+func repeated(ctx context.Context, patience time.Duration, check func(context.Context) *Result, wanted func(*Result) bool) *Result {
+	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	pause := time.NewTicker(retryPause)
 	defer pause.Stop()
 	for {
 		result := check(ctx)
-		if wanted(result) || result.Err != nil && exit.Code(result.Err) == exit.Usage {
+		if wanted(result) {
 			return result
 		}
 		select {
