@@ -88,9 +88,14 @@ func (w *walk) statusOf(status int) int {
 	return w.localStatus(status)
 }
 
-// tcpClusters reads which cluster or clusters a TCP proxy names.
+// tcpClusters reads which cluster or clusters a TCP proxy names. What a filter names counts only where the proxy has no
+// weighted clusters. (TcpProxy::Config::getRouteFromEntries)
 func (w *walk) tcpClusters() {
-	if c := first(w.named, w.tcpProxy.Get("cluster").Text()); c != "" {
+	named := w.named
+	if w.tcpProxy.Get("weighted_clusters", "clusters").Len() > 0 {
+		named = ""
+	}
+	if c := first(named, w.tcpProxy.Get("cluster").Text()); c != "" {
 		w.out.Cluster = c
 		return
 	}

@@ -57,9 +57,9 @@ func (w *walk) namedDestination(config configdump.Value) (to netip.AddrPort, why
 	}
 	name := config.Get("http_header_name").Text()
 	setDefault(&name, "x-envoy-original-dst-host")
-	value, ok, open := w.req.header.Known(name)
-	if open.Open() {
-		w.open(flow.WhatHost, open.On, open.Why, config)
+	value, ok := w.req.header.Get(name)
+	if cause, open := w.req.header.Open(name); open {
+		w.open(flow.WhatHost, cause.On, cause.Why, config)
 	}
 	if !ok {
 		return to, "header " + name + ", which would name the destination, is not there"

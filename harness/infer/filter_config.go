@@ -46,8 +46,12 @@ func (w *walk) onRoute(base baseFilter) httpFilter {
 const corsType = "envoy.extensions.filters.http.cors.v3.Cors"
 
 // perRoute returns the typed_per_filter_config of a filter of all levels, the most specific first: of the weighted cluster, of
-// the route, of its virtual host, of the route configuration.
+// the route, of its virtual host, of the route configuration. Without a route none of them counts, and none of virtual host and
+// route configuration either: a filter asks the route for all of them. (Http::Utility::resolveMostSpecificPerFilterConfig)
 func (w *walk) perRoute(name string) []configdump.Value {
+	if w.route == nil {
+		return nil
+	}
 	const field = "typed_per_filter_config"
 	var found []configdump.Value
 	add := func(p configdump.Value) {
@@ -55,18 +59,12 @@ func (w *walk) perRoute(name string) []configdump.Value {
 			found = append(found, v)
 		}
 	}
-	if w.route != nil {
-		if c := w.weightedEntry(); c.Exists() {
-			add(c.Get(field))
-		}
-		add(w.route.at.Get(field))
+	if c := w.weightedEntry(); c.Exists() {
+		add(c.Get(field))
 	}
-	if w.vhost != nil {
-		add(w.vhost.at.Get(field))
-	}
-	if w.table != nil {
-		add(w.table.perFilter)
-	}
+	add(w.route.at.Get(field))
+	add(w.vhost.at.Get(field))
+	add(w.table.perFilter)
 	return found
 }
 
@@ -96,11 +94,21 @@ func named(m configdump.Value, key string) configdump.Value {
 // filterRequest is the request as package filters sees it.
 func (w *walk) filterRequest() *filters.Request {
 	return &filters.Request{Headers: w.req.header, Metadata: &w.meta, State: &w.state, Cluster: w.out.Cluster, HTTP2: w.req.isHTTP2(),
-		Forwards: w.route != nil && w.route.at.Has("route"), Way: filterWay{w}}
+		Routed: w.hasRoute(), Forwards: w.route != nil && w.route.at.Has("route"), Way: filterWay{w}}
+}
+
+// hasRoute says whether the request has a route, of which one is the redirect that require_tls makes.
+func (w *walk) hasRoute() bool {
+	if w.route != nil || w.vhost == nil {
+		return w.route != nil
+	}
+	_, status := w.requireTLS(w.vhost)
+	return status != 0
 }
 
 func (w *walk) asFilter(f httpFilter) *filters.Filter {
-	return &filters.Filter{At: f.at, Name: f.name, Kind: f.kind, Config: f.config, Routes: f.routes}
+	return &filters.Filter{At: f.at, Name: f.name, Kind: f.kind, Config: f.config, Routes: f.routes,
+		Late: func() []configdump.Value { return f.routes }}
 }
 
 // A filterWay is a walk as filters.Way.

@@ -51,8 +51,9 @@ type filtering struct {
 	hop    flow.Hop
 	names  []string
 	notes  []string
-	routed bool // a filter that ends the chain has run
-	depth  int  // of filters that delegate to others
+	routed bool   // a filter that ends the chain has run
+	stale  string // the filter that has cleared the route cache since the route was chosen; "": none has
+	depth  int    // of filters that delegate to others
 }
 
 // httpFilters walks over the HTTP filters in order: each acts on the request as the filters before have left it. One that
@@ -74,10 +75,14 @@ func (w *walk) httpFilters(found routeResult) routeResult {
 		run.names = append(run.names, f.name)
 		run.hop.Expect = append(run.hop.Expect, filterFacts(flow.FactHTTPFilter, f.name, f.kind)...)
 		w.deciding = flow.HTTPFilters
+		if !ownFirst(f.kind) {
+			f.routes = run.levels(f.baseFilter)
+		}
 		if run.filter(f); w.done {
 			return run.found
 		}
 	}
+	run.refresh()
 	run.hop.Decision = orNone(strings.Join(run.names, ", "))
 	if !run.routed {
 		run.hop.Reason = flow.NoRouterFilter
@@ -97,9 +102,10 @@ func (w *walk) httpFilters(found routeResult) routeResult {
 	return run.found
 }
 
-// filterList returns the connection manager's filters, or those that its upgrade_configs have for the request's upgrade.
+// filterList returns the connection manager's filters, or those that its upgrade_configs have for the request's upgrade, where
+// it is allowed. (HttpConnectionManagerConfig::createUpgradeFilterChain)
 func (w *walk) filterList() ([]baseFilter, configdump.Value) {
-	if upgrade := w.upgradeType(); upgrade != "" {
+	if upgrade := w.upgradeType(); upgrade != "" && w.upgradeRefused() == nil {
 		for _, c := range w.hcm.at.Get("upgrade_configs").Elements() {
 			if own := c.Get("filters"); own.Len() > 0 && strings.EqualFold(c.Get("upgrade_type").Text(), upgrade) {
 				var list []baseFilter
@@ -136,7 +142,11 @@ func (run *filtering) filter(f httpFilter) {
 			return
 		}
 	}
-	result, ok := filters.Run(w.filterRequest(), w.asFilter(f))
+	own := w.asFilter(f)
+	if run.depth == 0 { // one within another has what the route says of the outer
+		own.Late = func() []configdump.Value { return run.levels(f.baseFilter) }
+	}
+	result, ok := filters.Run(w.filterRequest(), own)
 	if !ok {
 		run.opened(f, row)
 		return
@@ -154,13 +164,19 @@ func (run *filtering) apply(f httpFilter, result filters.Result) {
 		return
 	}
 	if result.Reroute {
-		run.reroute(f)
+		run.stale = f.name
 	}
 }
 
 // reply ends the way with a filter's answer.
 func (run *filtering) reply(f httpFilter, answer *filters.Reply) {
 	w, hop := run.w, run.hop
+	if answer.Code == flow.HealthAnswered && w.upgradeType() != "" { // HealthCheckFilter answers when the request has ended
+		hop.Decision, hop.Why = strings.Join(run.names, ", "), "the health check is answered when the request has ended, and one that asks for an upgrade does not end"
+		w.add(flow.HTTPFilters, f.at, hop)
+		w.fail(flow.Unanswered, "")
+		return
+	}
 	hop.Expect = append(hop.Expect, fact(flow.FactHTTPFilters, fmt.Sprint(len(run.names))))
 	hop.Decision, hop.Reason = strings.Join(run.names, ", ")+" answers", answer.Code
 	hop.Why = joinWhy(append(run.notes, answer.Why)...)
@@ -205,7 +221,7 @@ func (run *filtering) opened(f httpFilter, row *filters.Row) {
 		w.openHost(f, row)
 	}
 	if can&filters.Reroute != 0 {
-		run.reroute(f)
+		run.stale = f.name
 	}
 }
 
@@ -232,14 +248,34 @@ func (run *filtering) unknown(f httpFilter) {
 	run.routed = run.routed || f.name == routerFilter
 }
 
-// reroute chooses the route again for the request as it is now.
-func (run *filtering) reroute(f httpFilter) {
-	w := run.w
+// refresh chooses the route again where a filter has cleared the route cache: Envoy does so when the route is asked for the next
+// time, by another filter or by the router. (ActiveStreamFilterBase::route)
+func (run *filtering) refresh() {
+	if run.stale == "" {
+		return
+	}
+	w, by := run.w, run.stale
+	run.stale = ""
 	before := possibility(&w.out)
 	run.found = w.findRouteAgain()
 	if after := possibility(&w.out); after.VirtualHost != before.VirtualHost || after.Route != before.Route || after.Cluster != before.Cluster {
-		run.notes = append(run.notes, f.name+" clears the route cache, and the route is chosen again")
+		run.notes = append(run.notes, by+" clears the route cache, and the route is chosen again")
 	}
+}
+
+// levels is what the route says of a filter, which asks for it now.
+func (run *filtering) levels(f baseFilter) []configdump.Value {
+	run.refresh()
+	return run.w.onRoute(f).routes
+}
+
+// ownFirst says whether a filter does its own part before it asks for the route, if it does at all.
+func ownFirst(kind string) bool {
+	switch strings.TrimPrefix(kind, "envoy.extensions.filters.http.") {
+	case "header_mutation.v3.HeaderMutation", "set_metadata.v3.Config", "set_filter_state.v3.Config", "cdn_loop.v3.CdnLoopConfig":
+		return true
+	}
+	return false
 }
 
 // findRouteAgain forgets the route and chooses one for the request as it is now.

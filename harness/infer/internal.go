@@ -181,8 +181,8 @@ func (w *walk) sentUpstream() (next request, assumed bool) {
 			setDefault2(&next.Authority, r.Host)
 			setDefault2(&next.Path, r.Path)
 		}
-		next.header.Set(":authority", next.Authority)
-		next.header.Set(":path", next.Path)
+		next.setOpen(":authority", next.Authority)
+		next.setOpen(":path", next.Path)
 		next.TLS, next.SNI, next.ALPN = flow.Plaintext, "", nil
 	default:
 		if w.conn.terminated {
@@ -196,6 +196,14 @@ func (w *walk) sentUpstream() (next request, assumed bool) {
 		next.TLS, next.SNI, next.ALPN = tls.Mode, tls.SNI, tls.ALPN
 	}
 	return next, assumed
+}
+
+// setOpen sets a header and leaves it open where it is.
+func (r *request) setOpen(name, value string) {
+	cause, open := r.header.Open(name)
+	if r.header.Set(name, value); open {
+		r.header.Loosen(name, cause)
+	}
 }
 
 func setDefault2(field *string, value string) {

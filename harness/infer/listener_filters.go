@@ -117,6 +117,10 @@ func (w *walk) inspect(f listenerFilter) {
 		if w.conn.internal {
 			w.restoreInside()
 		}
+	case proxyProtocol: // Filter::onReadWorker restores the header's destination, where there is a header
+		if w.req.direct.IsValid() && w.req.direct != w.req.src {
+			w.conn.restored = true
+		}
 	case tlsInspector:
 		if w.req.encrypted() && w.req.transport() == overTCP {
 			w.conn.transport, w.conn.serverName, w.conn.alpn = "tls", w.req.SNI, w.req.ALPN

@@ -49,6 +49,17 @@ func (w *walk) httpRequest() {
 	}
 	w.deciding = flow.Route
 	w.finalise(&found)
+	w.end(found)
+}
+
+// connectWithPath says whether the route makes a path for a CONNECT, which has none and stays a CONNECT.
+// (Http::HeaderUtility::checkRequiredRequestHeaders)
+func (w *walk) connectWithPath() bool {
+	return w.req.Method == "CONNECT" && !w.req.isHTTP2() && !w.terminatesConnect() && w.out.Rewrite != nil && w.out.Rewrite.Path != ""
+}
+
+// end ends the hop of the route, and the way where the route ends it.
+func (w *walk) end(found routeResult) {
 	w.add(flow.Route, found.source, found.hop)
 	switch {
 	case found.failure != "":
@@ -79,6 +90,11 @@ func (w *walk) finalise(found *routeResult) {
 	}
 	w.addHeaders()
 	w.rewrite(w.route.action, w.route)
+	if w.connectWithPath() {
+		found.failure, found.flag, found.status = flow.ProtocolError, "DPE", 503
+		found.hop.Why = joinWhy(found.hop.Why, "a CONNECT has no path, and the route rewrites it, which the codec towards the cluster refuses: Envoy answers 503 (DPE)")
+		return
+	}
 	if w.out.Mirrors = w.mirrors(); len(w.out.Mirrors) > 0 {
 		found.hop.Why = joinWhy(found.hop.Why, mirrorText(w.out.Mirrors))
 	}

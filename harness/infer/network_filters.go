@@ -165,7 +165,7 @@ func (run *networkRun) named(f networkFilter) {
 				w.filterRequest().SetState(&filters.Filter{At: f.config, Name: f.name}, v)
 			}
 		}
-		if name, ok := w.stateText("envoy.tcp_proxy.cluster"); ok && name != "-" {
+		if name, ok := w.stateText("envoy.tcp_proxy.cluster"); ok { // what is not there is "-", which no cluster is called
 			w.named = name
 			run.notes = append(run.notes, "set_filter_state names the cluster "+name)
 		}

@@ -168,7 +168,9 @@ func newHeaders(r *request) *match.Headers {
 		h.Set(":authority", r.Authority)
 	}
 	h.Set(":method", r.Method)
-	h.Set(":path", r.Path)
+	if r.isHTTP2() || r.Method != "CONNECT" { // HTTP/1's CONNECT has an authority for its target and no path
+		h.Set(":path", r.Path)
+	}
 	if r.isHTTP2() { // HTTP/1 does not carry a scheme
 		h.Set(":scheme", r.Scheme)
 	}

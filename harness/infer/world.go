@@ -57,7 +57,7 @@ func (w *walk) may(what flow.What, on, why string, at configdump.Value) bool {
 // open notes something that decides and whose outcomes cannot be named. The walk goes on with its best guess.
 func (w *walk) open(what flow.What, on, why string, at configdump.Value) {
 	about := flow.Dependency{On: on, What: what, Why: why, Source: at.Pointer()}
-	w.ask(question{key: on + "\n" + why, about: about, answers: 1, unnamed: true})
+	w.ask(question{key: on + "\n" + why + "\n" + string(what), about: about, answers: 1, unnamed: true})
 }
 
 // draw lets chance decide between outcomes with the given shares, and returns which is taken: at first 0. key tells it from

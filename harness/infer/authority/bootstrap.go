@@ -88,6 +88,10 @@ func (b *bootstrap) listener(r *configdump.Resource) ([]any, error) {
 		return nil, err
 	}
 	delete(l, "@type")
+	address, _ := l["address"].(object)
+	if socket, _ := address["socket_address"].(object); socket["protocol"] == "UDP" {
+		return []any{l}, nil // it takes no connections, and stays where it is
+	}
 	bound := l["bind_to_port"] != false
 	if old, ok := l["deprecated_v1"].(object); ok && old["bind_to_port"] == false {
 		bound = false
@@ -137,7 +141,8 @@ func entry(l object, name string) object {
 	filters := []any{object{"name": "envoy.filters.listener.proxy_protocol", "typed_config": object{
 		"@type": "type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol"}}}
 	for _, f := range list(l, "listener_filters") {
-		if !strings.Contains(fmt.Sprint(f["name"], typeOf(f)), "original_dst") {
+		of := fmt.Sprint(f["name"], typeOf(f))
+		if !strings.Contains(of, "original_dst") && !strings.Contains(of, "proxy_protocol") {
 			filters = append(filters, f)
 		}
 	}

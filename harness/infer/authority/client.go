@@ -177,7 +177,10 @@ func askHTTP1(conn net.Conn, req flow.Request, r *Result) {
 	for _, name := range names(req.Headers.Joined()) {
 		fmt.Fprintf(&b, "%s: %s\r\n", name, req.Headers.Get(name))
 	}
-	b.WriteString("connection: close\r\n\r\n")
+	if req.Headers.Get("connection") == "" {
+		b.WriteString("connection: close\r\n")
+	}
+	b.WriteString("\r\n")
 	if _, err := io.WriteString(conn, b.String()); err != nil {
 		r.Problem = err.Error()
 		return

@@ -2,6 +2,7 @@ package authority
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/flowproof/lab/harness/flow"
@@ -27,7 +28,7 @@ func Differences(req flow.Request, d flow.Decision, r Result) []string {
 	case flow.Forwarded:
 		if d.Cluster != "" {
 			differ("cluster", d.Cluster, entry.Cluster)
-			differ("upstream reached", true, r.Seen != nil || entry.Details == "via_upstream")
+			differ("upstream reached", true, r.Seen != nil || entry.Details == "via_upstream" || refused(entry))
 		}
 		if d.VirtualHost != "" && strings.Contains(entry.Route, "#") { // routes of a matcher tree keep their own names
 			differ("route", fmt.Sprintf("%s#%d", d.VirtualHost, d.RouteIndex), entry.Route)
@@ -46,6 +47,70 @@ func Differences(req flow.Request, d flow.Decision, r Result) []string {
 	}
 	return all
 }
+
+// Contradicts says where what happened cannot be if the decision is right. Of a decision that is not certain, what happened has
+// to be among what is possible, where all of that can be named.
+func Contradicts(req flow.Request, d flow.Decision, r Result) []string {
+	all := otherEndpoint(d, r)
+	if !wentInside(d) {
+		all = append(all, Differences(req, d, r)...)
+	} else if d.Outcome != flow.Forwarded && d.Status != r.Status {
+		all = append(all, fmt.Sprintf("status: inferred %d, Envoy %d (%s)", d.Status, r.Status, r.Problem))
+	}
+	if len(all) == 0 || d.Certainty == flow.Certain {
+		return all
+	}
+	if d.Others || slices.ContainsFunc(d.Possible, func(p flow.Possibility) bool { return happens(p, r) }) {
+		return nil
+	}
+	return append(all, "and it is not among what is possible")
+}
+
+// otherEndpoint compares the endpoint that was reached with those that the decision names.
+func otherEndpoint(d flow.Decision, r Result) []string {
+	host := lastEntry(r).Host
+	if r.Seen != nil {
+		host = r.Seen.Local
+	} else if wentInside(d) || !refused(lastEntry(r)) {
+		host = ""
+	}
+	if d.Outcome != flow.Forwarded || host == "" {
+		return nil
+	}
+	for _, h := range slices.Backward(d.Hops) {
+		if h.Kind != flow.Endpoint {
+			continue
+		}
+		if h.Decision == host || slices.ContainsFunc(h.Choices, func(c flow.Choice) bool { return c.Name == host }) {
+			return nil
+		}
+		return []string{fmt.Sprintf("endpoint: inferred %s %v, Envoy %s", h.Decision, h.Choices, host)}
+	}
+	return nil
+}
+
+// wentInside says whether the decision follows a connection inside of the proxy. Envoy logs the outer request then, and the
+// decision is of the inner one: only its end can be compared.
+func wentInside(d flow.Decision) bool {
+	return slices.ContainsFunc(d.Hops, func(h flow.Hop) bool { return h.Inside > 0 })
+}
+
+// happens says whether a possible outcome is what happened.
+func happens(p flow.Possibility, r Result) bool {
+	entry := lastEntry(r)
+	if p.Outcome == flow.Forwarded {
+		if r.Seen != nil && len(p.Endpoints) > 0 && !strings.HasPrefix(p.Endpoints[0], "envoy:") { // also where the way goes on inside of the proxy
+			return slices.Contains(p.Endpoints, r.Seen.Local)
+		}
+		return p.Cluster == "" || p.Cluster == entry.Cluster
+	}
+	status := max(r.Status, entry.Code)
+	return r.Seen == nil && (p.Status == 0 || p.Status == status) && (p.Location == "" || p.Location == r.Location) &&
+		(p.Flag == "" || contains(strings.Split(entry.Flags, ","), p.Flag))
+}
+
+// refused says whether Envoy has dialled the host and it refused: the way led there.
+func refused(e Entry) bool { return e.Host != "" && contains(strings.Split(e.Flags, ","), "UF") }
 
 // failed compares failures: the status where there is one, and the response flag.
 func failed(d flow.Decision, r Result, entry Entry) []string {

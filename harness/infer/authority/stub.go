@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -144,6 +145,9 @@ func (s *stubs) terminate(conn net.Conn, seen *Seen) (net.Conn, error) {
 // serveOne serves HTTP of either version on one connection.
 func serveOne(conn net.Conn, seen Seen) {
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if serviceAnswers(w, r.URL.Path) {
+			return
+		}
 		s := seen
 		s.Method, s.Path, s.Host, s.Protocol = r.Method, r.RequestURI, r.Host, r.Proto
 		s.XFCC, s.Forwarded = r.Header.Get("x-forwarded-client-cert"), r.Header.Get("x-forwarded-proto")
@@ -160,6 +164,27 @@ func serveOne(conn net.Conn, seen Seen) {
 	protocols.SetUnencryptedHTTP2(true)
 	server := &http.Server{Handler: handler, Protocols: &protocols}
 	_ = server.Serve(&single{conn: conn}) // ends with net.ErrClosed once the connection is taken
+}
+
+// servicePath begins the path of a request to a stub that plays a service: /stub/STATUS, or /stub/STATUS/HEADER/VALUE.
+const servicePath = "/stub/"
+
+// serviceAnswers answers as the path says, for an authorization service.
+func serviceAnswers(w http.ResponseWriter, path string) bool {
+	rest, ok := strings.CutPrefix(path, servicePath)
+	if !ok {
+		return false
+	}
+	parts := strings.Split(rest, "/")
+	if len(parts) > 2 && strings.HasPrefix(parts[1], "x-") {
+		w.Header().Set(parts[1], parts[2])
+	}
+	status, err := strconv.Atoi(parts[0])
+	if err != nil {
+		status = http.StatusBadRequest
+	}
+	w.WriteHeader(status)
+	return true
 }
 
 // peeked is a connection whose first bytes were looked at.

@@ -105,6 +105,10 @@ func apiKey(r *Request, f *Filter) Result {
 		return refused("missing_api_key", "the request has none where key_sources look")
 	}
 	client, known := clientOf(credentials, key)
+	if open.Open() { // another key may be there
+		open.Guess = known.Guess || known.Yes()
+		known = open
+	}
 	if !r.Way.Holds(known, flow.WhatAnswer, credentials, "API key: the key is one of the credentials") {
 		return refused("unkonwn_api_key", "the key is none of the credentials")
 	}
@@ -127,10 +131,45 @@ func apiKey(r *Request, f *Filter) Result {
 	}
 	if forwarding.Get("hide_credentials").Bool() {
 		for _, s := range sources.Elements() {
-			r.Headers.Remove(s.Get("header").Text())
+			r.hide(s)
 		}
 	}
 	return Result{}
+}
+
+// hide takes the place away where a key may have stood: a header, a parameter of the query, a cookie.
+// (api_key_auth: KeySources::removeKey)
+func (r *Request) hide(source configdump.Value) {
+	if name := source.Get("header").Text(); name != "" {
+		r.Headers.Remove(name)
+		return
+	}
+	if name := source.Get("query").Text(); name != "" {
+		path, _ := r.Headers.Get(":path")
+		params, err := url.ParseQuery(strings.TrimPrefix(match.QueryOf(path), "?"))
+		if err != nil || !params.Has(name) {
+			return
+		}
+		cause, open := r.Headers.Open(":path")
+		params.Del(name)
+		if r.setQuery(path, params); open {
+			r.Headers.Loosen(":path", cause)
+		}
+		return
+	}
+	name := source.Get("cookie").Text()
+	text, _ := r.Headers.Get("cookie")
+	var kept []string
+	for pair := range strings.SplitSeq(text, ";") {
+		if key, _, _ := strings.Cut(strings.TrimSpace(pair), "="); key != name && key != "" {
+			kept = append(kept, strings.TrimSpace(pair))
+		}
+	}
+	if len(kept) == 0 {
+		r.Headers.Remove("cookie")
+		return
+	}
+	r.Headers.Set("cookie", strings.Join(kept, "; "))
 }
 
 // keyOf returns the first key that the sources find.
@@ -172,8 +211,12 @@ func clientOf(credentials configdump.Value, key string) (client string, known ma
 }
 
 // extAuthz asks an authorization service, whose answer is in no dump. Where the service cannot be reached its failure mode
-// decides: 403, or what status_on_error says, or the request goes on.
+// decides: 403, or what status_on_error says, or the request goes on. Without a route nothing is asked.
+// (ext_authz::Filter::getPerRouteFlags)
 func extAuthz(r *Request, f *Filter) Result {
+	if !r.Routed {
+		return Result{}
+	}
 	if f.Route().Get("disabled").Bool() {
 		return Result{}
 	}

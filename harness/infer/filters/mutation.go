@@ -2,6 +2,7 @@ package filters
 
 import (
 	"net/url"
+	"slices"
 	"sort"
 	"strings"
 
@@ -13,11 +14,9 @@ import (
 // route configuration, in the other order where the most specific is to win.
 func headerMutation(r *Request, f *Filter) Result {
 	r.mutateAll(f, f.Config.Get("mutations"))
-	levels := append([]configdump.Value{}, f.Routes...)
+	levels := slices.Clone(f.Late())
 	if f.Config.Get("most_specific_header_mutations_wins").Bool() {
-		for i, j := 0, len(levels)-1; i < j; i, j = i+1, j-1 {
-			levels[i], levels[j] = levels[j], levels[i]
-		}
+		slices.Reverse(levels)
 	}
 	for _, level := range levels {
 		r.mutateAll(f, level.Get("mutations"))
@@ -119,14 +118,18 @@ func (r *Request) mutateQuery(f *Filter, list configdump.Value) {
 			params.Add(key, value)
 		}
 	}
+	if r.setQuery(path, params); open {
+		r.Headers.Loosen(":path", f.cause("a value that is not known"))
+	}
+}
+
+// setQuery gives the path these parameters.
+func (r *Request) setQuery(path string, params url.Values) {
 	query := encode(params)
 	if query != "" {
 		query = "?" + query
 	}
 	r.Headers.Set(":path", match.PathOnly(path)+query)
-	if open {
-		r.Headers.Loosen(":path", f.cause("a value that is not known"))
-	}
 }
 
 // encode writes parameters in the order of their names: QueryParamsMulti keeps them in a sorted map.

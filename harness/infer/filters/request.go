@@ -13,6 +13,7 @@ type Request struct {
 	State    *match.Metadata // filter state: each key is a namespace with one value, ""
 	Cluster  string          // that the route chose; "" when none did
 	HTTP2    bool
+	Routed   bool // there is a route
 	Forwards bool // the route has an action that forwards
 	Way      Way
 }
@@ -46,6 +47,8 @@ type Filter struct {
 	Kind   string
 	Config configdump.Value
 	Routes []configdump.Value // what route, virtual host and route configuration say of it, the most specific first
+	// Late asks for Routes only now, for a filter that does its own part before.
+	Late func() []configdump.Value
 }
 
 // Route returns the most specific configuration, or a Value that does not exist.
