@@ -18,7 +18,6 @@ import (
 // Options say where components come from and where they are kept.
 type Options struct {
 	CacheDir    string // default: $FLOWPROOF_CACHE, else flowproof in the user's cache directory
-	Source      string // the checkout's toolchain folder; default: found from the working directory, then from the place of the build
 	Images      string // Built (default) or Registry
 	Istio       string // version of Istio's published images, with Registry; "" for the one that is pinned
 	Kind        bool   // also what a cluster made with kind is made of
@@ -94,7 +93,7 @@ func IstioManifest(ctx context.Context, o Options, p progress.Reporter) ([]byte,
 		m.options.IstioValues = publishedValues(m.options.IstioValues, m.options.Istio)
 		istioctl = m.publishedIstioctl
 	}
-	if m.build, err = newGobuild(ctx, m.source); err != nil {
+	if m.build, err = m.gobuild(ctx); err != nil {
 		return nil, err
 	}
 	first := made{programs: map[string]ingredient{}}

@@ -27,7 +27,7 @@ func goTool(dir string, args ...string) command {
 	return command{name: "go", args: args, dir: dir, env: goEnv}
 }
 
-// newGobuild asks Go for its version in the toolchain folder.
+// newGobuild asks Go for its version in the toolchain folder source.
 func newGobuild(ctx context.Context, source string) (*gobuild, error) {
 	version, err := goTool(source, "env", "GOVERSION").output(ctx)
 	if err != nil {

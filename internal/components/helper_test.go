@@ -9,7 +9,11 @@ import (
 	"testing"
 
 	"github.com/flowproof/lab/internal/progress"
+	"github.com/flowproof/lab/internal/toolchain"
 )
+
+// checkoutToolchain is the folder that the toolchain which the program carries is written from.
+const checkoutToolchain = "../../" + toolchain.Folder
 
 // record is a reporter that keeps what it is told.
 type record struct {

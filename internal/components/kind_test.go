@@ -103,12 +103,8 @@ func TestNodeArchive(t *testing.T) {
 
 // TestControlPlaneImagesAreThoseOfTheComponents holds the images' tags against what is built.
 func TestControlPlaneImagesAreThoseOfTheComponents(t *testing.T) {
-	source, err := Options{}.sourceDir()
-	if err != nil {
-		t.Fatal(err)
-	}
 	for folder, want := range map[string]string{"etcd": `go\.etcd\.io/etcd/server/v3 v` + strings.TrimSuffix(EtcdTag, "-0"), kindModule: `k8s\.io/kubernetes ` + KubernetesVersion} {
-		gomod, err := os.ReadFile(filepath.Join(source, folder, "go.mod"))
+		gomod, err := os.ReadFile(filepath.Join(checkoutToolchain, folder, "go.mod"))
 		if err != nil {
 			t.Fatal(err)
 		}

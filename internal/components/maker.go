@@ -19,7 +19,6 @@ import (
 type maker struct {
 	options Options
 	cache   *cache
-	source  string
 	build   *gobuild
 }
 
@@ -42,11 +41,7 @@ func newMaker(o Options, p progress.Reporter) (*maker, error) {
 	if err != nil {
 		return nil, err
 	}
-	source, err := o.sourceDir()
-	if err != nil {
-		return nil, err
-	}
-	return &maker{options: o, cache: c, source: source}, nil
+	return &maker{options: o, cache: c}, nil
 }
 
 // An ingredient is an entry with the manifest it has.
@@ -70,7 +65,7 @@ func (m *maker) set(ctx context.Context) (*Set, error) {
 		return nil, exit.Usagef("choose Istio %s: the embedded node has the one that it was built with (use --backend kind)", m.options.Istio)
 	}
 	var err error
-	if m.build, err = newGobuild(ctx, m.source); err != nil {
+	if m.build, err = m.gobuild(ctx); err != nil {
 		return nil, err
 	}
 	if m.options.Kind && m.options.Images == Registry {

@@ -3,7 +3,7 @@ package components
 // A program is one Go component: what is built from which of the toolchain's modules.
 type program struct {
 	name     string
-	module   string   // folder of its go.mod, below Options.Source
+	module   string   // folder of its go.mod, in the toolchain folder
 	packages []binary // built one after the other
 	links    []string // further names of the first binary
 	flags    []string // -X flags for the linker
@@ -44,7 +44,7 @@ var kubeNames = []string{"kubelet", "kubectl", "kube-apiserver", "kube-controlle
 // KubernetesVersion is what every program of Kubernetes calls itself.
 const KubernetesVersion = "v1.36.1"
 
-// kindModule is the folder of the module that kind's programs are built from, below Options.Source.
+// kindModule is the folder of the module that kind's programs are built from, in the toolchain folder.
 const kindModule = "kind"
 
 // kindPrograms are what a cluster made with kind needs beside.

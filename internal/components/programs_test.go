@@ -11,11 +11,7 @@ import (
 
 // TestKubernetesIsStampedWithItsVersion holds the linker's flags against the module that is built.
 func TestKubernetesIsStampedWithItsVersion(t *testing.T) {
-	source, err := Options{}.sourceDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	gomod, err := os.ReadFile(filepath.Join(source, "go.mod"))
+	gomod, err := os.ReadFile(filepath.Join(checkoutToolchain, "go.mod"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,11 +24,7 @@ func TestKubernetesIsStampedWithItsVersion(t *testing.T) {
 
 // TestProgramsHaveModules finds what every program is built from.
 func TestProgramsHaveModules(t *testing.T) {
-	source, err := Options{}.sourceDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, seen := &gobuild{source: source, version: "go1.26.1"}, map[string]bool{}
+	g, seen := &gobuild{source: checkoutToolchain, version: "go1.26.1"}, map[string]bool{}
 	for _, p := range programs {
 		if _, err := g.key(p); err != nil {
 			t.Error(err)

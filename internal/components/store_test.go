@@ -22,7 +22,7 @@ func importer(t *testing.T) store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := newGobuild(t.Context(), m.source)
+	g, err := newGobuild(t.Context(), checkoutToolchain)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/flowproof/lab/internal/progress"
+	"github.com/flowproof/lab/internal/toolchain"
 	"github.com/flowproof/lab/internal/trust"
 	"github.com/flowproof/lab/internal/trust/trusttest"
 )
@@ -15,16 +16,21 @@ import (
 func TestRootBuildsNothingOfAStrangers(t *testing.T) {
 	trusttest.NeedRoot(t)
 	dir := t.TempDir()
-	source := filepath.Join(dir, toolchain)
-	if err := errors.Join(os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module "+module+"\n"), 0o644), os.Mkdir(source, 0o755),
-		os.Chown(source, trusttest.Stranger, trusttest.Stranger)); err != nil {
+	strange := filepath.Join(dir, toolchain.Folder)
+	if err := errors.Join(os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module github.com/flowproof/lab\n"), 0o644),
+		os.Mkdir(strange, 0o755), os.Chown(strange, trusttest.Stranger, trusttest.Stranger)); err != nil {
 		t.Fatal(err)
 	}
 	t.Chdir(dir)
-	if got, err := (Options{}).sourceDir(); !errors.Is(err, trust.ErrUntrusted) {
-		t.Errorf("it would build from %q, %v", got, err)
+	m := &maker{cache: testCache(t, progress.Quiet)}
+	source, err := m.unpack(t.Context())
+	if err != nil {
+		t.Fatal(err)
 	}
-	if _, err := openCache(filepath.Join(source, "cache"), progress.Quiet); !errors.Is(err, trust.ErrUntrusted) {
+	if within, err := filepath.Rel(dir, source); err == nil && filepath.IsLocal(within) {
+		t.Errorf("it would build from %s", source)
+	}
+	if _, err := openCache(filepath.Join(strange, "cache"), progress.Quiet); !errors.Is(err, trust.ErrUntrusted) {
 		t.Errorf("it would use the cache: %v", err)
 	}
 }

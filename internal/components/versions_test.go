@@ -10,10 +10,6 @@ import (
 
 // TestVersionsAreTheModules holds what `lab version` says against the modules that the parts are built from.
 func TestVersionsAreTheModules(t *testing.T) {
-	source, err := Options{}.sourceDir()
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, c := range []struct{ part, file, module string }{
 		{"Kubernetes", "go.mod", "k8s.io/kubernetes"},
 		{"Istio", "go.mod", "istio.io/istio"},
@@ -27,7 +23,7 @@ func TestVersionsAreTheModules(t *testing.T) {
 			if i < 0 {
 				t.Fatal("there is no version of it")
 			}
-			data, err := os.ReadFile(filepath.Join(source, c.file))
+			data, err := os.ReadFile(filepath.Join(checkoutToolchain, c.file))
 			if err != nil {
 				t.Fatal(err)
 			}
