@@ -5,8 +5,11 @@ GO    ?= go
 LAB   := bin/lab
 # The kernel's BTF and Envoy's own files are read at run time: nothing here needs a C compiler.
 export CGO_ENABLED = 0
+# The flags that the node's programs are built with too: what they share with the lab is compiled once.
+export GOFLAGS = -trimpath
+BUILD := $(GO) build -ldflags '-s -w' -o $(LAB) ./cmd/lab
 
-.PHONY: inbound walk test test-kind lint lab setup bench differential fuzz probes-matrix kill9 load nightly clean
+.PHONY: inbound walk test test-kind lint lab setup bench differential fuzz probes-matrix kill9 load nightly clean release install
 
 inbound: lab ## the main job: a lab, a request, and every hop of its way inferred and seen
 	$(LAB) run inbound
@@ -22,7 +25,7 @@ test: lab ## every test, including the scenarios on a real lab, whose parts are 
 
 test-kind: ## the scenarios on the backend kind, in Docker: the machine's, or one that is started for it
 	@hack/setup.sh kind
-	@$(GO) build -o $(LAB) ./cmd/lab
+	@$(BUILD)
 	$(LAB) build --backend kind
 	CI=$(or $(CI),true) FLOWPROOF_KIND=1 $(GO) test -count=1 -timeout 40m -p 1 ./internal/docker ./internal/outside ./harness/cluster/kind
 	CI=$(or $(CI),true) $(GO) test -count=1 -timeout 40m ./scenarios -args -backend kind
@@ -32,7 +35,7 @@ lint: setup ## gofmt, vet, staticcheck and govulncheck
 
 lab: setup ## the command, in bin/lab
 	@echo " • Building $(LAB) (some minutes the first time: its libraries are compiled)"
-	@$(GO) build -o $(LAB) ./cmd/lab
+	@$(BUILD)
 
 setup: ## what this machine lacks; says what and why first
 	@hack/setup.sh
@@ -78,6 +81,17 @@ nightly: lab ## everything that searches for faults shares MINUTES, goes on from
 	$(LAB) build
 	$(GO) build -o bin/kill9 ./hack/kill9
 	$(GO) run ./hack/nightly -minutes $(MINUTES)
+
+VERSION ?= $(shell git describe --tags --always --dirty 2> /dev/null || echo v0.0.0-devel)
+release: setup ## archives for every platform, checksums, a list of materials, an image, a kubectl plugin: in out/release
+	$(GO) run ./hack/release -version $(VERSION) -out out/release
+
+PREFIX ?= /usr/local
+install: lab ## the command, its manual pages and completions below PREFIX
+	install -D -m 755 $(LAB) $(DESTDIR)$(PREFIX)/bin/lab
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1 && $(LAB) __man $(DESTDIR)$(PREFIX)/share/man/man1
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	$(LAB) completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lab
 
 clean:
 	rm -rf bin out

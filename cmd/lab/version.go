@@ -11,6 +11,9 @@ import (
 	"github.com/flowproof/lab/internal/components"
 )
 
+// release is the version that a published build calls itself, set by the linker.
+var release string
+
 // versionResult is the JSON form of `lab version`.
 type versionResult struct {
 	Schema   string `json:"schema"`
@@ -65,6 +68,9 @@ func buildVersion() versionResult {
 		return v
 	}
 	v.Version = info.Main.Version
+	if release != "" {
+		v.Version = release
+	}
 	for _, s := range info.Settings {
 		switch s.Key {
 		case "vcs.revision":
