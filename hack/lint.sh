@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Searches the source for faults without running it: gofmt, go vet, staticcheck and govulncheck, whose versions
-# toolchain/lint pins, and whether the command can be built for the systems on which it infers and verifies without a lab.
+# hack/lint pins, and whether the command can be built for the systems on which it infers and verifies without a lab.
 # It says which step failed, and ends with that. Where the database of vulnerabilities cannot be reached it says so.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -16,7 +16,7 @@ go vet ./...
 
 step "staticcheck"
 mkdir -p bin
-go build -C toolchain/lint -o "$PWD/bin/" honnef.co/go/tools/cmd/staticcheck golang.org/x/vuln/cmd/govulncheck
+go build -C hack/lint -o "$PWD/bin/" honnef.co/go/tools/cmd/staticcheck golang.org/x/vuln/cmd/govulncheck
 bin/staticcheck ./...
 
 step "govulncheck"

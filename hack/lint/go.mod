@@ -1,5 +1,5 @@
 // Module lint pins what searches the source for faults: make lint runs it, and make test with it.
-module github.com/flowproof/lab/toolchain/lint
+module github.com/flowproof/lab/hack/lint
 
 go 1.26.0
 
