@@ -9,7 +9,7 @@ export CGO_ENABLED = 0
 export GOFLAGS = -trimpath
 BUILD := $(GO) build -ldflags '-s -w' -o $(LAB) ./cmd/lab
 
-.PHONY: inbound walk test test-kind lint lab setup bench differential fuzz probes-matrix kill9 load nightly clean release install
+.PHONY: inbound walk test test-kind lint lab setup bench differential fuzz probes-matrix kill9 load nightly clean release install test-release
 
 inbound: lab ## the main job: a lab, a request, and every hop of its way inferred and seen
 	$(LAB) run inbound
@@ -81,6 +81,10 @@ nightly: lab ## everything that searches for faults shares MINUTES, goes on from
 	$(LAB) build
 	$(GO) build -o bin/kill9 ./hack/kill9
 	$(GO) run ./hack/nightly -minutes $(MINUTES)
+
+# Apart from the other tests: what they wait for would come late beside four builds of the command.
+test-release: lab ## the command is installed without a checkout, and a release is the same byte for byte
+	FLOWPROOF_RELEASE=1 $(GO) test -count=1 -timeout 20m -p 1 ./internal/toolchain ./hack/release ./cmd/lab -run 'Release|Installed|Archive'
 
 VERSION ?= $(shell git describe --tags --always --dirty 2> /dev/null || echo v0.0.0-devel)
 release: setup ## archives for every platform, checksums, a list of materials, an image, a kubectl plugin: in out/release

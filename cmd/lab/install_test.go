@@ -15,8 +15,8 @@ import (
 // TestInstalledAlone installs the command as a user does who has no checkout: from a proxy that serves the module's zip,
 // into an empty home. The command then works from a folder that holds nothing of the project.
 func TestInstalledAlone(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it compiles the command once more (run without -short)")
+	if os.Getenv("FLOWPROOF_RELEASE") == "" {
+		t.Skip("it builds the command once more, alone (run: make test-release)")
 	}
 	self := module.Version{Path: "github.com/flowproof/lab", Version: "v0.0.1"}
 	proxy, home, elsewhere := t.TempDir(), t.TempDir(), t.TempDir()
