@@ -18,12 +18,13 @@ import (
 
 // plan makes the request of the flags, and how it is watched. The request is a value from here to curl: nothing reads it again as text.
 func (f traceFlags) plan(ctx context.Context, m *mesh.Mesh) (runs.Plan, error) {
-	call, err := runs.NewCall(f.from, f.to, m.Namespace())
+	from, err := m.Sender(ctx, f.from)
 	if err != nil {
 		return runs.Plan{}, err
 	}
-	if call.Container == mesh.SidecarContainer {
-		return runs.Plan{}, notCaptured("trace", f.from)
+	call, err := runs.NewCall(from, f.to, m.Namespace())
+	if err != nil {
+		return runs.Plan{}, err
 	}
 	var own []curl.Option
 	headers, err := headerLines(ctx, f.headers)

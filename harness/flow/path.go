@@ -111,6 +111,7 @@ type Path struct {
 	Possible  []Possibility `json:"possible,omitempty"` // of the proxy where the first thing is open
 	Others    bool          `json:"others,omitempty"`
 	Hops      []Hop         `json:"hops"`
+	Beyond    string        `json:"beyond,omitempty"`   // why no proxy takes the call where the last hop sends it, so that the way ends there
 	Variants  []Variant     `json:"variants,omitempty"` // the other ways that are possible, each whole
 }
 

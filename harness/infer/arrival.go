@@ -55,7 +55,7 @@ func (w *walk) sent() []flow.Fact {
 			may(name + ": *")
 			continue
 		}
-		for _, value := range h.Values(name) {
+		for _, value := range w.sentValues(name) {
 			facts = append(facts, fact(flow.FactHeader, name+": "+redact.Header(name, value)))
 		}
 	}
@@ -66,6 +66,16 @@ func (w *walk) sent() []flow.Fact {
 		may(strings.TrimSuffix(name, "*") + "*")
 	}
 	return facts
+}
+
+// sentValues are the values of a header as it is sent on: Envoy joins those of one name where it looks at them, and sends
+// each as it came. Source: Envoy's HeaderMapImpl, which keeps an entry for each, and HeaderUtility::getAllOfHeaderAsString.
+func (w *walk) sentValues(name string) []string {
+	values := w.req.header.Values(name)
+	if own := w.req.Headers[name]; len(values) == 1 && len(own) > 1 && w.req.Headers.Get(name) == values[0] {
+		return own
+	}
+	return values
 }
 
 func isUnsaid(pattern, name string) bool {

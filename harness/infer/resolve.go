@@ -2,6 +2,7 @@ package infer
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -50,6 +51,9 @@ func parseTarget(call flow.Call) (target, error) {
 	return t, nil
 }
 
+// ErrUnresolved is in the chain of the error about a name whose address is not in the dump.
+var ErrUnresolved = errors.New("the dump does not say")
+
 // resolve says which address the pod's resolver gives for a name. The dump holds no DNS, but Istio writes a Service's
 // full name, its short names and its ClusterIP as domains of one virtual host; a TCP Service's listener has the
 // ClusterIP as its address and the name in its cluster.
@@ -82,8 +86,8 @@ func (e *Engine) resolve(t target, given string) (netip.Addr, flow.Hop, error) {
 			return answer(addr, fmt.Sprintf("%s is %s, whose own listener has the ClusterIP", t.host, name))
 		}
 	}
-	return netip.Addr{}, hop, fmt.Errorf("resolve %s: no virtual host or listener of %s has the name (%s) with an address "+
-		"(give the resolved address)", t.host, orNone(e.node.Proxy()), list(names))
+	return netip.Addr{}, hop, fmt.Errorf("resolve %s: %w: no virtual host or listener of %s has the name (%s) with an address "+
+		"(give the resolved address)", t.host, ErrUnresolved, orNone(e.node.Proxy()), list(names))
 }
 
 func (e *Engine) namespaceText() string { return first(e.node.Namespace, "unknown") }

@@ -3,6 +3,7 @@ package infer
 import (
 	"fmt"
 	"maps"
+	"net"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -10,7 +11,6 @@ import (
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
-	"github.com/flowproof/lab/harness/infer/match"
 	"github.com/flowproof/lab/harness/netfilter"
 )
 
@@ -27,6 +27,7 @@ type WayOptions struct {
 	NodePort    *NodePort        `json:"nodePort,omitempty"` // what stands behind the port of a node that the URL names; nil: it names a pod or a Service
 	Cold        bool             `json:"cold,omitempty"`     // no connection is pooled between the two sidecars or to the app
 	Warm        bool             `json:"warm,omitempty"`     // every worker has a connection pooled, to the other sidecar and to the app
+	Beyond      string           `json:"beyond,omitempty"`   // why no sidecar takes the call where the client's sends it; "": one may, whose dump is not given
 	Explain     bool             `json:"explain,omitempty"`  // keep every condition
 }
 
@@ -46,6 +47,9 @@ func Way(client, server *configdump.Dump, call flow.Call, opts WayOptions) (flow
 	next := arrival{opts: opts, call: call, target: target}
 	if client != nil {
 		done, err := next.throughClient(New(client), server, &path)
+		if server == nil && path.Outcome == flow.Forwarded {
+			path.Beyond = opts.Beyond
+		}
 		if err != nil || done {
 			return path, err
 		}
@@ -118,7 +122,28 @@ func (a *arrival) throughClient(e *Engine, server *configdump.Dump, path *flow.P
 	if decision.Cluster == "" && len(decision.Clusters) > 1 && promote(path) {
 		return true, nil
 	}
+	if port := a.opts.NodePort; port != nil && a.dials(decision) {
+		parted(path)
+		return false, a.throughNode(server.Node(), path)
+	}
 	return false, a.leave(e, left, decision, sent, server)
+}
+
+// parted says of a way that a node takes on that the connection which arrives is another than the one that was dialled.
+func parted(path *flow.Path) {
+	for i := range path.Hops {
+		for k := range path.Hops[i].Expect {
+			if f := &path.Hops[i].Expect[k]; f.Join == joinMesh {
+				f.Join = ""
+			}
+		}
+	}
+}
+
+// dials reports whether the proxy sends the call on to the very address that the client dialled, as it does with what no
+// listener of its own takes.
+func (a *arrival) dials(d flow.Decision) bool {
+	return len(d.Endpoints) == 1 && d.Endpoints[0].Address == net.JoinHostPort(a.target.host, portText(a.target.port))
 }
 
 // promote takes, where chance decides between clusters, the first of the ways that comes to the server's pod for the path.
@@ -137,7 +162,7 @@ func promote(path *flow.Path) bool {
 func (a *arrival) leave(e *Engine, left *walk, decision flow.Decision, sent flow.Request, server *configdump.Dump) error {
 	a.peer, a.left = identity(e), left
 	if left.hcm != nil {
-		sent.Headers = flow.OneEach(sentHeaders(left.req.header))
+		sent.Headers = left.sentHeaders()
 	}
 	return a.handOn(decision, sent, server.Node())
 }
@@ -204,12 +229,12 @@ func withHeader(headers flow.Headers, name, value string) flow.Headers {
 
 // sentHeaders are the headers of a request that leaves a proxy, as the next one receives them. An x-request-id that the proxy
 // makes is not known.
-func sentHeaders(h *match.Headers) map[string]string {
-	sent := map[string]string{}
-	for name := range h.All() {
-		value, _ := h.Joined(name)
-		if !strings.HasPrefix(name, ":") && !(name == "x-request-id" && value == placeholderID) {
-			sent[name] = value
+func (w *walk) sentHeaders() flow.Headers {
+	sent := flow.Headers{}
+	for name := range w.req.header.All() {
+		values := w.sentValues(name)
+		if !strings.HasPrefix(name, ":") && !(name == "x-request-id" && slices.Contains(values, placeholderID)) {
+			sent[name] = values
 		}
 	}
 	return sent

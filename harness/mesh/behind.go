@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -18,6 +19,7 @@ import (
 type Behind struct {
 	Pods     []string // "name.namespace" of the running pods, sorted; none where the cluster knows nobody there
 	Port     uint16   // that the application listens on in the pods; 0: they differ, or the Service does not say
+	Service  string   // "name.namespace" of the Service by which they were found; "": by none
 	NodePort bool     // the address is a node's, so the client's own address may be replaced on the way
 }
 
@@ -97,7 +99,7 @@ func (m *Mesh) behindService(ctx context.Context, service *v1.Service, asked fun
 	if err != nil {
 		return Behind{}, exit.Environmentf("list pods of service %s.%s: %w", service.Name, service.Namespace, err)
 	}
-	var b Behind
+	b := Behind{Service: service.Name + "." + service.Namespace}
 	for n := range pods.Items {
 		pod := &pods.Items[n]
 		if pod.Status.Phase != v1.PodRunning {
@@ -114,6 +116,39 @@ func (m *Mesh) behindService(ctx context.Context, service *v1.Service, asked fun
 	}
 	slices.Sort(b.Pods)
 	return b, nil
+}
+
+// ErrNoPort is in the chain of the error about a port that a Service does not have.
+var ErrNoPort = errors.New("there is no such port")
+
+// CheckPort says that a host names a Service that has not the port, as a pod of a namespace would name it. A Service without an
+// address of its own takes any port, and of a host that names none nothing is said.
+func (m *Mesh) CheckPort(ctx context.Context, host string, port uint16, namespace string) error {
+	labels := strings.Split(strings.TrimSuffix(host, "."), ".")
+	if _, err := netip.ParseAddr(host); err == nil || len(labels) > 2 && labels[2] != "svc" {
+		return nil
+	}
+	if len(labels) > 1 {
+		namespace = labels[1]
+	}
+	services, err := m.core.Services(namespace).List(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + labels[0]})
+	if err != nil {
+		return exit.Environmentf("find service %s: %w", host, err)
+	}
+	for _, s := range services.Items {
+		if s.Spec.ClusterIP == v1.ClusterIPNone || s.Spec.Type == v1.ServiceTypeExternalName {
+			continue
+		}
+		var has []string
+		for _, p := range s.Spec.Ports {
+			if p.Port == int32(port) {
+				return nil
+			}
+			has = append(has, strings.TrimSpace(fmt.Sprintf("%d %s", p.Port, p.Name)))
+		}
+		return exit.Usagef("call %s.%s at port %d: %w (it has %s)", s.Name, s.Namespace, port, ErrNoPort, strings.Join(has, ", "))
+	}
+	return nil
 }
 
 // WithSidecar lists "name.namespace" of the running pods of a namespace that have a sidecar, sorted.

@@ -43,8 +43,8 @@ func (r Recording) evidence() instrument.Evidence {
 	}
 	e.Client = r.Client.evidence(flow.Client, e.Peer)
 	peer := e.Peer
-	if r.Client.Log != nil {
-		peer = "" // the client's sidecar is between
+	if r.Client.Log != nil || r.Translated {
+		peer = "" // the client's sidecar is between, or a node
 	}
 	servers := append([]Pod{r.Server}, r.Others...)
 	for _, pod := range servers {
@@ -68,9 +68,9 @@ func (p *Pod) evidence(side flow.Side, peer string) instrument.Pod {
 	return pod
 }
 
-// peer is the client's own end of its connection; "" where it was not told, or replaced on the way.
+// peer is the client's own end of its connection; "" where it was not told.
 func (r Recording) peer() string {
-	if r.Curl == nil || r.Translated {
+	if r.Curl == nil {
 		return ""
 	}
 	if told, err := curl.Parse(r.Curl); err == nil && told.Local.IsValid() {

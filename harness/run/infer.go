@@ -2,10 +2,12 @@ package run
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
@@ -72,17 +74,17 @@ func (s *Session) infer(ctx context.Context, call flow.Call, opts infer.WayOptio
 	if !captured(call) {
 		client = nil
 	}
+	var err error
 	if client == nil {
-		var err error
 		if opts.Source, err = s.addressOf(ctx, call); err != nil {
 			return flow.Path{}, err
 		}
-		if opts.NodePort, err = s.nodePort(call); err != nil {
-			return flow.Path{}, err
-		}
+	}
+	if opts.NodePort, err = s.nodePort(call); err != nil {
+		return flow.Path{}, err
 	}
 	delete(parsed, caller)
-	server, err := chooseServer(client, parsed, call, opts)
+	server, err := s.chooseServer(ctx, client, parsed, call, &opts)
 	if err != nil {
 		return flow.Path{}, err
 	}
@@ -122,31 +124,72 @@ func (s *Session) addressOf(ctx context.Context, call flow.Call) (string, error)
 }
 
 // chooseServer returns the dump of the pod that the client's way ends at: the one whose address is an endpoint's. It is nil
-// where none is.
-func chooseServer(client *configdump.Dump, others map[string]*configdump.Dump, call flow.Call, opts infer.WayOptions) (*configdump.Dump, error) {
+// where none is, and then the options say why, where that is because nothing of the mesh is there.
+func (s *Session) chooseServer(ctx context.Context, client *configdump.Dump, others map[string]*configdump.Dump, call flow.Call,
+	opts *infer.WayOptions) (*configdump.Dump, error) {
 	if client == nil {
-		return directServer(others, call)
+		return s.directServer(ctx, others, call)
 	}
-	hosts, err := infer.Destination(client, call, opts)
+	hosts, err := infer.Destination(client, call, *opts)
 	if err != nil {
 		return nil, err
+	}
+	if opts.NodePort != nil {
+		for _, endpoint := range opts.NodePort.Endpoints {
+			hosts = append(hosts, flow.Host{Address: endpoint.String()})
+		}
 	}
 	for _, host := range hosts {
 		address, err := netip.ParseAddrPort(host.Address)
 		if err != nil {
 			continue // a pipe or an internal listener has no pod
 		}
-		for _, server := range others {
-			if slices.Contains(server.Node().IPs, address.Addr().String()) {
-				return server, nil
+		for _, pod := range sortedKeys(others) {
+			if slices.Contains(others[pod].Node().IPs, address.Addr().String()) {
+				return others[pod], nil
 			}
 		}
 	}
-	return nil, nil
+	opts.Beyond, err = s.beyond(ctx, hosts)
+	return nil, err
 }
 
-// directServer is the server that a client without a sidecar dials: the pod whose address the URL has, or the only one that is known.
-func directServer(others map[string]*configdump.Dump, call flow.Call) (*configdump.Dump, error) {
+// beyond says why no sidecar takes a call at any of some hosts, from what the apiserver knows; "": one does, or it is not known.
+func (s *Session) beyond(ctx context.Context, hosts []flow.Host) (string, error) {
+	if s.Lab.Mesh == nil {
+		return "", nil
+	}
+	var reasons []string
+	for _, host := range hosts {
+		address, err := netip.ParseAddrPort(host.Address)
+		if err != nil {
+			return "", nil
+		}
+		behind, err := s.Lab.Mesh.Behind(ctx, address.Addr().String(), address.Port(), "")
+		if err != nil {
+			return "", err
+		}
+		reason := fmt.Sprintf("no pod of the cluster has the address %s", address.Addr())
+		for _, ref := range behind.Pods {
+			pod, err := s.Lab.Mesh.Pod(ctx, ref)
+			if err != nil {
+				return "", err
+			}
+			if slices.Contains(pod.Containers(), mesh.SidecarContainer) {
+				return "", nil
+			}
+			reason = ref + " has no sidecar"
+		}
+		if !slices.Contains(reasons, reason) {
+			reasons = append(reasons, reason)
+		}
+	}
+	return strings.Join(reasons, "; "), nil
+}
+
+// directServer is the server that a client without a sidecar dials: the pod whose address the URL has, the only one behind the URL as
+// the apiserver says, or the only one that is known.
+func (s *Session) directServer(ctx context.Context, others map[string]*configdump.Dump, call flow.Call) (*configdump.Dump, error) {
 	host, _, err := endOf(call)
 	if err != nil {
 		return nil, err
@@ -156,7 +199,18 @@ func directServer(others map[string]*configdump.Dump, call flow.Call) (*configdu
 			return server, nil
 		}
 	}
-	return nil, exit.Usagef("without the client's dump, exactly one other is needed")
+	if s.Lab.Mesh != nil {
+		behind, err := s.Behind(ctx, call)
+		if err != nil {
+			return nil, err
+		}
+		for _, pod := range behind.Pods {
+			if others[pod] != nil {
+				return others[pod], nil
+			}
+		}
+	}
+	return nil, exit.Usagef("no pod behind %s has a sidecar, so there is no configuration to infer a way from", host)
 }
 
 // nodePort finds the port of a node that a call names among the Services that are known; nil when the URL does not name a node.

@@ -25,6 +25,7 @@ type Mesh interface {
 	Pods(ctx context.Context) ([]string, error)
 	WithSidecar(ctx context.Context, namespace string) ([]string, error)
 	Behind(ctx context.Context, host string, port uint16, namespace string) (mesh.Behind, error)
+	CheckPort(ctx context.Context, host string, port uint16, namespace string) error
 	Service(ctx context.Context, ref string) (*mesh.Service, error)
 	Nodes(ctx context.Context) (map[string]string, error)
 	AccessLog(ctx context.Context) (string, error)

@@ -48,6 +48,16 @@ func (s *Session) Scene(ctx context.Context, plan Plan) (Scene, error) {
 	if scene.Behind, err = s.Behind(ctx, call); err != nil {
 		return scene, err
 	}
+	if err := s.checkTarget(ctx, plan, scene.Behind); err != nil {
+		return scene, err
+	}
+	if scene.Behind.NodePort && scene.Behind.Service != "" {
+		service, err := s.Lab.Mesh.Service(ctx, scene.Behind.Service)
+		if err != nil {
+			return scene, err
+		}
+		s.AddService(service)
+	}
 	refs := append([]string{scene.Client}, scene.Behind.Pods...)
 	for _, ref := range plan.Watched {
 		refs = append(refs, s.FullName(ref))

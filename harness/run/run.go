@@ -16,6 +16,7 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer"
 	"github.com/flowproof/lab/harness/observe"
+	"github.com/flowproof/lab/harness/observe/curl"
 	"github.com/flowproof/lab/harness/observe/instrument"
 	"github.com/flowproof/lab/harness/observe/trace/capture"
 	"github.com/flowproof/lab/internal/doctor"
@@ -189,7 +190,23 @@ func (s *Session) way(ctx context.Context, plan Plan) error {
 	if len(s.dumps) == 0 {
 		return exit.Usagef("infer %s -> %s: no pod on the way has a sidecar", senderOf(call), call.URL)
 	}
-	if _, err := s.Infer(ctx, call, infer.WayOptions{Cold: s.cold}); err != nil {
+	options, err := curl.Options(plan.Curl)
+	if err != nil {
+		return exit.Usagef("%w", err)
+	}
+	host, _, err := endOf(call)
+	if err != nil {
+		return err
+	}
+	opts := infer.WayOptions{Cold: s.cold, Protocol: curl.Protocol(options), Resolved: resolvedBy(plan.Curl, host)}
+	_, err = s.Infer(ctx, call, opts)
+	if errors.Is(err, infer.ErrUnresolved) {
+		if address, _ := s.lookUp(ctx, call); address != "" {
+			opts.Resolved = address
+			_, err = s.Infer(ctx, call, opts)
+		}
+	}
+	if err != nil {
 		return err
 	}
 	s.Flow.Path.Call = call

@@ -51,7 +51,13 @@ func (w *watched) Side() flow.Side {
 	return flow.Server
 }
 
-func (w *watched) HasSidecar() bool { return slices.Contains(w.Containers(), mesh.SidecarContainer) }
+// HasSidecar says whether a sidecar takes the request there: not where the sidecar's own user sends it.
+func (w *watched) HasSidecar() bool {
+	if call := w.session.Flow.Call; w.Side() == flow.Client && !captured(call) {
+		return false
+	}
+	return slices.Contains(w.Containers(), mesh.SidecarContainer)
+}
 
 // Run runs a command in the pod's containers, and then on this host in the pod's network.
 func (w *watched) Run(ctx context.Context, where instrument.Place, command []string) ([]byte, error) {

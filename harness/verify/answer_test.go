@@ -12,8 +12,12 @@ func saw(i flow.Instrument, side flow.Side, pod, fact, value string) flow.Observ
 }
 
 func TestAnswered(t *testing.T) {
-	client := func(i flow.Instrument, fact, value string) flow.Observation { return saw(i, flow.Client, "a.mark", fact, value) }
-	server := func(fact, value string) flow.Observation { return saw(flow.AccessLog, flow.Server, "b.mark", fact, value) }
+	client := func(i flow.Instrument, fact, value string) flow.Observation {
+		return saw(i, flow.Client, "a.mark", fact, value)
+	}
+	server := func(fact, value string) flow.Observation {
+		return saw(flow.AccessLog, flow.Server, "b.mark", fact, value)
+	}
 	for _, c := range []struct {
 		name  string
 		seen  []flow.Observation

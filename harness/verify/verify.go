@@ -149,14 +149,14 @@ func problems(run flow.Run) []string {
 	return all
 }
 
-// unended says of a path that is forwarded that it does not end at an application: the request came somewhere, and the path does not
-// say where.
+// unended says of a path that is forwarded that it ends neither at an application nor where the mesh ends: the request came
+// somewhere, and the path does not say where.
 func unended(path flow.Path) []string {
 	if path.Outcome != flow.Forwarded || len(path.Hops) == 0 {
 		return nil
 	}
 	last := path.Hops[len(path.Hops)-1]
-	if last.Kind == flow.App {
+	if last.Kind == flow.App || last.Kind == flow.Connect && path.Beyond != "" {
 		return nil
 	}
 	return []string{fmt.Sprintf("the path is forwarded, and it ends at %s %s instead of at an application", last.Side, last.Kind)}

@@ -197,6 +197,10 @@ func (o *observer) downstreamTLS() {
 	if !known {
 		return
 	}
+	if version == "" && !o.request() && o.Text != "" {
+		o.value(flow.DownstreamTLS, flow.FactPeerURI, downPeerURI)
+		return // of a connection that is no HTTP the line tells no more than that Envoy knows of no TLS: it may be passed through
+	}
 	o.sees = append(o.sees, flow.Capability{Kind: flow.DownstreamTLS, Fact: flow.FactTLSVersion})
 	switch {
 	case version != "":

@@ -103,7 +103,7 @@ func TestWhatIsNotSeen(t *testing.T) {
 		{"no listener", member(listenerName, "null"), flow.Listener, flow.FactListener, "", false},
 		{"the format lacks the chain", member(filterChainName, ""), flow.FilterChain, flow.FactFilterChain, "", true},
 		{"no HTTP, so no chain is shown", member(protocol, "null"), flow.FilterChain, flow.FactFilterChain, "", false},
-		{"no HTTP, so TLS is not ruled out", member(protocol, "null"), flow.DownstreamTLS, flow.FactTLSVersion, "", false},
+		{"no HTTP, so TLS is not ruled out", member(protocol, "null"), flow.DownstreamTLS, flow.FactTLSVersion, "", true},
 		{"a handshake failed", member(downTLSFailure, `"TLS_error:|268435703"`), flow.DownstreamTLS, flow.FactTLSVersion, "", false},
 		{"no upstream connection", func(s string) string { return member(upLocal, "null")(member(upTLSVersion, "null")(s)) }, flow.UpstreamTLS, flow.FactTransport, "", false},
 		{"the format lacks the upstream's TLS", member(upTLSVersion, ""), flow.UpstreamTLS, flow.FactTransport, "", true},

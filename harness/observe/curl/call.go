@@ -45,6 +45,23 @@ func Apply(options []Option, call *flow.Call, read func(name string) ([]byte, er
 	return nil
 }
 
+// Protocol is the version of HTTP that options of curl's make it speak in clear text, by its name in a request of inference: http2,
+// http1.0; "" where they leave it at HTTP/1.1. --http2 alone only asks for an upgrade.
+func Protocol(options []Option) string {
+	protocol := ""
+	for _, o := range options {
+		switch o.Name {
+		case "http2-prior-knowledge":
+			protocol = "http2"
+		case "-0", "http1.0":
+			protocol = "http1.0"
+		case "http1.1", "http2":
+			protocol = ""
+		}
+	}
+	return protocol
+}
+
 // addHeader takes a header as curl does: "name: value"; "name;" is one with an empty value, and "name:" one that is not sent.
 func addHeader(call *flow.Call, text string) {
 	name, value, ok := strings.Cut(text, ":")

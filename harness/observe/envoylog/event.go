@@ -91,6 +91,7 @@ var wordings = []wording{
 	{event: ResponseHeaders, logger: "http", begin: "encoding headers via codec (end_stream="},
 	{event: CodecCompleted, logger: "http", begin: "Codec completed encoding stream."},
 	{event: LocalReply, logger: "http", begin: "Sending local reply with details "},
+	{event: LocalReply, logger: "http", begin: "Preparing local reply with details "},
 	{event: StreamReset, logger: "http", begin: "stream reset: reset reason: "},
 	{event: ConnectingState, logger: "connection", begin: "current connecting state: "},
 	{event: ConnectingTo, logger: "connection", begin: "connecting to ", onConnection: true},

@@ -190,6 +190,19 @@ func brief(line Line) string {
 	return string(text)
 }
 
+// answeredEarly says that the proxy answered by itself before the router spoke of the request: what only the router prints then
+// stands nowhere, whether the router ran or not. Source: Envoy's Router::Filter::decodeHeaders, which answers a redirect, a direct
+// response, a missing route or a cluster without hosts before its statement "router decoding headers".
+func (x *exchange) answeredEarly() bool {
+	return x.has(LocalReply) && !x.has(RouterHeaders)
+}
+
+// has reports whether one of the stream's own lines says event.
+func (x *exchange) has(event Event) bool {
+	_, ok := x.first(event)
+	return ok
+}
+
 // capabilities lists the facts that the debug log shows about an exchange, given how it went: about a connection that
 // was accepted or dialled before the log begins it shows nothing.
 func capabilities(x *exchange) []flow.Capability {
@@ -198,11 +211,16 @@ func capabilities(x *exchange) []flow.Capability {
 		{Kind: flow.NetworkFilters, Fact: flow.FactCodec},
 		{Kind: flow.NetworkFilters, Fact: flow.FactConnection},
 		{Kind: flow.NetworkFilters, Fact: flow.FactNetworkFilter, Value: httpManager},
-		{Kind: flow.HTTPFilters, Fact: flow.FactHTTPFilter, Value: routerFilter},
-		{Kind: flow.Cluster, Fact: flow.FactCluster},
-		{Kind: flow.DownstreamTLS, Fact: flow.FactXFCC},
-		{Kind: flow.Connect, Fact: flow.FactUpstreamReused},
 		{Kind: flow.App, Fact: flow.FactStatus},
+	}
+	if x == nil || !x.answeredEarly() {
+		sees = append(sees,
+			flow.Capability{Kind: flow.HTTPFilters, Fact: flow.FactHTTPFilter, Value: routerFilter},
+			flow.Capability{Kind: flow.Cluster, Fact: flow.FactCluster},
+			flow.Capability{Kind: flow.DownstreamTLS, Fact: flow.FactXFCC},
+			flow.Capability{Kind: flow.Connect, Fact: flow.FactUpstreamReused})
+	} else if x.has(ClusterMatch) || x.has(UnknownCluster) {
+		sees = append(sees, flow.Capability{Kind: flow.Cluster, Fact: flow.FactCluster})
 	}
 	accepted := x == nil || x.phase != nil && !x.phase.ambiguous
 	if accepted {

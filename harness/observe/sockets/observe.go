@@ -164,7 +164,8 @@ func (o *observer) client() flow.Watch {
 	w.Complete = true // nothing to see is no loss: the connection may be closed already, or never have been
 	ended := o.closed(o.ClientBefore, o.ClientAfter, netip.AddrPortFrom(o.sel.Server.IP, o.sel.Port))
 	switch {
-	case len(after) == 0:
+	case len(after) == 0: // it may be closed already, so what is not there says nothing
+		w.Sees = listening
 	case len(after) > 1 && (o.ClientBefore == nil || len(fresh) > 0) || ended:
 		o.either = true
 		w.Sees = listening
@@ -244,10 +245,17 @@ func (o *observer) server() flow.Watch {
 		{Kind: flow.App, Fact: flow.FactProcess}}
 	w.Sees = append(w.Sees, o.listening(flow.Server, o.ServerAfter, o.sel.Inbound)...)
 	var abstained []string
-	if w.Problem, w.Abstains = o.accepted(); w.Abstains != "" {
+	came := len(o.seen)
+	if w.Problem, w.Abstains = o.accepted(); w.Abstains == "" && w.Problem == "" && len(o.seen) == came {
+		w.Sees = withoutKinds(w.Sees, flow.Redirect) // it may be closed already
+	} else if w.Abstains != "" {
 		abstained, w.Sees = append(abstained, w.Abstains), withoutKinds(w.Sees, flow.Redirect)
 	}
+	came = len(o.seen)
 	toApp, pooled := o.toApp()
+	if toApp == "" && !pooled && len(o.seen) == came {
+		w.Sees = withoutKinds(w.Sees, flow.Connect, flow.Endpoint, flow.App)
+	}
 	if toApp != "" {
 		abstained, w.Sees = append(abstained, toApp), withoutKinds(w.Sees, flow.Connect, flow.Endpoint, flow.App)
 	}

@@ -146,7 +146,10 @@ func (c *chain) between(j *journal, r *Recording, sel Selection, client, server 
 	}
 	pairs = c.joined(j, pairs)
 	switch len(pairs) {
-	case 0:
+	case 0: // the other end was not watched: Envoy's own join tells this one
+		if c.clientJoin != nil {
+			c.upstream = c.clientJoin.up
+		}
 	case 1:
 		c.upstream, c.serverDown = pairs[0].up, pairs[0].down
 	default:
@@ -228,6 +231,16 @@ func (c *chain) began() time.Time {
 func (c *chain) during(e *Event) bool {
 	answered := c.downstream != nil && c.clientRequest != nil && c.answer() != nil && e.Time.After(c.answer().Time)
 	return !e.Time.Before(c.began()) && !answered
+}
+
+// unseen says why a side's connections cannot be told apart from those of other requests: none carried the request's id in clear
+// text, as where HTTP/2 compresses it, TLS hides it, or it came to no request.
+func (c *chain) unseen(side flow.Side) string {
+	if side == flow.Server && c.serverDown == nil && c.serverUp == nil && c.clientRequest == nil ||
+		side == flow.Client && c.downstream == nil && c.clientApp == nil {
+		return "no connection carried the request's id in clear text, so none can be said to be its"
+	}
+	return ""
 }
 
 // answer is when the client's sidecar wrote the answer; nil while it has not.

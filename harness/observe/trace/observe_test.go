@@ -96,6 +96,18 @@ func TestTheWayIsOneChain(t *testing.T) {
 	}
 }
 
+// TestWhatCannotBeToldIsSaid reads a recording in which nothing names the request: no connection can be said to be its.
+func TestWhatCannotBeToldIsSaid(t *testing.T) {
+	r := recording(t, "cold")
+	withoutHTTP(r)
+	_, watches := r.Observe(Selection{RequestID: requestID})
+	for _, w := range watches {
+		if !w.Complete || len(w.Sees) > 0 || !strings.Contains(w.Abstains, "no connection carried") {
+			t.Errorf("complete %v, sees %v, abstains %q", w.Complete, w.Sees, w.Abstains)
+		}
+	}
+}
+
 func TestAnythingLostIsSaid(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -108,7 +120,6 @@ func TestAnythingLostIsSaid(t *testing.T) {
 		{"an event dropped", func(r *Recording) { r.Events = slices.Delete(r.Events, 100, 101) }, "events, and "},
 		{"probe off", func(r *Recording) { r.Probes = slices.DeleteFunc(r.Probes, named("sys_exit")) }, "probe sys_exit is off"},
 		{"no look at what was open", func(r *Recording) { r.Probes = slices.DeleteFunc(r.Probes, named("open_sockets")) }, "probe open_sockets is off"},
-		{"no bytes were looked at", withoutHTTP, "no connection carried"},
 		{"reader failed", func(r *Recording) { r.Problem = "read ring buffer: broken" }, "broken"},
 	}
 	for _, tt := range tests {

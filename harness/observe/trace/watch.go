@@ -90,7 +90,12 @@ func (o *observer) watch(pod *Pod) flow.Watch {
 	w.Sees = append(w.Sees, o.sightsInside(pod)...)
 	problems := o.problems(pod)
 	w.Complete, w.Problem = len(problems) == 0, strings.Join(problems, "; ")
-	if abstained := o.chain.ambiguous(pod.Side); len(abstained) > 0 {
+	if unseen := o.chain.unseen(pod.Side); unseen != "" {
+		w.Abstains, w.Sees = unseen, nil
+	} else if c := o.chain; pod.Side == flow.Server && c.serverDown == nil && c.clientRequest == nil {
+		w.Abstains = "the connection that the request came on cannot be told apart: its bytes are not in clear text on both ends"
+		w.Sees = slices.DeleteFunc(w.Sees, func(s flow.Capability) bool { return !c.found(pod.Side, s) })
+	} else if abstained := o.chain.ambiguous(pod.Side); len(abstained) > 0 {
 		w.Abstains = strings.Join(slices.Compact(abstained), "; ")
 		w.Sees = slices.DeleteFunc(w.Sees, func(c flow.Capability) bool { return !o.chain.found(pod.Side, c) })
 	}
@@ -151,20 +156,30 @@ func (o *observer) sightsInside(pod *Pod) (sees []flow.Capability) {
 			if s.kind != flow.ListenerFilters {
 				when = always
 			}
+			if s.value == routerFilter && !o.routed(pod) {
+				continue
+			}
 			see(when, s.kind, s.fact, s.value)
 		}
 	}
 	return sees
 }
 
+// routed reports whether the router of a pod's sidecar spoke of the request, or a connection was taken for it. Where neither is so
+// the router may have answered by itself, and says nothing of most of its answers.
+func (o *observer) routed(pod *Pod) bool {
+	up := o.chain.upstream
+	if pod.Side == flow.Server {
+		up = o.chain.serverUp
+	}
+	return up != nil || slices.ContainsFunc(o.seen, func(s flow.Observation) bool {
+		return s.Where.Pod == pod.Name && slices.ContainsFunc(s.Facts, func(f flow.Seen) bool { return f.Value == routerFilter })
+	})
+}
+
 // problems says why something in a pod may have been missed.
 func (o *observer) problems(pod *Pod) []string {
 	problems := o.recording.Gaps()
-	switch c := o.chain; {
-	case pod.Side == flow.Server && c.serverDown == nil && c.serverUp == nil && c.clientRequest == nil,
-		pod.Side == flow.Client && c.downstream == nil && c.clientApp == nil:
-		problems = append(problems, "no connection carried the request's id in clear text")
-	}
 	if e := o.stranger(pod); e != nil {
 		problems = append(problems, fmt.Sprintf("Envoy gave a request from %s the connection %s → %s, which was not seen, or not one alone", e.Ends.Downstream, e.Ends.Local, e.Ends.Remote))
 	}
