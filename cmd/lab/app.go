@@ -41,6 +41,8 @@ type app struct {
 	output      string
 	quiet       bool
 	showSecrets bool
+	color       string
+	wide        bool
 }
 
 // Main runs the command with this process's streams and returns its exit code. The first SIGINT or SIGTERM cancels what
@@ -177,4 +179,31 @@ func forScripts(backend cluster.Backend, lab *cluster.Lab, m *mesh.Mesh) runs.La
 		l.Guard = []string{self, "__undo"}
 	}
 	return l
+}
+
+// colours are what --color can be.
+var colours = []string{"auto", "always", "never"}
+
+// setColours does what --color says; auto leaves it to the terminal and the environment.
+func (a *app) setColours() error {
+	switch a.color {
+	case "auto", "":
+	case "always", "never":
+		screen.SetColours(a.Out, a.color == "always")
+		screen.SetColours(a.Err, a.color == "always")
+	default:
+		return exit.Usagef("read command line: --color %q is none of %s", a.color, strings.Join(colours, ", "))
+	}
+	return nil
+}
+
+// widest is more columns than any line of a report has.
+const widest = 1 << 16
+
+// width is how many columns a report takes; 0: as it likes.
+func (a *app) width() int {
+	if a.wide {
+		return widest
+	}
+	return screen.Width(a.Out)
 }

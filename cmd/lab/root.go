@@ -60,7 +60,7 @@ func newRoot(a *app) *cobra.Command {
 			if known := formsOf(cmd); !slices.Contains(known, a.output) {
 				return exit.Usagef("choose output %q: there are %s", a.output, strings.Join(known, ", "))
 			}
-			return nil
+			return a.setColours()
 		},
 	}
 	flags := root.PersistentFlags()
@@ -72,10 +72,13 @@ func newRoot(a *app) *cobra.Command {
 	flags.StringVarP(&a.output, "output", "o", "text", "form of the result: text or json; run, trace, infer, verify and diff have more")
 	flags.BoolVar(&a.showSecrets, "show-secrets", false, "show header values, parameters and tokens that are hidden otherwise, on the screen and in -o "+
 		"forms; what is kept never has them")
+	flags.StringVar(&a.color, "color", "auto", "colours: "+strings.Join(colours, ", ")+" (auto: on a terminal, unless NO_COLOR is set, or where CLICOLOR_FORCE is)")
+	flags.BoolVar(&a.wide, "wide", false, "cut nothing of a report to the terminal's width")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "say no progress on stderr")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return exit.Usagef("read command line: %w (see `%s --help`)", err, cmd.CommandPath())
 	})
+	completeFixed(root, "color", colours...)
 	completeFixed(root, "backend", backendNames()...)
 	_ = root.RegisterFlagCompletionFunc("output", func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 		return formsOf(cmd), cobra.ShellCompDirectiveNoFileComp

@@ -19,14 +19,16 @@ import (
 type Options struct {
 	Color   bool    // escape sequences for a terminal that wants them
 	Verbose bool    // why each hop was inferred, from which field, what lost, and every piece of evidence
+	Fold    bool    // one line for a pod all of whose hops are confirmed, unless Verbose
+	Width   int     // columns of the terminal; 0: width
 	Sources Sources // for a page
 }
 
-// width is the most columns a line of the table takes.
+// width is the most columns that a line takes where no terminal says how many it has.
 const width = 100
 
-// columns of the table: hop, inferred, seen by; the verdict takes the rest.
-var columns = [...]int{23, 33, 24}
+// narrowest is how many columns a line may take at least, however narrow the terminal is.
+const narrowest = 60
 
 // Text writes the run and its verdict as a table with one line a hop, and beneath what the verdicts rest on.
 func Text(w io.Writer, run flow.Run, verdict flow.RunVerdict, opts Options) error {
@@ -49,6 +51,14 @@ type text struct {
 	b    strings.Builder
 	opts Options
 	run  flow.Run
+}
+
+// width is how many columns a line takes at most.
+func (t *text) width() int {
+	if t.opts.Width == 0 {
+		return width
+	}
+	return max(t.opts.Width, narrowest)
 }
 
 // line writes one line, without blanks at its end.
@@ -99,25 +109,58 @@ func callName(call flow.Call) string {
 // redactCall returns the call without the secrets that its URL or its headers hold.
 func redactCall(call flow.Call) flow.Call { return redact.Value(call) }
 
+// table writes the hops, those of each proxy under its name.
 func (t *text) table(verdict flow.RunVerdict) {
-	t.row("hop", "inferred", "seen by", "verdict")
-	for _, v := range verdict.Hops {
-		hop := t.hop(v)
-		t.row(hopName(hop), hop.Decision, strings.Join(seenBy(v), ", "), t.mark(v.State)+" "+string(v.State))
+	for rest := verdict.Hops; len(rest) > 0; {
+		proxy := t.owner(rest[0])
+		n := slices.IndexFunc(rest, func(v flow.HopVerdict) bool { return t.owner(v) != proxy })
+		if n < 0 {
+			n = len(rest)
+		}
+		t.proxy(proxy, rest[:n])
+		rest = rest[n:]
 	}
 }
 
-// row writes one line of the table; what does not fit into its column is cut.
-func (t *text) row(cells ...string) {
-	var b strings.Builder
-	for i, cell := range cells {
-		if i < len(columns) {
-			cell = strings.ReplaceAll(clean(cell), "\n", " ")
-			cell = pad(cut(cell, columns[i]), columns[i]) + "  "
-		}
-		b.WriteString(cell)
+// owner names the proxy, or else the side, that a verdict's hop belongs to.
+func (t *text) owner(v flow.HopVerdict) string {
+	hop := t.hop(v)
+	return orElse(hop.Proxy, orElse(string(hop.Side), "the way"))
+}
+
+// proxy writes the hops of one proxy: one line for all, where all are confirmed and that is wanted.
+func (t *text) proxy(name string, hops []flow.HopVerdict) {
+	fine := !slices.ContainsFunc(hops, func(v flow.HopVerdict) bool { return v.State != flow.Confirmed })
+	if fine && t.opts.Fold && !t.opts.Verbose {
+		lead := fmt.Sprintf("%s %s  %d hops, all seen", t.mark(flow.Confirmed), clean(name), len(hops))
+		room := t.width() - utf8.RuneCountInString(fmt.Sprintf("✓ %s  %d hops, all seen", clean(name), len(hops)))
+		t.line("%s", lead+middle(t.gist(hops), room))
+		return
 	}
-	t.line("%s", b.String())
+	t.line("%s", clean(name))
+	witnesses := 0
+	for _, v := range hops {
+		witnesses = max(witnesses, utf8.RuneCountInString(strings.Join(seenBy(v), " ")))
+	}
+	const lead = len("  ✓ network-filters   ") - len("✓") + 1
+	witnesses = min(witnesses, t.width()/3)
+	room := t.width() - lead - witnesses - 2
+	for _, v := range hops {
+		hop := t.hop(v)
+		decision := strings.ReplaceAll(clean(hop.Decision), "\n", " ")
+		t.line("  %s %s %s  %s", t.mark(v.State), pad(string(hop.Kind), lead-5), pad(middle(decision, room), room), middle(strings.Join(seenBy(v), " "), witnesses))
+	}
+}
+
+// gist says in short where a proxy sends the request on to: the last of its hops that names a cluster, and the endpoint.
+func (t *text) gist(hops []flow.HopVerdict) string {
+	to := ""
+	for _, v := range hops {
+		if hop := t.hop(v); hop.Kind == flow.Endpoint || hop.Kind == flow.Cluster || hop.Kind == flow.Route && to == "" {
+			to += ", " + string(hop.Kind) + " " + strings.ReplaceAll(clean(hop.Decision), "\n", " ")
+		}
+	}
+	return to
 }
 
 // mark is the sign of a state, coloured when asked for.
@@ -204,7 +247,7 @@ func (t *text) paragraph(label, content string) {
 	}
 	const indent = "    "
 	rest := clean(strings.ReplaceAll(content, "\t", " "))
-	for _, piece := range wrap(rest, width-len(indent)-len(label)) {
+	for _, piece := range wrap(rest, t.width()-len(indent)-len(label)) {
 		t.line("%s%s%s", indent, label, piece)
 		label = strings.Repeat(" ", len(label))
 	}
@@ -256,6 +299,19 @@ func seenBy(v flow.HopVerdict) []string {
 
 // clean makes text safe for a terminal.
 func clean(s string) string { return screen.Visible(s) }
+
+// middle shortens text to n columns by what stands in its middle: names differ at their ends.
+func middle(s string, n int) string {
+	runes := []rune(s)
+	if len(runes) <= n {
+		return s
+	}
+	if n < 3 {
+		return cut(s, max(n, 1))
+	}
+	head := (n - 1) / 2
+	return string(runes[:head]) + "…" + string(runes[len(runes)-(n-1-head):])
+}
 
 // cut shortens text to n columns.
 func cut(s string, n int) string {

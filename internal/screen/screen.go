@@ -23,6 +23,7 @@ type Writer struct {
 	w        io.Writer
 	terminal bool // the cursor can be moved
 	colours  bool
+	ascii    bool   // signs are written in ASCII
 	partial  []byte // the beginning of a character whose rest has not come
 }
 
@@ -34,7 +35,49 @@ func New(w io.Writer) *Writer {
 	}
 	file, ok := w.(*os.File)
 	terminal := ok && term.IsTerminal(int(file.Fd())) && os.Getenv("TERM") != "dumb"
-	return &Writer{w: w, terminal: terminal, colours: terminal && os.Getenv("NO_COLOR") == ""}
+	forced := os.Getenv("CLICOLOR_FORCE")
+	colours := terminal && os.Getenv("NO_COLOR") == "" || forced != "" && forced != "0"
+	return &Writer{w: w, terminal: terminal, colours: colours, ascii: onlyASCII(os.Getenv)}
+}
+
+// onlyASCII says whether the locale has no other characters: it is C or POSIX by name. Source: POSIX, 8.2 Internationalization
+// Variables. One that is not set at all says nothing.
+func onlyASCII(get func(string) string) bool {
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		if locale := get(name); locale != "" {
+			return locale == "C" || locale == "POSIX"
+		}
+	}
+	return false
+}
+
+// signs are lab's own signs in ASCII.
+var signs = strings.NewReplacer("✓", "+", "✗", "x", "·", "-", "➔", "->", "→", "->", "…", "...", "•", "*", "«", "<", "»", ">", "–", "-")
+
+// SetColours says whether a Writer shows colours, whatever it writes to.
+func SetColours(w io.Writer, colours bool) {
+	if writer, ok := w.(*Writer); ok {
+		writer.mu.Lock()
+		defer writer.mu.Unlock()
+		writer.colours = colours
+	}
+}
+
+// Width is how many columns the terminal has that a Writer writes to; 0 where it is none, or does not say.
+func Width(w io.Writer) int {
+	writer, ok := w.(*Writer)
+	if !ok || !writer.terminal {
+		return 0
+	}
+	file, ok := writer.w.(*os.File)
+	if !ok {
+		return 0
+	}
+	columns, _, err := term.GetSize(int(file.Fd()))
+	if err != nil {
+		return 0
+	}
+	return columns
 }
 
 // Coloured is w for a caller that wants colours on it whatever it is; a Writer decides for itself.
@@ -111,7 +154,11 @@ func (w *Writer) write(text string) error {
 	if b.Len() == 0 {
 		return nil
 	}
-	_, err := io.WriteString(w.w, b.String())
+	out := b.String()
+	if w.ascii {
+		out = signs.Replace(out)
+	}
+	_, err := io.WriteString(w.w, out)
 	return err
 }
 
