@@ -200,8 +200,8 @@ func (a *app) setColours() error {
 // widest is more columns than any line of a report has.
 const widest = 1 << 16
 
-// width is how many columns a report takes; 0: as it likes.
-func (a *app) width() int {
+// reportWidth is how many columns a report takes; 0: as it likes.
+func (a *app) reportWidth() int {
 	if a.wide {
 		return widest
 	}

@@ -186,7 +186,7 @@ func (a *app) reportTrace(kept bundle.Contents, flags traceFlags) error {
 			}
 			fmt.Fprintf(w, "%d events of Envoy's housekeeping are left out (-o json has them)\n\n", left)
 		}
-		if err := report.Text(w, shown(a, run), shown(a, verdict), report.Options{Color: screen.Colours(a.Out), Verbose: flags.verbose, Fold: true, Width: a.width()}); err != nil {
+		if err := report.Text(w, shown(a, run), shown(a, verdict), report.Options{Color: screen.Colours(a.Out), Verbose: flags.verbose, Fold: true, Width: a.reportWidth()}); err != nil {
 			return err
 		}
 		return printProbes(w, recording)

@@ -36,7 +36,7 @@ func verifyCommand() *cobra.Command {
   lab verify ./bundle -o json | jq -r '.hops[] | select(.state != "confirmed") | .reason'`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return appOf(cmd).verify(cmd.Context(), args[0], report.Options{Verbose: verbose, Fold: true, Width: appOf(cmd).width()})
+			return appOf(cmd).verify(cmd.Context(), args[0], report.Options{Verbose: verbose, Fold: true, Width: appOf(cmd).reportWidth()})
 		},
 	}
 	hasForms(cmd, report.Forms())
