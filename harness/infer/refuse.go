@@ -115,15 +115,15 @@ func hasEscapedSlash(path string) bool {
 // upgradeType is the protocol that the request asks to upgrade to, or CONNECT, or "". With HTTP/2 an upgrade is a CONNECT with
 // :protocol. (ConnectionManagerImpl::ActiveStream::createFilterChain)
 func (w *walk) upgradeType() string {
+	if !w.req.isHTTP2() && w.upgrades() { // also of a CONNECT: ConnectionManagerImpl::ActiveStream asks for this header first
+		upgrade, _ := w.req.header.Get("upgrade")
+		return upgrade
+	}
 	if w.req.Method == "CONNECT" {
 		if protocol, ok := w.req.header.Get(":protocol"); ok {
 			return protocol
 		}
 		return "CONNECT"
-	}
-	if !w.req.isHTTP2() && w.upgrades() {
-		upgrade, _ := w.req.header.Get("upgrade")
-		return upgrade
 	}
 	return ""
 }
