@@ -160,7 +160,7 @@ func (k *killer) round(r round) (said string, err error) {
 	k.reached(r, hit)
 	said = " (" + strings.Join(hit, ", ") + ")"
 	if len(hit) == 0 {
-		said = " (there was none)"
+		said = ", but there was none"
 	}
 	if r.victims[0] == "all" {
 		k.counts.all++
