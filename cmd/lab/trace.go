@@ -29,6 +29,7 @@ type traceFlags struct {
 	data     []string // of the request, as curl has it
 	curl     []string // more arguments of curl
 	events   bool
+	filters  bool
 	verbose  bool
 	warm     bool
 	fail     bool // a failed answer is a mismatch
@@ -66,6 +67,7 @@ pods are watched follows from the URL and from the apiserver, not from what was 
 URL, and all sidecars of their namespaces where these are few.`,
 		Example: `  lab trace --from netshoot --to http://fortio-server:8080/
   lab trace --from netshoot --to http://fortio-server:8080/ --events
+  lab trace --from netshoot --to http://fortio-server:8080/ --filters
   lab trace --from netshoot --to http://fortio-server:8080/ --statements debug
   lab trace --from netshoot --to http://fortio-server:8080/ --without statements
   lab trace --from netshoot --to http://fortio-server:8080/ --bundle ./run && lab verify ./run
@@ -92,6 +94,7 @@ URL, and all sidecars of their namespaces where these are few.`,
 	f.StringVar(&flags.from, "from", "", "pod that sends the request: POD or POD.NAMESPACE, with /CONTAINER or its first one")
 	f.StringVar(&flags.to, "to", "", "URL of the request")
 	f.BoolVar(&flags.events, "events", false, "print the ordered events of the request: µs, pod, thread, descriptor, what happened")
+	f.BoolVar(&flags.filters, "filters", false, "print what each HTTP filter took, which stopped the request, and which answered")
 	f.BoolVarP(&flags.verbose, "verbose", "v", false, "say of each hop why, from which field, and by which evidence")
 	f.BoolVar(&flags.warm, "warm", false, "leave pooled connections; what happened on them before is not seen")
 	f.BoolVar(&flags.fail, "fail", false, "make a failed answer a mismatch: none, or one with a status of 400 and above")
@@ -122,6 +125,7 @@ type traceResult struct {
 	Counts  probe.Counts    `json:"counts"`
 	Envoys  []trace.Inside  `json:"envoys,omitempty"`
 	Events  []trace.Event   `json:"events,omitempty"`
+	Filters *report.Steps   `json:"filters,omitempty"`
 }
 
 const traceSchema = "flowproof.dev/lab-trace/v2"
@@ -155,6 +159,9 @@ func (a *app) reportTrace(kept bundle.Contents, flags traceFlags) error {
 	if recording == nil {
 		recording, flags.events = &trace.Recording{}, false
 	}
+	if flags.events || flags.filters {
+		result.Filters = report.StepsOf(verdict.TakenPath(run.Path), recording, run.Call.RequestID)
+	}
 	about := recording.About(trace.Selection{RequestID: run.Call.RequestID})
 	result.Probes, result.Counts, result.Envoys = recording.Probes, recording.Counts, recording.Envoys
 	if flags.events {
@@ -185,6 +192,11 @@ func (a *app) reportTrace(kept bundle.Contents, flags traceFlags) error {
 				return err
 			}
 			fmt.Fprintf(w, "%d events of Envoy's housekeeping are left out (-o json has them)\n\n", left)
+		}
+		if result.Filters != nil {
+			if err := shown(a, *result.Filters).Text(w); err != nil {
+				return err
+			}
 		}
 		if err := report.Text(w, shown(a, run), shown(a, verdict), report.Options{Color: screen.Colours(a.Out), Verbose: flags.verbose, Fold: true, Width: a.reportWidth()}); err != nil {
 			return err

@@ -93,6 +93,9 @@ func (p *Page) view() (*view, error) {
 	}
 	v.Cards = p.cards()
 	v.Open, v.Possible = p.Path.Depends, p.Possible
+	if s := p.waterfall(); s != nil {
+		v.Sections = append(v.Sections, *s)
+	}
 	if p.Verdict != nil {
 		v.Judged, v.Result = true, string(p.Verdict.Result)
 		v.Problems, v.Without = p.Verdict.Problems, p.Verdict.Without
