@@ -23,7 +23,7 @@ import (
 )
 
 // deadline bounds one test's work in the browser, on a machine that has much else to do.
-const deadline = 3 * time.Minute
+const deadline = 10 * time.Minute
 
 // programs are the names that chromium has.
 var programs = []string{"chromium", "chromium-browser", "google-chrome"}
