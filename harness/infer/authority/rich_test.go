@@ -35,7 +35,7 @@ func TestRandomRich(t *testing.T) {
 	}
 	figures(t, total)
 	t.Logf("%d requests, %d of them explained %v, %d open, %d of those without need", total.requests, total.explained, total.byCode, total.open, total.needless)
-	if total.explained*1000 > total.requests+1000 {
+	if total.explained > 5+total.requests/1000 { // five more, or chance would fail a short run now and then
 		t.Errorf("%d of %d answers are explained: at most one in a thousand may be", total.explained, total.requests)
 	}
 	if total.needless*50 > total.requests {
