@@ -9,7 +9,7 @@ export CGO_ENABLED = 0
 export GOFLAGS = -trimpath
 BUILD := $(GO) build -ldflags '-s -w' -o $(LAB) ./cmd/lab
 
-.PHONY: inbound walk test test-kind lint lab setup bench differential fuzz probes-matrix kill9 load nightly clean release install test-release
+.PHONY: inbound walk test requests test-kind lint lab setup bench differential fuzz probes-matrix kill9 load nightly clean release install test-release
 
 inbound: lab ## the main job: a lab, a request, and every hop of its way inferred and seen
 	$(LAB) run inbound
@@ -22,6 +22,10 @@ test: lab ## every test, including the scenarios on a real lab, whose parts are 
 	$(LAB) build
 	hack/lint.sh
 	CI=$(or $(CI),true) $(GO) test -count=1 -timeout 60m ./...
+
+requests: lab ## every kind of request, sent by curl alone and by lab, and what both are told
+	$(LAB) build
+	$(GO) test -count=1 -timeout 40m ./scenarios -run TestRequests -args -requests
 
 test-kind: ## the scenarios on the backend kind, in Docker: the machine's, or one that is started for it
 	@hack/setup.sh kind

@@ -32,6 +32,14 @@ func Apply(options []Option, call *flow.Call, read func(name string) ([]byte, er
 			}
 		case "-H", "header":
 			addHeader(call, o.Value)
+		case "-b", "cookie":
+			if strings.Contains(o.Value, "=") { // else it names a file of cookies
+				call.Headers.Add("cookie", o.Value)
+			}
+		case "-e", "referer":
+			if referer, _, _ := strings.Cut(o.Value, ";auto"); referer != "" {
+				call.Headers.Add("referer", referer)
+			}
 		}
 	}
 	if inURL && call.Body != nil {

@@ -33,6 +33,9 @@ func TestApply(t *testing.T) {
 		{"data in the URL, joined", []string{"-da=b", "-sG"}, flow.Call{Method: "GET", URL: "http://b/?a=b"}},
 		{"data in the URL, long", []string{"--data-urlencode", "a=b", "--get"}, flow.Call{Method: "GET"}},
 		{"GET that is said, with a body", []string{"-XGET", "-d", "x"}, flow.Call{Method: "GET", Body: []byte("x")}},
+		{"a cookie", []string{"-b", "a=1"}, flow.Call{Method: "GET", Headers: flow.Headers{"cookie": {"a=1"}}}},
+		{"a file of cookies", []string{"-b", "jar"}, flow.Call{Method: "GET"}},
+		{"a referer", []string{"-e", "http://a/;auto"}, flow.Call{Method: "GET", Headers: flow.Headers{"referer": {"http://a/"}}}},
 		{"a header twice", []string{"-H", "cookie: a=1", "-H", "Cookie: b=2"}, flow.Call{Method: "GET", Headers: flow.Headers{"cookie": {"a=1", "b=2"}}}},
 		{"data twice", []string{"-d", "a", "-d", "b"}, flow.Call{Method: "POST", Body: []byte("a&b")}},
 		{"a form", []string{"-Ff=@file"}, flow.Call{Method: "POST"}},
@@ -73,4 +76,23 @@ func FuzzApply(f *testing.F) {
 			t.Errorf("method %q, error %v", call.Method, err)
 		}
 	})
+}
+
+// TestProtocol says which options make curl speak another version of HTTP.
+func TestProtocol(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{nil, ""}, {[]string{"--http2-prior-knowledge"}, "http2"}, {[]string{"-0"}, "http1.0"}, {[]string{"--http1.0"}, "http1.0"},
+		{[]string{"--http2"}, ""}, {[]string{"--http2-prior-knowledge", "--http1.1"}, ""},
+	} {
+		options, err := Options(c.args)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := Protocol(options); got != c.want {
+			t.Errorf("%q: %q, want %q", c.args, got, c.want)
+		}
+	}
 }

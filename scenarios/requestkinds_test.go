@@ -1,0 +1,84 @@
+package scenarios_test
+
+import "github.com/flowproof/lab/harness/flow"
+
+// A requestKind is one kind of request. In from, to and curl stand {pod}, {plain}, {naked} and {node} for addresses that each lab has anew.
+type requestKind struct {
+	name    string
+	from    string // "": netshoot
+	to      string
+	curl    []string // options of curl's: each is one of the request itself
+	says    string   // what the result line says of the answer, without its time; {…} as in to
+	verdict flow.Result
+	refused string // what an error says that ends the run before anything is touched; "": there is none
+}
+
+// app is what the result line says of an answer of the application.
+const app = "200 by {pod}:8080"
+
+// requestKinds are held against what plain curl and the access log say of the same request, and against this table.
+var requestKinds = []requestKind{
+	// Where the request goes.
+	{name: "by name", to: "http://fortio-server:8080/", says: app, verdict: flow.Verified},
+	{name: "by full name", to: "http://fortio-server.mark.svc.cluster.local:8080/", says: app, verdict: flow.Verified},
+	{name: "by ClusterIP", to: "http://10.96.215.136:8080/", says: app, verdict: flow.Verified},
+	{name: "by the pod's address", to: "http://{pod}:8080/", says: app, verdict: flow.Verified},
+	{name: "by a node's port", to: "http://{node}:32463/", says: app, verdict: flow.Verified},
+	{name: "by a headless name", to: "http://headless:8080/", says: app, verdict: flow.Verified},
+	{name: "by an address and a Host", to: "http://10.96.215.136:8080/", curl: []string{"-H", "host: fortio-server:8080"}, says: app, verdict: flow.Verified},
+	{name: "another namespace", to: "http://plain.requests:8080/", says: "200 by {plain}:8080", verdict: flow.Verified},
+	{name: "another namespace without endpoints", to: "http://fortio-server.default:8080/", says: "503 by netshoot.mark: no healthy upstream host (UH)", verdict: flow.Verified},
+	{name: "a ServiceEntry's address", to: "http://240.1.1.1:8080/", says: "200 by {plain}:8080", verdict: flow.Verified},
+	{name: "a ServiceEntry's name", to: "http://external.example:8080/", curl: []string{"--resolve", "external.example:8080:240.1.1.1"},
+		says: "200 by {plain}:8080", verdict: flow.Verified},
+	{name: "outside of the mesh", to: "http://{plain}:8080/", says: "200 by {plain}:8080", verdict: flow.Verified},
+	{name: "https outside of the mesh", to: "https://{naked}:8443/", curl: []string{"-k"}, says: "200", verdict: flow.Verified},
+
+	// What is sent.
+	{name: "POST with a body", to: "http://fortio-server:8080/echo", curl: []string{"-d", "hello"}, says: app, verdict: flow.Verified},
+	{name: "PUT", to: "http://fortio-server:8080/", curl: []string{"-X", "PUT"}, says: app, verdict: flow.Verified},
+	{name: "HEAD", to: "http://fortio-server:8080/", curl: []string{"-I"}, says: app, verdict: flow.Verified},
+	{name: "a header twice", to: "http://fortio-server:8080/", curl: []string{"-H", "x-a: 1", "-H", "x-a: 2"}, says: app, verdict: flow.Verified},
+	{name: "a cookie", to: "http://fortio-server:8080/", curl: []string{"-b", "a=b"}, says: app, verdict: flow.Verified},
+	{name: "an option of curl's", to: "http://fortio-server:8080/", curl: []string{"--compressed"}, says: app, verdict: flow.Verified},
+	{name: "a query with signs", to: "http://fortio-server:8080/echo?q=$HOME&x='1'#f", says: app, verdict: flow.Verified},
+	{name: "connection: close", to: "http://fortio-server:8080/", curl: []string{"-H", "connection: close"}, says: app, verdict: flow.Verified},
+	{name: "HTTP/2", to: "http://fortio-server:8080/", curl: []string{"--http2-prior-knowledge"}, says: app, verdict: flow.Verified},
+	{name: "a large answer", to: "http://fortio-server:8080/?size=200000", says: app, verdict: flow.Verified},
+
+	// Who sends.
+	{name: "from a pod without sidecar, by name", from: "naked.requests", to: "http://fortio-server.mark:8080/", says: app, verdict: flow.Verified},
+	{name: "from a pod without sidecar, by address", from: "naked.requests", to: "http://{pod}:8080/", says: app, verdict: flow.Verified},
+	{name: "from the sidecar's container", from: "netshoot/istio-proxy", to: "http://fortio-server:8080/", says: app, verdict: flow.Verified},
+	{name: "from a Service's pod", from: "svc/client", to: "http://fortio-server:8080/", says: app, verdict: flow.Verified},
+
+	// What routes make of it.
+	{name: "a rewrite", to: "http://rewrite:8080/", says: app, verdict: flow.Verified},
+	{name: "a header that routes", to: "http://header:8080/", curl: []string{"-H", "x-team: red"}, says: "200 by {l2}:8080", verdict: flow.Verified},
+	{name: "without the header that routes", to: "http://header:8080/", says: app, verdict: flow.Verified},
+	{name: "a delay", to: "http://delay:8080/", says: app, verdict: flow.Verified},
+	{name: "the application calls on", to: "http://fortio-server:8070/", says: "200 by {pod}:8070", verdict: flow.Verified},
+
+	// What fails.
+	{name: "the application's 404", to: "http://fortio-server:8080/?status=404", says: "404 by {pod}:8080", verdict: flow.Verified},
+	{name: "the application's 503, retried by default", to: "http://fortio-server:8080/?status=503", says: "503 by ", verdict: flow.Verified},
+	{name: "retries that a route asks for", to: "http://retry:8080/?status=503", says: "503 by ", verdict: flow.Verified},
+	{name: "a timeout of the route", to: "http://timeout:8080/?delay=1s", says: "504 by netshoot.mark: upstream request timeout (UT)", verdict: flow.Verified},
+	{name: "a timeout of the client", to: "http://fortio-server:8080/?delay=2s", curl: []string{"--max-time", "1"}, says: "no answer: (28) ", verdict: flow.Verified},
+	{name: "an abort", to: "http://abort:8080/", says: "418 by netshoot.mark: aborted by fault injection (FI)", verdict: flow.Verified},
+	{name: "a redirect", to: "http://redirect:8080/", says: "302 by netshoot.mark", verdict: flow.Verified},
+	{name: "a direct response", to: "http://direct:8080/", says: "403 by netshoot.mark: direct response", verdict: flow.Verified},
+	{name: "no route", to: "http://nomatch:8080/", says: "404 by netshoot.mark: no route configured (NR)", verdict: flow.Verified},
+	{name: "no cluster", to: "http://missing:8080/", says: "503 by netshoot.mark: the upstream cluster was not found (NC)", verdict: flow.Verified},
+	{name: "no endpoint", to: "http://empty:8080/", says: "503 by netshoot.mark: no healthy upstream host (UH)", verdict: flow.Verified},
+	{name: "TLS is demanded", to: "http://tls-only:8080/", says: "301 by netshoot.mark", verdict: flow.Verified},
+	{name: "RBAC denies", to: "http://fortio-server-l2:8080/denied", says: "403 by fortio-server-l2.mark: rbac access denied matched policy", verdict: flow.Verified},
+	{name: "the application refuses", to: "http://refused:8080/", says: "503 by fortio-server.mark: ", verdict: flow.Incomplete},
+	{name: "the application resets", to: "http://naked.requests:9999/", says: "503 by netshoot.mark: ", verdict: flow.Verified},
+
+	// What cannot be traced.
+	{name: "no such port", to: "http://fortio-server:9999/", refused: "there is no such port (it has 8080 http, 8070 http-m, 8079 grpc)"},
+	{name: "no such name", to: "http://nosuch:8080/", refused: "its resolver knows no such name"},
+	{name: "no such pod", from: "nosuch", to: "http://fortio-server:8080/", refused: "there is no such pod"},
+	{name: "no curl in the pod", from: "fortio-server", to: "http://fortio-server-l2:8080/", refused: "there is no such program"},
+}
