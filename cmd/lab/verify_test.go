@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/flowproof/lab/harness/bundle"
+	"github.com/flowproof/lab/harness/observe"
+	"github.com/flowproof/lab/harness/observe/instrument"
 	"github.com/flowproof/lab/harness/verify"
 	"github.com/flowproof/lab/internal/exit"
 )
@@ -56,7 +58,11 @@ func accepted(t *testing.T, hops ...string) string {
 	t.Helper()
 	return current(t, func(c *bundle.Contents) {
 		recording := *c.Recording
-		recording.Trace, recording.Client.Before, recording.Client.After, recording.Server.Before, recording.Server.After = nil, nil, nil, nil, nil
+		recording.Trace = nil
+		for _, pod := range []*observe.Pod{&recording.Client, &recording.Server} {
+			pod.Keep(instrument.SocketsBefore, nil)
+			pod.Keep(instrument.SocketsAfter, nil)
+		}
 		c.Recording, c.Run.Accepted = &recording, hops
 	})
 }

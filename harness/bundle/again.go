@@ -5,6 +5,7 @@ import (
 
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer"
+	"github.com/flowproof/lab/harness/observe/instrument"
 )
 
 // inferred is the path that a bundle's dumps give.
@@ -88,8 +89,8 @@ func (c Contents) questionProblems(q infer.Question) []string {
 		pod, text     string
 		before, after []byte
 	}{
-		{q.Client, q.Options.ClientRules, r.Client.NetfilterBefore.Rules, r.Client.NetfilterAfter.Rules},
-		{q.Server, q.Options.ServerRules, server.NetfilterBefore.Rules, server.NetfilterAfter.Rules},
+		{q.Client, q.Options.ClientRules, r.Client.Part(instrument.RulesBefore), r.Client.Part(instrument.RulesAfter)},
+		{q.Server, q.Options.ServerRules, server.Part(instrument.RulesBefore), server.Part(instrument.RulesAfter)},
 	} {
 		for _, seen := range [][]byte{given.before, given.after} {
 			if line, differ := otherRule(given.text, string(seen)); differ && given.text != "" && seen != nil {
@@ -121,7 +122,7 @@ func (c Contents) supposed() []infer.Question {
 		q.Options.Source = r.Client.IP
 	}
 	ruled := q
-	ruled.Options.ClientRules, ruled.Options.ServerRules = string(r.Client.NetfilterBefore.Rules), string(r.Server.NetfilterBefore.Rules)
+	ruled.Options.ClientRules, ruled.Options.ServerRules = string(r.Client.Part(instrument.RulesBefore)), string(r.Server.Part(instrument.RulesBefore))
 	return []infer.Question{q, ruled}
 }
 

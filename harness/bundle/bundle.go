@@ -6,11 +6,13 @@ package bundle
 
 import (
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer"
 	"github.com/flowproof/lab/harness/observe"
+	"github.com/flowproof/lab/harness/observe/instrument"
 )
 
 // Schema is the version of a bundle's layout; it changes only with that layout.
@@ -33,10 +35,6 @@ const (
 	dumpAfterDir  = "dumps-after"
 	ruleDir       = "rules"
 	logDir        = "logs"
-	socketDir     = "sockets"
-	statsDir      = "stats"
-	netfilterDir  = "netfilter"
-	conntrackDir  = "conntrack"
 )
 
 // Contents are what a bundle holds.
@@ -84,17 +82,16 @@ type manifest struct {
 	Files   map[string]string `json:"files"` // SHA-256 of each file by its name
 }
 
-// part is one text of a recorded pod and where it is kept.
-type part struct {
-	dir, suffix string
-	text        *[]byte
-}
-
-func parts(pod *observe.Pod) []part {
-	return []part{{logDir, ".log", &pod.Log}, {socketDir, ".before.txt", &pod.Before}, {socketDir, ".after.txt", &pod.After},
-		{statsDir, ".before.txt", &pod.StatsBefore}, {statsDir, ".after.txt", &pod.StatsAfter},
-		{netfilterDir, ".before.txt", &pod.NetfilterBefore.Rules}, {netfilterDir, ".after.txt", &pod.NetfilterAfter.Rules},
-		{conntrackDir, ".before.txt", &pod.NetfilterBefore.Conntrack}, {conntrackDir, ".after.txt", &pod.NetfilterAfter.Conntrack}}
+// place is where a part of a pod's evidence is kept: in a directory, in a file that is named after the pod and ends with suffix.
+func place(part string) (dir, suffix string) {
+	if part == instrument.LogText {
+		return logDir, ".log"
+	}
+	dir, moment, of := strings.Cut(part, ".")
+	if !of {
+		return dir, ".txt"
+	}
+	return dir, "." + moment + ".txt"
 }
 
 // podName is what Kubernetes allows in names, so that no name leads out of the bundle. Its length is not in the expression: a count

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/flowproof/lab/harness/observe/instrument"
 	"github.com/flowproof/lab/harness/observe/sockets"
 )
 
@@ -22,8 +23,8 @@ func (r *recordingCheck) connections() {
 		return
 	}
 	target := netip.AddrPortFrom(server, r.Port)
-	client, known := pooled(r.Client.Before, netip.Addr{}, target)
-	inner, knownInner := pooled(r.Server.Before, inboundSource, target)
+	client, known := pooled(r.Client.Part(instrument.SocketsBefore), netip.Addr{}, target)
+	inner, knownInner := pooled(r.Server.Part(instrument.SocketsBefore), inboundSource, target)
 	switch {
 	case r.Cold && known && client > 0:
 		r.wrong("cold says that no connection was pooled, and the table of %s has %d to %s", r.Client.Name, client, target)

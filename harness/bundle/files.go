@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
+	"slices"
 	"time"
 
 	"github.com/flowproof/lab/harness/flow"
@@ -155,15 +156,19 @@ func addRecording(files map[string][]byte, r observe.Recording, run circumstance
 		add(traceFile, events.Bytes())
 	}
 	for _, pod := range r.Pods() {
-		for _, part := range parts(pod) {
-			if *part.text == nil {
+		for part, text := range pod.Parts {
+			if text == nil {
 				continue
 			}
-			name, err := podFile(part.dir, pod.Name, part.suffix)
+			if !slices.Contains(observe.Parts(), part) {
+				return fmt.Errorf("keep %s of %s: no instrument names it among its parts", part, pod.Name)
+			}
+			dir, suffix := place(part)
+			name, err := podFile(dir, pod.Name, suffix)
 			if err != nil {
 				return err
 			}
-			add(name, *part.text)
+			add(name, text)
 		}
 	}
 	return addJSON(files, recordingFile, kept)

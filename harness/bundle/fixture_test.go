@@ -13,6 +13,7 @@ import (
 
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/observe"
+	"github.com/flowproof/lab/harness/observe/instrument"
 	"github.com/flowproof/lab/harness/observe/trace"
 	"github.com/flowproof/lab/harness/verify"
 )
@@ -58,9 +59,10 @@ func contents(t testing.TB) Contents {
 	c.Question.Call.Headers = flow.Headers{"authorization": {secret}}
 	recording.Curl = bytes.Replace(recording.Curl, []byte("> Accept: */*"), []byte("> Authorization: "+secret+"\n> Accept: */*"), 1)
 	for _, pod := range []*observe.Pod{&recording.Client, &recording.Server} {
-		pod.Log = bytes.ReplaceAll(pod.Log, []byte("'accept', '*/*'\n"), []byte("'accept', '*/*'\n'authorization', '"+secret+"'\n"))
+		pod.Keep(instrument.LogText, bytes.ReplaceAll(pod.Part(instrument.LogText), []byte("'accept', '*/*'\n"),
+			[]byte("'accept', '*/*'\n'authorization', '"+secret+"'\n")))
 	}
-	recording.Server.Log = append(slices.Clone(recording.Server.Log), []byte("'authorization', '"+secret+"'\n")...)
+	recording.Server.Keep(instrument.LogText, append(slices.Clone(recording.Server.Part(instrument.LogText)), []byte("'authorization', '"+secret+"'\n")...))
 	events := *recording.Trace
 	head, ok := trace.ParseHTTP([]byte("GET /?access_token=hunter2hunter2 HTTP/1.1\r\nauthorization: " + secret + "\r\ncookie: hunter2hunter2\r\n\r\n"))
 	if !ok {

@@ -150,9 +150,7 @@ func fromFiles(base Contents, files map[string][]byte) (Contents, error) {
 			if pod.Name != from.Name {
 				continue
 			}
-			for i, part := range parts(pod) {
-				*part.text = *parts(from)[i].text
-			}
+			pod.Parts = from.Parts
 		}
 	}
 	c.Recording, c.told = &recording, kept.Run

@@ -37,12 +37,19 @@ type mutation struct {
 	change func(c *Contents)
 }
 
+// A recordedText is one text of a recording.
+type recordedText struct {
+	text []byte
+	set  func(text []byte) // puts another one in its place; nil takes it away
+}
+
 // texts are the recording's texts by the names of their files.
-func texts(r *observe.Recording) map[string]*[]byte {
-	all := map[string]*[]byte{curlFile: &r.Curl}
+func texts(r *observe.Recording) map[string]recordedText {
+	all := map[string]recordedText{curlFile: {r.Curl, func(text []byte) { r.Curl = text }}}
 	for _, pod := range []*observe.Pod{&r.Client, &r.Server} {
-		for _, part := range parts(pod) {
-			all[part.dir+"/"+pod.Name+part.suffix] = part.text
+		for _, part := range observe.Parts() {
+			dir, suffix := place(part)
+			all[dir+"/"+pod.Name+suffix] = recordedText{pod.Part(part), func(text []byte) { pod.Keep(part, text) }}
 		}
 	}
 	return all
@@ -54,12 +61,12 @@ func texts(r *observe.Recording) map[string]*[]byte {
 func takenAway(c Contents) []mutation {
 	var all []mutation
 	for _, name := range slices.Sorted(maps.Keys(texts(c.Recording))) {
-		if name == socketDir+"/"+c.Recording.Server.Name+".before.txt" {
+		if name == "sockets/"+c.Recording.Server.Name+".before.txt" {
 			continue
 		}
-		all = append(all, mutation{name + " taken away", func(c *Contents) { *texts(c.Recording)[name] = nil }})
+		all = append(all, mutation{name + " taken away", func(c *Contents) { texts(c.Recording)[name].set(nil) }})
 		if !strings.HasSuffix(name, ".before.txt") {
-			all = append(all, mutation{name + " emptied", func(c *Contents) { *texts(c.Recording)[name] = []byte{} }})
+			all = append(all, mutation{name + " emptied", func(c *Contents) { texts(c.Recording)[name].set([]byte{}) }})
 		}
 	}
 	return all
@@ -72,7 +79,7 @@ func dropped(c Contents) []mutation {
 	for _, o := range c.Run.Observations {
 		line := eventOf(o)
 		for _, name := range slices.Sorted(maps.Keys(texts(c.Recording))) {
-			text := *texts(c.Recording)[name]
+			text := texts(c.Recording)[name].text
 			if line == "" || strings.Contains(name, ".before.") || seen[name+line] || !bytes.Contains(text, []byte(line)) || !mayHold(name, o) {
 				continue
 			}
@@ -80,12 +87,12 @@ func dropped(c Contents) []mutation {
 			all = append(all, mutation{fmt.Sprintf("%s without %.60q", name, line), func(c *Contents) {
 				at := texts(c.Recording)[name]
 				var kept [][]byte
-				for row := range bytes.Lines(*at) {
+				for row := range bytes.Lines(at.text) {
 					if !bytes.Contains(row, []byte(line)) {
 						kept = append(kept, row)
 					}
 				}
-				*at = bytes.Join(kept, nil)
+				at.set(bytes.Join(kept, nil))
 			}})
 		}
 	}
@@ -108,8 +115,8 @@ func eventOf(o flow.Observation) string {
 
 // mayHold reports whether a file is the one that an observation's instrument reads.
 func mayHold(name string, o flow.Observation) bool {
-	dirs := map[flow.Instrument][]string{flow.EnvoyLog: {logDir}, flow.AccessLog: {logDir}, flow.Sockets: {socketDir}, flow.Stats: {statsDir},
-		flow.Netfilter: {netfilterDir, conntrackDir}}
+	dirs := map[flow.Instrument][]string{flow.EnvoyLog: {logDir}, flow.AccessLog: {logDir}, flow.Sockets: {"sockets"}, flow.Stats: {"stats"},
+		flow.Netfilter: {"netfilter", "conntrack"}}
 	if o.Instrument == flow.Curl {
 		return name == curlFile
 	}

@@ -3,9 +3,11 @@ package bundle
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/flowproof/lab/harness/observe"
 	"github.com/flowproof/lab/internal/exit"
 )
 
@@ -45,5 +47,32 @@ func TestWritable(t *testing.T) {
 				t.Errorf("got %v with code %d, want %q and code %d", err, exit.Code(err), c.want, exit.Usage)
 			}
 		})
+	}
+}
+
+// TestPartsHaveAPlace holds that every part of evidence has files of its own, and none in a directory of another kind of file.
+func TestPartsHaveAPlace(t *testing.T) {
+	taken := []string{dumpDir, dumpAfterDir, ruleDir}
+	for _, part := range observe.Parts() {
+		dir, suffix := place(part)
+		name, err := podFile(dir, "a.mark", suffix)
+		if err != nil || strings.Trim(part, "abcdefghijklmnopqrstuvwxyz-.") != "" || strings.Count(part, ".") > 1 {
+			t.Errorf("part %q is no name: %v", part, err)
+		}
+		if slices.Contains(taken, dir) || slices.Contains(taken, name) {
+			t.Errorf("part %q is kept in %s, where something else is", part, name)
+		}
+		taken = append(taken, name)
+	}
+}
+
+// TestPartOfNoInstrument holds that evidence which a bundle could not read again is not written into one in silence.
+func TestPartOfNoInstrument(t *testing.T) {
+	c := kept(t, "inbound")
+	recording := *c.Recording
+	recording.Client.Keep("weather", []byte("fine"))
+	c.Recording = &recording
+	if _, err := c.files(); err == nil || !strings.Contains(err.Error(), "keep weather of ") {
+		t.Errorf("error %v", err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/observe"
 	"github.com/flowproof/lab/harness/observe/trace"
 	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/input"
@@ -254,12 +255,16 @@ func (r *reader) recording(c *Contents) error {
 		if pod.Name == "" {
 			continue // an end that was not recorded
 		}
-		for _, part := range parts(pod) {
-			name, wrong := podFile(part.dir, pod.Name, part.suffix)
+		pod.Parts = map[string][]byte{}
+		for _, part := range observe.Parts() {
+			dir, suffix := place(part)
+			name, wrong := podFile(dir, pod.Name, suffix)
 			if wrong != nil {
 				return fmt.Errorf("%s: %w", recordingFile, wrong)
 			}
-			*part.text = read(name)
+			if text := read(name); text != nil {
+				pod.Parts[part] = text
+			}
 		}
 	}
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/flowproof/lab/harness/observe"
 	"github.com/flowproof/lab/harness/observe/accesslog"
 	"github.com/flowproof/lab/harness/observe/curl"
+	"github.com/flowproof/lab/harness/observe/instrument"
 	"github.com/flowproof/lab/internal/redact"
 )
 
@@ -112,7 +113,7 @@ func (r *recordingCheck) times() {
 		}
 	}
 	for _, pod := range r.Pods() {
-		lines, _ := accesslog.Parse(pod.Log)
+		lines, _ := accesslog.Parse(pod.Part(instrument.LogText))
 		for _, line := range lines {
 			if flow.SameRequestID(line.RequestID(), r.RequestID) && !line.Time.IsZero() {
 				r.within("the access log of "+pod.Name, line.Time)
@@ -176,13 +177,13 @@ func (r *recordingCheck) pod(side flow.Side, at string, pod observe.Pod) {
 	if told, err := curl.Parse(r.Curl); err == nil && side == flow.Client && told.Local.IsValid() && !told.Local.Addr().IsLoopback() {
 		r.same(at+".ip", told.Local.Addr().String(), pod.IP, curlFile)
 	}
-	if workers := workersIn(pod.StatsAfter); workers > 0 && pod.Workers > 0 && workers != pod.Workers {
+	if workers := workersIn(pod.Part(instrument.StatsAfter)); workers > 0 && pod.Workers > 0 && workers != pod.Workers {
 		r.wrong("%s.workers is %d, and its statistics are of %d", at, pod.Workers, workers)
 	}
-	if pod.Log != nil && pod.Workers == 0 {
+	if pod.Part(instrument.LogText) != nil && pod.Workers == 0 {
 		r.wrong("%s.workers is 0, and its log was followed", at)
 	}
-	if pod.Quiet && debugLine.Match(pod.Log) {
+	if pod.Quiet && debugLine.Match(pod.Part(instrument.LogText)) {
 		r.wrong("%s.quiet says that no log level was raised, and its log has lines of the level debug", at)
 	}
 	if pod.AccessLogProblem != "" && r.hasLine(pod) {
@@ -194,10 +195,10 @@ func (r *recordingCheck) pod(side flow.Side, at string, pod observe.Pod) {
 }
 
 func (r *recordingCheck) hasLine(pod observe.Pod) bool {
-	if !bytes.Contains(pod.Log, []byte(accesslog.Mark(r.RequestID))) {
+	if !bytes.Contains(pod.Part(instrument.LogText), []byte(accesslog.Mark(r.RequestID))) {
 		return false
 	}
-	lines, _ := accesslog.Parse(pod.Log)
+	lines, _ := accesslog.Parse(pod.Part(instrument.LogText))
 	return slices.ContainsFunc(lines, func(l accesslog.Line) bool { return flow.SameRequestID(l.RequestID(), r.RequestID) })
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/observe/accesslog"
 	"github.com/flowproof/lab/harness/observe/curl"
+	"github.com/flowproof/lab/harness/observe/instrument"
 	"github.com/flowproof/lab/internal/redact"
 )
 
@@ -33,9 +34,9 @@ func (c Contents) requestProblems(run flow.Run) []string {
 	if c.Recording.Curl != nil {
 		p.curl(c.Recording.Curl)
 	}
-	p.accessLog(c.Recording.Client.Name, c.Recording.Client.Log)
-	if c.Recording.Client.Log == nil { // else the client's sidecar may have rewritten the request
-		p.accessLog(c.Recording.Server.Name, c.Recording.Server.Log)
+	p.accessLog(c.Recording.Client.Name, c.Recording.Client.Part(instrument.LogText))
+	if c.Recording.Client.Part(instrument.LogText) == nil { // else the client's sidecar may have rewritten the request
+		p.accessLog(c.Recording.Server.Name, c.Recording.Server.Part(instrument.LogText))
 	}
 	return p.problems
 }

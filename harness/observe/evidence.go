@@ -10,30 +10,6 @@ import (
 	"github.com/flowproof/lab/harness/observe/instrument"
 )
 
-// part is the text of the pod that has that name among the parts of evidence; nil where there is no such part.
-func (p *Pod) part(name string) *[]byte {
-	return map[string]*[]byte{
-		instrument.LogText:         &p.Log,
-		instrument.SocketsBefore:   &p.Before,
-		instrument.SocketsAfter:    &p.After,
-		instrument.StatsBefore:     &p.StatsBefore,
-		instrument.StatsAfter:      &p.StatsAfter,
-		instrument.RulesBefore:     &p.NetfilterBefore.Rules,
-		instrument.RulesAfter:      &p.NetfilterAfter.Rules,
-		instrument.ConntrackBefore: &p.NetfilterBefore.Conntrack,
-		instrument.ConntrackAfter:  &p.NetfilterAfter.Conntrack,
-	}[name]
-}
-
-// Keep sets what was recorded of the pod from parts of evidence.
-func (p *Pod) Keep(parts map[string][]byte) {
-	for name, text := range parts {
-		if into := p.part(name); into != nil {
-			*into = text
-		}
-	}
-}
-
 // evidence is the recording as instruments read it.
 func (r Recording) evidence() instrument.Evidence {
 	e := instrument.Evidence{RequestID: r.RequestID, Authority: r.Authority, Path: r.Path, Port: r.Port, Sent: r.Sent, Answered: r.Answered,
@@ -43,7 +19,7 @@ func (r Recording) evidence() instrument.Evidence {
 	}
 	e.Client = r.Client.evidence(flow.Client, e.Peer)
 	peer := e.Peer
-	if r.Client.Log != nil || r.Translated {
+	if r.Client.Part(instrument.LogText) != nil || r.Translated {
 		peer = "" // the client's sidecar is between, or a node
 	}
 	servers := append([]Pod{r.Server}, r.Others...)
@@ -59,10 +35,10 @@ func (r Recording) evidence() instrument.Evidence {
 // evidence is one pod as instruments read it.
 func (p *Pod) evidence(side flow.Side, peer string) instrument.Pod {
 	pod := instrument.Pod{Name: p.Name, IP: p.IP, Side: side, Workers: p.Workers, Quiet: p.Quiet, LogProblem: p.LogProblem,
-		AccessLogProblem: p.AccessLogProblem, Peer: peer, Parts: map[string][]byte{}}
-	for _, name := range instrument.PartNames {
-		if text := p.part(name); *text != nil {
-			pod.Parts[name] = *text
+		AccessLogProblem: p.AccessLogProblem, Problems: p.Problems, Peer: peer, Parts: map[string][]byte{}}
+	for name, text := range p.Parts {
+		if text != nil {
+			pod.Parts[name] = text
 		}
 	}
 	return pod

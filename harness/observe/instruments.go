@@ -1,6 +1,9 @@
 package observe
 
 import (
+	"slices"
+	"sync"
+
 	"github.com/flowproof/lab/harness/observe/accesslog"
 	"github.com/flowproof/lab/harness/observe/curl"
 	"github.com/flowproof/lab/harness/observe/envoylog"
@@ -27,3 +30,13 @@ func Instruments() []Instrument {
 		&capture.Instrument{},
 	}
 }
+
+// Parts are the names of all parts of evidence that instruments keep of a pod, sorted.
+var Parts = sync.OnceValue(func() []string {
+	var all []string
+	for _, i := range Instruments() {
+		all = append(all, i.Parts()...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+})

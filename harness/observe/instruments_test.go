@@ -69,7 +69,8 @@ func TestEveryHopHasAWitness(t *testing.T) {
 func TestSeesIsWhatIsSeen(t *testing.T) {
 	r := recording(t)
 	r.AccessLog = "JSON"
-	r.Client.StatsBefore, r.Client.StatsAfter = file(t, "stats/testdata/client-cold-before.txt"), file(t, "stats/testdata/client-cold-after.txt")
+	r.Client.Keep(instrument.StatsBefore, file(t, "stats/testdata/client-cold-before.txt"))
+	r.Client.Keep(instrument.StatsAfter, file(t, "stats/testdata/client-cold-after.txt"))
 	seen, watches, err := r.Observe()
 	if err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ package observe
 
 import (
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/flowproof/lab/harness/flow"
@@ -35,8 +36,7 @@ type Recording struct {
 	AccessLog  string `json:"accessLog,omitempty"` // form of the access log that the mesh declares: JSON or TEXT; "": it declares none
 }
 
-// A Pod is one end of the request with what was recorded there. What is nil was not recorded, and its instrument did not
-// run; what is empty was, and showed nothing.
+// A Pod is one end of the request with what was recorded there.
 type Pod struct {
 	Name    string `json:"name"` // "pod.namespace"
 	IP      string `json:"ip"`
@@ -48,20 +48,27 @@ type Pod struct {
 	// AccessLogProblem says why the request's line may be missing in the access log.
 	AccessLogProblem string `json:"accessLogProblem,omitempty"`
 
-	Log         []byte `json:"-"`
-	Before      []byte `json:"-"` // socket table before the request
-	After       []byte `json:"-"` // socket table after it
-	StatsBefore []byte `json:"-"` // the sidecar's /stats before the request
-	StatsAfter  []byte `json:"-"` // the same after it
+	// Problems say of other instruments why they may not have seen everything here.
+	Problems map[flow.Instrument]string `json:"problems,omitempty"`
 
-	NetfilterBefore Netfilter `json:"-"` // before the request
-	NetfilterAfter  Netfilter `json:"-"` // after it
+	// Parts is the raw evidence by the names that the instruments give it; see instrument.Instrument. What is nil was not recorded, and
+	// its instrument did not run; what is empty was, and showed nothing.
+	Parts map[string][]byte `json:"-"`
 }
 
-// texts returns everything that was recorded of the pod as text.
-func (p *Pod) texts() []*[]byte {
-	return []*[]byte{&p.Log, &p.Before, &p.After, &p.StatsBefore, &p.StatsAfter,
-		&p.NetfilterBefore.Rules, &p.NetfilterBefore.Conntrack, &p.NetfilterAfter.Rules, &p.NetfilterAfter.Conntrack}
+// Part is a part of what was recorded; nil: it was not.
+func (p *Pod) Part(name string) []byte { return p.Parts[name] }
+
+// Keep sets a part of what was recorded; nil takes it away. Copies of the pod keep what they had.
+func (p *Pod) Keep(name string, text []byte) {
+	parts := maps.Clone(p.Parts)
+	if parts == nil {
+		parts = map[string][]byte{}
+	}
+	if parts[name] = text; text == nil {
+		delete(parts, name)
+	}
+	p.Parts = parts
 }
 
 // Pods are the pods of the recording: the client, the server, and the others.
@@ -83,22 +90,23 @@ func (r *Recording) Pod(name string) (Pod, bool) {
 	return Pod{}, false
 }
 
-func (r *Recording) podTexts() []*[]byte {
-	var all []*[]byte
-	for _, pod := range r.Pods() {
-		all = append(all, pod.texts()...)
-	}
-	return all
-}
-
 // Redact takes the secrets out of everything that was recorded. Observations come from what is left, so that a bundle's
 // are the same.
 func (r *Recording) Redact() {
-	for _, text := range append(r.podTexts(), &r.Curl) {
-		if *text != nil {
-			*text = []byte(redact.Text(string(*text)))
+	hide := func(text []byte) []byte {
+		if text == nil {
+			return nil
 		}
+		return []byte(redact.Text(string(text)))
 	}
+	for _, pod := range r.Pods() {
+		parts := map[string][]byte{} // another recording may share the old one
+		for name, text := range pod.Parts {
+			parts[name] = hide(text)
+		}
+		pod.Parts = parts
+	}
+	r.Curl = hide(r.Curl)
 }
 
 // Observe reads the recording with each instrument that ran. The error names what could not be read, and comes with

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/observe/instrument"
 )
 
 func file(t *testing.T, name string) []byte {
@@ -22,10 +23,13 @@ func file(t *testing.T, name string) []byte {
 func recording(t *testing.T) Recording {
 	return Recording{RequestID: "7d3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f", Port: 8080,
 		Curl: []byte("* Connected to fortio-server (10.77.1.1) port 8080 (#0)\n< HTTP/1.1 200 OK\n"),
-		Client: Pod{Name: "netshoot.mark", IP: "10.77.0.1", Workers: 2, Log: file(t, "envoylog/testdata/client-1.40.log"),
-			Before: file(t, "sockets/testdata/client-before.txt"), After: file(t, "sockets/testdata/client-after.txt")},
-		Server: Pod{Name: "fortio-server.mark", IP: "10.77.0.2", Workers: 2, Log: file(t, "envoylog/testdata/server-1.40.log"),
-			After: file(t, "sockets/testdata/server-after.txt")}}
+		Client: Pod{Name: "netshoot.mark", IP: "10.77.0.1", Workers: 2, Parts: map[string][]byte{
+			instrument.LogText:       file(t, "envoylog/testdata/client-1.40.log"),
+			instrument.SocketsBefore: file(t, "sockets/testdata/client-before.txt"),
+			instrument.SocketsAfter:  file(t, "sockets/testdata/client-after.txt")}},
+		Server: Pod{Name: "fortio-server.mark", IP: "10.77.0.2", Workers: 2, Parts: map[string][]byte{
+			instrument.LogText:      file(t, "envoylog/testdata/server-1.40.log"),
+			instrument.SocketsAfter: file(t, "sockets/testdata/server-after.txt")}}}
 }
 
 func TestObserve(t *testing.T) {
@@ -63,8 +67,10 @@ func TestObserve(t *testing.T) {
 
 func TestStats(t *testing.T) {
 	r := recording(t)
-	r.Client.StatsBefore, r.Client.StatsAfter = file(t, "stats/testdata/client-cold-before.txt"), file(t, "stats/testdata/client-cold-after.txt")
-	r.Server.StatsBefore, r.Server.StatsAfter = []byte("x: 1\n"), []byte("<html>\n")
+	r.Client.Keep(instrument.StatsBefore, file(t, "stats/testdata/client-cold-before.txt"))
+	r.Client.Keep(instrument.StatsAfter, file(t, "stats/testdata/client-cold-after.txt"))
+	r.Server.Keep(instrument.StatsBefore, []byte("x: 1\n"))
+	r.Server.Keep(instrument.StatsAfter, []byte("<html>\n"))
 	seen, watches, err := r.Observe()
 	if err == nil || !strings.Contains(err.Error(), "fortio-server.mark: read stats: line 1") {
 		t.Errorf("error %v", err)
@@ -81,7 +87,7 @@ func TestStats(t *testing.T) {
 
 func TestWhatIsNotRecorded(t *testing.T) {
 	r := recording(t)
-	r.Curl, r.Server.Log, r.Server.After, r.Server.Before = nil, nil, nil, nil
+	r.Curl, r.Server.Parts = nil, nil
 	_, watches, err := r.Observe()
 	if err != nil {
 		t.Fatal(err)
@@ -92,7 +98,7 @@ func TestWhatIsNotRecorded(t *testing.T) {
 		}
 	}
 	r = recording(t)
-	r.Server.After = []byte("ss: not found\n")
+	r.Server.Keep(instrument.SocketsAfter, []byte("ss: not found\n"))
 	if _, _, err = r.Observe(); err == nil || !strings.HasPrefix(err.Error(), "server after: read socket table: line 1: ") {
 		t.Errorf("error %v", err)
 	}

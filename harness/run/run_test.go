@@ -14,6 +14,7 @@ import (
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
+	"github.com/flowproof/lab/harness/observe/instrument"
 	"github.com/flowproof/lab/harness/run"
 	"github.com/flowproof/lab/harness/run/runtest"
 	"github.com/flowproof/lab/harness/verify"
@@ -215,7 +216,8 @@ func TestWhatIsWatched(t *testing.T) {
 			}
 		}
 	}
-	if p := result.Recording.Server; p.Name != "fortio-server.mark" || p.StatsBefore == nil || p.StatsAfter == nil || p.Log == nil || p.After == nil {
+	if p := result.Recording.Server; p.Name != "fortio-server.mark" || p.Part(instrument.StatsBefore) == nil ||
+		p.Part(instrument.StatsAfter) == nil || p.Part(instrument.LogText) == nil || p.Part(instrument.SocketsAfter) == nil {
 		t.Errorf("of the server was recorded: %q", p.Name)
 	}
 }

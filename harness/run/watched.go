@@ -195,7 +195,7 @@ func (l log) Whole(ctx context.Context) (quiet bool, problem error) {
 
 // record closes the pod's log window and returns what was recorded there. A log that is not whole is kept with the reason.
 func (w *watched) record(ctx context.Context) (observe.Pod, error) {
-	p := observe.Pod{Name: w.Ref(), IP: w.IP()}
+	p := observe.Pod{Name: w.Ref(), IP: w.IP(), Parts: w.parts, Problems: map[flow.Instrument]string{}}
 	if w.window != nil {
 		quiet, err := log{w}.Whole(ctx)
 		if p.Quiet = quiet; err != nil {
@@ -213,7 +213,11 @@ func (w *watched) record(ctx context.Context) (observe.Pod, error) {
 	if reason := w.incomplete[flow.AccessLog]; reason != nil {
 		p.AccessLogProblem = reason.Error()
 	}
-	p.Keep(w.parts)
+	for name, reason := range w.incomplete {
+		if name != flow.AccessLog {
+			p.Problems[name] = reason.Error()
+		}
+	}
 	return p, nil
 }
 

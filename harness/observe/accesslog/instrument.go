@@ -33,6 +33,11 @@ func (Instrument) Sees() []flow.Capability {
 	return o.sees
 }
 
+// Parts are the names of the raw evidence that it keeps.
+func (Instrument) Parts() []string {
+	return []string{instrument.LogText}
+}
+
 // Before opens a window onto the log of every sidecar, which the access log comes with.
 func (Instrument) Before(ctx context.Context, pods []instrument.Target) error {
 	for _, pod := range pods {

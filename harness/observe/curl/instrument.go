@@ -20,6 +20,9 @@ func (Instrument) Sees() []flow.Capability {
 		{Kind: flow.App, Fact: flow.FactElapsed}, {Kind: flow.App, Fact: flow.FactBytes}, {Kind: flow.App, Fact: flow.FactFailure}}
 }
 
+// Parts are none: what curl printed is kept with the request.
+func (Instrument) Parts() []string { return nil }
+
 // Before does nothing.
 func (Instrument) Before(context.Context, []instrument.Target) error { return nil }
 

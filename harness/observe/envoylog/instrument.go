@@ -30,6 +30,11 @@ func (Instrument) Sees() []flow.Capability {
 		flow.Capability{Kind: flow.UpstreamTLS, Fact: flow.FactSocketMatch})
 }
 
+// Parts are the names of the raw evidence that it keeps.
+func (Instrument) Parts() []string {
+	return []string{instrument.LogText}
+}
+
 // Before opens a window onto the log of every sidecar.
 func (Instrument) Before(ctx context.Context, pods []instrument.Target) error {
 	for _, pod := range pods {

@@ -45,6 +45,8 @@ type Pod struct {
 	Quiet            bool
 	LogProblem       string // why the log is not whole although it reads so
 	AccessLogProblem string // why the request's line may be missing in the access log
+	// Problems say of each instrument that told Target.Incomplete why it may not have seen everything here.
+	Problems map[flow.Instrument]string
 	// Peer is the client's end of the connection that this pod's sidecar takes, where no other sidecar is between; "": unknown.
 	Peer  string
 	Parts map[string][]byte // by the names of package instrument; what is not there was not recorded
@@ -53,7 +55,7 @@ type Pod struct {
 // Part is a part of what was recorded; nil: it was not.
 func (p Pod) Part(name string) []byte { return p.Parts[name] }
 
-// Names of parts.
+// Names of parts that more than one package reads. An instrument whose part no other reads names it itself.
 const (
 	LogText         = "log"
 	SocketsBefore   = "sockets.before"
@@ -65,6 +67,3 @@ const (
 	ConntrackBefore = "conntrack.before"
 	ConntrackAfter  = "conntrack.after"
 )
-
-// PartNames are the names of all parts.
-var PartNames = []string{LogText, SocketsBefore, SocketsAfter, StatsBefore, StatsAfter, RulesBefore, RulesAfter, ConntrackBefore, ConntrackAfter}

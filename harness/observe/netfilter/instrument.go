@@ -34,6 +34,11 @@ func (Instrument) Sees() []flow.Capability {
 	return all
 }
 
+// Parts are the names of the raw evidence that it keeps.
+func (Instrument) Parts() []string {
+	return []string{instrument.RulesBefore, instrument.RulesAfter, instrument.ConntrackBefore, instrument.ConntrackAfter}
+}
+
 // Before reads netfilter in every pod; where it cannot be read the instrument does not take part.
 func (Instrument) Before(ctx context.Context, pods []instrument.Target) error {
 	for _, pod := range pods {

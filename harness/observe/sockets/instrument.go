@@ -38,6 +38,11 @@ func (Instrument) Sees() []flow.Capability {
 	return all
 }
 
+// Parts are the names of the raw evidence that it keeps.
+func (Instrument) Parts() []string {
+	return []string{instrument.SocketsBefore, instrument.SocketsAfter}
+}
+
 // Before reads the table of every pod; where it cannot be read the instrument does not take part.
 func (Instrument) Before(ctx context.Context, pods []instrument.Target) error {
 	for _, pod := range pods {

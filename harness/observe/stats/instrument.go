@@ -38,6 +38,11 @@ func (Instrument) Sees() []flow.Capability {
 	}
 }
 
+// Parts are the names of the raw evidence that it keeps.
+func (Instrument) Parts() []string {
+	return []string{instrument.StatsBefore, instrument.StatsAfter}
+}
+
 // Before reads the counters of every sidecar.
 func (Instrument) Before(ctx context.Context, pods []instrument.Target) error {
 	return read(ctx, pods, instrument.StatsBefore)

@@ -31,6 +31,9 @@ func (Instrument) Sees() []flow.Capability {
 		flow.Capability{Kind: flow.UpstreamTLS, Fact: flow.FactPeerURI}, flow.Capability{Kind: flow.ListenerFilters, Fact: flow.FactFilter, Value: tlsInspector})
 }
 
+// Parts are none of one pod alone: a Recording is of all of them.
+func (Instrument) Parts() []string { return nil }
+
 // Observe tells what the probes saw.
 func (Instrument) Observe(e instrument.Evidence) ([]flow.Observation, []flow.Watch, error) {
 	r, _ := e.Trace.(*Recording)
