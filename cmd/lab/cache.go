@@ -32,7 +32,7 @@ time takes minutes; after an interruption it goes on where it was.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a := appOf(cmd)
 			opts := opts
-			if opts.Kind = a.backendName == "kind"; opts.Kind && opts.Images == components.Registry {
+			if opts.Kind = a.backendName == "kind"; opts.Kind && components.PublishedImages(opts.Images) {
 				opts.IstioValues = manifests.PublishedIstioValues()
 			}
 			set, err := components.Ensure(cmd.Context(), opts, a.reporter())
@@ -47,9 +47,9 @@ time takes minutes; after an interruption it goes on where it was.`,
 			return a.print(result, printLine(fmt.Sprintf("The parts are in %s.", set.Dir)))
 		},
 	}
-	cmd.Flags().StringVar(&opts.Images, "images", components.Built, "where images come from: built (from packages, no registry) or registry")
+	cmd.Flags().StringVar(&opts.Images, "images", components.Built, components.ImageSourcesHelp())
 	cmd.Flags().StringVar(&opts.Istio, "istio", "", "version of Istio's published images, such as 1.29.0 (--backend kind --images registry)")
-	completeFixed(cmd, "images", components.Built, components.Registry)
+	completeFixed(cmd, "images", components.ImageSources()...)
 	return cmd
 }
 

@@ -85,11 +85,11 @@ func printTimings(w io.Writer, timings []progress.Timing) {
 
 // addUpFlags are the flags of every verb that may bring a lab up.
 func addUpFlags(cmd *cobra.Command, opts *cluster.Options) {
-	cmd.Flags().StringVar(&opts.Images, "images", components.Built, "where images come from: built (from packages, no registry) or registry")
+	cmd.Flags().StringVar(&opts.Images, "images", components.Built, components.ImageSourcesHelp())
 	cmd.Flags().StringVar(&opts.Istio, "istio", "", "version of Istio to install, such as 1.29.0 (--backend kind --images registry)")
 	cmd.Flags().BoolVar(&opts.Retain, "retain", false, "keep what is there when bring-up fails, to look at it")
 	cmd.Flags().StringSliceVar(&opts.Install, "install", nil, "with the backend existing, parts to put into the cluster: "+strings.Join(existing.Parts, ", "))
-	completeFixed(cmd, "images", components.Built, components.Registry)
+	completeFixed(cmd, "images", components.ImageSources()...)
 	completeFixed(cmd, "install", append(slices.Clone(existing.Parts), strings.Join(existing.Parts, ","))...)
 }
 
@@ -102,7 +102,7 @@ func (a *app) up(cmd *cobra.Command, opts cluster.Options) (cluster.Backend, *cl
 		return nil, nil, exit.Usagef("bring up lab %s: --install is for a cluster that is there already, and the backend %s brings everything (leave it out)",
 			a.name, backend.Name())
 	}
-	if images := []string{components.Built, components.Registry}; !slices.Contains(images, opts.Images) {
+	if images := components.ImageSources(); !slices.Contains(images, opts.Images) {
 		return nil, nil, exit.Usagef("bring up lab %s: --images %q is not known (there are: %s)", a.name, opts.Images, strings.Join(images, ", "))
 	}
 	opts.Name = a.name

@@ -18,17 +18,11 @@ import (
 // Options say where components come from and where they are kept.
 type Options struct {
 	CacheDir    string // default: $FLOWPROOF_CACHE, else flowproof in the user's cache directory
-	Images      string // Built (default) or Registry
+	Images      string // the name of one of ImageSources; default: Built
 	Istio       string // version of Istio's published images, with Registry; "" for the one that is pinned
 	Kind        bool   // also what a cluster made with kind is made of
 	IstioValues []byte // an IstioOperator for istioctl manifest generate; nil: no manifest is rendered
 }
-
-// The values of Options.Images.
-const (
-	Built    = "built"    // images assembled from components, no registry needed
-	Registry = "registry" // images pulled from the registries that their names say
-)
 
 // A Set is everything that a node needs, in directories that are never written to after they were made.
 type Set struct {

@@ -18,19 +18,17 @@ import (
 // A maker makes one set: programs and the base first, what is put together from them after.
 type maker struct {
 	options Options
+	images  imageSource
 	cache   *cache
 	build   *gobuild
 }
 
 func newMaker(o Options, p progress.Reporter) (*maker, error) {
-	switch o.Images {
-	case "":
-		o.Images = Built
-	case Built, Registry:
-	default:
-		return nil, exit.Usagef("choose images: %q is neither %s nor %s", o.Images, Built, Registry)
+	images, err := imageSourceOf(o.Images)
+	if err != nil {
+		return nil, err
 	}
-	if o.Istio != "" && o.Images != Registry {
+	if o.Istio != "" && !images.published {
 		return nil, exit.Usagef("choose Istio %s: only published images come in several versions (add --images registry)", o.Istio)
 	}
 	dir, err := o.cacheDir()
@@ -41,7 +39,7 @@ func newMaker(o Options, p progress.Reporter) (*maker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &maker{options: o, cache: c}, nil
+	return &maker{options: o, images: images, cache: c}, nil
 }
 
 // An ingredient is an entry with the manifest it has.
@@ -68,14 +66,14 @@ func (m *maker) set(ctx context.Context) (*Set, error) {
 	if m.build, err = m.gobuild(ctx); err != nil {
 		return nil, err
 	}
-	if m.options.Kind && m.options.Images == Registry {
+	if m.options.Kind && m.images.published {
 		return m.publishedSet(ctx)
 	}
 	first, err := m.gather(ctx)
 	if err != nil {
 		return nil, err
 	}
-	images, err := m.images(ctx, first)
+	images, err := m.images.images(ctx, m, first)
 	if err != nil {
 		return nil, err
 	}
@@ -220,11 +218,8 @@ func (m *maker) envoy(ctx context.Context) (ingredient, error) {
 	return ingredient{k, done}, err
 }
 
-// images are keyed by what the base really holds, because the base's own key does not know the archive's state.
-func (m *maker) images(ctx context.Context, first made) (ingredient, error) {
-	if m.options.Images == Registry {
-		return m.pulled(ctx, "pulled", publishedImages(m.options.Istio))
-	}
+// builtImages are keyed by what the base really holds, because the base's own key does not know the archive's state.
+func (m *maker) builtImages(ctx context.Context, first made) (ingredient, error) {
 	k := newKey("images").add("base", first.base.manifest.Digest).add("recipe", fmt.Sprintf("%v", builtImages))
 	for _, name := range []string{"pause", "coredns", "fortio", "pilot-discovery", "pilot-agent", envoy} {
 		k.add(name, first.programs[name].key.hash)

@@ -36,7 +36,7 @@ func (b *Backend) Up(ctx context.Context, opts cluster.Options, p progress.Repor
 	if choice.Err != nil {
 		return nil, choice.Err
 	}
-	if !choice.Own && opts.Images != components.Registry {
+	if !choice.Own && !components.PublishedImages(opts.Images) {
 		if err := found.Here(ctx); err != nil {
 			return nil, fmt.Errorf("bring up lab %s: %w (use --images registry, or unset DOCKER_HOST)", name, err)
 		}
@@ -55,7 +55,7 @@ func (b *Backend) Up(ctx context.Context, opts cluster.Options, p progress.Repor
 // componentOptions name the parts that a lab is made of.
 func componentOptions(opts cluster.Options) components.Options {
 	o := components.Options{Kind: true, Images: opts.Images, Istio: opts.Istio, IstioValues: manifests.IstioValues()}
-	if o.Images == components.Registry {
+	if components.PublishedImages(o.Images) {
 		o.IstioValues = manifests.PublishedIstioValues()
 	}
 	return o

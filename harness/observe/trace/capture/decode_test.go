@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flowproof/lab/bpf/kernel"
 	"github.com/flowproof/lab/bpf/probe"
 )
 
@@ -20,4 +21,19 @@ func FuzzKernelEvent(f *testing.F) {
 			t.Error("an event without words")
 		}
 	})
+}
+
+// TestEveryKindIsUnderstood holds that every event of the kernel's probes has a name here and words in a timeline.
+func TestEveryKindIsUnderstood(t *testing.T) {
+	for kind := kernel.Accept; kind <= kernel.Exec; kind++ {
+		r := probe.Record{Head: probe.Head{Kind: kind}}
+		e, err := kernelEvent(&r, time.Time{})
+		if err != nil {
+			t.Errorf("kind %d: %v", kind, err)
+			continue
+		}
+		if words := e.String(); words == "" {
+			t.Errorf("%s has no words", e.Kind)
+		}
+	}
 }

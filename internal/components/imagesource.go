@@ -1,0 +1,69 @@
+package components
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/flowproof/lab/internal/exit"
+)
+
+// Names of the places where images come from: values of Options.Images.
+const (
+	Built    = "built"    // images assembled from components, no registry needed
+	Registry = "registry" // images pulled from the registries that their names say
+)
+
+// An imageSource is one of those places. Every verb and every backend takes what it knows of it from here.
+type imageSource struct {
+	name, help string
+	published  bool // the images are the published ones, so that Istio's version can be chosen and its own values are right
+	// images makes the OCI image layout from what the first stage left.
+	images func(ctx context.Context, m *maker, first made) (ingredient, error)
+}
+
+// imageSources are all of them, the default first. A new one is a row here.
+var imageSources = []imageSource{
+	{Built, "built (from packages, no registry)", false, func(ctx context.Context, m *maker, first made) (ingredient, error) {
+		return m.builtImages(ctx, first)
+	}},
+	{Registry, "registry", true, func(ctx context.Context, m *maker, _ made) (ingredient, error) {
+		return m.pulled(ctx, "pulled", publishedImages(m.options.Istio))
+	}},
+}
+
+// ImageSources are the names of the places where images come from, the default first.
+func ImageSources() []string {
+	var names []string
+	for _, s := range imageSources {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+// ImageSourcesHelp says where images come from, for the help of a flag.
+func ImageSourcesHelp() string {
+	var all []string
+	for _, s := range imageSources {
+		all = append(all, s.help)
+	}
+	return "where images come from: " + strings.Join(all, " or ")
+}
+
+// PublishedImages says whether a source brings the published images.
+func PublishedImages(name string) bool {
+	s, err := imageSourceOf(name)
+	return err == nil && s.published
+}
+
+// imageSourceOf finds a source by its name; "" is the default.
+func imageSourceOf(name string) (imageSource, error) {
+	if name == "" {
+		return imageSources[0], nil
+	}
+	i := slices.IndexFunc(imageSources, func(s imageSource) bool { return s.name == name })
+	if i < 0 {
+		return imageSource{}, exit.Usagef("choose images: %q is none of %s", name, strings.Join(ImageSources(), ", "))
+	}
+	return imageSources[i], nil
+}
