@@ -13,6 +13,7 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/observe"
 	"github.com/flowproof/lab/harness/observe/curl"
+	"github.com/flowproof/lab/harness/observe/instrument"
 	"github.com/flowproof/lab/harness/observe/sockets"
 	"github.com/flowproof/lab/harness/observe/stats"
 )
@@ -175,9 +176,9 @@ func (r *replay) sockets(ref string) error {
 	if pod == nil {
 		return errNothing
 	}
-	text := pod.Before
+	text := pod.Part(instrument.SocketsBefore)
 	if r.sent {
-		text = pod.After
+		text = pod.Part(instrument.SocketsAfter)
 	}
 	if text == nil {
 		return errNothing
@@ -194,12 +195,12 @@ func (r *replay) stats(refs []string) error {
 	shown := false
 	for _, ref := range refs {
 		pod := r.pod(ref)
-		if pod == nil || pod.StatsBefore == nil {
+		if pod == nil || pod.Part(instrument.StatsBefore) == nil {
 			continue
 		}
 		shown = true
-		before, _ := stats.Parse(bytes.NewReader(pod.StatsBefore)) // what is kept can be read
-		after, _ := stats.Parse(bytes.NewReader(pod.StatsAfter))
+		before, _ := stats.Parse(bytes.NewReader(pod.Part(instrument.StatsBefore))) // what is kept can be read
+		after, _ := stats.Parse(bytes.NewReader(pod.Part(instrument.StatsAfter)))
 		if r.sent {
 			r.session.printMoved(pod.Name, before, after)
 		} else {
