@@ -20,8 +20,8 @@ func TestCounted(t *testing.T) {
 		{"kills", "seed 11\n03:31:02 round 1: lab up, after 700 ms: kill guard and init (guard, init)\n" +
 			"03:31:22 round 2: lab run, after 70 ms: kill undo guard, but there was none\n", 1},
 		{"kills", "", 0},
-		{"mutants", "1004 mutants: none is verified\n", 1004},
-		{"secrets", "--- PASS: TestSecretSpellings (0.1s)\n    --- PASS: TestSecretSpellings/a (0.0s)\n", 1},
+		{"mutants", "    mutation_test.go:183: added: 975 mutations\n    mutation_test.go:183: taken away: 29 mutations\n", 1004},
+		{"secrets", "    corpus_test.go:84: 646 spellings in text and 81 in documents, 0 survived\n", 646},
 	} {
 		if got := by[tt.part].counted([]byte(tt.output)); got != tt.want {
 			t.Errorf("%s: %d in %q, want %d", tt.part, got, tt.output, tt.want)
