@@ -1,0 +1,62 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+
+	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/internal/exit"
+)
+
+// partOf is the part of a dump that was asked for: a section by its name, as listeners, a field by its JSON pointer (RFC 6901), or
+// all of it.
+func partOf(dump []byte, section, at string) ([]byte, error) {
+	switch {
+	case section == "" && at == "":
+		return dump, nil
+	case section != "" && at != "":
+		return nil, exit.Usagef("show dump: --section and --at name two things (give one)")
+	case at != "":
+		return fieldAt(dump, at)
+	}
+	var shell struct {
+		Configs []json.RawMessage `json:"configs"`
+	}
+	if err := json.Unmarshal(dump, &shell); err != nil {
+		return nil, exit.Environmentf("show section: the answer is no config dump: %w", err)
+	}
+	var names []string
+	for _, text := range shell.Configs {
+		var typed struct {
+			Type string `json:"@type"`
+		}
+		_ = json.Unmarshal(text, &typed) // it was read once already
+		name := strings.TrimSuffix(typed.Type[strings.LastIndexByte(typed.Type, '.')+1:], "ConfigDump")
+		if strings.EqualFold(name, section) {
+			return text, nil
+		}
+		names = append(names, strings.ToLower(name))
+	}
+	return nil, exit.Usagef("show section %q: the dump has none of that name (%s)", section, strings.Join(names, ", "))
+}
+
+// fieldAt is the field that a pointer names. Where there is none, the error says how far the pointer leads.
+func fieldAt(dump []byte, pointer string) ([]byte, error) {
+	if !strings.HasPrefix(pointer, "/") {
+		return nil, exit.Usagef("show field %q: it is no JSON pointer (as reports name it after from: /configs/0/…)", pointer)
+	}
+	parsed, err := configdump.Parse(dump)
+	if err != nil {
+		return nil, exit.Environmentf("show field: %w", err)
+	}
+	defer parsed.Close()
+	if value := parsed.At(pointer); value.Exists() {
+		return bytes.Clone(value.Raw()), nil
+	}
+	known := pointer
+	for known != "" && !parsed.At(known).Exists() {
+		known = known[:strings.LastIndexByte(known, '/')]
+	}
+	return nil, exit.Usagef("show field %s: the dump has nothing there (it leads as far as %q)", pointer, known)
+}
