@@ -8,6 +8,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -47,6 +48,9 @@ type row struct {
 	said      []string // of the runs that were not verified
 }
 
+// longest bounds one run: a machine that is saturated answers late.
+const longest = 3 * time.Minute
+
 // failed is what the table says of a run that ended without a verdict.
 const failed flow.Result = "no verdict"
 
@@ -70,11 +74,11 @@ func measure(args []string, out io.Writer) error {
 		return err
 	}
 	l := &laboratory{program: *lab, name: *name}
-	if out, err := l.command("up").CombinedOutput(); err != nil {
+	if out, err := l.command(context.Background(), "up").CombinedOutput(); err != nil {
 		return fmt.Errorf("bring lab %s up: %w: %s", *name, err, out)
 	}
 	if !*keep {
-		defer func() { _ = l.command("down").Run() }() // what was measured has been said
+		defer func() { _ = l.command(context.Background(), "down").Run() }() // what was measured has been said
 	}
 	start := time.Now()
 	var rows []*row
@@ -114,7 +118,9 @@ func (l *laboratory) under(load load, times int, wanted func(run) bool) []*row {
 
 // run takes one run, and says what became of it and, where it was not verified, why.
 func (l *laboratory) run(r run) (flow.Result, string) {
-	cmd := l.command(append([]string{"--quiet"}, r.args...)...)
+	ctx, cancel := context.WithTimeout(context.Background(), longest)
+	defer cancel()
+	cmd := l.command(ctx, append([]string{"--quiet"}, r.args...)...)
 	var errs strings.Builder
 	cmd.Stderr = &errs
 	text, err := cmd.Output()

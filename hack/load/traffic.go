@@ -38,7 +38,7 @@ var loads = []load{
 	{"none", most, nil},
 	{"50/s from another pod", most, []sender{fortio("50", "4")}},
 	{"50/s from the same pod", most, []sender{curl("1500/m", "keep-alive"), curl("1500/m", "close")}},
-	{"saturation from another pod", some, []sender{fortio("0", "16")}},
+	{"saturation from another pod", some, []sender{fortio("0", "4")}},
 	{"saturation from the same pod", some, []sender{curl("60000/m", "keep-alive"), curl("60000/m", "close")}},
 }
 
@@ -57,8 +57,8 @@ func curl(rate, connection string) sender {
 type laboratory struct{ program, name string }
 
 // command prepares a command of lab's.
-func (l *laboratory) command(args ...string) *exec.Cmd {
-	return exec.Command(l.program, append([]string{"--name", l.name}, args...)...)
+func (l *laboratory) command(ctx context.Context, args ...string) *exec.Cmd {
+	return exec.CommandContext(ctx, l.program, append([]string{"--name", l.name}, args...)...)
 }
 
 // settling is how long a load has to run alone before it counts.
@@ -87,7 +87,7 @@ const ended = 124
 // send runs a sender once. A load that is not there would make every promise good, so that its failure ends the measurement.
 func (l *laboratory) send(s sender) {
 	args := append([]string{"kubectl", "-n", "mark", "exec", s.pod, "-c", "main-app", "--"}, s.command...)
-	out, err := l.command(args...).CombinedOutput()
+	out, err := l.command(context.Background(), args...).CombinedOutput()
 	var exit *exec.ExitError
 	if err == nil || errors.As(err, &exit) && exit.ExitCode() == ended {
 		return

@@ -32,7 +32,11 @@ func (w *walk) connect() {
 		join = joinApp
 	}
 	hop.Expect = append(hop.Expect, joined(flow.FactUpstreamLocal, local, join))
-	if w.pick.address() != "" {
+	switch {
+	case len(w.pick.choices) > 1: // the way is followed to one of them, and Envoy may take another
+		hop.Choices = w.pick.choices
+		hop.Expect = append(hop.Expect, fact(flow.FactUpstreamRemote, "*"))
+	case w.pick.address() != "":
 		hop.Expect = append(hop.Expect, fact(flow.FactUpstreamRemote, w.pick.address()))
 	}
 	if w.opts.Cold {

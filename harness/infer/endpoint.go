@@ -86,7 +86,8 @@ func newHost(v configdump.Value, of host) host {
 // A picked is what load balancing came to: one host, or the set that it picks from.
 type picked struct {
 	hosts    []host
-	original bool // the original destination
+	choices  []flow.Choice // all that may be picked, where hosts has only the one that the way is followed to
+	original bool          // the original destination
 }
 
 // address returns the address when there is only one.
@@ -127,7 +128,7 @@ func (w *walk) pickEndpoint() {
 	}
 	hosts, choices, hashed := w.byHash(c, hosts, choices)
 	why = joinWhy(why, hashed)
-	w.pick = picked{hosts: w.towards(hosts)}
+	w.pick = picked{hosts: w.towards(hosts), choices: choices}
 	w.out.Endpoints = hostList(load.hosts)
 	if c.members() != nil {
 		why = joinWhy(aggregateText(c), why)

@@ -10,6 +10,7 @@ type ending struct {
 	creating map[string]string // by thread: the connection that last created a stream
 	ready    bool              // the pool gave it a connection
 	answered bool              // a response was encoded, or the upstream was lost
+	gone     bool              // the pool destroyed the upstream stream before: an HTTP/2 pool does when the answer is one frame
 	done     bool
 }
 
@@ -24,17 +25,18 @@ func (e *ending) add(s step) bool {
 		}
 		e.creating[s.Thread] = s.Connection
 	case s.event == DestroyingStream:
-		e.done = e.ready && e.answered && s.Connection == e.upstream
+		ours := e.ready && s.Connection == e.upstream
+		e.done, e.gone = ours && e.answered, e.gone || ours
 	case s.Stream != e.stream:
 	case s.event == PoolReady:
-		e.ready, e.upstream, e.answered = true, e.creating[s.Thread], false
+		e.ready, e.upstream, e.answered, e.gone = true, e.creating[s.Thread], false, false
 	case s.event == UpstreamHeaders, s.event == UpstreamReset:
 		e.answered = true
 	case s.event == ResponseHeaders:
 		e.answered = true
 		e.done = !e.ready && strings.HasPrefix(s.rest, "true")
 	case s.event == CodecCompleted:
-		e.done = !e.ready || e.upstream == ""
+		e.done = !e.ready || e.upstream == "" || e.gone
 	case s.event == StreamReset:
 		e.done = true
 	}
