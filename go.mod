@@ -3,6 +3,7 @@ module github.com/flowproof/lab
 go 1.26.0
 
 require (
+	aead.dev/minisign v0.3.0
 	cel.dev/cel-go v0.33.2
 	cel.dev/expr v0.25.1
 	github.com/CycloneDX/cyclonedx-go v0.12.0

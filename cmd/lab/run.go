@@ -31,6 +31,8 @@ type runFlags struct {
 	list   bool
 	junit  string
 	bundle string
+	sign   string
+	signer *bundle.Signer
 }
 
 func runCommand() *cobra.Command {
@@ -65,6 +67,7 @@ The exit code is 0 when every hop is verified, 1 when one is refuted, 4 when som
 	cmd.Flags().BoolVar(&flags.list, "list", false, "list the scenarios with their first sentences")
 	cmd.Flags().BoolVar(&flags.down, "down", false, "take the lab down afterwards")
 	cmd.Flags().StringVar(&flags.bundle, "bundle", "", "keep the whole run in this directory: dumps, evidence, verdict")
+	cmd.Flags().StringVar(&flags.sign, "sign", "", signHelp)
 	cmd.Flags().StringVar(&flags.junit, "junit", "", "write a JUnit report to this file")
 	return cmd
 }
@@ -119,10 +122,8 @@ func (a *app) runScenario(cmd *cobra.Command, name string, flags runFlags) (err 
 	if err != nil {
 		return err
 	}
-	if flags.bundle != "" {
-		if err := bundle.Writable(flags.bundle); err != nil {
-			return err
-		}
+	if flags.signer, err = keeping(cmd.Context(), flags.bundle, flags.sign); err != nil {
+		return err
 	}
 	var lab script.Lab
 	if scenario.NeedsLab() {
@@ -187,13 +188,31 @@ func (a *app) deliver(result *script.Result, flags runFlags) error {
 	if result.Run == nil {
 		return exit.Incompletef("write bundle %s: the scenario came to no request", flags.bundle)
 	}
-	contents := bundle.Contents{Run: *result.Run, Question: result.Question, Dumps: result.Dumps, After: result.DumpsAfter, Recording: &result.Recording}
+	contents := bundle.Contents{Run: *result.Run, Question: result.Question, Dumps: result.Dumps, After: result.DumpsAfter, Recording: &result.Recording,
+		Signer: flags.signer}
 	if result.Verdict != nil {
 		contents.Verdict = *result.Verdict
 	} else {
 		contents.Verdict = verify.Judge(contents.Run)
 	}
 	return a.keep(flags.bundle, contents)
+}
+
+// signHelp is of the flag --sign.
+const signHelp = "sign the bundle with this private key of minisign's; its password stands in FLOWPROOF_SIGN_PASSWORD"
+
+// keeping says, before anything is done, why a bundle cannot be written or signed, and returns who signs it; nil: it is not signed.
+func keeping(ctx context.Context, dir, key string) (*bundle.Signer, error) {
+	if dir == "" {
+		if key != "" {
+			return nil, exit.Usagef("sign with %s: there is no bundle to sign (give --bundle DIR)", key)
+		}
+		return nil, nil
+	}
+	if err := bundle.Writable(dir); err != nil || key == "" {
+		return nil, err
+	}
+	return bundle.NewSigner(ctx, key, os.Getenv("FLOWPROOF_SIGN_PASSWORD"))
 }
 
 // keep writes a bundle and says what can be done with it.

@@ -38,6 +38,7 @@ type traceFlags struct {
 	without  []string
 	level    string
 	bundle   string
+	sign     string
 }
 
 func traceCommand() *cobra.Command {
@@ -105,6 +106,7 @@ URL, and all sidecars of their namespaces where these are few.`,
 	f.BoolVar(&flags.noEnvoy, "kernel-only", false, "put no probes on the Envoys")
 	f.StringSliceVar(&flags.without, "without", nil, "leave probes off that cost too much here: "+strings.Join(trace.Costly, ", ")+", or one of the kernel's")
 	f.StringVar(&flags.bundle, "bundle", "", "keep all of it in this directory: dumps, evidence, verdict")
+	f.StringVar(&flags.sign, "sign", "", signHelp)
 	f.StringVar(&flags.level, "statements", string(trace.LevelTrace), "log statements that are traced: trace (all), debug (those of debug and above; all where Linux is older than 6.10)")
 	for _, name := range []string{"from", "to"} {
 		_ = cmd.MarkFlagRequired(name)
@@ -132,12 +134,12 @@ const traceSchema = "flowproof.dev/lab-trace/v2"
 
 // trace traces one request, reports it, and keeps it where that is wanted.
 func (a *app) trace(cmd *cobra.Command, flags traceFlags) error {
-	if flags.bundle != "" {
-		if err := bundle.Writable(flags.bundle); err != nil {
-			return err
-		}
+	signer, err := keeping(cmd.Context(), flags.bundle, flags.sign)
+	if err != nil {
+		return err
 	}
 	kept, err := a.traced(cmd.Context(), flags)
+	kept.Signer = signer
 	kept.Verdict = verify.Judge(kept.Run)
 	if err == nil {
 		err = a.reportTrace(kept, flags)

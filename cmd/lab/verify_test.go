@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -101,5 +102,32 @@ func TestVerify(t *testing.T) {
 				t.Errorf("a verdict is no error to be told: %s", errout.String())
 			}
 		})
+	}
+}
+
+// TestVerifyWithKey holds what a person sees of a signed bundle, and of one that is not.
+func TestVerifyWithKey(t *testing.T) {
+	public, private, err := bundle.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	key, own := filepath.Join(dir, "key.pub"), filepath.Join(dir, "key")
+	if err := errors.Join(os.WriteFile(key, public, 0o600), os.WriteFile(own, private, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	signer, err := keeping(t.Context(), filepath.Join(dir, "b"), own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := keeping(t.Context(), "", own); exit.Code(err) != exit.Usage {
+		t.Errorf("a key without a bundle: %v", err)
+	}
+	for dir, want := range map[string]int{current(t, func(c *bundle.Contents) { c.Signer = signer }): exit.OK, current(t, nil): exit.Usage} {
+		var out, errout bytes.Buffer
+		code := Run(t.Context(), []string{"verify", dir, "--key", key}, Streams{In: strings.NewReader(""), Out: &out, Err: &errout})
+		if code != want {
+			t.Errorf("code %d, want %d\n%s\n%s", code, want, out.String(), errout.String())
+		}
 	}
 }

@@ -44,6 +44,9 @@ func (c Contents) files() (map[string][]byte, error) {
 		return nil, fmt.Errorf("write %s: %w", manifestFile, err)
 	}
 	files[manifestFile] = append(text, '\n')
+	if c.Signer != nil {
+		files[signatureFile] = c.Signer.sign(files[manifestFile])
+	}
 	return files, nil
 }
 

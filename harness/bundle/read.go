@@ -36,7 +36,7 @@ func Read(ctx context.Context, dir string) (Contents, error) {
 }
 
 func read(ctx context.Context, dir string) (Contents, error) {
-	description, err := readManifest(dir)
+	description, text, err := readManifest(dir)
 	if err != nil {
 		return Contents{}, err
 	}
@@ -49,7 +49,10 @@ func read(ctx context.Context, dir string) (Contents, error) {
 		return Contents{}, err
 	}
 	r := &reader{ctx: ctx, root: root, description: description, seen: map[string]bool{manifestFile: true}}
-	c := Contents{Old: description.Schema == oldSchema}
+	c := Contents{Old: description.Schema == oldSchema, manifest: text}
+	if c.signature, err = input.ReadIn(ctx, root, signatureFile, maxKey); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return Contents{}, err
+	}
 	if err := r.json(runFile, &c.Run); err != nil {
 		return Contents{}, err
 	}
@@ -73,25 +76,27 @@ func read(ctx context.Context, dir string) (Contents, error) {
 	return c, nil
 }
 
-// readManifest reads the file that makes a directory a bundle.
-func readManifest(dir string) (manifest, error) {
-	var m manifest
+// readManifest reads the file that makes a directory a bundle, and returns its text too.
+func readManifest(dir string) (m manifest, text []byte, err error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return m, err
+		return m, nil, err
 	}
 	defer root.Close()
-	r := &reader{ctx: context.Background(), root: root, seen: map[string]bool{}}
-	if err := r.json(manifestFile, &m); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return m, fmt.Errorf("there is no %s in it, so it is not a bundle", manifestFile)
-		}
-		return m, err
+	text, err = input.ReadIn(context.Background(), root, manifestFile, maxFile)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return m, nil, fmt.Errorf("there is no %s in it, so it is not a bundle", manifestFile)
+	case err != nil:
+		return m, nil, err
+	}
+	if err := strict(text, &m); err != nil {
+		return m, nil, fmt.Errorf("%s: %w", manifestFile, err)
 	}
 	if m.Schema != Schema && m.Schema != oldSchema {
-		return m, fmt.Errorf("%s: schema %q is neither %s nor the one before it, %s", manifestFile, m.Schema, Schema, oldSchema)
+		return m, nil, fmt.Errorf("%s: schema %q is neither %s nor the one before it, %s", manifestFile, m.Schema, Schema, oldSchema)
 	}
-	return m, nil
+	return m, text, nil
 }
 
 // whole compares the files that are there with those that the description names.
@@ -104,7 +109,7 @@ func whole(root *os.Root, description manifest) error {
 		switch {
 		case err != nil:
 			return err
-		case entry.IsDir(), name == manifestFile:
+		case entry.IsDir(), name == manifestFile, name == signatureFile:
 			return nil
 		}
 		there[name] = true

@@ -79,7 +79,7 @@ func replaceable(dir string) (old time.Time, err error) {
 	case err != nil:
 		return old, exit.Usagef("%w (choose another directory)", err)
 	}
-	m, err := readManifest(dir)
+	m, _, err := readManifest(dir)
 	if err != nil {
 		return old, exit.Usagef("the directory holds something else than a bundle (choose another one): %w", err)
 	}

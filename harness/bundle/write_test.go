@@ -100,7 +100,7 @@ func TestWriteRefuses(t *testing.T) {
 // TestReplace writes over a bundle that is there: it is told when that one was written, and nothing of it stays.
 func TestReplace(t *testing.T) {
 	dir := written(t)
-	m, err := readManifest(dir)
+	m, _, err := readManifest(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

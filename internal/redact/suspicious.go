@@ -1,7 +1,6 @@
 package redact
 
 import (
-	"bytes"
 	"strings"
 	"unicode/utf8"
 )
@@ -65,40 +64,6 @@ func maySay(text string) bool {
 		}
 		switch word, _, _ := strings.Cut(text[n+1:min(n+5, len(text))], " "); strings.ToLower(word) {
 		case "is", "was", "are", "to", "of":
-			return true
-		}
-	}
-	return false
-}
-
-// words that stand in or before secrets, each without its first letter, which may be a capital.
-var suspects = [][]byte{[]byte("assw"), []byte("ecret"), []byte("oken"), []byte("earer "), []byte("asic "), []byte("uthorization"), []byte("ookie"),
-	[]byte("PRIVATE"), []byte("ASSW"), []byte("ECRET"), []byte("OKEN"), []byte("redential"), []byte("pikey"), []byte("pi_key"), []byte("pi-key")}
-
-// Suspicious reports whether text may hold something that Text would hide. It is quick and errs towards yes: it looks for
-// queries, for what stands before a host, for the words above, and for long words with digits and capitals.
-func Suspicious(text []byte) bool {
-	if bytes.IndexByte(text, '?') >= 0 || bytes.IndexByte(text, '@') >= 0 {
-		return true
-	}
-	for _, word := range suspects {
-		if bytes.Contains(text, word) {
-			return true
-		}
-	}
-	length, digits, capitals := 0, 0, 0
-	for _, c := range text {
-		switch {
-		case c >= '0' && c <= '9':
-			digits++
-		case c >= 'A' && c <= 'Z':
-			capitals++
-		case c >= 'a' && c <= 'z', c == '-', c == '_', c == '+', c == '/', c == '=':
-		default:
-			length, digits, capitals = 0, 0, 0
-			continue
-		}
-		if length++; length >= 16 && digits >= 2 && (capitals >= 2 || length >= 24) {
 			return true
 		}
 	}
