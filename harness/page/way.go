@@ -43,7 +43,6 @@ type drawer struct {
 	inset  int    // of the frames that are open
 	last   *box   // that the next arrow comes from; nil: none
 	label  string // of the next arrow
-	rail   *box   // that the boxes of what lost hang from
 	hop    int    // that is drawn
 	open   []*frame
 }

@@ -53,7 +53,6 @@ type Walker struct {
 	begun bool // Restored has been told under its heading
 	saved error
 	held  []script.StepResult // what infer found, until its questions are answered
-	stop  bool
 }
 
 // page is what was shown of one step, for who goes back.
