@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -129,4 +130,58 @@ func BenchmarkLabDumpByExec(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// TestLabDumpInSlices asks an Envoy for its dump at once and in slices.
+func TestLabDumpInSlices(t *testing.T) {
+	whole, err := sidecarOf(t, "fortio-server").Dump(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pod, err := onLab(t).Within(mesh.Limits{Slices: 1}).Pod(t.Context(), "fortio-server")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sidecar, err := pod.Sidecar()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sidecar.Close()
+	sliced, err := sidecar.Dump(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	was, is := sections(t, whole), sections(t, sliced)
+	if len(was) != len(is) {
+		t.Errorf("one answer has %d sections, slices have %d", len(was), len(is))
+	}
+	for i := range min(len(was), len(is)) {
+		if was[i] != is[i] {
+			t.Errorf("one answer has\n%s\nslices have\n%s", was[i], is[i])
+		}
+	}
+	for _, r := range sidecar.Reads() {
+		t.Logf("%8d bytes %s %s", r.Bytes, r.Took, r.Path)
+	}
+}
+
+// sections is a dump without the versions of its sections, and its lists in one order.
+func sections(t *testing.T, dump []byte) (found []string) {
+	t.Helper()
+	var all struct{ Configs []map[string]any }
+	if err := json.Unmarshal(dump, &all); err != nil {
+		t.Fatal(err)
+	}
+	text := func(v any) string { b, _ := json.Marshal(v); return string(b) }
+	for _, section := range all.Configs {
+		delete(section, "version_info")
+		delete(section, "last_updated")
+		for _, value := range section {
+			if list, ok := value.([]any); ok {
+				slices.SortFunc(list, func(a, b any) int { return strings.Compare(text(a), text(b)) })
+			}
+		}
+		found = append(found, text(section))
+	}
+	return found
 }

@@ -233,6 +233,15 @@ type LeftLease struct {
 // ResetLevels puts right what dead holders of log levels left in all pods of the cluster: the levels from before, and the lease. It
 // returns what it put right and, as held, who lives. It looks twice, a lease's term apart, where it cannot tell at once.
 func (m *Mesh) ResetLevels(ctx context.Context) (reset []LeftLease, held []LeftLease, err error) {
+	return m.eachLease(ctx, true)
+}
+
+// Leases says what ResetLevels would put right, and what it would leave. It changes nothing.
+func (m *Mesh) Leases(ctx context.Context) (left []LeftLease, held []LeftLease, err error) {
+	return m.eachLease(ctx, false)
+}
+
+func (m *Mesh) eachLease(ctx context.Context, release bool) (reset []LeftLease, held []LeftLease, err error) {
 	pods, err := m.leased(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -242,7 +251,7 @@ func (m *Mesh) ResetLevels(ctx context.Context) (reset []LeftLease, held []LeftL
 		if err != nil {
 			return reset, held, err
 		}
-		left, living, err := sidecar.resetLevels(ctx)
+		left, living, err := sidecar.resetLevels(ctx, release)
 		_ = sidecar.Close()
 		switch {
 		case err != nil:
@@ -256,7 +265,7 @@ func (m *Mesh) ResetLevels(ctx context.Context) (reset []LeftLease, held []LeftL
 	return reset, held, nil
 }
 
-func (s *Sidecar) resetLevels(ctx context.Context) (left *LeftLease, living bool, err error) {
+func (s *Sidecar) resetLevels(ctx context.Context, release bool) (left *LeftLease, living bool, err error) {
 	var watched patience
 	tick := time.NewTicker(leaseLook)
 	defer tick.Stop()
@@ -267,6 +276,9 @@ func (s *Sidecar) resetLevels(ctx context.Context) (left *LeftLease, living bool
 		}
 		left := &LeftLease{Pod: s.pod.Ref(), Holder: record.Holder, Levels: record.Levels}
 		if watched.dead(record) {
+			if !release {
+				return left, false, nil
+			}
 			return left, false, s.ReleaseLevels(ctx, record.Holder.ID, record.Levels)
 		}
 		if watched.alive(record) {

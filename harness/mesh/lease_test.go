@@ -187,7 +187,7 @@ func TestDeadHolder(t *testing.T) {
 	}
 	s, api, levels := leasing(t)
 	api.pod.Annotations[LeaseAnnotation] = dead(t, "one")
-	left, living, err := s.resetLevels(t.Context())
+	left, living, err := s.resetLevels(t.Context(), true)
 	if err != nil || living || left == nil || levels.String() != "admin:info,http:warning,misc:error" || len(api.pod.Annotations) != 1 {
 		t.Errorf("reset %v, %v, %v, levels %s", left, living, err, levels)
 	}
@@ -214,7 +214,7 @@ func TestLivingHolder(t *testing.T) {
 	if err := another(s).AwaitFree(ctx, func(h Holder) { told++ }); !errors.Is(err, ErrHeld) || told != 1 {
 		t.Errorf("awaited: %v, told %d times", err, told)
 	}
-	if left, living, err := another(s).resetLevels(t.Context()); err != nil || !living || left == nil {
+	if left, living, err := another(s).resetLevels(t.Context(), true); err != nil || !living || left == nil {
 		t.Errorf("reset %v, %v, %v", left, living, err)
 	}
 }

@@ -23,6 +23,7 @@ type Mesh struct {
 	namespace  string // in which a pod is looked up that is named without one
 	config     *rest.Config
 	core       corev1.CoreV1Interface
+	limits     Limits
 }
 
 // Connect reads the kubeconfig at path and prepares a client for its current context. It does not dial: the first
@@ -51,6 +52,13 @@ func ConnectContext(path, context string) (*Mesh, error) {
 func (m *Mesh) In(namespace string) *Mesh {
 	other := *m
 	other.namespace = namespace
+	return &other
+}
+
+// Within is the same Mesh with other limits for what is read from its sidecars.
+func (m *Mesh) Within(limits Limits) *Mesh {
+	other := *m
+	other.limits = limits
 	return &other
 }
 

@@ -1,7 +1,6 @@
 package mesh
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/flowproof/lab/internal/exit"
@@ -28,6 +28,8 @@ type Sidecar struct {
 	pod     *Pod
 	forward *forwarder
 	client  *http.Client
+	mu      sync.Mutex
+	reads   []Read
 }
 
 // Sidecar prepares the pod's sidecar for use. A pod without one gives an error that says so, with the exit code for bad input.
@@ -52,20 +54,6 @@ func (s *Sidecar) Pod() *Pod { return s.pod }
 // Close ends the tunnel to the admin interface.
 func (s *Sidecar) Close() error { return s.forward.close() }
 
-// Dump returns Envoy's whole configuration as JSON, endpoints included: /config_dump?include_eds. HTTP's own framing
-// tells a truncated answer, and what is not one JSON object from first byte to last is refused.
-func (s *Sidecar) Dump(ctx context.Context) ([]byte, error) {
-	dump, err := s.get(ctx, "/config_dump?include_eds")
-	if err != nil {
-		return nil, err
-	}
-	trimmed := bytes.TrimSpace(dump)
-	if len(trimmed) == 0 || trimmed[0] != '{' || trimmed[len(trimmed)-1] != '}' {
-		return nil, exit.Environmentf("dump %s: the answer of %d bytes is not one JSON object (it was cut, or 15000 is not Envoy)", s.pod.Ref(), len(dump))
-	}
-	return dump, nil
-}
-
 // Stats returns the lines "name: value" of the statistics whose names match the regular expression filter; all when it is empty.
 func (s *Sidecar) Stats(ctx context.Context, filter string) ([]byte, error) {
 	path := "/stats"
@@ -87,9 +75,24 @@ func (s *Sidecar) get(ctx context.Context, path string) ([]byte, error) {
 
 // call makes one call of the admin interface and returns its whole answer. Anything but 200 is an error with the first line
 // of the answer.
-func (s *Sidecar) call(ctx context.Context, method, path string) ([]byte, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, adminTimeout,
-		exit.Environmentf("no answer within %s", adminTimeout))
+func (s *Sidecar) call(ctx context.Context, method, path string) (body []byte, err error) {
+	err = s.stream(ctx, method, path, maxAnswer, func(answer io.Reader) error {
+		body, err = io.ReadAll(answer)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return body, nil
+}
+
+// errTooLarge says that an answer was longer than it may be.
+var errTooLarge = errors.New("the answer is larger than it may be")
+
+// stream makes one call of the admin interface, lets read have the answer, of most bytes at most, and notes its size and how long
+// it took.
+func (s *Sidecar) stream(ctx context.Context, method, path string, most int64, read func(io.Reader) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, adminTimeout, exit.Environmentf("no answer within %s", adminTimeout))
 	defer cancel()
 	start := time.Now()
 	fail := func(err error) error {
@@ -100,27 +103,33 @@ func (s *Sidecar) call(ctx context.Context, method, path string) ([]byte, error)
 	}
 	request, err := http.NewRequestWithContext(ctx, method, "http://localhost"+path, nil)
 	if err != nil {
-		return nil, fail(err)
+		return fail(err)
 	}
 	answer, err := s.client.Do(request)
 	if err != nil {
 		if outer, ok := errors.AsType[*url.Error](err); ok {
 			err = outer.Err // it repeats the method and a host that is not one
 		}
-		return nil, fail(err)
+		return fail(err)
 	}
 	defer answer.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer+1))
-	switch {
-	case err != nil:
-		return nil, fail(fmt.Errorf("the answer broke off after %d bytes: %w", len(body), err))
-	case len(body) > maxAnswer:
-		return nil, fail(fmt.Errorf("the answer is larger than %d MiB", maxAnswer>>20))
-	case answer.StatusCode != http.StatusOK:
-		line, _, _ := strings.Cut(string(body), "\n")
-		return nil, fail(fmt.Errorf("%s: %s", answer.Status, line))
+	if answer.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<16))
+		line, _, _ := strings.Cut(string(text), "\n")
+		return fail(fmt.Errorf("%s: %s", answer.Status, line))
 	}
-	return body, nil
+	body := &bounded{from: answer.Body, most: most}
+	err = read(body)
+	s.noteRead(Read{Path: path, Bytes: body.read, Took: time.Since(start)})
+	switch {
+	case body.over:
+		return fail(fmt.Errorf("%w: %s", errTooLarge, sizeOf(most)))
+	case body.err != nil:
+		return fail(fmt.Errorf("the answer broke off after %d bytes: %w", body.read, body.err))
+	case err != nil:
+		return fail(err)
+	}
+	return nil
 }
 
 // exitEnvironment wraps err as the environment's fault, except when the caller gave up: then its own reason stays visible.
