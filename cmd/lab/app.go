@@ -43,6 +43,7 @@ type app struct {
 	showSecrets bool
 	color       string
 	wide        bool
+	maxDump     byteSize
 }
 
 // Main runs the command with this process's streams and returns its exit code. The first SIGINT or SIGTERM cancels what
@@ -156,12 +157,12 @@ func (a *app) mesh(ctx context.Context) (*mesh.Mesh, error) {
 	if err != nil {
 		return nil, err
 	}
-	return connect(lab)
+	return a.connect(lab)
 }
 
 // connect connects to a lab. Pods that are named without a namespace are the workshop's where the lab has brought it; else they are of
 // the context's own namespace.
-func connect(lab *cluster.Lab) (*mesh.Mesh, error) {
+func (a *app) connect(lab *cluster.Lab) (*mesh.Mesh, error) {
 	m, err := mesh.ConnectContext(lab.Kubeconfig, lab.Context)
 	if err != nil {
 		return nil, err
@@ -169,12 +170,12 @@ func connect(lab *cluster.Lab) (*mesh.Mesh, error) {
 	if slices.ContainsFunc(lab.Objects, func(o cluster.Object) bool { return o.Part == cluster.Workshop }) {
 		m = m.In(mesh.Workshop)
 	}
-	return m, nil
+	return a.limited(m), nil
 }
 
 // forScripts is a lab as requests are sent in it.
-func forScripts(backend cluster.Backend, lab *cluster.Lab, m *mesh.Mesh) runs.Lab {
-	l := runs.Lab{Mesh: runs.Of(m), Backend: backend, Cluster: lab}
+func forScripts(backend cluster.Backend, lab *cluster.Lab, m *mesh.Mesh, bounds *runs.Bounds) runs.Lab {
+	l := runs.Lab{Mesh: runs.Of(m), Backend: backend, Cluster: lab, Bounds: bounds}
 	if self, err := os.Executable(); err == nil {
 		l.Guard = []string{self, "__undo"}
 	}

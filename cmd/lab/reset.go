@@ -26,7 +26,8 @@ type levelsLeft struct {
 }
 
 func resetCommand() *cobra.Command {
-	return &cobra.Command{
+	dry := false
+	cmd := &cobra.Command{
 		Use:   "reset",
 		Short: "Put right what a command that was killed has left changed in the cluster",
 		Long: `reset gives the sidecars whose log levels were raised by a command that is gone their levels back. Which they were
@@ -41,6 +42,9 @@ runs has raised is named, and left. It is content when there is nothing.`,
 			if err != nil {
 				return err
 			}
+			if dry {
+				return a.dryReset(cmd.Context(), m)
+			}
 			reset, held, err := m.ResetLevels(cmd.Context())
 			if err != nil {
 				return err
@@ -49,6 +53,8 @@ runs has raised is named, and left. It is content when there is nothing.`,
 			return a.print(result, func(w io.Writer) error { return printReset(w, result) })
 		},
 	}
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "say what would be put right, and change nothing")
+	return cmd
 }
 
 func toLeft(leases []mesh.LeftLease) []levelsLeft {

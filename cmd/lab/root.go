@@ -74,6 +74,7 @@ func newRoot(a *app) *cobra.Command {
 		"forms; what is kept never has them")
 	flags.StringVar(&a.color, "color", "auto", "colours: "+strings.Join(colours, ", ")+" (auto: on a terminal, unless NO_COLOR is set, or where CLICOLOR_FORCE is)")
 	flags.BoolVar(&a.wide, "wide", false, "cut nothing of a report to the terminal's width")
+	flags.Var(&a.maxDump, "max-dump", "most that is read of a sidecar's config dump, such as 64MiB (default 512MiB); one of many clusters is read in slices")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "say no progress on stderr")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return exit.Usagef("read command line: %w (see `%s --help`)", err, cmd.CommandPath())

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/flowproof/lab/harness/bundle"
 	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/report"
+	runs "github.com/flowproof/lab/harness/run"
 	"github.com/flowproof/lab/harness/script"
 	"github.com/flowproof/lab/harness/verify"
 	"github.com/flowproof/lab/internal/exit"
@@ -33,6 +35,7 @@ type runFlags struct {
 	bundle string
 	sign   string
 	signer *bundle.Signer
+	asked
 }
 
 func runCommand() *cobra.Command {
@@ -64,6 +67,9 @@ The exit code is 0 when every hop is verified, 1 when one is refuted, 4 when som
 	}
 	hasForms(cmd, []string{"html", "json", "svg", "text"})
 	addUpFlags(cmd, &flags.up)
+	flags.add(cmd)
+	flags.addScenario(cmd)
+	flags.addDryRun(cmd)
 	cmd.Flags().BoolVar(&flags.list, "list", false, "list the scenarios with their first sentences")
 	cmd.Flags().BoolVar(&flags.down, "down", false, "take the lab down afterwards")
 	cmd.Flags().StringVar(&flags.bundle, "bundle", "", "keep the whole run in this directory: dumps, evidence, verdict")
@@ -125,9 +131,19 @@ func (a *app) runScenario(cmd *cobra.Command, name string, flags runFlags) (err 
 	if flags.signer, err = keeping(cmd.Context(), flags.bundle, flags.sign); err != nil {
 		return err
 	}
+	if err := flags.check(); err != nil {
+		return err
+	}
+	if flags.dryRun {
+		_, lab, _ := a.lab(cmd.Context()) // where there is none, one would be brought up
+		return a.dryScenario(scenario, lab, flags.bounds(lab))
+	}
 	var lab script.Lab
 	if scenario.NeedsLab() {
-		if lab, err = a.labForRun(cmd, flags.up); err != nil {
+		if lab, err = a.labForRun(cmd, flags.up, flags.asked); err != nil {
+			return err
+		}
+		if err := mayRun(scenario, lab.Bounds); err != nil {
 			return err
 		}
 	}
@@ -241,14 +257,29 @@ func writeJUnit(path string, suite report.Suite) error {
 }
 
 // labForRun joins the lab, or brings it up.
-func (a *app) labForRun(cmd *cobra.Command, opts cluster.Options) (script.Lab, error) {
+func (a *app) labForRun(cmd *cobra.Command, opts cluster.Options, flags asked) (script.Lab, error) {
 	backend, lab, err := a.up(cmd, opts)
 	if err != nil {
 		return script.Lab{}, err
 	}
-	m, err := connect(lab)
+	m, err := a.connect(lab)
 	if err != nil {
 		return script.Lab{}, err
 	}
-	return forScripts(backend, lab, m), nil
+	return forScripts(backend, lab, m, flags.bounds(lab)), nil
+}
+
+// mayRun refuses a scenario that would change what it may not, before it begins.
+func mayRun(s *script.Scenario, bounds *runs.Bounds) error {
+	var lacks, what []string
+	for _, t := range s.Changes() {
+		if bounds.May(t.Kind, "") != nil && !slices.Contains(lacks, byFlag[t.Kind]) {
+			lacks, what = append(lacks, byFlag[t.Kind]), append(what, t.What)
+		}
+	}
+	if len(lacks) == 0 {
+		return nil
+	}
+	return exit.Usagef("run %s: %w: %s (ask for it: %s; --dry-run says all that it would touch)", s.Name, runs.ErrNotAsked,
+		strings.Join(what, "; "), strings.Join(lacks, " "))
 }

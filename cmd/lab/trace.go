@@ -32,13 +32,14 @@ type traceFlags struct {
 	filters  bool
 	verbose  bool
 	warm     bool
-	fail     bool // a failed answer is a mismatch
-	peek     int  // bytes of each read and write that are looked at for HTTP
-	noEnvoy  bool
-	without  []string
-	level    string
-	bundle   string
-	sign     string
+	asked
+	fail    bool // a failed answer is a mismatch
+	peek    int  // bytes of each read and write that are looked at for HTTP
+	noEnvoy bool
+	without []string
+	level   string
+	bundle  string
+	sign    string
 }
 
 func traceCommand() *cobra.Command {
@@ -51,8 +52,10 @@ the lab and one more: BPF programs in the kernel and on the running Envoys. They
 way, what is said on it, which filter chain and cluster are taken, and which log statements are reached whatever the log
 level. The table says hop by hop what was inferred, who saw it, and whether both agree.
 
-Connections that are pooled on the way are ended first, so that everything can be seen from its beginning; with --warm
-they are left. A stripped Envoy is understood all the same: what the probes need is recovered from the binary and proven
+In a lab of its own, connections that are pooled on the way are ended first, so that everything can be seen from its
+beginning, and the sidecars log every decision meanwhile; with --warm the pools are left. On a cluster that is not the lab's
+own neither is done, unless --cold or --log-level debug asks for it; --dry-run says what would be touched. Connections with
+requests in flight are never ended without --force. Every report says what was touched. A stripped Envoy is understood all the same: what the probes need is recovered from the binary and proven
 on an Envoy of its own, once for each build. What cannot be proven is off, and the report says so.
 
 What the probes cost a request is in bpf/kernel/README.md and bpf/envoy/README.md. On pods that are busy, --statements debug
@@ -86,6 +89,9 @@ URL, and all sidecars of their namespaces where these are few.`,
 			if !slices.Contains(trace.Levels, flags.level) {
 				return exit.Usagef("read command line: --statements %q is none of %s", flags.level, strings.Join(trace.Levels, ", "))
 			}
+			if err := flags.check(); err != nil {
+				return err
+			}
 			flags.curl = args
 			return appOf(cmd).trace(cmd, flags)
 		},
@@ -99,6 +105,9 @@ URL, and all sidecars of their namespaces where these are few.`,
 	f.BoolVarP(&flags.verbose, "verbose", "v", false, "say of each hop why, from which field, and by which evidence")
 	f.BoolVar(&flags.warm, "warm", false, "leave pooled connections; what happened on them before is not seen")
 	f.BoolVar(&flags.fail, "fail", false, "make a failed answer a mismatch: none, or one with a status of 400 and above")
+	flags.add(cmd)
+	flags.addDryRun(cmd)
+	cmd.MarkFlagsMutuallyExclusive("warm", "cold")
 	f.StringVarP(&flags.method, "request", "X", "", "method of the request (default GET, or POST with --data)")
 	f.StringArrayVarP(&flags.headers, "header", "H", nil, "header as \"name: value\", or @FILE with one a line; may be repeated, also with the same name")
 	f.StringArrayVarP(&flags.data, "data", "d", nil, "data of the request, or @FILE; may be repeated, and is then joined by &")
@@ -123,6 +132,7 @@ type traceResult struct {
 	Answer  flow.Answer     `json:"answer"` // what the client was told, and by whom
 	Run     flow.Run        `json:"run"`
 	Verdict flow.RunVerdict `json:"verdict"`
+	Touched []flow.Touch    `json:"touched"` // what was changed outside the run, and which of it is again as it was
 	Probes  []probe.Status  `json:"probes"`
 	Counts  probe.Counts    `json:"counts"`
 	Envoys  []trace.Inside  `json:"envoys,omitempty"`
@@ -139,6 +149,9 @@ func (a *app) trace(cmd *cobra.Command, flags traceFlags) error {
 		return err
 	}
 	kept, err := a.traced(cmd.Context(), flags)
+	if flags.dryRun {
+		return err
+	}
 	kept.Signer = signer
 	kept.Verdict = verify.Judge(kept.Run)
 	if err == nil {
@@ -157,7 +170,7 @@ func (a *app) trace(cmd *cobra.Command, flags traceFlags) error {
 // reportTrace prints what became of a traced request; the error has the verdict's exit code and has been said.
 func (a *app) reportTrace(kept bundle.Contents, flags traceFlags) error {
 	run, verdict, recording := kept.Run, kept.Verdict, kept.Recording.Trace
-	result := traceResult{Schema: traceSchema, Answer: verify.Answered(run), Run: run, Verdict: verdict}
+	result := traceResult{Schema: traceSchema, Answer: verify.Answered(run), Run: run, Verdict: verdict, Touched: run.Touched}
 	if recording == nil {
 		recording, flags.events = &trace.Recording{}, false
 	}

@@ -66,7 +66,7 @@ func (a *app) traced(ctx context.Context, flags traceFlags) (kept bundle.Content
 	if err != nil {
 		return kept, err
 	}
-	m, err := connect(lab)
+	m, err := a.connect(lab)
 	if err != nil {
 		return kept, err
 	}
@@ -74,8 +74,13 @@ func (a *app) traced(ctx context.Context, flags traceFlags) (kept bundle.Content
 	if err != nil {
 		return kept, err
 	}
+	flags.apply(&plan, lab)
+	forRun := forScripts(backend, lab, m, flags.bounds(lab))
+	if flags.dryRun {
+		return kept, a.dryTrace(ctx, forRun, plan)
+	}
 	task := a.reporter().Start("Sending one request, and watching it (a build of Envoy that is new is understood first)")
-	result, err := runs.Do(ctx, forScripts(backend, lab, m), plan, a.reporter().Say)
+	result, err := runs.Do(ctx, forRun, plan, a.reporter().Say)
 	task.Done(err)
 	if errors.Is(err, runs.ErrNotCold) {
 		err = fmt.Errorf("%w (or leave the connections: --warm)", err)

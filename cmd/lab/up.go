@@ -34,7 +34,7 @@ type labResult struct {
 
 func upCommand() *cobra.Command {
 	var opts cluster.Options
-	var timings bool
+	var timings, dry bool
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Bring the lab up, or join it when it runs",
@@ -57,6 +57,13 @@ lab's, and ` + "`lab down`" + ` removes those and no other.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a := appOf(cmd)
+			if dry {
+				backend, err := a.backendFor(opts)
+				if err != nil {
+					return err
+				}
+				return a.dryUp(cmd.Context(), backend, opts)
+			}
 			_, lab, err := a.up(cmd, opts)
 			if err != nil {
 				return err
@@ -70,6 +77,7 @@ lab's, and ` + "`lab down`" + ` removes those and no other.`,
 		},
 	}
 	addUpFlags(cmd, &opts)
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "say what would be made, and make nothing")
 	cmd.Flags().BoolVar(&timings, "timings", false, "say when each stage was reached")
 	cmd.Flags().BoolVar(&opts.Fresh, "fresh", false, "start from an empty cluster and apply every object, instead of from prepared data")
 	return cmd
@@ -94,20 +102,29 @@ func addUpFlags(cmd *cobra.Command, opts *cluster.Options) {
 }
 
 func (a *app) up(cmd *cobra.Command, opts cluster.Options) (cluster.Backend, *cluster.Lab, error) {
-	backend, err := a.backend()
+	backend, err := a.backendFor(opts)
 	if err != nil {
 		return nil, nil, err
-	}
-	if len(opts.Install) > 0 && backend.Name() != existing.Name {
-		return nil, nil, exit.Usagef("bring up lab %s: --install is for a cluster that is there already, and the backend %s brings everything (leave it out)",
-			a.name, backend.Name())
-	}
-	if images := components.ImageSources(); !slices.Contains(images, opts.Images) {
-		return nil, nil, exit.Usagef("bring up lab %s: --images %q is not known (there are: %s)", a.name, opts.Images, strings.Join(images, ", "))
 	}
 	opts.Name = a.name
 	lab, err := backend.Up(cmd.Context(), opts, a.reporter())
 	return backend, lab, err
+}
+
+// backendFor is the backend that is to bring a lab up with these options.
+func (a *app) backendFor(opts cluster.Options) (cluster.Backend, error) {
+	backend, err := a.backend()
+	if err != nil {
+		return nil, err
+	}
+	if len(opts.Install) > 0 && backend.Name() != existing.Name {
+		return nil, exit.Usagef("bring up lab %s: --install is for a cluster that is there already, and the backend %s brings everything (leave it out)",
+			a.name, backend.Name())
+	}
+	if images := components.ImageSources(); !slices.Contains(images, opts.Images) {
+		return nil, exit.Usagef("bring up lab %s: --images %q is not known (there are: %s)", a.name, opts.Images, strings.Join(images, ", "))
+	}
+	return backend, nil
 }
 
 func toResult(lab *cluster.Lab) labResult {
@@ -175,7 +192,8 @@ func lastTiming(timings []progress.Timing) string {
 }
 
 func downCommand() *cobra.Command {
-	return &cobra.Command{
+	dry := false
+	cmd := &cobra.Command{
 		Use:   "down",
 		Short: "Remove everything of the lab",
 		Long: `down removes the lab by its name, from any state and without a memory of how it came up: processes,
@@ -191,7 +209,12 @@ Of a cluster that was there before it removes the objects that have the lab's la
 			if err != nil {
 				return err
 			}
+			if dry {
+				return a.dryDown(cmd.Context(), backend)
+			}
 			return backend.Down(cmd.Context(), a.name, a.reporter())
 		},
 	}
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "say what would be removed, and remove nothing")
+	return cmd
 }

@@ -23,6 +23,7 @@ import (
 // walkFlags are the flags of `lab walk`.
 type walkFlags struct {
 	up       cluster.Options
+	asked    asked
 	down     bool
 	list     bool
 	noInput  bool
@@ -73,6 +74,8 @@ func walkCommand() *cobra.Command {
 		},
 	}
 	addUpFlags(cmd, &flags.up)
+	flags.asked.add(cmd)
+	flags.asked.addScenario(cmd)
 	f := cmd.Flags()
 	f.BoolVar(&flags.list, "list", false, "list the lessons: how long each takes, and how far you are")
 	f.BoolVar(&flags.down, "down", false, "take the lab down afterwards")
@@ -219,7 +222,10 @@ func (w *walkOf) one(c *course, l *walk.Lesson) error {
 	var lab script.Lab
 	if l.Scenario.NeedsLab() {
 		var err error
-		if lab, err = w.labForRun(w.cmd, w.flags.up); err != nil {
+		if lab, err = w.labForRun(w.cmd, w.flags.up, w.flags.asked); err != nil {
+			return err
+		}
+		if err := mayRun(l.Scenario, lab.Bounds); err != nil {
 			return err
 		}
 		opts.Namespace = lab.Mesh.Namespace()

@@ -63,7 +63,10 @@ func (w *walkOf) handout(ctx context.Context, c *course, file string, language l
 		var lab script.Lab
 		if l.Scenario.NeedsLab() {
 			var err error
-			if lab, err = w.labForRun(w.cmd, w.flags.up); err != nil {
+			if lab, err = w.labForRun(w.cmd, w.flags.up, w.flags.asked); err != nil {
+				return err
+			}
+			if err := mayRun(l.Scenario, lab.Bounds); err != nil {
 				return err
 			}
 		}

@@ -87,6 +87,8 @@ type Run struct {
 	Absences     []Absence     `json:"absences,omitempty"` // instruments that could not take part
 	// Configuration says of each proxy that was inferred from whether its configuration held at the request.
 	Configuration []Configuration `json:"configuration,omitempty"`
+	Reads         []Read          `json:"reads,omitempty"`  // what the run read from the proxies' admin interfaces
+	Touched       []Touch         `json:"touched,omitzero"` // what the run changed outside itself
 }
 
 // What the pools on the way can have been before a request.

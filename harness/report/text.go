@@ -261,6 +261,12 @@ func (t *text) ending(verdict flow.RunVerdict) {
 	for _, w := range verdict.Without {
 		t.paragraph("· ", w)
 	}
+	if t.run.Touched != nil {
+		t.line("%s", Touched(t.run.Touched))
+	}
+	if len(t.run.Reads) > 0 {
+		t.line("%s", Reads(t.run.Reads))
+	}
 	accepted := ""
 	if len(t.run.Accepted) > 0 {
 		accepted = "; accepted without evidence: " + clean(strings.Join(t.run.Accepted, ", "))

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/harness/cluster/process"
+	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/observe/instrument"
 	"github.com/flowproof/lab/harness/observe/sockets"
@@ -72,14 +73,14 @@ type Emptied struct {
 }
 
 // EmptyPools ends every connection of the pools, and proves by the socket tables that none is left. Before the request, a pool that
-// may not be emptied, or that others fill again at once, is kept: then nothing is said about the pools, and the run notes what that costs.
+// may not be emptied, has requests in flight, or is filled again at once, is kept: then nothing is said about the pools, and the run notes what that costs.
 func (s *Session) EmptyPools(ctx context.Context, pools []Pool) ([]Emptied, error) {
 	s.cold, s.warm, s.unknown, s.proven = false, false, false, nil
 	var all []Emptied
 	kept := false
 	for _, p := range pools {
 		killed, err := s.emptyPool(ctx, p)
-		if (errors.Is(err, ErrMayNotKill) || errors.Is(err, ErrInUse)) && s.sent == nil {
+		if (errors.Is(err, ErrMayNotKill) || errors.Is(err, ErrInUse) && !s.insist) && s.sent == nil {
 			s.poolUnknown(p, err)
 			all, kept = append(all, Emptied{p, killed, err}), true
 			continue
@@ -111,10 +112,15 @@ func (s *Session) emptyPool(ctx context.Context, p Pool) (killed int, err error)
 			return killed, exit.Environmentf("empty %s: %w: %s to %s %s after the first was ended (send the request when the others have ended)",
 				p.What, ErrInUse, plural(len(live), "connection"), p.Remote, coldTimeout)
 		}
+		if err := s.mayEnd(ctx, p, len(live)); err != nil {
+			return killed, err
+		}
 		if err := s.kill(ctx, pod, live); err != nil {
 			return killed, exit.Environmentf("empty %s: %w", p.What, err)
 		}
 		killed += len(live)
+		s.Touched(flow.Touch{Kind: flow.TouchConnections, Pod: s.FullName(p.Pod),
+			What: fmt.Sprintf("%s to %s ended", plural(len(live), "connection"), p.Remote)}, "", nil)
 	}
 }
 

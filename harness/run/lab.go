@@ -15,6 +15,7 @@ type Lab struct {
 	Mesh    Mesh
 	Cluster *cluster.Lab    // nil: what only a backend can do is not done
 	Backend cluster.Backend // that the Cluster is of
+	Bounds  *Bounds         // what may be changed in a cluster that is not the lab's own; nil: all of it
 	Guard   []string        // command line of the undo guard; empty: none
 	Restore undo.Kinds      // how what a run changes is restored; nil: UndoKinds, by connecting anew
 }
@@ -66,6 +67,8 @@ type Sidecar interface {
 	HoldLevels(ctx context.Context, wait func(mesh.Holder)) (*mesh.LevelLease, error)
 	AwaitFree(ctx context.Context, wait func(mesh.Holder)) error
 	Identity(ctx context.Context) (mesh.Identity, error)
+	InUse(ctx context.Context, address string) (active, began uint64, err error)
+	Reads() []mesh.Read
 	Fence(ctx context.Context, w Window) error
 	Quit(ctx context.Context) error
 	Close() error

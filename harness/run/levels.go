@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/undo"
@@ -34,6 +35,9 @@ const alonePatience = 2 * time.Minute
 // waits. Two runs take the same sidecars in the order of their names, so that neither waits for the
 // other's second one. A pod that is not there, or has no sidecar, is passed over.
 func (s *Session) Alone(ctx context.Context, refs ...string) error {
+	if !s.mayLease() {
+		return s.AwaitAlone(ctx, refs...)
+	}
 	names, err := s.Sidecars(ctx, refs...)
 	if err != nil {
 		return err
@@ -103,10 +107,17 @@ func (s *Session) SetLevel(ctx context.Context, ref, level string) (mesh.Levels,
 	if err != nil {
 		return nil, err
 	}
+	pod := sidecar.Pod().Ref()
+	if err := s.May(flow.TouchLogLevel, "set the log level of %s", pod); err != nil {
+		return nil, err
+	}
 	if err := s.Alone(ctx, ref); err != nil {
 		return nil, err
 	}
-	return s.lease(sidecar.Pod().Ref()).Levels, sidecar.SetLevel(ctx, level)
+	levels := s.lease(pod).Levels
+	s.Touched(flow.Touch{Kind: flow.TouchLogLevel, Pod: pod, What: fmt.Sprintf("%s instead of %s", level, levels.Summary())},
+		undoLogLevel, s.levelArgs(pod))
+	return levels, sidecar.SetLevel(ctx, level)
 }
 
 // hold takes the lease on a sidecar and notes its undoing. A process that dies between the two
@@ -123,9 +134,16 @@ func (s *Session) hold(ctx context.Context, sidecar Sidecar) error {
 			pod, *lease.Took, lease.Levels.Summary())
 	}
 	what := fmt.Sprintf("restore the log level of %s to %s", pod, lease.Levels.Summary())
-	args := logLevelArgs{Reach: s.Lab.Reach(), Pod: pod, Levels: lease.Levels, Lease: lease.ID}
+	args := s.levelArgs(pod)
+	s.Touched(flow.Touch{Kind: flow.TouchLease, Pod: pod, What: "annotation " + mesh.LeaseAnnotation}, undoLogLevel, args)
 	_, err = s.Undo.Add(undoLogLevel, what, args)
 	return err
+}
+
+// levelArgs are what restores the levels of a sidecar that the session holds.
+func (s *Session) levelArgs(pod string) logLevelArgs {
+	lease := s.lease(pod)
+	return logLevelArgs{Reach: s.Lab.Reach(), Pod: pod, Levels: lease.Levels, Lease: lease.ID}
 }
 
 // restoreLogLevel connects anew: the connections of the run may be what failed.

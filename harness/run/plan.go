@@ -19,8 +19,14 @@ type Plan struct {
 	Told flow.Call
 	// Keep leaves pooled connections as they are, and nothing is said about them. Otherwise they are ended first.
 	Keep bool
+	// Cold was asked for by its name: where a pool has requests in flight the run is refused, and goes on with it otherwise.
+	Cold bool
+	// Force ends connections that are in use too, with the requests on them.
+	Force bool
 	// Without are instruments that do not look. All others do, at every pod that is watched.
 	Without []flow.Instrument
+	// Unasked says that log levels are left because raising them was not asked for; the run then notes what that costs.
+	Unasked bool
 	Trace   capture.Options // how eBPF watches; its Pods follow from what is watched
 	Watched []string        // pods to watch beside those that the cluster names
 }
@@ -126,10 +132,22 @@ func poolsTo(client, server string, target netip.AddrPort, captured bool) []Pool
 }
 
 // changes says whether anything in a sidecar is changed beside what the request itself does: its pools or its log levels.
-func (p Plan) changes() bool { return !p.Keep || !slices.Contains(p.Without, flow.EnvoyLog) }
+func (p Plan) changes() bool { return !p.Keep || !p.without(flow.EnvoyLog) }
 
-// check refuses a plan that makes no sense.
-func (p Plan) check() error {
+func (p Plan) without(name flow.Instrument) bool { return slices.Contains(p.Without, name) }
+
+// check refuses a plan that makes no sense, or would change what it may not.
+func (p Plan) check(bounds *Bounds) error {
+	if !p.Keep {
+		if err := bounds.May(flow.TouchConnections, "end the connections on the way"); err != nil {
+			return err
+		}
+	}
+	if !slices.Contains(p.Without, flow.EnvoyLog) {
+		if err := bounds.May(flow.TouchLogLevel, "raise log levels"); err != nil {
+			return err
+		}
+	}
 	if p.Call.URL == "" || p.Call.From == "" {
 		return exit.Usagef("plan a request: it has no sender or no URL")
 	}

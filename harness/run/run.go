@@ -29,6 +29,7 @@ type Result struct {
 	Question   infer.Question    // that inference was asked
 	Run        flow.Run          // what was inferred and seen; package verify judges it
 	Recording  observe.Recording // the raw evidence, without secrets
+	Touched    []flow.Touch      // what the run changed outside itself, and which of it is again as it was
 	Dumps      map[string][]byte // config dumps by "pod.namespace", as inference read them
 	DumpsAfter map[string][]byte // the same after the request
 }
@@ -58,18 +59,24 @@ func Do(ctx context.Context, lab Lab, plan Plan, note func(format string, args .
 	restoring, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), restoreTimeout, exit.Environmentf("not done within %s", restoreTimeout))
 	defer cancel()
 	restored := list.Undo(restoring)
+	touches := s.Account()
+	s.Flow.Reads = s.reads()
 	_ = s.Close()
 	_ = list.Close() // what the guard could not do either, Undo has reported
 	if restored != nil {
 		err = errors.Join(err, exit.Environmentf("restore what the run changed: %w", restored))
 	}
-	return Result{Question: s.question, Run: s.Flow, Recording: s.Recording, Dumps: s.Dumps(), DumpsAfter: s.DumpsAfter()}, err
+	return Result{Question: s.question, Run: s.Flow, Touched: touches, Recording: s.Recording, Dumps: s.Dumps(), DumpsAfter: s.DumpsAfter()}, err
 }
 
 // Do takes the steps from plan to answer, and lets every instrument look for the last time. What was changed is on the session's undo list.
 func (s *Session) Do(ctx context.Context, plan Plan) error {
-	if err := plan.check(); err != nil {
+	if err := plan.check(s.Lab.Bounds); err != nil {
 		return err
+	}
+	s.Force, s.insist = plan.Force, plan.Cold
+	if plan.Unasked {
+		s.Absent(flow.EnvoyLog, "", errUnasked)
 	}
 	if plan.Call.RequestID == "" {
 		plan.Call.RequestID = newRequestID()
@@ -160,6 +167,9 @@ func MayTrace(ctx context.Context) error {
 	}
 	return nil
 }
+
+// errUnasked says why log levels are left.
+var errUnasked = errors.New("log levels are left as they are in a cluster that is not the lab's own (ask for it: --log-level debug)")
 
 // errNoBPF says that eBPF cannot be used, whoever's processes they are.
 var errNoBPF = fmt.Errorf("this process may not load BPF programs (run as root; `lab doctor` says more)")

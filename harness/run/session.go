@@ -24,6 +24,7 @@ import (
 type Session struct {
 	Lab   Lab
 	Undo  *undo.List
+	Force bool                             // connections that are in use are ended too
 	Note  func(format string, args ...any) // says something beside the run; nil: nobody listens
 	Trace capture.Options                  // how eBPF watches; its Pods follow from what is watched
 
@@ -44,11 +45,13 @@ type Session struct {
 	sent      *sent
 	control   flow.Call // that shows that the instruments were watching; its URL is empty when there is none
 	tracer    *capture.Instrument
-	cold      bool   // the socket tables showed that no connection of the way was pooled
-	warm      bool   // they showed that every worker had one
-	proven    []Pool // of which they showed it
-	unknown   bool   // they were asked for cold or warm, and it is not known whether they are
-	workers   int    // worker threads of the client's sidecar, where the pools are warm
+	cold      bool      // the socket tables showed that no connection of the way was pooled
+	warm      bool      // they showed that every worker had one
+	proven    []Pool    // of which they showed it
+	unknown   bool      // they were asked for cold or warm, and it is not known whether they are
+	workers   int       // worker threads of the client's sidecar, where the pools are warm
+	insist    bool      // a pool that is in use ends the run, instead of being kept
+	touches   []touched // what was changed outside the run
 }
 
 // sent is a request that was sent and what came back.

@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/run"
 	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/kube"
@@ -15,6 +16,7 @@ import (
 var applyCommand = Command{
 	Name:    "apply",
 	touches: changes,
+	changes: flow.TouchObjects,
 	Usage:   "apply FILE",
 	Summary: "Create the objects of a manifest until the scenario ends",
 	Detail: "FILE is one of the scenario's own. Its objects are deleted when the scenario ends, also when the command is killed; one that is\n" +
@@ -60,10 +62,12 @@ func (s *session) create(o *unstructured.Unstructured) error {
 		return fmt.Errorf("%s %s is there already (delete it, or give yours another name)", o.GetKind(), o.GetName())
 	}
 	what := fmt.Sprintf("delete %s %s", o.GetKind(), o.GetName())
-	remove, err := s.Undo.Add(undoDelete, what, deleteArgs{Reach: s.Lab.Reach(), Object: text})
+	args := deleteArgs{Reach: s.Lab.Reach(), Object: text}
+	remove, err := s.Undo.Add(undoDelete, what, args)
 	if err != nil {
 		return err
 	}
+	s.Touched(flow.Touch{Kind: flow.TouchObjects, What: fmt.Sprintf("%s %s in %s", o.GetKind(), o.GetName(), o.GetNamespace())}, undoDelete, args)
 	s.applied = append(s.applied, remove)
 	s.objects = append(s.objects, o)
 	return kube.Create(s.ctx, config, o)

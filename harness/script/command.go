@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/flowproof/lab/harness/flow"
 )
 
 // A Command is one word of the scenario language. The table of all of them is what testscript runs, what
@@ -17,7 +19,8 @@ type Command struct {
 	Detail  string // paragraphs; may be empty
 	// offline says whether a call with these arguments can do without a lab; nil: none can
 	offline func(args []string) bool
-	touches touch // sidecars that another run may have to itself
+	changes flow.TouchKind // what it changes in the cluster; "": nothing
+	touches touch          // sidecars that another run may have to itself
 	run     func(s *session, args []string) error
 }
 

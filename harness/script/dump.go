@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/internal/exit"
 )
 
@@ -134,6 +135,7 @@ func size(bytes int) string {
 var logLevelCommand = Command{
 	Name:    "loglevel",
 	touches: changes,
+	changes: flow.TouchLogLevel,
 	Usage:   "loglevel POD LEVEL",
 	Summary: "Set all loggers of a pod's Envoy to LEVEL until the scenario ends",
 	Detail: "Each logger gets its own level back when the scenario ends: after a failure, after Ctrl-C, and even when the command is killed.\n" +

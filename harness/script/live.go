@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/flowproof/lab/harness/report"
 	"github.com/flowproof/lab/internal/screen"
 )
 
@@ -100,6 +101,9 @@ func (l *Live) End(r *Result) {
 	defer l.mu.Unlock()
 	l.wipe()
 	elapsed := time.Duration(r.Elapsed).Round(10 * time.Millisecond)
+	if len(r.Touched) > 0 {
+		fmt.Fprintf(l.w, "\n%s\n", report.Touched(r.Touched))
+	}
 	switch r.Status {
 	case Passed:
 		fmt.Fprintf(l.w, "\n%s %s passed in %s\n", l.paint(green, "✓"), r.Scenario, elapsed)

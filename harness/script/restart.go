@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/run"
 	"github.com/flowproof/lab/internal/exit"
@@ -17,6 +18,7 @@ const restartTimeout = 90 * time.Second
 var restartCommand = Command{
 	Name:    "restart",
 	touches: changes,
+	changes: flow.TouchRestart,
 	Usage:   "restart POD",
 	Summary: "End the Envoy of a pod, and wait until another has started in its place and the pod is ready",
 	Detail: "It is asked to end by its own admin interface; its agent ends with it, and the kubelet starts both again. The pod keeps its address\n" +
@@ -33,6 +35,7 @@ var restartCommand = Command{
 		if err != nil {
 			return err
 		}
+		s.Touched(flow.Touch{Kind: flow.TouchRestart, Pod: sidecar.Pod().Ref(), What: "its Envoy was ended, and another started"}, "", nil)
 		if err := sidecar.Quit(s.ctx); err != nil {
 			return err
 		}

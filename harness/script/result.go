@@ -30,6 +30,8 @@ type Result struct {
 	Phases   []PhaseResult    `json:"phases"`
 	Run      *flow.Run        `json:"run,omitempty"`
 	Verdict  *flow.RunVerdict `json:"verdict,omitempty"`
+	// Touched is what the scenario changed in the cluster, and which of it is again as it was.
+	Touched []flow.Touch `json:"touched"`
 	// Answers are the questions that the scenario asks, and what a learner said where one was asked.
 	Answers []lesson.Answer `json:"answers,omitempty"`
 	// Missed is the hop that was not as expect says; nil: there is none.

@@ -97,6 +97,11 @@ func (s *session) call(c Command, args []string) (string, error) {
 	if err := s.ctx.Err(); err != nil {
 		return "", context.Cause(s.ctx)
 	}
+	if c.changes != "" {
+		if err := s.May(c.changes, "%s", strings.Join(append([]string{c.Name}, args...), " ")); err != nil {
+			return "", err
+		}
+	}
 	unknown, err := s.alone(c, args)
 	if err == nil {
 		err = cmp.Or(c.run(s, args), unknown)
@@ -167,6 +172,7 @@ func (s *session) awaitListeners(ctx context.Context) {
 func (s *session) fill(r *Result) {
 	r.Dumps, r.DumpsAfter, r.Question = s.Dumps(), s.DumpsAfter(), s.Question()
 	r.Verdict, r.Recording, r.Answers, r.Missed = s.verdict, s.Recording, s.answers, s.missed
+	r.Touched = s.Account()
 	if s.Flow.Call.URL != "" {
 		r.Run = &s.Flow
 	}

@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/run"
 )
 
 var poolConnectionsCommand = Command{
 	Name:    "pool-connections",
 	touches: changes,
+	changes: flow.TouchConnections,
 	Usage:   "pool-connections FROM -> URL until warm",
 	Summary: "Send requests, one after the other, until every worker of the client's sidecar keeps a connection to the server",
 	Detail: "It is the opposite of kill-connections: whichever worker takes the next request finds a connection in its pool, and so does the\n" +

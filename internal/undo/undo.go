@@ -4,6 +4,7 @@
 package undo
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -89,6 +90,14 @@ func (l *List) Pending() []Action {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return append([]Action(nil), l.pending...)
+}
+
+// Has says whether an action of a kind with these arguments is still on the list.
+func (l *List) Has(kind string, args any) bool {
+	raw, err := json.Marshal(args)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return err == nil && slices.ContainsFunc(l.pending, func(a Action) bool { return a.Kind == kind && bytes.Equal(a.Args, raw) })
 }
 
 // Close lets the guards go. With something left on the list, they try it once more.

@@ -37,6 +37,10 @@ type Pod struct {
 	// Answer is what a program prints in the pod; nil: there is no program.
 	Answer func(command []string, stdin []byte) *mesh.Output
 
+	// Active and Began are requests on its sidecar's connections: under way, and begun while it was looked. UseErr: it cannot tell.
+	Active, Began uint64
+	UseErr        error
+
 	lab    *Lab
 	levels mesh.Levels
 	alone  chan struct{} // full while a run has the sidecar alone
@@ -272,6 +276,14 @@ func (s sidecar) SetLevel(_ context.Context, level string) error {
 
 func (s sidecar) Identity(context.Context) (mesh.Identity, error) {
 	return mesh.Identity{Version: "commit/1.40.0/Clean/RELEASE/BoringSSL", Container: "one", Workers: 2, Started: time.Unix(1700000000, 0)}, nil
+}
+
+func (s sidecar) InUse(context.Context, string) (active, began uint64, err error) {
+	return s.pod.Active, s.pod.Began, s.pod.UseErr
+}
+
+func (s sidecar) Reads() []mesh.Read {
+	return []mesh.Read{{Path: "/config_dump", Bytes: 7, Took: time.Millisecond}}
 }
 
 func (s sidecar) Fence(context.Context, run.Window) error { return nil }
