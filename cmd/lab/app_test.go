@@ -54,7 +54,7 @@ func TestBadInput(t *testing.T) {
 		{"a kubeconfig for a cluster of ours", []string{"--backend", "node", "--kubeconfig", broken, "status"}, exit.Usage, "use --backend existing"},
 		{"an unknown part", []string{"--kubeconfig", kubeconfigToNowhere(t), "up", "--install", "istoi"}, exit.Usage, `install "istoi": there is no such part (there are: istio, workshop)`},
 		{"images from nowhere", []string{"--kubeconfig", kubeconfigToNowhere(t), "up", "--images", "foo"}, exit.Usage, `--images "foo" is not known (there are: built, registry)`},
-		{"images from nowhere, to build", []string{"build", "--images", "foo"}, exit.Usage, `choose images: "foo" is neither built nor registry`},
+		{"images from nowhere, to build", []string{"build", "--images", "foo"}, exit.Usage, `choose images: "foo" is none of built, registry`},
 		{"parts for a cluster of ours", []string{"up", "--install", "workshop"}, exit.Usage, "--install is for a cluster that is there already"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -169,6 +169,8 @@ func (p place) text(text string) string {
 		return Mark(text)
 	case strings.HasPrefix(text, "/") && (p.key == "path" || strings.Contains(text, "?")):
 		return path(text)
+	case p.key == "url":
+		return URL(text)
 	case p.header != "":
 		return matched(p.header, text)
 	case strings.HasSuffix(p.above, "headers") && p.key != "headers" && p.key != "name":

@@ -167,3 +167,21 @@ func FuzzJSON(f *testing.F) {
 		}
 	})
 }
+
+// TestURLIsAsItsPath holds that a URL and the path that is sent for it hide the same: what was expected is compared with
+// what was seen after both were redacted.
+func TestURLIsAsItsPath(t *testing.T) {
+	for _, query := range []string{"x='1'", `x="1"`, "x=(1)", "x=<1>", "x=a'", "q=$HOME&x='1'#f", "x=[1]", "x=1)", "token='s3cr3t'&y=2"} {
+		sent, _, _ := strings.Cut("/echo?"+query, "#")
+		of := struct {
+			URL string `json:"url"`
+		}{"http://fortio-server:8080/echo?" + query}
+		got, _, _ := strings.Cut(Value(of).URL, "#")
+		if want := "http://fortio-server:8080" + Path(sent); got != want {
+			t.Errorf("%s: the URL becomes %s, its path %s", query, got, Path(sent))
+		}
+		if again := Value(Value(of)); again != Value(of) {
+			t.Errorf("%s: hidden twice, it is %s", query, again.URL)
+		}
+	}
+}

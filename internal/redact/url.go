@@ -8,7 +8,12 @@ import (
 
 // URL returns a URL, or a path with its query, as it may be kept: without a user and password before the host, with the
 // values of those query parameters alone that are shown, and without path segments that look like tokens.
-func URL(text string) string { return inline(text) }
+func URL(text string) string {
+	if kept, ok := wholeURL(text); ok {
+		return kept
+	}
+	return inline(text)
+}
 
 // Path returns a path with its query as it may be kept.
 func Path(text string) string { return path(text) }
@@ -61,6 +66,20 @@ func path(text string) string {
 		before += parameters("?" + after)
 	}
 	return forms(before)
+}
+
+// aURL is text that is one URL with a query from its first character to its last.
+var aURL = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s]*(/[^?#\s]*)?\?`)
+
+// wholeURL hides what is secret in text that is one URL with a query. Its parameters end where a path's end: a quote or a
+// bracket is part of a value, which it would not be in the middle of a sentence.
+func wholeURL(text string) (string, bool) {
+	text = unescape(text)
+	if !aURL.MatchString(text) || strings.ContainsAny(text, "\n\r") {
+		return "", false
+	}
+	before, after, _ := strings.Cut(text, "?")
+	return inline(before) + forms(parameters("?"+after)), true
 }
 
 // parameters hides the values of a whole query, which ends where the text ends, whatever characters are in it.
