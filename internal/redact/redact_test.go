@@ -180,6 +180,9 @@ func TestURLIsAsItsPath(t *testing.T) {
 		if want := "http://fortio-server:8080" + Path(sent); got != want {
 			t.Errorf("%s: the URL becomes %s, its path %s", query, got, Path(sent))
 		}
+		if got := Text(sent); got != Path(sent) {
+			t.Errorf("%s: as text it becomes %s, as a path %s", query, got, Path(sent))
+		}
 		if again := Value(Value(of)); again != Value(of) {
 			t.Errorf("%s: hidden twice, it is %s", query, again.URL)
 		}

@@ -10,6 +10,9 @@ func Text(text string) string {
 	if dull(text) {
 		return text
 	}
+	if kept, ok := wholeURL(text); ok {
+		return kept
+	}
 	if kept, ok := Message(text); ok {
 		return kept
 	}

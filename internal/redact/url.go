@@ -68,19 +68,30 @@ func path(text string) string {
 	return forms(before)
 }
 
-// aURL is text that is one URL with a query from its first character to its last.
-var aURL = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s]*(/[^?#\s]*)?\?`)
+// aURL is text that is one URL or path with a query, and nothing else.
+var aURL = regexp.MustCompile(`^(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s]*)?(/[^?#\s]*)?\?\S*$`)
 
-// wholeURL hides what is secret in text that is one URL with a query. Its parameters end where a path's end: a quote or a
-// bracket is part of a value, which it would not be in the middle of a sentence.
+// longestURL is what Envoy takes of a request's headers at most where nothing else is configured (60 KiB).
+const longestURL = 60 << 10
+
+// wholeURL hides what is secret in text that is one URL or path with a query. Its parameters end where a path's end: a
+// quote or a bracket is part of a value, which it would not be in the middle of a sentence.
 func wholeURL(text string) (string, bool) {
-	text = unescape(text)
-	if !aURL.MatchString(text) || strings.ContainsAny(text, "\n\r") {
+	if len(text) > longestURL || strings.ContainsAny(text, "\r\n") {
+		return "", false
+	}
+	if text = unescape(text); !strings.Contains(text, "?") || !aURL.MatchString(unmarked(text)) {
 		return "", false
 	}
 	before, after, _ := strings.Cut(text, "?")
+	if strings.HasPrefix(before, "/") {
+		return path(text), true
+	}
 	return inline(before) + forms(parameters("?"+after)), true
 }
+
+// unmarked is text with marks that have no blanks.
+func unmarked(text string) string { return aMark.ReplaceAllString(text, "«»") }
 
 // parameters hides the values of a whole query, which ends where the text ends, whatever characters are in it.
 func parameters(text string) string {
