@@ -133,7 +133,8 @@ func between(e instrument.Evidence, server instrument.Pod) ([]flow.Observation, 
 	tables := Tables{Time: e.Answered,
 		ClientBefore: read("client before", e.Client.Part(instrument.SocketsBefore)), ClientAfter: read("client after", e.Client.Part(instrument.SocketsAfter)),
 		ServerBefore: read("server before", server.Part(instrument.SocketsBefore)), ServerAfter: read("server after", server.Part(instrument.SocketsAfter))}
-	seen, watches := Observe(tables, Selection{Client: address(e.Client), Server: address(server), Port: e.Port, Peer: e.Peer})
+	seen, watches := Observe(tables, Selection{Client: address(e.Client), Server: address(server), Port: e.Port, Peer: e.Peer,
+		Cold: e.Cold})
 	watches = slices.DeleteFunc(watches, func(w flow.Watch) bool {
 		pod := e.Client
 		if w.Side == flow.Server {

@@ -31,6 +31,7 @@ type Selection struct {
 	Client, Server Pod
 	Port           uint16 // that the server's app listens on: the endpoint's port
 	Peer           string // ip:port of the client's own end of its connection; "": unknown
+	Cold           bool   // no connection of the request's way was there before it
 	Proxy          string // name of the sidecar's process; default envoy
 	ProxyUID       int    // its user, by which it is told where owners cannot be seen; default 1337
 	Inbound        uint16 // port that inbound connections are redirected to; default 15006
@@ -147,6 +148,9 @@ func (o *observer) client() flow.Watch {
 	}
 	before, after := established(o.ClientBefore, toServer), established(o.ClientAfter, toServer)
 	fresh := without(after, before)
+	if o.sel.Cold && o.ClientBefore != nil && len(fresh) == 0 {
+		after = nil // those that were there before are of other requests: this one may have passed the sidecar by
+	}
 	reused := ""
 	switch {
 	case o.ClientBefore == nil:

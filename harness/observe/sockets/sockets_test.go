@@ -46,6 +46,18 @@ func TestObserve(t *testing.T) {
 		}
 		complete(t, watches)
 	})
+	t.Run("past the sidecar", func(t *testing.T) {
+		past := selection
+		past.Cold = true // and yet the sidecar has a connection: it is not of this request's way
+		seen, watches := Observe(Tables{ClientBefore: table(t, "client-after.txt"), ClientAfter: table(t, "client-after.txt"),
+			ServerBefore: table(t, "server-after.txt"), ServerAfter: table(t, "server-after.txt")}, past)
+		for _, row := range observetest.Rows(seen) {
+			if strings.Contains(row, "35312") {
+				t.Errorf("a connection that was there before is taken for the request's: %s", row)
+			}
+		}
+		complete(t, watches)
+	})
 	t.Run("warm", func(t *testing.T) {
 		seen, _ := Observe(Tables{ClientBefore: table(t, "client-after.txt"), ClientAfter: table(t, "client-after.txt"),
 			ServerAfter: table(t, "server-after.txt")}, selection)
