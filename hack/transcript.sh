@@ -14,7 +14,7 @@ trap 'rm -rf "$out"' EXIT
 {
   printf '```\n$ lab run inbound\n'
   awk -v RS= '
-    /^(A pod in the mesh|Both sidecars tell|Connections that are left|One request is sent|Now the instruments|Hop by hop|The lab is again|✓)/ {
+    /^(A pod in the mesh|Both sidecars tell|One request is sent|Hop by hop|The lab is again|✓)/ {
       if (left) print "[…]\n"; left = 0; print $0 "\n"; next }
     /^ +(hop|[a-z]+:) / { print $0 "\n"; next }
     { left = 1 }' "$out/run" | sed -e :a -e '/^\n*$/{$d;N;ba' -e '}'

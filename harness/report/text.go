@@ -138,18 +138,23 @@ func (t *text) proxy(name string, hops []flow.HopVerdict) {
 		return
 	}
 	t.line("%s", clean(name))
-	witnesses := 0
+	witnesses, longest := 0, 0
 	for _, v := range hops {
+		longest = max(longest, utf8.RuneCountInString(t.decision(v)))
 		witnesses = max(witnesses, utf8.RuneCountInString(strings.Join(seenBy(v), " ")))
 	}
 	const lead = len("  ✓ network-filters   ") - len("✓") + 1
 	witnesses = min(witnesses, t.width()/3)
-	room := t.width() - lead - witnesses - 2
+	room := min(t.width()-lead-witnesses-2, longest)
 	for _, v := range hops {
-		hop := t.hop(v)
-		decision := strings.ReplaceAll(clean(hop.Decision), "\n", " ")
-		t.line("  %s %s %s  %s", t.mark(v.State), pad(string(hop.Kind), lead-5), pad(middle(decision, room), room), middle(strings.Join(seenBy(v), " "), witnesses))
+		t.line("  %s %s %s  %s", t.mark(v.State), pad(string(t.hop(v).Kind), lead-5), pad(middle(t.decision(v), room), room),
+			middle(strings.Join(seenBy(v), " "), witnesses))
 	}
+}
+
+// decision is what a hop decides, on one line.
+func (t *text) decision(v flow.HopVerdict) string {
+	return strings.ReplaceAll(clean(t.hop(v).Decision), "\n", " ")
 }
 
 // gist says in short where a proxy sends the request on to: the last of its hops that names a cluster, and the endpoint.

@@ -8,6 +8,9 @@ import (
 	"github.com/flowproof/lab/harness/verify"
 )
 
+// uncut is a width at which a report cuts no name: a scenario's lines may ask for any part of it.
+const uncut = 1000
+
 var verifyCommand = Command{
 	Name:    "verify",
 	Usage:   "verify [-allow-unobserved HOP,HOP,...]",
@@ -41,5 +44,5 @@ var verifyCommand = Command{
 
 // printVerdict prints the table of a verdict.
 func (s *session) printVerdict(verdict flow.RunVerdict) error {
-	return report.Text(&s.out, s.Flow, verdict, report.Options{})
+	return report.Text(&s.out, s.Flow, verdict, report.Options{Width: uncut})
 }
