@@ -12,6 +12,8 @@ import (
 	"github.com/flowproof/lab/harness/script"
 	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/screen"
+
+	"github.com/flowproof/lab/internal/removal"
 )
 
 // shellOf opens a shell of the lab, or runs one line in it. In it KUBECONFIG, kubectl and istioctl are the lab's, and lab itself is
@@ -22,7 +24,7 @@ func (w *walkOf) shellOf(lab script.Lab) func(context.Context, string) error {
 		if err != nil {
 			return exit.Environmentf("open shell: %w (is the disk full? TMPDIR names another)", err)
 		}
-		defer os.RemoveAll(programs)
+		defer removal.All(programs)
 		if err := linkPrograms(programs); err != nil {
 			return err
 		}

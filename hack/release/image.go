@@ -13,6 +13,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/flowproof/lab/internal/removal"
 )
 
 // image writes an OCI layout, as one tar file, with an image for each Linux platform: lab and nothing else. It is for
@@ -34,7 +36,7 @@ func (r release) image(all []built) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer removal.All(dir)
 	if _, err := layout.Write(dir, index); err != nil {
 		return err
 	}

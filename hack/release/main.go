@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/flowproof/lab/internal/removal"
 )
 
 func main() {
@@ -47,14 +49,14 @@ var epoch = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // make replaces r.dir by the whole release.
 func (r release) make(ctx context.Context) error {
-	if err := os.RemoveAll(r.dir); err != nil {
+	if err := removal.All(r.dir); err != nil {
 		return err
 	}
 	scratch, err := os.MkdirTemp("", "lab-release-")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(scratch)
+	defer removal.All(scratch)
 	if err := os.MkdirAll(r.dir, 0o755); err != nil {
 		return err
 	}
