@@ -181,7 +181,7 @@ func (o *observer) client() flow.Watch {
 		o.see(flow.Client, after[0], flow.Endpoint, flow.FactEndpoint, after[0].Peer.String())
 	default:
 		w.Sees, o.pool = withoutOwnEnd(w.Sees), after
-		o.oneOfPool(flow.Client, after)
+		o.oneOfPool(flow.Client, after, "true")
 	}
 	return w
 }
@@ -198,15 +198,16 @@ func (o *observer) closed(before, after []Row, remote netip.AddrPort) bool {
 	})
 }
 
-// oneOfPool tells of a pool of several connections, none of which is new, what holds for whichever of them was used.
-func (o *observer) oneOfPool(side flow.Side, pool []Row) {
+// oneOfPool tells of several connections, none of which has ended, what holds whichever of them was used. reused is empty
+// where one of them is new.
+func (o *observer) oneOfPool(side flow.Side, pool []Row, reused string) {
 	row := pool[0]
 	lines := make([]string, 0, len(pool))
 	for _, r := range pool {
 		lines = append(lines, r.Raw)
 	}
 	row.Raw = strings.Join(lines, "\n")
-	o.see(side, row, flow.Connect, flow.FactUpstreamRemote, row.Peer.String(), flow.FactUpstreamReused, "true", flow.FactProcess, o.process(row))
+	o.see(side, row, flow.Connect, flow.FactUpstreamRemote, row.Peer.String(), flow.FactUpstreamReused, reused, flow.FactProcess, o.process(row))
 	o.see(side, row, flow.Endpoint, flow.FactEndpoint, row.Peer.String())
 }
 
@@ -264,10 +265,18 @@ func (o *observer) server() flow.Watch {
 		abstained, w.Sees = append(abstained, toApp), withoutKinds(w.Sees, flow.Connect, flow.Endpoint, flow.App)
 	}
 	if pooled {
-		w.Sees = append(withoutOwnEnd(w.Sees), flow.Capability{Kind: flow.Connect, Fact: flow.FactUpstreamReused})
+		w.Sees = withoutOwnEnd(w.Sees)
+		if slices.ContainsFunc(o.seen[came:], func(seen flow.Observation) bool { return has(seen, flow.FactUpstreamReused) }) {
+			w.Sees = append(w.Sees, flow.Capability{Kind: flow.Connect, Fact: flow.FactUpstreamReused})
+		}
 	}
 	w.Complete, w.Abstains = w.Problem == "", strings.Join(abstained, "; ")
 	return w
+}
+
+// has reports whether an observation tells a fact.
+func has(o flow.Observation, fact string) bool {
+	return slices.ContainsFunc(o.Facts, func(s flow.Seen) bool { return s.Name == fact })
 }
 
 // withoutKinds takes away that an instrument sees hops of some kinds.
@@ -328,9 +337,8 @@ func (o *observer) acceptedPool(rows []Row) (problem, abstains string) {
 	return "", ""
 }
 
-// toApp finds the sidecar's connection to the app and the app's accepted socket. pooled says that it is one of several that were
-// all there before, so nobody can say which. Where there are several and one is new, or one has ended, it abstains: another
-// request may have made it.
+// toApp finds the sidecar's connection to the app and the app's accepted socket. pooled says that it is one of several, and
+// only what they have in common is told. Where one has ended, it abstains: that may have been the request's.
 func (o *observer) toApp() (abstains string, pooled bool) {
 	app := netip.AddrPortFrom(o.sel.Server.IP, o.sel.Port)
 	type pair struct{ proxy, app Row }
@@ -355,10 +363,14 @@ func (o *observer) toApp() (abstains string, pooled bool) {
 	for _, p := range pairs {
 		rows = append(rows, p.proxy)
 	}
-	if len(pairs) == 1 || o.ServerBefore == nil || len(without(rows, o.ServerBefore)) > 0 || o.closed(o.ServerBefore, o.ServerAfter, app) {
+	if len(pairs) == 1 || o.ServerBefore == nil || o.closed(o.ServerBefore, o.ServerAfter, app) {
 		return ambiguous("connections of the server's sidecar to the app", rows), false
 	}
-	o.oneOfPool(flow.Server, rows)
+	reused := "true"
+	if fresh := len(without(rows, o.ServerBefore)); fresh > 0 {
+		reused = "" // the request may have made one, and so may another
+	}
+	o.oneOfPool(flow.Server, rows, reused)
 	o.see(flow.Server, pairs[0].app, flow.App, flow.FactProcess, o.process(pairs[0].app))
 	return "", true
 }
