@@ -218,7 +218,9 @@ ESTAB 0 0 10.77.0.2:8080 127.0.0.6:2 users:(("fortio",pid=8,fd=6)) uid:0 ino:6
 	if got := observetest.Rows(seen); !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	if slices.ContainsFunc(watches[1].Sees, func(c flow.Capability) bool { return c.Fact == flow.FactUpstreamReused || c.Fact == flow.FactUpstreamLocal }) {
+	if slices.ContainsFunc(watches[1].Sees, func(c flow.Capability) bool {
+		return c.Fact == flow.FactUpstreamReused || c.Fact == flow.FactUpstreamLocal
+	}) {
 		t.Errorf("it would see which connection was used: %v", watches[1].Sees)
 	}
 }
