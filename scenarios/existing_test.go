@@ -68,7 +68,8 @@ func onExisting(ctx context.Context, t *testing.T, backend cluster.Backend) *flo
 		t.Fatal(err)
 	}
 	result := script.Run(ctx, script.Lab{Mesh: runs.Of(m), Cluster: lab, Backend: backend, Guard: []string{os.Args[0], "__undo"}}, s, script.Options{})
-	if result.Status != script.Passed || result.Verdict == nil || result.Verdict.Result != flow.Verified || result.Run.Backend != existing.Name {
+	verified := result.Status == script.Passed && result.Verdict != nil && result.Verdict.Result == flow.Verified
+	if !verified && !unseenForPool(result.Verdict) || result.Run == nil || result.Run.Backend != existing.Name {
 		t.Errorf("inbound: %s: %v, verdict %+v", result.Status, result.Err, result.Verdict)
 	}
 	if err := backend.Down(ctx, lab.Name, progress.Quiet); err != nil || !lab.Joined || len(lab.Objects) > 0 {
@@ -82,6 +83,16 @@ func onExisting(ctx context.Context, t *testing.T, backend cluster.Backend) *flo
 		t.Errorf("log levels were %v, are %v", levels, now)
 	}
 	return result.Verdict
+}
+
+// unseenForPool reports whether all that a run lacks is the application's own connection, because the pool before it could
+// not be emptied: which of two connections a request takes there, Envoy's worker decides, and nothing else shows it.
+func unseenForPool(v *flow.RunVerdict) bool {
+	if v == nil || v.Result != flow.Incomplete || v.Refuted > 0 || len(v.Problems) > 0 || v.NotObserved != 1 {
+		return false
+	}
+	said := slices.ContainsFunc(v.Without, func(s string) bool { return strings.HasPrefix(s, "kill-connections of ") })
+	return said && slices.ContainsFunc(v.Hops, func(h flow.HopVerdict) bool { return h.Kind == flow.App && h.State == flow.NotObserved })
 }
 
 // look takes the inventory of a cluster and the log levels of the workshop's sidecars.
