@@ -3,26 +3,16 @@ package flow
 // An Answer is what became of the request itself, whatever way it took: what the client was told, and by whom. It is read from
 // what was seen alone; inference has no part in it. What no instrument told is empty.
 type Answer struct {
-	Status   int        `json:"status,omitempty"`   // HTTP status that came back; 0: none did
-	Failure  string     `json:"failure,omitempty"`  // the client's own error, such as "Connection reset by peer"
-	By       string     `json:"by,omitempty"`       // who answered: a sidecar, or the application
-	Details  string     `json:"details,omitempty"`  // Envoy's response code details, of the proxy that answered
-	Flags    []string   `json:"flags,omitempty"`    // Envoy's response flags, of the proxy that answered
-	Cause    string     `json:"cause,omitempty"`    // why it failed, in words
-	After    string     `json:"after,omitempty"`    // time until the answer was there, as the client measured it: 18.8ms
-	Bytes    string     `json:"bytes,omitempty"`    // size of the body that the client received
-	Attempts []Attempt  `json:"attempts,omitempty"` // of the client's sidecar, where there was more than one
-	Next     []string   `json:"next,omitempty"`     // calls of the application itself with the same request id
-	State    State      `json:"state"`              // whether the instruments agree on the status
+	Status   int        `json:"status,omitempty"`  // HTTP status that came back; 0: none did
+	Failure  string     `json:"failure,omitempty"` // the client's own error, such as "Connection reset by peer"
+	By       string     `json:"by,omitempty"`      // who answered: a sidecar, or the application
+	Details  string     `json:"details,omitempty"` // Envoy's response code details, of the proxy that answered
+	Flags    []string   `json:"flags,omitempty"`   // Envoy's response flags, of the proxy that answered
+	Cause    string     `json:"cause,omitempty"`   // why it failed, in words
+	After    string     `json:"after,omitempty"`   // time until the answer was there, as the client measured it: 18.8ms
+	Bytes    string     `json:"bytes,omitempty"`   // size of the body that the client received
+	State    State      `json:"state"`             // whether the instruments agree on the status
 	Evidence []Evidence `json:"evidence,omitempty"`
-}
-
-// An Attempt is one try of a proxy to get an answer from upstream.
-type Attempt struct {
-	Endpoint string `json:"endpoint,omitempty"` // ip:port
-	Status   int    `json:"status,omitempty"`   // 0: none came
-	At       string `json:"at,omitempty"`       // after the first one: 25ms
-	Reason   string `json:"reason,omitempty"`   // why it failed, as the proxy says
 }
 
 // Failed says whether the client got no answer, not all of it, or one that says that the request failed: 4xx or 5xx.

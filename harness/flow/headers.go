@@ -54,18 +54,6 @@ func (h Headers) Joined() map[string]string {
 	return joined
 }
 
-// OneEach makes headers that have one value each.
-func OneEach(from map[string]string) Headers {
-	if from == nil {
-		return nil
-	}
-	h := make(Headers, len(from))
-	for name, value := range from {
-		h[strings.ToLower(name)] = []string{value}
-	}
-	return h
-}
-
 // MarshalJSON writes a string for one value, and a list for several.
 func (h Headers) MarshalJSON() ([]byte, error) {
 	forms := make(map[string]any, len(h))

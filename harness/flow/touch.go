@@ -14,11 +14,6 @@ const (
 	TouchProbes      TouchKind = "probes"      // eBPF programs are on processes
 )
 
-// TouchKinds are those that can be asked for.
-func TouchKinds() []TouchKind {
-	return []TouchKind{TouchConnections, TouchLogLevel, TouchObjects, TouchRestart}
-}
-
 // A Touch is one thing that a run changed outside itself, or would change.
 type Touch struct {
 	Kind     TouchKind `json:"kind"`

@@ -47,6 +47,8 @@ func touchedOf(kind flow.TouchKind, all []flow.Touch) string {
 	switch {
 	case kind == flow.TouchConnections || kind == flow.TouchRestart:
 		end = ""
+	case kind == flow.TouchProbes && !restored:
+		end = " (still on)"
 	case !restored:
 		end = " (NOT restored: `lab reset`)"
 	case kind == flow.TouchLease || kind == flow.TouchProbes:

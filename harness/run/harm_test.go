@@ -12,7 +12,7 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// TestNothingUnasked sends a request in somebody's own cluster, asked for in every way: nothing is changed but what was asked for.
+// TestNothingUnasked sends a request in a cluster that is not the lab's own, asked for in every way: nothing is changed but what was asked for.
 func TestNothingUnasked(t *testing.T) {
 	for _, tt := range []struct {
 		name        string
@@ -120,9 +120,24 @@ func TestConnectionsInUse(t *testing.T) {
 // TestLookChangesNothing says what a run would touch, and asks the lab for nothing that changes it.
 func TestLookChangesNothing(t *testing.T) {
 	fake, sent := workshop(t)
-	preview, err := run.Look(t.Context(), fake.Run(), plan(t, "http://fortio-server:8080/"))
-	if err != nil || len(*sent) > 0 || len(preview.Watched) != 2 || len(preview.Touched) != 4 {
-		t.Errorf("%+v, %v", preview, err)
+	probes := 0
+	if run.MayTrace(t.Context()) == nil {
+		probes = 2
+	}
+	for _, c := range []struct {
+		without []flow.Instrument
+		touched int // leases, levels, probes
+	}{
+		{[]flow.Instrument{flow.Trace}, 4},
+		{nil, 4 + probes},
+		{[]flow.Instrument{flow.Trace, flow.EnvoyLog}, 2},
+	} {
+		p := plan(t, "http://fortio-server:8080/")
+		p.Without = c.without
+		preview, err := run.Look(t.Context(), fake.Run(), p)
+		if err != nil || len(*sent) > 0 || len(preview.Watched) != 2 || len(preview.Touched) != c.touched {
+			t.Errorf("without %v: %+v, %v", c.without, preview, err)
+		}
 	}
 	for _, asked := range fake.Asked() {
 		if strings.HasPrefix(asked, "level ") || strings.HasPrefix(asked, "hold ") {

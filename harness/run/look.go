@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/internal/undo"
@@ -30,7 +31,11 @@ func Look(ctx context.Context, lab Lab, plan Plan) (Preview, error) {
 		return preview, err
 	}
 	preview.Watched = scene.Watched
+	traced := !plan.without(flow.Trace) && MayTrace(ctx) == nil
 	for _, ref := range scene.Watched {
+		if traced && slices.Contains(scene.Dumped, ref) {
+			preview.Touched = append(preview.Touched, probesOn(ref, plan.Trace.Envoy))
+		}
 		touches, err := s.wouldRaise(ctx, plan, ref)
 		if err != nil {
 			return preview, err

@@ -59,9 +59,9 @@ func Do(ctx context.Context, lab Lab, plan Plan, note func(format string, args .
 	restoring, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), restoreTimeout, exit.Environmentf("not done within %s", restoreTimeout))
 	defer cancel()
 	restored := list.Undo(restoring)
+	_ = s.Close()
 	touches := s.Account()
 	s.Flow.Reads = s.reads()
-	_ = s.Close()
 	_ = list.Close() // what the guard could not do either, Undo has reported
 	if restored != nil {
 		err = errors.Join(err, exit.Environmentf("restore what the run changed: %w", restored))

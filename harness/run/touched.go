@@ -9,7 +9,7 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// ErrNotAsked is in the chain of the error about a change to somebody's own cluster that was not asked for.
+// ErrNotAsked is in the chain of the error about a change, to a cluster that is not the lab's own, that was not asked for.
 var ErrNotAsked = errors.New("this cluster is not the lab's own, and that was not asked for")
 
 // Bounds are what a run may change in a cluster that is not the lab's own: what was asked for by its
@@ -66,6 +66,31 @@ func (s *Session) Account() []flow.Touch {
 		t.Restored = t.Restored || t.kind != "" && !s.Undo.Has(t.kind, t.args)
 		all = append(all, t.Touch)
 	}
+	all = append(all, s.probed()...)
 	s.Flow.Touched = all
 	return all
+}
+
+// probed are the pods that eBPF watched. The kernel takes a program off with the process that attached it.
+func (s *Session) probed() []flow.Touch {
+	if s.tracer == nil {
+		return nil
+	}
+	pods, on := s.tracer.Probed()
+	var all []flow.Touch
+	for _, pod := range pods {
+		touch := probesOn(pod.Name, s.tracer.Options.Envoy)
+		touch.Restored = !on
+		all = append(all, touch)
+	}
+	return all
+}
+
+// probesOn is that eBPF watches a pod, and its Envoy where that is so.
+func probesOn(pod string, envoy bool) flow.Touch {
+	what := "BPF programs in the kernel"
+	if envoy {
+		what += " and on its Envoy"
+	}
+	return flow.Touch{Kind: flow.TouchProbes, Pod: pod, What: what}
 }

@@ -11,9 +11,6 @@ import (
 
 var update = flag.Bool("update", false, "write golden files and what is generated instead of comparing with it")
 
-// Updating says whether -update was given, for a test that makes a file in its own way.
-func Updating() bool { return *update }
-
 // Equal fails the test where got is not what the file at path holds, and shows got. With -update it writes the file.
 func Equal(t testing.TB, path, got string) {
 	t.Helper()

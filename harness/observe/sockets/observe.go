@@ -198,26 +198,6 @@ func (o *observer) closed(before, after []Row, remote netip.AddrPort) bool {
 	})
 }
 
-// oneOfPool tells of several connections, none of which has ended, what holds whichever of them was used. reused is empty
-// where one of them is new.
-func (o *observer) oneOfPool(side flow.Side, pool []Row, reused string) {
-	row := pool[0]
-	lines := make([]string, 0, len(pool))
-	for _, r := range pool {
-		lines = append(lines, r.Raw)
-	}
-	row.Raw = strings.Join(lines, "\n")
-	o.see(side, row, flow.Connect, flow.FactUpstreamRemote, row.Peer.String(), flow.FactUpstreamReused, reused, flow.FactProcess, o.process(row))
-	o.see(side, row, flow.Endpoint, flow.FactEndpoint, row.Peer.String())
-}
-
-// withoutOwnEnd takes away that an instrument sees which connection of a pool was used.
-func withoutOwnEnd(sees []flow.Capability) []flow.Capability {
-	return slices.DeleteFunc(sees, func(c flow.Capability) bool {
-		return c.Fact == flow.FactUpstreamLocal || c.Fact == flow.FactPeer
-	})
-}
-
 // captured is S-5's outbound pair: the app's connection and the sidecar's accepted socket on port 15001. It lives only
 // as long as the client keeps its connection.
 func (o *observer) captured() {
@@ -265,18 +245,23 @@ func (o *observer) server() flow.Watch {
 		abstained, w.Sees = append(abstained, toApp), withoutKinds(w.Sees, flow.Connect, flow.Endpoint, flow.App)
 	}
 	if pooled {
-		w.Sees = withoutOwnEnd(w.Sees)
-		if slices.ContainsFunc(o.seen[came:], func(seen flow.Observation) bool { return has(seen, flow.FactUpstreamReused) }) {
-			w.Sees = append(w.Sees, flow.Capability{Kind: flow.Connect, Fact: flow.FactUpstreamReused})
-		}
+		w.Sees = append(withoutKinds(withoutOwnEnd(w.Sees), flow.Connect, flow.App), told(o.seen[came:], flow.Connect, flow.App)...)
 	}
 	w.Complete, w.Abstains = w.Problem == "", strings.Join(abstained, "; ")
 	return w
 }
 
-// has reports whether an observation tells a fact.
-func has(o flow.Observation, fact string) bool {
-	return slices.ContainsFunc(o.Facts, func(s flow.Seen) bool { return s.Name == fact })
+// told is what observations tell of hops of some kinds: of a pool no more is seen than its connections have in common.
+func told(seen []flow.Observation, kinds ...flow.HopKind) (sees []flow.Capability) {
+	for _, o := range seen {
+		if !slices.Contains(kinds, o.Kind) {
+			continue
+		}
+		for _, fact := range o.Facts {
+			sees = append(sees, flow.Capability{Kind: o.Kind, Fact: fact.Name})
+		}
+	}
+	return sees
 }
 
 // withoutKinds takes away that an instrument sees hops of some kinds.
@@ -319,60 +304,6 @@ func (o *observer) accepted() (problem, abstains string) {
 		return "", ""
 	}
 	return "", ambiguous("connections from the client's pod", rows)
-}
-
-// acceptedPool tells of the other ends of a pool what they have in common.
-func (o *observer) acceptedPool(rows []Row) (problem, abstains string) {
-	ends := slices.DeleteFunc(slices.Clone(rows), func(r Row) bool {
-		return !slices.ContainsFunc(o.pool, func(p Row) bool { return p.Local == r.Peer })
-	})
-	if len(ends) != len(o.pool) {
-		return fmt.Sprintf("of %d pooled connections of the client's sidecar, %d have their other end in the server's table", len(o.pool), len(ends)), ""
-	}
-	first := ends[0]
-	if slices.ContainsFunc(ends, func(r Row) bool { return r.Local.Port() != first.Local.Port() || o.process(r) != o.process(first) }) {
-		return "", ambiguous("connections from the client's pod, which differ", ends)
-	}
-	o.see(flow.Server, first, flow.Redirect, flow.FactRedirectPort, strconv.Itoa(int(first.Local.Port())), flow.FactProcess, o.process(first))
-	return "", ""
-}
-
-// toApp finds the sidecar's connection to the app and the app's accepted socket. pooled says that it is one of several, and
-// only what they have in common is told. Where one has ended, it abstains: that may have been the request's.
-func (o *observer) toApp() (abstains string, pooled bool) {
-	app := netip.AddrPortFrom(o.sel.Server.IP, o.sel.Port)
-	type pair struct{ proxy, app Row }
-	var pairs []pair
-	for _, r := range established(o.ServerAfter, func(r Row) bool { return o.proxy(r) && r.Peer.Port() == app.Port() && r.Peer.Addr() == app.Addr() }) {
-		for _, other := range established(o.ServerAfter, func(other Row) bool { return other.Local == r.Peer && other.Peer == r.Local }) {
-			pairs = append(pairs, pair{r, other})
-		}
-	}
-	switch ended := o.closed(o.ServerBefore, o.ServerAfter, app); {
-	case len(pairs) == 0:
-		return "", false
-	case len(pairs) == 1 && !ended:
-		p := pairs[0]
-		o.see(flow.Server, p.proxy, flow.Connect, flow.FactUpstreamLocal, p.proxy.Local.String(), flow.FactUpstreamRemote, p.proxy.Peer.String(),
-			flow.FactProcess, o.process(p.proxy))
-		o.see(flow.Server, p.proxy, flow.Endpoint, flow.FactEndpoint, p.proxy.Peer.String())
-		o.see(flow.Server, p.app, flow.App, flow.FactPeer, p.app.Peer.String(), flow.FactProcess, o.process(p.app))
-		return "", false
-	}
-	rows := make([]Row, 0, len(pairs))
-	for _, p := range pairs {
-		rows = append(rows, p.proxy)
-	}
-	if len(pairs) == 1 || o.ServerBefore == nil || o.closed(o.ServerBefore, o.ServerAfter, app) {
-		return ambiguous("connections of the server's sidecar to the app", rows), false
-	}
-	reused := "true"
-	if fresh := len(without(rows, o.ServerBefore)); fresh > 0 {
-		reused = "" // the request may have made one, and so may another
-	}
-	o.oneOfPool(flow.Server, rows, reused)
-	o.see(flow.Server, pairs[0].app, flow.App, flow.FactProcess, o.process(pairs[0].app))
-	return "", true
 }
 
 // listening is S-4 for the port that connections are redirected to. Where several addresses are listened on, which of them took the

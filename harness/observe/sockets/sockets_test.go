@@ -210,17 +210,23 @@ ESTAB 0 0 10.77.0.2:8080 127.0.0.6:1 users:(("fortio",pid=8,fd=5)) uid:0 ino:5
 	const fresh = `ESTAB 0 0 127.0.0.6:2 10.77.0.2:8080 users:(("envoy",pid=9,fd=36)) uid:1337 ino:4
 ESTAB 0 0 10.77.0.2:8080 127.0.0.6:2 users:(("fortio",pid=8,fd=6)) uid:0 ino:6
 `
-	seen, watches := Observe(Tables{ServerBefore: rows(t, old), ServerAfter: rows(t, old+fresh)}, selection)
-	want := []string{
-		"server connect upstream.remote=10.77.0.2:8080 process=envoy", "server endpoint endpoint=10.77.0.2:8080",
-		"server app process=fortio",
-	}
-	if got := observetest.Rows(seen); !slices.Equal(got, want) {
-		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
-	}
-	if slices.ContainsFunc(watches[1].Sees, func(c flow.Capability) bool {
-		return c.Fact == flow.FactUpstreamReused || c.Fact == flow.FactUpstreamLocal
-	}) {
-		t.Errorf("it would see which connection was used: %v", watches[1].Sees)
+	for _, c := range []struct{ name, fresh, app string }{
+		{"one process", fresh, "server app process=fortio"},
+		{"two processes", strings.ReplaceAll(fresh, "fortio", "other"), "server app"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			seen, watches := Observe(Tables{ServerBefore: rows(t, old), ServerAfter: rows(t, old+c.fresh)}, selection)
+			want := []string{"server connect upstream.remote=10.77.0.2:8080 process=envoy",
+				"server endpoint endpoint=10.77.0.2:8080", c.app}
+			if got := observetest.Rows(seen); !slices.Equal(got, want) {
+				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+			}
+			for _, sees := range watches[1].Sees {
+				known := sees.Kind != flow.App || sees.Fact == flow.FactProcess && strings.Contains(c.app, "process")
+				if !known || sees.Fact == flow.FactUpstreamReused || sees.Fact == flow.FactUpstreamLocal {
+					t.Errorf("it would see which connection was used: %v", sees)
+				}
+			}
+		})
 	}
 }

@@ -22,6 +22,15 @@ type Instrument struct {
 	Recording *trace.Recording
 
 	session *Session
+	began   bool
+}
+
+// Probed are the pods that probes were attached to, and whether they are on them still.
+func (i *Instrument) Probed() (pods []trace.Pod, on bool) {
+	if !i.began {
+		return nil, false
+	}
+	return i.Options.Pods, i.session != nil
 }
 
 // Before attaches the probes. Where this process may not, or the pods' processes are elsewhere, it does not take part.
@@ -56,6 +65,7 @@ func (i *Instrument) Before(ctx context.Context, pods []instrument.Target) error
 	}
 	var err error
 	i.session, err = Start(ctx, i.Options)
+	i.began = err == nil
 	return err
 }
 
