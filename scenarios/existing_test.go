@@ -81,8 +81,9 @@ func onExisting(ctx context.Context, t *testing.T, backend cluster.Backend) *flo
 	return result.Verdict
 }
 
-// emptyPools ends the pooled connections on inbound's way, with what this host can do. Who cannot end them meets either a pooled
-// connection of the application or a new one beside it, as a worker of Envoy's decides, and then sees neither for sure.
+// emptyPools ends the pooled connections on inbound's way, with what this host can do. Who cannot
+// end them meets either a pooled connection of the application or a new one beside it, as a worker
+// of Envoy's decides, and then sees neither for sure.
 func emptyPools(ctx context.Context, t *testing.T) {
 	t.Helper()
 	backend := existing.New(existing.Target{Kubeconfig: provider.GetKubeconfig()})

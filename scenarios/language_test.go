@@ -10,8 +10,8 @@ import (
 // translated are the lessons that have their words in Chinese; a phase or a question of theirs without any fails.
 var translated = []string{"inbound", "outbound"}
 
-// TestTranslations names every phase and question that has no words in a language that its lesson has, and all words that
-// belong to none: a lesson that was changed leaves its translation behind.
+// TestTranslations names every phase and question that has no words in a language that its lesson
+// has, and all words that belong to none: a lesson that was changed leaves its translation behind.
 func TestTranslations(t *testing.T) {
 	for _, name := range scenarios.Names() {
 		l, err := scenarios.Lesson(name)

@@ -2,7 +2,8 @@ package scenarios_test
 
 import "github.com/flowproof/lab/harness/flow"
 
-// A requestKind is one kind of request. In from, to and curl stand {pod}, {plain}, {naked} and {node} for addresses that each lab has anew.
+// A requestKind is one kind of request. In from, to and curl stand {pod}, {plain}, {naked} and
+// {node} for addresses that each lab has anew.
 type requestKind struct {
 	name    string
 	from    string // "": netshoot

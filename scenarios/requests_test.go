@@ -31,8 +31,9 @@ import (
 
 var requests = flag.Bool("requests", false, "send every kind of request too")
 
-// TestRequests sends every kind of request, first by curl alone and then by lab, on the shared lab. What curl was told and what
-// the client's access log says of the first is what lab has to say of the second.
+// TestRequests sends every kind of request, first by curl alone and then by lab, on the shared lab.
+// What curl was told and what the client's access log says of the first is what lab has to say of
+// the second.
 func TestRequests(t *testing.T) {
 	switch {
 	case missing != "":

@@ -24,5 +24,6 @@ const (
 	Exec                // a program started
 )
 
-// DefaultData is how many bytes of a read or write are looked at: they hold a request line and the headers that sidecars add.
+// DefaultData is how many bytes of a read or write are looked at: they hold a request line and the
+// headers that sidecars add.
 const DefaultData = 2048

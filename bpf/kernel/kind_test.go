@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// TestKindsAreThoseOfTheProgram holds the numbers in Go against the enum in C: a kind that is added to one alone is another event.
+// TestKindsAreThoseOfTheProgram holds the numbers in Go against the enum in C: a kind that is added
+// to one alone is another event.
 func TestKindsAreThoseOfTheProgram(t *testing.T) {
 	program, err := os.ReadFile("kernel.bpf.c")
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// partOf is the part of a dump that was asked for: a section by its name, as listeners, a field by its JSON pointer (RFC 6901), or
-// all of it.
+// partOf is the part of a dump that was asked for: a section by its name, as listeners, a field by
+// its JSON pointer (RFC 6901), or all of it.
 func partOf(dump []byte, section, at string) ([]byte, error) {
 	switch {
 	case section == "" && at == "":

@@ -19,8 +19,9 @@ func isTerminalFile(r io.Reader) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// foreground runs a program as the terminal's foreground job, so that Ctrl-C is its own, and takes the terminal back when it ends
-// (tcsetpgrp(3), credentials(7)). Without a terminal the program just runs.
+// foreground runs a program as the terminal's foreground job, so that Ctrl-C is its own, and takes
+// the terminal back when it ends (tcsetpgrp(3), credentials(7)). Without a terminal the program
+// just runs.
 func foreground(cmd *exec.Cmd) error {
 	tty, ok := cmd.Stdin.(*os.File)
 	if !ok || !term.IsTerminal(int(tty.Fd())) {

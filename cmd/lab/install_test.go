@@ -12,8 +12,9 @@ import (
 	"golang.org/x/mod/zip"
 )
 
-// TestInstalledAlone installs the command as a user does who has no checkout: from a proxy that serves the module's zip,
-// into an empty home. The command then works from a folder that holds nothing of the project.
+// TestInstalledAlone installs the command as a user does who has no checkout: from a proxy that
+// serves the module's zip, into an empty home. The command then works from a folder that holds
+// nothing of the project.
 func TestInstalledAlone(t *testing.T) {
 	if os.Getenv("FLOWPROOF_RELEASE") == "" {
 		t.Skip("it builds the command once more, alone (run: make test-release)")

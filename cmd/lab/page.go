@@ -15,7 +15,8 @@ import (
 // page says whether the result is wanted as a page or as its drawing, which show excerpts of the dumps.
 func (a *app) page() bool { return a.output == "html" || a.output == "svg" }
 
-// pageSources are the dumps and the evidence of a bundle. A dump that cannot be read, which the verdict says, gives no excerpts.
+// pageSources are the dumps and the evidence of a bundle. A dump that cannot be read, which the
+// verdict says, gives no excerpts.
 func pageSources(c bundle.Contents) report.Sources {
 	sources := report.Sources{Dumps: map[string]*configdump.Dump{}}
 	for pod, text := range c.Dumps {

@@ -217,7 +217,8 @@ func (a *app) deliver(result *script.Result, flags runFlags) error {
 // signHelp is of the flag --sign.
 const signHelp = "sign the bundle with this private key of minisign's; its password stands in FLOWPROOF_SIGN_PASSWORD"
 
-// keeping says, before anything is done, why a bundle cannot be written or signed, and returns who signs it; nil: it is not signed.
+// keeping says, before anything is done, why a bundle cannot be written or signed, and returns who
+// signs it; nil: it is not signed.
 func keeping(ctx context.Context, dir, key string) (*bundle.Signer, error) {
 	if dir == "" {
 		if key != "" {

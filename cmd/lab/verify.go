@@ -48,7 +48,8 @@ func verifyCommand() *cobra.Command {
 	return cmd
 }
 
-// verify judges the bundle in dir, which must be signed by a key where one is given, and reports it; the error has the verdict's exit code and has been said.
+// verify judges the bundle in dir, which must be signed by a key where one is given, and reports
+// it; the error has the verdict's exit code and has been said.
 func (a *app) verify(ctx context.Context, dir, key string, opts report.Options) error {
 	contents, err := bundle.Read(ctx, dir)
 	if err != nil {

@@ -49,8 +49,8 @@ func (a *app) newLesson(name string) error {
 	}{"flowproof.dev/lesson/v1", base + ".txtar"}, printLine(base+".txtar   walk it: lab walk ./"+name+"   hold it: lab run ./"+base+".txtar"))
 }
 
-// handout writes the lesson's page, and that of its solutions beside it. What is asked comes from the recorded run, or from one on
-// the lab.
+// handout writes the lesson's page, and that of its solutions beside it. What is asked comes from
+// the recorded run, or from one on the lab.
 func (w *walkOf) handout(ctx context.Context, c *course, file string, language lesson.Language) error {
 	if len(c.lessons) != 1 {
 		return exit.Usagef("write handout: it is of one lesson, and there are %d", len(c.lessons))

@@ -16,8 +16,9 @@ import (
 	"github.com/flowproof/lab/internal/removal"
 )
 
-// shellOf opens a shell of the lab, or runs one line in it. In it KUBECONFIG, kubectl and istioctl are the lab's, and lab itself is
-// there. It is a job of its own on the terminal: Ctrl-C ends what runs in it, and not the lesson.
+// shellOf opens a shell of the lab, or runs one line in it. In it KUBECONFIG, kubectl and istioctl
+// are the lab's, and lab itself is there. It is a job of its own on the terminal: Ctrl-C ends what
+// runs in it, and not the lesson.
 func (w *walkOf) shellOf(lab script.Lab) func(context.Context, string) error {
 	return func(ctx context.Context, line string) error {
 		programs, err := os.MkdirTemp("", "flowproof-shell-")

@@ -52,8 +52,8 @@ func (k *killer) phase(name string) phase {
 // ofTheRun are the classes whose end does not end the lab: it stands for the next round.
 var ofTheRun = []string{"command", "undo guard"}
 
-// pick makes a round. Half of those that send a request kill only what is the request's own, since a lab costs more time to
-// start than a request.
+// pick makes a round. Half of those that send a request kill only what is the request's own, since
+// a lab costs more time to start than a request.
 func pick(r *rand.Rand) round {
 	p := (&killer{}).phases()[0]
 	at := r.IntN(100)
@@ -214,8 +214,9 @@ func (k *killer) nothingButOurOwn() error {
 	return k.within(settled, k.before, func(string) bool { return false })
 }
 
-// within waits until the machine is as it was, but for lines that are excused. Where there has to be no process of the lab
-// it looks for them in a way of its own too: the fingerprint knows processes by their command lines alone.
+// within waits until the machine is as it was, but for lines that are excused. Where there has to
+// be no process of the lab it looks for them in a way of its own too: the fingerprint knows
+// processes by their command lines alone.
 func (k *killer) within(limit time.Duration, was string, excused func(string) bool) error {
 	start := time.Now()
 	alive := func() map[string][]int {

@@ -32,8 +32,8 @@ const (
 	some = 0    // at saturation: that nothing false is said is all that is promised
 )
 
-// loads are the kinds of other traffic. The half of what comes from the request's own pod is sent over connections that stay, the
-// other half over a connection for each request.
+// loads are the kinds of other traffic. The half of what comes from the request's own pod is sent
+// over connections that stay, the other half over a connection for each request.
 var loads = []load{
 	{"none", most, nil},
 	{"50/s from another pod", most, []sender{fortio("50", "4")}},
@@ -84,7 +84,8 @@ func (l *laboratory) start(load load) (stop func()) {
 // ended is the exit code of a program that was ended by timeout(1).
 const ended = 124
 
-// send runs a sender once. A load that is not there would make every promise good, so that its failure ends the measurement.
+// send runs a sender once. A load that is not there would make every promise good, so that its
+// failure ends the measurement.
 func (l *laboratory) send(s sender) {
 	args := append([]string{"kubectl", "-n", "mark", "exec", s.pod, "-c", "main-app", "--"}, s.command...)
 	out, err := l.command(context.Background(), args...).CombinedOutput()

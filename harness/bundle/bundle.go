@@ -86,7 +86,8 @@ type manifest struct {
 	Files   map[string]string `json:"files"` // SHA-256 of each file by its name
 }
 
-// place is where a part of a pod's evidence is kept: in a directory, in a file that is named after the pod and ends with suffix.
+// place is where a part of a pod's evidence is kept: in a directory, in a file that is named after
+// the pod and ends with suffix.
 func place(part string) (dir, suffix string) {
 	if part == instrument.LogText {
 		return logDir, ".log"

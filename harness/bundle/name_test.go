@@ -50,7 +50,8 @@ func TestWritable(t *testing.T) {
 	}
 }
 
-// TestPartsHaveAPlace holds that every part of evidence has files of its own, and none in a directory of another kind of file.
+// TestPartsHaveAPlace holds that every part of evidence has files of its own, and none in a
+// directory of another kind of file.
 func TestPartsHaveAPlace(t *testing.T) {
 	taken := []string{dumpDir, dumpAfterDir, ruleDir}
 	for _, part := range observe.Parts() {

@@ -62,8 +62,8 @@ func (s *Signer) sign(manifest []byte) []byte {
 		"signature of "+manifestFile)
 }
 
-// Signed returns an error unless contents that were read have the signature of a public key, which stands in a file of minisign's, and
-// every file is as it was signed.
+// Signed returns an error unless contents that were read have the signature of a public key, which
+// stands in a file of minisign's, and every file is as it was signed.
 func (c Contents) Signed(ctx context.Context, keyFile string) error {
 	refused := func(format string, args ...any) error {
 		return exit.Usagef("check signature: %w", fmt.Errorf(format, args...))

@@ -68,8 +68,9 @@ func (w *walk) sent() []flow.Fact {
 	return facts
 }
 
-// sentValues are the values of a header as it is sent on: Envoy joins those of one name where it looks at them, and sends
-// each as it came. Source: Envoy's HeaderMapImpl, which keeps an entry for each, and HeaderUtility::getAllOfHeaderAsString.
+// sentValues are the values of a header as it is sent on: Envoy joins those of one name where it
+// looks at them, and sends each as it came. Source: Envoy's HeaderMapImpl, which keeps an entry for
+// each, and HeaderUtility::getAllOfHeaderAsString.
 func (w *walk) sentValues(name string) []string {
 	values := w.req.header.Values(name)
 	if own := w.req.Headers[name]; len(values) == 1 && len(own) > 1 && w.req.Headers.Get(name) == values[0] {

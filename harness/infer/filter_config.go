@@ -45,9 +45,10 @@ func (w *walk) onRoute(base baseFilter) httpFilter {
 
 const corsType = "envoy.extensions.filters.http.cors.v3.Cors"
 
-// perRoute returns the typed_per_filter_config of a filter of all levels, the most specific first: of the weighted cluster, of
-// the route, of its virtual host, of the route configuration. Without a route none of them counts, and none of virtual host and
-// route configuration either: a filter asks the route for all of them. (Http::Utility::resolveMostSpecificPerFilterConfig)
+// perRoute returns the typed_per_filter_config of a filter of all levels, the most specific first:
+// of the weighted cluster, of the route, of its virtual host, of the route configuration. Without a
+// route none of them counts, and none of virtual host and route configuration either: a filter asks
+// the route for all of them. (Http::Utility::resolveMostSpecificPerFilterConfig)
 func (w *walk) perRoute(name string) []configdump.Value {
 	if w.route == nil {
 		return nil

@@ -102,8 +102,9 @@ func (w *walk) httpFilters(found routeResult) routeResult {
 	return run.found
 }
 
-// filterList returns the connection manager's filters, or those that its upgrade_configs have for the request's upgrade, where
-// it is allowed. (HttpConnectionManagerConfig::createUpgradeFilterChain)
+// filterList returns the connection manager's filters, or those that its upgrade_configs have for
+// the request's upgrade, where it is allowed.
+// (HttpConnectionManagerConfig::createUpgradeFilterChain)
 func (w *walk) filterList() ([]baseFilter, configdump.Value) {
 	if upgrade := w.upgradeType(); upgrade != "" && w.upgradeRefused() == nil {
 		for _, c := range w.hcm.at.Get("upgrade_configs").Elements() {
@@ -248,8 +249,9 @@ func (run *filtering) unknown(f httpFilter) {
 	run.routed = run.routed || f.name == routerFilter
 }
 
-// refresh chooses the route again where a filter has cleared the route cache: Envoy does so when the route is asked for the next
-// time, by another filter or by the router. (ActiveStreamFilterBase::route)
+// refresh chooses the route again where a filter has cleared the route cache: Envoy does so when
+// the route is asked for the next time, by another filter or by the router.
+// (ActiveStreamFilterBase::route)
 func (run *filtering) refresh() {
 	if run.stale == "" {
 		return

@@ -140,8 +140,8 @@ func parted(path *flow.Path) {
 	}
 }
 
-// dials reports whether the proxy sends the call on to the very address that the client dialled, as it does with what no
-// listener of its own takes.
+// dials reports whether the proxy sends the call on to the very address that the client dialled, as
+// it does with what no listener of its own takes.
 func (a *arrival) dials(d flow.Decision) bool {
 	return len(d.Endpoints) == 1 && d.Endpoints[0].Address == net.JoinHostPort(a.target.host, portText(a.target.port))
 }

@@ -40,8 +40,8 @@ func (q Question) Choose(typed string) (choice Choice, ok bool) {
 	return choice, ok
 }
 
-// Right reports whether a typed value is the question's. A part of it that is left open, such as an ephemeral port, may be typed
-// in any form or not at all.
+// Right reports whether a typed value is the question's. A part of it that is left open, such as an
+// ephemeral port, may be typed in any form or not at all.
 func (q Question) Right(typed string) bool {
 	typed, want := strings.TrimSpace(typed), q.Answer
 	if strings.EqualFold(typed, want) || Match(strings.ToLower(want), strings.ToLower(typed)) {

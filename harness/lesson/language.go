@@ -23,8 +23,8 @@ type Language struct {
 // Languages are the codes of the languages that there are; the first is the one that everything is written in.
 var Languages = []string{"en", "zh"}
 
-// Speak returns a language by its code, or by the value of LANG (POSIX locale: zh_CN.UTF-8); ok is false where there is none
-// of it, and then it is the first.
+// Speak returns a language by its code, or by the value of LANG (POSIX locale: zh_CN.UTF-8); ok is
+// false where there is none of it, and then it is the first.
 func Speak(name string) (l Language, ok bool) {
 	code, _, _ := strings.Cut(strings.ToLower(name), ".")
 	code, _, _ = strings.Cut(strings.ReplaceAll(code, "-", "_"), "_")

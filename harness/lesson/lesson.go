@@ -1,6 +1,7 @@
-// Package lesson is what a learner is asked, told and shown beside a scenario: questions that are made of the inference's own
-// winners and losers, their answers, the sentences of other languages, and what a learner has done so far. It runs nothing
-// and draws nothing: the scenario language asks its questions, `lab walk` and the pages show them.
+// Package lesson is what a learner is asked, told and shown beside a scenario: questions that are
+// made of the inference's own winners and losers, their answers, the sentences of other languages,
+// and what a learner has done so far. It runs nothing and draws nothing: the scenario language asks
+// its questions, `lab walk` and the pages show them.
 package lesson
 
 import (
@@ -48,8 +49,8 @@ func (s Subject) String() string {
 	return text
 }
 
-// find returns the hop of a path that a subject names. Where a path has the hop more than once, as with internal listeners, it
-// is the first.
+// find returns the hop of a path that a subject names. Where a path has the hop more than once, as
+// with internal listeners, it is the first.
 func (s Subject) find(path flow.Path) (int, error) {
 	i := slices.IndexFunc(path.Hops, func(h flow.Hop) bool {
 		return h.Kind == s.Kind && (s.Side == "" || s.Side == h.Side)

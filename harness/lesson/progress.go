@@ -61,7 +61,8 @@ func Sum(text []byte) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// Load returns the progress in a lesson of that name and text. Where there is none, or that of another text, it is a new one.
+// Load returns the progress in a lesson of that name and text. Where there is none, or that of
+// another text, it is a new one.
 func (s *Store) Load(ctx context.Context, name, sum string) *Progress {
 	fresh := &Progress{Schema: ProgressSchema, Lesson: name, Sum: sum, Answers: map[string]Answer{}}
 	if !storeName.MatchString(name) {

@@ -36,9 +36,9 @@ type Choice struct {
 // mostChoices is how many answers are offered: more are not read.
 const mostChoices = 4
 
-// Ask makes the question about a subject of a path. Every wrong answer is one that really lost: an alternative of the hop that
-// inference looked at and refused, with that reason, or what the other sidecar decided at its hop of the same kind. What the
-// path leaves open is no question.
+// Ask makes the question about a subject of a path. Every wrong answer is one that really lost: an
+// alternative of the hop that inference looked at and refused, with that reason, or what the other
+// sidecar decided at its hop of the same kind. What the path leaves open is no question.
 func Ask(path flow.Path, s Subject) (Question, error) {
 	q, hop, err := begin(path, s)
 	if err != nil {
@@ -57,8 +57,8 @@ func Ask(path flow.Path, s Subject) (Question, error) {
 	return q, nil
 }
 
-// AskLost makes the question which of a hop's alternatives is configured and was left out. The wrong answers are what the hop
-// really took.
+// AskLost makes the question which of a hop's alternatives is configured and was left out. The
+// wrong answers are what the hop really took.
 func AskLost(path flow.Path, s Subject) (Question, error) {
 	q, hop, err := begin(path, s)
 	if err != nil {
@@ -161,8 +161,9 @@ func isChoice(hop flow.Hop, a flow.Alternative) bool {
 	return strings.HasPrefix(a.Name, hostPrefix)
 }
 
-// losers are the wrong answers about a hop of a path: its alternatives that are resources of the dump, and where there is none
-// of them the decision at the hop of the same kind of the other sidecar.
+// losers are the wrong answers about a hop of a path: its alternatives that are resources of the
+// dump, and where there is none of them the decision at the hop of the same kind of the other
+// sidecar.
 func losers(path flow.Path, at int, winner string) []Choice {
 	hop := path.Hops[at]
 	var found []Choice
@@ -187,9 +188,10 @@ func losers(path flow.Path, at int, winner string) []Choice {
 	return found
 }
 
-// offered are at most mostChoices answers in an order that the question alone decides, so that it tells nothing and is the
-// same for every learner. Wrong answers that were refused for different reasons come before those with the same one, and
-// among them those whose names are most like the right one.
+// offered are at most mostChoices answers in an order that the question alone decides, so that it
+// tells nothing and is the same for every learner. Wrong answers that were refused for different
+// reasons come before those with the same one, and among them those whose names are most like the
+// right one.
 func (q Question) offered(right Choice, wrong []Choice) []Choice {
 	reasons := map[string]int{}
 	turn := make([]int, len(wrong))

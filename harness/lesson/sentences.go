@@ -5,9 +5,10 @@ import (
 	"strings"
 )
 
-// Sentences are a lesson's words in another language, from a file beside it: NAME.zh.txt. A line "# TEXT" begins a phase, by
-// the first line of the phase's own comment, and the lines below are its words. A line "? PREDICT" begins the words of a
-// question, by what stands after predict in the scenario without -ask and -hint: client/route, or -lost server/listener-filters.
+// Sentences are a lesson's words in another language, from a file beside it: NAME.zh.txt. A line "#
+// TEXT" begins a phase, by the first line of the phase's own comment, and the lines below are its
+// words. A line "? PREDICT" begins the words of a question, by what stands after predict in the
+// scenario without -ask and -hint: client/route, or -lost server/listener-filters.
 type Sentences struct {
 	phases    map[string][]string
 	questions map[string]string

@@ -121,8 +121,9 @@ func (m *Mesh) behindService(ctx context.Context, service *v1.Service, asked fun
 // ErrNoPort is in the chain of the error about a port that a Service does not have.
 var ErrNoPort = errors.New("there is no such port")
 
-// CheckPort says that a host names a Service that has not the port, as a pod of a namespace would name it. A Service without an
-// address of its own takes any port, and of a host that names none nothing is said.
+// CheckPort says that a host names a Service that has not the port, as a pod of a namespace would
+// name it. A Service without an address of its own takes any port, and of a host that names none
+// nothing is said.
 func (m *Mesh) CheckPort(ctx context.Context, host string, port uint16, namespace string) error {
 	labels := strings.Split(strings.TrimSuffix(host, "."), ".")
 	if _, err := netip.ParseAddr(host); err == nil || len(labels) > 2 && labels[2] != "svc" {

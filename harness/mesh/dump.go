@@ -22,9 +22,10 @@ const sliceFrom = 2000
 // wholeDump is what is asked for a dump in one answer.
 const wholeDump = "/config_dump?include_eds"
 
-// Dump returns Envoy's whole configuration as JSON, endpoints included: /config_dump?include_eds. HTTP's own framing
-// tells a truncated answer, and what is not one JSON object from first byte to last is refused. A proxy of many clusters
-// is asked in slices, between which it works on; they are not of one moment, as a whole dump is.
+// Dump returns Envoy's whole configuration as JSON, endpoints included: /config_dump?include_eds.
+// HTTP's own framing tells a truncated answer, and what is not one JSON object from first byte to
+// last is refused. A proxy of many clusters is asked in slices, between which it works on; they are
+// not of one moment, as a whole dump is.
 func (s *Sidecar) Dump(ctx context.Context) ([]byte, error) {
 	if many := s.limits().slices(); many > 0 && s.clusters(ctx) >= many {
 		return s.sliced(ctx)

@@ -115,8 +115,8 @@ func text(v any) string {
 	return string(b)
 }
 
-// TestLargeDumpIsSliced reads a proxy of 18,000 services: what comes of it is what one answer would have been, and no answer is
-// long enough to hold its main thread up.
+// TestLargeDumpIsSliced reads a proxy of 18,000 services: what comes of it is what one answer would
+// have been, and no answer is long enough to hold its main thread up.
 func TestLargeDumpIsSliced(t *testing.T) {
 	proxy := &largeProxy{services: 18000}
 	s := adminAnswering(t, proxy.ServeHTTP)

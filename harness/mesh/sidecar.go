@@ -89,8 +89,8 @@ func (s *Sidecar) call(ctx context.Context, method, path string) (body []byte, e
 // errTooLarge says that an answer was longer than it may be.
 var errTooLarge = errors.New("the answer is larger than it may be")
 
-// stream makes one call of the admin interface, lets read have the answer, of most bytes at most, and notes its size and how long
-// it took.
+// stream makes one call of the admin interface, lets read have the answer, of most bytes at most,
+// and notes its size and how long it took.
 func (s *Sidecar) stream(ctx context.Context, method, path string, most int64, read func(io.Reader) error) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, adminTimeout, exit.Environmentf("no answer within %s", adminTimeout))
 	defer cancel()

@@ -15,15 +15,17 @@ import (
 // ErrNoWorkload is in the chain of the error about a workload or Service that no running pod belongs to.
 var ErrNoWorkload = errors.New("no running pod belongs to it")
 
-// workloadKinds are the kinds by which a pod can be named other than by its own name, as kubectl has them, with the kind of
-// the pod's owner. A Deployment owns a pod by a ReplicaSet, whose name is the Deployment's with a hash behind it.
+// workloadKinds are the kinds by which a pod can be named other than by its own name, as kubectl
+// has them, with the kind of the pod's owner. A Deployment owns a pod by a ReplicaSet, whose name
+// is the Deployment's with a hash behind it.
 var workloadKinds = map[string]string{
 	"pod": "Pod", "po": "Pod", "svc": "Service", "service": "Service", "deploy": "ReplicaSet", "deployment": "ReplicaSet",
 	"sts": "StatefulSet", "statefulset": "StatefulSet", "ds": "DaemonSet", "daemonset": "DaemonSet", "rs": "ReplicaSet", "job": "Job",
 }
 
-// Sender makes of a sender as a person names it one that names a pod: deploy/NAME, svc/NAME and their like, with .NAMESPACE and
-// /CONTAINER behind the name, become the first running pod of theirs, by name. What names a pod already stays as it is.
+// Sender makes of a sender as a person names it one that names a pod: deploy/NAME, svc/NAME and
+// their like, with .NAMESPACE and /CONTAINER behind the name, become the first running pod of
+// theirs, by name. What names a pod already stays as it is.
 func (m *Mesh) Sender(ctx context.Context, ref string) (string, error) {
 	kind, rest, ok := strings.Cut(ref, "/")
 	owner := workloadKinds[strings.ToLower(kind)]

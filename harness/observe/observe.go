@@ -51,8 +51,9 @@ type Pod struct {
 	// Problems say of other instruments why they may not have seen everything here.
 	Problems map[flow.Instrument]string `json:"problems,omitempty"`
 
-	// Parts is the raw evidence by the names that the instruments give it; see instrument.Instrument. What is nil was not recorded, and
-	// its instrument did not run; what is empty was, and showed nothing.
+	// Parts is the raw evidence by the names that the instruments give it; see
+	// instrument.Instrument. What is nil was not recorded, and its instrument did not run; what is
+	// empty was, and showed nothing.
 	Parts map[string][]byte `json:"-"`
 }
 

@@ -28,7 +28,8 @@ func (p *Page) version(proxy string) string {
 	return fmt.Sprintf("%d.%d.%d", v.Get("major_number").Uint(), v.Get("minor_number").Uint(), v.Get("patch").Uint())
 }
 
-// excerpt is the field that a JSON pointer leads to, indented and without secrets; "" where the dump is not there or has none.
+// excerpt is the field that a JSON pointer leads to, indented and without secrets; "" where the
+// dump is not there or has none.
 func (p *Page) excerpt(proxy, pointer string) string {
 	d := p.Dumps[proxy]
 	if d == nil || pointer == "" {
@@ -53,8 +54,8 @@ func (p *Page) excerpt(proxy, pointer string) string {
 	return strings.Join(lines, "\n")
 }
 
-// leads says of a filter chain that lost where it would have led, as far as its dump says it in one field: whether TLS is
-// ended, and the cluster. Of anything else it says nothing.
+// leads says of a filter chain that lost where it would have led, as far as its dump says it in one
+// field: whether TLS is ended, and the cluster. Of anything else it says nothing.
 func (p *Page) leads(h flow.Hop) func(flow.Alternative) string {
 	return func(a flow.Alternative) string {
 		chain := p.chain(h.Proxy, a)

@@ -8,7 +8,8 @@ import (
 	"github.com/mattn/go-runewidth"
 )
 
-// Measures of a drawing, in units of its own. A lane is as wide as a small telephone, so that its letters stay legible there.
+// Measures of a drawing, in units of its own. A lane is as wide as a small telephone, so that its
+// letters stay legible there.
 const (
 	laneWidth  = 360
 	letter     = 6.63 // of the monospaced font at 11 units: 0.602 of its size
@@ -133,8 +134,8 @@ func (x *box) fit() {
 	}
 }
 
-// fold breaks text into lines of at most n columns: between words, or in a long word behind one of the characters that names
-// of the mesh have between their parts. Nothing is cut.
+// fold breaks text into lines of at most n columns: between words, or in a long word behind one of
+// the characters that names of the mesh have between their parts. Nothing is cut.
 func fold(text string, n int) []string {
 	var lines []string
 	line := ""

@@ -1,9 +1,10 @@
-// Package page writes a result as one HTML file that a browser shows without a script and without asking for anything: a
-// drawing of the way, and for each hop what was inferred, from which field, what lost, and who saw it. The drawing alone is
-// an SVG picture. It decides nothing. The same result gives the same bytes.
+// Package page writes a result as one HTML file that a browser shows without a script and without
+// asking for anything: a drawing of the way, and for each hop what was inferred, from which field,
+// what lost, and who saw it. The drawing alone is an SVG picture. It decides nothing. The same
+// result gives the same bytes.
 //
-// What it is given is shown as it is: who calls it takes secrets out first. Only what it takes out of config dumps it
-// redacts itself.
+// What it is given is shown as it is: who calls it takes secrets out first. Only what it takes out
+// of config dumps it redacts itself.
 package page
 
 import (

@@ -34,9 +34,10 @@ func (s NamedStep) Remark() string {
 	return strings.Join(all, "; ")
 }
 
-// NameSteps gives the steps the names that the filters have on the way, by their order: the n-th that was given the headers is the n-th
-// of the configuration. In the other direction Envoy goes from the last to the first, and leaves out those that only decode: names
-// are given there only where all but the router were called. A step whose name is not certain has its number.
+// NameSteps gives the steps the names that the filters have on the way, by their order: the n-th
+// that was given the headers is the n-th of the configuration. In the other direction Envoy goes
+// from the last to the first, and leaves out those that only decode: names are given there only
+// where all but the router were called. A step whose name is not certain has its number.
 func NameSteps(path flow.Path, steps []trace.FilterStep) []NamedStep {
 	encoders := map[string]int{}
 	for _, s := range steps {

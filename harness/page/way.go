@@ -179,7 +179,8 @@ func (d *drawer) pod(hops []flow.Hop, begin, end int) {
 	d.finish()
 }
 
-// around opens and closes the frame of the proxy: what a pod does outside of it are the name, the rules and the application.
+// around opens and closes the frame of the proxy: what a pod does outside of it are the name, the
+// rules and the application.
 func (d *drawer) around(h flow.Hop, again bool) {
 	outside := h.Kind == flow.Resolve || h.Kind == flow.NodePort || h.Kind == flow.Redirect || h.Kind == flow.App
 	for len(d.open) > 1 && (outside || again) {

@@ -123,7 +123,8 @@ func TestDrawingHasTheChapters(t *testing.T) {
 
 var tags = regexp.MustCompile(`<[^>]*>`)
 
-// elementOf is the opening tag and the texts of the SVG element with an id, up to the next element with one; "" where there is none.
+// elementOf is the opening tag and the texts of the SVG element with an id, up to the next element
+// with one; "" where there is none.
 func elementOf(svg, id string) string {
 	at := strings.Index(svg, ` id="`+id+`"`)
 	if at < 0 {

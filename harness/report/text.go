@@ -157,7 +157,8 @@ func (t *text) decision(v flow.HopVerdict) string {
 	return strings.ReplaceAll(clean(t.hop(v).Decision), "\n", " ")
 }
 
-// gist says in short where a proxy sends the request on to: the last of its hops that names a cluster, and the endpoint.
+// gist says in short where a proxy sends the request on to: the last of its hops that names a
+// cluster, and the endpoint.
 func (t *text) gist(hops []flow.HopVerdict) string {
 	to := ""
 	for _, v := range hops {

@@ -38,7 +38,8 @@ func StepsOf(path flow.Path, r *trace.Recording, requestID string) *Steps {
 	return all
 }
 
-// Text writes the calls as a table: side, filter, what it was given, when it began, what it took, and whether it stopped or answered.
+// Text writes the calls as a table: side, filter, what it was given, when it began, what it took,
+// and whether it stopped or answered.
 func (s Steps) Text(w io.Writer) error {
 	if len(s.Steps) == 0 {
 		_, err := fmt.Fprintln(w, "no call of an HTTP filter was seen (the log trace is off, or the request came to no HTTP filter)")

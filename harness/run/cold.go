@@ -19,7 +19,8 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// coldTimeout bounds how long connections are killed that others open again and again: each one that is ended costs them a request.
+// coldTimeout bounds how long connections are killed that others open again and again: each one
+// that is ended costs them a request.
 const coldTimeout = 3 * time.Second
 
 // inboundSource is the address from which a sidecar dials its own application; source: Istio's InboundPassthroughBindIpv4.
@@ -72,8 +73,9 @@ type Emptied struct {
 	Kept   error // why its connections could not be ended; nil: none is left
 }
 
-// EmptyPools ends every connection of the pools, and proves by the socket tables that none is left. Before the request, a pool that
-// may not be emptied, has requests in flight, or is filled again at once, is kept: then nothing is said about the pools, and the run notes what that costs.
+// EmptyPools ends every connection of the pools, and proves by the socket tables that none is left.
+// Before the request, a pool that may not be emptied, has requests in flight, or is filled again at
+// once, is kept: then nothing is said about the pools, and the run notes what that costs.
 func (s *Session) EmptyPools(ctx context.Context, pools []Pool) ([]Emptied, error) {
 	s.cold, s.warm, s.unknown, s.proven = false, false, false, nil
 	var all []Emptied

@@ -12,7 +12,8 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// TestNothingUnasked sends a request in a cluster that is not the lab's own, asked for in every way: nothing is changed but what was asked for.
+// TestNothingUnasked sends a request in a cluster that is not the lab's own, asked for in every
+// way: nothing is changed but what was asked for.
 func TestNothingUnasked(t *testing.T) {
 	for _, tt := range []struct {
 		name        string
@@ -62,7 +63,8 @@ func TestNothingUnasked(t *testing.T) {
 	}
 }
 
-// TestConnectionsInUse ends connections only where the sidecar's counters say that nothing is on them, or where it is forced.
+// TestConnectionsInUse ends connections only where the sidecar's counters say that nothing is on
+// them, or where it is forced.
 func TestConnectionsInUse(t *testing.T) {
 	const pooled = "ESTAB 0 0 10.0.0.1:40000 10.0.0.2:8080 users:((\"envoy\",pid=1,fd=40))\n"
 	for _, tt := range []struct {

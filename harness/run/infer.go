@@ -154,7 +154,8 @@ func (s *Session) chooseServer(ctx context.Context, client *configdump.Dump, oth
 	return nil, err
 }
 
-// beyond says why no sidecar takes a call at any of some hosts, from what the apiserver knows; "": one does, or it is not known.
+// beyond says why no sidecar takes a call at any of some hosts, from what the apiserver knows; "":
+// one does, or it is not known.
 func (s *Session) beyond(ctx context.Context, hosts []flow.Host) (string, error) {
 	if s.Lab.Mesh == nil {
 		return "", nil
@@ -187,8 +188,8 @@ func (s *Session) beyond(ctx context.Context, hosts []flow.Host) (string, error)
 	return strings.Join(reasons, "; "), nil
 }
 
-// directServer is the server that a client without a sidecar dials: the pod whose address the URL has, the only one behind the URL as
-// the apiserver says, or the only one that is known.
+// directServer is the server that a client without a sidecar dials: the pod whose address the URL
+// has, the only one behind the URL as the apiserver says, or the only one that is known.
 func (s *Session) directServer(ctx context.Context, others map[string]*configdump.Dump, call flow.Call) (*configdump.Dump, error) {
 	host, _, err := endOf(call)
 	if err != nil {

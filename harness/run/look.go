@@ -16,8 +16,8 @@ type Preview struct {
 	Refused []string     // why it would not begin
 }
 
-// Look says what a plan would touch in a lab. It reads from the apiserver, the socket tables and the counters of sidecars, and
-// changes and sends nothing.
+// Look says what a plan would touch in a lab. It reads from the apiserver, the socket tables and
+// the counters of sidecars, and changes and sends nothing.
 func Look(ctx context.Context, lab Lab, plan Plan) (Preview, error) {
 	s := NewSession(lab, undo.NewList(undo.Kinds{}, nil, nil))
 	defer s.Close()

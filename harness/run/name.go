@@ -15,8 +15,9 @@ import (
 // ErrUnknownHost is in the chain of the error about a host that the sender's resolver does not know.
 var ErrUnknownHost = errors.New("its resolver knows no such name")
 
-// checkTarget refuses a call that nobody could take, before anything is touched: to a port that the Service does not have, or to
-// a host that the sender's own resolver does not know. Where that cannot be asked, nothing is refused.
+// checkTarget refuses a call that nobody could take, before anything is touched: to a port that the
+// Service does not have, or to a host that the sender's own resolver does not know. Where that
+// cannot be asked, nothing is refused.
 func (s *Session) checkTarget(ctx context.Context, plan Plan, behind mesh.Behind) error {
 	host, port, err := endOf(plan.Call)
 	if err != nil || plan.Call.Outside {
@@ -54,8 +55,9 @@ func resolvedBy(args []string, host string) string {
 	return ""
 }
 
-// lookUp asks the resolver of the sender's container for the first address of a call's host. known is false where the resolver
-// says that there is none; where it cannot be asked, the address is "" and known true.
+// lookUp asks the resolver of the sender's container for the first address of a call's host. known
+// is false where the resolver says that there is none; where it cannot be asked, the address is ""
+// and known true.
 func (s *Session) lookUp(ctx context.Context, call flow.Call) (address string, known bool) {
 	host, _, err := endOf(call)
 	if err != nil || call.Outside {

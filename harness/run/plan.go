@@ -19,7 +19,8 @@ type Plan struct {
 	Told flow.Call
 	// Keep leaves pooled connections as they are, and nothing is said about them. Otherwise they are ended first.
 	Keep bool
-	// Cold was asked for by its name: where a pool has requests in flight the run is refused, and goes on with it otherwise.
+	// Cold was asked for by its name: where a pool has requests in flight the run is refused, and
+	// goes on with it otherwise.
 	Cold bool
 	// Force ends connections that are in use too, with the requests on them.
 	Force bool

@@ -9,9 +9,9 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// holdPools looks at the pools that were shown to be cold or warm once more, as the last thing before the request: others may have sent
-// requests since. Where they are not as they were, nothing is said about them, and what was inferred by them is inferred again from the
-// same dumps.
+// holdPools looks at the pools that were shown to be cold or warm once more, as the last thing
+// before the request: others may have sent requests since. Where they are not as they were, nothing
+// is said about them, and what was inferred by them is inferred again from the same dumps.
 func (s *Session) holdPools(ctx context.Context) error {
 	for _, p := range s.proven {
 		_, rows, err := s.Sockets(ctx, p.Pod)
@@ -45,7 +45,8 @@ func (s *Session) poolUnknown(p Pool, reason error) {
 		Cost: "a pooled connection may be used or not, and which of the two is not judged"})
 }
 
-// InferUnemptied infers the call again from the same dumps, for pools that may have a connection. It is still before the request.
+// InferUnemptied infers the call again from the same dumps, for pools that may have a connection.
+// It is still before the request.
 func (s *Session) InferUnemptied(ctx context.Context) (flow.Path, error) {
 	path, err := s.infer(ctx, s.Flow.Call, infer.WayOptions{}, s.inferredFrom)
 	if err != nil {

@@ -11,8 +11,9 @@ import (
 	"github.com/flowproof/lab/harness/run"
 )
 
-// TestOthersFillThePool lets others open the connection of the server's sidecar to its application again: at once each time that it is
-// ended, or after it was ended once. Either way the request is sent, and what was inferred says nothing of the pools.
+// TestOthersFillThePool lets others open the connection of the server's sidecar to its application
+// again: at once each time that it is ended, or after it was ended once. Either way the request is
+// sent, and what was inferred says nothing of the pools.
 func TestOthersFillThePool(t *testing.T) {
 	for name, c := range map[string]struct {
 		opened func(looks int) bool // whether it is open when the table is read

@@ -9,7 +9,8 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// ErrNotAsked is in the chain of the error about a change, to a cluster that is not the lab's own, that was not asked for.
+// ErrNotAsked is in the chain of the error about a change, to a cluster that is not the lab's own,
+// that was not asked for.
 var ErrNotAsked = errors.New("this cluster is not the lab's own, and that was not asked for")
 
 // Bounds are what a run may change in a cluster that is not the lab's own: what was asked for by its

@@ -17,9 +17,10 @@ const warmTimeout = 60 * time.Second
 // warmRequests is how many requests are sent between two looks at the socket table, one after the other.
 const warmRequests = 4
 
-// Warm sends requests until every worker of the client's sidecar keeps a connection to the only pod behind the URL, and returns how many
-// there are. It begins with an empty pool, so that the number of connections tells; where others fill it too, it does not, and nothing is
-// said about the pool when the request is sent.
+// Warm sends requests until every worker of the client's sidecar keeps a connection to the only pod
+// behind the URL, and returns how many there are. It begins with an empty pool, so that the number
+// of connections tells; where others fill it too, it does not, and nothing is said about the pool
+// when the request is sent.
 func (s *Session) Warm(ctx context.Context, call flow.Call) (workers int, err error) {
 	target, err := s.onlyEnd(ctx, call)
 	if err != nil {
@@ -81,8 +82,9 @@ func (s *Session) addressAt(ctx context.Context, ref string, port uint16) (netip
 	return netip.AddrPortFrom(ip.Unmap(), port), nil
 }
 
-// fillPool sends requests until the pool has a connection of every worker, and returns how many it has: one request after the other
-// needs no second one, and where there are more, others send requests.
+// fillPool sends requests until the pool has a connection of every worker, and returns how many it
+// has: one request after the other needs no second one, and where there are more, others send
+// requests.
 func (s *Session) fillPool(ctx context.Context, call flow.Call, p Pool, workers int) (int, error) {
 	filling, cancel := context.WithTimeoutCause(ctx, warmTimeout, exit.Environmentf("not done within %s", warmTimeout))
 	defer cancel()

@@ -8,8 +8,9 @@ import (
 // proxyContainer is the container of a sidecar.
 const proxyContainer = "istio-proxy"
 
-// A hand says what a person types for a command of the language: each line is one for a shell in which KUBECONFIG is the lab's.
-// The words are those of the book's chapter, with the names of this line.
+// A hand says what a person types for a command of the language: each line is one for a shell in
+// which KUBECONFIG is the lab's. The words are those of the book's chapter, with the names of this
+// line.
 type hand func(namespace string, args []string) []string
 
 // hands are the commands that have such lines; what only reads what others have kept has none.
@@ -48,8 +49,8 @@ var hands = map[string]hand{
 	"trace": handTrace,
 }
 
-// ByHand returns what a person types in place of a line of a scenario; none where there is nothing to type. Pods that are named
-// without a namespace are in namespace.
+// ByHand returns what a person types in place of a line of a scenario; none where there is nothing
+// to type. Pods that are named without a namespace are in namespace.
 func ByHand(namespace string, words []string) []string {
 	if len(words) > 2 && words[0] == eventuallyCommand.Name {
 		words = words[2:]
@@ -98,8 +99,8 @@ func handShow(ns string, args []string) []string {
 	return []string{fmt.Sprintf("kubectl get pod %s -n %s -o wide", name, ns)}
 }
 
-// handKill is the book's ss -K, by the address of the server's pod. Where the container may not end a connection, ss says nothing
-// and ends none.
+// handKill is the book's ss -K, by the address of the server's pod. Where the container may not end
+// a connection, ss says nothing and ends none.
 func handKill(ns string, args []string) []string {
 	if len(args) < 3 {
 		return nil
@@ -142,8 +143,9 @@ func handInfer(ns string, args []string) []string {
 		"istioctl proxy-config endpoints " + of}
 }
 
-// handTrace and handEvents are the author's own probes, in one line each. They need bpftrace, a kernel with BTF and, for what
-// is inside of Envoy, an Envoy with its symbols, which a released one has not.
+// handTrace and handEvents are the author's own probes, in one line each. They need bpftrace, a
+// kernel with BTF and, for what is inside of Envoy, an Envoy with its symbols, which a released one
+// has not.
 func handTrace(string, []string) []string {
 	return []string{
 		"bpftrace -e 'kretprobe:inet_csk_accept { $s = (struct sock *)retval; printf(\"%s accepts on %d\\n\", comm, $s->__sk_common.skc_num); }'",

@@ -48,8 +48,8 @@ func (l Line) Question() (key string, ok bool) {
 	return call.subject.String(), true
 }
 
-// splitWords splits a line as testscript does: at blanks, a word in single quotes is one, ” in it is a quote, and # begins a
-// comment. Variables stay as they are written.
+// splitWords splits a line as testscript does: at blanks, a word in single quotes is one, ” in it
+// is a quote, and # begins a comment. Variables stay as they are written.
 func splitWords(line string) []string {
 	var words []string
 	var word strings.Builder

@@ -26,8 +26,9 @@ type Recorded struct {
 	Recording *observe.Recording
 }
 
-// Replay goes through a scenario beside a recorded run of it: every command shows what the recording has of it, nothing is
-// sent and nothing is changed. Events and Ask hear of it as of a run.
+// Replay goes through a scenario beside a recorded run of it: every command shows what the
+// recording has of it, nothing is sent and nothing is changed. Events and Ask hear of it as of a
+// run.
 func Replay(ctx context.Context, s *Scenario, rec Recorded, opts Options) *Result {
 	events := opts.Events
 	switch {

@@ -21,8 +21,8 @@ type Task struct {
 	Check func(ctx context.Context) *Result
 }
 
-// An Attempt lets a learner mend what a task has broken. It returns with solved when the check has passed, and without when the
-// learner wants the solution. An error ends the scenario.
+// An Attempt lets a learner mend what a task has broken. It returns with solved when the check has
+// passed, and without when the learner wants the solution. An error ends the scenario.
 type Attempt func(ctx context.Context, t *Task) (solved bool, err error)
 
 // taskPatience bounds how long a check is repeated until a change has come to the sidecars.
@@ -90,7 +90,8 @@ func (s *session) mend(broken *Result, check func(context.Context) *Result, solu
 
 func passes(r *Result) bool { return r.Err == nil }
 
-// checkOf reads a check. Each time that it runs it is a run of its own, from dump to verdict, which has alone what this one has.
+// checkOf reads a check. Each time that it runs it is a run of its own, from dump to verdict, which
+// has alone what this one has.
 func (s *session) checkOf(name string) (func(context.Context) *Result, error) {
 	text, err := s.readFile(name)
 	if err != nil {
@@ -124,7 +125,8 @@ func repeated(ctx context.Context, patience time.Duration, check func(context.Co
 	}
 }
 
-// solve brings the objects of a solution into the cluster, and deletes what apply has created and the solution does not name.
+// solve brings the objects of a solution into the cluster, and deletes what apply has created and
+// the solution does not name.
 func (s *session) solve(objects []*unstructured.Unstructured) error {
 	config, err := kube.ContextConfig(s.Lab.Mesh.Kubeconfig(), s.Lab.Mesh.Context())
 	if err != nil {

@@ -12,9 +12,10 @@ import (
 // viaUpstream is Envoy's response code details of an answer that came from upstream.
 const viaUpstream = "via_upstream"
 
-// Answered tells what became of the request itself: what the client was told, by whom, and why, as far as the instruments
-// saw it. Nothing that was inferred is asked. It is confirmed where another instrument than the client saw the status too, and
-// refuted where two saw different ones at the client's end.
+// Answered tells what became of the request itself: what the client was told, by whom, and why, as
+// far as the instruments saw it. Nothing that was inferred is asked. It is confirmed where another
+// instrument than the client saw the status too, and refuted where two saw different ones at the
+// client's end.
 func Answered(run flow.Run) flow.Answer {
 	a := answering{observations: redacted(run.Observations), client: clientPod(run)}
 	answer := flow.Answer{After: a.value(flow.Client, flow.FactElapsed), Bytes: a.value(flow.Client, flow.FactBytes),
@@ -102,7 +103,8 @@ func (a answering) status() (int, flow.State, []flow.Evidence) {
 	return status, state, evidence
 }
 
-// origin finds who answered: the first proxy on the way that says that it did so itself, else whoever is behind the last.
+// origin finds who answered: the first proxy on the way that says that it did so itself, else
+// whoever is behind the last.
 func (a answering) origin(answer *flow.Answer) {
 	for _, side := range []flow.Side{flow.Client, flow.Server} {
 		for _, pod := range a.proxies(side) {

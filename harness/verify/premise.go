@@ -6,9 +6,11 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// disturbed says what shows that others sent a request on the way after the pools were looked at and before this request took its
-// connections: what was inferred of pools that are cold is then not what the request met. A pool that a socket table showed empty has a
-// connection only when another request made it, whatever the configuration is, so that what was seen refutes nothing of it.
+// disturbed says what shows that others sent a request on the way after the pools were looked at
+// and before this request took its connections: what was inferred of pools that are cold is then
+// not what the request met. A pool that a socket table showed empty has a connection only when
+// another request made it, whatever the configuration is, so that what was seen refutes nothing of
+// it.
 func disturbed(run flow.Run) []string {
 	if run.Pools != flow.ColdPools {
 		return nil

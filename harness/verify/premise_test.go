@@ -7,7 +7,8 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// TestOthersUsedThePool has a request that was to dial, with what shows that others filled the pool after it was emptied.
+// TestOthersUsedThePool has a request that was to dial, with what shows that others filled the pool
+// after it was emptied.
 func TestOthersUsedThePool(t *testing.T) {
 	seen := func(kind flow.HopKind, name, value string) flow.Observation {
 		return flow.Observation{Instrument: flow.EnvoyLog, Side: flow.Server, Kind: kind, Facts: []flow.Seen{{Name: name, Value: value}}}

@@ -144,8 +144,8 @@ func problems(run flow.Run) []string {
 	return all
 }
 
-// unended says of a path that is forwarded that it ends neither at an application nor where the mesh ends: the request came
-// somewhere, and the path does not say where.
+// unended says of a path that is forwarded that it ends neither at an application nor where the
+// mesh ends: the request came somewhere, and the path does not say where.
 func unended(path flow.Path) []string {
 	if path.Outcome != flow.Forwarded || len(path.Hops) == 0 {
 		return nil

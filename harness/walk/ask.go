@@ -95,8 +95,8 @@ func (w *Walker) promptFor(q lesson.Question) (string, bool) {
 	return w.prompt("prompt.value")
 }
 
-// hints are what can be said before an answer, one after the other: the lesson's own, then why one wrong answer is wrong, or where a
-// value is decided.
+// hints are what can be said before an answer, one after the other: the lesson's own, then why one
+// wrong answer is wrong, or where a value is decided.
 func (w *Walker) hints(q lesson.Question) []func() {
 	var hints []func()
 	add := func(text string) { hints = append(hints, func() { w.para("  ", "", text) }) }

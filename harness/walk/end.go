@@ -64,8 +64,8 @@ func (w *Walker) seen(a lesson.Answer) string {
 	return w.Language.Say("end.by", seen, a.By)
 }
 
-// table prints rows whose cells are wrapped in their columns, so that no name is cut. On a narrow screen, and where a cell is
-// a long word, each row is a block of lines.
+// table prints rows whose cells are wrapped in their columns, so that no name is cut. On a narrow
+// screen, and where a cell is a long word, each row is a block of lines.
 func (w *Walker) table(rows [][]string) {
 	const gap = 2
 	columns := len(rows[0])

@@ -66,7 +66,8 @@ func (l *learner) session() error {
 
 func tail(text string) string { return text[max(0, len(text)-200):] }
 
-// walkOnTerminal walks a recorded run on a pseudo-terminal of 80 columns with a learner's answers, and returns its screen.
+// walkOnTerminal walks a recorded run on a pseudo-terminal of 80 columns with a learner's answers,
+// and returns its screen.
 func walkOnTerminal(t *testing.T, language string, progress *lesson.Progress, answers ...string) (string, error) {
 	t.Helper()
 	master, slave, err := pty.Open()

@@ -29,8 +29,9 @@ type handoutQuestion struct {
 	lesson.Question
 }
 
-// Handout writes a lesson as one page that needs nothing else and prints: its sentences, what is typed by hand, and its questions
-// with room for an answer. With solutions it has the answers, and why. asked are the questions of a run of the lesson.
+// Handout writes a lesson as one page that needs nothing else and prints: its sentences, what is
+// typed by hand, and its questions with room for an answer. With solutions it has the answers, and
+// why. asked are the questions of a run of the lesson.
 func Handout(w io.Writer, l *Lesson, asked []lesson.Question, language lesson.Language, namespace string, solutions bool) error {
 	page := struct {
 		Language, Title, Name string

@@ -29,7 +29,8 @@ func newLines(r io.Reader) *lines {
 	return &lines{r: bufio.NewReaderSize(r, maxLine), next: make(chan line, 1)}
 }
 
-// read returns the next line without its end. It ends when ctx does; the line that was asked for is then the next one's.
+// read returns the next line without its end. It ends when ctx does; the line that was asked for is
+// then the next one's.
 func (l *lines) read(ctx context.Context) (string, error) {
 	if !l.wait {
 		l.wait = true

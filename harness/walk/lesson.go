@@ -59,8 +59,9 @@ func (l *Lesson) Questions() int {
 	return n
 }
 
-// wordsAMinute is how fast a text is read silently, and questionMinutes how long one question takes with what it explains.
-// The first is the mean of 190 studies: Brysbaert 2019, J. Mem. Lang. 109:104047.
+// wordsAMinute is how fast a text is read silently, and questionMinutes how long one question takes
+// with what it explains. The first is the mean of 190 studies: Brysbaert 2019, J. Mem. Lang.
+// 109:104047.
 const (
 	wordsAMinute    = 238
 	questionMinutes = 0.75
@@ -77,7 +78,8 @@ func (l *Lesson) Minutes() int {
 	return max(1, int(minutes+0.5))
 }
 
-// Untranslated are the phases and questions that have no words of their own in a language, and the words that belong to none.
+// Untranslated are the phases and questions that have no words of their own in a language, and the
+// words that belong to none.
 func (l *Lesson) Untranslated(language string) (missing, stale []string) {
 	s := l.Sentences[language]
 	phases, questions := s.Keys()

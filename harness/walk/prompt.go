@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// prompt asks for a line, and does itself what can be asked for everywhere: a shell, a term, to leave. ok is false where the walk
-// has ended.
+// prompt asks for a line, and does itself what can be asked for everywhere: a shell, a term, to
+// leave. ok is false where the walk has ended.
 func (w *Walker) prompt(key string, values ...any) (typed string, ok bool) {
 	for {
 		if w.ctx.Err() != nil {

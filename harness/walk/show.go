@@ -74,8 +74,8 @@ func joined(lines []string) string {
 func endsWide(text string) bool   { r := []rune(text); return runewidth.RuneWidth(r[len(r)-1]) == 2 }
 func beginsWide(text string) bool { return runewidth.RuneWidth([]rune(text)[0]) == 2 }
 
-// wrap breaks text into lines of at most width columns: at blanks, and between wide characters, which are written without
-// any. A word that is longer than a line has one of its own.
+// wrap breaks text into lines of at most width columns: at blanks, and between wide characters,
+// which are written without any. A word that is longer than a line has one of its own.
 func wrap(text string, width int) []string {
 	var lines []string
 	var line strings.Builder

@@ -7,8 +7,8 @@ import (
 	"github.com/flowproof/lab/harness/script"
 )
 
-// attempt lets the learner mend what the lesson has broken. The hints are the verdict itself: first the hop that is not as it
-// should be, then the field that decides it, then the solution.
+// attempt lets the learner mend what the lesson has broken. The hints are the verdict itself: first
+// the hop that is not as it should be, then the field that decides it, then the solution.
 func (w *Walker) attempt(ctx context.Context, t *script.Task) (solved bool, err error) {
 	if w.step < w.until {
 		return false, nil // it was mended in a walk before

@@ -1,6 +1,7 @@
-// Package walk takes a learner through a lesson: it stops before each phase of a scenario, shows its sentences, asks its questions
-// before anything is shown, runs it, and holds what was guessed beside what was inferred and what was seen. Everything is
-// lines of text, one after the other, so that a screen reader can read it and any program can write the answers.
+// Package walk takes a learner through a lesson: it stops before each phase of a scenario, shows
+// its sentences, asks its questions before anything is shown, runs it, and holds what was guessed
+// beside what was inferred and what was seen. Everything is lines of text, one after the other, so
+// that a screen reader can read it and any program can write the answers.
 package walk
 
 import (
@@ -36,7 +37,8 @@ type Options struct {
 // ErrQuit ends a walk that the learner has left; what was reached is kept.
 var ErrQuit = errors.New("the lesson was left")
 
-// A Walker takes one learner through one lesson. It hears the scenario's run as script.Events and answers its questions.
+// A Walker takes one learner through one lesson. It hears the scenario's run as script.Events and
+// answers its questions.
 type Walker struct {
 	Options
 	lesson   *Lesson
@@ -90,8 +92,8 @@ func (w *Walker) Replay(ctx context.Context, rec script.Recorded, opts script.Op
 	return result, w.finish(result)
 }
 
-// Walk runs a lesson's scenario on a lab, or on none where it needs none, and returns its result when everything is restored.
-// An error that is ErrQuit says that the learner has left.
+// Walk runs a lesson's scenario on a lab, or on none where it needs none, and returns its result
+// when everything is restored. An error that is ErrQuit says that the learner has left.
 func (w *Walker) Walk(ctx context.Context, lab script.Lab, opts script.Options) (*script.Result, error) {
 	ctx, w.leave = context.WithCancelCause(ctx)
 	defer w.leave(nil)

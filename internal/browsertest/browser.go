@@ -1,5 +1,5 @@
-// Package browsertest opens pages of the project in a real browser, for tests: Debian's chromium without a window, which is
-// allowed to reach no network.
+// Package browsertest opens pages of the project in a real browser, for tests: Debian's chromium
+// without a window, which is allowed to reach no network.
 package browsertest
 
 import (
@@ -160,7 +160,8 @@ func (tab *Tab) Screenshot() []byte {
 	return run(tab, chromedp.FullScreenshot(100))
 }
 
-// Quiet holds that the page said nothing on the console, that the browser had nothing to say of it, and that it asked for nothing.
+// Quiet holds that the page said nothing on the console, that the browser had nothing to say of it,
+// and that it asked for nothing.
 func (tab *Tab) Quiet() {
 	tab.t.Helper()
 	tab.mu.Lock()

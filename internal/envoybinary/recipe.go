@@ -44,8 +44,9 @@ func (p *Proof) Without(names []string) *Proof {
 	return &rest
 }
 
-// Recipes makes the probes of a proof, and says what the events of each mean. What was not proven is not among them. wanted are the
-// log statements that are probed, each by itself; nil: all of them, by one probe on the gate.
+// Recipes makes the probes of a proof, and says what the events of each mean. What was not proven
+// is not among them. wanted are the log statements that are probed, each by itself; nil: all of
+// them, by one probe on the gate.
 func (p *Proof) Recipes(wanted func(Statement) bool) (all []envoy.Recipe, sources []Source) {
 	add := func(name string, r envoy.Recipe) {
 		r.Name = name
@@ -93,7 +94,8 @@ func (t *Table) Connections() []uint64 {
 	return t.Tables(ServerConnection, ClientConnection)
 }
 
-// request is where an upstream request begins. It is checked to be one, except in its constructor, where it is none yet.
+// request is where an upstream request begins. It is checked to be one, except in its constructor,
+// where it is none yet.
 func (t *Table) request(name string) envoy.Recipe {
 	if name == NewRequest {
 		return RecipeAt(t.Functions[name], envoy.Request, nil)

@@ -1,5 +1,5 @@
-// Package golden compares what a test made with a file that is kept beside the test. `go test PACKAGE -update` writes the file
-// instead. It is for tests alone: importing it defines the flag.
+// Package golden compares what a test made with a file that is kept beside the test. `go test
+// PACKAGE -update` writes the file instead. It is for tests alone: importing it defines the flag.
 package golden
 
 import (

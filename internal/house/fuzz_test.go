@@ -25,14 +25,14 @@ type unit struct {
 // reads are the names of functions that take foreign text apart.
 var reads = regexp.MustCompile(`^(Parse|parse|Decode|decode)([A-Z]\w*)?$`)
 
-// trusted are packages whose parsers read only what this program, or the person who works on it, has written, and those that a
-// fuzz target of another package calls.
+// trusted are packages whose parsers read only what this program, or the person who works on it,
+// has written, and those that a fuzz target of another package calls.
 var trusted = map[string]string{
 	"hack/bench/trace": "it reads what the load generator that it has started itself prints",
 }
 
-// TestParsersAreFuzzed wants a fuzz target in every package that parses, and a committed corpus for every target: what a
-// search has found is lost otherwise.
+// TestParsersAreFuzzed wants a fuzz target in every package that parses, and a committed corpus for
+// every target: what a search has found is lost otherwise.
 func TestParsersAreFuzzed(t *testing.T) {
 	for dir, u := range units(t) {
 		if why, excused := trusted[dir]; len(u.parsers) > 0 && len(u.fuzz) == 0 && !excused {

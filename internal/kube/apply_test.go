@@ -2,7 +2,8 @@ package kube
 
 import "testing"
 
-// FuzzDecode reads documents that a person, a chart or a registry may have written. What it returns has a kind and a name.
+// FuzzDecode reads documents that a person, a chart or a registry may have written. What it returns
+// has a kind and a name.
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte("apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n---\n---\nkind: Service\nmetadata: {name: b}\n"))
 	f.Fuzz(func(t *testing.T, stream []byte) {

@@ -168,8 +168,8 @@ func FuzzJSON(f *testing.F) {
 	})
 }
 
-// TestURLIsAsItsPath holds that a URL and the path that is sent for it hide the same: what was expected is compared with
-// what was seen after both were redacted.
+// TestURLIsAsItsPath holds that a URL and the path that is sent for it hide the same: what was
+// expected is compared with what was seen after both were redacted.
 func TestURLIsAsItsPath(t *testing.T) {
 	for _, query := range []string{"x='1'", `x="1"`, "x=(1)", "x=<1>", "x=a'", "q=$HOME&x='1'#f", "x=[1]", "x=1)", "token='s3cr3t'&y=2"} {
 		sent, _, _ := strings.Cut("/echo?"+query, "#")

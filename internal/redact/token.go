@@ -177,8 +177,8 @@ func tokens(text string) string {
 	})
 }
 
-// runs replaces each run of at least so many letters, digits and signs. No expression is needed to find them, which are in most
-// lines.
+// runs replaces each run of at least so many letters, digits and signs. No expression is needed to
+// find them, which are in most lines.
 func runs(text, signs string, least int, by func(string) string) string {
 	var b strings.Builder
 	kept, begin := 0, 0 // text before kept is in b

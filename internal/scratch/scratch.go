@@ -1,5 +1,5 @@
-// Package scratch makes the directory in which a run keeps what it works with, and removes those of runs that were killed
-// together with all that would have removed them.
+// Package scratch makes the directory in which a run keeps what it works with, and removes those of
+// runs that were killed together with all that would have removed them.
 package scratch
 
 import (
@@ -16,8 +16,8 @@ import (
 // prefix begins the name of every such directory.
 const prefix = "flowproof-run-"
 
-// A Dir is a directory of one process, which holds a lock on it for as long as it lives. Its name lies in the folder for
-// temporary files.
+// A Dir is a directory of one process, which holds a lock on it for as long as it lives. Its name
+// lies in the folder for temporary files.
 type Dir struct {
 	Path string
 	hold *trust.Hold // nil where the operating system locks no directory
@@ -53,7 +53,8 @@ func Is(path string) bool {
 	return filepath.IsAbs(path) && strings.HasPrefix(filepath.Base(path), prefix)
 }
 
-// Sweep removes the directories of this user's processes that have ended. What cannot be removed stays for the next sweep.
+// Sweep removes the directories of this user's processes that have ended. What cannot be removed
+// stays for the next sweep.
 func Sweep() {
 	all, _ := filepath.Glob(filepath.Join(os.TempDir(), prefix+"*")) // the pattern is good
 	for _, path := range all {

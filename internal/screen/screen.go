@@ -40,8 +40,8 @@ func New(w io.Writer) *Writer {
 	return &Writer{w: w, terminal: terminal, colours: colours, ascii: onlyASCII(os.Getenv)}
 }
 
-// onlyASCII says whether the locale has no other characters: it is C or POSIX by name. Source: POSIX, 8.2 Internationalization
-// Variables. One that is not set at all says nothing.
+// onlyASCII says whether the locale has no other characters: it is C or POSIX by name. Source:
+// POSIX, 8.2 Internationalization Variables. One that is not set at all says nothing.
 func onlyASCII(get func(string) string) bool {
 	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
 		if locale := get(name); locale != "" {

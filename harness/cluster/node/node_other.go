@@ -1,6 +1,7 @@
 //go:build !linux
 
-// Package node is the embedded node: a whole Kubernetes with Istio, in namespaces of a Linux machine. Elsewhere it says so.
+// Package node is the embedded node: a whole Kubernetes with Istio, in namespaces of a Linux
+// machine. Elsewhere it says so.
 package node
 
 import (

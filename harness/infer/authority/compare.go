@@ -48,8 +48,8 @@ func Differences(req flow.Request, d flow.Decision, r Result) []string {
 	return all
 }
 
-// Contradicts says where what happened cannot be if the decision is right. Of a decision that is not certain, what happened has
-// to be among what is possible, where all of that can be named.
+// Contradicts says where what happened cannot be if the decision is right. Of a decision that is
+// not certain, what happened has to be among what is possible, where all of that can be named.
 func Contradicts(req flow.Request, d flow.Decision, r Result) []string {
 	all := otherEndpoint(d, r)
 	if !wentInside(d) {
@@ -89,8 +89,8 @@ func otherEndpoint(d flow.Decision, r Result) []string {
 	return nil
 }
 
-// wentInside says whether the decision follows a connection inside of the proxy. Envoy logs the outer request then, and the
-// decision is of the inner one: only its end can be compared.
+// wentInside says whether the decision follows a connection inside of the proxy. Envoy logs the
+// outer request then, and the decision is of the inner one: only its end can be compared.
 func wentInside(d flow.Decision) bool {
 	return slices.ContainsFunc(d.Hops, func(h flow.Hop) bool { return h.Inside > 0 })
 }

@@ -135,7 +135,8 @@ func start(t testing.TB, d *configdump.Dump, opts Options) *Envoy {
 	return e
 }
 
-// judge asks Envoy and inference for all requests and returns the differences that nothing explains, one text a request.
+// judge asks Envoy and inference for all requests and returns the differences that nothing
+// explains, one text a request.
 func judge(t testing.TB, e *Envoy, engine *infer.Engine, requests []flow.Request) []string {
 	t.Helper()
 	results, err := e.Ask(context.Background(), requests)

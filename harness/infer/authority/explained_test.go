@@ -7,8 +7,9 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// An explanation is a difference that is understood and that inference cannot avoid. Each stands here with its cause in Envoy's
-// source; a difference that none of them explains fails the run until it is reviewed.
+// An explanation is a difference that is understood and that inference cannot avoid. Each stands
+// here with its cause in Envoy's source; a difference that none of them explains fails the run
+// until it is reviewed.
 type explanation struct {
 	code  string
 	cause string // what Envoy does, and where in its source

@@ -5,9 +5,10 @@ import (
 	"strings"
 )
 
-// A rich generator draws configurations in which the request changes on its way: filters that mutate, metadata that chooses
-// subsets and routes, upgrades, connections inside of the proxy, hosts that the request names. What neither dump nor request
-// decides has a value of its own in each variant of the same configuration, so whether it matters can be tried.
+// A rich generator draws configurations in which the request changes on its way: filters that
+// mutate, metadata that chooses subsets and routes, upgrades, connections inside of the proxy,
+// hosts that the request names. What neither dump nor request decides has a value of its own in
+// each variant of the same configuration, so whether it matters can be tried.
 type rich struct {
 	*generator
 	variant int
@@ -66,7 +67,8 @@ func (g *rich) httpFilter() [3]string {
 	}
 }
 
-// openFilter is a filter whose doing is in neither dump nor request. A script, a service and a bucket do something else in each variant.
+// openFilter is a filter whose doing is in neither dump nor request. A script, a service and a
+// bucket do something else in each variant.
 func (g *rich) openFilter() [3]string {
 	switch g.IntN(3) {
 	case 0:

@@ -20,9 +20,10 @@ type tally struct {
 	version                                     string // of Envoy
 }
 
-// TestRandomRich sends random requests through random configurations in which the request changes on its way. Every answer
-// that is certain has to be Envoy's; of one that is not, what Envoy does has to be among what is possible, with each value
-// that the open thing may have. An answer that is the same with all values was open without need, and few may be.
+// TestRandomRich sends random requests through random configurations in which the request changes
+// on its way. Every answer that is certain has to be Envoy's; of one that is not, what Envoy does
+// has to be among what is possible, with each value that the open thing may have. An answer that is
+// the same with all values was open without need, and few may be.
 func TestRandomRich(t *testing.T) {
 	envoyOrSkip(t)
 	const perRound = 600

@@ -53,8 +53,9 @@ func Apply(options []Option, call *flow.Call, read func(name string) ([]byte, er
 	return nil
 }
 
-// Protocol is the version of HTTP that options of curl's make it speak in clear text, by its name in a request of inference: http2,
-// http1.0; "" where they leave it at HTTP/1.1. --http2 alone only asks for an upgrade.
+// Protocol is the version of HTTP that options of curl's make it speak in clear text, by its name
+// in a request of inference: http2, http1.0; "" where they leave it at HTTP/1.1. --http2 alone only
+// asks for an upgrade.
 func Protocol(options []Option) string {
 	protocol := ""
 	for _, o := range options {

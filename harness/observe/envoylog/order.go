@@ -229,8 +229,8 @@ func (x *exchange) pool(Variant) []Violation {
 	return nil
 }
 
-// others is what a cold request of the workshop cannot show unless others sent a request after the pools were looked at: that the pools
-// are cold is then no more, and nothing is broken.
+// others is what a cold request of the workshop cannot show unless others sent a request after the
+// pools were looked at: that the pools are cold is then no more, and nothing is broken.
 func (x *exchange) others(variant Variant) []Violation {
 	if !variant.Cold {
 		return nil

@@ -190,9 +190,10 @@ func brief(line Line) string {
 	return string(text)
 }
 
-// answeredEarly says that the proxy answered by itself before the router spoke of the request: what only the router prints then
-// stands nowhere, whether the router ran or not. Source: Envoy's Router::Filter::decodeHeaders, which answers a redirect, a direct
-// response, a missing route or a cluster without hosts before its statement "router decoding headers".
+// answeredEarly says that the proxy answered by itself before the router spoke of the request: what
+// only the router prints then stands nowhere, whether the router ran or not. Source: Envoy's
+// Router::Filter::decodeHeaders, which answers a redirect, a direct response, a missing route or a
+// cluster without hosts before its statement "router decoding headers".
 func (x *exchange) answeredEarly() bool {
 	return x.has(LocalReply) && !x.has(RouterHeaders)
 }

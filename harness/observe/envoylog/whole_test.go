@@ -8,8 +8,8 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// TestWholeExchanges has exchanges that end in another way than that of a request over HTTP/1 that is answered by the application.
-// They were recorded in a lab, and nothing is missing of them.
+// TestWholeExchanges has exchanges that end in another way than that of a request over HTTP/1 that
+// is answered by the application. They were recorded in a lab, and nothing is missing of them.
 func TestWholeExchanges(t *testing.T) {
 	for _, c := range []struct {
 		file, id string

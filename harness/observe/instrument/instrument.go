@@ -19,8 +19,9 @@ type Instrument interface {
 	Name() flow.Instrument
 	// Sees are the facts that it can see at best. What it could see in a run its Watch says.
 	Sees() []flow.Capability
-	// Parts are the names of the raw evidence that it keeps of a pod: WHAT, or WHAT.MOMENT, in small letters and hyphens. A bundle keeps
-	// one as WHAT/POD.txt or WHAT/POD.MOMENT.txt. Two instruments that read the same thing name the same part.
+	// Parts are the names of the raw evidence that it keeps of a pod: WHAT, or WHAT.MOMENT, in
+	// small letters and hyphens. A bundle keeps one as WHAT/POD.txt or WHAT/POD.MOMENT.txt. Two
+	// instruments that read the same thing name the same part.
 	Parts() []string
 	// Before begins to look at pods, before the request. An instrument that cannot take part says so by Target.Absent; an
 	// error ends the run.
@@ -71,7 +72,8 @@ type Target interface {
 	// Processes are those of the sidecar on this host.
 	Processes(ctx context.Context) ([]int, error)
 
-	// Keep keeps a part of the pod's raw evidence, which is one of the instrument's Parts. Kept returns it; nil is one that is not kept.
+	// Keep keeps a part of the pod's raw evidence, which is one of the instrument's Parts. Kept
+	// returns it; nil is one that is not kept.
 	Keep(part string, text []byte)
 	Kept(part string) []byte
 	// Absent notes that an instrument cannot take part at this pod, and why.

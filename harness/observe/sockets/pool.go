@@ -10,8 +10,8 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// oneOfPool tells of several connections, none of which has ended, what they have in common: it holds for the one that was
-// used, whichever that is. reused is empty where one of them is new.
+// oneOfPool tells of several connections, none of which has ended, what they have in common: it
+// holds for the one that was used, whichever that is. reused is empty where one of them is new.
 func (o *observer) oneOfPool(side flow.Side, pool []Row, reused string) {
 	row := pool[0]
 	lines := make([]string, 0, len(pool))
@@ -56,8 +56,9 @@ func (o *observer) acceptedPool(rows []Row) (problem, abstains string) {
 	return "", ""
 }
 
-// toApp finds the sidecar's connection to the app and the app's accepted socket. pooled says that it is one of several, and
-// only what they have in common is told. Where one has ended, it abstains: that may have been the request's.
+// toApp finds the sidecar's connection to the app and the app's accepted socket. pooled says that
+// it is one of several, and only what they have in common is told. Where one has ended, it
+// abstains: that may have been the request's.
 func (o *observer) toApp() (abstains string, pooled bool) {
 	app := netip.AddrPortFrom(o.sel.Server.IP, o.sel.Port)
 	type pair struct{ proxy, app Row }

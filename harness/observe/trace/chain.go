@@ -233,8 +233,9 @@ func (c *chain) during(e *Event) bool {
 	return !e.Time.Before(c.began()) && !answered
 }
 
-// unseen says why a side's connections cannot be told apart from those of other requests: none carried the request's id in clear
-// text, as where HTTP/2 compresses it, TLS hides it, or it came to no request.
+// unseen says why a side's connections cannot be told apart from those of other requests: none
+// carried the request's id in clear text, as where HTTP/2 compresses it, TLS hides it, or it came
+// to no request.
 func (c *chain) unseen(side flow.Side) string {
 	if side == flow.Server && c.serverDown == nil && c.serverUp == nil && c.clientRequest == nil ||
 		side == flow.Client && c.downstream == nil && c.clientApp == nil {

@@ -34,8 +34,8 @@ func Evidence() []string {
 // Evident says whether a log statement is among those that are evidence.
 func Evident(format string) bool { return slices.Contains(Evidence(), format) }
 
-// NamesFilter says whether a log statement tells which filter ran: by the file that it stands in, or because it is the one by
-// which the filter manager counts the filters that it calls.
+// NamesFilter says whether a log statement tells which filter ran: by the file that it stands in,
+// or because it is the one by which the filter manager counts the filters that it calls.
 func NamesFilter(file, format string) bool {
 	_, filter := flow.FilterOfSource(file)
 	return filter != "" || format == headersCalled

@@ -1,9 +1,11 @@
-// Package trace is the instrument that needs no word from Envoy: BPF programs in the kernel, and on the running Envoy itself, tell
-// what happens to a request's bytes. This package reads what they told, on any operating system: a Recording is its events in the
-// order of time, and Observe says what they prove about one request. Package capture, below it, makes recordings; package order
+// Package trace is the instrument that needs no word from Envoy: BPF programs in the kernel, and on
+// the running Envoy itself, tell what happens to a request's bytes. This package reads what they
+// told, on any operating system: a Recording is its events in the order of time, and Observe says
+// what they prove about one request. Package capture, below it, makes recordings; package order
 // tells them as a story and finds orders of events in it.
 //
-// A recording can be kept as JSON lines (Write) and read again (ReadRecording); the form has a version, RecordingSchema.
+// A recording can be kept as JSON lines (Write) and read again (ReadRecording); the form has a
+// version, RecordingSchema.
 package trace
 
 import (

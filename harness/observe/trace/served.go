@@ -9,8 +9,9 @@ type Served struct {
 	Requests   []*Event // PoolReady: its requests that were given a connection which was seen, in their order
 }
 
-// Served are all connections that sidecars accepted, by the client's end. Where several objects of Envoy's could be one connection,
-// or several connections one object, clashes counts it, and nothing of the whole may be counted on.
+// Served are all connections that sidecars accepted, by the client's end. Where several objects of
+// Envoy's could be one connection, or several connections one object, clashes counts it, and
+// nothing of the whole may be counted on.
 func (r *Recording) Served() (served map[netip.AddrPort]Served, clashes int) {
 	j := newJournal(r.Events)
 	served = map[netip.AddrPort]Served{}
@@ -29,8 +30,8 @@ func (r *Recording) Served() (served map[netip.AddrPort]Served, clashes int) {
 	return served, j.clashes
 }
 
-// Descriptors returns a function that says of an event which descriptors Envoy's objects are that it is about, as Event.Tell takes
-// them.
+// Descriptors returns a function that says of an event which descriptors Envoy's objects are that
+// it is about, as Event.Tell takes them.
 func (r *Recording) Descriptors() func(*Event) (at, to int32) {
 	j := newJournal(r.Events)
 	return func(e *Event) (at, to int32) { return j.places[e].fds() }

@@ -8,9 +8,10 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// A FilterStep is what one call of an HTTP filter took, by the statement that Envoy's filter manager makes after each
-// (source/common/http/filter_manager.cc). The statement's format is known and its values are not, so a step has its place in the
-// order of the calls and no name; flow.HTTPFilters of the configuration in their order give the names.
+// A FilterStep is what one call of an HTTP filter took, by the statement that Envoy's filter
+// manager makes after each (source/common/http/filter_manager.cc). The statement's format is known
+// and its values are not, so a step has its place in the order of the calls and no name;
+// flow.HTTPFilters of the configuration in their order give the names.
 type FilterStep struct {
 	Side flow.Side `json:"side"`
 	Pod  string    `json:"pod"`
@@ -20,10 +21,11 @@ type FilterStep struct {
 	Place int `json:"place"`
 	// Upstream says that it is a filter of the upstream request.
 	Upstream bool `json:"upstream,omitempty"`
-	// Within says that the time is a part of another step's: a filter of the upstream request runs while the router does, and an
-	// answer is encoded while the filter runs that gives it.
+	// Within says that the time is a part of another step's: a filter of the upstream request runs
+	// while the router does, and an answer is encoded while the filter runs that gives it.
 	Within bool `json:"within,omitempty"`
-	// Begin is when the step before ended, End when the filter returned. Between them also stands what Envoy did before the call.
+	// Begin is when the step before ended, End when the filter returned. Between them also stands
+	// what Envoy did before the call.
 	Begin time.Time `json:"begin"`
 	End   time.Time `json:"end"`
 	// Held is how long the request waited after the filter, until the chain went on; 0: it did not stop there.
@@ -46,8 +48,9 @@ const (
 	statementSpan = 3 * time.Microsecond // the most that a probe on a statement takes, as bpf/envoy/README.md measured it
 )
 
-// FilterSteps are the calls of HTTP filters for the request, the client's sidecar first. statements says how many log statements
-// were traced meanwhile: each cost the request some of its time, StatementCost at most.
+// FilterSteps are the calls of HTTP filters for the request, the client's sidecar first. statements
+// says how many log statements were traced meanwhile: each cost the request some of its time,
+// StatementCost at most.
 func (r *Recording) FilterSteps(sel Selection) (steps []FilterStep, statements int) {
 	j := newJournal(r.Events)
 	o := &observer{recording: r, journal: j, chain: j.follow(r, sel)}
@@ -72,7 +75,8 @@ func (r *Recording) FilterSteps(sel Selection) (steps []FilterStep, statements i
 // StatementCost is the most that n traced statements take of a request's time, as bpf/envoy/README.md measured it.
 func StatementCost(n int) time.Duration { return time.Duration(n) * statementSpan }
 
-// servedOf is what Envoy did for the request on both of its connections, in order of time: from where its headers are complete.
+// servedOf is what Envoy did for the request on both of its connections, in order of time: from
+// where its headers are complete.
 func (o *observer) servedOf(side flow.Side, down, up *socket) []*Event {
 	stream := o.stream(side, down)
 	if len(stream) == 0 || up == nil {
@@ -120,8 +124,9 @@ func stepsOf(side flow.Side, served []*Event) []FilterStep {
 	return w.steps
 }
 
-// routerCall is the statement after the router's own call: the last of its kind before anything is encoded. What is called after the
-// router's own statement and before that are the filters of the upstream request. nil where the router was not reached.
+// routerCall is the statement after the router's own call: the last of its kind before anything is
+// encoded. What is called after the router's own statement and before that are the filters of the
+// upstream request. nil where the router was not reached.
 func routerCall(served []*Event) (router *Event) {
 	routed := false
 	for _, e := range served {
@@ -178,8 +183,8 @@ func (w *stepper) called(call string, e *Event, before time.Time) {
 	w.steps = append(w.steps, s)
 }
 
-// goesOn notes that the chain goes on after a filter that had stopped it: the last that was called, or the last of the upstream
-// request's once the router has been called.
+// goesOn notes that the chain goes on after a filter that had stopped it: the last that was called,
+// or the last of the upstream request's once the router has been called.
 func (w *stepper) goesOn(e *Event) {
 	for i := len(w.steps) - 1; i >= 0; i-- {
 		if w.steps[i].Upstream == w.routed {
@@ -194,8 +199,8 @@ func (w *stepper) goesOn(e *Event) {
 	}
 }
 
-// answers notes that the filter which is told of next gave an answer while it ran: what was encoded so far is that answer, and the
-// filter before did not stop.
+// answers notes that the filter which is told of next gave an answer while it ran: what was encoded
+// so far is that answer, and the filter before did not stop.
 func (w *stepper) answers() {
 	w.answer = true
 	for i := len(w.steps) - 1; i >= 0; i-- {

@@ -62,8 +62,9 @@ func TestFilterSteps(t *testing.T) {
 	}
 }
 
-// The filters of a sidecar cannot have taken longer than the sidecar had the request: from where it read it to where it wrote the
-// response. The times of both are the kernel's, and not of statements.
+// The filters of a sidecar cannot have taken longer than the sidecar had the request: from where it
+// read it to where it wrote the response. The times of both are the kernel's, and not of
+// statements.
 func TestFilterStepsFitIntoTheRequest(t *testing.T) {
 	r, sel := recordedRun(t)
 	c := newJournal(r.Events).follow(r, sel)
@@ -105,7 +106,8 @@ func TestFilterStepsFitIntoTheRequest(t *testing.T) {
 	}
 }
 
-// A filter that stops the chain holds the request until it goes on, and one after which nothing is called has answered it.
+// A filter that stops the chain holds the request until it goes on, and one after which nothing is
+// called has answered it.
 func TestFilterStepsStopAndAnswer(t *testing.T) {
 	at := func(µs int, text string) *Event {
 		return &Event{Kind: Statement, Time: time.UnixMicro(int64(µs)), Text: text}

@@ -165,8 +165,9 @@ func (o *observer) sightsInside(pod *Pod) (sees []flow.Capability) {
 	return sees
 }
 
-// routed reports whether the router of a pod's sidecar spoke of the request, or a connection was taken for it. Where neither is so
-// the router may have answered by itself, and says nothing of most of its answers.
+// routed reports whether the router of a pod's sidecar spoke of the request, or a connection was
+// taken for it. Where neither is so the router may have answered by itself, and says nothing of
+// most of its answers.
 func (o *observer) routed(pod *Pod) bool {
 	up := o.chain.upstream
 	if pod.Side == flow.Server {

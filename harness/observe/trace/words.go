@@ -9,8 +9,9 @@ import (
 // String says what happened in one line: thread, descriptor, and the event in words.
 func (e *Event) String() string { return e.line(e.FD, e.what()) }
 
-// Tell is String with descriptors in the place of Envoy's objects: at is that of the connection that the event is about, to that of
-// the connection which its request is given; -1: it is not known. See Recording.Descriptors.
+// Tell is String with descriptors in the place of Envoy's objects: at is that of the connection
+// that the event is about, to that of the connection which its request is given; -1: it is not
+// known. See Recording.Descriptors.
 func (e *Event) Tell(at, to int32) string {
 	if at < 0 || e.FD >= 0 {
 		return e.String()

@@ -37,7 +37,8 @@ type Pod struct {
 	// Answer is what a program prints in the pod; nil: there is no program.
 	Answer func(command []string, stdin []byte) *mesh.Output
 
-	// Active and Began are requests on its sidecar's connections: under way, and begun while it was looked. UseErr: it cannot tell.
+	// Active and Began are requests on its sidecar's connections: under way, and begun while it was
+	// looked. UseErr: it cannot tell.
 	Active, Began uint64
 	UseErr        error
 

@@ -48,8 +48,9 @@ func isNumber(m *memory, at uint64, wanted string) bool {
 // joinCandidates is how many ways to each end are tried.
 const joinCandidates = 16
 
-// findJoin finds the ways to the ends of a request's two connections, and to its cluster, from the arguments of onPoolReady. Some ways
-// that lead there when a request waits for its answer do not yet when it is given its connection; so each is tried.
+// findJoin finds the ways to the ends of a request's two connections, and to its cluster, from the
+// arguments of onPoolReady. Some ways that lead there when a request waits for its answer do not
+// yet when it is given its connection; so each is tried.
 func (p *prover) findJoin() error {
 	t := p.proof.Table
 	if missing := joinMissing(t); missing != "" {
@@ -80,8 +81,9 @@ func (p *prover) findJoin() error {
 	return nil
 }
 
-// searchJoin searches the objects of some requests at once, while the upstream keeps their answers back so that they stand still. It
-// returns the ways to each end; nil where onPoolReady is not what it should be.
+// searchJoin searches the objects of some requests at once, while the upstream keeps their answers
+// back so that they stand still. It returns the ways to each end; nil where onPoolReady is not what
+// it should be.
 func (p *prover) searchJoin() (all [][]envoybinary.Way, err error) {
 	t := p.proof.Table
 	ready := envoybinary.RecipeAt(t.Functions[envoybinary.OnPoolReady], envoy.Call, t.Tables(envoybinary.UpstreamRequest))
@@ -110,8 +112,8 @@ func (p *prover) searchJoin() (all [][]envoybinary.Way, err error) {
 	return all, nil
 }
 
-// tryJoin goes all candidates' ways where requests are given their connections, and returns for each end the first that was right every
-// time; nil where none was.
+// tryJoin goes all candidates' ways where requests are given their connections, and returns for
+// each end the first that was right every time; nil where none was.
 func (p *prover) tryJoin(candidates [][]envoybinary.Way) ([]*envoybinary.Way, error) {
 	t := p.proof.Table
 	var recipes []envoy.Recipe
@@ -184,8 +186,8 @@ func joinMissing(t *envoybinary.Table) string {
 	return ""
 }
 
-// samplesOf puts together what was held and with which arguments onPoolReady was called for it; nil where they do not fit.
-// The requests were sent one after the other.
+// samplesOf puts together what was held and with which arguments onPoolReady was called for it; nil
+// where they do not fit. The requests were sent one after the other.
 func samplesOf(requests []testbed.HeldRequest, calls []Call) []sample {
 	if len(calls) != len(requests) {
 		return nil

@@ -1,7 +1,8 @@
 //go:build linux && amd64
 
-// Package prove tries on a real Envoy what was recovered from its binary, and keeps only what told the truth. It runs the binary on a
-// testbed, looks for the objects' members in the process's memory, and has the probes watched by its caller.
+// Package prove tries on a real Envoy what was recovered from its binary, and keeps only what told
+// the truth. It runs the binary on a testbed, looks for the objects' members in the process's
+// memory, and has the probes watched by its caller.
 package prove
 
 import (
@@ -22,7 +23,8 @@ import (
 // Options say by what is proven.
 type Options struct {
 	Watch Watch
-	// Statements are the formats of the log statements that have to be seen exactly once for each connection with one request.
+	// Statements are the formats of the log statements that have to be seen exactly once for each
+	// connection with one request.
 	Statements []string
 }
 

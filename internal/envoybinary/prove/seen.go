@@ -9,8 +9,8 @@ import (
 	"github.com/flowproof/lab/internal/envoybinary"
 )
 
-// A Watch attaches recipes to the Envoy that is a process, lets do make it work, and returns what the probes told. Sources say what
-// the recipes are. Where anything was lost it returns an error.
+// A Watch attaches recipes to the Envoy that is a process, lets do make it work, and returns what
+// the probes told. Sources say what the recipes are. Where anything was lost it returns an error.
 type Watch func(pid int, recipes []envoy.Recipe, sources []envoybinary.Source, do func() error) (*Seen, error)
 
 // Seen is what probes told of an Envoy, in the order of time.

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// config is the testbed's bootstrap: two listeners with the listener filters of a sidecar, a filter chain with a name, and a route
-// to a cluster of its own.
+// config is the testbed's bootstrap: two listeners with the listener filters of a sidecar, a filter
+// chain with a name, and a route to a cluster of its own.
 func (t *Testbed) config() string {
 	var listeners, clusters strings.Builder
 	for _, r := range t.Routes {

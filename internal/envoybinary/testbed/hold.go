@@ -31,9 +31,10 @@ type Held struct {
 	problems []error // why requests were not answered
 }
 
-// Hold sends two requests on each route, one after the other has arrived. Of the last one the connection's client claims to be
-// another, and the one before is sent by HTTP/2, so that no way leads along what only HTTP/1 has. The requests are valid until they
-// are released, also with an error.
+// Hold sends two requests on each route, one after the other has arrived. Of the last one the
+// connection's client claims to be another, and the one before is sent by HTTP/2, so that no way
+// leads along what only HTTP/1 has. The requests are valid until they are released, also with an
+// error.
 func (t *Testbed) Hold() (*Held, error) {
 	h := &Held{bed: t}
 	const rounds = 2
@@ -87,8 +88,9 @@ func (h *Held) send(r Route, claims, http2 bool) error {
 	}
 }
 
-// Release lets the upstream answer, and ends the connections. What is sent to be held afterwards is answered at once. The error is
-// for a request that was not answered as it should be: its objects may not have stood still.
+// Release lets the upstream answer, and ends the connections. What is sent to be held afterwards is
+// answered at once. The error is for a request that was not answered as it should be: its objects
+// may not have stood still.
 func (h *Held) Release() error {
 	close(h.bed.release)
 	return h.End()

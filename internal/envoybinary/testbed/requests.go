@@ -63,8 +63,8 @@ func whole(response *http.Response) error {
 	return nil
 }
 
-// Delayed is Request with a request that Envoy's fault filter keeps waiting: a timer goes on with it, when the thread has turned to
-// other connections.
+// Delayed is Request with a request that Envoy's fault filter keeps waiting: a timer goes on with
+// it, when the thread has turned to other connections.
 func (t *Testbed) Delayed(conn net.Conn, reader *bufio.Reader, headers ...[2]string) (string, error) {
 	const delay, least = 10 * time.Millisecond, 5 * time.Millisecond // Envoy reckons from when its thread awoke
 	began := time.Now()

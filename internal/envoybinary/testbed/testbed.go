@@ -1,8 +1,9 @@
 //go:build linux && amd64
 
-// Package testbed is a stripped Envoy that can be tried: it runs one, as a user without privileges, in a network namespace of its
-// own, with listeners whose names are random, a client and an upstream. What is then read from its memory, or told by probes on
-// it, can be compared with what the client and the upstream know.
+// Package testbed is a stripped Envoy that can be tried: it runs one, as a user without privileges,
+// in a network namespace of its own, with listeners whose names are random, a client and an
+// upstream. What is then read from its memory, or told by probes on it, can be compared with what
+// the client and the upstream know.
 package testbed
 
 import (
@@ -47,8 +48,8 @@ type Testbed struct {
 	release chan struct{}    // closed: answers are not kept back any more
 }
 
-// A Route is one listener of the testbed. The names of the first are longer than a std::string holds in itself, those of the second
-// are shorter.
+// A Route is one listener of the testbed. The names of the first are longer than a std::string
+// holds in itself, those of the second are shorter.
 type Route struct {
 	Port    uint16 // of the listener
 	Chain   string // the name of its filter chain
@@ -64,8 +65,9 @@ type Arrival struct {
 	Connection string         // id of the downstream connection, as Envoy says it
 }
 
-// Headers of a request of the testbed: its mark, and whether its answer is kept back until all are released. The others are Envoy's:
-// a time that its fault filter waits, in ms, and who the client claims to be.
+// Headers of a request of the testbed: its mark, and whether its answer is kept back until all are
+// released. The others are Envoy's: a time that its fault filter waits, in ms, and who the client
+// claims to be.
 const (
 	proofHeader   = "X-Flowproof-Proof"
 	holdHeader    = "X-Flowproof-Hold"
@@ -75,7 +77,8 @@ const (
 	connectionHeader = "X-Flowproof-Connection" // Envoy adds it
 )
 
-// claimed is an address that no connection of the testbed has: what is read of a connection must not be what its client claims.
+// claimed is an address that no connection of the testbed has: what is read of a connection must
+// not be what its client claims.
 const claimed = "203.0.113.9"
 
 // Claim names another client's address at the beginning of a connection, in the PROXY protocol's first version.

@@ -11,8 +11,8 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// An Instrument is BPF programs in the kernel and on the Envoys of the pods. Options say how it watches; which pods it watches
-// Before is told. What was recorded trace.Instrument reads.
+// An Instrument is BPF programs in the kernel and on the Envoys of the pods. Options say how it
+// watches; which pods it watches Before is told. What was recorded trace.Instrument reads.
 type Instrument struct {
 	trace.Instrument
 	Options Options

@@ -14,8 +14,8 @@ import (
 	"github.com/flowproof/lab/internal/envoybinary/testbed"
 )
 
-// TestStatementsOfALevel watches one request with all statements and with those of level debug: these are the others without what
-// is logged below, and everything else is told alike.
+// TestStatementsOfALevel watches one request with all statements and with those of level debug:
+// these are the others without what is logged below, and everything else is told alike.
 func TestStatementsOfALevel(t *testing.T) {
 	needRoot(t)
 	if err := envoy.HaveMulti(); err != nil {

@@ -44,8 +44,8 @@ func (w *watcher) called(r *probe.Record) error {
 	return nil
 }
 
-// watchProcess watches an Envoy with recipes while do makes it work, and returns what was told. Where anything was lost it is an
-// error: nothing can be proven then.
+// watchProcess watches an Envoy with recipes while do makes it work, and returns what was told.
+// Where anything was lost it is an error: nothing can be proven then.
 func watchProcess(pid int, recipes []envoy.Recipe, sources []envoybinary.Source, do func() error) (*prove.Seen, error) {
 	netns, err := netnsOf(pid)
 	if err != nil {

@@ -22,7 +22,8 @@ func split(names []string) (onEnvoy, onKernel []string) {
 	return onEnvoy, onKernel
 }
 
-// all says whether all statements are traced: the others can be left off only where the kernel attaches many probes by one link.
+// all says whether all statements are traced: the others can be left off only where the kernel
+// attaches many probes by one link.
 func all(level trace.Level) bool { return level != trace.LevelDebug || envoy.HaveMulti() != nil }
 
 // wanted are the statements that are traced at a level, each by a probe of its own; nil: all of them, by one probe.
@@ -33,8 +34,9 @@ func wanted(level trace.Level) func(envoybinary.Statement) bool {
 	return debugged
 }
 
-// debugged says whether a statement is among those of LevelDebug. One whose level could not be told is, and so are those that tell
-// which filters ran. What only fails an assertion is left out: Envoy ends there.
+// debugged says whether a statement is among those of LevelDebug. One whose level could not be told
+// is, and so are those that tell which filters ran. What only fails an assertion is left out: Envoy
+// ends there.
 func debugged(s envoybinary.Statement) bool {
 	switch {
 	case trace.Evident(s.Format):

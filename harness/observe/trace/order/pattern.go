@@ -1,5 +1,6 @@
-// Package order tells what a recording of package trace holds as a story, a line each event, and finds orders of events in it: a
-// Pattern is lines of a story in which what varies is left open. It reads no evidence of its own and decides about no hop.
+// Package order tells what a recording of package trace holds as a story, a line each event, and
+// finds orders of events in it: a Pattern is lines of a story in which what varies is left open. It
+// reads no evidence of its own and decides about no hop.
 package order
 
 import (
