@@ -18,7 +18,7 @@ import (
 )
 
 // asked are the flags by which changes to a cluster are asked for. In a lab of the lab's own what a run
-// needs is changed without being asked for; in somebody's own cluster nothing is.
+// needs is changed without being asked for; in a cluster that is not, nothing is.
 type asked struct {
 	cold     bool
 	logLevel string
@@ -64,7 +64,7 @@ func (f *asked) check() error {
 var byFlag = map[flow.TouchKind]string{flow.TouchConnections: "--cold", flow.TouchLogLevel: "--log-level debug", flow.TouchObjects: "--objects",
 	flow.TouchRestart: "--restarts"}
 
-// foreign says whether a lab is somebody's own cluster.
+// foreign says whether a lab is a cluster that is not the lab's own.
 func foreign(lab *cluster.Lab) bool { return lab != nil && lab.Backend == existing.Name }
 
 // bounds are what may be changed in a lab; nil: all of it.

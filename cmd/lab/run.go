@@ -138,14 +138,9 @@ func (a *app) runScenario(cmd *cobra.Command, name string, flags runFlags) (err 
 		_, lab, _ := a.lab(cmd.Context()) // where there is none, one would be brought up
 		return a.dryScenario(scenario, lab, flags.bounds(lab))
 	}
-	var lab script.Lab
-	if scenario.NeedsLab() {
-		if lab, err = a.labForRun(cmd, flags.up, flags.asked); err != nil {
-			return err
-		}
-		if err := mayRun(scenario, lab.Bounds); err != nil {
-			return err
-		}
+	lab, err := a.labFor(cmd, scenario, flags.up, flags.asked)
+	if err != nil {
+		return err
 	}
 	if flags.down && lab.Backend != nil {
 		defer func() {
@@ -257,8 +252,12 @@ func writeJUnit(path string, suite report.Suite) error {
 	return nil
 }
 
-// labForRun joins the lab, or brings it up.
-func (a *app) labForRun(cmd *cobra.Command, opts cluster.Options, flags asked) (script.Lab, error) {
+// labFor is the lab that a scenario runs on: it is joined, or brought up. It is empty for a scenario
+// that needs none. A scenario that would change there what was not asked for is refused.
+func (a *app) labFor(cmd *cobra.Command, s *script.Scenario, opts cluster.Options, flags asked) (script.Lab, error) {
+	if !s.NeedsLab() {
+		return script.Lab{}, nil
+	}
 	backend, lab, err := a.up(cmd, opts)
 	if err != nil {
 		return script.Lab{}, err
@@ -267,7 +266,8 @@ func (a *app) labForRun(cmd *cobra.Command, opts cluster.Options, flags asked) (
 	if err != nil {
 		return script.Lab{}, err
 	}
-	return forScripts(backend, lab, m, flags.bounds(lab)), nil
+	bounds := flags.bounds(lab)
+	return forScripts(backend, lab, m, bounds), mayRun(s, bounds)
 }
 
 // mayRun refuses a scenario that would change what it may not, before it begins.

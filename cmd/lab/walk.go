@@ -219,15 +219,11 @@ func (w *walkOf) one(c *course, l *walk.Lesson) error {
 		_, err := walk.New(l, progress, w.store.Save, opts).Replay(ctx, *c.recorded, script.Options{ShowSecrets: w.showSecrets})
 		return err
 	}
-	var lab script.Lab
+	lab, err := w.labFor(w.cmd, l.Scenario, w.flags.up, w.flags.asked)
+	if err != nil {
+		return err
+	}
 	if l.Scenario.NeedsLab() {
-		var err error
-		if lab, err = w.labForRun(w.cmd, w.flags.up, w.flags.asked); err != nil {
-			return err
-		}
-		if err := mayRun(l.Scenario, lab.Bounds); err != nil {
-			return err
-		}
 		opts.Namespace = lab.Mesh.Namespace()
 		opts.Shell = w.shellOf(lab)
 	}

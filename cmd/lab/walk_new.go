@@ -60,15 +60,9 @@ func (w *walkOf) handout(ctx context.Context, c *course, file string, language l
 	if c.recorded != nil {
 		result = script.Replay(ctx, l.Scenario, *c.recorded, script.Options{})
 	} else {
-		var lab script.Lab
-		if l.Scenario.NeedsLab() {
-			var err error
-			if lab, err = w.labForRun(w.cmd, w.flags.up, w.flags.asked); err != nil {
-				return err
-			}
-			if err := mayRun(l.Scenario, lab.Bounds); err != nil {
-				return err
-			}
+		lab, err := w.labFor(w.cmd, l.Scenario, w.flags.up, w.flags.asked)
+		if err != nil {
+			return err
 		}
 		result = script.Run(ctx, lab, l.Scenario, script.Options{})
 	}

@@ -1,8 +1,8 @@
 package flow
 
-// An Answer is what became of the request itself, whatever way it took: what the client was told,
-// and by whom. It is read from what was seen alone; inference has no part in it. What no instrument
-// told is empty.
+// An Answer says what became of the request itself: what the client was told, and by which proxy or
+// application. It does not depend on the way. It is read from observations alone; inference has no
+// part in it. A field that no instrument told is empty.
 type Answer struct {
 	Status   int        `json:"status,omitempty"`  // HTTP status that came back; 0: none did
 	Failure  string     `json:"failure,omitempty"` // the client's own error, such as "Connection reset by peer"

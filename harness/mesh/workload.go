@@ -74,7 +74,7 @@ func (m *Mesh) workload(ctx context.Context, owner, name, namespace string) ([]s
 	return names, nil
 }
 
-// belongs reports whether a pod is of a workload; whoever selects it as a Service does has been asked already.
+// belongs reports whether a pod is of a workload. A Service is no workload: its pods are selected before.
 func belongs(pod *v1.Pod, owner, name string) bool {
 	switch owner {
 	case "Service":

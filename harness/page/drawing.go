@@ -5,7 +5,7 @@ import (
 	"html"
 	"strings"
 
-	"github.com/mattn/go-runewidth"
+	"github.com/flowproof/lab/internal/screen"
 )
 
 // Measures of a drawing, in units of its own. A lane is as wide as a small telephone, so that its
@@ -20,6 +20,9 @@ const (
 	headHeight = 15 // name of a box, with the marks
 	frameName  = 36 // of a frame: its name stands to the right of the arrow that comes in
 )
+
+// nameBreaks are what names of the mesh have between their parts.
+const nameBreaks = "/|,._-:"
 
 // A box is one thing on the way. Its id is that of its SVG element.
 type box struct {
@@ -127,55 +130,11 @@ func (x *box) svg(b *strings.Builder, linked bool) {
 
 // fit breaks the text of a box into lines and gives the box its height.
 func (x *box) fit() {
-	x.lines = fold(x.text, int(float64(x.w-2*padding)/letter))
+	x.lines = screen.Fold(x.text, int(float64(x.w-2*padding)/letter), nameBreaks)
 	x.h = 8 + lineHeight*len(x.lines)
 	if x.name != "" {
 		x.h += headHeight
 	}
-}
-
-// fold breaks text into lines of at most n columns: between words, or in a long word behind one of
-// the characters that names of the mesh have between their parts. Nothing is cut.
-func fold(text string, n int) []string {
-	var lines []string
-	line := ""
-	for _, word := range strings.Fields(text) {
-		for word != "" {
-			joined := strings.TrimPrefix(line+" "+word, " ")
-			if line == "" {
-				joined = word
-			}
-			if runewidth.StringWidth(joined) <= n {
-				line, word = joined, ""
-				continue
-			}
-			if line != "" {
-				lines, line = append(lines, line), ""
-				continue
-			}
-			at := breakAt(word, n)
-			lines, word = append(lines, word[:at]), word[at:]
-		}
-	}
-	if line != "" {
-		lines = append(lines, line)
-	}
-	return lines
-}
-
-// breakAt returns where to break a word that is wider than n columns: at least one rune is taken.
-func breakAt(word string, n int) int {
-	width, limit := 0, 0
-	for i, r := range word {
-		if width += runewidth.RuneWidth(r); width > n && i > 0 {
-			break
-		}
-		limit = i + len(string(r))
-	}
-	if i := strings.LastIndexAny(word[:limit], "/|,._-:"); i >= limit/2 {
-		return i + 1
-	}
-	return limit
 }
 
 // slug is text as a part of an id: small letters, digits and hyphens.

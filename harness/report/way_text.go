@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/internal/screen"
 )
 
 // wayText writes a way to be read from top to bottom in 100 columns: each hop with its decision, why, the place in the
@@ -208,7 +209,7 @@ func (t *textWriter) labelled(kind, decision string) {
 		lead = kind
 	}
 	lead += strings.Repeat(" ", max(1, textColumn-len(lead)))
-	for i, line := range fold(decision, width-textColumn) {
+	for i, line := range screen.Fold(decision, width-textColumn, "/|,") {
 		if i > 0 {
 			lead = strings.Repeat(" ", textColumn)
 		}
@@ -221,55 +222,12 @@ func (t *textWriter) wrap(indent, more int, text string) {
 	if text == "" {
 		return
 	}
-	for i, line := range fold(text, width-more) {
+	for i, line := range screen.Fold(text, width-more, "/|,") {
 		if i > 0 {
 			indent = more
 		}
 		t.line(strings.Repeat(" ", indent) + line)
 	}
-}
-
-// fold breaks text into lines of at most n characters: between words, or in a long word after a slash or bar.
-func fold(text string, n int) []string {
-	var lines []string
-	line := ""
-	for _, word := range strings.Fields(text) {
-		for {
-			joined := word
-			if line != "" {
-				joined = line + " " + word
-			}
-			if runes(joined) <= n {
-				line = joined
-				break
-			}
-			if line != "" {
-				lines, line = append(lines, line), ""
-				continue
-			}
-			cut := cutAt(word, n)
-			lines, word = append(lines, word[:cut]), word[cut:]
-		}
-	}
-	return append(lines, line)
-}
-
-func runes(s string) int { return len([]rune(s)) }
-
-// cutAt returns where to break a word that is longer than a line.
-func cutAt(word string, n int) int {
-	limit, seen := len(word), 0
-	for i := range word {
-		if seen == n {
-			limit = i
-			break
-		}
-		seen++
-	}
-	if i := strings.LastIndexAny(word[:limit], "/|,"); i > 0 {
-		return i + 1
-	}
-	return limit
 }
 
 // openText says in a sentence what a hop depends on, or "".

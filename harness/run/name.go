@@ -15,7 +15,7 @@ import (
 // ErrUnknownHost is in the chain of the error about a host that the sender's resolver does not know.
 var ErrUnknownHost = errors.New("its resolver knows no such name")
 
-// checkTarget refuses a call that nobody could take, before anything is touched: to a port that the
+// checkTarget refuses a call that no pod could take, before anything is touched: to a port that the
 // Service does not have, or to a host that the sender's own resolver does not know. Where that
 // cannot be asked, nothing is refused.
 func (s *Session) checkTarget(ctx context.Context, plan Plan, behind mesh.Behind) error {

@@ -34,7 +34,7 @@ type Options struct {
 	// ShowSecrets tells Events what is hidden from it otherwise. The Result is never without its secrets: who shows it takes
 	// them out.
 	ShowSecrets bool
-	// Ask puts the scenario's questions to a learner; nil: nobody is asked.
+	// Ask puts the scenario's questions to a learner; nil: there is no learner.
 	Ask Ask
 	// Attempt lets a learner mend what a task has broken; nil: its solution is applied.
 	Attempt Attempt

@@ -46,9 +46,9 @@ type session struct {
 	looked    map[string]bool               // words that may name a pod, when its sidecar was taken or passed over
 	traceable *error                        // why eBPF cannot watch; nil: it was not asked
 	verdict   *flow.RunVerdict
-	ask       Ask                          // puts questions to a learner; nil: nobody is asked
+	ask       Ask                          // puts questions to a learner; nil: there is no learner
 	answers   []lesson.Answer              // to the script's questions, in their order
-	attempt   Attempt                      // lets a learner mend what a task has broken; nil: nobody is asked
+	attempt   Attempt                      // lets a learner mend what a task has broken; nil: there is no learner
 	missed    *Missed                      // the hop that is not as expect says
 	objects   []*unstructured.Unstructured // that apply has created
 }

@@ -103,8 +103,8 @@ func (a answering) status() (int, flow.State, []flow.Evidence) {
 	return status, state, evidence
 }
 
-// origin finds who answered: the first proxy on the way that says that it did so itself, else
-// whoever is behind the last.
+// origin finds who answered: the first proxy on the way that says that it did so itself. Where none
+// does, the endpoint of the last proxy answered.
 func (a answering) origin(answer *flow.Answer) {
 	for _, side := range []flow.Side{flow.Client, flow.Server} {
 		for _, pod := range a.proxies(side) {

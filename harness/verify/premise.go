@@ -6,11 +6,10 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// disturbed says what shows that others sent a request on the way after the pools were looked at
-// and before this request took its connections: what was inferred of pools that are cold is then
-// not what the request met. A pool that a socket table showed empty has a connection only when
-// another request made it, whatever the configuration is, so that what was seen refutes nothing of
-// it.
+// disturbed says what shows that others sent a request on the way after the pools were looked at and
+// before this request took its connections. The request then did not meet the cold pools that were
+// inferred. A pool that a socket table showed empty has a connection only when another request made
+// it. No configuration makes one. So what was seen then refutes nothing of the configuration.
 func disturbed(run flow.Run) []string {
 	if run.Pools != flow.ColdPools {
 		return nil

@@ -135,7 +135,7 @@ func (tab *Tab) Size(width, height int64, dark bool) {
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
 }
 
-// Eval is the value of an expression in the page. Scripts of the test run, whatever the page allows itself.
+// Eval is the value of an expression in the page. Scripts of the test run also where the page forbids its own.
 func Eval[T any](tab *Tab, expression string) T {
 	tab.t.Helper()
 	return run(tab, chromedp.Evaluate[T](expression))

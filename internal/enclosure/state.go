@@ -10,7 +10,7 @@ import (
 // ErrTaken says that another guard has the enclosure.
 var ErrTaken = errors.New("it is already there")
 
-// ErrNoGuard says that nobody owns the enclosure.
+// ErrNoGuard says that the enclosure has no guard.
 var ErrNoGuard = errors.New("there is none of that name")
 
 // ErrLost is the cause of a context that ended because the enclosure did.

@@ -55,8 +55,8 @@ func Create(ctx context.Context, c *rest.Config, o *unstructured.Unstructured) e
 	return nil
 }
 
-// Replace puts an object in the place of the one of its name, whatever stands there, and creates it
-// where there is none.
+// Replace puts an object in the place of the one of its name without looking at that one. It creates
+// the object where there is none.
 func Replace(ctx context.Context, c *rest.Config, o *unstructured.Unstructured) error {
 	found, err := Find(ctx, c, o)
 	if err != nil {

@@ -54,7 +54,7 @@ func onlyASCII(get func(string) string) bool {
 // signs are lab's own signs in ASCII.
 var signs = strings.NewReplacer("✓", "+", "✗", "x", "·", "-", "➔", "->", "→", "->", "…", "...", "•", "*", "«", "<", "»", ">", "–", "-")
 
-// SetColours says whether a Writer shows colours, whatever it writes to.
+// SetColours says whether a Writer shows colours, also where it writes to no terminal.
 func SetColours(w io.Writer, colours bool) {
 	if writer, ok := w.(*Writer); ok {
 		writer.mu.Lock()
@@ -80,7 +80,7 @@ func Width(w io.Writer) int {
 	return columns
 }
 
-// Coloured is w for a caller that wants colours on it whatever it is; a Writer decides for itself.
+// Coloured is w with colours. A Writer decides about them itself.
 func Coloured(w io.Writer) io.Writer {
 	if already, ok := w.(*Writer); ok {
 		return already

@@ -257,7 +257,7 @@ func (x *exchange) others(variant Variant) []Violation {
 	return all
 }
 
-// absent is R6.4: what a cold request of the workshop must not show, whatever others do.
+// absent is R6.4: what a cold request of the workshop must not show, also where other requests are sent.
 func (x *exchange) absent(variant Variant) []Violation {
 	if !variant.Cold {
 		return nil

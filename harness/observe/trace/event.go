@@ -35,7 +35,7 @@ const (
 
 // What the probes on Envoy tell.
 const (
-	Statement  Kind = "statement"   // a log statement was reached, whatever the log level
+	Statement  Kind = "statement"   // a log statement was reached, at any log level
 	Value      Kind = "value"       // a value was read: Name and Text
 	Dispatch   Kind = "dispatch"    // a thread turns to the connection Object
 	NewRequest Kind = "new-request" // the upstream request Object begins

@@ -34,7 +34,7 @@ func (e *Event) Tell(at, to int32) string {
 // housekeeping begins the log statements that say nothing of a request: timers, deferred deletion, points of overload.
 var housekeeping = []string{"LoadShedPoint ", "enableTimer called on ", "item added to deferred deletion list", "clearing deferred deletion list"}
 
-// Housekeeping says of an event that it is Envoy's own business, whatever request is served.
+// Housekeeping says of an event that Envoy does it for itself, and for no request.
 func (e *Event) Housekeeping() bool {
 	return e.Kind == Statement && slices.ContainsFunc(housekeeping, func(prefix string) bool { return strings.HasPrefix(e.Text, prefix) })
 }

@@ -16,10 +16,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What the testbed runs is the binary of a process in a pod, and whoever can start a process in a
-// traced pod can have written it. So it runs as a user that nothing else belongs to, without a
+// What the testbed runs is the binary of a process in a pod, which any user of the
+// pod can have written. So it runs as a user that nothing else belongs to, without a
 // capability and without a way to one, in namespaces of its own: no network but the testbed's,
-// nobody whom it may signal, and nothing of the host's that everybody may write to.
+// no process of others that it may signal, and no file of the host's that every user may write to.
 type confinement struct{ uid uint32 }
 
 // firstUID and manyUIDs are a range of user ids that neither distributions nor containers' mappings use; source: systemd's
