@@ -3,8 +3,9 @@
 //
 //	go build -o bin/lab ./cmd/lab && go run ./hack/load -runs 20
 //
-// It brings a lab up, or joins the one of its name. Its table has one row for each load and each kind of run; what a run that was not verified said stands below it. It fails where a
-// row breaks its promise.
+// It brings a lab up, or joins the one of its name. Its table has one row for each load and each kind
+// of run. What a run said that was not verified stands below it. It fails where a row breaks its
+// promise.
 package main
 
 import (
@@ -95,6 +96,10 @@ func measure(args []string, out io.Writer) error {
 func (l *laboratory) under(load load, times int, wanted func(run) bool) []*row {
 	stop := l.start(load)
 	defer stop()
+	if err := l.settle(load); err != nil {
+		fmt.Fprintln(os.Stderr, "load:", err)
+		os.Exit(1)
+	}
 	var rows []*row
 	for _, r := range runs {
 		row := &row{load: load.name, run: r.name, promised: load.promised, count: map[flow.Result]int{}}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -61,8 +63,43 @@ func (l *laboratory) command(ctx context.Context, args ...string) *exec.Cmd {
 	return exec.CommandContext(ctx, l.program, append([]string{"--name", l.name}, args...)...)
 }
 
-// settling is how long a load has to run alone before it counts.
-const settling = 2 * time.Second
+// settling bounds how long a load may take to arrive, and settled is how many of its requests have.
+const (
+	settling = time.Minute
+	settled  = 20
+)
+
+// settle waits until the target's sidecar has counted requests of a load.
+func (l *laboratory) settle(load load) error {
+	if len(load.senders) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), settling)
+	defer cancel()
+	before, err := l.arrived(ctx)
+	for now := before; err == nil && now < before+settled; {
+		now, err = l.arrived(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("wait for %s: %w", load.name, err)
+	}
+	return nil
+}
+
+// arrived is how many requests the target's sidecar has taken for its application.
+func (l *laboratory) arrived(ctx context.Context) (total int, err error) {
+	out, err := l.command(ctx, "kubectl", "-n", "mark", "exec", "fortio-server", "-c", "istio-proxy", "--",
+		"pilot-agent", "request", "GET", "stats?filter=^http.inbound_.*downstream_rq_total$").Output()
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(out)) {
+		_, value, _ := strings.Cut(line, ": ")
+		n, _ := strconv.Atoi(strings.TrimSpace(value))
+		total += n
+	}
+	return total, nil
+}
 
 // start begins a load and returns what ends it, which waits for the end.
 func (l *laboratory) start(load load) (stop func()) {
@@ -74,9 +111,6 @@ func (l *laboratory) start(load load) (stop func()) {
 				l.send(s)
 			}
 		})
-	}
-	if len(load.senders) > 0 {
-		time.Sleep(settling)
 	}
 	return func() { cancel(); sending.Wait() }
 }

@@ -160,7 +160,7 @@ func (x *exchange) findUpstream() {
 		if s, ok := x.before(ready.index, CreatingStream); ok {
 			x.upstream = s.Connection
 			previous, found := x.before(s.index, UsingExisting, AttachingStream)
-			x.reused = found && previous.event == UsingExisting && previous.Connection == s.Connection
+			x.reused = found && previous.event == UsingExisting && previous.Connection == s.Connection || x.carried(s.index)
 		}
 		if s, ok := x.after(ready.index, Attached); ok {
 			up, down, _ := attached(s.rest)
@@ -179,6 +179,27 @@ func (x *exchange) findUpstream() {
 			x.upstream = s.Connection
 		}
 	}
+}
+
+// carried reports whether the upstream connection was there before the stream that it was given to, at the line
+// index. A stream that waits for a connection gets the first that is free: one that was dialled for it, or one on
+// which another stream ended meanwhile. The log shows the second by that other stream, or by lines of a
+// connection of which it does not show that it was dialled.
+func (x *exchange) carried(index int) bool {
+	router, routed := x.first(RouterHeaders)
+	before, dialled := false, false
+	for _, s := range x.journal.steps[:index] {
+		switch {
+		case s.Connection != x.upstream:
+		case s.event == CreatingStream:
+			return true
+		case oneOf(s.event, []Event{ConnectingTo, Connected, ClientConnected}):
+			dialled = true
+		default:
+			before = before || routed && s.index < router.index
+		}
+	}
+	return before && !dialled
 }
 
 // before returns the nearest line of the exchange's thread before index that says one of the events.

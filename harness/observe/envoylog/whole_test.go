@@ -3,6 +3,7 @@ package envoylog
 import (
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/flowproof/lab/harness/flow"
@@ -41,6 +42,36 @@ func TestWholeExchanges(t *testing.T) {
 			claims := slices.ContainsFunc(watch.Sees, func(s flow.Capability) bool { return s.Fact == c.fact })
 			if c.want == "" && (len(values) > 0 || claims) || c.want != "" && !slices.Contains(values, c.want) {
 				t.Errorf("%s: saw %q, says that it can: %t", c.fact, values, claims)
+			}
+		})
+	}
+}
+
+// TestWaitedForAConnection has a request that waits for a connection and gets one on which another
+// request ended meanwhile: in a log that shows that other request, and in one that begins after it.
+func TestWaitedForAConnection(t *testing.T) {
+	text, err := os.ReadFile("testdata/client-1.40.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	waited := strings.Replace(string(text), "using existing fully connected connection", "attaching to next stream", 1)
+	dialled := strings.Index(waited, "destroying stream")
+	later := waited[strings.LastIndex(waited[:dialled], "\n")+1:]
+	for _, c := range []struct{ name, log, id, want string }{
+		{"dialled for it", waited, "7d3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f", "false"},
+		{"after another request", waited, "9d3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f", "true"},
+		{"the log begins after the other", later, "9d3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f", "true"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			seen, watch := Observe(parse(t, c.log), Selection{RequestID: c.id, Side: flow.Client})
+			if !watch.Complete {
+				t.Errorf("not complete: %s", watch.Problem)
+			}
+			told := slices.ContainsFunc(seen, func(o flow.Observation) bool {
+				return slices.Contains(o.Facts, flow.Seen{Name: flow.FactUpstreamReused, Value: c.want})
+			})
+			if !told {
+				t.Errorf("it does not tell that reused is %s", c.want)
 			}
 		})
 	}
