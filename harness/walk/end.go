@@ -73,7 +73,7 @@ func (w *Walker) table(rows [][]string) {
 	narrow := width < 18
 	for _, row := range rows[1:] {
 		for _, cell := range row {
-			narrow = narrow || longest(cell) > width
+			narrow = narrow || screen.Longest(cell) > width
 		}
 	}
 	if narrow {
@@ -83,7 +83,7 @@ func (w *Walker) table(rows [][]string) {
 	for n, row := range rows {
 		cells, height := make([][]string, columns), 0
 		for i, cell := range row {
-			cells[i] = wrap(cell, width)
+			cells[i] = folded(cell, width)
 			height = max(height, len(cells[i]))
 		}
 		for line := range height {
@@ -115,7 +115,7 @@ func (w *Walker) blocks(rows [][]string) {
 		for i, cell := range row[1:] {
 			name := rows[0][i+1]
 			lead := "     " + name + strings.Repeat(" ", label-runewidth.StringWidth(name)) + "  "
-			for j, line := range wrap(cell, w.Width-runewidth.StringWidth(lead)) {
+			for j, line := range folded(cell, w.Width-runewidth.StringWidth(lead)) {
 				if j > 0 {
 					lead = strings.Repeat(" ", runewidth.StringWidth(lead))
 				}
@@ -123,13 +123,4 @@ func (w *Walker) blocks(rows [][]string) {
 			}
 		}
 	}
-}
-
-// longest is the width of the longest word of a cell.
-func longest(text string) int {
-	n := 0
-	for _, p := range pieces(text) {
-		n = max(n, runewidth.StringWidth(strings.TrimRight(p, " ")))
-	}
-	return n
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/flowproof/lab/harness/lesson"
 	"github.com/flowproof/lab/harness/script"
+	"github.com/flowproof/lab/internal/screen"
 )
 
 //go:embed handout.html
@@ -41,7 +42,7 @@ func Handout(w io.Writer, l *Lesson, asked []lesson.Question, language lesson.La
 	}{Language: language.Code, Title: l.Title, Name: l.Name, Solutions: solutions, Minutes: l.Minutes()}
 	next := 0
 	for i, p := range l.Phases {
-		step := handoutStep{Number: i + 1, Text: joined(slices.DeleteFunc(slices.Clone(l.Words(p, language.Code)), func(s string) bool { return s == "" }))}
+		step := handoutStep{Number: i + 1, Text: screen.Joined(slices.DeleteFunc(slices.Clone(l.Words(p, language.Code)), func(s string) bool { return s == "" }))}
 		for _, line := range p.Lines {
 			for _, hand := range script.ByHand(namespace, line.Words) {
 				if !slices.Contains(step.Hands, hand) {
