@@ -15,7 +15,7 @@ inbound: lab ## the main job: a lab, a request, and every hop of its way inferre
 	$(LAB) run inbound
 
 walk: lab ## the same request as a lesson: guess, infer, see; what you have done is kept
-	$(LAB) walk inbound
+	$(LAB) $(LABFLAGS) walk inbound
 
 test: lab ## every test, including the scenarios on a real lab, whose parts are made first
 	@hack/setup.sh tests

@@ -147,6 +147,7 @@ func runScenario(ctx context.Context, t *testing.T, name string) {
 	var account bytes.Buffer
 	result := script.Run(ctx, lab, s, script.Options{Update: *update, Events: script.NewLive(&account)})
 	suites = append(suites, result.Suite())
+	pageIsSmall(t, result)
 	if result.Updated != nil {
 		if err := os.WriteFile(name+".txtar", result.Updated, 0o644); err != nil {
 			t.Error(err)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,9 +14,8 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer"
 	"github.com/flowproof/lab/harness/report"
+	"github.com/flowproof/lab/internal/golden"
 )
-
-var update = flag.Bool("update", false, "write what is generated in the documentation instead of comparing with it")
 
 // TestExplained keeps the explained path of the documentation what the command prints for the recorded dumps.
 func TestExplained(t *testing.T) {
@@ -53,14 +51,7 @@ func TestExplained(t *testing.T) {
 	if !ok {
 		t.Fatalf("the page has no %s … %s", begin, end)
 	}
-	want := string(before) + text.String() + string(after)
-	if *update {
-		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	} else if want != string(readme) {
-		t.Error("the explained path is not what lab infer prints (write it with -update)")
-	}
+	golden.Equal(t, file, string(before)+text.String()+string(after))
 }
 
 // TestDocumentedCommands keeps the documentation's commands from drifting: each line of its code blocks that calls lab has to

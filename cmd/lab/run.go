@@ -152,7 +152,11 @@ func (a *app) runScenario(cmd *cobra.Command, name string, flags runFlags) (err 
 	}
 	options := script.Options{ShowSecrets: a.showSecrets}
 	if a.output == "text" {
-		options.Events = script.NewLive(a.Out)
+		live := script.NewLive(a.Out)
+		if a.wide {
+			live.Width = 0
+		}
+		options.Events, options.Width = live, max(0, live.Width-len(script.ResultIndent))
 	}
 	result := script.Run(cmd.Context(), lab, scenario, options)
 	if err := a.deliver(result, flags); err != nil {

@@ -93,6 +93,49 @@ func TestTextWidth(t *testing.T) {
 	}
 }
 
+// TestNoNameIsCut holds that on a terminal of any width a report says every decision whole, and leaves no line too long.
+func TestNoNameIsCut(t *testing.T) {
+	kept, err := inbound()
+	if err != nil {
+		t.Fatal(err)
+	}
+	verdict := verify.Judge(kept.run)
+	for columns := narrowest; columns <= 200; columns += 10 {
+		for _, fold := range []bool{false, true} {
+			var b bytes.Buffer
+			if err := Text(&b, kept.run, verdict, Options{Width: columns, Fold: fold}); err != nil {
+				t.Fatal(err)
+			}
+			said, decisions := b.String(), ""
+			if strings.Contains(said, "…") {
+				t.Errorf("at %d columns something is cut:\n%s", columns, said)
+			}
+			for line := range strings.Lines(said) {
+				if n := utf8.RuneCountInString(line) - 1; n > columns {
+					t.Errorf("%d columns instead of %d: %s", n, columns, line)
+				}
+				decisions += decisionColumn(line)
+			}
+			for _, hop := range kept.run.Path.Hops {
+				if !fold && !strings.Contains(decisions, strings.ReplaceAll(hop.Decision, " ", "")) {
+					t.Errorf("at %d columns %s is not said:\n%s", columns, hop.Decision, said)
+				}
+			}
+		}
+	}
+}
+
+// decisionColumn is what a line of the table has in the column of decisions, without blanks.
+func decisionColumn(line string) string {
+	runes := []rune(line)
+	const begins = len("  v network-filters   ")
+	if len(runes) <= begins {
+		return ""
+	}
+	decision, _, _ := strings.Cut(string(runes[begins:]), "  ")
+	return strings.Join(strings.Fields(decision), "")
+}
+
 func TestColour(t *testing.T) {
 	r, verdict := run()
 	var b bytes.Buffer

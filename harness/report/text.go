@@ -132,9 +132,7 @@ func (t *text) owner(v flow.HopVerdict) string {
 func (t *text) proxy(name string, hops []flow.HopVerdict) {
 	fine := !slices.ContainsFunc(hops, func(v flow.HopVerdict) bool { return v.State != flow.Confirmed })
 	if fine && t.opts.Fold && !t.opts.Verbose {
-		lead := fmt.Sprintf("%s %s  %d hops, all seen", t.mark(flow.Confirmed), clean(name), len(hops))
-		room := t.width() - utf8.RuneCountInString(fmt.Sprintf("✓ %s  %d hops, all seen", clean(name), len(hops)))
-		t.line("%s", lead+middle(t.gist(hops), room))
+		t.marked(flow.Confirmed, fmt.Sprintf("%s  %d hops, all seen%s", clean(name), len(hops), t.gist(hops)))
 		return
 	}
 	t.line("%s", clean(name))
@@ -147,8 +145,33 @@ func (t *text) proxy(name string, hops []flow.HopVerdict) {
 	witnesses = min(witnesses, t.width()/3)
 	room := min(t.width()-lead-witnesses-2, longest)
 	for _, v := range hops {
-		t.line("  %s %s %s  %s", t.mark(v.State), pad(string(t.hop(v).Kind), lead-5), pad(middle(t.decision(v), room), room),
-			middle(strings.Join(seenBy(v), " "), witnesses))
+		decision := screen.Fold(t.decision(v), room, nameBreaks)
+		by := screen.Fold(strings.Join(seenBy(v), " "), witnesses, "-")
+		begin := fmt.Sprintf("  %s %s ", t.mark(v.State), pad(string(t.hop(v).Kind), lead-5))
+		for i := range max(len(decision), len(by), 1) {
+			t.line("%s%s  %s", begin, pad(at(decision, i), room), at(by, i))
+			begin = strings.Repeat(" ", lead)
+		}
+	}
+}
+
+// nameBreaks are what names of the mesh have between their parts: a long one is broken behind them.
+const nameBreaks = "/|,._-:"
+
+// at is the i-th of some lines; "" where there are fewer.
+func at(lines []string, i int) string {
+	if i < len(lines) {
+		return lines[i]
+	}
+	return ""
+}
+
+// marked writes text behind the sign of a state, on as many lines as it takes.
+func (t *text) marked(state flow.State, content string) {
+	begin := t.mark(state)
+	for _, line := range screen.Fold(content, t.width()-len("  "), nameBreaks) {
+		t.line("%s %s", begin, line)
+		begin = " "
 	}
 }
 
@@ -312,19 +335,6 @@ func seenBy(v flow.HopVerdict) []string {
 // clean makes text safe for a terminal.
 func clean(s string) string { return screen.Visible(s) }
 
-// middle shortens text to n columns by what stands in its middle: names differ at their ends.
-func middle(s string, n int) string {
-	runes := []rune(s)
-	if len(runes) <= n {
-		return s
-	}
-	if n < 3 {
-		return cut(s, max(n, 1))
-	}
-	head := (n - 1) / 2
-	return string(runes[:head]) + "…" + string(runes[len(runes)-(n-1-head):])
-}
-
 // cut shortens text to n columns.
 func cut(s string, n int) string {
 	if utf8.RuneCountInString(s) <= n {
@@ -341,24 +351,8 @@ func pad(s string, n int) string {
 // wrap breaks text at blanks and newlines into pieces of at most n columns; a longer word is broken where it must.
 func wrap(s string, n int) []string {
 	var pieces []string
-	for _, paragraph := range strings.Split(s, "\n") {
-		line := []rune(nil)
-		for _, word := range strings.Fields(paragraph) {
-			runes := []rune(word)
-			if len(line) > 0 && len(line)+1+len(runes) > n {
-				pieces, line = append(pieces, string(line)), nil
-			}
-			for len(runes) > n {
-				pieces, runes = append(pieces, string(runes[:n])), runes[n:]
-			}
-			if len(line) > 0 {
-				line = append(line, ' ')
-			}
-			line = append(line, runes...)
-		}
-		if len(line) > 0 {
-			pieces = append(pieces, string(line))
-		}
+	for paragraph := range strings.SplitSeq(s, "\n") {
+		pieces = append(pieces, screen.Fold(paragraph, n, nameBreaks)...)
 	}
 	return pieces
 }

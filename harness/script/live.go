@@ -14,6 +14,8 @@ import (
 // Live is the Events that prints a run as a report while it goes on: the comments as sentences, and beneath each what its commands
 // found.
 type Live struct {
+	Width int // columns of the terminal; 0: lines are as long as they are
+
 	mu        sync.Mutex
 	w         io.Writer
 	terminal  bool // may move its cursor: a running command is shown before it has ended
@@ -22,7 +24,10 @@ type Live struct {
 }
 
 // NewLive returns a Live for w, which shows colours and a running command where it is an screen.Writer on a terminal.
-func NewLive(w io.Writer) *Live { return &Live{w: screen.New(w), terminal: screen.IsTerminal(w)} }
+// On a terminal no line is longer than it is wide.
+func NewLive(w io.Writer) *Live {
+	return &Live{w: screen.New(w), terminal: screen.IsTerminal(w), Width: screen.Width(w)}
+}
 
 // The colours of a report, as SGR parameters (ECMA-48).
 const (
@@ -42,7 +47,7 @@ func (l *Live) Comment(lines []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	fmt.Fprintln(l.w)
-	for _, line := range lines {
+	for _, line := range Paragraphs(lines, l.Width) {
 		fmt.Fprintln(l.w, l.paint(bold, line))
 	}
 }
@@ -67,11 +72,13 @@ func (l *Live) Done(step StepResult) {
 		mark = l.paint(red, "✗")
 	}
 	fmt.Fprintf(l.w, "  %s %s%s\n", mark, step.Command, l.elapsed(step.Elapsed))
-	for line := range strings.Lines(step.Output) {
-		fmt.Fprintf(l.w, "      %s\n", strings.TrimRight(line, "\n"))
+	for _, line := range Lines(step, l.Width) {
+		fmt.Fprintln(l.w, line)
 	}
 	for line := range strings.Lines(step.Error) {
-		fmt.Fprintf(l.w, "      %s\n", l.paint(red, strings.TrimRight(line, "\n")))
+		for _, line := range hang("      ", strings.TrimRight(line, "\n"), l.Width) {
+			fmt.Fprintln(l.w, l.paint(red, line))
+		}
 	}
 }
 

@@ -40,7 +40,7 @@ func Replay(ctx context.Context, s *Scenario, rec Recorded, opts Options) *Resul
 	r := &replay{session: newSession(ctx, Lab{}, events), rec: rec,
 		result: &Result{Schema: ResultSchema, Scenario: s.Name, Status: Passed, Phases: []PhaseResult{}}}
 	defer r.session.Close()
-	r.session.ask, r.session.Flow = opts.Ask, rec.Run
+	r.session.ask, r.session.Flow, r.session.columns = opts.Ask, rec.Run, opts.Width
 	for pod, dump := range rec.Dumps {
 		r.session.KeepDump(pod, dump)
 	}
@@ -86,11 +86,12 @@ var errNothing = errors.New("nothing of it is recorded")
 // line shows what the recording has of one line.
 func (r *replay) line(line Line, events Events) {
 	r.session.out.Reset()
+	r.session.folded = ""
 	err := r.show(line.Words)
 	if errors.Is(err, errNothing) {
 		return
 	}
-	step := StepResult{Line: line.Number, Command: line.Text, Output: r.session.out.String()}
+	step := StepResult{Line: line.Number, Command: line.Text, Output: r.session.out.String(), Folded: r.session.folded}
 	if err != nil {
 		step.Error = err.Error()
 		r.result.Err = cmp.Or(r.result.Err, err)

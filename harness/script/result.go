@@ -57,6 +57,7 @@ type StepResult struct {
 	Line    int     `json:"line"`
 	Command string  `json:"command"`
 	Output  string  `json:"output,omitempty"` // its first line is the summary
+	Folded  string  `json:"-"`                // the same for a screen of Options.Width; "": Output is
 	Error   string  `json:"error,omitempty"`
 	Elapsed Seconds `json:"elapsed"`
 }

@@ -31,6 +31,7 @@ type Events interface {
 type Options struct {
 	Update bool   // rewrite the scenario's golden files in Result.Updated instead of failing
 	Events Events // nil: nobody listens
+	Width  int    // columns of the screen that Events shows results on; 0: any
 	// ShowSecrets tells Events what is hidden from it otherwise. The Result is never without its secrets: who shows it takes
 	// them out.
 	ShowSecrets bool
@@ -54,7 +55,7 @@ func Run(ctx context.Context, lab Lab, s *Scenario, opts Options) *Result {
 	r.events.Begin(s)
 	start := time.Now()
 	r.session = newSession(ctx, lab, r.events)
-	r.session.script, r.session.ask, r.session.attempt = s.words(), opts.Ask, opts.Attempt
+	r.session.script, r.session.ask, r.session.attempt, r.session.columns = s.words(), opts.Ask, opts.Attempt, opts.Width
 	if opts.within != nil {
 		r.session.Inside(opts.within.Session)
 	}
@@ -227,7 +228,7 @@ func (r *runner) call(ts *testscript.TestScript, c Command, neg bool, args []str
 		ts.Setenv(name, value)
 	}
 	if r.step != nil {
-		r.step.Output = out
+		r.step.Output, r.step.Folded = out, r.session.folded
 	}
 	switch {
 	case err != nil && neg && r.ctx.Err() == nil:

@@ -37,6 +37,8 @@ type session struct {
 	ctx       context.Context
 	restored  func(what string)
 	out       strings.Builder               // of the command that runs
+	columns   int                           // of the screen; 0: any
+	folded    string                        // out for that screen, where it is another text
 	dir       string                        // where the scenario's own files are
 	work      *scratch.Dir                  // the run's own
 	changed   map[string]bool               // pods whose listeners apply has changed
@@ -94,6 +96,7 @@ func (s *session) kubeconfig(dir string) (string, error) {
 // call runs one command of the table and returns what it wrote.
 func (s *session) call(c Command, args []string) (string, error) {
 	s.out.Reset()
+	s.folded = ""
 	if err := s.ctx.Err(); err != nil {
 		return "", context.Cause(s.ctx)
 	}

@@ -42,7 +42,14 @@ var verifyCommand = Command{
 	},
 }
 
-// printVerdict prints the table of a verdict.
+// printVerdict prints the table of a verdict: whole names in one line for the scenario, and as wide as the screen for its reader.
 func (s *session) printVerdict(verdict flow.RunVerdict) error {
+	if s.columns > 0 {
+		var folded strings.Builder
+		if err := report.Text(&folded, s.Flow, verdict, report.Options{Width: s.columns}); err != nil {
+			return err
+		}
+		s.folded = s.out.String() + folded.String()
+	}
 	return report.Text(&s.out, s.Flow, verdict, report.Options{Width: uncut})
 }

@@ -42,7 +42,11 @@ func (w *Walker) put(q lesson.Question) lesson.Answer {
 	w.para("  ", dim, w.Language.Say("question", w.asked, w.lesson.Questions()))
 	w.para("  ", bold, w.words(q, w.step))
 	for i, c := range q.Choices {
-		fmt.Fprintf(w.Out, "    %d  %s\n", i+1, c.Name)
+		lead := fmt.Sprintf("    %d  ", i+1)
+		for _, line := range folded(c.Name, w.Width-len(lead)) {
+			fmt.Fprintln(w.Out, lead+line)
+			lead = "       "
+		}
 	}
 	answer := lesson.Answer{Question: q}
 	hints := w.hints(q)

@@ -200,7 +200,9 @@ func (w *Walker) result(step script.StepResult) {
 		elapsed = screen.SGR(dim, fmt.Sprintf("  (%.1f s)", d.Seconds()))
 	}
 	fmt.Fprintf(w.Out, "  %s %s%s\n", mark, step.Command, elapsed)
-	w.verbatim("      ", step.Output)
+	for _, line := range script.Lines(step, w.Width) {
+		fmt.Fprintln(w.Out, line)
+	}
 	for line := range strings.Lines(step.Error) {
 		fmt.Fprintf(w.Out, "      %s\n", screen.SGR(red, strings.TrimRight(line, "\n")))
 	}

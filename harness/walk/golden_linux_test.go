@@ -1,7 +1,6 @@
 package walk_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,14 +10,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/creack/pty"
 
 	"github.com/flowproof/lab/harness/bundle"
 	"github.com/flowproof/lab/harness/lesson"
 	"github.com/flowproof/lab/harness/script"
 	"github.com/flowproof/lab/harness/walk"
+	"github.com/flowproof/lab/internal/terminaltest"
 	"github.com/flowproof/lab/scenarios"
 )
 
@@ -26,75 +23,23 @@ var update = flag.Bool("update", false, "rewrite golden sessions")
 
 const recorded = "../bundle/testdata/inbound"
 
-// A learner types an answer whenever a prompt stands at the end of the screen.
-type learner struct {
-	terminal *os.File
-	screen   bytes.Buffer
-	answers  []string
-}
-
-// patience bounds how long a prompt may take; it is for a machine that has other work.
-const patience = 2 * time.Minute
-
-// session types answers until the other end of the terminal is closed.
-func (l *learner) session() error {
-	if err := l.terminal.SetReadDeadline(time.Now().Add(patience)); err != nil {
-		return err
-	}
-	buffer := make([]byte, 4096)
-	for {
-		n, err := l.terminal.Read(buffer)
-		l.screen.Write(buffer[:n])
-		if err != nil {
-			if errors.Is(err, os.ErrDeadlineExceeded) {
-				return fmt.Errorf("no prompt within %s; the screen ends with %q", patience, tail(l.screen.String()))
-			}
-			return nil // EIO: nobody has the terminal open any more
-		}
-		if !strings.HasSuffix(l.screen.String(), " > ") {
-			continue
-		}
-		answer := "q"
-		if len(l.answers) > 0 {
-			answer, l.answers = l.answers[0], l.answers[1:]
-		}
-		if _, err := l.terminal.WriteString(answer + "\n"); err != nil {
-			return err
-		}
-	}
-}
-
 func tail(text string) string { return text[max(0, len(text)-200):] }
 
 // walkOnTerminal walks a recorded run on a pseudo-terminal of 80 columns with a learner's answers,
 // and returns its screen.
 func walkOnTerminal(t *testing.T, language string, progress *lesson.Progress, answers ...string) (string, error) {
 	t.Helper()
-	master, slave, err := pty.Open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer master.Close()
-	if err := pty.Setsize(master, &pty.Winsize{Rows: 24, Cols: 80}); err != nil {
-		t.Fatal(err)
-	}
 	l, err := scenarios.Lesson("inbound")
 	if err != nil {
 		t.Fatal(err)
 	}
 	words, _ := lesson.Speak(language)
-	student := &learner{terminal: master, answers: answers}
-	ended := make(chan error, 1)
-	go func() { ended <- student.session() }()
-	_, walked := walk.New(l, progress, func(*lesson.Progress) error { return nil }, walk.Options{In: slave, Out: slave, Width: 80,
+	terminal := terminaltest.Open(t, " > ", terminaltest.Answers("q", answers...))
+	_, walked := walk.New(l, progress, func(*lesson.Progress) error { return nil }, walk.Options{In: terminal.Program, Out: terminal.Program, Width: 80,
 		Language: words, Namespace: "mark", Again: "lab walk run", Installed: func(string) bool { return false },
 		Explain: func(term string) (string, error) { return term + " is a term.", nil }}).
 		Replay(t.Context(), recording(t), script.Options{})
-	slave.Close()
-	if err := <-ended; err != nil {
-		t.Fatal(err)
-	}
-	return withoutTable(strings.ReplaceAll(student.screen.String(), "\r\n", "\n")), walked
+	return withoutTable(terminal.Close(t)), walked
 }
 
 // withoutTable leaves out the verdict's table, which is package report's and has its goldens there.

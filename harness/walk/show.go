@@ -6,6 +6,7 @@ import (
 
 	"github.com/mattn/go-runewidth"
 
+	"github.com/flowproof/lab/harness/script"
 	"github.com/flowproof/lab/internal/screen"
 )
 
@@ -39,24 +40,11 @@ func (w *Walker) verbatim(indent, text string) {
 
 func (w *Walker) blank() { fmt.Fprintln(w.Out) }
 
-// sentences prints the sentences of a phase: an empty line or one that begins a list ends a paragraph.
+// sentences prints the sentences of a phase.
 func (w *Walker) sentences(lines []string) {
-	var paragraph []string
-	flush := func() {
-		if len(paragraph) > 0 {
-			w.para("", bold, screen.Joined(paragraph))
-			paragraph = nil
-		}
+	for _, line := range script.Paragraphs(lines, w.Width) {
+		fmt.Fprintln(w.Out, screen.SGR(bold, line))
 	}
-	for _, line := range lines {
-		if line == "" || strings.HasPrefix(line, "- ") {
-			flush()
-		}
-		if line != "" {
-			paragraph = append(paragraph, line)
-		}
-	}
-	flush()
 }
 
 // folded are the lines of a paragraph of at most width columns; of no text it is an empty one.

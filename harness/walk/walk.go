@@ -83,7 +83,7 @@ func (w *Walker) Replay(ctx context.Context, rec script.Recorded, opts script.Op
 	ctx, w.leave = context.WithCancelCause(ctx)
 	defer w.leave(nil)
 	w.ctx, w.Shell = ctx, nil
-	opts.Events, opts.Ask = w, w.ask
+	opts.Events, opts.Ask, opts.Width = w, w.ask, w.Width-len(script.ResultIndent)
 	if w.NoInput {
 		opts.Ask = nil
 	}
@@ -98,7 +98,7 @@ func (w *Walker) Walk(ctx context.Context, lab script.Lab, opts script.Options) 
 	ctx, w.leave = context.WithCancelCause(ctx)
 	defer w.leave(nil)
 	w.ctx = ctx
-	opts.Events, opts.Ask, opts.Attempt = w, w.ask, w.attempt
+	opts.Events, opts.Ask, opts.Attempt, opts.Width = w, w.ask, w.attempt, w.Width-len(script.ResultIndent)
 	if w.NoInput {
 		opts.Ask, opts.Attempt = nil, nil
 	}

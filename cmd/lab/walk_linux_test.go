@@ -1,0 +1,121 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/flowproof/lab/internal/golden"
+	"github.com/flowproof/lab/internal/terminaltest"
+)
+
+// build builds the command as `make lab` does, and returns its path.
+func build(t *testing.T) string {
+	t.Helper()
+	lab := filepath.Join(t.TempDir(), "lab")
+	cmd := exec.Command("go", "build", "-ldflags", "-s -w", "-o", lab, ".")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build the command: %v\n%s", err, out)
+	}
+	return lab
+}
+
+// TestWalkOnTerminal walks a recorded run of the lesson inbound through the built command, on a
+// terminal of 80 columns, with right, wrong and skipped answers, and leaves it once on the way. The
+// whole session is a golden file, and the README shows parts of it.
+func TestWalkOnTerminal(t *testing.T) {
+	lab, state, run := build(t), t.TempDir(), current(t, nil)
+	if err := os.Rename(run, filepath.Join(filepath.Dir(run), "run")); err != nil {
+		t.Fatal(err)
+	}
+	walk := func(answer func(string) string) string {
+		cmd := exec.Command(lab, "walk", "./run")
+		cmd.Dir = filepath.Dir(run)
+		cmd.Env = append(os.Environ(), "XDG_STATE_HOME="+state, "TERM=xterm", "NO_COLOR=1", "LC_ALL=en_US.UTF-8", "PATH="+filepath.Dir(lab))
+		screen, err := terminaltest.Open(t, " > ", answer).Run(t, cmd)
+		if err != nil {
+			t.Fatalf("lab walk ./run: %v\n%s", err, screen)
+		}
+		return "$ lab walk ./run\n" + screen
+	}
+	session := walk(terminaltest.Answers("q", "", "", "", "15001")) + walk(terminaltest.Learner(map[int][]string{
+		2: {"1"}, 3: {"1"}, 4: {"h", "h", "4"}, 5: {"2"}, 6: {"10.0.0.1:80"}, 7: {"2"},
+		8: {"outbound_.8080_._.fortio-server.mark.svc.cluster.local"}, 9: {"15006"}, 10: {"9", "virtualInbound"}, 11: {"3"},
+		12: {"4"}, 13: {"2"}, 14: {"HTTP1"}, 15: {"1"}, 18: {"127.0.0.6"},
+	}))
+	golden.Equal(t, "testdata/walk-inbound.golden", session)
+	for _, want := range []string{"`lab walk ./run` goes on from there", "Going on at step 3 of 15", "12 of 18 right, 2 skipped, 0 not asked.", "✓ Done: inbound"} {
+		if !strings.Contains(session, want) {
+			t.Errorf("the session does not say %q", want)
+		}
+	}
+	for line := range strings.Lines(session) {
+		if n := utf8.RuneCountInString(strings.TrimSpace(line)); n > 80 && !strings.Contains(line, " > ") && !strings.HasPrefix(line, "    ") {
+			t.Errorf("a line has %d columns: %s", n, line) // but for what was typed, and for commands and pointers, which are copied
+		}
+	}
+	readmeShows(t, session)
+}
+
+// excerpts are the parts of the session that the README shows: each from a line that begins so, up to one that begins so.
+var excerpts = [][2]string{
+	{"$ lab walk ./run", "[Enter]"},
+	{"  Question 12 of", "  Question 13 of"},
+	{"Hop by hop, what was seen", "        ✓ listener-filters"},
+	{"      verified:", "  1. "},
+	{"  12. server/filter-chain", "  13. "},
+	{"12 of 18 right", ""},
+}
+
+// readmeShows holds that the README's transcript is of this session, or writes it with -update.
+func readmeShows(t *testing.T, session string) {
+	t.Helper()
+	const file, begin, end = "../../README.md", "<!-- transcript -->\n", "<!-- /transcript -->"
+	lines := strings.Split(strings.TrimRight(session, "\n"), "\n")
+	text, at := "```\n", 0
+	for _, part := range excerpts {
+		from := index(lines, at, part[0])
+		to := index(lines, from+1, part[1])
+		if from < 0 || to < 0 {
+			t.Fatalf("the session has no part from %q to %q", part[0], part[1])
+		}
+		if at > 0 && from > at {
+			text += "[…]\n"
+		}
+		text, at = text+strings.TrimRight(strings.Join(lines[from:to], "\n"), "\n")+"\n", to
+	}
+	text += "```\n"
+	readme, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, _ := strings.Cut(string(readme), begin)
+	_, after, ok := strings.Cut(rest, end)
+	if !ok {
+		t.Fatalf("the README has no %s … %s", begin, end)
+	}
+	golden.Equal(t, file, before+begin+text+end+after)
+	if n := strings.Count(text, "\n"); n >= 60 {
+		t.Errorf("the transcript has %d lines, and 60 are too many", n)
+	}
+	if n := bytes.Count(readme, []byte("\n")); n > 200 {
+		t.Errorf("the README has %d lines, more than 200", n)
+	}
+}
+
+// index is the first line from at on that begins with a text; with none it is the end.
+func index(lines []string, at int, begin string) int {
+	if begin == "" {
+		return len(lines)
+	}
+	for i := max(at, 0); i < len(lines); i++ {
+		if strings.HasPrefix(lines[i], begin) {
+			return i
+		}
+	}
+	return -1
+}
