@@ -23,7 +23,7 @@ func TestLines(t *testing.T) {
 		{"a long line", StepResult{Output: "  ✓ aaaa bbbb cccc dddd\n"}, 24, []string{"        ✓ aaaa bbbb", "          cccc dddd"}},
 		{"a long name", StepResult{Output: "outbound|8080||fortio-server.mark.svc.cluster.local"}, 36,
 			[]string{"      outbound|8080||fortio-", "        server.mark.svc.cluster.", "        local"}},
-		{"a table", StepResult{Output: "client/route    outbound|8080|"}, 34, []string{"      client/route    outbound|", "                      8080|"}},
+		{"a table", StepResult{Output: "route    outbound|8080|fortio"}, 30, []string{"      route    outbound|8080|", "               fortio"}},
 	} {
 		if got := Lines(tc.step, tc.columns); !slices.Equal(got, tc.want) {
 			t.Errorf("%s: %q, want %q", tc.name, got, tc.want)
