@@ -3,6 +3,7 @@ package scenarios_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"maps"
@@ -27,6 +28,7 @@ import (
 	"github.com/flowproof/lab/internal/components"
 	"github.com/flowproof/lab/internal/docker"
 	"github.com/flowproof/lab/internal/progress"
+	"github.com/flowproof/lab/internal/schema"
 	"github.com/flowproof/lab/internal/undo"
 	"github.com/flowproof/lab/scenarios"
 )
@@ -148,6 +150,11 @@ func runScenario(ctx context.Context, t *testing.T, name string) {
 	result := script.Run(ctx, lab, s, script.Options{Update: *update, Events: script.NewLive(&account)})
 	suites = append(suites, result.Suite())
 	pageIsSmall(t, result)
+	if text, err := json.Marshal(result); err != nil {
+		t.Error(err)
+	} else {
+		schema.Check(t, "..", text)
+	}
 	if result.Updated != nil {
 		if err := os.WriteFile(name+".txtar", result.Updated, 0o644); err != nil {
 			t.Error(err)

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/schema"
 )
 
 // run runs the command as a shell would.
@@ -19,6 +20,9 @@ func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	code = Run(t.Context(), args, Streams{In: strings.NewReader(""), Out: &out, Err: &errs})
+	if text := out.Bytes(); bytes.HasPrefix(text, []byte("{")) && bytes.Contains(text, []byte(`"`+schema.Prefix)) {
+		schema.Check(t, project, text)
+	}
 	return code, out.String(), errs.String()
 }
 

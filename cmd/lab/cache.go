@@ -39,11 +39,7 @@ time takes minutes; after an interruption it goes on where it was.`,
 			if err != nil {
 				return err
 			}
-			result := struct {
-				Schema string             `json:"schema"`
-				Dir    string             `json:"dir"`
-				Images []components.Image `json:"images"`
-			}{"flowproof.dev/build/v1", set.Dir, set.Images}
+			result := buildResult{buildSchema, set.Dir, set.Images}
 			return a.print(result, printLine(fmt.Sprintf("The parts are in %s.", set.Dir)))
 		},
 	}
@@ -52,6 +48,15 @@ time takes minutes; after an interruption it goes on where it was.`,
 	completeFixed(cmd, "images", components.ImageSources()...)
 	return cmd
 }
+
+// buildResult is the JSON form of `lab build`.
+type buildResult struct {
+	Schema string             `json:"schema"` // buildSchema
+	Dir    string             `json:"dir"`    // where the parts are
+	Images []components.Image `json:"images"`
+}
+
+const buildSchema = "flowproof.dev/build/v1"
 
 func cacheCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -97,6 +102,14 @@ func cacheVerifyCommand() *cobra.Command {
 	}
 }
 
+// pruneResult is the JSON form of `lab cache prune`.
+type pruneResult struct {
+	Schema  string             `json:"schema"` // pruneSchema
+	Removed []components.Entry `json:"removed"`
+}
+
+const pruneSchema = "flowproof.dev/cache-prune/v1"
+
 func cachePruneCommand() *cobra.Command {
 	everything := false
 	cmd := &cobra.Command{
@@ -109,11 +122,7 @@ func cachePruneCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			result := struct {
-				Schema  string             `json:"schema"`
-				Removed []components.Entry `json:"removed"`
-			}{"flowproof.dev/cache-prune/v1", removed}
-			return a.print(result, func(w io.Writer) error {
+			return a.print(pruneResult{pruneSchema, removed}, func(w io.Writer) error {
 				for _, e := range removed {
 					fmt.Fprintf(w, "removed %s (%s)\n", e.Name, mib(e.Size))
 				}

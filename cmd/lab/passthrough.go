@@ -110,11 +110,16 @@ func kubeconfigCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.print(struct {
-				Schema     string `json:"schema"`
-				Kubeconfig string `json:"kubeconfig"`
-				Context    string `json:"context,omitempty"`
-			}{"flowproof.dev/kubeconfig/v1", lab.Kubeconfig, lab.Context}, printLine(lab.Kubeconfig))
+			return a.print(kubeconfigResult{kubeconfigSchema, lab.Kubeconfig, lab.Context}, printLine(lab.Kubeconfig))
 		},
 	}
 }
+
+// kubeconfigResult is the JSON form of `lab kubeconfig`.
+type kubeconfigResult struct {
+	Schema     string `json:"schema"`     // kubeconfigSchema
+	Kubeconfig string `json:"kubeconfig"` // path of the file
+	Context    string `json:"context,omitempty"`
+}
+
+const kubeconfigSchema = "flowproof.dev/kubeconfig/v1"

@@ -100,6 +100,14 @@ type scenarioEntry struct {
 	Summary string `json:"summary"`
 }
 
+// scenariosResult is the JSON form of `lab run --list`.
+type scenariosResult struct {
+	Schema    string          `json:"schema"` // scenariosSchema
+	Scenarios []scenarioEntry `json:"scenarios"`
+}
+
+const scenariosSchema = "flowproof.dev/scenarios/v1"
+
 func (a *app) listScenarios() error {
 	var entries []scenarioEntry
 	for _, name := range scenarios.Names() {
@@ -109,11 +117,7 @@ func (a *app) listScenarios() error {
 		}
 		entries = append(entries, scenarioEntry{name, s.Summary()})
 	}
-	result := struct {
-		Schema    string          `json:"schema"`
-		Scenarios []scenarioEntry `json:"scenarios"`
-	}{"flowproof.dev/scenarios/v1", entries}
-	return a.print(result, func(w io.Writer) error {
+	return a.print(scenariosResult{scenariosSchema, entries}, func(w io.Writer) error {
 		table := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 		for _, e := range entries {
 			fmt.Fprintf(table, "%s\t%s\n", e.Name, e.Summary)

@@ -26,6 +26,8 @@ type versionResult struct {
 	Parts []components.Version `json:"parts"` // of a lab whose images are built
 }
 
+const versionSchema = "flowproof.dev/version/v1"
+
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
@@ -61,7 +63,7 @@ func (v versionResult) write(w io.Writer) error {
 
 // buildVersion reads what the Go toolchain wrote into the program.
 func buildVersion() versionResult {
-	v := versionResult{Schema: "flowproof.dev/version/v1", Version: "(devel)", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
+	v := versionResult{Schema: versionSchema, Version: "(devel)", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
 		Parts: components.Versions()}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

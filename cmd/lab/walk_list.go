@@ -22,6 +22,14 @@ type lessonEntry struct {
 	Step      int    `json:"step,omitempty"`
 }
 
+// lessonsResult is the JSON form of `lab walk --list`.
+type lessonsResult struct {
+	Schema  string        `json:"schema"` // lessonsSchema
+	Lessons []lessonEntry `json:"lessons"`
+}
+
+const lessonsSchema = "flowproof.dev/lessons/v1"
+
 // listLessons lists our lessons, or those of a folder.
 func (a *app) listLessons(ctx context.Context, args []string, flags walkFlags) error {
 	store, err := lesson.Open()
@@ -44,10 +52,7 @@ func (a *app) listLessons(ctx context.Context, args []string, flags walkFlags) e
 			lessons = append(lessons, l)
 		}
 	}
-	result := struct {
-		Schema  string        `json:"schema"`
-		Lessons []lessonEntry `json:"lessons"`
-	}{Schema: "flowproof.dev/lessons/v1", Lessons: []lessonEntry{}}
+	result := lessonsResult{Schema: lessonsSchema, Lessons: []lessonEntry{}}
 	for _, l := range lessons {
 		p := store.Load(ctx, l.Name, l.Sum)
 		e := lessonEntry{Name: l.Name, Title: l.Title, Minutes: l.Minutes(), Steps: len(l.Phases), Questions: l.Questions(), State: "open"}

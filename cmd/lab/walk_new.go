@@ -29,6 +29,14 @@ var skeletonWords []byte
 // lessonName is a name that a folder and a file can have everywhere.
 var lessonName = regexp.MustCompile(`^[a-z0-9][-_a-z0-9]{0,60}$`)
 
+// lessonResult is the JSON form of `lab walk --new`.
+type lessonResult struct {
+	Schema string `json:"schema"` // lessonSchema
+	File   string `json:"file"`   // the lesson that was made
+}
+
+const lessonSchema = "flowproof.dev/lesson/v1"
+
 // newLesson makes a folder with a lesson in it. A folder that is there already is an error.
 func (a *app) newLesson(name string) error {
 	if !lessonName.MatchString(filepath.Base(name)) {
@@ -43,10 +51,7 @@ func (a *app) newLesson(name string) error {
 			return exit.Environmentf("make lesson: %w", err)
 		}
 	}
-	return a.print(struct {
-		Schema string `json:"schema"`
-		File   string `json:"file"`
-	}{"flowproof.dev/lesson/v1", base + ".txtar"}, printLine(base+".txtar   walk it: lab walk ./"+name+"   hold it: lab run ./"+base+".txtar"))
+	return a.print(lessonResult{lessonSchema, base + ".txtar"}, printLine(base+".txtar   walk it: lab walk ./"+name+"   hold it: lab run ./"+base+".txtar"))
 }
 
 // handout writes the lesson's page, and that of its solutions beside it. What is asked comes from

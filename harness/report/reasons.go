@@ -10,14 +10,17 @@ import (
 // ReasonsSchema is the version of the JSON form of the catalogue of codes.
 const ReasonsSchema = "flowproof.dev/reasons/v1"
 
+// Codes are all codes that a decision may have.
+type Codes struct {
+	Schema      string           `json:"schema"` // ReasonsSchema
+	Reasons     []flow.ReasonRow `json:"reasons"`
+	Assumptions []flow.ReasonRow `json:"assumptions"`
+}
+
 // Reasons lists the codes of reasons and assumptions in one of WayForms: json, yaml, or else text.
 func Reasons(w io.Writer, format string) error {
 	if format == "json" || format == "yaml" {
-		all := struct {
-			Schema      string           `json:"schema"`
-			Reasons     []flow.ReasonRow `json:"reasons"`
-			Assumptions []flow.ReasonRow `json:"assumptions"`
-		}{ReasonsSchema, flow.Reasons, flow.Assumptions}
+		all := Codes{ReasonsSchema, flow.Reasons, flow.Assumptions}
 		if format == "yaml" {
 			return writeYAML(w, all)
 		}

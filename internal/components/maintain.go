@@ -33,7 +33,8 @@ type Inventory struct {
 	Entries []Entry `json:"entries"`
 }
 
-const inventorySchema = "flowproof.dev/cache/v1"
+// InventorySchema is the version of the Inventory's JSON form.
+const InventorySchema = "flowproof.dev/cache/v1"
 
 // Info lists the cache that o names, with a quick check of each entry.
 func Info(o Options) (Inventory, error) { return inventory(o, false, progress.Quiet) }
@@ -67,7 +68,7 @@ func inventory(o Options, full bool, p progress.Reporter) (Inventory, error) {
 	if err != nil {
 		return Inventory{}, err
 	}
-	all := Inventory{Schema: inventorySchema, Dir: dir}
+	all := Inventory{Schema: InventorySchema, Dir: dir, Entries: []Entry{}}
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return all, nil
 	}
@@ -102,7 +103,7 @@ func inventory(o Options, full bool, p progress.Reporter) (Inventory, error) {
 func Prune(o Options, everything bool, p progress.Reporter) ([]Entry, error) {
 	before, err := Info(o)
 	if err != nil || len(before.Entries) == 0 {
-		return nil, err
+		return []Entry{}, err
 	}
 	c, err := openCache(before.Dir, p)
 	if err != nil {
@@ -121,7 +122,7 @@ func Prune(o Options, everything bool, p progress.Reporter) ([]Entry, error) {
 			c.mark(s.key, keep)
 		}
 	}
-	var removed []Entry
+	removed := []Entry{}
 	for _, e := range before.Entries {
 		if c.wanted(e, keep) {
 			continue

@@ -11,6 +11,7 @@ import (
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer"
+	"github.com/flowproof/lab/internal/schema"
 )
 
 // A tally counts what the richer differential run came to.
@@ -57,11 +58,15 @@ func richRound(t *testing.T, total *tally, dns *nameServer, round uint64, n int)
 	engine := infer.New(d)
 	var requests []flow.Request
 	var decisions []flow.Decision
-	for range n {
+	for i := range n {
 		req := g.richRequest(ports)
 		decision, err := engine.Decide(asSent(req))
 		if err != nil {
 			t.Fatalf("%+v: %v", req, err)
+		}
+		if i%10 == 0 { // each takes as long as its inference
+			text, _ := json.Marshal(decision)
+			schema.Check(t, "../../..", text)
 		}
 		requests, decisions = append(requests, req), append(decisions, decision)
 	}
