@@ -13,6 +13,7 @@ import (
 	"github.com/flowproof/lab/harness/lesson"
 	"github.com/flowproof/lab/harness/script"
 	"github.com/flowproof/lab/harness/walk"
+	"github.com/flowproof/lab/internal/near"
 	"github.com/flowproof/lab/internal/exit"
 )
 
@@ -72,35 +73,14 @@ func Lesson(name string) (*walk.Lesson, error) {
 
 // hint names the scenarios near a name, or all of them.
 func hint(name string) string {
-	var near []string
+	var alike []string
 	for _, known := range Names() {
-		if distance(name, known) <= max(2, len(known)/3) || strings.HasPrefix(known, name) {
-			near = append(near, known)
+		if near.Distance(name, known) <= max(2, len(known)/3) || strings.HasPrefix(known, name) {
+			alike = append(alike, known)
 		}
 	}
-	if len(near) == 0 {
+	if len(alike) == 0 {
 		return "there are: " + strings.Join(Names(), ", ")
 	}
-	return "did you mean " + strings.Join(near, " or ") + "?"
-}
-
-// distance is Levenshtein's: how many characters to add, drop or change.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
+	return "did you mean " + strings.Join(alike, " or ") + "?"
 }
