@@ -146,7 +146,8 @@ func cdnLoop(r *Request, f *Filter) Result {
 			seen++
 		}
 	}
-	if seen > f.Config.Get("max_allowed_occurrences").Uint() {
+	below := match.Of(seen <= f.Config.Get("max_allowed_occurrences").Uint())
+	if !r.Way.Holds(r.Headers.Or("cdn-loop", below), flow.WhatAnswer, f.Config, "cdn-loop has %s at most max_allowed_occurrences times", id) {
 		return answered(Reply{Status: 502, Code: flow.LoopDetected, Details: "cdn_loop_detected", Source: f.Config, Why: "cdn-loop has " + id + " too often: Envoy answers 502"})
 	}
 	r.Headers.Append("cdn-loop", id)

@@ -50,7 +50,7 @@ func basicAuth(r *Request, f *Filter) Result {
 		return Result{Reply: reply}
 	}
 	if forward := f.Config.Get("forward_username_header").Text(); forward != "" {
-		r.Headers.Set(forward, user)
+		r.Headers.SetFrom(forward, user, header)
 	}
 	return Result{}
 }
@@ -150,11 +150,8 @@ func (r *Request) hide(source configdump.Value) {
 		if err != nil || !params.Has(name) {
 			return
 		}
-		cause, open := r.Headers.Open(":path")
 		params.Del(name)
-		if r.setQuery(path, params); open {
-			r.Headers.Loosen(":path", cause)
-		}
+		r.setQuery(path, params)
 		return
 	}
 	name := source.Get("cookie").Text()
@@ -165,11 +162,11 @@ func (r *Request) hide(source configdump.Value) {
 			kept = append(kept, strings.TrimSpace(pair))
 		}
 	}
-	if len(kept) == 0 {
+	if _, open := r.Headers.Open("cookie"); len(kept) == 0 && !open {
 		r.Headers.Remove("cookie")
 		return
 	}
-	r.Headers.Set("cookie", strings.Join(kept, "; "))
+	r.Headers.SetFrom("cookie", strings.Join(kept, "; "), "cookie")
 }
 
 // keyOf returns the first key that the sources find.

@@ -35,7 +35,13 @@ func jwt(r *Request, f *Filter) Result {
 	}
 	result := Result{}
 	for _, g := range t.good {
-		result.Reroute = t.take(g) || result.Reroute
+		if result.Reroute = t.take(g) || result.Reroute; met.Yes() && g.doubt.Open() { // it passes with a bad one too
+			t.loosen(g.provider, match.Cause{On: g.doubt.On, Why: g.doubt.Why})
+		}
+	}
+	for _, l := range t.loose {
+		t.loosen(l.provider, match.Cause{On: l.doubt.On, Why: l.doubt.Why})
+		result.Reroute = l.provider.Get("clear_route_cache").Bool() || result.Reroute
 	}
 	return result
 }
@@ -51,7 +57,12 @@ func (r *Request) jwtRequirement(f *Filter) configdump.Value {
 	if f.Config.Get("bypass_cors_preflight").Bool() {
 		method, _ := r.Headers.Get(":method")
 		origin, _ := r.Headers.Get("origin")
-		if asks, _ := r.Headers.Get("access-control-request-method"); method == "OPTIONS" && origin != "" && asks != "" {
+		asks, _ := r.Headers.Get("access-control-request-method")
+		preflight := match.Of(method == "OPTIONS" && origin != "" && asks != "")
+		for _, name := range []string{":method", "origin", "access-control-request-method"} {
+			preflight = r.Headers.Or(name, preflight)
+		}
+		if r.Way.Holds(preflight, flow.WhatAnswer, f.At, "JWT: the request is a preflight, which needs no token") {
 			return configdump.Value{}
 		}
 	}
@@ -82,6 +93,7 @@ type tokens struct {
 	f         *Filter
 	providers configdump.Value
 	good      []goodToken
+	loose     []goodToken // of providers whose token may be another
 	absent    bool // the last provider that was asked found no token
 	audience  bool // what the last token lacks is the audience
 }
@@ -158,6 +170,7 @@ func (t *tokens) provider(name string, audiences []string) (match.Truth, string)
 	p := named(t.providers, name)
 	token, header, open := t.token(p)
 	if open.Open() {
+		t.loose = append(t.loose, goodToken{provider: p, doubt: open})
 		return open, "a token for provider " + name
 	}
 	if token == "" {
@@ -228,8 +241,11 @@ func (t *tokens) token(p configdump.Value) (token, header string, open match.Tru
 			return params[name], "", openPath
 		}
 	}
-	cookies, _ := t.r.Headers.Get("cookie")
+	cookies, _, openCookie := t.r.Headers.Known("cookie")
 	for _, name := range p.Get("from_cookies").Texts() {
+		if openCookie.Open() {
+			return "", "", openCookie
+		}
 		if value := match.Cookies(cookies)[name]; value != "" {
 			return value, "", match.No
 		}
@@ -243,6 +259,23 @@ func (t *tokens) token(p configdump.Value) (token, header string, open match.Tru
 	}
 	return params["access_token"], "", openPath
 }
+
+// loosen opens what a provider writes of a token.
+func (t *tokens) loosen(p configdump.Value, c match.Cause) {
+	h := t.r.Headers
+	if name := p.Get("forward_payload_header").Text(); name != "" {
+		h.Loosen(name, c)
+	}
+	for _, claim := range p.Get("claim_to_headers").Elements() {
+		h.Loosen(claim.Get("header_name").Text(), c)
+	}
+	if p.Get("header_in_metadata").Text()+p.Get("payload_in_metadata").Text() != "" {
+		t.r.Metadata.Loosen(jwtNamespace, c)
+	}
+}
+
+// jwtNamespace is where tokens are written in metadata.
+const jwtNamespace = "envoy.filters.http.jwt_authn"
 
 // take does with a good token what its provider says, and says whether the route is chosen again.
 func (t *tokens) take(g goodToken) (reroute bool) {
@@ -263,12 +296,11 @@ func (t *tokens) take(g goodToken) (reroute bool) {
 	if !p.Get("forward").Bool() && g.header != "" {
 		h.Remove(g.header)
 	}
-	const own = "envoy.filters.http.jwt_authn"
 	if key := p.Get("header_in_metadata").Text(); key != "" {
-		t.r.Metadata.Set(own, map[string]any{key: c.Header})
+		t.r.Metadata.Set(jwtNamespace, map[string]any{key: c.Header})
 	}
 	if key := p.Get("payload_in_metadata").Text(); key != "" {
-		t.r.Metadata.Set(own, map[string]any{key: normalised(c.All, p)})
+		t.r.Metadata.Set(jwtNamespace, map[string]any{key: normalised(c.All, p)})
 	}
 	return p.Get("clear_route_cache").Bool()
 }

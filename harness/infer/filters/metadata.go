@@ -44,7 +44,11 @@ func headerToMetadata(r *Request, f *Filter) Result {
 			pair, value = rule.Get("on_header_missing"), ""
 		}
 		if cause, open := r.Headers.Open(name); open {
-			r.Metadata.Loosen(namespaceOf(rule.Get("on_header_present"), "envoy.filters.http.header_to_metadata"), cause)
+			for _, either := range []string{"on_header_present", "on_header_missing"} {
+				if p := rule.Get(either); p.Exists() {
+					r.Metadata.Loosen(namespaceOf(p, "envoy.filters.http.header_to_metadata"), cause)
+				}
+			}
 		}
 		if pair.Exists() {
 			r.writePair(pair, value)
@@ -96,11 +100,13 @@ func jsonToMetadata(r *Request, f *Filter) Result {
 		rules = rules.Get("rules")
 	}
 	contentType, _ := r.Headers.Get("content-type")
-	if !r.jsonType(f.own().Get("request_rules"), contentType) {
+	_, openType := r.Headers.Open("content-type")
+	if !r.jsonType(f.own().Get("request_rules"), contentType) && !openType {
 		return Result{}
 	}
 	const own = "envoy.filters.http.json_to_metadata"
-	body := r.hasBody()
+	_, openLength := r.Headers.Open("content-length")
+	body := r.hasBody() || openType || openLength
 	for _, rule := range rules.Elements() {
 		if body {
 			for _, pair := range []string{"on_present", "on_missing", "on_error"} {

@@ -69,12 +69,12 @@ func AddHeader(h *match.Headers, option configdump.Value, format func(text, miss
 		if given {
 			return
 		}
-		h.Set(name, value)
+		h.SetFrom(name, value, name)
 	case "OVERWRITE_IF_EXISTS", "3":
 		if !given {
 			return
 		}
-		h.Set(name, value)
+		h.SetFrom(name, value, name)
 	case "OVERWRITE_IF_EXISTS_OR_ADD", "2":
 		h.Set(name, value)
 	default:
@@ -129,7 +129,7 @@ func (r *Request) setQuery(path string, params url.Values) {
 	if query != "" {
 		query = "?" + query
 	}
-	r.Headers.Set(":path", match.PathOnly(path)+query)
+	r.Headers.SetFrom(":path", match.PathOnly(path)+query, ":path")
 }
 
 // encode writes parameters in the order of their names: QueryParamsMulti keeps them in a sorted map.

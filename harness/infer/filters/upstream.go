@@ -13,9 +13,9 @@ func grpcWeb(r *Request, _ *Filter) Result {
 	if !strings.HasPrefix(kind, "application/grpc-web") {
 		return Result{}
 	}
-	r.Headers.Set("content-type", "application/grpc")
-	r.Headers.Set("te", "trailers")
-	r.Headers.Set("grpc-accept-encoding", "identity")
+	for name, value := range map[string]string{"te": "trailers", "grpc-accept-encoding": "identity", "content-type": "application/grpc"} {
+		r.Headers.SetFrom(name, value, name, "content-type")
+	}
 	r.Headers.Remove("content-length")
 	return Result{}
 }
@@ -24,7 +24,7 @@ func grpcWeb(r *Request, _ *Filter) Result {
 func grpcHTTP1Bridge(r *Request, f *Filter) Result {
 	kind, _ := r.Headers.Get("content-type")
 	if f.Config.Get("upgrade_protobuf_to_grpc").Bool() && kind == "application/x-protobuf" {
-		r.Headers.Set("content-type", "application/grpc")
+		r.Headers.SetFrom("content-type", "application/grpc", "content-type")
 		r.Headers.Remove("content-length")
 		return Result{Reroute: true}
 	}
@@ -37,8 +37,8 @@ func grpcReverseBridge(r *Request, f *Filter) Result {
 		return Result{}
 	}
 	kind := f.Config.Get("content_type").Text()
-	r.Headers.Set("content-type", kind)
-	r.Headers.Set("accept", kind)
+	r.Headers.SetFrom("accept", kind, "content-type")
+	r.Headers.SetFrom("content-type", kind, "content-type")
 	return Result{Reroute: true}
 }
 

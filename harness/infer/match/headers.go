@@ -115,6 +115,20 @@ func (h *Headers) Set(name, value string) {
 	h.settled(key(name))
 }
 
+// SetFrom is Set for a value that is made of other headers, or set only where those say so: where one of
+// them is open, so is the header.
+func (h *Headers) SetFrom(name, value string, from ...string) {
+	for _, f := range from {
+		if c, open := h.Open(f); open {
+			h.all[key(name)] = value
+			delete(h.more, key(name))
+			h.Loosen(name, c)
+			return
+		}
+	}
+	h.Set(name, value)
+}
+
 // settled notes that a header is known again.
 func (h *Headers) settled(key string) {
 	delete(h.open, key)
@@ -126,10 +140,10 @@ func (h *Headers) settled(key string) {
 	}
 }
 
-// Append adds a value to a header.
+// Append adds a value to a header. One that is open stays open: what it had before is not known.
 func (h *Headers) Append(name, value string) {
 	if _, ok := h.Get(name); !ok {
-		h.Set(name, value)
+		h.SetFrom(name, value, name)
 		return
 	}
 	if h.more == nil {
