@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer/proxy"
 )
 
 // maxRequest bounds one line of a batch.
@@ -116,7 +117,7 @@ func (j *job) decide(e *Engine, opts Options, write func(io.Writer, flow.Decisio
 		d, err := e.line(line, opts)
 		if err != nil {
 			text := fmt.Sprintf("line %d: %v", j.first+i, err)
-			d = flow.Decision{Schema: flow.DecisionSchema, ID: d.ID, Error: text, FilterChainIndex: noChain, RouteIndex: -1, Hops: []flow.Hop{}}
+			d = flow.Decision{Schema: flow.DecisionSchema, ID: d.ID, Error: text, FilterChainIndex: proxy.NoChain, RouteIndex: -1, Hops: []flow.Hop{}}
 			if j.bad++; j.problem == "" {
 				j.problem = text
 			}

@@ -1,6 +1,7 @@
 package infer
 
 import (
+	"cmp"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
@@ -11,7 +12,7 @@ import (
 // identity returns the URI in the certificate that a sidecar presents, from the secret "default" of its dump (Envoy
 // leaves certificates readable and redacts keys), or else from the node's metadata, or "".
 func identity(e *Engine) string {
-	if r, ok := e.dump.Lookup(configdump.Secret, "default"); ok {
+	if r, ok := e.proxy.Dump.Lookup(configdump.Secret, "default"); ok {
 		chain := r.Value().Get("tls_certificate", "certificate_chain", "inline_bytes").Text()
 		if text, err := base64.StdEncoding.DecodeString(chain); err == nil {
 			if uri := certificateURI(text); uri != "" {
@@ -19,11 +20,11 @@ func identity(e *Engine) string {
 			}
 		}
 	}
-	n := e.node
+	n := e.proxy.Node
 	if n.ServiceAccount == "" || n.Namespace == "" {
 		return ""
 	}
-	return "spiffe://" + first(n.TrustDomain, clusterDomain(n)) + "/ns/" + n.Namespace + "/sa/" + n.ServiceAccount
+	return "spiffe://" + cmp.Or(n.TrustDomain, clusterDomain(n)) + "/ns/" + n.Namespace + "/sa/" + n.ServiceAccount
 }
 
 // certificateURI returns the first URI among the subject alternative names of a chain's first certificate.

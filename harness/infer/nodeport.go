@@ -6,6 +6,9 @@ import (
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer/passage"
+	"github.com/flowproof/lab/harness/infer/proxy"
+	"github.com/flowproof/lab/harness/infer/say"
 )
 
 // A NodePort is what a cluster says about a port that a Service opens on every node. It stands in no dump: no proxy of the mesh has
@@ -34,13 +37,13 @@ func (a *arrival) throughNode(server configdump.Node, path *flow.Path) error {
 	var chosen netip.AddrPort
 	for _, endpoint := range port.Endpoints {
 		hop.Choices = append(hop.Choices, flow.Choice{Name: endpoint.String(), Share: 1 / float64(len(port.Endpoints))})
-		if proxyAddress(server, endpoint.Addr().String()) {
+		if proxy.OwnAddress(server, endpoint.Addr().String()) {
 			chosen = endpoint
 		}
 	}
 	if !chosen.IsValid() {
 		return fmt.Errorf("infer way: none of the %d endpoints of Service %s is the pod of the server's dump, %s at %s (give the dump of a pod behind it)",
-			len(port.Endpoints), port.Service, server.Proxy(), list(server.IPs))
+			len(port.Endpoints), port.Service, server.Proxy(), say.List(server.IPs))
 	}
 	if len(hop.Choices) == 1 {
 		hop.Choices = nil
@@ -53,7 +56,7 @@ func (a *arrival) throughNode(server configdump.Node, path *flow.Path) error {
 		hop.Why += "; the node's own address takes the place of the client's, so that the answer comes back the same way"
 		a.opts.Source = "" // one of the node's, and nobody says which
 	}
-	hop.Expect = []flow.Fact{fact(flow.FactOriginalDst, chosen.String())}
+	hop.Expect = []flow.Fact{passage.Fact(flow.FactOriginalDst, chosen.String())}
 	path.Hops = append(path.Hops, hop)
 	a.request = a.firstRequest(chosen.Addr(), a.opts.Source)
 	a.request.Direction, a.request.Port = flow.Inbound, uint32(chosen.Port())

@@ -46,7 +46,7 @@ func TestReasons(t *testing.T) {
 	}
 	eachFile(t, ".", func(name string, file *ast.File) {
 		ast.Inspect(file, func(n ast.Node) bool {
-			if kv, ok := n.(*ast.KeyValueExpr); ok && (identOf(kv.Key) == "Reason" || identOf(kv.Key) == "code") && textOf(kv.Value) != "" {
+			if kv, ok := n.(*ast.KeyValueExpr); ok && (identOf(kv.Key) == "Reason" || identOf(kv.Key) == "Code") && textOf(kv.Value) != "" {
 				t.Errorf("%s: code %s is written as a text: declare it in flow", name, textOf(kv.Value))
 			}
 			return true

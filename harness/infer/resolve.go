@@ -2,6 +2,7 @@ package infer
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -11,6 +12,9 @@ import (
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer/passage"
+	"github.com/flowproof/lab/harness/infer/proxy"
+	"github.com/flowproof/lab/harness/infer/say"
 )
 
 // A target is the URL of a call in its parts.
@@ -58,10 +62,10 @@ var ErrUnresolved = errors.New("the dump does not say")
 // full name, its short names and its ClusterIP as domains of one virtual host; a TCP Service's listener has the
 // ClusterIP as its address and the name in its cluster.
 func (e *Engine) resolve(t target, given string) (netip.Addr, flow.Hop, error) {
-	hop := flow.Hop{Kind: flow.Resolve, Side: flow.Client, Proxy: e.node.Proxy()}
+	hop := flow.Hop{Kind: flow.Resolve, Side: flow.Client, Proxy: e.proxy.Node.Proxy()}
 	answer := func(addr netip.Addr, why string) (netip.Addr, flow.Hop, error) {
 		hop.Decision, hop.Why = t.host+" → "+addr.String(), why
-		hop.Expect = []flow.Fact{fact(flow.FactResolved, addr.String())}
+		hop.Expect = []flow.Fact{passage.Fact(flow.FactResolved, addr.String())}
 		return addr, hop, nil
 	}
 	if given != "" {
@@ -87,10 +91,10 @@ func (e *Engine) resolve(t target, given string) (netip.Addr, flow.Hop, error) {
 		}
 	}
 	return netip.Addr{}, hop, fmt.Errorf("resolve %s: %w: no virtual host or listener of %s has the name (%s) with an address "+
-		"(give the resolved address)", t.host, ErrUnresolved, orNone(e.node.Proxy()), list(names))
+		"(give the resolved address)", t.host, ErrUnresolved, say.OrNone(e.proxy.Node.Proxy()), say.List(names))
 }
 
-func (e *Engine) namespaceText() string { return first(e.node.Namespace, "unknown") }
+func (e *Engine) namespaceText() string { return cmp.Or(e.proxy.Node.Namespace, "unknown") }
 
 // searched returns the full names that a pod's resolver tries for a name, in order: resolv.conf's search list of
 // Kubernetes with ndots:5. The domain of the node's id is "<namespace>.svc.<cluster domain>".
@@ -99,7 +103,7 @@ func (e *Engine) searched(host string) []string {
 		return []string{strings.TrimSuffix(host, ".")}
 	}
 	var names []string
-	for domain := e.node.Domain; strings.Contains(domain, "."); {
+	for domain := e.proxy.Node.Domain; strings.Contains(domain, "."); {
 		names = append(names, host+"."+domain)
 		_, rest, _ := strings.Cut(domain, ".")
 		if !strings.HasPrefix(rest, "svc.") && !strings.HasPrefix(domain, "svc.") {
@@ -117,7 +121,7 @@ func (e *Engine) searched(host string) []string {
 // Istio names after the port.
 func (e *Engine) addressInRoutes(name string, port uint32) (netip.Addr, configdump.Value, bool) {
 	var tables []*configdump.Resource
-	for _, r := range e.dump.Resources(configdump.RouteConfig) {
+	for _, r := range e.proxy.Dump.Resources(configdump.RouteConfig) {
 		switch {
 		case r.State == configdump.Static:
 		case r.Name == portText(port):
@@ -127,16 +131,16 @@ func (e *Engine) addressInRoutes(name string, port uint32) (netip.Addr, configdu
 		}
 	}
 	for _, r := range tables {
-		t := e.routeTable(r.Value())
-		vh := t.exact[name]
+		t := e.proxy.RouteTable(r.Value())
+		vh := t.Exact[name]
 		if vh == nil {
-			vh = t.exact[name+":"+portText(port)]
+			vh = t.Exact[name+":"+portText(port)]
 		}
 		if vh == nil {
 			continue
 		}
-		if addr, ok := addressAmong(vh.domains); ok {
-			return addr, vh.value.Get("domains"), true
+		if addr, ok := addressAmong(vh.Domains); ok {
+			return addr, vh.Value.Get("domains"), true
 		}
 	}
 	return netip.Addr{}, configdump.Value{}, false
@@ -158,9 +162,9 @@ func addressAmong(domains []string) (netip.Addr, bool) {
 // addressInListeners looks for a listener on a single address and the port whose filters name the Service's cluster.
 func (e *Engine) addressInListeners(name string, port uint32) (netip.Addr, configdump.Value, bool) {
 	cluster := []byte("outbound|" + portText(port) + "||" + name + `"`)
-	for _, r := range e.dump.Resources(configdump.Listener) {
+	for _, r := range e.proxy.Dump.Resources(configdump.Listener) {
 		for _, a := range r.Addresses {
-			addr, ok := socketAddress(a)
+			addr, ok := proxy.SocketAddress(a)
 			if ok && !addr.Addr().IsUnspecified() && uint32(addr.Port()) == port && bytes.Contains(r.Value().Raw(), cluster) {
 				return addr.Addr(), a, true
 			}
@@ -172,15 +176,15 @@ func (e *Engine) addressInListeners(name string, port uint32) (netip.Addr, confi
 // namesakes are Services of other namespaces with the same short name: they must not be taken.
 func (e *Engine) namesakes(t target, chosen string) []flow.Alternative {
 	short, _, _ := strings.Cut(t.host, ".")
-	r, ok := e.dump.Lookup(configdump.RouteConfig, portText(t.port))
+	r, ok := e.proxy.Dump.Lookup(configdump.RouteConfig, portText(t.port))
 	if !ok {
 		return nil
 	}
 	var all []flow.Alternative
-	for _, vh := range e.routeTable(r.Value()).namesakes[short] {
-		for _, d := range vh.domains {
-			if strings.HasPrefix(d, short+".") && strings.HasSuffix(d, ".svc."+clusterDomain(e.node)) && d != chosen {
-				all = append(all, flow.Alternative{Name: d, Source: vh.value.Pointer(),
+	for _, vh := range e.proxy.RouteTable(r.Value()).Namesakes[short] {
+		for _, d := range vh.Domains {
+			if strings.HasPrefix(d, short+".") && strings.HasSuffix(d, ".svc."+clusterDomain(e.proxy.Node)) && d != chosen {
+				all = append(all, flow.Alternative{Name: d, Source: vh.Value.Pointer(),
 					Why: "a Service of the same name in another namespace than the client's, " + e.namespaceText()})
 			}
 		}
@@ -191,5 +195,5 @@ func (e *Engine) namesakes(t target, chosen string) []flow.Alternative {
 // clusterDomain is the cluster's DNS domain, from the node's id.
 func clusterDomain(n configdump.Node) string {
 	_, domain, _ := strings.Cut(n.Domain, ".svc.")
-	return first(domain, "cluster.local")
+	return cmp.Or(domain, "cluster.local")
 }

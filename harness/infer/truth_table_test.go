@@ -49,7 +49,7 @@ func TestInboundChains(t *testing.T) {
 			if c.transport == "" {
 				return
 			}
-			l, _ := e.dump.Lookup(1, "virtualInbound")
+			l, _ := e.proxy.Dump.Lookup(1, "virtualInbound")
 			match := l.Value().Get("filter_chains").Element(d.FilterChainIndex).Get("filter_chain_match")
 			if got := match.Get("transport_protocol").Text(); got != c.transport {
 				t.Errorf("the chain matches transport protocol %q, expected %q", got, c.transport)

@@ -1,6 +1,7 @@
 package infer
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net"
@@ -11,6 +12,10 @@ import (
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer/passage"
+	"github.com/flowproof/lab/harness/infer/proxy"
+	"github.com/flowproof/lab/harness/infer/say"
+	"github.com/flowproof/lab/harness/infer/upstream"
 	"github.com/flowproof/lab/harness/netfilter"
 )
 
@@ -84,10 +89,10 @@ func (e *Engine) Address(req *flow.Request, url, resolved string) error {
 	if err != nil {
 		return err
 	}
-	setDefault(&req.Address, addr.String())
-	setDefault(&req.Scheme, target.scheme)
-	setDefault(&req.Authority, target.authority)
-	setDefault(&req.Path, target.path)
+	req.Address = cmp.Or(req.Address, addr.String())
+	req.Scheme = cmp.Or(req.Scheme, target.scheme)
+	req.Authority = cmp.Or(req.Authority, target.authority)
+	req.Path = cmp.Or(req.Path, target.path)
 	if req.Port == 0 {
 		req.Port = target.port
 	}
@@ -100,8 +105,8 @@ type arrival struct {
 	call    flow.Call
 	target  target
 	request flow.Request
-	peer    string // identity in the client's certificate
-	left    *walk  // the request as it left the client's proxy; nil where there is none
+	peer    string        // identity in the client's certificate
+	left    *passage.Walk // the request as it left the client's proxy; nil where there is none
 }
 
 // throughClient takes the call through the client's sidecar. done means that the way ended there.
@@ -133,7 +138,7 @@ func (a *arrival) throughClient(e *Engine, server *configdump.Dump, path *flow.P
 func parted(path *flow.Path) {
 	for i := range path.Hops {
 		for k := range path.Hops[i].Expect {
-			if f := &path.Hops[i].Expect[k]; f.Join == joinMesh {
+			if f := &path.Hops[i].Expect[k]; f.Join == passage.JoinMesh {
 				f.Join = ""
 			}
 		}
@@ -159,27 +164,27 @@ func promote(path *flow.Path) bool {
 }
 
 // leave is a request that leaves the client's proxy for the server's.
-func (a *arrival) leave(e *Engine, left *walk, decision flow.Decision, sent flow.Request, server *configdump.Dump) error {
+func (a *arrival) leave(e *Engine, left *passage.Walk, decision flow.Decision, sent flow.Request, server *configdump.Dump) error {
 	a.peer, a.left = identity(e), left
-	if left.hcm != nil {
-		sent.Headers = left.sentHeaders()
+	if left.HCM != nil {
+		sent.Headers = sentHeaders(left)
 	}
 	return a.handOn(decision, sent, server.Node())
 }
 
 // variant is the way of a call that takes another way through the client's proxy. Where that does not lead to the server's pod,
 // the way is known up to there.
-func (a *arrival) variant(e *Engine, left *walk, sent flow.Request, server *configdump.Dump, before []flow.Hop) flow.Variant {
-	path := flow.Path{Hops: append(slices.Clone(before), left.out.Hops...)}
-	path.Outcome, path.Failure, path.Flag = left.out.Outcome, left.out.Failure, left.out.Flag
-	if next := *a; left.out.Outcome == flow.Forwarded && server != nil && next.leave(e, left, left.out, sent, server) == nil {
+func (a *arrival) variant(e *Engine, left *passage.Walk, sent flow.Request, server *configdump.Dump, before []flow.Hop) flow.Variant {
+	path := flow.Path{Hops: append(slices.Clone(before), left.Out.Hops...)}
+	path.Outcome, path.Failure, path.Flag = left.Out.Outcome, left.Out.Failure, left.Out.Flag
+	if next := *a; left.Out.Outcome == flow.Forwarded && server != nil && next.leave(e, left, left.Out, sent, server) == nil {
 		_ = next.throughServer(New(server), &path) // where it cannot be followed, the way is known up to there
 	}
 	return flow.Variant{Outcome: path.Outcome, Failure: path.Failure, Flag: path.Flag, Hops: path.Hops}
 }
 
 // clientDecision resolves the call's host, which becomes a hop, and decides the request at the client's proxy.
-func (a *arrival) clientDecision(e *Engine, server *configdump.Dump, path *flow.Path) (flow.Decision, *walk, []*walk, flow.Request, error) {
+func (a *arrival) clientDecision(e *Engine, server *configdump.Dump, path *flow.Path) (flow.Decision, *passage.Walk, []*passage.Walk, flow.Request, error) {
 	resolved, hop, err := e.resolve(a.target, a.opts.Resolved)
 	if err != nil {
 		return flow.Decision{}, nil, nil, flow.Request{}, err
@@ -193,13 +198,13 @@ func (a *arrival) clientDecision(e *Engine, server *configdump.Dump, path *flow.
 	}
 	path.Hops = append(path.Hops, hop)
 	source := a.opts.Source
-	if source == "" && len(e.node.IPs) > 0 {
-		source = e.node.IPs[0]
+	if source == "" && len(e.proxy.Node.IPs) > 0 {
+		source = e.proxy.Node.IPs[0]
 	}
 	req := a.firstRequest(resolved, source)
-	opts := Options{Explain: a.opts.Explain, Rules: rules, Cold: a.opts.Cold, Warm: a.opts.Warm, Sender: a.opts.Sender}
+	opts := passage.Around{Explain: a.opts.Explain, Rules: rules, Cold: a.opts.Cold, Warm: a.opts.Warm, Sender: a.opts.Sender}
 	if server != nil {
-		opts.toward = server.Node().IPs
+		opts.Toward = server.Node().IPs
 	}
 	decision, left, others, err := e.decideWalk(req, opts)
 	return decision, left, others, req, err
@@ -229,11 +234,11 @@ func withHeader(headers flow.Headers, name, value string) flow.Headers {
 
 // sentHeaders are the headers of a request that leaves a proxy, as the next one receives them. An x-request-id that the proxy
 // makes is not known.
-func (w *walk) sentHeaders() flow.Headers {
+func sentHeaders(w *passage.Walk) flow.Headers {
 	sent := flow.Headers{}
-	for name := range w.req.header.All() {
-		values := w.sentValues(name)
-		if !strings.HasPrefix(name, ":") && !(name == "x-request-id" && slices.Contains(values, placeholderID)) {
+	for name := range w.Req.Header.All() {
+		values := upstream.SentValues(w, name)
+		if !strings.HasPrefix(name, ":") && !(name == "x-request-id" && slices.Contains(values, passage.PlaceholderID)) {
 			sent[name] = values
 		}
 	}
@@ -264,16 +269,16 @@ func (a *arrival) handOn(d flow.Decision, sent flow.Request, server configdump.N
 // rewritten applies what the client's proxy did to the request: rewrites, and the protocol it speaks upstream.
 func (a *arrival) rewritten(d flow.Decision) error {
 	if d.Rewrite != nil {
-		a.request.Path = first(d.Rewrite.Path, a.request.Path)
-		a.request.Authority = first(d.Rewrite.Host, a.request.Authority)
+		a.request.Path = cmp.Or(d.Rewrite.Path, a.request.Path)
+		a.request.Authority = cmp.Or(d.Rewrite.Host, a.request.Authority)
 	}
 	if d.RouteConfig == "" {
 		return nil
 	}
-	if d.UpstreamProtocol == upstreamHTTP2 && a.request.Protocol != grpc {
-		a.request.Protocol = http2
-	} else if d.UpstreamProtocol == upstreamHTTP1 {
-		a.request.Protocol = http11
+	if d.UpstreamProtocol == upstream.HTTP2 && a.request.Protocol != passage.GRPC {
+		a.request.Protocol = passage.HTTP2
+	} else if d.UpstreamProtocol == upstream.HTTP1 {
+		a.request.Protocol = passage.HTTP11
 	}
 	return nil
 }
@@ -299,13 +304,13 @@ func chosenEndpoint(d flow.Decision, server configdump.Node) (netip.AddrPort, er
 		if err != nil || !h.Healthy {
 			continue
 		}
-		if proxyAddress(server, addr.Addr().String()) {
+		if proxy.OwnAddress(server, addr.Addr().String()) {
 			return addr, nil
 		}
 		seen = append(seen, h.Address)
 	}
 	return netip.AddrPort{}, fmt.Errorf("infer way: cluster %s of the client sends to %s, and the server's dump is of %s at %s "+
-		"(give the dump of the pod that is called)", d.Cluster, orNone(list(seen)), server.Proxy(), list(server.IPs))
+		"(give the dump of the pod that is called)", d.Cluster, say.OrNone(say.List(seen)), server.Proxy(), say.List(server.IPs))
 }
 
 // straightTo is a call from a client without a sidecar: clear text, to the server's pod itself, or to a port of a node.
@@ -316,7 +321,7 @@ func (a *arrival) straightTo(server configdump.Node, path *flow.Path) error {
 	if len(server.IPs) == 0 {
 		return fmt.Errorf("infer way: the server's dump does not say its pod's address")
 	}
-	addr, err := netip.ParseAddr(first(a.opts.Resolved, server.IPs[0]))
+	addr, err := netip.ParseAddr(cmp.Or(a.opts.Resolved, server.IPs[0]))
 	if err != nil {
 		return fmt.Errorf("infer way: resolved address %q is not an IP address", a.opts.Resolved)
 	}
@@ -336,9 +341,9 @@ func (a *arrival) throughServer(e *Engine, path *flow.Path) error {
 	if err != nil {
 		return fmt.Errorf("server: %w", err)
 	}
-	opts := Options{Explain: a.opts.Explain, Rules: rules, Cold: a.opts.Cold, Warm: a.opts.Warm, Peer: a.peer}
-	if a.left != nil && a.left.hcm != nil {
-		opts.before = a.left.req.header
+	opts := passage.Around{Explain: a.opts.Explain, Rules: rules, Cold: a.opts.Cold, Warm: a.opts.Warm, Peer: a.peer}
+	if a.left != nil && a.left.HCM != nil {
+		opts.Before = a.left.Req.Header
 	}
 	decision, _, others, err := e.decideWalk(a.request, opts)
 	if err != nil {
@@ -346,42 +351,12 @@ func (a *arrival) throughServer(e *Engine, path *flow.Path) error {
 	}
 	before := slices.Clone(path.Hops)
 	for _, other := range others {
-		path.Variants = append(path.Variants, flow.Variant{Outcome: other.out.Outcome, Failure: other.out.Failure, Flag: other.out.Flag,
-			Hops: append(slices.Clone(before), atServer(e, other.out)...)})
+		path.Variants = append(path.Variants, flow.Variant{Outcome: other.Out.Outcome, Failure: other.Out.Failure, Flag: other.Out.Flag,
+			Hops: append(slices.Clone(before), atServer(e, other.Out)...)})
 	}
 	path.Hops = append(path.Hops, atServer(e, decision)...)
 	concluded(path, decision)
 	return nil
-}
-
-// atServer are the hops of a decision as those of the server's side, with the app at their end where the request comes to it.
-func atServer(e *Engine, d flow.Decision) []flow.Hop {
-	for i := range d.Hops {
-		d.Hops[i].Side = flow.Server
-	}
-	if d.Outcome == flow.Forwarded {
-		return append(d.Hops, app(e, d))
-	}
-	return d.Hops
-}
-
-// app is the end of the way: the application's own socket. Who the process is stands in no dump.
-func app(e *Engine, d flow.Decision) flow.Hop {
-	hop := flow.Hop{Kind: flow.App, Side: flow.Server, Proxy: e.node.Proxy(), Decision: "the application",
-		Why: "the last connection ends at a socket that is not the proxy's"}
-	if len(d.Endpoints) == 1 {
-		hop.Decision = "the application on " + d.Endpoints[0].Address
-	}
-	if n := len(d.Hops); n > 0 && d.Hops[n-1].Kind == flow.Connect {
-		for _, f := range d.Hops[n-1].Expect {
-			if f.Name == flow.FactUpstreamLocal {
-				hop.Expect = append(hop.Expect, joined(flow.FactPeer, f.Value, joinApp))
-				hop.Source = d.Hops[n-1].Source
-			}
-		}
-		hop.Expect = append(hop.Expect, arrived(d.Hops[n-1].Expect)...)
-	}
-	return hop
 }
 
 // portText is a port in an address.

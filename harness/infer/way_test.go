@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer/passage"
+	"github.com/flowproof/lab/harness/infer/proxy"
 	"github.com/flowproof/lab/harness/report"
 )
 
@@ -91,28 +93,28 @@ func TestWorkshopFacts(t *testing.T) {
 		kind flow.HopKind
 		fact flow.Fact
 	}{
-		{flow.Client, flow.Resolve, fact(flow.FactResolved, "10.96.215.136")},
-		{flow.Client, flow.Redirect, fact(flow.FactRedirectPort, "15001")},
-		{flow.Client, flow.Cluster, fact(flow.FactCluster, "outbound|8080||fortio-server.mark.svc.cluster.local")},
-		{flow.Client, flow.Endpoint, fact(flow.FactEndpoint, "172.21.206.197:8080")},
-		{flow.Client, flow.UpstreamTLS, fact(flow.FactSocketMatch, "tlsMode-istio")},
-		{flow.Client, flow.Connect, fact(flow.FactUpstreamRemote, "172.21.206.197:8080")},
-		{flow.Client, flow.Connect, joined(flow.FactUpstreamLocal, "172.21.206.198:*", joinMesh)},
-		{flow.Server, flow.Redirect, fact(flow.FactOriginalDst, "172.21.206.197:8080")},
-		{flow.Server, flow.Redirect, fact(flow.FactRedirectPort, "15006")},
-		{flow.Server, flow.Listener, joined(flow.FactPeer, "172.21.206.198:*", joinMesh)},
-		{flow.Server, flow.ListenerFilters, fact(flow.FactFilter, originalDst)},
-		{flow.Server, flow.ListenerFilters, fact(flow.FactFilter, tlsInspector)},
-		{flow.Server, flow.ListenerFilters, absent(flow.FactFilter, httpInspector)},
-		{flow.Server, flow.ListenerFilters, fact(flow.FactSNI, sni)},
-		{flow.Server, flow.FilterChain, fact(flow.FactFilterChain, "0.0.0.0_8080")},
-		{flow.Server, flow.DownstreamTLS, fact(flow.FactXFCC, "spiffe://cluster.local/ns/mark/sa/default")},
-		{flow.Server, flow.Cluster, fact(flow.FactCluster, "inbound|8080||")},
-		{flow.Server, flow.Endpoint, fact(flow.FactEndpoint, "172.21.206.197:8080")},
-		{flow.Server, flow.UpstreamTLS, fact(flow.FactSocketMatch, defaultSocket)},
-		{flow.Server, flow.Connect, joined(flow.FactUpstreamLocal, "127.0.0.6:*", joinApp)},
-		{flow.Server, flow.Connect, absent(flow.FactUpstreamReused, "true")},
-		{flow.Server, flow.App, joined(flow.FactPeer, "127.0.0.6:*", joinApp)},
+		{flow.Client, flow.Resolve, passage.Fact(flow.FactResolved, "10.96.215.136")},
+		{flow.Client, flow.Redirect, passage.Fact(flow.FactRedirectPort, "15001")},
+		{flow.Client, flow.Cluster, passage.Fact(flow.FactCluster, "outbound|8080||fortio-server.mark.svc.cluster.local")},
+		{flow.Client, flow.Endpoint, passage.Fact(flow.FactEndpoint, "172.21.206.197:8080")},
+		{flow.Client, flow.UpstreamTLS, passage.Fact(flow.FactSocketMatch, "tlsMode-istio")},
+		{flow.Client, flow.Connect, passage.Fact(flow.FactUpstreamRemote, "172.21.206.197:8080")},
+		{flow.Client, flow.Connect, passage.Joined(flow.FactUpstreamLocal, "172.21.206.198:*", passage.JoinMesh)},
+		{flow.Server, flow.Redirect, passage.Fact(flow.FactOriginalDst, "172.21.206.197:8080")},
+		{flow.Server, flow.Redirect, passage.Fact(flow.FactRedirectPort, "15006")},
+		{flow.Server, flow.Listener, passage.Joined(flow.FactPeer, "172.21.206.198:*", passage.JoinMesh)},
+		{flow.Server, flow.ListenerFilters, passage.Fact(flow.FactFilter, proxy.OriginalDst)},
+		{flow.Server, flow.ListenerFilters, passage.Fact(flow.FactFilter, proxy.TLSInspector)},
+		{flow.Server, flow.ListenerFilters, passage.Absent(flow.FactFilter, proxy.HTTPInspector)},
+		{flow.Server, flow.ListenerFilters, passage.Fact(flow.FactSNI, sni)},
+		{flow.Server, flow.FilterChain, passage.Fact(flow.FactFilterChain, "0.0.0.0_8080")},
+		{flow.Server, flow.DownstreamTLS, passage.Fact(flow.FactXFCC, "spiffe://cluster.local/ns/mark/sa/default")},
+		{flow.Server, flow.Cluster, passage.Fact(flow.FactCluster, "inbound|8080||")},
+		{flow.Server, flow.Endpoint, passage.Fact(flow.FactEndpoint, "172.21.206.197:8080")},
+		{flow.Server, flow.UpstreamTLS, passage.Fact(flow.FactSocketMatch, proxy.DefaultSocket)},
+		{flow.Server, flow.Connect, passage.Joined(flow.FactUpstreamLocal, "127.0.0.6:*", passage.JoinApp)},
+		{flow.Server, flow.Connect, passage.Absent(flow.FactUpstreamReused, "true")},
+		{flow.Server, flow.App, passage.Joined(flow.FactPeer, "127.0.0.6:*", passage.JoinApp)},
 	} {
 		found := false
 		for _, h := range path.Hops {
@@ -137,13 +139,13 @@ func TestWarmWay(t *testing.T) {
 		kind flow.HopKind
 		fact flow.Fact
 	}{
-		{flow.Client, flow.UpstreamTLS, fact(flow.FactHandshakes, "0")},
-		{flow.Client, flow.Connect, fact(flow.FactUpstreamReused, "true")},
-		{flow.Client, flow.ListenerFilters, fact(flow.FactFilter, httpInspector)},
-		{flow.Server, flow.ListenerFilters, absent(flow.FactFilter, tlsInspector)},
-		{flow.Server, flow.DownstreamTLS, fact(flow.FactHandshakes, "0")},
-		{flow.Server, flow.UpstreamTLS, fact(flow.FactHandshakes, "0")},
-		{flow.Server, flow.Connect, fact(flow.FactUpstreamReused, "true")},
+		{flow.Client, flow.UpstreamTLS, passage.Fact(flow.FactHandshakes, "0")},
+		{flow.Client, flow.Connect, passage.Fact(flow.FactUpstreamReused, "true")},
+		{flow.Client, flow.ListenerFilters, passage.Fact(flow.FactFilter, proxy.HTTPInspector)},
+		{flow.Server, flow.ListenerFilters, passage.Absent(flow.FactFilter, proxy.TLSInspector)},
+		{flow.Server, flow.DownstreamTLS, passage.Fact(flow.FactHandshakes, "0")},
+		{flow.Server, flow.UpstreamTLS, passage.Fact(flow.FactHandshakes, "0")},
+		{flow.Server, flow.Connect, passage.Fact(flow.FactUpstreamReused, "true")},
 	} {
 		if !slices.ContainsFunc(path.Hops, func(h flow.Hop) bool {
 			return h.Side == want.side && h.Kind == want.kind && slices.Contains(h.Expect, want.fact)
@@ -197,7 +199,7 @@ func TestWayHandedOver(t *testing.T) {
 	}
 	for _, hop := range path.Hops {
 		if hop.Side == flow.Client && hop.Kind == flow.ListenerFilters {
-			if !slices.Contains(hop.Expect, flow.Fact{Name: flow.FactFilter, Value: originalDst}) {
+			if !slices.Contains(hop.Expect, flow.Fact{Name: flow.FactFilter, Value: proxy.OriginalDst}) {
 				t.Errorf("original_dst is not expected: %+v", hop.Expect)
 			}
 			return

@@ -1,0 +1,105 @@
+package expr
+
+import (
+	"errors"
+	"strings"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+	"cel.dev/cel-go/common/types/traits"
+	"cel.dev/cel-go/interpreter"
+
+	"github.com/flowproof/lab/harness/infer/match"
+)
+
+// Attributes are what an expression may ask for: what is known, by variable, and patterns of what is not. An attribute that
+// Envoy does not have for the request either is in none of both.
+type Attributes struct {
+	Known   map[string]any
+	unknown []*cel.AttributePatternType
+}
+
+// Unknown notes attributes of a variable that are not known; without fields, all of it.
+func (a *Attributes) Unknown(variable string, fields ...string) {
+	if len(fields) == 0 {
+		a.unknown = append(a.unknown, cel.AttributePattern(variable))
+	}
+	for _, f := range fields {
+		a.unknown = append(a.unknown, cel.AttributePattern(variable).QualString(f))
+	}
+}
+
+// TheResponse is what an expression cannot have before there is one.
+const TheResponse = "the response"
+
+// Holds evaluates a program for what is known of a connection or request. An error, such as a header that is not there, and a result
+// that is no boolean are no. what is TheResponse where that was asked for.
+func Holds(program Program, of *Attributes) (result match.Truth, what string) {
+	if program == nil {
+		return match.Depends("a CEL expression that is not understood", "a CEL expression that is not understood decides"), ""
+	}
+	vars, err := cel.PartialVars(of.Known, of.unknown...)
+	if err != nil {
+		return match.Depends("a CEL expression", "a CEL expression decides"), ""
+	}
+	defer func() {
+		if recover() != nil { // as in compile
+			result, what = match.Depends("a CEL expression that is not understood", "a CEL expression that is not understood decides"), ""
+		}
+	}()
+	value, _, err := program.Eval(vars)
+	var cancelled interpreter.EvalCancelledError
+	if errors.As(err, &cancelled) {
+		return match.Depends("a CEL expression that is too costly to evaluate", "a CEL expression that is too costly to evaluate decides"), ""
+	}
+	switch v := value.(type) {
+	case nil: // Eval turns a panic into an error that comes without a value
+		return match.Depends("a CEL expression that is not understood", "a CEL expression that is not understood decides"), ""
+	case *types.Unknown:
+		name := unknownText(v)
+		if strings.HasPrefix(name, "response") {
+			return match.No, TheResponse
+		}
+		return match.Depends("attribute "+name, "the request does not say the attribute "+name), ""
+	case types.Bool:
+		if err == nil {
+			return match.Of(bool(v)), ""
+		}
+	}
+	return match.No, ""
+}
+
+// unknownText names what an expression asked for.
+func unknownText(u *types.Unknown) string {
+	for _, id := range u.IDs() {
+		if trails, ok := u.GetAttributeTrails(id); ok && len(trails) > 0 {
+			return strings.NewReplacer("[", "", "]", "", `"`, "").Replace(trails[0].String())
+		}
+	}
+	return "of a CEL expression"
+}
+
+// Headers are the headers of a request as an expression sees them.
+func Headers(all map[string]string) any {
+	return headers{types.NewStringStringMap(types.DefaultTypeAdapter, all)}
+}
+
+// headers looks names up as Envoy does: in lower case, and host as the authority.
+type headers struct{ traits.Mapper }
+
+func (h headers) Find(key ref.Val) (ref.Val, bool) { return h.Mapper.Find(lowered(key)) }
+func (h headers) Get(key ref.Val) ref.Val          { return h.Mapper.Get(lowered(key)) }
+func (h headers) Contains(key ref.Val) ref.Val     { return h.Mapper.Contains(lowered(key)) }
+
+func lowered(key ref.Val) ref.Val {
+	s, ok := key.(types.String)
+	if !ok {
+		return key
+	}
+	name := strings.ToLower(string(s))
+	if name == "host" {
+		name = ":authority"
+	}
+	return types.String(name)
+}

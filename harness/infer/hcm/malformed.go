@@ -1,0 +1,101 @@
+package hcm
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer/match"
+	"github.com/flowproof/lab/harness/infer/passage"
+)
+
+// This file holds requests that the codec does not take, or that the connection manager refuses before anything else.
+
+// methods are those that Envoy's HTTP/1 codec takes where allow_custom_methods is not set. (isMethodValid in balsa_parser.cc)
+var methods = strings.Fields(`ACL BIND CHECKOUT CONNECT COPY DELETE GET HEAD LINK LOCK MERGE MKACTIVITY MKCALENDAR MKCOL MOVE MSEARCH NOTIFY
+	OPTIONS PATCH POST PROPFIND PROPPATCH PURGE PUT REBIND REPORT SEARCH SOURCE SUBSCRIBE TRACE UNBIND UNLINK UNLOCK UNSUBSCRIBE`)
+
+// Bounds of the codecs where the configuration says none: max_headers_count and max_request_headers_kb.
+const (
+	standardHeaders   = 100
+	standardHeadersKB = 60
+)
+
+// codecRefused says what of the request's first line and headers the codec does not take.
+func codecRefused(w *passage.Walk) *passage.Refusal {
+	if w.Req.IsHTTP2() {
+		return tooMany(w, "http2.too_many_headers", 0, "DR")
+	}
+	options := w.HCM.At.Get("http_protocol_options")
+	bad := func(details, format string, args ...any) *passage.Refusal {
+		return &passage.Refusal{Status: 400, Flag: "DPE", Details: details, Why: fmt.Sprintf(format, args...)}
+	}
+	switch host, _ := w.Req.Header.Get(":authority"); {
+	case !slices.Contains(methods, w.Req.Method) && !options.Get("allow_custom_methods").Bool():
+		return bad("http1.codec_error", "method %q is none that the HTTP/1 codec takes, and allow_custom_methods is not set", w.Req.Method)
+	case w.Req.Method == "CONNECT" && !hasPort(host):
+		return bad("http1.invalid_url", "the target %q of CONNECT has no port", host)
+	case !isAuthority(host):
+		return bad("http.invalid_authority", "the host %q has a character that no authority may have", host)
+	}
+	return tooMany(w, "http1.too_many_headers", 431, "DPE")
+}
+
+// tooMany refuses a request with more headers than max_headers_count, or larger ones than max_request_headers_kb.
+func tooMany(w *passage.Walk, details string, status int, flag string) *passage.Refusal {
+	limit, at := uint64(standardHeaders), w.HCM.At.Get("common_http_protocol_options", "max_headers_count")
+	if at.Exists() {
+		limit = at.Uint()
+	}
+	count, size := uint64(0), uint64(0)
+	for name, value := range w.Req.Header.All() {
+		if strings.HasPrefix(name, ":") && !w.Req.IsHTTP2() && name != ":authority" {
+			continue // in the first line
+		}
+		count, size = count+1, size+uint64(len(name)+len(value))
+	}
+	if count > limit {
+		return &passage.Refusal{Status: status, Flag: flag, Code: flow.TooManyHeaders, Details: details, At: at,
+			Why: fmt.Sprintf("the request has %d headers, and max_headers_count is %d", count, limit)}
+	}
+	kb := w.HCM.At.Get("max_request_headers_kb")
+	largest := uint64(standardHeadersKB)
+	if kb.Exists() {
+		largest = kb.Uint()
+	}
+	if size > largest<<10 {
+		return &passage.Refusal{Status: 431, Flag: flag, Code: flow.TooManyHeaders, Details: strings.Replace(details, "too_many_headers", "headers_too_large", 1), At: kb,
+			Why: fmt.Sprintf("the headers have %d bytes, and max_request_headers_kb is %d", size, largest)}
+	}
+	return nil
+}
+
+// hostRefused is a request without a host: ConnectionManagerImpl::ActiveStream::decodeHeaders. HTTP/1.0 may have one by default.
+func hostRefused(w *passage.Walk) *passage.Refusal {
+	if _, ok := w.Req.Header.Get(":authority"); ok {
+		return nil
+	}
+	if host := w.HCM.At.Get("http_protocol_options", "default_host_for_http_10").Text(); host != "" && w.Req.Protocol == passage.HTTP10 {
+		w.Req.Header.Set(":authority", host)
+		return nil
+	}
+	return &passage.Refusal{Status: 400, Details: "missing_host_header", Why: "the request has no host"}
+}
+
+func hasPort(authority string) bool {
+	_, port := match.SplitPort(authority)
+	return match.Digits(port)
+}
+
+// isAuthority says whether every character may stand in an authority: RFC 3986, section 3.2, and %. (HeaderUtility::authorityIsValid)
+func isAuthority(text string) bool {
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		if !letter && strings.IndexByte("-._~%!$&'()*+,;=:@[]", c) < 0 {
+			return false
+		}
+	}
+	return true
+}

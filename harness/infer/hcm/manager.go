@@ -1,0 +1,225 @@
+// Package hcm is the second phase of a way through a proxy: the HTTP connection manager, its
+// filters, and the route.
+package hcm
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer/filters"
+	"github.com/flowproof/lab/harness/infer/match"
+	"github.com/flowproof/lab/harness/infer/passage"
+	"github.com/flowproof/lab/harness/infer/proxy"
+	"github.com/flowproof/lab/harness/infer/say"
+)
+
+// TerminatesConnect says whether the request is a CONNECT whose payload alone is sent on: connect_config of the route.
+func TerminatesConnect(w *passage.Walk) bool {
+	if w.Req.Method != "CONNECT" || w.Route == nil {
+		return false
+	}
+	for _, c := range w.Route.Action.Get("upgrade_configs").Elements() {
+		if strings.EqualFold(c.Get("upgrade_type").Text(), "CONNECT") && c.Has("connect_config") && !proxy.IsFalse(c.Get("enabled")) {
+			return true
+		}
+	}
+	return false
+}
+
+// Decide takes an HTTP request through the connection manager. Envoy chooses the route before the filters run,
+// because filters are configured by route too; the router, the last filter, then follows it.
+func Decide(w *passage.Walk) {
+	if w.HCM == nil {
+		return
+	}
+	if refuse(w, codecRefused(w)) || refuse(w, underscoresRefused(w)) || refuse(w, targetRefused(w)) || refuse(w, versionRefused(w)) ||
+		refuse(w, hostRefused(w)) || refuse(w, pathRefused(w)) {
+		return
+	}
+	prepareHeaders(w)
+	if refuse(w, detectionRefused(w)) {
+		return
+	}
+	w.Deciding = flow.Route
+	found := findRoute(w)
+	w.Deciding = flow.HTTPFilters
+	if (w.Route != nil || found.status/100 == 3) && refuse(w, upgradeRefused(w)) { // without a route 404 is the answer
+		return
+	}
+	if found = httpFilters(w, found); w.Done {
+		return
+	}
+	w.Deciding = flow.Route
+	finalise(w, &found)
+	end(w, found)
+}
+
+// connectWithPath says whether the route makes a path for a CONNECT, which has none and stays a CONNECT.
+// (Http::HeaderUtility::checkRequiredRequestHeaders)
+func connectWithPath(w *passage.Walk) bool {
+	return w.Req.Method == "CONNECT" && !w.Req.IsHTTP2() && !TerminatesConnect(w) && w.Out.Rewrite != nil && w.Out.Rewrite.Path != ""
+}
+
+// end ends the hop of the route, and the way where the route ends it.
+func end(w *passage.Walk, found RouteResult) {
+	w.Add(flow.Route, found.source, found.hop)
+	switch {
+	case found.failure != "":
+		w.Fail(found.failure, found.flag)
+		w.Out.Status = w.LocalStatus(found.status)
+	case found.status != 0:
+		w.Answer(found.status, found.location)
+	case found.unknown:
+		w.Out.Outcome, w.Done = flow.Forwarded, true
+	}
+}
+
+// finalise does what the router does when it follows the route: it changes headers, host and path of the request as the
+// filters have left it, and says where a redirect leads. (RouteEntryImplBase::finalizeRequestHeaders)
+func finalise(w *passage.Walk, found *RouteResult) {
+	if w.Route == nil || found.failure != "" {
+		return
+	}
+	if !w.Route.At.Has("route") {
+		if found.location != "" {
+			again := follow(w, w.Route)
+			found.status, found.location, found.hop.Decision = again.status, again.location, again.hop.Decision
+		}
+		return
+	}
+	if found.unknown {
+		return
+	}
+	addHeaders(w)
+	rewrite(w, w.Route.Action, w.Route)
+	if connectWithPath(w) {
+		found.failure, found.flag, found.status = flow.ProtocolError, "DPE", 503
+		found.hop.Why = say.Join(found.hop.Why, "a CONNECT has no path, and the route rewrites it, which the codec towards the cluster refuses: Envoy answers 503 (DPE)")
+		return
+	}
+	if w.Out.Mirrors = mirrors(w); len(w.Out.Mirrors) > 0 {
+		found.hop.Why = say.Join(found.hop.Why, mirrorText(w.Out.Mirrors))
+	}
+	if cause, open := w.Req.Header.Open(":path"); open {
+		w.Open(flow.WhatPath, cause.On, cause.Why, w.HCM.At.Value)
+	}
+}
+
+// addHeaders applies request_headers_to_add and _to_remove of route, virtual host and route configuration, in the other order
+// with most_specific_header_mutations_wins.
+func addHeaders(w *passage.Walk) {
+	weighted := WeightedEntry(w)
+	levels := []proxy.HeaderLevel{
+		{Add: weighted.Get("request_headers_to_add"), Remove: weighted.Get("request_headers_to_remove")},
+		{Add: w.Route.At.Get("request_headers_to_add"), Remove: w.Route.At.Get("request_headers_to_remove")},
+		{Add: w.VirtualHost.At.Get("request_headers_to_add"), Remove: w.VirtualHost.At.Get("request_headers_to_remove")}, w.Table.Headers,
+	}
+	if w.Table.SpecificWins {
+		levels[0], levels[1], levels[2], levels[3] = levels[3], levels[2], levels[1], levels[0]
+	}
+	cause := match.Cause{On: "a value that the route adds", Why: "the route adds a value to it that is not known"}
+	for _, level := range levels {
+		for _, name := range level.Remove.Elements() {
+			w.Req.Header.Remove(name.Text())
+		}
+		for _, option := range level.Add.Elements() {
+			filters.AddHeader(w.Req.Header, option, w.Formatted, cause)
+		}
+	}
+}
+
+// prepareHeaders does to the request's headers what the connection manager does before it asks for a route:
+// ConnectionManagerUtility::mutateRequestHeaders and maybeNormalizePath.
+func prepareHeaders(w *passage.Walk) {
+	h, m := w.Req.Header, w.HCM.At
+	mutateEarly(w)
+	if path, ok := h.Get(":path"); ok {
+		h.Set(":path", normalisePath(m, path))
+	}
+	if host, ok := h.Get(":authority"); ok {
+		h.Set(":authority", strippedHost(w, host))
+	}
+	client := findClient(w)
+	w.Client = client.addr
+	secure := "http"
+	if w.Conn.Terminated {
+		secure = "https"
+	}
+	proto, given := h.Get("x-forwarded-proto")
+	if !given || m.Get("use_remote_address").Bool() && m.Get("xff_num_trusted_hops").Uint() == 0 {
+		why := "the request has none: whether this connection is encrypted"
+		if given {
+			why = "use_remote_address without xff_num_trusted_hops: whether this connection is encrypted, not what the request says (" + proto + ")"
+		}
+		proto = secure
+		h.Set("x-forwarded-proto", proto)
+		cause(w, "x-forwarded-proto", proto, why)
+	} else {
+		cause(w, "x-forwarded-proto", proto, "as the request has it")
+	}
+	if to := m.Get("scheme_header_transformation", "scheme_to_overwrite").Text(); to != "" {
+		h.Set(":scheme", to)
+		h.Set("x-forwarded-proto", to)
+	}
+	scheme, given := h.Get(":scheme")
+	if !given {
+		if scheme = secure; strings.EqualFold(proto, "http") || strings.EqualFold(proto, "https") {
+			scheme = proto
+		}
+	}
+	h.Set(":scheme", strings.ToLower(scheme))
+	sanitise(w, client)
+}
+
+// cause keeps what the connection manager made of something and by which field, to be said where it decides, and to be shown
+// with Options.Explain.
+func cause(w *passage.Walk, name, value, why string) {
+	if w.Causes == nil {
+		w.Causes = map[string]string{}
+	}
+	w.Causes[name] = why
+	if w.Opts.Explain {
+		w.Trail = append(w.Trail, flow.Condition{Text: name + ": " + why, Source: w.HCM.At.Pointer(), Holds: true, Value: value})
+	}
+}
+
+// strippedHost removes what the connection manager is told to remove from the authority: a trailing dot, any port, or
+// the port that is the listener's own.
+func strippedHost(w *passage.Walk, host string) string {
+	at := w.HCM.At
+	name, port := match.SplitPort(host)
+	if at.Get("strip_trailing_host_dot").Bool() {
+		name = strings.TrimSuffix(name, ".")
+	}
+	switch {
+	case port == "" && !strings.HasSuffix(host, ":"):
+		return name
+	case !match.Digits(port):
+	case at.Get("strip_any_host_port").Bool():
+		return name
+	case at.Get("strip_matching_host_port").Bool() && port == fmt.Sprint(w.Conn.Local.Port()):
+		return name
+	}
+	return name + ":" + port
+}
+
+// routeConfiguration finds the route configuration: inline, by RDS, or by scope.
+func routeConfiguration(w *passage.Walk) (v configdump.Value, why string) {
+	m := w.HCM.At
+	if inline := m.Get("route_config"); inline.Exists() {
+		return inline, "inline route configuration " + inline.Get("name").Text()
+	}
+	name := m.Get("rds", "route_config_name").Text()
+	if m.Has("scoped_routes") {
+		return scopedRoutes(w, m.Get("scoped_routes"))
+	}
+	if r, ok := w.Proxy.Dump.Lookup(configdump.RouteConfig, name); ok {
+		return r.Value(), "rds names route configuration " + name
+	}
+	if !w.Proxy.Dump.Has(configdump.RouteConfig) {
+		return configdump.Value{}, "rds names " + name + ", and the dump has no RoutesConfigDump to find it in"
+	}
+	return configdump.Value{}, "rds names " + name + ", which the dump does not have"
+}

@@ -1,0 +1,241 @@
+package hcm
+
+import (
+	"cmp"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer/match"
+	"github.com/flowproof/lab/harness/infer/passage"
+	"github.com/flowproof/lab/harness/infer/proxy"
+	"github.com/flowproof/lab/harness/infer/say"
+)
+
+// forward reads envoy.config.route.v3.RouteAction: the cluster or clusters, and what is done to the request.
+func forward(w *passage.Walk, r *proxy.RouteEntry) RouteResult {
+	action := r.Action
+	result := RouteResult{source: action.Value, hop: flow.Hop{Why: policies(w, action)}}
+	switch {
+	case action.Has("cluster"):
+		w.Out.Cluster = action.Get("cluster").Text()
+	case action.Has("cluster_header"):
+		name := action.Get("cluster_header").Text()
+		value, ok := w.Req.Header.Get(name)
+		if !ok || value == "" {
+			result.failure, result.flag, result.status = flow.NoCluster, "NC", NotFoundStatus(action)
+			result.hop.Decision = "no cluster"
+			result.hop.Why = "cluster_header reads header " + name + ", which the request does not have"
+			return result
+		}
+		w.Out.Cluster = value
+		result.hop.Why = say.Join("cluster_header "+name+" says "+value, result.hop.Why)
+	case action.Has("weighted_clusters"):
+		Weighted(w, action.Get("weighted_clusters"), &result)
+	default: // a cluster_specifier_plugin
+		result.unknown = true
+		result.hop.Decision = "a cluster that is not known"
+		result.hop.Why = say.Join("the cluster depends on "+clusterPlugin(action), result.hop.Why)
+		return result
+	}
+	result.hop.Decision = "cluster " + w.Out.Cluster
+	if w.Out.Cluster == "" {
+		result.hop.Decision = "one of " + fmt.Sprint(len(w.Out.Clusters)) + " weighted clusters"
+	}
+	if r.Name != "" {
+		result.hop.Expect = append(result.hop.Expect, passage.Fact(flow.FactRoute, r.Name))
+	}
+	if w.Proxy.Cluster(w.Out.Cluster) != nil { // the router says it: cluster '…' match for URL
+		result.hop.Expect = append(result.hop.Expect, passage.Fact(flow.FactCluster, w.Out.Cluster))
+	}
+	return result
+}
+
+// clusterPlugin names what chooses the cluster of a route that does not say it.
+func clusterPlugin(action configdump.Message) string {
+	if name := action.Get("cluster_specifier_plugin").Text(); name != "" {
+		return "the cluster_specifier_plugin " + name
+	}
+	if p := action.Get("inline_cluster_specifier_plugin", "extension"); p.Exists() {
+		_, kind := p.Get("typed_config").Typed()
+		return "the cluster_specifier_plugin " + cmp.Or(p.Get("name").Text(), kind)
+	}
+	return "what the route says in a way that is not known"
+}
+
+// Weighted reads WeightedCluster. A given random value picks as Envoy does: modulo the total, then in order. With header_name
+// the request itself brings the value.
+func Weighted(w *passage.Walk, v configdump.Value, result *RouteResult) {
+	var total uint64
+	for _, c := range v.Get("clusters").Elements() {
+		name := c.Get("name").Text()
+		if header := c.Get("cluster_header").Text(); name == "" && header != "" {
+			name, _ = w.Req.Header.Get(header)
+		}
+		weight := uint32(c.Get("weight").Uint())
+		total += uint64(weight)
+		w.Out.Clusters = append(w.Out.Clusters, flow.WeightedCluster{Name: name, Weight: weight})
+	}
+	if total == 0 {
+		return
+	}
+	for _, c := range w.Out.Clusters {
+		result.hop.Choices = append(result.hop.Choices, flow.Choice{Name: c.Name, Share: float64(c.Weight) / float64(total)})
+	}
+	random := w.Req.Random
+	if name := v.Get("header_name").Text(); name != "" {
+		if text, ok := w.Req.Header.Get(name); ok {
+			if n, err := strconv.ParseUint(text, 10, 64); err == nil {
+				random = &n
+			}
+		}
+	}
+	if random == nil {
+		drawCluster(w, v, total)
+		return
+	}
+	selected := *random % total
+	for _, c := range w.Out.Clusters {
+		if selected < uint64(c.Weight) {
+			w.Out.Cluster = c.Name
+			result.hop.Why = say.Join(fmt.Sprintf("random value %d picks %s of total weight %d", *random, c.Name, total), result.hop.Why)
+			return
+		}
+		selected -= uint64(c.Weight)
+	}
+}
+
+// drawCluster lets chance choose among weighted clusters. The walk that answers first goes no further than the set.
+func drawCluster(w *passage.Walk, v configdump.Value, total uint64) {
+	var able []string
+	shares := []float64{0}
+	for _, c := range w.Out.Clusters {
+		if c.Weight > 0 {
+			able, shares = append(able, c.Name), append(shares, float64(c.Weight)/float64(total))
+		}
+	}
+	if len(w.Out.Clusters) == 1 || len(able) == 1 {
+		w.Out.Cluster = able[0]
+		return
+	}
+	if i := w.Draw(flow.WhatCluster, v.Pointer(), "weights decide between "+say.List(able)+", and no random value was given", v, shares...); i > 0 {
+		w.Out.Cluster = able[i-1]
+	}
+}
+
+// NotFoundStatus is the status for a cluster that is not there: cluster_not_found_response_code.
+func NotFoundStatus(action configdump.Message) int {
+	switch action.Get("cluster_not_found_response_code").Text() {
+	case "NOT_FOUND", "1":
+		return 404
+	case "INTERNAL_SERVER_ERROR", "2":
+		return 500
+	}
+	return 503
+}
+
+// rewrite applies what the route does to path and host before the request goes upstream. What the connection manager has made
+// of them before, such as a path without dots, is part of it: the next proxy sees nothing else.
+func rewrite(w *passage.Walk, action configdump.Message, r *proxy.RouteEntry) {
+	path, _ := w.Req.Header.Get(":path")
+	var rw flow.Rewrite
+	if p := rewrittenPath(w, action, r, path); p != w.Req.Path {
+		rw.Path = p
+	}
+	host, _ := w.Req.Header.Get(":authority")
+	weighted := WeightedEntry(w)
+	switch {
+	case weighted.Has("host_rewrite_literal"):
+		rw.Host = weighted.Get("host_rewrite_literal").Text()
+	case action.Has("host_rewrite_literal"):
+		rw.Host = action.Get("host_rewrite_literal").Text()
+	case action.Has("host_rewrite"): // the v2 name of host_rewrite_literal, and since Envoy 1.36 a format
+		rw.Host, _ = w.Formatted(action.Get("host_rewrite").Text(), "-")
+	case action.Has("host_rewrite_header"):
+		rw.Host, _ = w.Req.Header.Get(action.Get("host_rewrite_header").Text())
+	case action.Has("host_rewrite_path_regex"):
+		rw.Host = match.Substitute(action.Get("host_rewrite_path_regex"), match.PathOnly(path))
+	}
+	if rw.Host = cmp.Or(rw.Host, host); rw.Host == w.Req.Authority {
+		rw.Host = ""
+	}
+	if rw != (flow.Rewrite{}) {
+		w.Out.Rewrite = &rw
+	}
+}
+
+// rewrittenPath applies prefix_rewrite, regex_rewrite or path_rewrite_policy. The query stays.
+func rewrittenPath(w *passage.Walk, action configdump.Message, r *proxy.RouteEntry, path string) string {
+	only := match.PathOnly(path)
+	rest := path[len(only):]
+	switch {
+	case action.Get("prefix_rewrite").Text() != "":
+		matched := r.Path.Matched(only)
+		return action.Get("prefix_rewrite").Text() + only[len(matched):] + rest
+	case action.Has("regex_rewrite"):
+		return match.Substitute(action.Get("regex_rewrite"), only) + rest
+	case action.Get("path_rewrite").Text() != "":
+		if to, known := w.Formatted(action.Get("path_rewrite").Text(), ""); known {
+			return to + rest
+		}
+	case action.Has("path_rewrite_policy"):
+		policy, _ := action.Get("path_rewrite_policy", "typed_config").Typed()
+		if to, ok := r.Path.TemplateRewrite(policy.Get("path_template_rewrite").Text(), only); ok {
+			return to + rest
+		}
+	}
+	return path
+}
+
+// redirectTo builds the answer of a RedirectAction: RouteEntryImplBase::newUri.
+func redirectTo(w *passage.Walk, action configdump.Value, r *proxy.RouteEntry) (status int, location string) {
+	status = map[string]int{"": 301, "MOVED_PERMANENTLY": 301, "FOUND": 302, "SEE_OTHER": 303,
+		"TEMPORARY_REDIRECT": 307, "PERMANENT_REDIRECT": 308}[action.Get("response_code").Text()]
+	scheme, _ := w.Req.Header.Get(":scheme")
+	if action.Get("https_redirect").Bool() {
+		scheme = "https"
+	}
+	if s := action.Get("scheme_redirect").Text(); s != "" {
+		scheme = s
+	}
+	port := ""
+	if p := action.Get("port_redirect").Uint(); p != 0 {
+		port = fmt.Sprintf(":%d", p)
+	}
+	host := action.Get("host_redirect").Text()
+	if host == "" {
+		host = redirectHost(w, scheme, port)
+	}
+	return status, scheme + "://" + host + port + redirectPath(w, action, r)
+}
+
+// redirectHost keeps the request's host; its port goes when another is given, or when it was the default of a scheme
+// that changes. (RouteEntryImplBase::processRequestHost)
+func redirectHost(w *passage.Walk, scheme, port string) string {
+	host, _ := w.Req.Header.Get(":authority")
+	name, own := match.SplitPort(host)
+	proto, _ := w.Req.Header.Get("x-forwarded-proto")
+	if own == "" {
+		return host
+	}
+	if port != "" || scheme != proto && (strings.EqualFold(proto, "https") && own == "443" || strings.EqualFold(proto, "http") && own == "80") {
+		return name
+	}
+	return host
+}
+
+func redirectPath(w *passage.Walk, action configdump.Value, r *proxy.RouteEntry) string {
+	path, _ := w.Req.Header.Get(":path")
+	if action.Get("strip_query").Bool() {
+		path = match.PathOnly(path)
+	}
+	if to := action.Get("path_redirect").Text(); to != "" {
+		if strings.Contains(to, "?") {
+			return to
+		}
+		return to + match.QueryOf(path)
+	}
+	return rewrittenPath(w, action.Message(), r, path)
+}

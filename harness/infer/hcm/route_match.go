@@ -1,0 +1,207 @@
+package hcm
+
+import (
+	"fmt"
+
+	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer/match"
+	"github.com/flowproof/lab/harness/infer/passage"
+	"github.com/flowproof/lab/harness/infer/proxy"
+	"github.com/flowproof/lab/internal/redact"
+)
+
+// matchRoute returns the first route of the virtual host that matches, the routes before it with what they lack, and why.
+func matchRoute(w *passage.Walk, vh *proxy.VirtualHost) (chosen *proxy.RouteEntry, rejected []flow.Alternative, why string) {
+	if tree := vh.At.Get("matcher"); tree.Exists() {
+		return routeByMatcher(w, tree)
+	}
+	return firstRoute(w, vh.Routes())
+}
+
+// firstRoute returns the first of the routes that matches the request.
+func firstRoute(w *passage.Walk, routes []*proxy.RouteEntry) (chosen *proxy.RouteEntry, rejected []flow.Alternative, why string) {
+	const shown = 20
+	skipped := 0
+	for _, r := range routes {
+		lacks, share := routeLacks(w, r)
+		if lacks == "" {
+			if skipped > 0 {
+				rejected = append(rejected, flow.Alternative{Name: fmt.Sprintf("%d more routes", skipped), Why: "they come before it and do not match"})
+			}
+			why = "the first that matches, by " + r.Path.String()
+			if share != "" {
+				why += ", " + share
+			}
+			return r, rejected, why
+		}
+		if len(rejected) < shown || w.Opts.Explain {
+			rejected = append(rejected, flow.Alternative{Name: "route " + r.Label(), Source: r.Cond.Pointer(), Why: lacks})
+		} else {
+			skipped++
+		}
+	}
+	return nil, rejected, fmt.Sprintf("none of its %d routes matches", len(routes))
+}
+
+// routeLacks says which condition of the route the request does not meet, or "". share names a condition that holds
+// for a part of all requests only. (RouteEntryImplBase::matchRoute)
+func routeLacks(w *passage.Walk, r *proxy.RouteEntry) (lacks, share string) {
+	if lacks = pathLacks(w, r); lacks != "" || !r.More {
+		return lacks, ""
+	}
+	for name, v := range r.Cond.Fields() {
+		switch configdump.FieldName(name) {
+		case "headers":
+			lacks = headersLack(w, r, v)
+		case "query_parameters":
+			lacks = queryLacks(w, r, v)
+		case "cookies":
+			lacks = cookiesLack(w, r, v)
+		case "grpc":
+			lacks = grpcLacks(w, r, v)
+		case "runtime_fraction":
+			lacks, share = fractionLacks(w, r, v)
+		case "tls_context":
+			lacks = tlsLacks(w, r, v)
+		case "dynamic_metadata":
+			lacks = metadataLacks(w, r, v)
+		case "filter_state":
+			lacks = stateLacks(w, r, v)
+		case "prefix", "path", "safe_regex", "regex", "path_separated_prefix", "case_sensitive", "connect_matcher", "path_match_policy":
+		default:
+			why := "what the condition " + name + " tests is not known"
+			if !w.Holds(match.Depends("condition "+name, why), flow.WhatRoute, v, "route %s: %s", r.Label(), name) {
+				lacks = why + ", and is taken not to hold"
+			}
+		}
+		if lacks != "" {
+			return lacks, ""
+		}
+	}
+	return "", share
+}
+
+// pathLacks evaluates the path specifier.
+func pathLacks(w *passage.Walk, r *proxy.RouteEntry) string {
+	path, hasPath := w.Req.Header.Get(":path")
+	connect := w.Req.Method == "CONNECT"
+	only := match.PathOnly(path)
+	result := r.Path.Matches(only, hasPath && (!connect || w.Req.IsHTTP2()), connect)
+	if !r.Path.Any() {
+		result = w.Req.Header.Or(":path", result)
+	}
+	if w.Holds(result, flow.WhatRoute, r.Cond, "route %s: %s", r.Label(), r.Path.String()) {
+		return ""
+	}
+	return "path " + only + " does not match " + r.Path.String()
+}
+
+func grpcLacks(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) string {
+	result := w.Req.Header.Or("content-type", match.Of(match.IsGRPC(w.Req.Header)))
+	if w.Holds(result, flow.WhatRoute, v, "route %s: the request is gRPC", r.Label()) {
+		return ""
+	}
+	return "the request is not gRPC"
+}
+
+// metadataLacks evaluates dynamic_metadata, which filters set while the request runs.
+func metadataLacks(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) string {
+	for _, m := range v.Elements() {
+		name := "metadata " + m.Get("filter").Text()
+		if !w.Holds(w.Meta.Matches(m), flow.WhatRoute, m, "route %s: %s", r.Label(), name) {
+			return name + " is not what the route needs"
+		}
+	}
+	return ""
+}
+
+// stateLacks evaluates filter_state.
+func stateLacks(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) string {
+	for _, m := range v.Elements() {
+		name := "filter state " + m.Get("key").Text()
+		if !w.Holds(w.State.State(m), flow.WhatRoute, m, "route %s: %s", r.Label(), name) {
+			return name + " is not what the route needs"
+		}
+	}
+	return ""
+}
+
+// fractionLacks evaluates runtime_fraction. Without a random value the likelier of both is taken first.
+func fractionLacks(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) (lacks, share string) {
+	numerator, of := w.Proxy.Fraction(v)
+	if w.Req.Random != nil {
+		if !w.Check(v, *w.Req.Random%of < numerator, "route %s: runtime fraction %d of %d", r.Label(), numerator, of) {
+			return fmt.Sprintf("random value %d is outside its runtime fraction of %d in %d", *w.Req.Random, numerator, of), ""
+		}
+		return "", ""
+	}
+	switch {
+	case numerator == 0:
+		return "its runtime fraction is 0", ""
+	case numerator >= of:
+		return "", ""
+	}
+	text := fmt.Sprintf("for %d of %d requests (runtime_fraction; no random value was given)", numerator, of)
+	if w.Lot(flow.WhatRoute, v, numerator, of, "route "+r.Label()+" is taken "+text) {
+		return "", text
+	}
+	return "it is taken " + text, ""
+}
+
+// tlsLacks evaluates RouteMatch.tls_context: presented and validated client certificates.
+func tlsLacks(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) string {
+	presented := w.Conn.Terminated && w.Req.TLS == flow.MTLS
+	for _, name := range []string{"presented", "validated"} {
+		if want := v.Get(name); want.Exists() && !w.Check(want, want.Bool() == presented, "route %s: client certificate %s", r.Label(), name) {
+			return fmt.Sprintf("needs a client certificate %s: %v", name, want.Bool())
+		}
+	}
+	return ""
+}
+
+// headersLack evaluates all header matchers of a route.
+func headersLack(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) string {
+	for _, m := range v.Elements() {
+		if w.Holds(match.Header(m, w.Req.Header), flow.WhatRoute, m, "route %s: header %s", r.Label(), match.HeaderText(m)) {
+			continue
+		}
+		value, ok := w.Req.Header.Get(m.Get("name").Text())
+		if !ok {
+			return "header " + match.HeaderText(m) + ", and the request has none"
+		}
+		return "header " + match.HeaderText(m) + ", and the request has " + shownValue(m.Get("name").Text(), value)
+	}
+	return ""
+}
+
+// queryLacks evaluates all query parameter matchers of a route.
+func queryLacks(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) string {
+	path, _ := w.Req.Header.Get(":path")
+	params := match.QueryParams(path)
+	for _, m := range v.Elements() {
+		name := m.Get("name").Text()
+		result := w.Req.Header.Or(":path", match.Query(m, params))
+		if !w.Holds(result, flow.WhatRoute, m, "route %s: query parameter %s", r.Label(), name) {
+			return "query parameter " + name + " does not match"
+		}
+	}
+	return ""
+}
+
+// cookiesLack evaluates cookie matchers.
+func cookiesLack(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) string {
+	header, _ := w.Req.Header.Get("cookie")
+	cookies := match.Cookies(header)
+	for _, m := range v.Elements() {
+		name := m.Get("name").Text()
+		result := w.Req.Header.Or("cookie", match.Cookie(m, cookies))
+		if !w.Holds(result, flow.WhatRoute, m, "route %s: cookie %s", r.Label(), name) {
+			return "cookie " + name + " does not match"
+		}
+	}
+	return ""
+}
+
+// shownValue is a header's value as it may be shown.
+func shownValue(name, value string) string { return redact.Header(name, value) }

@@ -1,0 +1,4 @@
+package match
+
+// MaxDepth bounds how deep matchers may nest.
+const MaxDepth = 64

@@ -1,0 +1,87 @@
+package passage
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer/expr"
+	"github.com/flowproof/lab/harness/infer/match"
+)
+
+// Condition evaluates an expression for the connection, or for the request where overHTTP says that there is one.
+func (w *Walk) Condition(program expr.Program, overHTTP bool) (result match.Truth, what string) {
+	return expr.Holds(program, w.attributes(overHTTP))
+}
+
+// attributes are what an expression may ask for.
+// (docs/root/intro/arch_overview/advanced/attributes)
+func (w *Walk) attributes(overHTTP bool) *expr.Attributes {
+	of := &expr.Attributes{}
+	request := map[string]any{}
+	if overHTTP {
+		request = w.requestAttributes()
+		of.Unknown("request", "time", "duration", "size", "total_size")
+		if request["id"] == PlaceholderID {
+			of.Unknown("request", "id")
+		}
+	}
+	source := map[string]any{}
+	from := w.DownstreamRemote()
+	if from.IsValid() {
+		source["address"], source["port"] = from.String(), int64(from.Port())
+	} else {
+		of.Unknown("source", "address", "port")
+	}
+	ends := map[string]any{"mtls": w.Mutual(), "requested_server_name": w.Conn.ServerName}
+	of.Unknown("connection", "id")
+	if w.Conn.Terminated {
+		of.Unknown("connection", "tls_version", "subject_local_certificate", "dns_san_local_certificate", "uri_san_local_certificate")
+	}
+	if w.Mutual() {
+		of.Unknown("connection", "subject_peer_certificate", "dns_san_peer_certificate", "sha256_peer_certificate_digest")
+		if w.Opts.Peer == "" {
+			of.Unknown("connection", "uri_san_peer_certificate")
+		} else {
+			ends["uri_san_peer_certificate"] = w.Opts.Peer
+		}
+	}
+	for _, name := range []string{"response", "metadata", "filter_state", "xds"} {
+		of.Unknown(name)
+	}
+	of.Known = map[string]any{
+		"request": request, "source": source, "connection": ends,
+		"destination": map[string]any{"address": w.Conn.Local.String(), "port": int64(w.Conn.Local.Port())},
+		"response":    map[string]any{}, "upstream": map[string]any{}, "metadata": map[string]any{}, "filter_state": map[string]any{}, "xds": map[string]any{},
+	}
+	return of
+}
+
+// requestAttributes are those of request. Headers are found by name in any case.
+func (w *Walk) requestAttributes() map[string]any {
+	h := w.Req.Header
+	path, _ := h.Get(":path")
+	all := map[string]any{
+		"headers": expr.Headers(h.All()), "path": path, "url_path": match.PathOnly(path),
+		"query": strings.TrimPrefix(match.QueryOf(path), "?"), "protocol": map[string]string{HTTP10: "HTTP/1.0", HTTP11: "HTTP/1.1", HTTP2: "HTTP/2", GRPC: "HTTP/2"}[w.Req.Protocol],
+	}
+	for attribute, name := range map[string]string{"host": ":authority", "scheme": ":scheme", "method": ":method", "referer": "referer",
+		"useragent": "user-agent", "id": "x-request-id"} {
+		if value, ok := h.Get(name); ok {
+			all[attribute] = value
+		}
+	}
+	return all
+}
+
+// Mutual says whether the client showed a certificate in a handshake with this proxy.
+func (w *Walk) Mutual() bool { return w.Conn.Terminated && w.Req.TLS == flow.MTLS }
+
+// DownstreamRemote is the client as Envoy's stream information has it: the connection's source, or once a connection manager
+// has looked at the request whom x-forwarded-for names.
+func (w *Walk) DownstreamRemote() netip.AddrPort {
+	if w.Client.IsValid() && w.Client != w.Conn.Remote.Addr() {
+		return netip.AddrPortFrom(w.Client, 0)
+	}
+	return w.Conn.Remote
+}
