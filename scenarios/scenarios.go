@@ -13,8 +13,8 @@ import (
 	"github.com/flowproof/lab/harness/lesson"
 	"github.com/flowproof/lab/harness/script"
 	"github.com/flowproof/lab/harness/walk"
-	"github.com/flowproof/lab/internal/near"
 	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/near"
 )
 
 //go:embed *.txtar *.txt

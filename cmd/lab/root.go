@@ -16,7 +16,7 @@ import (
 // verbs make the commands of the program, in the order in which a newcomer meets them.
 var verbs = []func() *cobra.Command{
 	upCommand, downCommand, statusCommand, doctorCommand, buildCommand,
-	runCommand, walkCommand, traceCommand, dumpCommand, verifyCommand, inferCommand, diffCommand,
+	runCommand, walkCommand, traceCommand, dumpCommand, verifyCommand, inferCommand, diffCommand, explainCommand,
 	resetCommand, kubectlCommand, istioctlCommand, kubeconfigCommand, cacheCommand, versionCommand,
 	nodeProcessCommand, dockerProcessCommand, undoProcessCommand, manCommand,
 }

@@ -1,6 +1,7 @@
-// Package glossary says what the words of a report mean: each hop, instrument, fact, response flag, details string, reason code
-// and verdict, and the terms of Istio and Envoy beside them. It is data, texts/LANGUAGE/*.yaml, and a lookup. English is the
-// language that everything is written in; another language's file has the words of the same entries.
+// Package glossary says what the words of a report mean: each hop, instrument, fact, response flag,
+// details string, reason code and verdict, and the terms of Istio and Envoy beside them. It is
+// data, texts/LANGUAGE/*.yaml, and a lookup. English is the language that everything is written in;
+// another language's file has the words of the same entries.
 package glossary
 
 import (
@@ -56,8 +57,9 @@ const pages = "https://www.envoyproxy.io/docs/envoy/latest/"
 // All returns every entry in a language, by kind and name. A language without texts gives English.
 func All(language string) []Entry { return slices.Clone(in(language).entries) }
 
-// Find returns the entries of a word, which may stand in any case and with blanks, dots, hyphens or underscores between its
-// parts. What an access log adds to details, in brackets, braces or parentheses, is taken off. Several kinds may have a word.
+// Find returns the entries of a word, which may stand in any case and with blanks, dots, hyphens or
+// underscores between its parts. What an access log adds to details, in brackets, braces or
+// parentheses, is taken off. Several kinds may have a word.
 func Find(word, language string) []Entry {
 	found := in(language).byWord[plain(word)]
 	if len(found) == 0 {
@@ -115,7 +117,8 @@ func Base(details string) string {
 	return details
 }
 
-// Inside returns the parts of what a details string has in brackets, braces or parentheses, which a bar separates.
+// Inside returns the parts of what a details string has in brackets, braces or parentheses, which a
+// bar separates.
 func Inside(details string) []string {
 	i := strings.IndexAny(details, "[{(")
 	if i <= 0 {

@@ -26,10 +26,23 @@ func wanted() map[glossary.Kind][]string {
 	for _, f := range flow.Flags {
 		all[glossary.Flag] = append(all[glossary.Flag], f.Flag)
 	}
-	verdicts := []string{string(flow.Verified), string(flow.Consistent), string(flow.Mismatch), string(flow.Incomplete),
-		string(flow.Confirmed), string(flow.Learned), string(flow.Refuted), string(flow.NotObserved),
-		string(flow.Forwarded), string(flow.Answered), string(flow.Failed),
-		string(flow.Certain), string(flow.Depends), string(flow.Chance), "abstains"}
+	verdicts := []string{
+		string(flow.Verified),
+		string(flow.Consistent),
+		string(flow.Mismatch),
+		string(flow.Incomplete),
+		string(flow.Confirmed),
+		string(flow.Learned),
+		string(flow.Refuted),
+		string(flow.NotObserved),
+		string(flow.Forwarded),
+		string(flow.Answered),
+		string(flow.Failed),
+		string(flow.Certain),
+		string(flow.Depends),
+		string(flow.Chance),
+		"abstains",
+	}
 	for _, f := range []flow.Failure{flow.NoListener, flow.NoFilterChain, flow.TLSError, flow.MTLSError, flow.ProtocolError, flow.NoVirtualHost,
 		flow.NoRoute, flow.NoCluster, flow.NoHealthyEndpoint, flow.Denied, flow.BlackHole, flow.Unanswered} {
 		verdicts = append(verdicts, string(f))
@@ -73,7 +86,10 @@ func TestEntries(t *testing.T) {
 			}
 			for _, word := range append([]string{e.Name}, e.Also...) {
 				found := glossary.Find(word, language)
-				if !slices.ContainsFunc(found, func(f glossary.Entry) bool { return f.Kind == e.Kind && f.Name == e.Name }) {
+				if !slices.ContainsFunc(
+					found,
+					func(f glossary.Entry) bool { return f.Kind == e.Kind && f.Name == e.Name },
+				) {
 					t.Errorf("%s: %q does not lead to %s %s", language, word, e.Kind, e.Name)
 				}
 				if n := len(slices.DeleteFunc(found, func(f glossary.Entry) bool { return f.Kind != e.Kind })); n > 1 {

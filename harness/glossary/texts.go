@@ -26,10 +26,19 @@ var Languages = []string{English, "zh"}
 var texts embed.FS
 
 // files are where the entries of each kind stand.
-var files = map[Kind]string{Flag: "flags", Details: "details", Hop: "hops", Instrument: "instruments", Verdict: "verdicts",
-	Fact: "facts", Reason: "reasons", Term: "terms"}
+var files = map[Kind]string{
+	Flag:       "flags",
+	Details:    "details",
+	Hop:        "hops",
+	Instrument: "instruments",
+	Verdict:    "verdicts",
+	Fact:       "facts",
+	Reason:     "reasons",
+	Term:       "terms",
+}
 
-// An item is an entry as its file has it, by its name. Another language has its own words and, of what English has, the rest.
+// An item is an entry as its file has it, by its name. Another language has its own words and, of
+// what English has, the rest.
 type item struct {
 	Also    []string `json:"also"`
 	Forms   string   `json:"forms"`
@@ -76,7 +85,8 @@ func index(entries []Entry) language {
 	return l
 }
 
-// read reads one file of a language. The texts are part of the program, so one that cannot be read is a fault of the program.
+// read reads one file of a language. The texts are part of the program, so one that cannot be read
+// is a fault of the program.
 func read(language string, kind Kind) map[string]item {
 	items := map[string]item{}
 	text, err := texts.ReadFile("texts/" + language + "/" + files[kind] + ".yaml")
@@ -89,7 +99,8 @@ func read(language string, kind Kind) map[string]item {
 	return items
 }
 
-// readAll returns the entries in English. The meanings of flags and of reasons are those of package flow.
+// readAll returns the entries in English. The meanings of flags and of reasons are those of package
+// flow.
 func readAll() []Entry {
 	var all []Entry
 	for _, kind := range kinds {
@@ -102,8 +113,18 @@ func readAll() []Entry {
 		items := read(English, kind)
 		for _, name := range slices.Sorted(maps.Keys(items)) {
 			i := items[name]
-			e := Entry{Name: name, Kind: kind, Also: i.Also, Forms: i.Forms, Is: i.Is, Dump: i.Dump, Page: page(kind, i.Envoy),
-				Lessons: i.Lessons, Causes: i.Causes, See: i.See}
+			e := Entry{
+				Name:    name,
+				Kind:    kind,
+				Also:    i.Also,
+				Forms:   i.Forms,
+				Is:      i.Is,
+				Dump:    i.Dump,
+				Page:    page(kind, i.Envoy),
+				Lessons: i.Lessons,
+				Causes:  i.Causes,
+				See:     i.See,
+			}
 			if row := slices.IndexFunc(flow.Flags, func(r flow.FlagRow) bool { return kind == Flag && r.Flag == name }); row >= 0 {
 				e.Long, e.Is = flow.Flags[row].Long, sentence(flow.Flags[row].Meaning)
 			}
@@ -134,7 +155,8 @@ func sentence(text string) string {
 	return strings.ToUpper(text[:1]) + strings.TrimSuffix(text[1:], ".") + "."
 }
 
-// translate returns the entries with another language's words. What that language does not have stays English.
+// translate returns the entries with another language's words. What that language does not have
+// stays English.
 func translate(to string) []Entry {
 	all := slices.Clone(english().entries)
 	words := map[Kind]map[string]item{}

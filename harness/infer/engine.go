@@ -41,10 +41,13 @@ type Options struct {
 	Cold    bool               // no connection to the endpoint is pooled
 	Warm    bool               // every worker has a connection to the endpoint pooled
 	Sender  netfilter.Sender   // who in the pod sends an outbound request
+	// Partial says that the request is known from what was written down of it, as in an access log: it may have had
+	// headers beside those that it has here, so that what asks for another one is open.
+	Partial bool
 }
 
 func (o Options) around() passage.Around {
-	return passage.Around{Explain: o.Explain, Rules: o.Rules, Peer: o.Peer, Cold: o.Cold, Warm: o.Warm, Sender: o.Sender}
+	return passage.Around{Explain: o.Explain, Rules: o.Rules, Peer: o.Peer, Cold: o.Cold, Warm: o.Warm, Sender: o.Sender, Partial: o.Partial}
 }
 
 // DecideWith is Decide with what is known of the request's surroundings.
@@ -63,12 +66,12 @@ func (e *Engine) decideWalk(req flow.Request, opts passage.Around) (flow.Decisio
 	if err != nil {
 		return flow.Decision{}, nil, nil, err
 	}
-	norm.Header.Inherit(opts.Before)
+	opts.Known(norm.Header)
 	w := passage.New(e.proxy, norm, opts)
 	run(w)
 	decision, others := certainty.Of(w, func(given []int) *passage.Walk {
 		next, _ := passage.Normalise(req) // it was no error before
-		next.Header.Inherit(opts.Before)
+		opts.Known(next.Header)
 		again := passage.New(e.proxy, next, opts)
 		again.Given = given
 		run(again)

@@ -196,3 +196,19 @@ func splitTimestamp(line string) (time.Time, string, bool) {
 	at, err := time.Parse(time.RFC3339Nano, stamp)
 	return at, text, err == nil
 }
+
+// Log is what a container has written to its log, up to most bytes of its end.
+func (p *Pod) Log(ctx context.Context, container string, most int64) ([]byte, error) {
+	const lines = 200_000 // the apiserver counts them from the end; bytes it counts from the beginning
+	tail := int64(lines)
+	stream, err := p.mesh.core.Pods(p.Namespace()).GetLogs(p.Name(), &v1.PodLogOptions{Container: container, TailLines: &tail}).Stream(ctx)
+	if err != nil {
+		return nil, exit.Environmentf("read log of %s/%s: %w", p.Ref(), container, err)
+	}
+	defer stream.Close()
+	text, err := io.ReadAll(io.LimitReader(stream, most))
+	if err != nil {
+		return nil, exit.Environmentf("read log of %s/%s: %w", p.Ref(), container, err)
+	}
+	return text, nil
+}

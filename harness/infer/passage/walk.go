@@ -113,6 +113,27 @@ type Around struct {
 	Sender  netfilter.Sender   // who in the pod sends an outbound request
 	Before  *match.Headers     // as the proxy before has sent them: what is open there is open here
 	Toward  []string           // addresses of the pod that the way goes to, where several endpoints may be picked
+	Partial bool               // the request may have had headers beside those that it has
+}
+
+// Known opens the headers of a request of which nothing is known.
+func (a Around) Known(h *match.Headers) {
+	h.Inherit(a.Before)
+	if !a.Partial {
+		return
+	}
+	named := map[string][]string{}
+	for _, name := range h.Names() {
+		named[name] = h.Values(name)
+	}
+	h.LoosenAll(match.Cause{On: "the request's other headers",
+		Why: "the request may have had headers that are not known"}, false)
+	for name, values := range named {
+		h.Set(name, values[0])
+		for _, v := range values[1:] {
+			h.Append(name, v)
+		}
+	}
 }
 
 // A Connection is what Envoy knows of the downstream connection when it chooses a filter chain.
