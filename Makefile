@@ -84,7 +84,7 @@ MINUTES ?= 60
 nightly: lab ## everything that searches for faults shares MINUTES, goes on from the last time, and says what is still short
 	$(LAB) build
 	$(GO) build -o bin/kill9 ./hack/kill9
-	$(GO) run ./hack/nightly -minutes $(MINUTES)
+	$(GO) run ./hack/nightly -minutes $(MINUTES) -only "$(ONLY)"
 
 # Apart from the other tests: what they wait for would come late beside four builds of the command.
 test-release: lab ## the command is installed without a checkout, and a release is the same byte for byte

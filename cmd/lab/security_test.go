@@ -18,7 +18,12 @@ func TestSecurityNamesTests(t *testing.T) {
 		t.Fatal(err)
 	}
 	rows := 0
+	figures := false // what make nightly writes is no claim: it is held to what is kept
 	for n, line := range strings.Split(string(text), "\n") {
+		figures = strings.Contains(line, "writes from here") || figures && !strings.Contains(line, "to here")
+		if figures {
+			continue
+		}
 		if !strings.HasPrefix(line, "| ") || strings.HasPrefix(line, "| ---") || strings.HasSuffix(line, "| Held by |") {
 			continue
 		}

@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/internal/removal"
-	"github.com/flowproof/lab/internal/sometimes"
 )
 
 // settled is how long nothing may be left after a kill.
@@ -34,7 +33,8 @@ type killer struct {
 	before             string // what the fingerprint was
 	standing           string // what it was when the lab was up; "" while there is none
 	counts             struct{ rounds, kills, labs, all, excused, folders, failed int }
-	longest            time.Duration // from a kill until nothing was left
+	longest            time.Duration   // from a kill until nothing was left
+	done               map[string]bool // kills by their names
 }
 
 func main() {
@@ -51,11 +51,17 @@ func run(args []string, out io.Writer) error {
 	most := flags.Duration("for", 24*time.Hour, "begin no round after this time")
 	seed := flags.Uint64("seed", uint64(time.Now().Unix()), "of the choices")
 	lab := flags.String("lab", "bin/lab", "the command")
-	k := &killer{}
+	k := &killer{done: map[string]bool{}}
 	flags.StringVar(&k.name, "name", "kill9", "the lab's name")
 	flags.StringVar(&k.backend, "backend", "node", "the lab's backend; with kind it is the Docker that the lab starts")
+	reached := flags.String("reached", "", "file of what make nightly keeps: kills that it does not have come first")
+	again := flags.String("repeat", "", "PHASE:VICTIM[,VICTIM], in the place of those that the seed draws")
 	flags.StringVar(&k.fingerprint, "fingerprint", "hack/fingerprint.sh", "program that prints what the machine is like")
 	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	aims, err := missing(*reached)
+	if err != nil {
 		return err
 	}
 	if os.Geteuid() != 0 {
@@ -70,10 +76,15 @@ func run(args []string, out io.Writer) error {
 		return err
 	}
 	defer func() { _, _ = k.command("down").CombinedOutput() }() // on the way out of a failure, which has been said
-	fmt.Fprintf(out, "seed %d: kill9 -seed %d -from N -rounds 1 repeats round N\n", *seed, *seed)
+	fmt.Fprintf(out, "seed %d: kill9 -seed %d -from N -rounds 1 -repeat PHASE:VICTIMS repeats round N\n", *seed, *seed)
 	start := time.Now()
 	for n := *from; n < *from+*rounds && time.Since(start) < *most; n++ {
 		r := pick(rand.New(rand.NewPCG(*seed, uint64(n))))
+		if *again != "" {
+			r.aim(*again)
+		} else if aim := k.next(aims, n); aim != "" {
+			r.aim(aim)
+		}
 		said, err := k.round(r)
 		fmt.Fprintf(out, "%s round %d: %s%s\n", time.Now().Format(time.TimeOnly), n, r, said)
 		if err == nil {
@@ -167,10 +178,4 @@ func (k *killer) print() (string, error) {
 		return "", fmt.Errorf("take the fingerprint: %w", err)
 	}
 	return string(out), nil
-}
-
-func (k *killer) reached(r round, hit []string) {
-	for _, class := range hit {
-		sometimes.Reached(sometimes.Kill(r.phase, class))
-	}
 }

@@ -158,7 +158,7 @@ func (k *killer) round(r round) (said string, err error) {
 	k.counts.rounds++
 	k.counts.kills += len(hit)
 	k.reached(r, hit)
-	said = " (" + strings.Join(hit, ", ") + ")"
+	said = fmt.Sprintf(" (%d killed: %s)", len(hit), strings.Join(hit, ", "))
 	if len(hit) == 0 {
 		said = ", but there was none"
 	}
