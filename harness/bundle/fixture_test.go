@@ -16,6 +16,7 @@ import (
 	"github.com/flowproof/lab/harness/observe/instrument"
 	"github.com/flowproof/lab/harness/observe/trace"
 	"github.com/flowproof/lab/harness/verify"
+	"github.com/flowproof/lab/internal/redact"
 )
 
 // recordedBy reads a bundle that a real lab wrote, as it was written.
@@ -69,6 +70,13 @@ func contents(t testing.TB) Contents {
 		t.Fatal("it is no head")
 	}
 	events.Events = append(slices.Clone(events.Events), trace.Event{Kind: trace.Read, Pod: "netshoot.mark", HTTP: &head})
+	for i, e := range events.Events {
+		if e.HTTP != nil && e.HTTP.RequestID == recording.RequestID {
+			more := *e.HTTP
+			more.Headers = append(slices.Clone(more.Headers), "authorization: "+redact.Header("authorization", secret))
+			events.Events[i].HTTP = &more
+		}
+	}
 	events.Counts.Emitted++
 	recording.Trace = &events
 	for _, dumps := range []map[string][]byte{c.Dumps, c.After} {

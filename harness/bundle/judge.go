@@ -8,6 +8,7 @@ import (
 
 	"github.com/flowproof/lab/harness/configdump/changes"
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/observe/instrument"
 	"github.com/flowproof/lab/harness/verify"
 	"github.com/flowproof/lab/internal/input"
 	"github.com/flowproof/lab/internal/redact"
@@ -79,7 +80,8 @@ func (c Contents) held(path flow.Path) (held []flow.Configuration, problems []st
 	slices.Sort(asked)
 	for _, pod := range slices.Compact(asked) {
 		if after, ok := c.After[pod]; ok {
-			held = append(held, changes.Texts(pod, c.Dumps[pod], after, path))
+			kept, problem := c.beside(pod, changes.Texts(pod, c.Dumps[pod], after, path))
+			held, problems = append(held, kept), append(problems, problem...)
 			continue
 		}
 		missing := flow.Configuration{Proxy: pod, Problem: "the dump of after the request is not kept"}
@@ -91,6 +93,26 @@ func (c Contents) held(path flow.Path) (held []flow.Configuration, problems []st
 		held, problems = append(held, missing), append(problems, "bundle: of "+pod+" "+missing.Problem)
 	}
 	return held, problems
+}
+
+// beside adds what was recorded of a pod beside its dumps: its netfilter rules, and its runtime, which is read with the statistics.
+func (c Contents) beside(pod string, held flow.Configuration) (flow.Configuration, []string) {
+	if c.Recording == nil {
+		return held, nil
+	}
+	recorded, _ := c.Recording.Pod(pod)
+	before := changes.Beside{Rules: recorded.Part(instrument.RulesBefore), Runtime: recorded.Part(instrument.RuntimeBefore)}
+	after := changes.Beside{Rules: recorded.Part(instrument.RulesAfter), Runtime: recorded.Part(instrument.RuntimeAfter)}
+	var problems []string
+	for _, part := range []struct {
+		moment         string
+		stats, runtime []byte
+	}{{"before", recorded.Part(instrument.StatsBefore), before.Runtime}, {"after", recorded.Part(instrument.StatsAfter), after.Runtime}} {
+		if part.stats != nil && part.runtime == nil && !c.Old {
+			problems = append(problems, fmt.Sprintf("bundle: the runtime of %s %s the request is not kept, and its statistics are", pod, part.moment))
+		}
+	}
+	return changes.Around(held, c.Dumps[pod], before, after), problems
 }
 
 // sameVerdict holds the verdict that was written down against the one that was come to now.

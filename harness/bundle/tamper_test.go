@@ -75,7 +75,7 @@ func TestTamper(t *testing.T) {
 // removeRecording takes the raw evidence away, with the file about it.
 func removeRecording(t testing.TB, dir string) {
 	t.Helper()
-	for _, name := range []string{recordingFile, curlFile, traceFile, logDir, "sockets", "stats", "netfilter", "conntrack"} {
+	for _, name := range []string{recordingFile, curlFile, traceFile, logDir, "sockets", "stats", "runtime", "netfilter", "conntrack"} {
 		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
 		}

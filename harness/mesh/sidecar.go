@@ -63,6 +63,10 @@ func (s *Sidecar) Stats(ctx context.Context, filter string) ([]byte, error) {
 	return s.get(ctx, path)
 }
 
+// Runtime returns the runtime values of all layers, as JSON (GET /runtime). A dump has those of the
+// bootstrap's static layers alone.
+func (s *Sidecar) Runtime(ctx context.Context) ([]byte, error) { return s.get(ctx, "/runtime") }
+
 // Quit ends Envoy (POST /quitquitquit). The agent beside it ends with it, and the kubelet starts both again in the same pod.
 func (s *Sidecar) Quit(ctx context.Context) error {
 	_, err := s.call(ctx, http.MethodPost, "/quitquitquit")

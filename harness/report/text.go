@@ -291,7 +291,9 @@ func (t *text) ending(verdict flow.RunVerdict) {
 		t.paragraph("· ", w)
 	}
 	if t.run.Touched != nil {
-		t.line("%s", Touched(t.run.Touched))
+		for _, line := range wrap(Touched(t.run.Touched), t.width()) {
+			t.line("%s", line)
+		}
 	}
 	if len(t.run.Reads) > 0 {
 		t.line("%s", Reads(t.run.Reads))

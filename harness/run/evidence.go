@@ -29,6 +29,7 @@ func (s *Session) Observe(ctx context.Context) error {
 	if err != nil {
 		return exit.Incompletef("observe: %w", err)
 	}
+	s.holdBeside(recording)
 	recording.Redact() // from here on it may be kept
 	s.Recording, s.Flow.Observations, s.Flow.Watches = recording, seen, watches
 	return nil

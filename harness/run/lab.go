@@ -62,6 +62,7 @@ type Sidecar interface {
 	Pod() Pod
 	Dump(ctx context.Context) ([]byte, error)
 	Stats(ctx context.Context, filter string) ([]byte, error)
+	Runtime(ctx context.Context) ([]byte, error)
 	Loggers(ctx context.Context) (mesh.Levels, error)
 	SetLevel(ctx context.Context, level string) error
 	HoldLevels(ctx context.Context, wait func(mesh.Holder)) (*mesh.LevelLease, error)

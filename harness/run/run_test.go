@@ -165,6 +165,51 @@ func TestFourDumps(t *testing.T) {
 	}
 }
 
+// TestConfigurationBeside changes what stands in no dump: a runtime value while the request is on its way, or before it and for good,
+// and a pod's netfilter rules.
+func TestConfigurationBeside(t *testing.T) {
+	const none = `{"layers":["global config","admin"],"entries":{}}`
+	const set = `{"layers":["global config","admin"],"entries":{"a.b":{"final_value":"9","layer_values":["","9"]}}}`
+	for _, c := range []struct {
+		name     string
+		runtimes []string
+		rules    []string
+		want     string
+	}{
+		{"nothing", []string{none, none}, []string{"*nat\nCOMMIT\n", "*nat\nCOMMIT\n"}, ""},
+		{"a runtime value is set", []string{none, set}, nil, "configuration changed between dump and request: runtime of fortio-server.mark: a.b was added"},
+		{"a runtime value was set before", []string{set, set}, nil,
+			`configuration of fortio-server.mark at the request is not known: its runtime has values that no dump shows: a.b of the layer "admin"`},
+		{"a rule of another table", nil, []string{"*nat\nCOMMIT\n", "*nat\nCOMMIT\n*mangle\n[0:0] -A PREROUTING -j TPROXY\nCOMMIT\n"},
+			"netfilter rules of fortio-server.mark: mangle -A PREROUTING -j TPROXY was added"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			lab, _ := workshop(t)
+			server := lab.PodsByRef["fortio-server.mark"]
+			for _, text := range c.runtimes {
+				server.Runtimes = append(server.Runtimes, []byte(text))
+			}
+			answer := server.Answer
+			server.Answer = func(command []string, stdin []byte) *mesh.Output {
+				if command[0] == "iptables-save" && len(c.rules) > 0 {
+					text := c.rules[0]
+					c.rules = append(c.rules[1:], c.rules[0])
+					return &mesh.Output{Stdout: []byte(text)}
+				}
+				return answer(command, stdin)
+			}
+			result, err := run.Do(t.Context(), lab.Run(), plan(t, "http://fortio-server:8080/"), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			problems := fmt.Sprint(verify.Judge(result.Run).Problems)
+			if c.want == "" && strings.Contains(problems, "onfiguration") || !strings.Contains(problems, c.want) {
+				t.Errorf("%s\nwant %s", problems, c.want)
+			}
+		})
+	}
+}
+
 func backward(list []string) func(func(string) bool) {
 	return func(yield func(string) bool) {
 		for _, v := range slices.Backward(list) {

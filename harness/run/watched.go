@@ -120,6 +120,15 @@ func (w *watched) Stats(ctx context.Context, filter string) ([]byte, error) {
 	return sidecar.Stats(ctx, filter)
 }
 
+// Runtime reads the sidecar's runtime values.
+func (w *watched) Runtime(ctx context.Context) ([]byte, error) {
+	sidecar, err := w.session.Sidecar(ctx, w.Ref())
+	if err != nil {
+		return nil, err
+	}
+	return sidecar.Runtime(ctx)
+}
+
 // Log opens a window onto the sidecar's log when it is first called.
 func (w *watched) Log(ctx context.Context) (instrument.Log, error) {
 	if w.window != nil {

@@ -62,6 +62,8 @@ const (
 	SocketsAfter    = "sockets.after"
 	StatsBefore     = "stats.before"
 	StatsAfter      = "stats.after"
+	RuntimeBefore   = "runtime.before"
+	RuntimeAfter    = "runtime.after"
 	RulesBefore     = "netfilter.before"
 	RulesAfter      = "netfilter.after"
 	ConntrackBefore = "conntrack.before"

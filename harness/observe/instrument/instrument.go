@@ -67,6 +67,8 @@ type Target interface {
 	Run(ctx context.Context, where Place, command []string) ([]byte, error)
 	// Stats reads the counters of the sidecar whose names match a regular expression.
 	Stats(ctx context.Context, filter string) ([]byte, error)
+	// Runtime reads the sidecar's runtime values, of all layers, as JSON.
+	Runtime(ctx context.Context) ([]byte, error)
 	// Log is the window onto the sidecar's log. The first call opens it; it is kept as the part Log when the run is observed.
 	Log(ctx context.Context) (Log, error)
 	// Processes are those of the sidecar on this host.

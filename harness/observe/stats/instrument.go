@@ -40,20 +40,21 @@ func (Instrument) Sees() []flow.Capability {
 
 // Parts are the names of the raw evidence that it keeps.
 func (Instrument) Parts() []string {
-	return []string{instrument.StatsBefore, instrument.StatsAfter}
+	return []string{instrument.StatsBefore, instrument.StatsAfter, instrument.RuntimeBefore, instrument.RuntimeAfter}
 }
 
-// Before reads the counters of every sidecar.
+// Before reads the counters of every sidecar, and its runtime values, which tell nothing of a request: they are configuration
+// that no dump has, and are kept to be compared.
 func (Instrument) Before(ctx context.Context, pods []instrument.Target) error {
-	return read(ctx, pods, instrument.StatsBefore)
+	return read(ctx, pods, instrument.StatsBefore, instrument.RuntimeBefore)
 }
 
 // After reads them again.
 func (Instrument) After(ctx context.Context, pods []instrument.Target, _ instrument.Sent) error {
-	return read(ctx, pods, instrument.StatsAfter)
+	return read(ctx, pods, instrument.StatsAfter, instrument.RuntimeAfter)
 }
 
-func read(ctx context.Context, pods []instrument.Target, part string) error {
+func read(ctx context.Context, pods []instrument.Target, part, runtime string) error {
 	for _, pod := range pods {
 		if !pod.HasSidecar() {
 			continue
@@ -66,6 +67,10 @@ func read(ctx context.Context, pods []instrument.Target, part string) error {
 			return exit.Environmentf("read stats of %s: %w", pod.Ref(), err)
 		}
 		pod.Keep(part, text)
+		if text, err = pod.Runtime(ctx); err != nil {
+			return err
+		}
+		pod.Keep(runtime, text)
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ func recordedRun(t *testing.T) (*Recording, Selection) {
 		t.Fatal(err)
 	}
 	for i := range r.Events {
-		if h := r.Events[i].HTTP; h.Request() && h.RequestID != "" {
+		if h := r.Events[i].HTTP; r.Events[i].Process == "curl" && h.Request() && h.RequestID != "" { // kubelet's probes have ids too
 			return r, Selection{RequestID: h.RequestID}
 		}
 	}

@@ -37,6 +37,8 @@ type Pod struct {
 	// Answer is what a program prints in the pod; nil: there is no program.
 	Answer func(command []string, stdin []byte) *mesh.Output
 
+	Runtimes [][]byte // what its sidecar says of its runtime, one after the other; none: it has no values
+
 	// Active and Began are requests on its sidecar's connections: under way, and begun while it was
 	// looked. UseErr: it cannot tell.
 	Active, Began uint64
@@ -46,6 +48,7 @@ type Pod struct {
 	levels mesh.Levels
 	alone  chan struct{} // full while a run has the sidecar alone
 	dumped int
+	ran    int // how often it was asked for its runtime
 }
 
 // New makes a lab of pods.
@@ -241,6 +244,15 @@ func (s sidecar) Dump(context.Context) ([]byte, error) {
 func (s sidecar) Stats(context.Context, string) ([]byte, error) {
 	s.pod.lab.note("stats %s", s.pod.Ref_)
 	return []byte("server.live: 1\n"), nil
+}
+
+func (s sidecar) Runtime(context.Context) ([]byte, error) {
+	text := []byte(`{"layers":["global config","admin"],"entries":{}}`)
+	if n := len(s.pod.Runtimes); n > 0 {
+		text = s.pod.Runtimes[min(s.pod.ran, n-1)]
+		s.pod.ran++
+	}
+	return text, nil
 }
 
 func (s sidecar) Loggers(context.Context) (mesh.Levels, error) { return s.pod.levels, nil }
