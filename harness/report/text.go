@@ -291,12 +291,10 @@ func (t *text) ending(verdict flow.RunVerdict) {
 		t.paragraph("· ", w)
 	}
 	if t.run.Touched != nil {
-		for _, line := range wrap(Touched(t.run.Touched), t.width()) {
-			t.line("%s", line)
-		}
+		t.paragraph("", Touched(t.run.Touched))
 	}
 	if len(t.run.Reads) > 0 {
-		t.line("%s", Reads(t.run.Reads))
+		t.paragraph("", Reads(t.run.Reads))
 	}
 	accepted := ""
 	if len(t.run.Accepted) > 0 {
