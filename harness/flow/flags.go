@@ -38,7 +38,7 @@ var Flags = []FlagRow{
 	{"RFCF", "ResponseFromCacheFilter", "answered from the cache"},
 	{"NFCF", "NoFilterConfigFound", "the configuration of a filter did not come in time"},
 	{"DF", "DnsResolutionFailed", "DNS resolution failed"},
-	{"DO", "DropOverLoad", "dropped by the cluster's drop_overload policy"},
+	{"DO", "DropOverload", "dropped by the cluster's drop_overload policy"},
 	{"DR", "DownstreamRemoteReset", "downstream remote reset"},
 	{"UDO", "UnconditionalDropOverload", "every request is dropped by the cluster's policy"},
 	{"OM", "OverloadManagerTerminated", "terminated by the overload manager"},

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// istioText is Istio's default format (pilot/pkg/model, EnvoyTextLogFormat).
-const istioText = `[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS% ` +
+// IstioText is Istio's default format (pilot/pkg/model, EnvoyTextLogFormat).
+const IstioText = `[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS% ` +
 	`%RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% "%UPSTREAM_TRANSPORT_FAILURE_REASON%" %BYTES_RECEIVED% %BYTES_SENT% ` +
 	`%DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%" "%REQ(X-REQUEST-ID)%" ` +
 	`"%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%" %UPSTREAM_CLUSTER_RAW% %UPSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% ` +
@@ -26,7 +26,7 @@ const envoyText = `[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PA
 
 // known are the formats that are tried without a dump that has one.
 var known = sync.OnceValue(func() []*Format {
-	return []*Format{{Name: "JSON", members: map[string]*Format{}}, must("Istio's text format", istioText),
+	return []*Format{{Name: "JSON", members: map[string]*Format{}}, must("Istio's text format", IstioText),
 		must("Istio's text format until 1.8", istioTextOld), must("Envoy's text format", envoyText)}
 })
 

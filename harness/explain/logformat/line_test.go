@@ -117,7 +117,7 @@ func TestFormatOfDump(t *testing.T) {
 
 func FuzzParseLog(f *testing.F) {
 	for _, row := range []string{uhLine, ufLine, tcpLine, jsonLine, envoyLine} {
-		f.Add([]byte(row), istioText)
+		f.Add([]byte(row), IstioText)
 	}
 	f.Add([]byte(`x "a" "b" 200`), `%REQ(A)% "%REQ(B)%" "%REQ(C)%" %RESPONSE_CODE%`)
 	f.Fuzz(func(t *testing.T, text []byte, format string) {
