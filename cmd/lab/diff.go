@@ -18,18 +18,27 @@ import (
 func diffCommand() *cobra.Command {
 	requests := ""
 	cmd := &cobra.Command{
-		Use:   "diff BEFORE AFTER --requests FILE",
-		Short: "Say which requests take another way after a change of configuration, hop by hop",
+		Use:   "diff BEFORE AFTER [--requests FILE]",
+		Short: "Say which requests take another way after a change of configuration, or how two runs differ",
 		Long: `diff takes two config dumps of a proxy and a list of requests, and shows each request whose way is not the same in
 both: which hops changed and why. The exit code is 0 when no way changed and 1
-when one did.`,
-		Example: "  lab diff before.json after.json --requests requests.jsonl",
-		Args:    cobra.ExactArgs(2),
+when one did.
+
+It also takes two bundles, as --bundle keeps them. Both are judged again, and what differs is shown in the order in which one thing
+follows from another: the request, the configuration on its way, the way that was inferred, what was observed, the answer, the verdict.
+The first line names the difference that decides. Values that are others at each run, such as ephemeral ports, are no difference.
+The exit code is 0 when nothing differs and 1 when something does.`,
+		Example: `  lab diff before.json after.json --requests requests.jsonl
+  lab diff good.bundle bad.bundle`,
+		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if requests == "" {
-				return exit.Usagef("diff: no requests (give --requests FILE, one JSON object a line)")
-			}
 			ctx, a := cmd.Context(), appOf(cmd)
+			if requests == "" && isBundle(args[0]) && isBundle(args[1]) {
+				return diffBundles(ctx, a, args[0], args[1])
+			}
+			if requests == "" {
+				return exit.Usagef("diff: no requests (give --requests FILE, one JSON object a line, or two bundles)")
+			}
 			return input.Do(ctx, func() error { return diff(ctx, a, args[0], args[1], requests) })
 		},
 	}

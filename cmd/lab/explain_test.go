@@ -181,3 +181,23 @@ func writeArchive(t *testing.T, path string, files map[string][]byte) {
 		t.Fatal(err)
 	}
 }
+
+// TestDiffOfBundles compares two kept runs, and one with itself.
+func TestDiffOfBundles(t *testing.T) {
+	const inbound, outbound = "../../harness/bundle/testdata/inbound", "../../harness/bundle/testdata/outbound"
+	for _, c := range []struct {
+		other string
+		code  int
+		want  string
+	}{
+		{inbound, exit.OK, "✓ the runs differ in nothing"},
+		{outbound, exit.Mismatch, "✗ what differs first is the request: url was http://fortio-server:8080/"},
+	} {
+		if code, out, errs := run(t, "diff", inbound, c.other); code != c.code || !strings.HasPrefix(out, c.want) {
+			t.Errorf("%s: exit code %d\n%s%s", c.other, code, out, errs)
+		}
+	}
+	if code, out, _ := run(t, "diff", inbound, outbound, "-o", "json"); code != exit.Mismatch || !strings.HasPrefix(out, "{") {
+		t.Errorf("exit code %d: %.100s", code, out)
+	}
+}

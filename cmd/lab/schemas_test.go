@@ -41,6 +41,7 @@ var resultForms = []struct {
 	{flow.ExplanationSchema, flow.Explanation{}, "`lab explain` of one request"},
 	{flow.LogExplanationSchema, flow.LogExplanation{}, "`lab explain` of a log"},
 	{report.MeaningSchema, report.Meaning{}, "`lab explain` of a word"},
+	{flow.RunDifferenceSchema, flow.RunDifference{}, "`lab diff` of two bundles"},
 	{report.Schema, report.Document{}, "`lab verify`"},
 	{script.ResultSchema, script.Result{}, "`lab run`"},
 	{scenariosSchema, scenariosResult{}, "`lab run --list`"},
