@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -50,6 +51,9 @@ func weight(target string) int {
 	return 1
 }
 
+// leastSearch is the least that a target is searched in a turn: to build it takes as long.
+const leastSearch = 20 * time.Second
+
 // fuzz searches for about a budget, at first where least was searched so far. What each target has had is kept at once.
 func (n *night) fuzz(budget time.Duration) result {
 	all, err := targets(".")
@@ -57,7 +61,7 @@ func (n *night) fuzz(budget time.Duration) result {
 		return result{err: fmt.Errorf("find the fuzz targets: %w", err)}
 	}
 	slices.SortStableFunc(all, func(a, b string) int {
-		return n.state.Fuzzed[a]/weight(a) - n.state.Fuzzed[b]/weight(b)
+		return cmp.Or(n.state.Fuzzed[a]/weight(a)-n.state.Fuzzed[b]/weight(b), weight(b)-weight(a))
 	})
 	weights := 0
 	for _, t := range all {
@@ -66,7 +70,7 @@ func (n *night) fuzz(budget time.Duration) result {
 	var r result
 	end, sum := time.Now().Add(budget), n.state.of("fuzz")
 	for i := 0; len(all) > 0 && (i == 0 || time.Now().Before(end)); i, all = i+1, all[1:] {
-		each := max(5*time.Second, budget*time.Duration(weight(all[0]))/time.Duration(weights)).Truncate(time.Second)
+		each := max(leastSearch, budget*time.Duration(weight(all[0]))/time.Duration(weights)).Truncate(time.Second)
 		where, name, _ := strings.Cut(all[0], " ")
 		log, err := n.execute("fuzz-"+name, []string{"go", "test", where, "-run", "^$", "-fuzz", "^" + name + "$",
 			"-fuzztime", each.String(), "-fuzzminimizetime", "10x"}, each+3*time.Minute)

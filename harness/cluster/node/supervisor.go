@@ -31,7 +31,14 @@ func (s *supervisor) startAll(ctx context.Context) error {
 	if err := <-done; err != nil {
 		return err
 	}
-	return s.startInOrder(ctx, kubelet(), controllerManager(), scheduler(), kubeProxy())
+	if err := s.startInOrder(ctx, kubelet(), scheduler(), kubeProxy()); err != nil {
+		return err
+	}
+	// Of all components the controller manager alone ends when it may not read its configuration yet.
+	if err := s.Await(ctx, apiserver().inside(), s.awaitAuthorization); err != nil {
+		return err
+	}
+	return s.startInOrder(ctx, controllerManager())
 }
 
 func (s *supervisor) startInOrder(ctx context.Context, programs ...program) error {
@@ -77,7 +84,22 @@ func dialUnix(path string) error {
 // awaitAPIServer asks the apiserver for its version as a client with a certificate. /readyz would say no for another
 // second: one of its hooks waits that long before it looks for objects, which prepared data have already.
 func (s *supervisor) awaitAPIServer() error {
-	pair, err := tls.LoadX509KeyPair(pki("supervisor.crt"), pki("supervisor.key"))
+	path := "/version"
+	if s.config.Prepared == "" {
+		path = "/readyz"
+	}
+	return ask("supervisor", path)
+}
+
+// awaitAuthorization asks for what the controller manager reads first. The apiserver answers before it has read who may
+// do what.
+func (s *supervisor) awaitAuthorization() error {
+	return ask("kube-controller-manager", "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication")
+}
+
+// ask asks the apiserver for a path, as a client with the certificate of that name.
+func ask(name, path string) error {
+	pair, err := tls.LoadX509KeyPair(pki(name+".crt"), pki(name+".key"))
 	if err != nil {
 		return err
 	}
@@ -89,10 +111,6 @@ func (s *supervisor) awaitAPIServer() error {
 	pool.AppendCertsFromPEM(ca)
 	transport := &http.Transport{TLSClientConfig: &tls.Config{Certificates: []tls.Certificate{pair}, RootCAs: pool}}
 	defer transport.CloseIdleConnections()
-	path := "/version"
-	if s.config.Prepared == "" {
-		path = "/readyz"
-	}
 	resp, err := (&http.Client{Transport: transport, Timeout: 2 * time.Second}).Get("https://127.0.0.1:" + apiserverPort + path)
 	if err != nil {
 		return err
