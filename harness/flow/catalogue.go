@@ -9,6 +9,9 @@ type HopInfo struct {
 	// Arrivals are the facts that are seen at this kind of hop only when the request came there. Facts that an instrument
 	// also tells of nothing, such as a status or the absence of TLS, are not among them.
 	Arrivals []string
+	// Present are facts that are told of this kind of hop alone, also where no request came: seen where the way through a proxy has
+	// no such hop they show that there is one.
+	Present []string
 	// DecidedBefore says that Envoy may have decided this hop before an HTTP filter that ends the way answered: a filter may
 	// ask for the route, and the access log then names route and cluster of a request that never got there.
 	DecidedBefore bool
@@ -28,7 +31,7 @@ const (
 
 // Hops is the catalogue of hops: what stands here is looked up wherever the order or a property of a hop is asked for.
 var Hops = []HopInfo{
-	{Kind: Resolve, End: DownstreamEnd},
+	{Kind: Resolve, End: DownstreamEnd, Present: []string{FactResolved}},
 	{Kind: NodePort, End: DownstreamEnd},
 	{Kind: Redirect, End: DownstreamEnd},
 	{Kind: Listener, End: DownstreamEnd},
@@ -42,7 +45,8 @@ var Hops = []HopInfo{
 	{Kind: Endpoint, End: UpstreamEnd, Arrivals: []string{FactEndpoint}},
 	{Kind: UpstreamTLS, End: UpstreamEnd},
 	{Kind: Connect, End: UpstreamEnd, Arrivals: []string{FactUpstreamLocal, FactUpstreamRemote}},
-	{Kind: App, End: AppEnd, Arrivals: []string{FactPeer}},
+	{Kind: App, End: AppEnd, Arrivals: []string{FactPeer},
+		Present: []string{FactProcess, FactMethod, FactPath, FactAuthority, FactHeader}},
 }
 
 // Info returns the kind's row of Hops; of a kind that has none, a row without properties.

@@ -27,11 +27,17 @@ func (j *judge) unexplained(i int) (evidence []flow.Evidence, refuted []string) 
 		for _, s := range o.Facts {
 			switch info := flow.FactOf(s.Name); {
 			case s.Value == "":
-			case o.Kind != hop.Kind && slices.Contains(o.Kind.Info().Arrivals, s.Name) && j.within(hop, o.Kind):
+			case o.Kind != hop.Kind && j.nowhere(hop, o.Kind, s.Name):
 				add(k, s, "nothing: the way has no such hop",
 					fmt.Sprintf("the way has no hop %s, and %s saw %s %s", o.Kind, o.Instrument, s.Name, s.Value))
 			case info.Number == flow.Listed && o.Kind == hop.Kind && !explains(hop, s):
 				add(k, s, "only what is listed", fmt.Sprintf("%s %s was not inferred, and %s saw it act", s.Name, s.Value, o.Instrument))
+			default:
+				why := j.contradicted(o, s)
+				if why == "" {
+					continue
+				}
+				add(k, s, "nothing: "+why, fmt.Sprintf("%s, and %s saw %s %s", why, o.Instrument, s.Name, s.Value))
 			}
 		}
 	}
@@ -43,11 +49,87 @@ func (j *judge) unexplained(i int) (evidence []flow.Evidence, refuted []string) 
 	return evidence, refuted
 }
 
-// within reports whether a kind lies between two hops of a hop's proxy: of what was before the first hop that is known, and of
-// what comes after the last, the way says nothing here.
-func (j *judge) within(hop *flow.Hop, kind flow.HopKind) bool {
-	return !j.before(hop, kind) && kind.Order() < hop.Kind.Order()
+// nowhere reports whether a fact of a kind of hop that the way through a proxy does not have shows that there is one: of a
+// kind between two hops of the proxy, of one after the last where the way goes on to another place, and of one before the
+// first where the way comes from another proxy. Of what was before the first hop that is known the way says nothing.
+func (j *judge) nowhere(hop *flow.Hop, kind flow.HopKind, fact string) bool {
+	arrives := slices.Contains(kind.Info().Arrivals, fact)
+	present := arrives || slices.Contains(kind.Info().Present, fact)
+	switch {
+	case j.before(hop, kind):
+		return present && !sameProxy(hop, j.run.Path.Hops[0].Side, j.run.Path.Hops[0].Proxy)
+	case kind.Order() < hop.Kind.Order():
+		return arrives
+	}
+	return present && j.run.Path.Outcome == flow.Forwarded && len(unended(j.run.Path)) == 0
 }
+
+// contradicted says what of the way a single fact contradicts, without being one that a hop expects; "": nothing.
+func (j *judge) contradicted(o flow.Observation, s flow.Seen) string {
+	switch s.Name {
+	case flow.FactSNI, flow.FactALPN, flow.FactPeerURI, flow.FactXFCC:
+		return j.clear(o, s)
+	case flow.FactFlags:
+		return j.replied(s)
+	}
+	return ""
+}
+
+// clear says where it is known that an end of a proxy speaks in clear text, of a fact that only TLS has; "": it is not.
+// An x-forwarded-client-cert that the sender wrote is no such fact.
+func (j *judge) clear(o flow.Observation, s flow.Seen) string {
+	if s.Name == flow.FactXFCC && (o.Kind != flow.DownstreamTLS || j.run.Call.Headers.Get("x-forwarded-client-cert") != "") {
+		return ""
+	}
+	end := flow.FactInfo{Scope: flow.OfEnd}
+	for _, hop := range j.run.Path.Hops {
+		if !sameProxy(&hop, o.Side, o.Where.Pod) || !end.SameMeaning(hop.Kind, o.Kind) {
+			continue
+		}
+		for _, f := range hop.Expect {
+			if f.Name == flow.FactTransport && f.Value == rawBuffer && !f.Absent && !f.May {
+				return "the connection must be in clear text"
+			}
+		}
+	}
+	here := flow.Hop{Side: o.Side, Proxy: o.Where.Pod}
+	for _, other := range j.run.Observations {
+		if !sameProxy(&here, other.Side, other.Where.Pod) || !end.SameMeaning(other.Kind, o.Kind) {
+			continue
+		}
+		if slices.Contains(other.Facts, flow.Seen{Name: flow.FactTransport, Value: rawBuffer}) {
+			return fmt.Sprintf("%s saw the connection in clear text", other.Instrument)
+		}
+	}
+	return ""
+}
+
+// rawBuffer is the value of flow.FactTransport for clear text.
+const rawBuffer = "raw_buffer"
+
+// replied says of response flags by which a proxy replies itself, before it asks upstream, that the way leads on; "": it does not,
+// or another attempt did.
+func (j *judge) replied(s flow.Seen) string {
+	if j.run.Path.Outcome != flow.Forwarded {
+		return ""
+	}
+	for _, o := range j.run.Observations {
+		for _, f := range o.Facts {
+			if f.Name == flow.FactAttempts && f.Value != "" && f.Value != "0" && f.Value != "1" {
+				return ""
+			}
+		}
+	}
+	for _, flag := range flow.SplitFlags(s.Value) {
+		if slices.Contains(ownReplies, flag) {
+			return "the way leads on to the application"
+		}
+	}
+	return ""
+}
+
+// ownReplies are the response flags by which Envoy replies before any upstream connection has the request.
+var ownReplies = []string{"UH", "UO", "NR", "NC", "RL", "UAEX", "FI", "RLSE", "IH", "RFCF", "NFCF", "DO", "UDO", "DF"}
 
 // before reports whether a kind lies before the first hop of a hop's proxy.
 func (j *judge) before(hop *flow.Hop, kind flow.HopKind) bool {

@@ -103,3 +103,45 @@ func TestAbstention(t *testing.T) {
 		t.Errorf("%s: %q", h.State, h.Reason)
 	}
 }
+
+// TestContradictedBySingleFacts adds one fact that no hop expects to a way in clear text, or takes what it contradicts away.
+func TestContradictedBySingleFacts(t *testing.T) {
+	observed := func(i flow.Instrument, side flow.Side, kind flow.HopKind, name, value string) flow.Observation {
+		return flow.Observation{Instrument: i, Side: side, Kind: kind, Where: flow.Where{Pod: "a.x"}, Facts: []flow.Seen{{Name: name, Value: value}}}
+	}
+	hop := flow.Hop{Kind: flow.Connect, Side: flow.Client, Proxy: "a.x"}
+	clear := observed(flow.Trace, flow.Client, flow.ListenerFilters, flow.FactTransport, "raw_buffer")
+	for _, c := range []struct {
+		name    string
+		change  func(*flow.Run)
+		add     flow.Observation
+		refuted string
+	}{
+		{"a server name in clear text", nil, observed(flow.Trace, flow.Client, flow.ListenerFilters, flow.FactSNI, "x"), "ebpf saw the connection in clear text"},
+		{"one where nothing tells of the transport", func(r *flow.Run) { r.Observations = nil },
+			observed(flow.Trace, flow.Client, flow.ListenerFilters, flow.FactSNI, "x"), ""},
+		{"on the other end", nil, observed(flow.Trace, flow.Client, flow.UpstreamTLS, flow.FactSNI, "x"), ""},
+		{"a certificate in clear text", nil, observed(flow.EnvoyLog, flow.Client, flow.DownstreamTLS, flow.FactXFCC, "spiffe://x"), "in clear text"},
+		{"one that the sender wrote", func(r *flow.Run) { r.Call.Headers = flow.Headers{"x-forwarded-client-cert": {"spiffe://x"}} },
+			observed(flow.EnvoyLog, flow.Client, flow.DownstreamTLS, flow.FactXFCC, "spiffe://x"), ""},
+		{"a reply of the proxy's own", nil, observed(flow.AccessLog, flow.Client, flow.App, flow.FactFlags, "NR"), "the way leads on to the application"},
+		{"a reply after a failed attempt", func(r *flow.Run) {
+			r.Observations = append(r.Observations, observed(flow.AccessLog, flow.Client, flow.App, flow.FactAttempts, "2"))
+		}, observed(flow.AccessLog, flow.Client, flow.App, flow.FactFlags, "UH"), ""},
+		{"what may come after upstream had it", nil, observed(flow.AccessLog, flow.Client, flow.App, flow.FactFlags, "URX"), ""},
+		{"a reply that was inferred", func(r *flow.Run) { r.Path.Outcome = flow.Answered }, observed(flow.AccessLog, flow.Client, flow.App, flow.FactFlags, "NR"), ""},
+		{"an application in the client's pod", nil, observed(flow.Trace, flow.Client, flow.App, flow.FactProcess, "nc"), "the way has no hop app"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			run := flow.Run{Path: flow.Path{Outcome: flow.Forwarded, Beyond: "b.x has no sidecar", Hops: []flow.Hop{hop}}, Observations: []flow.Observation{clear}}
+			if c.change != nil {
+				c.change(&run)
+			}
+			run.Observations = append(run.Observations, c.add)
+			_, refuted := (&judge{run: run}).unexplained(0)
+			if said := strings.Join(refuted, "; "); (said == "") != (c.refuted == "") || !strings.Contains(said, c.refuted) {
+				t.Errorf("refuted %q, want %q", said, c.refuted)
+			}
+		})
+	}
+}
