@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -56,7 +57,9 @@ type session struct {
 }
 
 func newSession(ctx context.Context, lab Lab, events Events) *session {
-	list := undo.NewList(UndoKinds, lab.Guard, func(err error) { events.Note("%v", err) })
+	kinds := maps.Clone(UndoKinds)
+	maps.Copy(kinds, lab.Restore)
+	list := undo.NewList(kinds, lab.Guard, func(err error) { events.Note("%v", err) })
 	s := &session{Session: run.NewSession(lab, list), ctx: ctx, restored: events.Restored, changed: map[string]bool{}, variables: map[string]string{},
 		looked: map[string]bool{}}
 	s.Note = events.Note

@@ -22,7 +22,8 @@ import (
 type Lab struct {
 	PodsByRef map[string]*Pod // by "name.namespace"
 	Behinds   map[string]mesh.Behind
-	Log       string // form of the access log
+	Services  map[string]*mesh.Service // by "name.namespace"
+	Log       string                   // form of the access log
 
 	mu    sync.Mutex
 	asked []string
@@ -39,6 +40,9 @@ type Pod struct {
 
 	Runtimes [][]byte // what its sidecar says of its runtime, one after the other; none: it has no values
 
+	// Counters is what its sidecar says of those that match a filter; nil: that it lives.
+	Counters func(filter string) []byte
+
 	// Active and Began are requests on its sidecar's connections: under way, and begun while it was
 	// looked. UseErr: it cannot tell.
 	Active, Began uint64
@@ -53,7 +57,7 @@ type Pod struct {
 
 // New makes a lab of pods.
 func New(pods ...*Pod) *Lab {
-	l := &Lab{PodsByRef: map[string]*Pod{}, Behinds: map[string]mesh.Behind{}}
+	l := &Lab{PodsByRef: map[string]*Pod{}, Behinds: map[string]mesh.Behind{}, Services: map[string]*mesh.Service{}}
 	for _, p := range pods {
 		p.lab, p.levels, p.alone = l, mesh.Levels{"admin": "warning", "http": "warning"}, make(chan struct{}, 1)
 		l.PodsByRef[p.Ref_] = p
@@ -138,8 +142,12 @@ func (l *Lab) Behind(_ context.Context, host string, port uint16, _ string) (mes
 // CheckPort finds nothing wrong with any port.
 func (l *Lab) CheckPort(context.Context, string, uint16, string) error { return nil }
 
-// Service knows none.
-func (l *Lab) Service(context.Context, string) (*mesh.Service, error) {
+// Service finds one of Services.
+func (l *Lab) Service(_ context.Context, ref string) (*mesh.Service, error) {
+	name, namespace := mesh.SplitRef(ref, l.Namespace())
+	if s := l.Services[name+"."+namespace]; s != nil {
+		return s, nil
+	}
 	return nil, errors.New("there is no such service")
 }
 
@@ -211,7 +219,7 @@ func (p *Pod) Follow(context.Context, string) (run.Window, error) {
 // Sidecar is the pod's, if it has one.
 func (p *Pod) Sidecar() (run.Sidecar, error) {
 	if len(p.Dumps) == 0 {
-		return nil, fmt.Errorf("reach sidecar of %s: the pod has none", p.Ref_)
+		return nil, fmt.Errorf("reach sidecar of %s: %w", p.Ref_, mesh.ErrNoSidecar)
 	}
 	return sidecar{p}, nil
 }
@@ -241,8 +249,11 @@ func (s sidecar) Dump(context.Context) ([]byte, error) {
 	return s.pod.Dumps[at], nil
 }
 
-func (s sidecar) Stats(context.Context, string) ([]byte, error) {
+func (s sidecar) Stats(_ context.Context, filter string) ([]byte, error) {
 	s.pod.lab.note("stats %s", s.pod.Ref_)
+	if s.pod.Counters != nil {
+		return s.pod.Counters(filter), nil
+	}
 	return []byte("server.live: 1\n"), nil
 }
 
