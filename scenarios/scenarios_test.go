@@ -25,7 +25,6 @@ import (
 	"github.com/flowproof/lab/harness/report"
 	runs "github.com/flowproof/lab/harness/run"
 	"github.com/flowproof/lab/harness/script"
-	"github.com/flowproof/lab/internal/components"
 	"github.com/flowproof/lab/internal/docker"
 	"github.com/flowproof/lab/internal/progress"
 	"github.com/flowproof/lab/internal/schema"
@@ -110,7 +109,7 @@ func whyNoLab() string {
 	case testing.Short():
 		return "a lab takes longer than -short allows"
 	default:
-		reason = e2e.Missing(components.Options{Kind: *backendName == "kind"})
+		reason = e2e.MissingFor(*backendName)
 		if err := chosen.lack(); reason == "" && err != nil {
 			reason = err.Error()
 		}

@@ -37,7 +37,7 @@ func adopt(data []byte) ([]byte, error) {
 	case 1:
 		return found[names[0]], nil
 	default:
-		return nil, fmt.Errorf("read config dump: it holds %d proxies (%s): give one of them alone", len(names), strings.Join(names, ", "))
+		return nil, fmt.Errorf("%w: it holds %d proxies (%s): give one of them alone", ErrRead, len(names), strings.Join(names, ", "))
 	}
 }
 
@@ -66,7 +66,7 @@ func adoptBootstrap(data, static []byte) ([]byte, error) {
 		Clusters  []json.RawMessage `json:"clusters"`
 	}
 	if err := json.Unmarshal(static, &resources); err != nil {
-		return nil, fmt.Errorf("read config dump: static_resources: %w", err)
+		return nil, fmt.Errorf("%w: static_resources: %w", ErrRead, err)
 	}
 	all := map[string][]json.RawMessage{"Listener": resources.Listeners, "Cluster": resources.Clusters}
 	return dumpOf(data, all)
@@ -82,7 +82,7 @@ func adoptList(data []byte) ([]byte, error) {
 	for i, text := range list {
 		kind, err := kindOf(text)
 		if err != nil {
-			return nil, fmt.Errorf("read config dump: element %d of the list: %w", i, err)
+			return nil, fmt.Errorf("%w: element %d of the list: %w", ErrRead, i, err)
 		}
 		all[kind] = append(all[kind], text)
 	}

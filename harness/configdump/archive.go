@@ -27,7 +27,7 @@ func fromArchive(ctx context.Context, data []byte) ([]byte, error) {
 			break
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read config dump: archive: %w", err)
+			return nil, fmt.Errorf("%w: archive: %w", ErrRead, err)
 		}
 		if h.Typeflag != tar.TypeReg || !strings.HasPrefix(path.Base(h.Name), "config_dump") {
 			continue
@@ -36,7 +36,7 @@ func fromArchive(ctx context.Context, data []byte) ([]byte, error) {
 			continue
 		}
 		if dump, err = input.ReadAll(ctx, r, maxText); err != nil { // a sparse file has any size
-			return nil, fmt.Errorf("read config dump: archive: %s: %w", h.Name, err)
+			return nil, fmt.Errorf("%w: archive: %s: %w", ErrRead, h.Name, err)
 		}
 	}
 	switch len(names) {
@@ -49,5 +49,5 @@ func fromArchive(ctx context.Context, data []byte) ([]byte, error) {
 	if len(names) > 5 {
 		shown += fmt.Sprintf(" and %d more", len(names)-5)
 	}
-	return nil, fmt.Errorf("read config dump: the archive has %d config dumps: %s (take one out: tar -xOf ARCHIVE %s | lab infer --dump - …)", len(names), shown, names[0])
+	return nil, fmt.Errorf("%w: the archive has %d config dumps: %s (take one out: tar -xOf ARCHIVE %s | lab infer --dump - …)", ErrRead, len(names), shown, names[0])
 }

@@ -36,7 +36,7 @@ func (d *Dump) keep(err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.err == nil {
-		d.err = fmt.Errorf("read config dump: %w", err)
+		d.err = fmt.Errorf("%w: %w", ErrRead, err)
 	}
 }
 

@@ -26,7 +26,7 @@ func build(data []byte) (*Dump, error) {
 		x.fail(x.pos, "text after the end of the dump")
 	}
 	if x.err != nil {
-		return nil, fmt.Errorf("read config dump: %w", x.err)
+		return nil, fmt.Errorf("%w: %w", ErrRead, x.err)
 	}
 	if !found {
 		return nil, errNoConfigs

@@ -12,6 +12,9 @@ import (
 	"github.com/flowproof/lab/internal/input"
 )
 
+// ErrRead is in the chain of every error about a text that is no config dump, or a damaged one.
+var ErrRead = errors.New("read config dump")
+
 // Limits of what is read. A dump of 6,000 services has 100 MB; YAML needs many times its size while it is read. A file that is mapped
 // takes memory where it is looked at, what is read or decompressed takes all of it.
 const (
@@ -29,12 +32,12 @@ func Open(ctx context.Context, path string) (*Dump, error) {
 	}
 	f, err := input.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("read config dump: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrRead, err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("read config dump: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrRead, err)
 	}
 	if info.Size() >= mapFrom && info.Size() <= maxMapped {
 		return openMapped(ctx, f, path, info.Size())
@@ -67,7 +70,7 @@ func openMapped(ctx context.Context, f *os.File, path string, size int64) (*Dump
 func Read(ctx context.Context, r io.Reader) (*Dump, error) {
 	data, err := input.ReadAll(ctx, r, maxText)
 	if err != nil {
-		return nil, fmt.Errorf("read config dump: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrRead, err)
 	}
 	return parse(ctx, data)
 }
@@ -79,7 +82,7 @@ func Parse(data []byte) (*Dump, error) { return parse(context.Background(), data
 func parse(ctx context.Context, data []byte) (*Dump, error) {
 	data, err := input.Decompress(ctx, data, maxText)
 	if err != nil {
-		return nil, fmt.Errorf("read config dump: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrRead, err)
 	}
 	if isArchive(data) {
 		if data, err = fromArchive(ctx, data); err != nil {
@@ -97,11 +100,11 @@ func parse(ctx context.Context, data []byte) (*Dump, error) {
 	case !utf8.Valid(text[:min(len(text), 512)]) && bytes.IndexByte(text[:min(len(text), 512)], 0) >= 0:
 		return nil, errors.New("read config dump: binary data (JSON, YAML or gzip of either is expected)")
 	case len(text) > maxYAML:
-		return nil, fmt.Errorf("read config dump: %d MB of YAML (convert it to JSON, which has no such limit)", len(text)>>20)
+		return nil, fmt.Errorf("%w: %d MB of YAML (convert it to JSON, which has no such limit)", ErrRead, len(text)>>20)
 	}
 	converted, err := jsonFromYAML(text)
 	if err != nil {
-		return nil, fmt.Errorf("read config dump: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrRead, err)
 	}
 	return buildOrAdopt(converted)
 }

@@ -26,11 +26,11 @@ type NodePort struct {
 func (a *arrival) throughNode(server configdump.Node, path *flow.Path) error {
 	port := a.opts.NodePort
 	if a.target.port != port.Port {
-		return fmt.Errorf("infer way: the URL names port %d, and node port %d of Service %s was given", a.target.port, port.Port, port.Service)
+		return fmt.Errorf("%w: the URL names port %d, and node port %d of Service %s was given", ErrWay, a.target.port, port.Port, port.Service)
 	}
 	node, err := netip.ParseAddr(a.target.host)
 	if err != nil {
-		return fmt.Errorf("infer way: %q is not the address of a node", a.target.host)
+		return fmt.Errorf("%w: %q is not the address of a node", ErrWay, a.target.host)
 	}
 	dialled := netip.AddrPortFrom(node, uint16(port.Port))
 	hop := flow.Hop{Kind: flow.NodePort, Side: flow.Server}
@@ -42,7 +42,7 @@ func (a *arrival) throughNode(server configdump.Node, path *flow.Path) error {
 		}
 	}
 	if !chosen.IsValid() {
-		return fmt.Errorf("infer way: none of the %d endpoints of Service %s is the pod of the server's dump, %s at %s (give the dump of a pod behind it)",
+		return fmt.Errorf("%w: none of the %d endpoints of Service %s is the pod of the server's dump, %s at %s (give the dump of a pod behind it)", ErrWay,
 			len(port.Endpoints), port.Service, server.Proxy(), say.List(server.IPs))
 	}
 	if len(hop.Choices) == 1 {

@@ -41,7 +41,7 @@ func dumpOf(pod string, dumps map[string][]byte) (*configdump.Dump, error) {
 	}
 	text, ok := dumps[pod]
 	if !ok {
-		return nil, fmt.Errorf("infer way: there is no dump of %s", pod)
+		return nil, fmt.Errorf("%w: there is no dump of %s", ErrWay, pod)
 	}
 	dump, err := configdump.Parse(text)
 	if err != nil {

@@ -54,7 +54,7 @@ func (e *Engine) ReadRequest(text []byte) (flow.Request, error) {
 		return r.Request, requestError(err, text, d.InputOffset())
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return r.Request, fmt.Errorf("read request: more than one JSON value on the line, at column %d", d.InputOffset()+1)
+		return r.Request, fmt.Errorf("%w: more than one JSON value on the line, at column %d", ErrRequest, d.InputOffset()+1)
 	}
 	if r.URL != "" {
 		if err := e.Address(&r.Request, r.URL, r.Address); err != nil {
@@ -70,9 +70,9 @@ func requestError(err error, text []byte, offset int64) error {
 	var typed *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &syntax):
-		return fmt.Errorf("read request: column %d: %w", syntax.Offset, err)
+		return fmt.Errorf("%w: column %d: %w", ErrRequest, syntax.Offset, err)
 	case errors.As(err, &typed):
-		return fmt.Errorf("read request: column %d: key %q is a %s and not a %s", typed.Offset, typed.Field, typed.Value, typed.Type)
+		return fmt.Errorf("%w: column %d: key %q is a %s and not a %s", ErrRequest, typed.Offset, typed.Field, typed.Value, typed.Type)
 	}
 	if key, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		at := bytes.Index(text, []byte(key)) + 1
@@ -80,7 +80,7 @@ func requestError(err error, text []byte, offset int64) error {
 		for _, k := range RequestKeys {
 			names = append(names, k.Name)
 		}
-		return fmt.Errorf("read request: column %d: no key %s (there are %s)", at, key, strings.Join(names, ", "))
+		return fmt.Errorf("%w: column %d: no key %s (there are %s)", ErrRequest, at, key, strings.Join(names, ", "))
 	}
-	return fmt.Errorf("read request: column %d: %w", offset+1, err)
+	return fmt.Errorf("%w: column %d: %w", ErrRequest, offset+1, err)
 }

@@ -71,7 +71,7 @@ func (e *Engine) resolve(t target, given string) (netip.Addr, flow.Hop, error) {
 	if given != "" {
 		addr, err := netip.ParseAddr(given)
 		if err != nil {
-			return addr, hop, fmt.Errorf("infer way: resolved address %q is not an IP address", given)
+			return addr, hop, fmt.Errorf("%w: resolved address %q is not an IP address", ErrWay, given)
 		}
 		return answer(addr, "the address was given by the caller")
 	}

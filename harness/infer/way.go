@@ -2,6 +2,7 @@ package infer
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -36,6 +37,14 @@ type WayOptions struct {
 	Explain     bool             `json:"explain,omitempty"`  // keep every condition
 }
 
+// Errors that are in the chain of what this package returns.
+var (
+	// ErrWay is in the chain of an error about a call that makes no sense with the dumps: another pod's, or one too few.
+	ErrWay = errors.New("infer way")
+	// ErrRequest is in the chain of an error about a request that makes no sense by itself.
+	ErrRequest = passage.ErrRequest
+)
+
 // Way returns the whole way of a call between two pods: resolve, the hops of the client's sidecar, the hops of the
 // server's sidecar, and the app. What the client's sidecar offers upstream (SNI, ALPN, TLS) is what the server's
 // sidecar sees downstream. A nil client is a pod without a sidecar; with a nil server the way ends where the client's
@@ -47,7 +56,7 @@ func Way(client, server *configdump.Dump, call flow.Call, opts WayOptions) (flow
 		return path, err
 	}
 	if client == nil && server == nil {
-		return path, fmt.Errorf("infer way: neither the client's nor the server's dump is given")
+		return path, fmt.Errorf("%w: neither the client's nor the server's dump is given", ErrWay)
 	}
 	next := arrival{opts: opts, call: call, target: target}
 	if client != nil {
@@ -309,8 +318,8 @@ func chosenEndpoint(d flow.Decision, server configdump.Node) (netip.AddrPort, er
 		}
 		seen = append(seen, h.Address)
 	}
-	return netip.AddrPort{}, fmt.Errorf("infer way: cluster %s of the client sends to %s, and the server's dump is of %s at %s "+
-		"(give the dump of the pod that is called)", d.Cluster, say.OrNone(say.List(seen)), server.Proxy(), say.List(server.IPs))
+	return netip.AddrPort{}, fmt.Errorf("%w: cluster %s of the client sends to %s, and the server's dump is of %s at %s "+
+		"(give the dump of the pod that is called)", ErrWay, d.Cluster, say.OrNone(say.List(seen)), server.Proxy(), say.List(server.IPs))
 }
 
 // straightTo is a call from a client without a sidecar: clear text, to the server's pod itself, or to a port of a node.
@@ -319,15 +328,15 @@ func (a *arrival) straightTo(server configdump.Node, path *flow.Path) error {
 		return a.throughNode(server, path)
 	}
 	if len(server.IPs) == 0 {
-		return fmt.Errorf("infer way: the server's dump does not say its pod's address")
+		return fmt.Errorf("%w: the server's dump does not say its pod's address", ErrWay)
 	}
 	addr, err := netip.ParseAddr(cmp.Or(a.opts.Resolved, server.IPs[0]))
 	if err != nil {
-		return fmt.Errorf("infer way: resolved address %q is not an IP address", a.opts.Resolved)
+		return fmt.Errorf("%w: resolved address %q is not an IP address", ErrWay, a.opts.Resolved)
 	}
 	if !slices.Contains(server.IPs, addr.String()) {
 		if addr, err = netip.ParseAddr(server.IPs[0]); err != nil {
-			return fmt.Errorf("infer way: address %q in the server's dump is not an IP address", server.IPs[0])
+			return fmt.Errorf("%w: address %q in the server's dump is not an IP address", ErrWay, server.IPs[0])
 		}
 	}
 	a.request = a.firstRequest(addr, a.opts.Source)

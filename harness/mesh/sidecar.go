@@ -22,6 +22,9 @@ const AdminPort = 15000
 // maxAnswer bounds what is read from an admin interface. A dump of ten thousand clusters has about 100 MB.
 const maxAnswer = 512 << 20
 
+// ErrNoSidecar is in the chain of the error about a pod without a sidecar.
+var ErrNoSidecar = errors.New("the pod has none")
+
 // A Sidecar is the Envoy beside an application, reached through its admin interface. Close it after use.
 // The paths and their answers are described in Envoy's documentation under "Administration interface".
 type Sidecar struct {
@@ -35,8 +38,8 @@ type Sidecar struct {
 // Sidecar prepares the pod's sidecar for use. A pod without one gives an error that says so, with the exit code for bad input.
 func (p *Pod) Sidecar() (*Sidecar, error) {
 	if !slices.Contains(p.Containers(), SidecarContainer) {
-		return nil, exit.Usagef("reach sidecar of %s: the pod has none, its containers are: %s (label its namespace istio-injection=enabled and start the pod again)",
-			p.Ref(), strings.Join(p.Containers(), ", "))
+		return nil, exit.Usagef("reach sidecar of %s: %w, its containers are: %s (label its namespace istio-injection=enabled and start the pod again)",
+			p.Ref(), ErrNoSidecar, strings.Join(p.Containers(), ", "))
 	}
 	forward := &forwarder{pod: p, port: AdminPort}
 	transport := &http.Transport{

@@ -34,7 +34,7 @@ var missing string
 func TestMain(m *testing.M) {
 	e2e.Main()
 	flag.Parse()
-	missing = e2e.Missing(components.Options{})
+	missing = e2e.Missing()
 	switch {
 	case testing.Short():
 		missing = "a lab takes longer than -short allows"

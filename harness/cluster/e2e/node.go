@@ -27,18 +27,18 @@ func Main() {
 	}
 }
 
-// Missing says what this machine lacks for a lab of the given parts, and what to do; empty: nothing. The zero value is the embedded
-// node's.
-func Missing(parts components.Options) string {
+// Missing says what this machine lacks for a lab on the embedded node, and what to do; empty: nothing.
+func Missing() string { return MissingFor("node") }
+
+// MissingFor is Missing for a lab on a backend: node or kind.
+func MissingFor(backend string) string {
 	switch {
 	case runtime.GOOS != "linux":
 		return "the lab's parts need Linux"
 	case os.Geteuid() != 0:
 		return "the lab's parts need root"
 	}
-	if parts.IstioValues == nil {
-		parts.IstioValues = manifests.IstioValues()
-	}
+	parts := components.Options{IstioValues: manifests.IstioValues(), Kind: backend == "kind"}
 	if _, err := components.Find(parts); err != nil {
 		return err.Error()
 	}

@@ -47,7 +47,7 @@ func somebodys(t *testing.T) *cluster.Lab {
 	if testing.Short() {
 		t.Skip("a lab takes longer than -short allows")
 	}
-	if reason := e2e.Missing(components.Options{}); reason != "" {
+	if reason := e2e.Missing(); reason != "" {
 		if os.Getenv("CI") == "true" {
 			t.Fatal(reason)
 		}

@@ -94,8 +94,8 @@ type tokens struct {
 	providers configdump.Value
 	good      []goodToken
 	loose     []goodToken // of providers whose token may be another
-	absent    bool // the last provider that was asked found no token
-	audience  bool // what the last token lacks is the audience
+	absent    bool        // the last provider that was asked found no token
+	audience  bool        // what the last token lacks is the audience
 }
 
 // A goodToken is a token that a provider accepts.

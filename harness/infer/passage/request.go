@@ -2,6 +2,7 @@ package passage
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -37,6 +38,9 @@ type Request struct {
 	Header *match.Headers
 }
 
+// ErrRequest is in the chain of every error about a request that makes no sense.
+var ErrRequest = errors.New("read request")
+
 // The protocols a request can speak.
 const (
 	HTTP10 = "http1.0"
@@ -53,7 +57,7 @@ func Normalise(req flow.Request) (Request, error) { return normaliseAt(req, 0) }
 // normaliseAt is normalise for what is inside of so many others.
 func normaliseAt(req flow.Request, depth int) (Request, error) {
 	if depth > MaxInside {
-		return Request{}, fmt.Errorf("read request: more than %d requests inside of each other", MaxInside)
+		return Request{}, fmt.Errorf("%w: more than %d requests inside of each other", ErrRequest, MaxInside)
 	}
 	r := Request{Request: req}
 	r.Protocol = cmp.Or(r.Protocol, HTTP11)
@@ -70,15 +74,15 @@ func normaliseAt(req flow.Request, depth int) (Request, error) {
 	addr, err := netip.ParseAddr(req.Address)
 	switch {
 	case err != nil:
-		return r, fmt.Errorf("read request: address %q is not an IP address", req.Address)
+		return r, fmt.Errorf("%w: address %q is not an IP address", ErrRequest, req.Address)
 	case req.Port == 0 || req.Port > 65535:
-		return r, fmt.Errorf("read request: port %d is not between 1 and 65535", req.Port)
+		return r, fmt.Errorf("%w: port %d is not between 1 and 65535", ErrRequest, req.Port)
 	case !slices.Contains([]string{string(flow.Outbound), string(flow.Inbound), string(flow.Gateway)}, string(r.Direction)):
-		return r, fmt.Errorf("read request: direction %q (outbound, inbound or gateway)", req.Direction)
+		return r, fmt.Errorf("%w: direction %q (outbound, inbound or gateway)", ErrRequest, req.Direction)
 	case !slices.Contains([]string{HTTP10, HTTP11, HTTP2, HTTP3, GRPC, TCP, proxy.UDP}, r.Protocol):
-		return r, fmt.Errorf("read request: protocol %q (http, http1.0, http2, http3, grpc, tcp or udp)", req.Protocol)
+		return r, fmt.Errorf("%w: protocol %q (http, http1.0, http2, http3, grpc, tcp or udp)", ErrRequest, req.Protocol)
 	case !slices.Contains([]string{flow.Plaintext, flow.TLS, flow.MTLS}, r.TLS):
-		return r, fmt.Errorf("read request: tls %q (plaintext, tls or mtls)", req.TLS)
+		return r, fmt.Errorf("%w: tls %q (plaintext, tls or mtls)", ErrRequest, req.TLS)
 	}
 	r.Dst = netip.AddrPortFrom(addr.Unmap(), uint16(req.Port))
 	if r.Src, err = endOf("source", req.Source); err != nil {
@@ -117,7 +121,7 @@ func listenerOf(text string) (netip.AddrPort, error) {
 	}
 	to, err := netip.ParseAddrPort(text)
 	if text != "" && err != nil {
-		return to, fmt.Errorf("read request: redirect %q is neither a port nor ip:port", text)
+		return to, fmt.Errorf("%w: redirect %q is neither a port nor ip:port", ErrRequest, text)
 	}
 	return to, nil
 }
@@ -131,7 +135,7 @@ func endOf(field, text string) (netip.AddrPort, error) {
 	if err != nil {
 		ip, err := netip.ParseAddr(text)
 		if err != nil {
-			return end, fmt.Errorf("read request: %s %q is neither ip:port nor an IP address", field, text)
+			return end, fmt.Errorf("%w: %s %q is neither ip:port nor an IP address", ErrRequest, field, text)
 		}
 		end = netip.AddrPortFrom(ip, 0)
 	}

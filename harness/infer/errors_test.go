@@ -1,0 +1,36 @@
+package infer
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/flow"
+)
+
+// TestErrorsCanBeToldApart is the table of what a caller can ask an error for.
+func TestErrorsCanBeToldApart(t *testing.T) {
+	client, server := recorded(t, "netshoot"), recorded(t, "fortio-server")
+	way := func(client, server *configdump.Dump, url string) error {
+		_, err := Way(client, server, flow.Call{URL: url}, WayOptions{})
+		return err
+	}
+	read := func(line string) error { _, err := New(client).ReadRequest([]byte(line)); return err }
+	decide := func(address string) error {
+		_, err := New(client).Decide(flow.Request{Address: address, Port: 80})
+		return err
+	}
+	_, noDump := configdump.Parse([]byte("{"))
+	for name, c := range map[string]struct{ err, want error }{
+		"a name that no dump has":   {way(client, server, "http://nothing:8080/"), ErrUnresolved},
+		"no dump at all":            {way(nil, nil, "http://a/"), ErrWay},
+		"the dump of another pod":   {way(client, client, "http://fortio-server:8080/"), ErrWay},
+		"a key that no request has": {read(`{"adress":"10.0.0.1"}`), ErrRequest},
+		"an address that is none":   {decide("nothing"), ErrRequest},
+		"half a dump":               {noDump, configdump.ErrRead},
+	} {
+		if !errors.Is(c.err, c.want) {
+			t.Errorf("%s: %v is not %v", name, c.err, c.want)
+		}
+	}
+}
