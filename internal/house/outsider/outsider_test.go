@@ -1,4 +1,5 @@
-package house
+// Package outsider holds what another project may rely on.
+package outsider
 
 import (
 	"os"
@@ -10,6 +11,8 @@ import (
 	"golang.org/x/mod/modfile"
 )
 
+const root = "../../.."
+
 // TestOutsiderCompiles builds another project's module against the public packages. It has this checkout in the place of
 // the released module and nothing else; versions of libraries are those of the released module, as `go mod tidy` finds them.
 func TestOutsiderCompiles(t *testing.T) {
@@ -17,7 +20,7 @@ func TestOutsiderCompiles(t *testing.T) {
 		t.Skip("it compiles another module, which -short has no time for")
 	}
 	dir := t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS("testdata/outsider")); err != nil {
+	if err := os.CopyFS(dir, os.DirFS("testdata")); err != nil {
 		t.Fatal(err)
 	}
 	requireAll(t, dir)
