@@ -14,18 +14,22 @@ import (
 var dumpCommand = Command{
 	Name:    "dump",
 	touches: measures,
-	Usage:   "dump [-changed] POD [from FILE]",
+	Usage:   "dump [-changed | -changed-routes] POD [from FILE]",
 	Summary: "Keep the whole configuration of a pod's sidecar, as Envoy itself reports it",
 	Detail: "This is /config_dump?include_eds of Envoy's admin interface. infer reads what was kept. With -changed it fails while the\n" +
-		"listeners are the ones of the dump that was kept before: after apply, wait with `eventually 30s dump -changed POD`.\n" +
+		"listeners are the ones of the dump that was kept before: after apply, wait with `eventually 30s dump -changed POD`,\n" +
+		"or, where the objects change routes alone, with `-changed-routes`.\n" +
 		"From a FILE, JSON or YAML, plain or gzip, it needs no lab; recorded ones are in dumps/.",
 	offline: func(args []string) bool { return len(args) == 3 && args[1] == "from" },
 	run: func(s *session, args []string) error {
-		changed := len(args) > 0 && args[0] == "-changed"
-		if changed {
+		changed := unchanged
+		if len(args) > 0 {
+			changed = changedOf[args[0]]
+		}
+		if changed != unchanged {
 			args = args[1:]
 		}
-		if len(args) == 3 && args[1] == "from" && !changed {
+		if len(args) == 3 && args[1] == "from" && changed == unchanged {
 			return s.dumpFrom(args[0], args[2])
 		}
 		if len(args) != 1 {
@@ -55,8 +59,19 @@ func (s *session) dumpFrom(ref, file string) error {
 	return nil
 }
 
-// dump takes and keeps a dump; with changed, only one with other listeners than the kept one's.
-func (s *session) dump(ref string, changed bool) error {
+// A part is a part of a dump by which a change is known; "" is none.
+type part string
+
+const (
+	unchanged part = ""
+	listeners part = "listeners"
+	routes    part = "routes"
+)
+
+var changedOf = map[string]part{"-changed": listeners, "-changed-routes": routes}
+
+// dump takes and keeps a dump; with changed, only one in which that part is not as in the kept one.
+func (s *session) dump(ref string, changed part) error {
 	dump, err := s.Dump(s.ctx, ref)
 	if err != nil {
 		return err
@@ -66,12 +81,12 @@ func (s *session) dump(ref string, changed bool) error {
 	if err != nil {
 		return exit.Environmentf("dump %s: %w", pod, err)
 	}
-	if changed && slices.Equal(listenerVersions(dump), listenerVersions(s.KeptDump(pod))) {
-		return exit.Mismatchf("dump %s: its listeners are still the ones of before", pod)
+	if changed != unchanged && slices.Equal(changed.versions(dump), changed.versions(s.KeptDump(pod))) {
+		return exit.Mismatchf("dump %s: its %s are still the ones of before", pod, changed)
 	}
 	s.KeepDump(pod, dump)
-	if changed {
-		s.changed[pod] = true
+	if changed != unchanged {
+		s.changed[pod] = changed
 	}
 	s.print("%s in %d sections: %s", size(len(dump)), len(sections), strings.Join(sections, ", "))
 	return nil
@@ -95,26 +110,40 @@ func sectionsOf(dump []byte) ([]string, error) {
 	return names, nil
 }
 
-// listenerVersions are the versions that istiod gave the listeners of a dump, sorted; a new one is a new push.
-func listenerVersions(dump []byte) []string {
+// versions are the versions that istiod gave the resources of a part, sorted; a new one is a new push.
+func (p part) versions(dump []byte) []string {
+	type state struct {
+		Version string `json:"version_info"`
+		Updated string `json:"last_updated"`
+	}
 	var shell struct {
 		Configs []struct {
 			Listeners []struct {
 				Name   string `json:"name"`
-				Active struct {
-					Version string `json:"version_info"`
-					Updated string `json:"last_updated"`
-				} `json:"active_state"`
+				Active state  `json:"active_state"`
 			} `json:"dynamic_listeners"`
+			Routes []struct {
+				state
+				Config struct {
+					Name string `json:"name"`
+				} `json:"route_config"`
+			} `json:"dynamic_route_configs"`
 		} `json:"configs"`
 	}
 	if json.Unmarshal(dump, &shell) != nil {
 		return nil
 	}
 	var versions []string
+	add := func(name string, s state) { versions = append(versions, name+" "+s.Version+" "+s.Updated) }
 	for _, section := range shell.Configs {
+		if p == routes {
+			for _, r := range section.Routes {
+				add(r.Config.Name, r.state)
+			}
+			continue
+		}
 		for _, l := range section.Listeners {
-			versions = append(versions, l.Name+" "+l.Active.Version+" "+l.Active.Updated)
+			add(l.Name, l.Active)
 		}
 	}
 	slices.Sort(versions)

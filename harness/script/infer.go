@@ -36,10 +36,24 @@ var inferCommand = Command{
 		}
 		s.print("%s, %s", ending(path), plural(len(path.Hops), "hop"))
 		for _, hop := range path.Hops {
-			s.print("%-24s %s", nameOf(hop), hop.Decision)
+			s.print("%s%-24s %s", openMark(path, hop), nameOf(hop), hop.Decision)
+		}
+		for _, d := range path.Depends {
+			s.print("? %s of %s: %s", d.What, d.Hop, d.Why)
 		}
 		return nil
 	},
+}
+
+// openMark stands before the hops of a path of which something is open: a question mark before those that are.
+func openMark(path flow.Path, hop flow.Hop) string {
+	switch {
+	case path.Certainty == flow.Certain || path.Certainty == "":
+		return ""
+	case hop.Certainty == flow.Certain || hop.Certainty == "":
+		return "  "
+	}
+	return "? "
 }
 
 // ending says how a path ends.

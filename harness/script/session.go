@@ -42,7 +42,7 @@ type session struct {
 	folded    string                        // out for that screen, where it is another text
 	dir       string                        // where the scenario's own files are
 	work      *scratch.Dir                  // the run's own
-	changed   map[string]bool               // pods whose listeners apply has changed
+	changed   map[string]part               // pods whose listeners or routes apply has changed
 	applied   []func(context.Context) error // delete the objects that apply has created
 	variables map[string]string             // of the script, as commands have set them
 	script    [][]string                    // the scenario's lines, each a command and its arguments
@@ -60,7 +60,7 @@ func newSession(ctx context.Context, lab Lab, events Events) *session {
 	kinds := maps.Clone(UndoKinds)
 	maps.Copy(kinds, lab.Restore)
 	list := undo.NewList(kinds, lab.Guard, func(err error) { events.Note("%v", err) })
-	s := &session{Session: run.NewSession(lab, list), ctx: ctx, restored: events.Restored, changed: map[string]bool{}, variables: map[string]string{},
+	s := &session{Session: run.NewSession(lab, list), ctx: ctx, restored: events.Restored, changed: map[string]part{}, variables: map[string]string{},
 		looked: map[string]bool{}}
 	s.Note = events.Note
 	return s
@@ -152,17 +152,18 @@ func (s *session) close() error {
 	return err
 }
 
-// awaitListeners returns when the sidecars whose listeners an applied object had changed have heard that it is gone. One that
-// hears nothing costs its patience and is no error: the object is gone, and the next dump tells the truth.
+// awaitListeners returns when the sidecars whose listeners or routes an applied object had changed
+// have heard that it is gone. One that hears nothing costs its patience and is no error: the object
+// is gone, and the next dump tells the truth.
 func (s *session) awaitListeners(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, listenersTimeout)
 	defer cancel()
 	pause := time.NewTicker(retryPause)
 	defer pause.Stop()
-	for pod := range s.changed {
+	for pod, part := range s.changed {
 		for {
 			dump, err := s.Dump(ctx, pod)
-			if err != nil || !slices.Equal(listenerVersions(dump), listenerVersions(s.KeptDump(pod))) {
+			if err != nil || !slices.Equal(part.versions(dump), part.versions(s.KeptDump(pod))) {
 				break
 			}
 			select {

@@ -5,12 +5,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer"
+	"github.com/flowproof/lab/internal/platform"
 	"github.com/flowproof/lab/internal/schema"
 )
 
@@ -27,6 +30,7 @@ type tally struct {
 // the same with all values was open without need, and few may be.
 func TestRandomRich(t *testing.T) {
 	envoyOrSkip(t)
+	alone(t)
 	const perRound = 600
 	dns := newNameServer(t)
 	total := &tally{byCode: map[string]int{}}
@@ -42,6 +46,19 @@ func TestRandomRich(t *testing.T) {
 	}
 	if total.needless*50 > total.requests {
 		t.Errorf("%d of %d answers are open without need: at most 2 of 100 may be", total.needless, total.requests)
+	}
+}
+
+// alone waits until no other run on this machine has the addresses of the rich world.
+func alone(t *testing.T) {
+	t.Helper()
+	file, err := os.OpenFile(filepath.Join(os.TempDir(), "flowproof-rich-world.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = file.Close() })
+	if err := platform.LockWait(file, platform.Exclusive); err != nil {
+		t.Fatal(err)
 	}
 }
 

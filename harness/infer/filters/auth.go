@@ -252,7 +252,8 @@ func extAuthz(r *Request, f *Filter) Result {
 	}
 	r.Headers.LoosenAll(f.cause(on), false)
 	r.Metadata.LoosenAll(f.cause(on))
-	return Result{Reroute: f.Config.Get("clear_route_cache").Bool()}
+	// The cache is cleared only where the service changes a header. (ext_authz.cc: Filter::onComplete)
+	return Result{Reroute: f.Config.Get("clear_route_cache").Bool(), Perhaps: true}
 }
 
 func deniedByAuthz(f *Filter, status int, why string) Reply {

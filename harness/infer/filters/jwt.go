@@ -41,7 +41,9 @@ func jwt(r *Request, f *Filter) Result {
 	}
 	for _, l := range t.loose {
 		t.loosen(l.provider, match.Cause{On: l.doubt.On, Why: l.doubt.Why})
-		result.Reroute = l.provider.Get("clear_route_cache").Bool() || result.Reroute
+		if !result.Reroute && l.provider.Get("clear_route_cache").Bool() {
+			result.Reroute, result.Perhaps = true, true
+		}
 	}
 	return result
 }

@@ -91,7 +91,10 @@ func AddHeader(h *match.Headers, option configdump.Value, format func(text, miss
 
 // mutateQuery changes the query of the path.
 func (r *Request) mutateQuery(f *Filter, list configdump.Value) {
-	path, _ := r.Headers.Get(":path")
+	path, ok := r.Headers.Get(":path")
+	if !ok { // a CONNECT has none
+		return
+	}
 	params, _ := url.ParseQuery(strings.TrimPrefix(match.QueryOf(path), "?"))
 	open := false
 	for _, m := range list.Elements() {

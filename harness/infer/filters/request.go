@@ -82,6 +82,7 @@ type Reply struct {
 type Result struct {
 	Reply   *Reply
 	Reroute bool   // it cleared the route cache
+	Perhaps bool   // with Reroute: or it did not
 	Note    string // what it did, for the hop's why
 }
 

@@ -36,16 +36,18 @@ type filtering struct {
 	hop    flow.Hop
 	names  []string
 	notes  []string
-	routed bool   // a filter that ends the chain has run
-	stale  string // the filter that has cleared the route cache since the route was chosen; "": none has
-	depth  int    // of filters that delegate to others
+	routed bool             // a filter that ends the chain has run
+	stale  string           // the filter that has cleared the route cache since the route was chosen; "": none has
+	doubt  configdump.Value // that filter, where it may have cleared it and may not have
+	fresh  int              // what filters that are computed had changed when the route was chosen
+	depth  int              // of filters that delegate to others
 }
 
 // httpFilters walks over the HTTP filters in order: each acts on the request as the filters before have left it. One that
 // answers ends the way here; one that clears the route cache lets the route be chosen again, which is returned.
 func httpFilters(w *passage.Walk, found RouteResult) RouteResult {
 	list, source := filterList(w)
-	run := &filtering{w: w, found: found}
+	run := &filtering{w: w, found: found, fresh: changes(w)}
 	var able []httpFilter
 	for _, base := range list {
 		f := onRoute(w, base)
@@ -150,7 +152,17 @@ func (run *filtering) apply(f httpFilter, result filters.Result) {
 		return
 	}
 	if result.Reroute {
-		run.stale = f.Name
+		run.cleared(f, result.Perhaps)
+	}
+}
+
+// cleared notes that a filter has cleared the route cache, or with perhaps that it may have.
+func (run *filtering) cleared(f httpFilter, perhaps bool) {
+	switch {
+	case !perhaps:
+		run.stale, run.doubt = f.Name, configdump.Value{}
+	case run.stale == "":
+		run.stale, run.doubt = f.Name, f.At
 	}
 }
 
@@ -207,7 +219,7 @@ func (run *filtering) opened(f httpFilter, row *filters.Row) {
 		openHost(w, f, row)
 	}
 	if can&filters.Reroute != 0 {
-		run.stale = f.Name
+		run.cleared(f, true)
 	}
 }
 
@@ -241,13 +253,22 @@ func (run *filtering) refresh() {
 	if run.stale == "" {
 		return
 	}
-	w, by := run.w, run.stale
-	run.stale = ""
-	before := certainty.PossibilityOf(&w.Out)
+	w, by, doubt := run.w, run.stale, run.doubt
+	run.stale, run.doubt = "", configdump.Value{}
+	before, known := certainty.PossibilityOf(&w.Out), changes(w)
+	if doubt.Exists() && known != run.fresh && !w.May(flow.WhatRoute, by, "filter "+by+" may have the route chosen again, for a request that filters have changed", doubt) {
+		return // the route of before, though another would be chosen now
+	}
+	run.fresh = known
 	run.found = findRouteAgain(w)
 	if after := certainty.PossibilityOf(&w.Out); after.VirtualHost != before.VirtualHost || after.Route != before.Route || after.Cluster != before.Cluster {
 		run.notes = append(run.notes, by+" clears the route cache, and the route is chosen again")
 	}
+}
+
+// changes counts what filters have changed of the request by which a route is chosen.
+func changes(w *passage.Walk) int {
+	return w.Req.Header.Changes() + w.Meta.Changes() + w.State.Changes()
 }
 
 // levels is what the route says of a filter, which asks for it now.

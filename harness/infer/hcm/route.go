@@ -85,7 +85,11 @@ func misdirected(w *passage.Walk, authority string) string {
 // authority returns what virtual hosts are matched against.
 func authority(w *passage.Walk, t *proxy.RouteTable) (host string, ok bool) {
 	if t.HostHeader != "" {
-		return w.Req.Header.Get(t.HostHeader)
+		return w.Decisive(t.HostHeader, flow.WhatRoute, w.HCM.At.Value)
+	}
+	if t.Hosts > 1 { // of one virtual host the routes decide
+		host, _ = w.Decisive(":authority", flow.WhatRoute, w.HCM.At.Value)
+		return host, true
 	}
 	host, _ = w.Req.Header.Get(":authority")
 	return host, true
@@ -125,8 +129,17 @@ func otherHosts(t *proxy.RouteTable, chosen *proxy.VirtualHost, authority string
 // requireTLS evaluates VirtualHost.require_tls: 301 to the same URL with https.
 func requireTLS(w *passage.Walk, vh *proxy.VirtualHost) (location string, status int) {
 	mode := vh.At.Get("require_tls").Text()
-	proto, _ := w.Req.Header.Get("x-forwarded-proto")
-	if mode == "" || mode == "NONE" || proto == "https" || mode == "EXTERNAL_ONLY" && internal(w) {
+	if mode == "" || mode == "NONE" {
+		return "", 0
+	}
+	secure := w.Req.Header.Or("x-forwarded-proto", match.Of(proto(w) == "https"))
+	inside := match.No
+	if mode == "EXTERNAL_ONLY" {
+		inside = w.Req.Header.Or("x-envoy-internal", match.Of(internal(w)))
+	}
+	at := vh.At.Get("require_tls")
+	if w.Holds(secure, flow.WhatAnswer, at, "require_tls: x-forwarded-proto is https") ||
+		w.Holds(inside, flow.WhatAnswer, at, "require_tls: the request is from inside") {
 		return "", 0
 	}
 	host, _ := w.Req.Header.Get(":authority")

@@ -23,7 +23,7 @@ func forward(w *passage.Walk, r *proxy.RouteEntry) RouteResult {
 		w.Out.Cluster = action.Get("cluster").Text()
 	case action.Has("cluster_header"):
 		name := action.Get("cluster_header").Text()
-		value, ok := w.Req.Header.Get(name)
+		value, ok := w.Decisive(name, flow.WhatCluster, action.Get("cluster_header"))
 		if !ok || value == "" {
 			result.failure, result.flag, result.status = flow.NoCluster, "NC", NotFoundStatus(action)
 			result.hop.Decision = "no cluster"
@@ -72,7 +72,7 @@ func Weighted(w *passage.Walk, v configdump.Value, result *RouteResult) {
 	for _, c := range v.Get("clusters").Elements() {
 		name := c.Get("name").Text()
 		if header := c.Get("cluster_header").Text(); name == "" && header != "" {
-			name, _ = w.Req.Header.Get(header)
+			name, _ = w.Decisive(header, flow.WhatCluster, c)
 		}
 		weight := uint32(c.Get("weight").Uint())
 		total += uint64(weight)
@@ -86,7 +86,7 @@ func Weighted(w *passage.Walk, v configdump.Value, result *RouteResult) {
 	}
 	random := w.Req.Random
 	if name := v.Get("header_name").Text(); name != "" {
-		if text, ok := w.Req.Header.Get(name); ok {
+		if text, ok := w.Decisive(name, flow.WhatCluster, v); ok {
 			if n, err := strconv.ParseUint(text, 10, 64); err == nil {
 				random = &n
 			}
@@ -207,6 +207,12 @@ func redirectTo(w *passage.Walk, action configdump.Value, r *proxy.RouteEntry) (
 	host := action.Get("host_redirect").Text()
 	if host == "" {
 		host = redirectHost(w, scheme, port)
+	}
+	for _, name := range []string{":path", ":authority", ":scheme", "x-forwarded-proto"} {
+		if cause, open := w.Req.Header.Open(name); open && status != 0 {
+			w.Open(flow.WhatPath, cause.On, "where the redirect leads: "+cause.Why, r.At.Value)
+			break
+		}
 	}
 	return status, scheme + "://" + host + port + redirectPath(w, action, r)
 }

@@ -17,6 +17,8 @@ type Headers struct {
 	any    *Cause              // every header is open that was not set since
 	set    map[string]bool     // set since any
 	pseudo bool                // any includes the pseudo-headers
+
+	changes int
 }
 
 // NewHeaders returns the headers of a map, whose names may have any case.
@@ -122,6 +124,7 @@ func (h *Headers) SetFrom(name, value string, from ...string) {
 		if c, open := h.Open(f); open {
 			h.all[key(name)] = value
 			delete(h.more, key(name))
+			h.changes++
 			h.Loosen(name, c)
 			return
 		}
@@ -131,6 +134,7 @@ func (h *Headers) SetFrom(name, value string, from ...string) {
 
 // settled notes that a header is known again.
 func (h *Headers) settled(key string) {
+	h.changes++
 	delete(h.open, key)
 	if h.any != nil {
 		if h.set == nil {
@@ -146,10 +150,32 @@ func (h *Headers) Append(name, value string) {
 		h.SetFrom(name, value, name)
 		return
 	}
+	if key := key(name); inline(key) {
+		by := ","
+		if key == "cookie" {
+			by = "; "
+		}
+		h.all[key] += by + value
+		h.changes++
+		return
+	}
 	if h.more == nil {
 		h.more = map[string][]string{}
 	}
 	h.more[key(name)] = append(h.more[key(name)], value)
+	h.changes++
+}
+
+// inline says whether Envoy keeps a header in a place of its own, where it has one value: what is
+// appended is joined to it. (INLINE_REQ_STRING_HEADERS of envoy/http/header_map.h, and what filters
+// register: CustomInlineHeaderRegistry)
+func inline(key string) bool {
+	switch key {
+	case "authorization", "origin", "referer", "via", "te", "upgrade", "connection", "grpc-timeout", "x-request-id", "cookie",
+		"content-type", "user-agent", "accept-encoding", "access-control-request-method", "x-client-trace-id", "expect":
+		return true
+	}
+	return strings.HasPrefix(key, "x-forwarded-") || strings.HasPrefix(key, "x-envoy-")
 }
 
 // Values returns all values of a header.
@@ -183,6 +209,9 @@ func (h *Headers) All() map[string]string {
 	}
 	return h.all
 }
+
+// Changes counts how often a header was changed.
+func (h *Headers) Changes() int { return h.changes }
 
 // Names returns the names of all headers in order.
 func (h *Headers) Names() []string {

@@ -13,7 +13,12 @@ type Metadata struct {
 	all  map[string]map[string]any
 	open map[string]Cause
 	any  *Cause
+
+	changes int
 }
+
+// Changes counts how often something was written.
+func (m *Metadata) Changes() int { return m.changes }
 
 // Namespace returns the values of a namespace as far as they are known; the map is not to be changed.
 func (m *Metadata) Namespace(name string) map[string]any { return m.all[name] }
@@ -48,6 +53,7 @@ func (m *Metadata) LoosenAll(c Cause) { m.any = &c }
 
 // Set sets values of a namespace and leaves others as they are: StreamInfo::setDynamicMetadata, which merges.
 func (m *Metadata) Set(name string, values map[string]any) {
+	m.changes++
 	if m.all == nil {
 		m.all = map[string]map[string]any{}
 	}

@@ -9,14 +9,15 @@ import (
 
 // Formatted fills a substitution format string for the request: %REQ(x-a?:authority):10%, %REQUESTED_SERVER_NAME% and a few
 // more that are known before the request goes upstream. What is not there becomes missing. known is false where the text has a
-// command whose value is not known. (docs/root/configuration/observability/access_log/usage)
+// command whose value is not known, or a filter may have changed it: filled is then what it is if none has. (docs/root/configuration/observability/access_log/usage)
 func (w *Walk) Formatted(text, missing string) (filled string, known bool) {
 	var b strings.Builder
+	known = true
 	for {
 		before, rest, ok := strings.Cut(text, "%")
 		b.WriteString(before)
 		if !ok {
-			return b.String(), true
+			return b.String(), known
 		}
 		if after, escaped := strings.CutPrefix(rest, "%"); escaped {
 			b.WriteByte('%')
@@ -24,16 +25,35 @@ func (w *Walk) Formatted(text, missing string) (filled string, known bool) {
 			continue
 		}
 		command, after, ok := cutCommand(rest)
-		value, have, known := w.command(command)
-		if !ok || !known {
+		value, have, there := w.command(command)
+		if !ok || !there {
 			return "", false
 		}
+		known = known && !w.opened(command)
 		if !have {
 			value = missing
 		}
 		b.WriteString(value)
 		text = after
 	}
+}
+
+// opened says whether a filter may have changed a header that a command reads.
+func (w *Walk) opened(command string) bool {
+	name, argument, _ := strings.Cut(command, "(")
+	if name != "REQ" && name != "REQ_WITHOUT_QUERY" {
+		return false
+	}
+	argument, _, _ = strings.Cut(argument, ")")
+	for _, header := range strings.Split(argument, "?") {
+		if _, open := w.Req.Header.Open(header); open {
+			return true
+		}
+		if _, have := w.Req.Header.Get(header); have {
+			return false
+		}
+	}
+	return false
 }
 
 // cutCommand cuts a command at the percent sign that ends it, which may also stand in its argument.

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer/match"
 	"github.com/flowproof/lab/harness/infer/proxy"
@@ -19,6 +20,14 @@ const PlaceholderID = "00000000-0000-4000-8000-000000000000"
 
 // MaxInside bounds how many internal connections one request may take: a forged dump may let them go round.
 const MaxInside = 8
+
+// Decisive returns a header that decides something, and notes where it is open: its other values are not followed.
+func (w *Walk) Decisive(name string, what flow.What, at configdump.Value) (value string, given bool) {
+	if cause, open := w.Req.Header.Open(name); open {
+		w.Open(what, cause.On, "header "+name+" decides, and "+cause.Why, at)
+	}
+	return w.Req.Header.Get(name)
+}
 
 // SetOpen sets a header and leaves it open where it is.
 func (r *Request) SetOpen(name, value string) {

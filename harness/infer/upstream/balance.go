@@ -53,11 +53,11 @@ func subset(w *passage.Walk, c *proxy.Cluster, hosts []proxy.Host) ([]proxy.Host
 	if !config.Has("subset_selectors") && !config.Has("fallback_policy") {
 		return hosts, ""
 	}
-	return subsetOf(w, config, hosts, metadataMatch(w))
+	return openSubset(w, config, hosts, metadataMatch(w))
 }
 
 // subsetOf chooses the hosts for a match by the selectors and the fallback policy of a subset configuration.
-func subsetOf(w *passage.Walk, config configdump.Value, hosts []proxy.Host, match []pair) ([]proxy.Host, string) {
+func subsetOf(config configdump.Value, hosts []proxy.Host, match []pair) ([]proxy.Host, string) {
 	fallback := config.Get("fallback_policy").Text()
 	for _, s := range config.Get("subset_selectors").Elements() {
 		if !sameKeys(s.Get("keys").Texts(), match) {
@@ -83,7 +83,7 @@ func subsetOf(w *passage.Walk, config configdump.Value, hosts []proxy.Host, matc
 				}
 			}
 			if len(fewer) > 0 && len(fewer) < len(match) {
-				in, why := subsetOf(w, config, hosts, fewer)
+				in, why := subsetOf(config, hosts, fewer)
 				return in, say.Join("no subset is "+matchText(match)+", so fallback_keys_subset leaves keys out", why)
 			}
 		}
@@ -152,12 +152,8 @@ func metadataMatch(w *passage.Walk) []pair {
 // envoyLB is the namespace of metadata that chooses subsets.
 const envoyLB = "envoy.lb"
 
-// writtenPairs are those that filters have written, in the order of their keys. Where a filter may have written others, which
-// subset is taken is open.
+// writtenPairs are those that filters have written, in the order of their keys.
 func writtenPairs(w *passage.Walk) []pair {
-	if cause, open := w.Meta.Open(envoyLB); open {
-		w.Open(flow.WhatHost, cause.On, cause.Why, w.Cluster.At.Value)
-	}
 	var all []pair
 	for key, value := range w.Meta.Namespace(envoyLB) {
 		if text, err := json.Marshal(value); err == nil {
