@@ -110,6 +110,7 @@ var Facts = []FactInfo{
 	{Name: FactSNI, Scope: OfEnd}, {Name: FactALPN, Scope: OfEnd}, {Name: FactTransport, Scope: OfEnd},
 	{Name: FactFilterChain},
 	{Name: FactPeer, Scope: OfEnd},
+	{Name: FactTranslated, Scope: OfEnd, Number: Several},
 	{Name: FactXFCC}, {Name: FactCodec},
 	{Name: FactHTTPFilter, Number: Listed}, {Name: FactHTTPFilters},
 	{Name: FactRouteConfig}, {Name: FactVirtualHost}, {Name: FactRoute},

@@ -101,6 +101,7 @@ const (
 	FactTransport      = "transport"           // raw_buffer or tls
 	FactFilterChain    = "filter.chain"        // name of the matched filter chain
 	FactPeer           = "downstream.peer"     // ip:port of the downstream's remote end
+	FactTranslated     = "peer.translated"     // "A → B": the redirection gave the downstream's end A, ip:port, the other port of B
 	FactXFCC           = "xfcc.uri"            // URI of x-forwarded-client-cert: the client's identity
 	FactCodec          = "codec"               // http1 or http2, the downstream codec
 	FactHTTPFilter     = "http.filter"         // an HTTP filter that acted

@@ -78,9 +78,17 @@ type Emptied struct {
 // once, is kept: then nothing is said about the pools, and the run notes what that costs.
 func (s *Session) EmptyPools(ctx context.Context, pools []Pool) ([]Emptied, error) {
 	s.cold, s.warm, s.unknown, s.proven = false, false, false, nil
+	tables, err := s.tables(ctx, pools)
+	if err != nil {
+		return nil, err
+	}
 	var all []Emptied
 	kept := false
 	for _, p := range pools {
+		if len(p.live(tables[s.FullName(p.Pod)])) == 0 {
+			all = append(all, Emptied{p, 0, nil})
+			continue
+		}
 		killed, err := s.emptyPool(ctx, p)
 		if (errors.Is(err, ErrMayNotKill) || errors.Is(err, ErrInUse) && !s.insist) && s.sent == nil {
 			s.poolUnknown(p, err)
@@ -124,6 +132,28 @@ func (s *Session) emptyPool(ctx context.Context, p Pool) (killed int, err error)
 		s.Touched(flow.Touch{Kind: flow.TouchConnections, Pod: s.FullName(p.Pod),
 			What: fmt.Sprintf("%s to %s ended", plural(len(live), "connection"), p.Remote)}, "", nil)
 	}
+}
+
+// tables are the socket tables of the pods of pools, by "pod.namespace", each read once, and all at once.
+func (s *Session) tables(ctx context.Context, pools []Pool) (map[string][]sockets.Row, error) {
+	tables := map[string][]sockets.Row{}
+	var refs []string
+	for _, p := range pools {
+		if ref := s.FullName(p.Pod); !slices.Contains(refs, ref) {
+			refs = append(refs, ref)
+			if _, err := s.watch(ctx, ref); err != nil {
+				return nil, err
+			}
+		}
+	}
+	read, err := atOnce(refs, func(ref string) ([]sockets.Row, error) {
+		_, rows, err := s.Sockets(ctx, ref)
+		return rows, err
+	})
+	for i, rows := range read {
+		tables[refs[i]] = rows
+	}
+	return tables, err
 }
 
 // Sockets reads a pod's socket table and keeps it: before the request as the one of before, after it as the one of after.

@@ -84,7 +84,12 @@ func (s *Session) infer(ctx context.Context, call flow.Call, opts infer.WayOptio
 		return flow.Path{}, err
 	}
 	delete(parsed, caller)
-	server, err := s.chooseServer(ctx, client, parsed, call, &opts)
+	hosts, err := s.hosts(client, call, opts)
+	if err != nil {
+		return flow.Path{}, err
+	}
+	s.holdEmptied(hosts, &opts)
+	server, err := s.chooseServer(ctx, client, parsed, call, hosts, &opts)
 	if err != nil {
 		return flow.Path{}, err
 	}
@@ -123,21 +128,41 @@ func (s *Session) addressOf(ctx context.Context, call flow.Call) (string, error)
 	return pod.IP(), nil
 }
 
-// chooseServer returns the dump of the pod that the client's way ends at: the one whose address is an endpoint's. It is nil
-// where none is, and then the options say why, where that is because nothing of the mesh is there.
-func (s *Session) chooseServer(ctx context.Context, client *configdump.Dump, others map[string]*configdump.Dump, call flow.Call,
-	opts *infer.WayOptions) (*configdump.Dump, error) {
+// hosts are those that the client's sidecar may send a call to; none where no sidecar takes it.
+func (s *Session) hosts(client *configdump.Dump, call flow.Call, opts infer.WayOptions) ([]flow.Host, error) {
 	if client == nil {
-		return s.directServer(ctx, others, call)
+		return nil, nil
 	}
-	hosts, err := infer.Destination(client, call, *opts)
-	if err != nil {
-		return nil, err
-	}
-	if opts.NodePort != nil {
+	hosts, err := infer.Destination(client, call, opts)
+	if err == nil && opts.NodePort != nil {
 		for _, endpoint := range opts.NodePort.Endpoints {
 			hosts = append(hosts, flow.Host{Address: endpoint.String()})
 		}
+	}
+	return hosts, err
+}
+
+// holdEmptied takes back that pools are empty where the way may lead to a host whose pool was not looked at: a route leads to another
+// port, or a ServiceEntry to an address that the apiserver does not know by the URL.
+func (s *Session) holdEmptied(hosts []flow.Host, opts *infer.WayOptions) {
+	if !opts.Cold || !s.cold {
+		return
+	}
+	for _, host := range hosts {
+		if !slices.ContainsFunc(s.proven, func(p Pool) bool { return p.Remote.String() == host.Address }) {
+			s.cold, s.unknown, opts.Cold = false, true, false
+			s.note("a pool to %s was not looked at: a pooled connection may be used or not", host.Address)
+			return
+		}
+	}
+}
+
+// chooseServer returns the dump of the pod that the client's way ends at: the one whose address is an endpoint's. It is nil
+// where none is, and then the options say why, where that is because nothing of the mesh is there.
+func (s *Session) chooseServer(ctx context.Context, client *configdump.Dump, others map[string]*configdump.Dump, call flow.Call,
+	hosts []flow.Host, opts *infer.WayOptions) (*configdump.Dump, error) {
+	if client == nil {
+		return s.directServer(ctx, others, call)
 	}
 	for _, host := range hosts {
 		address, err := netip.ParseAddrPort(host.Address)
@@ -150,6 +175,7 @@ func (s *Session) chooseServer(ctx context.Context, client *configdump.Dump, oth
 			}
 		}
 	}
+	var err error
 	opts.Beyond, err = s.beyond(ctx, hosts)
 	return nil, err
 }

@@ -13,12 +13,12 @@ import (
 // before the request: others may have sent requests since. Where they are not as they were, nothing
 // is said about them, and what was inferred by them is inferred again from the same dumps.
 func (s *Session) holdPools(ctx context.Context) error {
+	tables, err := s.tables(ctx, s.proven)
+	if err != nil {
+		return err
+	}
 	for _, p := range s.proven {
-		_, rows, err := s.Sockets(ctx, p.Pod)
-		if err != nil {
-			return err
-		}
-		live := len(p.live(rows))
+		live := len(p.live(tables[s.FullName(p.Pod)]))
 		switch {
 		case s.cold && live > 0:
 			s.poolUnknown(p, fmt.Errorf("%w: it was empty, and has %s again", ErrInUse, plural(live, "connection")))
@@ -29,7 +29,7 @@ func (s *Session) holdPools(ctx context.Context) error {
 	if options := s.question.Options; !s.unknown || !options.Cold && !options.Warm {
 		return nil
 	}
-	_, err := s.InferUnemptied(ctx)
+	_, err = s.InferUnemptied(ctx)
 	return err
 }
 

@@ -109,12 +109,12 @@ func (s *Session) before(ctx context.Context, plan Plan, scene Scene) ([]observe
 	if err := alone(ctx, scene.Watched...); err != nil {
 		return nil, nil, err
 	}
-	for _, ref := range scene.Dumped {
-		text, err := s.Dump(ctx, ref)
-		if err != nil {
-			return nil, nil, err
-		}
-		s.KeepDump(ref, text)
+	dumps, err := atOnce(scene.Dumped, func(ref string) ([]byte, error) { return s.Dump(ctx, ref) })
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, ref := range scene.Dumped {
+		s.KeepDump(ref, dumps[i])
 	}
 	if !plan.Keep {
 		pools, err := s.pools(ctx, scene, plan.Call)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/flowproof/lab/bpf/kernel"
@@ -35,6 +36,7 @@ type Session struct {
 	inferredFrom map[string][]byte // dumps that inference read
 	dumpsAfter   map[string][]byte // dumps of the same sidecars after the request
 
+	mu        sync.Mutex     // over sidecars and absences: pods are looked at at once
 	question  infer.Question // that inference was asked last; zero: it was not
 	sidecars  map[string]Sidecar
 	pods      map[string]*watched         // pods that an instrument looks at, by "pod.namespace"
@@ -118,6 +120,8 @@ func (s *Session) note(format string, args ...any) {
 
 // Sidecar finds a pod and prepares its sidecar, once a session.
 func (s *Session) Sidecar(ctx context.Context, ref string) (Sidecar, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	key := s.FullName(ref)
 	if sidecar := s.sidecars[key]; sidecar != nil {
 		return sidecar, nil
@@ -168,6 +172,8 @@ func (s *Session) AddService(service *mesh.Service) {
 
 // Absent notes an instrument that cannot take part, once for each pod; an empty pod stands for all.
 func (s *Session) Absent(name flow.Instrument, pod string, reason error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, a := range s.Flow.Absences {
 		if a.Instrument == name && a.Pod == pod {
 			return

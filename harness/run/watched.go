@@ -23,6 +23,7 @@ type watched struct {
 	started    mesh.Identity // of the Envoy that wrote into the window when it was opened
 	parts      map[string][]byte
 	incomplete map[flow.Instrument]error
+	lacks      map[string]bool // programs that a container does not have, as "container/program"
 }
 
 // watch finds a pod for instruments, once a session.
@@ -35,7 +36,7 @@ func (s *Session) watch(ctx context.Context, ref string) (*watched, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &watched{Pod: pod, session: s, parts: map[string][]byte{}, incomplete: map[flow.Instrument]error{}}
+	w := &watched{Pod: pod, session: s, parts: map[string][]byte{}, incomplete: map[flow.Instrument]error{}, lacks: map[string]bool{}}
 	s.pods[key] = w
 	return w, nil
 }
@@ -95,12 +96,17 @@ type ran struct {
 	err  error
 }
 
-// runInside runs a command in the first container that has it.
+// runInside runs a command in the first container that has it. A container that was asked before and does not is not asked again.
 func (w *watched) runInside(ctx context.Context, containers, command []string) ran {
 	for _, container := range containers {
+		program := container + "/" + command[0]
+		if w.lacks[program] {
+			continue
+		}
 		out, err := w.Exec(ctx, container, command, nil)
 		switch {
 		case errors.Is(err, mesh.ErrNoProgram):
+			w.lacks[program] = true
 			continue
 		case err != nil:
 			return ran{err: err}

@@ -35,8 +35,9 @@ func joined(run flow.Run) map[string][]joinedValue {
 
 // conflict is a Join whose facts were seen with different values.
 type conflict struct {
-	reason   string
-	evidence []flow.Evidence
+	reason    string
+	undecided bool // whether it is one no instrument could tell
+	evidence  []flow.Evidence
 }
 
 // disagreement reports whether the fact's Join was seen with more than one value, here or at another hop. Nobody can

@@ -41,8 +41,8 @@ func (j *judge) unexplained(i int) (evidence []flow.Evidence, refuted []string) 
 			}
 		}
 	}
-	for _, c := range j.conflicts() {
-		if o := j.run.Observations[c.evidence[0].Observation]; j.place(o) == i && !j.before(hop, o.Kind) {
+	for _, c := range j.conflictsAt(i) {
+		if !c.undecided {
 			evidence, refuted = append(evidence, c.evidence...), append(refuted, c.reason)
 		}
 	}
@@ -64,6 +64,26 @@ func (j *judge) nowhere(hop *flow.Hop, kind flow.HopKind, fact string) bool {
 	return present && j.run.Path.Outcome == flow.Forwarded && len(unended(j.run.Path)) == 0
 }
 
+// undecided are the conflicts at a hop of which it is not known whether they are any.
+func (j *judge) undecided(i int) (reasons []string) {
+	for _, c := range j.conflictsAt(i) {
+		if c.undecided {
+			reasons = append(reasons, c.reason+": the redirection may have made one of the other, and no instrument that ran could see that")
+		}
+	}
+	return reasons
+}
+
+// conflictsAt are the conflicts that belong to a hop.
+func (j *judge) conflictsAt(i int) (all []conflict) {
+	for _, c := range j.conflicts() {
+		if o := j.run.Observations[c.evidence[0].Observation]; j.place(o) == i && !j.before(&j.run.Path.Hops[i], o.Kind) {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
 // contradicted says what of the way a single fact contradicts, without being one that a hop expects; "": nothing.
 func (j *judge) contradicted(o flow.Observation, s flow.Seen) string {
 	switch s.Name {
@@ -71,6 +91,8 @@ func (j *judge) contradicted(o flow.Observation, s flow.Seen) string {
 		return j.clear(o, s)
 	case flow.FactFlags:
 		return j.replied(s)
+	case flow.FactTranslated:
+		return j.untranslated(o, s)
 	}
 	return ""
 }
@@ -227,5 +249,6 @@ func (j *judge) conflict(a seenAt, from int) (conflict, bool) {
 		}
 	}
 	c.reason = fmt.Sprintf("%s has one value, and %s", a.seen.Name, strings.Join(said, ", "))
+	c.undecided = len(values) > 1 && j.mayBeTranslated(a, values)
 	return c, len(values) > 1
 }

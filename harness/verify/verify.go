@@ -42,7 +42,9 @@ func Judge(run flow.Run) flow.RunVerdict {
 // judgeWay judges one way.
 func judgeWay(run flow.Run) flow.RunVerdict {
 	run.Path, run.Observations = comparable(run.Path), redacted(run.Observations)
-	j := &judge{run: run, joins: joined(run)}
+	asSeen := run.Observations
+	run.Observations = translated(asSeen)
+	j := &judge{run: run, joins: joined(run), asSeen: asSeen}
 	verdict := flow.RunVerdict{Schema: flow.VerdictSchema, Hops: make([]flow.HopVerdict, 0, len(run.Path.Hops))}
 	for i := range run.Path.Hops {
 		hop := j.hop(i)
@@ -184,9 +186,10 @@ func (j *judge) abstentions(hop *flow.Hop) []string {
 }
 
 type judge struct {
-	run   flow.Run
-	joins map[string][]joinedValue
-	open  []conflict // what conflicts found
+	run    flow.Run
+	asSeen []flow.Observation // the run's observations before ports were translated
+	joins  map[string][]joinedValue
+	open   []conflict // what conflicts found
 }
 
 // hop judges one hop.
@@ -215,6 +218,7 @@ func (j *judge) hop(i int) flow.HopVerdict {
 	}
 	more, reasons := j.unexplained(i)
 	v.Evidence, refuted = append(v.Evidence, more...), append(refuted, reasons...)
+	missing = append(missing, j.undecided(i)...)
 	if i == len(j.run.Path.Hops)-1 {
 		further, reasons := j.beyond()
 		v.Evidence, refuted = append(v.Evidence, further...), append(refuted, reasons...)

@@ -40,15 +40,7 @@ func (Instrument) Parts() []string {
 
 // Before opens a window onto the log of every sidecar, which the access log comes with.
 func (Instrument) Before(ctx context.Context, pods []instrument.Target) error {
-	for _, pod := range pods {
-		if !pod.HasSidecar() {
-			continue
-		}
-		if _, err := pod.Log(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
+	return instrument.OpenLogs(ctx, pods)
 }
 
 // lineTimeout bounds how long a line may be on its way: Envoy flushes files each second under Istio

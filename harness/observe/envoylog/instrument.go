@@ -37,15 +37,7 @@ func (Instrument) Parts() []string {
 
 // Before opens a window onto the log of every sidecar.
 func (Instrument) Before(ctx context.Context, pods []instrument.Target) error {
-	for _, pod := range pods {
-		if !pod.HasSidecar() {
-			continue
-		}
-		if _, err := pod.Log(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
+	return instrument.OpenLogs(ctx, pods)
 }
 
 // After does nothing: whether a log is whole is found when all have been waited for, as the evidence is collected.

@@ -28,7 +28,7 @@ func (Instrument) Name() flow.Instrument { return flow.Netfilter }
 // Sees are the facts that rules and tracked connections can prove.
 func (Instrument) Sees() []flow.Capability {
 	var all []flow.Capability
-	for _, fact := range []string{flow.FactRedirectPort, flow.FactOriginalDst, flow.FactPeer} {
+	for _, fact := range []string{flow.FactRedirectPort, flow.FactOriginalDst, flow.FactPeer, flow.FactTranslated} {
 		all = append(all, flow.Capability{Kind: flow.Redirect, Fact: fact})
 	}
 	return all
@@ -41,12 +41,15 @@ func (Instrument) Parts() []string {
 
 // Before reads netfilter in every pod; where it cannot be read the instrument does not take part.
 func (Instrument) Before(ctx context.Context, pods []instrument.Target) error {
-	for _, pod := range pods {
-		if err := read(ctx, pod, instrument.RulesBefore, instrument.ConntrackBefore); err != nil {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			pod.Absent(flow.Netfilter, err)
+	errs := instrument.Each(pods, func(pod instrument.Target) error {
+		return read(ctx, pod, instrument.RulesBefore, instrument.ConntrackBefore)
+	})
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	for i, err := range errs {
+		if err != nil {
+			pods[i].Absent(flow.Netfilter, err)
 		}
 	}
 	return nil
@@ -54,15 +57,18 @@ func (Instrument) Before(ctx context.Context, pods []instrument.Target) error {
 
 // After reads it again where it was read before.
 func (Instrument) After(ctx context.Context, pods []instrument.Target, _ instrument.Sent) error {
-	for _, pod := range pods {
-		if err := read(ctx, pod, instrument.RulesAfter, instrument.ConntrackAfter); err != nil {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			if pod.Kept(instrument.RulesBefore) != nil {
-				return exit.Incompletef("read netfilter of %s after the request, as before it: %w", pod.Ref(), err)
-			}
-			pod.Absent(flow.Netfilter, err)
+	errs := instrument.Each(pods, func(pod instrument.Target) error {
+		return read(ctx, pod, instrument.RulesAfter, instrument.ConntrackAfter)
+	})
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	for i, err := range errs {
+		if err != nil && pods[i].Kept(instrument.RulesBefore) != nil {
+			return exit.Incompletef("read netfilter of %s after the request, as before it: %w", pods[i].Ref(), err)
+		}
+		if err != nil {
+			pods[i].Absent(flow.Netfilter, err)
 		}
 	}
 	return nil

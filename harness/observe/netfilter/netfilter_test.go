@@ -76,6 +76,16 @@ func TestObserve(t *testing.T) {
 	}
 }
 
+// TestTranslatedPort has the kernel give the connection another port, as it does where its own is taken.
+func TestTranslatedPort(t *testing.T) {
+	w := real(t, flow.Client)
+	w.trackedAfter = strings.ReplaceAll(w.trackedAfter, "sport=15001 dport=38800", "sport=15001 dport=17375")
+	seen, _ := w.observe(t, flow.Client)
+	if got, want := facts(seen), "peer.translated=172.21.206.198:38800 → 172.21.206.198:17375"; !strings.Contains(got, want) {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
 // TestEdited changes the real windows: what cannot be told must be said to be so.
 func TestEdited(t *testing.T) {
 	swap := func(text *string, old, new string) {

@@ -149,12 +149,15 @@ func (o *observer) tracked(before, entries []Entry, rules []Rule) {
 			found[0].Original))
 		return
 	}
-	o.can(flow.FactOriginalDst, flow.FactPeer)
+	o.can(flow.FactOriginalDst, flow.FactPeer, flow.FactTranslated)
 	if len(found) == 1 {
 		e := found[0]
 		facts := []string{flow.FactOriginalDst, e.Original.Dst.String(), flow.FactPeer, e.Original.Src.String()}
 		if e.translated() {
 			facts = append(facts, flow.FactRedirectPort, strconv.Itoa(int(e.Reply.Src.Port())))
+		}
+		if e.Reply.Dst != e.Original.Src {
+			facts = append(facts, flow.FactTranslated, flow.Translation(e.Original.Src.String(), e.Reply.Dst.String()))
 		}
 		o.see(e.Raw, facts...)
 	}

@@ -45,8 +45,8 @@ func (Instrument) Parts() []string {
 
 // Before reads the table of every pod; where it cannot be read the instrument does not take part.
 func (Instrument) Before(ctx context.Context, pods []instrument.Target) error {
-	for _, pod := range pods {
-		err := Read(ctx, pod, instrument.SocketsBefore)
+	for i, err := range readAll(ctx, pods, instrument.SocketsBefore) {
+		pod := pods[i]
 		if errors.Is(err, instrument.ErrUnavailable) {
 			pod.Absent(flow.Sockets, err)
 		} else if err != nil {
@@ -58,8 +58,8 @@ func (Instrument) Before(ctx context.Context, pods []instrument.Target) error {
 
 // After reads it again.
 func (Instrument) After(ctx context.Context, pods []instrument.Target, _ instrument.Sent) error {
-	for _, pod := range pods {
-		err := Read(ctx, pod, instrument.SocketsAfter)
+	for i, err := range readAll(ctx, pods, instrument.SocketsAfter) {
+		pod := pods[i]
 		switch {
 		case errors.Is(err, instrument.ErrUnavailable) && pod.Kept(instrument.SocketsBefore) != nil:
 			return exit.Incompletef("read sockets of %s after the request, as before it: %w", pod.Ref(), err)
@@ -70,6 +70,11 @@ func (Instrument) After(ctx context.Context, pods []instrument.Target, _ instrum
 		}
 	}
 	return nil
+}
+
+// readAll reads the tables of all pods at once: the two ends of one connection are in two of them.
+func readAll(ctx context.Context, pods []instrument.Target, part string) []error {
+	return instrument.Each(pods, func(pod instrument.Target) error { return Read(ctx, pod, part) })
 }
 
 // Read reads the socket table of a pod and keeps it as a part.

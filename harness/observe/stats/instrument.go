@@ -2,6 +2,7 @@ package stats
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,23 +56,25 @@ func (Instrument) After(ctx context.Context, pods []instrument.Target, _ instrum
 }
 
 func read(ctx context.Context, pods []instrument.Target, part, runtime string) error {
-	for _, pod := range pods {
-		if !pod.HasSidecar() {
-			continue
-		}
-		text, err := pod.Stats(ctx, Filter)
-		if err != nil {
-			return err
-		}
-		if _, err := Parse(bytes.NewReader(text)); err != nil {
-			return exit.Environmentf("read stats of %s: %w", pod.Ref(), err)
-		}
-		pod.Keep(part, text)
-		if text, err = pod.Runtime(ctx); err != nil {
-			return err
-		}
-		pod.Keep(runtime, text)
+	return cmp.Or(instrument.Each(pods, func(pod instrument.Target) error { return readOne(ctx, pod, part, runtime) })...)
+}
+
+func readOne(ctx context.Context, pod instrument.Target, part, runtime string) error {
+	if !pod.HasSidecar() {
+		return nil
 	}
+	text, err := pod.Stats(ctx, Filter)
+	if err != nil {
+		return err
+	}
+	if _, err := Parse(bytes.NewReader(text)); err != nil {
+		return exit.Environmentf("read stats of %s: %w", pod.Ref(), err)
+	}
+	pod.Keep(part, text)
+	if text, err = pod.Runtime(ctx); err != nil {
+		return err
+	}
+	pod.Keep(runtime, text)
 	return nil
 }
 

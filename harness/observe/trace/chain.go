@@ -75,7 +75,8 @@ func one(found []*socket, what string, problems *[]string) *socket {
 }
 
 // clientEnd finds the connection of the client's application by the request's id, and its other end by the 4-tuple:
-// REDIRECT changes the destination that the sidecar's socket shows, and leaves the client's address and port alone.
+// REDIRECT changes the destination that the sidecar's socket shows, and leaves the client's address and port alone, unless another
+// connection that was redirected has them: then the request's id tells this end too.
 func (c *chain) clientEnd(j *journal, pod string, sel Selection) {
 	c.downstream = one(j.find(pod, func(s *socket) bool { return s.proxy() && s.request(Read, sel.RequestID) != nil }),
 		"client's connection to its sidecar", &c.clientProblems)
@@ -83,7 +84,9 @@ func (c *chain) clientEnd(j *journal, pod string, sel Selection) {
 		c.clientRequest = c.downstream.request(Read, sel.RequestID)
 		c.clientApp = one(j.find(pod, func(s *socket) bool { return !s.proxy() && s.local == c.downstream.remote }),
 			"client's own connection", &c.clientProblems)
-		return
+		if c.clientApp != nil || len(c.clientProblems) > 0 {
+			return
+		}
 	}
 	c.clientApp = one(j.find(pod, func(s *socket) bool { return !s.proxy() && s.request(Write, sel.RequestID) != nil }),
 		"client's own connection", &c.clientProblems)
@@ -146,10 +149,8 @@ func (c *chain) between(j *journal, r *Recording, sel Selection, client, server 
 	}
 	pairs = c.joined(j, pairs)
 	switch len(pairs) {
-	case 0: // the other end was not watched: Envoy's own join tells this one
-		if c.clientJoin != nil {
-			c.upstream = c.clientJoin.up
-		}
+	case 0:
+		c.apart(j, client, server, sel)
 	case 1:
 		c.upstream, c.serverDown = pairs[0].up, pairs[0].down
 	default:
@@ -161,6 +162,24 @@ func (c *chain) between(j *journal, r *Recording, sel Selection, client, server 
 		c.clientProblems = append(c.clientProblems, problem)
 		c.serverProblems = append(c.serverProblems, problem)
 	}
+}
+
+// apart finds the ends of a connection whose 4-tuples do not meet: the other end was not watched, or a node in between translated
+// the addresses, as it does for a port of its own. Envoy's own join tells this end; else each end is the one that the request's id
+// went over in clear text.
+func (c *chain) apart(j *journal, client, server string, sel Selection) {
+	if c.clientJoin != nil {
+		c.upstream = c.clientJoin.up
+	} else {
+		c.upstream = one(j.find(client, func(s *socket) bool {
+			return s.proxy() && s != c.downstream && !s.inward() && s.request(Write, sel.RequestID) != nil
+		}), "client's sidecar's connection to the server", &c.clientProblems)
+	}
+	if server == "" || c.serverUp == nil {
+		return
+	}
+	c.serverDown = one(j.find(server, func(s *socket) bool { return s.proxy() && s.request(Read, sel.RequestID) != nil && !s.inward() }),
+		"client's connection to the server's sidecar", &c.serverProblems)
 }
 
 // withoutClientSidecar is a client that dials the server's pod itself, or through a port of a node: then nobody on the server's

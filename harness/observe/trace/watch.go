@@ -74,8 +74,8 @@ func (o *observer) watch(pod *Pod) flow.Watch {
 			continue
 		}
 		for _, fact := range s.facts {
-			if fact == flow.FactUpstreamReused && o.dialling(pod.Side) {
-				continue
+			if fact == flow.FactUpstreamReused && o.dialling(pod.Side) || fact == flow.FactXFCC && o.chain.serverRequest == nil {
+				continue // the header is seen as the sidecar sends it on, and not where it answers by itself
 			}
 			w.Sees = append(w.Sees, flow.Capability{Kind: s.kind, Fact: fact, Value: s.value})
 		}
