@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -137,7 +139,7 @@ func (r *replay) show(words []string) error {
 		}
 		return s.judgeAnswers(r.rec.Verdict)
 	case "sockets":
-		return r.sockets(words[1])
+		return r.sockets(words[1:])
 	case "stats":
 		return r.stats(words[1:])
 	}
@@ -173,8 +175,8 @@ func (r *replay) pod(ref string) *observe.Pod {
 	return pods[i]
 }
 
-func (r *replay) sockets(ref string) error {
-	pod := r.pod(ref)
+func (r *replay) sockets(args []string) error {
+	pod := r.pod(args[0])
 	if pod == nil {
 		return errNothing
 	}
@@ -189,8 +191,20 @@ func (r *replay) sockets(ref string) error {
 	if err != nil {
 		return fmt.Errorf("read the socket table of %s: %w", pod.Name, err)
 	}
-	r.session.printTable(rows)
-	return nil
+	if len(args) != 3 {
+		r.session.printTable(rows)
+		return nil
+	}
+	ref, port, _ := strings.Cut(args[2], ":")
+	server := r.pod(ref)
+	if server == nil {
+		return errNothing
+	}
+	target, err := netip.ParseAddrPort(net.JoinHostPort(server.IP, port))
+	if err != nil {
+		return fmt.Errorf("read the target %s: %w", args[2], err)
+	}
+	return r.session.printConnections(pod.Name, rows, target)
 }
 
 func (r *replay) stats(refs []string) error {

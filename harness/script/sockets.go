@@ -69,9 +69,14 @@ func (s *session) showConnections(args []string) error {
 	if err != nil {
 		return err
 	}
+	return s.printConnections(pod.Ref(), rows, target)
+}
+
+// printConnections prints those of a pod's connections that are established to an address; that there is none is a mismatch.
+func (s *session) printConnections(pod string, rows []sockets.Row, target netip.AddrPort) error {
 	found := inState(towards(rows, target), "ESTAB")
 	if len(found) == 0 {
-		return exit.Mismatchf("look for connections of %s to %s: there is none", pod.Ref(), target)
+		return exit.Mismatchf("look for connections of %s to %s: there is none", pod, target)
 	}
 	s.print("%s to %s", plural(len(found), "connection"), target)
 	s.printRows(found)

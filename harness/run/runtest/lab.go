@@ -48,11 +48,14 @@ type Pod struct {
 	Active, Began uint64
 	UseErr        error
 
-	lab    *Lab
-	levels mesh.Levels
-	alone  chan struct{} // full while a run has the sidecar alone
-	dumped int
-	ran    int // how often it was asked for its runtime
+	NotReady bool // one of its containers is not
+
+	lab      *Lab
+	levels   mesh.Levels
+	restarts int           // of its sidecar
+	alone    chan struct{} // full while a run has the sidecar alone
+	dumped   int
+	ran      int // how often it was asked for its runtime
 }
 
 // New makes a lab of pods.
@@ -181,8 +184,13 @@ func (p *Pod) IP() string { return p.Address }
 // Node names no node.
 func (p *Pod) Node() string { return "node" }
 
-// Ready says that it is.
-func (p *Pod) Ready() (ready, total int) { return 1, 1 }
+// Ready says that it is, but for NotReady.
+func (p *Pod) Ready() (ready, total int) {
+	if p.NotReady {
+		return 1, 2
+	}
+	return 1, 1
+}
 
 // Containers are app, and the sidecar where it has one.
 func (p *Pod) Containers() []string {
@@ -299,7 +307,7 @@ func (s sidecar) SetLevel(_ context.Context, level string) error {
 }
 
 func (s sidecar) Identity(context.Context) (mesh.Identity, error) {
-	return mesh.Identity{Version: "commit/1.40.0/Clean/RELEASE/BoringSSL", Container: "one", Workers: 2, Started: time.Unix(1700000000, 0)}, nil
+	return mesh.Identity{Version: "commit/1.40.0/Clean/RELEASE/BoringSSL", Container: fmt.Sprintf("container %d", s.pod.restarts+1), Workers: 2, Started: time.Unix(1700000000, 0)}, nil
 }
 
 func (s sidecar) InUse(context.Context, string) (active, began uint64, err error) {
@@ -312,6 +320,9 @@ func (s sidecar) Reads() []mesh.Read {
 
 func (s sidecar) Fence(context.Context, run.Window) error { return nil }
 
-func (s sidecar) Quit(context.Context) error { return nil }
+func (s sidecar) Quit(context.Context) error {
+	s.pod.restarts++
+	return nil
+}
 
 func (s sidecar) Close() error { return nil }
