@@ -52,7 +52,7 @@ func TestRules(t *testing.T) {
 	c := config{clusters: append(stubbed("a", "b", "c", "d"), "{name: none, type: STATIC, connect_timeout: 1s}")}
 	var requests []flow.Request
 	var owner []int
-	rules := slices.Concat(httpRules, filterRules, clientRules, moreRules, matcherRules, stateRules, celRules())
+	rules := slices.Concat(httpRules, filterRules, clientRules, moreRules, matcherRules, stateRules, kindRules, celRules())
 	for i, r := range rules {
 		c.listeners = append(c.listeners, httpListener(base+i, r.hcm, r.routes))
 		for _, text := range r.requests {
