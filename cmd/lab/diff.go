@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 
@@ -65,35 +63,12 @@ func diff(ctx context.Context, a *app, before, after, requests string) error {
 	}
 	defer in.Close()
 	old, now := infer.New(was), infer.New(is)
-	total, changes := 0, 0
-	scanner := bufio.NewScanner(in)
-	scanner.Buffer(nil, 1<<20)
-	for number := 1; scanner.Scan(); number++ {
-		line := bytes.TrimSpace(scanner.Bytes())
-		if len(line) == 0 {
-			continue
-		}
-		req, err := old.ReadRequest(line)
-		if err != nil {
-			return exit.Usagef("%s: line %d: %w", requests, number, err)
-		}
-		change, err := infer.Compare(old, now, req)
-		if err != nil {
-			return exit.Usagef("%s: line %d: %w", requests, number, err)
-		}
-		if total++; change == nil {
-			continue
-		}
-		changes++
-		if err := writeChange(a, change); err != nil {
-			return err
-		}
-	}
-	if err := scanner.Err(); err != nil {
-		return exit.Usagef("read requests: %w", err)
-	}
+	total, changes, err := infer.CompareBatch(old, now, in, func(c *flow.WayChange) error { return writeChange(a, c) })
 	if !a.quiet {
 		fmt.Fprintf(a.Err, "%d of %d requests take another way\n", changes, total)
+	}
+	if err != nil {
+		return exit.Usagef("%s: %w", requests, err)
 	}
 	if changes > 0 {
 		return silentError{exit.Mismatchf("ways changed")}

@@ -91,7 +91,8 @@ var ownForms = schema.Forms{
 func TestSchemas(t *testing.T) {
 	index := "# JSON Schemas of the results\n\n`-o json` gives each result with its version in the field `schema`. " +
 		"Each version has a\n[JSON Schema](https://json-schema.org) here, generated from the Go types. The tests hold " +
-		"every result that they see\nagainst it. A version changes with its form.\n\n" +
+		"every result that they see\nagainst it. A version changes where a field goes or means something else; " +
+		"one that is added changes none.\n\n" +
 		"| version | file | where it comes from |\n| --- | --- | --- |\n"
 	for _, r := range resultForms {
 		s, err := schema.Of(r.version, r.of, ownForms)

@@ -4,6 +4,7 @@ package flow
 type WayChange struct {
 	Schema  string      `json:"schema"` // WayChangeSchema
 	ID      string      `json:"id,omitempty"`
+	Error   string      `json:"error,omitempty"` // the line is no request, and nothing else is said
 	Request Request     `json:"request"`
 	Before  Decision    `json:"before"`
 	After   Decision    `json:"after"`

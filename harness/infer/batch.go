@@ -1,9 +1,9 @@
 package infer
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -13,9 +13,6 @@ import (
 	"github.com/flowproof/lab/harness/infer/proxy"
 )
 
-// maxRequest bounds one line of a batch.
-const maxRequest = 1 << 20
-
 // batchSize is how many requests one worker takes at a time.
 const batchSize = 64
 
@@ -23,7 +20,8 @@ const batchSize = 64
 type job struct {
 	first   int // number of its first line
 	text    []byte
-	ends    []int // of the lines in text
+	ends    []int        // of the lines in text
+	long    map[int]bool // lines that are too long, by their index
 	out     bytes.Buffer
 	err     error
 	bad     int    // lines that are no requests
@@ -110,11 +108,14 @@ func (e *Engine) Batch(r io.Reader, w io.Writer, opts Options, write func(io.Wri
 func (j *job) decide(e *Engine, opts Options, write func(io.Writer, flow.Decision) error) {
 	start := 0
 	for i, end := range j.ends {
-		line := bytes.TrimSpace(j.text[start:end])
-		if start = end; len(line) == 0 {
+		line := j.text[start:end]
+		if start = end; len(line) == 0 && !j.long[i] {
 			continue
 		}
 		d, err := e.line(line, opts)
+		if j.long[i] {
+			err = errLong
+		}
 		if err != nil {
 			text := fmt.Sprintf("line %d: %v", j.first+i, err)
 			d = flow.Decision{Schema: flow.DecisionSchema, ID: d.ID, Error: text, FilterChainIndex: proxy.NoChain, RouteIndex: -1, Hops: []flow.Hop{}}
@@ -144,19 +145,30 @@ func (e *Engine) line(line []byte, opts Options) (flow.Decision, error) {
 
 // eachJob reads lines in groups until the end or until next says to stop. The first line is 1.
 func eachJob(r io.Reader, next func(*job) bool) error {
-	s := bufio.NewScanner(r)
-	s.Buffer(make([]byte, 64<<10), maxRequest)
-	number := 0
+	in := newLines(r)
 	var j *job
-	for s.Scan() {
+	for {
+		line, err := in.next()
+		if err != nil && !errors.Is(err, errLong) {
+			if j != nil && !next(j) || errors.Is(err, io.EOF) {
+				return nil
+			}
+			return fmt.Errorf("line %d: read request: %w", in.number+1, err)
+		}
 		if j == nil {
 			j = jobs.Get().(*job)
-			j.first, j.text, j.ends, j.err, j.ready = number+1, j.text[:0], j.ends[:0], nil, make(chan struct{})
+			j.first, j.text, j.ends, j.err, j.ready = in.number, j.text[:0], j.ends[:0], nil, make(chan struct{})
 			j.bad, j.problem = 0, ""
 			j.out.Reset()
+			clear(j.long)
 		}
-		number++
-		j.text = append(j.text, s.Bytes()...)
+		if err != nil {
+			if j.long == nil {
+				j.long = map[int]bool{}
+			}
+			j.long[len(j.ends)] = true
+		}
+		j.text = append(j.text, line...)
 		j.ends = append(j.ends, len(j.text))
 		if len(j.ends) == batchSize {
 			if !next(j) {
@@ -165,11 +177,4 @@ func eachJob(r io.Reader, next func(*job) bool) error {
 			j = nil
 		}
 	}
-	if j != nil && !next(j) {
-		return nil
-	}
-	if err := s.Err(); err != nil {
-		return fmt.Errorf("line %d: read request: %w (a line may have %d KB)", number+1, err, maxRequest>>10)
-	}
-	return nil
 }

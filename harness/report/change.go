@@ -31,6 +31,10 @@ func Change(w io.Writer, form string, c *flow.WayChange) error {
 // changeText writes a change to be read, in 100 columns.
 func changeText(w io.Writer, c *flow.WayChange) error {
 	t := &textWriter{w: w}
+	if c.Error != "" {
+		t.wrap(0, 2, c.Error)
+		return t.err
+	}
 	r := c.Request
 	t.wrap(0, 2, fmt.Sprintf("%s %s %s %s to %s", cmp.Or(c.ID, "none"), cmp.Or(r.Method, "GET"), r.Authority, cmp.Or(r.Path, "/"),
 		fmt.Sprintf("%s:%d", r.Address, r.Port)))
