@@ -58,6 +58,7 @@ func judgeWay(run flow.Run) flow.RunVerdict {
 		}
 		verdict.Hops = append(verdict.Hops, hop)
 	}
+	j.limit(verdict.Hops)
 	others := disturbed(run)
 	verdict.Problems = slices.Concat(problems(run), others, unended(run.Path))
 	verdict.Without = without(run, verdict.Hops)

@@ -19,7 +19,7 @@ func TestJudgeWorkshop(t *testing.T) {
 	if v.Result != flow.Verified || Summary(v) != "confirmed 9/9 hops, 0 not observed, 0 refuted" {
 		t.Errorf("%s: %s %q", v.Result, Summary(v), v.Problems)
 	}
-	if got := v.Hops[5].Reason; got != "not watched: filter.chain" {
+	if got := v.Hops[5].Reason; !strings.HasPrefix(got, "not watched: filter.chain") {
 		t.Errorf("a fact that nobody can see must be named: %q", got)
 	}
 }
