@@ -44,6 +44,7 @@ type app struct {
 	color       string
 	wide        bool
 	maxDump     byteSize
+	toldCluster bool // that the cluster is $KUBECONFIG's
 }
 
 // Main runs the command with this process's streams and returns its exit code. The first SIGINT or SIGTERM cancels what

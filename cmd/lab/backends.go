@@ -1,9 +1,14 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
+
+	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/cluster/existing"
@@ -27,7 +32,37 @@ const defaultBackend = "node"
 
 func backendNames() []string { return slices.Sorted(maps.Keys(backends)) }
 
-// backend is the one that --backend names. Whoever names a cluster by --kubeconfig or --context means the backend existing.
+// byVariable says whether the variable KUBECONFIG names a cluster that is not the lab's own. A lab that is named, by --name or
+// --backend, is meant instead, and the kubeconfig of the lab on this machine is the lab itself.
+func (a *app) byVariable(ctx context.Context) (bool, error) {
+	path := os.Getenv(clientcmd.RecommendedConfigPathEnvVar)
+	if path == "" || a.kubeconfig != "" || a.context != "" || a.backendName != "" || a.name != cluster.DefaultName {
+		return false, nil
+	}
+	status, err := backends[defaultBackend](a).Status(ctx, a.name)
+	if err != nil || status.Kubeconfig != "" && status.Kubeconfig == path {
+		return false, nil // what is wrong with the lab is told by the verb that takes it
+	}
+	if !a.quiet && !a.toldCluster {
+		a.toldCluster = true
+		fmt.Fprintf(
+			a.Err,
+			"lab: the cluster of $KUBECONFIG, %s (the lab on this machine: --backend %s)\n",
+			path,
+			defaultBackend,
+		)
+	}
+	return true, nil
+}
+
+// namesCluster says whether the command is about a cluster that is not the lab's own.
+func (a *app) namesCluster(ctx context.Context) (bool, error) {
+	byVariable, err := a.byVariable(ctx)
+	return byVariable || a.kubeconfig != "" || a.context != "" || a.backendName == existing.Name, err
+}
+
+// backend is the one that --backend names. Who names a cluster by --kubeconfig, --context or the
+// variable KUBECONFIG means the backend existing.
 func (a *app) backend() (cluster.Backend, error) {
 	name := a.backendName
 	if a.kubeconfig != "" {
@@ -35,7 +70,11 @@ func (a *app) backend() (cluster.Backend, error) {
 			return nil, exit.Usagef("read kubeconfig: %w", err)
 		}
 	}
-	named := a.kubeconfig != "" || a.context != ""
+	byVariable, err := a.byVariable(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	named := a.kubeconfig != "" || a.context != "" || byVariable
 	switch {
 	case name == "" && named:
 		name = existing.Name
@@ -44,10 +83,18 @@ func (a *app) backend() (cluster.Backend, error) {
 	}
 	make := backends[name]
 	if make == nil {
-		return nil, exit.Usagef("choose backend %q: there is none of that name (there are: %s)", name, strings.Join(backendNames(), ", "))
+		return nil, exit.Usagef(
+			"choose backend %q: there is none of that name (there are: %s)",
+			name,
+			strings.Join(backendNames(), ", "),
+		)
 	}
 	if named && name != existing.Name {
-		return nil, exit.Usagef("choose backend %s: --kubeconfig and --context name somebody's own cluster (use --backend %s)", name, existing.Name)
+		return nil, exit.Usagef(
+			"choose backend %s: --kubeconfig and --context name somebody's own cluster (use --backend %s)",
+			name,
+			existing.Name,
+		)
 	}
 	return make(a), nil
 }

@@ -65,9 +65,9 @@ func newRoot(a *app) *cobra.Command {
 	}
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.backendName, "backend", "", "what the lab is made of: "+strings.Join(backendNames(), ", ")+
-		" (default "+defaultBackend+", or existing with --kubeconfig or --context)")
+		" (default "+defaultBackend+", or existing with --kubeconfig, --context or $KUBECONFIG)")
 	flags.StringVar(&a.name, "name", cluster.DefaultName, "name of the lab")
-	flags.StringVar(&a.kubeconfig, "kubeconfig", "", "use the cluster of this kubeconfig, as it is")
+	flags.StringVar(&a.kubeconfig, "kubeconfig", "", "use the cluster of this kubeconfig, as it is (default: $KUBECONFIG, where that is set)")
 	flags.StringVar(&a.context, "context", "", "use the cluster of this context of the kubeconfig (default: the current one)")
 	flags.StringVarP(&a.output, "output", "o", "text", "form of the result: text or json; run, trace, infer, verify and diff have more")
 	flags.BoolVar(&a.showSecrets, "show-secrets", false, "show header values, parameters and tokens that are hidden otherwise, on the screen and in -o "+

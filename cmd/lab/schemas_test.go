@@ -22,6 +22,7 @@ import (
 	"github.com/flowproof/lab/harness/script"
 	"github.com/flowproof/lab/internal/components"
 	"github.com/flowproof/lab/internal/doctor"
+	"github.com/flowproof/lab/internal/doctor/checkup"
 	"github.com/flowproof/lab/internal/golden"
 	"github.com/flowproof/lab/internal/schema"
 )
@@ -52,6 +53,7 @@ var resultForms = []struct {
 	{upSchema, labResult{}, "`lab up`"},
 	{cluster.StatusSchema, cluster.Status{}, "`lab status`"},
 	{doctor.Schema, doctor.Report{}, "`lab doctor`"},
+	{checkup.Schema, checkup.Report{}, "`lab doctor` of a cluster"},
 	{buildSchema, buildResult{}, "`lab build`"},
 	{components.InventorySchema, components.Inventory{}, "`lab cache`, `lab cache verify`"},
 	{pruneSchema, pruneResult{}, "`lab cache prune`"},

@@ -37,7 +37,7 @@ func ConnectContext(path, context string) (*Mesh, error) {
 	if err != nil {
 		return nil, exit.Environmentf("%w (bring a lab up with `lab up`)", err)
 	}
-	core, err := corev1.NewForConfig(config)
+	m, err := Of(config)
 	if err != nil {
 		return nil, exit.Environmentf("read kubeconfig %s: %w", path, err)
 	}
@@ -45,7 +45,20 @@ func ConnectContext(path, context string) (*Mesh, error) {
 	if err != nil {
 		return nil, exit.Environmentf("read kubeconfig %s: %w", path, err)
 	}
-	return &Mesh{kubeconfig: path, context: context, namespace: namespace, config: config, core: core}, nil
+	m.kubeconfig, m.context, m.namespace = path, context, namespace
+	return m, nil
+}
+
+// Of prepares a client of a cluster by a configuration that is there already. Pods that are named without a
+// namespace are in default. The configuration is copied.
+func Of(config *rest.Config) (*Mesh, error) {
+	config = rest.CopyConfig(config)
+	config.QPS = -1
+	core, err := corev1.NewForConfig(config)
+	if err != nil {
+		return nil, exit.Environmentf("reach a cluster: %w", err)
+	}
+	return &Mesh{namespace: "default", config: config, core: core}, nil
 }
 
 // In is the same Mesh with another namespace for pods and Services that are named without one.

@@ -160,6 +160,21 @@ func (args logLevelArgs) restore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return args.restoreIn(ctx, m)
+}
+
+// RestoreIn restores what a run changes by a connection that is there, for a cluster that is known by no kubeconfig.
+func RestoreIn(m *mesh.Mesh) undo.Kinds {
+	return undo.Kinds{undoLogLevel: func(ctx context.Context, raw json.RawMessage) error {
+		var args logLevelArgs
+		if err := json.Unmarshal(raw, &args); err != nil {
+			return err
+		}
+		return args.restoreIn(ctx, m)
+	}}
+}
+
+func (args logLevelArgs) restoreIn(ctx context.Context, m *mesh.Mesh) error {
 	pod, err := m.Pod(ctx, args.Pod)
 	if errors.Is(err, mesh.ErrNoPod) {
 		return nil // the level went with the pod

@@ -4,6 +4,7 @@ package doctor
 
 import (
 	"context"
+	"os"
 	"sync"
 
 	"github.com/flowproof/lab/internal/components"
@@ -35,8 +36,9 @@ type Finding struct {
 	Why      string `json:"why"` // what it is needed for
 	OK       bool   `json:"ok"`
 	Required bool   `json:"required"`
-	Detail   string `json:"detail,omitempty"` // what was found
-	Mend     string `json:"mend,omitempty"`   // what to do, when it is not there
+	Untried  bool   `json:"untried,omitempty"` // only root can try it, so that nothing is known
+	Detail   string `json:"detail,omitempty"`  // what was found
+	Mend     string `json:"mend,omitempty"`    // what to do, when it is not there
 }
 
 // Options say what to leave out.
@@ -51,6 +53,7 @@ type check struct {
 	why     string
 	mend    string
 	network bool // asks a registry
+	root    bool // only root can try it
 	find    func(ctx context.Context) (detail string, err error)
 }
 
@@ -72,7 +75,7 @@ func Examine(ctx context.Context, set components.Options, opts Options) Report {
 	}
 	group.Wait()
 	for _, f := range report.Checks {
-		if f.Required && !f.OK {
+		if f.Required && !f.OK && !f.Untried { // root itself is a check, and it is missing then
 			report.Fit = false
 		}
 	}
@@ -82,6 +85,10 @@ func Examine(ctx context.Context, set components.Options, opts Options) Report {
 func (c check) examine(ctx context.Context, built bool) Finding {
 	f := Finding{Purpose: c.purpose, Name: c.name, Why: c.why}
 	f.Required = c.purpose == Lab || c.purpose == Build && !built
+	if c.root && !isRoot() {
+		f.Untried, f.Detail = true, "only root can try it"
+		return f
+	}
 	detail, err := c.find(ctx)
 	f.OK, f.Detail = err == nil, detail
 	if err != nil {
@@ -102,3 +109,6 @@ func prerequisites() []check {
 	}
 	return checks
 }
+
+// isRoot says whether this process is root's. It is a variable for tests.
+var isRoot = func() bool { return os.Geteuid() == 0 }

@@ -58,10 +58,10 @@ func TestExamineChangesNothing(t *testing.T) {
 		t.Error("an empty cache is said to hold the parts")
 	}
 	for _, f := range report.Checks {
-		if f.Name == "" || !f.OK && f.Mend == "" {
+		if f.Name == "" || !f.OK && !f.Untried && f.Mend == "" {
 			t.Errorf("%+v", f)
 		}
-		if f.OK == (f.Mend != "") {
+		if !f.Untried && f.OK == (f.Mend != "") {
 			t.Errorf("%s is there and is to be mended by %q", f.Name, f.Mend)
 		}
 		if strings.Contains(f.Name, "proxy") || f.Name == "Python package index" {
@@ -90,5 +90,18 @@ func TestUnknownClientIsAFinding(t *testing.T) {
 	}
 	if _, err := ask(t.Context(), t.TempDir(), nil, "sh", "-c", "echo one >&2; echo two >&2; exit 1"); err == nil || err.Error() != "sh: two" {
 		t.Errorf("ask: %v, want the last line", err)
+	}
+}
+
+// TestWithoutRoot holds that what only root can try is neither found nor missing for another user, and has no cure.
+func TestWithoutRoot(t *testing.T) {
+	was := isRoot
+	t.Cleanup(func() { isRoot = was })
+	isRoot = func() bool { return false }
+	tried := false
+	find := func(context.Context) (string, error) { tried = true; return "", errors.New("not permitted") }
+	f := check{purpose: Lab, name: "thing", mend: "get one", root: true, find: find}.examine(t.Context(), true)
+	if tried || f.OK || !f.Untried || f.Mend != "" {
+		t.Errorf("tried %v: %+v", tried, f)
 	}
 }
