@@ -9,13 +9,20 @@ export CGO_ENABLED = 0
 export GOFLAGS = -trimpath
 BUILD := $(GO) build -ldflags '-s -w' -o $(LAB) ./cmd/lab
 
-.PHONY: inbound walk test requests test-kind lint lab setup bench differential fuzz probes-matrix kill9 load nightly clean release install test-release
+.PHONY: inbound walk site test requests test-kind lint lab setup bench differential fuzz probes-matrix kill9 load nightly clean release install test-release
 
 inbound: lab ## the main job: a lab, a request, and every hop of its way inferred and seen
 	$(LAB) run inbound
 
 walk: lab ## the same request as a lesson: guess, infer, see; what you have done is kept
 	$(LAB) $(LABFLAGS) walk inbound
+
+SITE ?= out/site
+site: lab ## all lessons beside runs of them on the lab, every command, schema and word, as pages: in out/site
+	@mkdir -p out/runs && for lesson in inbound outbound inbound_clear inbound_warm inbound_trace handshake life_of_a_request; do \
+	  $(LAB) $(LABFLAGS) -q run $$lesson --bundle out/runs/$$lesson > out/runs/$$lesson.txt || exit 1; \
+	done
+	$(LAB) walk --site $(SITE) $$(find out/runs -mindepth 1 -maxdepth 1 -type d | sort)
 
 test: lab ## every test, including the scenarios on a real lab, whose parts are made first
 	@hack/setup.sh tests

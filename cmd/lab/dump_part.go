@@ -41,22 +41,26 @@ func partOf(dump []byte, section, at string) ([]byte, error) {
 	return nil, exit.Usagef("show section %q: the dump has none of that name (%s)", section, strings.Join(names, ", "))
 }
 
-// fieldAt is the field that a pointer names. Where there is none, the error says how far the pointer leads.
-func fieldAt(dump []byte, pointer string) ([]byte, error) {
-	if !strings.HasPrefix(pointer, "/") {
-		return nil, exit.Usagef("show field %q: it is no JSON pointer (as reports name it after from: /configs/0/…)", pointer)
-	}
+// fieldAt is the field that a JSON pointer or a selector names. Where there is none, the error says how far it leads.
+func fieldAt(dump []byte, at string) ([]byte, error) {
 	parsed, err := configdump.Parse(dump)
 	if err != nil {
 		return nil, exit.Environmentf("show field: %w", err)
 	}
 	defer parsed.Close()
-	if value := parsed.At(pointer); value.Exists() {
+	if !strings.HasPrefix(at, "/") {
+		value, err := selected(parsed, at)
+		if err != nil {
+			return nil, err
+		}
 		return bytes.Clone(value.Raw()), nil
 	}
-	known := pointer
+	if value := parsed.At(at); value.Exists() {
+		return bytes.Clone(value.Raw()), nil
+	}
+	known := at
 	for known != "" && !parsed.At(known).Exists() {
 		known = known[:strings.LastIndexByte(known, '/')]
 	}
-	return nil, exit.Usagef("show field %s: the dump has nothing there (it leads as far as %q)", pointer, known)
+	return nil, exit.Usagef("show field %s: the dump has nothing there (it leads as far as %q)", at, known)
 }

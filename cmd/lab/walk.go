@@ -34,6 +34,7 @@ type walkFlags struct {
 	width    int
 	create   string
 	handout  string
+	site     string
 }
 
 const walkLong = `walk takes you through a lesson. It stops before each step, shows its sentences and what you could type by
@@ -41,8 +42,8 @@ hand, asks what inference will decide before it is shown, runs the step, and hol
 inferred and what was seen. The wrong answers are resources of the sidecar's own configuration, and why they are
 wrong is why they really lost.
 
-A lesson is a scenario: one of ours by its name, a file of yours, a folder of lessons, which are walked one after the
-other, or a bundle of a recorded run, which needs no lab (then --lesson says which, where it cannot be told).
+A lesson is a scenario: one of ours by its name, a file of yours, a workshop of ours or a folder of lessons, which are
+walked one after the other, or a bundle of a recorded run, which needs no lab (then --lesson says which, where it cannot be told).
 
 At each stop: Enter goes on, b goes back, h gives a hint, s skips, ! opens a shell of the lab (! COMMAND runs one),
 ? TERM explains, q leaves. What you have done is kept, and the same command goes on from there. Every line is plain
@@ -51,15 +52,18 @@ text and no line is taken back, so a screen reader can follow. However a walk en
 func walkCommand() *cobra.Command {
 	var flags walkFlags
 	cmd := &cobra.Command{
-		Use:   "walk [LESSON|./FILE.txtar|FOLDER|BUNDLE]",
+		Use:   "walk [LESSON|./FILE.txtar|FOLDER|BUNDLE...]",
 		Short: "Walk through a lesson: guess, infer, see",
 		Long:  walkLong,
 		Example: `  lab walk --list
   lab walk inbound
   lab walk inbound --lang zh
+  lab walk traces
   lab walk ./run
   lab walk --new mine && lab walk ./mine
-  lab walk inbound --handout inbound.html`,
+  lab walk inbound --handout inbound.html
+  lab walk ./run -o html > walk.html
+  lab walk --site ./site ./run`,
 		Args:              walkArgs(&flags),
 		ValidArgsFunction: completeScenarios,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -69,6 +73,8 @@ func walkCommand() *cobra.Command {
 				return a.listLessons(cmd.Context(), args, flags)
 			case flags.create != "":
 				return a.newLesson(flags.create)
+			case flags.site != "":
+				return a.writeSite(cmd, flags.site, args)
 			}
 			return a.walk(cmd, args[0], flags)
 		},
@@ -87,6 +93,8 @@ func walkCommand() *cobra.Command {
 	f.IntVar(&flags.width, "width", 0, "columns to wrap at (default: the terminal's, else 80)")
 	f.StringVar(&flags.create, "new", "", "make a folder of this name with a lesson to begin with")
 	f.StringVar(&flags.handout, "handout", "", "write the lesson as a page to this file, and its solutions to a second one beside it")
+	f.StringVar(&flags.site, "site", "", "write all lessons, the runs of the given bundles, the commands and the schemas as a site into this folder")
+	hasForms(cmd, []string{"text", "json", "html"})
 	completeFixed(cmd, "lang", lesson.Languages...)
 	return cmd
 }
@@ -98,6 +106,8 @@ func walkArgs(flags *walkFlags) cobra.PositionalArgs {
 			return cobra.MaximumNArgs(1)(cmd, args)
 		case flags.create != "":
 			return cobra.NoArgs(cmd, args)
+		case flags.site != "":
+			return nil
 		}
 		return cobra.ExactArgs(1)(cmd, args)
 	}
@@ -130,9 +140,13 @@ func (a *app) walk(cmd *cobra.Command, name string, flags walkFlags) error {
 	w := walkOf{app: a, cmd: cmd, flags: flags, store: store, name: name, options: walk.Options{
 		In: a.In, Out: a.Out, Echo: !isTerminalFile(a.In), Width: a.width(flags.width), Language: language, NoInput: flags.noInput, Namespace: mesh.Workshop,
 		Installed: installed,
+		Explain:   func(term string) (string, error) { return termText(term, language.Code) },
 	}}
 	if flags.handout != "" {
 		return w.handout(cmd.Context(), course, flags.handout, language)
+	}
+	if a.page() {
+		return w.page(cmd.Context(), course)
 	}
 	return w.course(course)
 }

@@ -25,7 +25,7 @@ type course struct {
 // orderFile names the lessons of a folder in their order, one a line; # begins a comment.
 const orderFile = "workshop.txt"
 
-// findCourse finds what a name stands for: a bundle, a folder of lessons, a file, or a lesson of ours.
+// findCourse finds what a name stands for: a bundle, a folder of lessons, a file, or a workshop or lesson of ours.
 func findCourse(ctx context.Context, name, of string) (*course, error) {
 	info, err := os.Stat(name)
 	isDir := err == nil && info.IsDir()
@@ -43,6 +43,11 @@ func findCourse(ctx context.Context, name, of string) (*course, error) {
 		}
 		return &course{lessons: []*walk.Lesson{l}}, nil
 	}
+	for _, w := range scenarios.Workshops() {
+		if w.Name == name {
+			return workshopCourse(w)
+		}
+	}
 	l, err := scenarios.Lesson(name)
 	if err != nil {
 		if isDir {
@@ -51,6 +56,19 @@ func findCourse(ctx context.Context, name, of string) (*course, error) {
 		return nil, err
 	}
 	return &course{lessons: []*walk.Lesson{l}}, nil
+}
+
+// workshopCourse is the lessons of one of our workshops.
+func workshopCourse(w scenarios.Workshop) (*course, error) {
+	c := &course{}
+	for _, name := range w.Lessons {
+		l, err := scenarios.Lesson(name)
+		if err != nil {
+			return nil, err
+		}
+		c.lessons = append(c.lessons, l)
+	}
+	return c, nil
 }
 
 func isBundle(dir string) bool {
@@ -115,15 +133,12 @@ func folderCourse(ctx context.Context, dir string) (*course, error) {
 	order, err := input.ReadFile(ctx, filepath.Join(dir, orderFile), maxScenario)
 	if err == nil {
 		files = nil
-		for line := range strings.Lines(string(order)) {
-			line, _, _ = strings.Cut(line, "#")
-			if line = strings.TrimSpace(line); line == "" {
-				continue
+		_, names := scenarios.ParseWorkshop(string(order))
+		for _, name := range names {
+			if !filepath.IsLocal(name) {
+				return nil, exit.Usagef("read %s: %s leads out of the folder", filepath.Join(dir, orderFile), name)
 			}
-			if !filepath.IsLocal(line) {
-				return nil, exit.Usagef("read %s: %s leads out of the folder", filepath.Join(dir, orderFile), line)
-			}
-			files = append(files, filepath.Join(dir, strings.TrimSuffix(line, ".txtar")+".txtar"))
+			files = append(files, filepath.Join(dir, name+".txtar"))
 		}
 	} else if !os.IsNotExist(err) {
 		return nil, exit.Usagef("read workshop: %w", err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/flowproof/lab/harness/lesson"
@@ -26,6 +27,8 @@ type lessonEntry struct {
 type lessonsResult struct {
 	Schema  string        `json:"schema"` // lessonsSchema
 	Lessons []lessonEntry `json:"lessons"`
+	// Workshops are our lists of lessons; none where those of a folder are listed.
+	Workshops []workshopEntry `json:"workshops,omitempty"`
 }
 
 const lessonsSchema = "flowproof.dev/lessons/v1"
@@ -53,6 +56,9 @@ func (a *app) listLessons(ctx context.Context, args []string, flags walkFlags) e
 		}
 	}
 	result := lessonsResult{Schema: lessonsSchema, Lessons: []lessonEntry{}}
+	if len(args) == 0 {
+		result.Workshops = workshopsOf(lessons)
+	}
 	for _, l := range lessons {
 		p := store.Load(ctx, l.Name, l.Sum)
 		e := lessonEntry{Name: l.Name, Title: l.Title, Minutes: l.Minutes(), Steps: len(l.Phases), Questions: l.Questions(), State: "open"}
@@ -73,6 +79,35 @@ func (a *app) listLessons(ctx context.Context, args []string, flags walkFlags) e
 			}
 			fmt.Fprintf(table, "%s\t%d min\t%s\t%s\n", e.Name, e.Minutes, state, e.Title)
 		}
+		if len(result.Workshops) > 0 {
+			fmt.Fprintln(table, "\nWorkshops, each of several lessons:")
+		}
+		for _, e := range result.Workshops {
+			fmt.Fprintf(table, "%s\t%d min\t%d lessons\t%s\n", e.Name, e.Minutes, len(e.Lessons), e.Title)
+		}
 		return table.Flush()
 	})
+}
+
+// workshopEntry is one workshop of `lab walk --list`.
+type workshopEntry struct {
+	Name    string   `json:"name"`
+	Title   string   `json:"title"`
+	Minutes int      `json:"minutes"`
+	Lessons []string `json:"lessons"`
+}
+
+// workshopsOf are our workshops, with how long their lessons take together.
+func workshopsOf(lessons []*walk.Lesson) []workshopEntry {
+	var all []workshopEntry
+	for _, w := range scenarios.Workshops() {
+		e := workshopEntry{Name: w.Name, Title: w.Title, Lessons: w.Lessons}
+		for _, l := range lessons {
+			if slices.Contains(w.Lessons, l.Name) {
+				e.Minutes += l.Minutes()
+			}
+		}
+		all = append(all, e)
+	}
+	return all
 }

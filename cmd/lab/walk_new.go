@@ -11,7 +11,6 @@ import (
 
 	"github.com/flowproof/lab/harness/lesson"
 	"github.com/flowproof/lab/harness/mesh"
-	"github.com/flowproof/lab/harness/script"
 	"github.com/flowproof/lab/harness/walk"
 	"github.com/flowproof/lab/internal/exit"
 )
@@ -61,27 +60,14 @@ func (w *walkOf) handout(ctx context.Context, c *course, file string, language l
 		return exit.Usagef("write handout: it is of one lesson, and there are %d", len(c.lessons))
 	}
 	l := c.lessons[0]
-	var result *script.Result
-	if c.recorded != nil {
-		result = script.Replay(ctx, l.Scenario, *c.recorded, script.Options{})
-	} else {
-		lab, err := w.labFor(w.cmd, l.Scenario, w.flags.up, w.flags.asked)
-		if err != nil {
-			return err
-		}
-		result = script.Run(ctx, lab, l.Scenario, script.Options{})
-	}
-	if result.Err != nil {
-		return result.Err
-	}
-	var asked []lesson.Question
-	for _, a := range result.Answers {
-		asked = append(asked, a.Question)
+	result, err := w.resultOf(ctx, c, l)
+	if err != nil {
+		return err
 	}
 	solutions := strings.TrimSuffix(file, filepath.Ext(file)) + ".solutions" + filepath.Ext(file)
 	for path, solved := range map[string]bool{file: false, solutions: true} {
 		var page bytes.Buffer
-		if err := walk.Handout(&page, l, shown(w.app, asked), language, mesh.Workshop, solved); err != nil {
+		if err := walk.Handout(&page, l, shown(w.app, result.Answers), language, mesh.Workshop, solved); err != nil {
 			return err
 		}
 		if err := os.WriteFile(path, page.Bytes(), 0o644); err != nil {

@@ -67,6 +67,13 @@ func (l Language) Question(q Question, own string) string {
 	if own != "" {
 		return own
 	}
+	if q.File != "" {
+		event := q.Event
+		if event == "" {
+			event = q.After
+		}
+		return l.Say("ask.after", event)
+	}
 	key := "ask." + string(q.Subject.Kind)
 	switch {
 	case q.Lost:
@@ -82,6 +89,9 @@ func (l Language) Question(q Question, own string) string {
 
 // whose names the side that a question is about.
 func (l Language) whose(q Question) string {
+	if q.Proxy == "" {
+		return l.Say("whose." + string(q.Subject.Side))
+	}
 	switch q.Subject.Side {
 	case flow.Client:
 		return l.Say("client", q.Proxy)

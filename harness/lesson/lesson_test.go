@@ -88,6 +88,43 @@ func TestAsk(t *testing.T) {
 	}
 }
 
+// TestAskNext asks for the next event of a pattern: the wrong answers are what must not come there, and its other events.
+func TestAskNext(t *testing.T) {
+	events := []Event{{Text: "accept"}, {Text: "getsockopt"}, {Text: "read", Absent: true}, {Text: "write", Absent: true}, {Text: "peek"},
+		{Text: "chain"}, {Text: "accept"}, {Text: "close"}}
+	for _, tc := range []struct{ after, answer, wrong, refused string }{
+		{after: "accept", answer: "getsockopt", wrong: "chain close peek"},
+		{after: "getsock", answer: "peek", wrong: "chain read write"},
+		{after: "chain", answer: "accept", wrong: "close getsockopt peek"},
+		{after: "close", refused: "o.events ends with the event"},
+		{after: "read", refused: `no event of o.events has "read"`},
+	} {
+		q, err := AskNext("o.events", events, tc.after)
+		if tc.refused != "" {
+			if err == nil || !strings.Contains(err.Error(), tc.refused) {
+				t.Errorf("%s: %v, want %s", tc.after, err, tc.refused)
+			}
+			continue
+		}
+		var wrong []string
+		for _, c := range q.Choices {
+			if c.Right != (c.Name == q.Answer) || !c.Right && c.Why == "" {
+				t.Errorf("%s: %+v", tc.after, c)
+			}
+			if !c.Right {
+				wrong = append(wrong, c.Name)
+			}
+		}
+		slices.Sort(wrong)
+		if err != nil || q.Answer != tc.answer || strings.Join(wrong, " ") != tc.wrong {
+			t.Errorf("%s: %q, not %v, %v", tc.after, q.Answer, wrong, err)
+		}
+	}
+	if _, err := AskNext("o.events", []Event{{Text: "a"}, {Text: "b"}}, "a"); err == nil {
+		t.Error("there is nothing to choose from, and it is asked")
+	}
+}
+
 func TestParseSubjectRefuses(t *testing.T) {
 	for hop, want := range map[string]string{"left/route": "left is not a side", "client/rote": "there is no hop rote", "": "there is no hop"} {
 		if _, err := ParseSubject(hop, ""); err == nil || !strings.Contains(err.Error(), want) {

@@ -12,10 +12,13 @@ import (
 
 // A Question asks for one decision of a path, or for one value of it, before it is shown.
 type Question struct {
-	Subject Subject  `json:"subject"`
-	Lost    bool     `json:"lost,omitempty"` // it asks for what was left out, not for what was taken
-	Text    string   `json:"text,omitempty"` // the scenario's own words; "": those of the hop's kind
-	Hint    string   `json:"hint,omitempty"` // the scenario's own; "": what a wrong answer is wrong by
+	Subject Subject  `json:"subject,omitzero"`
+	Lost    bool     `json:"lost,omitempty"`  // it asks for what was left out, not for what was taken
+	After   string   `json:"after,omitempty"` // it asks which event of the pattern File comes next after the one with this text
+	File    string   `json:"file,omitempty"`
+	Event   string   `json:"event,omitempty"` // that event
+	Text    string   `json:"text,omitempty"`  // the scenario's own words; "": those of the hop's kind
+	Hint    string   `json:"hint,omitempty"`  // the scenario's own; "": what a wrong answer is wrong by
 	Proxy   string   `json:"proxy,omitempty"`
 	Hop     int      `json:"hop"`               // index into the path's hops
 	Choices []Choice `json:"choices,omitempty"` // in the order in which they are shown; none where a value is asked for
@@ -188,8 +191,7 @@ func losers(path flow.Path, at int, winner string) []Choice {
 	return found
 }
 
-// offered are at most mostChoices answers in an order that the question alone decides, so that it
-// tells nothing and is the same for every learner. Wrong answers that were refused for different
+// offered are at most mostChoices answers, in the same order for every learner. Wrong answers that were refused for different
 // reasons come before those with the same one, and among them those whose names are most like the
 // right one.
 func (q Question) offered(right Choice, wrong []Choice) []Choice {
@@ -211,9 +213,14 @@ func (q Question) offered(right Choice, wrong []Choice) []Choice {
 	for _, i := range order[:min(len(order), mostChoices-1)] {
 		all = append(all, wrong[i])
 	}
+	return arranged(q.Subject.String(), all)
+}
+
+// arranged puts choices into an order that the question alone decides, so that it tells nothing.
+func arranged(question string, all []Choice) []Choice {
 	place := func(c Choice) uint64 {
 		h := fnv.New64a()
-		_, _ = h.Write([]byte(q.Subject.String() + "\x00" + c.Name))
+		_, _ = h.Write([]byte(question + "\x00" + c.Name))
 		return h.Sum64()
 	}
 	slices.SortStableFunc(all, func(a, b Choice) int { return cmp.Compare(place(a), place(b)) })

@@ -61,7 +61,10 @@ func (s *Sentences) Question(first, predict string) string {
 
 // Key is what a file of sentences calls the question by.
 func (q Question) Key() string {
-	if q.Lost {
+	switch {
+	case q.File != "":
+		return "-after " + q.After + " " + q.File
+	case q.Lost:
 		return "-lost " + q.Subject.String()
 	}
 	return q.Subject.String()

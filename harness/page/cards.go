@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/glossary"
 )
 
 // A card is all that is known of one hop.
@@ -23,6 +24,7 @@ type card struct {
 	Open               string
 	Choices            []string
 	Conditions         []string
+	About, AboutLink   string // what such a hop is, and where more is said of it
 }
 
 // evidence is one piece of evidence as a card shows it.
@@ -55,6 +57,12 @@ func (p *Page) cards() []card {
 		c := card{ID: cardID(i), Hop: h, Name: strings.TrimSpace(string(h.Side) + " " + string(h.Kind)), State: p.state(i),
 			Excerpt: p.excerpt(h.Proxy, h.Source), Maker: p.maker(h), Open: openText(h), Box: boxes[cardID(i)]}
 		c.Sign = signs[c.State]
+		if entry, ok := glossary.Of(glossary.Hop, string(h.Kind), glossary.English); ok {
+			c.About = entry.Is
+		}
+		if p.Term != nil {
+			c.AboutLink = p.Term(h.Kind)
+		}
 		if i > 0 {
 			c.Previous = cardID(i - 1)
 		}

@@ -30,12 +30,24 @@ type Page struct {
 	Possible []string // other endings that are possible, in words
 	// Dumps are config dumps by the proxy that they are of, "pod.namespace". Excerpts come from them.
 	Dumps map[string]*configdump.Dump
+	// Links lead from the top of the page to others that it stands beside.
+	Links []Link
+	// Term is where the page leads for a kind of hop; nil: nowhere.
+	Term func(flow.HopKind) string
 	// Recording is the raw evidence: its events and its log are shown as a timeline.
 	Recording *observe.Recording
 }
 
+// A Link leads to another page: where to, and by which words.
+type Link struct{ To, Text string }
+
 //go:embed page.html
 var pageText string
+
+// BaseStyle is what all pages of the project have in common: their colours, light and dark, and their letters.
+//
+//go:embed base.css
+var BaseStyle string
 
 //go:embed page.css
 var pageStyle string
@@ -75,6 +87,7 @@ type view struct {
 	Legend                         []legendRow
 	Problems, Without              []string
 	Open                           []flow.Dependency
+	Links                          []Link
 	Possible                       []string
 	Judged                         bool
 	Sections                       []section
@@ -88,7 +101,7 @@ type section struct {
 }
 
 func (p *Page) view() (*view, error) {
-	v := &view{Title: p.Title, Ending: p.Ending, Summary: p.Summary, Answer: p.Answer, Style: template.CSS(pageStyle + drawingStyle)}
+	v := &view{Title: p.Title, Ending: p.Ending, Summary: p.Summary, Answer: p.Answer, Links: p.Links, Style: template.CSS(BaseStyle + pageStyle + drawingStyle)}
 	for _, l := range p.lanes() {
 		v.Lanes = append(v.Lanes, template.HTML(l.svg(true)))
 	}

@@ -18,15 +18,15 @@ type Sources struct {
 	Recording *observe.Recording
 }
 
-// runPage is the page of a run and its verdict.
-func runPage(run flow.Run, verdict flow.RunVerdict, opts Options) *page.Page {
+// RunPage is the page of a run and its verdict.
+func RunPage(run flow.Run, verdict flow.RunVerdict, opts Options) *page.Page {
 	path := verdict.TakenPath(run.Path)
 	return &page.Page{Title: clean(callName(run.Call)), Path: path, Ending: pathEnding(path), Run: &run, Verdict: &verdict,
 		Answer: clean(verify.AnswerText(verify.Answered(run))), Summary: verify.Summary(verdict), Dumps: opts.Sources.Dumps, Recording: opts.Sources.Recording}
 }
 
-// wayPage is the page of a whole way that was inferred.
-func wayPage(path flow.Path, opts WayOptions) *page.Page {
+// WayPage is the page of a whole way that was inferred.
+func WayPage(path flow.Path, opts WayOptions) *page.Page {
 	p := &page.Page{Title: clean(callName(path.Call)), Path: path, Ending: pathEnding(path), Dumps: opts.Dumps}
 	for _, possible := range path.Possible {
 		p.Possible = append(p.Possible, possibleText(possible))
@@ -51,17 +51,17 @@ func pathEnding(p flow.Path) string { return endingText(p.Outcome, p.Failure, p.
 
 // runHTML and the others write a page, or its drawing alone.
 func runHTML(w io.Writer, run flow.Run, verdict flow.RunVerdict, opts Options) error {
-	return runPage(run, verdict, opts).Write(w)
+	return RunPage(run, verdict, opts).Write(w)
 }
 
 func runSVG(w io.Writer, run flow.Run, verdict flow.RunVerdict, opts Options) error {
-	return runPage(run, verdict, opts).WritePicture(w)
+	return RunPage(run, verdict, opts).WritePicture(w)
 }
 
-func wayHTML(w io.Writer, path flow.Path, opts WayOptions) error { return wayPage(path, opts).Write(w) }
+func wayHTML(w io.Writer, path flow.Path, opts WayOptions) error { return WayPage(path, opts).Write(w) }
 
 func waySVG(w io.Writer, path flow.Path, opts WayOptions) error {
-	return wayPage(path, opts).WritePicture(w)
+	return WayPage(path, opts).WritePicture(w)
 }
 
 func decisionHTML(w io.Writer, d *flow.Decision, opts WayOptions) error {

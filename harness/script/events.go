@@ -32,45 +32,44 @@ var eventsCommand = Command{
 		if len(args) < 2 || len(args)%2 != 0 {
 			return badUsage("write POD FILE, or POD FILE or FILE")
 		}
-		var files []string
 		for i, word := range args[1:] {
-			switch {
-			case i%2 == 0:
-				files = append(files, word)
-			case word != "or":
+			if i%2 == 1 && word != "or" {
 				return badUsage("between two files stands: or")
 			}
 		}
 		if !all && !s.Sent() {
 			return badUsage("there is no request before it, so it needs -all")
 		}
-		return s.events(args[0], files, all)
+		return s.events(args[0], fileNames(args[1:]), all)
 	},
 }
 
-// events looks for the first of the orders in files that holds in a pod's story.
-func (s *session) events(ref string, files []string, all bool) error {
-	var patterns []*order.Pattern
-	for _, file := range files {
-		text, err := s.readFile(file)
-		if err != nil {
-			return exit.Usagef("events: %w", err)
-		}
-		p, err := order.ParsePattern(file, string(text))
-		if err == nil {
-			err = p.Check(s.variables)
-		}
-		if err != nil {
-			return exit.Usagef("events: %w", err)
-		}
-		patterns = append(patterns, p)
+// fileNames are the names in FILE or FILE.
+func fileNames(words []string) []string {
+	var files []string
+	for i := 0; i < len(words); i += 2 {
+		files = append(files, words[i])
 	}
+	return files
+}
+
+// events ends the trace that goes on, and holds orders of events against it.
+func (s *session) events(ref string, files []string, all bool) error {
 	recording, err := s.EndTrace(s.ctx)
 	switch {
 	case err != nil:
 		return err
 	case recording == nil:
 		return badUsage("there is no trace before it")
+	}
+	return s.eventsOf(recording, ref, files, all)
+}
+
+// eventsOf looks for the first of the orders in files that holds in a pod's story.
+func (s *session) eventsOf(recording *trace.Recording, ref string, files []string, all bool) error {
+	patterns, err := s.patterns(files)
+	if err != nil {
+		return exit.Usagef("events: %w", err)
 	}
 	story, err := s.story(recording, ref, all)
 	if err != nil {
@@ -81,8 +80,29 @@ func (s *session) events(ref string, files []string, all bool) error {
 		return fmt.Errorf("events %s: %w", ref, err)
 	}
 	maps.Copy(s.variables, match.Names)
+	s.sawOrder(name)
 	s.print("%s in the order of %s", plural(len(match.Lines), "event"), name)
 	return order.WriteLines(&s.out, match.Lines, false)
+}
+
+// patterns reads the orders in files. Every name in them has to have its meaning.
+func (s *session) patterns(files []string) ([]*order.Pattern, error) {
+	var all []*order.Pattern
+	for _, file := range files {
+		text, err := s.readFile(file)
+		if err != nil {
+			return nil, err
+		}
+		p, err := order.ParsePattern(file, string(text))
+		if err == nil {
+			err = p.Check(s.variables)
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, p)
+	}
+	return all, nil
 }
 
 // story is what was seen in a pod. Where something is missing, it is no story: what is not in it may have been all the same.

@@ -17,6 +17,14 @@ const maxScript = 256 << 20
 
 // readFile reads one of the scenario's own files. A name that leads out of the scenario's folder, by itself or by a link, is an error.
 func (s *session) readFile(name string) ([]byte, error) {
+	if s.dir == "" && s.archive != nil {
+		for _, f := range s.archive.Files {
+			if f.Name == name {
+				return f.Data, nil
+			}
+		}
+		return nil, fmt.Errorf("read %s: the scenario has no such file", name)
+	}
 	local := name
 	if filepath.IsAbs(name) {
 		var err error

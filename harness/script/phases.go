@@ -2,6 +2,8 @@ package script
 
 import (
 	"strings"
+
+	"github.com/flowproof/lab/harness/lesson"
 )
 
 // A Phase is a paragraph of a scenario and the commands beneath it, as they are read and not yet run.
@@ -38,14 +40,19 @@ func (l Line) Question() (key string, ok bool) {
 	if len(l.Words) == 0 || l.Words[0] != predictCommand.Name {
 		return "", false
 	}
-	call, err := parsePredict(l.Words[1:])
-	if err != nil {
+	if _, err := parsePredict(l.Words[1:]); err != nil {
 		return "", false
 	}
-	if call.lost {
-		return "-lost " + call.subject.String(), true
+	return l.Asks().Key(), true
+}
+
+// Asks is the question of a predict line as its words tell it, without its choices and its answer.
+func (l Line) Asks() lesson.Question {
+	call, err := parsePredict(l.Words[1:])
+	if err != nil {
+		return lesson.Question{}
 	}
-	return call.subject.String(), true
+	return lesson.Question{Subject: call.subject, Lost: call.lost, After: call.after, File: call.file, Text: call.text, Hint: call.hint}
 }
 
 // splitWords splits a line as testscript does: at blanks, a word in single quotes is one, ” in it

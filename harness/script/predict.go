@@ -3,11 +3,13 @@ package script
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/lesson"
+	"github.com/flowproof/lab/harness/observe/trace/order"
 	"github.com/flowproof/lab/internal/exit"
 )
 
@@ -16,29 +18,24 @@ type Ask func(ctx context.Context, q lesson.Question) (lesson.Answer, error)
 
 var predictCommand = Command{
 	Name:    "predict",
-	Usage:   "predict [-ask TEXT] [-hint TEXT] [-lost] HOP [FACT]",
+	Usage:   "predict [-ask TEXT] [-hint TEXT] [-lost] HOP [FACT] | predict [-ask TEXT] [-hint TEXT] -after TEXT FILE",
 	Summary: "Ask what inference has decided at a hop, before it is shown",
 	Detail: "`lab walk` puts the question to the learner and holds back what infer found until all that follows it is answered. It is a\n" +
 		"choice between what was decided and what really lost: the alternatives that inference refused, with their reasons, or what the\n" +
 		"other sidecar decides at the same hop. With -lost it asks which alternative is configured and was left out. With a FACT a value is\n" +
 		"typed, such as redirect.port or upstream.local. `lab run` and `go test` ask nobody: there it fails where the way has no such hop,\n" +
 		"where nothing lost, where a wrong answer is no resource of the dump, and verify fails where an instrument saw another value.\n" +
-		"HOP is written as in reports: client/route, server/filter-chain. Without -ask the words are those of the hop's kind.",
+		"HOP is written as in reports: client/route, server/filter-chain. Without -ask the words are those of the hop's kind.\n" +
+		"With -after it asks which event of FILE comes next after the first one that has TEXT; a line `events` further on has to hold FILE.",
 	offline: func([]string) bool { return true },
 	run: func(s *session, args []string) error {
 		call, err := parsePredict(args)
 		if err != nil {
 			return err
 		}
-		if len(s.Flow.Path.Hops) == 0 {
-			return badUsage("there is nothing to ask before infer")
-		}
-		q, err := call.question(s.Flow.Path)
+		q, err := s.question(call)
 		if err != nil {
-			return exit.Mismatchf("predict %s: %w", call.subject, err)
-		}
-		if err := s.resources(q); err != nil {
-			return exit.Mismatchf("predict %s: %w", call.subject, err)
+			return err
 		}
 		answer := lesson.Answer{Question: q}
 		if s.ask != nil {
@@ -53,6 +50,61 @@ var predictCommand = Command{
 		}
 		return nil
 	},
+}
+
+// question makes the question of a predict line, and holds that it can be answered.
+func (s *session) question(call predictCall) (lesson.Question, error) {
+	if call.after != "" {
+		return s.next(call)
+	}
+	if len(s.Flow.Path.Hops) == 0 {
+		return lesson.Question{}, badUsage("there is nothing to ask before infer")
+	}
+	q, err := call.question(s.Flow.Path)
+	if err == nil {
+		err = s.resources(q)
+	}
+	if err != nil {
+		return q, exit.Mismatchf("predict %s: %w", call.subject, err)
+	}
+	return q, nil
+}
+
+// next makes the question which event of a file comes next. That it does is what events holds.
+func (s *session) next(call predictCall) (lesson.Question, error) {
+	held := slices.ContainsFunc(s.script, func(words []string) bool {
+		return len(words) > 0 && words[0] == eventsCommand.Name && slices.Contains(words[1:], call.file)
+	})
+	if !held {
+		return lesson.Question{}, badUsage("no line holds " + call.file + " (write events POD " + call.file + " after it)")
+	}
+	text, err := s.readFile(call.file)
+	if err != nil {
+		return lesson.Question{}, exit.Usagef("predict: %w", err)
+	}
+	pattern, err := order.ParsePattern(call.file, string(text))
+	if err != nil {
+		return lesson.Question{}, exit.Usagef("predict: %w", err)
+	}
+	var events []lesson.Event
+	for _, e := range pattern.Expects() {
+		events = append(events, lesson.Event(e))
+	}
+	q, err := lesson.AskNext(call.file, events, call.after)
+	if err != nil {
+		return q, exit.Usagef("predict: %w", err)
+	}
+	q.After, q.Text, q.Hint = call.after, call.text, call.hint
+	return q, nil
+}
+
+// sawOrder notes that the events of a file were seen in their order.
+func (s *session) sawOrder(file string) {
+	for i := range s.answers {
+		if a := &s.answers[i]; a.Question.File == file {
+			a.Seen, a.By = string(flow.Confirmed), string(flow.Trace)
+		}
+	}
 }
 
 func wrongNames(q lesson.Question) []string {
@@ -70,6 +122,8 @@ type predictCall struct {
 	subject    lesson.Subject
 	text, hint string
 	lost       bool
+	after      string // text of an event; then file is where it stands
+	file       string
 }
 
 func parsePredict(args []string) (predictCall, error) {
@@ -82,9 +136,18 @@ func parsePredict(args []string) (predictCall, error) {
 			call.text, args = args[1], args[2:]
 		case len(args) > 1 && args[0] == "-hint":
 			call.hint, args = args[1], args[2:]
+		case len(args) > 1 && args[0] == "-after":
+			call.after, args = args[1], args[2:]
 		default:
-			return call, badUsage("before HOP stand -ask and -hint with a text, and -lost")
+			return call, badUsage("before HOP stand -ask, -hint and -after with a text, and -lost")
 		}
+	}
+	if call.after != "" {
+		if len(args) != 1 || call.lost {
+			return call, badUsage("-after needs the file that the events stand in, and nothing else")
+		}
+		call.file = args[0]
+		return call, nil
 	}
 	if len(args) < 1 || len(args) > 2 {
 		return call, badUsage("it needs a hop, and a fact of it where a value is asked for")

@@ -12,12 +12,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/observe"
 	"github.com/flowproof/lab/harness/observe/curl"
 	"github.com/flowproof/lab/harness/observe/instrument"
 	"github.com/flowproof/lab/harness/observe/sockets"
 	"github.com/flowproof/lab/harness/observe/stats"
+	"github.com/flowproof/lab/harness/observe/trace"
 )
 
 // Recorded is a run that was made before, as a bundle keeps it and judges it again.
@@ -43,8 +45,10 @@ func Replay(ctx context.Context, s *Scenario, rec Recorded, opts Options) *Resul
 		result: &Result{Schema: ResultSchema, Scenario: s.Name, Status: Passed, Phases: []PhaseResult{}}}
 	defer r.session.Close()
 	r.session.ask, r.session.Flow, r.session.columns = opts.Ask, rec.Run, opts.Width
+	r.session.script, r.session.archive = s.words(), s.archive
 	for pod, dump := range rec.Dumps {
 		r.session.KeepDump(pod, dump)
+		r.address(dump)
 	}
 	events.Begin(s)
 	start := time.Now()
@@ -80,6 +84,18 @@ type replay struct {
 	result  *Result
 	sent    bool // the request's line was passed
 	judged  bool
+}
+
+// address gives the address of a dump's pod its name, as show pod does.
+func (r *replay) address(text []byte) {
+	dump, err := configdump.Parse(text)
+	if err != nil {
+		return // infer has said so
+	}
+	defer dump.Close()
+	if node := dump.Node(); node.Pod != "" && len(node.IPs) > 0 {
+		r.session.variables[addressVariable(node.Pod)] = node.IPs[0]
+	}
 }
 
 // errNothing says that a recording has nothing to show for a line.
@@ -138,6 +154,8 @@ func (r *replay) show(words []string) error {
 			return err
 		}
 		return s.judgeAnswers(r.rec.Verdict)
+	case "events":
+		return r.events(words[1:])
 	case "sockets":
 		return r.sockets(words[1:])
 	case "stats":
@@ -173,6 +191,20 @@ func (r *replay) pod(ref string) *observe.Pod {
 		return nil
 	}
 	return pods[i]
+}
+
+// events holds the orders of events against the recorded ones. A line that needs a name that only
+// the cluster had is left out, and so is one about a pod that was not traced.
+func (r *replay) events(args []string) error {
+	recording := r.rec.Recording
+	if recording == nil || recording.Trace == nil || len(args) < 2 || args[0] == "-all" ||
+		!slices.ContainsFunc(recording.Trace.Pods, func(p trace.Pod) bool { return p.Name == r.session.FullName(args[0]) }) {
+		return errNothing
+	}
+	if _, err := r.session.patterns(fileNames(args[1:])); err != nil {
+		return errNothing
+	}
+	return r.session.eventsOf(recording.Trace, args[0], fileNames(args[1:]), false)
 }
 
 func (r *replay) sockets(args []string) error {

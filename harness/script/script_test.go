@@ -208,3 +208,26 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestPredictNext holds what a question about an order of events needs: a file, an event of it that is
+// not the last, and a line that holds the file against what was seen.
+func TestPredictNext(t *testing.T) {
+	const file = "-- o.events --\na\nno b\nc\n"
+	for _, tc := range []struct{ script, want string }{
+		{"predict -after a o.events\n" + file, "no line holds o.events (write events POD o.events after it)"},
+		{"predict -after c o.events\nevents p o.events\n" + file, "o.events ends with the event that has"},
+		{"predict -after x o.events\nevents p o.events\n" + file, `no event of o.events has "x"`},
+		{"predict -after a other.events\nevents p other.events\n" + file, "other.events"},
+		{"predict -after a -lost o.events\n" + file, "-after needs the file"},
+		{"predict -after a\n" + file, "-after needs the file"},
+	} {
+		r := Run(t.Context(), Lab{}, Parse("next", []byte(tc.script)), Options{})
+		if r.Err == nil || !strings.Contains(r.Err.Error(), tc.want) {
+			t.Errorf("%s: %v, want %s", tc.script, r.Err, tc.want)
+		}
+	}
+	r := Run(t.Context(), Lab{}, Parse("next", []byte("predict -after a o.events\nevents p o.events\n"+file)), Options{})
+	if len(r.Answers) != 1 || r.Answers[0].Question.Answer != "c" || r.Answers[0].Question.Choices == nil {
+		t.Errorf("answers %+v: %v", r.Answers, r.Err)
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rogpeppe/go-internal/txtar"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/flowproof/lab/harness/flow"
@@ -40,7 +41,8 @@ type session struct {
 	out       strings.Builder               // of the command that runs
 	columns   int                           // of the screen; 0: any
 	folded    string                        // out for that screen, where it is another text
-	dir       string                        // where the scenario's own files are
+	dir       string                        // where the scenario's own files are; "": in archive
+	archive   *txtar.Archive                // the scenario, where it is not run
 	work      *scratch.Dir                  // the run's own
 	changed   map[string]part               // pods whose listeners or routes apply has changed
 	applied   []func(context.Context) error // delete the objects that apply has created

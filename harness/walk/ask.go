@@ -20,8 +20,8 @@ func (w *Walker) ask(_ context.Context, q lesson.Question) (lesson.Answer, error
 		}
 	}
 	w.progress.Answers[key] = answer
-	page := &w.pages[w.step-1]
-	page.answers = append(page.answers, answer)
+	shown := &w.pages[w.step-1]
+	shown.answers = append(shown.answers, answer)
 	return answer, nil
 }
 

@@ -15,18 +15,10 @@ import (
 func (w *Walker) answers(result *script.Result) {
 	if len(result.Answers) > 0 {
 		rows := [][]string{{w.Language.Say("end.question"), w.Language.Say("end.guess"), w.Language.Say("end.inferred"), w.Language.Say("end.seen")}}
-		right, skipped, unasked := 0, 0, 0
 		for _, a := range result.Answers {
-			rows = append(rows, []string{a.Question.Key(), w.guess(a), a.Question.Answer, w.seen(a)})
-			switch {
-			case a.Right:
-				right++
-			case a.Skipped:
-				skipped++
-			case a.Guess == "":
-				unasked++
-			}
+			rows = append(rows, []string{a.Question.Key(), guessText(w.Language, a), a.Question.Answer, seenText(w.Language, a)})
 		}
+		right, skipped, unasked := tally(result.Answers)
 		w.blank()
 		w.para("", bold, w.Language.Say("end.title"))
 		w.table(rows)
@@ -38,30 +30,47 @@ func (w *Walker) answers(result *script.Result) {
 	}
 }
 
-func (w *Walker) guess(a lesson.Answer) string {
+// tally counts the answers that were right, were skipped, and were never asked for.
+func tally(answers []lesson.Answer) (right, skipped, unasked int) {
+	for _, a := range answers {
+		switch {
+		case a.Right:
+			right++
+		case a.Skipped:
+			skipped++
+		case a.Guess == "":
+			unasked++
+		}
+	}
+	return right, skipped, unasked
+}
+
+// guessText is what a learner has said, in words.
+func guessText(language lesson.Language, a lesson.Answer) string {
 	switch {
 	case a.Skipped:
-		return "· " + w.Language.Say("skipped")
+		return "· " + language.Say("skipped")
 	case a.Guess == "":
-		return "· " + w.Language.Say("end.unasked")
+		return "· " + language.Say("end.unasked")
 	case a.Right:
 		return "✓ " + a.Guess
 	}
 	return "✗ " + a.Guess
 }
 
-func (w *Walker) seen(a lesson.Answer) string {
+// seenText is what was seen of a question's subject, and by which instruments, in words.
+func seenText(language lesson.Language, a lesson.Answer) string {
 	seen := a.Seen
 	if seen == "" {
-		return w.Language.Say("end.none")
+		return language.Say("end.none")
 	}
-	if text := w.Language.Say("state." + seen); text != "state."+seen {
+	if text := language.Say("state." + seen); text != "state."+seen {
 		seen = text
 	}
 	if a.By == "" {
 		return seen
 	}
-	return w.Language.Say("end.by", seen, a.By)
+	return language.Say("end.by", seen, a.By)
 }
 
 // table prints rows whose cells are wrapped in their columns, so that no name is cut. On a narrow

@@ -29,7 +29,7 @@ func (w *Walker) Comment(lines []string) {
 	n := slices.IndexFunc(w.lesson.Phases[w.step:], func(p script.Phase) bool { return slices.Equal(p.Comment, lines) })
 	w.step += max(n, 0) + 1
 	for len(w.pages) < w.step {
-		w.pages = append(w.pages, page{})
+		w.pages = append(w.pages, shownStep{})
 	}
 	if w.step < w.until {
 		return
@@ -120,9 +120,9 @@ func (w *Walker) Done(step script.StepResult) {
 		return // the learner has left, and it failed of that
 	}
 	if w.step == 0 { // commands before the first sentence
-		w.step, w.pages = 1, append(w.pages, page{})
+		w.step, w.pages = 1, append(w.pages, shownStep{})
 	}
-	page := &w.pages[w.step-1]
+	shown := &w.pages[w.step-1]
 	word, _, _ := strings.Cut(strings.TrimLeft(step.Command, "!? "), " ")
 	if word == "predict" && step.Error == "" {
 		if until := w.lesson.holds(); !w.NoInput {
@@ -137,7 +137,7 @@ func (w *Walker) Done(step script.StepResult) {
 		w.held = append(w.held, step)
 		return
 	}
-	page.done = append(page.done, step)
+	shown.done = append(shown.done, step)
 	if w.step >= w.until || step.Error != "" {
 		w.result(step)
 	}

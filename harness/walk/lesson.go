@@ -111,7 +111,7 @@ func (l *Lesson) holds() map[int]int {
 			if len(line.Words) > 0 && line.Words[0] == "infer" {
 				infer = line.Number
 			}
-			if _, ok := line.Question(); ok && infer > 0 {
+			if _, ok := line.Question(); ok && infer > 0 && line.Asks().File == "" {
 				until[infer] = line.Number
 			}
 		}

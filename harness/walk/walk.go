@@ -50,15 +50,15 @@ type Walker struct {
 
 	until int // steps before this one are done again without stopping
 	step  int // that goes on, from 1
-	pages []page
+	pages []shownStep
 	asked int  // questions so far
 	begun bool // Restored has been told under its heading
 	saved error
 	held  []script.StepResult // what infer found, until its questions are answered
 }
 
-// page is what was shown of one step, for who goes back.
-type page struct {
+// shownStep is what was shown of one step, for who goes back.
+type shownStep struct {
 	done    []script.StepResult
 	answers []lesson.Answer
 }

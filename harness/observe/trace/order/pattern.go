@@ -75,6 +75,22 @@ func ParsePattern(name, text string) (*Pattern, error) {
 	return p, nil
 }
 
+// An Expected is one line of a pattern: an event that comes, or with Absent one that must not come
+// between the lines around it.
+type Expected struct {
+	Text   string
+	Absent bool
+}
+
+// Expects are the lines of the pattern, in their order.
+func (p *Pattern) Expects() []Expected {
+	var all []Expected
+	for _, s := range p.steps {
+		all = append(all, Expected{s.text, s.absent})
+	}
+	return all
+}
+
 // Forbids says whether the pattern says of an event that it must not happen. That proves something only where it would have been
 // seen: see Recording.Blind.
 func (p *Pattern) Forbids() bool {

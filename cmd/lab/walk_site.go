@@ -1,0 +1,150 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/flowproof/lab/docs/schema"
+	"github.com/flowproof/lab/harness/bundle"
+	"github.com/flowproof/lab/harness/mesh"
+	"github.com/flowproof/lab/harness/report"
+	"github.com/flowproof/lab/harness/script"
+	"github.com/flowproof/lab/harness/site"
+	"github.com/flowproof/lab/harness/verify"
+	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/scenarios"
+)
+
+// writeSite writes all lessons, the runs of the bundles, and the reference as a folder of pages.
+func (a *app) writeSite(cmd *cobra.Command, dir string, bundles []string) error {
+	s := &site.Site{Version: buildVersion().Version, Commands: commandsOf(cmd.Root())}
+	recorded := map[string]*script.Recorded{}
+	for _, path := range bundles {
+		run, kept, err := a.siteRun(cmd.Context(), path)
+		if err != nil {
+			return err
+		}
+		for _, other := range s.Runs {
+			if other.Name == run.Name {
+				return exit.Usagef("write site: two bundles are called %s (give their folders other names)", run.Name)
+			}
+		}
+		s.Runs = append(s.Runs, run)
+		recorded[run.Name] = kept
+	}
+	for _, name := range scenarios.Names() {
+		l, err := a.siteLesson(cmd.Context(), name, s.Runs, recorded)
+		if err != nil {
+			return err
+		}
+		s.Lessons = append(s.Lessons, l)
+	}
+	files, err := fs.Glob(schema.Files, "*.json")
+	if err != nil {
+		return err
+	}
+	for _, name := range files {
+		text, err := schema.Files.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		s.Schemas = append(s.Schemas, site.Schema{Name: name, Text: text})
+	}
+	if err := s.Write(dir); errors.Is(err, site.ErrInUse) {
+		return exit.Usagef("%w", err)
+	} else if err != nil {
+		return exit.Environmentf("%w", err)
+	}
+	a.reporter().Say("The site is in %s: open %s.", dir, filepath.Join(dir, "index.html"))
+	return nil
+}
+
+// siteName is what a run's page may be called.
+var siteName = regexp.MustCompile(`^[A-Za-z0-9][-_A-Za-z0-9]{0,60}$`)
+
+// siteRun reads a bundle, judges it again, and makes its pages.
+func (a *app) siteRun(ctx context.Context, dir string) (site.Run, *script.Recorded, error) {
+	contents, err := bundle.Read(ctx, dir)
+	if err != nil {
+		return site.Run{}, nil, err
+	}
+	full, err := filepath.Abs(dir)
+	if err != nil {
+		return site.Run{}, nil, exit.Usagef("write site: %w", err)
+	}
+	name := filepath.Base(full)
+	if !siteName.MatchString(name) {
+		return site.Run{}, nil, exit.Usagef("write site: %q is no name for a page (rename the bundle: letters, digits, - and _)", name)
+	}
+	run, verdict, err := bundle.Judge(ctx, contents)
+	if err != nil {
+		return site.Run{}, nil, err
+	}
+	sources := pageSources(contents)
+	opts := report.Options{Sources: sources}
+	pages := site.Run{Name: name, Title: fmt.Sprintf("%s: %s %s", name, cmp.Or(run.Call.Method, "GET"), shown(a, run.Call).URL),
+		Verdict:  verify.WayText(verdict),
+		Page:     report.RunPage(shown(a, run), shown(a, verdict), opts),
+		Inferred: report.WayPage(shown(a, run.Path), report.WayOptions{Dumps: sources.Dumps})}
+	return pages, &script.Recorded{Run: run, Verdict: verdict, Dumps: contents.Dumps, Recording: contents.Recording}, nil
+}
+
+// siteLesson is a lesson with the run that its page shows: one that is called as it is, else one of its request.
+func (a *app) siteLesson(ctx context.Context, name string, runs []site.Run, recorded map[string]*script.Recorded) (site.Lesson, error) {
+	l, err := scenarios.Lesson(name)
+	if err != nil {
+		return site.Lesson{}, err
+	}
+	out := site.Lesson{Lesson: l, Namespace: mesh.Workshop}
+	for _, run := range runs {
+		if run.Name == name || out.Run == "" && lessonOf(recorded[run.Name].Run.Call) == name {
+			out.Run = run.Name
+		}
+	}
+	if out.Run == "" {
+		return out, nil
+	}
+	result := script.Replay(ctx, l.Scenario, *recorded[out.Run], script.Options{ShowSecrets: a.showSecrets})
+	if result.Err != nil {
+		return out, fmt.Errorf("write site: lesson %s beside the run %s: %w", name, out.Run, result.Err)
+	}
+	out.Result = shownResult(a, result)
+	return out, nil
+}
+
+// commandsOf are the commands of the program that its help shows, the program itself first.
+func commandsOf(cmd *cobra.Command) []site.Command {
+	entry := site.Command{Path: cmd.CommandPath(), Use: cmd.UseLine(), Short: cmd.Short, Long: cmp.Or(cmd.Long, cmd.Short), Example: cmd.Example}
+	flag := func(inherited bool) func(*pflag.Flag) {
+		return func(f *pflag.Flag) {
+			if f.Hidden {
+				return
+			}
+			value, usage := pflag.UnquoteUsage(f)
+			out := site.Flag{Name: f.Name, Short: f.Shorthand, Value: value, Usage: usage, Inherited: inherited, Default: f.DefValue}
+			if f.DefValue == "false" || f.DefValue == "[]" || f.DefValue == "0" || f.DefValue == "0s" || strings.Contains(usage, "(default") {
+				out.Default = ""
+			}
+			entry.Flags = append(entry.Flags, out)
+		}
+	}
+	cmd.NonInheritedFlags().VisitAll(flag(false))
+	cmd.InheritedFlags().VisitAll(flag(true))
+	all := []site.Command{}
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() {
+			entry.Verbs = append(entry.Verbs, sub.CommandPath())
+			all = append(all, commandsOf(sub)...)
+		}
+	}
+	return append([]site.Command{entry}, all...)
+}

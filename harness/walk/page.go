@@ -1,0 +1,103 @@
+package walk
+
+import (
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/lesson"
+	"github.com/flowproof/lab/harness/page"
+	"github.com/flowproof/lab/harness/script"
+)
+
+// A Page is a walk as one HTML page, which needs no script: the sentences of a lesson, what is typed
+// by hand, its questions, whose answers are folded up, and what the commands found.
+type Page struct {
+	Lesson    *Lesson
+	Language  lesson.Language
+	Namespace string // of pods that the lesson names without one
+	// Result is a run of the lesson; nil: the page has its sentences, and its questions in words.
+	Result *script.Result
+	// Links stand at the top of the page.
+	Links []page.Link
+	// Term is where the page leads for a kind of hop; nil: nowhere.
+	Term func(flow.HopKind) string
+}
+
+var walkPage = template.Must(template.ParseFS(pages, "page.html"))
+
+// Remember gives the questions of a run what a learner has said to them in a walk.
+func Remember(answers []lesson.Answer, p *lesson.Progress) {
+	for key, said := range p.Answers {
+		_, rest, _ := strings.Cut(key, "/")
+		number, subject, _ := strings.Cut(rest, " ")
+		n := 0
+		if _, err := fmt.Sscanf(number, "%d", &n); err != nil || n < 1 || n > len(answers) || answers[n-1].Question.Key() != subject {
+			continue
+		}
+		a := &answers[n-1]
+		a.Guess, a.Right, a.Skipped, a.Tries = said.Guess, said.Right, said.Skipped, said.Tries
+	}
+}
+
+// Write writes the page.
+func (p Page) Write(w io.Writer) error {
+	view := struct {
+		Page
+		Style    template.CSS
+		Steps    []paperStep
+		Score    string
+		Recorded string
+		Asked    int
+	}{Page: p, Style: template.CSS(page.BaseStyle)}
+	var answers []lesson.Answer
+	var results []script.StepResult
+	if r := p.Result; r != nil {
+		answers = r.Answers
+		for _, phase := range r.Phases {
+			results = append(results, phase.Steps...)
+		}
+		if r.Run != nil && !r.Run.Sent.IsZero() {
+			view.Recorded = p.Language.Say("recorded.page", r.Run.Call.URL, r.Run.Sent.UTC().Format("2006-01-02 15:04:05 UTC"))
+		}
+		view.Score = score(p.Language, answers)
+	}
+	view.Steps, view.Asked = p.Lesson.paper(p.Language, p.Namespace, answers, results), p.Lesson.Questions()
+	if err := walkPage.Execute(w, view); err != nil {
+		return fmt.Errorf("write page: %w", err)
+	}
+	return nil
+}
+
+// Say is a text of the page's language, for its template.
+func (p Page) Say(key string, values ...any) string { return p.Language.Say(key, values...) }
+
+// Words are the lesson's first sentence in the page's language.
+func (p Page) Words() string {
+	if len(p.Lesson.Phases) == 0 {
+		return p.Lesson.Title
+	}
+	if all := paragraphs(p.Lesson.Words(p.Lesson.Phases[0], p.Language.Code)); len(all) > 0 {
+		return all[0]
+	}
+	return p.Lesson.Title
+}
+
+// About is where the glossary says what a question is about; "" where there is no glossary.
+func (p Page) About(q lesson.Question) string {
+	if p.Term == nil || q.Subject.Kind == "" {
+		return ""
+	}
+	return p.Term(q.Subject.Kind)
+}
+
+// score says how many answers were right; "" where no learner has answered.
+func score(language lesson.Language, answers []lesson.Answer) string {
+	right, skipped, unasked := tally(answers)
+	if len(answers) == 0 || unasked == len(answers) {
+		return ""
+	}
+	return language.Say("end.score", right, len(answers), skipped, unasked)
+}
