@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/flowproof/lab/harness/bundle"
 	"github.com/flowproof/lab/harness/configdump"
@@ -12,8 +13,11 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// page says whether the result is wanted as a page or as its drawing, which show excerpts of the dumps.
-func (a *app) page() bool { return a.output == "html" || a.output == "svg" }
+// pageForms are the forms of a run that show what its dumps and its evidence hold.
+var pageForms = []string{"html", "otlp", "perfetto", "svg"}
+
+// page says whether the result is wanted in a form that shows what its dumps and its evidence hold.
+func (a *app) page() bool { return slices.Contains(pageForms, a.output) }
 
 // pageSources are the dumps and the evidence of a bundle. A dump that cannot be read, which the
 // verdict says, gives no excerpts.
@@ -46,7 +50,7 @@ func (a *app) runPage(result *script.Result) error {
 	return a.writePage(contents)
 }
 
-// writePage writes a run in the form that was asked for, html or svg.
+// writePage writes a run in the form that was asked for, one of pageForms.
 func (a *app) writePage(c bundle.Contents) error {
 	opts := report.Options{Sources: pageSources(c)}
 	if err := report.Write(a.Out, a.output, shown(a, c.Run), shown(a, c.Verdict), opts); err != nil {

@@ -96,7 +96,7 @@ URL, and all sidecars of their namespaces where these are few.`,
 			return appOf(cmd).trace(cmd, flags)
 		},
 	}
-	hasForms(cmd, []string{"html", "json", "svg", "text"})
+	hasForms(cmd, append([]string{"json", "text"}, pageForms...))
 	f := cmd.Flags()
 	f.StringVar(&flags.from, "from", "", "pod that sends the request: POD or POD.NAMESPACE, with /CONTAINER or its first one")
 	f.StringVar(&flags.to, "to", "", "URL of the request")

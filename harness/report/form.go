@@ -12,9 +12,11 @@ import (
 
 // forms are the forms that a report can have.
 var forms = map[string]func(io.Writer, flow.Run, flow.RunVerdict, Options) error{
-	"text": Text,
-	"html": runHTML,
-	"svg":  runSVG,
+	"text":     Text,
+	"html":     runHTML,
+	"svg":      runSVG,
+	"otlp":     runOTLP,
+	"perfetto": runPerfetto,
 	"json": func(w io.Writer, run flow.Run, verdict flow.RunVerdict, _ Options) error {
 		return JSON(w, run, verdict)
 	},
