@@ -16,6 +16,8 @@ import (
 	"github.com/flowproof/lab/docs/schema"
 	"github.com/flowproof/lab/harness/bundle"
 	"github.com/flowproof/lab/harness/mesh"
+	"github.com/flowproof/lab/harness/observe"
+	"github.com/flowproof/lab/harness/observe/instrument"
 	"github.com/flowproof/lab/harness/report"
 	"github.com/flowproof/lab/harness/script"
 	"github.com/flowproof/lab/harness/site"
@@ -48,6 +50,11 @@ func (a *app) writeSite(cmd *cobra.Command, dir string, bundles []string) error 
 		}
 		s.Lessons = append(s.Lessons, l)
 	}
+	article, err := site.SeedLog(recordingOf(s.Runs, "fortio-server.mark"))
+	if err != nil {
+		return err
+	}
+	s.Articles = append(s.Articles, article)
 	files, err := fs.Glob(schema.Files, "*.json")
 	if err != nil {
 		return err
@@ -65,6 +72,16 @@ func (a *app) writeSite(cmd *cobra.Command, dir string, bundles []string) error 
 		return exit.Environmentf("%w", err)
 	}
 	a.reporter().Say("The site is in %s: open %s.", dir, filepath.Join(dir, "index.html"))
+	return nil
+}
+
+// recordingOf is the evidence of the first run whose server is a pod and has its log.
+func recordingOf(runs []site.Run, pod string) *observe.Recording {
+	for _, run := range runs {
+		if r := run.Page.Recording; r != nil && r.Server.Name == pod && !r.Server.Quiet && r.Server.Part(instrument.LogText) != nil {
+			return r
+		}
+	}
 	return nil
 }
 

@@ -110,6 +110,7 @@ func (p *Page) view() (*view, error) {
 	if s := p.waterfall(); s != nil {
 		v.Sections = append(v.Sections, *s)
 	}
+	v.Sections = append(v.Sections, p.logs()...)
 	if p.Verdict != nil {
 		v.Judged, v.Result = true, string(p.Verdict.Result)
 		v.Problems, v.Without = p.Verdict.Problems, p.Verdict.Without

@@ -1,0 +1,19 @@
+package page
+
+import "regexp"
+
+// place is where a statement says that it stands: Envoy's log names the file by its path in the
+// source, however its build has called the root of it.
+var place = regexp.MustCompile(`^(?:\./|external/envoy/)?(source/[A-Za-z0-9_/]+\.(?:cc|h)):(\d+)$`)
+
+// release is a version that Envoy's repository has a tag for.
+var release = regexp.MustCompile(`^\d+\.\d+\.\d+$`)
+
+// sourceURL is the line of Envoy's source, at a version, that made a statement; "" where it is not known.
+func sourceURL(version, source string) string {
+	at := place.FindStringSubmatch(source)
+	if at == nil || !release.MatchString(version) {
+		return ""
+	}
+	return "https://github.com/envoyproxy/envoy/blob/v" + version + "/" + at[1] + "#L" + at[2]
+}

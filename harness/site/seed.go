@@ -1,0 +1,164 @@
+package site
+
+import (
+	"bytes"
+	"cmp"
+	_ "embed"
+	"encoding/base64"
+	"fmt"
+	"html"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/observe"
+	"github.com/flowproof/lab/harness/observe/envoylog"
+	"github.com/flowproof/lab/harness/observe/instrument"
+)
+
+// seedLog is the log of the chapter, as the book prints it: one cold request to fortio-server, on
+// 2022-08-28, with Istio 1.14.3 and its Envoy 1.22, without the times and levels that were cut there.
+//
+//go:embed seed.log
+var seedLog []byte
+
+const seedRequestID = "437a5a3e-f057-4079-a959-dad3d7dcf6a6"
+
+// SeedLog is the page of the chapter's log: each line with the part of Envoy that wrote it, what it
+// proves, and how the lab's Envoy writes it today. recorded is a run of the same request on the lab,
+// whose server's log is the one that is held beside it; nil: there is none.
+func SeedLog(recorded *observe.Recording) (Article, error) {
+	said, err := seedLines()
+	if err != nil {
+		return Article{}, err
+	}
+	today := todays(recorded)
+	var b strings.Builder
+	b.WriteString("<p>The book's chapter shows this log of fortio-server's sidecar: one request from netshoot, on 28 August 2022, with Istio 1.14.3 and " +
+		"Envoy 1.22. Each line stands here with the part of Envoy that wrote it, and with what it proves.</p>")
+	if today != nil {
+		b.WriteString("<p>The third column is the same statement in the log of the lab's Envoy, of the run that stands on this site. The lab runs Envoy as " +
+			"its project publishes it, without Istio's own extensions: those lines, and the headers that Istio's metadata exchange adds, it never writes.</p>")
+	}
+	b.WriteString(`<div class="scroll" tabindex="0" role="region" aria-label="the log"><table><thead><tr><th class="num">no.</th><th>part</th><th>the book's line</th>`)
+	if today != nil {
+		b.WriteString("<th>today</th>")
+	}
+	b.WriteString("<th>what it proves</th></tr></thead><tbody>")
+	for i, s := range said {
+		fmt.Fprintf(&b, `<tr id="L%02d"><td class="num">L%02d</td><td>%s</td><td>%s</td>`, i+1, i+1, html.EscapeString(string(s.Component)), bookLine(s))
+		if today != nil {
+			fmt.Fprintf(&b, "<td>%s</td>", html.EscapeString(cmp.Or(today[s.Event], never(s))))
+		}
+		fmt.Fprintf(&b, "<td>%s</td></tr>", html.EscapeString(proves[s.Event]))
+	}
+	b.WriteString("</tbody></table></div>")
+	return Article{Name: "seed-log", Title: "The chapter's log, line by line", Body: b.String()}, nil
+}
+
+// seedLines reads the chapter's log. Its lines have no times, which the reader wants.
+func seedLines() ([]envoylog.Said, error) {
+	var text bytes.Buffer
+	n := 0
+	for line := range strings.Lines(string(seedLog)) {
+		if strings.HasPrefix(line, "envoy ") {
+			n++
+			fmt.Fprintf(&text, "2022-08-28T13:46:17.%06dZ\tdebug\t", n)
+		}
+		text.WriteString(line)
+	}
+	lines, err := envoylog.ReadAll(&text)
+	if err != nil {
+		return nil, fmt.Errorf("read the chapter's log: %w", err)
+	}
+	return envoylog.About(lines, envoylog.Selection{RequestID: seedRequestID, Side: flow.Server}), nil
+}
+
+// todays are the messages of the lab's Envoy by what they say; nil where there is no recorded log.
+func todays(recorded *observe.Recording) map[envoylog.Event]string {
+	if recorded == nil {
+		return nil
+	}
+	text := recorded.Server.Part(instrument.LogText)
+	lines, err := envoylog.ReadAll(bytes.NewReader(text))
+	if err != nil || text == nil {
+		return nil
+	}
+	messages := map[envoylog.Event]string{}
+	for _, s := range envoylog.About(lines, envoylog.Selection{RequestID: recorded.RequestID, Side: flow.Server}) {
+		if messages[s.Event] == "" {
+			messages[s.Event] = s.Message
+		}
+	}
+	if len(messages) == 0 {
+		return nil
+	}
+	return messages
+}
+
+// never says of a statement that the lab's log does not have why that is.
+func never(s envoylog.Said) string {
+	switch {
+	case s.Component == envoylog.Extension:
+		return "never: it is Istio's own statistics extension, which the lab's Envoy does not have"
+	case s.Event == envoylog.OriginalDstAccepted || s.Event == envoylog.TLSInspectorAccepted:
+		return "at level trace since Envoy 1.30"
+	}
+	return "not in that run"
+}
+
+// bookLine is a line of the chapter with its headers; peer metadata is decoded.
+func bookLine(s envoylog.Said) string {
+	out := "<code>" + html.EscapeString(s.Message) + "</code>"
+	if len(s.Block) == 0 {
+		return out
+	}
+	out += `<details class="raw"><summary>and its headers</summary><dl>`
+	for _, line := range s.Block {
+		name, value, ok := strings.Cut(strings.Trim(strings.TrimSpace(line), "'"), "', '")
+		if !ok {
+			continue
+		}
+		out += "<dt>" + html.EscapeString(name) + "</dt><dd>"
+		if fields, err := PeerMetadata(value); name == "x-envoy-peer-metadata" && err == nil {
+			out += "<p>Istio's metadata exchange wrote it, as base64 of a protobuf Struct. It says:</p><ul>"
+			for _, f := range fields {
+				out += "<li>" + html.EscapeString(f) + "</li>"
+			}
+			out += "</ul></dd>"
+			continue
+		}
+		out += html.EscapeString(value) + "</dd>"
+	}
+	return out + "</dl></details>"
+}
+
+// PeerMetadata decodes the header x-envoy-peer-metadata, which Istio's metadata exchange adds: base64 of
+// a google.protobuf.Struct. The fields are NAME = VALUE, sorted, those of nested ones behind a dot.
+func PeerMetadata(header string) ([]string, error) {
+	raw, err := base64.StdEncoding.DecodeString(header)
+	if err != nil {
+		return nil, fmt.Errorf("decode peer metadata: %w", err)
+	}
+	var s structpb.Struct
+	if err := proto.Unmarshal(raw, &s); err != nil {
+		return nil, fmt.Errorf("decode peer metadata: %w", err)
+	}
+	var fields []string
+	flatten("", &s, &fields)
+	slices.Sort(fields)
+	return fields, nil
+}
+
+func flatten(prefix string, s *structpb.Struct, fields *[]string) {
+	for name, value := range s.GetFields() {
+		if inner := value.GetStructValue(); inner != nil {
+			flatten(prefix+name+".", inner, fields)
+			continue
+		}
+		*fields = append(*fields, prefix+name+" = "+fmt.Sprint(value.AsInterface()))
+	}
+}
