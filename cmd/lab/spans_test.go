@@ -14,7 +14,8 @@ import (
 func TestOTLPIsOpenTelemetrys(t *testing.T) {
 	reader := peer(t, "./otlp")
 	dir := current(t, func(c *bundle.Contents) {
-		c.Question.Call.Headers = flow.Headers{"traceparent": {"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}}
+		c.Run.Call.Headers = flow.Headers{"traceparent": {"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}}
+		c.Question.Call.Headers = c.Run.Call.Headers
 	})
 	code, out, errs := run(t, "verify", dir, "-o", "otlp")
 	if code != 0 && out == "" {

@@ -89,7 +89,7 @@ func TestVerify(t *testing.T) {
 		{"another one accepted", []string{accepted(t, "client/app")}, exit.Incomplete, "1 not observed", ""},
 		{"no bundle", []string{t.TempDir()}, exit.Usage, "", "there is no bundle.json in it, so it is not a bundle"},
 		{"not JSON", []string{tampered(t, "run.json", `"schema"`, `schema`)}, exit.Usage, "", "run.json: line "},
-		{"no such form", []string{whole, "-o", "xml"}, exit.Usage, "", `choose output "xml": there are html, json, junit, mermaid, svg, text`},
+		{"no such form", []string{whole, "-o", "xml"}, exit.Usage, "", `choose output "xml": there are html, json, junit, mermaid, otlp, perfetto, svg, text`},
 		{"no argument", nil, exit.Usage, "", "usage: lab verify DIR"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
