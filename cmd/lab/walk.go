@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -140,7 +141,7 @@ func (a *app) walk(cmd *cobra.Command, name string, flags walkFlags) error {
 	w := walkOf{app: a, cmd: cmd, flags: flags, store: store, name: name, options: walk.Options{
 		In: a.In, Out: a.Out, Echo: !isTerminalFile(a.In), Width: a.width(flags.width), Language: language, NoInput: flags.noInput, Namespace: mesh.Workshop,
 		Installed: installed,
-		Explain:   func(term string) (string, error) { return termText(term, language.Code) },
+		Explain:   func(term string) (string, error) { return termText(term, language.Code, a.width(flags.width)-2) },
 	}}
 	if flags.handout != "" {
 		return w.handout(cmd.Context(), course, flags.handout, language)
@@ -230,6 +231,7 @@ func (w *walkOf) one(c *course, l *walk.Lesson) error {
 	opts := w.options
 	opts.Again = "lab walk " + w.name
 	if c.recorded != nil {
+		opts.Dump = func(proxy string) string { return filepath.Join(w.name, "dumps", proxy+".json") }
 		_, err := walk.New(l, progress, w.store.Save, opts).Replay(ctx, *c.recorded, script.Options{ShowSecrets: w.showSecrets})
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -118,4 +119,43 @@ func index(lines []string, at int, begin string) int {
 		}
 	}
 	return -1
+}
+
+// TestRunOnANarrowTerminal runs a scenario on a terminal of 80 columns: no line is longer, no word of a
+// sentence is broken, and every name that decides is there whole, or broken behind one of its own marks.
+func TestRunOnANarrowTerminal(t *testing.T) {
+	lab := build(t)
+	cmd := exec.Command(lab, "run", "infer_offline")
+	cmd.Env = append(os.Environ(), "TERM=xterm", "NO_COLOR=1", "LC_ALL=en_US.UTF-8")
+	narrow, err := terminaltest.Open(t, "\x00", nil).Run(t, cmd)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, narrow)
+	}
+	wide, err := exec.Command(lab, "run", "infer_offline").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(lastStates(narrow)) {
+		if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 80 && !strings.HasPrefix(line, "  ✓ ") {
+			t.Errorf("%d columns: %s", n, line) // but for the command itself, which is copied
+		}
+	}
+	squeezed := strings.Join(strings.Fields(narrow), "")
+	for _, name := range regexp.MustCompile(`[a-z0-9]+(?:[|._:-]+[a-z0-9]+){2,}`).FindAllString(string(wide), -1) {
+		if !strings.Contains(squeezed, name) {
+			t.Errorf("%s is not said at 80 columns", name)
+		}
+	}
+}
+
+// lastStates are the lines of a screen as they stand at the end, where a line was written anew.
+func lastStates(screen string) string {
+	var out strings.Builder
+	for line := range strings.Lines(screen) {
+		if i := strings.LastIndexByte(line, '\r'); i >= 0 {
+			line = strings.TrimPrefix(line[i+1:], "\x1b[K")
+		}
+		out.WriteString(line)
+	}
+	return out.String()
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // termText says what a word of a report means as `lab explain` does, for a learner who asks in the middle of a lesson.
-func termText(word, language string) (string, error) {
+func termText(word, language string, columns int) (string, error) {
 	m, ok := meaning(word, explain.Options{Language: language})
 	if !ok {
 		hint := " (see `lab explain --list`)"
@@ -20,6 +20,6 @@ func termText(word, language string) (string, error) {
 		return "", exit.Usagef("explain %q: the glossary has no such word%s", word, hint)
 	}
 	var text strings.Builder
-	err := report.Explained(&text, "text", language, m)
+	err := report.ExplainedText(&text, columns, language, m)
 	return text.String(), err
 }

@@ -244,13 +244,18 @@ func Explained(w io.Writer, form, language string, m Meaning) error {
 	case "yaml":
 		return writeYAML(w, m)
 	case "text":
-		say := labels[language]
-		if say == nil {
-			say = labels[glossary.English]
-		}
-		return meaningText(&textWriter{w: w}, say, m)
+		return ExplainedText(w, 0, language, m)
 	}
 	return unknownForm(form, ExplainForms())
+}
+
+// ExplainedText writes a Meaning as text, in lines of at most some columns; 0: as many as a report has.
+func ExplainedText(w io.Writer, columns int, language string, m Meaning) error {
+	say := labels[language]
+	if say == nil {
+		say = labels[glossary.English]
+	}
+	return meaningText(&textWriter{w: w, columns: columns}, say, m)
 }
 
 func meaningText(t *textWriter, say map[string]string, m Meaning) error {

@@ -76,9 +76,18 @@ func endingText(o flow.Outcome, f flow.Failure, flag string, status int, locatio
 
 // A textWriter keeps the first error, so that the writing code reads straight.
 type textWriter struct {
-	w    io.Writer
-	opts WayOptions
-	err  error
+	w       io.Writer
+	opts    WayOptions
+	columns int // of a line at most; 0: width
+	err     error
+}
+
+// width is how many columns a line takes at most.
+func (t *textWriter) width() int {
+	if t.columns > 0 {
+		return max(t.columns, narrowest)
+	}
+	return width
 }
 
 func (t *textWriter) line(s string) {
@@ -209,7 +218,7 @@ func (t *textWriter) labelled(kind, decision string) {
 		lead = kind
 	}
 	lead += strings.Repeat(" ", max(1, textColumn-len(lead)))
-	for i, line := range screen.Fold(decision, width-textColumn, "/|,") {
+	for i, line := range screen.Fold(decision, t.width()-textColumn, "/|,") {
 		if i > 0 {
 			lead = strings.Repeat(" ", textColumn)
 		}
@@ -222,7 +231,7 @@ func (t *textWriter) wrap(indent, more int, text string) {
 	if text == "" {
 		return
 	}
-	for i, line := range screen.Fold(text, width-more, "/|,") {
+	for i, line := range screen.Fold(text, t.width()-more, "/|,") {
 		if i > 0 {
 			indent = more
 		}

@@ -118,7 +118,7 @@ func (w *Walker) hints(q lesson.Question) []func() {
 	if q.Source != "" && q.Proxy != "" {
 		hints = append(hints, func() {
 			w.para("  ", "", w.Language.Say("hint.value", q.Source, q.Proxy))
-			w.verbatim("    ", w.Language.Say("look", q.Proxy, q.Source))
+			w.verbatim("    ", w.look(q.Proxy, q.Source))
 		})
 	}
 	return hints
@@ -145,4 +145,12 @@ func (w *Walker) truth(q lesson.Question) {
 	if q.Source != "" {
 		w.para("    ", dim, w.Language.Say("from", q.Source, q.Proxy))
 	}
+}
+
+// look is the command that shows a field: of the sidecar, or of its dump in the recorded run.
+func (w *Walker) look(proxy, source string) string {
+	if w.Dump != nil {
+		return w.Language.Say("look.kept", w.Dump(proxy), source)
+	}
+	return w.Language.Say("look", proxy, source)
 }

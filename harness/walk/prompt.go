@@ -70,9 +70,8 @@ func (w *Walker) explain(term string) {
 	}
 	text, err := w.Explain(term)
 	if err != nil {
-		text = err.Error()
+		w.para("  ", "", err.Error())
+		return
 	}
-	for paragraph := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
-		w.para("  ", "", paragraph)
-	}
+	w.verbatim("  ", strings.TrimRight(text, "\n"))
 }

@@ -64,7 +64,7 @@ func (w *Walker) taskHints(t *script.Task) []func() {
 				w.para("  ", "", w.Language.Say("why", m.Why))
 				if m.Source != "" {
 					w.para("  ", "", w.Language.Say("from", m.Source, m.Proxy))
-					w.verbatim("    ", w.Language.Say("look", m.Proxy, m.Source))
+					w.verbatim("    ", w.look(m.Proxy, m.Source))
 				}
 			})
 	} else {

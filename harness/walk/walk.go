@@ -28,6 +28,8 @@ type Options struct {
 	Shell func(ctx context.Context, line string) error
 	// Explain says what a term is; nil: there is no glossary.
 	Explain func(term string) (string, error)
+	// Dump is the file of a sidecar's dump where the walk is of a recorded run; nil: it is of a lab.
+	Dump func(proxy string) string
 	// Installed reports whether a program is on this machine; nil: any is.
 	Installed func(program string) bool
 	// Again is the command line that goes on with this lesson.
