@@ -220,6 +220,38 @@ func TestWalkPage(t *testing.T) {
 	}
 }
 
+// TestWalkTraces walks the lessons of the author's traces beside a recorded run: their orders of events
+// are held against what eBPF recorded, and a run of another request does not have them.
+func TestWalkTraces(t *testing.T) {
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	t.Setenv("LC_ALL", "en_US.UTF-8")
+	dir := current(t, nil)
+	for _, tc := range []struct {
+		lesson, input, lang string
+		code                int
+		want                []string
+	}{
+		{"inbound_trace", "\n\n15006\n1.2.3.4:80\n\n\n\n2\n1\nh\ns\n\n", "en", 0,
+			[]string{"events in the order of addresses.events", "What comes next, after: envoy $worker fd $down: accept", "✓ Done: inbound_trace"}},
+		{"handshake", "", "zh", 0, []string{"作者跟踪系列的第三部分", "events in the order of handshake.events", "✓ 完成：handshake"}},
+		{"life_of_a_request", "", "en", exit.Mismatch, []string{"✗ events fortio-server read-request.events"}},
+	} {
+		args := []string{"walk", dir, "--lesson", tc.lesson, "--lang", tc.lang}
+		if tc.input == "" {
+			args = append(args, "--no-input")
+		}
+		code, out, errs := runWith(t, tc.input+strings.Repeat("\n", 30), args...)
+		if code != tc.code {
+			t.Errorf("%s: exit code %d, not %d: %s\n%s", tc.lesson, code, tc.code, errs, out)
+		}
+		for _, want := range tc.want {
+			if !strings.Contains(out, want) {
+				t.Errorf("%s does not say %q:\n%s", tc.lesson, want, out)
+			}
+		}
+	}
+}
+
 // runWith is run with an input.
 func runWith(t *testing.T, input string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
