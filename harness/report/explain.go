@@ -210,7 +210,7 @@ type Meaning struct {
 	Schema  string           `json:"schema"` // MeaningSchema
 	Word    string           `json:"word"`
 	Entries []glossary.Entry `json:"entries"`
-	Causes  []flow.Cause  `json:"causes,omitempty"` // for the direction and the dump that were given
+	Causes  []flow.Cause     `json:"causes,omitempty"` // for the direction and the dump that were given
 	Inside  []glossary.Entry `json:"inside,omitempty"` // what the string has in braces
 	Dump    string           `json:"dump,omitempty"`   // whose
 }
