@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"strings"
 
+	"github.com/flowproof/lab/harness/observe/curl"
 	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/input"
 )
@@ -32,4 +35,32 @@ func headerLines(ctx context.Context, given []string) ([]string, error) {
 		}
 	}
 	return all, nil
+}
+
+// curlConfig are the options of curl's in a file, or in what is read from standard input for "-"; "" is no file.
+func curlConfig(ctx context.Context, stdin io.Reader, path string) ([]string, error) {
+	var text []byte
+	var err error
+	switch path {
+	case "":
+		return nil, nil
+	case "-":
+		err = input.Do(ctx, func() (err error) {
+			text, err = io.ReadAll(io.LimitReader(stdin, maxHeaders+1))
+			return err
+		})
+		if len(text) > maxHeaders {
+			err = fmt.Errorf("standard input: %w: at most %s are read", input.ErrTooLarge, input.Size(maxHeaders))
+		}
+	default:
+		text, err = input.ReadFile(ctx, path, maxHeaders)
+	}
+	if err != nil {
+		return nil, exit.Usagef("read curl's options: %w", err)
+	}
+	args, err := curl.ReadConfig(string(text))
+	if err != nil {
+		return nil, exit.Usagef("read curl's options: %s: %w", path, err)
+	}
+	return args, nil
 }

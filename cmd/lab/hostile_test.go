@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -31,6 +32,29 @@ func TestHeaderLines(t *testing.T) {
 const evil = "x\x1b[31m\x1b]0;t\x07\x1b[2J\rlab: verified\u009b31m\u202e\u2066\u200b\x7f\u2028y"
 
 // TestHostileNames holds every output that can be had without a lab to showing what a terminal would obey.
+// TestCurlConfig reads curl's options from a file and from standard input.
+func TestCurlConfig(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "options")
+	const text = "header = \"authorization: Bearer x\"\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"--header", "authorization: Bearer x"}
+	for _, path := range []string{file, "-"} {
+		if got, err := curlConfig(t.Context(), strings.NewReader(text), path); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: %q, %v", path, got, err)
+		}
+	}
+	for path, said := range map[string]string{filepath.Join(t.TempDir(), "none"): "no such file", "-": "at most 64 KiB are read"} {
+		if _, err := curlConfig(t.Context(), strings.NewReader(strings.Repeat("x", maxHeaders+1)), path); err == nil || !strings.Contains(err.Error(), said) {
+			t.Errorf("%s: %v, want %q", path, err, said)
+		}
+	}
+	if _, err := curlConfig(t.Context(), strings.NewReader("header = \"hunter2"), "-"); err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("an error shows the value: %v", err)
+	}
+}
+
 func TestHostileNames(t *testing.T) {
 	dir := t.TempDir()
 	dump := filepath.Join(dir, "dump.json")

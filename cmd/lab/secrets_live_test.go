@@ -44,6 +44,10 @@ func TestLabShowsNoSecret(t *testing.T) {
 	lines := watchCommandLines(t)
 	url, flags := markedRequest()
 	dir := t.TempDir()
+	config := filepath.Join(dir, "..", "options")
+	if err := os.WriteFile(config, []byte("header = \"x-configured: "+aMark+"99\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	ask := func(verb string, args ...string) []string {
 		return append(append([]string{"--kubeconfig", kubeconfig, verb, "--from", "netshoot", "--to", url}, flags...), args...)
 	}
@@ -58,7 +62,7 @@ func TestLabShowsNoSecret(t *testing.T) {
 		outputs[name] = stdout + stderr
 	}
 	one, two := filepath.Join(dir, "one"), filepath.Join(dir, "two")
-	keep("trace", ask("trace", "--events", "-v", "--bundle", one)...)
+	keep("trace", ask("trace", "--events", "-v", "--curl-config", config, "--bundle", one)...)
 	keep("trace -o json", ask("trace", "-o", "json", "--events", "--bundle", two)...)
 	for _, form := range []string{"text", "json", "junit", "mermaid"} {
 		keep("verify -o "+form, "verify", one, "-o", form)

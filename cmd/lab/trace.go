@@ -28,6 +28,7 @@ type traceFlags struct {
 	headers  []string
 	data     []string // of the request, as curl has it
 	curl     []string // more arguments of curl
+	config   string   // file of more
 	events   bool
 	filters  bool
 	verbose  bool
@@ -66,7 +67,8 @@ observed then.
 It works on any cluster (--kubeconfig, --context) and with any pods that have a sidecar, curl and ss; --from POD/CONTAINER names
 the container that sends. Where the pods' processes are not on this machine eBPF does not take part, and the verdict says so.
 
--X, -H and -d are curl's. What stands behind -- is given to curl as it is, and every instrument looks all the same. Which
+-X, -H and -d are curl's. --curl-config FILE reads options of curl's from a file, or from standard input, so that they are on
+no command line. What stands behind -- is given to curl as it is, and every instrument looks all the same. Which
 pods are watched follows from the URL and from the apiserver, not from what was inferred: the client, every pod behind the
 URL, and all sidecars of their namespaces where these are few.`,
 		Example: `  lab trace --from netshoot --to http://fortio-server:8080/
@@ -92,7 +94,11 @@ URL, and all sidecars of their namespaces where these are few.`,
 			if err := flags.check(); err != nil {
 				return err
 			}
-			flags.curl = args
+			configured, err := curlConfig(cmd.Context(), cmd.InOrStdin(), flags.config)
+			if err != nil {
+				return err
+			}
+			flags.curl = append(configured, args...)
 			return appOf(cmd).trace(cmd, flags)
 		},
 	}
@@ -111,6 +117,7 @@ URL, and all sidecars of their namespaces where these are few.`,
 	f.StringVarP(&flags.method, "request", "X", "", "method of the request (default GET, or POST with --data)")
 	f.StringArrayVarP(&flags.headers, "header", "H", nil, "header as \"name: value\", or @FILE with one a line; may be repeated, also with the same name")
 	f.StringArrayVarP(&flags.data, "data", "d", nil, "data of the request, or @FILE; may be repeated, and is then joined by &")
+	f.StringVar(&flags.config, "curl-config", "", "file of curl's options, one a line, as curl --config reads it; -: standard input")
 	f.IntVar(&flags.peek, "peek-bytes", kernel.DefaultData, "bytes of each read and write that are looked at for HTTP; 0: none")
 	f.BoolVar(&flags.noEnvoy, "kernel-only", false, "put no probes on the Envoys")
 	f.StringSliceVar(&flags.without, "without", nil, "leave probes off that cost too much here: "+strings.Join(trace.Costly, ", ")+", or one of the kernel's")

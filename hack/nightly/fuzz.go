@@ -73,9 +73,9 @@ func (n *night) fuzz(budget time.Duration) result {
 		each := max(leastSearch, budget*time.Duration(weight(all[0]))/time.Duration(weights)).Truncate(time.Second)
 		where, name, _ := strings.Cut(all[0], " ")
 		log, err := n.execute("fuzz-"+name, []string{"go", "test", where, "-run", "^$", "-fuzz", "^" + name + "$",
-			"-fuzztime", each.String(), "-fuzzminimizetime", "10x"}, each+3*time.Minute)
+			"-fuzztime", each.String(), "-fuzzminimizetime", "10x"}, each+8*time.Minute)
 		if err != nil {
-			r.found = append(r.found, log)
+			r.failed(log, err)
 			continue
 		}
 		seconds := int(each.Seconds())

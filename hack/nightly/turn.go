@@ -22,6 +22,16 @@ type result struct {
 	err   error    // why there was no turn
 }
 
+// failed notes a command that failed. One that was ended at its limit has found nothing, and is an error of the turn.
+func (r *result) failed(log string, err error) {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		r.err = errors.Join(r.err, fmt.Errorf("%s: %w", log, err))
+	case err != nil:
+		r.found = append(r.found, log)
+	}
+}
+
 // turn lets a part take its turn, and keeps what it has done before the next begins.
 func (n *night) turn(p part, budget time.Duration) error {
 	start := time.Now()
@@ -61,9 +71,7 @@ func (n *night) take(p part, budget time.Duration) result {
 	log, err := n.execute(p.name, p.command(budget.Round(time.Second), n.state.of(p.name).Turns), 2*budget+15*time.Minute)
 	data, readErr := os.ReadFile(log)
 	r := result{done: counted(p.count, data), err: readErr}
-	if err != nil {
-		r.found = append(r.found, log)
-	}
+	r.failed(log, err)
 	return r
 }
 
@@ -102,6 +110,9 @@ func (n *night) execute(name string, words []string, limit time.Duration) (log s
 	cmd.WaitDelay = time.Minute
 	fmt.Fprintf(os.Stderr, "%s %s\n", time.Now().Format(time.TimeOnly), strings.Join(words, " "))
 	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil { // it found nothing: it did not come to its end
+			err = fmt.Errorf("not done within %s: %w", limit, ctx.Err())
+		}
 		fmt.Fprintf(f, "\n%s: %v\n", strings.Join(words, " "), err)
 		return log, err
 	}

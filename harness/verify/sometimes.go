@@ -15,5 +15,8 @@ func reached(run flow.Run, v flow.RunVerdict) {
 		if !w.Complete {
 			sometimes.Reached("incomplete " + string(w.Instrument))
 		}
+		if w.Abstains != "" {
+			sometimes.Reached("abstains " + string(w.Instrument))
+		}
 	}
 }

@@ -24,6 +24,7 @@ import (
 // hops that are open are learned, and the run is consistent, never verified.
 func Judge(run flow.Run) flow.RunVerdict {
 	verdict := judgeWay(run)
+	defer func() { reached(run, verdict) }()
 	if certain(run.Path) {
 		return verdict
 	}
@@ -70,7 +71,6 @@ func judgeWay(run flow.Run) flow.RunVerdict {
 	default:
 		verdict.Result = flow.Verified
 	}
-	reached(run, verdict)
 	return verdict
 }
 

@@ -36,11 +36,11 @@ func catalogue() []string {
 		"up: the owner finds its guard gone", "up: the init reports an error", "down: the guard does not answer",
 		"removal: something is mounted below",
 		// What a verdict can be.
-		"verdict verified", "verdict mismatch", "verdict incomplete",
-		"hop confirmed", "hop refuted", "hop not observed",
+		"verdict verified", "verdict mismatch", "verdict incomplete", "verdict consistent",
+		"hop confirmed", "hop refuted", "hop not observed", "hop learned",
 	}
 	for _, i := range instruments {
-		all = append(all, "incomplete "+i)
+		all = append(all, "incomplete "+i, "abstains "+i)
 	}
 	for _, phase := range Phases {
 		for _, victim := range Victims {

@@ -191,6 +191,22 @@ func TestFailureIsReportedAndTheRestIsDone(t *testing.T) {
 	}
 }
 
+// TestGuardGoesOnAfterAFailure leaves a guard with an action that fails: it says so, and carries out the rest.
+func TestGuardGoesOnAfterAFailure(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "undone")
+	args, err := json.Marshal([2]string{path, "first"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	guard := exec.Command(os.Args[0], "guard")
+	guard.Stdin = strings.NewReader(`{"add":{"id":1,"kind":"write","what":"first","args":` + string(args) + "}}\n" +
+		`{"add":{"id":2,"kind":"fail","what":"restore log level of gone.mark","args":null}}` + "\n")
+	if out, err := guard.CombinedOutput(); err == nil || !strings.Contains(string(out), "✗ restore log level of gone.mark: no such sidecar") {
+		t.Errorf("%v, %q", err, out)
+	}
+	check(t, path, "first\n")
+}
+
 func TestNoGuardIsSaidAndNotFatal(t *testing.T) {
 	var warned error
 	list := undo.NewList(kinds, []string{"/no/such/program"}, func(err error) { warned = err })
