@@ -25,18 +25,23 @@ func TestWalk(t *testing.T) {
 	if _, err := exec.LookPath("make"); err != nil && os.Getenv("CI") == "" {
 		t.Skip("there is no make")
 	}
-	suite.Test(t, features.New("walk").Assess("goes to its end", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
-		before, levels := look(ctx, t, provider.GetKubeconfig())
-		walkInbound(ctx, t)
-		after, now := look(ctx, t, provider.GetKubeconfig())
-		for _, change := range kubetest.Changes(before, after) {
-			t.Error(change)
-		}
-		if !maps.Equal(levels, now) {
-			t.Errorf("log levels were %v, are %v", levels, now)
-		}
-		return ctx
-	}).Feature())
+	suite.Test(
+		t,
+		features.New("walk").
+			Assess("goes to its end", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
+				before, levels := look(ctx, t, provider.GetKubeconfig())
+				walkInbound(ctx, t)
+				after, now := look(ctx, t, provider.GetKubeconfig())
+				for _, change := range kubetest.Changes(before, after) {
+					t.Error(change)
+				}
+				if !maps.Equal(levels, now) {
+					t.Errorf("log levels were %v, are %v", levels, now)
+				}
+				return ctx
+			}).
+			Feature(),
+	)
 }
 
 // walkInbound types at each question what a learner might, and holds what the screen says.
@@ -45,7 +50,9 @@ func walkInbound(ctx context.Context, t *testing.T) {
 	cmd.Dir = ".."
 	cmd.Env = append(os.Environ(), "XDG_STATE_HOME="+t.TempDir(), "TERM=xterm", "NO_COLOR=1", "LC_ALL=en_US.UTF-8")
 	screen, err := terminaltest.Open(t, " > ", terminaltest.Learner(map[int][]string{
-		1: {"15001"}, 2: {"h", "virtualOutbound"}, 3: {"clear text"}, 5: {"outbound"}, 9: {"! kubectl get pods -o name", "15006"}, 10: {"virtualInbound"},
+		1: {
+			"15001",
+		}, 2: {"h", "virtualOutbound"}, 3: {"clear text"}, 5: {"outbound"}, 9: {"! kubectl get pods -o name", "15006"}, 10: {"virtualInbound"},
 		12: {"?", "1"}, 13: {"mutual TLS"}, 14: {"http1"}, 18: {"127.0.0.6"},
 	})).Run(t, cmd)
 	if err != nil {

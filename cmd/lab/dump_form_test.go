@@ -66,7 +66,8 @@ func TestYAMLIsYqs(t *testing.T) {
 			t.Errorf("%s: the YAML is not yq's: %s", name, firstOf(string(want), string(got)))
 		}
 		if name != "odd" {
-			if code, out, errs := run(t, "dump", "--file", "../../scenarios/dumps/"+name+".json.gz", "-o", "yaml"); code != 0 || out != string(want) {
+			if code, out, errs := run(t, "dump", "--file", "../../scenarios/dumps/"+name+".json.gz", "-o", "yaml"); code != 0 ||
+				out != string(want) {
 				t.Errorf("lab dump -o yaml: exit code %d, %d bytes, not %d: %s", code, len(out), len(want), errs)
 			}
 		}

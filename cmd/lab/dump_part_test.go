@@ -47,7 +47,8 @@ func TestSelected(t *testing.T) {
 		{at: "clusters//type", refused: "there is no cluster of that name"},
 	} {
 		code, out, errs := run(t, "dump", "--file", "../../scenarios/dumps/fortio-server.json.gz", "--at", tc.at)
-		if tc.refused != "" && (code != exit.Usage || !strings.Contains(errs, tc.refused)) || tc.refused == "" && (code != 0 || out != tc.want+"\n") {
+		if tc.refused != "" && (code != exit.Usage || !strings.Contains(errs, tc.refused)) ||
+			tc.refused == "" && (code != 0 || out != tc.want+"\n") {
 			t.Errorf("%s: exit code %d, %q, %s; want %s%s", tc.at, code, out, errs, tc.want, tc.refused)
 		}
 	}

@@ -11,8 +11,13 @@ import (
 )
 
 // sections are the parts of a dump that a selector begins with.
-var sections = map[string]configdump.Kind{"listeners": configdump.Listener, "clusters": configdump.Cluster, "routes": configdump.RouteConfig,
-	"endpoints": configdump.Endpoints, "secrets": configdump.Secret}
+var sections = map[string]configdump.Kind{
+	"listeners": configdump.Listener,
+	"clusters":  configdump.Cluster,
+	"routes":    configdump.RouteConfig,
+	"endpoints": configdump.Endpoints,
+	"secrets":   configdump.Secret,
+}
 
 // selected is the field that a selector names: a section, the name of a resource in it, and below it
 // the names of fields; an element of a list is named by its index or by its own name. Unlike a JSON
@@ -28,16 +33,26 @@ func selected(d *configdump.Dump, selector string) (configdump.Value, error) {
 	case parts[0] == "bootstrap":
 		at = d.Bootstrap()
 	case !ok:
-		return at, exit.Usagef("show field %q: it is neither a JSON pointer, /configs/0/…, nor a selector, which begins with a section "+
-			"(bootstrap, clusters, endpoints, listeners, routes, secrets)", selector)
+		return at, exit.Usagef(
+			"show field %q: it is neither a JSON pointer, /configs/0/…, nor a selector, which begins with a section "+
+				"(bootstrap, clusters, endpoints, listeners, routes, secrets)",
+			selector,
+		)
 	case len(rest) == 0:
-		return at, exit.Usagef("show field %q: it names a section alone (--section shows one; a selector goes on with a name: %s/NAME)",
-			selector, parts[0])
+		return at, exit.Usagef(
+			"show field %q: it names a section alone (--section shows one; a selector goes on with a name: %s/NAME)",
+			selector,
+			parts[0],
+		)
 	default:
 		resource, found := d.Lookup(kind, rest[0])
 		if !found {
-			return at, exit.Usagef("show field %q: there is no %s of that name%s", selector, strings.TrimSuffix(parts[0], "s"),
-				among(resourceNames(d, kind)))
+			return at, exit.Usagef(
+				"show field %q: there is no %s of that name%s",
+				selector,
+				strings.TrimSuffix(parts[0], "s"),
+				among(resourceNames(d, kind)),
+			)
 		}
 		at, rest = resource.Value(), rest[1:]
 	}
@@ -84,7 +99,13 @@ func below(at configdump.Value, part string) (configdump.Value, error) {
 	case 1:
 		return one, nil
 	}
-	return at, fmt.Errorf("%d elements of %s are called %s (name one by its index: %s)", len(found), at.Pointer(), part, strings.Join(found, ", "))
+	return at, fmt.Errorf(
+		"%d elements of %s are called %s (name one by its index: %s)",
+		len(found),
+		at.Pointer(),
+		part,
+		strings.Join(found, ", "),
+	)
 }
 
 func resourceNames(d *configdump.Dump, kind configdump.Kind) []string {

@@ -83,21 +83,41 @@ func walkCommand() *cobra.Command {
 	addUpFlags(cmd, &flags.up)
 	flags.asked.add(cmd)
 	flags.asked.addScenario(cmd)
+	flags.add(cmd)
+	hasForms(cmd, []string{"text", "json", "html"})
+	completeFixed(cmd, "lang", lesson.Languages...)
+	return cmd
+}
+
+// add defines the flags that only walk has.
+func (flags *walkFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.BoolVar(&flags.list, "list", false, "list the lessons: how long each takes, and how far you are")
 	f.BoolVar(&flags.down, "down", false, "take the lab down afterwards")
 	f.BoolVar(&flags.noInput, "no-input", false, "read on without stopping; nothing is asked and nothing is kept")
 	f.BoolVar(&flags.restart, "restart", false, "begin again, and forget what was said")
 	f.BoolVar(&flags.reset, "reset", false, "only forget what was said in this lesson")
-	f.StringVar(&flags.language, "lang", "", "language of the sentences and questions: "+strings.Join(lesson.Languages, ", ")+" (default: that of LANG)")
+	f.StringVar(
+		&flags.language,
+		"lang",
+		"",
+		"language of the sentences and questions: "+strings.Join(lesson.Languages, ", ")+" (default: that of LANG)",
+	)
 	f.StringVar(&flags.lesson, "lesson", "", "with a bundle: the lesson that it is a run of")
 	f.IntVar(&flags.width, "width", 0, "columns to wrap at (default: the terminal's, else 80)")
 	f.StringVar(&flags.create, "new", "", "make a folder of this name with a lesson to begin with")
-	f.StringVar(&flags.handout, "handout", "", "write the lesson as a page to this file, and its solutions to a second one beside it")
-	f.StringVar(&flags.site, "site", "", "write all lessons, the runs of the given bundles, the commands and the schemas as a site into this folder")
-	hasForms(cmd, []string{"text", "json", "html"})
-	completeFixed(cmd, "lang", lesson.Languages...)
-	return cmd
+	f.StringVar(
+		&flags.handout,
+		"handout",
+		"",
+		"write the lesson as a page to this file, and its solutions to a second one beside it",
+	)
+	f.StringVar(
+		&flags.site,
+		"site",
+		"",
+		"write all lessons, the runs of the given bundles, the commands and the schemas as a site into this folder",
+	)
 }
 
 func walkArgs(flags *walkFlags) cobra.PositionalArgs {
@@ -232,7 +252,8 @@ func (w *walkOf) one(c *course, l *walk.Lesson) error {
 	opts.Again = "lab walk " + w.name
 	if c.recorded != nil {
 		opts.Dump = func(proxy string) string { return filepath.Join(w.name, "dumps", proxy+".json") }
-		_, err := walk.New(l, progress, w.store.Save, opts).Replay(ctx, *c.recorded, script.Options{ShowSecrets: w.showSecrets})
+		_, err := walk.New(l, progress, w.store.Save, opts).
+			Replay(ctx, *c.recorded, script.Options{ShowSecrets: w.showSecrets})
 		return err
 	}
 	lab, err := w.labFor(w.cmd, l.Scenario, w.flags.up, w.flags.asked)

@@ -84,8 +84,12 @@ func bundleCourse(ctx context.Context, dir, of string) (*course, error) {
 	}
 	if of == "" {
 		if of = lessonOf(recorded.Run.Call); of == "" {
-			return nil, exit.Usagef("walk %s: no lesson sends its request, %s %s (name one with --lesson)", dir, recorded.Run.Call.Method,
-				recorded.Run.Call.URL)
+			return nil, exit.Usagef(
+				"walk %s: no lesson sends its request, %s %s (name one with --lesson)",
+				dir,
+				recorded.Run.Call.Method,
+				recorded.Run.Call.URL,
+			)
 		}
 	}
 	var l *walk.Lesson
@@ -127,7 +131,10 @@ func sends(line script.Line, call flow.Call) bool {
 func folderCourse(ctx context.Context, dir string) (*course, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.txtar"))
 	if err != nil || len(files) == 0 {
-		return nil, exit.Usagef("walk %s: there is no lesson in it (a lesson is a file NAME.txtar; `lab walk --new NAME` makes one)", dir)
+		return nil, exit.Usagef(
+			"walk %s: there is no lesson in it (a lesson is a file NAME.txtar; `lab walk --new NAME` makes one)",
+			dir,
+		)
 	}
 	slices.Sort(files)
 	order, err := input.ReadFile(ctx, filepath.Join(dir, orderFile), maxScenario)

@@ -36,7 +36,14 @@ func TestWalkOnTerminal(t *testing.T) {
 	walk := func(answer func(string) string) string {
 		cmd := exec.Command(lab, "walk", "./run")
 		cmd.Dir = filepath.Dir(run)
-		cmd.Env = append(os.Environ(), "XDG_STATE_HOME="+state, "TERM=xterm", "NO_COLOR=1", "LC_ALL=en_US.UTF-8", "PATH="+filepath.Dir(lab))
+		cmd.Env = append(
+			os.Environ(),
+			"XDG_STATE_HOME="+state,
+			"TERM=xterm",
+			"NO_COLOR=1",
+			"LC_ALL=en_US.UTF-8",
+			"PATH="+filepath.Dir(lab),
+		)
 		screen, err := terminaltest.Open(t, " > ", answer).Run(t, cmd)
 		if err != nil {
 			t.Fatalf("lab walk ./run: %v\n%s", err, screen)
@@ -45,7 +52,9 @@ func TestWalkOnTerminal(t *testing.T) {
 	}
 	session := walk(terminaltest.Answers("q", "", "", "", "15001")) + walk(terminaltest.Learner(map[int][]string{
 		2: {"1"}, 3: {"1"}, 4: {"h", "h", "4"}, 5: {"2"}, 6: {"10.0.0.1:80"}, 7: {"2"},
-		8: {"outbound_.8080_._.fortio-server.mark.svc.cluster.local"}, 9: {"15006"}, 10: {"9", "virtualInbound"}, 11: {"3"},
+		8: {
+			"outbound_.8080_._.fortio-server.mark.svc.cluster.local",
+		}, 9: {"15006"}, 10: {"9", "virtualInbound"}, 11: {"3"},
 		12: {"4"}, 13: {"2"}, 14: {"HTTP1"}, 15: {"1"}, 18: {"127.0.0.6"},
 	}))
 	golden.Equal(t, "testdata/walk-inbound.golden", session)
@@ -55,8 +64,13 @@ func TestWalkOnTerminal(t *testing.T) {
 		}
 	}
 	for line := range strings.Lines(session) {
-		if n := utf8.RuneCountInString(strings.TrimSpace(line)); n > 80 && !strings.Contains(line, " > ") && !strings.HasPrefix(line, "    ") {
-			t.Errorf("a line has %d columns: %s", n, line) // but for what was typed, and for commands and pointers, which are copied
+		if n := utf8.RuneCountInString(strings.TrimSpace(line)); n > 80 && !strings.Contains(line, " > ") &&
+			!strings.HasPrefix(line, "    ") {
+			t.Errorf(
+				"a line has %d columns: %s",
+				n,
+				line,
+			) // but for what was typed, and for commands and pointers, which are copied
 		}
 	}
 	readmeShows(t, session)

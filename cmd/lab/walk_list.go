@@ -61,7 +61,14 @@ func (a *app) listLessons(ctx context.Context, args []string, flags walkFlags) e
 	}
 	for _, l := range lessons {
 		p := store.Load(ctx, l.Name, l.Sum)
-		e := lessonEntry{Name: l.Name, Title: l.Title, Minutes: l.Minutes(), Steps: len(l.Phases), Questions: l.Questions(), State: "open"}
+		e := lessonEntry{
+			Name:      l.Name,
+			Title:     l.Title,
+			Minutes:   l.Minutes(),
+			Steps:     len(l.Phases),
+			Questions: l.Questions(),
+			State:     "open",
+		}
 		switch {
 		case p.Done:
 			e.State = "done"

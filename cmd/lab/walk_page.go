@@ -12,7 +12,10 @@ import (
 // page writes the walk of one lesson as a page, with what the learner has said so far.
 func (w *walkOf) page(ctx context.Context, c *course) error {
 	if len(c.lessons) != 1 {
-		return exit.Usagef("write page: it is of one lesson, and there are %d (`lab walk --site DIR` writes them all)", len(c.lessons))
+		return exit.Usagef(
+			"write page: it is of one lesson, and there are %d (`lab walk --site DIR` writes them all)",
+			len(c.lessons),
+		)
 	}
 	l := c.lessons[0]
 	result, err := w.resultOf(ctx, c, l)
@@ -20,7 +23,12 @@ func (w *walkOf) page(ctx context.Context, c *course) error {
 		return err
 	}
 	walk.Remember(result.Answers, w.store.Load(ctx, l.Name, l.Sum))
-	p := walk.Page{Lesson: l, Language: w.options.Language, Namespace: w.options.Namespace, Result: shownResult(w.app, result)}
+	p := walk.Page{
+		Lesson:    l,
+		Language:  w.options.Language,
+		Namespace: w.options.Namespace,
+		Result:    shownResult(w.app, result),
+	}
 	return p.Write(w.Out)
 }
 

@@ -78,7 +78,8 @@ func (a *app) writeSite(cmd *cobra.Command, dir string, bundles []string) error 
 // recordingOf is the evidence of the first run whose server is a pod and has its log.
 func recordingOf(runs []site.Run, pod string) *observe.Recording {
 	for _, run := range runs {
-		if r := run.Page.Recording; r != nil && r.Server.Name == pod && !r.Server.Quiet && r.Server.Part(instrument.LogText) != nil {
+		if r := run.Page.Recording; r != nil && r.Server.Name == pod && !r.Server.Quiet &&
+			r.Server.Part(instrument.LogText) != nil {
 			return r
 		}
 	}
@@ -100,7 +101,10 @@ func (a *app) siteRun(ctx context.Context, dir string) (site.Run, *script.Record
 	}
 	name := filepath.Base(full)
 	if !siteName.MatchString(name) {
-		return site.Run{}, nil, exit.Usagef("write site: %q is no name for a page (rename the bundle: letters, digits, - and _)", name)
+		return site.Run{}, nil, exit.Usagef(
+			"write site: %q is no name for a page (rename the bundle: letters, digits, - and _)",
+			name,
+		)
 	}
 	run, verdict, err := bundle.Judge(ctx, contents)
 	if err != nil {
@@ -108,15 +112,28 @@ func (a *app) siteRun(ctx context.Context, dir string) (site.Run, *script.Record
 	}
 	sources := pageSources(contents)
 	opts := report.Options{Sources: sources}
-	pages := site.Run{Name: name, Title: fmt.Sprintf("%s: %s %s", name, cmp.Or(run.Call.Method, "GET"), shown(a, run.Call).URL),
+	pages := site.Run{
+		Name:     name,
+		Title:    fmt.Sprintf("%s: %s %s", name, cmp.Or(run.Call.Method, "GET"), shown(a, run.Call).URL),
 		Verdict:  verify.WayText(verdict),
 		Page:     report.RunPage(shown(a, run), shown(a, verdict), opts),
-		Inferred: report.WayPage(shown(a, run.Path), report.WayOptions{Dumps: sources.Dumps})}
-	return pages, &script.Recorded{Run: run, Verdict: verdict, Dumps: contents.Dumps, Recording: contents.Recording}, nil
+		Inferred: report.WayPage(shown(a, run.Path), report.WayOptions{Dumps: sources.Dumps}),
+	}
+	return pages, &script.Recorded{
+		Run:       run,
+		Verdict:   verdict,
+		Dumps:     contents.Dumps,
+		Recording: contents.Recording,
+	}, nil
 }
 
 // siteLesson is a lesson with the run that its page shows: one that is called as it is, else one of its request.
-func (a *app) siteLesson(ctx context.Context, name string, runs []site.Run, recorded map[string]*script.Recorded) (site.Lesson, error) {
+func (a *app) siteLesson(
+	ctx context.Context,
+	name string,
+	runs []site.Run,
+	recorded map[string]*script.Recorded,
+) (site.Lesson, error) {
 	l, err := scenarios.Lesson(name)
 	if err != nil {
 		return site.Lesson{}, err
@@ -142,15 +159,29 @@ func (a *app) siteLesson(ctx context.Context, name string, runs []site.Run, reco
 
 // commandsOf are the commands of the program that its help shows, the program itself first.
 func commandsOf(cmd *cobra.Command) []site.Command {
-	entry := site.Command{Path: cmd.CommandPath(), Use: cmd.UseLine(), Short: cmd.Short, Long: cmp.Or(cmd.Long, cmd.Short), Example: cmd.Example}
+	entry := site.Command{
+		Path:    cmd.CommandPath(),
+		Use:     cmd.UseLine(),
+		Short:   cmd.Short,
+		Long:    cmp.Or(cmd.Long, cmd.Short),
+		Example: cmd.Example,
+	}
 	flag := func(inherited bool) func(*pflag.Flag) {
 		return func(f *pflag.Flag) {
 			if f.Hidden {
 				return
 			}
 			value, usage := pflag.UnquoteUsage(f)
-			out := site.Flag{Name: f.Name, Short: f.Shorthand, Value: value, Usage: usage, Inherited: inherited, Default: f.DefValue}
-			if f.DefValue == "false" || f.DefValue == "[]" || f.DefValue == "0" || f.DefValue == "0s" || strings.Contains(usage, "(default") {
+			out := site.Flag{
+				Name:      f.Name,
+				Short:     f.Shorthand,
+				Value:     value,
+				Usage:     usage,
+				Inherited: inherited,
+				Default:   f.DefValue,
+			}
+			if f.DefValue == "false" || f.DefValue == "[]" || f.DefValue == "0" || f.DefValue == "0s" ||
+				strings.Contains(usage, "(default") {
 				out.Default = ""
 			}
 			entry.Flags = append(entry.Flags, out)

@@ -118,8 +118,18 @@ func anchors(file string) (ids, links []string, err error) {
 func TestSiteInABrowser(t *testing.T) {
 	tab := browsertest.Open(t)
 	dir := writtenSite(t)
-	kinds := []string{"index.html", "lessons/inbound.html", "lessons/inbound.zh.html", "lessons/task_port_name_tcp.html", "runs/inbound.html",
-		"runs/inbound.inferred.html", "commands/lab-walk.html", "schema/index.html", "glossary.html", "articles/seed-log.html"}
+	kinds := []string{
+		"index.html",
+		"lessons/inbound.html",
+		"lessons/inbound.zh.html",
+		"lessons/task_port_name_tcp.html",
+		"runs/inbound.html",
+		"runs/inbound.inferred.html",
+		"commands/lab-walk.html",
+		"schema/index.html",
+		"glossary.html",
+		"articles/seed-log.html",
+	}
 	for _, name := range kinds {
 		for _, width := range []int64{360, 1280} {
 			for _, dark := range []bool{false, true} {
@@ -161,11 +171,17 @@ func reachable(t *testing.T, tab *browsertest.Tab, name string) {
 		window.all = [...document.querySelectorAll('a[href], summary, [tabindex="0"]')].filter(e => e.checkVisibility());
 		return all.length })()`)
 	tab.Press(strings.Repeat(kb.Tab, want+2))
-	missed := browsertest.Eval[[]string](tab, `all.filter(e => !came.has(e)).map(e => e.tagName + ' ' + e.textContent.trim().slice(0, 40)).slice(0, 5)`)
+	missed := browsertest.Eval[[]string](
+		tab,
+		`all.filter(e => !came.has(e)).map(e => e.tagName + ' ' + e.textContent.trim().slice(0, 40)).slice(0, 5)`,
+	)
 	if len(missed) > 0 {
 		t.Errorf("%s: the Tab key does not come to %s", name, strings.Join(missed, " | "))
 	}
-	if !browsertest.Eval[bool](tab, `(() => { const s = document.querySelector('.question summary'); s?.focus(); return !!s })()`) {
+	if !browsertest.Eval[bool](
+		tab,
+		`(() => { const s = document.querySelector('.question summary'); s?.focus(); return !!s })()`,
+	) {
 		return
 	}
 	tab.Press(kb.Enter)
@@ -195,7 +211,8 @@ func TestSiteIsWrittenAgain(t *testing.T) {
 	if _, err := os.Stat(old); err == nil {
 		t.Error("a lesson that there is no more has a page")
 	}
-	if code, _, errs := run(t, "walk", "--site", other); code != exit.Usage || !strings.Contains(errs, "the folder holds something else (name a new folder)") {
+	if code, _, errs := run(t, "walk", "--site", other); code != exit.Usage ||
+		!strings.Contains(errs, "the folder holds something else (name a new folder)") {
 		t.Errorf("exit code %d: %s", code, errs)
 	}
 }

@@ -148,7 +148,10 @@ const (
 
 // rivalRoutes reports whether routes of the virtual host itself lost.
 func rivalRoutes(hop flow.Hop) bool {
-	return slices.ContainsFunc(hop.Rejected, func(a flow.Alternative) bool { return strings.HasPrefix(a.Name, routePrefix) && a.Source != "" })
+	return slices.ContainsFunc(
+		hop.Rejected,
+		func(a flow.Alternative) bool { return strings.HasPrefix(a.Name, routePrefix) && a.Source != "" },
+	)
 }
 
 // isChoice reports whether an alternative is one resource of the dump, and of the kind that the hop is about.
@@ -171,7 +174,8 @@ func losers(path flow.Path, at int, winner string) []Choice {
 	hop := path.Hops[at]
 	var found []Choice
 	add := func(c Choice) {
-		if c.Name != winner && c.Why != "" && !slices.ContainsFunc(found, func(f Choice) bool { return f.Name == c.Name }) {
+		if c.Name != winner && c.Why != "" &&
+			!slices.ContainsFunc(found, func(f Choice) bool { return f.Name == c.Name }) {
 			found = append(found, c)
 		}
 	}
@@ -184,7 +188,8 @@ func losers(path flow.Path, at int, winner string) []Choice {
 		return found
 	}
 	for i, other := range path.Hops {
-		if i != at && other.Kind == hop.Kind && other.Side != hop.Side && other.Certainty != flow.Depends && other.Certainty != flow.Chance {
+		if i != at && other.Kind == hop.Kind && other.Side != hop.Side && other.Certainty != flow.Depends &&
+			other.Certainty != flow.Chance {
 			add(Choice{Name: winnerOf(other), Why: other.Why, Source: other.Source, Proxy: other.Proxy})
 		}
 	}

@@ -30,8 +30,11 @@ func (p *Page) logs() []section {
 		componentMap(&body, id, said)
 		p.logTable(&body, id, pod.Name, said)
 		all = append(all, section{ID: id, Title: "What the log of " + pod.Name + " says, and who in Envoy says it",
-			Text: fmt.Sprintf("%d lines are about the request. Each number leads to its line, and each place to the line of Envoy's source "+
-				"that wrote it, at the version that the config dump names.", len(said)),
+			Text: fmt.Sprintf(
+				"%d lines are about the request. Each number leads to its line, and each place to the line of Envoy's source "+
+					"that wrote it, at the version that the config dump names.",
+				len(said),
+			),
 			Body: template.HTML(body.String())})
 	}
 	return all
@@ -51,7 +54,10 @@ func saidOf(r *observe.Recording, pod *observe.Pod) []envoylog.Said {
 	if err != nil {
 		return nil // the verdict has said so
 	}
-	return envoylog.About(lines, envoylog.Selection{RequestID: r.RequestID, Authority: r.Authority, Path: r.Path, Pod: pod.Name, Side: side})
+	return envoylog.About(
+		lines,
+		envoylog.Selection{RequestID: r.RequestID, Authority: r.Authority, Path: r.Path, Pod: pod.Name, Side: side},
+	)
 }
 
 // componentMap is the drawing: the parts of Envoy in the order in which a request meets them, each with the numbers of its lines.
@@ -73,9 +79,12 @@ func componentMap(b *strings.Builder, id string, said []envoylog.Said) {
 
 func (p *Page) logTable(b *strings.Builder, id, proxy string, said []envoylog.Said) {
 	version := p.version(proxy)
-	fmt.Fprintf(b, `<details class="log"><summary>The lines</summary><div class="scroll" tabindex="0" role="region" aria-label="log of %s">`+
-		`<table><thead><tr><th class="num">no.</th><th class="num">µs</th><th>part</th><th>says</th><th>where</th></tr></thead><tbody>`,
-		html.EscapeString(proxy))
+	fmt.Fprintf(
+		b,
+		`<details class="log"><summary>The lines</summary><div class="scroll" tabindex="0" role="region" aria-label="log of %s">`+
+			`<table><thead><tr><th class="num">no.</th><th class="num">µs</th><th>part</th><th>says</th><th>where</th></tr></thead><tbody>`,
+		html.EscapeString(proxy),
+	)
 	for i, s := range said {
 		where := html.EscapeString(s.Source)
 		if url := sourceURL(version, s.Source); url != "" {
@@ -83,11 +92,24 @@ func (p *Page) logTable(b *strings.Builder, id, proxy string, said []envoylog.Sa
 		}
 		message := html.EscapeString(cut(s.Message, 400))
 		if len(s.Block) > 0 {
-			message += `<details class="raw"><summary>and ` + fmt.Sprint(len(s.Block)) + ` lines</summary><pre tabindex="0">` +
-				html.EscapeString(cut(strings.Join(s.Block, "\n"), 4000)) + `</pre></details>`
+			message += `<details class="raw"><summary>and ` + fmt.Sprint(
+				len(s.Block),
+			) + ` lines</summary><pre tabindex="0">` +
+				html.EscapeString(
+					cut(strings.Join(s.Block, "\n"), 4000),
+				) + `</pre></details>`
 		}
-		fmt.Fprintf(b, `<tr id="%s-%d" tabindex="-1"><td class="num">%d</td><td class="num">%d</td><td>%s</td><td>%s</td><td>%s</td></tr>`,
-			id, i+1, i+1, s.Time.Sub(said[0].Time).Microseconds(), html.EscapeString(string(s.Component)), message, where)
+		fmt.Fprintf(
+			b,
+			`<tr id="%s-%d" tabindex="-1"><td class="num">%d</td><td class="num">%d</td><td>%s</td><td>%s</td><td>%s</td></tr>`,
+			id,
+			i+1,
+			i+1,
+			s.Time.Sub(said[0].Time).Microseconds(),
+			html.EscapeString(string(s.Component)),
+			message,
+			where,
+		)
 	}
 	b.WriteString("</tbody></table></div></details>")
 }

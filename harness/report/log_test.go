@@ -27,7 +27,8 @@ func TestLogIsLinkedToItsSource(t *testing.T) {
 		rows := regexp.MustCompile(`(?s)<tr id="log-`+pod+`-\d+".*?</tr>`).FindAllString(section, -1)
 		linked := 0
 		for _, row := range rows {
-			if regexp.MustCompile(`href="https://github\.com/envoyproxy/envoy/blob/v1\.40\.0/source/[a-zA-Z0-9_/]+\.(cc|h)#L\d+">[^<]+</a>`).MatchString(row) {
+			if regexp.MustCompile(`href="https://github\.com/envoyproxy/envoy/blob/v1\.40\.0/source/[a-zA-Z0-9_/]+\.(cc|h)#L\d+">[^<]+</a>`).
+				MatchString(row) {
 				linked++
 			} else {
 				t.Logf("not linked: %s", row)

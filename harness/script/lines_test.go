@@ -37,7 +37,14 @@ func TestLiveFits(t *testing.T) {
 	live := NewLive(&out)
 	live.Width = 80
 	long := strings.Repeat("envoy.filters.http.router, ", 12)
-	live.Comment([]string{"One sentence that is much longer than the terminal is wide, so that it has to be folded", "and another one.", "", "- a list"})
+	live.Comment(
+		[]string{
+			"One sentence that is much longer than the terminal is wide, so that it has to be folded",
+			"and another one.",
+			"",
+			"- a list",
+		},
+	)
 	live.Done(StepResult{Command: "verify", Output: "  " + long + "\n", Error: long})
 	for line := range strings.Lines(out.String()) {
 		if n := runewidth.StringWidth(line); n > 80 {

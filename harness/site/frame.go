@@ -14,8 +14,11 @@ var files embed.FS
 //go:embed site.css
 var style string
 
-var templates = template.Must(template.New("site").Funcs(template.FuncMap{"prose": prose, "safe": func(s string) template.HTML { return template.HTML(s) }}).
-	ParseFS(files, "*.html"))
+var templates = template.Must(
+	template.New("site").
+		Funcs(template.FuncMap{"prose": prose, "safe": func(s string) template.HTML { return template.HTML(s) }}).
+		ParseFS(files, "*.html"),
+)
 
 // A frame is what every page of this package's templates has around it.
 type frame struct {

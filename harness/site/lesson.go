@@ -53,7 +53,14 @@ func (w *writer) lesson(l Lesson) {
 				links = append(links, page.Link{To: l.File(other), Text: names[other]})
 			}
 		}
-		p := walk.Page{Lesson: l.Lesson, Language: language, Namespace: l.Namespace, Result: l.Result, Links: links, Term: hop(code)}
+		p := walk.Page{
+			Lesson:    l.Lesson,
+			Language:  language,
+			Namespace: l.Namespace,
+			Result:    l.Result,
+			Links:     links,
+			Term:      hop(code),
+		}
 		w.put(lessonDir+"/"+l.File(code), p.Write)
 	}
 }

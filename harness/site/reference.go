@@ -145,7 +145,10 @@ func (s *Site) schemas() []schemaEntry {
 				if text, ok := p.Const.(string); ok {
 					kind = text
 				}
-				entry.Fields = append(entry.Fields, schemaField{name, orElse(kind, strings.TrimPrefix(p.Ref, "#/$defs/")), p.Description})
+				entry.Fields = append(
+					entry.Fields,
+					schemaField{name, orElse(kind, strings.TrimPrefix(p.Ref, "#/$defs/")), p.Description},
+				)
 			}
 		}
 		all = append(all, entry)
@@ -198,7 +201,9 @@ func prose(text string) template.HTML {
 			out.WriteString("<pre tabindex=\"0\">" + safe + "</pre>")
 			continue
 		}
-		out.WriteString("<p>" + quoted.ReplaceAllString(strings.ReplaceAll(safe, "\n", " "), "<code>$1</code>") + "</p>")
+		out.WriteString(
+			"<p>" + quoted.ReplaceAllString(strings.ReplaceAll(safe, "\n", " "), "<code>$1</code>") + "</p>",
+		)
 	}
 	return template.HTML(out.String())
 }

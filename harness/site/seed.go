@@ -37,19 +37,32 @@ func SeedLog(recorded *observe.Recording) (Article, error) {
 	}
 	today := todays(recorded)
 	var b strings.Builder
-	b.WriteString("<p>The book's chapter shows this log of fortio-server's sidecar: one request from netshoot, on 28 August 2022, with Istio 1.14.3 and " +
-		"Envoy 1.22. Each line stands here with the part of Envoy that wrote it, and with what it proves.</p>")
+	b.WriteString(
+		"<p>The book's chapter shows this log of fortio-server's sidecar: one request from netshoot, on 28 August 2022, with Istio 1.14.3 and " +
+			"Envoy 1.22. Each line stands here with the part of Envoy that wrote it, and with what it proves.</p>",
+	)
 	if today != nil {
-		b.WriteString("<p>The third column is the same statement in the log of the lab's Envoy, of the run that stands on this site. The lab runs Envoy as " +
-			"its project publishes it, without Istio's own extensions: those lines, and the headers that Istio's metadata exchange adds, it never writes.</p>")
+		b.WriteString(
+			"<p>The third column is the same statement in the log of the lab's Envoy, of the run that stands on this site. The lab runs Envoy as " +
+				"its project publishes it, without Istio's own extensions: those lines, and the headers that Istio's metadata exchange adds, it never writes.</p>",
+		)
 	}
-	b.WriteString(`<div class="scroll" tabindex="0" role="region" aria-label="the log"><table><thead><tr><th class="num">no.</th><th>part</th><th>the book's line</th>`)
+	b.WriteString(
+		`<div class="scroll" tabindex="0" role="region" aria-label="the log"><table><thead><tr><th class="num">no.</th><th>part</th><th>the book's line</th>`,
+	)
 	if today != nil {
 		b.WriteString("<th>today</th>")
 	}
 	b.WriteString("<th>what it proves</th></tr></thead><tbody>")
 	for i, s := range said {
-		fmt.Fprintf(&b, `<tr id="L%02d"><td class="num">L%02d</td><td>%s</td><td>%s</td>`, i+1, i+1, html.EscapeString(string(s.Component)), bookLine(s))
+		fmt.Fprintf(
+			&b,
+			`<tr id="L%02d"><td class="num">L%02d</td><td>%s</td><td>%s</td>`,
+			i+1,
+			i+1,
+			html.EscapeString(string(s.Component)),
+			bookLine(s),
+		)
 		if today != nil {
 			fmt.Fprintf(&b, "<td>%s</td>", html.EscapeString(cmp.Or(today[s.Event], never(s))))
 		}

@@ -80,7 +80,15 @@ func (t Trace) OTLP(w io.Writer) error {
 }
 
 func (t Trace) otlp(s Span) otlpSpan {
-	out := otlpSpan{TraceID: t.ID, SpanID: s.ID, Parent: s.Parent, Name: s.Name, Kind: int(s.Kind), Begin: nanos(s.Begin), End: nanos(s.End)}
+	out := otlpSpan{
+		TraceID: t.ID,
+		SpanID:  s.ID,
+		Parent:  s.Parent,
+		Name:    s.Name,
+		Kind:    int(s.Kind),
+		Begin:   nanos(s.Begin),
+		End:     nanos(s.End),
+	}
 	if out.Parent == "" {
 		out.Parent = t.Parent
 	}
@@ -88,7 +96,10 @@ func (t Trace) otlp(s Span) otlpSpan {
 		out.Attributes = append(out.Attributes, attribute(a.Key, a.Value))
 	}
 	if s.Untimed {
-		out.Attributes = append(out.Attributes, attribute("flowproof.time", "of the spans beside it: no instrument gave it one"))
+		out.Attributes = append(
+			out.Attributes,
+			attribute("flowproof.time", "of the spans beside it: no instrument gave it one"),
+		)
 	}
 	if s.Failed != "" {
 		out.Status = &otlpStatus{Code: 2, Message: s.Failed}

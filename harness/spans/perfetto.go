@@ -69,7 +69,10 @@ func (p *perfetto) span(s Span) traceEvent {
 	if !known {
 		pid = len(p.processes) + 1
 		p.processes[s.Service] = pid
-		p.events = append(p.events, traceEvent{Name: "process_name", Phase: "M", Process: pid, Args: map[string]string{"name": s.Service}})
+		p.events = append(
+			p.events,
+			traceEvent{Name: "process_name", Phase: "M", Process: pid, Args: map[string]string{"name": s.Service}},
+		)
 	}
 	kind := fmt.Sprintf("%d %s", pid, s.Lane)
 	n := slices.IndexFunc(p.free[kind], func(end time.Time) bool { return !end.After(s.Begin) })
@@ -87,8 +90,16 @@ func (p *perfetto) span(s Span) traceEvent {
 		if n > 0 {
 			name = fmt.Sprintf("%s (%d)", s.Lane, n+1)
 		}
-		p.events = append(p.events,
-			traceEvent{Name: "thread_name", Phase: "M", Process: pid, Thread: tid, Args: map[string]string{"name": name}})
+		p.events = append(
+			p.events,
+			traceEvent{
+				Name:    "thread_name",
+				Phase:   "M",
+				Process: pid,
+				Thread:  tid,
+				Args:    map[string]string{"name": name},
+			},
+		)
 	}
 	args := map[string]string{}
 	for _, a := range s.Attributes {
@@ -98,7 +109,16 @@ func (p *perfetto) span(s Span) traceEvent {
 		args["error"] = s.Failed
 	}
 	took := p.since(s.End) - p.since(s.Begin)
-	e := traceEvent{Name: s.Name, Category: s.Lane, Phase: "X", Time: p.since(s.Begin), Took: &took, Process: pid, Thread: tid, Args: args}
+	e := traceEvent{
+		Name:     s.Name,
+		Category: s.Lane,
+		Phase:    "X",
+		Time:     p.since(s.Begin),
+		Took:     &took,
+		Process:  pid,
+		Thread:   tid,
+		Args:     args,
+	}
 	p.events = append(p.events, e)
 	return e
 }
@@ -118,10 +138,28 @@ func (p *perfetto) flows(t Trace, places map[string]traceEvent) {
 			}
 			id++
 			// A flow begins and ends at times that lie in the slices that it joins.
-			p.events = append(p.events,
-				traceEvent{Name: "connection", Category: "flow", Phase: "s", Time: dialled.Time, Process: dialled.Process, Thread: dialled.Thread, ID: id},
-				traceEvent{Name: "connection", Category: "flow", Phase: "f", Bind: "e", Time: max(at.Time, dialled.Time), Process: at.Process,
-					Thread: at.Thread, ID: id})
+			p.events = append(
+				p.events,
+				traceEvent{
+					Name:     "connection",
+					Category: "flow",
+					Phase:    "s",
+					Time:     dialled.Time,
+					Process:  dialled.Process,
+					Thread:   dialled.Thread,
+					ID:       id,
+				},
+				traceEvent{
+					Name:     "connection",
+					Category: "flow",
+					Phase:    "f",
+					Bind:     "e",
+					Time:     max(at.Time, dialled.Time),
+					Process:  at.Process,
+					Thread:   at.Thread,
+					ID:       id,
+				},
+			)
 			dialled = nil
 		}
 	}

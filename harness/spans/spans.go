@@ -108,9 +108,21 @@ func (b *builder) root() string {
 	if method == "" {
 		method = "GET"
 	}
-	s := Span{Service: service, Name: method + " " + call.URL, Lane: "request", Kind: Client, Begin: b.run.Sent, End: b.run.Answered,
-		Attributes: []Attribute{{"http.request.method", method}, {"url.full", call.URL}, {"flowproof.result", string(b.verdict.Result)},
-			{"flowproof.summary", verify.Summary(b.verdict)}, {"flowproof.answer", verify.AnswerText(answer)}}}
+	s := Span{
+		Service: service,
+		Name:    method + " " + call.URL,
+		Lane:    "request",
+		Kind:    Client,
+		Begin:   b.run.Sent,
+		End:     b.run.Answered,
+		Attributes: []Attribute{
+			{"http.request.method", method},
+			{"url.full", call.URL},
+			{"flowproof.result", string(b.verdict.Result)},
+			{"flowproof.summary", verify.Summary(b.verdict)},
+			{"flowproof.answer", verify.AnswerText(answer)},
+		},
+	}
 	if call.RequestID != "" {
 		s.Attributes = append(s.Attributes, Attribute{"http.request.header.x-request-id", call.RequestID})
 	}
@@ -149,12 +161,20 @@ func (b *builder) sidecar(begin, end int, parent string) string {
 func (b *builder) hop(i int, parent string) {
 	h := b.run.Path.Hops[i]
 	s := Span{Parent: parent, Service: h.Proxy, Name: string(h.Kind), Lane: string(h.Kind), Kind: Internal,
-		Attributes: []Attribute{{"flowproof.decision", h.Decision}, {"flowproof.why", h.Why}, {"flowproof.field", h.Source}}}
+		Attributes: []Attribute{
+			{"flowproof.decision", h.Decision},
+			{"flowproof.why", h.Why},
+			{"flowproof.field", h.Source},
+		}}
 	v := slices.IndexFunc(b.verdict.Hops, func(v flow.HopVerdict) bool { return v.Hop == i })
 	if v >= 0 {
 		hop := b.verdict.Hops[v]
-		s.Attributes = append(s.Attributes, Attribute{"flowproof.verdict", string(hop.State)}, Attribute{"flowproof.reason", hop.Reason},
-			Attribute{"flowproof.seen_by", strings.Join(witnesses(hop), ", ")})
+		s.Attributes = append(
+			s.Attributes,
+			Attribute{"flowproof.verdict", string(hop.State)},
+			Attribute{"flowproof.reason", hop.Reason},
+			Attribute{"flowproof.seen_by", strings.Join(witnesses(hop), ", ")},
+		)
 		if hop.State == flow.Refuted {
 			s.Failed = hop.Reason
 		}
@@ -207,8 +227,16 @@ func witnesses(v flow.HopVerdict) []string {
 func (b *builder) filters(r *trace.Recording) {
 	steps, _ := r.FilterSteps(trace.Selection{RequestID: b.run.Call.RequestID})
 	for _, step := range page.NameSteps(b.run.Path, steps) {
-		s := Span{Parent: b.sidecars[string(step.Side)+" "+step.Pod], Service: step.Pod, Name: step.Name + ": " + step.Call, Lane: "filters", Kind: Internal,
-			Begin: step.Begin, End: step.End, Attributes: []Attribute{{"flowproof.filter", step.Name}, {"flowproof.given", step.Call}}}
+		s := Span{
+			Parent:     b.sidecars[string(step.Side)+" "+step.Pod],
+			Service:    step.Pod,
+			Name:       step.Name + ": " + step.Call,
+			Lane:       "filters",
+			Kind:       Internal,
+			Begin:      step.Begin,
+			End:        step.End,
+			Attributes: []Attribute{{"flowproof.filter", step.Name}, {"flowproof.given", step.Call}},
+		}
 		if remark := step.Remark(); remark != "" {
 			s.Attributes = append(s.Attributes, Attribute{"flowproof.remark", remark})
 		}

@@ -90,7 +90,8 @@ func TestParent(t *testing.T) {
 	} {
 		run.Call.Headers = flow.Headers{"TraceParent": {tc.header}}
 		trace := Of(run, verdict, recording)
-		if tc.id != "" && (trace.ID != tc.id || trace.Parent != tc.parent) || tc.id == "" && (trace.Parent != "" || len(trace.ID) != 32) {
+		if tc.id != "" && (trace.ID != tc.id || trace.Parent != tc.parent) ||
+			tc.id == "" && (trace.Parent != "" || len(trace.ID) != 32) {
 			t.Errorf("%s: trace %s in span %s", tc.header, trace.ID, trace.Parent)
 		}
 	}
@@ -121,16 +122,22 @@ func TestPerfettoRules(t *testing.T) {
 	if err := decoder.Decode(&file); err != nil {
 		t.Fatal(err)
 	}
+	holdRules(t, file.Events)
+}
+
+// holdRules goes through the events of a file in the order in which a viewer does.
+func holdRules(t *testing.T, events []traceEvent) {
+	t.Helper()
 	named := map[[2]int]bool{}
 	free := map[[2]int]float64{}
 	flows := map[int][]traceEvent{}
-	slices.SortStableFunc(file.Events, func(a, b traceEvent) int { // as a viewer does; metadata first
+	slices.SortStableFunc(events, func(a, b traceEvent) int { // as a viewer does; metadata first
 		if (a.Phase == "M") != (b.Phase == "M") {
 			return map[bool]int{true: -1, false: 1}[a.Phase == "M"]
 		}
 		return int(1000 * (a.Time - b.Time))
 	})
-	for _, e := range file.Events {
+	for _, e := range events {
 		at := [2]int{e.Process, e.Thread}
 		switch e.Phase {
 		case "M":
@@ -139,7 +146,8 @@ func TestPerfettoRules(t *testing.T) {
 			}
 			named[at] = true
 		case "X":
-			if e.Time < 0 || e.Took == nil || *e.Took < 0 || !named[at] || !named[[2]int{e.Process, 0}] || e.Name == "" {
+			if e.Time < 0 || e.Took == nil || *e.Took < 0 || !named[at] || !named[[2]int{e.Process, 0}] ||
+				e.Name == "" {
 				t.Errorf("slice %+v", e)
 			}
 			if e.Time < free[at] {
@@ -148,8 +156,9 @@ func TestPerfettoRules(t *testing.T) {
 			free[at] = e.Time + *e.Took
 		case "s", "f":
 			flows[e.ID] = append(flows[e.ID], e)
-			inside := slices.ContainsFunc(file.Events, func(x traceEvent) bool {
-				return x.Phase == "X" && x.Process == e.Process && x.Thread == e.Thread && x.Time <= e.Time && e.Time <= x.Time+*x.Took
+			inside := slices.ContainsFunc(events, func(x traceEvent) bool {
+				return x.Phase == "X" && x.Process == e.Process && x.Thread == e.Thread && x.Time <= e.Time &&
+					e.Time <= x.Time+*x.Took
 			})
 			if !inside {
 				t.Errorf("a flow's end lies in no slice: %+v", e)
@@ -162,7 +171,8 @@ func TestPerfettoRules(t *testing.T) {
 		t.Errorf("%d flows, not one between the sidecars", len(flows))
 	}
 	for id, ends := range flows {
-		if len(ends) != 2 || ends[0].Phase != "s" || ends[1].Phase != "f" || ends[0].Name != ends[1].Name || ends[0].Category != ends[1].Category {
+		if len(ends) != 2 || ends[0].Phase != "s" || ends[1].Phase != "f" || ends[0].Name != ends[1].Name ||
+			ends[0].Category != ends[1].Category {
 			t.Errorf("flow %d: %+v", id, ends)
 		}
 	}

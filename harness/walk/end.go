@@ -14,9 +14,19 @@ import (
 // answers shows what was said, what was inferred and what was seen, in one table, and how the lesson ended.
 func (w *Walker) answers(result *script.Result) {
 	if len(result.Answers) > 0 {
-		rows := [][]string{{w.Language.Say("end.question"), w.Language.Say("end.guess"), w.Language.Say("end.inferred"), w.Language.Say("end.seen")}}
+		rows := [][]string{
+			{
+				w.Language.Say("end.question"),
+				w.Language.Say("end.guess"),
+				w.Language.Say("end.inferred"),
+				w.Language.Say("end.seen"),
+			},
+		}
 		for _, a := range result.Answers {
-			rows = append(rows, []string{a.Question.Key(), guessText(w.Language, a), a.Question.Answer, seenText(w.Language, a)})
+			rows = append(
+				rows,
+				[]string{a.Question.Key(), guessText(w.Language, a), a.Question.Answer, seenText(w.Language, a)},
+			)
 		}
 		right, skipped, unasked := tally(result.Answers)
 		w.blank()

@@ -53,7 +53,8 @@ func (w *Walker) heading(key string, step int) {
 	var typed []string
 	for _, line := range phase.Lines {
 		for _, hand := range script.ByHand(w.Namespace, line.Words) {
-			if program, _, _ := strings.Cut(hand, " "); program == "bpftrace" && w.Installed != nil && !w.Installed(program) {
+			if program, _, _ := strings.Cut(hand, " "); program == "bpftrace" && w.Installed != nil &&
+				!w.Installed(program) {
 				hand += "   " + w.Language.Say("not.installed", program)
 			}
 			if !slices.Contains(typed, hand) {

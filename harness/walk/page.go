@@ -34,7 +34,8 @@ func Remember(answers []lesson.Answer, p *lesson.Progress) {
 		_, rest, _ := strings.Cut(key, "/")
 		number, subject, _ := strings.Cut(rest, " ")
 		n := 0
-		if _, err := fmt.Sscanf(number, "%d", &n); err != nil || n < 1 || n > len(answers) || answers[n-1].Question.Key() != subject {
+		if _, err := fmt.Sscanf(number, "%d", &n); err != nil || n < 1 || n > len(answers) ||
+			answers[n-1].Question.Key() != subject {
 			continue
 		}
 		a := &answers[n-1]
@@ -60,7 +61,11 @@ func (p Page) Write(w io.Writer) error {
 			results = append(results, phase.Steps...)
 		}
 		if r.Run != nil && !r.Run.Sent.IsZero() {
-			view.Recorded = p.Language.Say("recorded.page", r.Run.Call.URL, r.Run.Sent.UTC().Format("2006-01-02 15:04:05 UTC"))
+			view.Recorded = p.Language.Say(
+				"recorded.page",
+				r.Run.Call.URL,
+				r.Run.Sent.UTC().Format("2006-01-02 15:04:05 UTC"),
+			)
 		}
 		view.Score = score(p.Language, answers)
 	}

@@ -27,7 +27,12 @@ type paperQuestion struct {
 
 // paper lays a lesson out by its steps. answers are the questions of a run of it, in their order,
 // and results what its commands found; a question that none is given for has only its words.
-func (l *Lesson) paper(language lesson.Language, namespace string, answers []lesson.Answer, results []script.StepResult) []paperStep {
+func (l *Lesson) paper(
+	language lesson.Language,
+	namespace string,
+	answers []lesson.Answer,
+	results []script.StepResult,
+) []paperStep {
 	var steps []paperStep
 	next, number := 0, 0
 	for i, p := range l.Phases {

@@ -77,7 +77,14 @@ func New(l *Lesson, progress *lesson.Progress, save func(*lesson.Progress) error
 		progress.Step, progress.Done = 0, false
 		progress.Answers = map[string]lesson.Answer{}
 	}
-	return &Walker{Options: opts, lesson: l, progress: progress, save: save, lines: newLines(opts.In), until: progress.Step}
+	return &Walker{
+		Options:  opts,
+		lesson:   l,
+		progress: progress,
+		save:     save,
+		lines:    newLines(opts.In),
+		until:    progress.Step,
+	}
 }
 
 // Replay walks a lesson beside a recorded run of it: no lab is needed, and nothing is sent.

@@ -74,7 +74,11 @@ func (terminal *Terminal) sit() error {
 		if err != nil {
 			if errors.Is(err, os.ErrDeadlineExceeded) {
 				text := terminal.screen.String()
-				return fmt.Errorf("no prompt within %s; the screen ends with %q", patience, text[max(0, len(text)-200):])
+				return fmt.Errorf(
+					"no prompt within %s; the screen ends with %q",
+					patience,
+					text[max(0, len(text)-200):],
+				)
 			}
 			return nil // EIO: no process has the terminal open any more
 		}

@@ -53,13 +53,22 @@ func run(in io.Reader, out io.Writer) error {
 		}
 		for _, s := range r.ScopeSpans {
 			for _, span := range s.Spans {
-				if len(span.TraceId) != 16 || len(span.SpanId) != 8 || len(span.ParentSpanId) != 0 && len(span.ParentSpanId) != 8 {
+				if len(span.TraceId) != 16 || len(span.SpanId) != 8 ||
+					len(span.ParentSpanId) != 0 && len(span.ParentSpanId) != 8 {
 					return fmt.Errorf("span %s: an id has the wrong length", span.Name)
 				}
 				if span.StartTimeUnixNano == 0 || span.EndTimeUnixNano < span.StartTimeUnixNano {
 					return fmt.Errorf("span %s: it ends before it begins", span.Name)
 				}
-				fmt.Fprintf(out, "%s\t%x\t%x\t%x\t%s\n", service, span.TraceId, span.SpanId, span.ParentSpanId, span.Name)
+				fmt.Fprintf(
+					out,
+					"%s\t%x\t%x\t%x\t%s\n",
+					service,
+					span.TraceId,
+					span.SpanId,
+					span.ParentSpanId,
+					span.Name,
+				)
 			}
 		}
 	}

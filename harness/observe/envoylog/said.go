@@ -27,11 +27,29 @@ const (
 )
 
 // Components are all of them, in their order.
-var Components = []Component{OriginalDst, Inspector, ListenerPart, Manager, Router, LoadBalancing, Pool, Codec, ConnectionOf, Extension}
+var Components = []Component{
+	OriginalDst,
+	Inspector,
+	ListenerPart,
+	Manager,
+	Router,
+	LoadBalancing,
+	Pool,
+	Codec,
+	ConnectionOf,
+	Extension,
+}
 
 // ofLogger says which component has a logger of its own.
-var ofLogger = map[string]Component{"conn_handler": ListenerPart, "http": Manager, "router": Router, "upstream": LoadBalancing, "pool": Pool,
-	"client": Codec, "connection": ConnectionOf}
+var ofLogger = map[string]Component{
+	"conn_handler": ListenerPart,
+	"http":         Manager,
+	"router":       Router,
+	"upstream":     LoadBalancing,
+	"pool":         Pool,
+	"client":       Codec,
+	"connection":   ConnectionOf,
+}
 
 // componentOf is the component that made a statement.
 func componentOf(s step) Component {
@@ -74,7 +92,8 @@ func About(lines []Line, sel Selection) []Said {
 		begin, end = min(begin, s.index), max(end, s.index)
 	}
 	for _, s := range j.steps[end:] { // the pool lets go of its stream after the response was written
-		if x.upstream != "" && s.Connection == x.upstream && (s.event == PoolResponseComplete || s.event == DestroyingStream) {
+		if x.upstream != "" && s.Connection == x.upstream &&
+			(s.event == PoolResponseComplete || s.event == DestroyingStream) {
 			end = s.index
 		}
 		if s.event == RequestHeaders && s.Stream != x.stream {
@@ -82,7 +101,8 @@ func About(lines []Line, sel Selection) []Said {
 		}
 	}
 	for _, s := range j.steps {
-		if s.event == NewStream && s.Connection == x.downstream && s.index < begin && !slices.Contains(before, s.index) {
+		if s.event == NewStream && s.Connection == x.downstream && s.index < begin &&
+			!slices.Contains(before, s.index) {
 			before = append(before, s.index)
 		}
 	}

@@ -46,7 +46,12 @@ func TestWaterfall(t *testing.T) {
 				}
 			}
 			if calls["decode headers"] != 2 || calls["encode headers"] != 1 || statements == 0 {
-				t.Errorf("the filters fault and router were called so: %v, among %d statements: %+v", calls, statements, steps)
+				t.Errorf(
+					"the filters fault and router were called so: %v, among %d statements: %+v",
+					calls,
+					statements,
+					steps,
+				)
 			}
 			if sum <= 0 || sum > whole {
 				t.Errorf("the filters took %s, and the whole request %s", sum, whole)
@@ -62,7 +67,11 @@ func watchRequest(t *testing.T, path, id string, whole *time.Duration) (_ *trace
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
-	s, err := watchBed(t.Context(), b, Options{Cache: envoybinary.Cache{Dir: t.TempDir()}, Statements: trace.LevelTrace})
+	s, err := watchBed(
+		t.Context(),
+		b,
+		Options{Cache: envoybinary.Cache{Dir: t.TempDir()}, Statements: trace.LevelTrace},
+	)
 	if err != nil {
 		return nil, err
 	}
