@@ -32,7 +32,7 @@ const explainLong = `explain says what something means, or what became of a requ
                                  the answer says where it ended and why; where log and inference differ, that is said
   an x-request-id                the same of each line that has it, in the log that --log or --pod names
   a file                         an access log, or the archive of istioctl bug-report: the requests in it that failed,
-                                 or with --id one of them
+                                 or with --id one of them (./NAME, where a file has the name of a word)
   -                              the same from standard input
   a response flag                such as UH or NoHealthyUpstream: what it means and what makes Envoy write it
   a details string               such as via_upstream or rbac_access_denied_matched_policy[none]

@@ -69,13 +69,14 @@ func TestExplainDispatch(t *testing.T) {
 	}
 	line := strings.Split(string(log), "\n")[2]
 	dump := "../../scenarios/dumps/netshoot.json.gz"
-	archive := filepath.Join(t.TempDir(), "bug-report.tar.gz")
+	archive := filepath.Join(t.TempDir(), "bug-report.tar.gz") // with a node's ztunnel, whose dump is no Envoy's
 	writeArchive(
 		t,
 		archive,
 		map[string][]byte{
-			"bug-report/proxies/mark/netshoot/istio-proxy.log": log,
-			"bug-report/proxies/mark/netshoot/config_dump":     unzipped(t, dump),
+			"bug-report/proxies/mark/netshoot/istio-proxy.log":    log,
+			"bug-report/proxies/mark/netshoot/config_dump":        unzipped(t, dump),
+			"bug-report/proxies/istio-system/ztunnel/config_dump": []byte(`{"workloads":{}}`),
 		},
 	)
 	for name, c := range map[string]struct {

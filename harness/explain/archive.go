@@ -87,8 +87,8 @@ func Archive(ctx context.Context, data []byte) ([]Part, error) {
 	for _, name := range slices.Sorted(maps.Keys(proxies)) {
 		p := Part{Name: name, Proxy: path.Base(name) + "." + path.Base(path.Dir(name))}
 		if text := proxies[name].dump; text != nil {
-			if p.Dump, err = configdump.Parse(text); err != nil {
-				return nil, fmt.Errorf("read archive: %s: %w", name, err)
+			if p.Dump, err = configdump.Parse(text); err != nil { // a ztunnel's has another form
+				p.Dump, p.Problem = nil, fmt.Sprintf("its dump cannot be read: %v", err)
 			}
 		}
 		p.Lines = Lines(proxies[name].log, p.Dump)

@@ -17,6 +17,8 @@ type Part struct {
 	Proxy string // "pod.namespace", where it is known
 	Lines []logformat.Line
 	Dump  *configdump.Dump // nil: there is none
+
+	Problem string // why there is no dump, where one was there
 }
 
 // Select returns the explanations of the lines of one request id in the parts: the client's
@@ -26,7 +28,11 @@ func Select(parts []Part, id string, opts Options) []flow.Explanation {
 	for _, p := range parts {
 		for _, l := range p.Lines {
 			if same(l.Value(logformat.RequestID), id) {
-				all = append(all, Request(l, p.options(opts)))
+				e := Request(l, p.options(opts))
+				if p.Problem != "" {
+					e.Open = append(e.Open, p.Problem)
+				}
+				all = append(all, e)
 			}
 		}
 	}
