@@ -58,6 +58,9 @@ var kindRules = []rule{
 		vhost("{match: {connect_matcher: {}}, route: {cluster: a}}, " + toA), []string{"CONNECT x:80 x:80", "GET x /", "GET x /?a=b"}},
 	{"the route cache is cleared for a request that another filter has changed", chained(mutating("request_mutations: ["+setting("x-a", "1", "OVERWRITE_IF_EXISTS_OR_ADD")+"]"), clearing), vhost(byValue("x-a", "1", "2")),
 		[]string{"GET x /", "GET x / x-a=2"}},
+	{"a header that one rule removes is not there for the next", chained(toMetadata("{header: x-a, on_header_present: {metadata_namespace: ns, key: k}, remove: true}, "+
+		"{header: x-a, on_header_present: {metadata_namespace: ns, key: v}, on_header_missing: {metadata_namespace: ns, key: v, value: none}}"),
+		allowIf(metadataPrincipal("ns", "v", "{string_match: {exact: none}}"))), vhost(toA), []string{"GET x /", "GET x / x-a=1"}},
 	{"aws_lambda names path, method and host", filtered("l", "aws_lambda.v3.Config", lambda+", payload_passthrough: true, host_rewrite: lambda.host, credentials: {access_key_id: a, secret_access_key: b}"), vhost(toA),
 		[]string{"GET x /what?ever", "POST x /"}},
 	{"aws_request_signing rewrites the host", filtered("s", "aws_request_signing.v3.AwsRequestSigning", "service_name: s3, region: us-east-1, host_rewrite: signed.host, credential_provider: {inline_credential: {access_key_id: a, secret_access_key: b}}"),

@@ -36,14 +36,16 @@ func headerToMetadata(r *Request, f *Filter) Result {
 			all, _ := r.Headers.Get(name)
 			value = match.Cookies(all)[cookie]
 			given = value != ""
-		} else if rule.Get("remove").Bool() {
-			defer r.Headers.Remove(name)
+		}
+		cause, open := r.Headers.Open(name)
+		if rule.Get("cookie").Text() == "" && rule.Get("remove").Bool() { // at once: HeaderValueSelector::extract
+			r.Headers.Remove(name)
 		}
 		pair := rule.Get("on_header_present")
 		if !given {
 			pair, value = rule.Get("on_header_missing"), ""
 		}
-		if cause, open := r.Headers.Open(name); open {
+		if open {
 			for _, either := range []string{"on_header_present", "on_header_missing"} {
 				if p := rule.Get(either); p.Exists() {
 					r.Metadata.Loosen(namespaceOf(p, "envoy.filters.http.header_to_metadata"), cause)
