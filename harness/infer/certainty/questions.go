@@ -110,9 +110,7 @@ func (s *Questions) Holds(t match.Truth, what flow.What, at configdump.Value, fo
 	}
 	text := fmt.Sprintf(format, args...)
 	result := s.Settle(t, what, at, text)
-	if s.Explain {
-		s.Trail = append(s.Trail, flow.Condition{Text: text, Source: at.Pointer(), Holds: result, Depends: t.On})
-	}
+	s.Guessed(at, result, t.On, "%s", text)
 	return result
 }
 
@@ -122,6 +120,20 @@ func (s *Questions) Check(at configdump.Value, holds bool, format string, args .
 		s.Trail = append(s.Trail, flow.Condition{Text: fmt.Sprintf(format, args...), Source: at.Pointer(), Holds: holds})
 	}
 	return holds
+}
+
+// Compared says of the last condition which value it was held against, where conditions are kept.
+func (s *Questions) Compared(value string) {
+	if n := len(s.Trail); s.Explain && n > 0 {
+		s.Trail[n-1].Value = value
+	}
+}
+
+// Guessed keeps a condition that depends on something, and how it was taken.
+func (s *Questions) Guessed(at configdump.Value, holds bool, on, format string, args ...any) {
+	if s.Explain {
+		s.Trail = append(s.Trail, flow.Condition{Text: fmt.Sprintf(format, args...), Source: at.Pointer(), Holds: holds, Depends: on})
+	}
 }
 
 // Asked are the questions so far, in their order.

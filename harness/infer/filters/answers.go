@@ -18,7 +18,8 @@ func fault(r *Request, f *Filter) Result {
 		return Result{}
 	}
 	for _, m := range config.Get("headers").Elements() {
-		if !r.Way.Holds(match.Header(m, r.Headers), flow.WhatAnswer, m, "fault: header %s", match.HeaderText(m)) {
+		holds := r.Way.Holds(match.Header(m, r.Headers), flow.WhatAnswer, m, "fault: header %s", match.HeaderText(m))
+		if r.Way.ComparedHeader(m.Get("name").Text()); !holds {
 			return Result{}
 		}
 	}
@@ -81,7 +82,8 @@ func Denominator(v configdump.Value) uint64 {
 // healthCheck answers where the headers match and it does not pass through: HealthCheckFilter::onComplete.
 func healthCheck(r *Request, f *Filter) Result {
 	for _, m := range f.Config.Get("headers").Elements() {
-		if !r.Way.Holds(match.Header(m, r.Headers), flow.WhatAnswer, m, "health check: header %s", match.HeaderText(m)) {
+		holds := r.Way.Holds(match.Header(m, r.Headers), flow.WhatAnswer, m, "health check: header %s", match.HeaderText(m))
+		if r.Way.ComparedHeader(m.Get("name").Text()); !holds {
 			return Result{}
 		}
 	}
@@ -97,7 +99,8 @@ func healthCheck(r *Request, f *Filter) Result {
 		if !known {
 			enough = match.Cause{On: "the health of cluster " + cluster, Why: "which of its endpoints are healthy is not in the dump"}.Opened(match.Yes)
 		}
-		if !r.Way.Holds(enough, flow.WhatAnswer, least, "health check: %v %% of cluster %s are healthy", percent, cluster) {
+		holds := r.Way.Holds(enough, flow.WhatAnswer, least, "health check: %s %% of cluster %s are healthy", least.Get("value").Text(), cluster)
+		if r.Way.Compared(fmt.Sprint(percent)); !holds {
 			return answered(Reply{Status: 503, Code: flow.HealthAnswered, Flag: "LH", Source: f.Config, Details: "health_check_cluster_unhealthy",
 				Why: "a health check that the proxy answers itself: too few endpoints of cluster " + cluster + " are healthy"})
 		}
@@ -147,7 +150,8 @@ func cdnLoop(r *Request, f *Filter) Result {
 		}
 	}
 	below := match.Of(seen <= f.Config.Get("max_allowed_occurrences").Uint())
-	if !r.Way.Holds(r.Headers.Or("cdn-loop", below), flow.WhatAnswer, f.Config, "cdn-loop has %s at most max_allowed_occurrences times", id) {
+	holds := r.Way.Holds(r.Headers.Or("cdn-loop", below), flow.WhatAnswer, f.Config, "cdn-loop has %s at most max_allowed_occurrences times", id)
+	if r.Way.Compared(fmt.Sprint(seen)); !holds {
 		return answered(Reply{Status: 502, Code: flow.LoopDetected, Details: "cdn_loop_detected", Source: f.Config, Why: "cdn-loop has " + id + " too often: Envoy answers 502"})
 	}
 	r.Headers.Append("cdn-loop", id)

@@ -9,6 +9,7 @@ import (
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer/match"
+	"github.com/flowproof/lab/internal/redact"
 )
 
 // redacted is what Envoy writes in a dump in the place of a secret.
@@ -46,7 +47,8 @@ func basicAuth(r *Request, f *Filter) Result {
 	if !given || !basic || !pair {
 		known = match.No
 	}
-	if !r.Way.Holds(r.Headers.Or(header, known), flow.WhatAnswer, users, "basic auth: user and password are in the list") {
+	holds := r.Way.Holds(r.Headers.Or(header, known), flow.WhatAnswer, users, "basic auth: user and password are in the list")
+	if r.Way.ComparedHeader(header); !holds {
 		return Result{Reply: reply}
 	}
 	if forward := f.Config.Get("forward_username_header").Text(); forward != "" {
@@ -101,7 +103,8 @@ func apiKey(r *Request, f *Filter) Result {
 		return refused("missing_credentials", "the filter has no credentials")
 	}
 	key, open := r.keyOf(sources)
-	if !r.Way.Holds(match.Of(key != "").Or(open), flow.WhatAnswer, sources, "API key: the request has a key") {
+	holds := r.Way.Holds(match.Of(key != "").Or(open), flow.WhatAnswer, sources, "API key: the request has a key")
+	if r.Way.Compared(shownKey(key)); !holds {
 		return refused("missing_api_key", "the request has none where key_sources look")
 	}
 	client, known := clientOf(credentials, key)
@@ -109,7 +112,8 @@ func apiKey(r *Request, f *Filter) Result {
 		open.Guess = known.Guess || known.Yes()
 		known = open
 	}
-	if !r.Way.Holds(known, flow.WhatAnswer, credentials, "API key: the key is one of the credentials") {
+	holds = r.Way.Holds(known, flow.WhatAnswer, credentials, "API key: the key is one of the credentials")
+	if r.Way.Compared(shownKey(key)); !holds {
 		return refused("unkonwn_api_key", "the key is none of the credentials")
 	}
 	if allowed := f.Route().Get("allowed_clients"); allowed.Len() > 0 {
@@ -118,7 +122,8 @@ func apiKey(r *Request, f *Filter) Result {
 			is = match.Depends("the client of the API key", known.Why)
 			is.Guess = true
 		}
-		if !r.Way.Holds(is, flow.WhatAnswer, allowed, "API key: its client may use the route") {
+		holds = r.Way.Holds(is, flow.WhatAnswer, allowed, "API key: its client may use the route")
+		if r.Way.Compared(orNone(client)); !holds {
 			return answered(Reply{Status: 403, Code: flow.APIKeyRefused, Denied: true, Details: "client_not_allowed", Source: allowed,
 				Why: "API key: its client is not among the route's allowed_clients: Envoy answers 403"})
 		}
@@ -135,6 +140,14 @@ func apiKey(r *Request, f *Filter) Result {
 		}
 	}
 	return Result{}
+}
+
+// shownKey says that there is a key, and not which.
+func shownKey(key string) string {
+	if key == "" {
+		return orNone("")
+	}
+	return redact.Mark(key)
 }
 
 // hide takes the place away where a key may have stood: a header, a parameter of the query, a cookie.

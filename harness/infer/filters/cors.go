@@ -1,6 +1,7 @@
 package filters
 
 import (
+	"cmp"
 	"net/url"
 
 	"github.com/flowproof/lab/harness/configdump"
@@ -26,7 +27,8 @@ func cors(r *Request, f *Filter) Result {
 	method, _ := r.Headers.Get(":method")
 	asks, _ := r.Headers.Get("access-control-request-method")
 	preflight := r.Headers.Or("access-control-request-method", r.Headers.Or(":method", match.Of(method == "OPTIONS" && asks != "")))
-	if !r.Way.Holds(preflight, flow.WhatAnswer, f.At, "cors: the request is a preflight") {
+	holds := r.Way.Holds(preflight, flow.WhatAnswer, f.At, "cors: the request is a preflight: OPTIONS with access-control-request-method")
+	if r.Way.Compared(method + ", " + orNone(asks)); !holds {
 		return Result{}
 	}
 	policy := f.Routes[0]
@@ -54,10 +56,14 @@ func (r *Request) originAllowed(f *Filter, origin string) bool {
 			}
 			return match.String(m, origin)
 		})
-		return r.Way.Holds(r.Headers.Or("origin", any), flow.WhatAnswer, list, "cors: the policy allows origin %s", origin)
+		holds := r.Way.Holds(r.Headers.Or("origin", any), flow.WhatAnswer, list, "cors: the policy allows the origin")
+		r.Way.ComparedHeader("origin")
+		return holds
 	}
 	return false
 }
+
+func orNone(text string) string { return cmp.Or(text, "none") }
 
 func forwardsOthers(f *Filter) bool {
 	for _, level := range f.Routes {

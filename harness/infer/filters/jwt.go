@@ -26,7 +26,8 @@ func jwt(r *Request, f *Filter) Result {
 	if t.absent {
 		code = flow.JWTMissing
 	}
-	if !r.Way.Holds(met, flow.WhatAnswer, requires, "JWT: the requirement is met") {
+	holds := r.Way.Holds(met, flow.WhatAnswer, requires, "JWT: the requirement is met")
+	if r.Way.Compared(map[bool]string{true: "met", false: why}[why == ""]); !holds {
 		status := 401
 		if t.audience && !met.Open() {
 			status = 403

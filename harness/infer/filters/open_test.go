@@ -15,6 +15,8 @@ type passing struct{ headers *match.Headers }
 func (passing) Holds(t match.Truth, _ flow.What, _ configdump.Value, _ string, _ ...any) bool {
 	return t.Yes() || t.Open()
 }
+func (passing) Compared(string)                                              {}
+func (passing) ComparedHeader(string)                                        {}
 func (passing) Lot(flow.What, configdump.Value, uint64, uint64, string) bool { return false }
 func (passing) May(flow.What, string, string, configdump.Value) bool         { return false }
 func (p passing) Format(text, _ string) (string, bool)                       { return text, true }

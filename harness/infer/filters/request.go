@@ -22,6 +22,9 @@ type Request struct {
 type Way interface {
 	// Holds decides a condition, which may depend on something, and keeps it to be shown.
 	Holds(t match.Truth, what flow.What, at configdump.Value, format string, args ...any) bool
+	// Compared says which value the last condition was held against, and ComparedHeader that it was a header's.
+	Compared(value string)
+	ComparedHeader(name string)
 	// Lot draws for something that happens to so many of so many requests.
 	Lot(what flow.What, at configdump.Value, numerator, of uint64, why string) bool
 	// May asks whether something happens that is not known.

@@ -138,8 +138,12 @@ func requireTLS(w *passage.Walk, vh *proxy.VirtualHost) (location string, status
 		inside = w.Req.Header.Or("x-envoy-internal", match.Of(internal(w)))
 	}
 	at := vh.At.Get("require_tls")
-	if w.Holds(secure, flow.WhatAnswer, at, "require_tls: x-forwarded-proto is https") ||
-		w.Holds(inside, flow.WhatAnswer, at, "require_tls: the request is from inside") {
+	holds := w.Holds(secure, flow.WhatAnswer, at, "require_tls: x-forwarded-proto is https")
+	if w.ComparedHeader("x-forwarded-proto"); holds {
+		return "", 0
+	}
+	holds = w.Holds(inside, flow.WhatAnswer, at, "require_tls: the mode %s lets a request from inside through", mode)
+	if w.ComparedHeader("x-envoy-internal"); holds {
 		return "", 0
 	}
 	host, _ := w.Req.Header.Get(":authority")

@@ -91,7 +91,8 @@ func pathLacks(w *passage.Walk, r *proxy.RouteEntry) string {
 	if !r.Path.Any() {
 		result = w.Req.Header.Or(":path", result)
 	}
-	if w.Holds(result, flow.WhatRoute, r.Cond, "route %s: %s", r.Label(), r.Path.String()) {
+	holds := w.Holds(result, flow.WhatRoute, r.Cond, "route %s: %s", r.Label(), r.Path.String())
+	if w.ComparedHeader(":path"); holds {
 		return ""
 	}
 	return "path " + only + " does not match " + r.Path.String()
@@ -99,7 +100,8 @@ func pathLacks(w *passage.Walk, r *proxy.RouteEntry) string {
 
 func grpcLacks(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) string {
 	result := w.Req.Header.Or("content-type", match.Of(match.IsGRPC(w.Req.Header)))
-	if w.Holds(result, flow.WhatRoute, v, "route %s: the request is gRPC", r.Label()) {
+	holds := w.Holds(result, flow.WhatRoute, v, "route %s: the content type is gRPC's", r.Label())
+	if w.ComparedHeader("content-type"); holds {
 		return ""
 	}
 	return "the request is not gRPC"
@@ -109,7 +111,8 @@ func grpcLacks(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) string 
 func metadataLacks(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) string {
 	for _, m := range v.Elements() {
 		name := "metadata " + m.Get("filter").Text()
-		if !w.Holds(w.Meta.Matches(m), flow.WhatRoute, m, "route %s: %s", r.Label(), name) {
+		holds := w.Holds(w.Meta.Matches(m), flow.WhatRoute, m, "route %s: %s", r.Label(), name)
+		if w.ComparedMetadata(&w.Meta, m); !holds {
 			return name + " is not what the route needs"
 		}
 	}
@@ -120,7 +123,8 @@ func metadataLacks(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) str
 func stateLacks(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) string {
 	for _, m := range v.Elements() {
 		name := "filter state " + m.Get("key").Text()
-		if !w.Holds(w.State.State(m), flow.WhatRoute, m, "route %s: %s", r.Label(), name) {
+		holds := w.Holds(w.State.State(m), flow.WhatRoute, m, "route %s: %s", r.Label(), name)
+		if w.ComparedState(m.Get("key").Text()); !holds {
 			return name + " is not what the route needs"
 		}
 	}
@@ -131,10 +135,15 @@ func stateLacks(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) string
 func fractionLacks(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) (lacks, share string) {
 	numerator, of := w.Proxy.Fraction(v)
 	if w.Req.Random != nil {
-		if !w.Check(v, *w.Req.Random%of < numerator, "route %s: runtime fraction %d of %d", r.Label(), numerator, of) {
+		holds := w.Check(v, *w.Req.Random%of < numerator, "route %s: runtime fraction %d of %d", r.Label(), numerator, of)
+		if w.Compared(fmt.Sprint(*w.Req.Random % of)); !holds {
 			return fmt.Sprintf("random value %d is outside its runtime fraction of %d in %d", *w.Req.Random, numerator, of), ""
 		}
 		return "", ""
+	}
+	if numerator == 0 || numerator >= of {
+		w.Check(v, numerator > 0, "route %s: runtime fraction %d of %d", r.Label(), numerator, of)
+		w.Compared(map[bool]string{true: "every request", false: "no request"}[numerator > 0])
 	}
 	switch {
 	case numerator == 0:
@@ -143,7 +152,8 @@ func fractionLacks(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) (la
 		return "", ""
 	}
 	text := fmt.Sprintf("for %d of %d requests (runtime_fraction; no random value was given)", numerator, of)
-	if w.Lot(flow.WhatRoute, v, numerator, of, "route "+r.Label()+" is taken "+text) {
+	taken := w.Lot(flow.WhatRoute, v, numerator, of, "route "+r.Label()+" is taken "+text)
+	if w.Guessed(v, taken, "chance", "route %s: runtime fraction %d of %d", r.Label(), numerator, of); taken {
 		return "", text
 	}
 	return "it is taken " + text, ""
@@ -153,7 +163,12 @@ func fractionLacks(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) (la
 func tlsLacks(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) string {
 	presented := w.Conn.Terminated && w.Req.TLS == flow.MTLS
 	for _, name := range []string{"presented", "validated"} {
-		if want := v.Get(name); want.Exists() && !w.Check(want, want.Bool() == presented, "route %s: client certificate %s", r.Label(), name) {
+		want := v.Get(name)
+		holds := !want.Exists() || w.Check(want, want.Bool() == presented, "route %s: client certificate %s: %v", r.Label(), name, want.Bool())
+		if want.Exists() {
+			w.Compared(fmt.Sprint(presented))
+		}
+		if !holds {
 			return fmt.Sprintf("needs a client certificate %s: %v", name, want.Bool())
 		}
 	}
@@ -163,7 +178,8 @@ func tlsLacks(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) string {
 // headersLack evaluates all header matchers of a route.
 func headersLack(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) string {
 	for _, m := range v.Elements() {
-		if w.Holds(match.Header(m, w.Req.Header), flow.WhatRoute, m, "route %s: header %s", r.Label(), match.HeaderText(m)) {
+		holds := w.Holds(match.Header(m, w.Req.Header), flow.WhatRoute, m, "route %s: header %s", r.Label(), match.HeaderText(m))
+		if w.ComparedHeader(m.Get("name").Text()); holds {
 			continue
 		}
 		value, ok := w.Req.Header.Get(m.Get("name").Text())
@@ -182,7 +198,8 @@ func queryLacks(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) string
 	for _, m := range v.Elements() {
 		name := m.Get("name").Text()
 		result := w.Req.Header.Or(":path", match.Query(m, params))
-		if !w.Holds(result, flow.WhatRoute, m, "route %s: query parameter %s", r.Label(), name) {
+		holds := w.Holds(result, flow.WhatRoute, m, "route %s: query parameter %s", r.Label(), name)
+		if w.ComparedParameter(name); !holds {
 			return "query parameter " + name + " does not match"
 		}
 	}
@@ -196,7 +213,8 @@ func cookiesLack(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) strin
 	for _, m := range v.Elements() {
 		name := m.Get("name").Text()
 		result := w.Req.Header.Or("cookie", match.Cookie(m, cookies))
-		if !w.Holds(result, flow.WhatRoute, m, "route %s: cookie %s", r.Label(), name) {
+		holds := w.Holds(result, flow.WhatRoute, m, "route %s: cookie %s", r.Label(), name)
+		if w.ComparedCookie(name); !holds {
 			return "cookie " + name + " does not match"
 		}
 	}

@@ -14,6 +14,12 @@ func (f FilterWay) Holds(t match.Truth, what flow.What, at configdump.Value, for
 	return f.W.Holds(t, what, at, format, args...)
 }
 
+// Compared says which value the last condition was held against.
+func (f FilterWay) Compared(value string) { f.W.Compared(value) }
+
+// ComparedHeader is Compared for the values of a header.
+func (f FilterWay) ComparedHeader(name string) { f.W.ComparedHeader(name) }
+
 // Lot draws for something that happens to so many of so many requests; a random value that was given decides.
 func (f FilterWay) Lot(what flow.What, at configdump.Value, numerator, of uint64, why string) bool {
 	if r := f.W.Req.Random; r != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/flowproof/lab/harness/configdump"
@@ -16,6 +17,7 @@ import (
 	"github.com/flowproof/lab/harness/infer/passage"
 	"github.com/flowproof/lab/harness/infer/proxy"
 	"github.com/flowproof/lab/harness/infer/say"
+	"github.com/flowproof/lab/internal/redact"
 )
 
 // An Rules evaluates envoy.config.rbac.v3.RBAC for one connection or request. It follows RoleBasedAccessControlEngine
@@ -85,7 +87,7 @@ func (r *Rules) policy(p configdump.Value) match.Truth {
 // condition evaluates a policy's CEL expression. checked_condition is there to be read, not evaluated.
 func (r *Rules) condition(v configdump.Value) match.Truth {
 	result, _ := r.W.Condition(r.W.Proxy.Programs.Of(v, expr.Policy), r.Header != nil)
-	return r.saw(v, result, "the policy's CEL condition")
+	return r.saw(v, result, "", "the policy's CEL condition")
 }
 
 // byMatcher evaluates the matcher that may stand in the place of rules. Its actions are envoy.config.rbac.v3.Action; where
@@ -135,14 +137,17 @@ func (r *Rules) permission(v configdump.Value, depth int) match.Truth {
 		case "not_rule":
 			return deeper(rule).Not()
 		case "destination_ip":
-			return inRange(rule, r.W.Conn.Local.Addr())
+			p, ok := proxy.PrefixRange(rule)
+			local := r.W.Conn.Local.Addr()
+			return r.saw(rule, match.Of(ok && p.Contains(local)), local.String(), "destination address in %s", p)
 		case "destination_port":
-			return r.saw(rule, match.Of(uint64(r.W.Conn.Local.Port()) == rule.Uint()), "destination port %s", rule.Text())
+			return r.saw(rule, match.Of(uint64(r.W.Conn.Local.Port()) == rule.Uint()), fmt.Sprint(r.W.Conn.Local.Port()), "destination port %s", rule.Text())
 		case "destination_port_range":
 			port := uint64(r.W.Conn.Local.Port())
-			return match.Of(port >= rule.Get("start").Uint() && port < rule.Get("end").Uint())
+			from, to := rule.Get("start").Uint(), rule.Get("end").Uint()
+			return r.saw(rule, match.Of(port >= from && port < to), fmt.Sprint(port), "destination port in [%d, %d)", from, to)
 		case "requested_server_name":
-			return r.saw(rule, match.String(rule, r.W.Conn.ServerName), "server name %q has to be %s", r.W.Conn.ServerName, match.StringText(rule))
+			return r.saw(rule, match.String(rule, r.W.Conn.ServerName), strconv.Quote(r.W.Conn.ServerName), "server name has to be %s", match.StringText(rule))
 		default:
 			return r.common(kind, rule)
 		}
@@ -190,7 +195,7 @@ func (r *Rules) from(rule configdump.Value, addr netip.Addr) match.Truth {
 		return matcher.Known(false, "the request's source address")
 	}
 	p, ok := proxy.PrefixRange(rule)
-	return r.saw(rule, match.Of(ok && p.Contains(addr)), "address in %s, and it is %s%s", p, addr, r.whose(addr))
+	return r.saw(rule, match.Of(ok && p.Contains(addr)), addr.String()+r.whose(addr), "address in %s", p)
 }
 
 // whose says by which field the address is the client's.
@@ -208,14 +213,14 @@ func (r *Rules) common(kind string, rule configdump.Value) match.Truth {
 		if r.Header == nil {
 			return match.No
 		}
-		return r.saw(rule, match.Header(rule, r.Header), "header %s", match.HeaderText(rule))
+		return r.header(rule)
 	case "url_path":
 		path, ok, open := r.Header.Known(":path")
 		result := open
 		if ok {
 			result = match.String(rule.Get("path"), match.PathOnly(path))
 		}
-		return r.saw(rule, result, "path %s", match.StringText(rule.Get("path")))
+		return r.saw(rule, result, r.pathShown(result, path), "path %s", match.StringText(rule.Get("path")))
 	case "uri_template":
 		path, _, open := r.Header.Known(":path")
 		if open.Open() {
@@ -223,14 +228,17 @@ func (r *Rules) common(kind string, rule configdump.Value) match.Truth {
 		}
 		config, _ := rule.Get("typed_config").Typed()
 		p := match.TemplatePattern(config.Get("path_template").Text())
-		return match.Of(p != nil && p.MatchString(match.PathOnly(path)))
+		result := match.Of(p != nil && p.MatchString(match.PathOnly(path)))
+		return r.saw(rule, result, r.pathShown(result, path), "path %s", config.Get("path_template").Text())
 	case "filter_state":
 		if rule.Get("key").Text() == "io.istio.peer_principal" {
 			return r.peer(rule.Get("string_match"))
 		}
-		return r.saw(rule, r.W.State.State(rule), "filter state %s", rule.Get("key").Text())
+		result := r.saw(rule, r.W.State.State(rule), "", "filter state %s", rule.Get("key").Text())
+		r.W.ComparedState(rule.Get("key").Text())
+		return result
 	case "metadata":
-		return r.saw(rule, r.W.Meta.Matches(rule), "metadata %s", rule.Get("filter").Text())
+		return r.metadata(rule, &r.W.Meta, "metadata %s")
 	case "sourced_metadata":
 		return r.sourced(rule)
 	}
@@ -241,7 +249,7 @@ func (r *Rules) common(kind string, rule configdump.Value) match.Truth {
 func (r *Rules) sourced(rule configdump.Value) match.Truth {
 	m := rule.Get("metadata_matcher")
 	if !slices.Contains([]string{"ROUTE", "1"}, rule.Get("metadata_source").Text()) {
-		return r.saw(m, r.W.Meta.Matches(m), "metadata %s", m.Get("filter").Text())
+		return r.metadata(m, &r.W.Meta, "metadata %s")
 	}
 	var of match.Metadata
 	if r.W.Route != nil {
@@ -249,7 +257,38 @@ func (r *Rules) sourced(rule configdump.Value) match.Truth {
 			of.Set(name, match.Struct(values))
 		}
 	}
-	return r.saw(m, of.Matches(m), "metadata %s of the route", m.Get("filter").Text())
+	return r.metadata(m, &of, "metadata %s of the route")
+}
+
+// metadata matches what filters, or the route, have written.
+func (r *Rules) metadata(m configdump.Value, of *match.Metadata, format string) match.Truth {
+	result := r.saw(m, of.Matches(m), "", format, m.Get("filter").Text())
+	r.W.ComparedMetadata(of, m)
+	return result
+}
+
+// pathShown is the path as it may be shown, where it is to be.
+func (r *Rules) pathShown(result match.Truth, path string) string {
+	if !r.W.Explain && !result.No() {
+		return ""
+	}
+	return redact.Path(match.PathOnly(path))
+}
+
+// header matches a header. The last that failed says the value too.
+func (r *Rules) header(rule configdump.Value) match.Truth {
+	name := rule.Get("name").Text()
+	result := match.Header(rule, r.Header)
+	value := ""
+	if r.W.Explain || result.No() {
+		value = "none"
+		if text, given := r.Header.Joined(name); given {
+			value = redact.Header(name, text)
+		}
+	}
+	result = r.saw(rule, result, value, "header %s", match.HeaderText(rule))
+	r.W.ComparedHeader(name)
+	return result
 }
 
 // authenticated matches the identity of the client's certificate. Without a name any TLS will do, also without a certificate,
@@ -258,11 +297,11 @@ func (r *Rules) authenticated(rule configdump.Value) match.Truth {
 	name := rule.Get("principal_name")
 	switch {
 	case !r.W.Conn.Terminated:
-		return match.No
+		return r.saw(rule, match.No, "clear text", "the client is authenticated by TLS")
 	case !name.Exists():
-		return match.Yes
+		return r.saw(rule, match.Yes, "TLS", "the client is authenticated by TLS")
 	case !r.W.Mutual():
-		return match.String(name, "")
+		return r.saw(rule, match.String(name, ""), "no certificate", "client's identity %s", match.StringText(name))
 	}
 	return r.peer(name)
 }
@@ -287,23 +326,26 @@ func (r *Rules) custom(rule configdump.Value) match.Truth {
 
 func (r *Rules) peer(name configdump.Value) match.Truth {
 	if !r.W.Mutual() {
-		return match.No
+		return r.saw(name, match.No, "no certificate", "client's identity %s", match.StringText(name))
 	}
 	if r.W.Opts.Peer == "" {
 		return matcher.Known(false, "the identity in the client's certificate")
 	}
-	return r.saw(name, match.String(name, r.W.Opts.Peer), "client's identity %s", match.StringText(name))
+	return r.saw(name, match.String(name, r.W.Opts.Peer), r.W.Opts.Peer, "client's identity %s", match.StringText(name))
 }
 
-// saw keeps a condition that was evaluated; the last that failed says why a policy does not match.
-func (r *Rules) saw(at configdump.Value, result match.Truth, format string, args ...any) match.Truth {
-	if !result.Open() && !r.W.Check(at, result.Yes(), "RBAC: "+format, args...) {
-		r.last = fmt.Sprintf(format, args...)
+// saw keeps a condition that was evaluated, with the value that was compared; the last that failed
+// says why a policy does not match.
+func (r *Rules) saw(at configdump.Value, result match.Truth, value, format string, args ...any) match.Truth {
+	if result.Open() {
+		r.W.Guessed(at, result.Likely(), result.On, "RBAC: "+format, args...)
+		return result
 	}
+	if !r.W.Check(at, result.Yes(), "RBAC: "+format, args...) {
+		if r.last = fmt.Sprintf(format, args...); value != "" {
+			r.last += ", and it is " + value
+		}
+	}
+	r.W.Compared(value)
 	return result
-}
-
-func inRange(rule configdump.Value, addr netip.Addr) match.Truth {
-	p, ok := proxy.PrefixRange(rule)
-	return match.Of(ok && p.Contains(addr))
 }
