@@ -30,9 +30,10 @@ test: lab ## every test, including the scenarios on a real lab, whose parts are 
 	hack/lint.sh
 	CI=$(or $(CI),true) $(GO) test -count=1 -timeout 60m ./...
 
-requests: lab ## every kind of request, sent by curl alone and by lab, and what both are told
+RUNS ?= 10
+requests: lab ## every kind of request, RUNS times, sent by curl alone and by lab: what both are told, and not one run that differs
 	$(LAB) build
-	$(GO) test -count=1 -timeout 40m ./scenarios -run TestRequests -args -requests
+	$(GO) test -count=1 -timeout 180m ./scenarios -run TestRequests -args -requests $(RUNS)
 
 test-kind: ## the scenarios on the backend kind, in Docker: the machine's, or one that is started for it
 	@hack/setup.sh kind

@@ -11,6 +11,8 @@ type requestKind struct {
 	curl    []string // options of curl's: each is one of the request itself
 	says    string   // what the result line says of the answer, without its time; {…} as in to
 	verdict flow.Result
+	takes   string // URL of another connection that has the request's source port already; "": there is none
+	noise   bool   // other requests of the same pod to the same URL, meanwhile
 	refused string // what an error says that ends the run before anything is touched; "": there is none
 }
 
@@ -35,6 +37,15 @@ var requestKinds = []requestKind{
 	{name: "outside of the mesh", to: "http://{plain}:8080/", says: "200 by {plain}:8080", verdict: flow.Verified},
 	{name: "https outside of the mesh", to: "https://{naked}:8443/", curl: []string{"-k"}, says: "200", verdict: flow.Verified},
 
+	{name: "a Service with several endpoints", to: "http://several:8080/", says: "200 by ", verdict: flow.Verified},
+	{name: "the port of gRPC", to: "http://fortio-server:8079/grpc.health.v1.Health/Check", curl: []string{"--http2-prior-knowledge", "-d", "hello",
+		"-H", "content-type: application/grpc", "-H", "te: trailers"}, says: "200 by {pod}:8079", verdict: flow.Verified},
+	{name: "HTTP/1 to the port of gRPC", to: "http://fortio-server:8079/", says: "415 by {pod}:8079", verdict: flow.Verified},
+	{name: "https to a port of clear text", to: "https://fortio-server:8080/", curl: []string{"-k"}, says: "no answer: (35) ",
+		verdict: flow.Incomplete}, // it passes through to the Service's own address, and which pod a node makes of that is not inferred
+	{name: "over a source port that is taken", to: "http://fortio-server-l2:8080/", takes: "10.96.215.136:8080", says: "200 by {l2}:8080", verdict: flow.Verified},
+	{name: "beside 200 others a second", to: "http://fortio-server:8080/", noise: true, says: app, verdict: flow.Verified},
+
 	// What is sent.
 	{name: "POST with a body", to: "http://fortio-server:8080/echo", curl: []string{"-d", "hello"}, says: app, verdict: flow.Verified},
 	{name: "PUT", to: "http://fortio-server:8080/", curl: []string{"-X", "PUT"}, says: app, verdict: flow.Verified},
@@ -45,6 +56,8 @@ var requestKinds = []requestKind{
 	{name: "a query with signs", to: "http://fortio-server:8080/echo?q=$HOME&x='1'#f", says: app, verdict: flow.Verified},
 	{name: "connection: close", to: "http://fortio-server:8080/", curl: []string{"-H", "connection: close"}, says: app, verdict: flow.Verified},
 	{name: "HTTP/2", to: "http://fortio-server:8080/", curl: []string{"--http2-prior-knowledge"}, says: app, verdict: flow.Verified},
+	{name: "a body in chunks", to: "http://fortio-server:8080/echo", curl: []string{"-H", "transfer-encoding: chunked", "-d", "hello"}, says: app, verdict: flow.Verified},
+	{name: "an id of the client's own", to: "http://fortio-server:8080/", curl: []string{"-H", "x-request-id: my-own"}, says: app, verdict: flow.Verified},
 	{name: "a large answer", to: "http://fortio-server:8080/?size=200000", says: app, verdict: flow.Verified},
 
 	// Who sends.
@@ -57,6 +70,9 @@ var requestKinds = []requestKind{
 	{name: "a rewrite", to: "http://rewrite:8080/", says: app, verdict: flow.Verified},
 	{name: "a header that routes", to: "http://header:8080/", curl: []string{"-H", "x-team: red"}, says: "200 by {l2}:8080", verdict: flow.Verified},
 	{name: "without the header that routes", to: "http://header:8080/", says: app, verdict: flow.Verified},
+	{name: "a route to another port", to: "http://other-port:8080/", says: "200 by {pod}:8070", verdict: flow.Verified},
+	{name: "a route that sets the id", to: "http://own-id:8080/", says: app, verdict: flow.Verified},
+	{name: "a route that splits", to: "http://split:8080/", says: "200 by ", verdict: flow.Verified},
 	{name: "a delay", to: "http://delay:8080/", says: app, verdict: flow.Verified},
 	{name: "the application calls on", to: "http://fortio-server:8070/", says: "200 by {pod}:8070", verdict: flow.Verified},
 

@@ -15,12 +15,10 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// Observe collects what the instruments recorded, and tells what they saw. Before that both sidecars are dumped once more, and what is
-// on the way is compared with what inference read. Nothing that was inferred says which pod, port or instrument is read.
+// Observe collects what the instruments recorded, and tells what they saw. Where several pods may take the request, the way is then
+// inferred to the one that did. Both sidecars are dumped once more, and what is on the way is compared with what inference read.
+// Nothing that was inferred says which pod, port or instrument is read.
 func (s *Session) Observe(ctx context.Context) error {
-	if err := s.holdConfiguration(ctx); err != nil {
-		return err
-	}
 	recording, err := s.record(ctx)
 	if err != nil {
 		return err
@@ -28,6 +26,12 @@ func (s *Session) Observe(ctx context.Context) error {
 	seen, watches, err := recording.Observe()
 	if err != nil {
 		return exit.Incompletef("observe: %w", err)
+	}
+	if err := s.inferTaken(ctx, seen); err != nil {
+		return err
+	}
+	if err := s.holdConfiguration(ctx); err != nil {
+		return err
 	}
 	s.holdBeside(recording)
 	recording.Redact() // from here on it may be kept

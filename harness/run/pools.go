@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/flowproof/lab/harness/flow"
-	"github.com/flowproof/lab/harness/infer"
 	"github.com/flowproof/lab/internal/exit"
 )
 
@@ -48,7 +47,9 @@ func (s *Session) poolUnknown(p Pool, reason error) {
 // InferUnemptied infers the call again from the same dumps, for pools that may have a connection.
 // It is still before the request.
 func (s *Session) InferUnemptied(ctx context.Context) (flow.Path, error) {
-	path, err := s.infer(ctx, s.Flow.Call, infer.WayOptions{}, s.inferredFrom)
+	options := s.question.Options
+	options.Cold, options.Warm = false, false
+	path, err := s.infer(ctx, s.Flow.Call, options, s.inferredFrom)
 	if err != nil {
 		return path, exit.Usagef("infer again, with pools that may be warm: %w", err)
 	}

@@ -47,6 +47,7 @@ type Session struct {
 	sent      *sent
 	control   flow.Call // that shows that the instruments were watching; its URL is empty when there is none
 	tracer    *capture.Instrument
+	taken     string    // endpoint that was seen to take the request; "": not known, or not asked yet
 	cold      bool      // the socket tables showed that no connection of the way was pooled
 	warm      bool      // they showed that every worker had one
 	proven    []Pool    // of which they showed it

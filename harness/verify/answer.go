@@ -22,6 +22,9 @@ func Answered(run flow.Run) flow.Answer {
 		Failure: a.value(flow.Client, flow.FactFailure)}
 	answer.Status, answer.State, answer.Evidence = a.status()
 	a.origin(&answer)
+	if n, err := strconv.Atoi(a.value(flow.Client, flow.FactAttempts)); err == nil && n > 1 {
+		answer.Attempts = n
+	}
 	if answer.Failed() || answer.Failure != "" || len(answer.Flags) > 0 {
 		answer.Cause = cause(answer, a.values(answer.By, flow.FactUpstreamError))
 	}
@@ -173,7 +176,7 @@ func cause(answer flow.Answer, transport []string) string {
 // readable is one of Envoy's texts for a log, in which underscores stand for blanks, as a person writes it.
 func readable(text string) string { return strings.ReplaceAll(text, "_", " ") }
 
-// AnswerText says an answer in one line: "200 by 10.0.0.1:8080 after 18.8ms".
+// AnswerText says an answer in one line: "503 by 10.0.0.1:8080 after 18.8ms and 3 attempts".
 func AnswerText(a flow.Answer) string {
 	text := "no answer"
 	switch {
@@ -187,6 +190,9 @@ func AnswerText(a flow.Answer) string {
 	}
 	if a.After != "" {
 		text += " after " + a.After
+	}
+	if a.Attempts > 0 {
+		text += fmt.Sprintf(" and %d attempts", a.Attempts)
 	}
 	if a.Status > 0 && a.Failure != "" {
 		text += fmt.Sprintf(", and the client failed: %s", a.Failure)

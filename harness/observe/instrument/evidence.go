@@ -60,6 +60,7 @@ const (
 	LogText         = "log"
 	SocketsBefore   = "sockets.before"
 	SocketsAfter    = "sockets.after"
+	SocketsAgain    = "sockets.again" // the client's, after all others
 	StatsBefore     = "stats.before"
 	StatsAfter      = "stats.after"
 	RuntimeBefore   = "runtime.before"

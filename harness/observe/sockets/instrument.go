@@ -40,7 +40,7 @@ func (Instrument) Sees() []flow.Capability {
 
 // Parts are the names of the raw evidence that it keeps.
 func (Instrument) Parts() []string {
-	return []string{instrument.SocketsBefore, instrument.SocketsAfter}
+	return []string{instrument.SocketsBefore, instrument.SocketsAfter, instrument.SocketsAgain}
 }
 
 // Before reads the table of every pod; where it cannot be read the instrument does not take part.
@@ -69,7 +69,34 @@ func (Instrument) After(ctx context.Context, pods []instrument.Target, _ instrum
 			return err
 		}
 	}
+	return readAgain(ctx, pods)
+}
+
+// readAgain reads the client's table once more where it has a pool: a connection of it that has no other end in a server's table,
+// which was read meanwhile, has ended since, or it is still there and the tables do not fit.
+func readAgain(ctx context.Context, pods []instrument.Target) error {
+	for _, pod := range pods {
+		rows, err := Parse(bytes.NewReader(pod.Kept(instrument.SocketsAfter)))
+		if pod.Side() != flow.Client || err != nil || !pooled(rows) {
+			continue
+		}
+		if err := Read(ctx, pod, instrument.SocketsAgain); err != nil {
+			return exit.Incompletef("read sockets of %s once more: %w", pod.Ref(), err)
+		}
+	}
 	return nil
+}
+
+// pooled says whether a table has several connections to one peer.
+func pooled(rows []Row) bool {
+	seen := map[netip.AddrPort]bool{}
+	for _, r := range established(rows, func(Row) bool { return true }) {
+		if seen[r.Peer] {
+			return true
+		}
+		seen[r.Peer] = true
+	}
+	return false
 }
 
 // readAll reads the tables of all pods at once: the two ends of one connection are in two of them.
@@ -137,6 +164,7 @@ func between(e instrument.Evidence, server instrument.Pod) ([]flow.Observation, 
 	}
 	tables := Tables{Time: e.Answered,
 		ClientBefore: read("client before", e.Client.Part(instrument.SocketsBefore)), ClientAfter: read("client after", e.Client.Part(instrument.SocketsAfter)),
+		ClientAgain:  read("client again", e.Client.Part(instrument.SocketsAgain)),
 		ServerBefore: read("server before", server.Part(instrument.SocketsBefore)), ServerAfter: read("server after", server.Part(instrument.SocketsAfter))}
 	seen, watches := Observe(tables, Selection{Client: address(e.Client), Server: address(server), Port: e.Port, Peer: e.Peer,
 		Cold: e.Cold})

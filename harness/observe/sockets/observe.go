@@ -18,6 +18,7 @@ type Tables struct {
 	Time                      time.Time // when the tables after the request were read
 	ClientBefore, ClientAfter []Row
 	ServerBefore, ServerAfter []Row
+	ClientAgain               []Row // after ServerAfter; nil: it was not read again
 }
 
 // A Pod is one end of the request.

@@ -45,6 +45,9 @@ func (o *observer) acceptedPool(rows []Row) (problem, abstains string) {
 	ends := slices.DeleteFunc(slices.Clone(rows), func(r Row) bool {
 		return !slices.ContainsFunc(o.pool, func(p Row) bool { return p.Local == r.Peer })
 	})
+	if o.endedMeanwhile(ends) {
+		return "", fmt.Sprintf("of %d pooled connections of the client's sidecar, some ended while the tables were read", len(o.pool))
+	}
 	if len(ends) != len(o.pool) {
 		return fmt.Sprintf("of %d pooled connections of the client's sidecar, %d have their other end in the server's table", len(o.pool), len(ends)), ""
 	}
@@ -54,6 +57,22 @@ func (o *observer) acceptedPool(rows []Row) (problem, abstains string) {
 	}
 	o.see(flow.Server, first, flow.Redirect, flow.FactRedirectPort, strconv.Itoa(int(first.Local.Port())), flow.FactProcess, o.process(first))
 	return "", ""
+}
+
+// endedMeanwhile says whether every connection of the pool that has no other end among ends is gone from the client's table too, as it
+// was read once more.
+func (o *observer) endedMeanwhile(ends []Row) bool {
+	if o.ClientAgain == nil || len(ends) == len(o.pool) {
+		return false
+	}
+	still := established(o.ClientAgain, func(Row) bool { return true })
+	for _, p := range o.pool {
+		whole := slices.ContainsFunc(ends, func(r Row) bool { return r.Peer == p.Local })
+		if !whole && slices.ContainsFunc(still, func(r Row) bool { return r.Local == p.Local && r.Peer == p.Peer }) {
+			return false
+		}
+	}
+	return true
 }
 
 // toApp finds the sidecar's connection to the app and the app's accepted socket. pooled says that

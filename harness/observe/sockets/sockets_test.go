@@ -136,6 +136,22 @@ ESTAB 0 0 10.77.0.2:15006 10.77.0.1:35314 users:(("envoy",pid=9,fd=38)) uid:1337
 	if want := "of 2 pooled connections of the client's sidecar, 1 have their other end"; !strings.Contains(watches[1].Problem, want) {
 		t.Errorf("one end is missing: %q", watches[1].Problem)
 	}
+	missing := Tables{ClientBefore: client, ClientAfter: client, ServerBefore: server, ServerAfter: server[:len(server)-1]}
+	for name, c := range map[string]struct {
+		again             []Row
+		problem, abstains string
+	}{
+		"still there":   {client, "1 have their other end", ""},
+		"ended since":   {client[:1], "", "some ended while the tables were read"},
+		"another ended": {client[1:], "1 have their other end", ""},
+	} {
+		missing.ClientAgain = c.again
+		_, watches := Observe(missing, selection)
+		w := watches[1]
+		if !strings.Contains(w.Problem, c.problem) || !strings.Contains(w.Abstains, c.abstains) || w.Complete != (c.problem == "") {
+			t.Errorf("%s: complete %t, problem %q, abstains %q", name, w.Complete, w.Problem, w.Abstains)
+		}
+	}
 }
 
 func TestListening(t *testing.T) {

@@ -1,0 +1,76 @@
+package run
+
+import (
+	"context"
+	"slices"
+
+	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/internal/exit"
+)
+
+// Which of several endpoints a request is sent to, a load balancer decides and no dump says. Its way is inferred to one of them before
+// it is sent, and to the one that was seen to take it afterwards, from the same dumps: what is inferred of a pod follows from its dump,
+// and only which pod it is from what was seen.
+
+// inferTaken infers the way to the endpoint that took the request, where the configuration leaves open which does.
+func (s *Session) inferTaken(ctx context.Context, seen []flow.Observation) error {
+	taken := endpointOf(seen)
+	if taken == "" || !mayTake(s.Flow.Path, taken) {
+		return nil
+	}
+	s.taken = taken
+	path, err := s.infer(ctx, s.Flow.Call, s.question.Options, s.Dumps())
+	if err != nil {
+		return exit.Usagef("infer the way to %s, which took the request: %w", taken, err)
+	}
+	call := s.Flow.Path.Call
+	s.Flow.Path = path
+	s.Flow.Path.Call = call
+	return nil
+}
+
+// endpointOf is the endpoint that the client's side was seen to send the request to; "" where none was, or several, as of attempts.
+func endpointOf(seen []flow.Observation) string {
+	endpoint := ""
+	for _, o := range seen {
+		for _, f := range o.Facts {
+			switch {
+			case o.Side != flow.Client || f.Name != flow.FactEndpoint || f.Value == "" || f.Value == endpoint:
+			case endpoint != "":
+				return ""
+			default:
+				endpoint = f.Value
+			}
+		}
+	}
+	return endpoint
+}
+
+// mayTake says whether the configuration leaves open which of several endpoints the client's proxy takes, and one is among them that
+// the way was not inferred to.
+func mayTake(path flow.Path, endpoint string) bool {
+	for _, hop := range path.Hops {
+		if hop.Side == flow.Client && hop.Kind == flow.Connect {
+			return len(hop.Choices) > 1 && slices.ContainsFunc(hop.Choices, func(c flow.Choice) bool { return c.Name == endpoint })
+		}
+	}
+	return false
+}
+
+// takenFirst are hosts, the one that was seen to take the request before the others.
+func (s *Session) takenFirst(hosts []flow.Host) []flow.Host {
+	if s.taken == "" {
+		return hosts
+	}
+	hosts = slices.Clone(hosts)
+	slices.SortStableFunc(hosts, func(a, b flow.Host) int {
+		switch s.taken {
+		case a.Address:
+			return -1
+		case b.Address:
+			return 1
+		}
+		return 0
+	})
+	return hosts
+}
