@@ -5,15 +5,16 @@ import "github.com/flowproof/lab/harness/flow"
 // A requestKind is one kind of request. In from, to and curl stand {pod}, {plain}, {naked} and
 // {node} for addresses that each lab has anew.
 type requestKind struct {
-	name    string
-	from    string // "": netshoot
-	to      string
-	curl    []string // options of curl's: each is one of the request itself
-	says    string   // what the result line says of the answer, without its time; {…} as in to
-	verdict flow.Result
-	takes   string // URL of another connection that has the request's source port already; "": there is none
-	noise   bool   // other requests of the same pod to the same URL, meanwhile
-	refused string // what an error says that ends the run before anything is touched; "": there is none
+	name     string
+	from     string // "": netshoot
+	to       string
+	curl     []string // options of curl's: each is one of the request itself
+	says     string   // what the result line says of the answer, without its time; {…} as in to
+	verdict  flow.Result
+	attempts int    // how often the sidecar asked upstream; 0: it is not held
+	takes    string // URL of another connection that has the request's source port already; "": there is none
+	noise    bool   // other requests of the same pod to the same URL, meanwhile
+	refused  string // what an error says that ends the run before anything is touched; "": there is none
 }
 
 // app is what the result line says of an answer of the application.
@@ -79,7 +80,7 @@ var requestKinds = []requestKind{
 	// What fails.
 	{name: "the application's 404", to: "http://fortio-server:8080/?status=404", says: "404 by {pod}:8080", verdict: flow.Verified},
 	{name: "the application's 503, retried by default", to: "http://fortio-server:8080/?status=503", says: "503 by ", verdict: flow.Verified},
-	{name: "retries that a route asks for", to: "http://retry:8080/?status=503", says: "503 by ", verdict: flow.Verified},
+	{name: "retries that a route asks for", to: "http://retry:8080/?status=503", says: "503 by ", attempts: 3, verdict: flow.Verified},
 	{name: "a timeout of the route", to: "http://timeout:8080/?delay=1s", says: "504 by netshoot.mark: upstream request timeout (UT)", verdict: flow.Verified},
 	{name: "a timeout of the client", to: "http://fortio-server:8080/?delay=2s", curl: []string{"--max-time", "1"}, says: "no answer: (28) ", verdict: flow.Verified},
 	{name: "an abort", to: "http://abort:8080/", says: "418 by netshoot.mark: aborted by fault injection (FI)", verdict: flow.Verified},

@@ -299,6 +299,9 @@ func (m *matrix) hold(ctx context.Context, t *testing.T, k requestKind) {
 	if !strings.HasPrefix(says, m.names.Replace(k.says)) {
 		t.Errorf("the result line says %q, want %q", says, m.names.Replace(k.says))
 	}
+	if k.attempts > 0 && answer.Attempts != k.attempts {
+		t.Errorf("%d attempts, want %d", answer.Attempts, k.attempts)
+	}
 	if answer.Status != told.Status {
 		t.Errorf("lab was told %d, and curl alone %d", answer.Status, told.Status)
 	}
@@ -330,8 +333,8 @@ func (m *matrix) judged(ctx context.Context, t *testing.T, k requestKind) (flow.
 	}
 }
 
-// elapsed is the time in a result line.
-var elapsed = regexp.MustCompile(` after [0-9.]+[µm]?s`)
+// elapsed is the time, and what it was for, in a result line.
+var elapsed = regexp.MustCompile(` after [0-9.]+[µm]?s( and [0-9]+ attempts)?`)
 
 // holdLog holds an answer of the client's sidecar against the line that it wrote about curl's own request.
 func (m *matrix) holdLog(t *testing.T, id string, answer flow.Answer) {
