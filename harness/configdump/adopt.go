@@ -14,8 +14,9 @@ import (
 var errForeign = errors.New(`read config dump: no "configs" at the top (give what Envoy's /config_dump returns, an Envoy bootstrap with ` +
 	`static_resources, what istioctl proxy-config all|listener|route|cluster -o json or egctl config envoy-proxy -o json prints, or a list of xDS resources)`)
 
-// adopt rewrites a text that holds the same resources in another shape as a config dump: a bootstrap, a list of resources, or
-// dumps by namespace and pod. Places are those of the dump that it makes.
+// adopt rewrites a text that holds the same resources in another shape as a config dump: a bootstrap,
+// a list of resources, a DiscoveryResponse, one section of a dump, or dumps by namespace and pod.
+// Places are those of the dump that it makes.
 func adopt(data []byte) ([]byte, error) {
 	if data = bytes.TrimSpace(data); len(data) > 0 && data[0] == '[' {
 		return adoptList(data)
@@ -28,6 +29,13 @@ func adopt(data []byte) ([]byte, error) {
 		if top[name] != nil {
 			return adoptBootstrap(data, top[name])
 		}
+	}
+	var kind string
+	switch _ = json.Unmarshal(top["@type"], &kind); {
+	case strings.HasSuffix(kind, "ConfigDump"): // one section of a dump
+		return json.Marshal(map[string]any{"configs": []json.RawMessage{data}})
+	case len(top["resources"]) > 0 && top["resources"][0] == '[': // a DiscoveryResponse, or a file of xDS
+		return adoptList(top["resources"])
 	}
 	found := map[string]json.RawMessage{}
 	nested(top, "", 0, found)
@@ -80,6 +88,12 @@ func adoptList(data []byte) ([]byte, error) {
 	}
 	all := map[string][]json.RawMessage{}
 	for i, text := range list {
+		var wrapped struct { // envoy.service.discovery.v3.Resource
+			Resource json.RawMessage `json:"resource"`
+		}
+		if json.Unmarshal(text, &wrapped) == nil && len(wrapped.Resource) > 0 {
+			text = wrapped.Resource
+		}
 		kind, err := kindOf(text)
 		if err != nil {
 			return nil, fmt.Errorf("%w: element %d of the list: %w", ErrRead, i, err)
