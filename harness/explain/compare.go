@@ -117,7 +117,7 @@ func (e *explanation) compareEnds(line logformat.Line, d flow.Decision) {
 		inferred += fmt.Sprintf(", status %d", d.Status)
 	}
 	logged := strings.TrimSpace(line.Value(logformat.Code) + " " + strings.Join(e.Flags, ",") + " " + e.Details)
-	open := d.Certainty != flow.Certain || e.Ended.Client || e.Ended.Hop == ""
+	open := untold(line, e.Ended.Hop, e.Details) || d.Certainty != flow.Certain || e.Ended.Client || e.Ended.Hop == ""
 	passed := e.Ended.Beyond || e.Ended.Hop == flow.Connect || e.Ended.Hop == flow.UpstreamTLS
 	switch {
 	case open, e.Direction == flow.Gateway && d.Failure == flow.NoListener:
@@ -135,6 +135,12 @@ func (e *explanation) compareEnds(line logformat.Line, d flow.Decision) {
 	case d.Outcome != flow.Forwarded && d.Status != 0 && e.Status != 0 && d.Status != e.Status:
 		e.Differ = append(e.Differ, flow.Difference{Hop: e.Ended.Hop, Logged: logged, Inferred: inferred})
 	}
+}
+
+// untold says whether the request ended by what a line does not tell: bytes that codec and connection
+// manager refuse, headers that they look at, a body's size, a time.
+func untold(line logformat.Line, ended flow.HopKind, details string) bool {
+	return ended == flow.NetworkFilters && line.HTTP() || strings.HasSuffix(details, "payload_too_large")
 }
 
 // endOf is the hop at which an inferred way ends.

@@ -3,6 +3,9 @@ package explain_test
 import (
 	"bytes"
 	"context"
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,7 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/explain"
+	"github.com/flowproof/lab/harness/explain/logformat"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/glossary"
 	"github.com/flowproof/lab/harness/infer/authority"
@@ -70,6 +75,7 @@ func TestFlagsAreEnvoys(t *testing.T) {
 func TestProvoked(t *testing.T) {
 	dir := t.TempDir()
 	ports := provoke(t, envoy(t), dir)
+	dump := ownDump(t, filepath.Join(dir, "admin"), ports)
 	for _, p := range provocations {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
@@ -88,6 +94,20 @@ func TestProvoked(t *testing.T) {
 			if strings.Join(e.Flags, ",") != sorted(p.flags, e.Flags) || !strings.HasPrefix(e.Details, p.details) {
 				t.Errorf("flags %v, details %s; want %s, %s", e.Flags, e.Details, p.flags, p.details)
 			}
+			held := explain.Request(line, explain.Options{Direction: flow.Gateway, Dump: dump})
+			if len(held.Differ) > 0 || len(held.Hops) == 0 {
+				t.Errorf("the dump of the Envoy that wrote it says otherwise: %+v, %q", held.Differ, held.Open)
+			}
+			if cluster := line.Value(logformat.Cluster); cluster != "" {
+				text := strings.Replace(line.Text, " "+cluster+" ", " another ", 1)
+				lie := explain.Request(
+					explain.Lines([]byte(text), nil)[0],
+					explain.Options{Direction: flow.Gateway, Dump: dump},
+				)
+				if !slices.ContainsFunc(lie.Differ, func(d flow.Difference) bool { return d.Hop == flow.Cluster }) {
+					t.Errorf("a line with another cluster is said to agree: %s", text)
+				}
+			}
 			if e.Ended.Hop != p.ended {
 				t.Errorf("ended at %q, want %q: %s", e.Ended.Hop, p.ended, e.Result)
 			}
@@ -103,6 +123,41 @@ func TestProvoked(t *testing.T) {
 			}
 		})
 	}
+}
+
+// ownDump is the configuration of the Envoy that is provoked, as it gives it itself.
+func ownDump(t *testing.T, admin string, ports map[string]string) *configdump.Dump {
+	t.Helper()
+	address, err := os.ReadFile(admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.Get("http://" + string(address) + "/config_dump?include_eds")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, address := range ports { // the configuration asks for any port
+		_, port, _ := net.SplitHostPort(address)
+		listener := regexp.MustCompile(
+			`("name": "` + name + `",\s+"address": \{\s+"socket_address": \{\s+"address": "127.0.0.1",\s+"port_value": )0`,
+		)
+		if text = listener.ReplaceAll(text, []byte("${1}"+port)); !bytes.Contains(
+			text,
+			[]byte(`"port_value": `+port),
+		) {
+			t.Fatalf("listener %s is not in the dump", name)
+		}
+	}
+	dump, err := configdump.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dump
 }
 
 // TestDetailsAreEnvoys holds that every details string of the glossary that is not provoked stands
