@@ -101,7 +101,7 @@ func (p *Page) logTable(b *strings.Builder, id, proxy string, said []envoylog.Sa
 		}
 		fmt.Fprintf(
 			b,
-			`<tr id="%s-%d" tabindex="-1"><td class="num">%d</td><td class="num">%d</td><td>%s</td><td>%s</td><td>%s</td></tr>`,
+			`<tr id="%s-%d" tabindex="-1"><td class="num">%d</td><td class="num">%d</td><td class="said-by">%s</td><td>%s</td><td>%s</td></tr>`,
 			id,
 			i+1,
 			i+1,

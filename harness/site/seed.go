@@ -43,7 +43,7 @@ func SeedLog(recorded *observe.Recording) (Article, error) {
 	)
 	if today != nil {
 		b.WriteString(
-			"<p>The third column is the same statement in the log of the lab's Envoy, of the run that stands on this site. The lab runs Envoy as " +
+			"<p>Under today stands the same statement in the log of the lab's Envoy, of the run that stands on this site. The lab runs Envoy as " +
 				"its project publishes it, without Istio's own extensions: those lines, and the headers that Istio's metadata exchange adds, it never writes.</p>",
 		)
 	}
@@ -57,7 +57,7 @@ func SeedLog(recorded *observe.Recording) (Article, error) {
 	for i, s := range said {
 		fmt.Fprintf(
 			&b,
-			`<tr id="L%02d"><td class="num">L%02d</td><td>%s</td><td>%s</td>`,
+			`<tr id="L%02d"><td class="num">L%02d</td><td class="said-by">%s</td><td>%s</td>`,
 			i+1,
 			i+1,
 			html.EscapeString(string(s.Component)),
@@ -119,6 +119,8 @@ func never(s envoylog.Said) string {
 		return "never: it is Istio's own statistics extension, which the lab's Envoy does not have"
 	case s.Event == envoylog.OriginalDstAccepted || s.Event == envoylog.TLSInspectorAccepted:
 		return "at level trace since Envoy 1.30"
+	case s.Component == envoylog.LoadBalancing:
+		return "not in that run: a request before it had made the host"
 	}
 	return "not in that run"
 }
