@@ -46,15 +46,30 @@ func endpointOf(seen []flow.Observation) string {
 	return endpoint
 }
 
-// mayTake says whether the configuration leaves open which of several endpoints the client's proxy takes, and one is among them that
-// the way was not inferred to.
+// mayTake says whether the configuration leaves open which of several endpoints the client's proxy takes, of one cluster or of
+// several, and one is among them that the way was not inferred to.
 func mayTake(path flow.Path, endpoint string) bool {
-	for _, hop := range path.Hops {
-		if hop.Side == flow.Client && hop.Kind == flow.Connect {
-			return len(hop.Choices) > 1 && slices.ContainsFunc(hop.Choices, func(c flow.Choice) bool { return c.Name == endpoint })
-		}
+	if several, has := choosing(path.Hops, endpoint); has {
+		return several
 	}
-	return false
+	return slices.ContainsFunc(path.Variants, func(v flow.Variant) bool {
+		_, has := choosing(v.Hops, endpoint)
+		return has
+	})
+}
+
+// choosing says whether a way's client has an endpoint to choose, and whether it has others too.
+func choosing(hops []flow.Hop, endpoint string) (several, has bool) {
+	for _, hop := range hops {
+		if hop.Side != flow.Client || hop.Kind != flow.Connect {
+			continue
+		}
+		several = len(hop.Choices) > 1
+		has = slices.ContainsFunc(hop.Choices, func(c flow.Choice) bool { return c.Name == endpoint }) ||
+			slices.ContainsFunc(hop.Expect, func(f flow.Fact) bool { return f.Name == flow.FactUpstreamRemote && f.Value == endpoint })
+		return several, has
+	}
+	return false, false
 }
 
 // takenFirst are hosts, the one that was seen to take the request before the others.

@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/flowproof/lab/bpf/envoy"
 	"github.com/flowproof/lab/harness/flow"
@@ -47,14 +50,14 @@ func (c *chain) clusterOf(side flow.Side) (at *Event, cluster string) {
 		down, request, joined = c.serverDown, c.serverRequest, c.serverJoin
 	}
 	switch {
-	case joined != nil && joined.at.Ends.Cluster != "":
+	case joined != nil && legible(joined.at.Ends.Cluster):
 		return joined.at, joined.at.Ends.Cluster
 	case down == nil || request == nil:
 		return nil, ""
 	}
 	for _, e := range down.values {
 		switch {
-		case e.Name != envoy.ProbeCluster, side == flow.Server && e.Time.After(request.Time),
+		case e.Name != envoy.ProbeCluster, !legible(e.Text), side == flow.Server && e.Time.After(request.Time),
 			side == flow.Client && (e.Time.Before(request.Time) || c.answer() != nil && e.Time.After(c.answer().Time)):
 		case at != nil:
 			return nil, ""
@@ -63,4 +66,10 @@ func (c *chain) clusterOf(side flow.Side) (at *Event, cluster string) {
 		}
 	}
 	return at, cluster
+}
+
+// legible says whether a text is a name: the probes read a cluster's name where a plain route has it, and of another kind of route
+// entry, such as one of several clusters with weights, what they read there is none.
+func legible(name string) bool {
+	return name != "" && utf8.ValidString(name) && !strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) })
 }
