@@ -24,6 +24,9 @@ type Kind struct {
 	Suffix string // of the names of cgroups and directories, so that kinds do not meet; empty for one kind only
 	Noun   string // for messages: "lab"
 	Verb   string // the hidden verb of this program by which guard and init are started
+	// Exposed says that what runs inside may see the init's process, and with it the program that it runs. Its os.Executable is
+	// then no path.
+	Exposed bool
 	// Resident makes what lives in an enclosure. It is called in the init, still in the host's mount namespace.
 	Resident func(i *Init) (Resident, error)
 }

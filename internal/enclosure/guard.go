@@ -150,7 +150,17 @@ func (g *guard) cloneInit(files ...*os.File) error {
 	if err != nil {
 		return err
 	}
-	g.init = exec.Command(self, g.kind.Verb, "init")
+	path := self
+	if g.kind.Exposed {
+		program, err := readOnly(self)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(program)
+		path = fmt.Sprintf("/proc/self/fd/%d", program)
+	}
+	g.init = exec.Command(path, g.kind.Verb, "init")
+	g.init.Args[0] = self
 	g.init.ExtraFiles = files
 	g.init.Stderr = os.Stderr
 	g.init.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS |

