@@ -20,12 +20,12 @@ func ExampleJudge() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Printf("%s is %s: %d of %d hops\n", run.Call.URL, verdict.Result, verdict.Confirmed, len(verdict.Hops))
+	fmt.Printf("%s: %d of %d hops are confirmed, %d refuted\n", run.Call.URL, verdict.Confirmed, len(verdict.Hops), verdict.Refuted)
 	for _, hop := range verdict.Hops {
 		if hop.State != flow.Confirmed {
 			fmt.Println(hop.Side, hop.Kind, hop.State)
 		}
 	}
 	// Output:
-	// http://fortio-server:8080/ is verified: 26 of 26 hops
+	// http://fortio-server:8080/: 26 of 26 hops are confirmed, 0 refuted
 }

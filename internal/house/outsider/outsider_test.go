@@ -28,7 +28,7 @@ func TestOutsiderCompiles(t *testing.T) {
 	dumps := absolute(t, root, "scenarios", "dumps")
 	out := gocommand(t, dir, "run", "./offline", filepath.Join(dumps, "netshoot.json.gz"),
 		filepath.Join(dumps, "fortio-server.json.gz"), absolute(t, root, "harness", "bundle", "testdata", "inbound"))
-	for _, want := range []string{"no such name: true", "the way has 26 hops and is certain", "the bundle is verified"} {
+	for _, want := range []string{"no such name: true", "the way has 26 hops and is certain", "are confirmed 26 hops, and refuted 0"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("it printed\n%swithout %q", out, want)
 		}

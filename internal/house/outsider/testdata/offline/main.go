@@ -58,7 +58,7 @@ func inferred(ctx context.Context, clientFile, serverFile string) error {
 	return nil
 }
 
-// judged judges a bundle by its evidence, and once more without its log.
+// judged judges a bundle by its evidence, and the run in it once more.
 func judged(ctx context.Context, dir string) error {
 	contents, err := bundle.Read(ctx, dir)
 	if err != nil {
@@ -68,9 +68,9 @@ func judged(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	if again := verify.Judge(run); again.Result != verdict.Result {
-		return fmt.Errorf("judged %s, and %s again", verdict.Result, again.Result)
+	if again := verify.Judge(run); again.Confirmed != verdict.Confirmed {
+		return fmt.Errorf("%d hops are confirmed, and %d again", verdict.Confirmed, again.Confirmed)
 	}
-	fmt.Println("the bundle is", verdict.Result)
+	fmt.Println("of the bundle are confirmed", verdict.Confirmed, "hops, and refuted", verdict.Refuted)
 	return report.Write(os.Stdout, "text", run, verdict, report.Options{})
 }
