@@ -21,7 +21,7 @@ func (o *observer) filters(side flow.Side, down *socket) {
 		seen[fact+name] = true
 		o.see(side, e, flow.KindOfFilter(fact), fact, name)
 	}
-	if at, n := called(stream); n > 0 {
+	if at, n := called(stream, o.sentOn(side)); n > 0 {
 		o.see(side, at, flow.HTTPFilters, flow.FactHTTPFilters, strconv.Itoa(n))
 	}
 }
@@ -54,7 +54,9 @@ func (o *observer) stream(side flow.Side, down *socket) []*Event {
 
 // called counts the HTTP filters that were given the headers. The router says so before it is done, and what is called after that
 // are the filters of the upstream request, which are not of this chain.
-func called(stream []*Event) (at *Event, n int) {
+// Where the request was sent on and the router's own statement is not among them, some were not told apart, as after a filter that
+// waited for a timer: then nothing is counted.
+func called(stream []*Event, sentOn bool) (at *Event, n int) {
 	for _, e := range stream {
 		switch e.Text {
 		case headersCalled:
@@ -66,5 +68,16 @@ func called(stream []*Event) (at *Event, n int) {
 			return e, n + 1
 		}
 	}
+	if sentOn {
+		return nil, 0
+	}
 	return at, n
+}
+
+// sentOn says whether the sidecar of a side sent the request on.
+func (o *observer) sentOn(side flow.Side) bool {
+	if side == flow.Server {
+		return o.chain.serverUp != nil
+	}
+	return o.chain.upstream != nil
 }

@@ -147,7 +147,7 @@ func (o *observer) sightsInside(pod *Pod) (sees []flow.Capability) {
 		see(always, flow.NetworkFilters, flow.FactConnection, "")
 	}
 	if down := o.chain.down(pod.Side); down != nil {
-		if _, n := called(o.stream(pod.Side, down)); n > 0 {
+		if _, n := called(o.stream(pod.Side, down), o.sentOn(pod.Side)); n > 0 {
 			see(always, flow.HTTPFilters, flow.FactHTTPFilters, "")
 		}
 	}
