@@ -7,6 +7,8 @@ LAB   := bin/lab
 export CGO_ENABLED = 0
 # The flags that the node's programs are built with too: what they share with the lab is compiled once.
 export GOFLAGS = -trimpath
+# What make runs is about the lab on this machine, also in a shell whose KUBECONFIG names a cluster.
+unexport KUBECONFIG
 BUILD := $(GO) build -ldflags '-s -w' -o $(LAB) ./cmd/lab
 
 .PHONY: inbound walk site test requests test-kind lint lab setup bench differential fuzz probes-matrix kill9 load nightly clean release install test-release
