@@ -9,7 +9,8 @@ import (
 	"github.com/flowproof/lab/harness/verify"
 )
 
-// explained are the facts of which one more observation is explained, whatever it says: nothing about the way is read from them.
+// explained are the facts of which one more observation is explained with any value: nothing about
+// the way is read from them.
 var explained = map[string]string{
 	flow.FactElapsed:       "how long the answer took, as the client measured it",
 	flow.FactBytes:         "how large the answer was",

@@ -41,7 +41,7 @@ const (
 type Contents struct {
 	Run       flow.Run
 	Verdict   flow.RunVerdict
-	Question  infer.Question     // that inference was asked; zero: nobody kept it, and it cannot be inferred again
+	Question  infer.Question     // that inference was asked; zero: it was not kept, and it cannot be inferred again
 	Recording *observe.Recording // raw evidence; nil: it was not kept
 	Dumps     map[string][]byte  // config dumps in JSON that inference read, by "pod.namespace"
 	After     map[string][]byte  // config dumps of the same proxies after the request

@@ -89,9 +89,10 @@ func rules(q *infer.Question) []givenRules {
 	return []givenRules{{q.Client, &q.Options.ClientRules}, {q.Server, &q.Options.ServerRules}}
 }
 
-// pathOf is the path as the bundle keeps it: inferred once more, from the dumps and the request as they are kept. So there can be no
-// secret in its words, and whoever infers it again comes to the same words. Where what was taken out would change a decision, the path
-// stays as it is; then it cannot be inferred again, and Judge says so.
+// pathOf is the path as the bundle keeps it: inferred once more, from the dumps and the request as
+// they are kept. So there can be no secret in its words, and inferring it again comes to the same
+// words. Where what was taken out would change a decision, the path stays as it is; then it cannot
+// be inferred again, and Judge says so.
 func (c Contents) pathOf(files map[string][]byte) flow.Path {
 	kept, err := decodeQuestion(files)
 	if err != nil {

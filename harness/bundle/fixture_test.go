@@ -156,7 +156,7 @@ func remove(file string) func(testing.TB, string) {
 	}
 }
 
-// forge makes every checksum fit what was changed, as somebody would who knows the format.
+// forge makes every checksum fit what was changed, as a forger would who knows the format.
 func forge(change func(testing.TB, string)) func(testing.TB, string) {
 	return func(t testing.TB, dir string) {
 		t.Helper()

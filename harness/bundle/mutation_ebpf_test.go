@@ -82,8 +82,9 @@ func evident(c Contents) []int {
 	return all
 }
 
-// withoutEvents are the mutations that drop one event: each that is evidence, with a count that fits, as somebody would who knows
-// the format, and each twentieth of all, of which the count tells.
+// withoutEvents are the mutations that drop one event: each that is evidence, with a count that
+// fits, as a forger would who knows the format, and each twentieth of all, of which the count
+// tells.
 func withoutEvents(c Contents) []mutation {
 	var all []mutation
 	for _, i := range evident(c) {

@@ -136,7 +136,7 @@ func altered(c Contents) []mutation {
 			if !slices.ContainsFunc(whole.Hops[i].Evidence, func(e flow.Evidence) bool {
 				return e.Fact == f.Name && (e.Expected == f.Value || !slices.Contains(multiple, f.Name))
 			}) {
-				continue // nobody could see it, and the verdict says so
+				continue // no instrument could see it, and the verdict says so
 			}
 			all = append(all, mutation{where + " " + f.Name + " altered", func(c *Contents) {
 				f := &c.Run.Path.Hops[i].Expect[k]

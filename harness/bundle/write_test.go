@@ -75,7 +75,7 @@ func TestWriteRefuses(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(other, "thesis.txt")); err != nil {
-		t.Error("somebody else's file is gone")
+		t.Error("another's file is gone")
 	}
 	if _, err := Write(t.TempDir(), contents(t)); err != nil {
 		t.Errorf("an empty directory must be taken: %v", err)

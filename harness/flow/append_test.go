@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// filled sets every field of a value, so that a field that somebody adds is not forgotten in AppendJSON.
+// filled sets every field of a value, so that a field that is added later is not forgotten in
+// AppendJSON.
 func filled(v reflect.Value, text string) {
 	switch v.Kind() {
 	case reflect.String:

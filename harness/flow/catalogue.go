@@ -79,7 +79,7 @@ const (
 	OfProxy  Scope = iota // the same wherever in a proxy it is seen
 	OfEnd                 // one value on each End
 	OfHop                 // each kind of hop has its own
-	OfWindow              // of the time that the instrument watched, whatever happened then: it is not the request's alone
+	OfWindow              // of all that happened while the instrument watched: it is not the request's alone
 )
 
 // A Number says how many values of a fact a hop can have.
@@ -99,7 +99,7 @@ type FactInfo struct {
 	Number Number
 	// Chosen says that the value is one of the hop's Choices, where it has several.
 	Chosen bool
-	// Refutes says that an observation refutes its hop, whatever was expected.
+	// Refutes says that an observation refutes its hop: what was expected does not matter.
 	Refutes bool
 }
 

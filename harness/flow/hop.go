@@ -77,11 +77,12 @@ type Choice struct {
 	Share float64 `json:"share"`
 }
 
-// A Fact is one value that an instrument can see. Value may hold * for any run of characters (an ephemeral port that
-// nobody can know beforehand). Facts with the same Join must be observed with the same value wherever they are seen:
-// that is how the 4-tuple joins two pods. Absent turns the fact around: an observation of it refutes the hop,
-// and its absence counts only where the instrument was shown to be watching. May says that an observation of the fact is
-// explained by the hop and that none is demanded.
+// A Fact is one value that an instrument can see. Value may hold * for any run of characters (an
+// ephemeral port that cannot be known beforehand). Facts with the same Join must be observed with
+// the same value wherever they are seen: that is how the 4-tuple joins two pods. Absent turns the
+// fact around: an observation of it refutes the hop, and its absence counts only where the
+// instrument was shown to be watching. May says that an observation of the fact is explained by the
+// hop and that none is demanded.
 type Fact struct {
 	Name   string `json:"name"`
 	Value  string `json:"value,omitempty"`

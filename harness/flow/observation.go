@@ -61,7 +61,7 @@ type Absence struct {
 	Instrument Instrument `json:"instrument"`
 	Pod        string     `json:"pod,omitempty"` // where it is absent; empty: everywhere
 	Reason     string     `json:"reason"`
-	Cost       string     `json:"cost,omitempty"` // what that costs; empty: the hops that it could have seen and nobody saw
+	Cost       string     `json:"cost,omitempty"` // what that costs; empty: the hops not observed that it could have seen
 }
 
 // A Capability is one fact of one kind of hop that an instrument can see. With a Value it can see only that value: the

@@ -19,8 +19,8 @@ type Call struct {
 	RequestID string  `json:"requestId,omitempty"` // x-request-id that the call is sent with
 }
 
-// Target is the path with the query that the call's URL is sent with: as they stand there, whatever characters they have, without a
-// fragment, and no path at all is /.
+// Target is the path with the query that the call's URL is sent with: as they stand there, with any
+// characters, without a fragment, and no path at all is /.
 func (c Call) Target() string {
 	text := c.URL
 	if _, rest, ok := strings.Cut(text, "://"); ok {

@@ -5,8 +5,8 @@ import "time"
 // State is the verdict on one hop.
 type State string
 
-// A hop is confirmed by evidence, refuted by evidence, or nobody saw it. One that inference leaves open is learned: what was seen
-// is one of the things that are possible.
+// A hop is confirmed by evidence, refuted by evidence, or not observed. One that inference leaves
+// open is learned: what was seen is one of the things that are possible.
 const (
 	Confirmed   State = "confirmed"
 	Learned     State = "learned"
@@ -83,7 +83,7 @@ type Run struct {
 	Path         Path          `json:"path"`
 	Observations []Observation `json:"observations"`
 	Watches      []Watch       `json:"watches"`
-	Accepted     []string      `json:"accepted,omitempty"` // hops that whoever ran it accepts without evidence: server/redirect, or redirect
+	Accepted     []string      `json:"accepted,omitempty"` // hops that the run accepts without evidence: server/redirect, or redirect
 	Absences     []Absence     `json:"absences,omitempty"` // instruments that could not take part
 	// Configuration says of each proxy that was inferred from whether its configuration held at the request.
 	Configuration []Configuration `json:"configuration,omitempty"`

@@ -50,7 +50,8 @@ func TestEveryInstrumentIsListed(t *testing.T) {
 	}
 }
 
-// TestEveryHopHasAWitness: whatever kind of hop is not seen, a report can say who would have seen it.
+// TestEveryHopHasAWitness: for each kind of hop a report can say which instrument would have seen
+// it.
 func TestEveryHopHasAWitness(t *testing.T) {
 	for _, hop := range flow.Hops {
 		if hop.Kind == flow.NodePort {

@@ -41,7 +41,8 @@ type Pod struct {
 	Name    string `json:"name"` // "pod.namespace"
 	IP      string `json:"ip"`
 	Workers int    `json:"workers,omitempty"` // worker threads of its sidecar; 0: unknown
-	// Quiet says that nobody raised the log level: the log holds the access log, and no debug line was to be expected in it.
+	// Quiet says that the log level was not raised: the log holds the access log, and no debug line
+	// was to be expected in it.
 	Quiet bool `json:"quiet,omitempty"`
 	// LogProblem says why the log is not whole although it reads so: lines were dropped, or Envoy was restarted.
 	LogProblem string `json:"logProblem,omitempty"`

@@ -7,8 +7,8 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// TestEndsEarly says of a request that went all the way that it ended at each of its hops in turn: what was seen further on
-// refutes it, whatever the hops before it were confirmed by.
+// TestEndsEarly says of a request that went all the way that it ended at each of its hops in turn:
+// what was seen further on refutes it, also where the hops before it were confirmed.
 func TestEndsEarly(t *testing.T) {
 	for _, outcome := range []flow.Outcome{flow.Failed, flow.Answered} {
 		for i := range len(workshop().Path.Hops) - 1 {

@@ -40,8 +40,8 @@ type conflict struct {
 	evidence  []flow.Evidence
 }
 
-// disagreement reports whether the fact's Join was seen with more than one value, here or at another hop. Nobody can
-// say which of the hops is wrong, so each of them is refuted.
+// disagreement reports whether the fact's Join was seen with more than one value, here or at
+// another hop. Nothing can say which of the hops is wrong, so each of them is refuted.
 func (j *judge) disagreement(fact flow.Fact) (conflict, bool) {
 	if fact.Join == "" || fact.Absent {
 		return conflict{}, false

@@ -1,10 +1,11 @@
 // Package verify is the only place that sees both what was inferred and what was observed. It sets each fact that a hop
 // expects against every observation of it and says, hop by hop, whether what was seen is what was inferred.
 //
-// A hop is confirmed when at least one fact that it expects was seen with its expected value (or proven to be absent),
-// no observation contradicts it, every observation of it is explained, and every deciding fact was seen. Deciding is a fact that at least one instrument says
-// it can see there; a fact that nobody can see is named in the hop's reason and decides nothing. Where the way is said to
-// end, nothing may have been seen further on.
+// A hop is confirmed when at least one fact that it expects was seen with its expected value (or
+// proven to be absent), no observation contradicts it, every observation of it is explained, and
+// every deciding fact was seen. Deciding is a fact that at least one instrument says it can see
+// there; a fact that no instrument can see is named in the hop's reason and decides nothing. Where
+// the way is said to end, nothing may have been seen further on.
 package verify
 
 import (
@@ -121,7 +122,7 @@ func Summary(v flow.RunVerdict) string {
 	return fmt.Sprintf("confirmed %d/%d hops%s, %d not observed, %d refuted", v.Confirmed, len(v.Hops), learned, v.NotObserved, v.Refuted)
 }
 
-// problems says why the run cannot be verified whatever its hops say.
+// problems says why the run cannot be verified, even with all hops confirmed.
 func problems(run flow.Run) []string {
 	var all []string
 	if len(run.Path.Hops) == 0 {
@@ -241,7 +242,7 @@ func (j *judge) hop(i int) flow.HopVerdict {
 	return v
 }
 
-// unseen says why nobody saw a hop, and what would.
+// unseen says why no instrument saw a hop, and which would.
 func (j *judge) unseen(hop *flow.Hop, unwatched []string) string {
 	what := "inference predicts nothing that an instrument could see"
 	if len(unwatched) > 0 {

@@ -20,7 +20,7 @@ func TestJudgeWorkshop(t *testing.T) {
 		t.Errorf("%s: %s %q", v.Result, Summary(v), v.Problems)
 	}
 	if got := v.Hops[5].Reason; !strings.HasPrefix(got, "not watched: filter.chain") {
-		t.Errorf("a fact that nobody can see must be named: %q", got)
+		t.Errorf("a fact that no instrument can see must be named: %q", got)
 	}
 }
 
@@ -65,7 +65,7 @@ func TestAlterExpectation(t *testing.T) {
 	for i, h := range workshop().Path.Hops {
 		for k, f := range h.Expect {
 			if f.Absent || f.Name == flow.FactFilterChain {
-				continue // nobody can see the chain's name here
+				continue // no instrument can see the chain's name here
 			}
 			run := workshop()
 			run.Path.Hops[i].Expect[k].Value = "altered"

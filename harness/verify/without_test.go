@@ -25,11 +25,11 @@ func TestVerdictSaysWhatAnAbsenceCosts(t *testing.T) {
 		without string
 	}{
 		{"another witness", []flow.Hop{app}, absence, flow.Verified,
-			"ebpf was not available: its processes are not on this host; no hop stays without a witness for want of it"},
+			"ebpf was not available: its processes are not on this host; no hop stays unobserved without it"},
 		{"the only witness", []flow.Hop{redirect, app}, absence, flow.Incomplete,
-			"ebpf was not available: its processes are not on this host; not observed for want of it: server redirect"},
+			"ebpf was not available: its processes are not on this host; not observed without it: server redirect"},
 		{"another pod's", []flow.Hop{redirect}, flow.Absence{Instrument: flow.Trace, Pod: "netshoot.mark", Reason: "gone"}, flow.Incomplete,
-			"ebpf of netshoot.mark was not available: gone; no hop stays without a witness for want of it"},
+			"ebpf of netshoot.mark was not available: gone; no hop stays unobserved without it"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			run := flow.Run{Path: flow.Path{Hops: tt.hops}, Observations: []flow.Observation{seen}, Watches: []flow.Watch{watch}, Absences: []flow.Absence{tt.absence}}

@@ -69,14 +69,14 @@ func without(run flow.Run, hops []flow.HopVerdict) []string {
 				cost = append(cost, strings.TrimSpace(string(v.Side)+" "+string(v.Kind)))
 			}
 		}
-		where, price := "", "no hop stays without a witness for want of it"
+		where, price := "", "no hop stays unobserved without it"
 		if a.Pod != "" {
 			where = " of " + a.Pod
 		}
 		if a.Cost != "" {
 			price = a.Cost
 		} else if len(cost) > 0 {
-			price = "not observed for want of it: " + strings.Join(cost, ", ")
+			price = "not observed without it: " + strings.Join(cost, ", ")
 		}
 		all = append(all, string(a.Instrument)+where+" was not available: "+a.Reason+"; "+price)
 	}

@@ -180,8 +180,9 @@ func (o *observer) redirect() {
 	}
 }
 
-// peer reads the remote end of the downstream connection. A format may have %DOWNSTREAM_REMOTE_ADDRESS% there, which Envoy takes
-// from x-forwarded-for where it trusts that; such an address has no port, and is nobody's end.
+// peer reads the remote end of the downstream connection. A format may have
+// %DOWNSTREAM_REMOTE_ADDRESS% there, which Envoy takes from x-forwarded-for where it trusts that;
+// such an address has no port, and is no end of a connection.
 func (o *observer) peer() {
 	text, known := o.Get(downRemote)
 	if end, err := netip.ParseAddrPort(text); !known || err != nil || end.Port() == 0 {

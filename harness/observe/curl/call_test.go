@@ -62,7 +62,7 @@ func TestApply(t *testing.T) {
 	}
 }
 
-// FuzzApply tells a call whatever options can be read: there is always a method.
+// FuzzApply tells a call any options that can be read: there is always a method.
 func FuzzApply(f *testing.F) {
 	f.Add("-skXPOST -HName:v -d@f --header x:1")
 	f.Add("-H - -- --data")

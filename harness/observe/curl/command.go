@@ -28,7 +28,7 @@ const maxLine = 96 << 10
 func Send(call flow.Call, times int, args ...string) (Command, error) {
 	c := &config{line: append([]string{"curl"}, Args()...)}
 	c.option("max-time", maxTime)
-	c.flag("globoff")    // the URL is one URL, whatever brackets are in it
+	c.flag("globoff")    // the URL is one URL, also with brackets in it
 	c.flag("path-as-is") // and its dots are not taken out, as inference does not
 	if call.Method != "" && call.Method != "GET" {
 		c.option("request", call.Method)

@@ -27,8 +27,8 @@ func needCurl(t *testing.T) {
 	}
 }
 
-// TestCommandLineHoldsNothing holds the command line to what is in none of a request's parts, and curl itself to sending
-// exactly what the call says, whatever is in it.
+// TestCommandLineHoldsNothing holds the command line to what is in none of a request's parts, and
+// curl itself to sending exactly what the call says, with any text in it.
 func TestCommandLineHoldsNothing(t *testing.T) {
 	needCurl(t)
 	var got *http.Request

@@ -44,7 +44,7 @@ func TestParse(t *testing.T) {
 		{"reset", "* Connected to x (10.0.0.9) port 80\n* Recv failure: Connection reset by peer\ncurl: (56) Recv failure: Connection reset by peer\n" +
 			"flowproof-curl: status=000 version=0 local=10.0.0.1|4711 remote=10.0.0.9|80 namelookup=0 connect=0 starttransfer=0 total=0\n",
 			"10.0.0.9:80", "10.0.0.1:4711", 0, "(56) Recv failure: Connection reset by peer", "", true},
-		{"name does not resolve", "* Could not resolve host: nobody\ncurl: (6) Could not resolve host: nobody\n", "invalid AddrPort", "invalid AddrPort", 0, "(6) Could not resolve host: nobody", "", true},
+		{"name does not resolve", "* Could not resolve host: absent\ncurl: (6) Could not resolve host: absent\n", "invalid AddrPort", "invalid AddrPort", 0, "(6) Could not resolve host: absent", "", true},
 		{"interim response", "< HTTP/1.1 100 Continue\n< \n< HTTP/1.1 403 Forbidden\n", "invalid AddrPort", "invalid AddrPort", 403, "", "", true},
 		{"cut", "* Connected to x (10.0.0.9) port 80\n> GET / HTTP/1.1\n", "10.0.0.9:80", "invalid AddrPort", 0, "", "", false},
 		{"not curl", "sh: curl: not found\n", "", "", 0, "", "no line of it", false},

@@ -34,9 +34,10 @@ func (j *journal) connections(sel Selection) []*phase {
 	return found
 }
 
-// closedAtOnce returns the connections of the selection's time that a network filter closed while they were made, as tcp_proxy
-// does when its cluster has no host. Envoy prints no `new connection from` about those, so nobody knows whose they are: only
-// when there is one can it be the client's.
+// closedAtOnce returns the connections of the selection's time that a network filter closed while
+// they were made, as tcp_proxy does when its cluster has no host. Envoy prints no `new connection
+// from` about those, so it is unknown whose they are: only when there is one can it be the
+// client's.
 func (j *journal) closedAtOnce(sel Selection) []*phase {
 	if sel.Since.IsZero() || sel.Until.IsZero() {
 		return nil

@@ -53,7 +53,7 @@ func TestClosedAtOnce(t *testing.T) {
 					case flow.FactCluster:
 						cluster = f.Value
 					case flow.FactPeer:
-						t.Errorf("nobody announced whose the connection is, and %s is said to be", f.Value)
+						t.Errorf("the log does not say whose the connection is, and %s is said to be", f.Value)
 					}
 				}
 			}

@@ -2,7 +2,7 @@ package envoylog
 
 import "strings"
 
-// An Event is what a statement says, whatever release of Envoy words it.
+// An Event is what a statement says, the same for each release of Envoy's wording.
 type Event int
 
 // The statements that prove something about a request. The comments give the line of the workshop's log that each is

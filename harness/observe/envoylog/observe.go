@@ -122,7 +122,7 @@ func (o *observer) downstream() {
 	o.see(o.phase.accepted, flow.Listener, flow.FactPeer, o.phase.accepted.rest)
 }
 
-// listenerFilters tells what the listener filters said, unless nobody knows about which socket.
+// listenerFilters tells what the listener filters said, unless it is unknown about which socket.
 func (o *observer) listenerFilters(p *phase) {
 	if p.ambiguous {
 		return

@@ -52,7 +52,7 @@ const (
 
 // Errors that are in the chain of what Target's methods return.
 var (
-	ErrUnavailable = errors.New("it cannot be read here") // by nobody and nowhere
+	ErrUnavailable = errors.New("it cannot be read here") // by no process, on no host
 	ErrElsewhere   = errors.New("the pod's processes are not on this host")
 )
 

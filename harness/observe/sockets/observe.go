@@ -71,7 +71,7 @@ type observer struct {
 	seen   []flow.Observation
 	pooled *Row  // the client sidecar's connection to the server's pod
 	pool   []Row // where it is one of several that were all there before: those
-	either bool  // it is one of several, and nobody can say which, nor that it was there before
+	either bool  // it is one of several; nothing says which, nor that it was there before
 }
 
 // see adds what rows prove about a hop. Facts come in pairs of name and value.
@@ -187,8 +187,8 @@ func (o *observer) client() flow.Watch {
 	return w
 }
 
-// closed reports whether a connection to an address ended between two tables, of which the kernel still knows: then nobody can say
-// that one of those that stayed was used.
+// closed reports whether a connection to an address ended between two tables, of which the kernel
+// still knows: then nothing says that one of those that stayed was used.
 func (o *observer) closed(before, after []Row, remote netip.AddrPort) bool {
 	return slices.ContainsFunc(after, func(r Row) bool {
 		if r.Peer != remote || r.State == "ESTAB" || r.State == "LISTEN" {

@@ -103,8 +103,8 @@ func TestAmbiguity(t *testing.T) {
 	}
 }
 
-// TestOneOfAPool has two connections at each sidecar, all of them there before the request: which was used, nobody can say, but that
-// it is none that was dialled, where it leads, and whose it is.
+// TestOneOfAPool has two connections at each sidecar, all of them there before the request: which
+// was used cannot be said, but that it is none that was dialled, where it leads, and whose it is.
 func TestOneOfAPool(t *testing.T) {
 	client := rows(t, `ESTAB 0 0 10.77.0.1:35312 10.77.0.2:8080 users:(("envoy",pid=9,fd=35)) uid:1337 ino:1
 ESTAB 0 0 10.77.0.1:35314 10.77.0.2:8080 users:(("envoy",pid=9,fd=36)) uid:1337 ino:2

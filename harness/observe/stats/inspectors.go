@@ -21,8 +21,9 @@ var found = map[string][]string{
 	httpInspector: {"http_inspector.http10_found", "http_inspector.http11_found", "http_inspector.http2_found", "http_inspector.http_not_found"},
 }
 
-// inspectors tell whether a listener filter ran, and whether it found TLS. They count for all listeners together; the
-// sidecar's own ports have none. A filter whose counters are shown and did not move did not run.
+// inspectors tell whether a listener filter ran, and whether it found TLS. They count for all
+// listeners together; the sidecar's own ports have none. A filter whose counters are shown and did
+// not move did not run.
 func (o *observer) inspectors() {
 	for _, filter := range []string{tlsInspector, httpInspector} {
 		counter, n, shown := o.oneOf(found[filter])
@@ -65,10 +66,10 @@ const filterChainNotFound = "filter_chain_not_found"
 // noFilterChain tells that a listener closed a connection because no filter chain matched.
 func (o *observer) noFilterChain() {
 	const prefix, suffix = "listener.", ".no_filter_chain_match"
-	if !o.anyCounter(prefix, suffix, nobody) {
+	if !o.anyCounter(prefix, suffix, none) {
 		return
 	}
-	name, ok := o.only(prefix, suffix, nobody)
+	name, ok := o.only(prefix, suffix, none)
 	if !ok {
 		return
 	}
@@ -78,7 +79,7 @@ func (o *observer) noFilterChain() {
 	}
 }
 
-func nobody(string) bool { return false }
+func none(string) bool { return false }
 
 // ownManagers are the connection managers of the sidecar's own ports.
 var ownManagers = []string{"admin", "agent", "stats"}
@@ -145,10 +146,10 @@ func terminalOf(counter string) (prefix string, ok bool) {
 // nowhere tells that a connection was given to a cluster without a host, which is not counted as a request.
 func (o *observer) nowhere() {
 	const prefix, suffix = "cluster.", ".upstream_cx_none_healthy"
-	if !o.anyCounter(prefix, suffix, nobody) {
+	if !o.anyCounter(prefix, suffix, none) {
 		return
 	}
-	name, ok := o.only(prefix, suffix, nobody)
+	name, ok := o.only(prefix, suffix, none)
 	if !ok {
 		return
 	}

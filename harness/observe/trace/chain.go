@@ -110,7 +110,8 @@ func (c *chain) serverEnd(j *journal, pod string, sel Selection) {
 	}
 }
 
-// join is what Envoy itself joined in the sidecar of a side; nil where it did not, or nobody asked it.
+// join is what Envoy itself joined in the sidecar of a side; nil where it did not, or was not
+// asked.
 func (c *chain) join(side flow.Side) *join {
 	if side == flow.Server {
 		return c.serverJoin
@@ -182,8 +183,9 @@ func (c *chain) apart(j *journal, client, server string, sel Selection) {
 		"client's connection to the server's sidecar", &c.serverProblems)
 }
 
-// withoutClientSidecar is a client that dials the server's pod itself, or through a port of a node: then nobody on the server's
-// side sees its address. What it says in clear text has the request's id.
+// withoutClientSidecar is a client that dials the server's pod itself, or through a port of a node:
+// then no instrument on the server's side sees its address. What it says in clear text has the
+// request's id.
 func (c *chain) withoutClientSidecar(j *journal, server string, sel Selection) {
 	if c.downstream != nil {
 		return

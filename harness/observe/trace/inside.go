@@ -176,7 +176,7 @@ func (in *inside) connection(e *Event) *connection {
 func (in *inside) transfer(t *thread, e *Event) {
 	s := in.journal.live[identity{e.PID, e.Socket}]
 	if s != nil && !in.turns[e.PID] && e.Kind == Read {
-		if t.turned == nil || t.turned.socket != s { // nobody tells: it is where the thread reads
+		if t.turned == nil || t.turned.socket != s { // nothing tells: it is where the thread reads
 			*t = thread{turned: &connection{socket: s}, wake: t.wake}
 		}
 		return

@@ -136,8 +136,8 @@ func TestAnythingLostIsSaid(t *testing.T) {
 	}
 }
 
-// TestTwoThatCouldBeTheOne duplicates the connection between the sidecars: without Envoy's own join nobody can say which
-// was the request's, and nothing may be guessed.
+// TestTwoThatCouldBeTheOne duplicates the connection between the sidecars: without Envoy's own join
+// nothing says which was the request's, and nothing may be guessed.
 func TestTwoThatCouldBeTheOne(t *testing.T) {
 	r := recording(t, "cold")
 	j := newJournal(r.Events)

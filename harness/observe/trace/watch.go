@@ -187,8 +187,9 @@ func (o *observer) problems(pod *Pod) []string {
 	return slices.Compact(problems)
 }
 
-// stranger is a request whose connections, as Envoy names them, were not seen, and which may be ours: it came from our client, or ours was
-// sent on and nobody knows where. What other clients do says nothing about it.
+// stranger is a request whose connections, as Envoy names them, were not seen, and which may be
+// ours: it came from our client, or ours was sent on and it is unknown where. What other clients do
+// says nothing about it.
 func (o *observer) stranger(pod *Pod) *Event {
 	down, up := o.chain.downstream, o.chain.upstream
 	if pod.Side == flow.Server {

@@ -8,7 +8,7 @@ import (
 	"github.com/flowproof/lab/bpf/probe"
 )
 
-// FuzzKernelEvent gives the decoder whatever a ring buffer could hold.
+// FuzzKernelEvent gives the decoder anything that a ring buffer could hold.
 func FuzzKernelEvent(f *testing.F) {
 	f.Add(make([]byte, probe.HeadSize))
 	f.Add(append(make([]byte, probe.HeadSize), "GET / HTTP/1.1\r\n\r\n"...))

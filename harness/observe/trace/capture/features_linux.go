@@ -89,7 +89,7 @@ func haveKprobe() error {
 	return try(ebpf.Kprobe, ebpf.AttachNone, "", func(p *ebpf.Program) (link.Link, error) { return link.Kprobe("tcp_connect", p, nil) })
 }
 
-// haveUprobe puts a probe on a function of this program's own that nobody calls.
+// haveUprobe puts a probe on a function of this program's own that is never called.
 func haveUprobe() error {
 	return try(ebpf.Kprobe, ebpf.AttachNone, "", func(p *ebpf.Program) (link.Link, error) {
 		self, err := link.OpenExecutable("/proc/self/exe")

@@ -44,7 +44,8 @@ func binaries(t *testing.T) map[string]string {
 	return found
 }
 
-// skip skips a test for a reason, and fails it where CI=true: there a test that skips is one that nobody runs.
+// skip skips a test for a reason, and fails it where CI=true: there a test that skips is one that
+// never runs.
 func skip(t *testing.T, reason string) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {

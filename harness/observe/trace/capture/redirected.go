@@ -15,9 +15,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// redirected asks the kernel, for every connection that an Envoy had open when the watch began, where it was dialled
-// before REDIRECT. Envoy itself asked when it accepted the connection, and nobody saw it; conntrack still knows. The
-// descriptor is borrowed (pidfd_getfd, Linux 5.6), which needs CAP_SYS_PTRACE; without it nothing is told.
+// redirected asks the kernel, for every connection that an Envoy had open when the watch began,
+// where it was dialled before REDIRECT. Envoy itself asked when it accepted the connection, and
+// that was not seen; conntrack still knows. The descriptor is borrowed (pidfd_getfd, Linux 5.6),
+// which needs CAP_SYS_PTRACE; without it nothing is told.
 func redirected(pid int, pod string) []trace.Event {
 	process, err := unix.PidfdOpen(pid, 0)
 	if err != nil {

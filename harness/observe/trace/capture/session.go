@@ -202,7 +202,8 @@ func (s *Session) proof(ctx context.Context, pid int) (*envoybinary.Proof, error
 	return s.proofs[build], nil
 }
 
-// Stop detaches the probes and returns what they told. The session is over then, whatever the error.
+// Stop detaches the probes and returns what they told. The session is over then, also after an
+// error.
 func (s *Session) Stop() (*trace.Recording, error) {
 	s.end()
 	r, err := s.watcher.stop()

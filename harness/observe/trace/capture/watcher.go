@@ -116,8 +116,8 @@ func (w *watcher) start() error {
 	return kernel.Start(w.kernel)
 }
 
-// attach puts recipes on a process. sources say what their events mean. The error is for one that is not on it: what it would have
-// told could be missed, so nobody may count on any of them.
+// attach puts recipes on a process. sources say what their events mean. The error is for one that
+// is not on it: what it would have told could be missed, so none of them may be counted on.
 func (w *watcher) attach(pid int, recipes []envoy.Recipe, sources []envoybinary.Source) error {
 	switch {
 	case len(recipes) == 0:

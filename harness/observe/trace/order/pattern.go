@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// A Pattern is an order of events: lines of a story in which what varies is left open. It holds where its lines are found in
-// this order, whatever happens in between.
+// A Pattern is an order of events: lines of a story in which what varies is left open. It holds
+// where its lines are found in this order. Anything may happen in between.
 //
 //	# A comment.
 //	envoy $worker fd $down: accept $peer → *:15006
