@@ -21,7 +21,7 @@ type Options struct {
 	Install []string // parts to put into a cluster that was there before: Istio, Workshop; other backends bring all of them
 }
 
-// DefaultName is the name of the lab when nobody gives one.
+// DefaultName is the name of the lab when none is given.
 const DefaultName = "lab"
 
 // The parts of a lab that can be installed on a cluster.

@@ -26,8 +26,9 @@ var classes = func() (t [256]class) {
 	return t
 }()
 
-// A scanner walks once over JSON text and finds where values begin and end. It checks brackets and strings; what is
-// inside a value that nobody reads is not decoded. The first error stays and every later step does nothing.
+// A scanner walks once over JSON text and finds where values begin and end. It checks brackets and
+// strings; what is inside a value that is not read is not decoded. The first error stays and every
+// later step does nothing.
 type scanner struct {
 	data  []byte
 	pos   int

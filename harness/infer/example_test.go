@@ -51,7 +51,7 @@ func ExampleEngine_Decide() {
 	}
 	defer dump.Close()
 	engine := infer.New(dump)
-	for _, authority := range []string{"fortio-server:8080", "nobody:8080"} {
+	for _, authority := range []string{"fortio-server:8080", "absent:8080"} {
 		d, err := engine.Decide(flow.Request{Address: "10.96.215.136", Port: 8080, Authority: authority})
 		if err != nil {
 			log.Fatal(err)
@@ -60,5 +60,5 @@ func ExampleEngine_Decide() {
 	}
 	// Output:
 	// fortio-server:8080 → forwarded outbound|8080||fortio-server.mark.svc.cluster.local
-	// nobody:8080 → forwarded PassthroughCluster
+	// absent:8080 → forwarded PassthroughCluster
 }

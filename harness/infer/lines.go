@@ -14,7 +14,7 @@ const maxRequest = 1 << 20
 // errLong is a line that is longer than maxRequest.
 var errLong = fmt.Errorf("%w: the line is longer than %d KiB", ErrRequest, maxRequest>>10)
 
-// lines reads the lines of a batch, one at a time, whatever their length: one that is too long is
+// lines reads the lines of a batch, one at a time, of any length: one that is too long is
 // passed over and does not end the others.
 type lines struct {
 	r      *bufio.Reader

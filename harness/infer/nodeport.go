@@ -54,7 +54,7 @@ func (a *arrival) throughNode(server configdump.Node, path *flow.Path) error {
 		hop.Why += "; externalTrafficPolicy Local leaves the client's own address"
 	} else {
 		hop.Why += "; the node's own address takes the place of the client's, so that the answer comes back the same way"
-		a.opts.Source = "" // one of the node's, and nobody says which
+		a.opts.Source = "" // one of the node's; nothing says which
 	}
 	hop.Expect = []flow.Fact{passage.Fact(flow.FactOriginalDst, chosen.String())}
 	path.Hops = append(path.Hops, hop)

@@ -41,7 +41,7 @@ func TestShapes(t *testing.T) {
 		{"YAML", func(b []byte) []byte { out, err := yaml.JSONToYAML(b); must(t, err); return out }, false},
 		{"lowerCamelCase", func(b []byte) []byte { return rewritten(t, b, camelCase) }, false},
 		{"bind_to_port in deprecated_v1 (Envoy 1.19)", func(b []byte) []byte { return rewritten(t, b, deprecated) }, false},
-		{"an extension that nobody knows", func(b []byte) []byte { return rewritten(t, b, unknownFilter) }, true},
+		{"an unknown extension", func(b []byte) []byte { return rewritten(t, b, unknownFilter) }, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d, err := configdump.Parse(c.shape(bytes.Clone(text)))
@@ -55,7 +55,7 @@ func TestShapes(t *testing.T) {
 				must(t, err)
 				if c.open && got.RouteConfig != "" {
 					if got.Certainty != flow.Depends || !got.Others || !strings.Contains(got.Depends[0].On, "acme.Thing") {
-						t.Errorf("a filter that nobody knows leaves the decision %s: %+v", got.Certainty, got.Depends)
+						t.Errorf("an unknown filter leaves the decision %s: %+v", got.Certainty, got.Depends)
 					}
 					got.Certainty, got.Depends, got.Possible, got.Others = want.Certainty, nil, nil, false
 				}

@@ -264,7 +264,7 @@ func (a *arrival) handOn(d flow.Decision, sent flow.Request, server configdump.N
 	a.request.Direction = flow.Inbound
 	a.request.Address, a.request.Port = endpoint.Addr().String(), uint32(endpoint.Port())
 	if ip, err := netip.ParseAddrPort(sent.Source); err == nil {
-		a.request.Source = ip.Addr().String() // the port is the proxy's own, which nobody knows yet
+		a.request.Source = ip.Addr().String() // the port is the proxy's own, which is not known yet
 	}
 	if tls := d.UpstreamTLS; tls != nil {
 		if tls.Mode == flow.Plaintext && sent.TLS != "" && sent.TLS != flow.Plaintext && d.RouteConfig == "" {

@@ -128,7 +128,7 @@ func TestWorkshopFacts(t *testing.T) {
 	}
 }
 
-// TestWarmWay is the second request: nothing is dialled and nobody shakes hands (R6.5).
+// TestWarmWay is the second request: nothing is dialled and there is no handshake (R6.5).
 func TestWarmWay(t *testing.T) {
 	path, err := Way(recorded(t, "netshoot"), recorded(t, "fortio-server"), workshop, WayOptions{Warm: true})
 	if err != nil {
@@ -166,7 +166,7 @@ func TestWayFails(t *testing.T) {
 	}{
 		{"decoy without endpoints", "http://fortio-server.default:8080/", WayOptions{}, flow.NoHealthyEndpoint, ""},
 		{"server whose dump is another's", "http://fortio-server-l2:8080/", WayOptions{}, "", "give the dump of the pod that is called"},
-		{"name nobody has", "http://nobody:8080/", WayOptions{}, "", "resolve nobody"},
+		{"name that does not exist", "http://absent:8080/", WayOptions{}, "", "resolve absent"},
 		{"no host", "http://", WayOptions{}, "", "it has no host"},
 		{"bad port", "http://a:70000/", WayOptions{}, "", "port"},
 		{"bad rules", "http://fortio-server:8080/", WayOptions{ClientRules: "hello"}, "", "netfilter rules: line 1"},

@@ -17,7 +17,7 @@ import (
 // Behind is what the cluster itself says about who answers at a host and port. It comes from the apiserver alone, so it shares
 // nothing with what istiod tells the sidecars.
 type Behind struct {
-	Pods     []string // "name.namespace" of the running pods, sorted; none where the cluster knows nobody there
+	Pods     []string // "name.namespace" of the running pods, sorted; none where the cluster knows no pod there
 	Port     uint16   // that the application listens on in the pods; 0: they differ, or the Service does not say
 	Service  string   // "name.namespace" of the Service by which they were found; "": by none
 	NodePort bool     // the address is a node's, so the client's own address may be replaced on the way

@@ -18,9 +18,9 @@ import (
 	"k8s.io/streaming/pkg/httpstream"
 )
 
-// A forwarder opens connections to a port inside a pod through the apiserver's portforward subresource. Unlike `kubectl
-// port-forward` it listens nowhere: on a shared machine nobody else can use it. The tunnel is opened by the first
-// connection and shared by all.
+// A forwarder opens connections to a port inside a pod through the apiserver's portforward
+// subresource. Unlike `kubectl port-forward` it listens nowhere: on a shared machine no other user
+// can use it. The tunnel is opened by the first connection and shared by all.
 type forwarder struct {
 	pod    *Pod
 	port   int

@@ -162,9 +162,10 @@ func (l *LevelLease) Stop() {
 	<-l.done
 }
 
-// ReleaseLevels sets the loggers of the sidecar back and gives up the lease of that ID, whoever calls it: the holder, or what does it in
-// the holder's place. It first makes itself the holder, so that nobody takes the lease over in the meantime. It is content where the
-// lease is another's by now, who then knows the levels, and where the sidecar is another start, whose levels are its own.
+// ReleaseLevels sets the loggers of the sidecar back and gives up the lease of that ID. The caller
+// is the holder, or what does it in the holder's place. It first makes itself the holder, so that
+// no other takes the lease over in the meantime. It is content where the lease is another's by now,
+// who then knows the levels, and where the sidecar is another start, whose levels are its own.
 func (s *Sidecar) ReleaseLevels(ctx context.Context, id string, levels Levels) error {
 	store := s.store()
 	for {
@@ -176,7 +177,7 @@ func (s *Sidecar) ReleaseLevels(ctx context.Context, id string, levels Levels) e
 		case record == nil && store.kind() == annotationStore:
 			store = s.fileStore()
 			continue
-		case record == nil: // somebody took it away; nobody else has changed the levels since
+		case record == nil: // it was taken away; no other holder has changed the levels since
 			return s.Restore(ctx, levels)
 		case record.Holder.ID != id:
 			return nil

@@ -111,7 +111,8 @@ func nobodyWaits(t *testing.T) func(Holder) {
 	return func(h Holder) { t.Errorf("it waits for %s", h) }
 }
 
-// TestLeaseIsOneAtATime raises and releases from many sides at once: nobody sees another's levels, and they end as they began.
+// TestLeaseIsOneAtATime raises and releases from many sides at once: none sees another's levels,
+// and they end as they began.
 func TestLeaseIsOneAtATime(t *testing.T) {
 	s, api, levels := leasing(t)
 	before := maps.Clone(levels)
@@ -242,7 +243,7 @@ func TestLostRace(t *testing.T) {
 	}
 }
 
-// TestAwaitFree writes nothing where nobody has the sidecar, nor where its holder is gone.
+// TestAwaitFree writes nothing where the sidecar is free, nor where its holder is gone.
 func TestAwaitFree(t *testing.T) {
 	s, api, _ := leasing(t)
 	for _, left := range []string{"", dead(t, "one")} {
@@ -292,7 +293,7 @@ func FuzzDecodeLease(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		record, err := decodeLease(text)
 		if err == nil && (record.Holder.ID == "" || len(record.Levels) == 0) {
-			t.Errorf("%q is a lease of nobody", text)
+			t.Errorf("%q is a lease without a holder", text)
 		}
 	})
 }

@@ -264,8 +264,8 @@ func route(r *netlink.Route, device string) error {
 	return netlink.RouteAdd(r)
 }
 
-// serveIn enters a namespace and listens there; whoever connects is told the name of where it came. The sockets are
-// transparent, so that TPROXY can hand connections to them.
+// serveIn enters a namespace and listens there; each client is told the name of where it came. The
+// sockets are transparent, so that TPROXY can hand connections to them.
 func serveIn(ns netns.NsHandle, names map[string]string) error {
 	if err := netns.Set(ns); err != nil {
 		return err

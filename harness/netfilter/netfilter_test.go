@@ -68,7 +68,7 @@ func TestRules(t *testing.T) {
 		{"from outside", plain, in, own.String(), 8080, Sender{}, 15006},
 		{"excluded port", plain, in, own.String(), 15021, Sender{}, 0},
 		{"another user", istioRules("201507", ""), out, "10.96.0.1", 80, Sender{201507, 201507, true}, 0},
-		{"1337 is nobody there", istioRules("201507", ""), out, "10.96.0.1", 80, Sender{1337, 1337, true}, 15001},
+		{"1337 has no rule there", istioRules("201507", ""), out, "10.96.0.1", 80, Sender{1337, 1337, true}, 15001},
 		{"range of ports", istioRules("1337", "-A ISTIO_INBOUND -p tcp -m tcp --dport 9000:9010 -j RETURN\n"), in, own.String(), 9005, Sender{}, 0},
 		{"list of ports", istioRules("1337", "-A ISTIO_INBOUND -p tcp -m multiport --dports 22,9000:9010 -j RETURN\n"), in, own.String(), 22, Sender{}, 0},
 		{"counters of iptables-save -c", strings.ReplaceAll(plain, "-A", "[1:60] -A"), in, own.String(), 8080, Sender{}, 15006},

@@ -11,9 +11,10 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// NewCall makes the call of a pod, POD or POD.NAMESPACE with /CONTAINER, to a URL: a GET with a new request id. The URL is kept as it is
-// given, whatever characters it has, but for a blank, which no URL can have and which becomes %20: the same value drives inference and
-// curl. own is the namespace of a pod that is named without one.
+// NewCall makes the call of a pod, POD or POD.NAMESPACE with /CONTAINER, to a URL: a GET with a new
+// request id. The URL is kept as it is given, with any characters but a blank, which no URL can
+// have and which becomes %20: the same value drives inference and curl. own is the namespace of a
+// pod that is named without one.
 func NewCall(from, to, own string) (flow.Call, error) {
 	target, err := url.Parse(to)
 	if err != nil || target.Host == "" || (target.Scheme != "http" && target.Scheme != "https") {

@@ -14,7 +14,7 @@ import (
 func inNetworkOf(pid int, f func() error) error {
 	done := make(chan error, 1)
 	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine, so that nobody else comes into the namespace
+		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine, so that no other goroutine gets the namespace
 		done <- func() error {
 			ns, err := netns.GetFromPid(pid)
 			if err != nil {

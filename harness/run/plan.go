@@ -32,7 +32,7 @@ type Plan struct {
 	Watched []string        // pods to watch beside those that the cluster names
 }
 
-// few is up to how many pods with a sidecar all of a namespace are watched, whatever the URL says.
+// few is up to how many pods with a sidecar all of a namespace are watched, for any URL.
 const few = 6
 
 // most is how many pods are watched at all.

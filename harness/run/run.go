@@ -37,9 +37,10 @@ type Result struct {
 // restoreTimeout bounds what is done after a run to restore the lab.
 const restoreTimeout = 30 * time.Second
 
-// Do sends one request in a lab as planned, watches it, and restores what was changed for it, also after an error: then the result is
-// what there was up to it. note hears what is said beside the run; nil: nobody does. An error has the exit code that fits it, and a
-// request that was not answered is none.
+// Do sends one request in a lab as planned, watches it, and restores what was changed for it, also
+// after an error: then the result is what there was up to it. note hears what is said beside the
+// run; nil: it is not said. An error has the exit code that fits it, and a request that was not
+// answered is none.
 func Do(ctx context.Context, lab Lab, plan Plan, note func(format string, args ...any)) (Result, error) {
 	kinds := lab.Restore
 	if kinds == nil {
@@ -171,7 +172,7 @@ func MayTrace(ctx context.Context) error {
 // errUnasked says why log levels are left.
 var errUnasked = errors.New("log levels are left as they are in a cluster that is not the lab's own (ask for it: --log-level debug)")
 
-// errNoBPF says that eBPF cannot be used, whoever's processes they are.
+// errNoBPF says that eBPF cannot be used, for the processes of any user.
 var errNoBPF = fmt.Errorf("this process may not load BPF programs (run as root; `lab doctor` says more)")
 
 // raiseLevels lets every sidecar that is watched log every decision.

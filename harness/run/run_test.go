@@ -296,7 +296,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		"no URL":           {func(p *run.Plan) { p.Call.URL = "" }, "it has no sender or no URL"},
 		"a port of no use": {func(p *run.Plan) { p.Call.URL = "http://fortio-server:99999/" }, "port"},
-		"no such pod":      {func(p *run.Plan) { p.Call.From = "nobody" }, "find pod nobody.mark"},
+		"no such pod":      {func(p *run.Plan) { p.Call.From = "absent" }, "find pod absent.mark"},
 		"an argument of curl's that sends another request": {func(p *run.Plan) { p.Curl = []string{"--next"} }, "second request"},
 	} {
 		t.Run(name, func(t *testing.T) {

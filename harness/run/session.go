@@ -26,7 +26,7 @@ type Session struct {
 	Lab   Lab
 	Undo  *undo.List
 	Force bool                             // connections that are in use are ended too
-	Note  func(format string, args ...any) // says something beside the run; nil: nobody listens
+	Note  func(format string, args ...any) // says something beside the run; nil: it is not said
 	Trace capture.Options                  // how eBPF watches; its Pods follow from what is watched
 
 	Flow      flow.Run          // what was inferred and seen so far

@@ -48,7 +48,7 @@ func NewProvider(backend cluster.Backend, reporter progress.Reporter) *Provider 
 // Lab is the lab that Create brought up; nil before.
 func (p *Provider) Lab() *cluster.Lab { return p.lab }
 
-// SetDefaults sets the name that a lab has when nobody gives one.
+// SetDefaults sets the name that a lab has when none is given.
 func (p *Provider) SetDefaults() support.E2EClusterProvider {
 	if p.options.Name == "" {
 		p.options.Name = cluster.DefaultName

@@ -212,7 +212,7 @@ func (b *Backend) Contexts() ([]string, error) {
 	return slices.Sorted(maps.Keys(raw.Contexts)), err
 }
 
-// Why something of the lab stays: somebody else's objects are in it, or may be.
+// Why something of the lab stays: another's objects are in it, or may be.
 var (
 	errForeign = errors.New("it holds what this lab did not make")
 	errHidden  = errors.New("what is in it cannot be listed")

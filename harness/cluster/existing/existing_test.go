@@ -164,8 +164,8 @@ func TestMadeOnlyBy(t *testing.T) {
 	}{
 		{"istiod", []string{istiodManager}, true},
 		{"istiod, twice", []string{istiodManager, istiodManager}, true},
-		{"istiod and somebody", []string{istiodManager, "kubectl"}, false},
-		{"nobody says", nil, false},
+		{"istiod and another", []string{istiodManager, "kubectl"}, false},
+		{"no manager is named", nil, false},
 	} {
 		if got := madeOnlyBy(object(tt.managers...), istiodManager); got != tt.want {
 			t.Errorf("%s: %v", tt.name, got)

@@ -19,7 +19,8 @@ import (
 	"github.com/flowproof/lab/internal/workshop"
 )
 
-// installDeadline bounds the whole of an installation; on somebody's cluster images may have to be pulled.
+// installDeadline bounds the whole of an installation; on an existing cluster images may have to be
+// pulled.
 const installDeadline = 6 * time.Minute
 
 // Parts are what can be installed.
@@ -100,7 +101,7 @@ func shared(o *unstructured.Unstructured) bool {
 	return o.GetKind() == "Namespace" || o.GetKind() == "CustomResourceDefinition"
 }
 
-// conflicts refuses to go on where an object that is to be made is somebody else's already.
+// conflicts refuses to go on where an object that is to be made is another's already.
 func (i *installer) conflicts(ctx context.Context, objects []*unstructured.Unstructured) error {
 	var taken []string
 	var mu sync.Mutex
@@ -136,8 +137,9 @@ func (i *installer) ensureAll(ctx context.Context, objects []*unstructured.Unstr
 	return kube.InOrder(ctx, objects, i.ensure)
 }
 
-// ensure makes an object when there is none, and renews one of the lab's own by applying it on the server side. An object that
-// does not exist is created rather than applied: should somebody make it at this very moment, theirs is not changed.
+// ensure makes an object when there is none, and renews one of the lab's own by applying it on the
+// server side. An object that does not exist is created rather than applied: one that another makes
+// at this very moment is not changed.
 func (i *installer) ensure(ctx context.Context, o *unstructured.Unstructured) error {
 	there, err := kube.Find(ctx, i.config, o)
 	switch {
@@ -148,7 +150,7 @@ func (i *installer) ensure(ctx context.Context, o *unstructured.Unstructured) er
 		err := kube.Create(ctx, i.config, o.DeepCopy())
 		switch {
 		case apierrors.IsAlreadyExists(err):
-			i.forget(o) // whoever has made it may be another run of this lab, so that it has this lab's label
+			i.forget(o) // its maker may be another run of this lab, so that it has this lab's label
 			return i.overtaken(o)
 		case err != nil:
 			return exit.Environmentf("install: %w", err)
@@ -162,14 +164,15 @@ func (i *installer) ensure(ctx context.Context, o *unstructured.Unstructured) er
 	return kube.ApplyObject(ctx, i.config, o.DeepCopy())
 }
 
-// note remembers an object before it is made: when the call breaks off, nobody knows whether the server has done it.
+// note remembers an object before it is made: when the call breaks off, it is unknown whether the
+// server has done it.
 func (i *installer) note(o *unstructured.Unstructured) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.created = append(i.created, noted(o))
 }
 
-// forget takes a note back: somebody else was first.
+// forget takes a note back: another was first.
 func (i *installer) forget(o *unstructured.Unstructured) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -180,10 +183,11 @@ func noted(o *unstructured.Unstructured) cluster.Object {
 	return cluster.Object{Kind: o.GetKind(), Namespace: o.GetNamespace(), Name: o.GetName(), Part: o.GetLabels()[partLabel]}
 }
 
-// overtaken is the error for an object that somebody else has made since the plan; one of a shared kind is used as it is.
+// overtaken is the error for an object that another has made since the plan; one of a shared kind
+// is used as it is.
 func (*installer) overtaken(o *unstructured.Unstructured) error {
 	if shared(o) {
 		return nil
 	}
-	return exit.Environmentf("install: somebody else has made %s meanwhile (run it again)", describe(o))
+	return exit.Environmentf("install: %s was made by another meanwhile (run it again)", describe(o))
 }

@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-const host = "existing-host" // name of the cluster that stands for somebody's own
+const host = "existing-host" // name of the cluster that stands for a person's own
 
 // somebodys brings up a cluster and takes from it what a lab of ours has: Istio, the workshop. What is left is a Kubernetes like
 // any other's.
@@ -126,9 +126,9 @@ func unchanged(t *testing.T, lab *cluster.Lab, before kubetest.Inventory) {
 	}
 }
 
-// TestOnSomebodysCluster installs, refuses to install, breaks off, and removes, on a cluster with objects of somebody's own; after
-// each of these the cluster has what it had before.
-func TestOnSomebodysCluster(t *testing.T) {
+// TestOnAnothersCluster installs, refuses to install, breaks off, and removes, on a cluster with
+// objects of another's; after each of these the cluster has what it had before.
+func TestOnAnothersCluster(t *testing.T) {
 	lab := somebodys(t)
 	config, err := kube.Config(lab.Kubeconfig)
 	if err != nil {
@@ -138,7 +138,7 @@ func TestOnSomebodysCluster(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Somebody has a namespace of the workshop's name, without the label that asks for sidecars.
+	// Another has a namespace of the workshop's name, without the label that asks for sidecars.
 	if err := kube.Create(t.Context(), config, object("v1", "Namespace", "", "mark")); err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func TestOnSomebodysCluster(t *testing.T) {
 			t.Error(err)
 		}
 		if there, err := kube.Exists(t.Context(), config, taken); err != nil || !there {
-			t.Errorf("somebody's Service went: %v", err)
+			t.Errorf("another's Service went: %v", err)
 		}
 		if err := kube.Delete(t.Context(), config, taken); err != nil {
 			t.Fatal(err)
@@ -200,7 +200,7 @@ func TestOnSomebodysCluster(t *testing.T) {
 			t.Errorf("said %q", said.all)
 		}
 		if there, err := kube.Exists(t.Context(), config, kept); err != nil || !there {
-			t.Errorf("somebody's object went with the namespace: %v", err)
+			t.Errorf("another's object went with the namespace: %v", err)
 		}
 		if err := kube.Delete(t.Context(), config, kept); err != nil {
 			t.Fatal(err)
@@ -220,7 +220,7 @@ func installed(t *testing.T, backend *Backend, up, lab *cluster.Lab, before kube
 		t.Errorf("joined %v, made %d objects: %v", up.Joined, len(up.Objects), up.Objects)
 	}
 	if slices.ContainsFunc(up.Objects, func(o cluster.Object) bool { return o.String() == "Namespace mark" }) {
-		t.Error("somebody's namespace is claimed")
+		t.Error("another's namespace is claimed")
 	}
 	now := inventory(t, lab)
 	for key, version := range before {

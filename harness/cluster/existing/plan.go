@@ -76,7 +76,8 @@ func askRevision(revision string, objects []*unstructured.Unstructured) {
 // istiodName is where Istio's manifest puts istiod.
 const istiodName = "istio-system/istiod"
 
-// istiod returns the deployment of the cluster's istiod, whatever its revision and namespace; nil when there is none.
+// istiod returns the deployment of the cluster's istiod, of any revision and namespace; nil when
+// there is none.
 func (s *site) istiod(ctx context.Context) (*metav1.ObjectMeta, error) {
 	list, err := s.client.AppsV1().Deployments("").List(ctx, metav1.ListOptions{LabelSelector: "app=istiod"})
 	if err != nil {
@@ -140,7 +141,7 @@ func (s *site) objectsOf(part string, manifest []byte) ([]*unstructured.Unstruct
 		}
 		labels[labLabel], labels[partLabel] = s.lab, part
 		if part == cluster.Workshop && o.GetKind() == "Pod" {
-			labels["sidecar.istio.io/inject"] = "true" // the namespace may be somebody else's, without the label that asks for sidecars
+			labels["sidecar.istio.io/inject"] = "true" // the namespace may be another's, without the label that asks for sidecars
 		}
 		o.SetLabels(labels)
 		if part == cluster.Workshop && o.GetKind() == "Service" {

@@ -29,8 +29,8 @@ type stage struct {
 	wait  bool
 }
 
-// stages: webhooks first, so that they stand in nobody's way; then what runs, so that it makes nothing anew; then the rest, and at
-// last what other objects live in.
+// stages: webhooks first, so that they stand in no other's way; then what runs, so that it makes
+// nothing anew; then the rest, and at last what other objects live in.
 var stages = []stage{
 	{kinds: []string{"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"}},
 	{kinds: []string{"Deployment", "DaemonSet", "StatefulSet", "ReplicaSet", "Job", "Pod"}, wait: true},
@@ -135,8 +135,8 @@ func (s *site) removeStage(ctx context.Context, items []item, wait bool, p progr
 	return group.Wait()
 }
 
-// mayGo says whether an item can be removed without removing somebody else's objects with it: errForeign when not, errHidden
-// when nobody knows.
+// mayGo says whether an item can be removed without removing another's objects with it: errForeign
+// when not, errHidden when it is unknown.
 func (s *site) mayGo(ctx context.Context, i item) error {
 	var inside view
 	var err error
@@ -164,8 +164,8 @@ func andMore(n int) string {
 	return fmt.Sprintf(" and %d more", n)
 }
 
-// insideNamespace lists what somebody has put into a namespace: neither the lab, nor a controller. While an API group is silent,
-// nobody knows what there is of its kinds.
+// insideNamespace lists what others have put into a namespace: neither the lab, nor a controller.
+// While an API group is silent, it is unknown what there is of its kinds.
 func (s *site) insideNamespace(ctx context.Context, namespace string) (view, error) {
 	kinds, silent, err := s.kinds()
 	if err != nil {
@@ -174,7 +174,8 @@ func (s *site) insideNamespace(ctx context.Context, namespace string) (view, err
 	return s.foreign(ctx, kinds, silent, namespace)
 }
 
-// ofDefinition lists somebody's objects of the kind that a definition of the lab's defines; its name is "resource.group".
+// ofDefinition lists others' objects of the kind that a definition of the lab's defines; its name
+// is "resource.group".
 func (s *site) ofDefinition(ctx context.Context, name string) (view, error) {
 	kinds, silent, err := s.kinds()
 	if err != nil {
@@ -206,7 +207,7 @@ var controllers = []string{"kube-controller-manager", "kube-apiserver", "kube-sc
 // istiodManager is how istiod signs; it is the name of its program.
 const istiodManager = "pilot-discovery"
 
-// madeOnlyBy says whether nobody but the given managers has ever written to an object.
+// madeOnlyBy says whether the given managers alone have ever written to an object.
 func madeOnlyBy(i item, managers ...string) bool {
 	for _, f := range i.ManagedFields {
 		if !slices.Contains(managers, f.Manager) {

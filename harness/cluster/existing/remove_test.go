@@ -41,7 +41,8 @@ func (s server) start(t *testing.T) *rest.Config {
 	return &rest.Config{Host: srv.URL, QPS: -1}
 }
 
-// discovered adds the discovery of the core's ConfigMaps and Secrets, and of somebody's widgets in a group of their own.
+// discovered adds the discovery of the core's ConfigMaps and Secrets, and of another's widgets in a
+// group of their own.
 func (s server) discovered() server {
 	resource := func(name, kind string) metav1.APIResource {
 		return metav1.APIResource{Name: name, Kind: kind, Namespaced: true, Verbs: metav1.Verbs{"list", "delete"}}
@@ -71,7 +72,8 @@ func listOf(names ...string) metav1.PartialObjectMetadataList {
 	return list
 }
 
-// TestMayGo looks into a namespace and at a definition's objects: what cannot be seen may be somebody's.
+// TestMayGo looks into a namespace and at a definition's objects: what cannot be seen may be
+// another's.
 func TestMayGo(t *testing.T) {
 	const maps, secrets, inNamespace, everywhere = "/api/v1/namespaces/ns/configmaps", "/api/v1/namespaces/ns/secrets",
 		"/apis/example.com/v1/namespaces/ns/widgets", "/apis/example.com/v1/widgets"
@@ -84,7 +86,7 @@ func TestMayGo(t *testing.T) {
 	}{
 		{"an empty namespace", server{maps: listOf(), secrets: listOf(), inNamespace: listOf()}, "Namespace", "ns", ""},
 		{"a kind that has gone meanwhile", server{maps: listOf(), secrets: listOf()}, "Namespace", "ns", ""},
-		{"somebody's objects", server{maps: listOf("a", "b"), secrets: 403}, "Namespace", "ns",
+		{"another's objects", server{maps: listOf("a", "b"), secrets: 403}, "Namespace", "ns",
 			"it holds what this lab did not make: ConfigMap ns/a and 1 more"},
 		{"Secrets that may not be listed", server{maps: listOf(), secrets: 403}, "Namespace", "ns",
 			"what is in it cannot be listed: secrets (forbidden)"},
@@ -115,7 +117,8 @@ func TestMayGo(t *testing.T) {
 	}
 }
 
-// TestEnsureIsOvertaken has somebody make an object between the look for it and its creation: it is not remembered as ours to take back.
+// TestEnsureIsOvertaken makes an object between the look for it and its creation: it is not
+// remembered as ours to take back.
 func TestEnsureIsOvertaken(t *testing.T) {
 	const maps, namespaces = "/api/v1/namespaces/ns/configmaps", "/api/v1/namespaces"
 	for _, tt := range []struct {
@@ -127,11 +130,11 @@ func TestEnsureIsOvertaken(t *testing.T) {
 	}{
 		{"made", object("v1", "ConfigMap", "ns", "a"), server{"POST " + maps: object("v1", "ConfigMap", "ns", "a")}, 1, ""},
 		{"overtaken", object("v1", "ConfigMap", "ns", "a"), server{"POST " + maps: 409}, 0,
-			"install: somebody else has made ConfigMap ns/a meanwhile (run it again)"},
+			"install: ConfigMap ns/a was made by another meanwhile (run it again)"},
 		{"a shared kind", object("v1", "Namespace", "", "ns"), server{"POST " + namespaces: 409}, 0, ""},
-		{"nobody knows whether it was made", object("v1", "ConfigMap", "ns", "a"), server{"POST " + maps: 503}, 1, "install: create ConfigMap ns/a: "},
+		{"unknown whether it was made", object("v1", "ConfigMap", "ns", "a"), server{"POST " + maps: 503}, 1, "install: create ConfigMap ns/a: "},
 		{"there before", object("v1", "ConfigMap", "ns", "a"), server{maps + "/a": object("v1", "ConfigMap", "ns", "a")}, 0,
-			"install: somebody else has made ConfigMap ns/a meanwhile (run it again)"},
+			"install: ConfigMap ns/a was made by another meanwhile (run it again)"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s, err := newSite("mine", "", "", tt.server.start(t))

@@ -74,8 +74,8 @@ type kind struct {
 // derived are resources whose objects the cluster makes from others, labels included, and removes with them.
 var derived = []string{"endpoints", "endpointslices", "events", "podmetrics", "nodemetrics"}
 
-// A view is what can be seen of the objects of some kinds, and what cannot: whoever looks for what he made himself is content with
-// the former, whoever has to prove that there is nothing else is not.
+// A view is what can be seen of the objects of some kinds, and what cannot: to look for what the
+// lab made itself, the former is enough; to prove that there is nothing else, it is not.
 type view struct {
 	items  []item
 	hidden []string // resources and API groups whose objects cannot be listed, each with the reason

@@ -48,7 +48,7 @@ func (b *builder) cluster(ctx context.Context) ([]byte, error) {
 	return kubeconfig, err
 }
 
-// load brings the node image to somebody else's Docker, with the lab's label.
+// load brings the node image to another's Docker, with the lab's label.
 func (b *builder) load(ctx context.Context, ref string) error {
 	task := b.p.Start("Loading the node image into Docker")
 	err := loadNode(ctx, b.docker, b.set.Kind, ref, map[string]string{LabLabel: b.lab})
@@ -67,8 +67,8 @@ func (b *builder) create(ctx context.Context, ref string, task progress.Task) ([
 	if err != nil {
 		return nil, err
 	}
-	// Without a file of its own kind would write into the person's kubeconfig. This one is in a directory that goes with the
-	// lab, whoever is killed.
+	// Without a file of its own kind would write into the person's kubeconfig. This one is in a
+	// directory that goes with the lab, also after a kill.
 	dir := filepath.Join(stateDir(b.lab), "kind")
 	if b.docker.Ours {
 		dir = filepath.Join(b.docker.Dir, "kind")

@@ -10,8 +10,8 @@ import (
 	"github.com/flowproof/lab/internal/progress"
 )
 
-// Down removes the lab, from any state, with no memory of how it came up: our own Docker of that name with everything in
-// it, and in somebody else's what carries the lab's label.
+// Down removes the lab, from any state, with no memory of how it came up: our own Docker of that
+// name with everything in it, and in another's what carries the lab's label.
 func (b *Backend) Down(ctx context.Context, name string, p progress.Reporter) error {
 	name, err := cluster.CheckName(name)
 	if err != nil {

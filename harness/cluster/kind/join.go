@@ -72,8 +72,9 @@ func nodeLives(ctx context.Context, name string) (bool, error) {
 // joinPatience is how long a node that was stopped may take to answer again.
 const joinPatience = 90 * time.Second
 
-// errHalf is in the chain of the error for a lab that never came up, or whose node does not come back after it was started
-// again. Only that justifies that up removes it: what else goes wrong may pass, and the lab may have what somebody needs.
+// errHalf is in the chain of the error for a lab that never came up, or whose node does not come
+// back after it was started again. Only that justifies that up removes it: what else goes wrong may
+// pass, and the lab may have what a person needs.
 var errHalf = errors.New("it is not whole")
 
 // adviseAnew says how a lab is made anew that cannot be joined.
@@ -81,8 +82,8 @@ func adviseAnew(name string) string {
 	return "lab down --backend kind --name " + name + " removes it; lab up then makes it anew"
 }
 
-// join joins a lab in somebody else's Docker, after starting a node that does not run, as after a restart of the machine.
-// errHalf is in the chain of the error when there is nothing to join.
+// join joins a lab in another's Docker, after starting a node that does not run, as after a restart
+// of the machine. errHalf is in the chain of the error when there is nothing to join.
 func (u *upper) join(ctx context.Context, d *docker.Docker, all []container) (*cluster.Lab, error) {
 	task := u.p.Start("Joining lab " + u.name)
 	lab, err := u.revive(ctx, d, all)

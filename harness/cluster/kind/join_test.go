@@ -32,7 +32,7 @@ func TestOnlyAMissingMarkIsHalfALab(t *testing.T) {
 		{"it is not ready", http.StatusServiceUnavailable, "", false, false, 0},
 		{"it does not become ready after the node was started again", http.StatusServiceUnavailable, "", true, true, 0},
 		{"it refuses this user", http.StatusForbidden, "", false, false, 0},
-		{"nobody listens", 0, "", false, false, 0},
+		{"no listener", 0, "", false, false, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -2,8 +2,8 @@
 // Docker runs, one is started in namespaces of its own; where no registry answers, the node image and all others are
 // assembled from the parts of the embedded node.
 //
-// What was made is known by labels alone. A lab in somebody else's Docker can be found, joined and removed by whoever
-// knows its name; a lab in our own Docker ends with it.
+// What was made is known by labels alone. A lab in another's Docker can be found, joined and
+// removed by every user who knows its name; a lab in our own Docker ends with it.
 package kind
 
 import "github.com/flowproof/lab/harness/cluster"

@@ -29,7 +29,7 @@ func TestJudge(t *testing.T) {
 		{"ours, running", []container{node("x", "running")}, running},
 		{"ours, after the machine was started again", []container{node("x", "exited")}, stopped},
 		{"ours, never started", []container{node("x", "created")}, stopped},
-		{"somebody's own cluster of that name", []container{stranger}, foreign},
+		{"a person's own cluster of that name", []container{stranger}, foreign},
 		{"another lab's, made under that name by hand", []container{node("y", "running")}, foreign},
 		{"ours beside a stranger's", []container{node("x", "exited"), stranger}, foreign},
 	} {
@@ -119,8 +119,8 @@ func TestClusterConfig(t *testing.T) {
 		says, silence string
 	}{
 		{"built, in a Docker of our own", built, true, true, true, 5, "imageRepository: lab.local", ""},
-		{"built, in somebody else's", built, false, false, true, 5, "addon/coredns", ""},
-		{"published, in somebody else's", published, false, false, false, 3, "failCgroupV1: false", "lab.local"},
+		{"built, in another's", built, false, false, true, 5, "addon/coredns", ""},
+		{"published, in another's", published, false, false, false, 3, "failCgroupV1: false", "lab.local"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := parsedConfig(t, tt.parts, tt.ours)

@@ -214,7 +214,8 @@ func (c cancelAt) Start(title string) progress.Task {
 	return c.Reporter.Start(title)
 }
 
-// refusal makes a container that looks like a node of somebody's own cluster, from an image that is there for a moment.
+// refusal makes a container that looks like a node of a person's own cluster, from an image that is
+// there for a moment.
 func refusal(t *testing.T, d *docker.Docker, name string, opts cluster.Options) {
 	t.Helper()
 	ctx := t.Context()

@@ -8,8 +8,8 @@ import (
 	"github.com/flowproof/lab/internal/trust"
 )
 
-// exclusive keeps other processes of this user's from a lab in somebody else's Docker, where nothing else says that one is still
-// being made. The returned function lets go.
+// exclusive keeps other processes of this user's from a lab in another's Docker, where nothing else
+// says that one is still being made. The returned function lets go.
 func exclusive(ctx context.Context, name string, p progress.Reporter) (release func(), err error) {
 	var task progress.Task
 	release, err = trust.Lock(ctx, name+".kind", func(holder string) {

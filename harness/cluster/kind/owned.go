@@ -16,10 +16,11 @@ type container struct {
 	ID    string
 	Name  string
 	State string // running, exited, …
-	Lab   string // whose it is by LabLabel; empty: nobody's of ours
+	Lab   string // whose it is by LabLabel; empty: no lab of ours
 }
 
-// containers lists those of the cluster of a lab, whatever their state. One question is asked, since containers come and go.
+// containers lists those of the cluster of a lab, in any state. One question is asked, since
+// containers come and go.
 func containers(ctx context.Context, d *docker.Docker, lab string) ([]container, error) {
 	out, err := d.Run(ctx, "ps", "--all", "--no-trunc", "--filter", "label="+kindLabel+"="+clusterName(lab),
 		"--format", "{{.ID}}\t{{.Names}}\t{{.State}}\t{{.Label \""+LabLabel+"\"}}")
@@ -52,10 +53,10 @@ func list(ctx context.Context, d *docker.Docker, args ...string) ([]string, erro
 
 // What a name stands for.
 const (
-	free    = "free"    // nobody has it
+	free    = "free"    // no cluster has it
 	running = "running" // a node of ours runs under it
 	stopped = "stopped" // a node of ours does not run
-	foreign = "foreign" // somebody else's cluster
+	foreign = "foreign" // another's cluster
 )
 
 // judge says what the containers with the cluster's name are to a lab.

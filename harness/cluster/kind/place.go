@@ -12,13 +12,13 @@ import (
 	"github.com/flowproof/lab/internal/trust"
 )
 
-// stateDir holds the kubeconfig of a lab of this user's in somebody else's Docker.
+// stateDir holds the kubeconfig of a lab of this user's in another's Docker.
 func stateDir(lab string) string { return filepath.Join(trust.Base(), lab+".kind") }
 
 // kubeconfigPath is where keep writes.
 func kubeconfigPath(lab string) string { return filepath.Join(stateDir(lab), "kubeconfig") }
 
-// makeStateDir makes it, where nobody else can write or read.
+// makeStateDir makes it, where no other user can write or read.
 func makeStateDir(lab string) error { return advise(trust.MakeDir(stateDir(lab))) }
 
 // checkKept refuses a kubeconfig that another user may have put there, as can be where everybody may write: who can do that
@@ -43,7 +43,7 @@ func advise(err error) error {
 	return exit.Environmentf("keep the lab's kubeconfig in %s: %w", trust.Base(), err)
 }
 
-// keep writes the kubeconfig of a lab in somebody else's Docker.
+// keep writes the kubeconfig of a lab in another's Docker.
 func keep(lab string, data []byte) (string, error) {
 	if err := makeStateDir(lab); err != nil {
 		return "", err
@@ -58,7 +58,7 @@ func keep(lab string, data []byte) (string, error) {
 // forget removes it.
 func forget(lab string) error {
 	dir := stateDir(lab)
-	if err := adviseKept(trust.Path(dir)); err != nil { // a link of somebody else's would lead elsewhere
+	if err := adviseKept(trust.Path(dir)); err != nil { // another user's link would lead elsewhere
 		return err
 	}
 	if err := removal.All(dir); err != nil {

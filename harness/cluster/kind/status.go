@@ -12,7 +12,7 @@ import (
 	"github.com/flowproof/lab/internal/enclosure"
 )
 
-// Status says how the lab is, from the guard of our own Docker, or from somebody else's.
+// Status says how the lab is, from the guard of our own Docker, or from another's.
 func (b *Backend) Status(ctx context.Context, name string) (cluster.Status, error) {
 	name, err := cluster.CheckName(name)
 	if err != nil {
@@ -41,7 +41,7 @@ func (b *Backend) Status(ctx context.Context, name string) (cluster.Status, erro
 	return status, err
 }
 
-// theirStatus fills in how a lab in somebody else's Docker is.
+// theirStatus fills in how a lab in another's Docker is.
 func theirStatus(ctx context.Context, d *docker.Docker, status *cluster.Status) error {
 	all, err := containers(ctx, d, status.Name)
 	if err != nil {

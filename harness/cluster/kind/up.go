@@ -69,7 +69,7 @@ type upper struct {
 	p     progress.Reporter
 	clock *progress.Stopwatch
 
-	making bool // what carries the lab's label in somebody else's Docker was made, or begun, by this call
+	making bool // what carries the lab's label in another's Docker was made, or begun, by this call
 }
 
 // own brings the lab up in a Docker that is started for it. Until the lab is committed, Docker ends with this process.
@@ -92,7 +92,7 @@ func (u *upper) own(ctx context.Context) (*cluster.Lab, error) {
 	}
 	owner := d.Owner()
 	if owner == nil {
-		lab, err := joinOwn(ctx, u.name, u.p) // somebody was faster
+		lab, err := joinOwn(ctx, u.name, u.p) // another process was faster
 		return cluster.Joined(u.name, lab, err)
 	}
 	u.clock.Reached("Docker ready")
@@ -128,9 +128,9 @@ func (u *upper) prepare(ctx context.Context) (string, error) {
 	})
 }
 
-// theirs brings the lab up in somebody else's Docker, or joins the one that is there. A Docker that is restarted meanwhile
-// is waited for, and the lab made anew, once. Another process that has the lab in hand is waited for as well: what it has half
-// made looks like what was left half made.
+// theirs brings the lab up in another's Docker, or joins the one that is there. A Docker that is
+// restarted meanwhile is waited for, and the lab made anew, once. Another process that has the lab
+// in hand is waited for as well: what it has half made looks like what was left half made.
 func (u *upper) theirs(ctx context.Context, d *docker.Docker) (*cluster.Lab, error) {
 	release, err := exclusive(ctx, u.name, u.p)
 	if err != nil {

@@ -94,7 +94,7 @@ func (s *supervisor) furnish() error {
 	if err := os.WriteFile("/etc/hosts", []byte("127.0.0.1 localhost\n"+nodeIP+" "+nodeName+"\n"), 0o644); err != nil {
 		return err
 	}
-	// Nothing outside can be asked; a resolver that nobody answers would be a wait.
+	// Nothing outside can be asked; a resolver that does not answer would be a wait.
 	if err := os.WriteFile("/etc/resolv.conf", []byte("nameserver "+dnsIP+"\noptions timeout:1 attempts:1\n"), 0o644); err != nil {
 		return err
 	}

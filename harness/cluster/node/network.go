@@ -13,9 +13,10 @@ import (
 
 var everywhere = &net.IPNet{IP: net.IPv4zero, Mask: net.CIDRMask(0, 32)}
 
-// setUpNetwork makes the node's network in the namespace that it is called in: a loopback and one end of a veth pair
-// whose other end nobody listens on. The default route leads there, so that every address has a route (ClusterIPs need
-// one before kube-proxy translates them) and nothing can leave.
+// setUpNetwork makes the node's network in the namespace that it is called in: a loopback and one
+// end of a veth pair whose other end has no listener. The default route leads there, so that every
+// address has a route (ClusterIPs need one before kube-proxy translates them) and nothing can
+// leave.
 func setUpNetwork() error {
 	if err := linkUp("lo"); err != nil {
 		return err

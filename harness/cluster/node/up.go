@@ -49,7 +49,7 @@ func (b *Backend) Up(ctx context.Context, opts cluster.Options, p progress.Repor
 	}
 	o, err := launch(ctx, name, set, initConfig{Prepared: prepared})
 	if errors.Is(err, enclosure.ErrTaken) {
-		lab, err := join(ctx, name, p) // somebody was faster
+		lab, err := join(ctx, name, p) // another process was faster
 		return cluster.Joined(name, lab, err)
 	}
 	if err != nil {
@@ -104,8 +104,8 @@ func join(ctx context.Context, name string, p progress.Reporter) (*cluster.Lab, 
 	return &cluster.Lab{Name: name, Backend: "node", Kubeconfig: s.Kubeconfig, Joined: true, Timings: s.Timings}, nil
 }
 
-// launch starts a lab's enclosure, which holds the components for as long as it lives, so that nobody removes them from
-// the cache.
+// launch starts a lab's enclosure, which holds the components for as long as it lives, so that no
+// process removes them from the cache.
 func launch(ctx context.Context, name string, set *components.Set, c initConfig) (*enclosure.Owner, error) {
 	hold, err := set.Hold()
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package process finds the processes of containers on this host, whatever runs them and however deep in other containers: the
-// kernel names the container that a process belongs to in its cgroup.
+// Package process finds the processes of containers on this host, of any runtime and at any depth
+// in other containers: the kernel names the container that a process belongs to in its cgroup.
 package process
 
 import (
@@ -78,7 +78,7 @@ func inCgroup(proc, id string) ([]int, error) {
 		switch {
 		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ESRCH): // it ended meanwhile: before it was opened, or read
 			continue
-		case errors.Is(err, fs.ErrPermission): // somebody else's, with proc's hidepid
+		case errors.Is(err, fs.ErrPermission): // another user's, with proc's hidepid
 			continue
 		case err != nil:
 			return nil, exit.Environmentf("look for processes: %w", err)

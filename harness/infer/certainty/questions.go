@@ -11,10 +11,11 @@ import (
 	"github.com/flowproof/lab/harness/infer/match"
 )
 
-// What neither dump nor request decides is a question. A walk asks it and goes on with one of the answers, at first with the
-// first. The request is then walked again with each other answer: what all walks come to is certain, whatever the answers
-// are, and what differs is open. So a filter that may answer opens the outcome and not the route, and a header that a filter
-// may set opens the route only where a route asks for it.
+// What neither dump nor request decides is a question. A walk asks it and goes on with one of the
+// answers, at first with the first. The request is then walked again with each other answer: what
+// all walks come to is certain with any of the answers, and what differs is open. So a filter
+// that may answer opens the outcome and not the route, and a header that a filter may set opens the
+// route only where a route asks for it.
 
 // Questions are those that a walk has asked so far, with the answers that it goes by, and the conditions of the hop that is
 // being decided.

@@ -127,7 +127,7 @@ func Take(w *passage.Walk, l *proxy.Listener, why string, rejected []flow.Altern
 	w.Add(flow.Listener, l.At.Value, hop)
 }
 
-// peerFact is the remote end of the downstream connection; its port is one that nobody knows beforehand.
+// peerFact is the remote end of the downstream connection; its port is not known beforehand.
 func peerFact(w *passage.Walk) flow.Fact {
 	peer := "*"
 	if w.Req.Src.IsValid() {

@@ -64,8 +64,9 @@ func findClient(w *passage.Walk) clientAddress {
 	return c
 }
 
-// detectClient finds the client without use_remote_address: by original_ip_detection_extensions, or in x-forwarded-for.
-// trusted says whether the address may make the request internal; one that nobody forwarded is external.
+// detectClient finds the client without use_remote_address: by original_ip_detection_extensions, or
+// in x-forwarded-for. trusted says whether the address may make the request internal; one that was
+// not forwarded is external.
 func detectClient(w *passage.Walk, forwarded string, hops int) (addr netip.Addr, trusted bool) {
 	extensions := w.HCM.At.Get("original_ip_detection_extensions")
 	if extensions.Len() == 0 {

@@ -28,7 +28,8 @@ const (
 	JoinApp  = "app"  // server's sidecar to the application
 )
 
-// Connection is the Join of what names the proxy's downstream connection by Envoy's id: whoever does has to mean the same one.
+// Connection is the Join of what names the proxy's downstream connection by Envoy's id: all that
+// name it have to mean the same one.
 func (w *Walk) Connection() string {
 	if w.Side == "" {
 		return "downstream connection"
