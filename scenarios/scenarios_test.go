@@ -99,7 +99,8 @@ func run(m *testing.M) int {
 	return code
 }
 
-// whyNoLab says what this machine lacks. In a CI that is a failure: there a test that skips is one that nobody runs.
+// whyNoLab says what this machine lacks. In a CI that is a failure: there a test that skips is one
+// that never runs.
 func whyNoLab() string {
 	reason := ""
 	chosen, known := backends[*backendName]

@@ -73,7 +73,7 @@ func Run(ctx context.Context, args []string, streams Streams) int {
 	err := root.ExecuteContext(context.WithValue(ctx, appKey{}, a))
 	code := exit.Code(err)
 	if err != nil && ctx.Err() != nil {
-		code = exit.Interrupted // whatever broke, broke because somebody asked for it
+		code = exit.Interrupted // it broke because it was interrupted
 	}
 	if silent := (silentError{}); err != nil && !errors.As(err, &silent) {
 		if code == exit.Interrupted {
@@ -84,8 +84,8 @@ func Run(ctx context.Context, args []string, streams Streams) int {
 	return code
 }
 
-// sentence is an error as it is shown. What follows its first line is indented, so that no line of it, whoever wrote it, can be
-// taken for one of lab's own.
+// sentence is an error as it is shown. What follows its first line is indented, so that no line of
+// it, from any writer, can be taken for one of lab's own.
 func (a *app) sentence(err error) string {
 	return strings.ReplaceAll(shown(a, err.Error()), "\n", "\n  ")
 }

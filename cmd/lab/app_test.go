@@ -50,7 +50,7 @@ func TestBadInput(t *testing.T) {
 		{"no scenario", []string{"run"}, exit.Usage, "accepts 1 arg(s), received 0"},
 		{"a file that is not there", []string{"run", "./nothing.txtar"}, exit.Usage, "read scenario: stat ./nothing.txtar: no such file"},
 		{"a lab's name that is none", []string{"--name", "../x", "status"}, exit.Usage, `name a lab "../x"`},
-		{"no lab", []string{"--name", "nobody-has-this", "dump", "netshoot"}, exit.Environment, "reach lab nobody-has-this: it is absent (bring it up with `lab up`"},
+		{"no lab", []string{"--name", "absent-lab", "dump", "netshoot"}, exit.Environment, "reach lab absent-lab: it is absent (bring it up with `lab up`"},
 		{"no kubeconfig", []string{"--kubeconfig", filepath.Join(dir, "none"), "dump", "netshoot"}, exit.Environment, "none: no such file or directory (give the path of the cluster's own)"},
 		{"a kubeconfig that is none", []string{"--kubeconfig", broken, "dump", "netshoot"}, exit.Environment, "read kubeconfig " + broken},
 		{"a context that is none", []string{"--kubeconfig", kubeconfigToNowhere(t), "--context", "y", "dump", "netshoot"}, exit.Usage, `choose context "y": kubeconfig `},
@@ -77,7 +77,7 @@ func TestMachineForms(t *testing.T) {
 	}{
 		{[]string{"version"}, "flowproof.dev/version/v1"},
 		{[]string{"run", "--list"}, "flowproof.dev/scenarios/v1"},
-		{[]string{"status", "--name", "nobody-has-this"}, "flowproof.dev/status/v1"},
+		{[]string{"status", "--name", "absent-lab"}, "flowproof.dev/status/v1"},
 		{[]string{"cache"}, "flowproof.dev/cache/v1"},
 	} {
 		t.Run(strings.Join(tc.args, " "), func(t *testing.T) {
@@ -133,7 +133,7 @@ func TestCompletion(t *testing.T) {
 		{"contexts", []string{"--kubeconfig", kubeconfigToNowhere(t), "status", "--context", ""}, "x\n"},
 		{"parts", []string{"up", "--install", ""}, "istio\nworkshop\n"},
 		{"verbs", []string{"do"}, "doctor\t"},
-		{"no lab, no pods", []string{"--name", "nobody-has-this", "dump", ""}, ":4\n"},
+		{"no lab, no pods", []string{"--name", "absent-lab", "dump", ""}, ":4\n"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, stdout, _ := run(t, append([]string{cobra.ShellCompRequestCmd}, tc.args...)...)

@@ -91,7 +91,7 @@ func (a *app) backend() (cluster.Backend, error) {
 	}
 	if named && name != existing.Name {
 		return nil, exit.Usagef(
-			"choose backend %s: --kubeconfig and --context name somebody's own cluster (use --backend %s)",
+			"choose backend %s: --kubeconfig and --context name an existing cluster (use --backend %s)",
 			name,
 			existing.Name,
 		)

@@ -50,7 +50,7 @@ func traceCommand() *cobra.Command {
 		Short: "Infer a request's way, send it, and watch it from the kernel and inside both Envoys",
 		Long: `trace infers the way of one request from the sidecars' dumps, sends it with curl, and watches it with every instrument of
 the lab and one more: BPF programs in the kernel and on the running Envoys. They see whose socket is whose on the whole
-way, what is said on it, which filter chain and cluster are taken, and which log statements are reached whatever the log
+way, what is said on it, which filter chain and cluster are taken, and which log statements are reached at every log
 level. The table says hop by hop what was inferred, who saw it, and whether both agree.
 
 In a lab of its own, connections that are pooled on the way are ended first, so that everything can be seen from its

@@ -15,7 +15,7 @@ import (
 const verifyLong = `verify judges the run in a bundle again, without a cluster, and believes nothing that the bundle says of
 itself. The path is inferred again from the config dumps; the logs, socket tables, counters, events and curl's
 output are read again; what run.json, verdict.json and recording.json say is held against both, and the request
-against what curl and the sidecars' access logs say of it. Whatever does not agree is named, and such a run is never
+against what curl and the sidecars' access logs say of it. What does not agree is named, and such a run is never
 verified. A bundle that was not touched gives the verdict that it was written with.
 
 A bundle that was forged alike in every raw part cannot be told from a true one, unless it was signed: with --key it must have the

@@ -53,8 +53,8 @@ func tampered(t *testing.T, file, old, new string) string {
 	return dir
 }
 
-// accepted is the inbound bundle without what eBPF recorded and without socket tables, so that nobody saw the application, as a run
-// that accepts that.
+// accepted is the inbound bundle without what eBPF recorded and without socket tables, so that no
+// instrument saw the application, as a run that accepts that.
 func accepted(t *testing.T, hops ...string) string {
 	t.Helper()
 	return current(t, func(c *bundle.Contents) {
@@ -83,7 +83,7 @@ func TestVerify(t *testing.T) {
 		{"every hop explained", []string{whole, "-v"}, exit.OK, "field    /configs/", ""},
 		{"another path", []string{tampered(t, "run.json", `"value": "15006"`, `"value": "15001"`)}, exit.Incomplete, "run.json says /path/hops/", ""},
 		{"a log cut", []string{tampered(t, "logs/fortio-server.mark.log", "destroying stream", "")}, exit.Incomplete, "the stream's last line is missing", ""},
-		{"a hop nobody saw", []string{accepted(t)}, exit.Incomplete, "1 not observed", ""},
+		{"a hop that was not observed", []string{accepted(t)}, exit.Incomplete, "1 not observed", ""},
 		{"accepted by the scenario", []string{accepted(t, "server/app")}, exit.OK, "incomplete: confirmed 25/26 hops, 1 not observed, 0 refuted; accepted without evidence: server/app", ""},
 		{"accepted, as JSON", []string{accepted(t, "app"), "-o", "json"}, exit.OK, `"accepted": [`, ""},
 		{"another one accepted", []string{accepted(t, "client/app")}, exit.Incomplete, "1 not observed", ""},

@@ -77,7 +77,7 @@ func filtersOf(path flow.Path, side flow.Side, pod string) []string {
 
 // StepsNote says how the times came about and what they cost.
 func StepsNote(statements int) string {
-	return fmt.Sprintf("Times are those between Envoy's own log statements, which are traced whatever the log level; the names are the "+
+	return fmt.Sprintf("Times are those between Envoy's own log statements, which are traced at every log level; the names are the "+
 		"configuration's, in its order. The first filter of a direction has also what Envoy did before it. %d statements were traced while the sidecars had the request, which took %d µs of its time at most: "+
 		"a filter that took less than 3 µs may have taken none.", statements, trace.StatementCost(statements).Microseconds())
 }

@@ -225,7 +225,7 @@ func keyboard(t *testing.T, tab *browsertest.Tab) {
 	}
 }
 
-// TestPageEscapes: what stands in a dump or on the wire is text, whatever it looks like.
+// TestPageEscapes: what stands in a dump or on the wire is text, also where it looks like HTML.
 func TestPageEscapes(t *testing.T) {
 	const evil = `<script>alert(1)</script>"><img src=x onerror=alert(2)>' ]]> javascript:alert(3)`
 	r, v := run()

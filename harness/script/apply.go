@@ -20,7 +20,7 @@ var applyCommand = Command{
 	Usage:   "apply FILE",
 	Summary: "Create the objects of a manifest until the scenario ends",
 	Detail: "FILE is one of the scenario's own. Its objects are deleted when the scenario ends, also when the command is killed; one that is\n" +
-		"there already is an error, so that nothing of somebody else's is touched. The sidecars hear of it a moment later: wait with\n" +
+		"there already is an error, so that another's object is never touched. The sidecars hear of it a moment later: wait with\n" +
 		"`eventually`.",
 	run: func(s *session, args []string) error {
 		if len(args) != 1 {

@@ -17,8 +17,8 @@ func TestWitnesses(t *testing.T) {
 	}{
 		{"control before request", "control a -> http://b/\n", exit.Usage, "control: it comes once, after request (usage: control FROM -> URL)"},
 		{"control of nothing", "control\n", exit.Usage, "write FROM -> URL"},
-		{"stats of nobody", "stats\n", exit.Usage, "stats: it needs a pod (usage: stats POD...)"},
-		{"netfilter of nobody", "netfilter\n", exit.Usage, "netfilter: it needs a pod (usage: netfilter POD...)"},
+		{"stats without a pod", "stats\n", exit.Usage, "stats: it needs a pod (usage: stats POD...)"},
+		{"netfilter without a pod", "netfilter\n", exit.Usage, "netfilter: it needs a pod (usage: netfilter POD...)"},
 		{"stats without a lab", "stats a\n", exit.Environment, "find pod a.mark:"},
 		{"netfilter without a lab", "netfilter a b\n", exit.Environment, "find pod a.mark:"},
 	} {

@@ -71,7 +71,7 @@ var eventFiles = map[string]string{
 	"waits.events":    "envoy $s fd $down: accept *\nenvoy $s fd $down: epoll_ctl ADD *\nenvoy $s fd $down: recv(MSG_PEEK) *\n",
 	"listen.events":   "envoy fd *: open already: LISTEN 0.0.0.0:15006 ↔ *\n",
 	"none.events":     "quic\n",
-	"nobody.events":   "envoy *: connect $NOBODY_IP:8080\n",
+	"nameless.events": "envoy *: connect $NAMELESS_IP:8080\n",
 	"empty.events":    "# Nothing.\n",
 	"chosen.events":   "envoy $s fd $down: accept *\nenvoy $s fd $down: filter.chain = *\n",
 	"unchosen.events": "envoy $s fd $down: accept *\nno envoy *: filter.chain = *\nenvoy $s fd $down: write *\n",
@@ -119,7 +119,7 @@ func TestEvents(t *testing.T) {
 		}, exit.Incomplete, "is off: attach: no such file"},
 		{"no probe on the pod's Envoy", "fortio-server unchosen.events", func(s *session) { s.recorded().Envoys = s.recorded().Envoys[:1]; s.drop("filter.chain") }, exit.Incomplete, "no probe was on an Envoy of fortio-server.mark"},
 		{"it was seen", "fortio-server unchosen.events", nil, exit.Mismatch, "unchosen.events:2: this must not happen here, and it did"},
-		{"what was seen was seen, whatever was off", "fortio-server server.events", func(s *session) { s.turnOff("sni", "no such class") }, exit.OK, "3 events in"},
+		{"what was seen was seen, also with an instrument off", "fortio-server server.events", func(s *session) { s.turnOff("sni", "no such class") }, exit.OK, "3 events in"},
 		{"another way that forbids nothing", "fortio-server unchosen.events or server.events", func(s *session) {
 			s.turnOff("filter.chain", "no such class")
 			s.drop("filter.chain")
@@ -141,7 +141,7 @@ func TestEvents(t *testing.T) {
 		{"another word than or", "fortio-server queued.events and waits.events", nil, exit.Usage, "between two files stands: or"},
 		{"a file that is not there", "fortio-server x.events", nil, exit.Usage, "no such file"},
 		{"a file outside", "fortio-server ../../../etc/hostname", nil, exit.Usage, "it leads out of the scenario's folder"},
-		{"a name without a meaning", "fortio-server nobody.events", nil, exit.Usage, "read nobody.events:1: $NOBODY_IP stands for nothing yet"},
+		{"a name without a meaning", "fortio-server nameless.events", nil, exit.Usage, "read nameless.events:1: $NAMELESS_IP stands for nothing yet"},
 		{"nothing in the file", "fortio-server empty.events", nil, exit.Usage, "there is no event in it"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

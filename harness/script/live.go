@@ -144,7 +144,7 @@ func (l *Live) wipe() {
 	}
 }
 
-// elapsed is shown when somebody waited for it.
+// elapsed is shown when it was long enough to be noticed.
 func (l *Live) elapsed(s Seconds) string {
 	d := time.Duration(s)
 	if d < 100*time.Millisecond {

@@ -23,7 +23,7 @@ var predictCommand = Command{
 	Detail: "`lab walk` puts the question to the learner and holds back what infer found until all that follows it is answered. It is a\n" +
 		"choice between what was decided and what really lost: the alternatives that inference refused, with their reasons, or what the\n" +
 		"other sidecar decides at the same hop. With -lost it asks which alternative is configured and was left out. With a FACT a value is\n" +
-		"typed, such as redirect.port or upstream.local. `lab run` and `go test` ask nobody: there it fails where the way has no such hop,\n" +
+		"typed, such as redirect.port or upstream.local. `lab run` and `go test` ask nothing: there it fails where the way has no such hop,\n" +
 		"where nothing lost, where a wrong answer is no resource of the dump, and verify fails where an instrument saw another value.\n" +
 		"HOP is written as in reports: client/route, server/filter-chain. Without -ask the words are those of the hop's kind.\n" +
 		"With -after it asks which event of FILE comes next after the first one that has TEXT; a line `events` further on has to hold FILE.",

@@ -30,7 +30,7 @@ type Events interface {
 // Options say how a scenario is run.
 type Options struct {
 	Update bool   // rewrite the scenario's golden files in Result.Updated instead of failing
-	Events Events // nil: nobody listens
+	Events Events // nil: none are told
 	Width  int    // columns of the screen that Events shows results on; 0: any
 	// ShowSecrets tells Events what is hidden from it otherwise. The Result is never without its secrets: who shows it takes
 	// them out.

@@ -18,7 +18,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite golden files")
 
-// noLab is a lab whose apiserver nobody answers for: enough for everything that fails before, or needs no lab.
+// noLab is a lab whose apiserver does not answer: enough for everything that fails before, or needs
+// no lab.
 func noLab(t *testing.T) Lab {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "kubeconfig")
@@ -128,7 +129,7 @@ func TestUpdateRewritesGoldens(t *testing.T) {
 
 // TestLive compares the report of a run with its golden.
 func TestLive(t *testing.T) {
-	const text = "# A learner reads this.\n# And this.\n\n# A file is there.\nexists a\n! exists b\n\n# This command is not called rightly.\nobserve it\n\n# Nobody comes here.\nexists a\n-- a --\n"
+	const text = "# A learner reads this.\n# And this.\n\n# A file is there.\nexists a\n! exists b\n\n# This command is not called rightly.\nobserve it\n\n# The script ends before this.\nexists a\n-- a --\n"
 	var out bytes.Buffer
 	result := Run(t.Context(), noLab(t), Parse("t", []byte(text)), Options{Events: NewLive(&out)})
 	lines := strings.Split(out.String(), "\n")

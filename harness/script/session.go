@@ -129,7 +129,7 @@ func (s *session) print(format string, args ...any) {
 	s.out.WriteByte('\n')
 }
 
-// close restores what was changed, whatever has happened before and even when the run's context has ended.
+// close restores what was changed, also after an error and when the run's context has ended.
 func (s *session) close() error {
 	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(s.ctx), restoreTimeout,
 		exit.Environmentf("not done within %s", restoreTimeout))
@@ -142,7 +142,7 @@ func (s *session) close() error {
 	err := s.Undo.Undo(ctx)
 	for _, action := range slices.Backward(pending) {
 		left := slices.ContainsFunc(s.Undo.Pending(), func(a undo.Action) bool { return a.ID == action.ID })
-		if !left && action.Kind != undoRemove { // its own temporary files are nobody's concern
+		if !left && action.Kind != undoRemove { // its own temporary files are of no interest
 			s.restored(action.What)
 		}
 	}

@@ -49,7 +49,7 @@ func (t *scriptT) Parallel() {}
 // Verbose keeps the whole log, as the place of a failure is read from it.
 func (t *scriptT) Verbose() bool { return false }
 
-// silent is the Events that nobody listens to.
+// silent is the Events that tell nothing.
 type silent struct{}
 
 func (silent) Begin(*Scenario)     {}
