@@ -215,7 +215,7 @@ int value(struct pt_regs *ctx)
 	return 0;
 }
 
-// Every log statement calls the gate first, whatever the log level: its return address says which statement it is.
+// Every log statement calls the gate first, at every log level: its return address says which statement it is.
 SEC("uprobe/gate")
 int gate(struct pt_regs *ctx)
 {

@@ -147,7 +147,8 @@ func TestContainer(t *testing.T) {
 	}
 }
 
-// TestEveryLossIsCounted fills a buffer that nobody empties: each hit is either in it or counted as lost.
+// TestEveryLossIsCounted fills a buffer that is not emptied: each hit is either in it or counted as
+// lost.
 func TestEveryLossIsCounted(t *testing.T) {
 	probetest.Require(t)
 	s := startSubject(t)

@@ -43,7 +43,7 @@ static __always_inline __u32 take(__u8 *to, __u64 from, __u64 n, __u64 max)
 }
 
 // take_string reads a std::string of libc++: a short one holds its length doubled and its bytes, a long one, whose
-// first bit is set, its capacity, its length and a pointer. There has to be room for a short one, whatever max is. To read a
+// first bit is set, its capacity, its length and a pointer. There has to be room for a short one, with any max. To read a
 // process's memory is what costs most here, so that it is not done twice.
 #define SHORT 23
 static __always_inline __u32 take_string(__u8 *to, __u64 at, __u64 max)

@@ -198,7 +198,7 @@ int BPF_PROG(sys_enter, struct pt_regs *regs, long number)
 	return 0;
 }
 
-// State changes happen mostly while a packet is handled, in whatever process runs at that moment: the socket's own
+// State changes happen mostly while a packet is handled, in any process that runs at that moment: the socket's own
 // namespace tells whether it is watched.
 static __always_inline int of_socket(struct sock *sk, __u16 kind, int old_state, int state)
 {

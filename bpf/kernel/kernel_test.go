@@ -134,7 +134,7 @@ func TestConnection(t *testing.T) {
 			closed++
 		}
 		if r.Process() == "" && r.Kind != State {
-			t.Errorf("event of kind %d of nobody", r.Kind)
+			t.Errorf("event of kind %d without a process", r.Kind)
 		}
 	}
 	if closed != 3 {

@@ -6,7 +6,7 @@ const (
 	OriginalDst         // getsockopt(SO_ORIGINAL_DST); Data is the address
 	Bind                //
 	Listen              //
-	Connect             // Data is the address; Result is -EINPROGRESS where nobody waits
+	Connect             // Data is the address; Result is -EINPROGRESS where the caller does not wait
 	Dup                 // Result is the new descriptor
 	SetOption           // Value is level<<32 | option
 	Read                // Data are the first bytes

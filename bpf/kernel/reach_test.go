@@ -136,7 +136,8 @@ func smallest(t *testing.T) *probe.Set {
 	return set
 }
 
-// TestEveryLossIsCounted fills a buffer that nobody empties: each event is either in it or counted as lost.
+// TestEveryLossIsCounted fills a buffer that is not emptied: each event is either in it or counted
+// as lost.
 func TestEveryLossIsCounted(t *testing.T) {
 	probetest.Require(t)
 	set := smallest(t)

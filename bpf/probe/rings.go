@@ -133,7 +133,8 @@ func (r *rings) count(c *Counts) {
 	})
 }
 
-// emptyRing reads one ring as far as it is written. What cannot be an entry ends it: nobody knows where the next one begins.
+// emptyRing reads one ring as far as it is written. What cannot be an entry ends it: it is unknown
+// where the next one begins.
 func emptyRing(ring []byte, each func(sample []byte)) error {
 	bytes := ring[ringBytes:]
 	size := uint64(1) << (bits.Len(uint(len(bytes))) - 1) // what is beyond is less than that

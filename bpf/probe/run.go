@@ -12,8 +12,9 @@ import (
 	"github.com/cilium/ebpf/ringbuf"
 )
 
-// pollInterval is how often the ring buffer and the rings are emptied: a busy CPU fills its ring of 8 MB in several times that. The
-// programs wake nobody: a wake-up an event costs ten times what the event does.
+// pollInterval is how often the ring buffer and the rings are emptied: a busy CPU fills its ring of
+// 8 MB in several times that. The programs wake no reader: a wake-up an event costs ten times what
+// the event does.
 const pollInterval = 25 * time.Millisecond
 
 // Read calls each with every event until the Set is flushed or closed. Events of different CPUs come out of order; their Time

@@ -7,7 +7,7 @@ type Status struct {
 	Problem  string `json:"problem,omitempty"`
 }
 
-// LeftOff is the problem of a probe that nobody wanted.
+// LeftOff is the problem of a probe that was not wanted.
 const LeftOff = "left off, as asked"
 
 // Counts are what the programs of a set counted.

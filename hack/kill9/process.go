@@ -77,7 +77,8 @@ const guest = `{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "guest",
 "image": "docker.io/nicolaka/netshoot:latest", "imagePullPolicy": "Never", "command": ["sleep", "3600"],
 "volumeMounts": [{"name": "folder", "mountPath": "/folder"}]}], "volumes": [{"name": "folder", "hostPath": {"path": "/mnt"}}]}}`
 
-// bind mounts the person's folder on the node's /mnt, as somebody with root on both sides might, and starts a pod with it.
+// bind mounts the person's folder on the node's /mnt, as a person with root on both sides might,
+// and starts a pod with it.
 func (k *killer) bind() error {
 	inits := k.processes(0)["init"]
 	if k.backend != "node" || len(inits) == 0 {

@@ -81,8 +81,8 @@ var dropped = []string{
 	"var/lib/systemd/random-seed", "var/lib/dbus/machine-id", "debootstrap", "etc/.pwd.lock",
 }
 
-// normalise takes out of a fresh root what differs from machine to machine or from day to day, what nobody reads, and
-// set-user-ID bits, which have no business in a cache directory.
+// normalise takes out of a fresh root what differs from machine to machine or from day to day, what
+// is never read, and set-user-ID bits, which have no business in a cache directory.
 func normalise(root string, more []string) error {
 	for _, pattern := range append(slices.Clone(dropped), more...) {
 		found, err := filepath.Glob(filepath.Join(root, pattern))

@@ -21,8 +21,8 @@ import (
 //
 //	<dir>/<key>/manifest.json   what the entry is, written last
 //	<dir>/<key>/content/        what was made; never written to again
-//	<dir>/.locks/<key>          held by whoever makes or removes the entry
-//	<dir>/.locks/<key>.use      held, shared, by whoever uses a set
+//	<dir>/.locks/<key>          held by the process that makes or removes the entry
+//	<dir>/.locks/<key>.use      held, shared, by each process that uses a set
 //	<dir>/.tmp/<key>~*          half-made entries, removed when their maker is gone
 type cache struct {
 	dir      string
@@ -100,7 +100,7 @@ func (c *cache) look(k string) (manifest, error) {
 func (c *cache) make(ctx context.Context, k key, task progress.Task, make func(context.Context, work) error) (manifest, error) {
 	m, err := c.look(k.String())
 	if err == nil {
-		return m, nil // somebody else made it while we waited
+		return m, nil // another process made it while we waited
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		if c.held()[k.String()] {
@@ -147,8 +147,8 @@ func (c *cache) commit(k, dir string, m manifest) error {
 	return os.Rename(dir, c.entry(k))
 }
 
-// discard removes an entry and leftovers of its making. The caller holds the entry's lock. The entry is renamed first,
-// so that nobody finds half of it.
+// discard removes an entry and leftovers of its making. The caller holds the entry's lock. The
+// entry is renamed first, so that no process finds half of it.
 func (c *cache) discard(k string) error {
 	if _, err := os.Lstat(c.entry(k)); err == nil {
 		doomed, err := os.MkdirTemp(c.tmp(), k+"~")

@@ -265,7 +265,7 @@ func victim(t *testing.T, dir string) {
 		mustWrite(t, filepath.Join(w.content, "half"), "half")
 		fmt.Println("half")
 		<-time.After(time.Minute)
-		return errors.New("nobody killed me")
+		return errors.New("this process was not killed")
 	})
 	os.Exit(1)
 }

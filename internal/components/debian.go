@@ -63,8 +63,8 @@ func (d distribution) mirror(ctx context.Context) string {
 	return d.pickMirror(strings.NewReader(targets))
 }
 
-// pickMirror finds the archive of d's own suite, not of its updates or of somebody's extra packages, in what
-// apt-get indextargets says.
+// pickMirror finds the archive of d's own suite, not of its updates or of another's extra packages,
+// in what apt-get indextargets says.
 func (d distribution) pickMirror(targets io.Reader) string {
 	for lines := bufio.NewScanner(targets); lines.Scan(); {
 		f := strings.Fields(lines.Text())

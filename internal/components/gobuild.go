@@ -51,7 +51,8 @@ func (g *gobuild) key(p program) (key, error) {
 	return k.key()
 }
 
-// ldflags leave out symbol tables and debug information: nobody debugs these binaries, and they halve in size.
+// ldflags leave out symbol tables and debug information: these binaries are not debugged, and they
+// halve in size.
 func (p program) ldflags() string {
 	return strings.Join(append([]string{"-s", "-w"}, p.flags...), " ")
 }

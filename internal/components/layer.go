@@ -130,8 +130,8 @@ func copyFile(w io.Writer, path string) error {
 	return err
 }
 
-// A layer is an uncompressed tar file that lies in an image layout under its digest. Uncompressed, its digest is its
-// diff ID, and nobody spends time on packing what is unpacked on the same machine.
+// A layer is an uncompressed tar file that lies in an image layout under its digest. Uncompressed,
+// its digest is its diff ID, and no time is spent on packing what is unpacked on the same machine.
 type layer struct {
 	path string
 	hash v1.Hash

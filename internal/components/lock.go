@@ -12,7 +12,8 @@ import (
 // A lock is an flock(2) on a file: the kernel lets go of it when its holder dies, however it dies.
 type lock struct{ f *os.File }
 
-// tryLock takes the lock on path, or returns nil when somebody holds it. kind says who else may hold it.
+// tryLock takes the lock on path, or returns nil when another holds it. kind says who else may hold
+// it.
 func tryLock(path string, kind platform.LockKind) (*lock, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {

@@ -161,7 +161,7 @@ func (c *cache) markNewest(keep map[string]bool) {
 	}
 }
 
-// remove takes an entry away unless somebody makes or holds it at this moment.
+// remove takes an entry away unless a process makes or holds it at this moment.
 func (c *cache) remove(name string) (bool, error) {
 	for _, path := range []string{c.lock(name), c.useLock(name)} {
 		l, err := tryLock(path, platform.Exclusive)

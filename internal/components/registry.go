@@ -20,7 +20,7 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// publishedIstio is the version of Istio's images when nobody names one.
+// publishedIstio is the version of Istio's images when none is named.
 const publishedIstio = "1.29.0"
 
 // publishedImages says which published image stands behind each name. Istio's are of one release, so that proxy and

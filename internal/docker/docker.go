@@ -26,7 +26,7 @@ import (
 type Docker struct {
 	Host    string // for DOCKER_HOST; empty: what the docker command chooses by itself
 	Version string // of the server
-	Ours    bool   // started by us, in an enclosure; false: somebody else's
+	Ours    bool   // started by us, in an enclosure; false: another's
 	Name    string // of the enclosure, when it is ours
 	NetNS   string // path of the network namespace in which ports are published; empty: the host's
 	Dir     string // on the host, goes with it, when it is ours
@@ -165,7 +165,7 @@ func (d *Docker) Await(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return err
-		case <-time.After(200 * time.Millisecond): // a socket that nobody listens on has no event
+		case <-time.After(200 * time.Millisecond): // a socket without a listener has no event
 		}
 	}
 }

@@ -56,7 +56,7 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-// TestNamedDockerIsNotReplaced looks for one that somebody names and that is not there.
+// TestNamedDockerIsNotReplaced looks for one that is named and is not there.
 func TestNamedDockerIsNotReplaced(t *testing.T) {
 	if _, err := exec.LookPath("docker"); err != nil {
 		t.Skip("the command docker is not installed")
@@ -66,7 +66,7 @@ func TestNamedDockerIsNotReplaced(t *testing.T) {
 	defer cancel()
 	_, err := Find(ctx)
 	if err == nil || errors.Is(err, ErrNone) || exit.Code(err) != exit.Environment {
-		t.Errorf("find: %v, want an error that lets nobody start another", err)
+		t.Errorf("find: %v, want an error that lets no caller start another", err)
 	}
 }
 

@@ -11,8 +11,8 @@ import (
 	"github.com/flowproof/lab/internal/trust"
 )
 
-// How long a Docker may take to answer: one that accepts the question, or that somebody names with DOCKER_HOST, and one that
-// has left its socket behind, as it does while it is started again.
+// How long a Docker may take to answer: one that accepts the question, or that is named with
+// DOCKER_HOST, and one that has left its socket behind, as it does while it is started again.
 const (
 	patience      = 30 * time.Second
 	stalePatience = 10 * time.Second
@@ -65,7 +65,7 @@ func (d *Docker) awaitStart(ctx context.Context, named bool) error {
 	return d.Await(ctx)
 }
 
-// defaultSocket is where the docker command looks when nobody says otherwise.
+// defaultSocket is where the docker command looks when it is not told otherwise.
 const defaultSocket = "/var/run/docker.sock"
 
 func exists(path string) bool {
@@ -80,7 +80,7 @@ type Choice struct {
 	Err    error  // neither can be
 }
 
-// Choose decides between somebody else's Docker, as Find reported it, and one of our own.
+// Choose decides between another's Docker, as Find reported it, and one of our own.
 func Choose(found *Docker, err error) Choice {
 	return choose(found, err, os.Geteuid() == 0, whyNoDaemon())
 }

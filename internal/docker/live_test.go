@@ -39,9 +39,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// container is what runs in the test's containers: it asks for a name that nobody has.
+// container is what runs in the test's containers: it asks for a name that does not exist.
 func container() int {
-	_, err := net.LookupHost("nobody.example")
+	_, err := net.LookupHost("absent.example")
 	var none *net.DNSError
 	fmt.Printf("not found %v\n", errors.As(err, &none) && none.IsNotFound)
 	return 0

@@ -25,7 +25,7 @@ func (d *Docker) Feed(ctx context.Context, write func(io.Writer) error, args ...
 	cmd := d.Command(ctx, "docker", args...)
 	cmd.Stdin = r
 	err := d.Attend(ctx, cmd, nil)
-	_ = r.Close() // a command that ended early leaves nobody to write for
+	_ = r.Close() // a command that ended early reads no more
 	if cause := <-wrote; cause != nil && !errors.Is(cause, io.ErrClosedPipe) && ctx.Err() == nil {
 		return fmt.Errorf("%s: write what it reads: %w", title(cmd), cause)
 	}

@@ -48,7 +48,7 @@ const (
 	contentDir = "diff" // of one layer
 )
 
-// keepImages removes everything but images from a data root that nobody uses.
+// keepImages removes everything but images from a data root that is not in use.
 func keepImages(root string) error {
 	entries, err := os.ReadDir(root)
 	if err != nil {

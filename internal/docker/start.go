@@ -32,8 +32,9 @@ func Main(args []string) int {
 	return enclosed.Main(args)
 }
 
-// Start returns our own Docker of that name, which it starts if there is none. One that it has started ends with this
-// process, unless its Owner is committed; whatever is killed, nothing of it is left.
+// Start returns our own Docker of that name, which it starts if there is none. One that it has
+// started ends with this process, unless its Owner is committed; nothing of it is left after any
+// kill.
 func Start(ctx context.Context, name string, o Options, p progress.Reporter) (*Docker, error) {
 	if d, err := Ours(ctx, name); d != nil || err != nil {
 		return d, err
@@ -42,7 +43,7 @@ func Start(ctx context.Context, name string, o Options, p progress.Reporter) (*D
 	d, err := launch(ctx, name, payload{Prepared: o.Prepared}, o.Held)
 	task.Done(err)
 	if errors.Is(err, enclosure.ErrTaken) {
-		if d, err = Ours(ctx, name); d == nil && err == nil { // somebody was faster
+		if d, err = Ours(ctx, name); d == nil && err == nil { // another process was faster
 			err = exit.Environmentf("start Docker of lab %s: another process started it and took it down again (try again)", name)
 		}
 	}

@@ -80,8 +80,8 @@ type control struct {
 	hold *trust.Hold
 }
 
-// listen takes hold of an enclosure: whoever holds its directory owns it. Only root can reach the directory, so nobody else
-// can be there first.
+// listen takes hold of an enclosure: the process that holds its directory owns it. Only root can
+// reach the directory, so no other user can be there first.
 func (k Kind) listen(name string) (*control, error) {
 	hold, err := trust.Take(k.RunDir(name))
 	if errors.Is(err, trust.ErrHeld) {

@@ -17,8 +17,8 @@ var devices = []struct {
 	major, minor uint32
 }{
 	{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0},
-	// The kernel's log has no namespace: whoever reads it sees the whole machine, and what is written stays. The kubelet
-	// does not start without a file of this name, so it gets the null device.
+	// The kernel's log has no namespace: its reader sees the whole machine, and what is written
+	// stays. The kubelet does not start without a file of this name, so it gets the null device.
 	{"kmsg", 1, 3},
 }
 

@@ -52,7 +52,7 @@ func (k Kind) AwaitGone(ctx context.Context, name string) error {
 		if err == nil {
 			_ = conn.Close()
 		}
-		if err != nil && ctx.Err() == nil && !errors.Is(err, unix.EAGAIN) { // EAGAIN: nobody accepts, and the queue is full
+		if err != nil && ctx.Err() == nil && !errors.Is(err, unix.EAGAIN) { // EAGAIN: no accept, and the queue is full
 			return fmt.Errorf("wait for %s %s to end: %w", k.Noun, name, err)
 		}
 		select {

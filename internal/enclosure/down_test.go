@@ -80,7 +80,7 @@ func TestSweepLeft(t *testing.T) {
 	}
 }
 
-// TestSweepLeftLeavesAGuardAlone sweeps while a guard answers, and while somebody else sweeps.
+// TestSweepLeftLeavesAGuardAlone sweeps while a guard answers, and while another process sweeps.
 func TestSweepLeftLeavesAGuardAlone(t *testing.T) {
 	k, name := Kind{Name: "swept", Suffix: ".swept", Noun: "lab"}, "b"
 	sleep := traces(t, k, name)

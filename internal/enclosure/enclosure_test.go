@@ -23,7 +23,7 @@ func TestBoardWakesThoseWhoWait(t *testing.T) {
 			t.Errorf("state %+v", s)
 		}
 	case <-time.After(10 * time.Second):
-		t.Fatal("nobody was woken")
+		t.Fatal("no waiter was woken")
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

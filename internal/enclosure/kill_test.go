@@ -119,7 +119,8 @@ func killed(t *testing.T, phase string, victims ...string) {
 	for _, pid := range pids {
 		_ = unix.Kill(pid, unix.SIGKILL)
 	}
-	// Whoever is left may rightly go on: a sweeper is replaced, and a committed enclosure does not need its owner.
+	// The processes that are left may rightly go on: a sweeper is replaced, and a committed
+	// enclosure does not need its owner.
 	survives := !slices.Contains(victims, "guard") && !slices.Contains(victims, "init") && !slices.Contains(victims, "sleep")
 	switch {
 	case phase == phaseDown:

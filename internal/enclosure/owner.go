@@ -28,9 +28,10 @@ type Owner struct {
 	state State
 }
 
-// Launch starts an enclosure with a payload for its resident. Its guard runs in a session of its own, so that a Ctrl-C
-// reaches the owner only. Files that are given are held open for as long as the guard lives. ErrTaken is in the chain
-// of the error when somebody else has one of that name. After an error nothing is left, also when ctx ended.
+// Launch starts an enclosure with a payload for its resident. Its guard runs in a session of its
+// own, so that a Ctrl-C reaches the owner only. Files that are given are held open for as long as
+// the guard lives. ErrTaken is in the chain of the error when another process has one of that name.
+// After an error nothing is left, also when ctx ended.
 func (k Kind) Launch(ctx context.Context, name string, payload any, held ...*os.File) (*Owner, error) {
 	self, err := os.Executable()
 	if err != nil {

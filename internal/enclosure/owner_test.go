@@ -35,7 +35,7 @@ func TestLaunchFindsTheNameTaken(t *testing.T) {
 				g := &guard{kind: tested, board: newBoard(), stop: make(chan string, 1)}
 				go g.serveControl(l)
 			} else {
-				go func() { // whoever connects is turned away, as when the other guard ends
+				go func() { // each client is turned away, as when the other guard ends
 					for {
 						conn, err := l.Accept()
 						if err != nil {
@@ -52,7 +52,7 @@ func TestLaunchFindsTheNameTaken(t *testing.T) {
 	}
 }
 
-// TestLaunchIsGivenUpWithItsContext while somebody who does not answer has the name.
+// TestLaunchIsGivenUpWithItsContext while a process that does not answer has the name.
 func TestLaunchIsGivenUpWithItsContext(t *testing.T) {
 	l, err := tested.listen("given-up")
 	if err != nil {

@@ -27,9 +27,9 @@ var withheld = map[uintptr]string{
 	unix.CAP_BLOCK_SUSPEND:   "keeps the machine awake",
 }
 
-// withhold takes the privileges from whatever the calling thread starts from now on, for good: no program and no container
-// gets back what is not in the bounding set. The bounding set is the thread's own, and a child has that of the thread
-// which forked it.
+// withhold takes the privileges from all that the calling thread starts from now on, for good: no
+// program and no container gets back what is not in the bounding set. The bounding set is the
+// thread's own, and a child has that of the thread which forked it.
 func withhold() error {
 	for capability, does := range withheld {
 		err := unix.Prctl(unix.PR_CAPBSET_DROP, capability, 0, 0, 0)

@@ -15,7 +15,7 @@ import (
 // PID namespace, such as containerd's shims. os/exec cannot be used beside it, since both would wait for the same process.
 type reaper struct {
 	mu    sync.Mutex
-	exits map[int]chan syscall.WaitStatus // of the children that somebody waits for
+	exits map[int]chan syscall.WaitStatus // of the children that are waited for
 }
 
 func newReaper() *reaper { return &reaper{exits: map[int]chan syscall.WaitStatus{}} }

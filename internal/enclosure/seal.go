@@ -12,8 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Seal makes read-only bind mounts read-only for good: nobody, root with every privilege included, can change them back. They
-// show folders of the host's, which a privileged container could otherwise remount and write to.
+// Seal makes read-only bind mounts read-only for good: no user, not even root with every privilege,
+// can change them back. They show folders of the host's, which a privileged container could
+// otherwise remount and write to.
 //
 // The kernel locks what is read-only when a mount is copied into a mount namespace of another user namespace, and the lock
 // stays with every later copy (mount_namespaces(7), "Restrictions on mount namespaces"). So a helper in a user namespace of

@@ -123,7 +123,8 @@ func TestStrangerBehindTheSocketIsRefused(t *testing.T) {
 	}
 }
 
-// TestDirectoryOfAStrangerIsRefused makes the enclosure's directory, or the one above it, somebody else's.
+// TestDirectoryOfAStrangerIsRefused makes the enclosure's directory, or the one above it, another
+// user's.
 func TestDirectoryOfAStrangerIsRefused(t *testing.T) {
 	trusttest.NeedRoot(t)
 	const name = "theirs"

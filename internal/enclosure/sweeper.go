@@ -20,10 +20,11 @@ import (
 	"github.com/flowproof/lab/internal/sometimes"
 )
 
-// A sweeper is the guard's hold on a process that sweeps in its place. There are two, so that any two processes of an
-// enclosure may be killed at once: when the guard is gone, each ends the enclosure and removes what it leaves; when a sweeper
-// is gone, the guard starts another. The init does not do their work, since for that it would need descriptors of the host's
-// folders, and whoever is root in the enclosure can follow those (proc_pid_fd(5)) to all others.
+// A sweeper is the guard's hold on a process that sweeps in its place. There are two, so that any
+// two processes of an enclosure may be killed at once: when the guard is gone, each ends the
+// enclosure and removes what it leaves; when a sweeper is gone, the guard starts another. The init
+// does not do their work, since for that it would need descriptors of the host's folders, and root
+// in the enclosure can follow those (proc_pid_fd(5)) to all others.
 type sweeper struct {
 	kind Kind
 	word string // after the hidden verb: which of the two it is

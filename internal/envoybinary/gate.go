@@ -17,9 +17,10 @@ var seeds = []string{
 	"http inspector: set application protocol to {}", "{}socket event: {}", "{}writing {} bytes, end_stream {}", "{}pool ready",
 }
 
-// gate finds the function that every log statement calls first, whatever the log level: before it the statement does
-// nothing, after it its format is referred to. Each seed votes for the functions that are called before its literal is
-// used and whose bool result is tested at once; the one with the most votes wins, and it has to win clearly.
+// gate finds the function that every log statement calls first, at every log level: before it the
+// statement does nothing, after it its format is referred to. Each seed votes for the functions
+// that are called before its literal is used and whose bool result is tested at once; the one with
+// the most votes wins, and it has to win clearly.
 func (m *Image) gate() (uint64, error) {
 	want := map[uint64]bool{}
 	for _, seed := range seeds {

@@ -37,7 +37,8 @@ type Way struct {
 	Offset   int32   `json:"offset"` // of the string in the last object
 }
 
-// A Join is read where a request is given its upstream connection, and from the request itself: whatever the thread did meanwhile.
+// A Join is read where a request is given its upstream connection, and from the request itself, so
+// what the thread did meanwhile does not matter.
 type Join struct {
 	Downstream Way  `json:"downstream"`        // to the client's end of the downstream connection
 	Local      Way  `json:"local"`             // to Envoy's own end of the upstream connection

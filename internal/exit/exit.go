@@ -44,8 +44,9 @@ func wrap(code int, format string, args []any) error {
 	return &Error{Code: code, Err: fmt.Errorf(format, args...)}
 }
 
-// Code returns the exit code that err stands for: OK for nil, the code of an Error anywhere in its chain, Interrupted
-// when the context was cancelled, and Environment for any other, because what nobody foresaw is the machine's.
+// Code returns the exit code that err stands for: OK for nil, the code of an Error anywhere in its
+// chain, Interrupted when the context was cancelled, and Environment for any other, because what
+// was not foreseen is the machine's.
 func Code(err error) int {
 	if err == nil {
 		return OK

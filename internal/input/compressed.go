@@ -16,7 +16,7 @@ import (
 // configuration of an Envoy comes near. JSON of thousands of services shrinks to a fiftieth; text that was made to fill a memory, to a
 // thousandth.
 const (
-	freeText    = 128 << 20 // is allowed whatever the ratio
+	freeText    = 128 << 20 // is allowed at any ratio
 	mostRatio   = 200
 	zstdWindow  = 64 << 20 // memory of the decoder
 	gzipTrailer = 4        // bytes of ISIZE, the size modulo 2^32 (RFC 1952, section 2.3.1)

@@ -6,9 +6,9 @@ import (
 	"k8s.io/client-go/tools/clientcmd/api"
 )
 
-// Inert returns an error when a kubeconfig does more than carry data: when a client that uses it would run a program or read
-// other files, with the rights of whoever runs the client. A kubeconfig that a lab keeps never does.
-// Source of the fields: client-go's clientcmd/api.
+// Inert returns an error when a kubeconfig does more than carry data: when a client that uses it
+// would run a program or read other files, with the rights of the client's user. A kubeconfig that
+// a lab keeps never does. Source of the fields: client-go's clientcmd/api.
 func Inert(c *api.Config) error {
 	for name, user := range c.AuthInfos {
 		var does string

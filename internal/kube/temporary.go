@@ -43,7 +43,8 @@ func ApplyObject(ctx context.Context, c *rest.Config, o *unstructured.Unstructur
 	return applyOne(ctx, client, o)
 }
 
-// Create creates an object. One that is there already is an error: what somebody else made is not changed for a while.
+// Create creates an object. One that is there already is an error: what another made is not changed
+// for a while.
 func Create(ctx context.Context, c *rest.Config, o *unstructured.Unstructured) error {
 	client, err := dynamic.NewForConfig(c)
 	if err == nil {

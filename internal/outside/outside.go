@@ -144,8 +144,8 @@ func (c *Client) Close(ctx context.Context) error {
 	return nil
 }
 
-// Remove removes the containers that have all of the labels, whoever started them, and is content when there is none, or no Docker
-// any more. It needs no memory of them, and no reaper.
+// Remove removes the containers that have all of the labels, of any starter, and is content when
+// there is none, or no Docker any more. It needs no memory of them, and no reaper.
 func Remove(ctx context.Context, d *docker.Docker, labels map[string]string) error {
 	if len(labels) == 0 {
 		return errors.New("remove containers: no label says which")
@@ -167,7 +167,7 @@ func Remove(ctx context.Context, d *docker.Docker, labels map[string]string) err
 	return nil
 }
 
-// already says that somebody else removes a container, or has done so.
+// already says that another process removes a container, or has done so.
 func already(err error) bool {
 	var e *docker.Error
 	return errors.As(err, &e) && (strings.Contains(e.Said, "No such container") || strings.Contains(e.Said, "already in progress"))

@@ -62,7 +62,8 @@ func ShownHeader(name string) bool {
 	return slices.ContainsFunc(shownPrefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) }) && !SecretName(name)
 }
 
-// small is a value that gives nothing away whatever it is called: a switch, or a number of at most three digits.
+// small is a value that gives nothing away under any name: a switch, or a number of at most three
+// digits.
 var small = regexp.MustCompile(`^(?i:true|false|yes|no|on|off|null|none|enabled|disabled|[0-9]{1,3})$`)
 
 // secretWords are words that make a name the name of a secret, wherever they stand in it.

@@ -93,7 +93,8 @@ func wholeURL(text string) (string, bool) {
 // unmarked is text with marks that have no blanks.
 func unmarked(text string) string { return aMark.ReplaceAllString(text, "«»") }
 
-// parameters hides the values of a whole query, which ends where the text ends, whatever characters are in it.
+// parameters hides the values of a whole query, which ends where the text ends, with any characters
+// in it.
 func parameters(text string) string {
 	var b strings.Builder
 	for text != "" {

@@ -24,8 +24,9 @@ func Base() string {
 // attempts is how often a directory is made whose parent another process may just be removing.
 const attempts = 100
 
-// MakeDir makes a directory that this user alone may enter (mode 0700), and its parent likewise, and returns an error with
-// ErrUntrusted when somebody else has, or could have, put something else there.
+// MakeDir makes a directory that this user alone may enter (mode 0700), and its parent likewise,
+// and returns an error with ErrUntrusted when another user has, or could have, put something else
+// there.
 func MakeDir(dir string) error {
 	parent := filepath.Dir(dir)
 	for attempt := 1; ; attempt++ {

@@ -15,8 +15,9 @@ import (
 // of docker and kubectl, start-up files of Python, flags of Go.
 var homes = []string{"XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"}
 
-// SettleHome keeps root out of a home that somebody else can write to, as HOME is after some uses of sudo: HOME becomes root's
-// own, and variables beside it that lead to such places go. For other users nothing changes.
+// SettleHome keeps root out of a home that another user can write to, as HOME is after some uses of
+// sudo: HOME becomes root's own, and variables beside it that lead to such places go. For other
+// users nothing changes.
 func SettleHome() error {
 	if os.Geteuid() != 0 {
 		return nil
@@ -38,7 +39,8 @@ func SettleHome() error {
 	return os.Setenv("HOME", root.HomeDir)
 }
 
-// good says whether nobody else has a hand in a directory. One that is not there yet has to be made in a good one.
+// good says whether no other user has a hand in a directory. One that is not there yet has to be
+// made in a good one.
 func good(dir string) bool {
 	err := Path(dir)
 	for errors.Is(err, fs.ErrNotExist) && filepath.Dir(dir) != dir {

@@ -15,8 +15,8 @@ import (
 	"github.com/flowproof/lab/internal/platform"
 )
 
-// A Hold is a directory that one process has to itself, until it lets go or ends, however it ends: the kernel keeps the
-// lock (flock(2)), and nobody else can open the directory to take it first.
+// A Hold is a directory that one process has to itself, until it lets go or ends, however it ends:
+// the kernel keeps the lock (flock(2)), and no other user can open the directory to take it first.
 type Hold struct {
 	dir  string
 	file *os.File

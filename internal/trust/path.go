@@ -1,5 +1,6 @@
-// Package trust answers one question: may somebody who is neither root nor the user of this process have made, changed or
-// redirected what we are about to use? It asks it of paths and of the process at the other end of a socket.
+// Package trust answers one question: may a user other than root and the user of this process have
+// made, changed or redirected what we are about to use? It asks it of paths and of the process at
+// the other end of a socket.
 //
 // A path is good when nothing on the way to it can be changed by others: each directory, each link and the file itself
 // belong to root or to the user of this process, and no other may write to them (inode(7), path_resolution(7)).

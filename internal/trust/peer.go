@@ -11,8 +11,9 @@ import (
 	"github.com/flowproof/lab/internal/platform"
 )
 
-// Dial connects to a socket of this user's own or of root's. Its directory is looked at before, and afterwards the kernel is
-// asked who listens (SO_PEERCRED, unix(7)); ErrUntrusted is in the chain of the error when it is somebody else.
+// Dial connects to a socket of this user's own or of root's. Its directory is looked at before, and
+// afterwards the kernel is asked who listens (SO_PEERCRED, unix(7)); ErrUntrusted is in the chain
+// of the error when it is another user.
 func Dial(ctx context.Context, path string) (net.Conn, error) {
 	if err := Path(filepath.Dir(path)); err != nil {
 		return nil, err

@@ -20,9 +20,9 @@ func median(values []float64) float64 {
 	}
 }
 
-// interval is where the median of all that could have been measured lies, with at least 95 % confidence, whatever the
-// distribution: between two of the sorted values, chosen by the sign test. With less than six values there is no such interval and it
-// is all of them.
+// interval is where the median of all that could have been measured lies, with at least 95 %
+// confidence, for any distribution: between two of the sorted values, chosen by the sign test. With
+// less than six values there is no such interval and it is all of them.
 func interval(values []float64) (low, high float64) {
 	s := slices.Sorted(slices.Values(values))
 	n := len(s)

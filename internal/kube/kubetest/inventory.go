@@ -22,14 +22,15 @@ type Inventory map[string]string
 
 // uncounted are kinds and single objects that come, go and change by themselves, with the reason.
 var uncounted = map[string]string{
-	"Event": "whatever happens is told by one, and each is forgotten after an hour",
-	"Lease": "kubelets, API servers and whoever leads take one when they come to it, and renew it every few seconds",
+	"Event": "each thing that happens is told by one, and each is forgotten after an hour",
+	"Lease": "kubelets, API servers and leaders take one when they come to it, and renew it every few seconds",
 	"ConfigMap istio-system/istio-ip-autoallocate":               "istiod tells in it who leads",
 	"ConfigMap istio-system/istio-leader":                        "istiod tells in it who leads",
 	"ConfigMap istio-system/istio-namespace-controller-election": "istiod tells in it who leads",
 }
 
-// reported are kinds to whose status somebody reports, with the reason; what people write counts: spec, labels, annotations.
+// reported are kinds to whose status others report, with the reason; what people write counts:
+// spec, labels, annotations.
 var reported = map[string]string{
 	"Node": "the kubelet writes that it is alive, and which images it has",
 	"Pod":  "the kubelet writes what the readiness probes say, which fail now and then on a busy machine",

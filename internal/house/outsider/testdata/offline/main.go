@@ -48,7 +48,7 @@ func inferred(ctx context.Context, clientFile, serverFile string) error {
 		return err
 	}
 	fmt.Println("captures DNS:", rules.CapturesDNS())
-	_, err = infer.Way(client, server, flow.Call{Method: "GET", URL: "http://nobody:8080/"}, infer.WayOptions{})
+	_, err = infer.Way(client, server, flow.Call{Method: "GET", URL: "http://absent:8080/"}, infer.WayOptions{})
 	fmt.Println("no such name:", errors.Is(err, infer.ErrUnresolved))
 	path, err := infer.Way(client, server, flow.Call{Method: "GET", URL: "http://fortio-server:8080/"}, infer.WayOptions{Cold: true})
 	if err != nil {
