@@ -60,10 +60,12 @@ type circumstances struct {
 	Backend  string         `json:"backend,omitempty"`
 	Accepted []string       `json:"accepted,omitempty"`
 	Absences []flow.Absence `json:"absences,omitempty"`
+	Touched  []flow.Touch   `json:"touched,omitzero"`
+	Reads    []flow.Read    `json:"reads,omitempty"`
 }
 
 func circumstancesOf(run flow.Run) circumstances {
-	return circumstances{Backend: run.Backend, Accepted: run.Accepted, Absences: run.Absences}
+	return circumstances{Backend: run.Backend, Accepted: run.Accepted, Absences: run.Absences, Touched: run.Touched, Reads: run.Reads}
 }
 
 // asked is the question as it is kept.

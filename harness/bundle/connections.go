@@ -35,6 +35,19 @@ func (r *recordingCheck) connections() {
 	}
 }
 
+// again holds that no table but that of a client with a pool was read once more, and that there was something in it: a sidecar listens.
+func (r *recordingCheck) again() {
+	for _, pod := range r.Pods() {
+		switch table := pod.Part(instrument.SocketsAgain); {
+		case table == nil:
+		case pod.Name != r.Client.Name || !sockets.Again(pod.Part(instrument.SocketsAfter)):
+			r.wrong("the sockets of %s were read once more, and there was no pool to look at again", pod.Name)
+		case len(bytes.TrimSpace(table)) == 0:
+			r.wrong("the sockets of %s were read once more, and none is in the table, not even one that listens", pod.Name)
+		}
+	}
+}
+
 // pooled counts the connections of a table that a proxy could still use towards a target; known is false where there is no table.
 func pooled(table []byte, from netip.Addr, target netip.AddrPort) (n int, known bool) {
 	if table == nil {

@@ -64,7 +64,9 @@ func takenAway(c Contents) []mutation {
 		if name == "sockets/"+c.Recording.Server.Name+".before.txt" {
 			continue
 		}
-		all = append(all, mutation{name + " taken away", func(c *Contents) { texts(c.Recording)[name].set(nil) }})
+		if texts(c.Recording)[name].text != nil {
+			all = append(all, mutation{name + " taken away", func(c *Contents) { texts(c.Recording)[name].set(nil) }})
+		}
 		if !strings.HasSuffix(name, ".before.txt") {
 			all = append(all, mutation{name + " emptied", func(c *Contents) { texts(c.Recording)[name].set([]byte{}) }})
 		}

@@ -33,9 +33,11 @@ func (c Contents) recordingProblems(run flow.Run) []string {
 		r.same("answered", c.Run.Answered.Format(time.RFC3339Nano), r.Answered.Format(time.RFC3339Nano), runFile)
 	}
 	r.request()
+	r.touched()
 	r.times()
 	r.path()
 	r.connections()
+	r.again()
 	r.pod(flow.Client, "client", r.Client)
 	r.pod(flow.Server, "server", r.Server)
 	for i, pod := range r.Others {

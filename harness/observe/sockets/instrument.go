@@ -76,8 +76,7 @@ func (Instrument) After(ctx context.Context, pods []instrument.Target, _ instrum
 // which was read meanwhile, has ended since, or it is still there and the tables do not fit.
 func readAgain(ctx context.Context, pods []instrument.Target) error {
 	for _, pod := range pods {
-		rows, err := Parse(bytes.NewReader(pod.Kept(instrument.SocketsAfter)))
-		if pod.Side() != flow.Client || err != nil || !pooled(rows) {
+		if pod.Side() != flow.Client || !Again(pod.Kept(instrument.SocketsAfter)) {
 			continue
 		}
 		if err := Read(ctx, pod, instrument.SocketsAgain); err != nil {
@@ -85,6 +84,12 @@ func readAgain(ctx context.Context, pods []instrument.Target) error {
 		}
 	}
 	return nil
+}
+
+// Again says whether a client's table is read once more after all others: where it has a pool.
+func Again(table []byte) bool {
+	rows, err := Parse(bytes.NewReader(table))
+	return err == nil && pooled(rows)
 }
 
 // pooled says whether a table has several connections to one peer.
