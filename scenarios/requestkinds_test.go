@@ -72,6 +72,8 @@ var requestKinds = []requestKind{
 	{name: "without the header that routes", to: "http://header:8080/", says: app, verdict: flow.Verified},
 	// The logs do not name the request by the id that it was sent with.
 	{name: "a route that sets the id", to: "http://own-id:8080/", says: app, verdict: flow.Incomplete},
+	// Which of the two clusters with weights takes it is open, and each way is inferred to the client's end only. Nothing may be refuted.
+	{name: "a route that splits", to: "http://split:8080/", says: "200 by ", verdict: flow.Incomplete},
 	{name: "a delay", to: "http://delay:8080/", says: app, verdict: flow.Verified},
 	{name: "the application calls on", to: "http://fortio-server:8070/", says: "200 by {pod}:8070", verdict: flow.Verified},
 

@@ -73,7 +73,7 @@ var ownFiles = map[string]string{
 	"flowproof.dev/walk/v1":    "a learner's progress",
 	"flowproof.dev/entry/v1":   "a part of the cache",
 	"flowproof.dev/symbols/v2": "what is known of an Envoy's binary, in the cache",
-	"flowproof.dev/proof/v5":   "what was proven of it",
+	"flowproof.dev/proof/v6":   "what was proven of it",
 }
 
 // ownForms are the forms of types that write their JSON themselves, and the types whose constants may be left out.

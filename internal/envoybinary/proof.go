@@ -18,7 +18,7 @@ type Proof struct {
 }
 
 // ProofSchema is the version of the Proof's JSON form and of what is proven.
-const ProofSchema = "flowproof.dev/proof/v5"
+const ProofSchema = "flowproof.dev/proof/v6"
 
 // A Value is a string that a probe reads from an object.
 type Value struct {

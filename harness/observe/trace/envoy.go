@@ -68,8 +68,8 @@ func (c *chain) clusterOf(side flow.Side) (at *Event, cluster string) {
 	return at, cluster
 }
 
-// legible says whether a text is a name: the probes read a cluster's name where a plain route has it, and of another kind of route
-// entry, such as one of several clusters with weights, what they read there is none.
+// legible says whether a text is a name. The way to a cluster's name is tried with each kind of route entry; in recordings of earlier
+// versions it was not, and what they read of a route with weights can be anything.
 func legible(name string) bool {
 	return name != "" && utf8.ValidString(name) && !strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) })
 }

@@ -43,8 +43,8 @@ type offError struct{ why string }
 
 func (e *offError) Error() string { return e.why }
 
-// hunt watches all functions of the class while single requests are sent on both routes, takes one that the caller
-// called once for each, and searches the two objects for the two names.
+// hunt watches all functions of the class while single requests are sent on both routes by each kind of route entry, takes
+// one that the caller called once for each, and searches the two objects for the two names.
 func (p *prover) hunt(h hunt) error {
 	t := p.proof.Table
 	caller, ok := t.Functions[h.caller]
@@ -65,11 +65,11 @@ func (p *prover) hunt(h hunt) error {
 			slots[name] = place
 		}
 	}
-	const rounds = 3
+	rounds := len(testbed.Entries)
 	seen, err := p.observe(recipes, sources, func() error {
-		for range rounds {
+		for _, e := range testbed.Entries {
 			for _, route := range p.bed.Routes {
-				if _, err := p.bed.Once(route.Port); err != nil {
+				if _, err := p.bed.Once(route.Port, route.By(e)...); err != nil {
 					return err
 				}
 			}

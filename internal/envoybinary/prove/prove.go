@@ -113,12 +113,12 @@ const (
 	proofRequests    = 25
 )
 
-// talk makes single requests on both routes, says two server names, and then requests on many connections at once.
+// talk makes single requests on both routes by each kind of route entry, says two server names, and then requests on many connections at once.
 func (p *prover) talk() (*exchange, error) {
 	x := &exchange{hellos: map[netip.AddrPort]string{}, marks: map[netip.AddrPort][]string{}, routes: map[netip.AddrPort]int{}}
-	for range 3 {
+	for _, e := range testbed.Entries {
 		for i, r := range p.bed.Routes {
-			client, err := p.bed.Once(r.Port)
+			client, err := p.bed.Once(r.Port, r.By(e)...)
 			if err != nil {
 				return nil, err
 			}
@@ -135,7 +135,7 @@ func (p *prover) talk() (*exchange, error) {
 	if err := p.load(x); err != nil {
 		return nil, err
 	}
-	client, marks, err := p.bed.HTTP2(p.bed.Routes[0].Port, proofRequests)
+	client, marks, err := p.bed.HTTP2(p.bed.Routes[0], proofRequests)
 	if err != nil {
 		return nil, fmt.Errorf("send requests by HTTP/2: %w", err)
 	}
@@ -171,7 +171,7 @@ func (p *prover) load(x *exchange) error {
 				if (n+i)%3 == 0 {
 					send = p.bed.Delayed
 				}
-				mark, err := send(conn, reader)
+				mark, err := send(conn, reader, p.bed.Routes[i%2].By(testbed.Entries[n%len(testbed.Entries)])...)
 				if err != nil {
 					errs[i] = err
 					return

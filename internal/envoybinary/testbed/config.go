@@ -8,15 +8,19 @@ import (
 )
 
 // config is the testbed's bootstrap: two listeners with the listener filters of a sidecar, a filter
-// chain with a name, and a route to a cluster of its own.
+// chain with a name, and routes of each kind to a cluster of its own.
 func (t *Testbed) config() string {
 	var listeners, clusters strings.Builder
-	for _, r := range t.Routes {
+	for i, r := range t.Routes {
 		filter := ""
 		if r.Claims {
 			filter = proxyFilter
 		}
-		fmt.Fprintf(&listeners, listenerConfig, r.Port, filter, r.Chain, r.Cluster)
+		entries := ""
+		for _, e := range Entries {
+			entries += e.config(r, t.Routes[(i+1)%len(t.Routes)].Cluster)
+		}
+		fmt.Fprintf(&listeners, listenerConfig, r.Port, filter, r.Chain, entries)
 		fmt.Fprintf(&clusters, clusterConfig, r.Cluster, r.upstream)
 	}
 	return "static_resources:\n  listeners:\n" + listeners.String() + "  clusters:\n" + clusters.String()
@@ -39,7 +43,10 @@ const listenerConfig = `  - address: {socket_address: {address: 127.0.0.1, port_
           stat_prefix: proof
           route_config:
             request_headers_to_add: [{header: {key: x-flowproof-connection, value: "%%CONNECTION_ID%%"}}]
-            virtual_hosts: [{name: proof, domains: ["*"], routes: [{match: {prefix: /}, route: {cluster: %s, timeout: 0s}}]}]
+            virtual_hosts:
+            - name: proof
+              domains: ["*"]
+              routes:%s
           http_filters:
           - name: envoy.filters.http.fault
             typed_config:

@@ -31,17 +31,16 @@ type Held struct {
 	problems []error // why requests were not answered
 }
 
-// Hold sends two requests on each route, one after the other has arrived. Of the last one the
-// connection's client claims to be another, and the one before is sent by HTTP/2, so that no way
-// leads along what only HTTP/1 has. The requests are valid until they are released, also with an
-// error.
+// Hold sends a request by each kind of route entry on each route, one after the other has arrived.
+// Of the last one the connection's client claims to be another, and the one before is sent by
+// HTTP/2, so that no way leads along what only HTTP/1 has. The requests are valid until they are
+// released, also with an error.
 func (t *Testbed) Hold() (*Held, error) {
 	h := &Held{bed: t}
-	const rounds = 2
-	for range rounds {
+	for _, e := range Entries {
 		for _, r := range t.Routes {
-			last := len(h.Requests) - rounds*len(t.Routes) + 1
-			if err := h.send(r, last == 0, last == -1); err != nil {
+			last := len(h.Requests) - len(Entries)*len(t.Routes) + 1
+			if err := h.send(r, e, last == 0, last == -1); err != nil {
 				return h, fmt.Errorf("hold a request: %w", err)
 			}
 		}
@@ -50,7 +49,7 @@ func (t *Testbed) Hold() (*Held, error) {
 }
 
 // send sends one request and waits until the upstream has it.
-func (h *Held) send(r Route, claims, http2 bool) error {
+func (h *Held) send(r Route, e Entry, claims, http2 bool) error {
 	conn, err := h.bed.Dial(r.Port)
 	if err != nil {
 		return err
@@ -63,12 +62,12 @@ func (h *Held) send(r Route, claims, http2 bool) error {
 	}
 	ended := make(chan struct{})
 	h.group.Go(func() {
-		hold := [2]string{holdHeader, "1"}
+		headers := append(r.By(e), [2]string{holdHeader, "1"})
 		var err error
 		if http2 {
-			_, err = h.bed.by(overHTTP2(conn), hold)
+			_, err = h.bed.by(overHTTP2(conn), headers...)
 		} else {
-			_, err = h.bed.Request(conn, bufio.NewReader(conn), hold)
+			_, err = h.bed.Request(conn, bufio.NewReader(conn), headers...)
 		}
 		h.mu.Lock()
 		h.problems = append(h.problems, err)

@@ -82,17 +82,18 @@ func (t *Testbed) Arrival(mark string) Arrival {
 	return t.seen[mark]
 }
 
-// HTTP2 sends requests one after the other by HTTP/2 over one connection. It returns the client's end and the marks.
-func (t *Testbed) HTTP2(port uint16, n int) (client netip.AddrPort, marks []string, err error) {
-	conn, err := t.Dial(port)
+// HTTP2 sends requests one after the other by HTTP/2 over one connection, by the kinds of route entries in turn. It returns the client's
+// end and the marks.
+func (t *Testbed) HTTP2(r Route, n int) (client netip.AddrPort, marks []string, err error) {
+	conn, err := t.Dial(r.Port)
 	if err != nil {
 		return client, nil, err
 	}
 	defer conn.Close()
 	by := overHTTP2(conn)
 	defer by.CloseIdleConnections()
-	for range n {
-		mark, err := t.by(by)
+	for i := range n {
+		mark, err := t.by(by, r.By(Entries[i%len(Entries)])...)
 		if err != nil {
 			return client, nil, err
 		}
@@ -123,13 +124,13 @@ func (t *Testbed) by(client *http.Client, headers ...[2]string) (string, error) 
 }
 
 // Once makes a connection, sends one request over it and closes it. It returns the client's end.
-func (t *Testbed) Once(port uint16) (netip.AddrPort, error) {
+func (t *Testbed) Once(port uint16, headers ...[2]string) (netip.AddrPort, error) {
 	conn, err := t.Dial(port)
 	if err != nil {
 		return netip.AddrPort{}, err
 	}
 	defer conn.Close()
-	_, err = t.Request(conn, bufio.NewReader(conn))
+	_, err = t.Request(conn, bufio.NewReader(conn), headers...)
 	return conn.LocalAddr().(*net.TCPAddr).AddrPort(), err
 }
 
