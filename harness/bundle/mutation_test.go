@@ -225,6 +225,8 @@ func mutate(t *testing.T, c Contents, families map[string][]mutation) {
 				shown = mutant.evidence()
 			case "altered", "lies":
 				shown = whole
+			case "learned":
+				way, shown = mutant.inferred(), whole
 			case "probes taken away", "events dropped", "events altered":
 				shown = others.and(mutant.Recording)
 			default:

@@ -42,15 +42,11 @@ func third(all []mutation) []mutation {
 // possible, and a hop that was open is said to be certain or confirmed.
 func ofLearned(c Contents) []mutation {
 	all := []mutation{
-		{"the guess was taken", func(c *Contents) { c.Verdict.Taken = 0 }},
-		{"another way was taken", func(c *Contents) { c.Verdict.Taken = 1 }},
+		{"another way was taken", func(c *Contents) { c.Verdict.Taken = (c.Verdict.Taken + 1) % (len(c.Run.Path.Variants) + 1) }},
 		{"no way but the guess", func(c *Contents) { c.Run.Path.Variants = nil }},
-		{"the way that was taken is not possible", func(c *Contents) {
-			n := c.Verdict.Taken - 1
-			c.Run.Path.Variants = slices.Delete(c.Run.Path.Variants, n, n+1)
-		}},
+		{"a way is not possible", func(c *Contents) { c.Run.Path.Variants = slices.Delete(c.Run.Path.Variants, 0, 1) }},
 		{"nothing is open", func(c *Contents) { c.Run.Path.Certainty, c.Run.Path.Depends = flow.Certain, nil }},
-		{"there are no others", func(c *Contents) { c.Run.Path.Others = false; c.Verdict.Taken = 1 }},
+		{"there are others, or none", func(c *Contents) { c.Run.Path.Others = !c.Run.Path.Others }},
 		{"none is learned", func(c *Contents) { c.Verdict.Confirmed, c.Verdict.Learned = len(c.Verdict.Hops), 0 }},
 		{"it is verified", func(c *Contents) { c.Verdict.Result = flow.Verified }},
 	}
