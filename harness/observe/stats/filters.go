@@ -38,6 +38,18 @@ var families = []family{
 	{"", ".rbac.", flow.FactNetworkFilter, "envoy.filters.network.rbac"},
 }
 
+// seesFilters are the filters that counters can tell of: each only where it counted.
+func seesFilters() []flow.Capability {
+	var all []flow.Capability
+	for _, filter := range slices.Sorted(maps.Values(httpFamilies)) {
+		all = append(all, flow.Capability{Kind: flow.HTTPFilters, Fact: flow.FactHTTPFilter, Value: "envoy.filters.http." + filter})
+	}
+	for _, f := range families {
+		all = append(all, flow.Capability{Kind: flow.KindOfFilter(f.fact), Fact: f.fact, Value: f.name})
+	}
+	return all
+}
+
 // filterOf names the filter that a counter belongs to; "" for a counter of none. manager is the prefix of the connection manager
 // for whose filters it counts.
 func filterOf(counter string) (fact, name, manager string) {

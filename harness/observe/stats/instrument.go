@@ -28,7 +28,7 @@ func (Instrument) Name() flow.Instrument { return flow.Stats }
 
 // Sees are the facts that counters can prove.
 func (Instrument) Sees() []flow.Capability {
-	return []flow.Capability{
+	return append(seesFilters(), []flow.Capability{
 		{Kind: flow.Listener, Fact: flow.FactConnections}, {Kind: flow.Listener, Fact: flow.FactListening}, {Kind: flow.Listener, Fact: flow.FactListener},
 		{Kind: flow.ListenerFilters, Fact: flow.FactFilter, Value: tlsInspector}, {Kind: flow.ListenerFilters, Fact: flow.FactFilter, Value: httpInspector},
 		{Kind: flow.ListenerFilters, Fact: flow.FactTransport}, {Kind: flow.FilterChain, Fact: flow.FactDetails, Value: filterChainNotFound},
@@ -36,7 +36,7 @@ func (Instrument) Sees() []flow.Capability {
 		{Kind: flow.NetworkFilters, Fact: flow.FactStatPrefix}, {Kind: flow.Cluster, Fact: flow.FactCluster},
 		{Kind: flow.UpstreamTLS, Fact: flow.FactTransport}, {Kind: flow.UpstreamTLS, Fact: flow.FactHandshakes},
 		{Kind: flow.Connect, Fact: flow.FactUpstreamReused}, {Kind: flow.App, Fact: flow.FactStatus}, {Kind: flow.App, Fact: flow.FactUpstreamStatus},
-	}
+	}...)
 }
 
 // Parts are the names of the raw evidence that it keeps.
