@@ -136,12 +136,20 @@ func (b *builder) object(t reflect.Type) *jsonschema.Schema {
 		s.PropertyOrder = append(s.PropertyOrder, name)
 		if !strings.Contains(options, "omit") {
 			s.Required = append(s.Required, name)
+			orNull(value)
 			if slices.Contains(b.forms.Blank, f.Type) {
 				value.Enum = append(slices.Clone(value.Enum), "")
 			}
 		}
 	}
 	return s
+}
+
+// orNull lets an array or an object of any keys be null: so encoding/json writes a slice or map that was never made.
+func orNull(s *jsonschema.Schema) {
+	if s.Type == "array" || s.Type == "object" && s.Properties == nil {
+		s.Type, s.Types = "", []string{s.Type, "null"}
+	}
 }
 
 // owner is the struct that has the field itself: t, or one that is embedded in it.
