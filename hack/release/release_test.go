@@ -110,7 +110,7 @@ func copied(t *testing.T, from string) string {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range []string{"bpf", "cmd", "harness", "internal", "manifests", "scenarios"} {
+	for _, name := range []string{"bpf", "cmd", "docs", "harness", "internal", "manifests", "scenarios"} {
 		if err := os.CopyFS(filepath.Join(dir, name), os.DirFS(filepath.Join(from, name))); err != nil {
 			t.Fatal(err)
 		}
