@@ -233,7 +233,8 @@ func (e Environment) accessLog(r *Report, logs bool) Instrument {
 	}
 }
 
-// unseen are the kinds of hops of which no instrument that takes part can see anything.
+// unseen are the kinds of hops of which no instrument that takes part can see anything. What shows one value alone, as a counter
+// of one filter does, is not counted: most requests have another.
 func unseen(takes []Instrument) []string {
 	var kinds []string
 	for _, kind := range flow.Hops {
@@ -243,7 +244,7 @@ func unseen(takes []Instrument) []string {
 			asked := i.Name() == flow.EnvoyLog // it is asked for
 			seen = seen ||
 				at >= 0 && takes[at].Takes && !asked &&
-					slices.ContainsFunc(i.Sees(), func(c flow.Capability) bool { return c.Kind == kind.Kind })
+					slices.ContainsFunc(i.Sees(), func(c flow.Capability) bool { return c.Kind == kind.Kind && c.Value == "" })
 		}
 		if !seen && kind.Kind != flow.NodePort {
 			kinds = append(kinds, string(kind.Kind))
