@@ -40,7 +40,7 @@ The exit code is 0 when nothing differs and 1 when something does.`,
 			return input.Do(ctx, func() error { return diff(ctx, a, args[0], args[1], requests) })
 		},
 	}
-	hasForms(cmd, report.ChangeForms())
+	hasForms(cmd, report.ResultForms())
 	cmd.Flags().StringVar(&requests, "requests", "", "file with one request a line, as JSON; - is standard input")
 	return cmd
 }

@@ -65,7 +65,7 @@ func explainCommand() *cobra.Command {
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
 	}
-	hasForms(cmd, report.ExplainForms())
+	hasForms(cmd, report.ResultForms())
 	fs := cmd.Flags()
 	fs.StringVar(&f.dump, "dump", "", "config dump of the proxy that wrote the log; - is standard input")
 	fs.StringVar(

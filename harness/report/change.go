@@ -4,28 +4,30 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// changeForms are the forms of a change; JSON is one line.
-var changeForms = map[string]func(io.Writer, *flow.WayChange) error{
-	"text": changeText,
-	"json": func(w io.Writer, c *flow.WayChange) error { return writeJSON(w, c) },
-	"yaml": func(w io.Writer, c *flow.WayChange) error { return writeYAML(w, c) },
+// ResultForms returns the names of the forms of a result that is its data or a text to read: of a
+// change, a difference and an explanation.
+func ResultForms() []string { return []string{"json", "text", "yaml"} }
+
+// writeResult writes a result in one of ResultForms. JSON is one line.
+func writeResult(w io.Writer, form string, value any, text func() error) error {
+	switch form {
+	case "json":
+		return writeJSON(w, value)
+	case "yaml":
+		return writeYAML(w, value)
+	case "text":
+		return text()
+	}
+	return unknownForm(form, ResultForms())
 }
 
-// ChangeForms returns the names of the forms that Change knows.
-func ChangeForms() []string { return slices.Sorted(maps.Keys(changeForms)) }
-
-// Change writes how the way of a request changes in one of ChangeForms.
+// Change writes how the way of a request changes in one of ResultForms.
 func Change(w io.Writer, form string, c *flow.WayChange) error {
-	if changeForms[form] == nil {
-		return unknownForm(form, ChangeForms())
-	}
-	return changeForms[form](w, c)
+	return writeResult(w, form, c, func() error { return changeText(w, c) })
 }
 
 // changeText writes a change to be read, in 100 columns.

@@ -9,18 +9,10 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// Difference writes how two runs differ in one of ChangeForms: what decides, then what differs,
+// Difference writes how two runs differ in one of ResultForms: what decides, then what differs,
 // from the request to the verdict.
 func Difference(w io.Writer, form string, d flow.RunDifference) error {
-	switch form {
-	case "json":
-		return writeJSON(w, d)
-	case "yaml":
-		return writeYAML(w, d)
-	case "text":
-		return differenceText(w, d)
-	}
-	return unknownForm(form, ChangeForms())
+	return writeResult(w, form, d, func() error { return differenceText(w, d) })
 }
 
 func differenceText(w io.Writer, d flow.RunDifference) error {
@@ -55,7 +47,7 @@ func differenceText(w io.Writer, d flow.RunDifference) error {
 		t.part("the way that was inferred")
 	}
 	for _, h := range d.Way {
-		t.pair(strings.TrimSpace(string(h.Side)+" "+string(h.Kind)), h.A, h.B)
+		t.pair(placeText(h.Side, h.Kind), h.A, h.B)
 		t.wrap(textColumn+2, textColumn+2, h.WhyB)
 	}
 	if d.Outcome != nil {
@@ -75,7 +67,7 @@ func (t *textWriter) seenDiffer(d flow.RunDifference) {
 			names = append(names, string(i))
 		}
 		t.pair(
-			strings.TrimSpace(string(s.Side)+" "+string(s.Kind)),
+			placeText(s.Side, s.Kind),
 			s.Fact+" "+cmp.Or(strings.Join(s.A, ", "), "none"),
 			s.Fact+" "+cmp.Or(strings.Join(s.B, ", "), "none")+"  ("+strings.Join(names, " ")+")",
 		)
@@ -90,11 +82,16 @@ func (t *textWriter) seenDiffer(d flow.RunDifference) {
 	}
 	for _, h := range d.Hops {
 		t.pair(
-			strings.TrimSpace(string(h.Side)+" "+string(h.Kind)),
+			placeText(h.Side, h.Kind),
 			strings.TrimSpace(string(h.A)+" "+h.ReasonA),
 			strings.TrimSpace(string(h.B)+" "+h.ReasonB),
 		)
 	}
+}
+
+// placeText names a hop by its side and kind.
+func placeText(side flow.Side, kind flow.HopKind) string {
+	return strings.TrimSpace(string(side) + " " + string(kind))
 }
 
 // part begins a part of the comparison.

@@ -12,21 +12,10 @@ import (
 	"github.com/flowproof/lab/harness/glossary"
 )
 
-// ExplainForms returns the names of the forms of an explanation.
-func ExplainForms() []string { return []string{"json", "text", "yaml"} }
-
-// Explanation writes what became of one request in one of ExplainForms. With verbose it says of
+// Explanation writes what became of one request in one of ResultForms. With verbose it says of
 // each hop why.
 func Explanation(w io.Writer, form string, e flow.Explanation, verbose bool) error {
-	switch form {
-	case "json":
-		return writeJSON(w, e)
-	case "yaml":
-		return writeYAML(w, e)
-	case "text":
-		return explanationText(w, e, verbose)
-	}
-	return unknownForm(form, ExplainForms())
+	return writeResult(w, form, e, func() error { return explanationText(w, e, verbose) })
 }
 
 // explanationText begins with the result and its cause.
@@ -40,12 +29,8 @@ func explanationText(w io.Writer, e flow.Explanation, verbose bool) error {
 	t.explainedRequest(e)
 	if len(e.Differ) > 0 {
 		t.line("")
-		t.wrap(
-			0,
-			2,
-			"The log and the inference do not agree: the configuration may have been another when the request was sent, "+
-				"or the request had something that the line does not tell.",
-		)
+		t.wrap(0, 2, "The log and the inference do not agree: the configuration may have been another when "+
+			"the request was sent, or the request had something that the line does not tell.")
 		for _, d := range e.Differ {
 			t.labelled(string(d.Hop), "log      "+d.Logged)
 			t.wrap(textColumn, textColumn+9, "inferred "+d.Inferred)
@@ -83,16 +68,9 @@ func (t *textWriter) explainedRequest(e flow.Explanation) {
 		text += ", " + e.Duration + " ms"
 	}
 	t.wrap(2, 4, text)
-	if e.Line.Number > 0 {
-		t.wrap(
-			2,
-			4,
-			strings.TrimSpace(
-				fmt.Sprintf("line %d of %s", e.Line.Number, cmp.Or(e.Line.Source, "the log")),
-			)+", read "+readBy(
-				e.Line.Format,
-			),
-		)
+	if l := e.Line; l.Number > 0 {
+		from := cmp.Or(l.Source, "the log")
+		t.wrap(2, 4, fmt.Sprintf("line %d of %s, read %s", l.Number, from, readBy(l.Format)))
 	}
 }
 
@@ -121,7 +99,7 @@ func (t *textWriter) explainedHop(h flow.ExplainedHop, verbose bool) {
 	case h.Logged != "":
 		text += "  (the log: " + h.Logged + ")"
 	}
-	t.labelled(hopMarks[h.State]+openMarkOf(string(h.Certainty))+string(h.Kind), text)
+	t.labelled(hopMarks[h.State]+openMark(h.Certainty)+string(h.Kind), text)
 	if !verbose && h.State != flow.Ended || h.State == flow.NotReached {
 		return
 	}
@@ -131,13 +109,6 @@ func (t *textWriter) explainedHop(h flow.ExplainedHop, verbose bool) {
 	}
 }
 
-func openMarkOf(certainty string) string {
-	if certainty == "depends" || certainty == "chance" {
-		return "? "
-	}
-	return ""
-}
-
 func (t *textWriter) causes(causes []flow.Cause) {
 	if len(causes) == 0 {
 		return
@@ -145,21 +116,18 @@ func (t *textWriter) causes(causes []flow.Cause) {
 	t.line("")
 	t.wrap(0, 2, "What makes Envoy write this:")
 	for _, c := range causes {
-		t.cause(c)
+		t.cause(c, "in the dump", "the dump shows nothing of it")
 	}
 }
 
-func (t *textWriter) cause(c flow.Cause) {
+// cause writes one cause and what the dump shows of it, after the words in and nothing.
+func (t *textWriter) cause(c flow.Cause, in, nothing string) {
 	t.wrap(2, 4, c.Of+": "+c.Text)
 	for _, f := range c.Found {
-		text := "in the dump: " + f.Text
-		if f.Source != "" {
-			text += ", " + f.Source
-		}
-		t.wrap(6, 8, text)
+		t.wrap(6, 8, strings.TrimSuffix(in+": "+f.Text+", "+f.Source, ", "))
 	}
 	if c.Looked && len(c.Found) == 0 {
-		t.wrap(6, 8, "the dump shows nothing of it")
+		t.wrap(6, 8, nothing)
 	}
 }
 
@@ -175,17 +143,9 @@ func (t *textWriter) listed(heading string, items []string) {
 	}
 }
 
-// Log writes what became of the requests of a log in one of ExplainForms.
+// Log writes what became of the requests of a log in one of ResultForms.
 func Log(w io.Writer, form string, l flow.LogExplanation) error {
-	switch form {
-	case "json":
-		return writeJSON(w, l)
-	case "yaml":
-		return writeYAML(w, l)
-	case "text":
-		return logText(w, l)
-	}
-	return unknownForm(form, ExplainForms())
+	return writeResult(w, form, l, func() error { return logText(w, l) })
 }
 
 func logText(w io.Writer, l flow.LogExplanation) error {
@@ -197,7 +157,7 @@ func logText(w io.Writer, l flow.LogExplanation) error {
 		t.wrap(2, 4, g.What)
 		for _, c := range g.Causes {
 			if len(c.Found) > 0 {
-				t.cause(c)
+				t.cause(c, "in the dump", "the dump shows nothing of it")
 			}
 		}
 		t.wrap(2, 4, "for example line "+g.Example)
@@ -205,7 +165,7 @@ func logText(w io.Writer, l flow.LogExplanation) error {
 	return t.err
 }
 
-// Meaning is what a word means, in one of ExplainForms.
+// A Meaning is what a word means.
 type Meaning struct {
 	Schema  string           `json:"schema"` // MeaningSchema
 	Word    string           `json:"word"`
@@ -232,41 +192,37 @@ var labels = map[string]map[string]string{
 		"of":      "in the dump of",
 		"forms":   "as a whole",
 	},
-	"zh": {"dump": "dump 中", "page": "Envoy 文档", "lessons": "课程", "see": "参见", "causes": "Envoy 写下它的原因",
-		"in": "这里有", "nothing": "这里没有", "also": "又名", "of": "所看的 dump", "forms": "完整形式"},
+	"zh": {
+		"dump":    "dump 中",
+		"page":    "Envoy 文档",
+		"lessons": "课程",
+		"see":     "参见",
+		"causes":  "Envoy 写下它的原因",
+		"in":      "这里有",
+		"nothing": "这里没有",
+		"also":    "又名",
+		"of":      "所看的 dump",
+		"forms":   "完整形式",
+	},
 }
 
-// Explained writes a Meaning.
+// Explained writes a Meaning in one of ResultForms.
 func Explained(w io.Writer, form, language string, m Meaning) error {
-	switch form {
-	case "json":
-		return writeJSON(w, m)
-	case "yaml":
-		return writeYAML(w, m)
-	case "text":
-		return ExplainedText(w, 0, language, m)
-	}
-	return unknownForm(form, ExplainForms())
+	return writeResult(w, form, m, func() error { return ExplainedText(w, 0, language, m) })
 }
 
-// ExplainedText writes a Meaning as text, in lines of at most some columns; 0: as many as a report has.
+// ExplainedText writes a Meaning as text, in lines of at most some columns; 0: as many as a report
+// has.
 func ExplainedText(w io.Writer, columns int, language string, m Meaning) error {
 	say := labels[language]
 	if say == nil {
 		say = labels[glossary.English]
 	}
-	return meaningText(&textWriter{w: w, columns: columns}, say, m)
-}
-
-func meaningText(t *textWriter, say map[string]string, m Meaning) error {
-	for i, e := range m.Entries {
+	t := &textWriter{w: w, columns: columns}
+	for i, e := range slices.Concat(m.Entries, m.Inside) {
 		if i > 0 {
 			t.line("")
 		}
-		t.entry(say, e)
-	}
-	for _, e := range m.Inside {
-		t.line("")
 		t.entry(say, e)
 	}
 	if len(m.Causes) > 0 {
@@ -277,13 +233,7 @@ func meaningText(t *textWriter, say map[string]string, m Meaning) error {
 		}
 		t.wrap(0, 2, heading+":")
 		for _, c := range m.Causes {
-			t.wrap(2, 4, c.Of+": "+c.Text)
-			for _, f := range c.Found {
-				t.wrap(6, 8, strings.TrimSuffix(say["in"]+": "+f.Text+", "+f.Source, ", "))
-			}
-			if c.Looked && len(c.Found) == 0 {
-				t.wrap(6, 8, say["nothing"])
-			}
+			t.cause(c, say["in"], say["nothing"])
 		}
 	}
 	return t.err
@@ -291,8 +241,14 @@ func meaningText(t *textWriter, say map[string]string, m Meaning) error {
 
 func (t *textWriter) entry(say map[string]string, e glossary.Entry) {
 	t.wrap(0, 2, fmt.Sprintf("%s (%s): %s", strings.TrimSuffix(e.Name+" "+e.Long, " "), e.Kind, e.Is))
-	for _, row := range []struct{ label, text string }{{say["forms"], e.Forms}, {say["also"], strings.Join(e.Also, ", ")}, {say["dump"], e.Dump},
-		{say["page"], e.Page}, {say["lessons"], strings.Join(e.Lessons, ", ")}, {say["see"], strings.Join(e.See, ", ")}} {
+	for _, row := range []struct{ label, text string }{
+		{say["forms"], e.Forms},
+		{say["also"], strings.Join(e.Also, ", ")},
+		{say["dump"], e.Dump},
+		{say["page"], e.Page},
+		{say["lessons"], strings.Join(e.Lessons, ", ")},
+		{say["see"], strings.Join(e.See, ", ")},
+	} {
 		if row.text != "" {
 			t.labelled(row.label, row.text)
 		}

@@ -37,7 +37,7 @@ func Mermaid(w io.Writer, run flow.Run, verdict flow.RunVerdict) error {
 func plain(hops []flow.Hop) []box {
 	var boxes []box
 	for _, h := range hops {
-		boxes = append(boxes, box{hop: h, sign: openMark(h)})
+		boxes = append(boxes, box{hop: h, sign: openMark(h.Certainty)})
 	}
 	return boxes
 }

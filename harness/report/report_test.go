@@ -93,7 +93,8 @@ func TestTextWidth(t *testing.T) {
 	}
 }
 
-// TestNoNameIsCut holds that on a terminal of any width a report says every decision whole, and leaves no line too long.
+// TestNoNameIsCut holds that on a terminal of any width a report says every decision whole, and
+// leaves no line too long.
 func TestNoNameIsCut(t *testing.T) {
 	kept, err := inbound()
 	if err != nil {

@@ -78,7 +78,8 @@ func (t *text) heading(verdict flow.RunVerdict) {
 	t.line("")
 }
 
-// answerMark is the sign of an answer. A failed request is no success, also where it went the inferred way.
+// answerMark is the sign of an answer. A failed request is no success, also where it went the
+// inferred way.
 func (t *text) answerMark(a flow.Answer) string {
 	if a.Failed() {
 		return t.mark(flow.Refuted)

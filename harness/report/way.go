@@ -126,7 +126,7 @@ func writeYAML(w io.Writer, v any) error {
 func writeMinimal(w io.Writer, hops []flow.Hop) error {
 	var b strings.Builder
 	for _, h := range hops {
-		b.WriteString(openMark(h) + strings.TrimPrefix(string(h.Side)+" ", " ") + string(h.Kind) + ": " + cmp.Or(h.Decision, "-"))
+		b.WriteString(openMark(h.Certainty) + strings.TrimPrefix(string(h.Side)+" ", " ") + string(h.Kind) + ": " + cmp.Or(h.Decision, "-"))
 		for _, code := range append([]flow.Reason{h.Reason}, h.Assumptions...) {
 			if code != "" {
 				b.WriteString(" [" + string(code) + "]")

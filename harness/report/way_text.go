@@ -126,7 +126,7 @@ func heading(h flow.Hop) string {
 }
 
 func (t *textWriter) hop(h flow.Hop) {
-	t.labelled(openMark(h)+string(h.Kind), cmp.Or(h.Decision, "-"))
+	t.labelled(openMark(h.Certainty)+string(h.Kind), cmp.Or(h.Decision, "-"))
 	t.wrap(textColumn, textColumn+2, openText(h))
 	t.wrap(textColumn, textColumn+2, h.Why)
 	for _, c := range h.Choices {
@@ -152,8 +152,8 @@ func (t *textWriter) hop(h flow.Hop) {
 }
 
 // openMark stands before a hop that is not certain.
-func openMark(h flow.Hop) string {
-	if h.Certainty == flow.Depends || h.Certainty == flow.Chance {
+func openMark(c flow.Certainty) string {
+	if c == flow.Depends || c == flow.Chance {
 		return "? "
 	}
 	return ""
