@@ -162,44 +162,34 @@ type hopPlace struct {
 	kind flow.HopKind
 }
 
-func places(hops []flow.Hop) (order []hopPlace, by map[hopPlace]flow.Hop) {
-	by = map[hopPlace]flow.Hop{}
-	for _, h := range hops {
-		p := hopPlace{h.Side, h.Kind}
-		if _, ok := by[p]; !ok {
-			order = append(order, p)
-		}
-		by[p] = h
+func (p hopPlace) compare(q hopPlace) int {
+	return cmp.Or(cmp.Compare(p.side, q.side), cmp.Compare(p.kind.Order(), q.kind.Order()))
+}
+
+// paired lines up what two runs say of their hops: the places of either, in their order on the way,
+// and what each run has there.
+func paired[T any](a, b []T, at func(T) hopPlace) (order []hopPlace, was, is map[hopPlace]T) {
+	was, is = map[hopPlace]T{}, map[hopPlace]T{}
+	for _, v := range a {
+		was[at(v)] = v
 	}
-	return order, by
+	for _, v := range b {
+		is[at(v)] = v
+	}
+	both := maps.Clone(was)
+	maps.Copy(both, is)
+	return slices.SortedFunc(maps.Keys(both), hopPlace.compare), was, is
 }
 
 // wayDifferences compares what was inferred, hop by hop in their order on the way.
 func wayDifferences(a, b flow.Path) ([]flow.RunHopDifference, *flow.FieldDifference) {
-	order, was := places(a.Hops)
-	more, is := places(b.Hops)
-	for _, p := range more {
-		if !slices.Contains(order, p) {
-			order = append(order, p)
-		}
-	}
-	slices.SortStableFunc(order, func(x, y hopPlace) int {
-		return cmp.Or(cmp.Compare(x.side, y.side), cmp.Compare(x.kind.Order(), y.kind.Order()))
-	})
+	order, was, is := paired(a.Hops, b.Hops, func(h flow.Hop) hopPlace { return hopPlace{h.Side, h.Kind} })
 	var all []flow.RunHopDifference
 	for _, p := range order {
 		if x, y := was[p], is[p]; x.Decision != y.Decision {
-			all = append(
-				all,
-				flow.RunHopDifference{
-					Side: p.side,
-					Kind: p.kind,
-					A:    x.Decision,
-					B:    y.Decision,
-					WhyA: x.Why,
-					WhyB: y.Why,
-				},
-			)
+			all = append(all, flow.RunHopDifference{
+				Side: p.side, Kind: p.kind, A: x.Decision, B: y.Decision, WhyA: x.Why, WhyB: y.Why,
+			})
 		}
 	}
 	return all, field("outcome", endText(a), endText(b))
@@ -231,29 +221,27 @@ func seenDifferences(a, b flow.Run) []flow.SeenDifference {
 		instruments map[flow.Instrument]bool
 	}
 	all := map[key]*values{}
-	by := [2]map[key]map[flow.Instrument]bool{{}, {}}
 	for i, run := range []flow.Run{a, b} {
 		for _, o := range run.Observations {
 			for _, f := range o.Facts {
-				if slices.Contains(changing, f.Name) ||
-					strings.EqualFold(f.Name, flow.FactHeader) &&
-						strings.HasPrefix(strings.ToLower(f.Value), "x-request-id") {
+				if another(f) {
 					continue
 				}
 				k := key{hopPlace{o.Side, o.Kind}, f.Name}
 				if all[k] == nil {
 					all[k] = &values{of: [2]map[string]bool{{}, {}}, instruments: map[flow.Instrument]bool{}}
 				}
-				if by[i][k] == nil {
-					by[i][k] = map[flow.Instrument]bool{}
-				}
 				all[k].of[i][stable(f.Value)] = true
-				all[k].instruments[o.Instrument], by[i][k][o.Instrument] = true, true
+				all[k].instruments[o.Instrument] = true
 			}
 		}
 	}
+	order := slices.SortedFunc(maps.Keys(all), func(x, y key) int {
+		return cmp.Or(x.compare(y.hopPlace), cmp.Compare(x.fact, y.fact))
+	})
 	var found []flow.SeenDifference
-	for k, v := range all {
+	for _, k := range order {
+		v := all[k]
 		x, y := slices.Sorted(maps.Keys(v.of[0])), slices.Sorted(maps.Keys(v.of[1]))
 		if slices.Equal(x, y) || len(x) == 0 && !sees(a, k.hopPlace, k.fact) ||
 			len(y) == 0 && !sees(b, k.hopPlace, k.fact) {
@@ -262,14 +250,13 @@ func seenDifferences(a, b flow.Run) []flow.SeenDifference {
 		found = append(found, flow.SeenDifference{Side: k.side, Kind: k.kind, Fact: k.fact, A: x, B: y,
 			Instruments: slices.Sorted(maps.Keys(v.instruments))})
 	}
-	slices.SortFunc(found, func(x, y flow.SeenDifference) int {
-		return cmp.Or(
-			cmp.Compare(x.Side, y.Side),
-			cmp.Compare(x.Kind.Order(), y.Kind.Order()),
-			cmp.Compare(x.Fact, y.Fact),
-		)
-	})
 	return found
+}
+
+// another says whether a fact is another at each run: one of changing, or the request's own id.
+func another(f flow.Seen) bool {
+	return slices.Contains(changing, f.Name) ||
+		f.Name == flow.FactHeader && strings.HasPrefix(strings.ToLower(f.Value), "x-request-id")
 }
 
 // sees says whether an instrument of a run can see a fact at a hop.
@@ -295,35 +282,13 @@ func stable(value string) string {
 
 // verdictDifferences compares the verdicts on the hops.
 func verdictDifferences(a, b flow.RunVerdict) []flow.VerdictDifference {
-	was, is := map[hopPlace]flow.HopVerdict{}, map[hopPlace]flow.HopVerdict{}
-	var order []hopPlace
-	for i, v := range []flow.RunVerdict{a, b} {
-		for _, h := range v.Hops {
-			p := hopPlace{h.Side, h.Kind}
-			if !slices.Contains(order, p) {
-				order = append(order, p)
-			}
-			if i == 0 {
-				was[p] = h
-			} else {
-				is[p] = h
-			}
-		}
-	}
+	order, was, is := paired(a.Hops, b.Hops, func(h flow.HopVerdict) hopPlace { return hopPlace{h.Side, h.Kind} })
 	var all []flow.VerdictDifference
 	for _, p := range order {
 		if x, y := was[p], is[p]; x.State != y.State {
-			all = append(
-				all,
-				flow.VerdictDifference{
-					Side:    p.side,
-					Kind:    p.kind,
-					A:       x.State,
-					B:       y.State,
-					ReasonA: x.Reason,
-					ReasonB: y.Reason,
-				},
-			)
+			all = append(all, flow.VerdictDifference{
+				Side: p.side, Kind: p.kind, A: x.State, B: y.State, ReasonA: x.Reason, ReasonB: y.Reason,
+			})
 		}
 	}
 	return all
