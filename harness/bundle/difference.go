@@ -47,6 +47,7 @@ func Difference(ctx context.Context, a, b Contents) (flow.RunDifference, error) 
 // decide says which part differs first.
 func decide(d *flow.RunDifference) {
 	changed := slices.IndexFunc(d.Configuration, func(c flow.Configuration) bool { return len(c.Changes) > 0 })
+	unknown := slices.IndexFunc(d.Configuration, func(c flow.Configuration) bool { return c.Problem != "" })
 	switch {
 	case len(d.Request) > 0:
 		f := d.Request[0]
@@ -67,12 +68,15 @@ func decide(d *flow.RunDifference) {
 	case d.Outcome != nil:
 		d.First, d.Decides = flow.PartWay, fmt.Sprintf("the way's end: %s, and then %s", d.Outcome.A, d.Outcome.B)
 	case len(d.Seen) > 0:
-		s := d.Seen[0]
-		d.First = flow.PartSeen
-		d.Decides = fmt.Sprintf(
-			"what was seen at %s %s, with the same request, configuration and way: %s was %s, and then %s",
+		s, same := d.Seen[0], "request, configuration and way"
+		if unknown >= 0 {
+			same = "request and way"
+		}
+		d.First, d.Decides = flow.PartSeen, fmt.Sprintf(
+			"what was seen at %s %s, with the same %s: %s was %s, and then %s",
 			s.Side,
 			s.Kind,
+			same,
 			s.Fact,
 			orNone(strings.Join(s.A, ", ")),
 			orNone(strings.Join(s.B, ", ")),
@@ -81,6 +85,13 @@ func decide(d *flow.RunDifference) {
 		d.First, d.Decides = flow.PartAnswer, fmt.Sprintf("the answer: %s, and then %s", d.Answer.A, d.Answer.B)
 	case d.Verdict != nil || len(d.Hops) > 0:
 		d.First, d.Decides = flow.PartVerdict, "the verdict: the runs were watched by others, or not as completely"
+	case unknown >= 0: // what was not compared is not known to be the same
+		c := d.Configuration[unknown]
+		d.First, d.Decides = flow.PartConfiguration, fmt.Sprintf(
+			"not known: the configuration of %s cannot be compared: %s",
+			c.Proxy,
+			c.Problem,
+		)
 	default:
 		d.Same, d.Decides = true, "the runs differ in nothing but what is another at each run"
 	}
@@ -132,22 +143,26 @@ func requestDifferences(a, b flow.Run) []flow.FieldDifference {
 	return all
 }
 
-// configurationDifferences compares the dumps that both bundles have of one proxy, on the way of
-// either run.
+// configurationDifferences compares the dumps that the runs have of each proxy on the way of either.
+// Where only one run has a dump of it, nothing is known, and the Problem says so.
 func configurationDifferences(a, b Contents, runs [2]flow.Run) []flow.Configuration {
+	proxies := maps.Clone(a.Dumps)
+	maps.Copy(proxies, b.Dumps)
 	var all []flow.Configuration
-	for _, proxy := range slices.Sorted(maps.Keys(a.Dumps)) {
-		other, ok := b.Dumps[proxy]
-		if !ok {
+	for _, proxy := range slices.Sorted(maps.Keys(proxies)) {
+		var ways []flow.Path
+		for _, run := range runs {
+			if slices.ContainsFunc(run.Path.Hops, func(h flow.Hop) bool { return h.Proxy == proxy }) {
+				ways = append(ways, run.Path)
+			}
+		}
+		if len(ways) == 0 {
 			continue
 		}
-		c := changes.Texts(proxy, a.Dumps[proxy], other, runs[0].Path)
-		if back := changes.Texts(proxy, a.Dumps[proxy], other, runs[1].Path); back.Problem == "" {
-			for _, change := range back.Changes {
-				if !slices.Contains(c.Changes, change) {
-					c.Changes = append(c.Changes, change)
-				}
-			}
+		c := flow.Configuration{Proxy: proxy, Problem: "only one of the runs has its dump"}
+		was, is := a.Dumps[proxy], b.Dumps[proxy]
+		if was != nil && is != nil {
+			c = changes.Texts(proxy, was, is, ways...)
 		}
 		if len(c.Changes) > 0 || c.Problem != "" {
 			all = append(all, c)

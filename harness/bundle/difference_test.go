@@ -67,3 +67,30 @@ func TestDifference(t *testing.T) {
 		t.Errorf("two runs: %+v", d)
 	}
 }
+
+// TestDifferenceUnknown holds that runs whose configuration cannot be compared are not said to be
+// the same.
+func TestDifferenceUnknown(t *testing.T) {
+	base := kept(t, "outbound")
+	run, _, err := Judge(t.Context(), base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, dump := range map[string][]byte{"no dump": nil, "no config dump": []byte("[]")} {
+		t.Run(name, func(t *testing.T) {
+			other := base
+			other.Dumps = maps.Clone(base.Dumps)
+			if other.Dumps["netshoot.mark"] = dump; dump == nil {
+				delete(other.Dumps, "netshoot.mark")
+			}
+			all := configurationDifferences(base, other, [2]flow.Run{run, run})
+			if len(all) != 1 || all[0].Proxy != "netshoot.mark" || all[0].Problem == "" {
+				t.Fatalf("%+v", all)
+			}
+			d := flow.RunDifference{Configuration: all}
+			if decide(&d); d.Same || d.First != flow.PartConfiguration || !strings.Contains(d.Decides, "cannot be compared") {
+				t.Errorf("same: %v, %s: %s", d.Same, d.First, d.Decides)
+			}
+		})
+	}
+}

@@ -11,6 +11,7 @@ package changes
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
@@ -40,8 +41,9 @@ func OnWay(before, after *configdump.Dump, path flow.Path) (flow.Configuration, 
 	return c, w.err
 }
 
-// Texts is OnWay for dumps as they were given. What cannot be compared is the Problem of the answer.
-func Texts(proxy string, before, after []byte, path flow.Path) flow.Configuration {
+// Texts is OnWay for dumps as they were given, and for one path or several, each change once. What
+// cannot be compared is the Problem of the answer.
+func Texts(proxy string, before, after []byte, paths ...flow.Path) flow.Configuration {
 	fail := func(format string, args ...any) flow.Configuration {
 		return flow.Configuration{Proxy: proxy, Problem: fmt.Sprintf(format, args...)}
 	}
@@ -58,12 +60,21 @@ func Texts(proxy string, before, after []byte, path flow.Path) flow.Configuratio
 		return fail("after the request: %v", err)
 	}
 	defer is.Close()
-	c, err := OnWay(was, is, path)
-	if err != nil {
-		return fail("%v", err)
+	all := flow.Configuration{Proxy: proxy}
+	for _, path := range paths {
+		c, err := OnWay(was, is, path)
+		if err != nil {
+			return fail("%v", err)
+		}
+		if c.Proxy != proxy {
+			return fail("the dump is of %s", c.Proxy)
+		}
+		all.Compared = max(all.Compared, c.Compared)
+		for _, change := range c.Changes {
+			if !slices.Contains(all.Changes, change) {
+				all.Changes = append(all.Changes, change)
+			}
+		}
 	}
-	if c.Proxy != proxy {
-		return fail("the dump is of %s", c.Proxy)
-	}
-	return c
+	return all
 }
