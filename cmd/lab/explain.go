@@ -326,7 +326,7 @@ func meaning(word string, opts explain.Options) (report.Meaning, bool) {
 		m.Inside = append(m.Inside, glossary.Find(part, opts.Language)...)
 	}
 	for _, e := range append(slices.Clone(m.Entries), m.Inside...) {
-		m.Causes = append(m.Causes, explain.CausesIn(e, word, opts.Direction, opts.Dump)...)
+		m.Causes = append(m.Causes, explain.Causes(e, word, opts.Direction, opts.Dump)...)
 	}
 	if opts.Dump != nil {
 		m.Dump = opts.Dump.Node().Proxy()

@@ -32,56 +32,19 @@ func IsArchive(data []byte) bool {
 	return len(data) > 262 && string(data[257:262]) == "ustar" || input.Compressed(data)
 }
 
+// An archived is what an archive has of one proxy.
+type archived struct{ log, dump []byte }
+
 // Archive reads the proxies of a bug-report archive: proxies/NAMESPACE/POD has the log and the dump
 // of each.
 func Archive(ctx context.Context, data []byte) ([]Part, error) {
-	data, err := input.Decompress(ctx, data, maxArchive)
+	proxies, err := unpack(ctx, data)
 	if err != nil {
 		return nil, fmt.Errorf("read archive: %w", err)
 	}
-	type proxy struct{ log, dump []byte }
-	proxies, kept := map[string]*proxy{}, 0
-	for r := tar.NewReader(bytes.NewReader(data)); ; {
-		h, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read archive: %w", err)
-		}
-		dir, base := path.Split(path.Clean(h.Name))
-		log, dump := base == "istio-proxy.log" || base == "proxy.log", strings.HasPrefix(base, "config_dump")
-		if h.Typeflag != tar.TypeReg || !log && !dump {
-			continue
-		}
-		if len(proxies) == mostProxies {
-			return nil, fmt.Errorf("read archive: more than %d proxies", mostProxies)
-		}
-		limit := int64(maxLog)
-		if dump {
-			limit = maxDump
-		}
-		text, err := input.ReadAll(ctx, r, limit)
-		if err != nil {
-			return nil, fmt.Errorf("read archive: %s: %w", h.Name, err)
-		}
-		if kept += len(text); kept > maxKept {
-			return nil, fmt.Errorf("read archive: its logs and dumps have more than %s", input.Size(maxKept))
-		}
-		name := strings.Trim(dir, "/")
-		if proxies[name] == nil {
-			proxies[name] = &proxy{}
-		}
-		if log {
-			proxies[name].log = text
-		} else {
-			proxies[name].dump = text
-		}
-	}
 	if len(proxies) == 0 {
-		return nil, errors.New(
-			"read archive: it has neither the log nor the dump of a proxy (proxies/NAMESPACE/POD/istio-proxy.log and config_dump)",
-		)
+		return nil, errors.New("read archive: it has neither the log nor the dump of a proxy " +
+			"(proxies/NAMESPACE/POD/istio-proxy.log and config_dump)")
 	}
 	var parts []Part
 	for _, name := range slices.Sorted(maps.Keys(proxies)) {
@@ -95,6 +58,52 @@ func Archive(ctx context.Context, data []byte) ([]Part, error) {
 		parts = append(parts, p)
 	}
 	return parts, nil
+}
+
+// unpack returns the logs and dumps of an archive, by the folders that they are in.
+func unpack(ctx context.Context, data []byte) (map[string]*archived, error) {
+	data, err := input.Decompress(ctx, data, maxArchive)
+	if err != nil {
+		return nil, err
+	}
+	proxies, kept := map[string]*archived{}, 0
+	for r := tar.NewReader(bytes.NewReader(data)); ; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return proxies, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		dir, base := path.Split(path.Clean(h.Name))
+		log, dump := base == "istio-proxy.log" || base == "proxy.log", strings.HasPrefix(base, "config_dump")
+		if h.Typeflag != tar.TypeReg || !log && !dump {
+			continue
+		}
+		limit := int64(maxLog)
+		if dump {
+			limit = maxDump
+		}
+		text, err := input.ReadAll(ctx, r, limit)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", h.Name, err)
+		}
+		if kept += len(text); kept > maxKept {
+			return nil, fmt.Errorf("its logs and dumps have more than %s", input.Size(maxKept))
+		}
+		name := strings.Trim(dir, "/")
+		if proxies[name] == nil {
+			if len(proxies) == mostProxies {
+				return nil, fmt.Errorf("more than %d proxies", mostProxies)
+			}
+			proxies[name] = &archived{}
+		}
+		if log {
+			proxies[name].log = text
+		} else {
+			proxies[name].dump = text
+		}
+	}
 }
 
 // Lines are the access log's lines in a log, read by the formats of a dump where there is one.

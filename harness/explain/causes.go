@@ -10,13 +10,9 @@ import (
 )
 
 // Causes returns the causes of a flag's or details' entry, for a direction ("": any) and, where one
-// is given, for a dump. Those that the dump shows come first.
-func Causes(entry glossary.Entry, direction flow.Direction, dump *configdump.Dump) []flow.Cause {
-	return CausesIn(entry, entry.Name, direction, dump)
-}
-
-// CausesIn is Causes for the whole details string of a log, with what it has in brackets.
-func CausesIn(entry glossary.Entry, details string, direction flow.Direction, dump *configdump.Dump) []flow.Cause {
+// is given, for a dump. Those that the dump shows come first. details are the whole string of a log,
+// with what it has in brackets.
+func Causes(entry glossary.Entry, details string, direction flow.Direction, dump *configdump.Dump) []flow.Cause {
 	return causesOf(entry, direction, dump, scope{details: details})
 }
 
@@ -33,8 +29,13 @@ func causesOf(entry glossary.Entry, direction flow.Direction, dump *configdump.D
 		}
 		all = append(all, cause)
 	}
-	slices.SortStableFunc(all, func(a, b flow.Cause) int { return rank(a) - rank(b) })
+	byRank(all)
 	return all
+}
+
+// byRank puts what the dump shows first.
+func byRank(all []flow.Cause) {
+	slices.SortStableFunc(all, func(a, b flow.Cause) int { return rank(a) - rank(b) })
 }
 
 // rank orders causes: what the dump shows, what it cannot tell, what it has nothing of.
@@ -71,7 +72,7 @@ func causes(e flow.Explanation, line logformat.Line, opts Options) []flow.Cause 
 			}
 		}
 	}
-	slices.SortStableFunc(all, func(a, b flow.Cause) int { return rank(a) - rank(b) })
+	byRank(all)
 	return all
 }
 

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strings"
@@ -24,14 +25,22 @@ const mostFound = 5
 // checks look for a cause in a dump, by the names that the glossary has. Each returns what it
 // found; done is false where the dump does not have what it would look at.
 var checks = map[string]func(d *configdump.Dump, s scope) (found []flow.Found, done bool){
-	"endpoints": withoutEndpoints, "clusters": missingClusters, "routes": withoutCatchAll, "chains": pickyChains, "breakers": breakers,
-	"retries": onRoutes(
-		"retry_policy",
-		func(v configdump.Value) string { return "retries on " + v.Get("retry_on").Text() },
-	),
+	"endpoints":    withoutEndpoints,
+	"clusters":     missingClusters,
+	"routes":       withoutCatchAll,
+	"chains":       pickyChains,
+	"breakers":     breakers,
+	"retries":      onRoutes("retry_policy", retriesText),
 	"timeouts":     onRoutes("timeout", timeoutText),
-	"upstream-tls": upstreamTLS, "protocols": protocols, "durations": durations, "idle": idle, "discovered": discovered, "overload": overload,
-	"dns": byDNS, "drops": drops, "rbac": rbacPolicies,
+	"upstream-tls": upstreamTLS,
+	"protocols":    protocols,
+	"durations":    durations,
+	"idle":         idle,
+	"discovered":   discovered,
+	"overload":     overload,
+	"dns":          byDNS,
+	"drops":        drops,
+	"rbac":         rbacPolicies,
 }
 
 // check makes one check; filter:NAME looks for a filter.
@@ -75,7 +84,7 @@ func withoutEndpoints(d *configdump.Dump, s scope) (found []flow.Found, done boo
 		case "ORIGINAL_DST", "STRICT_DNS", "LOGICAL_DNS":
 			continue
 		case "EDS":
-			name := first(c.Get("eds_cluster_config", "service_name").Text(), r.Name)
+			name := cmp.Or(c.Get("eds_cluster_config", "service_name").Text(), r.Name)
 			e, ok := d.Lookup(configdump.Endpoints, name)
 			if !ok {
 				if d.Has(configdump.Endpoints) {
@@ -101,10 +110,8 @@ func withoutEndpoints(d *configdump.Dump, s scope) (found []flow.Found, done boo
 		case hosts == 0:
 			found = append(found, place(r.Name+" has no endpoint", at.Pointer()))
 		case healthy == 0:
-			found = append(
-				found,
-				place(fmt.Sprintf("%s has %d endpoints and none is healthy", r.Name, hosts), at.Pointer()),
-			)
+			said := fmt.Sprintf("%s has %d endpoints and none is healthy", r.Name, hosts)
+			found = append(found, place(said, at.Pointer()))
 		}
 	}
 	return found, done || len(found) > 0
@@ -130,7 +137,7 @@ func eachRoute(d *configdump.Dump, s scope, visit func(table, route configdump.V
 
 // eachManager visits the HTTP connection managers of all listeners.
 func eachManager(d *configdump.Dump, visit func(configdump.Value)) {
-	eachChain(d, func(_ *configdump.Resource, chain configdump.Value) {
+	eachChain(d, func(chain configdump.Value) {
 		for _, f := range chain.Get("filters").Elements() {
 			if config := f.Get("typed_config"); strings.HasSuffix(config.Type(), "HttpConnectionManager") {
 				visit(config)
@@ -139,13 +146,28 @@ func eachManager(d *configdump.Dump, visit func(configdump.Value)) {
 	})
 }
 
-func eachChain(d *configdump.Dump, visit func(*configdump.Resource, configdump.Value)) {
+// eachFilter visits the network filters of all listeners and the HTTP filters of all connection
+// managers.
+func eachFilter(d *configdump.Dump, visit func(configdump.Value)) {
+	eachChain(d, func(chain configdump.Value) {
+		for _, f := range chain.Get("filters").Elements() {
+			visit(f)
+		}
+	})
+	eachManager(d, func(hcm configdump.Value) {
+		for _, f := range hcm.Get("http_filters").Elements() {
+			visit(f)
+		}
+	})
+}
+
+func eachChain(d *configdump.Dump, visit func(chain configdump.Value)) {
 	for _, r := range d.Resources(configdump.Listener) {
 		for _, chain := range r.Value().Get("filter_chains").Elements() {
-			visit(r, chain)
+			visit(chain)
 		}
 		if chain := r.Value().Get("default_filter_chain"); chain.Exists() {
-			visit(r, chain)
+			visit(chain)
 		}
 	}
 }
@@ -164,10 +186,8 @@ func missingClusters(d *configdump.Dump, s scope) (found []flow.Found, done bool
 		for _, n := range names {
 			if _, ok := d.Lookup(configdump.Cluster, n.Text()); n.Exists() && !ok &&
 				(s.cluster == "" || n.Text() == s.cluster) {
-				found = append(
-					found,
-					place("a route names "+n.Text()+", which is not among the clusters", n.Pointer()),
-				)
+				said := "a route names " + n.Text() + ", which is not among the clusters"
+				found = append(found, place(said, n.Pointer()))
 			}
 		}
 	})
@@ -195,12 +215,8 @@ func withoutCatchAll(d *configdump.Dump, s scope) (found []flow.Found, done bool
 			}
 		}
 		if !all && r.Value().Get("virtual_hosts").Len() > 0 {
-			found = append(
-				found,
-				place(
-					"route configuration "+r.Name+" has no virtual host for every authority",
-					r.Value().Pointer()),
-			)
+			said := "route configuration " + r.Name + " has no virtual host for every authority"
+			found = append(found, place(said, r.Value().Pointer()))
 		}
 	}
 	return found, d.Has(configdump.RouteConfig)
@@ -221,10 +237,8 @@ func pickyChains(d *configdump.Dump, s scope) (found []flow.Found, done bool) {
 				}
 			}
 			if named > 0 && named == chains.Len() && !r.Value().Has("default_filter_chain") {
-				found = append(
-					found,
-					place("each filter chain of listener "+r.Name+" asks for a server name", chains.Pointer()),
-				)
+				said := "each filter chain of listener " + r.Name + " asks for a server name"
+				found = append(found, place(said, chains.Pointer()))
 			}
 		}
 	}
@@ -272,11 +286,9 @@ func breakers(d *configdump.Dump, s scope) (found []flow.Found, done bool) {
 	for _, r := range clustersOf(d, s) {
 		for _, t := range r.Value().Get("circuit_breakers", "thresholds").Elements() {
 			for name, v := range t.Fields() {
-				if n := v.Uint(); strings.HasPrefix(configdump.FieldName(name), "max_") && n < math.MaxUint32 {
-					found = append(
-						found,
-						place(fmt.Sprintf("%s: %s is %d", r.Name, configdump.FieldName(name), n), v.Pointer()),
-					)
+				name, n := configdump.FieldName(name), v.Uint()
+				if strings.HasPrefix(name, "max_") && n < math.MaxUint32 {
+					found = append(found, place(fmt.Sprintf("%s: %s is %d", r.Name, name, n), v.Pointer()))
 				}
 			}
 		}
@@ -288,25 +300,21 @@ func breakers(d *configdump.Dump, s scope) (found []flow.Found, done bool) {
 func onRoutes(field string, text func(configdump.Value) string) func(*configdump.Dump, scope) ([]flow.Found, bool) {
 	return func(d *configdump.Dump, s scope) (found []flow.Found, done bool) {
 		eachRoute(d, s, func(table, route configdump.Value) {
-			if v := route.Get("route", field); v.Exists() {
-				if said := text(v); said != "" {
-					found = append(
-						found,
-						place(
-							fmt.Sprintf(
-								"%s, route %s: %s",
-								table.Get("name").Text(),
-								first(route.Get("name").Text(), "without a name"),
-								said,
-							),
-							v.Pointer()),
-					)
-				}
+			v := route.Get("route", field)
+			if !v.Exists() {
+				return
+			}
+			if said := text(v); said != "" {
+				name := cmp.Or(route.Get("name").Text(), "without a name")
+				said = fmt.Sprintf("%s, route %s: %s", table.Get("name").Text(), name, said)
+				found = append(found, place(said, v.Pointer()))
 			}
 		})
 		return found, true
 	}
 }
+
+func retriesText(v configdump.Value) string { return "retries on " + v.Get("retry_on").Text() }
 
 func timeoutText(v configdump.Value) string {
 	if v.Duration() == 0 {
@@ -321,26 +329,16 @@ func rbacPolicies(d *configdump.Dump, s scope) (found []flow.Found, done bool) {
 	if inside := glossary.Inside(s.details); len(inside) > 0 && inside[0] != "none" {
 		want = inside[0]
 	}
-	look := func(config configdump.Value) {
+	eachFilter(d, func(f configdump.Value) {
+		config := f.Get("typed_config")
+		if !strings.HasSuffix(config.Type(), ".RBAC") {
+			return
+		}
 		rules := config.Get("rules")
-		action := first(rules.Get("action").Text(), "ALLOW")
+		action := cmp.Or(rules.Get("action").Text(), "ALLOW")
 		for name, p := range rules.Get("policies").Fields() {
 			if want == "" && action == "ALLOW" || want != "" && underscored(name) == underscored(want) {
 				found = append(found, place(action+" policy "+name, p.Pointer()))
-			}
-		}
-	}
-	eachChain(d, func(_ *configdump.Resource, chain configdump.Value) {
-		for _, f := range chain.Get("filters").Elements() {
-			if strings.HasSuffix(f.Get("typed_config").Type(), ".RBAC") {
-				look(f.Get("typed_config"))
-			}
-		}
-	})
-	eachManager(d, func(hcm configdump.Value) {
-		for _, f := range hcm.Get("http_filters").Elements() {
-			if strings.HasSuffix(f.Get("typed_config").Type(), ".RBAC") {
-				look(f.Get("typed_config"))
 			}
 		}
 	})

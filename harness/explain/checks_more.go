@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -8,33 +9,23 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// filters are HTTP and network filters, and listener filters, whose name or type has a word.
+// filters are HTTP and network filters whose name or type has a word.
 func filters(d *configdump.Dump, word string) (found []flow.Found) {
-	take := func(f configdump.Value) {
-		name, kind := f.Get("name").Text(), f.Get("typed_config").Type()
-		if strings.Contains(strings.ReplaceAll(name, "_", ""), strings.ReplaceAll(word, "_", "")) ||
-			strings.Contains(kind, "."+word+".") {
-			found = append(found, place("filter "+name, f.Pointer()))
-		}
-	}
-	eachChain(d, func(_ *configdump.Resource, chain configdump.Value) {
-		for _, f := range chain.Get("filters").Elements() {
-			take(f)
-		}
-	})
-	eachManager(d, func(hcm configdump.Value) {
-		for _, f := range hcm.Get("http_filters").Elements() {
-			take(f)
-		}
-	})
 	if word == "fault" { // Istio has the filter in every chain: the route's own configuration of it is what counts
-		found = nil
 		eachRoute(d, scope{}, func(_, route configdump.Value) {
 			if v := route.Get("typed_per_filter_config", "envoy.filters.http.fault"); v.Exists() {
 				found = append(found, place("a route injects faults", v.Pointer()))
 			}
 		})
+		return unique(found)
 	}
+	plain := strings.ReplaceAll(word, "_", "")
+	eachFilter(d, func(f configdump.Value) {
+		name, kind := f.Get("name").Text(), f.Get("typed_config").Type()
+		if strings.Contains(strings.ReplaceAll(name, "_", ""), plain) || strings.Contains(kind, "."+word+".") {
+			found = append(found, place("filter "+name, f.Pointer()))
+		}
+	})
 	return unique(found)
 }
 
@@ -64,12 +55,8 @@ func protocols(d *configdump.Dump, s scope) (found []flow.Found, done bool) {
 			Get("typed_extension_protocol_options", "envoy.extensions.upstreams.http.v3.HttpProtocolOptions")
 		for _, kind := range []string{"explicit_http_config", "use_downstream_protocol_config", "auto_config"} {
 			for name := range options.Get(kind).Fields() {
-				found = append(
-					found,
-					place(
-						r.Name+" speaks "+strings.TrimSuffix(configdump.FieldName(name), "_protocol_options"),
-						options.Get(kind).Pointer()),
-				)
+				spoken := strings.TrimSuffix(configdump.FieldName(name), "_protocol_options")
+				found = append(found, place(r.Name+" speaks "+spoken, options.Get(kind).Pointer()))
 			}
 		}
 	}
@@ -131,7 +118,7 @@ func overload(d *configdump.Dump, _ scope) (found []flow.Found, done bool) {
 // byDNS are clusters whose hosts are resolved.
 func byDNS(d *configdump.Dump, s scope) (found []flow.Found, done bool) {
 	for _, r := range clustersOf(d, s) {
-		switch kind := first(r.Value().Get("type").Text(), r.Value().Get("cluster_type", "name").Text()); {
+		switch kind := cmp.Or(r.Value().Get("type").Text(), r.Value().Get("cluster_type", "name").Text()); {
 		case kind == "STRICT_DNS", kind == "LOGICAL_DNS", strings.Contains(kind, "dynamic_forward_proxy"):
 			found = append(found, place(r.Name+" is of type "+kind, r.Value().Pointer()))
 		}
@@ -143,16 +130,14 @@ func byDNS(d *configdump.Dump, s scope) (found []flow.Found, done bool) {
 func drops(d *configdump.Dump, _ scope) (found []flow.Found, done bool) {
 	for _, r := range d.Resources(configdump.Endpoints) {
 		for _, drop := range r.Value().Get("policy", "drop_overloads").Elements() {
-			found = append(
-				found,
-				place(fmt.Sprintf(
-					"%s drops %s of %s",
-					first(r.Value().Get("cluster_name").Text(), r.Name),
-					drop.Get("drop_percentage", "numerator").
-						Text(),
-					first(drop.Get("drop_percentage", "denominator").Text(), "HUNDRED"),
-				), drop.Pointer()),
+			share := drop.Get("drop_percentage")
+			said := fmt.Sprintf(
+				"%s drops %s of %s",
+				cmp.Or(r.Value().Get("cluster_name").Text(), r.Name),
+				share.Get("numerator").Text(),
+				cmp.Or(share.Get("denominator").Text(), "HUNDRED"),
 			)
+			found = append(found, place(said, drop.Pointer()))
 		}
 	}
 	return found, d.Has(configdump.Endpoints)

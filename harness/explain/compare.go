@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,10 +27,8 @@ func (e *explanation) compare(line logformat.Line, d flow.Decision) {
 		agrees := slices.Contains(c.inferred, c.logged)
 		e.seen = append(e.seen, seen{c.hop, c.logged, agrees})
 		if !agrees {
-			e.Differ = append(
-				e.Differ,
-				flow.Difference{Hop: c.hop, Logged: c.logged, Inferred: strings.Join(c.inferred, " or ")},
-			)
+			inferred := strings.Join(c.inferred, " or ")
+			e.Differ = append(e.Differ, flow.Difference{Hop: c.hop, Logged: c.logged, Inferred: inferred})
 		}
 	}
 	e.compareEnds(line, d)
@@ -54,12 +53,6 @@ func (e *explanation) logged(kind flow.HopKind) (text string, agrees bool) {
 
 // claims are what both tell: names of what was taken.
 func claims(line logformat.Line, d flow.Decision) []claim {
-	get := func(name string) string {
-		if line.IsUnsure(name) {
-			return ""
-		}
-		return line.Value(name)
-	}
 	one := func(values ...string) []string {
 		return slices.DeleteFunc(values, func(v string) bool { return v == "" })
 	}
@@ -73,20 +66,9 @@ func claims(line logformat.Line, d flow.Decision) []claim {
 		hosts = append(hosts, h.Address)
 	}
 	for _, p := range d.Possible {
-		clusters, routes, hosts = append(
-			clusters,
-			one(p.Cluster)...), append(
-			routes,
-			one(p.Route)...), append(
-			hosts,
-			p.Endpoints...)
-		chains, listeners, virtual = append(
-			chains,
-			one(p.FilterChain)...), append(
-			listeners,
-			one(p.Listener)...), append(
-			virtual,
-			one(p.VirtualHost)...)
+		clusters, routes = append(clusters, one(p.Cluster)...), append(routes, one(p.Route)...)
+		chains, listeners = append(chains, one(p.FilterChain)...), append(listeners, one(p.Listener)...)
+		virtual, hosts = append(virtual, one(p.VirtualHost)...), append(hosts, p.Endpoints...)
 	}
 	if d.Others { // there are outcomes that cannot be named, so nothing that was logged speaks against them
 		clusters, routes, hosts, chains, listeners, virtual = nil, nil, nil, nil, nil, nil
@@ -98,12 +80,12 @@ func claims(line logformat.Line, d flow.Decision) []claim {
 		routes = nil // an index: the route has no name
 	}
 	return []claim{
-		{flow.Listener, get(logformat.Listener), listeners},
-		{flow.FilterChain, get(logformat.Chain), chains},
-		{flow.Route, get(logformat.VirtualHost), virtual},
-		{flow.Route, get(logformat.Route), routes},
-		{flow.Cluster, get(logformat.Cluster), clusters},
-		{flow.Endpoint, get(logformat.Host), hosts},
+		{flow.Listener, line.Sure(logformat.Listener), listeners},
+		{flow.FilterChain, line.Sure(logformat.Chain), chains},
+		{flow.Route, line.Sure(logformat.VirtualHost), virtual},
+		{flow.Route, line.Sure(logformat.Route), routes},
+		{flow.Cluster, line.Sure(logformat.Cluster), clusters},
+		{flow.Endpoint, line.Sure(logformat.Host), hosts},
 	}
 }
 
@@ -118,27 +100,23 @@ func (e *explanation) compareEnds(line logformat.Line, d flow.Decision) {
 	}
 	logged := strings.TrimSpace(line.Value(logformat.Code) + " " + strings.Join(e.Flags, ",") + " " + e.Details)
 	open := untold(line, e.Ended.Hop, e.Details) || d.Certainty != flow.Certain || e.Ended.Client || e.Ended.Hop == ""
+	differs := func(inferred string) {
+		e.Differ = append(e.Differ, flow.Difference{Hop: e.Ended.Hop, Logged: logged, Inferred: inferred})
+	}
 	passed := e.Ended.Beyond || e.Ended.Hop == flow.Connect || e.Ended.Hop == flow.UpstreamTLS
 	switch {
 	case open, e.Direction == flow.Gateway && d.Failure == flow.NoListener:
 	case d.Outcome == flow.Forwarded && !passed && len(e.Differ) == 0 && !transient(e.Flags):
-		e.Differ = append(
-			e.Differ,
-			flow.Difference{
-				Hop:      e.Ended.Hop,
-				Logged:   logged,
-				Inferred: inferred + ", " + first(d.Cluster, "to a cluster"),
-			},
-		)
-	case d.Outcome != flow.Forwarded && (passed || endOf(d) != e.Ended.Hop && !transient(e.Flags)):
-		e.Differ = append(e.Differ, flow.Difference{Hop: e.Ended.Hop, Logged: logged, Inferred: inferred})
-	case d.Outcome != flow.Forwarded && d.Status != 0 && e.Status != 0 && d.Status != e.Status:
-		e.Differ = append(e.Differ, flow.Difference{Hop: e.Ended.Hop, Logged: logged, Inferred: inferred})
+		differs(inferred + ", " + cmp.Or(d.Cluster, "to a cluster"))
+	case d.Outcome == flow.Forwarded:
+	case passed, endOf(d) != e.Ended.Hop && !transient(e.Flags),
+		d.Status != 0 && e.Status != 0 && d.Status != e.Status:
+		differs(inferred)
 	}
 }
 
-// untold says whether the request ended by what a line does not tell: bytes that codec and connection
-// manager refuse, headers that they look at, a body's size, a time.
+// untold says whether the request ended by what a line does not tell: bytes that codec and
+// connection manager refuse, headers that they look at, a body's size, a time.
 func untold(line logformat.Line, ended flow.HopKind, details string) bool {
 	return ended == flow.NetworkFilters && line.HTTP() || strings.HasSuffix(details, "payload_too_large")
 }
@@ -151,33 +129,13 @@ func endOf(d flow.Decision) flow.HopKind {
 	return d.Hops[len(d.Hops)-1].Kind
 }
 
-// transient says whether the request ended by what no configuration tells: load, limits, a filter's
-// chance, the codec.
+// transients are the flags of what no configuration tells: load, limits, a filter's chance, the
+// codec.
+var transients = []string{
+	"UO", "RL", "RLSE", "OM", "DO", "UDO", "DF", "FI", "SI", "DT", "DPE", "UAEX", "LH", "LR", "IH", "NFCF",
+}
+
+// transient says whether the request ended by one of them.
 func transient(flags []string) bool {
-	for _, f := range flags {
-		if slices.Contains(
-			[]string{
-				"UO",
-				"RL",
-				"RLSE",
-				"OM",
-				"DO",
-				"UDO",
-				"DF",
-				"FI",
-				"SI",
-				"DT",
-				"DPE",
-				"UAEX",
-				"LH",
-				"LR",
-				"IH",
-				"NFCF",
-			},
-			f,
-		) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(flags, func(f string) bool { return slices.Contains(transients, f) })
 }

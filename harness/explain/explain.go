@@ -7,6 +7,7 @@
 package explain
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,22 +30,24 @@ type Options struct {
 
 // Request explains one line.
 func Request(line logformat.Line, opts Options) flow.Explanation {
-	e := explanation{Explanation: flow.Explanation{Schema: flow.ExplanationSchema, Proxy: opts.Proxy, Flags: line.FlagList(), Failed: line.IsFailed(),
-		Details: first(
-			line.Value(logformat.Details),
-			line.Value(logformat.Termination),
-		), Transport: line.Value(logformat.UpstreamWhy),
-		Duration: line.Value(logformat.Duration),
+	e := explanation{Explanation: flow.Explanation{
+		Schema:    flow.ExplanationSchema,
+		Proxy:     opts.Proxy,
+		Flags:     line.FlagList(),
+		Failed:    line.IsFailed(),
+		Details:   line.Value(logformat.Details),
+		Transport: line.Value(logformat.UpstreamWhy),
+		Duration:  line.Value(logformat.Duration),
 		Line: flow.LogLine{
 			Source: opts.Source,
 			Number: line.Number,
 			Format: line.Format,
 			Text:   line.Text,
 			Unsure: line.Unsure(),
-		}}}
-	if details := line.Value(logformat.Termination); details != "" &&
-		(e.Details == "via_upstream" || e.Details == "") {
-		e.Details = details
+		},
+	}}
+	if e.Details == "" || e.Details == "via_upstream" {
+		e.Details = cmp.Or(line.Value(logformat.Termination), e.Details)
 	}
 	fmt.Sscan(line.Value(logformat.Code), &e.Status)
 	r := reader{line: line, dump: opts.Dump}
@@ -52,14 +55,12 @@ func Request(line logformat.Line, opts Options) flow.Explanation {
 	e.Request = r.request(e.Direction)
 	e.Ended = ending(line, e.Details, e.Flags)
 	if opts.Dump != nil {
-		e.Proxy = first(e.Proxy, opts.Dump.Node().Proxy())
+		e.Proxy = cmp.Or(e.Proxy, opts.Dump.Node().Proxy())
 		e.infer(line, opts.Dump, &r)
 	}
 	for _, name := range line.Unsure() {
-		r.assume(
-			"%s: the line can be read in more than one way, because a value may have the signs that stand between values",
-			name,
-		)
+		r.assume("%s: the line can be read in more than one way, "+
+			"because a value may have the signs that stand between values", name)
 	}
 	e.Assumed = r.assumed
 	e.Causes = causes(e.Explanation, line, opts)
@@ -120,7 +121,7 @@ func (e *explanation) place(d flow.Decision) {
 	// the request's.
 	if n := len(d.Hops); n > 0 && d.Outcome != flow.Forwarded && len(e.Differ) == 0 &&
 		d.Hops[n-1].Kind == e.Ended.Hop {
-		e.Ended.Why, e.Ended.Source = first(d.Hops[n-1].Why, e.Ended.Why), d.Hops[n-1].Source
+		e.Ended.Why, e.Ended.Source = cmp.Or(d.Hops[n-1].Why, e.Ended.Why), d.Hops[n-1].Source
 	}
 }
 
@@ -130,7 +131,7 @@ func (e *explanation) differs(kind flow.HopKind) bool {
 
 // sentence is the result in one line.
 func (e *explanation) sentence(line logformat.Line) string {
-	who := first(e.Proxy, "the proxy")
+	who := cmp.Or(e.Proxy, "the proxy")
 	what := "the connection was served"
 	switch {
 	case e.Status > 0:
@@ -142,7 +143,7 @@ func (e *explanation) sentence(line logformat.Line) string {
 	}
 	var words []string
 	for _, f := range e.Flags {
-		words = append(words, fmt.Sprintf("%s (%s)", first(flow.FlagMeaning(f), "a flag that is not known"), f))
+		words = append(words, fmt.Sprintf("%s (%s)", cmp.Or(flow.FlagMeaning(f), "a flag that is not known"), f))
 	}
 	if len(words) == 0 && e.Failed && e.Details != "" {
 		words = append(words, e.Details)
@@ -156,7 +157,7 @@ func (e *explanation) sentence(line logformat.Line) string {
 	case e.Ended.Hop == "":
 		return text + ": the line does not say where it ended"
 	case e.Ended.Beyond:
-		to := first(line.Value(logformat.Host), line.Value(logformat.Cluster), "upstream")
+		to := cmp.Or(line.Value(logformat.Host), line.Value(logformat.Cluster), "upstream")
 		if !e.Failed {
 			return fmt.Sprintf("%s: %s sent it to %s, which answered", text, who, to)
 		}
@@ -190,16 +191,10 @@ func (e *explanation) next(line logformat.Line) []string {
 	switch {
 	case id == "":
 	case e.Ended.Beyond && e.Direction == flow.Outbound:
-		all = append(
-			all,
-			fmt.Sprintf(
-				"the line of %s in the log of the pod at %s",
-				id,
-				first(line.Value(logformat.Host), "the other end"),
-			),
-		)
+		host := cmp.Or(line.Value(logformat.Host), "the other end")
+		all = append(all, fmt.Sprintf("the line of %s in the log of the pod at %s", id, host))
 	case e.Direction == flow.Inbound:
-		from := first(line.Value(logformat.DownDirect), line.Value(logformat.DownRemote), "the other end")
+		from := cmp.Or(line.Value(logformat.DownDirect), line.Value(logformat.DownRemote), "the other end")
 		all = append(all, fmt.Sprintf("the line of %s in the log of the client's sidecar at %s", id, from))
 	}
 	for _, f := range e.Flags {
@@ -209,16 +204,6 @@ func (e *explanation) next(line logformat.Line) []string {
 		all = append(all, "lab explain "+base)
 	}
 	return all
-}
-
-// first returns the first text that is not empty.
-func first(texts ...string) string {
-	for _, t := range texts {
-		if t != "" {
-			return t
-		}
-	}
-	return ""
 }
 
 // An explanation is a flow.Explanation while it is made.

@@ -171,7 +171,7 @@ func TestChecks(t *testing.T) {
 				t.Errorf("%s names the check %q", e.Name, c.Check)
 			}
 		}
-		for _, c := range explain.Causes(e, "", dump) {
+		for _, c := range explain.Causes(e, e.Name, "", dump) {
 			for _, f := range c.Found {
 				if f.Source != "" && !dump.At(f.Source).Exists() {
 					t.Errorf("%s: %s stands at %s, where nothing is", e.Name, f.Text, f.Source)
@@ -180,7 +180,7 @@ func TestChecks(t *testing.T) {
 		}
 	}
 	entry, _ := glossary.Of(glossary.Flag, "UH", glossary.English)
-	causes := explain.Causes(entry, flow.Outbound, dump)
+	causes := explain.Causes(entry, entry.Name, flow.Outbound, dump)
 	if len(causes) != 1 || len(causes[0].Found) == 0 ||
 		!strings.Contains(causes[0].Found[0].Text, "has no endpoint") {
 		t.Errorf("UH, outbound: %+v", causes)

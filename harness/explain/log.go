@@ -28,11 +28,7 @@ func Select(parts []Part, id string, opts Options) []flow.Explanation {
 	for _, p := range parts {
 		for _, l := range p.Lines {
 			if same(l.Value(logformat.RequestID), id) {
-				e := Request(l, p.options(opts))
-				if p.Problem != "" {
-					e.Open = append(e.Open, p.Problem)
-				}
-				all = append(all, e)
+				all = append(all, p.Request(l, opts))
 			}
 		}
 	}
@@ -59,12 +55,15 @@ func same(of, given string) bool {
 	return of != "" && (flow.SameRequestID(of, given) || len(given) >= shortest && strings.HasPrefix(of, given))
 }
 
-func (p Part) options(opts Options) Options {
-	opts.Source, opts.Proxy = p.Name, first(p.Proxy, opts.Proxy)
-	if p.Dump != nil {
-		opts.Dump = p.Dump
+// Request explains one line of the part. What opts say of the proxy counts where the part does not
+// tell.
+func (p Part) Request(line logformat.Line, opts Options) flow.Explanation {
+	opts.Source, opts.Proxy, opts.Dump = p.Name, cmp.Or(p.Proxy, opts.Proxy), cmp.Or(p.Dump, opts.Dump)
+	e := Request(line, opts)
+	if p.Problem != "" {
+		e.Open = append(e.Open, p.Problem)
 	}
-	return opts
+	return e
 }
 
 // All explains what failed in the parts, alike requests together.
@@ -78,44 +77,13 @@ func All(parts []Part, opts Options) flow.LogExplanation {
 				continue
 			}
 			l.Failed++
-			key := strings.Join(
-				[]string{
-					p.Name,
-					line.Value(logformat.Code),
-					strings.Join(line.FlagList(), ","),
-					line.Value(logformat.Details),
-					line.Value(
-						logformat.Termination,
-					),
-					line.Value(logformat.Cluster),
-					line.Value(logformat.Authority),
-				},
-				"\x00",
-			)
+			key := alike(p, line)
 			if i, ok := at[key]; ok {
 				l.Groups[i].Count++
 				continue
 			}
 			at[key] = len(l.Groups)
-			e := Request(line, p.options(opts))
-			id := first(line.Value(logformat.RequestID), "without a request id")
-			l.Groups = append(
-				l.Groups,
-				flow.LogGroup{
-					Count:   1,
-					Result:  e.Result,
-					Causes:  e.Causes,
-					Example: fmt.Sprintf("%d of %s, %s", line.Number, p.Name, id),
-					What: strings.TrimSpace(
-						fmt.Sprintf(
-							"%s %s to %s",
-							e.Direction,
-							e.Request.Authority,
-							first(line.Value(logformat.Cluster), "no cluster"),
-						),
-					),
-				},
-			)
+			l.Groups = append(l.Groups, p.group(line, opts))
 		}
 	}
 	slices.SortStableFunc(l.Groups, func(a, b flow.LogGroup) int { return cmp.Compare(b.Count, a.Count) })
@@ -128,4 +96,31 @@ func All(parts []Part, opts Options) flow.LogExplanation {
 		l.Result = fmt.Sprintf("%d of %d requests failed, in %d ways", l.Failed, l.Lines, len(l.Groups))
 	}
 	return l
+}
+
+// alike is a key that requests of a part share where they failed in the same way.
+func alike(p Part, line logformat.Line) string {
+	return strings.Join([]string{
+		p.Name,
+		line.Value(logformat.Code),
+		strings.Join(line.FlagList(), ","),
+		line.Value(logformat.Details),
+		line.Value(logformat.Termination),
+		line.Value(logformat.Cluster),
+		line.Value(logformat.Authority),
+	}, "\x00")
+}
+
+// group begins a group of alike requests with the first of them.
+func (p Part) group(line logformat.Line, opts Options) flow.LogGroup {
+	e := p.Request(line, opts)
+	id := cmp.Or(line.Value(logformat.RequestID), "without a request id")
+	to := cmp.Or(line.Value(logformat.Cluster), "no cluster")
+	return flow.LogGroup{
+		Count:   1,
+		Result:  e.Result,
+		Causes:  e.Causes,
+		Example: fmt.Sprintf("%d of %s, %s", line.Number, p.Name, id),
+		What:    strings.TrimSpace(fmt.Sprintf("%s %s to %s", e.Direction, e.Request.Authority, to)),
+	}
 }

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -22,27 +23,19 @@ func (r *reader) assume(format string, values ...any) {
 	r.assumed = append(r.assumed, fmt.Sprintf(format, values...))
 }
 
-// value is a value of the line, unless its text leaves it open.
-func (r *reader) value(name string) string {
-	if r.line.IsUnsure(name) {
-		return ""
-	}
-	return r.line.Value(name)
-}
-
 // direction says whether the proxy took the request on its way out of its pod or into it.
 func (r *reader) direction(given flow.Direction) flow.Direction {
 	if given != "" {
 		return given
 	}
-	cluster := r.value(logformat.Cluster)
+	cluster := r.line.Sure(logformat.Cluster)
 	switch {
 	case strings.HasPrefix(cluster, "inbound|"), cluster == "InboundPassthroughCluster":
 		return flow.Inbound
 	case strings.HasPrefix(cluster, "outbound|"), cluster == "PassthroughCluster", cluster == "BlackHoleCluster":
 		return r.outbound()
 	}
-	if local, err := netip.ParseAddrPort(r.value(logformat.DirectLocal)); err == nil {
+	if local, err := netip.ParseAddrPort(r.line.Sure(logformat.DirectLocal)); err == nil {
 		switch local.Port() {
 		case 15006:
 			return flow.Inbound
@@ -50,17 +43,16 @@ func (r *reader) direction(given flow.Direction) flow.Direction {
 			return flow.Outbound
 		}
 	}
-	local, err := netip.ParseAddrPort(r.value(logformat.DownLocal))
+	local, err := netip.ParseAddrPort(r.line.Sure(logformat.DownLocal))
 	if err == nil && r.dump != nil && slices.Contains(r.dump.Node().IPs, local.Addr().String()) {
 		return flow.Inbound
 	}
-	if strings.HasPrefix(r.value(logformat.ServerName), "outbound_.") {
+	if strings.HasPrefix(r.line.Sure(logformat.ServerName), "outbound_.") {
 		return flow.Inbound
 	}
 	if r.dump == nil && cluster == "" {
-		r.assume(
-			"the proxy is the client's: nothing in the line says which side it is of (--direction inbound, or a dump, says it)",
-		)
+		r.assume("the proxy is the client's: nothing in the line says which side it is of " +
+			"(--direction inbound, or a dump, says it)")
 	}
 	return r.outbound()
 }
@@ -77,35 +69,37 @@ func (r *reader) outbound() flow.Direction {
 func (r *reader) request(direction flow.Direction) flow.Request {
 	q := flow.Request{
 		Direction: direction,
-		Method:    r.value(logformat.Method),
-		Authority: r.value(logformat.Authority),
-		SNI: r.value(
-			logformat.ServerName,
-		),
-		Source: address(first(r.value(logformat.DownDirect), r.value(logformat.DownRemote))),
+		Method:    r.line.Sure(logformat.Method),
+		Authority: r.line.Sure(logformat.Authority),
+		SNI:       r.line.Sure(logformat.ServerName),
+		Source:    address(cmp.Or(r.line.Sure(logformat.DownDirect), r.line.Sure(logformat.DownRemote))),
 	}
-	q.Path, _ = r.line.RequestPath()
-	if local, err := netip.ParseAddrPort(r.value(logformat.DownLocal)); err == nil {
+	path, original := r.line.RequestPath()
+	q.Path = path
+	if local, err := netip.ParseAddrPort(r.line.Sure(logformat.DownLocal)); err == nil {
 		q.Address, q.Port = local.Addr().Unmap().String(), uint32(local.Port())
 	}
 	q.Protocol = r.protocol()
-	for name, header := range map[string]string{"user_agent": "user-agent", "x_forwarded_for": "x-forwarded-for", logformat.RequestID: "x-request-id"} {
-		if v := r.value(name); v != "" {
+	for name, header := range map[string]string{
+		"user_agent":        "user-agent",
+		"x_forwarded_for":   "x-forwarded-for",
+		logformat.RequestID: "x-request-id",
+	} {
+		if v := r.line.Sure(name); v != "" {
 			q.Headers.Add(header, v)
 		}
 	}
 	r.tls(&q)
-	if _, original := r.line.RequestPath(); original && direction == flow.Inbound && q.Protocol != "tcp" {
-		r.assume(
-			"the path is the one that the proxy decides by: x-envoy-original-path, which the format prefers, would be of before a rewrite by the client's sidecar",
-		)
+	if original && direction == flow.Inbound && q.Protocol != "tcp" {
+		r.assume("the path is the one that the proxy decides by: x-envoy-original-path, " +
+			"which the format prefers, would be of before a rewrite by the client's sidecar")
 	}
 	return q
 }
 
 // protocol is the request's as inference names it.
 func (r *reader) protocol() string {
-	switch p := r.value(logformat.Protocol); {
+	switch p := r.line.Sure(logformat.Protocol); {
 	case !r.line.HTTP():
 		return "tcp"
 	case p == "HTTP/2":
@@ -125,9 +119,8 @@ func (r *reader) tls(q *flow.Request) {
 	case strings.HasPrefix(q.SNI, "outbound_."):
 		q.TLS, q.ALPN = flow.MTLS, []string{"istio-peer-exchange", "istio"}
 		if q.Direction == flow.Inbound {
-			r.assume(
-				"the client is a sidecar, which shows a certificate and offers the application protocol istio: its server name is Istio's",
-			)
+			r.assume("the client is a sidecar, which shows a certificate and offers the application protocol istio: " +
+				"its server name is Istio's")
 		}
 	case q.SNI != "" || knows && version != "":
 		q.TLS = flow.TLS

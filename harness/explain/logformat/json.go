@@ -119,7 +119,9 @@ func (f *finder) take(config configdump.Value) {
 			f.formats = append(f.formats, c)
 		}
 	}
-	for _, v := range []configdump.Value{format.Get("json_format"), config.Get("json_format"), config.Get("typed_json_format")} {
+	for _, v := range []configdump.Value{
+		format.Get("json_format"), config.Get("json_format"), config.Get("typed_json_format"),
+	} {
 		if !v.Exists() || f.seen[string(v.Raw())] {
 			continue
 		}

@@ -2,9 +2,9 @@ package logformat
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/flowproof/lab/harness/flow"
 )
@@ -14,7 +14,7 @@ const (
 	StartTime    = "start_time"
 	Method       = "method"
 	Path         = "path"          // as the request has it when it is over
-	OriginalPath = "original_path" // x-envoy-original-path where there is one: before a rewrite, by this proxy or one before it
+	OriginalPath = "original_path" // x-envoy-original-path where there is one: that of before a rewrite
 	Authority    = "authority"
 	Protocol     = "protocol"
 	Code         = "response_code"
@@ -22,12 +22,10 @@ const (
 	Details      = "response_code_details"
 	Termination  = "connection_termination_details"
 	UpstreamWhy  = "upstream_transport_failure_reason"
-	DownWhy      = "downstream_transport_failure_reason"
 	Duration     = "duration"
 	RequestID    = "request_id"
 	Cluster      = "upstream_cluster"
 	Host         = "upstream_host"
-	UpLocal      = "upstream_local_address"
 	DownLocal    = "downstream_local_address"
 	DownRemote   = "downstream_remote_address"
 	DownDirect   = "downstream_direct_remote_address"
@@ -37,7 +35,6 @@ const (
 	VirtualHost  = "virtual_host_name"
 	Listener     = "listener_name"
 	Chain        = "filter_chain_name"
-	Attempts     = "upstream_request_attempt_count"
 	DownTLS      = "downstream_tls_version"
 	DownPeer     = "downstream_peer_uri_san"
 )
@@ -62,18 +59,16 @@ func (l Line) Get(name string) (value string, known bool) {
 // Value is Get without saying whether the format has it.
 func (l Line) Value(name string) string { return l.values[name] }
 
-// Unsure names the values that the line's text leaves open, in order.
-func (l Line) Unsure() []string {
-	var names []string
-	for name := range l.open {
-		names = append(names, name)
+// Sure is Value without what the line's text leaves open, which is empty.
+func (l Line) Sure(name string) string {
+	if l.open[name] {
+		return ""
 	}
-	slices.Sort(names)
-	return names
+	return l.values[name]
 }
 
-// IsUnsure says whether a value is among them.
-func (l Line) IsUnsure(name string) bool { return l.open[name] }
+// Unsure names the values that the line's text leaves open, in order.
+func (l Line) Unsure() []string { return slices.Sorted(maps.Keys(l.open)) }
 
 // RequestPath is the request's path with its query. original says that it is the one of before a
 // rewrite, where there was one.
@@ -95,16 +90,6 @@ func (l Line) FlagList() []string {
 		}
 	}
 	return flags
-}
-
-// Began is when the request began; zero where the line does not say it in a form that is known.
-func (l Line) Began() time.Time {
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999"} {
-		if t, err := time.Parse(layout, l.values[StartTime]); err == nil {
-			return t
-		}
-	}
-	return time.Time{}
 }
 
 // HTTP says whether the line is of a request and not of a connection alone.
