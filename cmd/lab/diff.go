@@ -22,10 +22,11 @@ func diffCommand() *cobra.Command {
 both: which hops changed and why. The exit code is 0 when no way changed and 1
 when one did.
 
-It also takes two bundles, as --bundle keeps them. Both are judged again, and what differs is shown in the order in which one thing
-follows from another: the request, the configuration on its way, the way that was inferred, what was observed, the answer, the verdict.
-The first line names the difference that decides. Values that are others at each run, such as ephemeral ports, are no difference.
-The exit code is 0 when nothing differs and 1 when something does.`,
+It also takes two bundles, as --bundle keeps them. Both are judged again, and what differs is shown in the order in
+which one thing follows from another: the request, the configuration on its way, the way that was inferred, what was
+observed, the answer, the verdict. The first line names the difference that decides. Values that are others at each
+run, such as ephemeral ports, are no difference. The exit code is 0 when nothing differs and 1 when something does, or
+when a configuration cannot be compared.`,
 		Example: `  lab diff before.json after.json --requests requests.jsonl
   lab diff good.bundle bad.bundle`,
 		Args: cobra.ExactArgs(2),

@@ -20,8 +20,9 @@ func doctorCommand() *cobra.Command {
 what is missing stands the line that mends it. It changes nothing. The exit code is 3 when something needed is missing.
 What only root can try is not tried for another user, and marked by ?.
 
-With --kubeconfig, --context or $KUBECONFIG it examines that cluster instead: which rights there are, in which form the mesh writes
-its access log, which instruments would take part in a run, and which hops nothing would see. It asks, and changes nothing.`,
+With --kubeconfig, --context or $KUBECONFIG it examines that cluster instead: which rights there are, in which form the
+mesh writes its access log, which instruments would take part in a run, and which hops nothing would see. It asks, and
+changes nothing.`,
 		Example: `  lab doctor
   lab doctor --kubeconfig ~/.kube/config
   lab doctor --offline
@@ -29,10 +30,9 @@ its access log, which instruments would take part in a run, and which hops nothi
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a := appOf(cmd)
-			if named, err := a.namesCluster(cmd.Context()); named || err != nil {
-				if err != nil {
-					return err
-				}
+			if named, err := a.namesCluster(cmd.Context()); err != nil {
+				return err
+			} else if named {
 				return a.doctorOfCluster(cmd.Context())
 			}
 			report := doctor.Examine(cmd.Context(), componentOptions(), opts)

@@ -36,11 +36,15 @@ func (a *app) doctorOfCluster(ctx context.Context) error {
 		return err
 	}
 	root := os.Geteuid() == 0
-	report := checkup.Examine(ctx, checkup.Environment{Mesh: m, Review: client.SelfSubjectAccessReviews(), Root: root,
-		BPF: root &&
-			doctor.BPFWorks(
-				ctx,
-			), Local: isLocal(ctx, backend, lab, m), Kubeconfig: lab.Kubeconfig, Context: lab.Context})
+	report := checkup.Examine(ctx, checkup.Environment{
+		Mesh:       m,
+		Review:     client.SelfSubjectAccessReviews(),
+		Root:       root,
+		BPF:        root && doctor.BPFWorks(ctx),
+		Local:      isLocal(ctx, backend, lab, m),
+		Kubeconfig: lab.Kubeconfig,
+		Context:    lab.Context,
+	})
 	if err := a.print(report, func(w io.Writer) error { return printCluster(w, report) }); err != nil {
 		return err
 	}

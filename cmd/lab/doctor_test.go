@@ -11,7 +11,8 @@ import (
 func TestKubeconfigVariable(t *testing.T) {
 	dir := t.TempDir()
 	one := filepath.Join(dir, "one")
-	const text = `{apiVersion: v1, kind: Config, current-context: away, contexts: [{name: away, context: {cluster: away, user: u}}],
+	const text = `{apiVersion: v1, kind: Config, current-context: away,
+contexts: [{name: away, context: {cluster: away, user: u}}],
 clusters: [{name: away, cluster: {server: "http://127.0.0.1:1"}}], users: [{name: u, user: {}}]}`
 	if err := os.WriteFile(one, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

@@ -13,7 +13,6 @@ import (
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/explain"
-	"github.com/flowproof/lab/harness/explain/logformat"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/glossary"
 	"github.com/flowproof/lab/harness/lesson"
@@ -26,7 +25,8 @@ import (
 // maxLog bounds what is read of a log or an archive.
 const maxLog = 1 << 30
 
-const explainLong = `explain says what something means, or what became of a request that already happened. WHAT is one of these:
+const explainLong = `explain says what something means, or what became of a request that already happened. WHAT is one
+of these:
 
   a line of Envoy's access log   the request is read from it, its way is inferred from the dump, and the first line of
                                  the answer says where it ended and why; where log and inference differ, that is said
@@ -68,26 +68,14 @@ func explainCommand() *cobra.Command {
 	hasForms(cmd, report.ResultForms())
 	fs := cmd.Flags()
 	fs.StringVar(&f.dump, "dump", "", "config dump of the proxy that wrote the log; - is standard input")
-	fs.StringVar(
-		&f.pod,
-		"pod",
-		"",
-		"pod whose sidecar wrote the log: its dump is read now, and its log where an id is given",
-	)
+	fs.StringVar(&f.pod, "pod", "",
+		"pod whose sidecar wrote the log: its dump is read now, and its log where an id is given")
 	fs.StringVar(&f.log, "log", "", "file with the log in which WHAT, an x-request-id, is looked for")
 	fs.StringVar(&f.id, "id", "", "x-request-id, or its first eight characters, to explain of a log or an archive")
-	fs.StringVar(
-		&f.direction,
-		"direction",
-		"",
-		"outbound, inbound or gateway: which way the proxy took the request (default: as line and dump say)",
-	)
-	fs.StringVar(
-		&f.lang,
-		"lang",
-		"",
-		"language of the words: "+strings.Join(glossary.Languages, ", ")+" (default: that of LANG)",
-	)
+	fs.StringVar(&f.direction, "direction", "",
+		"outbound, inbound or gateway: which way the proxy took the request (default: as line and dump say)")
+	fs.StringVar(&f.lang, "lang", "",
+		"language of the words: "+strings.Join(glossary.Languages, ", ")+" (default: that of LANG)")
 	fs.BoolVarP(&f.verbose, "verbose", "v", false, "say of each hop why, and from which field")
 	fs.BoolVar(&f.list, "list", false, "list the words that can be explained")
 	completeFixed(cmd, "direction", "outbound", "inbound", "gateway")
@@ -113,9 +101,8 @@ func (f *explainFlags) run(cmd *cobra.Command, args []string) error {
 	case f.list:
 		return report.Words(a.Out, glossary.All(language.Code))
 	case len(args) == 0:
-		return exit.Usagef(
-			"explain: nothing to explain (give a word, a flag, a log line, a file or -; `lab explain --list` lists the words)",
-		)
+		return exit.Usagef("explain: nothing to explain " +
+			"(give a word, a flag, a log line, a file or -; `lab explain --list` lists the words)")
 	case !slices.Contains([]string{"", string(flow.Outbound), string(flow.Inbound), string(flow.Gateway)}, f.direction):
 		return exit.Usagef("choose direction %q: there are outbound, inbound, gateway", f.direction)
 	case f.dump != "" && f.pod != "":
@@ -149,15 +136,27 @@ func (f *explainFlags) explain(ctx context.Context, a *app, what string, languag
 	if err != nil {
 		return err
 	}
-	parts := []explain.Part{{Name: name, Dump: dump}}
-	if explain.IsArchive(data) {
-		if parts, err = explain.Archive(ctx, data); err != nil {
-			return exit.Usagef("%s: %w", name, err)
-		}
-	} else if parts[0].Lines = explain.Lines(data, dump); len(parts[0].Lines) == 0 {
-		return exit.Usagef("read %s: no line of an access log that can be read (formats: Istio's text, JSON, Envoy's default, and those of --dump)", name)
+	parts, err := partsOf(ctx, name, data, dump)
+	if err != nil {
+		return err
+	}
+	if !explain.IsArchive(data) && len(parts[0].Lines) == 0 {
+		return exit.Usagef("read %s: no line of an access log that can be read "+
+			"(formats: Istio's text, JSON, Envoy's default, and those of --dump)", name)
 	}
 	return f.parts(a, parts, opts)
+}
+
+// partsOf reads a log, or the logs of an archive.
+func partsOf(ctx context.Context, name string, data []byte, dump *configdump.Dump) ([]explain.Part, error) {
+	if !explain.IsArchive(data) {
+		return []explain.Part{{Name: name, Lines: explain.Lines(data, dump), Dump: dump}}, nil
+	}
+	parts, err := explain.Archive(ctx, data)
+	if err != nil {
+		return nil, exit.Usagef("%s: %w", name, err)
+	}
+	return parts, nil
 }
 
 // proxy gives the dump of the proxy in question, and its log where a pod is named and an id is
@@ -206,14 +205,9 @@ func (f *explainFlags) byID(ctx context.Context, a *app, id string, log []byte, 
 			return err
 		}
 	}
-	parts := []explain.Part{{Name: name, Dump: opts.Dump}}
-	if explain.IsArchive(log) {
-		var err error
-		if parts, err = explain.Archive(ctx, log); err != nil {
-			return exit.Usagef("%s: %w", name, err)
-		}
-	} else {
-		parts[0].Lines = explain.Lines(log, opts.Dump)
+	parts, err := partsOf(ctx, name, log, opts.Dump)
+	if err != nil {
+		return err
 	}
 	f.id = id
 	return f.parts(a, parts, opts)
@@ -221,42 +215,23 @@ func (f *explainFlags) byID(ctx context.Context, a *app, id string, log []byte, 
 
 // parts explains one request of logs, or all that failed.
 func (f *explainFlags) parts(a *app, parts []explain.Part, opts explain.Options) error {
+	lines := 0
+	for _, p := range parts {
+		lines += len(p.Lines)
+	}
 	if f.id != "" {
 		found := explain.Select(parts, f.id, opts)
 		if len(found) == 0 {
-			total := 0
-			for _, p := range parts {
-				total += len(p.Lines)
-			}
-			return exit.Usagef(
-				"find request %s: none of the %d lines of the access log has that id (a sidecar writes a line when the request is over)",
-				f.id,
-				total,
-			)
+			return exit.Usagef("find request %s: none of the %d lines of the access log has that id "+
+				"(a sidecar writes a line when the request is over)", f.id, lines)
 		}
 		return f.write(a, found)
 	}
-	var all []logformat.Line
-	for _, p := range parts {
-		all = append(all, p.Lines...)
-	}
-	if len(all) == 1 {
-		for _, p := range parts {
-			if len(p.Lines) == 1 {
-				opts.Source, opts.Proxy = p.Name, p.Proxy
-				opts.Dump = cmpDump(p.Dump, opts.Dump)
-				return f.write(a, []flow.Explanation{explain.Request(p.Lines[0], opts)})
-			}
-		}
+	if lines == 1 {
+		p := parts[slices.IndexFunc(parts, func(p explain.Part) bool { return len(p.Lines) == 1 })]
+		return f.write(a, []flow.Explanation{p.Request(p.Lines[0], opts)})
 	}
 	return report.Log(a.Out, a.output, shownLines(a, explain.All(parts, opts)))
-}
-
-func cmpDump(first, second *configdump.Dump) *configdump.Dump {
-	if first != nil {
-		return first
-	}
-	return second
 }
 
 func (f *explainFlags) write(a *app, all []flow.Explanation) error {

@@ -87,20 +87,41 @@ func TestExplainDispatch(t *testing.T) {
 		"a flag":                  {[]string{"UC"}, 0, "UC UpstreamConnectionTermination (flag)"},
 		"a flag by its long name": {[]string{"NoRouteFound"}, 0, "NR NoRouteFound (flag)"},
 		"several flags":           {[]string{"UF,URX"}, 0, "UF UpstreamConnectionFailure (flag)"},
-		"details":                 {[]string{"rbac_access_denied_matched_policy[none]"}, 0, "rbac_access_denied_matched_policy (details)"},
-		"a term":                  {[]string{"virtualInbound"}, 0, "virtualInbound (term)"},
-		"a line":                  {[]string{line}, 0, "✗ 503, no healthy upstream host (UH): ended by the proxy at endpoint"},
-		"a line with a dump":      {[]string{line, "--dump", dump}, 0, "✗ 503, no healthy upstream host (UH): ended by netshoot.mark at endpoint"},
-		"an archive":              {[]string{archive}, 0, "3 of 4 requests failed, in 2 ways"},
-		"a request of an archive": {[]string{archive, "--id", "77c1cf5e"}, 0, "✗ 504, upstream request timeout (UT): netshoot.mark had sent it to 172.21.206.197:8080"},
-		"an id with an archive":   {[]string{"77c1cf5e", "--log", archive}, 0, "✗ 504"},
-		"an id that is not there": {[]string{archive, "--id", "00000000"}, exit.Usage, "none of the 4 lines"},
-		"no word":                 {[]string{"nosuchthing"}, exit.Usage, "neither a word"},
-		"nothing":                 {nil, exit.Usage, "nothing to explain"},
-		"no log":                  {[]string{"77c1cf5e", "--log", "no-such-file"}, exit.Usage, "no-such-file"},
-		"a file that is no log":   {[]string{"explain_test.go"}, exit.Usage, "no line of an access log"},
-		"a direction":             {[]string{"UH", "--direction", "up"}, exit.Usage, "outbound, inbound, gateway"},
-		"a language":              {[]string{"UH", "--lang", "xx"}, exit.Usage, "en, zh"},
+		"details": {
+			[]string{"rbac_access_denied_matched_policy[none]"}, 0,
+			"rbac_access_denied_matched_policy (details)",
+		},
+		"a term": {[]string{"virtualInbound"}, 0, "virtualInbound (term)"},
+		"a line": {
+			[]string{line}, 0,
+			"✗ 503, no healthy upstream host (UH): ended by the proxy at endpoint",
+		},
+		"a line with a dump": {
+			[]string{line, "--dump", dump}, 0,
+			"✗ 503, no healthy upstream host (UH): ended by netshoot.mark at endpoint",
+		},
+		"an archive": {[]string{archive}, 0, "3 of 4 requests failed, in 2 ways"},
+		"a request of an archive": {
+			[]string{archive, "--id", "77c1cf5e"}, 0,
+			"✗ 504, upstream request timeout (UT): netshoot.mark had sent it to 172.21.206.197:8080",
+		},
+		"an id with an archive": {[]string{"77c1cf5e", "--log", archive}, 0, "✗ 504"},
+		"an id that is not there": {
+			[]string{archive, "--id", "00000000"}, exit.Usage,
+			"none of the 4 lines",
+		},
+		"no word": {[]string{"nosuchthing"}, exit.Usage, "neither a word"},
+		"nothing": {nil, exit.Usage, "nothing to explain"},
+		"no log":  {[]string{"77c1cf5e", "--log", "no-such-file"}, exit.Usage, "no-such-file"},
+		"a file that is no log": {
+			[]string{"explain_test.go"}, exit.Usage,
+			"no line of an access log",
+		},
+		"a direction": {
+			[]string{"UH", "--direction", "up"}, exit.Usage,
+			"outbound, inbound, gateway",
+		},
+		"a language": {[]string{"UH", "--lang", "xx"}, exit.Usage, "en, zh"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, out, errs := run(t, append([]string{"explain"}, c.args...)...)
@@ -165,7 +186,8 @@ func writeArchive(t *testing.T, path string, files map[string][]byte) {
 	z := gzip.NewWriter(&b)
 	w := tar.NewWriter(z)
 	for name, text := range files {
-		if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o600, Size: int64(len(text)), Format: tar.FormatUSTAR}); err != nil {
+		h := &tar.Header{Name: name, Mode: 0o600, Size: int64(len(text)), Format: tar.FormatUSTAR}
+		if err := w.WriteHeader(h); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := w.Write(text); err != nil {
@@ -198,7 +220,8 @@ func TestDiffOfBundles(t *testing.T) {
 			t.Errorf("%s: exit code %d\n%s%s", c.other, code, out, errs)
 		}
 	}
-	if code, out, _ := run(t, "diff", inbound, outbound, "-o", "json"); code != exit.Mismatch || !strings.HasPrefix(out, "{") {
+	code, out, _ := run(t, "diff", inbound, outbound, "-o", "json")
+	if code != exit.Mismatch || !strings.HasPrefix(out, "{") {
 		t.Errorf("exit code %d: %.100s", code, out)
 	}
 }

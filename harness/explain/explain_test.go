@@ -1,6 +1,7 @@
 package explain_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -29,29 +30,20 @@ type columns struct {
 }
 
 func (c columns) String() string {
-	or := func(text, other string) string {
-		if text == "" {
-			return other
-		}
-		return text
-	}
-	return fmt.Sprintf(
-		`[2026-11-23T06:46:18.107Z] "%s" %s %s %s %s "%s" 0 19 1 - "-" "curl" "d1bd9705-f406-4bb6-85b0-3dbe66b959d6" "%s" "%s" %s - %s 172.21.206.198:48606 %s %s`,
-		or(
-			c.request,
-			"GET / HTTP/1.1",
-		),
-		or(c.code, "503"),
-		or(c.flags, "-"),
-		or(c.details, "-"),
-		or(c.termination, "-"),
-		or(c.why, "-"),
-		or(c.authority, "fortio-server:8080"),
-		or(c.host, "-"),
-		or(c.cluster, "-"),
-		or(c.local, "10.96.215.136:8080"),
-		or(c.sni, "-"),
-		or(c.route, "-"),
+	return fmt.Sprintf(`[2026-11-23T06:46:18.107Z] "%s" %s %s %s %s "%s" 0 19 1 - "-" "curl" `+
+		`"d1bd9705-f406-4bb6-85b0-3dbe66b959d6" "%s" "%s" %s - %s 172.21.206.198:48606 %s %s`,
+		cmp.Or(c.request, "GET / HTTP/1.1"),
+		cmp.Or(c.code, "503"),
+		cmp.Or(c.flags, "-"),
+		cmp.Or(c.details, "-"),
+		cmp.Or(c.termination, "-"),
+		cmp.Or(c.why, "-"),
+		cmp.Or(c.authority, "fortio-server:8080"),
+		cmp.Or(c.host, "-"),
+		cmp.Or(c.cluster, "-"),
+		cmp.Or(c.local, "10.96.215.136:8080"),
+		cmp.Or(c.sni, "-"),
+		cmp.Or(c.route, "-"),
 	)
 }
 
@@ -74,38 +66,126 @@ func TestRequest(t *testing.T) {
 		differ    []flow.HopKind
 		result    []string // parts of it
 	}{
-		"served": {columns{code: "200", details: "via_upstream", host: server, cluster: toServer, route: "default"}, "netshoot", flow.Outbound, flow.App, true, nil,
-			[]string{"200", "netshoot.mark sent it to " + server}},
-		"served, inbound": {columns{code: "200", details: "via_upstream", host: server, cluster: inbound, local: server, sni: istioSNI, route: "default"}, "fortio-server",
-			flow.Inbound, flow.App, true, nil, []string{"200", "fortio-server.mark sent it"}},
-		"the application's own error": {columns{code: "500", details: "via_upstream", host: server, cluster: inbound, local: server, sni: istioSNI, route: "default"}, "fortio-server",
-			flow.Inbound, flow.App, true, nil, []string{"500, via_upstream", "had sent it to " + server}},
-		"a cluster without endpoints": {columns{flags: "UH", details: "no_healthy_upstream", authority: "fortio-server.default:8080",
-			cluster: "outbound|8080||fortio-server.default.svc.cluster.local", local: "10.96.1.1:8080", route: "default"}, "netshoot",
-			flow.Outbound, flow.Endpoint, false, nil, []string{"no healthy upstream host (UH)", "ended by netshoot.mark at endpoint"}},
-		"no endpoint then, one now": {columns{flags: "UH", details: "no_healthy_upstream", cluster: toServer, route: "default"}, "netshoot",
-			flow.Outbound, flow.Endpoint, false, []flow.HopKind{flow.Endpoint}, []string{"(UH)", "the dump says otherwise"}},
-		"another cluster": {columns{code: "200", details: "via_upstream", host: "172.21.206.9:8080", cluster: "outbound|8080|v2|fortio-server.mark.svc.cluster.local", route: "default"},
-			"netshoot", flow.Outbound, flow.App, true, []flow.HopKind{flow.Cluster, flow.Endpoint}, []string{"200"}},
-		"another route": {columns{code: "200", details: "via_upstream", host: server, cluster: toServer, route: "canary"}, "netshoot",
-			flow.Outbound, flow.App, true, []flow.HopKind{flow.Route}, nil},
-		"refused by the application": {columns{flags: "UF,URX", details: "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused}",
-			why: "delayed_connect_error:_Connection_refused", host: server, cluster: inbound, local: server, sni: istioSNI, route: "default"}, "fortio-server",
-			flow.Inbound, flow.Connect, false, nil, []string{"upstream connection failure (UF)", "at connect (" + server + ")", "Connection refused"}},
-		"a handshake that failed": {columns{flags: "UF", details: "upstream_reset_before_response_started{remote_connection_failure|TLS_error:|268435703:SSL_routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end}",
-			why: "TLS_error:|268435703:SSL_routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end", host: server, cluster: toServer, route: "default"}, "netshoot",
-			flow.Outbound, flow.UpstreamTLS, false, nil, []string{"at upstream-tls", "WRONG VERSION NUMBER"}},
-		"too slow": {columns{code: "504", flags: "UT", details: "response_timeout", host: server, cluster: toServer, route: "default"}, "netshoot",
-			flow.Outbound, flow.App, true, nil, []string{"504, upstream request timeout (UT)", "had sent it to " + server}},
-		"the client gave up": {columns{code: "0", flags: "DC", details: "downstream_remote_disconnect", host: server, cluster: toServer, route: "default"}, "netshoot",
-			flow.Outbound, "", false, nil, []string{"no answer, downstream connection terminated (DC): the client of netshoot.mark ended it"}},
-		"denied, and the dump has no such policy": {columns{code: "403", details: "rbac_access_denied_matched_policy[ns[mark]-policy[no]-rule[0]]", cluster: inbound, local: server, sni: istioSNI, route: "default"},
-			"fortio-server", flow.Inbound, flow.HTTPFilters, false, []flow.HopKind{flow.HTTPFilters}, []string{"403", "RBAC policy ns[mark]-policy[no]-rule[0]"}},
-		"clear text at a strict port": {columns{request: "- - -", code: "0", flags: "NR", details: "filter_chain_not_found", authority: "-", local: server}, "fortio-server",
-			flow.Inbound, flow.FilterChain, false, []flow.HopKind{flow.FilterChain}, []string{"the connection was closed, no route configured (NR): ended by fortio-server.mark at filter-chain"}},
-		"a circuit breaker, of which no dump tells": {columns{flags: "UO", details: "upstream_reset_before_response_started{overflow}", cluster: toServer, route: "default"}, "netshoot",
-			flow.Outbound, flow.Cluster, false, nil, []string{"(UO)", "at cluster (" + toServer + ")"}},
-		"flags that are not known": {columns{code: "503", flags: "ZZ"}, "netshoot", flow.Outbound, "", false, nil, []string{"a flag that is not known (ZZ)", "does not say where it ended"}},
+		"served": {
+			columns: columns{code: "200", details: "via_upstream", host: server, cluster: toServer, route: "default"},
+			dump:    "netshoot", direction: flow.Outbound, ended: flow.App, beyond: true,
+			result: []string{"200", "netshoot.mark sent it to " + server},
+		},
+		"served, inbound": {
+			columns: columns{
+				code: "200", details: "via_upstream", host: server, cluster: inbound, local: server, sni: istioSNI,
+				route: "default",
+			},
+			dump: "fortio-server", direction: flow.Inbound, ended: flow.App, beyond: true,
+			result: []string{"200", "fortio-server.mark sent it"},
+		},
+		"the application's own error": {
+			columns: columns{
+				code: "500", details: "via_upstream", host: server, cluster: inbound, local: server, sni: istioSNI,
+				route: "default",
+			},
+			dump: "fortio-server", direction: flow.Inbound, ended: flow.App, beyond: true,
+			result: []string{"500, via_upstream", "had sent it to " + server},
+		},
+		"a cluster without endpoints": {
+			columns: columns{
+				flags: "UH", details: "no_healthy_upstream", authority: "fortio-server.default:8080",
+				cluster: "outbound|8080||fortio-server.default.svc.cluster.local", local: "10.96.1.1:8080",
+				route: "default",
+			},
+			dump: "netshoot", direction: flow.Outbound, ended: flow.Endpoint,
+			result: []string{"no healthy upstream host (UH)", "ended by netshoot.mark at endpoint"},
+		},
+		"no endpoint then, one now": {
+			columns: columns{flags: "UH", details: "no_healthy_upstream", cluster: toServer, route: "default"},
+			dump:    "netshoot", direction: flow.Outbound, ended: flow.Endpoint, differ: []flow.HopKind{flow.Endpoint},
+			result: []string{"(UH)", "the dump says otherwise"},
+		},
+		"another cluster": {
+			columns: columns{
+				code: "200", details: "via_upstream", host: "172.21.206.9:8080",
+				cluster: "outbound|8080|v2|fortio-server.mark.svc.cluster.local", route: "default",
+			},
+			dump: "netshoot", direction: flow.Outbound, ended: flow.App, beyond: true,
+			differ: []flow.HopKind{flow.Cluster, flow.Endpoint},
+			result: []string{"200"},
+		},
+		"another route": {
+			columns: columns{code: "200", details: "via_upstream", host: server, cluster: toServer, route: "canary"},
+			dump:    "netshoot", direction: flow.Outbound, ended: flow.App, beyond: true,
+			differ: []flow.HopKind{flow.Route},
+		},
+		"refused by the application": {
+			columns: columns{
+				flags:   "UF,URX",
+				details: "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused}",
+				why:     "delayed_connect_error:_Connection_refused", host: server, cluster: inbound, local: server,
+				sni: istioSNI, route: "default",
+			},
+			dump: "fortio-server", direction: flow.Inbound, ended: flow.Connect,
+			result: []string{"upstream connection failure (UF)", "at connect (" + server + ")", "Connection refused"},
+		},
+		"a handshake that failed": {
+			columns: columns{
+				flags:   "UF",
+				details: "upstream_reset_before_response_started{remote_connection_failure|TLS_error:|268435703:SSL_routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end}",
+				why:     "TLS_error:|268435703:SSL_routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end",
+				host:    server, cluster: toServer, route: "default",
+			},
+			dump: "netshoot", direction: flow.Outbound, ended: flow.UpstreamTLS,
+			result: []string{"at upstream-tls", "WRONG VERSION NUMBER"},
+		},
+		"too slow": {
+			columns: columns{
+				code: "504", flags: "UT", details: "response_timeout", host: server, cluster: toServer,
+				route: "default",
+			},
+			dump: "netshoot", direction: flow.Outbound, ended: flow.App, beyond: true,
+			result: []string{"504, upstream request timeout (UT)", "had sent it to " + server},
+		},
+		"the client gave up": {
+			columns: columns{
+				code: "0", flags: "DC", details: "downstream_remote_disconnect", host: server, cluster: toServer,
+				route: "default",
+			},
+			dump: "netshoot", direction: flow.Outbound,
+			result: []string{
+				"no answer, downstream connection terminated (DC): the client of netshoot.mark ended it",
+			},
+		},
+		"denied, and the dump has no such policy": {
+			columns: columns{
+				code: "403", details: "rbac_access_denied_matched_policy[ns[mark]-policy[no]-rule[0]]",
+				cluster: inbound, local: server, sni: istioSNI, route: "default",
+			},
+			dump: "fortio-server", direction: flow.Inbound, ended: flow.HTTPFilters,
+			differ: []flow.HopKind{flow.HTTPFilters},
+			result: []string{"403", "RBAC policy ns[mark]-policy[no]-rule[0]"},
+		},
+		"clear text at a strict port": {
+			columns: columns{
+				request: "- - -", code: "0", flags: "NR", details: "filter_chain_not_found", authority: "-",
+				local: server,
+			},
+			dump: "fortio-server", direction: flow.Inbound, ended: flow.FilterChain,
+			differ: []flow.HopKind{flow.FilterChain},
+			result: []string{
+				"the connection was closed, no route configured (NR): ended by fortio-server.mark at filter-chain",
+			},
+		},
+		"a circuit breaker, of which no dump tells": {
+			columns: columns{
+				flags: "UO", details: "upstream_reset_before_response_started{overflow}", cluster: toServer,
+				route: "default",
+			},
+			dump: "netshoot", direction: flow.Outbound, ended: flow.Cluster,
+			result: []string{"(UO)", "at cluster (" + toServer + ")"},
+		},
+		"flags that are not known": {
+			columns: columns{code: "503", flags: "ZZ"},
+			dump:    "netshoot", direction: flow.Outbound,
+			result: []string{"a flag that is not known (ZZ)", "does not say where it ended"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			lines := explain.Lines([]byte(c.columns.String()), nil)

@@ -145,7 +145,8 @@ func (b *builder) object(t reflect.Type) *jsonschema.Schema {
 	return s
 }
 
-// orNull lets an array or an object of any keys be null: so encoding/json writes a slice or map that was never made.
+// orNull lets an array or an object of any keys be null: so encoding/json writes a slice or map that
+// was never made.
 func orNull(s *jsonschema.Schema) {
 	if s.Type == "array" || s.Type == "object" && s.Properties == nil {
 		s.Type, s.Types = "", []string{s.Type, "null"}

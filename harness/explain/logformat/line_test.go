@@ -30,18 +30,65 @@ func TestParseLog(t *testing.T) {
 		want  map[string]string
 		flags []string
 	}{
-		"no healthy upstream": {uhLine, map[string]string{Method: "GET", OriginalPath: "/a?b=c", Code: "503", Details: "no_healthy_upstream", Host: "",
-			Cluster: "outbound|8080||fortio-server.mark.svc.cluster.local", DownLocal: "10.96.215.136:8080", Route: "default", Authority: "fortio-server:8080"}, []string{"UH"}},
-		"refused": {ufLine, map[string]string{Protocol: "HTTP/2", Host: "172.21.206.196:9090", UpstreamWhy: "delayed_connect_error:_Connection_refused",
-			ServerName: "outbound_.9090_._.fortio-server.mark.svc.cluster.local", "user_agent": "a b"}, []string{"URX", "UF"}},
-		"TCP":                 {tcpLine, map[string]string{Method: "", Protocol: "", Code: "0", Details: "filter_chain_not_found", DownLocal: "172.21.206.196:8080"}, []string{"NR"}},
-		"JSON":                {jsonLine, map[string]string{Code: "404", OriginalPath: "/x", Cluster: ""}, []string{"NR"}},
-		"Envoy's own":         {envoyLine, map[string]string{Code: "200", Host: "1.2.3.4:5"}, nil},
-		"kubectl --prefix":    {"[pod/netshoot/istio-proxy] " + uhLine, map[string]string{Code: "503"}, []string{"UH"}},
-		"kubectl timestamps":  {"2026-11-23T06:46:18.107209871Z " + uhLine, map[string]string{Code: "503"}, []string{"UH"}},
-		"the runtime's":       {"2026-11-23T06:46:18.107209871Z stdout F " + jsonLine, map[string]string{Code: "404"}, []string{"NR"}},
-		"stern's":             {"netshoot istio-proxy " + uhLine, map[string]string{Code: "503"}, []string{"UH"}},
-		"flags by long names": {strings.Replace(jsonLine, `"NR"`, `"NoRouteFound,UnconditionalDropOverload"`, 1), nil, []string{"NR", "UDO"}},
+		"no healthy upstream": {
+			row: uhLine,
+			want: map[string]string{
+				Method:       "GET",
+				OriginalPath: "/a?b=c",
+				Code:         "503",
+				Details:      "no_healthy_upstream",
+				Host:         "",
+				Cluster:      "outbound|8080||fortio-server.mark.svc.cluster.local",
+				DownLocal:    "10.96.215.136:8080",
+				Route:        "default",
+				Authority:    "fortio-server:8080",
+			},
+			flags: []string{"UH"},
+		},
+		"refused": {
+			row: ufLine,
+			want: map[string]string{
+				Protocol:     "HTTP/2",
+				Host:         "172.21.206.196:9090",
+				UpstreamWhy:  "delayed_connect_error:_Connection_refused",
+				ServerName:   "outbound_.9090_._.fortio-server.mark.svc.cluster.local",
+				"user_agent": "a b",
+			},
+			flags: []string{"URX", "UF"},
+		},
+		"TCP": {
+			row: tcpLine,
+			want: map[string]string{
+				Method:    "",
+				Protocol:  "",
+				Code:      "0",
+				Details:   "filter_chain_not_found",
+				DownLocal: "172.21.206.196:8080",
+			},
+			flags: []string{"NR"},
+		},
+		"JSON":        {jsonLine, map[string]string{Code: "404", OriginalPath: "/x", Cluster: ""}, []string{"NR"}},
+		"Envoy's own": {envoyLine, map[string]string{Code: "200", Host: "1.2.3.4:5"}, nil},
+		"kubectl --prefix": {
+			row:   "[pod/netshoot/istio-proxy] " + uhLine,
+			want:  map[string]string{Code: "503"},
+			flags: []string{"UH"},
+		},
+		"kubectl timestamps": {
+			row:   "2026-11-23T06:46:18.107209871Z " + uhLine,
+			want:  map[string]string{Code: "503"},
+			flags: []string{"UH"},
+		},
+		"the runtime's": {
+			row:   "2026-11-23T06:46:18.107209871Z stdout F " + jsonLine,
+			want:  map[string]string{Code: "404"},
+			flags: []string{"NR"},
+		},
+		"stern's": {"netshoot istio-proxy " + uhLine, map[string]string{Code: "503"}, []string{"UH"}},
+		"flags by long names": {
+			row:   strings.Replace(jsonLine, `"NR"`, `"NoRouteFound,UnconditionalDropOverload"`, 1),
+			flags: []string{"NR", "UDO"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			lines, others := ParseLog([]byte(c.row+"\r\n"), nil)
