@@ -41,10 +41,20 @@ type Page struct {
 // A Link leads to another page: where to, and by which words.
 type Link struct{ To, Text string }
 
+//go:embed head.html
+var head string
+
+// NewTemplate is an empty template in which "meta" is what stands in the head of every page of the
+// project: a browser may load nothing for it.
+func NewTemplate(name string) *template.Template {
+	return template.Must(template.New(name).Parse(head))
+}
+
 //go:embed page.html
 var pageText string
 
-// BaseStyle is what all pages of the project have in common: their colours, light and dark, and their letters.
+// BaseStyle is what all pages of the project have in common: their colours, light, dark and printed,
+// and their letters.
 //
 //go:embed base.css
 var BaseStyle string
@@ -55,7 +65,7 @@ var pageStyle string
 //go:embed drawing.css
 var drawingStyle string
 
-var pageTemplate = template.Must(template.New("page").Parse(pageText))
+var pageTemplate = template.Must(NewTemplate("page").Parse(pageText))
 
 // Write writes the page.
 func (p *Page) Write(w io.Writer) error {

@@ -15,7 +15,7 @@ var files embed.FS
 var style string
 
 var templates = template.Must(
-	template.New("site").
+	page.NewTemplate("site").
 		Funcs(template.FuncMap{"prose": prose, "safe": func(s string) template.HTML { return template.HTML(s) }}).
 		ParseFS(files, "*.html"),
 )

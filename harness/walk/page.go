@@ -26,7 +26,7 @@ type Page struct {
 	Term func(flow.HopKind) string
 }
 
-var walkPage = template.Must(template.ParseFS(pages, "page.html"))
+var walkPage = template.Must(page.NewTemplate("page.html").ParseFS(pages, "page.html"))
 
 // Remember gives the questions of a run what a learner has said to them in a walk.
 func Remember(answers []lesson.Answer, p *lesson.Progress) {
