@@ -21,9 +21,6 @@ const (
 	frameName  = 36 // of a frame: its name stands to the right of the arrow that comes in
 )
 
-// nameBreaks are what names of the mesh have between their parts.
-const nameBreaks = "/|,._-:"
-
 // A box is one thing on the way. Its id is that of its SVG element.
 type box struct {
 	id, card string // card: id of what a click leads to; "": nothing
@@ -130,7 +127,7 @@ func (x *box) svg(b *strings.Builder, linked bool) {
 
 // fit breaks the text of a box into lines and gives the box its height.
 func (x *box) fit() {
-	x.lines = screen.Fold(x.text, int(float64(x.w-2*padding)/letter), nameBreaks)
+	x.lines = screen.Fold(x.text, int(float64(x.w-2*padding)/letter), screen.NameBreaks)
 	x.h = 8 + lineHeight*len(x.lines)
 	if x.name != "" {
 		x.h += headHeight

@@ -146,7 +146,7 @@ func (t *text) proxy(name string, hops []flow.HopVerdict) {
 	witnesses = min(witnesses, t.width()/3)
 	room := min(t.width()-lead-witnesses-2, longest)
 	for _, v := range hops {
-		decision := screen.Fold(t.decision(v), room, nameBreaks)
+		decision := screen.Fold(t.decision(v), room, screen.NameBreaks)
 		by := screen.Fold(strings.Join(seenBy(v), " "), witnesses, "-")
 		begin := fmt.Sprintf("  %s %s ", t.mark(v.State), pad(string(t.hop(v).Kind), lead-5))
 		for i := range max(len(decision), len(by), 1) {
@@ -155,9 +155,6 @@ func (t *text) proxy(name string, hops []flow.HopVerdict) {
 		}
 	}
 }
-
-// nameBreaks are what names of the mesh have between their parts: a long one is broken behind them.
-const nameBreaks = "/|,._-:"
 
 // at is the i-th of some lines; "" where there are fewer.
 func at(lines []string, i int) string {
@@ -170,7 +167,7 @@ func at(lines []string, i int) string {
 // marked writes text behind the sign of a state, on as many lines as it takes.
 func (t *text) marked(state flow.State, content string) {
 	begin := t.mark(state)
-	for _, line := range screen.Fold(content, t.width()-len("  "), nameBreaks) {
+	for _, line := range screen.Fold(content, t.width()-len("  "), screen.NameBreaks) {
 		t.line("%s %s", begin, line)
 		begin = " "
 	}
@@ -353,7 +350,7 @@ func pad(s string, n int) string {
 func wrap(s string, n int) []string {
 	var pieces []string
 	for paragraph := range strings.SplitSeq(s, "\n") {
-		pieces = append(pieces, screen.Fold(paragraph, n, nameBreaks)...)
+		pieces = append(pieces, screen.Fold(paragraph, n, screen.NameBreaks)...)
 	}
 	return pieces
 }

@@ -2,6 +2,7 @@ package script
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -47,6 +48,19 @@ var hands = map[string]hand{
 		return eachPod(ns, args, func(pod, ns string) string { return admin(ns, pod, "'localhost:15000/stats?usedonly'") })
 	},
 	"trace": handTrace,
+}
+
+// ByHand returns what a person types in place of the lines of a phase, each line once.
+func (p Phase) ByHand(namespace string) []string {
+	var all []string
+	for _, line := range p.Lines {
+		for _, typed := range ByHand(namespace, line.Words) {
+			if !slices.Contains(all, typed) {
+				all = append(all, typed)
+			}
+		}
+	}
+	return all
 }
 
 // ByHand returns what a person types in place of a line of a scenario; none where there is nothing

@@ -1,6 +1,7 @@
 package script
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/mattn/go-runewidth"
@@ -25,9 +26,6 @@ func Lines(step StepResult, columns int) []string {
 	return lines
 }
 
-// nameBreaks are what names of the mesh have between their parts: a long one is broken behind them.
-const nameBreaks = "/|,._-:"
-
 // hang puts one line behind an indent, and folds it where it is too long: what follows the first
 // column of a table stays to the right of it.
 func hang(indent, line string, columns int) []string {
@@ -45,32 +43,37 @@ func hang(indent, line string, columns int) []string {
 		}
 	}
 	var lines []string
-	for _, part := range screen.Fold(rest, max(columns-runewidth.StringWidth(more), columns/3), nameBreaks) {
+	for _, part := range screen.Fold(rest, max(columns-runewidth.StringWidth(more), columns/3), screen.NameBreaks) {
 		lines = append(lines, begin+part)
 		begin = more
 	}
 	return lines
 }
 
-// Paragraphs are the lines of a comment as a screen of some columns shows them: an empty line, or one
-// that begins an item of a list, ends a paragraph. With no columns the lines are as they were written.
-func Paragraphs(lines []string, columns int) []string {
+// Sentences are the lines of a comment as a screen of some columns shows them. With no columns the
+// lines are as they were written.
+func Sentences(lines []string, columns int) []string {
 	if columns == 0 {
 		return lines
 	}
-	var all, paragraph []string
-	flush := func() {
-		all = append(all, screen.Wrap(screen.Joined(paragraph), columns)...)
-		paragraph = nil
+	var all []string
+	for _, paragraph := range Paragraphs(lines) {
+		all = append(all, screen.Wrap(paragraph, columns)...)
 	}
-	for _, line := range lines {
-		if line == "" || strings.HasPrefix(line, "- ") {
-			flush()
+	return all
+}
+
+// Paragraphs joins the lines of a comment: an empty line, or one that begins an item of a list, ends
+// a paragraph.
+func Paragraphs(lines []string) []string {
+	var all, open []string
+	for _, line := range append(slices.Clone(lines), "") {
+		if (line == "" || strings.HasPrefix(line, "- ")) && len(open) > 0 {
+			all, open = append(all, screen.Joined(open)), nil
 		}
 		if line != "" {
-			paragraph = append(paragraph, line)
+			open = append(open, line)
 		}
 	}
-	flush()
 	return all
 }

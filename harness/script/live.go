@@ -47,7 +47,7 @@ func (l *Live) Comment(lines []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	fmt.Fprintln(l.w)
-	for _, line := range Paragraphs(lines, l.Width) {
+	for _, line := range Sentences(lines, l.Width) {
 		fmt.Fprintln(l.w, l.paint(bold, line))
 	}
 }

@@ -27,13 +27,7 @@ func (w *Walker) ask(_ context.Context, q lesson.Question) (lesson.Answer, error
 
 // words are a question's words in the learner's language.
 func (w *Walker) words(q lesson.Question, step int) string {
-	own := q.Text
-	if phase := w.lesson.Phases[max(step, 1)-1]; len(phase.Comment) > 0 {
-		if text := w.lesson.Sentences[w.Language.Code].Question(phase.Comment[0], q.Key()); text != "" {
-			own = text
-		}
-	}
-	return w.Language.Question(q, own)
+	return w.lesson.words(w.lesson.Phases[max(step, 1)-1], q, w.Language)
 }
 
 // put asks until there is an answer.

@@ -50,21 +50,16 @@ func (w *Walker) heading(key string, step int) {
 	w.blank()
 	w.para("", dim, w.Language.Say(key, step, len(w.lesson.Phases)))
 	w.sentences(w.lesson.Words(phase, w.Language.Code))
-	var typed []string
-	for _, line := range phase.Lines {
-		for _, hand := range script.ByHand(w.Namespace, line.Words) {
-			if program, _, _ := strings.Cut(hand, " "); program == "bpftrace" && w.Installed != nil &&
-				!w.Installed(program) {
-				hand += "   " + w.Language.Say("not.installed", program)
-			}
-			if !slices.Contains(typed, hand) {
-				typed = append(typed, hand)
-			}
-		}
-	}
+	typed := phase.ByHand(w.Namespace)
 	if len(typed) > 0 {
 		w.para("  ", dim, w.Language.Say("by.hand"))
-		w.verbatim("    ", strings.Join(typed, "\n"))
+	}
+	for _, hand := range typed {
+		if program, _, _ := strings.Cut(hand, " "); program == "bpftrace" && w.Installed != nil &&
+			!w.Installed(program) {
+			hand += "   " + w.Language.Say("not.installed", program)
+		}
+		w.verbatim("    ", hand)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/flowproof/lab/harness/flow"
@@ -28,14 +29,14 @@ type Page struct {
 
 var walkPage = template.Must(page.NewTemplate("page.html").ParseFS(pages, "page.html"))
 
-// Remember gives the questions of a run what a learner has said to them in a walk.
+// Remember gives the questions of a run what a learner has said to them in a walk, which Walker.ask
+// keeps by the step, the number and the key of each question.
 func Remember(answers []lesson.Answer, p *lesson.Progress) {
 	for key, said := range p.Answers {
 		_, rest, _ := strings.Cut(key, "/")
-		number, subject, _ := strings.Cut(rest, " ")
-		n := 0
-		if _, err := fmt.Sscanf(number, "%d", &n); err != nil || n < 1 || n > len(answers) ||
-			answers[n-1].Question.Key() != subject {
+		number, question, _ := strings.Cut(rest, " ")
+		n, err := strconv.Atoi(number)
+		if err != nil || n < 1 || n > len(answers) || answers[n-1].Question.Key() != question {
 			continue
 		}
 		a := &answers[n-1]
@@ -51,7 +52,6 @@ func (p Page) Write(w io.Writer) error {
 		Steps    []paperStep
 		Score    string
 		Recorded string
-		Asked    int
 	}{Page: p, Style: template.CSS(page.BaseStyle)}
 	var answers []lesson.Answer
 	var results []script.StepResult
@@ -69,7 +69,7 @@ func (p Page) Write(w io.Writer) error {
 		}
 		view.Score = score(p.Language, answers)
 	}
-	view.Steps, view.Asked = p.Lesson.paper(p.Language, p.Namespace, answers, results), p.Lesson.Questions()
+	view.Steps = p.Lesson.paper(p.Language, p.Namespace, answers, results)
 	if err := walkPage.Execute(w, view); err != nil {
 		return fmt.Errorf("write page: %w", err)
 	}
@@ -78,17 +78,6 @@ func (p Page) Write(w io.Writer) error {
 
 // Say is a text of the page's language, for its template.
 func (p Page) Say(key string, values ...any) string { return p.Language.Say(key, values...) }
-
-// Words are the lesson's first sentence in the page's language.
-func (p Page) Words() string {
-	if len(p.Lesson.Phases) == 0 {
-		return p.Lesson.Title
-	}
-	if all := paragraphs(p.Lesson.Words(p.Lesson.Phases[0], p.Language.Code)); len(all) > 0 {
-		return all[0]
-	}
-	return p.Lesson.Title
-}
 
 // About is where the glossary says what a question is about; "" where there is no glossary.
 func (p Page) About(q lesson.Question) string {

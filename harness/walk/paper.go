@@ -1,11 +1,10 @@
 package walk
 
 import (
-	"slices"
+	"cmp"
 
 	"github.com/flowproof/lab/harness/lesson"
 	"github.com/flowproof/lab/harness/script"
-	"github.com/flowproof/lab/internal/screen"
 )
 
 // A paperStep is one step of a lesson as a page shows it.
@@ -36,24 +35,20 @@ func (l *Lesson) paper(
 	var steps []paperStep
 	next, number := 0, 0
 	for i, p := range l.Phases {
-		step := paperStep{Number: i + 1, Text: paragraphs(l.Words(p, language.Code))}
+		step := paperStep{
+			Number: i + 1,
+			Text:   script.Paragraphs(l.Words(p, language.Code)),
+			Hands:  p.ByHand(namespace),
+		}
 		for _, line := range p.Lines {
-			for _, hand := range script.ByHand(namespace, line.Words) {
-				if !slices.Contains(step.Hands, hand) {
-					step.Hands = append(step.Hands, hand)
-				}
-			}
 			if key, asks := line.Question(); asks {
 				number++
-				asked := paperQuestion{Number: number, Text: l.ownWords(p, key, language)}
+				asked := paperQuestion{Number: number, Text: l.words(p, line.Asks(), language)}
 				if next < len(answers) && answers[next].Question.Key() == key {
 					asked.Answer = answers[next]
-					asked.Text = language.Question(asked.Question, orElse(asked.Text, asked.Question.Text))
+					asked.Text = l.words(p, asked.Question, language)
 					asked.Guessed, asked.Seen = guessText(language, asked.Answer), seenText(language, asked.Answer)
 					next++
-				}
-				if asked.Text == "" {
-					asked.Text = language.Question(line.Asks(), "")
 				}
 				step.Questions = append(step.Questions, asked)
 				continue
@@ -69,32 +64,11 @@ func (l *Lesson) paper(
 	return steps
 }
 
-// ownWords are the lesson's own words of a question in a language; "" where it has none.
-func (l *Lesson) ownWords(p script.Phase, key string, language lesson.Language) string {
-	if len(p.Comment) == 0 {
-		return ""
+// words are the words of a question of a phase in a language: the lesson's own, where it has any.
+func (l *Lesson) words(p script.Phase, q lesson.Question, language lesson.Language) string {
+	own := q.Text
+	if len(p.Comment) > 0 {
+		own = cmp.Or(l.Sentences[language.Code].Question(p.Comment[0], q.Key()), own)
 	}
-	return l.Sentences[language.Code].Question(p.Comment[0], key)
-}
-
-// paragraphs joins lines to paragraphs: an empty line, or one that begins an item of a list, ends one.
-func paragraphs(lines []string) []string {
-	var all, open []string
-	for _, line := range append(slices.Clone(lines), "") {
-		if (line == "" || len(line) > 1 && line[:2] == "- ") && len(open) > 0 {
-			all = append(all, screen.Joined(open))
-			open = nil
-		}
-		if line != "" {
-			open = append(open, line)
-		}
-	}
-	return all
-}
-
-func orElse(text, other string) string {
-	if text == "" {
-		return other
-	}
-	return text
+	return language.Question(q, own)
 }

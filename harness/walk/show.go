@@ -42,7 +42,7 @@ func (w *Walker) blank() { fmt.Fprintln(w.Out) }
 
 // sentences prints the sentences of a phase.
 func (w *Walker) sentences(lines []string) {
-	for _, line := range script.Paragraphs(lines, w.Width) {
+	for _, line := range script.Sentences(lines, w.Width) {
 		fmt.Fprintln(w.Out, screen.SGR(bold, line))
 	}
 }

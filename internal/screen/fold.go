@@ -7,8 +7,12 @@ import (
 	"github.com/mattn/go-runewidth"
 )
 
-// Fold breaks text into lines of at most n columns: between words, between the characters of a script
-// that has no blanks, or in a long word behind the last of the given characters. Nothing is cut.
+// NameBreaks are what names of the mesh have between their parts: a long one is broken behind them.
+const NameBreaks = "/|,._-:"
+
+// Fold breaks text into lines of at most n columns: between words, between the characters of a
+// script that has no blanks, or in a long word behind the last of the given characters. Nothing is
+// cut.
 func Fold(text string, n int, behind string) []string { return fold(text, n, behind, true) }
 
 // Wrap breaks text into lines of at most n columns as Fold does, but in no word: one that is longer
