@@ -1,5 +1,7 @@
 package flow
 
+import "iter"
+
 // Outcome says how a request ends.
 type Outcome string
 
@@ -113,6 +115,22 @@ type Path struct {
 	Hops      []Hop         `json:"hops"`
 	Beyond    string        `json:"beyond,omitempty"`   // why no proxy takes the call where the last hop sends it, so that the way ends there
 	Variants  []Variant     `json:"variants,omitempty"` // the other ways that are possible, each whole
+}
+
+// Stretches yields each run of hops that one proxy decides, one after the other: the index of its first
+// hop, and the one behind its last.
+func (p Path) Stretches() iter.Seq2[int, int] {
+	return func(yield func(int, int) bool) {
+		for begin, end := 0, 0; begin < len(p.Hops); begin = end {
+			first := p.Hops[begin]
+			for end = begin; end < len(p.Hops) && p.Hops[end].Side == first.Side && p.Hops[end].Proxy == first.Proxy; {
+				end++
+			}
+			if !yield(begin, end) {
+				return
+			}
+		}
+	}
 }
 
 // A Variant is another way that a call may take, where something is open that decides.

@@ -1,6 +1,7 @@
 package lesson
 
 import (
+	"cmp"
 	"embed"
 	"fmt"
 	"slices"
@@ -68,11 +69,7 @@ func (l Language) Question(q Question, own string) string {
 		return own
 	}
 	if q.File != "" {
-		event := q.Event
-		if event == "" {
-			event = q.After
-		}
-		return l.Say("ask.after", event)
+		return l.Say("ask.after", cmp.Or(q.Event, q.After))
 	}
 	key := "ask." + string(q.Subject.Kind)
 	switch {

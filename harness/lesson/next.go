@@ -41,9 +41,11 @@ func AskNext(file string, events []Event, after string) (Question, error) {
 	for _, e := range events[at+1 : next] {
 		add(e, "it does not happen before "+right.Name)
 	}
-	for i := next + 1; i < len(events); i++ {
-		if !events[i].Absent {
-			add(events[i], fmt.Sprintf("it comes later, %s on", plural(count(events[next:i]), "event")))
+	later := 0
+	for _, e := range events[next+1:] {
+		if !e.Absent {
+			later++
+			add(e, "it comes later, "+eventsOn(later))
 		}
 	}
 	for i := at - 1; i >= 0; i-- {
@@ -58,19 +60,10 @@ func AskNext(file string, events []Event, after string) (Question, error) {
 	return q, nil
 }
 
-func count(events []Event) int {
-	n := 0
-	for _, e := range events {
-		if !e.Absent {
-			n++
-		}
-	}
-	return n
-}
-
-func plural(n int, what string) string {
+// eventsOn says by how many events another one comes later.
+func eventsOn(n int) string {
 	if n == 1 {
-		return "1 " + what
+		return "1 event on"
 	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return fmt.Sprintf("%d events on", n)
 }

@@ -14,7 +14,7 @@ import (
 type Question struct {
 	Subject Subject  `json:"subject,omitzero"`
 	Lost    bool     `json:"lost,omitempty"`  // it asks for what was left out, not for what was taken
-	After   string   `json:"after,omitempty"` // it asks which event of the pattern File comes next after the one with this text
+	After   string   `json:"after,omitempty"` // it asks which event of File comes next, after the one with this text
 	File    string   `json:"file,omitempty"`
 	Event   string   `json:"event,omitempty"` // that event
 	Text    string   `json:"text,omitempty"`  // the scenario's own words; "": those of the hop's kind
@@ -196,9 +196,9 @@ func losers(path flow.Path, at int, winner string) []Choice {
 	return found
 }
 
-// offered are at most mostChoices answers, in the same order for every learner. Wrong answers that were refused for different
-// reasons come before those with the same one, and among them those whose names are most like the
-// right one.
+// offered are at most mostChoices answers, in the same order for every learner. Wrong answers that
+// were refused for different reasons come before those with the same one, and among them those whose
+// names are most like the right one.
 func (q Question) offered(right Choice, wrong []Choice) []Choice {
 	reasons := map[string]int{}
 	turn := make([]int, len(wrong))

@@ -15,13 +15,8 @@ const mostLost = 16
 func (p *Page) lanes() []*lane {
 	d := &drawer{page: p, used: map[string]int{}}
 	hops := p.Path.Hops
-	for begin := 0; begin < len(hops); {
-		end := begin + 1
-		for end < len(hops) && hops[end].Side == hops[begin].Side && hops[end].Proxy == hops[begin].Proxy {
-			end++
-		}
+	for begin, end := range p.Path.Stretches() {
 		d.pod(hops, begin, end)
-		begin = end
 	}
 	if len(hops) == 0 {
 		d.begin("nothing", "no hop")

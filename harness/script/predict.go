@@ -76,7 +76,9 @@ func (s *session) next(call predictCall) (lesson.Question, error) {
 		return len(words) > 0 && words[0] == eventsCommand.Name && slices.Contains(words[1:], call.file)
 	})
 	if !held {
-		return lesson.Question{}, badUsage("no line holds " + call.file + " (write events POD " + call.file + " after it)")
+		return lesson.Question{}, badUsage(
+			"no line holds " + call.file + " (write events POD " + call.file + " after it)",
+		)
 	}
 	text, err := s.readFile(call.file)
 	if err != nil {
@@ -94,7 +96,7 @@ func (s *session) next(call predictCall) (lesson.Question, error) {
 	if err != nil {
 		return q, exit.Usagef("predict: %w", err)
 	}
-	q.After, q.Text, q.Hint = call.after, call.text, call.hint
+	q.Text, q.Hint = call.text, call.hint
 	return q, nil
 }
 

@@ -1,6 +1,7 @@
 package spans
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -83,14 +84,11 @@ func (t Trace) otlp(s Span) otlpSpan {
 	out := otlpSpan{
 		TraceID: t.ID,
 		SpanID:  s.ID,
-		Parent:  s.Parent,
+		Parent:  cmp.Or(s.Parent, t.Parent),
 		Name:    s.Name,
 		Kind:    int(s.Kind),
 		Begin:   nanos(s.Begin),
 		End:     nanos(s.End),
-	}
-	if out.Parent == "" {
-		out.Parent = t.Parent
 	}
 	for _, a := range s.Attributes {
 		out.Attributes = append(out.Attributes, attribute(a.Key, a.Value))

@@ -63,7 +63,8 @@ type perfetto struct {
 
 func (p *perfetto) since(t time.Time) float64 { return float64(t.Sub(p.start).Nanoseconds()) / 1000 }
 
-// span places a span on the first lane of its kind that is free: on one thread complete events may nest, and must not overlap.
+// span places a span on the first lane of its kind that is free: on one thread complete events may
+// nest, and must not overlap.
 func (p *perfetto) span(s Span) traceEvent {
 	pid, known := p.processes[s.Service]
 	if !known {
@@ -138,28 +139,11 @@ func (p *perfetto) flows(t Trace, places map[string]traceEvent) {
 			}
 			id++
 			// A flow begins and ends at times that lie in the slices that it joins.
-			p.events = append(
-				p.events,
-				traceEvent{
-					Name:     "connection",
-					Category: "flow",
-					Phase:    "s",
-					Time:     dialled.Time,
-					Process:  dialled.Process,
-					Thread:   dialled.Thread,
-					ID:       id,
-				},
-				traceEvent{
-					Name:     "connection",
-					Category: "flow",
-					Phase:    "f",
-					Bind:     "e",
-					Time:     max(at.Time, dialled.Time),
-					Process:  at.Process,
-					Thread:   at.Thread,
-					ID:       id,
-				},
-			)
+			begin := traceEvent{Name: "connection", Category: "flow", Phase: "s", ID: id,
+				Time: dialled.Time, Process: dialled.Process, Thread: dialled.Thread}
+			end := traceEvent{Name: begin.Name, Category: begin.Category, Phase: "f", Bind: "e", ID: id,
+				Time: max(at.Time, dialled.Time), Process: at.Process, Thread: at.Thread}
+			p.events = append(p.events, begin, end)
 			dialled = nil
 		}
 	}

@@ -5,6 +5,7 @@
 package spans
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -57,21 +58,15 @@ const (
 
 // Of makes the spans of a run. recording may be nil: then there are none of filters.
 func Of(run flow.Run, verdict flow.RunVerdict, recording *observe.Recording) Trace {
-	b := builder{run: run, verdict: verdict}
+	b := builder{run: run, verdict: verdict, sidecars: map[string]string{}}
 	var events *trace.Recording
 	if recording != nil {
 		events = recording.Trace
 	}
 	b.trace.ID, b.trace.Parent = parentOf(run.Call, events)
-	root := b.root()
-	parent := root
-	for begin := 0; begin < len(run.Path.Hops); {
-		end := begin + 1
-		for end < len(run.Path.Hops) && run.Path.Hops[end].Side == run.Path.Hops[begin].Side && run.Path.Hops[end].Proxy == run.Path.Hops[begin].Proxy {
-			end++
-		}
+	parent := b.root()
+	for begin, end := range run.Path.Stretches() {
 		parent = b.sidecar(begin, end, parent)
-		begin = end
 	}
 	if events != nil {
 		b.filters(events)
@@ -104,10 +99,7 @@ func (b *builder) root() string {
 	if call.Namespace != "" {
 		service += "." + call.Namespace
 	}
-	method := call.Method
-	if method == "" {
-		method = "GET"
-	}
+	method := cmp.Or(call.Method, "GET")
 	s := Span{
 		Service: service,
 		Name:    method + " " + call.URL,
@@ -147,9 +139,6 @@ func (b *builder) sidecar(begin, end int, parent string) string {
 		kind = Server
 	}
 	id := b.add(Span{Parent: parent, Service: first.Proxy, Name: name, Lane: "sidecar", Kind: kind, Untimed: true})
-	if b.sidecars == nil {
-		b.sidecars = map[string]string{}
-	}
 	b.sidecars[string(first.Side)+" "+first.Proxy] = id
 	for i := begin; i < end; i++ {
 		b.hop(i, id)
@@ -188,7 +177,8 @@ func (b *builder) hop(i int, parent string) {
 	b.add(s)
 }
 
-// times are when a hop was first and last seen: by eBPF, whose times are exact to the microsecond, or else by Envoy's debug log.
+// times are when a hop was first and last seen: by eBPF, whose times are exact to the microsecond, or
+// else by Envoy's debug log.
 func (b *builder) times(v flow.HopVerdict) (begin, end time.Time) {
 	for _, instrument := range []flow.Instrument{flow.Trace, flow.EnvoyLog} {
 		for _, e := range v.Evidence {
@@ -244,7 +234,8 @@ func (b *builder) filters(r *trace.Recording) {
 	}
 }
 
-// close gives every span that holds others the time of all of them, and the request the time of everything.
+// close gives every span that holds others the time of all of them, and the request the time of
+// everything.
 func (b *builder) close() {
 	spans := b.trace.Spans
 	at := map[string]int{}
