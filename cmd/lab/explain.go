@@ -274,15 +274,19 @@ func unknownWord(word string) error {
 				"(give --dump of the sidecar that wrote it: its format stands there)",
 		)
 	}
-	hint := "`lab explain --list` lists the words; an x-request-id needs --log FILE or --pod POD"
-	if near := glossary.Near(word, 3); len(near) > 0 {
-		hint = "did you mean " + strings.Join(near, " or ") + "?"
-	}
 	return exit.Usagef(
 		"explain %s: it is neither a word of a report, a flag, a details string, nor a file (%s)",
 		word,
-		hint,
+		nearWords(word, "`lab explain --list` lists the words; an x-request-id needs --log FILE or --pod POD"),
 	)
+}
+
+// nearWords asks whether a word of the glossary near to one was meant; where there is none it is another hint.
+func nearWords(word, otherwise string) string {
+	if near := glossary.Near(word, 3); len(near) > 0 {
+		return "did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return otherwise
 }
 
 // meaning is what a word means: one flag or several with commas between, details, or a term.

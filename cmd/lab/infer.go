@@ -52,7 +52,7 @@ sidecars. The pod's netfilter rules count where they are given: what "iptables-s
 "nft -j list ruleset" prints in the pod's network namespace.`,
 		Example: `  lab infer --from netshoot --to http://fortio-server:8080/
   lab infer --client-dump netshoot.json --server-dump fortio.json --to http://fortio-server:8080/
-  lab infer --dump fortio.json --direction inbound --address 172.21.206.197 --port 8080 --hop filter-chain --explain
+  lab infer --dump fortio.json --direction inbound --address 172.21.206.196 --port 8080 --hop filter-chain --explain
   lab infer --dump fortio.json --requests requests.jsonl -o json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },

@@ -44,7 +44,8 @@ inferred and what was seen. The wrong answers are resources of the sidecar's own
 wrong is why they really lost.
 
 A lesson is a scenario: one of ours by its name, a file of yours, a workshop of ours or a folder of lessons, which are
-walked one after the other, or a bundle of a recorded run, which needs no lab (then --lesson says which, where it cannot be told).
+walked one after the other, or a bundle of a recorded run, which needs no lab (then --lesson says which, where it cannot
+be told).
 
 At each stop: Enter goes on, b goes back, h gives a hint, s skips, ! opens a shell of the lab (! COMMAND runs one),
 ? TERM explains, q leaves. What you have done is kept, and the same command goes on from there. Every line is plain
@@ -283,15 +284,16 @@ func wasTold(result *script.Result) bool {
 	return false
 }
 
-// recordedOf is a bundle as a lesson is walked beside it: judged again, not believed.
-func recordedOf(ctx context.Context, dir string) (*script.Recorded, error) {
+// recordedOf is a bundle, and its run as a lesson is walked beside it: judged again, not believed.
+func recordedOf(ctx context.Context, dir string) (bundle.Contents, *script.Recorded, error) {
 	contents, err := bundle.Read(ctx, dir)
 	if err != nil {
-		return nil, err
+		return contents, nil, err
 	}
 	run, verdict, err := bundle.Judge(ctx, contents)
 	if err != nil {
-		return nil, err
+		return contents, nil, err
 	}
-	return &script.Recorded{Run: run, Verdict: verdict, Dumps: contents.Dumps, Recording: contents.Recording}, nil
+	recorded := script.Recorded{Run: run, Verdict: verdict, Dumps: contents.Dumps, Recording: contents.Recording}
+	return contents, &recorded, nil
 }

@@ -25,7 +25,8 @@ type course struct {
 // orderFile names the lessons of a folder in their order, one a line; # begins a comment.
 const orderFile = "workshop.txt"
 
-// findCourse finds what a name stands for: a bundle, a folder of lessons, a file, or a workshop or lesson of ours.
+// findCourse finds what a name stands for: a bundle, a folder of lessons, a file, or a workshop or
+// lesson of ours.
 func findCourse(ctx context.Context, name, of string) (*course, error) {
 	info, err := os.Stat(name)
 	isDir := err == nil && info.IsDir()
@@ -45,7 +46,7 @@ func findCourse(ctx context.Context, name, of string) (*course, error) {
 	}
 	for _, w := range scenarios.Workshops() {
 		if w.Name == name {
-			return workshopCourse(w)
+			return courseOf(w.Lessons)
 		}
 	}
 	l, err := scenarios.Lesson(name)
@@ -58,10 +59,10 @@ func findCourse(ctx context.Context, name, of string) (*course, error) {
 	return &course{lessons: []*walk.Lesson{l}}, nil
 }
 
-// workshopCourse is the lessons of one of our workshops.
-func workshopCourse(w scenarios.Workshop) (*course, error) {
+// courseOf is lessons of ours, by their names.
+func courseOf(names []string) (*course, error) {
 	c := &course{}
-	for _, name := range w.Lessons {
+	for _, name := range names {
 		l, err := scenarios.Lesson(name)
 		if err != nil {
 			return nil, err
@@ -78,7 +79,7 @@ func isBundle(dir string) bool {
 
 // bundleCourse is a recorded run beside the lesson that it is a run of.
 func bundleCourse(ctx context.Context, dir, of string) (*course, error) {
-	recorded, err := recordedOf(ctx, dir)
+	_, recorded, err := recordedOf(ctx, dir)
 	if err != nil {
 		return nil, err
 	}

@@ -39,61 +39,61 @@ func (a *app) listLessons(ctx context.Context, args []string, flags walkFlags) e
 	if err != nil {
 		return err
 	}
-	var lessons []*walk.Lesson
-	if len(args) == 1 {
-		c, err := findCourse(ctx, args[0], flags.lesson)
-		if err != nil {
-			return err
-		}
-		lessons = c.lessons
-	} else {
-		for _, name := range scenarios.Names() {
-			l, err := scenarios.Lesson(name)
-			if err != nil {
-				return err
-			}
-			lessons = append(lessons, l)
-		}
-	}
+	var c *course
 	result := lessonsResult{Schema: lessonsSchema, Lessons: []lessonEntry{}}
+	if len(args) == 1 {
+		c, err = findCourse(ctx, args[0], flags.lesson)
+	} else {
+		c, err = courseOf(scenarios.Names())
+	}
+	if err != nil {
+		return err
+	}
 	if len(args) == 0 {
-		result.Workshops = workshopsOf(lessons)
+		result.Workshops = workshopsOf(c.lessons)
 	}
-	for _, l := range lessons {
-		p := store.Load(ctx, l.Name, l.Sum)
-		e := lessonEntry{
-			Name:      l.Name,
-			Title:     l.Title,
-			Minutes:   l.Minutes(),
-			Steps:     len(l.Phases),
-			Questions: l.Questions(),
-			State:     "open",
-		}
-		switch {
-		case p.Done:
-			e.State = "done"
-		case p.Step > 1:
-			e.State, e.Step = "begun", p.Step
-		}
-		result.Lessons = append(result.Lessons, e)
+	for _, l := range c.lessons {
+		result.Lessons = append(result.Lessons, entryOf(l, store.Load(ctx, l.Name, l.Sum)))
 	}
-	return a.print(result, func(w io.Writer) error {
-		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		for _, e := range result.Lessons {
-			state := e.State
-			if e.Step > 0 {
-				state = fmt.Sprintf("step %d of %d", e.Step, e.Steps)
-			}
-			fmt.Fprintf(table, "%s\t%d min\t%s\t%s\n", e.Name, e.Minutes, state, e.Title)
+	return a.print(result, result.text)
+}
+
+// entryOf is the line of a lesson, with how far the learner is in it.
+func entryOf(l *walk.Lesson, p *lesson.Progress) lessonEntry {
+	e := lessonEntry{
+		Name:      l.Name,
+		Title:     l.Title,
+		Minutes:   l.Minutes(),
+		Steps:     len(l.Phases),
+		Questions: l.Questions(),
+		State:     "open",
+	}
+	switch {
+	case p.Done:
+		e.State = "done"
+	case p.Step > 1:
+		e.State, e.Step = "begun", p.Step
+	}
+	return e
+}
+
+// text writes the list as a table.
+func (r lessonsResult) text(w io.Writer) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, e := range r.Lessons {
+		state := e.State
+		if e.Step > 0 {
+			state = fmt.Sprintf("step %d of %d", e.Step, e.Steps)
 		}
-		if len(result.Workshops) > 0 {
-			fmt.Fprintln(table, "\nWorkshops, each of several lessons:")
-		}
-		for _, e := range result.Workshops {
-			fmt.Fprintf(table, "%s\t%d min\t%d lessons\t%s\n", e.Name, e.Minutes, len(e.Lessons), e.Title)
-		}
-		return table.Flush()
-	})
+		fmt.Fprintf(table, "%s\t%d min\t%s\t%s\n", e.Name, e.Minutes, state, e.Title)
+	}
+	if len(r.Workshops) > 0 {
+		fmt.Fprintln(table, "\nWorkshops, each of several lessons:")
+	}
+	for _, e := range r.Workshops {
+		fmt.Fprintf(table, "%s\t%d min\t%d lessons\t%s\n", e.Name, e.Minutes, len(e.Lessons), e.Title)
+	}
+	return table.Flush()
 }
 
 // workshopEntry is one workshop of `lab walk --list`.

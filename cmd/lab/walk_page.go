@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 
-	"github.com/flowproof/lab/harness/lesson"
 	"github.com/flowproof/lab/harness/script"
 	"github.com/flowproof/lab/harness/walk"
 	"github.com/flowproof/lab/internal/exit"
@@ -50,7 +49,7 @@ func (w *walkOf) resultOf(ctx context.Context, c *course, l *walk.Lesson) (*scri
 func shownResult(a *app, r *script.Result) *script.Result {
 	out := *r
 	out.Reason, out.Phases = shown(a, r.Reason), shown(a, r.Phases)
-	out.Answers = shown(a, append([]lesson.Answer{}, r.Answers...))
+	out.Answers = shown(a, r.Answers)
 	if r.Run != nil {
 		run := shown(a, *r.Run)
 		out.Run = &run

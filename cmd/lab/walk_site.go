@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/flowproof/lab/docs/schema"
-	"github.com/flowproof/lab/harness/bundle"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/observe"
 	"github.com/flowproof/lab/harness/observe/instrument"
@@ -35,20 +34,15 @@ func (a *app) writeSite(cmd *cobra.Command, dir string, bundles []string) error 
 		if err != nil {
 			return err
 		}
-		for _, other := range s.Runs {
-			if other.Name == run.Name {
-				return exit.Usagef("write site: two bundles are called %s (give their folders other names)", run.Name)
-			}
+		if recorded[run.Name] != nil {
+			return exit.Usagef("write site: two bundles are called %s (give their folders other names)", run.Name)
 		}
 		s.Runs = append(s.Runs, run)
 		recorded[run.Name] = kept
 	}
-	for _, name := range scenarios.Names() {
-		l, err := a.siteLesson(cmd.Context(), name, s.Runs, recorded)
-		if err != nil {
-			return err
-		}
-		s.Lessons = append(s.Lessons, l)
+	var err error
+	if s.Lessons, err = a.siteLessons(cmd.Context(), s.Runs, recorded); err != nil {
+		return err
 	}
 	article, err := site.SeedLog(recordingOf(s.Runs, "fortio-server.mark"))
 	if err != nil {
@@ -91,10 +85,6 @@ var siteName = regexp.MustCompile(`^[A-Za-z0-9][-_A-Za-z0-9]{0,60}$`)
 
 // siteRun reads a bundle, judges it again, and makes its pages.
 func (a *app) siteRun(ctx context.Context, dir string) (site.Run, *script.Recorded, error) {
-	contents, err := bundle.Read(ctx, dir)
-	if err != nil {
-		return site.Run{}, nil, err
-	}
 	full, err := filepath.Abs(dir)
 	if err != nil {
 		return site.Run{}, nil, exit.Usagef("write site: %w", err)
@@ -106,55 +96,55 @@ func (a *app) siteRun(ctx context.Context, dir string) (site.Run, *script.Record
 			name,
 		)
 	}
-	run, verdict, err := bundle.Judge(ctx, contents)
+	contents, recorded, err := recordedOf(ctx, dir)
 	if err != nil {
 		return site.Run{}, nil, err
 	}
+	run, verdict := recorded.Run, recorded.Verdict
 	sources := pageSources(contents)
-	opts := report.Options{Sources: sources}
-	pages := site.Run{
+	return site.Run{
 		Name:     name,
 		Title:    fmt.Sprintf("%s: %s %s", name, cmp.Or(run.Call.Method, "GET"), shown(a, run.Call).URL),
 		Verdict:  verify.WayText(verdict),
-		Page:     report.RunPage(shown(a, run), shown(a, verdict), opts),
+		Page:     report.RunPage(shown(a, run), shown(a, verdict), report.Options{Sources: sources}),
 		Inferred: report.WayPage(shown(a, run.Path), report.WayOptions{Dumps: sources.Dumps}),
-	}
-	return pages, &script.Recorded{
-		Run:       run,
-		Verdict:   verdict,
-		Dumps:     contents.Dumps,
-		Recording: contents.Recording,
-	}, nil
+	}, recorded, nil
 }
 
-// siteLesson is a lesson with the run that its page shows: one that is called as it is, else one of its request.
-func (a *app) siteLesson(
+// siteLessons are all our lessons, each with the run that its page shows: the one that is called as it
+// is, else the first of its request.
+func (a *app) siteLessons(
 	ctx context.Context,
-	name string,
 	runs []site.Run,
 	recorded map[string]*script.Recorded,
-) (site.Lesson, error) {
-	l, err := scenarios.Lesson(name)
-	if err != nil {
-		return site.Lesson{}, err
-	}
-	out := site.Lesson{Lesson: l, Namespace: mesh.Workshop}
+) ([]site.Lesson, error) {
+	runOf := map[string]string{}
 	for _, run := range runs {
-		if run.Name == name || out.Run == "" && lessonOf(recorded[run.Name].Run.Call) == name {
-			out.Run = run.Name
+		if of := lessonOf(recorded[run.Name].Run.Call); runOf[of] == "" {
+			runOf[of] = run.Name
 		}
 	}
-	if out.Run == "" {
-		return out, nil
+	for _, run := range runs {
+		runOf[run.Name] = run.Name
 	}
-	result := script.Replay(ctx, l.Scenario, *recorded[out.Run], script.Options{ShowSecrets: a.showSecrets})
-	if result.Err != nil { // it is a run of the same request, and of another mesh
-		a.reporter().Say("The lesson %s stands without the run %s: %v", name, out.Run, shown(a, result.Err.Error()))
-		out.Run = ""
-		return out, nil
+	course, err := courseOf(scenarios.Names())
+	if err != nil {
+		return nil, err
 	}
-	out.Result = shownResult(a, result)
-	return out, nil
+	var all []site.Lesson
+	for _, l := range course.lessons {
+		out := site.Lesson{Lesson: l, Namespace: mesh.Workshop}
+		if name := runOf[l.Name]; name != "" {
+			result := script.Replay(ctx, l.Scenario, *recorded[name], script.Options{ShowSecrets: a.showSecrets})
+			if result.Err == nil {
+				out.Run, out.Result = name, shownResult(a, result)
+			} else { // it is a run of the same request, and of another mesh
+				a.reporter().Say("The lesson %s stands without the run %s: %v", l.Name, name, shown(a, result.Err.Error()))
+			}
+		}
+		all = append(all, out)
+	}
+	return all, nil
 }
 
 // commandsOf are the commands of the program that its help shows, the program itself first.
