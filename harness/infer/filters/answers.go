@@ -17,11 +17,8 @@ func fault(r *Request, f *Filter) Result {
 	if c := config.Get("upstream_cluster").Text(); c != "" && c != r.Cluster {
 		return Result{}
 	}
-	for _, m := range config.Get("headers").Elements() {
-		holds := r.Way.Holds(match.Header(m, r.Headers), flow.WhatAnswer, m, "fault: header %s", match.HeaderText(m))
-		if r.Way.ComparedHeader(m.Get("name").Text()); !holds {
-			return Result{}
-		}
+	if !r.headersHold(config, "fault") {
+		return Result{}
 	}
 	if nodes := config.Get("downstream_nodes").Texts(); len(nodes) > 0 {
 		if node, _ := r.Headers.Get("x-envoy-downstream-service-node"); !slices.Contains(nodes, node) {
@@ -43,9 +40,21 @@ func fault(r *Request, f *Filter) Result {
 	return answered(Reply{Status: status, Code: flow.FaultAbort, Flag: "FI", Why: why, Source: abort, Details: "fault_filter_abort"})
 }
 
+// headersHold evaluates the header matchers of a filter's configuration, which all have to hold.
+func (r *Request) headersHold(config configdump.Value, filter string) bool {
+	for _, m := range config.Get("headers").Elements() {
+		holds := r.Way.Holds(match.Header(m, r.Headers), flow.WhatAnswer, m,
+			"%s: header %s", filter, match.HeaderText(m))
+		if r.Way.ComparedHeader(m.Get("name").Text()); !holds {
+			return false
+		}
+	}
+	return true
+}
+
 // abort returns the status of an abort, and how many requests it is for; with header_abort the request says both.
 func (r *Request) abort(v configdump.Value) (status int, numerator, of uint64, ok bool) {
-	numerator, of = v.Get("percentage", "numerator").Uint(), Denominator(v.Get("percentage"))
+	numerator, of = match.Fraction(v.Get("percentage"))
 	switch {
 	case v.Has("http_status"):
 		return int(v.Get("http_status").Uint()), numerator, of, true
@@ -68,24 +77,10 @@ func (r *Request) abort(v configdump.Value) (status int, numerator, of uint64, o
 	return 0, 0, 1, false
 }
 
-// Denominator reads envoy.type.v3.FractionalPercent.DenominatorType.
-func Denominator(v configdump.Value) uint64 {
-	switch v.Get("denominator").Text() {
-	case "TEN_THOUSAND", "1":
-		return 10_000
-	case "MILLION", "2":
-		return 1_000_000
-	}
-	return 100
-}
-
 // healthCheck answers where the headers match and it does not pass through: HealthCheckFilter::onComplete.
 func healthCheck(r *Request, f *Filter) Result {
-	for _, m := range f.Config.Get("headers").Elements() {
-		holds := r.Way.Holds(match.Header(m, r.Headers), flow.WhatAnswer, m, "health check: header %s", match.HeaderText(m))
-		if r.Way.ComparedHeader(m.Get("name").Text()); !holds {
-			return Result{}
-		}
+	if !r.headersHold(f.Config, "health check") {
+		return Result{}
 	}
 	if f.Config.Get("pass_through_mode").Bool() {
 		if f.Config.Has("cache_time") && r.Way.May(flow.WhatAnswer, f.Name, "an earlier answer to a health check may be in the filter's cache", f.At) {

@@ -107,30 +107,6 @@ func grpcLacks(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) string 
 	return "the request is not gRPC"
 }
 
-// metadataLacks evaluates dynamic_metadata, which filters set while the request runs.
-func metadataLacks(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) string {
-	for _, m := range v.Elements() {
-		name := "metadata " + m.Get("filter").Text()
-		holds := w.Holds(w.Meta.Matches(m), flow.WhatRoute, m, "route %s: %s", r.Label(), name)
-		if w.ComparedMetadata(&w.Meta, m); !holds {
-			return name + " is not what the route needs"
-		}
-	}
-	return ""
-}
-
-// stateLacks evaluates filter_state.
-func stateLacks(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) string {
-	for _, m := range v.Elements() {
-		name := "filter state " + m.Get("key").Text()
-		holds := w.Holds(w.State.State(m), flow.WhatRoute, m, "route %s: %s", r.Label(), name)
-		if w.ComparedState(m.Get("key").Text()); !holds {
-			return name + " is not what the route needs"
-		}
-	}
-	return ""
-}
-
 // fractionLacks evaluates runtime_fraction. Without a random value the likelier of both is taken first.
 func fractionLacks(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) (lacks, share string) {
 	numerator, of := w.Proxy.Fraction(v)
@@ -161,7 +137,7 @@ func fractionLacks(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) (la
 
 // tlsLacks evaluates RouteMatch.tls_context: presented and validated client certificates.
 func tlsLacks(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) string {
-	presented := w.Conn.Terminated && w.Req.TLS == flow.MTLS
+	presented := w.Mutual()
 	for _, name := range []string{"presented", "validated"} {
 		want := v.Get(name)
 		holds := !want.Exists() || w.Check(want, want.Bool() == presented, "route %s: client certificate %s: %v", r.Label(), name, want.Bool())
@@ -175,51 +151,75 @@ func tlsLacks(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) string {
 	return ""
 }
 
+// lacking evaluates a list of matchers of a route, which all have to hold, and returns the first that does not with
+// its text; "" where all hold. of evaluates one, and compared keeps the value that it was held against.
+func lacking(w *passage.Walk, r *proxy.RouteEntry, list configdump.Value,
+	of func(configdump.Value) (match.Truth, string), compared func(configdump.Value)) (text string, at configdump.Value) {
+	for _, m := range list.Elements() {
+		result, text := of(m)
+		holds := w.Holds(result, flow.WhatRoute, m, "route %s: %s", r.Label(), text)
+		if compared(m); !holds {
+			return text, m
+		}
+	}
+	return "", configdump.Value{}
+}
+
 // headersLack evaluates all header matchers of a route.
 func headersLack(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) string {
-	for _, m := range v.Elements() {
-		holds := w.Holds(match.Header(m, w.Req.Header), flow.WhatRoute, m, "route %s: header %s", r.Label(), match.HeaderText(m))
-		if w.ComparedHeader(m.Get("name").Text()); holds {
-			continue
-		}
-		value, ok := w.Req.Header.Get(m.Get("name").Text())
-		if !ok {
-			return "header " + match.HeaderText(m) + ", and the request has none"
-		}
-		return "header " + match.HeaderText(m) + ", and the request has " + shownValue(m.Get("name").Text(), value)
+	text, m := lacking(w, r, v, func(m configdump.Value) (match.Truth, string) {
+		return match.Header(m, w.Req.Header), "header " + match.HeaderText(m)
+	}, func(m configdump.Value) { w.ComparedHeader(m.Get("name").Text()) })
+	if text == "" {
+		return ""
 	}
-	return ""
+	name := m.Get("name").Text()
+	if value, ok := w.Req.Header.Get(name); ok {
+		return text + ", and the request has " + redact.Header(name, value)
+	}
+	return text + ", and the request has none"
 }
 
 // queryLacks evaluates all query parameter matchers of a route.
 func queryLacks(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) string {
 	path, _ := w.Req.Header.Get(":path")
 	params := match.QueryParams(path)
-	for _, m := range v.Elements() {
-		name := m.Get("name").Text()
-		result := w.Req.Header.Or(":path", match.Query(m, params))
-		holds := w.Holds(result, flow.WhatRoute, m, "route %s: query parameter %s", r.Label(), name)
-		if w.ComparedParameter(name); !holds {
-			return "query parameter " + name + " does not match"
-		}
-	}
-	return ""
+	text, _ := lacking(w, r, v, func(m configdump.Value) (match.Truth, string) {
+		return w.Req.Header.Or(":path", match.Query(m, params)), "query parameter " + m.Get("name").Text()
+	}, func(m configdump.Value) { w.ComparedParameter(m.Get("name").Text()) })
+	return with(text, " does not match")
 }
 
 // cookiesLack evaluates cookie matchers.
 func cookiesLack(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) string {
 	header, _ := w.Req.Header.Get("cookie")
 	cookies := match.Cookies(header)
-	for _, m := range v.Elements() {
-		name := m.Get("name").Text()
-		result := w.Req.Header.Or("cookie", match.Cookie(m, cookies))
-		holds := w.Holds(result, flow.WhatRoute, m, "route %s: cookie %s", r.Label(), name)
-		if w.ComparedCookie(name); !holds {
-			return "cookie " + name + " does not match"
-		}
-	}
-	return ""
+	text, _ := lacking(w, r, v, func(m configdump.Value) (match.Truth, string) {
+		return w.Req.Header.Or("cookie", match.Cookie(m, cookies)), "cookie " + m.Get("name").Text()
+	}, func(m configdump.Value) { w.ComparedCookie(m.Get("name").Text()) })
+	return with(text, " does not match")
 }
 
-// shownValue is a header's value as it may be shown.
-func shownValue(name, value string) string { return redact.Header(name, value) }
+// metadataLacks evaluates dynamic_metadata, which filters set while the request runs.
+func metadataLacks(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) string {
+	text, _ := lacking(w, r, v, func(m configdump.Value) (match.Truth, string) {
+		return w.Meta.Matches(m), "metadata " + m.Get("filter").Text()
+	}, func(m configdump.Value) { w.ComparedMetadata(&w.Meta, m) })
+	return with(text, " is not what the route needs")
+}
+
+// stateLacks evaluates filter_state.
+func stateLacks(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) string {
+	text, _ := lacking(w, r, v, func(m configdump.Value) (match.Truth, string) {
+		return w.State.State(m), "filter state " + m.Get("key").Text()
+	}, func(m configdump.Value) { w.ComparedState(m.Get("key").Text()) })
+	return with(text, " is not what the route needs")
+}
+
+// with adds to a text that is not empty.
+func with(text, more string) string {
+	if text == "" {
+		return ""
+	}
+	return text + more
+}

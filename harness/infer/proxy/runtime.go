@@ -4,18 +4,8 @@ import (
 	"strings"
 
 	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/infer/match"
 )
-
-// denominator reads envoy.type.v3.FractionalPercent.DenominatorType.
-func denominator(v configdump.Value) uint64 {
-	switch v.Get("denominator").Text() {
-	case "TEN_THOUSAND", "1":
-		return 10_000
-	case "MILLION", "2":
-		return 1_000_000
-	}
-	return 100
-}
 
 // Runtime returns what the static layers of the bootstrap's layered_runtime say of a key; later layers come before earlier
 // ones. What a disk, the admin interface or RTDS says is in no dump.
@@ -49,12 +39,12 @@ func runtimeKey(v configdump.Value, key string) configdump.Value {
 
 // Fraction reads RuntimeFractionalPercent: what the runtime says, or else the default. A number stands for a percentage.
 func (e *Proxy) Fraction(v configdump.Value) (numerator, of uint64) {
-	key := v.Get("runtime_key").Text()
-	if set := e.Runtime(key); set.IsObject() {
-		return set.Get("numerator").Uint(), denominator(set)
-	} else if set.Exists() {
+	set := e.Runtime(v.Get("runtime_key").Text())
+	switch {
+	case set.IsObject():
+		return match.Fraction(set)
+	case set.Exists():
 		return set.Uint(), 100
 	}
-	value := v.Get("default_value")
-	return value.Get("numerator").Uint(), denominator(value)
+	return match.Fraction(v.Get("default_value"))
 }

@@ -88,29 +88,22 @@ func (s *prioritySet) inPanic(l *level) bool {
 // first that has any.
 func (s *prioritySet) loadByHealth(available uint64) {
 	left := uint64(100)
-	firstHealthy, firstDegraded := -1, -1
-	for i := range s.levels {
-		l := &s.levels[i]
-		if firstHealthy < 0 && l.healthShare > 0 {
-			firstHealthy = i
+	var first *uint64
+	give := func(load *uint64, share uint64) {
+		if first == nil && share > 0 {
+			first = load
 		}
-		l.healthyLoad = min(left, l.healthShare*100/available)
-		left -= l.healthyLoad
+		*load = min(left, share*100/available)
+		left -= *load
 	}
 	for i := range s.levels {
-		l := &s.levels[i]
-		if firstDegraded < 0 && l.degradeShare > 0 {
-			firstDegraded = i
-		}
-		l.degradedLoad = min(left, l.degradeShare*100/available)
-		left -= l.degradedLoad
+		give(&s.levels[i].healthyLoad, s.levels[i].healthShare)
 	}
-	switch {
-	case left == 0:
-	case firstHealthy >= 0:
-		s.levels[firstHealthy].healthyLoad += left
-	case firstDegraded >= 0:
-		s.levels[firstDegraded].degradedLoad += left
+	for i := range s.levels {
+		give(&s.levels[i].degradedLoad, s.levels[i].degradeShare)
+	}
+	if first != nil {
+		*first += left
 	}
 }
 
