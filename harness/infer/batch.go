@@ -136,7 +136,7 @@ func (e *Engine) line(line []byte, opts Options) (flow.Decision, error) {
 	if err != nil {
 		return flow.Decision{ID: req.ID}, err
 	}
-	d, err := e.decide(req, opts)
+	d, err := e.DecideWith(req, opts)
 	if err != nil {
 		d.ID = req.ID
 	}

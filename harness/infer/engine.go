@@ -30,7 +30,7 @@ func (e *Engine) Node() configdump.Node { return e.proxy.Node }
 // Decide returns the way of one request through the proxy. A request that Envoy would refuse is an answer, not an
 // error; an error means that the request makes no sense or that the dump could not be read on the request's path.
 func (e *Engine) Decide(req flow.Request) (flow.Decision, error) {
-	return e.decide(req, Options{})
+	return e.DecideWith(req, Options{})
 }
 
 // Options are what is known of a request's surroundings beside the dump and the request.
@@ -52,10 +52,6 @@ func (o Options) around() passage.Around {
 
 // DecideWith is Decide with what is known of the request's surroundings.
 func (e *Engine) DecideWith(req flow.Request, opts Options) (flow.Decision, error) {
-	return e.decide(req, opts)
-}
-
-func (e *Engine) decide(req flow.Request, opts Options) (flow.Decision, error) {
 	decision, _, _, err := e.decideWalk(req, opts.around())
 	return decision, err
 }

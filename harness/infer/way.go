@@ -136,7 +136,7 @@ func (a *arrival) throughClient(e *Engine, server *configdump.Dump, path *flow.P
 	if decision.Cluster == "" && len(decision.Clusters) > 1 && promote(path) {
 		return true, nil
 	}
-	if port := a.opts.NodePort; port != nil && a.dials(decision) {
+	if a.opts.NodePort != nil && a.dials(decision) {
 		parted(path)
 		return false, a.throughNode(server.Node(), path)
 	}
@@ -266,30 +266,28 @@ func (a *arrival) handOn(d flow.Decision, sent flow.Request, server configdump.N
 	if ip, err := netip.ParseAddrPort(sent.Source); err == nil {
 		a.request.Source = ip.Addr().String() // the port is the proxy's own, which is not known yet
 	}
-	if tls := d.UpstreamTLS; tls != nil {
-		if tls.Mode == flow.Plaintext && sent.TLS != "" && sent.TLS != flow.Plaintext && d.RouteConfig == "" {
-			return a.rewritten(d) // the client's own TLS is passed through
-		}
+	passed := sent.TLS != "" && sent.TLS != flow.Plaintext && d.RouteConfig == "" // the client's own TLS, unopened
+	if tls := d.UpstreamTLS; tls != nil && (tls.Mode != flow.Plaintext || !passed) {
 		a.request.TLS, a.request.SNI, a.request.ALPN = tls.Mode, tls.SNI, tls.ALPN
 	}
-	return a.rewritten(d)
+	a.rewritten(d)
+	return nil
 }
 
 // rewritten applies what the client's proxy did to the request: rewrites, and the protocol it speaks upstream.
-func (a *arrival) rewritten(d flow.Decision) error {
+func (a *arrival) rewritten(d flow.Decision) {
 	if d.Rewrite != nil {
 		a.request.Path = cmp.Or(d.Rewrite.Path, a.request.Path)
 		a.request.Authority = cmp.Or(d.Rewrite.Host, a.request.Authority)
 	}
 	if d.RouteConfig == "" {
-		return nil
+		return
 	}
 	if d.UpstreamProtocol == upstream.HTTP2 && a.request.Protocol != passage.GRPC {
 		a.request.Protocol = passage.HTTP2
 	} else if d.UpstreamProtocol == upstream.HTTP1 {
 		a.request.Protocol = passage.HTTP11
 	}
-	return nil
 }
 
 // concluded adds what one proxy decides to the end of the path. The way is as sure as its least sure proxy.

@@ -104,7 +104,7 @@ func (s *Questions) Settle(t match.Truth, what flow.What, at configdump.Value, t
 	return t.Guess != turned
 }
 
-// Holds is settle for a condition that is shown with Options.Explain.
+// Holds is Settle for a condition that is shown with Options.Explain.
 func (s *Questions) Holds(t match.Truth, what flow.What, at configdump.Value, format string, args ...any) bool {
 	if !t.Open() {
 		return s.Check(at, t.Yes(), format, args...)

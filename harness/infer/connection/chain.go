@@ -247,7 +247,7 @@ func chainByMatch(w *passage.Walk) (chosen *proxy.FilterChain, why string, rejec
 	if tie != "" {
 		decisive = append(decisive, "chance: "+tie)
 	}
-	return left[0], matchedBy(left[0], decisive), rejected
+	return left[0], matchedBy(decisive), rejected
 }
 
 // zeroRange lets chance decide between chains without a range and chains with the range that holds all addresses: Envoy enters
@@ -314,7 +314,7 @@ func nothingLeft(w *passage.Walk, c *criterion, left []*proxy.FilterChain) strin
 	return fmt.Sprintf("%snone of the %d that were left has %s %s (they need %s)", committed, len(left), c.name, c.have(&w.Conn), say.List(wants))
 }
 
-func matchedBy(c *proxy.FilterChain, decisive []string) string {
+func matchedBy(decisive []string) string {
 	if len(decisive) == 0 {
 		return "it has no condition and no other chain is more specific"
 	}

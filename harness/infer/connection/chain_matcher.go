@@ -19,7 +19,7 @@ func chainByMatcher(w *passage.Walk) (chosen *proxy.FilterChain, why string) {
 		name = cmp.Or(action.Get("typed_config", "value").Text(), action.Get("name").Text())
 		return true
 	}}
-	if !m.Evaluate(w.Listener.Matcher, 0) {
+	if !m.Evaluate(w.Listener.Matcher) {
 		return nil, "filter_chain_matcher names none"
 	}
 	for _, c := range w.Listener.Chains {

@@ -28,7 +28,8 @@ func restoreInside(w *passage.Walk) {
 	}
 }
 
-// A waypoint takes what comes to a Service inside of a CONNECT, on the port of HBONE. A user asks for the inner request.
+// throughWaypoint wraps the request into the CONNECT in which a waypoint takes what comes to a Service, on the port of
+// HBONE, and says whether the proxy is one. A user asks for the inner request.
 func throughWaypoint(w *passage.Walk) bool {
 	entry, ok := w.Proxy.Dump.Lookup(configdump.Listener, "connect_terminate")
 	if !ok || entry.State > configdump.Active {

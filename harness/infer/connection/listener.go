@@ -2,6 +2,7 @@ package connection
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"strings"
 
@@ -133,7 +134,7 @@ func peerFact(w *passage.Walk) flow.Fact {
 	if w.Req.Src.IsValid() {
 		peer = w.Req.Src.String()
 		if w.Req.Src.Port() == 0 {
-			peer = proxy.HostPort(w.Req.Src.Addr(), "*")
+			peer = net.JoinHostPort(w.Req.Src.Addr().String(), "*")
 		}
 	}
 	return passage.Joined(flow.FactPeer, peer, passage.JoinMesh)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer/match"
 	"github.com/flowproof/lab/harness/infer/passage"
 	"github.com/flowproof/lab/harness/infer/proxy"
 )
@@ -149,30 +150,30 @@ func filterDisabled(w *passage.Walk, v configdump.Value) (why string, disabled b
 }
 
 func predicate(w *passage.Walk, v configdump.Value, depth int) bool {
-	if depth > 64 {
+	if depth > match.MaxDepth {
 		return false
 	}
 	for name, rule := range v.Fields() {
-		switch name {
-		case "or_match", "orMatch":
+		switch configdump.FieldName(name) {
+		case "or_match":
 			for _, r := range rule.Get("rules").Elements() {
 				if predicate(w, r, depth+1) {
 					return true
 				}
 			}
 			return false
-		case "and_match", "andMatch":
+		case "and_match":
 			for _, r := range rule.Get("rules").Elements() {
 				if !predicate(w, r, depth+1) {
 					return false
 				}
 			}
 			return true
-		case "not_match", "notMatch":
+		case "not_match":
 			return !predicate(w, rule, depth+1)
-		case "any_match", "anyMatch":
+		case "any_match":
 			return rule.Bool()
-		case "destination_port_range", "destinationPortRange":
+		case "destination_port_range":
 			port, start, end := uint64(w.Conn.Local.Port()), rule.Get("start").Uint(), rule.Get("end").Uint()
 			return w.Check(rule, port >= start && port < end, "destination port %d is in [%d, %d)", port, start, end)
 		}

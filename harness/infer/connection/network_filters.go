@@ -72,7 +72,7 @@ func (run *networkRun) filter(f proxy.NetworkFilter) {
 	w, row := run.w, filters.Network(f.Kind, f.Name)
 	switch {
 	case f.Kind == proxy.NetRBACType:
-		networkRBAC(w, f.Config, run.names, &run.hop)
+		run.rbac(f.Config)
 	case f.Kind == proxy.ManagerType:
 		w.HCM = w.Chain.HCM
 	case f.Kind == proxy.TCPType:
@@ -120,7 +120,7 @@ func (run *networkRun) named(f proxy.NetworkFilter) {
 
 // state is the connection as package filters sees it: there is no request yet.
 func (run *networkRun) state() *filters.Request {
-	return &filters.Request{Headers: run.w.Req.Header, Metadata: &run.w.Meta, State: &run.w.State, Way: networkWay{passage.FilterWay{W: run.w}}}
+	return &filters.Request{Headers: run.w.Req.Header, Metadata: &run.w.Meta, State: &run.w.State, Way: networkWay{passage.FilterWay{Walk: run.w}}}
 }
 
 // A networkWay is the walk of a connection as filters.Way.
@@ -199,11 +199,11 @@ func routedClusters(config configdump.Value) []string {
 			return
 		}
 		for name, field := range v.Fields() {
-			switch name {
+			switch configdump.FieldName(name) {
 			case "cluster":
 				add(field.Text())
-			case "request_mirror_policy", "requestMirrorPolicy", "read_command_policy", "request_mirror_policies", "requestMirrorPolicies":
-			case "weighted_clusters", "weightedClusters":
+			case "request_mirror_policy", "read_command_policy", "request_mirror_policies":
+			case "weighted_clusters":
 				for _, c := range field.Get("clusters").Elements() {
 					add(c.Get("name").Text())
 				}
@@ -290,19 +290,21 @@ func codecFixed(w *passage.Walk) (http1Only, http2Only bool) {
 	return protocol != "" && protocol != "h2", protocol == "h2"
 }
 
-// networkRBAC evaluates the RBAC network filter. It returns true when the connection ends here.
-func networkRBAC(w *passage.Walk, config configdump.Value, names []string, hop *flow.Hop) bool {
+// rbac evaluates the RBAC network filter, which may end the connection.
+func (run *networkRun) rbac(config configdump.Value) {
+	w, hop := run.w, &run.hop
 	engine := rbac.Rules{W: w}
 	allowed, code, why, rules, ok := engine.Judge(config)
 	if !ok || allowed.Yes() {
-		return false
+		return
 	}
 	if allowed.Open() && !w.May(flow.WhatAnswer, allowed.On, why, rules) {
-		hop.Rejected = append(hop.Rejected, flow.Alternative{Name: "connection denied", Source: rules.Pointer(), Why: why})
-		return false
+		hop.Rejected = append(hop.Rejected,
+			flow.Alternative{Name: "connection denied", Source: rules.Pointer(), Why: why})
+		return
 	}
-	hop.Decision, hop.Reason, hop.Why = "denied by "+names[len(names)-1], code, why+": Envoy closes the connection"
+	hop.Decision = "denied by " + run.names[len(run.names)-1]
+	hop.Reason, hop.Why = code, why+": Envoy closes the connection"
 	w.Add(flow.NetworkFilters, rules, *hop)
 	w.Fail(flow.Denied, "")
-	return true
 }

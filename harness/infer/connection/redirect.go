@@ -20,19 +20,20 @@ func Redirect(w *passage.Walk) {
 	if w.Req.Direction == flow.Gateway {
 		return // dialled directly
 	}
-	virtual := capturing(w)
+	virtual := w.Proxy.CapturingFor(w.Req.Direction, w.Req.Dst.Addr().BitLen())
 	if virtual == nil && w.Req.Direction == flow.Inbound && w.Req.To.Port() == 0 && throughWaypoint(w) {
 		return
 	}
+	port := proxy.CapturePort(w.Req.Direction, virtual)
 	var v passage.Verdict
 	switch {
 	case w.Req.To.IsValid() || w.Req.To.Port() != 0:
 		v = passage.Verdict{To: w.Req.To, Target: "REDIRECT", Why: "the request says that netfilter takes it there"}
 		w.Assumed = true
 	case w.Opts.Rules != nil:
-		v = verdictOfRules(w.Opts.Rules.Judge(firstPacket(w)), w.Req.Dst, capturePort(w, virtual))
+		v = verdictOfRules(w.Opts.Rules.Judge(firstPacket(w)), port)
 	default:
-		v = verdictOfMode(w.Proxy.Mode, w.Req, capturePort(w, virtual))
+		v = verdictOfMode(w.Proxy.Mode, w.Req, port)
 		w.Assumed = true
 	}
 	if v.Dropped {
@@ -87,25 +88,10 @@ func arrive(w *passage.Walk, v passage.Verdict, virtual *configdump.Resource) {
 			w.ArrivedAt = w.Proxy.Listener(virtual)
 		}
 	}
-	inbound := w.Proxy.CapturePortOf(flow.Inbound)
-	if v.To.Port() == inbound && capturePort(w, virtual) != inbound {
+	inbound := proxy.CapturePort(flow.Inbound, w.Proxy.CapturingFor(flow.Inbound, 32))
+	if v.To.Port() == inbound && proxy.CapturePort(w.Req.Direction, virtual) != inbound {
 		w.Req.Direction = flow.Inbound // what the pod sends to itself
 	}
-}
-
-// capturing is the listener that takes the connections of the request's direction and family; nil where the dump has none.
-func capturing(w *passage.Walk) *configdump.Resource {
-	return w.Proxy.CapturingFor(w.Req.Direction, w.Req.Dst.Addr().BitLen())
-}
-
-// capturePort is the port of the listener that takes redirected connections: Istio's where the dump has none.
-func capturePort(w *passage.Walk, virtual *configdump.Resource) uint16 {
-	if virtual != nil {
-		if port, ok := proxy.PortOf(virtual); ok {
-			return port
-		}
-	}
-	return proxy.VirtualListeners[w.Req.Direction].Port
 }
 
 // firstPacket is the first packet of the request's connection.
@@ -119,9 +105,9 @@ func firstPacket(w *passage.Walk) netfilter.Packet {
 	return p
 }
 
-// verdictOfRules says what the pod's own rules do with a connection to dst; port is that of the proxy's listener, for rules
+// verdictOfRules says what the pod's own rules do with the connection; port is that of the proxy's listener, for rules
 // whose text does not say one.
-func verdictOfRules(of netfilter.Verdict, dst netip.AddrPort, port uint16) passage.Verdict {
+func verdictOfRules(of netfilter.Verdict, port uint16) passage.Verdict {
 	v := passage.Verdict{To: netip.AddrPortFrom(of.To, of.Port), Dropped: of.Dropped, Target: of.Target, Why: of.Why}
 	for _, p := range of.Passed {
 		v.Rejected = append(v.Rejected, flow.Alternative{Name: p.Rule, Why: p.Why})

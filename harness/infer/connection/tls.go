@@ -44,7 +44,7 @@ func DownstreamTLS(w *passage.Walk) {
 		}
 	}
 	w.Conn.Terminated = true
-	hop.Expect = append(identity(w, context, accepted), passage.Fact(flow.FactTransport, "tls"), passage.Fact(flow.FactTLSVersion, "TLS*"))
+	hop.Expect = append(identity(w, accepted), passage.Fact(flow.FactTransport, "tls"), passage.Fact(flow.FactTLSVersion, "TLS*"))
 	switch {
 	case w.Opts.Cold:
 		hop.Expect = append(hop.Expect, passage.Fact(flow.FactHandshakes, "1"))
@@ -56,7 +56,7 @@ func DownstreamTLS(w *passage.Walk) {
 
 // identity predicts the URI of the client's certificate, and the same in x-forwarded-client-cert where the connection
 // manager writes it.
-func identity(w *passage.Walk, context configdump.Value, accepted []string) []flow.Fact {
+func identity(w *passage.Walk, accepted []string) []flow.Fact {
 	if w.Req.TLS != flow.MTLS {
 		return nil
 	}

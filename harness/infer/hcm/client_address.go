@@ -189,7 +189,7 @@ func sanitise(w *passage.Walk, c clientAddress) {
 	if c.edge && c.addr.IsValid() {
 		h.Set("x-envoy-external-address", c.addr.String())
 	}
-	introduce(w, c)
+	introduce(w)
 	if m := w.HCM.At; !proxy.IsFalse(m.Get("generate_request_id")) {
 		if _, given := h.Get("x-request-id"); !given || c.edge && !m.Get("preserve_external_request_id").Bool() {
 			h.Set("x-request-id", passage.PlaceholderID)
@@ -199,7 +199,7 @@ func sanitise(w *passage.Walk, c clientAddress) {
 }
 
 // introduce adds what the manager says of itself: add_user_agent, append_x_forwarded_port and via.
-func introduce(w *passage.Walk, c clientAddress) {
+func introduce(w *passage.Walk) {
 	h, m := w.Req.Header, w.HCM.At
 	if m.Get("add_user_agent").Bool() {
 		h.Set("x-envoy-downstream-service-cluster", w.Proxy.Node.Cluster)

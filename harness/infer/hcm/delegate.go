@@ -18,12 +18,9 @@ const maxDelegates = 16
 func (run *filtering) delegate(f httpFilter) {
 	inner := proxy.NewBaseFilter(f.Config.Get("extension_config"))
 	inner.At, inner.Name = f.At, f.Name
-	tree := f.Config.Get("xds_matcher")
-	if !tree.Exists() {
-		tree = f.Config.Get("matcher")
-	}
+	tree := either(f.Config.Get("xds_matcher"), f.Config.Get("matcher"))
 	if len(f.routes) > 0 {
-		tree = first2(f.routes[0].Get("xds_matcher"), tree)
+		tree = either(f.routes[0].Get("xds_matcher"), tree)
 	}
 	action, kind := run.action(tree)
 	switch {
@@ -45,7 +42,7 @@ func (run *filtering) action(tree configdump.Value) (action configdump.Value, ki
 		action, kind = v.Get("typed_config").Typed()
 		return true
 	}}
-	if !m.Evaluate(tree, 0) {
+	if !m.Evaluate(tree) {
 		return configdump.Value{}, ""
 	}
 	return action, kind
@@ -56,7 +53,7 @@ func (run *filtering) composite(f httpFilter) {
 	if len(f.routes) == 0 {
 		return
 	}
-	action, kind := run.action(first2(f.routes[0].Get("matcher"), f.routes[0].Get("xds_matcher")))
+	action, kind := run.action(either(f.routes[0].Get("matcher"), f.routes[0].Get("xds_matcher")))
 	if kind == "envoy.extensions.filters.http.composite.v3.ExecuteFilterAction" {
 		run.execute(f, action)
 	}
@@ -67,7 +64,7 @@ func (run *filtering) execute(f httpFilter, action configdump.Value) {
 	w := run.w
 	if sample := action.Get("sample_percent"); sample.Exists() {
 		numerator, of := w.Proxy.Fraction(sample)
-		if numerator == 0 || numerator < of && !(passage.FilterWay{W: w}).Lot(flow.WhatAnswer, sample, numerator, of, "filter "+f.Name+" is executed for a part of all requests") {
+		if numerator == 0 || numerator < of && !(passage.FilterWay{Walk: w}).Lot(flow.WhatAnswer, sample, numerator, of, "filter "+f.Name+" is executed for a part of all requests") {
 			return
 		}
 	}
@@ -94,10 +91,11 @@ func (run *filtering) execute(f httpFilter, action configdump.Value) {
 
 // nested runs a filter within another.
 func (run *filtering) nested(f httpFilter) {
-	if run.depth++; run.depth > maxDelegates {
+	if run.depth == maxDelegates {
 		run.w.Open(flow.WhatWay, "filter "+f.Name, "filters delegate to others too deep", f.At)
 		return
 	}
+	run.depth++
 	run.filter(f)
 	run.depth--
 }

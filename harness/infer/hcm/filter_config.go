@@ -86,7 +86,7 @@ func WeightedEntry(w *passage.Walk) configdump.Value {
 // filterRequest is the request as package filters sees it.
 func filterRequest(w *passage.Walk) *filters.Request {
 	return &filters.Request{Headers: w.Req.Header, Metadata: &w.Meta, State: &w.State, Cluster: w.Out.Cluster, HTTP2: w.Req.IsHTTP2(),
-		Routed: hasRoute(w), Forwards: w.Route != nil && w.Route.At.Has("route"), Way: filterWay{passage.FilterWay{W: w}}}
+		Routed: hasRoute(w), Forwards: w.Route != nil && w.Route.At.Has("route"), Way: filterWay{passage.FilterWay{Walk: w}}}
 }
 
 // hasRoute says whether the request has a route, of which one is the redirect that require_tls makes.
@@ -98,7 +98,7 @@ func hasRoute(w *passage.Walk) bool {
 	return status != 0
 }
 
-func asFilter(w *passage.Walk, f httpFilter) *filters.Filter {
+func asFilter(f httpFilter) *filters.Filter {
 	return &filters.Filter{At: f.At, Name: f.Name, Kind: f.Kind, Config: f.Config, Routes: f.routes,
 		Late: func() []configdump.Value { return f.routes }}
 }
@@ -108,8 +108,7 @@ type filterWay struct{ passage.FilterWay }
 
 // Match evaluates a RouteMatch.
 func (f filterWay) Match(rule configdump.Value) bool {
-	at := configdump.Value(rule)
-	entry := &proxy.RouteEntry{Cond: at, Path: match.NewPath(at), More: true}
-	lacks, _ := routeLacks(f.W, entry)
+	entry := &proxy.RouteEntry{Cond: rule, Path: match.NewPath(rule), More: true}
+	lacks, _ := routeLacks(f.Walk, entry)
 	return lacks == ""
 }

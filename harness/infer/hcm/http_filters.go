@@ -32,7 +32,7 @@ type httpFilter struct {
 // A filtering is the walk over the HTTP filters of one request.
 type filtering struct {
 	w      *passage.Walk
-	found  RouteResult
+	found  routeResult
 	hop    flow.Hop
 	names  []string
 	notes  []string
@@ -45,7 +45,7 @@ type filtering struct {
 
 // httpFilters walks over the HTTP filters in order: each acts on the request as the filters before have left it. One that
 // answers ends the way here; one that clears the route cache lets the route be chosen again, which is returned.
-func httpFilters(w *passage.Walk, found RouteResult) RouteResult {
+func httpFilters(w *passage.Walk, found routeResult) routeResult {
 	list, source := filterList(w)
 	run := &filtering{w: w, found: found, fresh: changes(w)}
 	var able []httpFilter
@@ -130,7 +130,7 @@ func (run *filtering) filter(f httpFilter) {
 			return
 		}
 	}
-	own := asFilter(w, f)
+	own := asFilter(f)
 	if run.depth == 0 { // one within another has what the route says of the outer
 		own.Late = func() []configdump.Value { return run.levels(f.BaseFilter) }
 	}
@@ -185,7 +185,7 @@ func (run *filtering) reply(f httpFilter, answer *filters.Reply) {
 	if answer.Details != "" {
 		hop.Expect = append(hop.Expect, passage.Fact(flow.FactDetails, answer.Details))
 	}
-	w.Add(flow.HTTPFilters, first2(answer.Source, f.At), hop)
+	w.Add(flow.HTTPFilters, either(answer.Source, f.At), hop)
 	if answer.Denied {
 		w.Fail(flow.Denied, answer.Flag)
 		w.Out.Status = w.LocalStatus(answer.Status)
@@ -287,7 +287,7 @@ func ownFirst(kind string) bool {
 }
 
 // findRouteAgain forgets the route and chooses one for the request as it is now.
-func findRouteAgain(w *passage.Walk) RouteResult {
+func findRouteAgain(w *passage.Walk) routeResult {
 	w.Table, w.VirtualHost, w.Route = nil, nil, nil
 	w.Out.RouteConfig, w.Out.VirtualHost, w.Out.Route, w.Out.RouteIndex, w.Out.Cluster, w.Out.Clusters, w.Out.Rewrite = "", "", "", -1, "", nil, nil
 	w.Deciding = flow.Route
@@ -296,13 +296,12 @@ func findRouteAgain(w *passage.Walk) RouteResult {
 	return found
 }
 
-func first2(all ...configdump.Value) configdump.Value {
-	for _, v := range all {
-		if v.Exists() {
-			return v
-		}
+// either is the first of two values, or where it does not exist the other.
+func either(first, second configdump.Value) configdump.Value {
+	if first.Exists() {
+		return first
 	}
-	return configdump.Value{}
+	return second
 }
 
 // rbacAnswers evaluates the RBAC filter; RBACPerRoute replaces its rules.

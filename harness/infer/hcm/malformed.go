@@ -91,9 +91,7 @@ func hasPort(authority string) bool {
 // isAuthority says whether every character may stand in an authority: RFC 3986, section 3.2, and %. (HeaderUtility::authorityIsValid)
 func isAuthority(text string) bool {
 	for i := 0; i < len(text); i++ {
-		c := text[i]
-		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
-		if !letter && strings.IndexByte("-._~%!$&'()*+,;=:@[]", c) < 0 {
+		if !unreserved(text[i]) && strings.IndexByte("%!$&'()*+,;=:@[]", text[i]) < 0 {
 			return false
 		}
 	}

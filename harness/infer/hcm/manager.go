@@ -39,7 +39,7 @@ func Decide(w *passage.Walk) {
 		return
 	}
 	prepareHeaders(w)
-	if refuse(w, detectionRefused(w)) {
+	if refuse(w, w.Undetected) {
 		return
 	}
 	w.Deciding = flow.Route
@@ -63,7 +63,7 @@ func connectWithPath(w *passage.Walk) bool {
 }
 
 // end ends the hop of the route, and the way where the route ends it.
-func end(w *passage.Walk, found RouteResult) {
+func end(w *passage.Walk, found routeResult) {
 	w.Add(flow.Route, found.source, found.hop)
 	switch {
 	case found.failure != "":
@@ -78,7 +78,7 @@ func end(w *passage.Walk, found RouteResult) {
 
 // finalise does what the router does when it follows the route: it changes headers, host and path of the request as the
 // filters have left it, and says where a redirect leads. (RouteEntryImplBase::finalizeRequestHeaders)
-func finalise(w *passage.Walk, found *RouteResult) {
+func finalise(w *passage.Walk, found *routeResult) {
 	if w.Route == nil || found.failure != "" {
 		return
 	}

@@ -1,6 +1,7 @@
 package hcm
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/flowproof/lab/harness/configdump"
@@ -10,8 +11,8 @@ import (
 // normalisePath does what the connection manager is told to do to a path before routing: normalize_path, merge_slashes
 // and path_with_escaped_slashes_action.
 func normalisePath(manager configdump.Message, path string) string {
-	only, rest := match.PathOnly(path), ""
-	rest = path[len(only):]
+	only := match.PathOnly(path)
+	rest := path[len(only):]
 	switch manager.Get("path_with_escaped_slashes_action").Text() {
 	case "UNESCAPE_AND_FORWARD", "UNESCAPE_AND_REDIRECT":
 		only = strings.NewReplacer("%2F", "/", "%2f", "/", "%5C", "\\", "%5c", "\\").Replace(only)
@@ -65,9 +66,8 @@ func decodeUnreserved(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
 		if s[i] == '%' && i+2 < len(s) {
-			high, low := unhex(s[i+1]), unhex(s[i+2])
-			if c := byte(high<<4 | low); high >= 0 && low >= 0 && unreserved(c) {
-				b.WriteByte(c)
+			if c, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil && unreserved(byte(c)) {
+				b.WriteByte(byte(c))
 				i += 2
 				continue
 			}
@@ -75,17 +75,6 @@ func decodeUnreserved(s string) string {
 		b.WriteByte(s[i])
 	}
 	return b.String()
-}
-
-func unhex(c byte) int {
-	return strings.IndexByte("0123456789abcdef", c|0x20&^(0x20*boolByte(c <= '9')))
-}
-
-func boolByte(b bool) byte {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 func unreserved(c byte) bool {

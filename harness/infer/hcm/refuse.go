@@ -23,7 +23,7 @@ func refuse(w *passage.Walk, r *passage.Refusal) bool {
 		hop.Decision, hop.Expect = "refused by a reset of the stream", nil
 	}
 	hop.Expect = append(hop.Expect, passage.Fact(flow.FactDetails, r.Details))
-	w.Add(flow.HTTPFilters, first2(r.At, w.HCM.At.Value), hop)
+	w.Add(flow.HTTPFilters, either(r.At, w.HCM.At.Value), hop)
 	if r.Status/100 == 3 {
 		if match.IsGRPC(w.Req.Header) {
 			r.Location = ""
@@ -148,9 +148,6 @@ func upgradeRefusal(upgrade string, at configdump.Value) *passage.Refusal {
 	return &passage.Refusal{Status: 403, Code: flow.UpgradeRefused, Details: "upgrade_failed", At: at,
 		Why: "the request asks to upgrade to " + upgrade + ", which no upgrade_configs allows"}
 }
-
-// detectionRefused is a request whose client an original_ip_detection extension does not find, where it is told to refuse then.
-func detectionRefused(w *passage.Walk) *passage.Refusal { return w.Undetected }
 
 // underscoresRefused does what headers_with_underscores_action says of headers with an underscore in their name: the codec
 // drops them, or refuses the request, which HTTP/2 ends with a reset of the stream.

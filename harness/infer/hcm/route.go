@@ -13,8 +13,8 @@ import (
 	"github.com/flowproof/lab/harness/infer/say"
 )
 
-// A RouteResult is what routing came to: a hop, and where the request ends here its outcome.
-type RouteResult struct {
+// A routeResult is what routing came to: a hop, and where the request ends here its outcome.
+type routeResult struct {
 	hop      flow.Hop
 	source   configdump.Value
 	failure  flow.Failure
@@ -25,7 +25,7 @@ type RouteResult struct {
 }
 
 // findRoute chooses virtual host and route.
-func findRoute(w *passage.Walk) RouteResult {
+func findRoute(w *passage.Walk) routeResult {
 	config, why := routeConfiguration(w)
 	if !config.Exists() {
 		return notFound(w, flow.NoRoute, w.HCM.At.Value, "no route configuration", why)
@@ -45,7 +45,7 @@ func findRoute(w *passage.Walk) RouteResult {
 	w.VirtualHost, w.Out.VirtualHost = vh, vh.Name
 	hostWhy := table.Why(authority, domain)
 	if location, status := requireTLS(w, vh); status != 0 {
-		return RouteResult{source: vh.At.Get("require_tls"), status: status, location: location, hop: flow.Hop{
+		return routeResult{source: vh.At.Get("require_tls"), status: status, location: location, hop: flow.Hop{
 			Decision: fmt.Sprintf("%d to %s", status, location),
 			Why:      "virtual host " + vh.Name + " has require_tls and x-forwarded-proto is " + proto(w) + ", " + w.Causes["x-forwarded-proto"], Reason: flow.RequireTLS, Expect: passage.StatusFact(w.LocalStatus(status))}}
 	}
@@ -96,8 +96,8 @@ func authority(w *passage.Walk, t *proxy.RouteTable) (host string, ok bool) {
 }
 
 // notFound is a request without a route: the router answers 404 with the flag NR.
-func notFound(w *passage.Walk, failure flow.Failure, source configdump.Value, decision, why string) RouteResult {
-	return RouteResult{failure: failure, flag: "NR", status: 404, source: source,
+func notFound(w *passage.Walk, failure flow.Failure, source configdump.Value, decision, why string) routeResult {
+	return routeResult{failure: failure, flag: "NR", status: 404, source: source,
 		hop: flow.Hop{Decision: decision, Reason: notFoundCode[failure], Why: why + ": Envoy answers 404 (NR)",
 			Expect: []flow.Fact{passage.Fact(flow.FactStatus, fmt.Sprint(w.LocalStatus(404))), passage.Fact(flow.FactDetails, "route_not_found")}}}
 }
@@ -128,7 +128,8 @@ func otherHosts(t *proxy.RouteTable, chosen *proxy.VirtualHost, authority string
 
 // requireTLS evaluates VirtualHost.require_tls: 301 to the same URL with https.
 func requireTLS(w *passage.Walk, vh *proxy.VirtualHost) (location string, status int) {
-	mode := vh.At.Get("require_tls").Text()
+	at := vh.At.Get("require_tls")
+	mode := at.Text()
 	if mode == "" || mode == "NONE" {
 		return "", 0
 	}
@@ -137,7 +138,6 @@ func requireTLS(w *passage.Walk, vh *proxy.VirtualHost) (location string, status
 	if mode == "EXTERNAL_ONLY" {
 		inside = w.Req.Header.Or("x-envoy-internal", match.Of(internal(w)))
 	}
-	at := vh.At.Get("require_tls")
 	holds := w.Holds(secure, flow.WhatAnswer, at, "require_tls: x-forwarded-proto is https")
 	if w.ComparedHeader("x-forwarded-proto"); holds {
 		return "", 0
@@ -163,12 +163,12 @@ func internal(w *passage.Walk) bool {
 }
 
 // follow says what the chosen route does: forward, redirect, or answer directly.
-func follow(w *passage.Walk, r *proxy.RouteEntry) RouteResult {
+func follow(w *passage.Walk, r *proxy.RouteEntry) routeResult {
 	switch {
 	case r.At.Has("redirect"):
 		action := r.At.Get("redirect")
 		status, location := redirectTo(w, action, r)
-		return RouteResult{source: action, status: status, location: location,
+		return routeResult{source: action, status: status, location: location,
 			hop: flow.Hop{Decision: fmt.Sprintf("%d to %s", status, location), Reason: flow.RouteRedirects, Why: "its action is a redirect", Expect: passage.StatusFact(w.LocalStatus(status))}}
 	case r.At.Has("direct_response"):
 		action := r.At.Get("direct_response")
@@ -176,10 +176,10 @@ func follow(w *passage.Walk, r *proxy.RouteEntry) RouteResult {
 		if status == 201 || status/100 == 3 { // Envoy then says where, as if it were a redirect
 			_, location = redirectTo(w, configdump.Value{}, r)
 		}
-		return RouteResult{source: action, status: status, location: location, hop: flow.Hop{
+		return routeResult{source: action, status: status, location: location, hop: flow.Hop{
 			Decision: fmt.Sprintf("answered %d by the proxy", status), Reason: flow.RouteAnswers, Why: "its action is a direct response", Expect: passage.StatusFact(w.LocalStatus(status))}}
 	case r.At.Has("non_forwarding_action"):
-		return RouteResult{source: r.At.Value, failure: flow.NoCluster, flag: "NC", status: 503,
+		return routeResult{source: r.At.Value, failure: flow.NoCluster, flag: "NC", status: 503,
 			hop: flow.Hop{Decision: "not forwarded", Why: "its action is a non_forwarding_action, and no filter answered"}}
 	}
 	return forward(w, r)

@@ -15,9 +15,9 @@ import (
 )
 
 // forward reads envoy.config.route.v3.RouteAction: the cluster or clusters, and what is done to the request.
-func forward(w *passage.Walk, r *proxy.RouteEntry) RouteResult {
+func forward(w *passage.Walk, r *proxy.RouteEntry) routeResult {
 	action := r.Action
-	result := RouteResult{source: action.Value, hop: flow.Hop{Why: policies(w, action)}}
+	result := routeResult{source: action.Value, hop: flow.Hop{Why: policies(w, action)}}
 	switch {
 	case action.Has("cluster"):
 		w.Out.Cluster = action.Get("cluster").Text()
@@ -33,7 +33,9 @@ func forward(w *passage.Walk, r *proxy.RouteEntry) RouteResult {
 		w.Out.Cluster = value
 		result.hop.Why = say.Join("cluster_header "+name+" says "+value, result.hop.Why)
 	case action.Has("weighted_clusters"):
-		Weighted(w, action.Get("weighted_clusters"), &result)
+		var picked string
+		result.hop.Choices, picked = Weighted(w, action.Get("weighted_clusters"))
+		result.hop.Why = say.Join(picked, result.hop.Why)
 	default: // a cluster_specifier_plugin
 		result.unknown = true
 		result.hop.Decision = "a cluster that is not known"
@@ -65,9 +67,9 @@ func clusterPlugin(action configdump.Message) string {
 	return "what the route says in a way that is not known"
 }
 
-// Weighted reads WeightedCluster. A given random value picks as Envoy does: modulo the total, then in order. With header_name
-// the request itself brings the value.
-func Weighted(w *passage.Walk, v configdump.Value, result *RouteResult) {
+// Weighted reads WeightedCluster, and returns the shares of its clusters. A given random value picks as Envoy does:
+// modulo the total, then in order; why says so. With header_name the request itself brings the value.
+func Weighted(w *passage.Walk, v configdump.Value) (choices []flow.Choice, why string) {
 	var total uint64
 	for _, c := range v.Get("clusters").Elements() {
 		name := c.Get("name").Text()
@@ -79,11 +81,9 @@ func Weighted(w *passage.Walk, v configdump.Value, result *RouteResult) {
 		w.Out.Clusters = append(w.Out.Clusters, flow.WeightedCluster{Name: name, Weight: weight})
 	}
 	if total == 0 {
-		return
+		return nil, ""
 	}
-	for _, c := range w.Out.Clusters {
-		result.hop.Choices = append(result.hop.Choices, flow.Choice{Name: c.Name, Share: float64(c.Weight) / float64(total)})
-	}
+	choices = Shares(w.Out.Clusters)
 	random := w.Req.Random
 	if name := v.Get("header_name").Text(); name != "" {
 		if text, ok := w.Decisive(name, flow.WhatCluster, v); ok {
@@ -93,30 +93,43 @@ func Weighted(w *passage.Walk, v configdump.Value, result *RouteResult) {
 		}
 	}
 	if random == nil {
-		drawCluster(w, v, total)
-		return
+		drawCluster(w, v, choices)
+		return choices, ""
 	}
 	selected := *random % total
 	for _, c := range w.Out.Clusters {
 		if selected < uint64(c.Weight) {
 			w.Out.Cluster = c.Name
-			result.hop.Why = say.Join(fmt.Sprintf("random value %d picks %s of total weight %d", *random, c.Name, total), result.hop.Why)
-			return
+			return choices, fmt.Sprintf("random value %d picks %s of total weight %d", *random, c.Name, total)
 		}
 		selected -= uint64(c.Weight)
 	}
+	return choices, ""
+}
+
+// Shares are the parts of all requests that weighted clusters get.
+func Shares(clusters []flow.WeightedCluster) []flow.Choice {
+	var total uint64
+	for _, c := range clusters {
+		total += uint64(c.Weight)
+	}
+	choices := make([]flow.Choice, 0, len(clusters))
+	for _, c := range clusters {
+		choices = append(choices, flow.Choice{Name: c.Name, Share: float64(c.Weight) / float64(max(total, 1))})
+	}
+	return choices
 }
 
 // drawCluster lets chance choose among weighted clusters. The walk that answers first goes no further than the set.
-func drawCluster(w *passage.Walk, v configdump.Value, total uint64) {
+func drawCluster(w *passage.Walk, v configdump.Value, choices []flow.Choice) {
 	var able []string
 	shares := []float64{0}
-	for _, c := range w.Out.Clusters {
-		if c.Weight > 0 {
-			able, shares = append(able, c.Name), append(shares, float64(c.Weight)/float64(total))
+	for _, c := range choices {
+		if c.Share > 0 {
+			able, shares = append(able, c.Name), append(shares, c.Share)
 		}
 	}
-	if len(w.Out.Clusters) == 1 || len(able) == 1 {
+	if len(able) == 1 {
 		w.Out.Cluster = able[0]
 		return
 	}
@@ -189,10 +202,14 @@ func rewrittenPath(w *passage.Walk, action configdump.Message, r *proxy.RouteEnt
 	return path
 }
 
+// redirectStatus is RedirectAction.RedirectResponseCode, by name and by number.
+var redirectStatus = map[string]int{
+	"": 301, "MOVED_PERMANENTLY": 301, "FOUND": 302, "SEE_OTHER": 303, "TEMPORARY_REDIRECT": 307, "PERMANENT_REDIRECT": 308,
+}
+
 // redirectTo builds the answer of a RedirectAction: RouteEntryImplBase::newUri.
 func redirectTo(w *passage.Walk, action configdump.Value, r *proxy.RouteEntry) (status int, location string) {
-	status = map[string]int{"": 301, "MOVED_PERMANENTLY": 301, "FOUND": 302, "SEE_OTHER": 303,
-		"TEMPORARY_REDIRECT": 307, "PERMANENT_REDIRECT": 308}[action.Get("response_code").Text()]
+	status = redirectStatus[action.Get("response_code").Text()]
 	scheme, _ := w.Req.Header.Get(":scheme")
 	if action.Get("https_redirect").Bool() {
 		scheme = "https"

@@ -31,7 +31,7 @@ func routeByMatcher(w *passage.Walk, tree configdump.Value) (chosen *proxy.Route
 		}
 		return true // an action ends the search, also when its routes do not match
 	}
-	m.Evaluate(tree, 0)
+	m.Evaluate(tree)
 	if chosen == nil {
 		return nil, rejected, "its matcher leads to no route"
 	}

@@ -23,7 +23,7 @@ type Matching struct {
 	W     *passage.Walk
 	What  flow.What // that the result decides
 	Steps []string  // what matched on the way, for the hop's why
-	// accept says whether an action is a result. A route whose own match fails is none, and the search goes on.
+	// Accept says whether an action is a result. A route whose own match fails is none, and the search goes on.
 	Accept func(action configdump.Value) bool
 	HTTP   bool // a request is there, not only a connection
 	// waits says that a predicate asks for the response. Where it decides, the search ends without a result: ended.
@@ -31,7 +31,10 @@ type Matching struct {
 }
 
 // Evaluate returns whether an action was accepted. on_no_match counts where nothing matched.
-func (m *Matching) Evaluate(matcher configdump.Value, depth int) bool {
+func (m *Matching) Evaluate(matcher configdump.Value) bool { return m.evaluate(matcher, 0) }
+
+// evaluate is Evaluate for a matcher inside of so many others.
+func (m *Matching) evaluate(matcher configdump.Value, depth int) bool {
 	if depth > match.MaxDepth {
 		return false
 	}
@@ -55,7 +58,7 @@ func (m *Matching) Evaluate(matcher configdump.Value, depth int) bool {
 func (m *Matching) onMatch(v configdump.Value, depth int) bool {
 	matched := false
 	if nested := v.Get("matcher"); nested.Exists() {
-		matched = m.Evaluate(nested, depth+1)
+		matched = m.evaluate(nested, depth+1)
 	} else if action := v.Get("action"); action.Exists() {
 		matched = m.Accept(action)
 	}

@@ -29,14 +29,6 @@ func (w *Walk) Decisive(name string, what flow.What, at configdump.Value) (value
 	return w.Req.Header.Get(name)
 }
 
-// SetOpen sets a header and leaves it open where it is.
-func (r *Request) SetOpen(name, value string) {
-	cause, open := r.Header.Open(name)
-	if r.Header.Set(name, value); open {
-		r.Header.Loosen(name, cause)
-	}
-}
-
 // A Request is a flow.Request with its defaults filled in and its addresses parsed.
 type Request struct {
 	flow.Request
@@ -63,7 +55,7 @@ const (
 // Normalise fills in the defaults that spec and flow.Request name and rejects what cannot be a request.
 func Normalise(req flow.Request) (Request, error) { return normaliseAt(req, 0) }
 
-// normaliseAt is normalise for what is inside of so many others.
+// normaliseAt is Normalise for what is inside of so many others.
 func normaliseAt(req flow.Request, depth int) (Request, error) {
 	if depth > MaxInside {
 		return Request{}, fmt.Errorf("%w: more than %d requests inside of each other", ErrRequest, MaxInside)

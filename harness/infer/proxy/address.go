@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/flowproof/lab/harness/configdump"
@@ -66,20 +67,7 @@ func Longest(prefixes []netip.Prefix, addr netip.Addr) int {
 	return best
 }
 
-// HostPort joins an address and a port or pattern, with brackets around IPv6.
-func HostPort(ip netip.Addr, port string) string {
-	if ip.Is6() {
-		return "[" + ip.String() + "]:" + port
-	}
-	return ip.String() + ":" + port
-}
-
 // OwnAddress says whether the address is one of the pod's own.
 func OwnAddress(node configdump.Node, ip string) bool {
-	for _, own := range node.IPs {
-		if strings.EqualFold(own, ip) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(node.IPs, func(own string) bool { return strings.EqualFold(own, ip) })
 }

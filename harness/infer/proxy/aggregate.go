@@ -19,23 +19,28 @@ func (c *Cluster) Members() []string {
 	return config.Get("clusters").Texts()
 }
 
-// Aggregated joins the hosts of an aggregate cluster's members: the priorities of each member come after those of the
-// members before it. Every host keeps the cluster that it belongs to, which decides its transport socket.
-func (e *Proxy) Aggregated(c *Cluster, depth int) *LoadAssignment {
+// Endpoints returns the endpoints that a cluster may send to: its own, or those of an aggregate's members.
+func (e *Proxy) Endpoints(c *Cluster) *LoadAssignment { return e.endpointsAt(c, 0) }
+
+// endpointsAt joins the hosts of an aggregate cluster's members, which is itself inside of so many others: the priorities
+// of each member come after those of the members before it. Every host keeps the cluster that it belongs to, which
+// decides its transport socket.
+func (e *Proxy) endpointsAt(c *Cluster, depth int) *LoadAssignment {
+	members := c.Members()
+	if members == nil {
+		return e.Load(c)
+	}
 	all := &LoadAssignment{At: c.At.Value, Over: 140}
 	if depth > maxAggregate {
 		return all
 	}
 	var next uint32
-	for _, name := range c.Members() {
+	for _, name := range members {
 		member := e.Cluster(name)
 		if member == nil {
 			continue
 		}
-		load := e.Load(member)
-		if member.Members() != nil {
-			load = e.Aggregated(member, depth+1)
-		}
+		load := e.endpointsAt(member, depth+1)
 		highest := uint32(0)
 		for _, h := range load.Hosts {
 			highest = max(highest, h.Priority+1)

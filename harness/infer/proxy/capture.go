@@ -8,9 +8,9 @@ import (
 )
 
 // The names and ports of Istio's virtual listeners.
-var VirtualListeners = map[flow.Direction]struct {
+var virtualListeners = map[flow.Direction]struct {
 	name    string
-	Port    uint16
+	port    uint16
 	traffic string // of traffic_direction
 }{
 	flow.Outbound: {"virtualOutbound", OutboundPort, "OUTBOUND"}, flow.Inbound: {"virtualInbound", InboundPort, "INBOUND"},
@@ -24,7 +24,7 @@ func (e *Proxy) captures(direction flow.Direction) []*configdump.Resource {
 }
 
 func (e *Proxy) findCaptures(direction flow.Direction) []*configdump.Resource {
-	of := VirtualListeners[direction]
+	of := virtualListeners[direction]
 	if r, ok := e.Dump.Lookup(configdump.Listener, of.name); ok && r.State <= configdump.Active {
 		return []*configdump.Resource{r}
 	}
@@ -33,7 +33,7 @@ func (e *Proxy) findCaptures(direction flow.Direction) []*configdump.Resource {
 		if r.State > configdump.Active || protocolOf(r) != OverTCP {
 			continue
 		}
-		if port, ok := PortOf(r); ok && port == of.Port {
+		if port, ok := PortOf(r); ok && port == of.port {
 			atPort = append(atPort, r)
 			continue
 		}
@@ -74,12 +74,12 @@ func (e *Proxy) CapturingFor(direction flow.Direction, family int) *configdump.R
 	return nil
 }
 
-// CapturePortOf is the port of the listener that takes redirected connections of a direction: Istio's where the dump has none.
-func (e *Proxy) CapturePortOf(direction flow.Direction) uint16 {
-	if r := e.CapturingFor(direction, 32); r != nil {
+// CapturePort is the port of the listener that takes redirected connections of a direction: Istio's where r is nil.
+func CapturePort(direction flow.Direction, r *configdump.Resource) uint16 {
+	if r != nil {
 		if port, ok := PortOf(r); ok {
 			return port
 		}
 	}
-	return VirtualListeners[direction].Port
+	return virtualListeners[direction].port
 }

@@ -47,16 +47,17 @@ func (c *Cluster) ForwardsDynamically() bool {
 	return strings.HasSuffix(kind, ".clusters.dynamic_forward_proxy.v3.ClusterConfig") || c.Kind == "dynamic_forward_proxy"
 }
 
-// Policy returns the first policy of load_balancing_policy, or a Value that does not exist.
-func (c *Cluster) Policy() configdump.Value {
-	message, _ := c.At.Get("load_balancing_policy", "policies").Element(0).Get("typed_extension_config", "typed_config").Typed()
-	return message
+// Policy returns the first policy of load_balancing_policy and its type, or a Value that does not exist.
+func (c *Cluster) Policy() (policy configdump.Value, kind string) {
+	first := c.At.Get("load_balancing_policy", "policies").Element(0)
+	return first.Get("typed_extension_config", "typed_config").Typed()
 }
 
 // Hashed says whether the cluster's load balancing asks for a hash.
 func (c *Cluster) Hashed() bool {
-	_, kind := c.At.Get("load_balancing_policy", "policies").Element(0).Get("typed_extension_config", "typed_config").Typed()
-	return slices.Contains([]string{"RING_HASH", "MAGLEV", "2", "5"}, c.At.Get("lb_policy").Text()) || strings.HasSuffix(kind, ".RingHash") || strings.HasSuffix(kind, ".Maglev")
+	_, kind := c.Policy()
+	return slices.Contains([]string{"RING_HASH", "MAGLEV", "2", "5"}, c.At.Get("lb_policy").Text()) ||
+		strings.HasSuffix(kind, ".RingHash") || strings.HasSuffix(kind, ".Maglev")
 }
 
 // Options returns the cluster's HttpProtocolOptions, or a Value that does not exist.

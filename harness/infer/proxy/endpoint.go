@@ -70,7 +70,8 @@ func newLoadAssignment(v configdump.Value) *LoadAssignment {
 // newHost reads an LbEndpoint; of says what its locality gives to it.
 func newHost(v configdump.Value, of Host) Host {
 	h, fields := of, v.Message()
-	h.At, h.Address, h.Health = v, AddressText(fields.Get("endpoint", "address")), fields.Get("health_status").Text()
+	h.At, h.Address = v, AddressText(fields.Get("endpoint", "address"))
+	h.Health = fields.Get("health_status").Text()
 	h.Metadata = fields.Get("metadata")
 	h.Hostname = fields.Get("endpoint", "hostname").Text()
 	h.Sockets = h.Metadata.Get("filter_metadata", "envoy.transport_socket_match")

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"slices"
+
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/infer/filters"
 )
@@ -66,13 +68,5 @@ func newListenerFilter(v configdump.Value) ListenerFilter {
 
 // Restores says whether the listener restores the original destination of redirected connections.
 func (l *Listener) Restores() bool {
-	if l.HandOver {
-		return true
-	}
-	for _, f := range l.Filters {
-		if f.Kind == OriginalDst {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(l.Filters, func(f ListenerFilter) bool { return f.Kind == OriginalDst })
 }

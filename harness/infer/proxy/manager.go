@@ -1,8 +1,6 @@
 package proxy
 
-import (
-	"github.com/flowproof/lab/harness/configdump"
-)
+import "github.com/flowproof/lab/harness/configdump"
 
 // A BaseFilter is one filter of the connection manager.
 type BaseFilter struct {
@@ -16,15 +14,13 @@ type BaseFilter struct {
 
 // NewBaseFilter reads an HttpFilter.
 func NewBaseFilter(v configdump.Value) BaseFilter {
-	f := BaseFilter{At: v, Name: v.Get("name").Text(), Disabled: v.Get("disabled").Bool()}
+	f := BaseFilter{At: v, Name: v.Get("name").Text(), Disabled: v.Get("disabled").Bool(),
+		Fallback: v.Get("config_discovery", "default_config")}
 	f.Config, f.Kind = v.Get("typed_config").Typed()
-	if d := v.Get("config_discovery"); d.Exists() {
-		f.Fallback = d.Get("default_config")
-	}
 	return f
 }
 
-// An Manager is envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.
+// A Manager is envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.
 type Manager struct {
 	At      configdump.Message
 	Filters []BaseFilter

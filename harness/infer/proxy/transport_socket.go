@@ -88,14 +88,6 @@ func (c *Cluster) Sockets() []TransportSocket {
 	return c.transports
 }
 
-// OwnerOf returns the member of an aggregate that a host belongs to, or else the cluster that was chosen.
-func OwnerOf(member, chosen *Cluster) *Cluster {
-	if member != nil {
-		return member
-	}
-	return chosen
-}
-
 // upstreamContext reads UpstreamTlsContext; nil is a socket in clear text.
 func upstreamContext(socket configdump.Value) *flow.UpstreamTLSMode {
 	context := TLSContext(socket)

@@ -20,7 +20,7 @@ import (
 	"github.com/flowproof/lab/internal/redact"
 )
 
-// An Rules evaluates envoy.config.rbac.v3.RBAC for one connection or request. It follows RoleBasedAccessControlEngine
+// Rules evaluates envoy.config.rbac.v3.RBAC for one connection or request. It follows RoleBasedAccessControlEngine
 // and the matchers of source/extensions/filters/common/rbac.
 type Rules struct {
 	W      *passage.Walk
@@ -99,7 +99,7 @@ func (r *Rules) byMatcher(tree configdump.Value) (result match.Truth, why string
 		action, _ = v.Get("typed_config").Typed()
 		return true
 	}
-	if !m.Evaluate(tree, 0) {
+	if !m.Evaluate(tree) {
 		return match.No, "the RBAC matcher leads to no action, which denies"
 	}
 	verdict := cmp.Or(action.Get("action").Text(), "ALLOW")

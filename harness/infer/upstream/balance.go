@@ -63,13 +63,7 @@ func subsetOf(config configdump.Value, hosts []proxy.Host, match []pair) ([]prox
 		if !sameKeys(s.Get("keys").Texts(), match) {
 			continue
 		}
-		var in []proxy.Host
-		for _, h := range hosts {
-			if len(metadataMissing(match, h, config.Get("list_as_any").Bool())) == 0 {
-				in = append(in, h)
-			}
-		}
-		if len(in) > 0 {
+		if in := withMetadata(config, hosts, match); len(in) > 0 {
 			return in, "subset " + matchText(match)
 		}
 		if own := s.Get("fallback_policy").Text(); own != "" && own != "NOT_DEFINED" {
@@ -96,13 +90,8 @@ func subsetOf(config configdump.Value, hosts []proxy.Host, match []pair) ([]prox
 	case "ANY_ENDPOINT", "1":
 		return hosts, wanted + ", so fallback_policy ANY_ENDPOINT takes all"
 	case "DEFAULT_SUBSET", "2":
-		var in []proxy.Host
 		defaults := pairs(config.Get("default_subset"))
-		for _, h := range hosts {
-			if len(metadataMissing(defaults, h, config.Get("list_as_any").Bool())) == 0 {
-				in = append(in, h)
-			}
-		}
+		in := withMetadata(config, hosts, defaults)
 		if len(in) == 0 && config.Get("panic_mode_any").Bool() {
 			return hosts, wanted + ", default_subset is empty and panic_mode_any takes all"
 		}
@@ -189,11 +178,21 @@ func sameKeys(keys []string, match []pair) bool {
 	return len(match) == len(want) && len(match) > 0
 }
 
-// metadataMissing returns the pairs that a host's envoy.lb metadata does not have. With anyOf a list there stands for each of
-// its elements.
-func metadataMissing(match []pair, h proxy.Host, anyOf bool) []pair {
-	have := h.Metadata.Get("filter_metadata", "envoy.lb")
-	var missing []pair
+// withMetadata returns the hosts whose envoy.lb metadata has all the pairs. With list_as_any a list there stands for
+// each of its elements.
+func withMetadata(config configdump.Value, hosts []proxy.Host, match []pair) []proxy.Host {
+	anyOf := config.Get("list_as_any").Bool()
+	var in []proxy.Host
+	for _, h := range hosts {
+		if hasPairs(h, match, anyOf) {
+			in = append(in, h)
+		}
+	}
+	return in
+}
+
+func hasPairs(h proxy.Host, match []pair, anyOf bool) bool {
+	have := h.Metadata.Get("filter_metadata", envoyLB)
 	for _, p := range match {
 		v := proxy.Named(have, p.key)
 		has := v.Exists() && proxy.CanonicalJSON(v.Raw()) == p.value
@@ -201,10 +200,10 @@ func metadataMissing(match []pair, h proxy.Host, anyOf bool) []pair {
 			has = has || anyOf && proxy.CanonicalJSON(e.Raw()) == p.value
 		}
 		if !has {
-			missing = append(missing, p)
+			return false
 		}
 	}
-	return missing
+	return true
 }
 
 func matchText(match []pair) string {

@@ -62,8 +62,7 @@ func tcpClusters(w *passage.Walk) {
 		w.Out.Cluster = c
 		return
 	}
-	var result hcm.RouteResult
-	hcm.Weighted(w, w.TCPProxy.Get("weighted_clusters"), &result)
+	hcm.Weighted(w, w.TCPProxy.Get("weighted_clusters"))
 	if len(w.Out.Clusters) == 0 {
 		noCluster(w, w.TCPProxy)
 	}
@@ -92,14 +91,8 @@ func noCluster(w *passage.Walk, source configdump.Value) {
 // severalClusters ends the way at a set: which of the clusters is taken is decided by chance.
 func severalClusters(w *passage.Walk) {
 	hop := flow.Hop{Decision: fmt.Sprintf("one of %d clusters", len(w.Out.Clusters)),
-		Why: "weights decide by chance, and no random value was given to follow one of them"}
-	var total uint64
-	for _, c := range w.Out.Clusters {
-		total += uint64(c.Weight)
-	}
-	for _, c := range w.Out.Clusters {
-		hop.Choices = append(hop.Choices, flow.Choice{Name: c.Name, Share: float64(c.Weight) / float64(max(total, 1))})
-	}
+		Why:     "weights decide by chance, and no random value was given to follow one of them",
+		Choices: hcm.Shares(w.Out.Clusters)}
 	source := w.TCPProxy.Get("weighted_clusters")
 	if w.HCM != nil {
 		source = w.Route.Action.Get("weighted_clusters")

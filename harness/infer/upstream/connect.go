@@ -3,12 +3,12 @@ package upstream
 import (
 	"cmp"
 	"fmt"
+	"net"
 	"net/netip"
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer/passage"
-	"github.com/flowproof/lab/harness/infer/proxy"
 )
 
 // Connect decides from which address the upstream connection comes.
@@ -61,11 +61,11 @@ func localAddress(w *passage.Walk, source configdump.Value) string {
 		if port == "" || port == "0" {
 			port = "*"
 		}
-		return proxy.HostPort(ip, port)
+		return net.JoinHostPort(ip.String(), port)
 	}
 	if len(w.Proxy.Node.IPs) > 0 {
 		if ip, err := netip.ParseAddr(w.Proxy.Node.IPs[0]); err == nil {
-			return proxy.HostPort(ip, "*")
+			return net.JoinHostPort(ip.String(), "*")
 		}
 	}
 	return "*"

@@ -26,10 +26,7 @@ func PickEndpoint(w *passage.Walk) {
 		dynamicHost(w)
 		return
 	}
-	load := w.Proxy.Load(c)
-	if c.Members() != nil {
-		load = w.Proxy.Aggregated(c, 0)
-	}
+	load := w.Proxy.Endpoints(c)
 	if c.Kind == "EDS" && !load.At.Exists() {
 		if w.Proxy.Dump.Has(configdump.Endpoints) {
 			noEndpoint(w, c.At.Value, "EDS gave no endpoints for it")

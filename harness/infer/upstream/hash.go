@@ -17,14 +17,14 @@ func hashPolicy(w *passage.Walk, c *proxy.Cluster) (by string) {
 	list := w.TCPProxy.Get("hash_policy")
 	if w.HCM != nil && w.Route != nil {
 		list = w.Route.Action.Get("hash_policy")
-		if own := c.Policy().Get("consistent_hashing_lb_config", "hash_policy"); own.Len() > 0 {
+		policy, _ := c.Policy()
+		if own := policy.Get("consistent_hashing_lb_config", "hash_policy"); own.Len() > 0 {
 			list = own
 		}
 	}
 	var parts []string
 	for _, p := range list.Elements() {
-		part := hashes(w, p)
-		if part != "" {
+		if part := hashes(w, p); part != "" {
 			parts = append(parts, part)
 			if p.Get("terminal").Bool() {
 				break

@@ -104,7 +104,7 @@ func enter(w *passage.Walk, l *proxy.Listener) {
 // passed is what of filter state and metadata an internal connection begins with: objects shared with the upstream, and what
 // passthrough_metadata names. Only the transport socket internal_upstream hands them on.
 func passed(w *passage.Walk) (state, meta match.Metadata) {
-	socket, _, _ := socketFor(proxy.OwnerOf(w.Pick.Hosts[0].Cluster, w.Cluster), w.Pick.Hosts[0])
+	socket, _, _ := socketFor(w, w.Pick.Hosts[0])
 	config, kind := socket.Socket.Get("typed_config").Typed()
 	if !strings.HasSuffix(kind, ".InternalUpstreamTransport") {
 		return state, meta
@@ -151,8 +151,8 @@ func sentUpstream(w *passage.Walk) (next passage.Request, assumed bool) {
 			next.Authority = cmp.Or(r.Host, next.Authority)
 			next.Path = cmp.Or(r.Path, next.Path)
 		}
-		next.SetOpen(":authority", next.Authority)
-		next.SetOpen(":path", next.Path)
+		next.Header.SetFrom(":authority", next.Authority, ":authority")
+		next.Header.SetFrom(":path", next.Path, ":path")
 		next.TLS, next.SNI, next.ALPN = flow.Plaintext, "", nil
 	default:
 		if w.Conn.Terminated {

@@ -17,8 +17,8 @@ import (
 
 // TLS chooses the transport socket towards the endpoint and says what the endpoint will see of it.
 func TLS(w *passage.Walk) {
-	c := proxy.OwnerOf(w.Pick.Hosts[0].Cluster, w.Cluster)
-	socket, why, rejected := socketFor(c, w.Pick.Hosts[0])
+	c := ownerOf(w, w.Pick.Hosts[0])
+	socket, why, rejected := socketFor(w, w.Pick.Hosts[0])
 	tls := &flow.UpstreamTLSMode{Mode: flow.Plaintext}
 	if socket.TLS != nil {
 		tls = upstreamMode(w, socket, c)
@@ -33,7 +33,7 @@ func TLS(w *passage.Walk) {
 	}
 	hop := flow.Hop{Decision: modeText(tls), Why: why, Rejected: rejected, Expect: append([]flow.Fact{passage.Fact(flow.FactSocketMatch, socket.Name)}, upstreamFacts(w, tls)...)}
 	for _, h := range w.Pick.Hosts[1:] {
-		if other, _, _ := socketFor(proxy.OwnerOf(h.Cluster, w.Cluster), h); other.Name != socket.Name {
+		if other, _, _ := socketFor(w, h); other.Name != socket.Name {
 			hop.Why += fmt.Sprintf("; %s would be reached by socket %s instead", h.Address, other.Name)
 			hop.Expect = nil
 			break
@@ -41,6 +41,9 @@ func TLS(w *passage.Walk) {
 	}
 	w.Add(flow.UpstreamTLS, source, hop)
 }
+
+// ownerOf returns the member of an aggregate that a host belongs to, or else the cluster that was chosen.
+func ownerOf(w *passage.Walk, h proxy.Host) *proxy.Cluster { return cmp.Or(h.Cluster, w.Cluster) }
 
 // upstreamFacts are what an upstream connection shows of its transport socket. What the proxy itself terminates decides
 // nothing here: a TLS stream that it passes on is clear text to it.
@@ -81,8 +84,8 @@ func modeText(t *flow.UpstreamTLSMode) string {
 
 // socketFor returns the transport socket for a host: the first transport_socket_matches entry whose match is in the
 // host's metadata envoy.transport_socket_match, or the cluster's own. (TransportSocketMatcherImpl::resolve)
-func socketFor(c *proxy.Cluster, h proxy.Host) (socket proxy.TransportSocket, why string, rejected []flow.Alternative) {
-	sockets := c.Sockets()
+func socketFor(w *passage.Walk, h proxy.Host) (socket proxy.TransportSocket, why string, rejected []flow.Alternative) {
+	sockets := ownerOf(w, h).Sockets()
 	own := sockets[len(sockets)-1]
 	for _, t := range sockets[:len(sockets)-1] {
 		lacks := metadataLacks(t.Match, h.Sockets)
@@ -213,7 +216,7 @@ func upstreamProtocol(w *passage.Walk, c *proxy.Cluster) string {
 		return downstream
 	case options.Has("auto_config"):
 		return byALPN
-	case c.At.Get("protocol_selection").Text() == "USE_DOWNSTREAM_PROTOCOL":
+	case slices.Contains([]string{"USE_DOWNSTREAM_PROTOCOL"}, c.At.Get("protocol_selection").Text()):
 		return downstream
 	case c.At.Has("http2_protocol_options"):
 		return HTTP2
