@@ -14,7 +14,7 @@ func normalisePath(manager configdump.Message, path string) string {
 	only := match.PathOnly(path)
 	rest := path[len(only):]
 	switch manager.Get("path_with_escaped_slashes_action").Text() {
-	case "UNESCAPE_AND_FORWARD", "UNESCAPE_AND_REDIRECT":
+	case "UNESCAPE_AND_FORWARD", "UNESCAPE_AND_REDIRECT", "3", "4":
 		only = strings.NewReplacer("%2F", "/", "%2f", "/", "%5C", "\\", "%5c", "\\").Replace(only)
 	}
 	if manager.Get("normalize_path").Bool() {

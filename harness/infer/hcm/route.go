@@ -130,12 +130,12 @@ func otherHosts(t *proxy.RouteTable, chosen *proxy.VirtualHost, authority string
 func requireTLS(w *passage.Walk, vh *proxy.VirtualHost) (location string, status int) {
 	at := vh.At.Get("require_tls")
 	mode := at.Text()
-	if mode == "" || mode == "NONE" {
+	if mode == "" || mode == "NONE" || mode == "0" {
 		return "", 0
 	}
 	secure := w.Req.Header.Or("x-forwarded-proto", match.Of(proto(w) == "https"))
 	inside := match.No
-	if mode == "EXTERNAL_ONLY" {
+	if mode == "EXTERNAL_ONLY" || mode == "1" {
 		inside = w.Req.Header.Or("x-envoy-internal", match.Of(internal(w)))
 	}
 	holds := w.Holds(secure, flow.WhatAnswer, at, "require_tls: x-forwarded-proto is https")

@@ -205,6 +205,7 @@ func rewrittenPath(w *passage.Walk, action configdump.Message, r *proxy.RouteEnt
 // redirectStatus is RedirectAction.RedirectResponseCode, by name and by number.
 var redirectStatus = map[string]int{
 	"": 301, "MOVED_PERMANENTLY": 301, "FOUND": 302, "SEE_OTHER": 303, "TEMPORARY_REDIRECT": 307, "PERMANENT_REDIRECT": 308,
+	"0": 301, "1": 302, "2": 303, "3": 307, "4": 308,
 }
 
 // redirectTo builds the answer of a RedirectAction: RouteEntryImplBase::newUri.

@@ -72,11 +72,19 @@ func newHost(v configdump.Value, of Host) Host {
 	h, fields := of, v.Message()
 	h.At, h.Address = v, AddressText(fields.Get("endpoint", "address"))
 	h.Health = fields.Get("health_status").Text()
+	if name, ok := healthNames[h.Health]; ok {
+		h.Health = name
+	}
 	h.Metadata = fields.Get("metadata")
 	h.Hostname = fields.Get("endpoint", "hostname").Text()
 	h.Sockets = h.Metadata.Get("filter_metadata", "envoy.transport_socket_match")
 	h.Weight = max(1, uint32(fields.Get("load_balancing_weight").Uint()))
 	return h
+}
+
+// healthNames are the names of envoy.config.core.v3.HealthStatus by their numbers.
+var healthNames = map[string]string{
+	"0": "UNKNOWN", "1": "HEALTHY", "2": "UNHEALTHY", "3": "DRAINING", "4": "TIMEOUT", "5": "DEGRADED",
 }
 
 // Name is what Envoy calls a host: its hostname, which of a DNS cluster is the name that was looked up where none is given.

@@ -66,7 +66,7 @@ func subsetOf(config configdump.Value, hosts []proxy.Host, match []pair) ([]prox
 		if in := withMetadata(config, hosts, match); len(in) > 0 {
 			return in, "subset " + matchText(match)
 		}
-		if own := s.Get("fallback_policy").Text(); own != "" && own != "NOT_DEFINED" {
+		if own := s.Get("fallback_policy").Text(); own != "" && own != "NOT_DEFINED" && own != "0" {
 			fallback = own
 		}
 		if fallback == "KEYS_SUBSET" || fallback == "4" { // the same again with some of the keys only

@@ -216,7 +216,7 @@ func upstreamProtocol(w *passage.Walk, c *proxy.Cluster) string {
 		return downstream
 	case options.Has("auto_config"):
 		return byALPN
-	case slices.Contains([]string{"USE_DOWNSTREAM_PROTOCOL"}, c.At.Get("protocol_selection").Text()):
+	case slices.Contains([]string{"USE_DOWNSTREAM_PROTOCOL", "1"}, c.At.Get("protocol_selection").Text()):
 		return downstream
 	case c.At.Has("http2_protocol_options"):
 		return HTTP2
