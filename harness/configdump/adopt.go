@@ -11,8 +11,9 @@ import (
 )
 
 // errForeign is a text of another shape than those that are read.
-var errForeign = errors.New(`read config dump: no "configs" at the top (give what Envoy's /config_dump returns, an Envoy bootstrap with ` +
-	`static_resources, what istioctl proxy-config all|listener|route|cluster -o json or egctl config envoy-proxy -o json prints, or a list of xDS resources)`)
+var errForeign = fmt.Errorf(`%w: no "configs" at the top (give what Envoy's /config_dump returns, `+
+	`an Envoy bootstrap with static_resources, what istioctl proxy-config all|listener|route|cluster -o json `+
+	`or egctl config envoy-proxy -o json prints, or a list of xDS resources)`, ErrRead)
 
 // adopt rewrites a text that holds the same resources in another shape as a config dump: a bootstrap,
 // a list of resources, a DiscoveryResponse, one section of a dump, or dumps by namespace and pod.

@@ -41,7 +41,7 @@ func fromArchive(ctx context.Context, data []byte) ([]byte, error) {
 	}
 	switch len(names) {
 	case 0:
-		return nil, errors.New("read config dump: the archive has no config_dump")
+		return nil, fmt.Errorf("%w: the archive has no config_dump", ErrRead)
 	case 1:
 		return dump, nil
 	}

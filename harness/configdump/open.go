@@ -92,13 +92,13 @@ func parse(ctx context.Context, data []byte) (*Dump, error) {
 	text := bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	switch text = bytes.TrimLeft(text, " \t\r\n"); {
 	case len(text) == 0:
-		return nil, errors.New("read config dump: it is empty")
+		return nil, fmt.Errorf("%w: it is empty", ErrRead)
 	case text[0] == '{':
 		return buildOrAdopt(data[len(data)-len(text):])
 	case text[0] == '[':
 		return buildOrAdopt(text)
 	case !utf8.Valid(text[:min(len(text), 512)]) && bytes.IndexByte(text[:min(len(text), 512)], 0) >= 0:
-		return nil, errors.New("read config dump: binary data (JSON, YAML or gzip of either is expected)")
+		return nil, fmt.Errorf("%w: binary data (JSON, YAML or gzip of either is expected)", ErrRead)
 	case len(text) > maxYAML:
 		return nil, fmt.Errorf("%w: %d MB of YAML (convert it to JSON, which has no such limit)", ErrRead, len(text)>>20)
 	}

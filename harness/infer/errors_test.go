@@ -20,14 +20,18 @@ func TestErrorsCanBeToldApart(t *testing.T) {
 		_, err := New(client).Decide(flow.Request{Address: address, Port: 80})
 		return err
 	}
-	_, noDump := configdump.Parse([]byte("{"))
+	parse := func(text string) error { _, err := configdump.Parse([]byte(text)); return err }
 	for name, c := range map[string]struct{ err, want error }{
 		"a name that no dump has":   {way(client, server, "http://nothing:8080/"), ErrUnresolved},
 		"no dump at all":            {way(nil, nil, "http://a/"), ErrWay},
 		"the dump of another pod":   {way(client, client, "http://fortio-server:8080/"), ErrWay},
 		"a key that no request has": {read(`{"adress":"10.0.0.1"}`), ErrRequest},
 		"an address that is none":   {decide("nothing"), ErrRequest},
-		"half a dump":               {noDump, configdump.ErrRead},
+		"half a dump":               {parse("{"), configdump.ErrRead},
+		"nothing":                   {parse(" "), configdump.ErrRead},
+		"another JSON":              {parse(`{"a": 1}`), configdump.ErrRead},
+		"a list of something else":  {parse(`[{"hostStatuses": []}]`), configdump.ErrRead},
+		"a program":                 {parse("\x7fELF\x00\xff\xfe"), configdump.ErrRead},
 	} {
 		if !errors.Is(c.err, c.want) {
 			t.Errorf("%s: %v is not %v", name, c.err, c.want)
