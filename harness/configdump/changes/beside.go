@@ -46,8 +46,10 @@ func Around(c flow.Configuration, dump []byte, before, after Beside) flow.Config
 		c.Compared++
 		c.Changes = append(c.Changes, was.changes(c.Proxy, is)...)
 	}
-	if unknown := was.beyond(staticLayers(dump)); len(unknown) > 0 {
-		problems = append(problems, "its runtime has values that no dump shows: "+strings.Join(unknown, ", "))
+	if len(was.Entries) > 0 {
+		if unknown := was.beyond(staticLayers(dump)); len(unknown) > 0 {
+			problems = append(problems, "its runtime has values that no dump shows: "+strings.Join(unknown, ", "))
+		}
 	}
 	if c.Problem == "" {
 		c.Problem = strings.Join(problems, "; ")
@@ -78,13 +80,9 @@ func runtimeOf(text []byte) (values, error) {
 // changes are the keys whose value is another one.
 func (v values) changes(proxy string, after values) []flow.Change {
 	var all []flow.Change
-	keys := maps.Clone(v.Entries)
-	if keys == nil {
-		keys = after.Entries
-	} else {
-		maps.Copy(keys, after.Entries)
-	}
-	for _, key := range slices.Sorted(maps.Keys(keys)) {
+	keys := slices.AppendSeq(slices.Collect(maps.Keys(v.Entries)), maps.Keys(after.Entries))
+	slices.Sort(keys)
+	for _, key := range slices.Compact(keys) {
 		was, had := v.Entries[key]
 		is, has := after.Entries[key]
 		how := flow.Changed

@@ -14,6 +14,7 @@ import (
 // ListenerFilters runs the filters of the listener in order and keeps what they detect.
 func ListenerFilters(w *passage.Walk) {
 	var ran []string
+	inspected := false // by tls_inspector
 	pooled := w.Opts.Warm && w.Side == flow.Server
 	kept := !w.Opts.Cold && w.Side == flow.Server && w.Opts.Peer != "" // a sidecar sends, and may have kept a connection
 	hop := flow.Hop{Expect: beforeHandOver(w)}
@@ -26,7 +27,7 @@ func ListenerFilters(w *passage.Walk) {
 			hop.Expect = append(hop.Expect, passage.Absent(flow.FactFilter, f.Kind))
 			continue
 		}
-		ran = append(ran, f.Name)
+		ran, inspected = append(ran, f.Name), inspected || f.Kind == proxy.TLSInspector
 		if pooled {
 			hop.Expect = append(hop.Expect, passage.Absent(flow.FactFilter, f.Kind))
 		} else {
@@ -53,7 +54,7 @@ func ListenerFilters(w *passage.Walk) {
 	if len(w.Conn.Alpn) > 0 && w.Conn.Transport == "tls" {
 		hop.Expect = append(hop.Expect, passage.Fact(flow.FactALPN, strings.Join(w.Conn.Alpn, ",")))
 	}
-	if isThere(w, proxy.TLSInspector) {
+	if inspected {
 		hop.Expect = append(hop.Expect, passage.Fact(flow.FactTransport, w.Conn.Transport))
 	}
 	source := w.Listener.At.Get("listener_filters")
@@ -74,16 +75,6 @@ func beforeHandOver(w *passage.Walk) (facts []flow.Fact) {
 		}
 	}
 	return facts
-}
-
-// isThere says whether the listener has the filter and it is not disabled for this connection.
-func isThere(w *passage.Walk, kind string) bool {
-	for _, f := range w.Listener.Filters {
-		if _, off := filterDisabled(w, f.Disabled); f.Kind == kind && !off {
-			return true
-		}
-	}
-	return false
 }
 
 // inspect keeps what one filter learns from the connection's first bytes.

@@ -37,25 +37,25 @@ const TheResponse = "the response"
 // that is no boolean are no. what is TheResponse where that was asked for.
 func Holds(program Program, of *Attributes) (result match.Truth, what string) {
 	if program == nil {
-		return match.Depends("a CEL expression that is not understood", "a CEL expression that is not understood decides"), ""
+		return decides("a CEL expression that is not understood"), ""
 	}
 	vars, err := cel.PartialVars(of.Known, of.unknown...)
 	if err != nil {
-		return match.Depends("a CEL expression", "a CEL expression decides"), ""
+		return decides("a CEL expression"), ""
 	}
 	defer func() {
 		if recover() != nil { // as in compile
-			result, what = match.Depends("a CEL expression that is not understood", "a CEL expression that is not understood decides"), ""
+			result, what = decides("a CEL expression that is not understood"), ""
 		}
 	}()
 	value, _, err := program.Eval(vars)
 	var cancelled interpreter.EvalCancelledError
 	if errors.As(err, &cancelled) {
-		return match.Depends("a CEL expression that is too costly to evaluate", "a CEL expression that is too costly to evaluate decides"), ""
+		return decides("a CEL expression that is too costly to evaluate"), ""
 	}
 	switch v := value.(type) {
 	case nil: // Eval turns a panic into an error that comes without a value
-		return match.Depends("a CEL expression that is not understood", "a CEL expression that is not understood decides"), ""
+		return decides("a CEL expression that is not understood"), ""
 	case *types.Unknown:
 		name := unknownText(v)
 		if strings.HasPrefix(name, "response") {
@@ -69,6 +69,8 @@ func Holds(program Program, of *Attributes) (result match.Truth, what string) {
 	}
 	return match.No, ""
 }
+
+func decides(what string) match.Truth { return match.Depends(what, what+" decides") }
 
 // unknownText names what an expression asked for.
 func unknownText(u *types.Unknown) string {

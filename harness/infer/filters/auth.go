@@ -9,6 +9,7 @@ import (
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer/match"
+	"github.com/flowproof/lab/harness/infer/say"
 	"github.com/flowproof/lab/internal/redact"
 )
 
@@ -123,7 +124,7 @@ func apiKey(r *Request, f *Filter) Result {
 			is.Guess = true
 		}
 		holds = r.Way.Holds(is, flow.WhatAnswer, allowed, "API key: its client may use the route")
-		if r.Way.Compared(orNone(client)); !holds {
+		if r.Way.Compared(say.OrNone(client)); !holds {
 			return answered(Reply{Status: 403, Code: flow.APIKeyRefused, Denied: true, Details: "client_not_allowed", Source: allowed,
 				Why: "API key: its client is not among the route's allowed_clients: Envoy answers 403"})
 		}
@@ -145,7 +146,7 @@ func apiKey(r *Request, f *Filter) Result {
 // shownKey says that there is a key, and not which.
 func shownKey(key string) string {
 	if key == "" {
-		return orNone("")
+		return say.OrNone("")
 	}
 	return redact.Mark(key)
 }

@@ -1,12 +1,12 @@
 package filters
 
 import (
-	"cmp"
 	"net/url"
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer/match"
+	"github.com/flowproof/lab/harness/infer/say"
 )
 
 // cors answers a preflight as CorsFilter::decodeHeaders does: policies of all levels are merged, each field from the most
@@ -28,7 +28,7 @@ func cors(r *Request, f *Filter) Result {
 	asks, _ := r.Headers.Get("access-control-request-method")
 	preflight := r.Headers.Or("access-control-request-method", r.Headers.Or(":method", match.Of(method == "OPTIONS" && asks != "")))
 	holds := r.Way.Holds(preflight, flow.WhatAnswer, f.At, "cors: the request is a preflight: OPTIONS with access-control-request-method")
-	if r.Way.Compared(method + ", " + orNone(asks)); !holds {
+	if r.Way.Compared(method + ", " + say.OrNone(asks)); !holds {
 		return Result{}
 	}
 	policy := f.Routes[0]
@@ -62,8 +62,6 @@ func (r *Request) originAllowed(f *Filter, origin string) bool {
 	}
 	return false
 }
-
-func orNone(text string) string { return cmp.Or(text, "none") }
 
 func forwardsOthers(f *Filter) bool {
 	for _, level := range f.Routes {

@@ -37,11 +37,11 @@ func jwt(r *Request, f *Filter) Result {
 	result := Result{}
 	for _, g := range t.good {
 		if result.Reroute = t.take(g) || result.Reroute; met.Yes() && g.doubt.Open() { // it passes with a bad one too
-			t.loosen(g.provider, match.Cause{On: g.doubt.On, Why: g.doubt.Why})
+			t.loosen(g)
 		}
 	}
 	for _, l := range t.loose {
-		t.loosen(l.provider, match.Cause{On: l.doubt.On, Why: l.doubt.Why})
+		t.loosen(l)
 		if !result.Reroute && l.provider.Get("clear_route_cache").Bool() {
 			result.Reroute, result.Perhaps = true, true
 		}
@@ -263,9 +263,9 @@ func (t *tokens) token(p configdump.Value) (token, header string, open match.Tru
 	return params["access_token"], "", openPath
 }
 
-// loosen opens what a provider writes of a token.
-func (t *tokens) loosen(p configdump.Value, c match.Cause) {
-	h := t.r.Headers
+// loosen opens what a provider writes of a token that is in doubt.
+func (t *tokens) loosen(g goodToken) {
+	h, p, c := t.r.Headers, g.provider, match.Cause{On: g.doubt.On, Why: g.doubt.Why}
 	if name := p.Get("forward_payload_header").Text(); name != "" {
 		h.Loosen(name, c)
 	}

@@ -63,7 +63,7 @@ func (w *Walk) requestAttributes() map[string]any {
 	path, _ := h.Get(":path")
 	all := map[string]any{
 		"headers": expr.Headers(h.All()), "path": path, "url_path": match.PathOnly(path),
-		"query": strings.TrimPrefix(match.QueryOf(path), "?"), "protocol": map[string]string{HTTP10: "HTTP/1.0", HTTP11: "HTTP/1.1", HTTP2: "HTTP/2", GRPC: "HTTP/2"}[w.Req.Protocol],
+		"query": strings.TrimPrefix(match.QueryOf(path), "?"), "protocol": httpVersions[w.Req.Protocol],
 	}
 	for attribute, name := range map[string]string{"host": ":authority", "scheme": ":scheme", "method": ":method", "referer": "referer",
 		"useragent": "user-agent", "id": "x-request-id"} {

@@ -7,6 +7,11 @@ import (
 	"github.com/flowproof/lab/harness/infer/match"
 )
 
+// httpVersions are Envoy's names of the versions of HTTP: Utility::getProtocolString.
+var httpVersions = map[string]string{
+	HTTP10: "HTTP/1.0", HTTP11: "HTTP/1.1", HTTP2: "HTTP/2", GRPC: "HTTP/2", HTTP3: "HTTP/3",
+}
+
 // Formatted fills a substitution format string for the request: %REQ(x-a?:authority):10%, %REQUESTED_SERVER_NAME% and a few
 // more that are known before the request goes upstream. What is not there becomes missing. known is false where the text has a
 // command whose value is not known, or a filter may have changed it: filled is then what it is if none has. (docs/root/configuration/observability/access_log/usage)
@@ -90,7 +95,7 @@ func (w *Walk) command(text string) (value string, have, known bool) {
 	case "REQUESTED_SERVER_NAME":
 		value, have = w.Conn.ServerName, w.Conn.ServerName != ""
 	case "PROTOCOL":
-		value, have = map[string]string{HTTP10: "HTTP/1.0", HTTP11: "HTTP/1.1", HTTP2: "HTTP/2", GRPC: "HTTP/2"}[w.Req.Protocol], w.Req.IsHTTP()
+		value, have = httpVersions[w.Req.Protocol], w.Req.IsHTTP()
 	case "DOWNSTREAM_LOCAL_ADDRESS":
 		value, have = w.Conn.Local.String(), true
 	case "DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT":

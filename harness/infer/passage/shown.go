@@ -6,11 +6,9 @@ import (
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/infer/match"
+	"github.com/flowproof/lab/harness/infer/say"
 	"github.com/flowproof/lab/internal/redact"
 )
-
-// none is what is shown of a value that is not there.
-const none = "none"
 
 // ComparedHeader shows the values of a header that the last condition was held against, and by which
 // field the connection manager made them what they are.
@@ -93,7 +91,7 @@ func (w *Walk) compared(values []string, cause string) {
 	text := strings.Join(values, ", ")
 	switch {
 	case len(values) == 0:
-		text = none
+		text = say.OrNone("")
 	case text == "":
 		text = `""`
 	}

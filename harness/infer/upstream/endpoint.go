@@ -54,10 +54,8 @@ func PickEndpoint(w *passage.Walk) {
 	} else {
 		hop.Expect = []flow.Fact{passage.Fact(flow.FactEndpoint, hosts[0].Address)}
 	}
-	for _, h := range load.Hosts {
-		if !contains(hosts, h) && len(hop.Rejected) < 20 {
-			hop.Rejected = append(hop.Rejected, flow.Alternative{Name: h.Address, Source: h.At.Pointer(), Why: notPicked(h)})
-		}
+	if len(hosts) < len(load.Hosts) {
+		hop.Rejected = passedOver(load.Hosts, hosts)
 	}
 	source := load.At
 	if len(hosts) == 1 {
@@ -103,13 +101,23 @@ func towards(w *passage.Walk, hosts []proxy.Host) []proxy.Host {
 	return hosts
 }
 
-func contains(hosts []proxy.Host, h proxy.Host) bool {
-	for _, o := range hosts {
-		if o.At == h.At {
-			return true
+// passedOver are the hosts that were not picked, up to a readable number.
+func passedOver(all, picked []proxy.Host) (rejected []flow.Alternative) {
+	const shown = 20
+	taken := make(map[configdump.Value]bool, len(picked))
+	for _, h := range picked {
+		taken[h.At] = true
+	}
+	for _, h := range all {
+		if len(rejected) == shown {
+			break
+		}
+		if !taken[h.At] {
+			rejected = append(rejected,
+				flow.Alternative{Name: h.Address, Source: h.At.Pointer(), Why: notPicked(h)})
 		}
 	}
-	return false
+	return rejected
 }
 
 func notPicked(h proxy.Host) string {
