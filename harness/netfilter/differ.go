@@ -107,14 +107,22 @@ func elements(text string) ([]Difference, error) {
 	return all, nil
 }
 
+// counted are the fields of nft's statements and objects that the kernel writes: what `nft --stateless` leaves out.
+var counted = map[string][]string{
+	"counter": {"packets", "bytes"}, "quota": {"used", "used_unit"}, "last": {"used"},
+}
+
 // still takes out of an element what the kernel counts, and what packets add.
 func still(value any) {
 	switch v := value.(type) {
 	case map[string]any:
 		delete(v, "handle")
-		if counter, ok := v["counter"].(map[string]any); ok {
-			delete(counter, "packets")
-			delete(counter, "bytes")
+		for statement, counts := range counted {
+			if fields, ok := v[statement].(map[string]any); ok {
+				for _, field := range counts {
+					delete(fields, field)
+				}
+			}
 		}
 		if flags, ok := v["flags"].([]any); ok && (slices.Contains(flags, any("dynamic")) || slices.Contains(flags, any("timeout"))) {
 			delete(v, "elem")

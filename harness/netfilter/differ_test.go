@@ -40,6 +40,12 @@ func TestDiffer(t *testing.T) {
 		{"only the order", "*raw\n-A A -j B\n-A A -j C\n", "*raw\n-A A -j C\n-A A -j B\n", "[{raw -A A -j C true}]"},
 		{"a table more", saveText, saveText + "*raw\n-A PREROUTING -j DROP\nCOMMIT\n", "[{raw *raw true} {raw -A PREROUTING -j DROP true}]"},
 		{"nft counts and handles", saveText + nftListing, saveText + edit(nftListing, `"packets": 1`, `"packets": 9`, `"handle": 3`, `"handle": 8`), "[]"},
+		{"nft's quota and last", edit(nftListing, `{"drop": null}`, `{"quota": {"val": 9, "used": 1}}, {"last": {"used": 5}}`),
+			edit(nftListing, `{"drop": null}`, `{"quota": {"val": 9, "used": 2}}, {"last": {"used": 7}}`), "[]"},
+		{"nft's quota is another", edit(nftListing, `{"drop": null}`, `{"quota": {"val": 9}}`),
+			edit(nftListing, `{"drop": null}`, `{"quota": {"val": 8}}`),
+			`[{nft {"rule":{"chain":"c","expr":[{"counter":{}},{"quota":{"val":8}}],"family":"ip","table":"x"}} true} ` +
+				`{nft {"rule":{"chain":"c","expr":[{"counter":{}},{"quota":{"val":9}}],"family":"ip","table":"x"}} false}]`},
 		{"nft adds to a set that packets fill", nftListing, edit(nftListing, `["10.0.0.1"]`, `["10.0.0.1", "10.0.0.2"]`), "[]"},
 		{"nft accepts", nftListing, edit(nftListing, `"drop"`, `"accept"`), `[{nft {"rule":{"chain":"c","expr":[{"counter":{}},{"accept":null}],"family":"ip","table":"x"}} true} ` +
 			`{nft {"rule":{"chain":"c","expr":[{"counter":{}},{"drop":null}],"family":"ip","table":"x"}} false}]`},
