@@ -1,5 +1,5 @@
-// Package manifests holds the objects of the lab: what every cluster needs, Istio's install values, and the workshop.
-// Each file's head says what it teaches.
+// Package manifests holds the objects of the lab: what every cluster needs, Istio's install values,
+// and the workshop. Each file's head says what it teaches.
 package manifests
 
 import (
@@ -24,11 +24,13 @@ func IstioValues() []byte {
 	return data
 }
 
-// upstreamOnly are the install values that make up for what upstream Envoy lacks, by their paths below spec.values.
-var upstreamOnly = [][]string{{"telemetry"}, {"pilot", "env", "PILOT_ENABLE_METADATA_EXCHANGE"}, {"pilot", "env", "PILOT_ENABLE_ALPN_FILTER"},
-	{"pilot", "env", "PILOT_DISABLE_MX_ALPN"}}
+// upstreamOnly are the install values that make up for what upstream Envoy lacks, by their
+// paths below spec.values.
+var upstreamOnly = [][]string{{"telemetry"}, {"pilot", "env", "PILOT_ENABLE_METADATA_EXCHANGE"},
+	{"pilot", "env", "PILOT_ENABLE_ALPN_FILTER"}, {"pilot", "env", "PILOT_DISABLE_MX_ALPN"}}
 
-// PublishedIstioValues are IstioValues for Istio's own published proxy, which has all of Istio's filters.
+// PublishedIstioValues are IstioValues for Istio's own published proxy, which has all
+// of Istio's filters.
 func PublishedIstioValues() []byte {
 	var resource map[string]any
 	if err := yaml.Unmarshal(IstioValues(), &resource); err != nil {
@@ -50,10 +52,12 @@ func PublishedIstioValues() []byte {
 	return data
 }
 
-// Cluster returns the objects that the embedded node needs before anything else can run: cluster DNS.
+// Cluster returns the objects that the embedded node needs before anything else can
+// run: cluster DNS.
 func Cluster() []byte { return join("cluster") }
 
-// WorkshopServices returns what does not need Istio to run: namespaces, the workshop's Services and their decoys.
+// WorkshopServices returns what does not need Istio to run: namespaces, the workshop's
+// Services and their decoys.
 func WorkshopServices() []byte {
 	return join("workshop", "namespaces.yaml", "services.yaml", "decoys.yaml")
 }
@@ -63,7 +67,8 @@ func WorkshopPods() []byte {
 	return join("workshop", "netshoot.yaml", "fortio-server.yaml", "fortio-server-l2.yaml")
 }
 
-// join concatenates the named files of a folder, or all of them in order of name, as one YAML stream.
+// join concatenates the named files of a folder, or all of them in order of name,
+// as one YAML stream.
 func join(folder string, names ...string) []byte {
 	if len(names) == 0 {
 		entries, err := fs.ReadDir(files, folder)

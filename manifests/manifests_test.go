@@ -7,7 +7,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// TestPublishedIstioValuesKeepsWhatIsNotOfUpstreamEnvoy names each value that is left out, so that a renamed one is noticed.
+// TestPublishedIstioValuesKeepsWhatIsNotOfUpstreamEnvoy names each value that is left out, so that
+// a renamed one is noticed.
 func TestPublishedIstioValuesKeepsWhatIsNotOfUpstreamEnvoy(t *testing.T) {
 	value := func(data []byte, path []string) any {
 		var at any

@@ -24,20 +24,24 @@ import (
 	"github.com/flowproof/lab/scenarios"
 )
 
-// TestExistingClusterStaysAsItWas runs inbound on the lab as on a stranger's cluster, through nothing but its kubeconfig, and
-// compares every object and every log level before and after.
+// TestExistingClusterStaysAsItWas runs inbound on the lab as on a stranger's cluster, through
+// nothing but its kubeconfig, and compares every object and every log level before and after.
 func TestExistingClusterStaysAsItWas(t *testing.T) {
 	if missing != "" {
 		t.Skip(missing)
 	}
-	suite.Test(t, features.New("existing").Assess("stays as it was", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
+	suite.Test(t, features.New("existing").Assess("stays as it was", func(ctx context.Context, t *testing.T,
+		_ *envconf.Config) context.Context {
 		onExisting(ctx, t, existing.New(existing.Target{Kubeconfig: provider.GetKubeconfig()}))
 		return ctx
-	}).Assess("is judged without what another host's processes would show", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
+	}).Assess("is judged without what another host's processes would show", func(ctx context.Context, t *testing.T,
+		_ *envconf.Config) context.Context {
 		emptyPools(ctx, t)
 		verdict := onExisting(ctx, t, strangers{existing.New(existing.Target{Kubeconfig: provider.GetKubeconfig()})})
 		const want = "ebpf was not available: "
-		if verdict != nil && !slices.ContainsFunc(verdict.Without, func(s string) bool { return strings.HasPrefix(s, want) }) {
+		if verdict != nil && !slices.ContainsFunc(verdict.Without, func(s string) bool {
+			return strings.HasPrefix(s, want)
+		}) {
 			t.Errorf("the verdict does not say that %s…: %q", want, verdict.Without)
 		}
 		return ctx
@@ -65,7 +69,8 @@ func onExisting(ctx context.Context, t *testing.T, backend cluster.Backend) *flo
 		t.Fatal(err)
 	}
 	result := runOn(ctx, t, lab, backend, s)
-	if result.Status != script.Passed || result.Verdict == nil || result.Verdict.Result != flow.Verified || result.Run.Backend != existing.Name {
+	if result.Status != script.Passed || result.Verdict == nil || result.Verdict.Result != flow.Verified ||
+		result.Run.Backend != existing.Name {
 		t.Errorf("inbound: %s: %v, verdict %+v", result.Status, result.Err, result.Verdict)
 	}
 	if err := backend.Down(ctx, lab.Name, progress.Quiet); err != nil || !lab.Joined || len(lab.Objects) > 0 {
@@ -98,13 +103,15 @@ func emptyPools(ctx context.Context, t *testing.T) {
 }
 
 // runOn runs a scenario on a lab.
-func runOn(ctx context.Context, t *testing.T, lab *cluster.Lab, backend cluster.Backend, s *script.Scenario) *script.Result {
+func runOn(ctx context.Context, t *testing.T, lab *cluster.Lab, backend cluster.Backend,
+	s *script.Scenario) *script.Result {
 	t.Helper()
 	m, err := mesh.ConnectContext(lab.Kubeconfig, lab.Context)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return script.Run(ctx, script.Lab{Mesh: runs.Of(m), Cluster: lab, Backend: backend, Guard: []string{os.Args[0], "__undo"}}, s, script.Options{})
+	return script.Run(ctx, script.Lab{Mesh: runs.Of(m), Cluster: lab, Backend: backend,
+		Guard: []string{os.Args[0], "__undo"}}, s, script.Options{})
 }
 
 // look takes the inventory of a cluster and the log levels of the workshop's sidecars.

@@ -8,7 +8,8 @@ import (
 	"github.com/flowproof/lab/scenarios"
 )
 
-// translated are the lessons that have their words in Chinese; a phase or a question of theirs without any fails.
+// translated are the lessons that have their words in Chinese; a phase or a question of
+// theirs without any fails.
 var translated = []string{"inbound", "outbound", "inbound_trace", "startup", "handshake", "life_of_a_request"}
 
 // TestTranslations names every phase and question that has no words in a language that its lesson

@@ -9,7 +9,8 @@ import (
 	"github.com/flowproof/lab/harness/script"
 )
 
-// mostPage is how many bytes the page of a run may have: it is sent by mail and opened on a telephone.
+// mostPage is how many bytes the page of a run may have: it is sent by mail and
+// opened on a telephone.
 const mostPage = 1_500_000
 
 // pageIsSmall writes the page of a scenario's run, and holds that it is one file of a bounded size.

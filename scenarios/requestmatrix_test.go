@@ -38,7 +38,8 @@ func newMatrix(ctx context.Context, t *testing.T) *matrix {
 	if m.mesh, err = mesh.Connect(kubeconfig); err != nil {
 		t.Fatal(err)
 	}
-	m.lab = runs.Lab{Mesh: runs.Of(m.mesh), Cluster: provider.Lab(), Backend: backend, Guard: []string{os.Args[0], "__undo"}}
+	m.lab = runs.Lab{Mesh: runs.Of(m.mesh), Cluster: provider.Lab(), Backend: backend,
+		Guard: []string{os.Args[0], "__undo"}}
 	if m.cache, err = envoybinary.DefaultCache(); err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +100,8 @@ func (m *matrix) apply(ctx context.Context, t *testing.T, kubeconfig string) {
 			t.Fatal(err)
 		}
 	}
-	last = strings.NewReplacer("PLAIN", m.ip(ctx, t, "plain.requests"), "POD", m.ip(ctx, t, "fortio-server"), "L2", m.ip(ctx, t, "fortio-server-l2")).
+	last = strings.NewReplacer("PLAIN", m.ip(ctx, t, "plain.requests"), "POD", m.ip(ctx, t, "fortio-server"), "L2",
+		m.ip(ctx, t, "fortio-server-l2")).
 		Replace("apiVersion: networking.istio.io/v1\nkind: ServiceEntry" + last)
 	if err := kube.Apply(ctx, config, []byte(last)); err != nil {
 		t.Fatal(err)
@@ -162,13 +164,14 @@ func (m *matrix) call(ctx context.Context, t *testing.T, k requestKind) (call, t
 	return call, told, args
 }
 
-// connects asks for a URL from a source port of its own, and has the server end the connection, so that the port is free again and
-// netfilter still knows it.
+// connects asks for a URL from a source port of its own, and has the server end the connection, so
+// that the port is free again and netfilter still knows it.
 const connects = `use Socket; socket(S,PF_INET,SOCK_STREAM,0); bind(S,sockaddr_in($ARGV[0],INADDR_ANY)) or die "bind: $!";
 connect(S,sockaddr_in($ARGV[2],inet_aton($ARGV[1]))) or die "connect: $!";
 syswrite(S,"GET / HTTP/1.1\r\nhost: fortio-server\r\nconnection: close\r\n\r\n"); while(sysread(S,$b,4096)){} close S;`
 
-// takePort makes another connection of netshoot's over a source port of its own, and returns the port.
+// takePort makes another connection of netshoot's over a source port of its own,
+// and returns the port.
 func (m *matrix) takePort(ctx context.Context, t *testing.T, target string) string {
 	pod, err := m.lab.Mesh.Pod(ctx, "netshoot")
 	if err != nil {
@@ -184,7 +187,8 @@ func (m *matrix) takePort(ctx context.Context, t *testing.T, target string) stri
 	return port
 }
 
-// disturb has netshoot send 200 other requests a second until the function that it returns is called.
+// disturb has netshoot send 200 other requests a second until the function that it
+// returns is called.
 func (m *matrix) disturb(ctx context.Context, t *testing.T, url string) (stop func()) {
 	pod, err := m.lab.Mesh.Pod(ctx, "netshoot")
 	if err != nil {
@@ -193,7 +197,8 @@ func (m *matrix) disturb(ctx context.Context, t *testing.T, url string) (stop fu
 	ctx, cancel := context.WithCancel(ctx)
 	var sending sync.WaitGroup
 	for _, connection := range []string{"keep-alive", "close"} {
-		command := []string{"timeout", "60", "curl", "--silent", "--output", "/dev/null", "--rate", "6000/m", "--header", "connection: " + connection, url + "?n=[1-1000000]"}
+		command := []string{"timeout", "60", "curl", "--silent", "--output", "/dev/null", "--rate", "6000/m",
+			"--header", "connection: " + connection, url + "?n=[1-1000000]"}
 		sending.Go(func() { _, _ = pod.Exec(ctx, pod.App(), command, nil) })
 	}
 	return func() { // the end of an exec does not end its program

@@ -39,7 +39,8 @@ func TestRequests(t *testing.T) {
 	case times() == 0:
 		t.Skip("it takes minutes; make requests and make test ask for it")
 	}
-	suite.Test(t, features.New("requests").Assess("are told right", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
+	suite.Test(t, features.New("requests").Assess("are told right", func(ctx context.Context, t *testing.T,
+		_ *envconf.Config) context.Context {
 		m := newMatrix(ctx, t)
 		for _, k := range requestKinds {
 			t.Run(k.name, func(t *testing.T) {
@@ -84,7 +85,8 @@ func (m *matrix) plain(ctx context.Context, t *testing.T, k requestKind, id stri
 	return told
 }
 
-// hold sends a kind of request twice, and holds what lab says against what curl alone and the access log say.
+// hold sends a kind of request twice, and holds what lab says against what curl alone and
+// the access log say.
 func (m *matrix) hold(ctx context.Context, t *testing.T, k requestKind) {
 	if k.refused != "" {
 		_, err := m.trace(ctx, t, k)
@@ -97,7 +99,9 @@ func (m *matrix) hold(ctx context.Context, t *testing.T, k requestKind) {
 		defer m.disturb(ctx, t, m.names.Replace(k.to))()
 	}
 	const id = "aaaaaaaa-0000-4000-8000-%012d"
-	told := m.plain(ctx, t, k, fmt.Sprintf(id, slices.IndexFunc(requestKinds, func(o requestKind) bool { return o.name == k.name })))
+	told := m.plain(ctx, t, k, fmt.Sprintf(id, slices.IndexFunc(requestKinds, func(o requestKind) bool {
+		return o.name == k.name
+	})))
 	run, verdict := m.judged(ctx, t, k)
 	answer := verify.Answered(run)
 	says := elapsed.ReplaceAllString(verify.AnswerText(answer), "")
@@ -110,7 +114,9 @@ func (m *matrix) hold(ctx context.Context, t *testing.T, k requestKind) {
 	if answer.Status != told.Status {
 		t.Errorf("lab was told %d, and curl alone %d", answer.Status, told.Status)
 	}
-	m.holdLog(t, fmt.Sprintf(id, slices.IndexFunc(requestKinds, func(o requestKind) bool { return o.name == k.name })), answer)
+	m.holdLog(t, fmt.Sprintf(id, slices.IndexFunc(requestKinds, func(o requestKind) bool {
+		return o.name == k.name
+	})), answer)
 	if verdict.Result != k.verdict {
 		t.Errorf("%s, want %s: %s\n%s", verdict.Result, k.verdict, verify.Summary(verdict), reasons(verdict))
 	}
@@ -119,8 +125,9 @@ func (m *matrix) hold(ctx context.Context, t *testing.T, k requestKind) {
 	}
 }
 
-// patience is how often a kind is sent again whose run is incomplete and must not be, where each is sent once: an instrument may lose
-// something on a machine that has no time for it. What is refuted, or verified and must not be, is so at once.
+// patience is how often a kind is sent again whose run is incomplete and must not be, where each is
+// sent once: an instrument may lose something on a machine that has no time for it. What is
+// refuted, or verified and must not be, is so at once.
 const patience = 2
 
 // judged is a kind of request as lab sends and judges it.
@@ -141,7 +148,8 @@ func (m *matrix) judged(ctx context.Context, t *testing.T, k requestKind) (flow.
 // elapsed is the time, and what it was for, in a result line.
 var elapsed = regexp.MustCompile(` after [0-9.]+[µm]?s( and [0-9]+ attempts)?`)
 
-// holdLog holds an answer of the client's sidecar against the line that it wrote about curl's own request.
+// holdLog holds an answer of the client's sidecar against the line that it wrote about
+// curl's own request.
 func (m *matrix) holdLog(t *testing.T, id string, answer flow.Answer) {
 	if answer.By != "netshoot.mark" {
 		return
@@ -165,7 +173,8 @@ func (m *matrix) holdLog(t *testing.T, id string, answer flow.Answer) {
 			t.Error(err)
 		}
 		if told.Details != answer.Details || !slices.Equal(flow.SplitFlags(told.Flags), answer.Flags) {
-			t.Errorf("lab says %s %v, and the access log of curl's own request %s %s", answer.Details, answer.Flags, told.Details, told.Flags)
+			t.Errorf("lab says %s %v, and the access log of curl's own request %s %s", answer.Details, answer.Flags,
+				told.Details, told.Flags)
 		}
 	}
 }
@@ -185,13 +194,15 @@ func (m *matrix) trace(ctx context.Context, t *testing.T, k requestKind) (flow.R
 	return result.Run, nil
 }
 
-// holdVariants changes one fact at a time that an instrument confirmed, and no such run may be verified.
+// holdVariants changes one fact at a time that an instrument confirmed, and no such
+// run may be verified.
 func holdVariants(t *testing.T, run flow.Run, verdict flow.RunVerdict) {
 	changed := 0
 	for i, hop := range verdict.Hops {
 		for _, e := range hop.Evidence {
 			at := slices.IndexFunc(run.Path.Hops[i].Expect, func(f flow.Fact) bool {
-				return f.Name == e.Fact && f.Value == e.Expected && !f.Absent && !f.May && flow.FactOf(f.Name).Number == flow.One
+				return f.Name == e.Fact && f.Value == e.Expected && !f.Absent && !f.May &&
+					flow.FactOf(f.Name).Number == flow.One
 			})
 			if at < 0 || !e.Agrees {
 				continue

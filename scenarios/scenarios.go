@@ -1,5 +1,6 @@
-// Package scenarios holds the lab's scenarios. Each file is lesson, test and demonstration at once; `lab run NAME` runs one,
-// `go test` in this folder runs them all. The files are part of the program, so that an installed lab has them.
+// Package scenarios holds the lab's scenarios. Each file is lesson, test and demonstration at once;
+// `lab run NAME` runs one, `go test` in this folder runs them all. The files are part of the
+// program, so that an installed lab has them.
 package scenarios
 
 import (
@@ -36,7 +37,8 @@ func Names() []string {
 	return names
 }
 
-// Find returns a scenario by its name. An error names the near ones and has the exit code for bad input.
+// Find returns a scenario by its name. An error names the near ones and has the exit
+// code for bad input.
 func Find(name string) (*script.Scenario, error) {
 	name = strings.TrimSuffix(name, ".txtar")
 	text, err := files.ReadFile(name + ".txtar")

@@ -46,7 +46,9 @@ var backends = map[string]struct {
 	lack func() error
 }{
 	"node": {func() cluster.Backend { return node.New() }, func() error { return nil }},
-	"kind": {func() cluster.Backend { return kind.New() }, func() error { return docker.Choose(docker.Find(context.Background())).Err }},
+	"kind": {func() cluster.Backend {
+		return kind.New()
+	}, func() error { return docker.Choose(docker.Find(context.Background())).Err }},
 }
 
 func backendNames() []string { return slices.Sorted(maps.Keys(backends)) }
@@ -128,7 +130,8 @@ func TestScenarios(t *testing.T) {
 		t.Skip(missing)
 	}
 	for _, name := range scenarios.Names() {
-		feature := features.New(name).Assess("as told", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
+		feature := features.New(name).Assess("as told", func(ctx context.Context, t *testing.T,
+			_ *envconf.Config) context.Context {
 			runScenario(ctx, t, name)
 			return ctx
 		})
@@ -145,7 +148,8 @@ func runScenario(ctx context.Context, t *testing.T, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lab := script.Lab{Mesh: runs.Of(connected), Cluster: provider.Lab(), Backend: backend, Guard: []string{os.Args[0], "__undo"}}
+	lab := script.Lab{Mesh: runs.Of(connected), Cluster: provider.Lab(), Backend: backend,
+		Guard: []string{os.Args[0], "__undo"}}
 	var account bytes.Buffer
 	result := script.Run(ctx, lab, s, script.Options{Update: *update, Events: script.NewLive(&account)})
 	suites = append(suites, result.Suite())

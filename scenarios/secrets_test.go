@@ -10,12 +10,14 @@ import (
 	"sigs.k8s.io/e2e-framework/pkg/features"
 )
 
-// TestShowsNoSecret runs the test of the command that sends marked secrets, on the lab that all share.
+// TestShowsNoSecret runs the test of the command that sends marked secrets, on the
+// lab that all share.
 func TestShowsNoSecret(t *testing.T) {
 	if missing != "" {
 		t.Skip(missing)
 	}
-	suite.Test(t, features.New("secrets").Assess("are nowhere", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
+	suite.Test(t, features.New("secrets").Assess("are nowhere", func(ctx context.Context, t *testing.T,
+		_ *envconf.Config) context.Context {
 		test := exec.CommandContext(ctx, "go", "test", "-count=1", "-v", "-run", "^TestLabShowsNoSecret$", "../cmd/lab")
 		test.Env = append(os.Environ(), "FLOWPROOF_KUBECONFIG="+provider.GetKubeconfig())
 		if *backendName == "node" { // by its name eBPF takes part

@@ -16,8 +16,9 @@ import (
 	"github.com/flowproof/lab/internal/terminaltest"
 )
 
-// TestWalk walks the lesson inbound on the shared lab as a newcomer does: by make, on a terminal, from
-// the first sentence to the table at its end, with right, wrong and skipped answers, a hint and a shell.
+// TestWalk walks the lesson inbound on the shared lab as a newcomer does: by make, on a
+// terminal, from the first sentence to the table at its end, with right, wrong and skipped
+// answers, a hint and a shell.
 func TestWalk(t *testing.T) {
 	if missing != "" {
 		t.Skip(missing)
@@ -52,14 +53,15 @@ func walkInbound(ctx context.Context, t *testing.T) {
 	screen, err := terminaltest.Open(t, " > ", terminaltest.Learner(map[int][]string{
 		1: {
 			"15001",
-		}, 2: {"h", "virtualOutbound"}, 3: {"clear text"}, 5: {"outbound"}, 9: {"! kubectl get pods -o name", "15006"}, 10: {"virtualInbound"},
-		12: {"?", "1"}, 13: {"mutual TLS"}, 14: {"http1"}, 18: {"127.0.0.6"},
+		}, 2: {"h", "virtualOutbound"}, 3: {"clear text"}, 5: {"outbound"}, 9: {"! kubectl get pods -o name", "15006"},
+		10: {"virtualInbound"}, 12: {"?", "1"}, 13: {"mutual TLS"}, 14: {"http1"}, 18: {"127.0.0.6"},
 	})).Run(t, cmd)
 	if err != nil {
 		t.Fatalf("make walk: %v\n%s", err, screen)
 	}
 	for _, want := range []string{
-		"No: virtualOutbound is not it.", "pod/fortio-server\n", "26 of 26 hops seen", "restore the log level of netshoot.mark",
+		"No: virtualOutbound is not it.", "pod/fortio-server\n", "26 of 26 hops seen",
+		"restore the log level of netshoot.mark",
 		"What you said, what was inferred, what was seen", "18. server/connect upstream.local", "✓ Done: inbound",
 	} {
 		if !strings.Contains(screen, want) {

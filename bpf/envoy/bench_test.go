@@ -12,7 +12,8 @@ import (
 	"github.com/flowproof/lab/bpf/internal/probetest"
 )
 
-// BenchmarkHit measures calls of a function without a probe and with one: the difference is what a hit costs the process.
+// BenchmarkHit measures calls of a function without a probe and with one: the difference is what a
+// hit costs the process.
 func BenchmarkHit(b *testing.B) {
 	probetest.Require(b)
 	recipe := ownRecipe(b)

@@ -1,8 +1,9 @@
 //go:build linux && amd64
 
-// Package envoy is the set of probes on a running Envoy: which log statements it reaches, values that only it knows, and
-// which upstream connection a downstream one's request is given. It needs Linux 5.15 with BTF; from 6.10 on the
-// probes of a program on a process are one link. See README.md for a transcript.
+// Package envoy is the set of probes on a running Envoy: which log statements it reaches, values
+// that only it knows, and which upstream connection a downstream one's request is given. It needs
+// Linux 5.15 with BTF; from 6.10 on the probes of a program on a process are one link. See
+// README.md for a transcript.
 package envoy
 
 import (
@@ -26,7 +27,8 @@ type Probes struct {
 	next  int
 }
 
-// DefaultBuffer is the size of the ring buffer in bytes: a worker that is busy reaches a hundred log statements a request.
+// DefaultBuffer is the size of the ring buffer in bytes: a worker that is busy reaches a hundred
+// log statements a request.
 const DefaultBuffer = 32 << 20
 
 // Load loads the set. Nothing is attached yet.
@@ -65,7 +67,8 @@ func (p *Probes) Read(each func(probe.Record)) error {
 	return errors.Join(err, damaged)
 }
 
-// HaveMulti says whether the kernel attaches many uprobes by one link, and rightly (Linux 6.10): nil, or why not.
+// HaveMulti says whether the kernel attaches many uprobes by one link, and rightly (Linux
+// 6.10): nil, or why not.
 var HaveMulti = sync.OnceValue(func() error {
 	spec, err := loadEnvoy()
 	if err != nil {
@@ -83,9 +86,10 @@ var HaveMulti = sync.OnceValue(func() error {
 	if err != nil {
 		return err
 	}
-	// The first kernels that had it took one thread for the whole process. Those that do not any more say at once that
-	// process -1 cannot be, the others that it is not there.
-	l, err := self.UprobeMulti(nil, collection.Programs["value"], &link.UprobeMultiOptions{Addresses: []uint64{1}, PID: math.MaxUint32})
+	// The first kernels that had it took one thread for the whole process. Those that do not any
+	// more say at once that process -1 cannot be, the others that it is not there.
+	l, err := self.UprobeMulti(nil, collection.Programs["value"], &link.UprobeMultiOptions{Addresses: []uint64{1},
+		PID: math.MaxUint32})
 	switch {
 	case err == nil:
 		return l.Close()
@@ -97,8 +101,9 @@ var HaveMulti = sync.OnceValue(func() error {
 	return err
 })
 
-// Attach puts recipes on a process, all its threads, and on no other. exe is its executable, as /proc/PID/exe. It
-// returns the number of the first recipe: an event of the i-th one has Result first+i, where it has a value.
+// Attach puts recipes on a process, all its threads, and on no other. exe is its executable, as
+// /proc/PID/exe. It returns the number of the first recipe: an event of the i-th one has Result
+// first+i, where it has a value.
 func (p *Probes) Attach(pid int, exe string, recipes []Recipe) (first int, err error) {
 	first = p.next
 	if first+len(recipes) > maxRecipes {
@@ -170,7 +175,8 @@ func (p *Probes) attach(pid int, executable *link.Executable, program string, fi
 		p.Attached(fmt.Sprintf("%s of process %d", program, pid), l, err)
 	default:
 		for i, name := range names {
-			l, err := executable.Uprobe("", loaded, &link.UprobeOptions{Address: opts.Addresses[i], Cookie: opts.Cookies[i], PID: pid})
+			l, err := executable.Uprobe("", loaded, &link.UprobeOptions{Address: opts.Addresses[i],
+				Cookie: opts.Cookies[i], PID: pid})
 			p.Attached(name, l, err)
 		}
 	}
@@ -180,7 +186,8 @@ func (p *Probes) attach(pid int, executable *link.Executable, program string, fi
 func (r Recipe) raw() (envoyRecipe, error) {
 	raw := envoyRecipe{Probe: r.Probe, CallerFrom: r.CallerFrom, CallerTo: r.CallerTo, Kind: uint32(r.Kind)}
 	if len(r.Tables) > maxTables || len(r.Ways) > maxWays {
-		return raw, fmt.Errorf("attach %s: %d tables and %d ways are more than a probe can follow", r.Name, len(r.Tables), len(r.Ways))
+		return raw, fmt.Errorf("attach %s: %d tables and %d ways are more than a probe can follow", r.Name,
+			len(r.Tables), len(r.Ways))
 	}
 	if r.View {
 		raw.View = 1

@@ -17,8 +17,8 @@ import (
 
 func TestMain(m *testing.M) { probetest.Main(m) }
 
-// A subject is a program whose function write(fd, bytes, length) is probed: its second and third argument are what those
-// of a function with a string_view are.
+// A subject is a program whose function write(fd, bytes, length) is probed: its second and third
+// argument are what those of a function with a string_view are.
 type subject struct {
 	command *exec.Cmd
 	stdin   io.WriteCloser
@@ -109,7 +109,8 @@ func (s *subject) recipe(change func(*Recipe)) Recipe {
 	return r
 }
 
-// behindBuffer reads what is written as a std::string of libc++: a short one is its length doubled and its bytes.
+// behindBuffer reads what is written as a std::string of libc++: a short one is its length
+// doubled and its bytes.
 func behindBuffer(r *Recipe) { r.View, r.Ways = false, []Way{{From: 1}} }
 
 func TestRecipe(t *testing.T) {
@@ -126,8 +127,11 @@ func TestRecipe(t *testing.T) {
 		{"a long one is cut", nil, long, long[:255], 1},
 		{"an object of another class is refused", func(r *Recipe) { r.Tables = []uint64{0x1234} }, "hello\n", "", 0},
 		{"another caller is refused", func(r *Recipe) { r.CallerFrom, r.CallerTo = 1, 2 }, "hello\n", "", 0},
-		{"a std::string behind an argument is read", behindBuffer, "\x0ahello" + strings.Repeat("\x00", 18), "hello", 1},
-		{"a std::string that is not there is empty", func(r *Recipe) { r.View, r.Ways = false, []Way{{From: 1, Offset: 1 << 30}} }, "hello\n", "", 1},
+		{"a std::string behind an argument is read", behindBuffer,
+			"\x0ahello" + strings.Repeat("\x00", 18), "hello", 1},
+		{"a std::string that is not there is empty", func(r *Recipe) {
+			r.View, r.Ways = false, []Way{{From: 1, Offset: 1 << 30}}
+		}, "hello\n", "", 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -150,7 +154,8 @@ func TestReady(t *testing.T) {
 	s := startSubject(t)
 	name := "\x28172.21.206.198:56876\x00\x00\x00"
 	recipe := s.recipe(func(r *Recipe) {
-		r.Kind, r.View, r.Ways = Ready, false, []Way{{From: 1, Offset: 24}, {From: 1, Pointers: []int32{1 << 30}}, {From: 1}}
+		r.Kind, r.View, r.Ways = Ready, false, []Way{{From: 1, Offset: 24},
+			{From: 1, Pointers: []int32{1 << 30}}, {From: 1}}
 	})
 	records := record(t, s, recipe, func() { s.say(t, name+name) })
 	if len(records) != 1 {

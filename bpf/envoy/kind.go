@@ -6,7 +6,8 @@ const (
 	Value                       // Value is the object, Data what was read
 	Dispatch                    // a thread turns to a connection; Value is the connection
 	Request                     // a request for the upstream begins; Value is the request
-	Ready                       // a request is given its connection; Value is the request, Socket its number, Data its Names
-	Call                        // Value is the object, Socket the caller as linked, Data its Arguments
-	thread                      // the names of the thread of the events that follow
+	// a request is given its connection; Value is the request, Socket its number, Data its Names
+	Ready
+	Call   // Value is the object, Socket the caller as linked, Data its Arguments
+	thread // the names of the thread of the events that follow
 )

@@ -1,6 +1,7 @@
 package envoy
 
-// Names of the probes on an Envoy, by which a recording says which of them are on, and by which they are left off.
+// Names of the probes on an Envoy, by which a recording says which of them are on, and by
+// which they are left off.
 const (
 	ProbeFilterChain = "filter.chain" // the name of the filter chain that was chosen for a connection
 	ProbeCluster     = "cluster"      // the name of the cluster that was chosen for a request

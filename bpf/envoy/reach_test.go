@@ -19,8 +19,9 @@ import (
 	"github.com/flowproof/lab/bpf/internal/probetest"
 )
 
-// probed is a function of this program's own that is probed. It begins with a push, as compiled functions with a frame do:
-// the kernel emulates that, where most other instructions have to be stepped over.
+// probed is a function of this program's own that is probed. It begins with a push, as
+// compiled functions with a frame do: the kernel emulates that, where most other
+// instructions have to be stepped over.
 //
 //go:noinline
 //go:nosplit
@@ -53,7 +54,8 @@ func ownRecipe(t testing.TB) Recipe {
 	return Recipe{}
 }
 
-// TestSite puts a probe on a call, as one on a log statement's call of the gate is: it tells where the call returns to.
+// TestSite puts a probe on a call, as one on a log statement's call of the gate is: it tells where
+// the call returns to.
 func TestSite(t *testing.T) {
 	probetest.Require(t)
 	if err := HaveMulti(); err != nil {
@@ -77,14 +79,16 @@ func TestSite(t *testing.T) {
 	}
 }
 
-// callOfKeep is where in probed the call of keep stands: E8 and the distance from the next instruction.
+// callOfKeep is where in probed the call of keep stands: E8 and the distance from
+// the next instruction.
 func callOfKeep(t *testing.T) uint64 {
 	t.Helper()
 	const longest = 64
 	from, to := reflect.ValueOf(probed).Pointer(), reflect.ValueOf(keep).Pointer()
 	code := unsafe.Slice((*byte)(*(*unsafe.Pointer)(unsafe.Pointer(&from))), longest)
 	for i := 0; i+5 <= len(code); i++ {
-		if distance := int32(binary.LittleEndian.Uint32(code[i+1:])); code[i] == 0xe8 && from+uintptr(i)+5+uintptr(distance) == to {
+		if distance := int32(binary.LittleEndian.Uint32(code[i+1:])); code[i] == 0xe8 &&
+			from+uintptr(i)+5+uintptr(distance) == to {
 			return uint64(i)
 		}
 	}
@@ -92,7 +96,8 @@ func callOfKeep(t *testing.T) uint64 {
 	return 0
 }
 
-// TestEveryThread calls a function on threads that were there when the probe was attached and on threads that were not.
+// TestEveryThread calls a function on threads that were there when the probe was attached and on
+// threads that were not.
 func TestEveryThread(t *testing.T) {
 	probetest.Require(t)
 	const threads = 3

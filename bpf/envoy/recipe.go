@@ -15,20 +15,24 @@ type Site struct {
 	Return     uint64 // the address, as linked, that the gate returns to
 }
 
-// A Recipe is one probe: where it is, what has to hold there, and what it tells. Addresses are as linked, the offset is
-// that of the probe in the file.
+// A Recipe is one probe: where it is, what has to hold there, and what it tells. Addresses are as
+// linked, the offset is that of the probe in the file.
 type Recipe struct {
 	Name       string // for its status
 	Kind       uint16
 	Probe      uint64
 	FileOffset uint64
-	Sites      []Site   // of a Statement: only these statements, each by a probe of its own, which needs HaveMulti; none: all, by one probe on the gate
+	// of a Statement: only these statements, each by a probe of its own, which needs HaveMulti;
+	// none: all, by one probe on the gate
+	Sites      []Site
 	Tables     []uint64 // what the object's first word has to be one of, at most 4; none: not looked at
 	CallerFrom uint64   // the caller has to be in [CallerFrom, CallerTo); 0: not looked at
 	CallerTo   uint64
-	View       bool  // of a Value: the string_view in the second and third argument is told
-	Number     *Way  // of a Ready: to a number of 64 bits; nil: none is read
-	Ways       []Way // the first one of a Value; up to four of a Ready, of which the last one may lead to a longer string
+	View       bool // of a Value: the string_view in the second and third argument is told
+	Number     *Way // of a Ready: to a number of 64 bits; nil: none is read
+	// the first one of a Value; up to four of a Ready, of which the last one may lead to a longer
+	// string
+	Ways []Way
 }
 
 // Limits of a recipe: see envoy.bpf.c.

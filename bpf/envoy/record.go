@@ -10,13 +10,14 @@ import (
 // briefSize is the size of struct brief of envoy.bpf.c.
 const briefSize = 40
 
-// A Decoder reads the samples of the ring buffer. They have to come in its order: the names of a thread come once, before
-// its first event.
+// A Decoder reads the samples of the ring buffer. They have to come in its order: the names of a
+// thread come once, before its first event.
 type Decoder struct {
 	threads map[uint32]probe.Head // the last introduction of each thread
 }
 
-// Decode reads one sample; ok is false of one that only introduces a thread. The record's Data is a copy.
+// Decode reads one sample; ok is false of one that only introduces a thread. The
+// record's Data is a copy.
 func (d *Decoder) Decode(sample []byte) (r probe.Record, ok bool, err error) {
 	if len(sample) < briefSize {
 		return r, false, fmt.Errorf("decode event: %d bytes, and an event has at least %d", len(sample), briefSize)
@@ -59,7 +60,8 @@ const (
 	readySize   = (maxWays-1)*(1+endSize) + 1 + clusterSize
 )
 
-// Names are the strings of a Ready, in the order of its recipe's ways; one that could not be read is empty.
+// Names are the strings of a Ready, in the order of its recipe's ways; one that could
+// not be read is empty.
 func Names(data []byte) (names [maxWays]string, err error) {
 	if len(data) != readySize {
 		return names, fmt.Errorf("decode names: %d bytes, and they have %d", len(data), readySize)

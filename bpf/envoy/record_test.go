@@ -34,7 +34,8 @@ func brief(kind uint16, tid uint32, data string, reserved int) []byte {
 
 func TestDecode(t *testing.T) {
 	var d Decoder
-	for _, sample := range [][]byte{introduction(7, "early", "envoy"), introduction(8, "main", "cat"), introduction(7, "wrk:worker_0", "envoy")} {
+	for _, sample := range [][]byte{introduction(7, "early", "envoy"), introduction(8, "main", "cat"),
+		introduction(7, "wrk:worker_0", "envoy")} {
 		if _, ok, err := d.Decode(sample); ok || err != nil {
 			t.Fatalf("an introduction passes for an event (%v) or fails: %v", ok, err)
 		}
@@ -44,7 +45,8 @@ func TestDecode(t *testing.T) {
 		t.Fatal(ok, err)
 	}
 	want := probe.Head{Time: 1, Value: 2, Socket: 3, TGID: 4, TID: 7, NetNS: 5, Result: 6, FD: -1, Kind: Value, Size: 8,
-		ThreadName: [16]byte([]byte("wrk:worker_0\x00\x00\x00\x00")), ProcessName: [16]byte([]byte("envoy\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"))}
+		ThreadName:  [16]byte([]byte("wrk:worker_0\x00\x00\x00\x00")),
+		ProcessName: [16]byte([]byte("envoy\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"))}
 	if r.Head != want || string(r.Data) != "outbound" {
 		t.Errorf("got %+v %q, want %+v", r.Head, r.Data, want)
 	}
@@ -60,7 +62,8 @@ func TestDecode(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	want := [maxWays]string{"172.21.206.198:56876", "", "[2001:db8::1]:443", "outbound|8080||" + strings.Repeat("a", 200)}
+	want := [maxWays]string{"172.21.206.198:56876", "", "[2001:db8::1]:443",
+		"outbound|8080||" + strings.Repeat("a", 200)}
 	var data []byte
 	for i, name := range want {
 		room := make([]byte, 1+map[bool]int{false: endSize, true: clusterSize}[i == maxWays-1])

@@ -11,8 +11,9 @@ import (
 	"github.com/flowproof/lab/bpf/probe"
 )
 
-// BenchmarkRead measures a write and a read of a request's size over loopback: without probes, with probes that watch
-// another namespace, and watched. The difference is what two events cost the process.
+// BenchmarkRead measures a write and a read of a request's size over loopback: without
+// probes, with probes that watch another namespace, and watched. The difference is what two
+// events cost the process.
 func BenchmarkRead(b *testing.B) {
 	probetest.Require(b)
 	for _, bb := range []struct {
@@ -52,7 +53,8 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
-// threadTime is how long this thread has run, in ns: on a busy machine it says more than the time that has passed.
+// threadTime is how long this thread has run, in ns: on a busy machine it says more than the
+// time that has passed.
 func threadTime(b *testing.B) int64 {
 	b.Helper()
 	var t unix.Timespec
@@ -82,7 +84,8 @@ func attach(b *testing.B, netns uint32, data int) (detach func()) {
 			b.Fatal(err)
 		}
 		b.ReportMetric(float64(counts.Lost)/float64(b.N), "lost/op")
-		if stats, err := set.Program("sys_exit").Stats(); err == nil && stats.Runtime > 0 { // with kernel.bpf_stats_enabled=1
+		if stats, err := set.Program("sys_exit").Stats(); err == nil && stats.Runtime > 0 {
+			// with kernel.bpf_stats_enabled=1
 			b.ReportMetric(float64(stats.Runtime.Nanoseconds())/float64(counts.Emitted+counts.Lost), "program-ns/event")
 		}
 		if err := set.Close(); err != nil {

@@ -15,8 +15,8 @@ import (
 
 func TestMain(m *testing.M) { probetest.Main(m) }
 
-// talk makes one connection over loopback, says request on it and answer back, and closes it, with the system calls
-// that Envoy makes.
+// talk makes one connection over loopback, says request on it and answer back, and closes it, with
+// the system calls that Envoy makes.
 func talk(t *testing.T, request, answer string) (client, server netip.AddrPort) {
 	t.Helper()
 	must := func(err error) {

@@ -31,8 +31,8 @@ func TestTalk(t *testing.T) {
 
 const talkVariable = "FLOWPROOF_TEST_TALK"
 
-// TestProcessThatStartsLater watches a namespace in which a process starts, as in a container: it has a PID namespace of
-// its own and numbers itself otherwise than the watch does.
+// TestProcessThatStartsLater watches a namespace in which a process starts, as in a container: it
+// has a PID namespace of its own and numbers itself otherwise than the watch does.
 func TestProcessThatStartsLater(t *testing.T) {
 	probetest.Require(t)
 	var pid int
@@ -57,7 +57,9 @@ func TestProcessThatStartsLater(t *testing.T) {
 	if len(executed) != 1 || executed[0].Process() != "exe" {
 		t.Errorf("%d programs were seen to start, want one named exe", len(executed))
 	}
-	if !slices.ContainsFunc(reads, func(r probe.Record) bool { return strings.HasPrefix(string(r.Data), "GET /later") }) {
+	if !slices.ContainsFunc(reads, func(r probe.Record) bool {
+		return strings.HasPrefix(string(r.Data), "GET /later")
+	}) {
 		t.Errorf("what it read was not seen among %d reads", len(reads))
 	}
 	for _, r := range records {
@@ -94,7 +96,9 @@ func TestEveryThread(t *testing.T) {
 		}
 	})
 	for _, tid := range tids {
-		if !slices.ContainsFunc(records, func(r probe.Record) bool { return r.TID == uint32(tid) && r.Kind == Accept }) {
+		if !slices.ContainsFunc(records, func(r probe.Record) bool {
+			return r.TID == uint32(tid) && r.Kind == Accept
+		}) {
 			t.Errorf("thread %d accepted a connection, and it was not seen", tid)
 		}
 	}
@@ -111,7 +115,8 @@ func TestLeftOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, s := range set.Statuses() {
-		if off := s.Name == "sys_enter" || s.Name == "sys_exit"; s.Attached == off || off != (s.Problem == probe.LeftOff) {
+		if off := s.Name == "sys_enter" || s.Name == "sys_exit"; s.Attached == off ||
+			off != (s.Problem == probe.LeftOff) {
 			t.Errorf("%+v", s)
 		}
 	}
@@ -121,7 +126,8 @@ func TestLeftOff(t *testing.T) {
 	}
 }
 
-// smallest is a set that watches a namespace of its own and has as little room for events as there can be.
+// smallest is a set that watches a namespace of its own and has as little room for
+// events as there can be.
 func smallest(t *testing.T) *probe.Set {
 	t.Helper()
 	ns := probetest.Namespace(t)

@@ -15,8 +15,8 @@ import (
 	"github.com/flowproof/lab/bpf/probe"
 )
 
-// TestRingGoesRound fills a small ring many times over, as far as it can be filled before it is emptied: every event comes, with what
-// was written, and in order.
+// TestRingGoesRound fills a small ring many times over, as far as it can be filled before it is
+// emptied: every event comes, with what was written, and in order.
 func TestRingGoesRound(t *testing.T) {
 	probetest.Require(t)
 	const bursts, burst = 12, 30
@@ -39,7 +39,8 @@ func TestRingGoesRound(t *testing.T) {
 			case r := <-events:
 				seen[r.Kind] = append(seen[r.Kind], r)
 			case <-time.After(10 * time.Second):
-				t.Fatalf("after %d messages %d reads and %d writes were seen", len(want), len(seen[Read]), len(seen[Write]))
+				t.Fatalf("after %d messages %d reads and %d writes were seen", len(want), len(seen[Read]),
+					len(seen[Write]))
 			}
 		}
 	}

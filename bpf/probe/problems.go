@@ -5,10 +5,12 @@ import (
 	"fmt"
 )
 
-// keptProblems is how many of many problems are kept: they are mostly one, and a recording has to stay readable.
+// keptProblems is how many of many problems are kept: they are mostly one, and a recording
+// has to stay readable.
 const keptProblems = 10
 
-// Problems are errors of which there may be as many as there are events. The first ones are kept, the others counted.
+// Problems are errors of which there may be as many as there are events. The first ones are kept,
+// the others counted.
 type Problems struct {
 	kept []error
 	more int

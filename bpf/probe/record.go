@@ -1,6 +1,7 @@
-// Package probe loads, attaches and reads a set of BPF programs. Every set has the same maps (see ../include/probe.h): a
-// ring buffer of events, counters of what was emitted and what was lost, and the network namespaces that are watched. A set may also
-// have a ring of memory for each CPU (see ../kernel/ring.h).
+// Package probe loads, attaches and reads a set of BPF programs. Every set has the same maps
+// (see ../include/probe.h): a ring buffer of events, counters of what was emitted and what was
+// lost, and the network namespaces that are watched. A set may also have a ring of memory for
+// each CPU (see ../kernel/ring.h).
 package probe
 
 import (
@@ -61,8 +62,8 @@ func Kind(sample []byte) uint16 {
 	return binary.NativeEndian.Uint16(sample[48:])
 }
 
-// decode reads the head member by member, which is many times faster than by reflection: a busy Envoy makes a hundred
-// thousand events a second.
+// decode reads the head member by member, which is many times faster than by reflection: a busy
+// Envoy makes a hundred thousand events a second.
 func (h *Head) decode(b []byte) {
 	order := binary.NativeEndian
 	h.Time, h.Socket, h.Value = order.Uint64(b), order.Uint64(b[8:]), order.Uint64(b[16:])
@@ -88,7 +89,8 @@ func (h *Head) Local() netip.AddrPort { return h.end(h.LocalIP, h.LocalPort) }
 // Remote is the socket's other end; invalid without a socket.
 func (h *Head) Remote() netip.AddrPort { return h.end(h.RemoteIP, h.RemotePort) }
 
-// end unmaps an IPv4 address that an IPv6 socket carries, so that both ends of a connection compare equal.
+// end unmaps an IPv4 address that an IPv6 socket carries, so that both ends of a
+// connection compare equal.
 func (h *Head) end(ip [16]byte, port uint16) netip.AddrPort {
 	switch h.Family {
 	case familyIPv4:

@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// rings are a set's rings of memory, one for each CPU, in which a program builds events where they are read: struct ring of
-// ../kernel/ring.h. The zero value is of a set that has none.
+// rings are a set's rings of memory, one for each CPU, in which a program builds events where they
+// are read: struct ring of ../kernel/ring.h. The zero value is of a set that has none.
 type rings struct {
 	mu     sync.Mutex
 	memory []byte // nil: none, or closed
@@ -43,7 +43,8 @@ const (
 	allRings = 64 << 20 // of all CPUs together: a machine may have room for many more than it has
 )
 
-// SizeRings makes the rings of a set that is not loaded yet: together as large as buffer, as far as each may be as small or as large.
+// SizeRings makes the rings of a set that is not loaded yet: together as large as buffer, as far as
+// each may be as small or as large.
 func SizeRings(spec *ebpf.CollectionSpec, buffer int) error {
 	cpus, err := ebpf.PossibleCPU()
 	if err != nil {
@@ -159,5 +160,6 @@ func emptyRing(ring []byte, each func(sample []byte)) error {
 	return nil
 }
 
-// position is a number of a ring's, which the program and we write in turn: a plain load might not see it.
+// position is a number of a ring's, which the program and we write in turn: a plain
+// load might not see it.
 func position(ring []byte, at int) *uint64 { return (*uint64)(unsafe.Pointer(&ring[at])) }

@@ -83,11 +83,15 @@ func TestDamagedRing(t *testing.T) {
 	for name, damage := range map[string]func(ring []byte){
 		"an entry of no bytes":          func(ring []byte) { ring[ringBytes] = 0 },
 		"an entry without a whole head": func(ring []byte) { ring[ringBytes] = HeadSize },
-		"an entry that is too long":     func(ring []byte) { binary.NativeEndian.PutUint64(ring[ringBytes:], maxEntry+8) },
-		"an entry that never ends":      func(ring []byte) { binary.NativeEndian.PutUint64(ring[ringBytes:], math.MaxUint64) },
-		"more than was written":         func(ring []byte) { ring[ringBytes] += 8 },
-		"more than there is room for":   func(ring []byte) { *position(ring, 0) = testRing + 8 },
-		"less than was read":            func(ring []byte) { *position(ring, ringRead) = *position(ring, 0) + 8 },
+		"an entry that is too long": func(ring []byte) {
+			binary.NativeEndian.PutUint64(ring[ringBytes:], maxEntry+8)
+		},
+		"an entry that never ends": func(ring []byte) {
+			binary.NativeEndian.PutUint64(ring[ringBytes:], math.MaxUint64)
+		},
+		"more than was written":       func(ring []byte) { ring[ringBytes] += 8 },
+		"more than there is room for": func(ring []byte) { *position(ring, 0) = testRing + 8 },
+		"less than was read":          func(ring []byte) { *position(ring, ringRead) = *position(ring, 0) + 8 },
 	} {
 		ring := newRing()
 		write(ring, 0)

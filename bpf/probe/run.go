@@ -17,8 +17,9 @@ import (
 // the event does.
 const pollInterval = 25 * time.Millisecond
 
-// Read calls each with every event until the Set is flushed or closed. Events of different CPUs come out of order; their Time
-// tells the order. The error tells of the first events that are damaged, and how many more there are.
+// Read calls each with every event until the Set is flushed or closed. Events of different CPUs
+// come out of order; their Time tells the order. The error tells of the first events that are
+// damaged, and how many more there are.
 func (s *Set) Read(each func(Record)) error {
 	var problems Problems
 	err := s.ReadSamples(func(sample []byte) {
@@ -32,8 +33,9 @@ func (s *Set) Read(each func(Record)) error {
 	return errors.Join(err, problems.Err())
 }
 
-// ReadSamples is Read for those who decode later. A sample is valid until each returns. Each CPU's ring is emptied by itself, so that
-// events of different ones are out of order by as much as an interval.
+// ReadSamples is Read for those who decode later. A sample is valid until each returns.
+// Each CPU's ring is emptied by itself, so that events of different ones are out of order
+// by as much as an interval.
 func (s *Set) ReadSamples(each func(sample []byte)) error {
 	s.reader.SetDeadline(time.Now().Add(pollInterval))
 	var raw ringbuf.Record
@@ -58,7 +60,8 @@ func (s *Set) ReadSamples(each func(sample []byte)) error {
 // Flush makes Read return after the events that are there.
 func (s *Set) Flush() error { return s.reader.Flush() }
 
-// Detach detaches every probe. Each waits until no CPU runs its program any more, so all wait together.
+// Detach detaches every probe. Each waits until no CPU runs its program any more,
+// so all wait together.
 func (s *Set) Detach() error {
 	s.mu.Lock()
 	links := s.links

@@ -19,8 +19,8 @@ import (
 	"github.com/cilium/ebpf/rlimit"
 )
 
-// A Set is a loaded set of programs. Close it after use; what it attached is detached then, and also when the process
-// ends.
+// A Set is a loaded set of programs. Close it after use; what it attached is detached then, and
+// also when the process ends.
 type Set struct {
 	maps     map[string]*ebpf.Map
 	programs map[string]*ebpf.Program
@@ -33,8 +33,9 @@ type Set struct {
 	statuses []Status
 }
 
-// Load loads a set's maps and each of its programs. A program that this kernel refuses is off and says so in Statuses;
-// the error is for a set that cannot work at all. It needs root or CAP_BPF, CAP_PERFMON, and Linux 5.8.
+// Load loads a set's maps and each of its programs. A program that this kernel refuses is off and
+// says so in Statuses; the error is for a set that cannot work at all. It needs root or CAP_BPF,
+// CAP_PERFMON, and Linux 5.8.
 func Load(spec *ebpf.CollectionSpec, variables map[string]any) (*Set, error) {
 	if err := rlimit.RemoveMemlock(); err != nil && !errors.Is(err, os.ErrPermission) {
 		return nil, fmt.Errorf("load probes: %w", err)
@@ -53,7 +54,8 @@ func Load(spec *ebpf.CollectionSpec, variables map[string]any) (*Set, error) {
 	shared.Programs = nil
 	collection, err := ebpf.NewCollection(shared)
 	if err != nil {
-		return nil, fmt.Errorf("load maps: %w (root, or CAP_BPF and CAP_PERFMON, and Linux 5.8 with BTF are needed)", err)
+		return nil, fmt.Errorf("load maps: %w (root, or CAP_BPF and CAP_PERFMON, and Linux 5.8 with BTF are needed)",
+			err)
 	}
 	s.maps = collection.Maps
 	for name, program := range spec.Programs {
@@ -121,10 +123,12 @@ func (s *Set) Has(name string) bool { return s.sections[name] != "" }
 // Program is a program of the set by name; nil when the kernel refused it.
 func (s *Set) Program(name string) *ebpf.Program { return s.programs[name] }
 
-// netnsTries is in how many slots the programs look for a network namespace: NETNS_TRIES of ../include/probe.h.
+// netnsTries is in how many slots the programs look for a network namespace: NETNS_TRIES of
+// ../include/probe.h.
 const netnsTries = 4
 
-// Watch makes the programs watch a network namespace, given by the inode number of /proc/PID/ns/net.
+// Watch makes the programs watch a network namespace, given by the inode number of
+// /proc/PID/ns/net.
 func (s *Set) Watch(netns uint32) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -145,7 +149,8 @@ func (s *Set) Watch(netns uint32) error {
 	return fmt.Errorf("watch network namespace %d: too many others are watched (watch fewer pods)", netns)
 }
 
-// AttachTracepoints attaches every program on a tracepoint (tp_btf). One that cannot be attached is off and says so.
+// AttachTracepoints attaches every program on a tracepoint (tp_btf). One that cannot be
+// attached is off and says so.
 func (s *Set) AttachTracepoints() {
 	for _, name := range slices.Sorted(maps.Keys(s.programs)) {
 		if strings.HasPrefix(s.sections[name], "tp_btf/") {
@@ -155,7 +160,8 @@ func (s *Set) AttachTracepoints() {
 	}
 }
 
-// Attached notes that a probe is attached by l, or that it is not and why. The Set detaches l when it stops.
+// Attached notes that a probe is attached by l, or that it is not and why. The Set
+// detaches l when it stops.
 func (s *Set) Attached(name string, l link.Link, err error) {
 	if err != nil {
 		s.note(Status{Name: name, Problem: fmt.Sprintf("attach: %v", err)})
@@ -167,7 +173,8 @@ func (s *Set) Attached(name string, l link.Link, err error) {
 	s.note(Status{Name: name, Attached: true})
 }
 
-// Status notes that a probe is attached, or that it is not and why; err is what its attachment ended with.
+// Status notes that a probe is attached, or that it is not and why; err is what its
+// attachment ended with.
 func (s *Set) Status(name string, err error) {
 	if err != nil {
 		s.Refused(name, fmt.Sprintf("attach: %v", err))

@@ -47,8 +47,9 @@ type app struct {
 	toldCluster bool // that the cluster is $KUBECONFIG's
 }
 
-// Main runs the command with this process's streams and returns its exit code. The first SIGINT or SIGTERM cancels what
-// is running, which then undoes what it changed; the second ends the process at once.
+// Main runs the command with this process's streams and returns its exit code. The first
+// SIGINT or SIGTERM cancels what is running, which then undoes what it changed; the second
+// ends the process at once.
 func Main(args []string) int {
 	if err := trust.SettleHome(); err != nil {
 		fmt.Fprintf(os.Stderr, "lab: %v\n", err)
@@ -60,7 +61,8 @@ func Main(args []string) int {
 	return Run(ctx, args, Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
 }
 
-// Run runs the command with the given arguments, without the program's name, and returns its exit code.
+// Run runs the command with the given arguments, without the program's name, and
+// returns its exit code.
 func Run(ctx context.Context, args []string, streams Streams) int {
 	out, errs := screen.New(streams.Out), screen.New(streams.Err)
 	defer func() { _, _ = out.Flush(), errs.Flush() }()
@@ -98,7 +100,8 @@ func shown[T any](a *app, value T) T {
 	return redact.Value(value)
 }
 
-// A silentError ends the command with the code of its cause without a message: everything has been said.
+// A silentError ends the command with the code of its cause without a message:
+// everything has been said.
 type silentError struct{ cause error }
 
 func (e silentError) Error() string { return e.cause.Error() }
@@ -131,7 +134,8 @@ func (a *app) reporter() progress.Reporter {
 	return newReporter(a.Err)
 }
 
-// lab is the lab that --name and --backend, or --kubeconfig and --context, name. It has to run already.
+// lab is the lab that --name and --backend, or --kubeconfig and --context, name. It
+// has to run already.
 func (a *app) lab(ctx context.Context) (cluster.Backend, *cluster.Lab, error) {
 	backend, err := a.backend()
 	if err != nil {
@@ -146,10 +150,11 @@ func (a *app) lab(ctx context.Context) (cluster.Backend, *cluster.Lab, error) {
 		if status.Reason != "" {
 			why += ": " + status.Reason
 		}
-		return nil, nil, exit.Environmentf("reach lab %s: it is %s (bring it up with `lab up`, or name a cluster with --kubeconfig)", status.Name, why)
+		return nil, nil, exit.Environmentf("reach lab %s: it is %s (bring it up with `lab up`, or name a cluster "+
+			"with --kubeconfig)", status.Name, why)
 	}
-	return backend, &cluster.Lab{Name: status.Name, Backend: status.Backend, Kubeconfig: status.Kubeconfig, Context: status.Context,
-		Joined: true, Objects: status.Objects}, nil
+	return backend, &cluster.Lab{Name: status.Name, Backend: status.Backend, Kubeconfig: status.Kubeconfig,
+		Context: status.Context, Joined: true, Objects: status.Objects}, nil
 }
 
 // mesh connects to the lab.
@@ -161,8 +166,8 @@ func (a *app) mesh(ctx context.Context) (*mesh.Mesh, error) {
 	return a.connect(lab)
 }
 
-// connect connects to a lab. Pods that are named without a namespace are the workshop's where the lab has brought it; else they are of
-// the context's own namespace.
+// connect connects to a lab. Pods that are named without a namespace are the workshop's where the
+// lab has brought it; else they are of the context's own namespace.
 func (a *app) connect(lab *cluster.Lab) (*mesh.Mesh, error) {
 	m, err := mesh.ConnectContext(lab.Kubeconfig, lab.Context)
 	if err != nil {

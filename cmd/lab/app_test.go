@@ -38,33 +38,49 @@ func TestBadInput(t *testing.T) {
 		code int
 		want string // in the one line on stderr
 	}{
-		{"unknown verb", []string{"upp"}, exit.Usage, `find verb "upp": there is none of that name (did you mean up or dump?)`},
+		{"unknown verb", []string{"upp"}, exit.Usage,
+			`find verb "upp": there is none of that name (did you mean up or dump?)`},
 		{"unknown verb, none near", []string{"frobnicate"}, exit.Usage, "see `lab --help`"},
 		{"unknown flag", []string{"up", "--colour"}, exit.Usage, "unknown flag: --colour (see `lab up --help`)"},
-		{"unknown backend", []string{"--backend", "vm", "status"}, exit.Usage, `choose backend "vm": there is none of that name (there are: `},
+		{"unknown backend", []string{"--backend", "vm", "status"}, exit.Usage,
+			`choose backend "vm": there is none of that name (there are: `},
 		{"unknown output", []string{"-o", "yaml", "version"}, exit.Usage, `choose output "yaml"`},
 		{"missing argument", []string{"dump"}, exit.Usage, "usage: lab dump POD"},
 		{"an argument too many", []string{"version", "now"}, exit.Usage, "usage: lab version"},
-		{"unknown scenario", []string{"run", "inbond"}, exit.Usage, `find scenario "inbond": there is none of that name (did you mean inbound`},
+		{"unknown scenario", []string{"run", "inbond"}, exit.Usage,
+			`find scenario "inbond": there is none of that name (did you mean inbound`},
 		{"a scenario and --list", []string{"run", "--list", "inbound"}, exit.Usage, "usage: lab run"},
 		{"no scenario", []string{"run"}, exit.Usage, "accepts 1 arg(s), received 0"},
-		{"a file that is not there", []string{"run", "./nothing.txtar"}, exit.Usage, "read scenario: stat ./nothing.txtar: no such file"},
+		{"a file that is not there", []string{"run", "./nothing.txtar"}, exit.Usage,
+			"read scenario: stat ./nothing.txtar: no such file"},
 		{"a lab's name that is none", []string{"--name", "../x", "status"}, exit.Usage, `name a lab "../x"`},
-		{"no lab", []string{"--name", "absent-lab", "dump", "netshoot"}, exit.Environment, "reach lab absent-lab: it is absent (bring it up with `lab up`"},
-		{"no kubeconfig", []string{"--kubeconfig", filepath.Join(dir, "none"), "dump", "netshoot"}, exit.Environment, "none: no such file or directory (give the path of the cluster's own)"},
-		{"a kubeconfig that is none", []string{"--kubeconfig", broken, "dump", "netshoot"}, exit.Environment, "read kubeconfig " + broken},
-		{"a context that is none", []string{"--kubeconfig", kubeconfigToNowhere(t), "--context", "y", "dump", "netshoot"}, exit.Usage, `choose context "y": kubeconfig `},
-		{"a cluster that does not answer", []string{"--kubeconfig", kubeconfigToNowhere(t), "dump", "netshoot"}, exit.Environment, "reach the cluster of context x: "},
-		{"a kubeconfig for a cluster of ours", []string{"--backend", "node", "--kubeconfig", broken, "status"}, exit.Usage, "use --backend existing"},
-		{"an unknown part", []string{"--kubeconfig", kubeconfigToNowhere(t), "up", "--install", "istoi"}, exit.Usage, `install "istoi": there is no such part (there are: istio, workshop)`},
-		{"images from nowhere", []string{"--kubeconfig", kubeconfigToNowhere(t), "up", "--images", "foo"}, exit.Usage, `--images "foo" is not known (there are: built, registry)`},
-		{"images from nowhere, to build", []string{"build", "--images", "foo"}, exit.Usage, `choose images: "foo" is none of built, registry`},
-		{"parts for a cluster of ours", []string{"up", "--install", "workshop"}, exit.Usage, "--install is for a cluster that is there already"},
+		{"no lab", []string{"--name", "absent-lab", "dump", "netshoot"}, exit.Environment,
+			"reach lab absent-lab: it is absent (bring it up with `lab up`"},
+		{"no kubeconfig", []string{"--kubeconfig", filepath.Join(dir, "none"), "dump", "netshoot"}, exit.Environment,
+			"none: no such file or directory (give the path of the cluster's own)"},
+		{"a kubeconfig that is none", []string{"--kubeconfig", broken, "dump", "netshoot"}, exit.Environment,
+			"read kubeconfig " + broken},
+		{"a context that is none", []string{"--kubeconfig", kubeconfigToNowhere(t), "--context", "y", "dump",
+			"netshoot"}, exit.Usage, `choose context "y": kubeconfig `},
+		{"a cluster that does not answer", []string{"--kubeconfig", kubeconfigToNowhere(t), "dump", "netshoot"},
+			exit.Environment, "reach the cluster of context x: "},
+		{"a kubeconfig for a cluster of ours", []string{"--backend", "node", "--kubeconfig", broken, "status"},
+			exit.Usage, "use --backend existing"},
+		{"an unknown part", []string{"--kubeconfig", kubeconfigToNowhere(t), "up", "--install", "istoi"}, exit.Usage,
+			`install "istoi": there is no such part (there are: istio, workshop)`},
+		{"images from nowhere", []string{"--kubeconfig", kubeconfigToNowhere(t), "up", "--images", "foo"}, exit.Usage,
+			`--images "foo" is not known (there are: built, registry)`},
+		{"images from nowhere, to build", []string{"build", "--images", "foo"}, exit.Usage,
+			`choose images: "foo" is none of built, registry`},
+		{"parts for a cluster of ours", []string{"up", "--install", "workshop"}, exit.Usage,
+			"--install is for a cluster that is there already"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			code, stdout, stderr := run(t, tc.args...)
-			if code != tc.code || !strings.Contains(stderr, tc.want) || strings.Count(stderr, "\n") != 1 || stdout != "" {
-				t.Errorf("exit code %d, stdout %q, stderr %q; want %d and one line with %q", code, stdout, stderr, tc.code, tc.want)
+			if code != tc.code || !strings.Contains(stderr, tc.want) || strings.Count(stderr, "\n") != 1 ||
+				stdout != "" {
+				t.Errorf("exit code %d, stdout %q, stderr %q; want %d and one line with %q", code, stdout, stderr,
+					tc.code, tc.want)
 			}
 		})
 	}
@@ -86,7 +102,8 @@ func TestMachineForms(t *testing.T) {
 			var document struct {
 				Schema string `json:"schema"`
 			}
-			if err := json.Unmarshal([]byte(stdout), &document); err != nil || document.Schema != tc.schema || code != exit.OK {
+			if err := json.Unmarshal([]byte(stdout), &document); err != nil || document.Schema != tc.schema ||
+				code != exit.OK {
 				t.Errorf("exit code %d, %v, schema %q, stderr %q", code, err, document.Schema, stderr)
 			}
 		})
@@ -148,7 +165,8 @@ func TestCancelledCommandIsInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var out, errs bytes.Buffer
-	code := Run(ctx, []string{"--kubeconfig", kubeconfigToNowhere(t), "dump", "netshoot"}, Streams{Out: &out, Err: &errs})
+	code := Run(ctx, []string{"--kubeconfig", kubeconfigToNowhere(t), "dump", "netshoot"},
+		Streams{Out: &out, Err: &errs})
 	if code != exit.Interrupted || errs.String() != "lab: interrupted\n" {
 		t.Errorf("exit code %d, stderr %q", code, errs.String())
 	}

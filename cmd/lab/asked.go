@@ -17,8 +17,8 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// asked are the flags by which changes to a cluster are asked for. In a lab of the lab's own what a run
-// needs is changed without being asked for; in a cluster that is not, nothing is.
+// asked are the flags by which changes to a cluster are asked for. In a lab of the lab's own what a
+// run needs is changed without being asked for; in a cluster that is not, nothing is.
 type asked struct {
 	cold     bool
 	logLevel string
@@ -38,8 +38,10 @@ const whereAsked = " (asked for where the cluster is not the lab's own)"
 
 func (f *asked) add(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.cold, "cold", false, "end the pooled connections on the way"+whereAsked)
-	cmd.Flags().StringVar(&f.logLevel, "log-level", "", "debug: let the sidecars on the way log every decision meanwhile"+whereAsked+"; keep: leave their levels")
-	cmd.Flags().BoolVar(&f.force, "force", false, "end connections also with requests in flight on them, which fail then")
+	cmd.Flags().StringVar(&f.logLevel, "log-level", "",
+		"debug: let the sidecars on the way log every decision meanwhile"+whereAsked+"; keep: leave their levels")
+	cmd.Flags().BoolVar(&f.force, "force", false,
+		"end connections also with requests in flight on them, which fail then")
 	completeFixed(cmd, "log-level", levelDebug, levelKeep)
 }
 
@@ -48,7 +50,8 @@ func (f *asked) addDryRun(cmd *cobra.Command) {
 }
 
 func (f *asked) addScenario(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&f.objects, "objects", false, "make the objects that the scenario applies, until it ends"+whereAsked)
+	cmd.Flags().BoolVar(&f.objects, "objects", false,
+		"make the objects that the scenario applies, until it ends"+whereAsked)
 	cmd.Flags().BoolVar(&f.restarts, "restarts", false, "restart the sidecars that the scenario restarts"+whereAsked)
 }
 
@@ -61,8 +64,8 @@ func (f *asked) check() error {
 }
 
 // byFlag are the flags that ask for the kinds of changes.
-var byFlag = map[flow.TouchKind]string{flow.TouchConnections: "--cold", flow.TouchLogLevel: "--log-level debug", flow.TouchObjects: "--objects",
-	flow.TouchRestart: "--restarts"}
+var byFlag = map[flow.TouchKind]string{flow.TouchConnections: "--cold", flow.TouchLogLevel: "--log-level debug",
+	flow.TouchObjects: "--objects", flow.TouchRestart: "--restarts"}
 
 // foreign says whether a lab is a cluster that is not the lab's own.
 func foreign(lab *cluster.Lab) bool { return lab != nil && lab.Backend == existing.Name }
@@ -73,8 +76,8 @@ func (f *asked) bounds(lab *cluster.Lab) *runs.Bounds {
 		return nil
 	}
 	b := &runs.Bounds{How: func(kind flow.TouchKind) string { return byFlag[kind] }}
-	for kind, is := range map[flow.TouchKind]bool{flow.TouchConnections: f.cold, flow.TouchLogLevel: f.logLevel == levelDebug, flow.TouchObjects: f.objects,
-		flow.TouchRestart: f.restarts} {
+	for kind, is := range map[flow.TouchKind]bool{flow.TouchConnections: f.cold,
+		flow.TouchLogLevel: f.logLevel == levelDebug, flow.TouchObjects: f.objects, flow.TouchRestart: f.restarts} {
 		if is {
 			b.Asked = append(b.Asked, kind)
 		}

@@ -33,8 +33,8 @@ const defaultBackend = "node"
 func backendNames() []string { return slices.Sorted(maps.Keys(backends)) }
 
 // byVariable says whether the variable KUBECONFIG names a cluster that is not the lab's own. A lab
-// that is named, by --name or --backend, is meant instead. The kubeconfig of the lab on this machine
-// is the lab itself.
+// that is named, by --name or --backend, is meant instead. The kubeconfig of the lab on this
+// machine is the lab itself.
 func (a *app) byVariable(ctx context.Context) (bool, error) {
 	path := os.Getenv(clientcmd.RecommendedConfigPathEnvVar)
 	if path == "" || a.kubeconfig != "" || a.context != "" || a.backendName != "" || a.name != cluster.DefaultName {

@@ -44,7 +44,8 @@ time takes minutes; after an interruption it goes on where it was.`,
 		},
 	}
 	cmd.Flags().StringVar(&opts.Images, "images", components.Built, components.ImageSourcesHelp())
-	cmd.Flags().StringVar(&opts.Istio, "istio", "", "version of Istio's published images, such as 1.29.0 (--backend kind --images registry)")
+	cmd.Flags().StringVar(&opts.Istio, "istio", "",
+		"version of Istio's published images, such as 1.29.0 (--backend kind --images registry)")
 	completeFixed(cmd, "images", components.ImageSources()...)
 	return cmd
 }
@@ -90,7 +91,9 @@ func cacheVerifyCommand() *cobra.Command {
 			a := appOf(cmd)
 			inventory, err := components.Verify(componentOptions(), a.reporter())
 			if len(inventory.Entries) > 0 || err == nil {
-				if failed := a.print(inventory, func(w io.Writer) error { return printInventory(w, inventory) }); failed != nil {
+				if failed := a.print(inventory, func(w io.Writer) error {
+					return printInventory(w, inventory)
+				}); failed != nil {
 					return failed
 				}
 			}
@@ -144,7 +147,8 @@ func printInventory(w io.Writer, inventory components.Inventory) error {
 		case e.Held:
 			note = "in use"
 		}
-		fmt.Fprintf(table, "%s\t%s\tmade %s in %s\t%s\n", e.Name, mib(e.Size), e.Made.Format(time.DateTime), e.Took.Round(time.Second), note)
+		fmt.Fprintf(table, "%s\t%s\tmade %s in %s\t%s\n", e.Name, mib(e.Size), e.Made.Format(time.DateTime),
+			e.Took.Round(time.Second), note)
 	}
 	if err := table.Flush(); err != nil {
 		return err

@@ -62,8 +62,8 @@ func (a *app) dryTrace(ctx context.Context, lab runs.Lab, plan runs.Plan) error 
 		return err
 	}
 	call := plan.Call
-	return a.printDryRun(dryRun{Would: fmt.Sprintf("send %s ➔ %s %s", runs.Caller(call), call.Method, call.URL), Watched: preview.Watched,
-		Touched: preview.Touched, Refused: preview.Refused})
+	return a.printDryRun(dryRun{Would: fmt.Sprintf("send %s ➔ %s %s", runs.Caller(call), call.Method, call.URL),
+		Watched: preview.Watched, Touched: preview.Touched, Refused: preview.Refused})
 }
 
 // dryScenario says what a scenario would touch in a cluster, from its text alone.
@@ -107,7 +107,8 @@ func (a *app) dryDown(ctx context.Context, backend cluster.Backend) error {
 	}
 	d := dryRun{Would: "take lab " + a.name + " down", Touched: asTouches(status.Objects, "deleted")}
 	if backend.Name() != existing.Name && status.State != cluster.Absent {
-		d.Touched = append(d.Touched, flow.Touch{Kind: flow.TouchObjects, What: "the whole lab: processes, mounts, interfaces, kubeconfig"})
+		d.Touched = append(d.Touched,
+			flow.Touch{Kind: flow.TouchObjects, What: "the whole lab: processes, mounts, interfaces, kubeconfig"})
 	}
 	return a.printDryRun(d)
 }
@@ -120,7 +121,8 @@ func (a *app) dryReset(ctx context.Context, m *mesh.Mesh) error {
 	}
 	d := dryRun{Would: "put right what dead commands left"}
 	for _, l := range left {
-		d.Touched = append(d.Touched, flow.Touch{Kind: flow.TouchLogLevel, Pod: l.Pod, What: "back to " + l.Levels.Summary() + "; " + l.Holder.String() + " is gone"})
+		d.Touched = append(d.Touched, flow.Touch{Kind: flow.TouchLogLevel, Pod: l.Pod,
+			What: "back to " + l.Levels.Summary() + "; " + l.Holder.String() + " is gone"})
 	}
 	for _, l := range held {
 		d.Refused = append(d.Refused, fmt.Sprintf("%s is left: %s holds it", l.Pod, l.Holder))

@@ -54,9 +54,12 @@ leads to the same field in the next dump: a section, a resource's name, and fiel
 		},
 	}
 	hasForms(cmd, []string{"text", "json", "yaml"})
-	cmd.Flags().StringVar(&flags.section, "section", "", "only this section: bootstrap, clusters, endpoints, listeners, scopedroutes, routes, secrets")
-	cmd.Flags().StringVar(&flags.at, "at", "", "only the field at this JSON pointer, as a report names it, or selector, as clusters/NAME/lb_policy")
-	cmd.Flags().StringVar(&flags.file, "file", "", "a dump in this file, JSON or YAML, plain or gzip, instead of a pod's; - is standard input")
+	cmd.Flags().StringVar(&flags.section, "section", "",
+		"only this section: bootstrap, clusters, endpoints, listeners, scopedroutes, routes, secrets")
+	cmd.Flags().StringVar(&flags.at, "at", "",
+		"only the field at this JSON pointer, as a report names it, or selector, as clusters/NAME/lb_policy")
+	cmd.Flags().StringVar(&flags.file, "file", "",
+		"a dump in this file, JSON or YAML, plain or gzip, instead of a pod's; - is standard input")
 	return cmd
 }
 
@@ -86,7 +89,8 @@ func (a *app) dumpOf(ctx context.Context, args []string, file string) ([]byte, e
 	return sidecar.Dump(ctx)
 }
 
-// writeDump writes the part of a dump that was asked for, byte for byte into a file or another program.
+// writeDump writes the part of a dump that was asked for, byte for byte into a file
+// or another program.
 func (a *app) writeDump(dump []byte, flags dumpFlags) error {
 	text, err := partOf(dump, flags.section, flags.at)
 	if err != nil {

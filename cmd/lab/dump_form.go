@@ -67,7 +67,8 @@ func yamlNode(decoder *json.Decoder) (*yaml.Node, error) {
 	return nil, io.ErrUnexpectedEOF // there is no other token
 }
 
-// ambiguous are words that YAML 1.1 takes for booleans: yq leaves their quotes, and those of the merge key.
+// ambiguous are words that YAML 1.1 takes for booleans: yq leaves their quotes, and
+// those of the merge key.
 var ambiguous = regexp.MustCompile(`(?i)^(y|yes|n|no|on|off)$`)
 
 func yamlString(text string) *yaml.Node {

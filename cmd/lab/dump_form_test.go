@@ -13,8 +13,8 @@ import (
 	"github.com/flowproof/lab/harness/configdump"
 )
 
-// peer builds a program that results are held against, which hack/peers pins. Its source may have to
-// be fetched: where that cannot be done the test is skipped, but not in CI.
+// peer builds a program that results are held against, which hack/peers pins. Its source may have
+// to be fetched: where that cannot be done the test is skipped, but not in CI.
 func peer(t *testing.T, what string) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "peer")
@@ -66,7 +66,8 @@ func TestYAMLIsYqs(t *testing.T) {
 			t.Errorf("%s: the YAML is not yq's: %s", name, firstOf(string(want), string(got)))
 		}
 		if name != "odd" {
-			if code, out, errs := run(t, "dump", "--file", "../../scenarios/dumps/"+name+".json.gz", "-o", "yaml"); code != 0 ||
+			if code, out, errs := run(t, "dump", "--file", "../../scenarios/dumps/"+name+".json.gz", "-o",
+				"yaml"); code != 0 ||
 				out != string(want) {
 				t.Errorf("lab dump -o yaml: exit code %d, %d bytes, not %d: %s", code, len(out), len(want), errs)
 			}
@@ -85,7 +86,8 @@ func firstOf(want, got string) string {
 	return "one is longer"
 }
 
-// FuzzPrettyYAML holds that the YAML of any JSON has the same strings, numbers and words in the same order.
+// FuzzPrettyYAML holds that the YAML of any JSON has the same strings, numbers and
+// words in the same order.
 func FuzzPrettyYAML(f *testing.F) {
 	f.Add([]byte(odd))
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -149,7 +151,8 @@ func scalarsOfYAML(n *yaml.Node, all []string) []string {
 
 // FuzzSelected holds that any selector leads somewhere or is refused.
 func FuzzSelected(f *testing.F) {
-	for _, s := range []string{"listeners/virtualInbound/filter_chains/10", "clusters//", "bootstrap/node", "/", "", "routes/8080/virtual_hosts/~1"} {
+	for _, s := range []string{"listeners/virtualInbound/filter_chains/10", "clusters//", "bootstrap/node", "/", "",
+		"routes/8080/virtual_hosts/~1"} {
 		f.Add(s)
 	}
 	dump, err := configdump.Open(f.Context(), "../../scenarios/dumps/fortio-server.json.gz")

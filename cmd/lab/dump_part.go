@@ -41,7 +41,8 @@ func partOf(dump []byte, section, at string) ([]byte, error) {
 	return nil, exit.Usagef("show section %q: the dump has none of that name (%s)", section, strings.Join(names, ", "))
 }
 
-// fieldAt is the field that a JSON pointer or a selector names. Where there is none, the error says how far it leads.
+// fieldAt is the field that a JSON pointer or a selector names. Where there is none, the error
+// says how far it leads.
 func fieldAt(dump []byte, at string) ([]byte, error) {
 	parsed, err := configdump.Parse(dump)
 	if err != nil {

@@ -9,7 +9,8 @@ import (
 
 // TestPartOf shows parts of a dump, and says of what is not there what there is.
 func TestPartOf(t *testing.T) {
-	const dump = `{"configs":[{"@type":"type.googleapis.com/envoy.admin.v3.ListenersConfigDump","static_listeners":[{"a/b":1}]}]}`
+	const dump = `{"configs":[{"@type":"type.googleapis.com/envoy.admin.v3.ListenersConfigDump","static_listeners":[{` +
+		`"a/b":1}]}]}`
 	for _, tc := range []struct{ section, at, want, refused string }{
 		{"", "", dump, ""},
 		{"listeners", "", `"static_listeners"`, ""},
@@ -28,16 +29,21 @@ func TestPartOf(t *testing.T) {
 	}
 }
 
-// TestSelected follows names into a recorded dump, and says what there is where a name leads nowhere.
+// TestSelected follows names into a recorded dump, and says what there is where a
+// name leads nowhere.
 func TestSelected(t *testing.T) {
 	for _, tc := range []struct{ at, want, refused string }{
 		{at: "listeners/virtualInbound/address/socket_address/port_value", want: "15006"},
 		{at: "clusters/inbound|8080||/type", want: `"ORIGINAL_DST"`},
 		{at: "routes/8080/virtual_hosts/fortio-server.mark.svc.cluster.local:8080/routes/0/match/prefix", want: `"/"`},
-		{at: "listeners/virtualInbound/listener_filters/envoy.filters.listener.tls_inspector/name", want: `"envoy.filters.listener.tls_inspector"`},
+		{at: "listeners/virtualInbound/listener_filters/envoy.filters.listener.tls_inspector/name",
+			want: `"envoy.filters.listener.tls_inspector"`},
 		{at: "bootstrap/node/metadata/NAME", want: `"fortio-server"`},
 		{at: "listeners/virtualInbound/filter_chains/10/name", want: `"0.0.0.0_8080"`},
-		{at: "listeners/virtualInbound/filter_chains/0.0.0.0_8080", refused: "are called 0.0.0.0_8080 (name one by its index: 10, 11)"},
+		{
+			at:      "listeners/virtualInbound/filter_chains/0.0.0.0_8080",
+			refused: "are called 0.0.0.0_8080 (name one by its index: 10, 11)",
+		},
 		{at: "listeners/virtual", refused: "there is no listener of that name (there are: "},
 		{at: "listeners", refused: "a selector goes on with a name: listeners/NAME"},
 		{at: "listener/x", refused: "nor a selector, which begins with a section"},

@@ -19,9 +19,10 @@ var sections = map[string]configdump.Kind{
 	"secrets":   configdump.Secret,
 }
 
-// selected is the field that a selector names: a section, the name of a resource in it, and below it
-// the names of fields; an element of a list is named by its index or by its own name. Unlike a JSON
-// pointer it leads to the same field in the next dump too. A / in a name is written ~1 (RFC 6901).
+// selected is the field that a selector names: a section, the name of a resource in it, and
+// below it the names of fields; an element of a list is named by its index or by its own name.
+// Unlike a JSON pointer it leads to the same field in the next dump too. A / in a name is
+// written ~1 (RFC 6901).
 func selected(d *configdump.Dump, selector string) (configdump.Value, error) {
 	parts := strings.Split(selector, "/")
 	for i, part := range parts {

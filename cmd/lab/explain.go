@@ -281,7 +281,8 @@ func unknownWord(word string) error {
 	)
 }
 
-// nearWords asks whether a word of the glossary near to one was meant; where there is none it is another hint.
+// nearWords asks whether a word of the glossary near to one was meant; where there is none
+// it is another hint.
 func nearWords(word, otherwise string) string {
 	if near := glossary.Near(word, 3); len(near) > 0 {
 		return "did you mean " + strings.Join(near, " or ") + "?"

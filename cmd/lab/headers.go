@@ -14,8 +14,8 @@ import (
 // maxHeaders bounds a file of headers.
 const maxHeaders = 64 << 10
 
-// headerLines are the headers of -H, each a "name: value", or @FILE for those of a file, one a line, as curl has it: what stands in a
-// file is on no command line.
+// headerLines are the headers of -H, each a "name: value", or @FILE for those of a file, one a
+// line, as curl has it: what stands in a file is on no command line.
 func headerLines(ctx context.Context, given []string) ([]string, error) {
 	var all []string
 	for _, h := range given {
@@ -37,7 +37,8 @@ func headerLines(ctx context.Context, given []string) ([]string, error) {
 	return all, nil
 }
 
-// curlConfig are the options of curl's in a file, or in what is read from standard input for "-"; "" is no file.
+// curlConfig are the options of curl's in a file, or in what is read from standard input for
+// "-"; "" is no file.
 func curlConfig(ctx context.Context, stdin io.Reader, path string) ([]string, error) {
 	var text []byte
 	var err error

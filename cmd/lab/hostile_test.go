@@ -27,12 +27,12 @@ func TestHeaderLines(t *testing.T) {
 	}
 }
 
-// evil is what a name, a value, a comment or a file's name can hold: a colour, a title, a cursor, C1, a turned direction, an end of a
-// line that begins one of our own, and what is not seen.
+// evil is what a name, a value, a comment or a file's name can hold: a colour, a title, a cursor,
+// C1, a turned direction, an end of a line that begins one of our own, and what is not seen.
 const evil = "x\x1b[31m\x1b]0;t\x07\x1b[2J\rlab: verified\u009b31m\u202e\u2066\u200b\x7f\u2028y"
 
-// TestHostileNames holds every output that can be had without a lab to showing what a terminal would obey.
-// TestCurlConfig reads curl's options from a file and from standard input.
+// TestHostileNames holds every output that can be had without a lab to showing what a terminal
+// would obey. TestCurlConfig reads curl's options from a file and from standard input.
 func TestCurlConfig(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "options")
 	const text = "header = \"authorization: Bearer x\"\n"
@@ -45,12 +45,15 @@ func TestCurlConfig(t *testing.T) {
 			t.Errorf("%s: %q, %v", path, got, err)
 		}
 	}
-	for path, said := range map[string]string{filepath.Join(t.TempDir(), "none"): "no such file", "-": "at most 64 KiB are read"} {
-		if _, err := curlConfig(t.Context(), strings.NewReader(strings.Repeat("x", maxHeaders+1)), path); err == nil || !strings.Contains(err.Error(), said) {
+	for path, said := range map[string]string{filepath.Join(t.TempDir(), "none"): "no such file",
+		"-": "at most 64 KiB are read"} {
+		if _, err := curlConfig(t.Context(), strings.NewReader(strings.Repeat("x", maxHeaders+1)), path); err == nil ||
+			!strings.Contains(err.Error(), said) {
 			t.Errorf("%s: %v, want %q", path, err, said)
 		}
 	}
-	if _, err := curlConfig(t.Context(), strings.NewReader("header = \"hunter2"), "-"); err == nil || strings.Contains(err.Error(), "hunter2") {
+	if _, err := curlConfig(t.Context(), strings.NewReader("header = \"hunter2"), "-"); err == nil ||
+		strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("an error shows the value: %v", err)
 	}
 }
@@ -59,26 +62,39 @@ func TestHostileNames(t *testing.T) {
 	dir := t.TempDir()
 	dump := filepath.Join(dir, "dump.json")
 	document, err := json.Marshal(map[string]any{"configs": []any{
-		map[string]any{"@type": "type.googleapis.com/envoy.admin.v3.BootstrapConfigDump", "bootstrap": map[string]any{"node": map[string]any{"id": "sidecar~10.0.0.1~" + evil + ".mark~mark.svc"}}},
-		map[string]any{"@type": "type.googleapis.com/envoy.admin.v3.ListenersConfigDump", "dynamic_listeners": []any{map[string]any{"name": evil,
-			"active_state": map[string]any{"listener": map[string]any{"name": evil, "address": map[string]any{"socket_address": map[string]any{"address": "0.0.0.0", "port_value": 8080}},
-				"filter_chains": []any{map[string]any{"name": evil, "filters": []any{map[string]any{"name": evil}}}}}}}}}}})
+		map[string]any{"@type": "type.googleapis.com/envoy.admin.v3.BootstrapConfigDump",
+			"bootstrap": map[string]any{"node": map[string]any{"id": "sidecar~10.0.0.1~" + evil + ".mark~mark.svc"}}},
+		map[string]any{"@type": "type.googleapis.com/envoy.admin.v3.ListenersConfigDump",
+			"dynamic_listeners": []any{map[string]any{"name": evil,
+				"active_state": map[string]any{"listener": map[string]any{"name": evil,
+					"address": map[string]any{"socket_address": map[string]any{"address": "0.0.0.0",
+						"port_value": 8080}},
+					"filter_chains": []any{
+						map[string]any{"name": evil, "filters": []any{map[string]any{"name": evil}}},
+					}}}}}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	scenario := filepath.Join(dir, "mine.txtar")
 	requests := filepath.Join(dir, "requests.jsonl")
 	line, _ := json.Marshal(flow.Request{ID: evil, Address: "10.0.0.9", Port: 8080, Authority: evil, Path: "/" + evil})
-	for name, text := range map[string][]byte{dump: document, scenario: []byte("# " + evil + "\x00\n" + evil + "\x00\n"), requests: append(line, '\n')} {
+	for name, text := range map[string][]byte{
+		dump: document, scenario: []byte("# " + evil + "\x00\n" + evil + "\x00\n"), requests: append(line, '\n'),
+	} {
 		if err := os.WriteFile(name, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	infer := []string{"infer", "--dump", dump, "--address", "10.0.0.9", "--port", "8080", "--authority", evil, "--path", "/" + evil}
-	cases := [][]string{{evil}, {"run", evil}, {"run", scenario}, {"run", filepath.Join(dir, evil)}, {"verify", filepath.Join(dir, evil)}, {"--" + evil}, {"-o", evil, "version"},
-		{"--backend", evil, "status"}, {"--name", evil, "status"}, {"infer", "--dump", filepath.Join(dir, evil)}, {"infer", "--dump", dump, "--to", "http://" + evil},
-		{"trace", "--from", evil, "--to", evil}, {"diff", dump, filepath.Join(dir, evil), "--requests", requests}, {"--kubeconfig", filepath.Join(dir, evil), "dump", evil},
-		{"infer", "--dump", dump, "--requests", requests}, {"infer", "--dump", dump, "--requests", requests, "-o", "json"}, append(infer, "--explain")}
+	infer := []string{"infer", "--dump", dump, "--address", "10.0.0.9", "--port", "8080",
+		"--authority", evil, "--path", "/" + evil}
+	cases := [][]string{{evil}, {"run", evil}, {"run", scenario}, {"run", filepath.Join(dir, evil)},
+		{"verify", filepath.Join(dir, evil)}, {"--" + evil}, {"-o", evil, "version"},
+		{"--backend", evil, "status"}, {"--name", evil, "status"}, {"infer", "--dump", filepath.Join(dir, evil)},
+		{"infer", "--dump", dump, "--to", "http://" + evil},
+		{"trace", "--from", evil, "--to", evil}, {"diff", dump, filepath.Join(dir, evil), "--requests", requests},
+		{"--kubeconfig", filepath.Join(dir, evil), "dump", evil},
+		{"infer", "--dump", dump, "--requests", requests},
+		{"infer", "--dump", dump, "--requests", requests, "-o", "json"}, append(infer, "--explain")}
 	for _, form := range []string{"text", "minimal", "json", "yaml", "mermaid"} {
 		cases = append(cases, append(append([]string{}, infer...), "-o", form))
 	}

@@ -131,7 +131,8 @@ func (f *inferFlags) run(cmd *cobra.Command) error {
 	case f.dump != "" && f.from == "" && f.client == "" && f.server == "":
 		return input.Do(cmd.Context(), func() error { return f.oneProxy(cmd.Context(), a) })
 	case f.to == "":
-		return exit.Usagef("infer: nothing to infer from (give --dump FILE, or --from POD --to URL, or --client-dump and --server-dump with --to)")
+		return exit.Usagef("infer: nothing to infer from (give --dump FILE, or --from POD --to URL, or --client-dump " +
+			"and --server-dump with --to)")
 	case f.from != "" && f.client == "" && f.server == "" && f.dump == "":
 		return f.live(cmd, a)
 	case f.client != "" || f.server != "":
@@ -210,7 +211,8 @@ func (f *inferFlags) oneProxy(ctx context.Context, a *app) error {
 }
 
 func (f *inferFlags) batch(ctx context.Context, a *app, engine *infer.Engine, opts infer.Options) error {
-	// A batch makes much that lives as long as one answer: collecting it less often takes a quarter of the time away.
+	// A batch makes much that lives as long as one answer: collecting it less often takes a
+	// quarter of the time away.
 	defer debug.SetGCPercent(debug.SetGCPercent(300))
 	in, err := a.openRequests(ctx, f.requests)
 	if err != nil {
@@ -254,8 +256,8 @@ func (f *inferFlags) offline(ctx context.Context, a *app) error {
 }
 
 func (f *inferFlags) way() infer.WayOptions {
-	return infer.WayOptions{Resolved: f.resolve, Source: f.request.Source, Sender: f.sender(), TLS: f.tls, Protocol: f.protocol,
-		Random: f.request.Random, Cold: f.cold, Warm: f.warm, Explain: f.explain}
+	return infer.WayOptions{Resolved: f.resolve, Source: f.request.Source, Sender: f.sender(), TLS: f.tls,
+		Protocol: f.protocol, Random: f.request.Random, Cold: f.cold, Warm: f.warm, Explain: f.explain}
 }
 
 func (f *inferFlags) writeWay(a *app, client, server *configdump.Dump, opts infer.WayOptions) error {

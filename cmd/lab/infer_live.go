@@ -14,8 +14,8 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// live makes a whole way of the dumps that the lab's sidecars give now. Which pod is the server follows from where the
-// client's sidecar sends the request.
+// live makes a whole way of the dumps that the lab's sidecars give now. Which pod is the server
+// follows from where the client's sidecar sends the request.
 func (f *inferFlags) live(cmd *cobra.Command, a *app) error {
 	ctx := cmd.Context()
 	m, err := a.mesh(ctx)
@@ -81,7 +81,8 @@ func dumpText(ctx context.Context, pod *mesh.Pod) ([]byte, error) {
 	return sidecar.Dump(ctx)
 }
 
-// serverDump takes the dump of the first pod with a sidecar among the hosts, or nil: the way then ends at the client's.
+// serverDump takes the dump of the first pod with a sidecar among the hosts, or nil: the way then
+// ends at the client's.
 func serverDump(ctx context.Context, m *mesh.Mesh, hosts []flow.Host) (*configdump.Dump, error) {
 	pod, err := serverPod(ctx, m, hosts)
 	if pod == nil || err != nil {

@@ -17,7 +17,8 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// TestNoPipeIsOpened hands a pipe without a writer to every flag and argument that names a file: an opening would never end.
+// TestNoPipeIsOpened hands a pipe without a writer to every flag and argument that names a file: an
+// opening would never end.
 func TestNoPipeIsOpened(t *testing.T) {
 	const dump = "../../scenarios/dumps/netshoot.json.gz"
 	pipe := filepath.Join(t.TempDir(), "pipe")

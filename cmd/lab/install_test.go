@@ -22,9 +22,11 @@ func TestInstalledAlone(t *testing.T) {
 	self := module.Version{Path: "github.com/flowproof/lab", Version: "v0.0.1"}
 	proxy, home, elsewhere := t.TempDir(), t.TempDir(), t.TempDir()
 	serve(t, proxy, self)
-	// The modules that it needs are served from what this checkout was built with: nothing is fetched.
+	// The modules that it needs are served from what this checkout was built with:
+	// nothing is fetched.
 	fetched := "file://" + filepath.Join(goEnv(t, "GOMODCACHE"), "cache/download")
-	env := append(os.Environ(), "HOME="+home, "GOBIN="+home, "GOMODCACHE="+filepath.Join(home, "mod"), "GOCACHE="+goEnv(t, "GOCACHE"),
+	env := append(os.Environ(), "HOME="+home, "GOBIN="+home, "GOMODCACHE="+filepath.Join(home, "mod"),
+		"GOCACHE="+goEnv(t, "GOCACHE"),
 		"GOFLAGS=-trimpath -modcacherw", "GOSUMDB=off", "GOPROXY=file://"+proxy+","+fetched)
 	run := func(name string, args ...string) string {
 		t.Helper()
@@ -49,7 +51,8 @@ func TestInstalledAlone(t *testing.T) {
 	}
 }
 
-// serve writes the checkout into proxy as one version of its module (https://go.dev/ref/mod#goproxy-protocol).
+// serve writes the checkout into proxy as one version of its module
+// (https://go.dev/ref/mod#goproxy-protocol).
 func serve(t *testing.T, proxy string, v module.Version) {
 	t.Helper()
 	root, err := filepath.Abs("../..")

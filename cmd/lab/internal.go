@@ -12,7 +12,8 @@ import (
 	"github.com/flowproof/lab/internal/undo"
 )
 
-// nodeProcessCommand is the processes of an embedded node that outlive the command which started them.
+// nodeProcessCommand is the processes of an embedded node that outlive the command
+// which started them.
 func nodeProcessCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:                "__node",
@@ -27,7 +28,8 @@ func nodeProcessCommand() *cobra.Command {
 	}
 }
 
-// dockerProcessCommand is the processes of a Docker of our own, and the runtime that it starts containers with.
+// dockerProcessCommand is the processes of a Docker of our own, and the runtime that it
+// starts containers with.
 func dockerProcessCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:                docker.Verb,

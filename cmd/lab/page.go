@@ -36,7 +36,8 @@ func pageSources(c bundle.Contents) report.Sources {
 	return sources
 }
 
-// runPage writes the page of a scenario's request, or its drawing. A scenario that sends none has none.
+// runPage writes the page of a scenario's request, or its drawing. A scenario that
+// sends none has none.
 func (a *app) runPage(result *script.Result) error {
 	if result.Run == nil {
 		return exit.Incompletef("write a page: the scenario came to no request")

@@ -17,7 +17,8 @@ import (
 )
 
 func kubectlCommand() *cobra.Command {
-	return passthrough("kubectl", "Run the kubectl that belongs to the lab, on the lab", `  lab kubectl get pods -n mark -o wide
+	return passthrough("kubectl", "Run the kubectl that belongs to the lab, on the lab",
+		`  lab kubectl get pods -n mark -o wide
   lab kubectl exec -it -n mark netshoot -- ss -tr`)
 }
 
@@ -26,13 +27,14 @@ func istioctlCommand() *cobra.Command {
   lab istioctl proxy-config listeners fortio-server.mark`)
 }
 
-// passthrough makes a verb that runs one of the lab's own programs with the lab's kubeconfig. All arguments are the
-// program's; the lab's own flags go before the verb.
+// passthrough makes a verb that runs one of the lab's own programs with the lab's kubeconfig. All
+// arguments are the program's; the lab's own flags go before the verb.
 func passthrough(program, short, example string) *cobra.Command {
 	return &cobra.Command{
-		Use:                program + " [arguments of " + program + "]",
-		Short:              short,
-		Long:               short + ".\n\nAll arguments are " + program + "'s own; flags of lab itself go before the verb: `lab --name second " + program + " …`.",
+		Use:   program + " [arguments of " + program + "]",
+		Short: short,
+		Long: short + ".\n\nAll arguments are " + program + "'s own; flags of lab itself go before the " +
+			"verb: `lab --name second " + program + " …`.",
 		Example:            example,
 		DisableFlagParsing: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -53,7 +55,8 @@ func passthrough(program, short, example string) *cobra.Command {
 			}
 			env := []string{"KUBECONFIG=" + lab.Kubeconfig}
 			if lab.Backend != existing.Name {
-				// A lab's address is another each time: what kubectl keeps of it in the home directory would never be used again.
+				// A lab's address is another each time: what kubectl keeps of it in the home
+				// directory would never be used again.
 				env = append(env, "KUBECACHEDIR="+os.DevNull)
 			}
 			return a.runProgram(cmd, path, args, env)
@@ -61,7 +64,8 @@ func passthrough(program, short, example string) *cobra.Command {
 	}
 }
 
-// findProgram finds a program among the lab's components; the machine's own will do for a lab of published images.
+// findProgram finds a program among the lab's components; the machine's own will do for a lab
+// of published images.
 func findProgram(program string) (string, error) {
 	set, err := components.Find(componentOptions())
 	if err != nil {
@@ -100,7 +104,8 @@ func kubeconfigCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "kubeconfig",
 		Short: "Print the path of the lab's kubeconfig",
-		Long:  "kubeconfig prints the path of the lab's kubeconfig, for any other tool. The file is yours alone (mode 0600) and goes away with the lab.",
+		Long: "kubeconfig prints the path of the lab's kubeconfig, for any other tool. The file is yours alone " +
+			"(mode 0600) and goes away with the lab.",
 		Example: `  export KUBECONFIG=$(lab kubeconfig)
   k9s --kubeconfig "$(lab kubeconfig)"`,
 		Args: cobra.NoArgs,

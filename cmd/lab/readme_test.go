@@ -17,7 +17,8 @@ import (
 	"github.com/flowproof/lab/internal/golden"
 )
 
-// TestExplained keeps the explained path of the documentation what the command prints for the recorded dumps.
+// TestExplained keeps the explained path of the documentation what the command prints for
+// the recorded dumps.
 func TestExplained(t *testing.T) {
 	const file, begin, end = "../../docs/explained.md", "<!-- inference -->", "<!-- /inference -->"
 	dump := func(pod string) *configdump.Dump {
@@ -36,12 +37,14 @@ func TestExplained(t *testing.T) {
 		t.Fatal(err)
 	}
 	var text bytes.Buffer
-	text.WriteString(begin + "\nFrom two dumps alone, no cluster needed; each line names the field that decided and what lost:\n\n```\n" +
+	text.WriteString(begin + "\nFrom two dumps alone, no cluster needed; each line names the field that decided and " +
+		"what lost:\n\n```\n" +
 		"$ lab infer --client-dump netshoot.json.gz --server-dump fortio-server.json.gz --to " + call.URL + "\n")
 	if err := report.Way(&text, "text", way, (&inferFlags{}).text()); err != nil {
 		t.Fatal(err)
 	}
-	text.WriteString("```\n\nBoth dumps are in [scenarios/dumps](../scenarios/dumps), so the command can be tried there.\n" + end)
+	text.WriteString("```\n\nBoth dumps are in [scenarios/dumps](../scenarios/dumps), so the command can be tried " +
+		"there.\n" + end)
 	readme, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -54,8 +57,8 @@ func TestExplained(t *testing.T) {
 	golden.Equal(t, file, string(before)+text.String()+string(after))
 }
 
-// TestDocumentedCommands keeps the documentation's commands from drifting: each line of its code blocks that calls lab has to
-// name a verb and flags that there are.
+// TestDocumentedCommands keeps the documentation's commands from drifting: each line of its code
+// blocks that calls lab has to name a verb and flags that there are.
 func TestDocumentedCommands(t *testing.T) {
 	pages, err := filepath.Glob("../../docs/*.md")
 	if err != nil {
@@ -100,7 +103,8 @@ func documentedCommand(t *testing.T, place, line string) {
 // link is a link of Markdown to a place in this repository.
 var link = regexp.MustCompile(`\]\(([^)#: ]+)(?:#[^)]*)?\)`)
 
-// TestDocumentedPlaces holds every link of the documentation, and every path in CONTRIBUTING.md's map, against the tree.
+// TestDocumentedPlaces holds every link of the documentation, and every path in CONTRIBUTING.md's
+// map, against the tree.
 func TestDocumentedPlaces(t *testing.T) {
 	pages, err := filepath.Glob("../../docs/*.md")
 	if err != nil {

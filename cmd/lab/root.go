@@ -48,7 +48,8 @@ func newRoot(a *app) *cobra.Command {
 		Example:       rootExample,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		// Flags before a verb are lab's own, also where the verb passes everything after it to another program.
+		// Flags before a verb are lab's own, also where the verb passes everything after it
+		// to another program.
 		TraverseChildren:           true,
 		SuggestionsMinimumDistance: 2,
 		Args:                       cobra.NoArgs,
@@ -67,24 +68,25 @@ func newRoot(a *app) *cobra.Command {
 	flags.StringVar(&a.backendName, "backend", "", "what the lab is made of: "+strings.Join(backendNames(), ", ")+
 		" (default "+defaultBackend+", or existing with --kubeconfig, --context or $KUBECONFIG)")
 	flags.StringVar(&a.name, "name", cluster.DefaultName, "name of the lab")
-	flags.StringVar(&a.kubeconfig, "kubeconfig", "", "use the cluster of this kubeconfig, as it is (default: $KUBECONFIG, where that is set)")
-	flags.StringVar(&a.context, "context", "", "use the cluster of this context of the kubeconfig (default: the current one)")
-	flags.StringVarP(&a.output, "output", "o", "text", "form of the result: text or json; run, trace, infer, verify and diff have more")
-	flags.BoolVar(&a.showSecrets, "show-secrets", false, "show header values, parameters and tokens that are hidden otherwise, on the screen and in -o "+
-		"forms; what is kept never has them")
-	flags.StringVar(&a.color, "color", "auto", "colours: "+strings.Join(colours, ", ")+" (auto: on a terminal, unless NO_COLOR is set, or where CLICOLOR_FORCE is)")
+	flags.StringVar(&a.kubeconfig, "kubeconfig", "",
+		"use the cluster of this kubeconfig, as it is (default: $KUBECONFIG, where that is set)")
+	flags.StringVar(&a.context, "context", "",
+		"use the cluster of this context of the kubeconfig (default: the current one)")
+	flags.StringVarP(&a.output, "output", "o", "text",
+		"form of the result: text or json; run, trace, infer, verify and diff have more")
+	flags.BoolVar(&a.showSecrets, "show-secrets", false,
+		"show header values, parameters and tokens that are hidden otherwise, on the screen and in -o "+
+			"forms; what is kept never has them")
+	flags.StringVar(&a.color, "color", "auto", "colours: "+strings.Join(colours, ", ")+" (auto: on a terminal, "+
+		"unless NO_COLOR is set, or where CLICOLOR_FORCE is)")
 	flags.BoolVar(&a.wide, "wide", false, "cut nothing of a report to the terminal's width")
-	flags.Var(&a.maxDump, "max-dump", "most that is read of a sidecar's config dump, such as 64MiB (default 512MiB); one of many clusters is read in slices")
+	flags.Var(&a.maxDump, "max-dump", "most that is read of a sidecar's config dump, such as 64MiB (default 512MiB); "+
+		"one of many clusters is read in slices")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "say no progress on stderr")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return exit.Usagef("read command line: %w (see `%s --help`)", err, cmd.CommandPath())
 	})
-	completeFixed(root, "color", colours...)
-	completeFixed(root, "backend", backendNames()...)
-	_ = root.RegisterFlagCompletionFunc("output", func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-		return formsOf(cmd), cobra.ShellCompDirectiveNoFileComp
-	})
-	_ = root.RegisterFlagCompletionFunc("context", completeContexts)
+	completeFlags(root)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	for _, verb := range verbs {
 		cmd := verb()
@@ -93,6 +95,18 @@ func newRoot(a *app) *cobra.Command {
 	}
 	root.Args = usageArgs(unknownVerb)
 	return root
+}
+
+// completeFlags lets a shell complete the values of the flags that every verb has.
+func completeFlags(root *cobra.Command) {
+	completeFixed(root, "color", colours...)
+	completeFixed(root, "backend", backendNames()...)
+	_ = root.RegisterFlagCompletionFunc("output", completeForms)
+	_ = root.RegisterFlagCompletionFunc("context", completeContexts)
+}
+
+func completeForms(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return formsOf(cmd), cobra.ShellCompDirectiveNoFileComp
 }
 
 // formsAnnotation holds the forms of a verb's result, where it has others than text and json.

@@ -126,7 +126,8 @@ func (a *app) listScenarios() error {
 	})
 }
 
-// runScenario finds the scenario before it brings anything up, so that a misspelt name costs nothing.
+// runScenario finds the scenario before it brings anything up, so that a misspelt
+// name costs nothing.
 func (a *app) runScenario(cmd *cobra.Command, name string, flags runFlags) (err error) {
 	scenario, err := findScenario(cmd.Context(), name)
 	if err != nil {
@@ -172,7 +173,8 @@ func (a *app) runScenario(cmd *cobra.Command, name string, flags runFlags) (err 
 	return result.Err
 }
 
-// findScenario finds a scenario of ours by its name, or reads one of the user's own by its path, which has a separator in it.
+// findScenario finds a scenario of ours by its name, or reads one of the user's own by its path,
+// which has a separator in it.
 func findScenario(ctx context.Context, name string) (*script.Scenario, error) {
 	if !strings.ContainsRune(name, os.PathSeparator) {
 		return scenarios.Find(name)
@@ -207,8 +209,8 @@ func (a *app) deliver(result *script.Result, flags runFlags) error {
 	if result.Run == nil {
 		return exit.Incompletef("write bundle %s: the scenario came to no request", flags.bundle)
 	}
-	contents := bundle.Contents{Run: *result.Run, Question: result.Question, Dumps: result.Dumps, After: result.DumpsAfter, Recording: &result.Recording,
-		Signer: flags.signer}
+	contents := bundle.Contents{Run: *result.Run, Question: result.Question, Dumps: result.Dumps,
+		After: result.DumpsAfter, Recording: &result.Recording, Signer: flags.signer}
 	if result.Verdict != nil {
 		contents.Verdict = *result.Verdict
 	} else {
@@ -242,7 +244,8 @@ func (a *app) keep(dir string, contents bundle.Contents) error {
 		return err
 	}
 	if !replaced.IsZero() {
-		a.reporter().Say("The bundle of %s that was in %s has been replaced.", replaced.Local().Format("2006-01-02 15:04:05"), dir)
+		a.reporter().Say("The bundle of %s that was in %s has been replaced.",
+			replaced.Local().Format("2006-01-02 15:04:05"), dir)
 	}
 	a.reporter().Say("The bundle is in %s; `lab verify %s` judges it again.", dir, dir)
 	return nil
@@ -260,8 +263,8 @@ func writeJUnit(path string, suite report.Suite) error {
 	return nil
 }
 
-// labFor is the lab that a scenario runs on: it is joined, or brought up. It is empty for a scenario
-// that needs none. A scenario that would change there what was not asked for is refused.
+// labFor is the lab that a scenario runs on: it is joined, or brought up. It is empty for a
+// scenario that needs none. A scenario that would change there what was not asked for is refused.
 func (a *app) labFor(cmd *cobra.Command, s *script.Scenario, opts cluster.Options, flags asked) (script.Lab, error) {
 	if !s.NeedsLab() {
 		return script.Lab{}, nil
@@ -289,6 +292,6 @@ func mayRun(s *script.Scenario, bounds *runs.Bounds) error {
 	if len(lacks) == 0 {
 		return nil
 	}
-	return exit.Usagef("run %s: %w: %s (ask for it: %s; --dry-run says all that it would touch)", s.Name, runs.ErrNotAsked,
-		strings.Join(what, "; "), strings.Join(lacks, " "))
+	return exit.Usagef("run %s: %w: %s (ask for it: %s; --dry-run says all that it would touch)", s.Name,
+		runs.ErrNotAsked, strings.Join(what, "; "), strings.Join(lacks, " "))
 }

@@ -29,7 +29,8 @@ import (
 
 const project = "../.."
 
-// resultForms are the results that the command writes in JSON, each with its type and where it comes from.
+// resultForms are the results that the command writes in JSON, each with its type and
+// where it comes from.
 var resultForms = []struct {
 	version string
 	of      any
@@ -76,7 +77,8 @@ var ownFiles = map[string]string{
 	"flowproof.dev/proof/v6":   "what was proven of it",
 }
 
-// ownForms are the forms of types that write their JSON themselves, and the types whose constants may be left out.
+// ownForms are the forms of types that write their JSON themselves, and the types whose
+// constants may be left out.
 var ownForms = schema.Forms{
 	Own: map[reflect.Type]*jsonschema.Schema{
 		reflect.TypeFor[flow.Headers](): {Type: "object", AdditionalProperties: &jsonschema.Schema{
@@ -92,7 +94,8 @@ var ownForms = schema.Forms{
 // TestSchemas holds a JSON Schema for each result in docs/schema. With -update it writes them.
 func TestSchemas(t *testing.T) {
 	index := "# JSON Schemas of the results\n\n`-o json` gives each result with its version in the field `schema`. " +
-		"Each version has a\n[JSON Schema](https://json-schema.org) here, generated from the Go types. The tests hold " +
+		"Each version has a\n[JSON Schema](https://json-schema.org) here, generated from the Go types. The tests " +
+		"hold " +
 		"every result that they see\nagainst it. A version changes where a field goes or means something else; " +
 		"one that is added changes none.\n\n" +
 		"| version | file | where it comes from |\n| --- | --- | --- |\n"
@@ -113,7 +116,8 @@ func TestSchemas(t *testing.T) {
 	golden.Equal(t, filepath.Join(project, "docs/schema/README.md"), index)
 }
 
-// TestVersionsHaveSchemas fails for a version in the source that has no schema and is no file of lab's own.
+// TestVersionsHaveSchemas fails for a version in the source that has no schema and is
+// no file of lab's own.
 func TestVersionsHaveSchemas(t *testing.T) {
 	known := map[string]bool{}
 	for _, r := range resultForms {
@@ -160,7 +164,8 @@ no request
 		{"infer", "--dump", netshoot, "--requests", requests},
 		{"infer", "--dump", fortio, "--requests", requests, "--explain"},
 		{"infer", "--dump", netshoot, "--to", "http://fortio-server:8080/", "--explain"},
-		{"infer", "--client-dump", netshoot, "--server-dump", fortio, "--to", "http://fortio-server:8080/", "--explain"},
+		{"infer", "--client-dump", netshoot, "--server-dump", fortio, "--to",
+			"http://fortio-server:8080/", "--explain"},
 		{"infer", "--reasons"},
 		{"diff", netshoot, fortio, "--requests", kept},
 		{"verify", current(t, nil)},

@@ -20,10 +20,12 @@ func markedRequest() (url string, flags []string) {
 	n := 0
 	next := func() string { n++; return fmt.Sprintf("%s%02d", aMark, n) }
 	var query []string
-	for _, name := range []string{"token", "access_token", "code", "password", "client_secret", "key", "session", "sig", "foo", "X-Amz-Signature"} {
+	for _, name := range []string{"token", "access_token", "code", "password",
+		"client_secret", "key", "session", "sig", "foo", "X-Amz-Signature"} {
 		query = append(query, name+"="+next())
 	}
-	for _, header := range []string{"authorization: Bearer ", "cookie: sid=", "x-api-key: ", "x-apikey: ", "token: ", "x-auth: ", "password: ", "x-key: ", "x-jwt: ",
+	for _, header := range []string{"authorization: Bearer ", "cookie: sid=", "x-api-key: ", "x-apikey: ", "token: ",
+		"x-auth: ", "password: ", "x-key: ", "x-jwt: ",
 		"x-tenant: ", "proxy-authorization: Basic ", "x-csrf-token: ", "x-origin-verify: ", "x-anything: "} {
 		flags = append(flags, "-H", header+next())
 	}
@@ -33,8 +35,9 @@ func markedRequest() (url string, flags []string) {
 	return "http://fortio-server:8080/echo?" + strings.Join(query, "&"), flags
 }
 
-// TestLabShowsNoSecret sends 30 marked secrets through every instrument of a lab that is up, and looks for the marks in every output, every
-// file that was written, and on every command line of the machine, which the pods' are among.
+// TestLabShowsNoSecret sends 30 marked secrets through every instrument of a lab that is up, and
+// looks for the marks in every output, every file that was written, and on every command line of
+// the machine, which the pods' are among.
 func TestLabShowsNoSecret(t *testing.T) {
 	kubeconfig := os.Getenv("FLOWPROOF_KUBECONFIG")
 	if kubeconfig == "" {
@@ -49,7 +52,8 @@ func TestLabShowsNoSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	ask := func(verb string, args ...string) []string {
-		return append(append([]string{"--kubeconfig", kubeconfig, verb, "--from", "netshoot", "--to", url}, flags...), args...)
+		return append(append([]string{"--kubeconfig", kubeconfig, verb, "--from", "netshoot", "--to", url}, flags...),
+			args...)
 	}
 	if name := os.Getenv("FLOWPROOF_LAB"); name != "" { // by its name eBPF takes part
 		ask = func(verb string, args ...string) []string {
@@ -95,7 +99,8 @@ func TestLabShowsNoSecret(t *testing.T) {
 	}
 }
 
-// watchCommandLines reads all command lines again and again until the function that it returns is called, which tells those with a mark.
+// watchCommandLines reads all command lines again and again until the function that it returns is
+// called, which tells those with a mark.
 func watchCommandLines(t *testing.T) func() []string {
 	t.Helper()
 	ended, done := make(chan struct{}), make(chan struct{})

@@ -24,7 +24,8 @@ func TestSecurityNamesTests(t *testing.T) {
 		if figures {
 			continue
 		}
-		if !strings.HasPrefix(line, "| ") || strings.HasPrefix(line, "| ---") || strings.HasSuffix(line, "| Held by |") {
+		if !strings.HasPrefix(line, "| ") || strings.HasPrefix(line, "| ---") ||
+			strings.HasSuffix(line, "| Held by |") {
 			continue
 		}
 		rows++

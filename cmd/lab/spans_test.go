@@ -9,8 +9,9 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// TestOTLPIsOpenTelemetrys reads -o otlp by the protobuf types of OpenTelemetry: no field is unknown to
-// them, every span has its ids and its time, and all of them stand in the trace of the request.
+// TestOTLPIsOpenTelemetrys reads -o otlp by the protobuf types of OpenTelemetry: no field
+// is unknown to them, every span has its ids and its time, and all of them stand in the
+// trace of the request.
 func TestOTLPIsOpenTelemetrys(t *testing.T) {
 	reader := peer(t, "./otlp")
 	dir := current(t, func(c *bundle.Contents) {

@@ -42,7 +42,8 @@ func printStatus(w io.Writer, status cluster.Status) error {
 		fmt.Fprintf(table, "reason\t%s\n", status.Reason)
 	}
 	if !status.Since.IsZero() {
-		fmt.Fprintf(table, "since\t%s (%s)\n", status.Since.Format(time.DateTime), time.Since(status.Since).Round(time.Second))
+		fmt.Fprintf(table, "since\t%s (%s)\n", status.Since.Format(time.DateTime),
+			time.Since(status.Since).Round(time.Second))
 	}
 	if status.Kubeconfig != "" {
 		fmt.Fprintf(table, "kubeconfig\t%s\n", status.Kubeconfig)

@@ -83,13 +83,15 @@ URL, and all sidecars of their namespaces where these are few.`,
   lab trace --from netshoot --to http://fortio-server:8080/ -- --http2-prior-knowledge`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if cmd.ArgsLenAtDash() != 0 && len(args) > 0 {
-				return exit.Usagef("read command line: %q is not expected (curl's own arguments stand after --)", args[0])
+				return exit.Usagef("read command line: %q is not expected (curl's own arguments stand after --)",
+					args[0])
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !slices.Contains(trace.Levels, flags.level) {
-				return exit.Usagef("read command line: --statements %q is none of %s", flags.level, strings.Join(trace.Levels, ", "))
+				return exit.Usagef("read command line: --statements %q is none of %s", flags.level,
+					strings.Join(trace.Levels, ", "))
 			}
 			if err := flags.check(); err != nil {
 				return err
@@ -104,26 +106,37 @@ URL, and all sidecars of their namespaces where these are few.`,
 	}
 	hasForms(cmd, append([]string{"json", "text"}, pageForms...))
 	f := cmd.Flags()
-	f.StringVar(&flags.from, "from", "", "pod that sends the request: POD or POD.NAMESPACE, with /CONTAINER or its first one")
+	f.StringVar(&flags.from, "from", "",
+		"pod that sends the request: POD or POD.NAMESPACE, with /CONTAINER or its first one")
 	f.StringVar(&flags.to, "to", "", "URL of the request")
-	f.BoolVar(&flags.events, "events", false, "print the ordered events of the request: µs, pod, thread, descriptor, what happened")
-	f.BoolVar(&flags.filters, "filters", false, "print what each HTTP filter took, which stopped the request, and which answered")
+	f.BoolVar(&flags.events, "events", false,
+		"print the ordered events of the request: µs, pod, thread, descriptor, what happened")
+	f.BoolVar(&flags.filters, "filters", false,
+		"print what each HTTP filter took, which stopped the request, and which answered")
 	f.BoolVarP(&flags.verbose, "verbose", "v", false, "say of each hop why, from which field, and by which evidence")
 	f.BoolVar(&flags.warm, "warm", false, "leave pooled connections; what happened on them before is not seen")
-	f.BoolVar(&flags.fail, "fail", false, "make a failed answer a mismatch: none, or one with a status of 400 and above")
+	f.BoolVar(&flags.fail, "fail", false,
+		"make a failed answer a mismatch: none, or one with a status of 400 and above")
 	flags.add(cmd)
 	flags.addDryRun(cmd)
 	cmd.MarkFlagsMutuallyExclusive("warm", "cold")
 	f.StringVarP(&flags.method, "request", "X", "", "method of the request (default GET, or POST with --data)")
-	f.StringArrayVarP(&flags.headers, "header", "H", nil, "header as \"name: value\", or @FILE with one a line; may be repeated, also with the same name")
-	f.StringArrayVarP(&flags.data, "data", "d", nil, "data of the request, or @FILE; may be repeated, and is then joined by &")
-	f.StringVar(&flags.config, "curl-config", "", "file of curl's options, one a line, as curl --config reads it; -: standard input")
-	f.IntVar(&flags.peek, "peek-bytes", kernel.DefaultData, "bytes of each read and write that are looked at for HTTP; 0: none")
+	f.StringArrayVarP(&flags.headers, "header", "H", nil,
+		"header as \"name: value\", or @FILE with one a line; may be repeated, also with the same name")
+	f.StringArrayVarP(&flags.data, "data", "d", nil,
+		"data of the request, or @FILE; may be repeated, and is then joined by &")
+	f.StringVar(&flags.config, "curl-config", "",
+		"file of curl's options, one a line, as curl --config reads it; -: standard input")
+	f.IntVar(&flags.peek, "peek-bytes", kernel.DefaultData,
+		"bytes of each read and write that are looked at for HTTP; 0: none")
 	f.BoolVar(&flags.noEnvoy, "kernel-only", false, "put no probes on the Envoys")
-	f.StringSliceVar(&flags.without, "without", nil, "leave probes off that cost too much here: "+strings.Join(trace.Costly, ", ")+", or one of the kernel's")
+	f.StringSliceVar(&flags.without, "without", nil,
+		"leave probes off that cost too much here: "+strings.Join(trace.Costly, ", ")+", or one of the kernel's")
 	f.StringVar(&flags.bundle, "bundle", "", "keep all of it in this directory: dumps, evidence, verdict")
 	f.StringVar(&flags.sign, "sign", "", signHelp)
-	f.StringVar(&flags.level, "statements", string(trace.LevelTrace), "log statements that are traced: trace (all), debug (those of debug and above; all where Linux is older than 6.10)")
+	f.StringVar(&flags.level, "statements", string(trace.LevelTrace),
+		"log statements that are traced: trace (all), debug (those of debug and above; all where Linux is older than "+
+			"6.10)")
 	for _, name := range []string{"from", "to"} {
 		_ = cmd.MarkFlagRequired(name)
 	}
@@ -174,10 +187,12 @@ func (a *app) trace(cmd *cobra.Command, flags traceFlags) error {
 	return errors.Join(err, failed)
 }
 
-// reportTrace prints what became of a traced request; the error has the verdict's exit code and has been said.
+// reportTrace prints what became of a traced request; the error has the verdict's exit
+// code and has been said.
 func (a *app) reportTrace(kept bundle.Contents, flags traceFlags) error {
 	run, verdict, recording := kept.Run, kept.Verdict, kept.Recording.Trace
-	result := traceResult{Schema: traceSchema, Answer: verify.Answered(run), Run: run, Verdict: verdict, Touched: run.Touched}
+	result := traceResult{Schema: traceSchema, Answer: verify.Answered(run), Run: run, Verdict: verdict,
+		Touched: run.Touched}
 	if recording == nil {
 		recording, flags.events = &trace.Recording{}, false
 	}
@@ -220,7 +235,8 @@ func (a *app) reportTrace(kept bundle.Contents, flags traceFlags) error {
 				return err
 			}
 		}
-		if err := report.Text(w, shown(a, run), shown(a, verdict), report.Options{Color: screen.Colours(a.Out), Verbose: flags.verbose, Fold: true, Width: a.reportWidth()}); err != nil {
+		if err := report.Text(w, shown(a, run), shown(a, verdict), report.Options{Color: screen.Colours(a.Out),
+			Verbose: flags.verbose, Fold: true, Width: a.reportWidth()}); err != nil {
 			return err
 		}
 		return printProbes(w, recording)
@@ -258,6 +274,7 @@ func printProbes(w io.Writer, r *trace.Recording) error {
 	for _, line := range r.Off() {
 		fmt.Fprintln(w, line)
 	}
-	_, err := fmt.Fprintf(w, "ebpf: %d probes, %d events, %d lost, %d missed\n", on, r.Counts.Emitted, r.Counts.Lost, r.Counts.Missed)
+	_, err := fmt.Fprintf(w, "ebpf: %d probes, %d events, %d lost, %d missed\n", on, r.Counts.Emitted, r.Counts.Lost,
+		r.Counts.Missed)
 	return err
 }

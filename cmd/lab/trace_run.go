@@ -16,7 +16,8 @@ import (
 	"github.com/flowproof/lab/internal/input"
 )
 
-// plan makes the request of the flags, and how it is watched. The request is a value from here to curl: nothing reads it again as text.
+// plan makes the request of the flags, and how it is watched. The request is a value from here to
+// curl: nothing reads it again as text.
 func (f traceFlags) plan(ctx context.Context, m *mesh.Mesh) (runs.Plan, error) {
 	from, err := m.Sender(ctx, f.from)
 	if err != nil {
@@ -40,7 +41,9 @@ func (f traceFlags) plan(ctx context.Context, m *mesh.Mesh) (runs.Plan, error) {
 	if f.method != "" {
 		own = append(own, curl.Option{Name: "request", Value: f.method, Valued: true})
 	}
-	if err := curl.Apply(own, &call, func(name string) ([]byte, error) { return input.ReadFile(ctx, name, maxData) }); err != nil {
+	if err := curl.Apply(own, &call, func(name string) ([]byte, error) {
+		return input.ReadFile(ctx, name, maxData)
+	}); err != nil {
 		return runs.Plan{}, exit.Usagef("%w", err)
 	}
 	more, err := curl.Options(f.curl)
@@ -56,8 +59,9 @@ func (f traceFlags) plan(ctx context.Context, m *mesh.Mesh) (runs.Plan, error) {
 	if err != nil {
 		return runs.Plan{}, exit.Environmentf("%w", err)
 	}
-	return runs.Plan{Call: call, Curl: f.curl, Told: told, Keep: f.warm, Trace: capture.Options{Data: f.peek, Envoy: !f.noEnvoy, Cache: cache,
-		Without: f.without, Statements: trace.Level(f.level)}}, nil
+	return runs.Plan{Call: call, Curl: f.curl, Told: told, Keep: f.warm,
+		Trace: capture.Options{Data: f.peek, Envoy: !f.noEnvoy, Cache: cache,
+			Without: f.without, Statements: trace.Level(f.level)}}, nil
 }
 
 // traced takes one request from plan to evidence, and restores what was changed for it.
@@ -79,11 +83,13 @@ func (a *app) traced(ctx context.Context, flags traceFlags) (kept bundle.Content
 	if flags.dryRun {
 		return kept, a.dryTrace(ctx, forRun, plan)
 	}
-	task := a.reporter().Start("Sending one request, and watching it (a build of Envoy that is new is understood first)")
+	task := a.reporter().Start("Sending one request, and watching it (a build of Envoy that is new is understood " +
+		"first)")
 	result, err := runs.Do(ctx, forRun, plan, a.reporter().Say)
 	task.Done(err)
 	if errors.Is(err, runs.ErrNotCold) {
 		err = fmt.Errorf("%w (or leave the connections: --warm)", err)
 	}
-	return bundle.Contents{Run: result.Run, Question: result.Question, Recording: &result.Recording, Dumps: result.Dumps, After: result.DumpsAfter}, err
+	return bundle.Contents{Run: result.Run, Question: result.Question, Recording: &result.Recording,
+		Dumps: result.Dumps, After: result.DumpsAfter}, err
 }

@@ -12,13 +12,15 @@ import (
 // TestTraceRefuses says before anything runs, and without a cluster, what cannot be.
 func TestTraceRefuses(t *testing.T) {
 	for name, tt := range map[string]struct{ flag, value, want string }{
-		"a level that there is not":    {"--statements", "info", "is none of trace, debug"},
-		"a bundle in no directory":     {"--bundle", filepath.Join(t.TempDir(), "none", "run"), "make that directory first"},
+		"a level that there is not": {"--statements", "info", "is none of trace, debug"},
+		"a bundle in no directory": {"--bundle", filepath.Join(t.TempDir(), "none", "run"),
+			"make that directory first"},
 		"a bundle over something else": {"--bundle", ".", "something else than a bundle"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var errout bytes.Buffer
-			code := Run(t.Context(), []string{"trace", "--from", "a", "--to", "http://b/", tt.flag, tt.value}, Streams{In: strings.NewReader(""), Out: &errout, Err: &errout})
+			code := Run(t.Context(), []string{"trace", "--from", "a", "--to", "http://b/", tt.flag, tt.value},
+				Streams{In: strings.NewReader(""), Out: &errout, Err: &errout})
 			if code != exit.Usage || !strings.Contains(errout.String(), tt.want) {
 				t.Errorf("code %d, want %d with %q:\n%s", code, exit.Usage, tt.want, errout.String())
 			}

@@ -22,14 +22,15 @@ const upSchema = "flowproof.dev/lab/v1"
 
 // labResult is the JSON form of a lab that is up.
 type labResult struct {
-	Schema     string            `json:"schema"`
-	Name       string            `json:"name"`
-	Backend    string            `json:"backend"`
-	Kubeconfig string            `json:"kubeconfig"`
-	Context    string            `json:"context,omitempty"`
-	Joined     bool              `json:"joined"`
-	Objects    []cluster.Object  `json:"objects,omitempty"` // that the lab has made in a cluster which was there before it
-	Timings    []progress.Timing `json:"timings,omitempty"` // nanoseconds since the start
+	Schema     string `json:"schema"`
+	Name       string `json:"name"`
+	Backend    string `json:"backend"`
+	Kubeconfig string `json:"kubeconfig"`
+	Context    string `json:"context,omitempty"`
+	Joined     bool   `json:"joined"`
+	// that the lab has made in a cluster which was there before it
+	Objects []cluster.Object  `json:"objects,omitempty"`
+	Timings []progress.Timing `json:"timings,omitempty"` // nanoseconds since the start
 }
 
 func upCommand() *cobra.Command {
@@ -79,7 +80,8 @@ lab's, and ` + "`lab down`" + ` removes those and no other.`,
 	addUpFlags(cmd, &opts)
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "say what would be made, and make nothing")
 	cmd.Flags().BoolVar(&timings, "timings", false, "say when each stage was reached")
-	cmd.Flags().BoolVar(&opts.Fresh, "fresh", false, "start from an empty cluster and apply every object, instead of from prepared data")
+	cmd.Flags().BoolVar(&opts.Fresh, "fresh", false,
+		"start from an empty cluster and apply every object, instead of from prepared data")
 	return cmd
 }
 
@@ -94,9 +96,11 @@ func printTimings(w io.Writer, timings []progress.Timing) {
 // addUpFlags are the flags of every verb that may bring a lab up.
 func addUpFlags(cmd *cobra.Command, opts *cluster.Options) {
 	cmd.Flags().StringVar(&opts.Images, "images", components.Built, components.ImageSourcesHelp())
-	cmd.Flags().StringVar(&opts.Istio, "istio", "", "version of Istio to install, such as 1.29.0 (--backend kind --images registry)")
+	cmd.Flags().StringVar(&opts.Istio, "istio", "",
+		"version of Istio to install, such as 1.29.0 (--backend kind --images registry)")
 	cmd.Flags().BoolVar(&opts.Retain, "retain", false, "keep what is there when bring-up fails, to look at it")
-	cmd.Flags().StringSliceVar(&opts.Install, "install", nil, "with the backend existing, parts to put into the cluster: "+strings.Join(existing.Parts, ", "))
+	cmd.Flags().StringSliceVar(&opts.Install, "install", nil,
+		"with the backend existing, parts to put into the cluster: "+strings.Join(existing.Parts, ", "))
 	completeFixed(cmd, "images", components.ImageSources()...)
 	completeFixed(cmd, "install", append(slices.Clone(existing.Parts), strings.Join(existing.Parts, ","))...)
 }
@@ -118,18 +122,20 @@ func (a *app) backendFor(opts cluster.Options) (cluster.Backend, error) {
 		return nil, err
 	}
 	if len(opts.Install) > 0 && backend.Name() != existing.Name {
-		return nil, exit.Usagef("bring up lab %s: --install is for a cluster that is there already, and the backend %s brings everything (leave it out)",
+		return nil, exit.Usagef("bring up lab %s: --install is for a cluster that is there already, and the backend "+
+			"%s brings everything (leave it out)",
 			a.name, backend.Name())
 	}
 	if images := components.ImageSources(); !slices.Contains(images, opts.Images) {
-		return nil, exit.Usagef("bring up lab %s: --images %q is not known (there are: %s)", a.name, opts.Images, strings.Join(images, ", "))
+		return nil, exit.Usagef("bring up lab %s: --images %q is not known (there are: %s)", a.name, opts.Images,
+			strings.Join(images, ", "))
 	}
 	return backend, nil
 }
 
 func toResult(lab *cluster.Lab) labResult {
-	return labResult{Schema: upSchema, Name: lab.Name, Backend: lab.Backend, Kubeconfig: lab.Kubeconfig, Context: lab.Context,
-		Joined: lab.Joined, Objects: lab.Objects, Timings: lab.Timings}
+	return labResult{Schema: upSchema, Name: lab.Name, Backend: lab.Backend, Kubeconfig: lab.Kubeconfig,
+		Context: lab.Context, Joined: lab.Joined, Objects: lab.Objects, Timings: lab.Timings}
 }
 
 // printLab ends, as kind does, with the next commands to type.
@@ -148,7 +154,8 @@ func (a *app) printLab(w io.Writer, lab *cluster.Lab) error {
 	if lab.Name != cluster.DefaultName {
 		flags += " --name " + lab.Name
 	}
-	_, err := fmt.Fprintf(w, "Lab %s %s%s.\n\n  %-35s follow one request through it\n  lab%s kubectl get pods -n mark -o wide\n  lab down%[5]s\n",
+	_, err := fmt.Fprintf(w, "Lab %s %s%s.\n\n  %-35s follow one request through it\n  lab%s kubectl get pods -n "+
+		"mark -o wide\n  lab down%[5]s\n",
 		lab.Name, word, lastTiming(lab.Timings), "lab run inbound"+flags, flags)
 	return err
 }

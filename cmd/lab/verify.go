@@ -39,12 +39,15 @@ func verifyCommand() *cobra.Command {
   lab verify ./bundle -o json | jq -r '.hops[] | select(.state != "confirmed") | .reason'`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return appOf(cmd).verify(cmd.Context(), args[0], key, report.Options{Verbose: verbose, Fold: true, Width: appOf(cmd).reportWidth()})
+			return appOf(cmd).verify(cmd.Context(), args[0], key, report.Options{Verbose: verbose, Fold: true,
+				Width: appOf(cmd).reportWidth()})
 		},
 	}
 	hasForms(cmd, report.Forms())
-	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "say of each hop why, from which field, and by which evidence")
-	cmd.Flags().StringVar(&key, "key", "", "refuse a bundle that is not signed by the owner of this public key, a file of minisign's")
+	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false,
+		"say of each hop why, from which field, and by which evidence")
+	cmd.Flags().StringVar(&key, "key", "",
+		"refuse a bundle that is not signed by the owner of this public key, a file of minisign's")
 	return cmd
 }
 

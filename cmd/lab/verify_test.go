@@ -17,7 +17,8 @@ import (
 
 const inboundBundle = "../../harness/bundle/testdata/inbound"
 
-// current is the run of the inbound bundle as it would be written now: what follows from its raw parts is made anew.
+// current is the run of the inbound bundle as it would be written now: what follows from its raw
+// parts is made anew.
 func current(t *testing.T, change func(*bundle.Contents)) string {
 	t.Helper()
 	c, err := bundle.Read(t.Context(), inboundBundle)
@@ -78,24 +79,31 @@ func TestVerify(t *testing.T) {
 	}{
 		{"untouched", []string{whole}, exit.OK, "verified: confirmed 26/26 hops, 0 not observed, 0 refuted", ""},
 		{"as JSON", []string{whole, "-o", "json"}, exit.OK, `"schema": "flowproof.dev/report/v1"`, ""},
-		{"as JUnit", []string{whole, "-o", "junit"}, exit.OK, `<testsuites tests="27" failures="0" errors="0" skipped="0">`, ""},
+		{"as JUnit", []string{whole, "-o", "junit"}, exit.OK,
+			`<testsuites tests="27" failures="0" errors="0" skipped="0">`, ""},
 		{"as Mermaid", []string{whole, "-o", "mermaid"}, exit.OK, "flowchart TD", ""},
 		{"every hop explained", []string{whole, "-v"}, exit.OK, "field    /configs/", ""},
-		{"another path", []string{tampered(t, "run.json", `"value": "15006"`, `"value": "15001"`)}, exit.Incomplete, "run.json says /path/hops/", ""},
-		{"a log cut", []string{tampered(t, "logs/fortio-server.mark.log", "destroying stream", "")}, exit.Incomplete, "the stream's last line is missing", ""},
+		{"another path", []string{tampered(t, "run.json", `"value": "15006"`, `"value": "15001"`)}, exit.Incomplete,
+			"run.json says /path/hops/", ""},
+		{"a log cut", []string{tampered(t, "logs/fortio-server.mark.log", "destroying stream", "")}, exit.Incomplete,
+			"the stream's last line is missing", ""},
 		{"a hop that was not observed", []string{accepted(t)}, exit.Incomplete, "1 not observed", ""},
-		{"accepted by the scenario", []string{accepted(t, "server/app")}, exit.OK, "incomplete: confirmed 25/26 hops, 1 not observed, 0 refuted; accepted without evidence: server/app", ""},
+		{"accepted by the scenario", []string{accepted(t, "server/app")}, exit.OK,
+			"incomplete: confirmed 25/26 hops, 1 not observed, 0 refuted; accepted without evidence: server/app", ""},
 		{"accepted, as JSON", []string{accepted(t, "app"), "-o", "json"}, exit.OK, `"accepted": [`, ""},
 		{"another one accepted", []string{accepted(t, "client/app")}, exit.Incomplete, "1 not observed", ""},
 		{"no bundle", []string{t.TempDir()}, exit.Usage, "", "there is no bundle.json in it, so it is not a bundle"},
 		{"not JSON", []string{tampered(t, "run.json", `"schema"`, `schema`)}, exit.Usage, "", "run.json: line "},
-		{"no such form", []string{whole, "-o", "xml"}, exit.Usage, "", `choose output "xml": there are html, json, junit, mermaid, otlp, perfetto, svg, text`},
+		{"no such form", []string{whole, "-o", "xml"}, exit.Usage, "",
+			`choose output "xml": there are html, json, junit, mermaid, otlp, perfetto, svg, text`},
 		{"no argument", nil, exit.Usage, "", "usage: lab verify DIR"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var out, errout bytes.Buffer
-			code := Run(t.Context(), append([]string{"verify"}, c.args...), Streams{In: strings.NewReader(""), Out: &out, Err: &errout})
-			if code != c.code || !strings.Contains(out.String(), c.out) || !strings.Contains(errout.String(), c.errout) {
+			code := Run(t.Context(), append([]string{"verify"}, c.args...),
+				Streams{In: strings.NewReader(""), Out: &out, Err: &errout})
+			if code != c.code || !strings.Contains(out.String(), c.out) ||
+				!strings.Contains(errout.String(), c.errout) {
 				t.Errorf("code %d, want %d\n%s\n%s", code, c.code, out.String(), errout.String())
 			}
 			if c.code != exit.Usage && errout.Len() > 0 {
@@ -123,9 +131,11 @@ func TestVerifyWithKey(t *testing.T) {
 	if _, err := keeping(t.Context(), "", own); exit.Code(err) != exit.Usage {
 		t.Errorf("a key without a bundle: %v", err)
 	}
-	for dir, want := range map[string]int{current(t, func(c *bundle.Contents) { c.Signer = signer }): exit.OK, current(t, nil): exit.Usage} {
+	for dir, want := range map[string]int{current(t, func(c *bundle.Contents) { c.Signer = signer }): exit.OK,
+		current(t, nil): exit.Usage} {
 		var out, errout bytes.Buffer
-		code := Run(t.Context(), []string{"verify", dir, "--key", key}, Streams{In: strings.NewReader(""), Out: &out, Err: &errout})
+		code := Run(t.Context(), []string{"verify", dir, "--key", key}, Streams{In: strings.NewReader(""), Out: &out,
+			Err: &errout})
 		if code != want {
 			t.Errorf("code %d, want %d\n%s\n%s", code, want, out.String(), errout.String())
 		}

@@ -63,8 +63,8 @@ func (v versionResult) write(w io.Writer) error {
 
 // buildVersion reads what the Go toolchain wrote into the program.
 func buildVersion() versionResult {
-	v := versionResult{Schema: versionSchema, Version: "(devel)", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
-		Parts: components.Versions()}
+	v := versionResult{Schema: versionSchema, Version: "(devel)", Go: runtime.Version(),
+		Platform: runtime.GOOS + "/" + runtime.GOARCH, Parts: components.Versions()}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return v

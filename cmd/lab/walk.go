@@ -160,9 +160,9 @@ func (a *app) walk(cmd *cobra.Command, name string, flags walkFlags) error {
 		}
 	}
 	w := walkOf{app: a, cmd: cmd, flags: flags, store: store, name: name, options: walk.Options{
-		In: a.In, Out: a.Out, Echo: !isTerminalFile(a.In), Width: a.width(flags.width), Language: language, NoInput: flags.noInput, Namespace: mesh.Workshop,
-		Installed: installed,
-		Explain:   func(term string) (string, error) { return termText(term, language.Code, a.width(flags.width)-2) },
+		In: a.In, Out: a.Out, Echo: !isTerminalFile(a.In), Width: a.width(flags.width), Language: language,
+		NoInput: flags.noInput, Namespace: mesh.Workshop, Installed: installed,
+		Explain: func(term string) (string, error) { return termText(term, language.Code, a.width(flags.width)-2) },
 	}}
 	if flags.handout != "" {
 		return w.handout(cmd.Context(), course, flags.handout, language)
@@ -173,7 +173,8 @@ func (a *app) walk(cmd *cobra.Command, name string, flags walkFlags) error {
 	return w.course(course)
 }
 
-// languageOf is the language that was asked for, or that of the environment (POSIX: LC_ALL, LC_MESSAGES, LANG).
+// languageOf is the language that was asked for, or that of the environment (POSIX: LC_ALL,
+// LC_MESSAGES, LANG).
 func languageOf(asked string) (lesson.Language, error) {
 	if asked != "" {
 		l, ok := lesson.Speak(asked)

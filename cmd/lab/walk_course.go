@@ -128,7 +128,8 @@ func sends(line script.Line, call flow.Call) bool {
 	return n >= 4 && line.Words[0] == "request" && line.Words[n-3] == call.From && line.Words[n-1] == call.URL
 }
 
-// folderCourse is the lessons of a folder: those that its workshop.txt names, or all in the order of their names.
+// folderCourse is the lessons of a folder: those that its workshop.txt names, or all in the
+// order of their names.
 func folderCourse(ctx context.Context, dir string) (*course, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.txtar"))
 	if err != nil || len(files) == 0 {

@@ -58,7 +58,8 @@ func TestWalkOnTerminal(t *testing.T) {
 		12: {"4"}, 13: {"2"}, 14: {"HTTP1"}, 15: {"1"}, 18: {"127.0.0.6"},
 	}))
 	golden.Equal(t, "testdata/walk-inbound.golden", session)
-	for _, want := range []string{"`lab walk ./run` goes on from there", "Going on at step 3 of 15", "12 of 18 right, 2 skipped, 0 not asked.", "✓ Done: inbound"} {
+	for _, want := range []string{"`lab walk ./run` goes on from there", "Going on at step 3 of 15",
+		"12 of 18 right, 2 skipped, 0 not asked.", "✓ Done: inbound"} {
 		if !strings.Contains(session, want) {
 			t.Errorf("the session does not say %q", want)
 		}
@@ -76,7 +77,8 @@ func TestWalkOnTerminal(t *testing.T) {
 	readmeShows(t, session)
 }
 
-// excerpts are the parts of the session that the README shows: each from a line that begins so, up to one that begins so.
+// excerpts are the parts of the session that the README shows: each from a line that begins so, up
+// to one that begins so.
 var excerpts = [][2]string{
 	{"$ lab walk ./run", "[Enter]"},
 	{"  Question 12 of", "  Question 13 of"},
@@ -135,8 +137,9 @@ func index(lines []string, at int, begin string) int {
 	return -1
 }
 
-// TestRunOnANarrowTerminal runs a scenario on a terminal of 80 columns: no line is longer, no word of a
-// sentence is broken, and every name that decides is there whole, or broken behind one of its own marks.
+// TestRunOnANarrowTerminal runs a scenario on a terminal of 80 columns: no line is longer, no
+// word of a sentence is broken, and every name that decides is there whole, or broken behind
+// one of its own marks.
 func TestRunOnANarrowTerminal(t *testing.T) {
 	lab := build(t)
 	cmd := exec.Command(lab, "run", "infer_offline")

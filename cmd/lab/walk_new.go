@@ -50,7 +50,8 @@ func (a *app) newLesson(name string) error {
 			return exit.Environmentf("make lesson: %w", err)
 		}
 	}
-	return a.print(lessonResult{lessonSchema, base + ".txtar"}, printLine(base+".txtar   walk it: lab walk ./"+name+"   hold it: lab run ./"+base+".txtar"))
+	return a.print(lessonResult{lessonSchema, base + ".txtar"},
+		printLine(base+".txtar   walk it: lab walk ./"+name+"   hold it: lab run ./"+base+".txtar"))
 }
 
 // handout writes the lesson's page, and that of its solutions beside it. What is asked comes from

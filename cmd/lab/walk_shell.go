@@ -38,8 +38,8 @@ func (w *walkOf) shellOf(lab script.Lab) func(context.Context, string) error {
 			args = []string{"-c", line}
 		}
 		cmd := exec.CommandContext(ctx, shell, args...)
-		cmd.Env = append(os.Environ(), "KUBECONFIG="+lab.Mesh.Kubeconfig(), "PATH="+programs+string(os.PathListSeparator)+os.Getenv("PATH"),
-			"FLOWPROOF_WALK=1")
+		cmd.Env = append(os.Environ(), "KUBECONFIG="+lab.Mesh.Kubeconfig(),
+			"PATH="+programs+string(os.PathListSeparator)+os.Getenv("PATH"), "FLOWPROOF_WALK=1")
 		if lab.Cluster == nil || lab.Cluster.Backend != existing.Name {
 			cmd.Env = append(cmd.Env, "KUBECACHEDIR="+os.DevNull)
 		}

@@ -111,8 +111,8 @@ func (a *app) siteRun(ctx context.Context, dir string) (site.Run, *script.Record
 	}, recorded, nil
 }
 
-// siteLessons are all our lessons, each with the run that its page shows: the one that is called as it
-// is, else the first of its request.
+// siteLessons are all our lessons, each with the run that its page shows: the one that is called as
+// it is, else the first of its request.
 func (a *app) siteLessons(
 	ctx context.Context,
 	runs []site.Run,
@@ -139,7 +139,8 @@ func (a *app) siteLessons(
 			if result.Err == nil {
 				out.Run, out.Result = name, shownResult(a, result)
 			} else { // it is a run of the same request, and of another mesh
-				a.reporter().Say("The lesson %s stands without the run %s: %v", l.Name, name, shown(a, result.Err.Error()))
+				a.reporter().Say("The lesson %s stands without the run %s: %v", l.Name, name,
+					shown(a, result.Err.Error()))
 			}
 		}
 		all = append(all, out)

@@ -35,8 +35,9 @@ func writtenSite(t *testing.T) string {
 	return dir
 }
 
-// TestSiteLinks follows every link of every page of the site: to a file of the site, and in it to an
-// element that is there. Only the glossary and the lines of a log lead elsewhere, and nothing is asked for to show a page.
+// TestSiteLinks follows every link of every page of the site: to a file of the site, and in it to
+// an element that is there. Only the glossary and the lines of a log lead elsewhere, and nothing is
+// asked for to show a page.
 func TestSiteLinks(t *testing.T) {
 	dir := writtenSite(t)
 	ids := map[string][]string{}   // by page
@@ -62,7 +63,8 @@ func TestSiteLinks(t *testing.T) {
 			case err != nil:
 				t.Errorf("%s links to %q: %v", name, link, err)
 			case u.Scheme == "https" && strings.HasPrefix(name, "glossary."),
-				strings.HasPrefix(link, "https://github.com/envoyproxy/envoy/blob/v") && strings.HasPrefix(name, "runs/"), u.Scheme == "data" && u.Opaque == ",":
+				strings.HasPrefix(link, "https://github.com/envoyproxy/envoy/blob/v") &&
+					strings.HasPrefix(name, "runs/"), u.Scheme == "data" && u.Opaque == ",":
 			case u.Scheme != "" || u.Host != "":
 				t.Errorf("%s leads to %s", name, link)
 			default:
@@ -113,8 +115,8 @@ func anchors(file string) (ids, links []string, err error) {
 	return ids, links, nil
 }
 
-// TestSiteInABrowser shows one page of each kind on a telephone and on a desk, light and dark: nothing is
-// wider than the window, letters stand out, keys reach everything, and it prints.
+// TestSiteInABrowser shows one page of each kind on a telephone and on a desk, light and dark:
+// nothing is wider than the window, letters stand out, keys reach everything, and it prints.
 func TestSiteInABrowser(t *testing.T) {
 	tab := browsertest.Open(t)
 	dir := writtenSite(t)
@@ -151,7 +153,8 @@ func TestSiteInABrowser(t *testing.T) {
 	tab.Quiet()
 }
 
-// faintText are the texts of a page whose contrast is less than WCAG 2.2 wants (1.4.3); those of drawings are measured elsewhere.
+// faintText are the texts of a page whose contrast is less than WCAG 2.2 wants (1.4.3); those of
+// drawings are measured elsewhere.
 const faintText = `(() => {
 	const rgb = c => c.match(/[\d.]+/g).map(Number);
 	const lin = c => rgb(c).slice(0, 3).map(v => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
@@ -229,7 +232,8 @@ func TestWalkPage(t *testing.T) {
 	if code != 0 || len(page) > 1_500_000 {
 		t.Fatalf("exit code %d, %d bytes: %s", code, len(page), errs)
 	}
-	for _, want := range []string{"<dd>✓ 15001</dd>", "<dd>✗ virtualOutbound</dd>", "1 of 18 right, 0 skipped, 16 not asked.", "needs destination port 8070",
+	for _, want := range []string{"<dd>✓ 15001</dd>", "<dd>✗ virtualOutbound</dd>",
+		"1 of 18 right, 0 skipped, 16 not asked.", "needs destination port 8070",
 		" by access-log, sockets, ebpf</dd>", "kubectl exec netshoot"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not say %q", want)
@@ -237,8 +241,8 @@ func TestWalkPage(t *testing.T) {
 	}
 }
 
-// TestWalkTraces walks the lessons of the author's traces beside a recorded run: their orders of events
-// are held against what eBPF recorded, and a run of another request does not have them.
+// TestWalkTraces walks the lessons of the author's traces beside a recorded run: their orders of
+// events are held against what eBPF recorded, and a run of another request does not have them.
 func TestWalkTraces(t *testing.T) {
 	t.Setenv("XDG_STATE_HOME", t.TempDir())
 	t.Setenv("LC_ALL", "en_US.UTF-8")
@@ -249,8 +253,10 @@ func TestWalkTraces(t *testing.T) {
 		want                []string
 	}{
 		{"inbound_trace", "\n\n15006\n1.2.3.4:80\n\n\n\n2\n1\nh\ns\n\n", "en", 0,
-			[]string{"events in the order of addresses.events", "What comes next, after: envoy $worker fd $down: accept", "✓ Done: inbound_trace"}},
-		{"handshake", "", "zh", 0, []string{"作者跟踪系列的第三部分", "events in the order of handshake.events", "✓ 完成：handshake"}},
+			[]string{"events in the order of addresses.events",
+				"What comes next, after: envoy $worker fd $down: accept", "✓ Done: inbound_trace"}},
+		{"handshake", "", "zh", 0, []string{"作者跟踪系列的第三部分", "events in the order of handshake.events",
+			"✓ 完成：handshake"}},
 		{"life_of_a_request", "", "en", exit.Mismatch, []string{"✗ events fortio-server read-request.events"}},
 	} {
 		args := []string{"walk", dir, "--lesson", tc.lesson, "--lang", tc.lang}

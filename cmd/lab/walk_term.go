@@ -13,7 +13,8 @@ import (
 func termText(word, language string, columns int) (string, error) {
 	m, ok := meaning(word, explain.Options{Language: language})
 	if !ok {
-		return "", exit.Usagef("explain %q: the glossary has no such word (%s)", word, nearWords(word, "see `lab explain --list`"))
+		return "", exit.Usagef("explain %q: the glossary has no such word (%s)", word,
+			nearWords(word, "see `lab explain --list`"))
 	}
 	var text strings.Builder
 	err := report.ExplainedText(&text, columns, language, m)

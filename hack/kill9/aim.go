@@ -13,7 +13,8 @@ import (
 	"github.com/flowproof/lab/internal/sometimes"
 )
 
-// missing are the kills of the catalogue, as PHASE:VICTIM, that no run has come to, by what make nightly keeps in a file.
+// missing are the kills of the catalogue, as PHASE:VICTIM, that no run has come to, by what make
+// nightly keeps in a file.
 func missing(file string) ([]string, error) {
 	if file == "" {
 		return nil, nil
@@ -42,8 +43,8 @@ func missing(file string) ([]string, error) {
 	return all, nil
 }
 
-// next is the kill that round n aims at: one after the other of those that this run has not come to either. Every third round
-// aims at nothing, so that one that cannot be reached does not take all.
+// next is the kill that round n aims at: one after the other of those that this run has not come to
+// either. Every third round aims at nothing, so that one that cannot be reached does not take all.
 func (k *killer) next(aims []string, n int) string {
 	left := slices.DeleteFunc(slices.Clone(aims), func(aim string) bool {
 		phase, victim, _ := strings.Cut(aim, ":")
@@ -55,7 +56,8 @@ func (k *killer) next(aims []string, n int) string {
 	return left[n%len(left)]
 }
 
-// aim gives a round another phase and other victims. Its moment stays as far into the phase as it was.
+// aim gives a round another phase and other victims. Its moment stays as far into
+// the phase as it was.
 func (r *round) aim(at string) {
 	part := float64(r.after) / float64((&killer{}).phase(r.phase).takes)
 	phase, victims, _ := strings.Cut(at, ":")

@@ -1,6 +1,6 @@
-// Command kill9 kills parts of a lab with SIGKILL at random moments and looks each time for what is left: processes at once
-// or within five seconds, and everything that hack/fingerprint.sh prints, byte by byte. Run it as root on a machine that does
-// nothing else, or where others are not seen:
+// Command kill9 kills parts of a lab with SIGKILL at random moments and looks each time for what is
+// left: processes at once or within five seconds, and everything that hack/fingerprint.sh prints,
+// byte by byte. Run it as root on a machine that does nothing else, or where others are not seen:
 //
 //	go build -o bin/kill9 ./hack/kill9 && hack/apart.sh bin/kill9 -rounds 50
 //
@@ -56,7 +56,8 @@ func run(args []string, out io.Writer) error {
 	flags.StringVar(&k.backend, "backend", "node", "the lab's backend; with kind it is the Docker that the lab starts")
 	reached := flags.String("reached", "", "file of what make nightly keeps: kills that it does not have come first")
 	again := flags.String("repeat", "", "PHASE:VICTIM[,VICTIM], in the place of those that the seed draws")
-	flags.StringVar(&k.fingerprint, "fingerprint", "hack/fingerprint.sh", "program that prints what the machine is like")
+	flags.StringVar(&k.fingerprint, "fingerprint", "hack/fingerprint.sh",
+		"program that prints what the machine is like")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -101,9 +102,12 @@ func run(args []string, out io.Writer) error {
 
 func (k *killer) summary(out io.Writer) error {
 	c := k.counts
-	fmt.Fprintf(out, "%d rounds on %d labs, %d kills, %d rounds left something; nothing was left after %.1f s at the longest; after %d rounds in "+
-		"which all were killed, %d empty cgroup directories and files of our own waited for the next command; a person's folder was bound "+
-		"in %d times and whole\n", c.rounds, c.labs, c.kills, c.failed, k.longest.Seconds(), c.all, c.excused, c.folders)
+	fmt.Fprintf(out, "%d rounds on %d labs, %d kills, %d rounds left something; nothing was left after %.1f s at the "+
+		"longest; after %d rounds in "+
+		"which all were killed, %d empty cgroup directories and files of our own waited for the next command; a "+
+		"person's folder was bound "+
+		"in %d times and whole\n", c.rounds, c.labs, c.kills, c.failed, k.longest.Seconds(), c.all,
+		c.excused, c.folders)
 	if c.failed > 0 {
 		return fmt.Errorf("%d of %d rounds left something", c.failed, c.rounds)
 	}
@@ -122,15 +126,17 @@ func (k *killer) anew() error {
 	return err
 }
 
-// ended waits a moment for the end of the lab's processes: what a lab leaves to the kernel to end is gone soon after.
+// ended waits a moment for the end of the lab's processes: what a lab leaves to the kernel to end
+// is gone soon after.
 func (k *killer) ended() {
 	for end := time.Now().Add(settled); len(k.processes(0)) > 0 && time.Now().Before(end); {
 		time.Sleep(100 * time.Millisecond)
 	}
 }
 
-// prepare copies the command, by whose path its processes are known, makes a person's folder, brings a lab up once, so that
-// what later rounds take from the cache is there, keeps one run, and takes the fingerprint.
+// prepare copies the command, by whose path its processes are known, makes a person's folder,
+// brings a lab up once, so that what later rounds take from the cache is there, keeps one run, and
+// takes the fingerprint.
 func (k *killer) prepare(dir, lab string) error {
 	data, err := os.ReadFile(lab)
 	if err != nil {

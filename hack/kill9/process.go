@@ -12,7 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// processes finds the lab's processes by class. command is the process id of the command that was started, 0 for none.
+// processes finds the lab's processes by class. command is the process id of the command that was
+// started, 0 for none.
 func (k *killer) processes(command int) map[string][]int {
 	all := map[string][]int{}
 	dirs, _ := filepath.Glob("/proc/[0-9]*")
@@ -33,8 +34,8 @@ var roles = map[string]string{"guard": "guard", "init": "init", "sweeper": "swee
 
 // class says what a process is to the lab; "" for none of its.
 func (k *killer) class(dir string, pid, command int) string {
-	// The command's own processes are known by the path that they were started with: what their program's file is called
-	// depends on the mount namespace that one looks from.
+	// The command's own processes are known by the path that they were started with: what their
+	// program's file is called depends on the mount namespace that one looks from.
 	line, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
 	words := strings.Split(string(bytes.TrimRight(line, "\x00")), "\x00")
 	switch {
@@ -102,7 +103,8 @@ func (k *killer) bind() error {
 	return nil
 }
 
-// graft copies the folder's mount and attaches it in the node's mount namespace. The thread that goes there does not come back.
+// graft copies the folder's mount and attaches it in the node's mount namespace. The thread that
+// goes there does not come back.
 func (k *killer) graft(init int) error {
 	runtime.LockOSThread()
 	tree, err := unix.OpenTree(unix.AT_FDCWD, k.folder, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)

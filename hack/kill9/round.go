@@ -85,7 +85,8 @@ func pick(r *rand.Rand) round {
 }
 
 func (r round) String() string {
-	return fmt.Sprintf("lab %s, after %d ms: kill %s", r.phase, r.after.Milliseconds(), strings.Join(r.victims, " and "))
+	return fmt.Sprintf("lab %s, after %d ms: kill %s", r.phase, r.after.Milliseconds(),
+		strings.Join(r.victims, " and "))
 }
 
 // start begins the command of a phase.
@@ -169,8 +170,9 @@ func (k *killer) round(r round) (said string, err error) {
 	return said, k.nothingLeft(r, hit)
 }
 
-// nothingLeft looks after one or two kills. A lab may rightly go on when what was killed was not its own; then what a
-// request changes has to be back as it was, and the lab stands for the next round if nothing of it was hit.
+// nothingLeft looks after one or two kills. A lab may rightly go on when what was killed was not
+// its own; then what a request changes has to be back as it was, and the lab stands for the next
+// round if nothing of it was hit.
 func (k *killer) nothingLeft(r round, hit []string) error {
 	whole := k.standing != "" && (r.phase == "run" || r.phase == "trace" || r.phase == "verify") &&
 		!slices.ContainsFunc(hit, func(class string) bool { return !slices.Contains(ofTheRun, class) })
@@ -194,8 +196,8 @@ func (k *killer) nothingLeft(r round, hit []string) error {
 	return k.within(settled, k.before, func(string) bool { return false })
 }
 
-// nothingButOurOwn looks after all were killed at once: only empty cgroup directories and files of our own may wait for the
-// next command, and that takes them.
+// nothingButOurOwn looks after all were killed at once: only empty cgroup directories and files of
+// our own may wait for the next command, and that takes them.
 func (k *killer) nothingButOurOwn() error {
 	ours := func(line string) bool {
 		excused := strings.HasPrefix(line, "cgroup ") && strings.Contains(line, "/flowproof-"+k.name) ||
@@ -276,13 +278,14 @@ func (k *killer) running() bool {
 	return err == nil && json.Unmarshal(out, &status) == nil && status.State == "running"
 }
 
-// levelsRestored waits until every logger of the workshop's sidecars has its own level again. The guards of a killed run have
-// half a minute for it.
+// levelsRestored waits until every logger of the workshop's sidecars has its own level again. The
+// guards of a killed run have half a minute for it.
 func (k *killer) levelsRestored() error {
 	for _, pod := range []string{"netshoot", "fortio-server"} {
 		deadline := time.Now().Add(30 * time.Second)
 		for {
-			out, err := k.kubectl("exec", "-n", "mark", pod, "-c", "istio-proxy", "--", "curl", "-s", "-XPOST", "localhost:15000/logging").Output()
+			out, err := k.kubectl("exec", "-n", "mark", pod, "-c", "istio-proxy", "--", "curl", "-s", "-XPOST",
+				"localhost:15000/logging").Output()
 			levels := string(out)
 			if err == nil && strings.Count(levels, ": warning") > 50 && !strings.Contains(levels, ": debug") &&
 				!strings.Contains(levels, ": trace") && !strings.Contains(levels, ": info") {
@@ -292,7 +295,8 @@ func (k *killer) levelsRestored() error {
 				return nil // its end came a moment after the kill
 			}
 			if time.Now().After(deadline) {
-				return fmt.Errorf("the loggers of %s are not at their own levels: %w\n%s", pod, errors.Join(err, errors.New("see below")), levels)
+				return fmt.Errorf("the loggers of %s are not at their own levels: %w\n%s", pod,
+					errors.Join(err, errors.New("see below")), levels)
 			}
 			time.Sleep(200 * time.Millisecond)
 		}

@@ -1,11 +1,12 @@
-// Command load runs requests through a lab while others send requests on the same way, and counts the verdicts: under any
-// load a run ends verified or incomplete, never as a mismatch, and at 50 requests a second in at least 95 % of all runs verified.
+// Command load runs requests through a lab while others send requests on the same way, and counts
+// the verdicts: under any load a run ends verified or incomplete, never as a mismatch, and at 50
+// requests a second in at least 95 % of all runs verified.
 //
 //	go build -o bin/lab ./cmd/lab && go run ./hack/load -runs 20
 //
-// It brings a lab up, or joins the one of its name. Its table has one row for each load and each kind
-// of run. What a run said that was not verified stands below it. It fails where a row breaks its
-// promise.
+// It brings a lab up, or joins the one of its name. Its table has one row for each load and
+// each kind of run. What a run said that was not verified stands below it. It fails where a row
+// breaks its promise.
 package main
 
 import (
@@ -33,7 +34,8 @@ type run struct {
 // The target is what the load and the runs ask.
 const target = "http://fortio-server:8080/"
 
-// runs are the kinds of runs: over a connection that is made for the request, and over one that is there.
+// runs are the kinds of runs: over a connection that is made for the request, and
+// over one that is there.
 var runs = []run{
 	{"cold", []string{"trace", "--from", "netshoot", "--to", target, "-o", "json"}},
 	{"warm", []string{"trace", "--from", "netshoot", "--to", target, "--warm", "-o", "json"}},
@@ -87,7 +89,9 @@ func measure(args []string, out io.Writer) error {
 		if !chosen(*onlyLoads, load.name) {
 			continue
 		}
-		rows = append(rows, l.under(load, *times, func(r run) bool { return chosen(*onlyRuns, r.name) && time.Since(start) < *most })...)
+		rows = append(rows, l.under(load, *times, func(r run) bool {
+			return chosen(*onlyRuns, r.name) && time.Since(start) < *most
+		})...)
 	}
 	return table(out, rows)
 }
@@ -109,7 +113,8 @@ func (l *laboratory) under(load load, times int, wanted func(run) bool) []*row {
 			}
 			result, said := l.run(r)
 			row.count[result]++
-			fmt.Fprintf(os.Stderr, "%s %s %s: %s %s\n", time.Now().Format(time.TimeOnly), load.name, r.name, result, said)
+			fmt.Fprintf(os.Stderr, "%s %s %s: %s %s\n", time.Now().Format(time.TimeOnly), load.name,
+				r.name, result, said)
 			if result != flow.Verified && !slices.Contains(row.said, said) {
 				row.said = append(row.said, said)
 			}

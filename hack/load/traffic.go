@@ -46,7 +46,8 @@ var loads = []load{
 
 // fortio sends some requests a second over some connections; "0" is as many as it can.
 func fortio(rate, connections string) sender {
-	return sender{"fortio-server-l2", []string{"fortio", "load", "-quiet", "-qps", rate, "-c", connections, "-t", turn + "s", target}}
+	return sender{"fortio-server-l2", []string{"fortio", "load", "-quiet", "-qps", rate, "-c", connections, "-t",
+		turn + "s", target}}
 }
 
 // curl sends requests one after the other at a rate.

@@ -40,7 +40,8 @@ func targets(root string) ([]string, error) {
 	return found, err
 }
 
-// exposed are the targets whose input others make: of what a pod, a sidecar or another's bundle sends. They get three times as much.
+// exposed are the targets whose input others make: of what a pod, a sidecar or another's bundle
+// sends. They get three times as much.
 var exposed = regexp.MustCompile(`^\./(harness/(bundle|configdump|netfilter|observe)|internal/(redact|input|screen))\b`)
 
 // weight is how much of the time a target gets.
@@ -54,7 +55,8 @@ func weight(target string) int {
 // leastSearch is the least that a target is searched in a turn: to build it takes as long.
 const leastSearch = 20 * time.Second
 
-// fuzz searches for about a budget, at first where least was searched so far. What each target has had is kept at once.
+// fuzz searches for about a budget, at first where least was searched so far. What each target has
+// had is kept at once.
 func (n *night) fuzz(budget time.Duration) result {
 	all, err := targets(".")
 	if err != nil || len(all) == 0 {

@@ -75,7 +75,8 @@ func (s *kept) of(part string) *tally {
 	return s.Parts[part]
 }
 
-// keep adds the rare cases that this run came to, and writes all down: a run that is ended loses only the turn it was in.
+// keep adds the rare cases that this run came to, and writes all down: a run that is ended loses
+// only the turn it was in.
 func (n *night) keep() error {
 	if err := n.collect(); err != nil {
 		return err

@@ -1,5 +1,6 @@
-// Command nightly shares its time over everything that searches for faults, goes on from where the last run was, prints one
-// table, writes it into SECURITY.md, and fails with what was found or is still short:
+// Command nightly shares its time over everything that searches for faults, goes on from
+// where the last run was, prints one table, writes it into SECURITY.md, and fails with what
+// was found or is still short:
 //
 //	go run ./hack/nightly -minutes 60          or: make nightly MINUTES=60
 //
@@ -56,7 +57,8 @@ func run(out io.Writer, logs, keep, into, only string, budget time.Duration) err
 	return errors.Join(append(failed, n.short())...)
 }
 
-// share gives each part its share of a budget. A part that cannot do anything in so little time saves it for a later run.
+// share gives each part its share of a budget. A part that cannot do anything in so little time
+// saves it for a later run.
 func (n *night) share(chosen []part, budget time.Duration) (failed []error) {
 	weights := 0
 	for _, p := range chosen {

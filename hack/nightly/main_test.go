@@ -22,10 +22,12 @@ func TestCounted(t *testing.T) {
 		{"kills", "seed 11\n03:31:02 round 1: lab up, after 700 ms: kill guard and init (2 killed: guard, init)\n" +
 			"03:31:22 round 2: lab run, after 70 ms: kill undo guard, but there was none\n", 2},
 		{"kills", "", 0},
-		{"mutants", "    mutation_test.go:183: added: 975 mutations\n    mutants_test.go:83: 29 forgeries: 3 refused\n", 1004},
+		{"mutants", "    mutation_test.go:183: added: 975 mutations\n    mutants_test.go:83: 29 forgeries: 3 refused\n",
+			1004},
 		{"secrets", "    corpus_test.go:84: 646 spellings in text and 81 in documents, 0 survived\n", 646},
 		{"rare", "--- PASS: TestA (0.01s)\n    --- PASS: TestA/b (0.01s)\n--- FAIL: TestC (0.00s)\n", 2},
-		{"requests", "--- PASS: TestRequests (1s)\n    --- PASS: TestRequests/requests (1s)\n        --- PASS: TestRequests/requests/are_told_right (1s)\n" +
+		{"requests", "--- PASS: TestRequests (1s)\n    --- PASS: TestRequests/requests (1s)\n        --- PASS: " +
+			"TestRequests/requests/are_told_right (1s)\n" +
 			"            --- PASS: TestRequests/requests/are_told_right/a_rewrite (1s)\n", 1},
 		{"differential", "    random_test.go:9: 600 random requests, 0 answered otherwise\n", 600},
 	} {
@@ -47,7 +49,9 @@ func TestNightGoesOn(t *testing.T) {
 		if err := os.WriteFile(n.path("sometimes"), []byte("verdict verified\n"), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if err := n.turn(part{name: "kills", take: func(*night, time.Duration) result { return result{done: 7} }}, time.Second); err != nil {
+		if err := n.turn(part{name: "kills", take: func(*night, time.Duration) result {
+			return result{done: 7}
+		}}, time.Second); err != nil {
 			t.Fatal(err)
 		}
 		var out bytes.Buffer
@@ -80,7 +84,8 @@ func TestShareIsSaved(t *testing.T) {
 		}}
 	}
 	for range 3 {
-		if err := n.share([]part{takes("short", 0), takes("long", 90*time.Second)}, time.Minute); len(err) > 1 || len(err) == 1 && err[0] != nil {
+		if err := n.share([]part{takes("short", 0), takes("long", 90*time.Second)}, time.Minute); len(err) > 1 ||
+			len(err) == 1 && err[0] != nil {
 			t.Fatal(err)
 		}
 	}
@@ -129,7 +134,8 @@ func TestSecurityHasTheFigures(t *testing.T) {
 	}
 	is, err := os.ReadFile(path)
 	if err != nil || !bytes.Equal(is, was) {
-		t.Errorf("SECURITY.md does not have the figures of hack/nightly/kept.json (write them: go run ./hack/nightly -minutes 0): %v", err)
+		t.Errorf("SECURITY.md does not have the figures of hack/nightly/kept.json (write them: go run ./hack/nightly "+
+			"-minutes 0): %v", err)
 	}
 }
 

@@ -21,7 +21,8 @@ const (
 )
 
 // headings are the columns of the table.
-var headings = []string{"Search", "Done in all runs", "Wanted", "Turns that failed", "Done since", "Last turn", "Command"}
+var headings = []string{"Search", "Done in all runs", "Wanted", "Turns that failed", "Done since",
+	"Last turn", "Command"}
 
 // rows are the lines of the table.
 func (s kept) rows() [][]string {
@@ -32,11 +33,12 @@ func (s kept) rows() [][]string {
 		if !t.Last.IsZero() {
 			last = t.Last.Format(time.DateOnly)
 		}
-		all = append(all, []string{p.name, fmt.Sprintf("%d %s", t.Done, p.unit), strconv.Itoa(p.goal), strconv.Itoa(t.Found),
-			strconv.Itoa(t.Since), last, "make nightly ONLY=" + p.name})
+		all = append(all, []string{p.name, fmt.Sprintf("%d %s", t.Done, p.unit), strconv.Itoa(p.goal),
+			strconv.Itoa(t.Found), strconv.Itoa(t.Since), last, "make nightly ONLY=" + p.name})
 	}
 	reached := len(sometimes.Catalogue) - len(sometimes.Missing(s.Reached))
-	return append(all, []string{"sometimes", fmt.Sprintf("%d rare cases", reached), strconv.Itoa(len(sometimes.Catalogue)), "", "", "", "make nightly"})
+	return append(all, []string{"sometimes", fmt.Sprintf("%d rare cases", reached),
+		strconv.Itoa(len(sometimes.Catalogue)), "", "", "", "make nightly"})
 }
 
 // print prints the table, and what is still short.

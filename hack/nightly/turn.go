@@ -22,7 +22,8 @@ type result struct {
 	err   error    // why there was no turn
 }
 
-// failed notes a command that failed. One that was ended at its limit has found nothing, and is an error of the turn.
+// failed notes a command that failed. One that was ended at its limit has found nothing, and is
+// an error of the turn.
 func (r *result) failed(log string, err error) {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
@@ -68,14 +69,16 @@ func (t *tally) count(r result, now time.Time) {
 
 // take runs a part's command once.
 func (n *night) take(p part, budget time.Duration) result {
-	log, err := n.execute(p.name, p.command(budget.Round(time.Second), n.state.of(p.name).Turns), 2*budget+15*time.Minute)
+	log, err := n.execute(p.name, p.command(budget.Round(time.Second), n.state.of(p.name).Turns),
+		2*budget+15*time.Minute)
 	data, readErr := os.ReadFile(log)
 	r := result{done: counted(p.count, data), err: readErr}
 	r.failed(log, err)
 	return r
 }
 
-// counted is what an output says was done: the sum of the numbers that count finds, or, where it finds none in a match, of matches.
+// counted is what an output says was done: the sum of the numbers that count finds, or, where it
+// finds none in a match, of matches.
 func counted(count *regexp.Regexp, output []byte) int {
 	sum := 0
 	for _, m := range count.FindAllSubmatch(output, -1) {

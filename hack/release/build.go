@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 )
 
-// goBuild compiles the command to path with further environment. No path of this machine and no state of a version
-// control system gets into it.
+// goBuild compiles the command to path with further environment. No path of this machine and no
+// state of a version control system gets into it.
 func (r release) goBuild(ctx context.Context, path string, env ...string) error {
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false",
 		"-ldflags", "-s -w -X main.release="+r.version, "-o", path, "./cmd/lab")
@@ -21,7 +21,8 @@ func (r release) goBuild(ctx context.Context, path string, env ...string) error 
 	return nil
 }
 
-// documents builds lab for this machine and has it write its manual pages and completions. It returns their folder.
+// documents builds lab for this machine and has it write its manual pages and completions. It
+// returns their folder.
 func (r release) documents(ctx context.Context, scratch string) (string, error) {
 	lab, dir := filepath.Join(scratch, "here", "lab"), filepath.Join(scratch, "documents")
 	if err := r.goBuild(ctx, lab); err != nil {
@@ -36,7 +37,8 @@ func (r release) documents(ctx context.Context, scratch string) (string, error) 
 	if out, err := exec.CommandContext(ctx, lab, "__man", man).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("write manual pages: %w\n%s", err, out)
 	}
-	for shell, file := range map[string]string{"bash": "lab.bash", "zsh": "_lab", "fish": "lab.fish", "powershell": "lab.ps1"} {
+	for shell, file := range map[string]string{"bash": "lab.bash", "zsh": "_lab", "fish": "lab.fish",
+		"powershell": "lab.ps1"} {
 		out, err := exec.CommandContext(ctx, lab, "completion", shell).Output()
 		if err != nil {
 			return "", fmt.Errorf("write completion for %s: %w", shell, err)

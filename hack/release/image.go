@@ -17,8 +17,9 @@ import (
 	"github.com/flowproof/lab/internal/removal"
 )
 
-// image writes an OCI layout, as one tar file, with an image for each Linux platform: lab and nothing else. It is for
-// what needs no machine of its own: infer, diff, explain, verify, and a cluster that a kubeconfig names.
+// image writes an OCI layout, as one tar file, with an image for each Linux platform: lab and
+// nothing else. It is for what needs no machine of its own: infer, diff, explain, verify, and a
+// cluster that a kubeconfig names.
 func (r release) image(all []built) error {
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, b := range all {
@@ -57,7 +58,8 @@ func imageOf(b built, version string) (v1.Image, error) {
 	}
 	var layer bytes.Buffer
 	t := tar.NewWriter(&layer)
-	if err := t.WriteHeader(&tar.Header{Name: "lab", Mode: 0o755, Size: int64(len(program)), ModTime: epoch, Format: tar.FormatUSTAR}); err != nil {
+	if err := t.WriteHeader(&tar.Header{Name: "lab", Mode: 0o755, Size: int64(len(program)), ModTime: epoch,
+		Format: tar.FormatUSTAR}); err != nil {
 		return nil, err
 	}
 	if _, err := t.Write(program); err != nil {
@@ -66,7 +68,9 @@ func imageOf(b built, version string) (v1.Image, error) {
 	if err := t.Close(); err != nil {
 		return nil, err
 	}
-	packed, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(layer.Bytes())), nil },
+	packed, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(layer.Bytes())), nil
+	},
 		tarball.WithMediaType(types.OCILayer))
 	if err != nil {
 		return nil, err
@@ -75,8 +79,11 @@ func imageOf(b built, version string) (v1.Image, error) {
 	if img, err = mutate.AppendLayers(img, packed); err != nil {
 		return nil, err
 	}
-	config := &v1.ConfigFile{OS: b.os, Architecture: b.arch, Created: v1.Time{Time: epoch}, RootFS: v1.RootFS{Type: "layers"},
-		Config: v1.Config{Entrypoint: []string{"/lab"}, Labels: map[string]string{"org.opencontainers.image.version": version}}}
+	config := &v1.ConfigFile{OS: b.os, Architecture: b.arch, Created: v1.Time{Time: epoch},
+		RootFS: v1.RootFS{Type: "layers"},
+		Config: v1.Config{
+			Entrypoint: []string{"/lab"}, Labels: map[string]string{"org.opencontainers.image.version": version},
+		}}
 	diff, err := packed.DiffID()
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
-// Command release makes what a version of lab is published as: an archive for each platform with the command, its
-// manual pages and shell completions, checksums, a list of what each binary is made of, an OCI image, and the manifest
-// of a kubectl plugin. Two runs on the same source make the same bytes.
+// Command release makes what a version of lab is published as: an archive for each platform
+// with the command, its manual pages and shell completions, checksums, a list of what each
+// binary is made of, an OCI image, and the manifest of a kubectl plugin. Two runs on the same
+// source make the same bytes.
 //
 //	go run ./hack/release -version v0.1.0 -out out/release
 package main
@@ -44,7 +45,8 @@ type release struct {
 	source    string   // the checkout; empty for the working directory
 }
 
-// epoch stands in every archive and image for when a file was made: the bytes follow from the source alone.
+// epoch stands in every archive and image for when a file was made: the bytes follow
+// from the source alone.
 var epoch = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // make replaces r.dir by the whole release.

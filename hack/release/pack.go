@@ -23,7 +23,8 @@ type member struct {
 	mode fs.FileMode
 }
 
-// members are the command first, then the licence, the README, manual pages and completions by name.
+// members are the command first, then the licence, the README, manual pages and
+// completions by name.
 func (r release) members(b built, pages string) ([]member, error) {
 	all := []member{{b.exe(), b.program, 0o755}}
 	for _, name := range []string{"LICENSE", "README.md"} {
@@ -78,7 +79,8 @@ func targz(w io.Writer, members []member) error {
 		if err != nil {
 			return err
 		}
-		h := &tar.Header{Name: m.name, Mode: int64(m.mode), Size: int64(len(data)), ModTime: epoch, Format: tar.FormatUSTAR}
+		h := &tar.Header{Name: m.name, Mode: int64(m.mode), Size: int64(len(data)), ModTime: epoch,
+			Format: tar.FormatUSTAR}
 		if err := t.WriteHeader(h); err != nil {
 			return err
 		}

@@ -22,7 +22,8 @@ func (r release) plugin(all []built) error {
 			"uri":      "https://github.com/flowproof/lab/releases/download/" + r.version + "/" + b.archive,
 			"sha256":   sum,
 			"bin":      b.exe(),
-			"files":    []any{map[string]string{"from": b.exe(), "to": "."}, map[string]string{"from": "LICENSE", "to": "."}},
+			"files": []any{map[string]string{"from": b.exe(), "to": "."},
+				map[string]string{"from": "LICENSE", "to": "."}},
 		})
 	}
 	data, err := yaml.Marshal(map[string]any{
@@ -33,8 +34,9 @@ func (r release) plugin(all []built) error {
 			"version":          r.version,
 			"homepage":         "https://github.com/flowproof/lab",
 			"shortDescription": "Infer a request's way through Istio, watch and verify it",
-			"description":      "Takes one request through an Istio mesh, infers its way from the sidecars' configuration,\nsends it, and verifies hop by hop that what was seen is what was inferred.",
-			"platforms":        platforms,
+			"description": "Takes one request through an Istio mesh, infers its way from the sidecars' " +
+				"configuration,\nsends it, and verifies hop by hop that what was seen is what was inferred.",
+			"platforms": platforms,
 		},
 	})
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// TestReleaseIsTheSameByteForByte makes a release of this platform twice, the second time from a copy of the source in
-// another folder, and compares every file.
+// TestReleaseIsTheSameByteForByte makes a release of this platform twice, the second time from a
+// copy of the source in another folder, and compares every file.
 func TestReleaseIsTheSameByteForByte(t *testing.T) {
 	if os.Getenv("FLOWPROOF_RELEASE") == "" {
 		t.Skip("it builds the command four times, alone (run: make test-release)")
@@ -28,7 +28,8 @@ func TestReleaseIsTheSameByteForByte(t *testing.T) {
 		t.Fatal(err)
 	}
 	platform := runtime.GOOS + "/" + runtime.GOARCH
-	first := release{version: "v1.2.3", dir: filepath.Join(t.TempDir(), "one"), platforms: []string{platform}, source: here}
+	first := release{version: "v1.2.3", dir: filepath.Join(t.TempDir(), "one"),
+		platforms: []string{platform}, source: here}
 	second := first
 	second.dir, second.source = filepath.Join(t.TempDir(), "two"), copied(t, here)
 	for _, r := range []release{first, second} {
@@ -57,13 +58,15 @@ func TestReleaseIsTheSameByteForByte(t *testing.T) {
 func holds(t *testing.T, r release, names []string) {
 	t.Helper()
 	archive := "lab_v1.2.3_" + runtime.GOOS + "_" + runtime.GOARCH
-	for _, want := range []string{archive + ".tar.gz", archive + ".cdx.json", "lab_v1.2.3_image.tar.gz", "lab.yaml", "checksums.txt"} {
+	for _, want := range []string{archive + ".tar.gz", archive + ".cdx.json", "lab_v1.2.3_image.tar.gz", "lab.yaml",
+		"checksums.txt"} {
 		if !slices.Contains(names, want) {
 			t.Errorf("no %s among %v", want, names)
 		}
 	}
 	members := unpack(t, filepath.Join(r.dir, archive+".tar.gz"))
-	for _, want := range []string{"lab", "LICENSE", "README.md", "man/man1/lab.1", "man/man1/lab-trace.1", "completions/_lab"} {
+	for _, want := range []string{"lab", "LICENSE", "README.md", "man/man1/lab.1", "man/man1/lab-trace.1",
+		"completions/_lab"} {
 		if len(members[want]) == 0 {
 			t.Errorf("the archive has no %s", want)
 		}
@@ -72,7 +75,8 @@ func holds(t *testing.T, r release, names []string) {
 	if err := os.WriteFile(lab, members["lab"], 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command(lab, "version").CombinedOutput(); err != nil || !strings.HasPrefix(string(out), "lab v1.2.3 ") {
+	if out, err := exec.Command(lab, "version").CombinedOutput(); err != nil ||
+		!strings.HasPrefix(string(out), "lab v1.2.3 ") {
 		t.Errorf("the command in the archive says %q, %v", out, err)
 	}
 	image := unpack(t, filepath.Join(r.dir, "lab_v1.2.3_image.tar.gz"))
@@ -92,7 +96,8 @@ func holds(t *testing.T, r release, names []string) {
 	if err := errors.Join(err, sumErr); err != nil {
 		t.Fatal(err)
 	}
-	if p := plugin.Spec.Platforms; len(p) != 1 || p[0].SHA256 != sum || !strings.HasSuffix(p[0].URI, archive+".tar.gz") {
+	if p := plugin.Spec.Platforms; len(p) != 1 || p[0].SHA256 != sum ||
+		!strings.HasSuffix(p[0].URI, archive+".tar.gz") {
 		t.Errorf("the plugin's manifest names %+v, and the archive has the sum %s", p, sum)
 	}
 }

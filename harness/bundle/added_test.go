@@ -20,7 +20,8 @@ var explained = map[string]string{
 	flow.FactConnections:   "connections in the time that was watched, those of others among them",
 }
 
-// added is the value that an observation more is given; of a fact that has words of its own, one that says something.
+// added is the value that an observation more is given; of a fact that has words of its own, one
+// that says something.
 func added(fact string) string {
 	if fact == flow.FactFlags {
 		return "NR"
@@ -28,8 +29,9 @@ func added(fact string) string {
 	return "added"
 }
 
-// TestAddedObservations adds to the evidence of verified runs one observation of each fact that each instrument can see at best, at
-// each hop and on either side. It refutes, or its fact is in the table above.
+// TestAddedObservations adds to the evidence of verified runs one observation of each fact that
+// each instrument can see at best, at each hop and on either side. It refutes, or its fact is
+// in the table above.
 func TestAddedObservations(t *testing.T) {
 	sum := 0
 	for _, name := range []string{"outbound", "inbound"} {
@@ -40,13 +42,17 @@ func TestAddedObservations(t *testing.T) {
 		}
 		for _, i := range observe.Instruments() {
 			for _, can := range i.Sees() {
-				for side, pod := range map[flow.Side]string{flow.Client: c.Recording.Client.Name, flow.Server: c.Recording.Server.Name} {
+				for side, pod := range map[flow.Side]string{flow.Client: c.Recording.Client.Name,
+					flow.Server: c.Recording.Server.Name} {
 					more := run
-					more.Observations = append(slices.Clone(run.Observations), flow.Observation{Instrument: i.Name(), Side: side,
-						Kind: can.Kind, Where: flow.Where{Pod: pod}, Facts: []flow.Seen{{Name: can.Fact, Value: added(can.Fact)}}, Raw: "added"})
+					more.Observations = append(slices.Clone(run.Observations),
+						flow.Observation{Instrument: i.Name(), Side: side,
+							Kind: can.Kind, Where: flow.Where{Pod: pod},
+							Facts: []flow.Seen{{Name: can.Fact, Value: added(can.Fact)}}, Raw: "added"})
 					sum++
 					if got := verify.Judge(more); (got.Result == flow.Verified) != (explained[can.Fact] != "") {
-						t.Errorf("%s: %s saw at %s %s one %s more: %s %q", name, i.Name(), side, can.Kind, can.Fact, got.Result, got.Problems)
+						t.Errorf("%s: %s saw at %s %s one %s more: %s %q", name, i.Name(), side, can.Kind, can.Fact,
+							got.Result, got.Problems)
 					}
 				}
 			}

@@ -15,8 +15,8 @@ type inferred struct {
 	problems []string
 }
 
-// inferred infers again from the dumps what was asked, and holds the path that was written down against it, word by word. Where that
-// cannot be done, the written path stands, with the reason.
+// inferred infers again from the dumps what was asked, and holds the path that was written down
+// against it, word by word. Where that cannot be done, the written path stands, with the reason.
 func (c Contents) inferred() inferred {
 	questions := []infer.Question{c.Question}
 	if c.Question.Schema == "" && c.Old {
@@ -31,19 +31,24 @@ func (c Contents) inferred() inferred {
 	}
 	held, unheld := c.held(best.path)
 	best.held, best.problems = held, append(best.problems, unheld...)
-	best.problems = append(best.problems, said(runFile, "/configuration", c.Run.Configuration, held, "the dumps of before and after show that it")...)
+	best.problems = append(best.problems, said(runFile, "/configuration", c.Run.Configuration, held,
+		"the dumps of before and after show that it")...)
 	return best
 }
 
 func (c Contents) inferredBy(q infer.Question) inferred {
 	cannot := func(reason string) inferred {
-		return inferred{path: c.Run.Path, problems: []string{"bundle: the path cannot be inferred again, so it is only what " + runFile + " says: " + reason}}
+		return inferred{
+			path: c.Run.Path, problems: []string{"bundle: the path cannot be inferred again, so it is only what " +
+				runFile + " says: " + reason},
+		}
 	}
 	switch {
 	case q.Schema == "":
 		return cannot("what inference was asked is not kept")
 	case q.Schema != infer.QuestionSchema:
-		return cannot(fmt.Sprintf("%s has the schema %q, which is not %s", questionFile, q.Schema, infer.QuestionSchema))
+		return cannot(fmt.Sprintf("%s has the schema %q, which is not %s", questionFile, q.Schema,
+			infer.QuestionSchema))
 	}
 	path, err := q.Path(c.Dumps)
 	if err != nil {
@@ -54,7 +59,8 @@ func (c Contents) inferredBy(q infer.Question) inferred {
 	return inferred{path: path, problems: append(problems, c.questionProblems(q)...)}
 }
 
-// questionProblems holds what inference was asked against the raw parts: who takes part, from which address, by which rules.
+// questionProblems holds what inference was asked against the raw parts: who takes part, from which
+// address, by which rules.
 func (c Contents) questionProblems(q infer.Question) []string {
 	var problems []string
 	wrong := func(format string, args ...any) {
@@ -65,7 +71,8 @@ func (c Contents) questionProblems(q infer.Question) []string {
 	captured := dumped && !q.Call.Outside && q.Call.Container != flow.SidecarContainer
 	switch {
 	case captured && q.Client != caller:
-		wrong("the call comes from %s, whose dump is there, and inference was asked of the client's sidecar %q", caller, q.Client)
+		wrong("the call comes from %s, whose dump is there, and inference was asked of the client's sidecar %q",
+			caller, q.Client)
 	case !captured && q.Client != "":
 		wrong("no sidecar takes a call from %s, and inference was asked of the client's sidecar %q", caller, q.Client)
 	case q.Server == caller:
@@ -80,10 +87,12 @@ func (c Contents) questionProblems(q infer.Question) []string {
 		wrong("the server's sidecar is %s, and %s was recorded", q.Server, first(r.Server.Name, "none"))
 	}
 	if q.Options.Cold && !r.Cold || q.Options.Warm && !r.Warm {
-		wrong("inference was asked of pools that are cold (%t) or warm (%t), and no socket table showed them so", q.Options.Cold, q.Options.Warm)
+		wrong("inference was asked of pools that are cold (%t) or warm (%t), and no socket table showed them so",
+			q.Options.Cold, q.Options.Warm)
 	}
 	if q.Client == "" && q.Options.Source != r.Client.IP {
-		wrong("the call comes from the address %s, and the client that was recorded has %s", first(q.Options.Source, "of no one"), first(r.Client.IP, "none"))
+		wrong("the call comes from the address %s, and the client that was recorded has %s",
+			first(q.Options.Source, "of no one"), first(r.Client.IP, "none"))
 	}
 	for _, given := range []struct {
 		pod, text     string
@@ -102,8 +111,8 @@ func (c Contents) questionProblems(q infer.Question) []string {
 	return problems
 }
 
-// supposed are the questions that a bundle of the layout before this one may have come from: with and without the netfilter rules that
-// were read before the request.
+// supposed are the questions that a bundle of the layout before this one may have come from: with
+// and without the netfilter rules that were read before the request.
 func (c Contents) supposed() []infer.Question {
 	q := infer.Question{Schema: infer.QuestionSchema, Call: c.Run.Call}
 	who := caller(q.Call)
@@ -122,11 +131,13 @@ func (c Contents) supposed() []infer.Question {
 		q.Options.Source = r.Client.IP
 	}
 	ruled := q
-	ruled.Options.ClientRules, ruled.Options.ServerRules = string(r.Client.Part(instrument.RulesBefore)), string(r.Server.Part(instrument.RulesBefore))
+	ruled.Options.ClientRules, ruled.Options.ServerRules = string(r.Client.Part(instrument.RulesBefore)),
+		string(r.Server.Part(instrument.RulesBefore))
 	return []infer.Question{q, ruled}
 }
 
-// caller is the pod that a call comes from, as "pod.namespace"; the name alone of a client outside of the mesh.
+// caller is the pod that a call comes from, as "pod.namespace"; the name alone of a client
+// outside of the mesh.
 func caller(call flow.Call) string {
 	if call.Outside {
 		return call.From

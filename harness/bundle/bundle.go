@@ -1,7 +1,8 @@
-// Package bundle keeps everything about one run in a directory: what inference was asked and from which dumps, the raw evidence and
-// what was seen in it, and the verdict. A bundle is what is handed on when a run is not understood. It can be judged again without the
-// cluster: inferred again from its dumps and observed again from its raw evidence, so that nothing it says has to be believed. Nothing
-// of it is written before the secrets are taken out.
+// Package bundle keeps everything about one run in a directory: what inference was asked and from
+// which dumps, the raw evidence and what was seen in it, and the verdict. A bundle is what is
+// handed on when a run is not understood. It can be judged again without the cluster: inferred
+// again from its dumps and observed again from its raw evidence, so that nothing it says has to be
+// believed. Nothing of it is written before the secrets are taken out.
 package bundle
 
 import (
@@ -18,8 +19,8 @@ import (
 // Schema is the version of a bundle's layout; it changes only with that layout.
 const Schema = "flowproof.dev/bundle/v2"
 
-// oldSchema is the layout before it: it does not keep what inference was asked, nor which parts its recording is made of. It is read
-// and judged, and never verified.
+// oldSchema is the layout before it: it does not keep what inference was asked, nor which parts its
+// recording is made of. It is read and judged, and never verified.
 const oldSchema = "flowproof.dev/bundle/v1"
 
 // The files of a bundle. Dumps, rules, logs and socket tables are named after their pods.
@@ -65,7 +66,8 @@ type circumstances struct {
 }
 
 func circumstancesOf(run flow.Run) circumstances {
-	return circumstances{Backend: run.Backend, Accepted: run.Accepted, Absences: run.Absences, Touched: run.Touched, Reads: run.Reads}
+	return circumstances{Backend: run.Backend, Accepted: run.Accepted, Absences: run.Absences, Touched: run.Touched,
+		Reads: run.Reads}
 }
 
 // asked is the question as it is kept.
@@ -101,8 +103,9 @@ func place(part string) (dir, suffix string) {
 	return dir, "." + moment + ".txt"
 }
 
-// podName is what Kubernetes allows in names, so that no name leads out of the bundle. Its length is not in the expression: a count
-// is compiled by repetition, and that at each start of the command.
+// podName is what Kubernetes allows in names, so that no name leads out of the bundle. Its
+// length is not in the expression: a count is compiled by repetition, and that at each
+// start of the command.
 var podName = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
 
 // longestPodName is a pod's, a dot, and a namespace's.

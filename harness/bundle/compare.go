@@ -10,7 +10,8 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// compareObservations sets the observations that were written down against those of the raw evidence.
+// compareObservations sets the observations that were written down against those of
+// the raw evidence.
 func compareObservations(written, seen []flow.Observation) []string {
 	missing, extra := map[flow.Instrument]int{}, map[flow.Instrument]int{}
 	count := map[string]int{}
@@ -32,13 +33,16 @@ func compareObservations(written, seen []flow.Observation) []string {
 	maps.Copy(differ, extra)
 	var problems []string
 	for _, instrument := range slices.Sorted(maps.Keys(differ)) {
-		problems = append(problems, fmt.Sprintf("bundle: %s's raw evidence is not what its observations were made of: %d of them are not in it, and %d others are",
-			instrument, missing[instrument], extra[instrument]))
+		problems = append(problems,
+			fmt.Sprintf("bundle: %s's raw evidence is not what its observations were made of: %d of them are not in "+
+				"it, and %d others are",
+				instrument, missing[instrument], extra[instrument]))
 	}
 	return problems
 }
 
-// key compares observations as they are written; of the raw line only its beginning is kept, so it says enough.
+// key compares observations as they are written; of the raw line only its beginning is
+// kept, so it says enough.
 func key(o flow.Observation) string {
 	o.Raw = strings.TrimSpace(o.Raw)
 	text, err := json.Marshal(o)

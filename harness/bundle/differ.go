@@ -21,7 +21,8 @@ type difference struct {
 // mostDifferences bounds how many are told of one pair of documents.
 const mostDifferences = 5
 
-// differences compares two decoded JSON documents and returns the first places where they are not the same, in order.
+// differences compares two decoded JSON documents and returns the first places where they are not
+// the same, in order.
 func differences(at string, written, found any) []difference {
 	var all []difference
 	walk(at, written, found, func(d difference) bool {
@@ -98,7 +99,8 @@ func shown(value any, there bool) string {
 // words are the members of a hop that say in words what others decide.
 var words = []string{"decision", "why", "source", "rejected", "conditions"}
 
-// decisiveDifferences are the differences of two paths in what decides: not in the request and not in the words about a hop.
+// decisiveDifferences are the differences of two paths in what decides: not in the request and not
+// in the words about a hop.
 func decisiveDifferences(a, b flow.Path) []difference {
 	return differences("/path", decisive(a), decisive(b))
 }

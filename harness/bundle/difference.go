@@ -143,8 +143,8 @@ func requestDifferences(a, b flow.Run) []flow.FieldDifference {
 	return all
 }
 
-// configurationDifferences compares the dumps that the runs have of each proxy on the way of either.
-// Where only one run has a dump of it, nothing is known, and the Problem says so.
+// configurationDifferences compares the dumps that the runs have of each proxy on the way of
+// either. Where only one run has a dump of it, nothing is known, and the Problem says so.
 func configurationDifferences(a, b Contents, runs [2]flow.Run) []flow.Configuration {
 	proxies := maps.Clone(a.Dumps)
 	maps.Copy(proxies, b.Dumps)

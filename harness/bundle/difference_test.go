@@ -88,7 +88,8 @@ func TestDifferenceUnknown(t *testing.T) {
 				t.Fatalf("%+v", all)
 			}
 			d := flow.RunDifference{Configuration: all}
-			if decide(&d); d.Same || d.First != flow.PartConfiguration || !strings.Contains(d.Decides, "cannot be compared") {
+			if decide(&d); d.Same || d.First != flow.PartConfiguration ||
+				!strings.Contains(d.Decides, "cannot be compared") {
 				t.Errorf("same: %v, %s: %s", d.Same, d.First, d.Decides)
 			}
 		})

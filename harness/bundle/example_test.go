@@ -9,7 +9,8 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// A bundle is judged again from its dumps and its raw evidence, without a cluster: what it says of itself is held against both.
+// A bundle is judged again from its dumps and its raw evidence, without a cluster: what it says of
+// itself is held against both.
 func ExampleJudge() {
 	ctx := context.Background()
 	contents, err := bundle.Read(ctx, "testdata/inbound")
@@ -20,7 +21,8 @@ func ExampleJudge() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Printf("%s: %d of %d hops are confirmed, %d refuted\n", run.Call.URL, verdict.Confirmed, len(verdict.Hops), verdict.Refuted)
+	fmt.Printf("%s: %d of %d hops are confirmed, %d refuted\n", run.Call.URL, verdict.Confirmed, len(verdict.Hops),
+		verdict.Refuted)
 	for _, hop := range verdict.Hops {
 		if hop.State != flow.Confirmed {
 			fmt.Println(hop.Side, hop.Kind, hop.State)

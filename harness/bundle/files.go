@@ -50,7 +50,8 @@ func (c Contents) files() (map[string][]byte, error) {
 	return files, nil
 }
 
-// addQuestion adds what inference was asked, with the dumps and the netfilter rules that it was given.
+// addQuestion adds what inference was asked, with the dumps and the netfilter rules
+// that it was given.
 func (c Contents) addQuestion(files map[string][]byte) error {
 	kept := asked{Question: c.Question, Dumps: map[string]string{}}
 	for dir, dumps := range map[string]map[string][]byte{dumpDir: c.Dumps, dumpAfterDir: c.After} {
@@ -129,7 +130,8 @@ func dumpsIn(files map[string][]byte) map[string][]byte {
 	return dumps
 }
 
-// addJSON adds a value as JSON, without the secrets that a call's headers or an observed line may hold.
+// addJSON adds a value as JSON, without the secrets that a call's headers or an
+// observed line may hold.
 func addJSON(files map[string][]byte, name string, value any) error {
 	text, err := json.Marshal(value)
 	if err == nil {
@@ -141,7 +143,8 @@ func addJSON(files map[string][]byte, name string, value any) error {
 	return nil
 }
 
-// addRecording adds the texts of a recording, and the recording with the names and checksums of its texts.
+// addRecording adds the texts of a recording, and the recording with the names and
+// checksums of its texts.
 func addRecording(files map[string][]byte, r observe.Recording, run circumstances) error {
 	r.Redact()
 	kept := recorded{Recording: r, Run: run, Parts: map[string]string{}}

@@ -29,8 +29,8 @@ func recordedBy(t testing.TB, name string) Contents {
 	return c
 }
 
-// kept is a bundle that a real lab wrote, as the same run would be written now: what follows from its raw parts is made anew, so that
-// another wording of inference makes no other test data.
+// kept is a bundle that a real lab wrote, as the same run would be written now: what follows from
+// its raw parts is made anew, so that another wording of inference makes no other test data.
 func kept(t testing.TB, name string) Contents {
 	t.Helper()
 	c := recordedBy(t, name)
@@ -58,18 +58,22 @@ func contents(t testing.TB) Contents {
 	c.Recording = &recording
 	const secret = "Bearer hunter2hunter2"
 	c.Question.Call.Headers = flow.Headers{"authorization": {secret}}
-	recording.Curl = bytes.Replace(recording.Curl, []byte("> Accept: */*"), []byte("> Authorization: "+secret+"\n> Accept: */*"), 1)
+	recording.Curl = bytes.Replace(recording.Curl, []byte("> Accept: */*"),
+		[]byte("> Authorization: "+secret+"\n> Accept: */*"), 1)
 	for _, pod := range []*observe.Pod{&recording.Client, &recording.Server} {
 		pod.Keep(instrument.LogText, bytes.ReplaceAll(pod.Part(instrument.LogText), []byte("'accept', '*/*'\n"),
 			[]byte("'accept', '*/*'\n'authorization', '"+secret+"'\n")))
 	}
-	recording.Server.Keep(instrument.LogText, append(slices.Clone(recording.Server.Part(instrument.LogText)), []byte("'authorization', '"+secret+"'\n")...))
+	recording.Server.Keep(instrument.LogText, append(slices.Clone(recording.Server.Part(instrument.LogText)),
+		[]byte("'authorization', '"+secret+"'\n")...))
 	events := *recording.Trace
-	head, ok := trace.ParseHTTP([]byte("GET /?access_token=hunter2hunter2 HTTP/1.1\r\nauthorization: " + secret + "\r\ncookie: hunter2hunter2\r\n\r\n"))
+	head, ok := trace.ParseHTTP([]byte("GET /?access_token=hunter2hunter2 HTTP/1.1\r\nauthorization: " + secret +
+		"\r\ncookie: hunter2hunter2\r\n\r\n"))
 	if !ok {
 		t.Fatal("it is no head")
 	}
-	events.Events = append(slices.Clone(events.Events), trace.Event{Kind: trace.Read, Pod: "netshoot.mark", HTTP: &head})
+	events.Events = append(slices.Clone(events.Events),
+		trace.Event{Kind: trace.Read, Pod: "netshoot.mark", HTTP: &head})
 	for i, e := range events.Events {
 		if e.HTTP != nil && e.HTTP.RequestID == recording.RequestID {
 			more := *e.HTTP
@@ -190,7 +194,8 @@ func reseal(t testing.TB, dir string) {
 	}
 }
 
-// sealed makes the checksums among files fit the others: those of the dumps, of the raw texts, and of all.
+// sealed makes the checksums among files fit the others: those of the dumps, of the
+// raw texts, and of all.
 func sealed(t testing.TB, files map[string][]byte) {
 	t.Helper()
 	sums := func(owner, member string, mine func(name string) bool) {

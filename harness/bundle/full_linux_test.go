@@ -15,7 +15,8 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// onSmallDisk runs f with a directory that is a tmpfs of so many KiB, in a mount namespace of its own, which ends with its thread.
+// onSmallDisk runs f with a directory that is a tmpfs of so many KiB, in a mount namespace of its
+// own, which ends with its thread.
 func onSmallDisk(t *testing.T, kib int, f func(dir string) error) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -25,7 +26,8 @@ func onSmallDisk(t *testing.T, kib int, f func(dir string) error) {
 	done := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread() // and never unlocked: the thread ends with its namespace
-		err := errors.Join(unix.Unshare(unix.CLONE_NEWNS|unix.CLONE_FS), unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""),
+		err := errors.Join(unix.Unshare(unix.CLONE_NEWNS|unix.CLONE_FS),
+			unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""),
 			unix.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%dk", kib)))
 		if err == nil {
 			err = f(dir)
@@ -37,8 +39,8 @@ func onSmallDisk(t *testing.T, kib int, f func(dir string) error) {
 	}
 }
 
-// TestFullDisk writes a bundle where only one has room, over a good one and beside nothing: the good one stays whole, and nothing half
-// is left.
+// TestFullDisk writes a bundle where only one has room, over a good one and beside nothing: the
+// good one stays whole, and nothing half is left.
 func TestFullDisk(t *testing.T) {
 	c := contents(t)
 	files, err := c.files()
@@ -85,7 +87,8 @@ func TestWriteOntoNothing(t *testing.T) {
 		if err := unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
 			return err
 		}
-		if _, err := Write(filepath.Join(dir, "run"), Contents{}); !errors.Is(err, unix.EROFS) || errors.Is(err, fs.ErrNotExist) {
+		if _, err := Write(filepath.Join(dir, "run"), Contents{}); !errors.Is(err, unix.EROFS) ||
+			errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("on a disk that is read only: %v", err)
 		}
 		return nil

@@ -8,7 +8,8 @@ import (
 	"github.com/flowproof/lab/harness/verify"
 )
 
-// inbound is the run of the inbound scenario on a real lab: testdata/inbound was written by `lab run inbound --bundle`.
+// inbound is the run of the inbound scenario on a real lab: testdata/inbound was written by `lab
+// run inbound --bundle`.
 func inbound(t *testing.T) (flow.Run, flow.RunVerdict) { return judged(t, kept(t, "inbound")) }
 
 func TestInboundIsVerified(t *testing.T) {
@@ -37,15 +38,18 @@ func TestInboundWithoutEvidence(t *testing.T) {
 	}
 }
 
-// TestInboundAltered gives each fact that was seen another expected value: its hop must not stay confirmed, and where a
-// hop can have only one such value, it must be refuted.
+// TestInboundAltered gives each fact that was seen another expected value: its hop must not stay
+// confirmed, and where a hop can have only one such value, it must be refuted.
 func TestInboundAltered(t *testing.T) {
 	run, whole := inbound(t)
-	multiple := []string{flow.FactFilter, flow.FactHTTPFilter, flow.FactNetworkFilter, flow.FactListening, flow.FactDetails}
+	multiple := []string{flow.FactFilter, flow.FactHTTPFilter, flow.FactNetworkFilter, flow.FactListening,
+		flow.FactDetails}
 	altered := 0
 	for i, h := range run.Path.Hops {
 		for k, f := range h.Expect {
-			if f.Absent || !slices.ContainsFunc(whole.Hops[i].Evidence, func(e flow.Evidence) bool { return e.Fact == f.Name }) {
+			if f.Absent || !slices.ContainsFunc(whole.Hops[i].Evidence, func(e flow.Evidence) bool {
+				return e.Fact == f.Name
+			}) {
 				continue
 			}
 			wrong := run
@@ -63,7 +67,8 @@ func TestInboundAltered(t *testing.T) {
 	}
 }
 
-// TestInboundOneWitnessLies alters one observed value after the other: the run must not be verified any more.
+// TestInboundOneWitnessLies alters one observed value after the other: the run must not
+// be verified any more.
 func TestInboundOneWitnessLies(t *testing.T) {
 	run, whole := inbound(t)
 	for _, h := range whole.Hops {
@@ -80,7 +85,8 @@ func TestInboundOneWitnessLies(t *testing.T) {
 					o.Facts[k].Value = "altered"
 				}
 			}
-			multiple := e.Fact == flow.FactFilter || e.Fact == flow.FactHTTPFilter || e.Fact == flow.FactNetworkFilter || e.Fact == flow.FactListening
+			multiple := e.Fact == flow.FactFilter || e.Fact == flow.FactHTTPFilter ||
+				e.Fact == flow.FactNetworkFilter || e.Fact == flow.FactListening
 			if v := verify.Judge(lied); v.Result == flow.Verified && !multiple {
 				t.Errorf("%s %s: %s lies about %s, and the run is verified", h.Side, h.Kind, e.Instrument, e.Fact)
 			}

@@ -14,10 +14,11 @@ import (
 	"github.com/flowproof/lab/internal/redact"
 )
 
-// Judge judges a bundle's run again, by evidence and not by what the bundle says of itself: the path is inferred from the dumps, the
-// observations are made of the raw texts, and what the run, its verdict and its recording say is held against both. It returns the run
-// that was judged. What does not agree, and what cannot be done again, is a problem that the verdict names, and a run with a problem is
-// never verified. It ends early with ctx.
+// Judge judges a bundle's run again, by evidence and not by what the bundle says of itself: the
+// path is inferred from the dumps, the observations are made of the raw texts, and what the run,
+// its verdict and its recording say is held against both. It returns the run that was judged. What
+// does not agree, and what cannot be done again, is a problem that the verdict names, and a run
+// with a problem is never verified. It ends early with ctx.
 func Judge(ctx context.Context, c Contents) (run flow.Run, verdict flow.RunVerdict, err error) {
 	err = input.Do(ctx, func() error {
 		run, verdict = c.judge(c.inferred(), c.evidence())
@@ -33,7 +34,8 @@ type evidence struct {
 	problems []string
 }
 
-// evidence reads the raw evidence. Where none is kept, what was written down stands, and cannot be checked.
+// evidence reads the raw evidence. Where none is kept, what was written down stands,
+// and cannot be checked.
 func (c Contents) evidence() evidence {
 	if c.Recording == nil {
 		e := evidence{seen: c.Run.Observations, watches: c.Run.Watches}
@@ -56,7 +58,8 @@ func (c Contents) judge(i inferred, e evidence) (flow.Run, flow.RunVerdict) {
 		problems = append(problems, "bundle: "+p)
 	}
 	if c.Old {
-		problems = append(problems, "bundle: it is of the layout "+oldSchema+", which does not keep what inference was asked (run it again)")
+		problems = append(problems, "bundle: it is of the layout "+oldSchema+", which does not keep what inference "+
+			"was asked (run it again)")
 	}
 	problems = append(append(problems, i.problems...), e.problems...)
 	problems = append(problems, compareObservations(run.Observations, e.seen)...)
@@ -73,10 +76,13 @@ func (c Contents) judge(i inferred, e evidence) (flow.Run, flow.RunVerdict) {
 	return run, verdict
 }
 
-// held compares the dumps of before and after the request on the way. Where one of after is not kept, what was written down as the
-// reason stands; that it held cannot be said then, and problems say so.
+// held compares the dumps of before and after the request on the way. Where one of after is
+// not kept, what was written down as the reason stands; that it held cannot be said then,
+// and problems say so.
 func (c Contents) held(path flow.Path) (held []flow.Configuration, problems []string) {
-	asked := slices.DeleteFunc([]string{c.Question.Client, c.Question.Server}, func(pod string) bool { return pod == "" })
+	asked := slices.DeleteFunc([]string{c.Question.Client, c.Question.Server}, func(pod string) bool {
+		return pod == ""
+	})
 	slices.Sort(asked)
 	for _, pod := range slices.Compact(asked) {
 		if after, ok := c.After[pod]; ok {
@@ -95,21 +101,27 @@ func (c Contents) held(path flow.Path) (held []flow.Configuration, problems []st
 	return held, problems
 }
 
-// beside adds what was recorded of a pod beside its dumps: its netfilter rules, and its runtime, which is read with the statistics.
+// beside adds what was recorded of a pod beside its dumps: its netfilter rules, and its runtime,
+// which is read with the statistics.
 func (c Contents) beside(pod string, held flow.Configuration) (flow.Configuration, []string) {
 	if c.Recording == nil {
 		return held, nil
 	}
 	recorded, _ := c.Recording.Pod(pod)
-	before := changes.Beside{Rules: recorded.Part(instrument.RulesBefore), Runtime: recorded.Part(instrument.RuntimeBefore)}
-	after := changes.Beside{Rules: recorded.Part(instrument.RulesAfter), Runtime: recorded.Part(instrument.RuntimeAfter)}
+	before := changes.Beside{Rules: recorded.Part(instrument.RulesBefore),
+		Runtime: recorded.Part(instrument.RuntimeBefore)}
+	after := changes.Beside{Rules: recorded.Part(instrument.RulesAfter),
+		Runtime: recorded.Part(instrument.RuntimeAfter)}
 	var problems []string
 	for _, part := range []struct {
 		moment         string
 		stats, runtime []byte
-	}{{"before", recorded.Part(instrument.StatsBefore), before.Runtime}, {"after", recorded.Part(instrument.StatsAfter), after.Runtime}} {
+	}{{"before", recorded.Part(instrument.StatsBefore), before.Runtime}, {"after", recorded.Part(instrument.StatsAfter),
+		after.Runtime}} {
 		if part.stats != nil && part.runtime == nil && !c.Old {
-			problems = append(problems, fmt.Sprintf("bundle: the runtime of %s %s the request is not kept, and its statistics are", pod, part.moment))
+			problems = append(problems,
+				fmt.Sprintf("bundle: the runtime of %s %s the request is not kept, and its statistics are",
+					pod, part.moment))
 		}
 	}
 	return changes.Around(held, c.Dumps[pod], before, after), problems
@@ -136,11 +148,13 @@ func plain(value any) any {
 	return decoded
 }
 
-// said returns how two values differ as problems: file says one thing, and what was found is another.
+// said returns how two values differ as problems: file says one thing, and what was
+// found is another.
 func said(file, at string, written, found any, how string) []string {
 	var problems []string
 	for _, d := range differences(at, plain(written), plain(found)) {
-		problems = append(problems, fmt.Sprintf("bundle: %s says %s %s, and %s %s", file, d.at, d.written, how, d.found))
+		problems = append(problems, fmt.Sprintf("bundle: %s says %s %s, and %s %s", file, d.at,
+			d.written, how, d.found))
 	}
 	return problems
 }

@@ -25,12 +25,14 @@ type forgery struct {
 	change func(documents map[string]any)
 }
 
-// forged are the documents of which forgeries are made: all that a bundle says in JSON beside its dumps.
+// forged are the documents of which forgeries are made: all that a bundle says in
+// JSON beside its dumps.
 var forged = []string{runFile, verdictFile, questionFile, recordingFile}
 
-// TestForgeries changes what a bundle says of itself, with checksums that fit: each value, each member of each list and object, and
-// each name in several documents alike, while the raw texts and the dumps stay. A forgery that decodes to what was there before says
-// the same; each other one says something untrue of the run, and none may be verified or consistent.
+// TestForgeries changes what a bundle says of itself, with checksums that fit: each value, each
+// member of each list and object, and each name in several documents alike, while the raw texts and
+// the dumps stay. A forgery that decodes to what was there before says the same; each other one
+// says something untrue of the run, and none may be verified or consistent.
 func TestForgeries(t *testing.T) {
 	n := mutantsInShort
 	if text := os.Getenv("FLOWPROOF_MUTANTS"); text != "" {
@@ -109,7 +111,8 @@ func claimsOf(c Contents) any {
 // says reports whether two bundles say the same: the same documents, once they are decoded.
 func says(a, b Contents) bool {
 	return reflect.DeepEqual(plain(a.Run), plain(b.Run)) && reflect.DeepEqual(plain(a.Verdict), plain(b.Verdict)) &&
-		reflect.DeepEqual(plain(a.Question), plain(b.Question)) && reflect.DeepEqual(claimsOf(a), claimsOf(b)) && reflect.DeepEqual(a.told, b.told)
+		reflect.DeepEqual(plain(a.Question), plain(b.Question)) && reflect.DeepEqual(claimsOf(a), claimsOf(b)) &&
+		reflect.DeepEqual(a.told, b.told)
 }
 
 // apply makes a forgery of files. The error is why a bundle of it is refused.
@@ -134,12 +137,14 @@ func apply(base Contents, files map[string][]byte, f forgery) (Contents, error) 
 	return fromFiles(base, mutated)
 }
 
-// fromFiles is what Read would make of files, with the raw texts of base as far as the recording names their pods.
+// fromFiles is what Read would make of files, with the raw texts of base as far as the
+// recording names their pods.
 func fromFiles(base Contents, files map[string][]byte) (Contents, error) {
 	c := Contents{Dumps: base.Dumps, After: base.After}
 	var kept recorded
 	var question asked
-	for name, into := range map[string]any{runFile: &c.Run, verdictFile: &c.Verdict, recordingFile: &kept, questionFile: &question} {
+	for name, into := range map[string]any{runFile: &c.Run, verdictFile: &c.Verdict, recordingFile: &kept,
+		questionFile: &question} {
 		if err := strict(files[name], into); err != nil {
 			return c, fmt.Errorf("%s: %w", name, err)
 		}
@@ -183,7 +188,8 @@ func forgeries(t *testing.T, files map[string][]byte, random *rand.Rand) map[str
 				return func(documents map[string]any) { documents[name] = replaced(documents[name], path, change) }
 			}
 			add := func(family, what string, change func(value any) any) {
-				families[family] = append(families[family], forgery{fmt.Sprintf("%s%v %s", name, path, what), at(change)})
+				families[family] = append(families[family],
+					forgery{fmt.Sprintf("%s%v %s", name, path, what), at(change)})
 			}
 			switch v := value.(type) {
 			case string:
@@ -201,7 +207,9 @@ func forgeries(t *testing.T, files map[string][]byte, random *rand.Rand) map[str
 					return
 				}
 				i := random.IntN(len(v))
-				add(name+" lists", "without a member", func(value any) any { return slices.Delete(slices.Clone(value.([]any)), i, i+1) })
+				add(name+" lists", "without a member", func(value any) any {
+					return slices.Delete(slices.Clone(value.([]any)), i, i+1)
+				})
 				add(name+" lists", "with a member twice", func(value any) any {
 					return slices.Insert(slices.Clone(value.([]any)), i, value.([]any)[i])
 				})
@@ -223,11 +231,12 @@ func forgeries(t *testing.T, files map[string][]byte, random *rand.Rand) map[str
 		})
 	}
 	for _, value := range slices.Sorted(maps.Keys(values)) {
-		families["alike in all documents"] = append(families["alike in all documents"], forgery{fmt.Sprintf("%.60q altered everywhere", value), func(documents map[string]any) {
-			for name, document := range documents {
-				documents[name] = everywhere(document, value, value+"x")
-			}
-		}})
+		families["alike in all documents"] = append(families["alike in all documents"],
+			forgery{fmt.Sprintf("%.60q altered everywhere", value), func(documents map[string]any) {
+				for name, document := range documents {
+					documents[name] = everywhere(document, value, value+"x")
+				}
+			}})
 	}
 	return families
 }

@@ -37,7 +37,8 @@ func changed(name string, change func(r *trace.Recording)) mutation {
 	}}
 }
 
-// withoutProbes are the mutations that take the instrument away, or a part of it, or have it miss something.
+// withoutProbes are the mutations that take the instrument away, or a part of it, or
+// have it miss something.
 func withoutProbes(c Contents) []mutation {
 	all := []mutation{
 		{"all events taken away", func(c *Contents) { c.Recording.Trace = nil }},
@@ -53,7 +54,9 @@ func withoutProbes(c Contents) []mutation {
 		}))
 	}
 	for i, envoy := range c.Recording.Trace.Envoys {
-		all = append(all, changed("statements of "+envoy.Pod+" not proven", func(r *trace.Recording) { r.Envoys[i].Statements = nil }))
+		all = append(all, changed("statements of "+envoy.Pod+" not proven", func(r *trace.Recording) {
+			r.Envoys[i].Statements = nil
+		}))
 	}
 	for i, pod := range c.Recording.Trace.Pods {
 		all = append(all, changed("all events of "+pod.Name+" dropped", func(r *trace.Recording) {
@@ -88,16 +91,18 @@ func evident(c Contents) []int {
 func withoutEvents(c Contents) []mutation {
 	var all []mutation
 	for _, i := range evident(c) {
-		all = append(all, changed(fmt.Sprintf("event %d dropped: %s", i, &c.Recording.Trace.Events[i]), func(r *trace.Recording) {
-			r.Events = slices.Delete(r.Events, i, i+1)
-			r.Counts.Emitted--
-		}))
+		all = append(all, changed(fmt.Sprintf("event %d dropped: %s", i, &c.Recording.Trace.Events[i]),
+			func(r *trace.Recording) {
+				r.Events = slices.Delete(r.Events, i, i+1)
+				r.Counts.Emitted--
+			}))
 	}
 	for i := 0; i < len(c.Recording.Trace.Events); i += 20 {
 		if c.Recording.Trace.Events[i].Kind != trace.Redirected {
-			all = append(all, changed(fmt.Sprintf("event %d dropped: %s", i, &c.Recording.Trace.Events[i]), func(r *trace.Recording) {
-				r.Events = slices.Delete(r.Events, i, i+1)
-			}))
+			all = append(all, changed(fmt.Sprintf("event %d dropped: %s", i, &c.Recording.Trace.Events[i]),
+				func(r *trace.Recording) {
+					r.Events = slices.Delete(r.Events, i, i+1)
+				}))
 		}
 	}
 	return all
@@ -109,7 +114,10 @@ func alteredEvents(c Contents) []mutation {
 	var all []mutation
 	for _, i := range evident(c) {
 		alter := func(what string, change func(e *trace.Event)) {
-			all = append(all, changed(fmt.Sprintf("%s of event %d altered: %s", what, i, &c.Recording.Trace.Events[i]), func(r *trace.Recording) { change(&r.Events[i]) }))
+			all = append(all, changed(fmt.Sprintf("%s of event %d altered: %s", what, i, &c.Recording.Trace.Events[i]),
+				func(r *trace.Recording) {
+					change(&r.Events[i])
+				}))
 		}
 		alter("thread", func(e *trace.Event) { e.Thread = "wrk:worker_9" })
 		switch e := c.Recording.Trace.Events[i]; {
@@ -130,8 +138,12 @@ func alteredEvents(c Contents) []mutation {
 			alter("text", func(e *trace.Event) { e.Text += " altered" })
 		case e.Kind == trace.PoolReady:
 			for what, change := range map[string]func(*trace.Ends){
-				"client's end": func(e *trace.Ends) { e.Downstream = elsewhere }, "own end": func(e *trace.Ends) { e.Local = elsewhere },
-				"other end": func(e *trace.Ends) { e.Remote = elsewhere }, "cluster": func(e *trace.Ends) { e.Cluster += "x" },
+				"client's end": func(e *trace.Ends) {
+					e.Downstream = elsewhere
+				}, "own end": func(e *trace.Ends) { e.Local = elsewhere },
+				"other end": func(e *trace.Ends) {
+					e.Remote = elsewhere
+				}, "cluster": func(e *trace.Ends) { e.Cluster += "x" },
 			} {
 				alter(what, func(e *trace.Event) {
 					ends := *e.Ends

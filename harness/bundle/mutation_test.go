@@ -12,8 +12,8 @@ import (
 	"github.com/flowproof/lab/harness/observe"
 )
 
-// outbound is the run of the outbound scenario on a real lab with every instrument: testdata/outbound was written by
-// `lab run outbound --bundle`.
+// outbound is the run of the outbound scenario on a real lab with every instrument:
+// testdata/outbound was written by `lab run outbound --bundle`.
 func outbound(t *testing.T) Contents { return kept(t, "outbound") }
 
 // clone is deep enough for a mutation.
@@ -72,9 +72,10 @@ func texts(r *observe.Recording) map[string]recordedText {
 	return all
 }
 
-// takenAway are the mutations that take a whole text away, as if its instrument had not run, or had seen nothing. What was
-// there before the request may well be nothing, so such a text is only taken away; and of the server's sockets before it, which
-// serve to tell two connections apart where there are two, nothing at all was observed here.
+// takenAway are the mutations that take a whole text away, as if its instrument had not run, or had
+// seen nothing. What was there before the request may well be nothing, so such a text is only taken
+// away; and of the server's sockets before it, which serve to tell two connections apart where
+// there are two, nothing at all was observed here.
 func takenAway(c Contents) []mutation {
 	var all []mutation
 	for _, name := range slices.Sorted(maps.Keys(texts(c.Recording))) {
@@ -99,7 +100,8 @@ func dropped(c Contents) []mutation {
 		line := eventOf(o)
 		for _, name := range slices.Sorted(maps.Keys(texts(c.Recording))) {
 			text := texts(c.Recording)[name].text
-			if line == "" || strings.Contains(name, ".before.") || seen[name+line] || !bytes.Contains(text, []byte(line)) || !mayHold(name, o) {
+			if line == "" || strings.Contains(name, ".before.") || seen[name+line] ||
+				!bytes.Contains(text, []byte(line)) || !mayHold(name, o) {
 				continue
 			}
 			seen[name+line] = true
@@ -118,7 +120,8 @@ func dropped(c Contents) []mutation {
 	return all
 }
 
-// eventOf is what of an observation's raw text stands in the file it was read from: its first line, a counter's name, a rule.
+// eventOf is what of an observation's raw text stands in the file it was read from: its first line,
+// a counter's name, a rule.
 func eventOf(o flow.Observation) string {
 	line, _, _ := strings.Cut(o.Raw, "\n")
 	switch o.Instrument {
@@ -134,8 +137,8 @@ func eventOf(o flow.Observation) string {
 
 // mayHold reports whether a file is the one that an observation's instrument reads.
 func mayHold(name string, o flow.Observation) bool {
-	dirs := map[flow.Instrument][]string{flow.EnvoyLog: {logDir}, flow.AccessLog: {logDir}, flow.Sockets: {"sockets"}, flow.Stats: {"stats"},
-		flow.Netfilter: {"netfilter", "conntrack"}}
+	dirs := map[flow.Instrument][]string{flow.EnvoyLog: {logDir}, flow.AccessLog: {logDir}, flow.Sockets: {"sockets"},
+		flow.Stats: {"stats"}, flow.Netfilter: {"netfilter", "conntrack"}}
 	if o.Instrument == flow.Curl {
 		return name == curlFile
 	}
@@ -143,14 +146,18 @@ func mayHold(name string, o flow.Observation) bool {
 	return slices.Contains(dirs[o.Instrument], dir) && strings.HasPrefix(file, o.Where.Pod+".")
 }
 
-// altered are the mutations of the path: each fact that was judged is given another value, and each hop another proxy.
+// altered are the mutations of the path: each fact that was judged is given another value, and
+// each hop another proxy.
 func altered(c Contents) []mutation {
 	_, whole := c.judge(c.inferred(), c.evidence())
-	multiple := []string{flow.FactFilter, flow.FactHTTPFilter, flow.FactNetworkFilter, flow.FactListening, flow.FactDetails}
+	multiple := []string{flow.FactFilter, flow.FactHTTPFilter, flow.FactNetworkFilter, flow.FactListening,
+		flow.FactDetails}
 	var all []mutation
 	for i, h := range c.taken() {
 		where := fmt.Sprintf("%s %s", h.Side, h.Kind)
-		all = append(all, mutation{where + " of another proxy", func(c *Contents) { c.taken()[i].Proxy = "another.mark" }})
+		all = append(all, mutation{where + " of another proxy", func(c *Contents) {
+			c.taken()[i].Proxy = "another.mark"
+		}})
 		for k, f := range h.Expect {
 			if !slices.ContainsFunc(whole.Hops[i].Evidence, func(e flow.Evidence) bool {
 				return e.Fact == f.Name && (e.Expected == f.Value || !slices.Contains(multiple, f.Name))
@@ -173,22 +180,26 @@ func altered(c Contents) []mutation {
 	return all
 }
 
-// lies are the mutations of what was written down: each observed value is another one than the evidence shows, and each
-// observation is missing.
+// lies are the mutations of what was written down: each observed value is another one than the
+// evidence shows, and each observation is missing.
 func lies(c Contents) []mutation {
 	var all []mutation
 	for i, o := range c.Run.Observations {
 		where := fmt.Sprintf("%s %s %s", o.Instrument, o.Side, o.Kind)
-		all = append(all, mutation{where + " left out", func(c *Contents) { c.Run.Observations = slices.Delete(c.Run.Observations, i, i+1) }})
+		all = append(all, mutation{where + " left out", func(c *Contents) {
+			c.Run.Observations = slices.Delete(c.Run.Observations, i, i+1)
+		}})
 		for k, f := range o.Facts {
-			all = append(all, mutation{where + " lies about " + f.Name, func(c *Contents) { c.Run.Observations[i].Facts[k].Value = "altered" }})
+			all = append(all, mutation{where + " lies about " + f.Name, func(c *Contents) {
+				c.Run.Observations[i].Facts[k].Value = "altered"
+			}})
 		}
 	}
 	return all
 }
 
-// TestMutations mutates a run that is verified in every way above, one at a time, with checksums that fit: none may be
-// verified. They are judged from the raw evidence, as `lab verify` does.
+// TestMutations mutates a run that is verified in every way above, one at a time, with checksums
+// that fit: none may be verified. They are judged from the raw evidence, as `lab verify` does.
 func TestMutations(t *testing.T) {
 	c := outbound(t)
 	run, verdict := judged(t, c)
@@ -200,9 +211,11 @@ func TestMutations(t *testing.T) {
 		instruments[w.Instrument] = true
 	}
 	if len(instruments) != 7 {
-		t.Errorf("%d instruments watched, want log, access-log, sockets, stats, netfilter, curl and ebpf", len(instruments))
+		t.Errorf("%d instruments watched, want log, access-log, sockets, stats, netfilter, curl and ebpf",
+			len(instruments))
 	}
-	mutate(t, c, map[string][]mutation{"taken away": takenAway(c), "dropped": dropped(c), "altered": altered(c), "lies": lies(c),
+	mutate(t, c, map[string][]mutation{"taken away": takenAway(c), "dropped": dropped(c), "altered": altered(c),
+		"lies":              lies(c),
 		"probes taken away": withoutProbes(c), "events dropped": withoutEvents(c), "events altered": alteredEvents(c)})
 }
 

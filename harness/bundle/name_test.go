@@ -67,7 +67,8 @@ func TestPartsHaveAPlace(t *testing.T) {
 	}
 }
 
-// TestPartOfNoInstrument holds that evidence which a bundle could not read again is not written into one in silence.
+// TestPartOfNoInstrument holds that evidence which a bundle could not read again is not written
+// into one in silence.
 func TestPartOfNoInstrument(t *testing.T) {
 	c := kept(t, "inbound")
 	recording := *c.Recording

@@ -8,18 +8,22 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// open is the run of the scenario open_lua on a real lab with every instrument: a script chooses the route, so that the run is consistent,
-// and six of its hops are learned. testdata/open was written by `lab run open_lua --bundle`.
+// open is the run of the scenario open_lua on a real lab with every instrument: a script chooses
+// the route, so that the run is consistent, and six of its hops are learned. testdata/open was
+// written by `lab run open_lua --bundle`.
 func open(t *testing.T) Contents { return kept(t, "open") }
 
-// TestOpenMutations mutates a run with learned hops in the ways of TestMutations, on the way that was taken: no mutant stays consistent.
+// TestOpenMutations mutates a run with learned hops in the ways of TestMutations, on the way that
+// was taken: no mutant stays consistent.
 func TestOpenMutations(t *testing.T) {
 	c := open(t)
 	_, verdict := judged(t, c)
 	if verdict.Result != flow.Consistent || verdict.Learned != 6 || verdict.Taken == 0 {
-		t.Fatalf("the run itself is %s, %d learned, way %d: %q", verdict.Result, verdict.Learned, verdict.Taken, verdict.Problems)
+		t.Fatalf("the run itself is %s, %d learned, way %d: %q", verdict.Result, verdict.Learned, verdict.Taken,
+			verdict.Problems)
 	}
-	families := map[string][]mutation{"taken away": takenAway(c), "dropped": dropped(c), "altered": altered(c), "lies": lies(c), "learned": ofLearned(c),
+	families := map[string][]mutation{"taken away": takenAway(c), "dropped": dropped(c), "altered": altered(c),
+		"lies": lies(c), "learned": ofLearned(c),
 		"probes taken away": withoutProbes(c), "events dropped": withoutEvents(c), "events altered": alteredEvents(c)}
 	if os.Getenv("FLOWPROOF_MUTANTS") == "" { // those of the outbound run are as many again
 		for _, family := range []string{"dropped", "lies", "events dropped", "events altered"} {
@@ -38,11 +42,14 @@ func third(all []mutation) []mutation {
 	return some
 }
 
-// ofLearned are the mutations of what was learned: another way is said to be taken, the way that was taken is none of those that are
-// possible, and a hop that was open is said to be certain or confirmed.
+// ofLearned are the mutations of what was learned: another way is said to be taken, the way
+// that was taken is none of those that are possible, and a hop that was open is said to be
+// certain or confirmed.
 func ofLearned(c Contents) []mutation {
 	all := []mutation{
-		{"another way was taken", func(c *Contents) { c.Verdict.Taken = (c.Verdict.Taken + 1) % (len(c.Run.Path.Variants) + 1) }},
+		{"another way was taken", func(c *Contents) {
+			c.Verdict.Taken = (c.Verdict.Taken + 1) % (len(c.Run.Path.Variants) + 1)
+		}},
 		{"no way but the guess", func(c *Contents) { c.Run.Path.Variants = nil }},
 		{"a way is not possible", func(c *Contents) { c.Run.Path.Variants = slices.Delete(c.Run.Path.Variants, 0, 1) }},
 		{"nothing is open", func(c *Contents) { c.Run.Path.Certainty, c.Run.Path.Depends = flow.Certain, nil }},

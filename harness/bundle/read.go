@@ -16,14 +16,16 @@ import (
 	"github.com/flowproof/lab/internal/input"
 )
 
-// Limits of what is read of one file: a dump or a text of an instrument, and what curl printed of one request.
+// Limits of what is read of one file: a dump or a text of an instrument, and what curl
+// printed of one request.
 const (
 	maxFile = 256 << 20
 	maxCurl = 16 << 20
 )
 
-// Read reads a bundle. What is damaged, missing or more than bundle.json names is one error, which names the file and, where there is
-// one, the line. A file that reads but is not as it was written is named in Changed. It ends when ctx does.
+// Read reads a bundle. What is damaged, missing or more than bundle.json names is one error, which
+// names the file and, where there is one, the line. A file that reads but is not as it was written
+// is named in Changed. It ends when ctx does.
 func Read(ctx context.Context, dir string) (Contents, error) {
 	c, err := read(ctx, dir)
 	switch {
@@ -50,14 +52,16 @@ func read(ctx context.Context, dir string) (Contents, error) {
 	}
 	r := &reader{ctx: ctx, root: root, description: description, seen: map[string]bool{manifestFile: true}}
 	c := Contents{Old: description.Schema == oldSchema, manifest: text}
-	if c.signature, err = input.ReadIn(ctx, root, signatureFile, maxKey); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if c.signature, err = input.ReadIn(ctx, root, signatureFile, maxKey); err != nil &&
+		!errors.Is(err, fs.ErrNotExist) {
 		return Contents{}, err
 	}
 	if err := r.json(runFile, &c.Run); err != nil {
 		return Contents{}, err
 	}
 	if c.Run.Schema != flow.RunSchema {
-		return Contents{}, fmt.Errorf("%s: schema %q is not %s (it was written by another release)", runFile, c.Run.Schema, flow.RunSchema)
+		return Contents{}, fmt.Errorf("%s: schema %q is not %s (it was written by another release)", runFile,
+			c.Run.Schema, flow.RunSchema)
 	}
 	if err := r.json(verdictFile, &c.Verdict); err != nil {
 		return Contents{}, err
@@ -94,7 +98,8 @@ func readManifest(dir string) (m manifest, text []byte, err error) {
 		return m, nil, fmt.Errorf("%s: %w", manifestFile, err)
 	}
 	if m.Schema != Schema && m.Schema != oldSchema {
-		return m, nil, fmt.Errorf("%s: schema %q is neither %s nor the one before it, %s", manifestFile, m.Schema, Schema, oldSchema)
+		return m, nil, fmt.Errorf("%s: schema %q is neither %s nor the one before it, %s", manifestFile,
+			m.Schema, Schema, oldSchema)
 	}
 	return m, text, nil
 }
@@ -283,8 +288,8 @@ func (r *reader) recording(c *Contents) error {
 	return r.bound(recordingFile, kept.Parts, files)
 }
 
-// bound compares the texts that were read with those that the file about them names. One that is there and not named, or named and
-// not there, is an error; one that is another text is a change.
+// bound compares the texts that were read with those that the file about them names. One that is
+// there and not named, or named and not there, is an error; one that is another text is a change.
 func (r *reader) bound(owner string, named map[string]string, read map[string][]byte) error {
 	for name, text := range read {
 		sum, ok := named[name]

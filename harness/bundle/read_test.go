@@ -26,21 +26,37 @@ func TestReadMalformed(t *testing.T) {
 		damage func(string) error
 		want   string
 	}{
-		{"no manifest", func(dir string) error { return os.Remove(filepath.Join(dir, manifestFile)) }, "there is no bundle.json in it, so it is not a bundle"},
-		{"manifest of another layout", write(manifestFile, `{"schema":"x/v9"}`), `bundle.json: schema "x/v9" is neither flowproof.dev/bundle/v2`},
+		{"no manifest", func(dir string) error {
+			return os.Remove(filepath.Join(dir, manifestFile))
+		}, "there is no bundle.json in it, so it is not a bundle"},
+		{"manifest of another layout", write(manifestFile, `{"schema":"x/v9"}`),
+			`bundle.json: schema "x/v9" is neither flowproof.dev/bundle/v2`},
 		{"run cut off", write(runFile, "{\n \"schema\": "), "run.json: line 2: "},
-		{"run of another type", write(runFile, "{\n\"observations\": 7}"), "run.json: line 2: observations is a number where a"},
-		{"run of another release", write(runFile, `{"schema":"flowproof.dev/run/v9"}`), `run.json: schema "flowproof.dev/run/v9" is not`},
+		{"run of another type", write(runFile, "{\n\"observations\": 7}"),
+			"run.json: line 2: observations is a number where a"},
+		{"run of another release", write(runFile, `{"schema":"flowproof.dev/run/v9"}`),
+			`run.json: schema "flowproof.dev/run/v9" is not`},
 		{"run missing", func(dir string) error { return os.Remove(filepath.Join(dir, runFile)) }, "run.json: "},
-		{"events cut off", write(traceFile, `{"schema":"flowproof.dev/trace/v2"}`+"\n{"), "trace.jsonl: read trace: line 2: "},
+		{"events cut off", write(traceFile, `{"schema":"flowproof.dev/trace/v2"}`+"\n{"),
+			"trace.jsonl: read trace: line 2: "},
 		{"binary", write(runFile, "\x00\x01\xff"), "run.json: line 1: "},
-		{"recording names a file outside", write(recordingFile, `{"client":{"name":"../../../etc/passwd"}}`), "recording.json: name a file after pod \"../../../etc/passwd\""},
-		{"a link out of the bundle", instead(curlFile, func(path string) error { return os.Symlink("/etc/passwd", path) }), "curl.txt: "},
-		{"a directory for a file", instead(curlFile, func(path string) error { return os.Mkdir(path, 0o700) }), "curl.txt: "},
-		{"a pipe for a file", instead(curlFile, func(path string) error { return syscall.Mkfifo(path, 0o600) }), "curl.txt: not a regular file: it is a pipe"},
-		{"a pipe for the manifest", instead(manifestFile, func(path string) error { return syscall.Mkfifo(path, 0o600) }), "bundle.json: not a regular file: it is a pipe"},
-		{"a pipe for a dump", instead("dumps/netshoot.mark.json", func(path string) error { return syscall.Mkfifo(path, 0o600) }), "dumps/netshoot.mark.json: not a regular file"},
-		{"more than curl prints", func(dir string) error { return os.Truncate(filepath.Join(dir, curlFile), 400<<20) }, "curl.txt: too large: 400 MiB, and at most 16 MiB are read"},
+		{"recording names a file outside", write(recordingFile, `{"client":{"name":"../../../etc/passwd"}}`),
+			"recording.json: name a file after pod \"../../../etc/passwd\""},
+		{"a link out of the bundle", instead(curlFile, func(path string) error {
+			return os.Symlink("/etc/passwd", path)
+		}), "curl.txt: "},
+		{"a directory for a file", instead(curlFile, func(path string) error { return os.Mkdir(path, 0o700) }),
+			"curl.txt: "},
+		{"a pipe for a file", instead(curlFile, func(path string) error { return syscall.Mkfifo(path, 0o600) }),
+			"curl.txt: not a regular file: it is a pipe"},
+		{"a pipe for the manifest", instead(manifestFile, func(path string) error {
+			return syscall.Mkfifo(path, 0o600)
+		}), "bundle.json: not a regular file: it is a pipe"},
+		{"a pipe for a dump", instead("dumps/netshoot.mark.json", func(path string) error {
+			return syscall.Mkfifo(path, 0o600)
+		}), "dumps/netshoot.mark.json: not a regular file"},
+		{"more than curl prints", func(dir string) error { return os.Truncate(filepath.Join(dir, curlFile), 400<<20) },
+			"curl.txt: too large: 400 MiB, and at most 16 MiB are read"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := written(t)
@@ -58,13 +74,18 @@ func TestReadMalformed(t *testing.T) {
 	}
 }
 
-// FuzzRead reads bundles whose main parts are anything: nothing may panic, and every verdict has a result.
+// FuzzRead reads bundles whose main parts are anything: nothing may panic, and every
+// verdict has a result.
 func FuzzRead(f *testing.F) {
-	f.Add([]byte(`{"schema":"flowproof.dev/run/v1","path":{"hops":[{"kind":"app","expect":[{"name":"status","join":"x"}]}]},"observations":[{}],"watches":[{}]}`),
-		[]byte(`{"client":{"name":"a.b","ip":"1.2.3.4"},"server":{"name":"c.d"}}`), []byte(`{"schema":"flowproof.dev/question/v1","call":{"url":"http://a/"}}`))
+	f.Add([]byte(
+		`{"schema":"flowproof.dev/run/v1","path":{"hops":[{"kind":"app","expect":[{"name":"status","join":"x"}]}]},`+
+			`"observations":[{}],"watches":[{}]}`),
+		[]byte(`{"client":{"name":"a.b","ip":"1.2.3.4"},"server":{"name":"c.d"}}`),
+		[]byte(`{"schema":"flowproof.dev/question/v1","call":{"url":"http://a/"}}`))
 	f.Fuzz(func(t *testing.T, run, recording, question []byte) {
 		dir := t.TempDir()
-		files := map[string][]byte{runFile: run, recordingFile: recording, questionFile: question, verdictFile: []byte("{}")}
+		files := map[string][]byte{runFile: run, recordingFile: recording, questionFile: question,
+			verdictFile: []byte("{}")}
 		description := manifest{Schema: Schema, Files: map[string]string{}}
 		for name, text := range files {
 			description.Files[name] = checksum(text)

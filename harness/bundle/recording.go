@@ -20,7 +20,8 @@ import (
 	"github.com/flowproof/lab/internal/redact"
 )
 
-// recordingProblems holds what the recording says of itself against the request that was judged and against its own raw texts.
+// recordingProblems holds what the recording says of itself against the request that was judged and
+// against its own raw texts.
 func (c Contents) recordingProblems(run flow.Run) []string {
 	problems := said(recordingFile, "/run", c.told, circumstancesOf(run), runFile+" says that it")
 	if c.Recording == nil {
@@ -89,7 +90,8 @@ func (r *recordingCheck) request() {
 	}
 }
 
-// Bounds on times: how far the clocks of two machines may be apart, and how long a request may take, which its sender bounds.
+// Bounds on times: how far the clocks of two machines may be apart, and how long a request may
+// take, which its sender bounds.
 const (
 	clockSlack = time.Minute
 	longest    = 2 * time.Minute
@@ -108,7 +110,8 @@ func (r *recordingCheck) times() {
 	}
 	if told, err := curl.Parse(r.Curl); err == nil {
 		if told.Timing.Total > took {
-			r.wrong("the request took %s from sent to answered, and curl's own account of it %s", took, told.Timing.Total)
+			r.wrong("the request took %s from sent to answered, and curl's own account of it %s", took,
+				told.Timing.Total)
 		}
 		if date, err := time.Parse(time.RFC1123, told.Headers["date"]); err == nil {
 			r.within("the answer's date", date)
@@ -143,7 +146,8 @@ func (r *recordingCheck) path() {
 	for _, hop := range r.run.Path.Hops {
 		for _, fact := range hop.Expect {
 			address, err := netip.ParseAddrPort(fact.Value)
-			if err == nil && (fact.Name == flow.FactEndpoint || hop.Side == flow.Server && fact.Name == flow.FactOriginalDst) {
+			if err == nil && (fact.Name == flow.FactEndpoint ||
+				hop.Side == flow.Server && fact.Name == flow.FactOriginalDst) {
 				ends, known = ends || address.Port() == r.Port, true
 			}
 		}
@@ -176,7 +180,8 @@ func (r *recordingCheck) pod(side flow.Side, at string, pod observe.Pod) {
 			r.wrong("%s.ip is %s, and its dump says %s", at, pod.IP, strings.Join(dump.Node().IPs, ", "))
 		}
 	}
-	if told, err := curl.Parse(r.Curl); err == nil && side == flow.Client && told.Local.IsValid() && !told.Local.Addr().IsLoopback() {
+	if told, err := curl.Parse(r.Curl); err == nil && side == flow.Client && told.Local.IsValid() &&
+		!told.Local.Addr().IsLoopback() {
 		r.same(at+".ip", told.Local.Addr().String(), pod.IP, curlFile)
 	}
 	if workers := workersIn(pod.Part(instrument.StatsAfter)); workers > 0 && pod.Workers > 0 && workers != pod.Workers {
@@ -201,17 +206,21 @@ func (r *recordingCheck) hasLine(pod observe.Pod) bool {
 		return false
 	}
 	lines, _ := accesslog.Parse(pod.Part(instrument.LogText))
-	return slices.ContainsFunc(lines, func(l accesslog.Line) bool { return flow.SameRequestID(l.RequestID(), r.RequestID) })
+	return slices.ContainsFunc(lines, func(l accesslog.Line) bool {
+		return flow.SameRequestID(l.RequestID(), r.RequestID)
+	})
 }
 
 var (
-	// debugLine is a line of Envoy's own log at debug or trace, in the format that Istio gives it: time, level, "envoy", logger.
+	// debugLine is a line of Envoy's own log at debug or trace, in the format that Istio gives it:
+	// time, level, "envoy", logger.
 	debugLine = regexp.MustCompile(`(?m)^[0-9TZ:.-]+\t(debug|trace)\tenvoy `)
 	// workerStat is a counter that a listener has for each worker thread.
 	workerStat = regexp.MustCompile(`(?m)^listener\..*\.worker_([0-9]+)\.downstream_cx_total: `)
 )
 
-// workersIn counts the worker threads of which a sidecar has statistics; 0 where it has none of any.
+// workersIn counts the worker threads of which a sidecar has statistics; 0 where it
+// has none of any.
 func workersIn(stats []byte) int {
 	seen := map[string]bool{}
 	for _, m := range workerStat.FindAllSubmatch(stats, -1) {

@@ -16,12 +16,14 @@ import (
 )
 
 // ownHeaders are what curl sends by itself, or from options that name no header.
-var ownHeaders = []string{"host", "user-agent", "accept", "accept-encoding", "content-length", "content-type", "content-range", "expect",
-	"connection", "upgrade", "http2-settings", "te", "transfer-encoding", "x-request-id", "authorization", "cookie", "referer", "range",
+var ownHeaders = []string{"host", "user-agent", "accept", "accept-encoding", "content-length", "content-type",
+	"content-range", "expect",
+	"connection", "upgrade", "http2-settings", "te", "transfer-encoding", "x-request-id",
+	"authorization", "cookie", "referer", "range",
 	"if-modified-since", "proxy-authorization", "proxy-connection", "sec-websocket-key", "sec-websocket-version"}
 
-// requestProblems holds the call against what the client itself said that it sent, and against what each sidecar wrote of it into its
-// access log.
+// requestProblems holds the call against what the client itself said that it sent, and against what
+// each sidecar wrote of it into its access log.
 func (c Contents) requestProblems(run flow.Run) []string {
 	if c.Recording == nil {
 		return nil
@@ -50,7 +52,9 @@ type requestCheck struct {
 // same holds one thing that the call says against what was seen of it.
 func (p *requestCheck) same(where, what, called, seen string) {
 	if !sameText(called, seen) {
-		p.problems = append(p.problems, fmt.Sprintf("bundle: the request that was judged has the %s %q, and %s shows %q", what, called, where, seen))
+		p.problems = append(p.problems,
+			fmt.Sprintf("bundle: the request that was judged has the %s %q, and %s shows %q", what,
+				called, where, seen))
 	}
 }
 
@@ -85,7 +89,8 @@ func joinedHeader(name string, values []string) string {
 	return strings.Join(all, ", ")
 }
 
-// authority is the Host header that the call is sent with. curl leaves the default port of the scheme out.
+// authority is the Host header that the call is sent with. curl leaves the default
+// port of the scheme out.
 func (p *requestCheck) authority() string {
 	if host := p.call.Headers.Get("host"); host != "" {
 		return host
@@ -106,7 +111,8 @@ func (p *requestCheck) requestID() string {
 	return p.call.RequestID
 }
 
-// accessLog looks for the request's line by its id, and compares what Envoy wrote of the request as it came.
+// accessLog looks for the request's line by its id, and compares what Envoy wrote of the
+// request as it came.
 func (p *requestCheck) accessLog(pod string, log []byte) {
 	if log == nil || !bytes.Contains(log, []byte(accesslog.Mark(p.call.RequestID))) {
 		return
@@ -117,7 +123,8 @@ func (p *requestCheck) accessLog(pod string, log []byte) {
 			continue
 		}
 		for _, member := range []struct{ name, what, called string }{
-			{"method", "method", first(p.call.Method, "GET")}, {"path", "path", redact.Text(p.call.Target())}, {"authority", "authority", p.authority()},
+			{"method", "method", first(p.call.Method, "GET")}, {"path", "path", redact.Text(p.call.Target())},
+			{"authority", "authority", p.authority()},
 		} {
 			if seen, known := line.Get(member.name); known && seen != "" {
 				p.same("the access log of "+pod, member.what, member.called, seen)
@@ -127,7 +134,8 @@ func (p *requestCheck) accessLog(pod string, log []byte) {
 	}
 }
 
-// sameText compares two texts of which a part may have been taken out as a secret, in either: that part is then as good as any.
+// sameText compares two texts of which a part may have been taken out as a secret, in either: that
+// part is then as good as any.
 func sameText(a, b string) bool {
 	if a == b {
 		return true

@@ -12,8 +12,8 @@ import (
 	"github.com/flowproof/lab/internal/input"
 )
 
-// signatureFile is the signature of bundle.json, which has the checksum of every other file, in minisign's format:
-// https://jedisct1.github.io/minisign/
+// signatureFile is the signature of bundle.json, which has the checksum of every other file, in
+// minisign's format: https://jedisct1.github.io/minisign/
 const signatureFile = manifestFile + ".minisig"
 
 // maxKey bounds a key's file, and that of a signature.
@@ -58,8 +58,8 @@ func GenerateKey() (public, private []byte, err error) {
 
 // sign is the signature of a manifest. Its trusted comment says what was signed, and when.
 func (s *Signer) sign(manifest []byte) []byte {
-	return minisign.SignWithComments(s.key, manifest, fmt.Sprintf("flowproof bundle, %s", time.Now().UTC().Format(time.RFC3339)),
-		"signature of "+manifestFile)
+	return minisign.SignWithComments(s.key, manifest,
+		fmt.Sprintf("flowproof bundle, %s", time.Now().UTC().Format(time.RFC3339)), "signature of "+manifestFile)
 }
 
 // Signed returns an error unless contents that were read have the signature of a public key, which

@@ -71,20 +71,32 @@ func TestSignature(t *testing.T) {
 		damage func(*testing.T, string)
 		want   string // in the error; empty: it is accepted
 	}{
-		"as it was signed":           {own, ours, nil, ""},
-		"not signed":                 {nil, ours, nil, "has none"},
-		"another key":                {other, ours, nil, "of the key"},
-		"the signature is gone":      {own, ours, func(t *testing.T, dir string) { os.Remove(filepath.Join(dir, signatureFile)) }, "has none"},
-		"the signature is cut":       {own, ours, damage(signatureFile, func(text []byte) []byte { return text[:len(text)/2] }), signatureFile},
-		"the signature is empty":     {own, ours, damage(signatureFile, func([]byte) []byte { return nil }), signatureFile},
-		"the comment is another":     {own, ours, damage(signatureFile, swap("flowproof bundle", "flowproof bindle")), "not what was signed"},
-		"the manifest is another":    {own, ours, damage(manifestFile, swap("{", "{ ")), "not what was signed"},
-		"a part is another":          {own, ours, damage(curlFile, func(text []byte) []byte { return append(text, '\n') }), curlFile},
-		"a part, with its checksum":  {own, ours, resealed, "not what was signed"},
-		"signed again by a stranger": {own, ours, func(t *testing.T, dir string) { resealed(t, dir); signAgain(t, dir, other) }, "of the key"},
-		"a key that is none":         {own, filepath.Join("testdata", "none.pub"), nil, "read public key"},
-		"a private key as the key":   {own, private, nil, "read public key"},
-		"their bundle, their key":    {other, theirs, nil, ""},
+		"as it was signed": {own, ours, nil, ""},
+		"not signed":       {nil, ours, nil, "has none"},
+		"another key":      {other, ours, nil, "of the key"},
+		"the signature is gone": {own, ours, func(t *testing.T, dir string) {
+			os.Remove(filepath.Join(dir, signatureFile))
+		}, "has none"},
+		"the signature is cut": {own, ours, damage(signatureFile, func(text []byte) []byte {
+			return text[:len(text)/2]
+		}), signatureFile},
+		"the signature is empty": {own, ours, damage(signatureFile, func([]byte) []byte {
+			return nil
+		}), signatureFile},
+		"the comment is another": {own, ours, damage(signatureFile, swap("flowproof bundle", "flowproof bindle")),
+			"not what was signed"},
+		"the manifest is another": {own, ours, damage(manifestFile, swap("{", "{ ")), "not what was signed"},
+		"a part is another": {own, ours, damage(curlFile, func(text []byte) []byte {
+			return append(text, '\n')
+		}), curlFile},
+		"a part, with its checksum": {own, ours, resealed, "not what was signed"},
+		"signed again by a stranger": {own, ours, func(t *testing.T, dir string) {
+			resealed(t, dir)
+			signAgain(t, dir, other)
+		}, "of the key"},
+		"a key that is none":       {own, filepath.Join("testdata", "none.pub"), nil, "read public key"},
+		"a private key as the key": {own, private, nil, "read public key"},
+		"their bundle, their key":  {other, theirs, nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "b")

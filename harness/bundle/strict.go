@@ -11,8 +11,9 @@ import (
 	"github.com/flowproof/lab/internal/redact"
 )
 
-// strict reads a JSON document of which each part means one thing: one value, no member twice in an object, and none that is not known.
-// A reader that takes the first of two members, and one that takes the last, would read two documents.
+// strict reads a JSON document of which each part means one thing: one value, no member twice in an
+// object, and none that is not known. A reader that takes the first of two members, and one that
+// takes the last, would read two documents.
 func strict(text []byte, into any) error {
 	if err := once(text); err != nil {
 		return redact.Place(text, err)
@@ -56,7 +57,8 @@ func once(text []byte) error {
 				in := names[len(names)-1]
 				folded := strings.ToLower(t) // encoding/json takes either case of a field's name
 				if in[folded] {
-					return fmt.Errorf("line %d: %q stands twice in one object", 1+bytes.Count(text[:decoder.InputOffset()], []byte("\n")), t)
+					return fmt.Errorf("line %d: %q stands twice in one object",
+						1+bytes.Count(text[:decoder.InputOffset()], []byte("\n")), t)
 				}
 				in[folded] = true
 				isName = false

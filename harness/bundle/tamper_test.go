@@ -25,7 +25,8 @@ func add(file, text string) func(testing.TB, string) {
 	}
 }
 
-// TestTamper changes one thing in a bundle: it must never be verified any more, and the verdict must say why.
+// TestTamper changes one thing in a bundle: it must never be verified any more, and the
+// verdict must say why.
 func TestTamper(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -33,29 +34,45 @@ func TestTamper(t *testing.T) {
 		result  flow.Result
 		problem string
 	}{
-		{"path altered", edit(runFile, `"value": "15006"`, `"value": "15001"`), flow.Incomplete, "run.json was changed"},
-		{"path altered, forged", forge(edit(runFile, `"value": "15006"`, `"value": "15001"`)), flow.Incomplete, `/value is "15001", and inferred again from the dumps it is "15006"`},
-		{"decision altered, forged", forge(edit(runFile, `clear text`, `mutual TLS`)), flow.Incomplete, "/decision is \"mutual TLS"},
-		{"URL altered, forged", forge(edit(runFile, `http://fortio-server-l2:8080/`, `http://payments:8080/`)), flow.Incomplete, `run.json says /call/url is "http://payments:8080/"`},
+		{"path altered", edit(runFile, `"value": "15006"`, `"value": "15001"`), flow.Incomplete,
+			"run.json was changed"},
+		{"path altered, forged", forge(edit(runFile, `"value": "15006"`, `"value": "15001"`)), flow.Incomplete,
+			`/value is "15001", and inferred again from the dumps it is "15006"`},
+		{"decision altered, forged", forge(edit(runFile, `clear text`, `mutual TLS`)), flow.Incomplete,
+			"/decision is \"mutual TLS"},
+		{"URL altered, forged", forge(edit(runFile, `http://fortio-server-l2:8080/`, `http://payments:8080/`)),
+			flow.Incomplete, `run.json says /call/url is "http://payments:8080/"`},
 		{"question altered too, forged", forge(func(t testing.TB, dir string) {
 			edit(runFile, `http://fortio-server-l2:8080/`, `http://fortio-server-l2:8080/pay`)(t, dir)
 			edit(questionFile, `http://fortio-server-l2:8080/`, `http://fortio-server-l2:8080/pay`)(t, dir)
 		}), flow.Mismatch, `has the path "/pay", and curl.txt shows "/"`},
-		{"observation altered, forged", forge(edit(runFile, `"raw": "* Connected to`, `"raw": "* Connected with`)), flow.Incomplete, "raw evidence is not what"},
-		{"verdict altered", edit(verdictFile, `"confirmed": 26`, `"confirmed": 27`), flow.Incomplete, "verdict.json was changed"},
-		{"verdict altered, forged", forge(edit(verdictFile, `"verified"`, `"mismatch"`)), flow.Incomplete, `verdict.json says /result is "mismatch"`},
-		{"log altered", edit(serverLog, "':status', '200'", "':status', '500'"), flow.Mismatch, serverLog + " was changed"},
-		{"log altered, forged", forge(edit(serverLog, "':status', '200'", "':status', '500'")), flow.Mismatch, "log's raw evidence is not what"},
-		{"log cut, forged", forge(edit(serverLog, "destroying stream", "")), flow.Incomplete, "the stream's last line is missing"},
+		{"observation altered, forged", forge(edit(runFile, `"raw": "* Connected to`, `"raw": "* Connected with`)),
+			flow.Incomplete, "raw evidence is not what"},
+		{"verdict altered", edit(verdictFile, `"confirmed": 26`, `"confirmed": 27`), flow.Incomplete,
+			"verdict.json was changed"},
+		{"verdict altered, forged", forge(edit(verdictFile, `"verified"`, `"mismatch"`)), flow.Incomplete,
+			`verdict.json says /result is "mismatch"`},
+		{"log altered", edit(serverLog, "':status', '200'", "':status', '500'"), flow.Mismatch,
+			serverLog + " was changed"},
+		{"log altered, forged", forge(edit(serverLog, "':status', '200'", "':status', '500'")), flow.Mismatch,
+			"log's raw evidence is not what"},
+		{"log cut, forged", forge(edit(serverLog, "destroying stream", "")), flow.Incomplete,
+			"the stream's last line is missing"},
 		{"log removed, forged", forge(remove(serverLog)), flow.Incomplete, "log's raw evidence is not what"},
 		{"raw evidence removed", forge(removeRecording), flow.Incomplete, "no raw evidence is kept"},
 		{"question removed", forge(remove(questionFile)), flow.Incomplete, "what inference was asked is not kept"},
-		{"dump altered, not on the way", edit("dumps/"+server+".json", "15021", "15022"), flow.Incomplete, "dumps/" + server + ".json was changed"},
-		{"dump altered on the way, forged", forge(edit("dumps/"+server+".json", "envoy.filters.http.grpc_stats", "envoy.filters.http.cors")), flow.Incomplete, "inferred again"},
-		{"dump removed, forged", forge(remove("dumps/" + server + ".json")), flow.Incomplete, "there is no dump of " + server},
-		{"events altered, forged", forge(edit(traceFile, `"text":"0.0.0.0_8080"`, `"text":"0.0.0.0_8079"`)), flow.Mismatch, "ebpf's raw evidence is not what"},
-		{"events lost, forged", forge(edit(traceFile, `"lost":0`, `"lost":1`)), flow.Incomplete, "1 events did not fit into the ring buffer"},
-		{"backend altered, forged", forge(edit(runFile, `"backend": "node"`, `"backend": "kind"`)), flow.Incomplete, "recording.json says /run/backend"},
+		{"dump altered, not on the way", edit("dumps/"+server+".json", "15021", "15022"), flow.Incomplete,
+			"dumps/" + server + ".json was changed"},
+		{"dump altered on the way, forged", forge(edit("dumps/"+server+".json", "envoy.filters.http.grpc_stats",
+			"envoy.filters.http.cors")), flow.Incomplete, "inferred again"},
+		{"dump removed, forged", forge(remove("dumps/" + server + ".json")), flow.Incomplete,
+			"there is no dump of " + server},
+		{"events altered, forged", forge(edit(traceFile, `"text":"0.0.0.0_8080"`, `"text":"0.0.0.0_8079"`)),
+			flow.Mismatch, "ebpf's raw evidence is not what"},
+		{"events lost, forged", forge(edit(traceFile, `"lost":0`, `"lost":1`)), flow.Incomplete,
+			"1 events did not fit into the ring buffer"},
+		{"backend altered, forged", forge(edit(runFile, `"backend": "node"`, `"backend": "kind"`)), flow.Incomplete,
+			"recording.json says /run/backend"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := written(t)
@@ -75,14 +92,16 @@ func TestTamper(t *testing.T) {
 // removeRecording takes the raw evidence away, with the file about it.
 func removeRecording(t testing.TB, dir string) {
 	t.Helper()
-	for _, name := range []string{recordingFile, curlFile, traceFile, logDir, "sockets", "stats", "runtime", "netfilter", "conntrack"} {
+	for _, name := range []string{recordingFile, curlFile, traceFile, logDir, "sockets", "stats", "runtime",
+		"netfilter", "conntrack"} {
 		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-// TestNotWhole reads bundles that do not say of each of their parts what it is: they are refused, with the part's name.
+// TestNotWhole reads bundles that do not say of each of their parts what it is: they are refused,
+// with the part's name.
 func TestNotWhole(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -90,8 +109,13 @@ func TestNotWhole(t *testing.T) {
 		want   string
 	}{
 		{"no checksums", edit(manifestFile, `"files"`, `"forgotten"`), `bundle.json: json: unknown field "forgotten"`},
-		{"checksums of nothing", add(manifestFile, `{"schema":"`+Schema+`","written":"2026-11-30T02:00:00Z","files":{}}`), "bundle.json: it names no files"},
-		{"no member for checksums", add(manifestFile, `{"schema":"`+Schema+`","written":"2026-11-30T02:00:00Z"}`), "bundle.json: it names no files"},
+		{
+			"checksums of nothing",
+			add(manifestFile, `{"schema":"`+Schema+`","written":"2026-11-30T02:00:00Z","files":{}}`),
+			"bundle.json: it names no files",
+		},
+		{"no member for checksums", add(manifestFile, `{"schema":"`+Schema+`","written":"2026-11-30T02:00:00Z"}`),
+			"bundle.json: it names no files"},
 		{"a file too many", add("notes.txt", "hello"), "notes.txt: bundle.json does not name it"},
 		{"a file too many, named", forge(add("dumps/notes.txt", "hello")), "dumps/notes.txt: "},
 		{"a log of a third pod, named", forge(add("logs/ghost.mark.log", "hello")), "logs/ghost.mark.log"},
@@ -101,8 +125,10 @@ func TestNotWhole(t *testing.T) {
 		{"dump missing", remove("dumps/" + server + ".json"), "names it, and it is not there"},
 		{"verdict missing", forge(remove(verdictFile)), "verdict.json: "},
 		{"run twice in one", edit(runFile, `"call": {`, `"schema": "x", "call": {`), `stands twice in one object`},
-		{"run twice in one, by another case", edit(runFile, `"call": {`, `"Schema": "x", "call": {`), `stands twice in one object`},
-		{"checksum twice", edit(manifestFile, `"curl.txt": `, `"curl.txt": "0", "curl.txt": `), `"curl.txt" stands twice`},
+		{"run twice in one, by another case", edit(runFile, `"call": {`, `"Schema": "x", "call": {`),
+			`stands twice in one object`},
+		{"checksum twice", edit(manifestFile, `"curl.txt": `, `"curl.txt": "0", "curl.txt": `),
+			`"curl.txt" stands twice`},
 		{"sockets no table", edit("sockets/"+server+".after.txt", "LISTEN", "HELLO"), ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -125,11 +151,13 @@ func TestNotWhole(t *testing.T) {
 	}
 }
 
-// TestOldLayout judges a bundle of the layout before this one, without dumps: it says what cannot be done again.
+// TestOldLayout judges a bundle of the layout before this one, without dumps: it says what
+// cannot be done again.
 func TestOldLayout(t *testing.T) {
 	_, v := judged(t, recordedBy(t, "v1"))
 	problems := strings.Join(v.Problems, "\n")
-	if v.Result == flow.Verified || v.Confirmed < 20 || !strings.Contains(problems, "it is of the layout") || !strings.Contains(problems, "cannot be inferred again") {
+	if v.Result == flow.Verified || v.Confirmed < 20 || !strings.Contains(problems, "it is of the layout") ||
+		!strings.Contains(problems, "cannot be inferred again") {
 		t.Errorf("%s, %d confirmed: %q", v.Result, v.Confirmed, v.Problems)
 	}
 }

@@ -14,14 +14,16 @@ const (
 
 var touchForms = map[flow.TouchKind]*regexp.Regexp{
 	flow.TouchConnections: regexp.MustCompile(`^[0-9]+ connections? to [0-9a-f.:\[\]]+ ended$`),
-	flow.TouchLogLevel:    regexp.MustCompile(`^` + aLevel + ` instead of ` + aLevel + `(?:; ` + aLogger + `(?:, ` + aLogger + `)*)?$`),
-	flow.TouchLease:       regexp.MustCompile(`^annotation flowproof\.dev/log-levels$`),
-	flow.TouchProbes:      regexp.MustCompile(`^BPF programs in the kernel(?: and on its Envoy)?$`),
-	flow.TouchRestart:     regexp.MustCompile(`^its Envoy was ended, and another started$`),
-	flow.TouchObjects:     regexp.MustCompile(`^[A-Za-z]+ [^ ]+ in [^ ]*$`),
+	flow.TouchLogLevel: regexp.MustCompile(`^` + aLevel + ` instead of ` + aLevel + `(?:; ` + aLogger + `(?:, ` +
+		aLogger + `)*)?$`),
+	flow.TouchLease:   regexp.MustCompile(`^annotation flowproof\.dev/log-levels$`),
+	flow.TouchProbes:  regexp.MustCompile(`^BPF programs in the kernel(?: and on its Envoy)?$`),
+	flow.TouchRestart: regexp.MustCompile(`^its Envoy was ended, and another started$`),
+	flow.TouchObjects: regexp.MustCompile(`^[A-Za-z]+ [^ ]+ in [^ ]*$`),
 }
 
-// touched holds what the run says that it changed outside itself against what can be changed at all.
+// touched holds what the run says that it changed outside itself against what can
+// be changed at all.
 func (r *recordingCheck) touched() {
 	for _, t := range r.run.Touched {
 		switch form := touchForms[t.Kind]; {

@@ -16,9 +16,11 @@ import (
 	"github.com/flowproof/lab/internal/removal"
 )
 
-// Write makes the bundle in dir, whose parent must exist. It is written beside dir under a temporary name, brought to the disk, and takes
-// dir's place when it is whole and only then: an error leaves what was there, and nothing else. A bundle that is there is replaced,
-// and replaced is when it was written; anything else that is there is an error. All files are for their owner alone.
+// Write makes the bundle in dir, whose parent must exist. It is written beside dir under a
+// temporary name, brought to the disk, and takes dir's place when it is whole and only
+// then: an error leaves what was there, and nothing else. A bundle that is there is
+// replaced, and replaced is when it was written; anything else that is there is an error.
+// All files are for their owner alone.
 func Write(dir string, c Contents) (replaced time.Time, err error) {
 	failed := func(err error) (time.Time, error) { return time.Time{}, fmt.Errorf("write bundle %s: %w", dir, err) }
 	old, err := replaceable(dir)
@@ -43,7 +45,8 @@ func Write(dir string, c Contents) (replaced time.Time, err error) {
 	return old, nil
 }
 
-// Writable says, before there is anything to write, why a bundle cannot be written to dir; nil where it can.
+// Writable says, before there is anything to write, why a bundle cannot be written to
+// dir; nil where it can.
 func Writable(dir string) error {
 	if _, err := replaceable(dir); err != nil {
 		return fmt.Errorf("write bundle %s: %w", dir, err)
@@ -61,7 +64,8 @@ func Writable(dir string) error {
 	return os.Remove(trial)
 }
 
-// replaceable reports why dir may not be written to. old is when the bundle that is there was written; zero where none is.
+// replaceable reports why dir may not be written to. old is when the bundle that is there was
+// written; zero where none is.
 func replaceable(dir string) (old time.Time, err error) {
 	info, err := os.Lstat(dir)
 	switch {
@@ -100,7 +104,8 @@ func replace(temporary, dir string) error {
 	return removal.All(temporary) // which the old one is now
 }
 
-// exchangeByTwo puts a directory in the place of another, with a moment between in which there is none.
+// exchangeByTwo puts a directory in the place of another, with a moment between in
+// which there is none.
 func exchangeByTwo(temporary, dir string) error {
 	old := temporary + ".old"
 	if err := os.Rename(dir, old); err != nil {

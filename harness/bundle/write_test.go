@@ -71,7 +71,8 @@ func TestWriteRefuses(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(other, "thesis.txt"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Write(other, contents(t)); exit.Code(err) != exit.Usage || !strings.Contains(err.Error(), "something else than a bundle") {
+	if _, err := Write(other, contents(t)); exit.Code(err) != exit.Usage ||
+		!strings.Contains(err.Error(), "something else than a bundle") {
 		t.Errorf("error %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(other, "thesis.txt")); err != nil {
@@ -82,7 +83,8 @@ func TestWriteRefuses(t *testing.T) {
 	}
 	c := contents(t)
 	c.Dumps["../../etc/passwd"] = []byte("{}")
-	if _, err := Write(filepath.Join(t.TempDir(), "b"), c); err == nil || !strings.Contains(err.Error(), "it is no name of a pod") {
+	if _, err := Write(filepath.Join(t.TempDir(), "b"), c); err == nil ||
+		!strings.Contains(err.Error(), "it is no name of a pod") {
 		t.Errorf("error %v", err)
 	}
 	if _, err := Write(filepath.Join(t.TempDir(), "no", "parent"), contents(t)); exit.Code(err) != exit.Environment {
@@ -97,7 +99,8 @@ func TestWriteRefuses(t *testing.T) {
 	}
 }
 
-// TestReplace writes over a bundle that is there: it is told when that one was written, and nothing of it stays.
+// TestReplace writes over a bundle that is there: it is told when that one was written, and
+// nothing of it stays.
 func TestReplace(t *testing.T) {
 	dir := written(t)
 	m, _, err := readManifest(dir)

@@ -1,5 +1,5 @@
-// Package cluster knows what every backend of the lab has in common: it comes up, it goes down, it says how it is, and
-// above its kubeconfig all of them are the same Kubernetes.
+// Package cluster knows what every backend of the lab has in common: it comes up, it goes down, it
+// says how it is, and above its kubeconfig all of them are the same Kubernetes.
 package cluster
 
 import (
@@ -18,7 +18,9 @@ type Options struct {
 	Retain bool   // keep what is there after a failure, to look at it
 	Fresh  bool   // start from an empty cluster and apply every object, instead of from prepared data
 
-	Install []string // parts to put into a cluster that was there before: Istio, Workshop; other backends bring all of them
+	// parts to put into a cluster that was there before: Istio, Workshop; other backends bring all
+	// of them
+	Install []string
 }
 
 // DefaultName is the name of the lab when none is given.
@@ -41,11 +43,12 @@ type Lab struct {
 	Timings    []progress.Timing
 }
 
-// Joined is what a backend returns of a lab that another process was faster to bring up. It is an error when that lab is gone
-// again.
+// Joined is what a backend returns of a lab that another process was faster to bring up. It is an
+// error when that lab is gone again.
 func Joined(name string, lab *Lab, err error) (*Lab, error) {
 	if lab == nil && err == nil {
-		return nil, exit.Environmentf("join lab %s: another process brought it up and took it down again (try again)", name)
+		return nil, exit.Environmentf("join lab %s: another process brought it up and took it down again (try again)",
+			name)
 	}
 	return lab, err
 }
@@ -68,18 +71,20 @@ func (o Object) String() string {
 
 // Status is what a backend knows about a lab by name.
 type Status struct {
-	Schema     string            `json:"schema"`
-	Name       string            `json:"name"`
-	Backend    string            `json:"backend"`
-	State      string            `json:"state"` // absent, starting, running, failed
-	Reason     string            `json:"reason,omitempty"`
-	Kubeconfig string            `json:"kubeconfig,omitempty"`
-	Context    string            `json:"context,omitempty"`
-	Objects    []Object          `json:"objects,omitempty"` // that the lab has put into a cluster which was there before it
-	Since      time.Time         `json:"since,omitzero"`
-	Processes  []Process         `json:"processes,omitempty"`
-	Memory     int64             `json:"memoryBytes,omitempty"` // of the whole lab; a page that processes share counts once
-	Timings    []progress.Timing `json:"timings,omitempty"`
+	Schema     string `json:"schema"`
+	Name       string `json:"name"`
+	Backend    string `json:"backend"`
+	State      string `json:"state"` // absent, starting, running, failed
+	Reason     string `json:"reason,omitempty"`
+	Kubeconfig string `json:"kubeconfig,omitempty"`
+	Context    string `json:"context,omitempty"`
+	// that the lab has put into a cluster which was there before it
+	Objects   []Object  `json:"objects,omitempty"`
+	Since     time.Time `json:"since,omitzero"`
+	Processes []Process `json:"processes,omitempty"`
+	// of the whole lab; a page that processes share counts once
+	Memory  int64             `json:"memoryBytes,omitempty"`
+	Timings []progress.Timing `json:"timings,omitempty"`
 }
 
 // StatusSchema is the version of the Status's JSON form.
@@ -104,14 +109,16 @@ type Process struct {
 type Backend interface {
 	// Name is what --backend calls it: node, kind, existing.
 	Name() string
-	// Up brings the lab up, or joins it when it runs. It returns when both sidecars of the workshop answer.
-	// When ctx ends before that, nothing is left behind.
+	// Up brings the lab up, or joins it when it runs. It returns when both sidecars of the workshop
+	// answer. When ctx ends before that, nothing is left behind.
 	Up(ctx context.Context, opts Options, p progress.Reporter) (*Lab, error)
-	// Down removes everything of the lab by name, from any state, and is content when there is nothing.
+	// Down removes everything of the lab by name, from any state, and is content
+	// when there is nothing.
 	Down(ctx context.Context, name string, p progress.Reporter) error
 	// Status never changes anything.
 	Status(ctx context.Context, name string) (Status, error)
-	// Processes returns the process ids, in this host's numbering, of a container of a pod; the first is its entry point.
-	// process.ErrElsewhere is in the chain of its error when they are not on this host.
+	// Processes returns the process ids, in this host's numbering, of a container of a pod;
+	// the first is its entry point. process.ErrElsewhere is in the chain of its error when
+	// they are not on this host.
 	Processes(ctx context.Context, lab *Lab, namespace, pod, container string) ([]int, error)
 }

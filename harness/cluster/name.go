@@ -9,7 +9,8 @@ import (
 // labName is what a lab may be called: it becomes part of a directory, a cgroup and a socket.
 var labName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$`)
 
-// Bakery is the name under which backends prepare data that labs start from. No lab can be called so.
+// Bakery is the name under which backends prepare data that labs start from. No lab
+// can be called so.
 const Bakery = "lab_bakery"
 
 // CheckName refuses names that could not be directories, cgroups and sockets.

@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// AddProcesses describes processes of the lab by their ids, the largest first. Those that have ended meanwhile are left
-// out.
+// AddProcesses describes processes of the lab by their ids, the largest first. Those that have
+// ended meanwhile are left out.
 func (s *Status) AddProcesses(pids []int) {
 	for _, pid := range pids {
 		if p, err := Describe(pid); err == nil {
@@ -24,8 +24,8 @@ func (s *Status) AddProcesses(pids []int) {
 	slices.SortFunc(s.Processes, func(a, b Process) int { return cmp.Compare(b.Memory, a.Memory) })
 }
 
-// Describe reads a process's name and its share of memory: a page that several processes use counts in parts, so that
-// the sum over a lab is what the lab takes. Source: proc_pid_smaps(5), Pss.
+// Describe reads a process's name and its share of memory: a page that several processes use counts
+// in parts, so that the sum over a lab is what the lab takes. Source: proc_pid_smaps(5), Pss.
 func Describe(pid int) (Process, error) {
 	p := Process{PID: pid}
 	dir := filepath.Join("/proc", strconv.Itoa(pid))
@@ -52,13 +52,15 @@ func Describe(pid int) (Process, error) {
 	return p, fmt.Errorf("read the memory of process %d: the kernel says nothing of Pss", pid)
 }
 
-// SortByAge puts the oldest process first. Process ids wrap around: a lower one may be a later exec.
+// SortByAge puts the oldest process first. Process ids wrap around: a lower one may
+// be a later exec.
 func SortByAge(pids []int) {
 	slices.SortStableFunc(pids, func(a, b int) int { return cmp.Compare(startTime(a), startTime(b)) })
 }
 
-// startTime is when a process started, in clock ticks since boot; the end of time for one that is gone. Source: proc_pid_stat(5),
-// field 22. The name in field 2 may hold anything, so fields are counted after its closing bracket.
+// startTime is when a process started, in clock ticks since boot; the end of time for one that is
+// gone. Source: proc_pid_stat(5), field 22. The name in field 2 may hold anything, so fields are
+// counted after its closing bracket.
 func startTime(pid int) uint64 {
 	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))

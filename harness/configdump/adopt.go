@@ -15,9 +15,9 @@ var errForeign = fmt.Errorf(`%w: no "configs" at the top (give what Envoy's /con
 	`an Envoy bootstrap with static_resources, what istioctl proxy-config all|listener|route|cluster -o json `+
 	`or egctl config envoy-proxy -o json prints, or a list of xDS resources)`, ErrRead)
 
-// adopt rewrites a text that holds the same resources in another shape as a config dump: a bootstrap,
-// a list of resources, a DiscoveryResponse, one section of a dump, or dumps by namespace and pod.
-// Places are those of the dump that it makes.
+// adopt rewrites a text that holds the same resources in another shape as a config dump: a
+// bootstrap, a list of resources, a DiscoveryResponse, one section of a dump, or dumps by namespace
+// and pod. Places are those of the dump that it makes.
 func adopt(data []byte) ([]byte, error) {
 	if data = bytes.TrimSpace(data); len(data) > 0 && data[0] == '[' {
 		return adoptList(data)
@@ -46,11 +46,13 @@ func adopt(data []byte) ([]byte, error) {
 	case 1:
 		return found[names[0]], nil
 	default:
-		return nil, fmt.Errorf("%w: it holds %d proxies (%s): give one of them alone", ErrRead, len(names), strings.Join(names, ", "))
+		return nil, fmt.Errorf("%w: it holds %d proxies (%s): give one of them alone", ErrRead, len(names),
+			strings.Join(names, ", "))
 	}
 }
 
-// nested collects the objects with "configs" by the names that lead to them, as egctl prints them by namespace and pod.
+// nested collects the objects with "configs" by the names that lead to them, as egctl prints them
+// by namespace and pod.
 func nested(of map[string]json.RawMessage, path string, depth int, found map[string]json.RawMessage) {
 	if depth > 3 {
 		return
@@ -81,7 +83,8 @@ func adoptBootstrap(data, static []byte) ([]byte, error) {
 	return dumpOf(data, all)
 }
 
-// adoptList sorts a list of xDS resources by type: by @type, or by the fields that only one type has.
+// adoptList sorts a list of xDS resources by type: by @type, or by the fields that
+// only one type has.
 func adoptList(data []byte) ([]byte, error) {
 	var list []json.RawMessage
 	if err := json.Unmarshal(data, &list); err != nil {
@@ -125,14 +128,17 @@ func kindOf(text []byte) (string, error) {
 	}
 	switch {
 	case has("hostStatuses", "host_statuses"):
-		return "", errors.New("it is a status of endpoints and not their configuration (give istioctl proxy-config all -o json)")
-	case has("filterChains", "filter_chains", "defaultFilterChain", "default_filter_chain", "listenerFilters", "listener_filters"):
+		return "", errors.New("it is a status of endpoints and not their configuration (give istioctl proxy-config " +
+			"all -o json)")
+	case has("filterChains", "filter_chains", "defaultFilterChain", "default_filter_chain", "listenerFilters",
+		"listener_filters"):
 		return "Listener", nil
 	case has("virtualHosts", "virtual_hosts"):
 		return "RouteConfiguration", nil
 	case has("clusterName", "cluster_name"):
 		return "ClusterLoadAssignment", nil
-	case has("loadAssignment", "load_assignment", "connectTimeout", "connect_timeout", "edsClusterConfig", "eds_cluster_config", "lbPolicy", "lb_policy", "clusterType", "cluster_type"):
+	case has("loadAssignment", "load_assignment", "connectTimeout", "connect_timeout", "edsClusterConfig",
+		"eds_cluster_config", "lbPolicy", "lb_policy", "clusterType", "cluster_type"):
 		return "Cluster", nil
 	}
 	return "", errors.New("its type cannot be told (give it an @type)")

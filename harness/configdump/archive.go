@@ -16,8 +16,8 @@ import (
 // isArchive says whether data is a tar archive, as `istioctl bug-report` makes one.
 func isArchive(data []byte) bool { return len(data) > 262 && string(data[257:262]) == "ustar" }
 
-// fromArchive returns the one config dump in a tar archive. Where there are several it names them: which proxy is meant, only
-// the user knows.
+// fromArchive returns the one config dump in a tar archive. Where there are several it names them:
+// which proxy is meant, only the user knows.
 func fromArchive(ctx context.Context, data []byte) ([]byte, error) {
 	var names []string
 	var dump []byte
@@ -49,5 +49,6 @@ func fromArchive(ctx context.Context, data []byte) ([]byte, error) {
 	if len(names) > 5 {
 		shown += fmt.Sprintf(" and %d more", len(names)-5)
 	}
-	return nil, fmt.Errorf("%w: the archive has %d config dumps: %s (take one out: tar -xOf ARCHIVE %s | lab infer --dump - …)", ErrRead, len(names), shown, names[0])
+	return nil, fmt.Errorf("%w: the archive has %d config dumps: %s (take one out: tar -xOf ARCHIVE %s | lab infer "+
+		"--dump - …)", ErrRead, len(names), shown, names[0])
 }

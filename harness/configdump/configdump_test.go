@@ -25,7 +25,8 @@ func TestReading(t *testing.T) {
 		t.Fatal(err)
 	}
 	node := d.Node()
-	if node.Proxy() != "pod.ns" || node.IPs[0] != "10.0.0.1" || node.IstioVersion != "1.2.3" || node.Domain != "ns.svc.cluster.local" || node.Labels["a/b"] != "c" {
+	if node.Proxy() != "pod.ns" || node.IPs[0] != "10.0.0.1" || node.IstioVersion != "1.2.3" ||
+		node.Domain != "ns.svc.cluster.local" || node.Labels["a/b"] != "c" {
 		t.Errorf("node %+v", node)
 	}
 	l, ok := d.Lookup(Listener, "l")
@@ -44,13 +45,15 @@ func TestReading(t *testing.T) {
 	}
 	c, _ := d.Lookup(Cluster, "c")
 	v := c.Value()
-	if v.Get("connect_timeout").Duration() != 250*time.Millisecond || v.Get("n").Uint() != 12 || v.Get("f").Float() != 1.5 || !v.Get("b").Bool() || v.Has("x") || v.Has("y") {
+	if v.Get("connect_timeout").Duration() != 250*time.Millisecond || v.Get("n").Uint() != 12 ||
+		v.Get("f").Float() != 1.5 || !v.Get("b").Bool() || v.Has("x") || v.Has("y") {
 		t.Errorf("scalars of %s", v.Raw())
 	}
 	if m := v.Message(); m.Get("connect_timeout").Text() != "0.250s" || m.Has("x") || m.Get("none", "deeper").Exists() {
 		t.Errorf("message of %s", v.Raw())
 	}
-	if missing := strings.Join(d.Missing(), " "); !strings.Contains(missing, "EndpointsConfigDump") || strings.Contains(missing, "RoutesConfigDump") {
+	if missing := strings.Join(d.Missing(), " "); !strings.Contains(missing, "EndpointsConfigDump") ||
+		strings.Contains(missing, "RoutesConfigDump") {
 		t.Errorf("missing says %q", missing)
 	}
 }
@@ -145,7 +148,9 @@ func TestOpen(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(small))
 	f.Add([]byte("configs:\n- '@type': a\n  dynamic_listeners:\n  - active_state: {listener: {name: l}}\n"))
-	f.Add([]byte(`{"configs":[{"@type":"x.v3.ListenersConfigDump.DynamicListener","active_state":{"listener":{"name":"\ud800"}}}]}`))
+	f.Add([]byte(
+		`{"configs":[{"@type":"x.v3.ListenersConfigDump.DynamicListener","active_state":{"listener":{` +
+			`"name":"\ud800"}}}]}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		d, err := Parse(text)
 		if err != nil {

@@ -1,7 +1,8 @@
-// Package configdump reads what Envoy's admin endpoint /config_dump returns. It indexes where each resource begins and
-// ends, and decodes a field only when it is asked for, so that one request's way through a dump of a hundred megabytes
-// costs one pass over the text. A field is addressed by its protobuf name and knows its JSON pointer, and no schema is
-// needed: a dump of any Envoy with the v3 API can be read, and an unknown extension is a Value like any other.
+// Package configdump reads what Envoy's admin endpoint /config_dump returns. It indexes where each
+// resource begins and ends, and decodes a field only when it is asked for, so that one request's
+// way through a dump of a hundred megabytes costs one pass over the text. A field is addressed by
+// its protobuf name and knows its JSON pointer, and no schema is needed: a dump of any Envoy with
+// the v3 API can be read, and an unknown extension is a Value like any other.
 //
 // The shapes follow envoy/admin/v3/config_dump.proto and config_dump_shared.proto.
 package configdump
@@ -40,15 +41,16 @@ func (d *Dump) keep(err error) {
 	}
 }
 
-// Err returns the first syntax error that was met while Values of the dump were read. An answer that was drawn from a
-// dump with an error must not be given.
+// Err returns the first syntax error that was met while Values of the dump were read. An answer
+// that was drawn from a dump with an error must not be given.
 func (d *Dump) Err() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.err
 }
 
-// Close gives back the memory of a dump that was opened from a file. Values of the dump must not be used afterwards.
+// Close gives back the memory of a dump that was opened from a file. Values of the dump must
+// not be used afterwards.
 func (d *Dump) Close() error {
 	if d.unmap == nil {
 		return nil
@@ -67,8 +69,9 @@ func (d *Dump) Bootstrap() Value { return d.bootstrap }
 // Root returns the whole dump as one Value.
 func (d *Dump) Root() Value { return Value{d, 0, len(d.data), nil} }
 
-// Lookup returns the resource of that name which is in use. A static resource comes before a dynamic one, and one that
-// is still warming or already draining is found only when there is no other.
+// Lookup returns the resource of that name which is in use. A static resource comes
+// before a dynamic one, and one that is still warming or already draining is found only
+// when there is no other.
 func (d *Dump) Lookup(kind Kind, name string) (*Resource, bool) {
 	r, ok := d.byName[kind][name]
 	return r, ok

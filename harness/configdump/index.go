@@ -12,7 +12,8 @@ var errNoConfigs = errors.New(`no "configs" at the top`)
 
 // build makes the index of a dump in one pass over its text.
 func build(data []byte) (*Dump, error) {
-	d := &Dump{data: data, resources: map[Kind][]*Resource{}, byName: map[Kind]map[string]*Resource{}, sections: map[Kind]bool{}}
+	d := &Dump{data: data, resources: map[Kind][]*Resource{}, byName: map[Kind]map[string]*Resource{},
+		sections: map[Kind]bool{}}
 	x := indexer{scanner: scanner{data: data}, dump: d}
 	found := false
 	x.object(func(key []byte) {
@@ -54,7 +55,8 @@ type indexer struct {
 	dump *Dump
 }
 
-// section indexes one member of configs, which is a section or, in a dump of ?resource=…, one element of one.
+// section indexes one member of configs, which is a section or, in a dump of ?resource=…,
+// one element of one.
 func (x *indexer) section(at *step) {
 	sectionType := ""
 	start := x.pos
@@ -150,7 +152,8 @@ func (x *indexer) resource(shape shape, at *step) {
 	start := x.pos
 	x.object(func(key []byte) {
 		switch {
-		case shape.kind == Endpoints && sameField(key, "cluster_name"), shape.kind != Endpoints && string(key) == "name":
+		case shape.kind == Endpoints && sameField(key, "cluster_name"),
+			shape.kind != Endpoints && string(key) == "name":
 			if from, to := x.skip(); x.err == nil {
 				r.Name = Value{dump: x.dump, start: from, end: to}.Text()
 			}
@@ -164,8 +167,8 @@ func (x *indexer) resource(shape shape, at *step) {
 	x.dump.resources[shape.kind] = append(x.dump.resources[shape.kind], r)
 }
 
-// FieldName returns a protobuf field name from its lowerCamelCase form, which protobuf's JSON mapping allows too. A name
-// that is no field (a key of a map) may come back changed.
+// FieldName returns a protobuf field name from its lowerCamelCase form, which protobuf's JSON
+// mapping allows too. A name that is no field (a key of a map) may come back changed.
 func FieldName(name string) string {
 	if strings.ToLower(name) == name {
 		return name

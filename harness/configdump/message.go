@@ -1,7 +1,7 @@
 package configdump
 
-// A Message is a Value whose fields were found in one pass, for one that is asked for many of them. It answers like the
-// Value itself. Its fields are protobuf's, not the keys of a map.
+// A Message is a Value whose fields were found in one pass, for one that is asked for many of them.
+// It answers like the Value itself. Its fields are protobuf's, not the keys of a map.
 type Message struct {
 	Value
 	fields []field
@@ -46,7 +46,8 @@ func (m Message) Get(names ...string) Value {
 	return Value{m.dump, f.start, f.end, below(m.at, name, -1)}.Get(names[1:]...)
 }
 
-// named returns the field of that name, or nil. There are few, so that looking at each is quicker than a map.
+// named returns the field of that name, or nil. There are few, so that looking at each is
+// quicker than a map.
 func (m Message) named(name string) *field {
 	for i := range m.fields {
 		if sameField(m.fields[i].key, name) {

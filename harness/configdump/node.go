@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// A Node says whose configuration a dump is: envoy.config.core.v3.Node with the metadata that Istio puts there.
+// A Node says whose configuration a dump is: envoy.config.core.v3.Node with the metadata
+// that Istio puts there.
 type Node struct {
 	ID               string   // sidecar~IP~pod.namespace~domain
 	Cluster          string   // --service-cluster
@@ -41,7 +42,8 @@ func (d *Dump) Node() Node {
 		Pod: meta.Get("NAME").Text(), Namespace: meta.Get("NAMESPACE").Text(),
 		ServiceAccount: meta.Get("SERVICE_ACCOUNT").Text(), TrustDomain: meta.Get("TRUST_DOMAIN").Text(),
 		IstioVersion: meta.Get("ISTIO_VERSION").Text(), InterceptionMode: meta.Get("INTERCEPTION_MODE").Text(),
-		Concurrency: meta.Get("PROXY_CONFIG", "concurrency").Uint(), EnvoyVersion: version(v), Labels: map[string]string{},
+		Concurrency: meta.Get("PROXY_CONFIG", "concurrency").Uint(), EnvoyVersion: version(v),
+		Labels: map[string]string{},
 	}
 	for key, label := range meta.Get("LABELS").Fields() {
 		n.Labels[key] = label.Text()

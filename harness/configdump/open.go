@@ -15,8 +15,9 @@ import (
 // ErrRead is in the chain of every error about a text that is no config dump, or a damaged one.
 var ErrRead = errors.New("read config dump")
 
-// Limits of what is read. A dump of 6,000 services has 100 MB; YAML needs many times its size while it is read. A file that is mapped
-// takes memory where it is looked at, what is read or decompressed takes all of it.
+// Limits of what is read. A dump of 6,000 services has 100 MB; YAML needs many times its size while
+// it is read. A file that is mapped takes memory where it is looked at, what is read or
+// decompressed takes all of it.
 const (
 	maxMapped = 2 << 30
 	maxText   = 1 << 30
@@ -24,8 +25,9 @@ const (
 	mapFrom   = 4 << 20 // files of this size and more are mapped instead of read
 )
 
-// Open reads a dump from a regular file: JSON or YAML, plain or compressed with gzip or zstd. "-" is standard input. An error names
-// the file and the place in it. The file must not be changed until Close. Reading ends when ctx does.
+// Open reads a dump from a regular file: JSON or YAML, plain or compressed with gzip or zstd. "-"
+// is standard input. An error names the file and the place in it. The file must not be changed
+// until Close. Reading ends when ctx does.
 func Open(ctx context.Context, path string) (*Dump, error) {
 	if path == "-" {
 		return Read(ctx, os.Stdin)
@@ -49,7 +51,8 @@ func Open(ctx context.Context, path string) (*Dump, error) {
 	return d, nil
 }
 
-// openMapped maps the file instead of copying it, so that only its pages that are looked at take memory.
+// openMapped maps the file instead of copying it, so that only its pages that are
+// looked at take memory.
 func openMapped(ctx context.Context, f *os.File, path string, size int64) (*Dump, error) {
 	data, unmap, err := mapFile(f, size)
 	if err != nil {
@@ -75,8 +78,8 @@ func Read(ctx context.Context, r io.Reader) (*Dump, error) {
 	return parse(ctx, data)
 }
 
-// Parse reads a dump from memory: JSON or YAML, plain, compressed with gzip or zstd, or alone in a tar archive. The text must not be
-// changed afterwards.
+// Parse reads a dump from memory: JSON or YAML, plain, compressed with gzip or zstd, or alone in a
+// tar archive. The text must not be changed afterwards.
 func Parse(data []byte) (*Dump, error) { return parse(context.Background(), data) }
 
 func parse(ctx context.Context, data []byte) (*Dump, error) {
@@ -100,7 +103,8 @@ func parse(ctx context.Context, data []byte) (*Dump, error) {
 	case !utf8.Valid(text[:min(len(text), 512)]) && bytes.IndexByte(text[:min(len(text), 512)], 0) >= 0:
 		return nil, fmt.Errorf("%w: binary data (JSON, YAML or gzip of either is expected)", ErrRead)
 	case len(text) > maxYAML:
-		return nil, fmt.Errorf("%w: %d MB of YAML (convert it to JSON, which has no such limit)", ErrRead, len(text)>>20)
+		return nil, fmt.Errorf("%w: %d MB of YAML (convert it to JSON, which has no such limit)", ErrRead,
+			len(text)>>20)
 	}
 	converted, err := jsonFromYAML(text)
 	if err != nil {

@@ -82,10 +82,13 @@ var arrays = map[string]shape{
 	"ecds_filters":                 {Extension, Active, "ecds_filter"},
 }
 
-// singles maps the type of an element, which /config_dump?resource=… returns without its array, to the array.
+// singles maps the type of an element, which /config_dump?resource=… returns without its
+// array, to the array.
 var singles = map[string]string{
-	"ListenersConfigDump.StaticListener": "static_listeners", "ListenersConfigDump.DynamicListener": "dynamic_listeners",
-	"ClustersConfigDump.StaticCluster": "static_clusters", "ClustersConfigDump.DynamicCluster": "dynamic_active_clusters",
+	"ListenersConfigDump.StaticListener":        "static_listeners",
+	"ListenersConfigDump.DynamicListener":       "dynamic_listeners",
+	"ClustersConfigDump.StaticCluster":          "static_clusters",
+	"ClustersConfigDump.DynamicCluster":         "dynamic_active_clusters",
 	"RoutesConfigDump.StaticRouteConfig":        "static_route_configs",
 	"RoutesConfigDump.DynamicRouteConfig":       "dynamic_route_configs",
 	"EndpointsConfigDump.StaticEndpointConfig":  "static_endpoint_configs",

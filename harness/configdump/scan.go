@@ -7,8 +7,8 @@ import (
 	"fmt"
 )
 
-// maxDepth is how deep brackets may nest. Envoy's own configuration stays far below: protobuf refuses more than 100
-// messages inside each other.
+// maxDepth is how deep brackets may nest. Envoy's own configuration stays far below: protobuf
+// refuses more than 100 messages inside each other.
 const maxDepth = 512
 
 // A class says what a byte outside a string means to the structure of JSON.
@@ -131,8 +131,8 @@ func isScalar(c byte) bool {
 
 const eightSpaces = 0x2020202020202020
 
-// brackets consumes an object or array without looking into it, except that each closing bracket has to be of the kind
-// that was opened.
+// brackets consumes an object or array without looking into it, except that each closing bracket
+// has to be of the kind that was opened.
 func (s *scanner) brackets() {
 	var kinds [maxDepth/64 + 1]uint64 // one bit a level: set for an object
 	data, i, depth := s.data, s.pos, 0
@@ -140,7 +140,8 @@ func (s *scanner) brackets() {
 		c := data[i]
 		switch classes[c] {
 		case plain:
-			// Envoy indents by a space a level: long runs of white space are taken eight bytes at a time.
+			// Envoy indents by a space a level: long runs of white space are taken
+			// eight bytes at a time.
 			for i++; c == ' ' && i+8 <= len(data) && binary.LittleEndian.Uint64(data[i:]) == eightSpaces; {
 				i += 8
 			}
@@ -179,8 +180,9 @@ func (s *scanner) brackets() {
 	s.fail(len(data), "brackets are still open at the end (the file looks truncated)")
 }
 
-// object walks over the fields of an object. The callback may consume the field's value; if it does not, the value is
-// skipped. A key comes without quotes and, where it has escapes, as it stands in the text.
+// object walks over the fields of an object. The callback may consume the field's value; if it
+// does not, the value is skipped. A key comes without quotes and, where it has escapes, as it
+// stands in the text.
 func (s *scanner) object(field func(key []byte)) {
 	if !s.enter('{') {
 		return

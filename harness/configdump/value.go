@@ -9,9 +9,10 @@ import (
 	"time"
 )
 
-// A Value is one place in a dump: it knows its own JSON pointer and is decoded only where it is asked. The zero Value
-// is a field that is not there; every accessor of it gives the type's zero, as protobuf's defaults do. A syntax error
-// that is met while reading makes the Value end there and is kept in the dump: see Dump.Err.
+// A Value is one place in a dump: it knows its own JSON pointer and is decoded only where it is
+// asked. The zero Value is a field that is not there; every accessor of it gives the type's zero,
+// as protobuf's defaults do. A syntax error that is met while reading makes the Value end there and
+// is kept in the dump: see Dump.Err.
 type Value struct {
 	dump       *Dump
 	start, end int
@@ -86,7 +87,8 @@ func (s *step) kept() string {
 
 var pointerEscape = strings.NewReplacer("~", "~0", "/", "~1")
 
-// Fields yields the fields of an object in the order of the text; of anything else it yields nothing.
+// Fields yields the fields of an object in the order of the text; of anything else
+// it yields nothing.
 func (v Value) Fields() iter.Seq2[string, Value] {
 	return func(yield func(string, Value) bool) {
 		if !v.IsObject() {
@@ -125,8 +127,9 @@ func (v Value) Elements() iter.Seq2[int, Value] {
 // scan returns a scanner over the value's own text; offsets stay those of the dump.
 func (v Value) scan() *scanner { return &scanner{data: v.dump.data[:v.end], pos: v.start} }
 
-// Get returns the field that the names lead to, one step each. A name is a protobuf field name (filter_chain_match);
-// its lowerCamelCase form (filterChainMatch) is found too, because protobuf's JSON mapping allows both.
+// Get returns the field that the names lead to, one step each. A name is a protobuf field name
+// (filter_chain_match); its lowerCamelCase form (filterChainMatch) is found too, because protobuf's
+// JSON mapping allows both.
 func (v Value) Get(names ...string) Value {
 	for _, name := range names {
 		v = v.field(name)
@@ -236,7 +239,8 @@ func unquote(raw []byte) string {
 	return string(raw)
 }
 
-// Uint returns a non-negative number; 64-bit numbers stand as strings in protobuf's JSON. Anything else is 0.
+// Uint returns a non-negative number; 64-bit numbers stand as strings in protobuf's JSON.
+// Anything else is 0.
 func (v Value) Uint() uint64 {
 	text := v.Text()
 	if n, err := strconv.ParseUint(text, 10, 64); err == nil {
@@ -263,7 +267,8 @@ func (v Value) Float() float64 {
 // Bool returns true for true. Wrapped booleans are plain in JSON.
 func (v Value) Bool() bool { return v.Text() == "true" }
 
-// Duration returns a protobuf duration, which stands in JSON as seconds with an s: "0.250s". Anything else is 0.
+// Duration returns a protobuf duration, which stands in JSON as seconds with an s: "0.250s".
+// Anything else is 0.
 func (v Value) Duration() time.Duration {
 	d, err := time.ParseDuration(v.Text())
 	if err != nil {
@@ -278,8 +283,9 @@ func (v Value) Type() string {
 	return text[strings.LastIndexByte(text, '/')+1:]
 }
 
-// Typed returns the message that an extension is configured with and its type. A TypedStruct, which older Istio wraps
-// its filters in, is opened: its own type_url names the message and its value holds the fields.
+// Typed returns the message that an extension is configured with and its type. A TypedStruct,
+// which older Istio wraps its filters in, is opened: its own type_url names the message and its
+// value holds the fields.
 func (v Value) Typed() (message Value, messageType string) {
 	messageType = v.Type()
 	if strings.HasSuffix(messageType, ".TypedStruct") {

@@ -9,15 +9,16 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// jsonFromYAML turns a dump in YAML, as yq writes it, into JSON with the same structure and order of fields, so that
-// JSON pointers into the one are pointers into the other. Aliases are refused: no tool writes them into a dump, and
-// they can make a small file huge.
+// jsonFromYAML turns a dump in YAML, as yq writes it, into JSON with the same structure and order
+// of fields, so that JSON pointers into the one are pointers into the other. Aliases are refused:
+// no tool writes them into a dump, and they can make a small file huge.
 func jsonFromYAML(text []byte) ([]byte, error) {
 	var document yaml.Node
 	if err := yaml.Unmarshal(text, &document); err != nil {
 		return nil, fmt.Errorf("neither JSON nor YAML: %w", err)
 	}
-	if document.Kind != yaml.DocumentNode || len(document.Content) != 1 || document.Content[0].Kind != yaml.MappingNode {
+	if document.Kind != yaml.DocumentNode || len(document.Content) != 1 ||
+		document.Content[0].Kind != yaml.MappingNode {
 		return nil, fmt.Errorf("neither a JSON object nor a YAML mapping")
 	}
 	var out bytes.Buffer
@@ -65,7 +66,8 @@ func writeJSON(out *bytes.Buffer, n *yaml.Node, depth int) error {
 	return nil
 }
 
-// writeScalar writes a scalar by its resolved tag; what JSON has no word for (a timestamp, .inf) becomes a string.
+// writeScalar writes a scalar by its resolved tag; what JSON has no word for (a timestamp,
+// .inf) becomes a string.
 func writeScalar(out *bytes.Buffer, n *yaml.Node) {
 	switch n.ShortTag() {
 	case "!!null":

@@ -10,8 +10,8 @@ import (
 )
 
 // Causes returns the causes of a flag's or details' entry, for a direction ("": any) and, where one
-// is given, for a dump. Those that the dump shows come first. details are the whole string of a log,
-// with what it has in brackets.
+// is given, for a dump. Those that the dump shows come first. details are the whole string of a
+// log, with what it has in brackets.
 func Causes(entry glossary.Entry, details string, direction flow.Direction, dump *configdump.Dump) []flow.Cause {
 	return causesOf(entry, direction, dump, scope{details: details})
 }

@@ -144,7 +144,8 @@ func ownDump(t *testing.T, admin string, ports map[string]string) *configdump.Du
 	for name, address := range ports { // the configuration asks for any port
 		_, port, _ := net.SplitHostPort(address)
 		listener := regexp.MustCompile(
-			`("name": "` + name + `",\s+"address": \{\s+"socket_address": \{\s+"address": "127.0.0.1",\s+"port_value": )0`,
+			`("name": "` + name + `",\s+"address": \{\s+"socket_address": \{\s+"address": ` +
+				`"127.0.0.1",\s+"port_value": )0`,
 		)
 		if text = listener.ReplaceAll(text, []byte("${1}"+port)); !bytes.Contains(
 			text,

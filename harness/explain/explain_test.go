@@ -117,9 +117,10 @@ func TestRequest(t *testing.T) {
 		},
 		"refused by the application": {
 			columns: columns{
-				flags:   "UF,URX",
-				details: "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused}",
-				why:     "delayed_connect_error:_Connection_refused", host: server, cluster: inbound, local: server,
+				flags: "UF,URX",
+				details: "upstream_reset_before_response_started{remote_connection_failure|" +
+					"delayed_connect_error:_Connection_refused}",
+				why: "delayed_connect_error:_Connection_refused", host: server, cluster: inbound, local: server,
 				sni: istioSNI, route: "default",
 			},
 			dump: "fortio-server", direction: flow.Inbound, ended: flow.Connect,
@@ -127,10 +128,11 @@ func TestRequest(t *testing.T) {
 		},
 		"a handshake that failed": {
 			columns: columns{
-				flags:   "UF",
-				details: "upstream_reset_before_response_started{remote_connection_failure|TLS_error:|268435703:SSL_routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end}",
-				why:     "TLS_error:|268435703:SSL_routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end",
-				host:    server, cluster: toServer, route: "default",
+				flags: "UF",
+				details: "upstream_reset_before_response_started{remote_connection_failure|TLS_error:|" +
+					"268435703:SSL_routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end}",
+				why:  "TLS_error:|268435703:SSL_routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end",
+				host: server, cluster: toServer, route: "default",
 			},
 			dump: "netshoot", direction: flow.Outbound, ended: flow.UpstreamTLS,
 			result: []string{"at upstream-tls", "WRONG VERSION NUMBER"},
@@ -236,7 +238,9 @@ func TestOpen(t *testing.T) {
 		if len(e.Open) == 0 {
 			t.Errorf("%s: nothing is said to be open", cluster)
 		}
-		if got := slices.ContainsFunc(e.Differ, func(d flow.Difference) bool { return d.Hop == flow.Cluster }); got != differs {
+		if got := slices.ContainsFunc(e.Differ, func(d flow.Difference) bool {
+			return d.Hop == flow.Cluster
+		}); got != differs {
 			t.Errorf("%s: differs %v: %+v", cluster, got, e.Differ)
 		}
 	}

@@ -18,7 +18,8 @@ func FuzzRequest(f *testing.F) {
 		f.Add(c.String())
 	}
 	f.Add(
-		`{"response_code":0,"response_flags":"DC","downstream_local_address":"[::1]:80","path":"//","authority":"\u0000"}`,
+		`{"response_code":0,"response_flags":"DC","downstream_local_address":"[::1]:80","path":"//",` +
+			`"authority":"\u0000"}`,
 	)
 	dump, err := configdump.Open(f.Context(), "../../scenarios/dumps/netshoot.json.gz")
 	if err != nil {

@@ -190,7 +190,8 @@ var provocations = []provocation{
 		filters: filter(
 			"r",
 			ext+"rbac.v3.RBAC",
-			`rules: {action: DENY, policies: {"ns[a]-policy[b]-rule[0]": {permissions: [{any: true}], principals: [{any: true}]}}}`,
+			`rules: {action: DENY, policies: {"ns[a]-policy[b]-rule[0]": {permissions: [{any: true}], principals: `+
+				`[{any: true}]}}}`,
 		),
 		routes: routeTo(
 			"good",
@@ -230,8 +231,8 @@ var provocations = []provocation{
 		ended:   flow.HTTPFilters,
 	},
 	{name: "strict_header", routes: routeTo("good", ""), hcm: "strict", flags: "IH",
-		send: "GET / HTTP/1.1\r\nhost: a\r\nx-envoy-max-retries: many\r\n\r\n", details: "request_headers_failed_strict_check",
-		ended: flow.HTTPFilters},
+		send:    "GET / HTTP/1.1\r\nhost: a\r\nx-envoy-max-retries: many\r\n\r\n",
+		details: "request_headers_failed_strict_check", ended: flow.HTTPFilters},
 	{
 		name:    "old",
 		routes:  routeTo("good", ""),

@@ -53,7 +53,8 @@ func provoke(t *testing.T, binary, dir string) map[string]string {
 	var b strings.Builder
 	b.WriteString(
 		"layered_runtime: {layers: [{name: l, static_layer: {upstream.maintenance_mode.maintained: 100}}]}\n" +
-			"admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}\nstatic_resources:\n  listeners:\n",
+			"admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}\nstatic_resources:\n  " +
+			"listeners:\n",
 	)
 	for _, p := range provocations {
 		b.WriteString(p.listener(dir))
@@ -164,8 +165,10 @@ func (p provocation) listener(dir string) string {
 	}
 	hcm := p.hcm
 	if hcm == "strict" {
-		hcm = "use_remote_address: true, internal_address_config: {cidr_ranges: [{address_prefix: 127.0.0.0, prefix_len: 8}]},"
-		router = `{"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router, strict_check_headers: [x-envoy-max-retries]}`
+		hcm = "use_remote_address: true, internal_address_config: {cidr_ranges: [{address_prefix: 127.0.0.0, " +
+			"prefix_len: 8}]},"
+		router = `{"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router, ` +
+			`strict_check_headers: [x-envoy-max-retries]}`
 	}
 	return fmt.Sprintf(`  - name: %s
     address: {socket_address: {address: 127.0.0.1, port_value: 0}}

@@ -4,18 +4,21 @@ package flow
 // application. It does not depend on the way. It is read from observations alone; inference has no
 // part in it. A field that no instrument told is empty.
 type Answer struct {
-	Status   int        `json:"status,omitempty"`   // HTTP status that came back; 0: none did
-	Failure  string     `json:"failure,omitempty"`  // the client's own error, such as "Connection reset by peer"
-	By       string     `json:"by,omitempty"`       // who answered: a sidecar, or the application
-	Details  string     `json:"details,omitempty"`  // Envoy's response code details, of the proxy that answered
-	Flags    []string   `json:"flags,omitempty"`    // Envoy's response flags, of the proxy that answered
-	Cause    string     `json:"cause,omitempty"`    // why it failed, in words
-	After    string     `json:"after,omitempty"`    // time until the answer was there, as the client measured it: 18.8ms
-	Attempts int        `json:"attempts,omitempty"` // how often the sidecar at the client's end asked upstream, where it was more than once
-	Bytes    string     `json:"bytes,omitempty"`    // size of the body that the client received
-	State    State      `json:"state"`              // whether the instruments agree on the status
+	Status  int      `json:"status,omitempty"`  // HTTP status that came back; 0: none did
+	Failure string   `json:"failure,omitempty"` // the client's own error, such as "Connection reset by peer"
+	By      string   `json:"by,omitempty"`      // who answered: a sidecar, or the application
+	Details string   `json:"details,omitempty"` // Envoy's response code details, of the proxy that answered
+	Flags   []string `json:"flags,omitempty"`   // Envoy's response flags, of the proxy that answered
+	Cause   string   `json:"cause,omitempty"`   // why it failed, in words
+	// time until the answer was there, as the client measured it: 18.8ms
+	After string `json:"after,omitempty"`
+	// how often the sidecar at the client's end asked upstream, where it was more than once
+	Attempts int        `json:"attempts,omitempty"`
+	Bytes    string     `json:"bytes,omitempty"` // size of the body that the client received
+	State    State      `json:"state"`           // whether the instruments agree on the status
 	Evidence []Evidence `json:"evidence,omitempty"`
 }
 
-// Failed says whether the client got no answer, not all of it, or one that says that the request failed: 4xx or 5xx.
+// Failed says whether the client got no answer, not all of it, or one that says that the request
+// failed: 4xx or 5xx.
 func (a Answer) Failed() bool { return a.Status == 0 || a.Status >= 400 || a.Failure != "" }

@@ -6,8 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// AppendJSON appends the Decision's JSON form, on one line and without its end. It writes what encoding/json writes with
-// SetEscapeHTML(false), several times faster: a batch has many thousands of decisions, and most of its time would go there.
+// AppendJSON appends the Decision's JSON form, on one line and without its end. It writes what
+// encoding/json writes with SetEscapeHTML(false), several times faster: a batch has many thousands
+// of decisions, and most of its time would go there.
 func (d *Decision) AppendJSON(b []byte) []byte {
 	b = appendString(append(b, `{"schema":`...), d.Schema)
 	b = appendOptional(b, `,"id":`, d.ID)
@@ -145,8 +146,8 @@ func appendOptional(b []byte, field, value string) []byte {
 	return appendString(append(b, field...), value)
 }
 
-// appendString quotes a string as encoding/json does: what JSON has to escape, U+2028 and U+2029, and bytes that are no
-// UTF-8 as U+FFFD.
+// appendString quotes a string as encoding/json does: what JSON has to escape, U+2028 and U+2029,
+// and bytes that are no UTF-8 as U+FFFD.
 func appendString(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	b = append(b, '"')

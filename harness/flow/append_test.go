@@ -53,7 +53,8 @@ func TestAppendJSON(t *testing.T) {
 	var full Decision
 	filled(reflect.ValueOf(&full).Elem(), "a \"b\" \\ <c> → \u2028")
 	for name, d := range map[string]Decision{
-		"empty": {}, "no hops": {Hops: []Hop{}}, "every field": full, "bare hop": {Hops: []Hop{{}, {Expect: []Fact{{}}, Rejected: []Alternative{{}}}}},
+		"empty": {}, "no hops": {Hops: []Hop{}}, "every field": full,
+		"bare hop": {Hops: []Hop{{}, {Expect: []Fact{{}}, Rejected: []Alternative{{}}}}},
 	} {
 		t.Run(name, func(t *testing.T) { sameAsEncodingJSON(t, d) })
 	}

@@ -6,19 +6,21 @@ import "slices"
 type HopInfo struct {
 	Kind HopKind
 	End  End
-	// Arrivals are the facts that are seen at this kind of hop only when the request came there. Facts that an instrument
-	// also tells of nothing, such as a status or the absence of TLS, are not among them.
+	// Arrivals are the facts that are seen at this kind of hop only when the request came
+	// there. Facts that an instrument also tells of nothing, such as a status or the absence of
+	// TLS, are not among them.
 	Arrivals []string
-	// Present are facts that are told of this kind of hop alone, also where no request came: seen where the way through a proxy has
-	// no such hop they show that there is one.
+	// Present are facts that are told of this kind of hop alone, also where no request came: seen
+	// where the way through a proxy has no such hop they show that there is one.
 	Present []string
-	// DecidedBefore says that Envoy may have decided this hop before an HTTP filter that ends the way answered: a filter may
-	// ask for the route, and the access log then names route and cluster of a request that never got there.
+	// DecidedBefore says that Envoy may have decided this hop before an HTTP filter that ends the
+	// way answered: a filter may ask for the route, and the access log then names route and cluster
+	// of a request that never got there.
 	DecidedBefore bool
 }
 
-// An End is a part of a proxy. Facts such as transport exist once on the downstream and once on the upstream end, so an
-// observation on one end says nothing about the other.
+// An End is a part of a proxy. Facts such as transport exist once on the downstream and once on the
+// upstream end, so an observation on one end says nothing about the other.
 type End int
 
 // The parts of a proxy that a hop can belong to.
@@ -29,7 +31,8 @@ const (
 	AppEnd
 )
 
-// Hops is the catalogue of hops: what stands here is looked up wherever the order or a property of a hop is asked for.
+// Hops is the catalogue of hops: what stands here is looked up wherever the order or a property of
+// a hop is asked for.
 var Hops = []HopInfo{
 	{Kind: Resolve, End: DownstreamEnd, Present: []string{FactResolved}},
 	{Kind: NodePort, End: DownstreamEnd},
@@ -103,7 +106,8 @@ type FactInfo struct {
 	Refutes bool
 }
 
-// Facts is the catalogue of facts: what stands here is looked up wherever a property of a fact is asked for.
+// Facts is the catalogue of facts: what stands here is looked up wherever a property of
+// a fact is asked for.
 var Facts = []FactInfo{
 	{Name: FactRedirectPort}, {Name: FactOriginalDst}, {Name: FactListener},
 	{Name: FactFilter, Number: Listed},
@@ -115,7 +119,8 @@ var Facts = []FactInfo{
 	{Name: FactHTTPFilter, Number: Listed}, {Name: FactHTTPFilters},
 	{Name: FactRouteConfig}, {Name: FactVirtualHost}, {Name: FactRoute},
 	{Name: FactCluster, Chosen: true}, {Name: FactEndpoint, Chosen: true},
-	{Name: FactSocketMatch}, {Name: FactUpstreamLocal}, {Name: FactUpstreamRemote, Chosen: true}, {Name: FactUpstreamReused},
+	{Name: FactSocketMatch}, {Name: FactUpstreamLocal}, {Name: FactUpstreamRemote, Chosen: true},
+	{Name: FactUpstreamReused},
 	{Name: FactStatus}, {Name: FactUpstreamStatus}, {Name: FactFlags}, {Name: FactResolved},
 	{Name: FactProcess, Scope: OfHop},
 	{Name: FactConnections, Scope: OfWindow},
@@ -142,7 +147,8 @@ func FactOf(name string) FactInfo {
 	return FactInfo{Name: name}
 }
 
-// SameMeaning reports whether a fact that is seen at a hop of kind b is the fact that a hop of kind a has.
+// SameMeaning reports whether a fact that is seen at a hop of kind b is the fact
+// that a hop of kind a has.
 func (f FactInfo) SameMeaning(a, b HopKind) bool {
 	switch {
 	case a == b:
@@ -155,6 +161,6 @@ func (f FactInfo) SameMeaning(a, b HopKind) bool {
 	return true
 }
 
-// Snapshot reports whether the instrument looks at a moment: what it does not see may have been and gone, so it proves no
-// absence.
+// Snapshot reports whether the instrument looks at a moment: what it does not see may have been and
+// gone, so it proves no absence.
 func (i Instrument) Snapshot() bool { return i == Sockets || i == Curl }

@@ -3,9 +3,10 @@ package flow
 // Certainty says how sure a decision is.
 type Certainty string
 
-// A decision is Certain where the dump and the request decide it. It Depends where something decides that neither says: a
-// script, an outside service, DNS. It is left to Chance where Envoy draws a random number between outcomes that differ. Which
-// of several equal endpoints of one cluster is taken is no such chance: the hop is certain as a set.
+// A decision is Certain where the dump and the request decide it. It Depends where something
+// decides that neither says: a script, an outside service, DNS. It is left to Chance where Envoy
+// draws a random number between outcomes that differ. Which of several equal endpoints of one
+// cluster is taken is no such chance: the hop is certain as a set.
 const (
 	Certain Certainty = "certain"
 	Depends Certainty = "depends"
@@ -15,7 +16,8 @@ const (
 // What names the part of an outcome that is open.
 type What string
 
-// What a dependency leaves open. A filter that may answer leaves the outcome open and not the route.
+// What a dependency leaves open. A filter that may answer leaves the outcome open
+// and not the route.
 const (
 	WhatAnswer   What = "answer"   // whether the proxy answers by itself, and how
 	WhatHeaders  What = "headers"  // headers of the request
@@ -34,11 +36,12 @@ const (
 
 // A Dependency is one thing that decides and is in neither dump nor request.
 type Dependency struct {
-	Hop    HopKind `json:"hop"`              // where it is asked for
-	On     string  `json:"on"`               // what decides: a filter, a service, a header that a filter may set, chance
-	What   What    `json:"what"`             // what it leaves open
-	Why    string  `json:"why"`              // a sentence
-	Source string  `json:"source,omitempty"` // JSON pointer into the proxy's dump to what asks for it
+	Hop HopKind `json:"hop"` // where it is asked for
+	// what decides: a filter, a service, a header that a filter may set, chance
+	On     string `json:"on"`
+	What   What   `json:"what"`             // what it leaves open
+	Why    string `json:"why"`              // a sentence
+	Source string `json:"source,omitempty"` // JSON pointer into the proxy's dump to what asks for it
 }
 
 // A Possibility is one outcome that an open decision may have.

@@ -1,7 +1,8 @@
 package flow
 
-// A Configuration says of one proxy on the way whether the configuration that the way was inferred from still held after
-// the request. Without a Problem and without Changes it held at the request too.
+// A Configuration says of one proxy on the way whether the configuration that the way was
+// inferred from still held after the request. Without a Problem and without Changes it held
+// at the request too.
 type Configuration struct {
 	Proxy    string   `json:"proxy"`              // "pod.namespace"
 	Compared int      `json:"compared,omitempty"` // resources on the way that were compared

@@ -3,16 +3,18 @@ package flow
 // A RunDifference says how two runs differ, and which difference decides the others: the first in
 // the order of Part.
 type RunDifference struct {
-	Schema        string               `json:"schema"` // RunDifferenceSchema
-	Same          bool                 `json:"same"`
-	First         Part                 `json:"first,omitempty"` // the part that differs first, and so decides what follows
-	Decides       string               `json:"decides"`         // what it is, in one line
-	Request       []FieldDifference    `json:"request,omitempty"`
-	Configuration []Configuration      `json:"configuration,omitempty"` // of each proxy on the way, from the first run to the second
-	Way           []RunHopDifference   `json:"way,omitempty"`           // what was inferred
-	Outcome       *FieldDifference     `json:"outcome,omitempty"`       // how it was inferred to end
-	Seen          []SeenDifference     `json:"seen,omitempty"`          // what was observed
-	Answer        *FieldDifference     `json:"answer,omitempty"`        // what the client was told
+	Schema string `json:"schema"` // RunDifferenceSchema
+	Same   bool   `json:"same"`
+	// the part that differs first, and so decides what follows
+	First   Part              `json:"first,omitempty"`
+	Decides string            `json:"decides"` // what it is, in one line
+	Request []FieldDifference `json:"request,omitempty"`
+	// of each proxy on the way, from the first run to the second
+	Configuration []Configuration      `json:"configuration,omitempty"`
+	Way           []RunHopDifference   `json:"way,omitempty"`     // what was inferred
+	Outcome       *FieldDifference     `json:"outcome,omitempty"` // how it was inferred to end
+	Seen          []SeenDifference     `json:"seen,omitempty"`    // what was observed
+	Answer        *FieldDifference     `json:"answer,omitempty"`  // what the client was told
 	Verdict       *FieldDifference     `json:"verdict,omitempty"`
 	Hops          []VerdictDifference  `json:"hops,omitempty"` // whose verdict differs
 	Sides         [2]RunDifferenceSide `json:"runs"`

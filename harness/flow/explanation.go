@@ -5,10 +5,11 @@ const ExplanationSchema = "flowproof.dev/explanation/v1"
 
 // An Explanation is what is known of one request that happened.
 type Explanation struct {
-	Schema    string         `json:"schema"`
-	Result    string         `json:"result"` // in one line: what came of it, where it ended, and why
-	Failed    bool           `json:"failed"`
-	Proxy     string         `json:"proxy,omitempty"`   // whose log the line is of, as far as the dump or the archive says
+	Schema string `json:"schema"`
+	Result string `json:"result"` // in one line: what came of it, where it ended, and why
+	Failed bool   `json:"failed"`
+	// whose log the line is of, as far as the dump or the archive says
+	Proxy     string         `json:"proxy,omitempty"`
 	Direction Direction      `json:"direction"`         // of the proxy
 	Request   Request        `json:"request"`           // as it was read
 	Status    int            `json:"status,omitempty"`  // that the proxy sent; 0: none

@@ -8,10 +8,11 @@ var ownFilters = map[string]string{
 	"http/istio_stats": "istio.stats", "http/alpn": "istio.alpn",
 }
 
-// FilterOfSource names the filter that a source file of Envoy belongs to, and the fact that it acted; both are "" for a file
-// of none. Envoy keeps each filter in a folder of its own, extensions/filters/LAYER/NAME, and registers it as
-// envoy.filters.LAYER.NAME (Envoy: source/extensions/extensions_build_config.bzl). What several filters share is in a
-// folder named common, and names none.
+// FilterOfSource names the filter that a source file of Envoy belongs to, and the fact that it
+// acted; both are "" for a file of none. Envoy keeps each filter in a folder of its own,
+// extensions/filters/LAYER/NAME, and registers it as envoy.filters.LAYER.NAME (Envoy:
+// source/extensions/extensions_build_config.bzl). What several filters share is in a folder named
+// common, and names none.
 func FilterOfSource(file string) (fact, name string) {
 	_, rest, ok := strings.Cut(file, "extensions/filters/")
 	parts := strings.SplitN(rest, "/", 3)

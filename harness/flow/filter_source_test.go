@@ -5,8 +5,10 @@ import "testing"
 func TestFilterOfSource(t *testing.T) {
 	for _, c := range []struct{ file, fact, name string }{
 		{"source/extensions/filters/http/lua/lua_filter.cc:871", FactHTTPFilter, "envoy.filters.http.lua"},
-		{"external/envoy/source/extensions/filters/network/rbac/rbac_filter.cc", FactNetworkFilter, "envoy.filters.network.rbac"},
-		{"./source/extensions/filters/listener/proxy_protocol/proxy_protocol.cc:1", FactFilter, "envoy.filters.listener.proxy_protocol"},
+		{"external/envoy/source/extensions/filters/network/rbac/rbac_filter.cc", FactNetworkFilter,
+			"envoy.filters.network.rbac"},
+		{"./source/extensions/filters/listener/proxy_protocol/proxy_protocol.cc:1", FactFilter,
+			"envoy.filters.listener.proxy_protocol"},
 		{"source/extensions/filters/http/peer_metadata/filter.cc", FactHTTPFilter, "istio.metadata_exchange"},
 		{"source/extensions/filters/http/common/pass_through_filter.h", "", ""},
 		{"source/extensions/filters/common/rbac/engine_impl.cc", "", ""},

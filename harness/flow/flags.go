@@ -9,9 +9,9 @@ type FlagRow struct {
 	Meaning string `json:"meaning"`
 }
 
-// Flags are Envoy's response flags: every one that Envoy 1.40 takes in a response_flag_filter. A test
-// of package explain asks it.
-// Source: Envoy's documentation on access logging, %RESPONSE_FLAGS%.
+// Flags are Envoy's response flags: every one that Envoy 1.40 takes in a
+// response_flag_filter. A test of package explain asks it. Source: Envoy's documentation on
+// access logging, %RESPONSE_FLAGS%.
 var Flags = []FlagRow{
 	{"UH", "NoHealthyUpstream", "no healthy upstream host"},
 	{"UF", "UpstreamConnectionFailure", "upstream connection failure"},
@@ -19,7 +19,10 @@ var Flags = []FlagRow{
 	{"NR", "NoRouteFound", "no route configured"},
 	{"URX", "UpstreamRetryLimitExceeded", "the limit of retries or of connection attempts was reached"},
 	{"NC", "NoClusterFound", "the upstream cluster was not found"},
-	{"DT", "DurationTimeout", "the request or connection exceeded max_connection_duration or max_downstream_connection_duration"},
+	{
+		"DT", "DurationTimeout",
+		"the request or connection exceeded max_connection_duration or max_downstream_connection_duration",
+	},
 	{"DC", "DownstreamConnectionTermination", "downstream connection terminated"},
 	{"LH", "FailedLocalHealthCheck", "the local health check failed"},
 	{"UT", "UpstreamRequestTimeout", "upstream request timeout"},
@@ -56,7 +59,8 @@ func SplitFlags(value string) []string {
 	return all
 }
 
-// FlagMeaning says in words what a response flag means, by its short or long name; "" of one that Flags does not have.
+// FlagMeaning says in words what a response flag means, by its short or long name; "" of one that
+// Flags does not have.
 func FlagMeaning(flag string) string {
 	for _, row := range Flags {
 		if row.Flag == flag || row.Long == flag {

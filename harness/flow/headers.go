@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// Headers are the headers of a request by their names in lower case, each with its values in the order in which they are sent. In JSON
-// a header with one value is a string, and one with several a list of them.
+// Headers are the headers of a request by their names in lower case, each with its values in
+// the order in which they are sent. In JSON a header with one value is a string, and one with
+// several a list of them.
 type Headers map[string][]string
 
 // Add adds a value to a header.
@@ -32,8 +33,9 @@ func (h Headers) Clone() Headers {
 	return all
 }
 
-// Get returns a header as one value, as Envoy joins several where it looks at one: by a comma, and cookies by a semicolon; source:
-// Envoy's HeaderMapImpl::appendToHeader and HeaderUtility::getAllOfHeaderAsString.
+// Get returns a header as one value, as Envoy joins several where it looks at one: by a comma, and
+// cookies by a semicolon; source: Envoy's HeaderMapImpl::appendToHeader and
+// HeaderUtility::getAllOfHeaderAsString.
 func (h Headers) Get(name string) string {
 	name = strings.ToLower(name)
 	if name == "cookie" {

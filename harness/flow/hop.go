@@ -3,8 +3,8 @@ package flow
 // HopKind names one decision on a request's way. Hops has them in their order.
 type HopKind string
 
-// The decisions on the way of a request through one proxy, and the two that stand outside a proxy: resolve at the
-// client and app at the end.
+// The decisions on the way of a request through one proxy, and the two that stand outside a proxy:
+// resolve at the client and app at the end.
 const (
 	Resolve         HopKind = "resolve"          // name to ClusterIP, by the pod's resolver
 	NodePort        HopKind = "node-port"        // a node's port to a pod, by kube-proxy
@@ -34,11 +34,12 @@ const (
 
 // A Hop is one decision: what was decided, from which field of the dump, why, and what lost.
 type Hop struct {
-	Kind     HopKind `json:"kind"`
-	Side     Side    `json:"side,omitempty"`
-	Proxy    string  `json:"proxy,omitempty"`  // "pod.namespace" of the sidecar that decides
-	Inside   int     `json:"inside,omitempty"` // how many connections inside of the proxy the request has taken before: internal listeners
-	Decision string  `json:"decision"`
+	Kind  HopKind `json:"kind"`
+	Side  Side    `json:"side,omitempty"`
+	Proxy string  `json:"proxy,omitempty"` // "pod.namespace" of the sidecar that decides
+	// how many connections inside of the proxy the request has taken before: internal listeners
+	Inside   int    `json:"inside,omitempty"`
+	Decision string `json:"decision"`
 
 	Certainty   Certainty `json:"certainty,omitempty"`   // "" in a hop of before the field: certain
 	Open        []string  `json:"open,omitempty"`        // what the decision depends on, where it is not certain
@@ -91,18 +92,20 @@ type Fact struct {
 	May    bool   `json:"may,omitempty"`
 }
 
-// Names of facts. Inference predicts them, instruments report them; each is a term of Envoy's or the kernel's.
+// Names of facts. Inference predicts them, instruments report them; each is a term of
+// Envoy's or the kernel's.
 const (
-	FactRedirectPort   = "redirect.port"       // port the connection was redirected to: 15001 or 15006
-	FactOriginalDst    = "original.dst"        // ip:port that the client dialled
-	FactListener       = "listener"            // name of the listener
-	FactFilter         = "listener.filter"     // a listener filter that ran, by its canonical name
-	FactSNI            = "sni"                 // server name of the ClientHello
-	FactALPN           = "alpn"                // protocols of the ClientHello, comma separated
-	FactTransport      = "transport"           // raw_buffer or tls
-	FactFilterChain    = "filter.chain"        // name of the matched filter chain
-	FactPeer           = "downstream.peer"     // ip:port of the downstream's remote end
-	FactTranslated     = "peer.translated"     // "A → B": the redirection gave the downstream's end A, ip:port, the other port of B
+	FactRedirectPort = "redirect.port"   // port the connection was redirected to: 15001 or 15006
+	FactOriginalDst  = "original.dst"    // ip:port that the client dialled
+	FactListener     = "listener"        // name of the listener
+	FactFilter       = "listener.filter" // a listener filter that ran, by its canonical name
+	FactSNI          = "sni"             // server name of the ClientHello
+	FactALPN         = "alpn"            // protocols of the ClientHello, comma separated
+	FactTransport    = "transport"       // raw_buffer or tls
+	FactFilterChain  = "filter.chain"    // name of the matched filter chain
+	FactPeer         = "downstream.peer" // ip:port of the downstream's remote end
+	// "A → B": the redirection gave the downstream's end A, ip:port, the other port of B
+	FactTranslated     = "peer.translated"
 	FactXFCC           = "xfcc.uri"            // URI of x-forwarded-client-cert: the client's identity
 	FactCodec          = "codec"               // http1 or http2, the downstream codec
 	FactHTTPFilter     = "http.filter"         // an HTTP filter that acted
@@ -123,24 +126,29 @@ const (
 	FactProcess        = "process"             // name of the process that owns a socket
 	FactConnections    = "downstream.accepted" // number of connections accepted in the window
 	FactNetworkFilter  = "network.filter"      // a network filter that acted, by its canonical name
-	FactDetails        = "response.details"    // Envoy's details of the response: via_upstream, or why it replied itself
-	FactListening      = "listening"           // ip:port that a process listens on
-	FactHandshakes     = "tls.handshakes"      // number of TLS handshakes in the window
-	FactStatPrefix     = "stat.prefix"         // stat_prefix of the network filter that took the connection, without a semicolon at its end
-	FactTLSVersion     = "tls.version"         // version of TLS on a connection of the proxy's own, such as TLSv1.3, or NoTLS
-	FactPeerURI        = "peer.uri"            // URI in the certificate that the other end of a connection showed
-	FactConnection     = "connection.id"       // Envoy's id of the downstream connection, by which logs name it
-	FactMethod         = "request.method"      // method of the request as it is sent upstream, and as it arrives
-	FactPath           = "request.path"        // its path with the query
-	FactAuthority      = "request.authority"   // its authority
-	FactHeader         = "request.header"      // one of its headers, as name: value
-	FactElapsed        = "answer.after"        // time from the beginning of the request to the end of its answer, as the client measured it
-	FactBytes          = "answer.bytes"        // size of the body that the client received
-	FactFailure        = "answer.failure"      // the client's own error where it got no answer, or not all of it
-	FactAttempts       = "upstream.attempts"   // how often the proxy tried to get an answer from upstream
-	FactUpstreamError  = "upstream.failure"    // why an upstream connection failed, as the proxy's transport says
-	FactOthers         = "others"              // what shows that others sent a request on the way after the pools were looked at
-	FactOrder          = "order.broken"        // a rule on the order of events that was broken; seeing one refutes the hop
+	// Envoy's details of the response: via_upstream, or why it replied itself
+	FactDetails    = "response.details"
+	FactListening  = "listening"      // ip:port that a process listens on
+	FactHandshakes = "tls.handshakes" // number of TLS handshakes in the window
+	// stat_prefix of the network filter that took the connection, without a semicolon at its end
+	FactStatPrefix = "stat.prefix"
+	// version of TLS on a connection of the proxy's own, such as TLSv1.3, or NoTLS
+	FactTLSVersion = "tls.version"
+	FactPeerURI    = "peer.uri"          // URI in the certificate that the other end of a connection showed
+	FactConnection = "connection.id"     // Envoy's id of the downstream connection, by which logs name it
+	FactMethod     = "request.method"    // method of the request as it is sent upstream, and as it arrives
+	FactPath       = "request.path"      // its path with the query
+	FactAuthority  = "request.authority" // its authority
+	FactHeader     = "request.header"    // one of its headers, as name: value
+	// time from the beginning of the request to the end of its answer, as the client measured it
+	FactElapsed       = "answer.after"
+	FactBytes         = "answer.bytes"      // size of the body that the client received
+	FactFailure       = "answer.failure"    // the client's own error where it got no answer, or not all of it
+	FactAttempts      = "upstream.attempts" // how often the proxy tried to get an answer from upstream
+	FactUpstreamError = "upstream.failure"  // why an upstream connection failed, as the proxy's transport says
+	// what shows that others sent a request on the way after the pools were looked at
+	FactOthers = "others"
+	FactOrder  = "order.broken" // a rule on the order of events that was broken; seeing one refutes the hop
 )
 
 // Values of facts that say that there is none.

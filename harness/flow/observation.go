@@ -5,7 +5,8 @@ import "time"
 // Instrument names what made an Observation.
 type Instrument string
 
-// The instruments; each shares nothing with inference, and nothing that decides with another instrument.
+// The instruments; each shares nothing with inference, and nothing that decides with
+// another instrument.
 const (
 	EnvoyLog  Instrument = "log"     // Envoy's debug log
 	Sockets   Instrument = "sockets" // the kernel's socket tables
@@ -42,9 +43,10 @@ type Where struct {
 	Stream     string `json:"stream,omitempty"`     // Envoy's stream id
 }
 
-// A Watch is what an instrument says about itself: where it watched, which facts it is able to see there, and whether
-// it saw everything. A run with an incomplete watch is never verified. A watch that abstains lost nothing: what it saw could
-// be of other traffic too, so it tells less, Sees holds only what is left, and the run needs other witnesses.
+// A Watch is what an instrument says about itself: where it watched, which facts it is able to see
+// there, and whether it saw everything. A run with an incomplete watch is never verified. A watch
+// that abstains lost nothing: what it saw could be of other traffic too, so it tells less, Sees
+// holds only what is left, and the run needs other witnesses.
 type Watch struct {
 	Instrument Instrument   `json:"instrument"`
 	Pod        string       `json:"pod,omitempty"`
@@ -56,16 +58,18 @@ type Watch struct {
 	Abstains   string       `json:"abstains,omitempty"` // what it does not tell, because it cannot be told apart
 }
 
-// An Absence is an instrument, or another command, that could not take part in a run, and why. Its run is judged without it.
+// An Absence is an instrument, or another command, that could not take part in a run, and why. Its
+// run is judged without it.
 type Absence struct {
 	Instrument Instrument `json:"instrument"`
 	Pod        string     `json:"pod,omitempty"` // where it is absent; empty: everywhere
 	Reason     string     `json:"reason"`
-	Cost       string     `json:"cost,omitempty"` // what that costs; empty: the hops not observed that it could have seen
+	// what that costs; empty: the hops not observed that it could have seen
+	Cost string `json:"cost,omitempty"`
 }
 
-// A Capability is one fact of one kind of hop that an instrument can see. With a Value it can see only that value: the
-// debug log shows that the router ran, and of the fault filter nothing.
+// A Capability is one fact of one kind of hop that an instrument can see. With a Value it can see
+// only that value: the debug log shows that the router ran, and of the fault filter nothing.
 type Capability struct {
 	Kind  HopKind `json:"kind"`
 	Fact  string  `json:"fact"`

@@ -31,24 +31,30 @@ const (
 	Unanswered        Failure = "unanswered" // no filter sends the request on: it waits until the client gives up
 )
 
-// A Decision is the way of one Request through one proxy. Its JSON form is one line of `lab infer -o json`.
+// A Decision is the way of one Request through one proxy. Its JSON form is one line of
+// `lab infer -o json`.
 type Decision struct {
-	Schema           string            `json:"schema"` // DecisionSchema
-	ID               string            `json:"id,omitempty"`
-	Error            string            `json:"error,omitempty"` // of a batch: the line is no request, and nothing else is said
-	Proxy            string            `json:"proxy,omitempty"`
-	Outcome          Outcome           `json:"outcome"` // the likeliest, or what follows if nothing that is open intervenes
-	Failure          Failure           `json:"failure"`
-	Certainty        Certainty         `json:"certainty"`
-	Depends          []Dependency      `json:"depends,omitempty"`  // what decides and is in neither dump nor request
-	Possible         []Possibility     `json:"possible,omitempty"` // the outcomes that can be named, where there are several
-	Others           bool              `json:"others,omitempty"`   // there may be outcomes beside Possible, which cannot be named
-	Flag             string            `json:"flag,omitempty"`
-	Status           int               `json:"status,omitempty"`
-	Location         string            `json:"location,omitempty"`
-	Listener         string            `json:"listener,omitempty"`
-	FilterChain      string            `json:"filterChain,omitempty"`
-	FilterChainIndex int               `json:"filterChainIndex"` // into filter_chains; -1: default_filter_chain; -2: none
+	Schema string `json:"schema"` // DecisionSchema
+	ID     string `json:"id,omitempty"`
+	// of a batch: the line is no request, and nothing else is said
+	Error string `json:"error,omitempty"`
+	Proxy string `json:"proxy,omitempty"`
+	// the likeliest, or what follows if nothing that is open intervenes
+	Outcome   Outcome      `json:"outcome"`
+	Failure   Failure      `json:"failure"`
+	Certainty Certainty    `json:"certainty"`
+	Depends   []Dependency `json:"depends,omitempty"` // what decides and is in neither dump nor request
+	// the outcomes that can be named, where there are several
+	Possible []Possibility `json:"possible,omitempty"`
+	// there may be outcomes beside Possible, which cannot be named
+	Others      bool   `json:"others,omitempty"`
+	Flag        string `json:"flag,omitempty"`
+	Status      int    `json:"status,omitempty"`
+	Location    string `json:"location,omitempty"`
+	Listener    string `json:"listener,omitempty"`
+	FilterChain string `json:"filterChain,omitempty"`
+	// into filter_chains; -1: default_filter_chain; -2: none
+	FilterChainIndex int               `json:"filterChainIndex"`
 	RouteConfig      string            `json:"routeConfig,omitempty"`
 	VirtualHost      string            `json:"virtualHost,omitempty"`
 	Route            string            `json:"route,omitempty"`
@@ -93,7 +99,8 @@ type Host struct {
 	Healthy  bool   `json:"healthy"`
 }
 
-// UpstreamTLSMode is how the proxy speaks to the endpoint; for a sidecar it is what the next proxy's downstream will see.
+// UpstreamTLSMode is how the proxy speaks to the endpoint; for a sidecar it is what the next
+// proxy's downstream will see.
 type UpstreamTLSMode struct {
 	Mode string   `json:"mode"` // plaintext, tls, mtls
 	SNI  string   `json:"sni,omitempty"`
@@ -101,7 +108,8 @@ type UpstreamTLSMode struct {
 	Peer []string `json:"peer,omitempty"` // subject alternative names that are accepted
 }
 
-// A Path is the whole way of a Call: the hops of the client's sidecar, the server's sidecar and the app.
+// A Path is the whole way of a Call: the hops of the client's sidecar, the server's
+// sidecar and the app.
 type Path struct {
 	Schema    string        `json:"schema"` // PathSchema
 	Call      Call          `json:"call"`
@@ -113,12 +121,13 @@ type Path struct {
 	Possible  []Possibility `json:"possible,omitempty"` // of the proxy where the first thing is open
 	Others    bool          `json:"others,omitempty"`
 	Hops      []Hop         `json:"hops"`
-	Beyond    string        `json:"beyond,omitempty"`   // why no proxy takes the call where the last hop sends it, so that the way ends there
-	Variants  []Variant     `json:"variants,omitempty"` // the other ways that are possible, each whole
+	// why no proxy takes the call where the last hop sends it, so that the way ends there
+	Beyond   string    `json:"beyond,omitempty"`
+	Variants []Variant `json:"variants,omitempty"` // the other ways that are possible, each whole
 }
 
-// Stretches yields each run of hops that one proxy decides, one after the other: the index of its first
-// hop, and the one behind its last.
+// Stretches yields each run of hops that one proxy decides, one after the other: the index of its
+// first hop, and the one behind its last.
 func (p Path) Stretches() iter.Seq2[int, int] {
 	return func(yield func(int, int) bool) {
 		for begin, end := 0, 0; begin < len(p.Hops); begin = end {

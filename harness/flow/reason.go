@@ -1,7 +1,7 @@
 package flow
 
-// A Reason is the code of why a decision is as it is, or of something that was taken for granted. Codes are stable; the
-// sentence beside them is not.
+// A Reason is the code of why a decision is as it is, or of something that was taken for granted.
+// Codes are stable; the sentence beside them is not.
 type Reason string
 
 // A ReasonRow says what a code means.

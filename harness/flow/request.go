@@ -1,12 +1,13 @@
-// Package flow is the language of the project: the words in which inference, instruments and verdicts speak about
-// the way that one request takes through sidecars. It holds values only and does no input or output, so that
-// infer and observe can share its words without sharing a line that decides.
+// Package flow is the language of the project: the words in which inference, instruments
+// and verdicts speak about the way that one request takes through sidecars. It holds values
+// only and does no input or output, so that infer and observe can share its words without
+// sharing a line that decides.
 package flow
 
 import "strings"
 
-// A Call is a request as a person states it: from which workload to which URL. The same value drives inference and
-// the curl that is sent.
+// A Call is a request as a person states it: from which workload to which URL. The same value
+// drives inference and the curl that is sent.
 type Call struct {
 	From      string  `json:"from"`                // workload of the client, as a pod name
 	Namespace string  `json:"namespace"`           // namespace of the client's pod
@@ -37,8 +38,8 @@ func (c Call) Target() string {
 	return text
 }
 
-// SidecarContainer is the name that Istio's injector gives to the container of the sidecar. What is sent from there, the rules that
-// capture let pass.
+// SidecarContainer is the name that Istio's injector gives to the container of the sidecar. What is
+// sent from there, the rules that capture let pass.
 const SidecarContainer = "istio-proxy"
 
 // Direction says which of a proxy's virtual listeners a Request arrives at.
@@ -58,25 +59,31 @@ const (
 	MTLS      = "mtls"
 )
 
-// A Request is one connection and one HTTP request (or a TCP stream) as a single proxy receives it. Its JSON form is
-// one line of `lab infer --requests`; a missing field takes the default named here.
+// A Request is one connection and one HTTP request (or a TCP stream) as a single proxy
+// receives it. Its JSON form is one line of `lab infer --requests`; a missing field takes
+// the default named here.
 type Request struct {
-	ID           string    `json:"id,omitempty"`
-	Direction    Direction `json:"direction,omitempty"`    // default outbound
-	Source       string    `json:"source,omitempty"`       // "ip:port" of the client; unknown when empty
-	DirectSource string    `json:"directSource,omitempty"` // "ip:port" of the socket's own peer, where a PROXY protocol header says another source
-	Address      string    `json:"address"`                // original destination IP, before REDIRECT
-	Port         uint32    `json:"port"`                   // original destination port, before REDIRECT
-	Redirect     string    `json:"redirect,omitempty"`     // "ip:port" or port of the proxy's socket that netfilter takes it to; default from dump and direction
-	Protocol     string    `json:"protocol,omitempty"`     // http (default), http2, http3, grpc, tcp, udp, http1.0
-	TLS          string    `json:"tls,omitempty"`          // plaintext (default), tls, mtls
-	SNI          string    `json:"sni,omitempty"`          // server name in the client's ClientHello
-	ALPN         []string  `json:"alpn,omitempty"`         // protocols in the client's ClientHello
-	Scheme       string    `json:"scheme,omitempty"`       // http (default) or https
-	Authority    string    `json:"authority,omitempty"`    // Host or :authority
-	Method       string    `json:"method,omitempty"`       // default GET
-	Path         string    `json:"path,omitempty"`         // default /; with the query string
-	Headers      Headers   `json:"headers,omitempty"`      // names in lower case
-	Inner        *Request  `json:"inner,omitempty"`        // what a CONNECT carries: a request whose address is the CONNECT's; default a GET for its authority
-	Random       *uint64   `json:"random,omitempty"`       // picks among weighted clusters; absent: the set is the answer
+	ID        string    `json:"id,omitempty"`
+	Direction Direction `json:"direction,omitempty"` // default outbound
+	Source    string    `json:"source,omitempty"`    // "ip:port" of the client; unknown when empty
+	// "ip:port" of the socket's own peer, where a PROXY protocol header says another source
+	DirectSource string `json:"directSource,omitempty"`
+	Address      string `json:"address"` // original destination IP, before REDIRECT
+	Port         uint32 `json:"port"`    // original destination port, before REDIRECT
+	// "ip:port" or port of the proxy's socket that netfilter takes it to; default from dump and
+	// direction
+	Redirect  string   `json:"redirect,omitempty"`
+	Protocol  string   `json:"protocol,omitempty"`  // http (default), http2, http3, grpc, tcp, udp, http1.0
+	TLS       string   `json:"tls,omitempty"`       // plaintext (default), tls, mtls
+	SNI       string   `json:"sni,omitempty"`       // server name in the client's ClientHello
+	ALPN      []string `json:"alpn,omitempty"`      // protocols in the client's ClientHello
+	Scheme    string   `json:"scheme,omitempty"`    // http (default) or https
+	Authority string   `json:"authority,omitempty"` // Host or :authority
+	Method    string   `json:"method,omitempty"`    // default GET
+	Path      string   `json:"path,omitempty"`      // default /; with the query string
+	Headers   Headers  `json:"headers,omitempty"`   // names in lower case
+	// what a CONNECT carries: a request whose address is the CONNECT's; default a GET for its
+	// authority
+	Inner  *Request `json:"inner,omitempty"`
+	Random *uint64  `json:"random,omitempty"` // picks among weighted clusters; absent: the set is the answer
 }

@@ -3,8 +3,8 @@ package flow
 // A TouchKind is a kind of thing that a run can change outside itself.
 type TouchKind string
 
-// What a run can touch. On a cluster that is not the lab's own each of them is done only where it was
-// asked for by its name; TouchLease and TouchProbes come with what they are for.
+// What a run can touch. On a cluster that is not the lab's own each of them is done only where it
+// was asked for by its name; TouchLease and TouchProbes come with what they are for.
 const (
 	TouchConnections TouchKind = "connections" // pooled connections of sidecars are ended
 	TouchLogLevel    TouchKind = "log-level"   // the loggers of sidecars are raised
@@ -22,7 +22,8 @@ type Touch struct {
 	Restored bool      `json:"restored"`      // it is again as it was; an ended connection never is
 }
 
-// A Read is what a run read from a proxy's admin interface, which answers on the proxy's main thread.
+// A Read is what a run read from a proxy's admin interface, which answers on the
+// proxy's main thread.
 type Read struct {
 	Pod     string  `json:"pod"`  // "pod.namespace"
 	Path    string  `json:"path"` // "/config_dump?include_eds"

@@ -37,8 +37,8 @@ type Evidence struct {
 // Result is the verdict on a whole run.
 type Result string
 
-// A run is verified only when every hop is confirmed and no instrument lost anything. One whose way inference leaves open is
-// consistent at best: what was seen is one of the ways that are possible.
+// A run is verified only when every hop is confirmed and no instrument lost anything. One whose way
+// inference leaves open is consistent at best: what was seen is one of the ways that are possible.
 const (
 	Verified   Result = "verified"
 	Consistent Result = "consistent"
@@ -48,16 +48,17 @@ const (
 
 // A RunVerdict is the verdict on a run and on each of its hops.
 type RunVerdict struct {
-	Schema      string       `json:"schema"` // VerdictSchema
-	Result      Result       `json:"result"`
-	Confirmed   int          `json:"confirmed"`
-	Learned     int          `json:"learned,omitempty"`
-	Refuted     int          `json:"refuted"`
-	NotObserved int          `json:"notObserved"`
-	Problems    []string     `json:"problems,omitempty"` // why a run is incomplete
-	Without     []string     `json:"without,omitempty"`  // which instruments were not available, why, and what that costs
-	Taken       int          `json:"taken,omitempty"`    // the variant of the path that was taken, from 1; 0: the path itself
-	Hops        []HopVerdict `json:"hops"`               // of the way that was taken
+	Schema      string   `json:"schema"` // VerdictSchema
+	Result      Result   `json:"result"`
+	Confirmed   int      `json:"confirmed"`
+	Learned     int      `json:"learned,omitempty"`
+	Refuted     int      `json:"refuted"`
+	NotObserved int      `json:"notObserved"`
+	Problems    []string `json:"problems,omitempty"` // why a run is incomplete
+	// which instruments were not available, why, and what that costs
+	Without []string     `json:"without,omitempty"`
+	Taken   int          `json:"taken,omitempty"` // the variant of the path that was taken, from 1; 0: the path itself
+	Hops    []HopVerdict `json:"hops"`            // of the way that was taken
 }
 
 // TakenPath is the path with the hops of the way that was taken.
@@ -72,20 +73,24 @@ func (v *RunVerdict) TakenPath(path Path) Path {
 // VerdictSchema is the version of the RunVerdict's JSON form.
 const VerdictSchema = "flowproof.dev/verdict/v1"
 
-// A Run is everything about one request: what was inferred and what was seen. It is what a bundle keeps and what verify judges.
+// A Run is everything about one request: what was inferred and what was seen. It is what a bundle
+// keeps and what verify judges.
 type Run struct {
-	Schema       string        `json:"schema"` // RunSchema
-	Backend      string        `json:"backend,omitempty"`
-	Sent         time.Time     `json:"sent,omitzero"` // when the request was sent
-	Answered     time.Time     `json:"answered,omitzero"`
-	Pools        string        `json:"pools,omitempty"` // what the socket tables showed before: ColdPools, WarmPools; "": neither
+	Schema   string    `json:"schema"` // RunSchema
+	Backend  string    `json:"backend,omitempty"`
+	Sent     time.Time `json:"sent,omitzero"` // when the request was sent
+	Answered time.Time `json:"answered,omitzero"`
+	// what the socket tables showed before: ColdPools, WarmPools; "": neither
+	Pools        string        `json:"pools,omitempty"`
 	Call         Call          `json:"call"`
 	Path         Path          `json:"path"`
 	Observations []Observation `json:"observations"`
 	Watches      []Watch       `json:"watches"`
-	Accepted     []string      `json:"accepted,omitempty"` // hops that the run accepts without evidence: server/redirect, or redirect
-	Absences     []Absence     `json:"absences,omitempty"` // instruments that could not take part
-	// Configuration says of each proxy that was inferred from whether its configuration held at the request.
+	// hops that the run accepts without evidence: server/redirect, or redirect
+	Accepted []string  `json:"accepted,omitempty"`
+	Absences []Absence `json:"absences,omitempty"` // instruments that could not take part
+	// Configuration says of each proxy that was inferred from whether its configuration
+	// held at the request.
 	Configuration []Configuration `json:"configuration,omitempty"`
 	Reads         []Read          `json:"reads,omitempty"`  // what the run read from the proxies' admin interfaces
 	Touched       []Touch         `json:"touched,omitzero"` // what the run changed outside itself

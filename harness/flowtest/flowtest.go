@@ -127,7 +127,8 @@ func (o options) plan(m *mesh.Mesh, from, url string) (run.Plan, run.Lab, error)
 		Mesh:    run.Of(m),
 		Restore: run.RestoreIn(m),
 		Bounds: &run.Bounds{Asked: o.asked, How: func(kind flow.TouchKind) string {
-			return map[flow.TouchKind]string{flow.TouchConnections: "flowtest.Cold", flow.TouchLogLevel: "flowtest.DebugLogs"}[kind]
+			return map[flow.TouchKind]string{flow.TouchConnections: "flowtest.Cold",
+				flow.TouchLogLevel: "flowtest.DebugLogs"}[kind]
 		}},
 	}
 	return plan, lab, nil

@@ -46,7 +46,8 @@ type Entry struct {
 
 // A Cause is one thing that makes Envoy write a flag or details.
 type Cause struct {
-	Side  string `json:"side,omitempty"` // client: in the log of the sidecar that sends; server: of the one that receives; "": either
+	// client: in the log of the sidecar that sends; server: of the one that receives; "": either
+	Side  string `json:"side,omitempty"`
 	Text  string `json:"text"`
 	Check string `json:"check,omitempty"` // which part of a dump shows it; package explain has the checks by name
 }

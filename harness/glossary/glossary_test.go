@@ -43,7 +43,8 @@ func wanted() map[glossary.Kind][]string {
 		string(flow.Chance),
 		"abstains",
 	}
-	for _, f := range []flow.Failure{flow.NoListener, flow.NoFilterChain, flow.TLSError, flow.MTLSError, flow.ProtocolError, flow.NoVirtualHost,
+	for _, f := range []flow.Failure{flow.NoListener, flow.NoFilterChain, flow.TLSError, flow.MTLSError,
+		flow.ProtocolError, flow.NoVirtualHost,
 		flow.NoRoute, flow.NoCluster, flow.NoHealthyEndpoint, flow.Denied, flow.BlackHole, flow.Unanswered} {
 		verdicts = append(verdicts, string(f))
 	}
@@ -126,7 +127,8 @@ func TestEntries(t *testing.T) {
 
 func TestFind(t *testing.T) {
 	for word, want := range map[string]string{
-		"filter-chain": "filter-chain", "Filter Chain": "filter-chain", "filter_chain": "filter-chain", "nr": "NR", "NoRouteFound": "NR",
+		"filter-chain": "filter-chain", "Filter Chain": "filter-chain", "filter_chain": "filter-chain", "nr": "NR",
+		"NoRouteFound": "NR",
 		"upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused}": "upstream_reset_before_response_started",
 		"rbac_access_denied_matched_policy[ns[mark]-policy[deny]-rule[0]]":                                            "rbac_access_denied_matched_policy",
 		"downstream_local_disconnect(codec_error:x)":                                                                  "downstream_local_disconnect",

@@ -125,7 +125,9 @@ func readAll() []Entry {
 				Causes:  i.Causes,
 				See:     i.See,
 			}
-			if row := slices.IndexFunc(flow.Flags, func(r flow.FlagRow) bool { return kind == Flag && r.Flag == name }); row >= 0 {
+			if row := slices.IndexFunc(flow.Flags, func(r flow.FlagRow) bool {
+				return kind == Flag && r.Flag == name
+			}); row >= 0 {
 				e.Long, e.Is = flow.Flags[row].Long, sentence(flow.Flags[row].Meaning)
 			}
 			all = append(all, e)

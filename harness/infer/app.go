@@ -7,7 +7,8 @@ import (
 	"github.com/flowproof/lab/harness/infer/passage"
 )
 
-// atServer are the hops of a decision as those of the server's side, with the app at their end where the request comes to it.
+// atServer are the hops of a decision as those of the server's side, with the app at their end
+// where the request comes to it.
 func atServer(e *Engine, d flow.Decision) []flow.Hop {
 	for i := range d.Hops {
 		d.Hops[i].Side = flow.Server
@@ -37,7 +38,8 @@ func app(e *Engine, d flow.Decision) flow.Hop {
 	return hop
 }
 
-// arrived are the facts of the request that the last proxy sends, which are those of the request that its application reads.
+// arrived are the facts of the request that the last proxy sends, which are those of the request
+// that its application reads.
 func arrived(expect []flow.Fact) []flow.Fact {
 	return slices.DeleteFunc(slices.Clone(expect), func(f flow.Fact) bool {
 		return !slices.Contains([]string{flow.FactMethod, flow.FactPath, flow.FactAuthority, flow.FactHeader}, f.Name)

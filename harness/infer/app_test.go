@@ -10,8 +10,10 @@ import (
 
 // TestArrived keeps of what the last proxy's connection expects what its application reads.
 func TestArrived(t *testing.T) {
-	got := arrived([]flow.Fact{passage.Fact(flow.FactProcess, "envoy"), passage.Fact(flow.FactMethod, "GET"), passage.Fact(flow.FactUpstreamRemote, "10.0.0.1:80"),
-		passage.Fact(flow.FactPath, "/a"), passage.Fact(flow.FactAuthority, "a"), {Name: flow.FactHeader, Value: "x-a: *", May: true}})
+	got := arrived([]flow.Fact{passage.Fact(flow.FactProcess, "envoy"), passage.Fact(flow.FactMethod, "GET"),
+		passage.Fact(flow.FactUpstreamRemote, "10.0.0.1:80"),
+		passage.Fact(flow.FactPath, "/a"), passage.Fact(flow.FactAuthority, "a"),
+		{Name: flow.FactHeader, Value: "x-a: *", May: true}})
 	var names []string
 	for _, f := range got {
 		names = append(names, f.Name)

@@ -32,7 +32,8 @@ type job struct {
 // jobs are kept for their buffers: a batch writes a hundred times what a request takes.
 var jobs = sync.Pool{New: func() any { return new(job) }}
 
-// A BatchError says how many lines of a batch are no requests. Each has been answered by a Decision with an Error.
+// A BatchError says how many lines of a batch are no requests. Each has been answered by a
+// Decision with an Error.
 type BatchError struct {
 	Bad, Lines int
 	First      string // error of the first
@@ -42,9 +43,10 @@ func (e *BatchError) Error() string {
 	return fmt.Sprintf("%d of %d lines are no request, the first: %s", e.Bad, e.Lines, e.First)
 }
 
-// Batch reads requests, one JSON object a line (see RequestKeys), decides each, and writes each decision with write, in the
-// order of the requests. Blank lines are passed over. A line that is no request is answered by a Decision with its Error, and
-// the others are answered; the error at the end is then a *BatchError.
+// Batch reads requests, one JSON object a line (see RequestKeys), decides each, and writes each
+// decision with write, in the order of the requests. Blank lines are passed over. A line that is no
+// request is answered by a Decision with its Error, and the others are answered; the error at the
+// end is then a *BatchError.
 func (e *Engine) Batch(r io.Reader, w io.Writer, opts Options, write func(io.Writer, flow.Decision) error) error {
 	queue := make(chan *job, 2*runtime.GOMAXPROCS(0))
 	order := make(chan *job, 2*runtime.GOMAXPROCS(0))
@@ -118,7 +120,8 @@ func (j *job) decide(e *Engine, opts Options, write func(io.Writer, flow.Decisio
 		}
 		if err != nil {
 			text := fmt.Sprintf("line %d: %v", j.first+i, err)
-			d = flow.Decision{Schema: flow.DecisionSchema, ID: d.ID, Error: text, FilterChainIndex: proxy.NoChain, RouteIndex: -1, Hops: []flow.Hop{}}
+			d = flow.Decision{Schema: flow.DecisionSchema, ID: d.ID, Error: text, FilterChainIndex: proxy.NoChain,
+				RouteIndex: -1, Hops: []flow.Hop{}}
 			if j.bad++; j.problem == "" {
 				j.problem = text
 			}
@@ -130,7 +133,8 @@ func (j *job) decide(e *Engine, opts Options, write func(io.Writer, flow.Decisio
 	}
 }
 
-// line decides one request. With an error the decision has the request's id, where the line has one.
+// line decides one request. With an error the decision has the request's id, where
+// the line has one.
 func (e *Engine) line(line []byte, opts Options) (flow.Decision, error) {
 	req, err := e.ReadRequest(line)
 	if err != nil {

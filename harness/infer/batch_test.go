@@ -35,14 +35,16 @@ const goodLine = `{"id":"good","address":"10.0.0.1","port":80}`
 
 func emptyEngine(t *testing.T) *Engine {
 	t.Helper()
-	d, err := configdump.Parse([]byte(`{"configs":[{"@type":"type.googleapis.com/envoy.admin.v3.BootstrapConfigDump","bootstrap":{}}]}`))
+	d, err := configdump.Parse(
+		[]byte(`{"configs":[{"@type":"type.googleapis.com/envoy.admin.v3.BootstrapConfigDump","bootstrap":{}}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return New(d)
 }
 
-// TestBatchAnswersEveryLine holds that a bad line is answered by its error, and those around it as if it were not there.
+// TestBatchAnswersEveryLine holds that a bad line is answered by its error, and those around it as
+// if it were not there.
 func TestBatchAnswersEveryLine(t *testing.T) {
 	e := emptyEngine(t)
 	for _, c := range badLines {
@@ -81,7 +83,8 @@ func TestCompareBatchAnswersEveryLine(t *testing.T) {
 		return nil
 	})
 	var bad *BatchError
-	if !errors.As(err, &bad) || bad.Bad != len(badLines) || total != len(badLines) || changes != 0 || len(problems) != len(badLines) {
+	if !errors.As(err, &bad) || bad.Bad != len(badLines) || total != len(badLines) || changes != 0 ||
+		len(problems) != len(badLines) {
 		t.Errorf("%d requests, %d changes, %d problems, %v", total, changes, len(problems), err)
 	}
 }
@@ -90,8 +93,8 @@ func TestCompareBatchAnswersEveryLine(t *testing.T) {
 func TestLinesOfABrokenReader(t *testing.T) {
 	broken := errors.New("the disk is gone")
 	answers := 0
-	err := emptyEngine(t).Batch(io.MultiReader(strings.NewReader(goodLine+"\n"), failing{broken}), io.Discard, Options{},
-		func(io.Writer, flow.Decision) error { answers++; return nil })
+	err := emptyEngine(t).Batch(io.MultiReader(strings.NewReader(goodLine+"\n"), failing{broken}),
+		io.Discard, Options{}, func(io.Writer, flow.Decision) error { answers++; return nil })
 	if !errors.Is(err, broken) || answers != 1 {
 		t.Errorf("%d answers, %v", answers, err)
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/flowproof/lab/harness/report"
 )
 
-// BenchmarkDecide measures one more request against a dump that is loaded. FLOWPROOF_DUMP names the dump of a sidecar
-// in the workshop that calls fortio-server.
+// BenchmarkDecide measures one more request against a dump that is loaded. FLOWPROOF_DUMP names the
+// dump of a sidecar in the workshop that calls fortio-server.
 func BenchmarkDecide(b *testing.B) {
 	path := os.Getenv("FLOWPROOF_DUMP")
 	if path == "" {
@@ -32,7 +32,8 @@ func BenchmarkDecide(b *testing.B) {
 	}
 }
 
-// BenchmarkBatch measures the requests of FLOWPROOF_REQUESTS against the dump of FLOWPROOF_DUMP, loaded before.
+// BenchmarkBatch measures the requests of FLOWPROOF_REQUESTS against the dump of
+// FLOWPROOF_DUMP, loaded before.
 func BenchmarkBatch(b *testing.B) {
 	path, requests := os.Getenv("FLOWPROOF_DUMP"), os.Getenv("FLOWPROOF_REQUESTS")
 	if path == "" || requests == "" {
@@ -48,7 +49,9 @@ func BenchmarkBatch(b *testing.B) {
 	}
 	defer d.Close()
 	for b.Loop() {
-		err := New(d).Batch(bytes.NewReader(text), io.Discard, Options{}, func(w io.Writer, d flow.Decision) error { return report.Decision(w, "json", d, report.WayOptions{}) })
+		err := New(d).Batch(bytes.NewReader(text), io.Discard, Options{}, func(w io.Writer, d flow.Decision) error {
+			return report.Decision(w, "json", d, report.WayOptions{})
+		})
 		if err != nil {
 			b.Fatal(err)
 		}

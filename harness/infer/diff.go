@@ -10,8 +10,9 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// Compare returns how the way of a request changes from one dump to another, or nil when it does not. What counts is
-// what is decided at each hop and how the request ends; places in the dump and reasons may differ.
+// Compare returns how the way of a request changes from one dump to another, or nil when it does
+// not. What counts is what is decided at each hop and how the request ends; places in the dump and
+// reasons may differ.
 func Compare(before, after *Engine, req flow.Request) (*flow.WayChange, error) {
 	was, err := before.Decide(req)
 	if err != nil {
@@ -21,17 +22,20 @@ func Compare(before, after *Engine, req flow.Request) (*flow.WayChange, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &flow.WayChange{Schema: flow.WayChangeSchema, ID: req.ID, Request: req, Before: was, After: is, Hops: changed(was.Hops, is.Hops)}
+	c := &flow.WayChange{Schema: flow.WayChangeSchema, ID: req.ID, Request: req, Before: was, After: is,
+		Hops: changed(was.Hops, is.Hops)}
 	if len(c.Hops) == 0 && ending(was) == ending(is) {
 		return nil, nil
 	}
 	return c, nil
 }
 
-// CompareBatch compares the ways of requests, one JSON object a line, and calls each with those that
-// change. A line that is no request is a change with an Error, and the others are compared; the error
-// at the end is then a *BatchError. It returns how many requests there were, and how many change.
-func CompareBatch(before, after *Engine, r io.Reader, each func(*flow.WayChange) error) (total, changes int, err error) {
+// CompareBatch compares the ways of requests, one JSON object a line, and calls each with those
+// that change. A line that is no request is a change with an Error, and the others are
+// compared; the error at the end is then a *BatchError. It returns how many requests there
+// were, and how many change.
+func CompareBatch(before, after *Engine, r io.Reader,
+	each func(*flow.WayChange) error) (total, changes int, err error) {
 	var bad BatchError
 	for in := newLines(r); ; {
 		line, err := in.next()
@@ -64,7 +68,8 @@ func CompareBatch(before, after *Engine, r io.Reader, each func(*flow.WayChange)
 	}
 }
 
-// compareLine is Compare for a line, unless it has failed already. With an error there is a change, for its id.
+// compareLine is Compare for a line, unless it has failed already. With an error there is a
+// change, for its id.
 func compareLine(before, after *Engine, line []byte, failed error) (*flow.WayChange, error) {
 	if failed != nil {
 		return &flow.WayChange{}, failed
@@ -85,7 +90,8 @@ func ending(d flow.Decision) string {
 	return fmt.Sprint(d.Outcome, d.Failure, d.Flag, d.Status, d.Location, d.Certainty, d.Possible, d.Others)
 }
 
-// changed compares two ways hop by hop, by kind: a way has each kind once for each connection inside of the proxy.
+// changed compares two ways hop by hop, by kind: a way has each kind once for each connection
+// inside of the proxy.
 func changed(before, after []flow.Hop) []flow.HopChange {
 	var all []flow.HopChange
 	type place struct {
@@ -102,7 +108,8 @@ func changed(before, after []flow.Hop) []flow.HopChange {
 		seen[at] = true
 		is := now[at]
 		if what(was) != what(is) {
-			all = append(all, flow.HopChange{Kind: was.Kind, Before: what(was), After: what(is), Why: is.Why, Source: is.Source})
+			all = append(all, flow.HopChange{Kind: was.Kind, Before: what(was), After: what(is), Why: is.Why,
+				Source: is.Source})
 		}
 	}
 	for _, is := range after {

@@ -1,10 +1,11 @@
-// Package infer derives the way of a request through sidecars from their config dumps: which listener, filter chain,
-// route, cluster and endpoint Envoy would take and why, or how the request would fail. The package has no input or output
-// and never touches a cluster.
+// Package infer derives the way of a request through sidecars from their config dumps: which
+// listener, filter chain, route, cluster and endpoint Envoy would take and why, or how the request
+// would fail. The package has no input or output and never touches a cluster.
 //
-// Way joins what two proxies do to one call; an Engine answers for one proxy. A proxy takes a request through three
-// phases, each a package with a file for each hop: connection, hcm (the HTTP connection manager) and upstream. Below them
-// passage holds the request on its way, proxy what the dump says of the proxy, and certainty what is left open.
+// Way joins what two proxies do to one call; an Engine answers for one proxy. A proxy takes a
+// request through three phases, each a package with a file for each hop: connection, hcm (the HTTP
+// connection manager) and upstream. Below them passage holds the request on its way, proxy what the
+// dump says of the proxy, and certainty what is left open.
 //
 // Where a rule is taken from Envoy, the comment names the message or the source file it follows.
 package infer
@@ -18,7 +19,8 @@ import (
 	"github.com/flowproof/lab/harness/netfilter"
 )
 
-// An Engine answers requests against one dump and keeps what it has decoded. It may be used by several goroutines.
+// An Engine answers requests against one dump and keeps what it has decoded. It may be used by
+// several goroutines.
 type Engine struct{ proxy *proxy.Proxy }
 
 // New returns an Engine for a dump, which stays the caller's to close.
@@ -27,8 +29,9 @@ func New(d *configdump.Dump) *Engine { return &Engine{proxy.New(d)} }
 // Node returns whose dump the Engine answers from.
 func (e *Engine) Node() configdump.Node { return e.proxy.Node }
 
-// Decide returns the way of one request through the proxy. A request that Envoy would refuse is an answer, not an
-// error; an error means that the request makes no sense or that the dump could not be read on the request's path.
+// Decide returns the way of one request through the proxy. A request that Envoy would refuse is an
+// answer, not an error; an error means that the request makes no sense or that the dump could not
+// be read on the request's path.
 func (e *Engine) Decide(req flow.Request) (flow.Decision, error) {
 	return e.DecideWith(req, Options{})
 }
@@ -41,13 +44,15 @@ type Options struct {
 	Cold    bool               // no connection to the endpoint is pooled
 	Warm    bool               // every worker has a connection to the endpoint pooled
 	Sender  netfilter.Sender   // who in the pod sends an outbound request
-	// Partial says that the request is known from what was written down of it, as in an access log: it may have had
-	// headers beside those that it has here, so that what asks for another one is open.
+	// Partial says that the request is known from what was written down of it, as in an
+	// access log: it may have had headers beside those that it has here, so that what asks
+	// for another one is open.
 	Partial bool
 }
 
 func (o Options) around() passage.Around {
-	return passage.Around{Explain: o.Explain, Rules: o.Rules, Peer: o.Peer, Cold: o.Cold, Warm: o.Warm, Sender: o.Sender, Partial: o.Partial}
+	return passage.Around{Explain: o.Explain, Rules: o.Rules, Peer: o.Peer, Cold: o.Cold, Warm: o.Warm,
+		Sender: o.Sender, Partial: o.Partial}
 }
 
 // DecideWith is Decide with what is known of the request's surroundings.
@@ -56,8 +61,10 @@ func (e *Engine) DecideWith(req flow.Request, opts Options) (flow.Decision, erro
 	return decision, err
 }
 
-// decideWalk also returns the first walk, with the request as it leaves the proxy, and those of the other ways that are possible.
-func (e *Engine) decideWalk(req flow.Request, opts passage.Around) (flow.Decision, *passage.Walk, []*passage.Walk, error) {
+// decideWalk also returns the first walk, with the request as it leaves the proxy, and those of the
+// other ways that are possible.
+func (e *Engine) decideWalk(req flow.Request, opts passage.Around) (flow.Decision, *passage.Walk,
+	[]*passage.Walk, error) {
 	norm, err := passage.Normalise(req)
 	if err != nil {
 		return flow.Decision{}, nil, nil, err
@@ -79,6 +86,6 @@ func (e *Engine) decideWalk(req flow.Request, opts passage.Around) (flow.Decisio
 	return decision, w, others, nil
 }
 
-// Decide returns the way of one request through the proxy of a dump: see Engine.Decide. For many requests an Engine
-// saves decoding the same resources again.
+// Decide returns the way of one request through the proxy of a dump: see Engine.Decide. For many
+// requests an Engine saves decoding the same resources again.
 func Decide(d *configdump.Dump, req flow.Request) (flow.Decision, error) { return New(d).Decide(req) }

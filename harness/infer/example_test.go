@@ -10,7 +10,8 @@ import (
 	"github.com/flowproof/lab/harness/infer"
 )
 
-// The way of a call is inferred from two config dumps, of the client's sidecar and of the server's. Nothing else is asked.
+// The way of a call is inferred from two config dumps, of the client's sidecar and of the server's.
+// Nothing else is asked.
 func ExampleWay() {
 	ctx := context.Background()
 	client, err := configdump.Open(ctx, "../../scenarios/dumps/netshoot.json.gz")
@@ -43,7 +44,8 @@ func ExampleWay() {
 	// forwarded certain
 }
 
-// An Engine answers for one proxy, and keeps what it has decoded: for many requests it is the faster way.
+// An Engine answers for one proxy, and keeps what it has decoded: for many requests
+// it is the faster way.
 func ExampleEngine_Decide() {
 	dump, err := configdump.Open(context.Background(), "../../scenarios/dumps/netshoot.json.gz")
 	if err != nil {

@@ -38,8 +38,8 @@ func withCondition(t testing.TB, condition string) *configdump.Dump {
 	return d
 }
 
-// TestConditionsDepend is the table of what an expression may ask for and neither dump nor request says: the request goes on,
-// and the decision says what it depends on.
+// TestConditionsDepend is the table of what an expression may ask for and neither dump nor request
+// says: the request goes on, and the decision says what it depends on.
 func TestConditionsDepend(t *testing.T) {
 	many := "[" + strings.Repeat("1,", 49) + "1]"
 	for expression, on := range map[string]string{
@@ -55,7 +55,8 @@ func TestConditionsDepend(t *testing.T) {
 		`request.method == 'GET' && xds.cluster_name == 'c'`: "xds",
 		`connection.id == 1u`:                                "connection.id",
 	} {
-		d, err := Decide(conditional(t, expression), flow.Request{Direction: flow.Gateway, Address: "10.0.0.9", Port: 80, Authority: "x"})
+		d, err := Decide(conditional(t, expression), flow.Request{Direction: flow.Gateway, Address: "10.0.0.9",
+			Port: 80, Authority: "x"})
 		must(t, err)
 		said := ""
 		for _, dependency := range d.Depends {
@@ -63,7 +64,8 @@ func TestConditionsDepend(t *testing.T) {
 				said += dependency.On
 			}
 		}
-		if d.Outcome != flow.Forwarded || d.Certainty != flow.Depends || len(d.Possible) != 2 || !strings.Contains(said, on) {
+		if d.Outcome != flow.Forwarded || d.Certainty != flow.Depends || len(d.Possible) != 2 ||
+			!strings.Contains(said, on) {
 			t.Errorf("%s: %s %s, depends on %q; %q is expected", expression, d.Outcome, d.Failure, said, on)
 		}
 	}
@@ -73,14 +75,17 @@ func TestConditionsDepend(t *testing.T) {
 func TestConditionsThatHurt(t *testing.T) {
 	loop := `{"constExpr":{"boolValue":true}}`
 	for range 6 {
-		loop = `{"comprehensionExpr":{"iterVar":"x","iterRange":{"listExpr":{"elements":[` + strings.Repeat(`{"constExpr":{"int64Value":1}},`, 200) + `{"constExpr":{"int64Value":1}}]}},
+		loop = `{"comprehensionExpr":{"iterVar":"x","iterRange":{"listExpr":{"elements":[` +
+			strings.Repeat(`{"constExpr":{"int64Value":1}},`, 200) + `{"constExpr":{"int64Value":1}}]}},
  "accuVar":"y","accuInit":{"constExpr":{"boolValue":true}},"loopCondition":{"constExpr":{"boolValue":true}},"loopStep":` + loop + `,"result":{"identExpr":{"name":"y"}}}}`
 	}
 	for name, condition := range map[string]string{
-		"loops inside loops": loop, "no tree": `{}`, "a string": `"x"`, "an unknown function": `{"callExpr":{"function":"nothing"}}`,
+		"loops inside loops": loop, "no tree": `{}`, "a string": `"x"`,
+		"an unknown function":      `{"callExpr":{"function":"nothing"}}`,
 		"a call without arguments": `{"callExpr":{"function":"_==_"}}`, "an empty select": `{"selectExpr":{}}`,
 	} {
-		d, err := Decide(withCondition(t, condition), flow.Request{Direction: flow.Gateway, Address: "10.0.0.9", Port: 80, Authority: "x"})
+		d, err := Decide(withCondition(t, condition), flow.Request{Direction: flow.Gateway, Address: "10.0.0.9",
+			Port: 80, Authority: "x"})
 		must(t, err)
 		if d.Outcome == "" {
 			t.Errorf("%s: no outcome", name)

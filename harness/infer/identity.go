@@ -9,8 +9,9 @@ import (
 	"github.com/flowproof/lab/harness/configdump"
 )
 
-// identity returns the URI in the certificate that a sidecar presents, from the secret "default" of its dump (Envoy
-// leaves certificates readable and redacts keys), or else from the node's metadata, or "".
+// identity returns the URI in the certificate that a sidecar presents, from the secret
+// "default" of its dump (Envoy leaves certificates readable and redacts keys), or else from the
+// node's metadata, or "".
 func identity(e *Engine) string {
 	if r, ok := e.proxy.Dump.Lookup(configdump.Secret, "default"); ok {
 		chain := r.Value().Get("tls_certificate", "certificate_chain", "inline_bytes").Text()
@@ -27,7 +28,8 @@ func identity(e *Engine) string {
 	return "spiffe://" + cmp.Or(n.TrustDomain, clusterDomain(n)) + "/ns/" + n.Namespace + "/sa/" + n.ServiceAccount
 }
 
-// certificateURI returns the first URI among the subject alternative names of a chain's first certificate.
+// certificateURI returns the first URI among the subject alternative names of a
+// chain's first certificate.
 func certificateURI(chain []byte) string {
 	block, _ := pem.Decode(chain)
 	if block == nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/flowproof/lab/harness/infer/say"
 )
 
-// A NodePort is what a cluster says about a port that a Service opens on every node. It stands in no dump: no proxy of the mesh has
-// to know it.
+// A NodePort is what a cluster says about a port that a Service opens on every node. It stands in
+// no dump: no proxy of the mesh has to know it.
 type NodePort struct {
 	Service   string           `json:"service"`         // "name.namespace"
 	Name      string           `json:"name"`            // of the Service's port
@@ -21,12 +21,14 @@ type NodePort struct {
 	Local     bool             `json:"local,omitempty"` // externalTrafficPolicy is Local
 }
 
-// throughNode is a call to a port of a node, which kube-proxy translates before any sidecar hears of it. Source: Kubernetes'
-// documentation, "Virtual IPs and Service Proxies" and "Using Source IP".
+// throughNode is a call to a port of a node, which kube-proxy translates before any
+// sidecar hears of it. Source: Kubernetes' documentation, "Virtual IPs and Service
+// Proxies" and "Using Source IP".
 func (a *arrival) throughNode(server configdump.Node, path *flow.Path) error {
 	port := a.opts.NodePort
 	if a.target.port != port.Port {
-		return fmt.Errorf("%w: the URL names port %d, and node port %d of Service %s was given", ErrWay, a.target.port, port.Port, port.Service)
+		return fmt.Errorf("%w: the URL names port %d, and node port %d of Service %s was given", ErrWay,
+			a.target.port, port.Port, port.Service)
 	}
 	node, err := netip.ParseAddr(a.target.host)
 	if err != nil {
@@ -42,18 +44,21 @@ func (a *arrival) throughNode(server configdump.Node, path *flow.Path) error {
 		}
 	}
 	if !chosen.IsValid() {
-		return fmt.Errorf("%w: none of the %d endpoints of Service %s is the pod of the server's dump, %s at %s (give the dump of a pod behind it)", ErrWay,
+		return fmt.Errorf("%w: none of the %d endpoints of Service %s is the pod of the server's dump, %s at %s "+
+			"(give the dump of a pod behind it)", ErrWay,
 			len(port.Endpoints), port.Service, server.Proxy(), say.List(server.IPs))
 	}
 	if len(hop.Choices) == 1 {
 		hop.Choices = nil
 	}
 	hop.Decision = fmt.Sprintf("%s → %s", dialled, chosen)
-	hop.Why = fmt.Sprintf("kube-proxy translates port %s of Service %s, which is open on every node, to one of its %d ready pods", port.Name, port.Service, len(port.Endpoints))
+	hop.Why = fmt.Sprintf("kube-proxy translates port %s of Service %s, which is open on every node, to one of its "+
+		"%d ready pods", port.Name, port.Service, len(port.Endpoints))
 	if port.Local {
 		hop.Why += "; externalTrafficPolicy Local leaves the client's own address"
 	} else {
-		hop.Why += "; the node's own address takes the place of the client's, so that the answer comes back the same way"
+		hop.Why += "; the node's own address takes the place of the client's, so that the answer comes back the same " +
+			"way"
 		a.opts.Source = "" // one of the node's; nothing says which
 	}
 	hop.Expect = []flow.Fact{passage.Fact(flow.FactOriginalDst, chosen.String())}

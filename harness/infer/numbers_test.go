@@ -52,7 +52,8 @@ const numbered = `static_resources:
         - {health_status: <UNKNOWN|0>, endpoint: {address: {socket_address: {address: 10.0.0.5, port_value: 1}}}}
 `
 
-// TestNumbersOfEnums expects the same way where an enum stands as its number: protobuf's JSON takes both.
+// TestNumbersOfEnums expects the same way where an enum stands as its number:
+// protobuf's JSON takes both.
 func TestNumbersOfEnums(t *testing.T) {
 	form := func(which int) *Engine {
 		var text strings.Builder

@@ -10,18 +10,20 @@ import (
 // QuestionSchema is the version of the Question's JSON form.
 const QuestionSchema = "flowproof.dev/question/v1"
 
-// A Question is everything that inference was asked about a call, beside the dumps. Asked again with the same dumps it gives
-// the same path, on another machine and without a cluster.
+// A Question is everything that inference was asked about a call, beside the dumps. Asked again
+// with the same dumps it gives the same path, on another machine and without a cluster.
 type Question struct {
-	Schema  string     `json:"schema"` // QuestionSchema
-	Call    flow.Call  `json:"call"`
-	Client  string     `json:"client,omitempty"` // "pod.namespace" of the client's sidecar; "": no sidecar takes the call there
-	Server  string     `json:"server,omitempty"` // the same of the server's; "": the way ends where the client's sidecar connects
+	Schema string    `json:"schema"` // QuestionSchema
+	Call   flow.Call `json:"call"`
+	// "pod.namespace" of the client's sidecar; "": no sidecar takes the call there
+	Client string `json:"client,omitempty"`
+	// the same of the server's; "": the way ends where the client's sidecar connects
+	Server  string     `json:"server,omitempty"`
 	Options WayOptions `json:"options"`
 }
 
-// Path infers the path of the question's call from dumps, which are by "pod.namespace". A dump that the question names and that is not
-// there, or that is another pod's, is an error.
+// Path infers the path of the question's call from dumps, which are by "pod.namespace". A dump that
+// the question names and that is not there, or that is another pod's, is an error.
 func (q Question) Path(dumps map[string][]byte) (flow.Path, error) {
 	client, err := dumpOf(q.Client, dumps)
 	if err != nil {
@@ -34,7 +36,8 @@ func (q Question) Path(dumps map[string][]byte) (flow.Path, error) {
 	return Way(client, server, q.Call, q.Options)
 }
 
-// dumpOf parses the dump of a pod; nil for "". A dump that was parsed from memory holds nothing that has to be closed.
+// dumpOf parses the dump of a pod; nil for "". A dump that was parsed from memory holds nothing
+// that has to be closed.
 func dumpOf(pod string, dumps map[string][]byte) (*configdump.Dump, error) {
 	if pod == "" {
 		return nil, nil

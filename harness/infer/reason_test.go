@@ -13,8 +13,8 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// TestReasons holds that every code that is declared has a row in one of the catalogues, with a meaning, once; and that no
-// code is written as a text beside them.
+// TestReasons holds that every code that is declared has a row in one of the catalogues, with a
+// meaning, once; and that no code is written as a text beside them.
 func TestReasons(t *testing.T) {
 	rows := map[string]int{}
 	for _, r := range append(append([]flow.ReasonRow{}, flow.Reasons...), flow.Assumptions...) {
@@ -46,7 +46,8 @@ func TestReasons(t *testing.T) {
 	}
 	eachFile(t, ".", func(name string, file *ast.File) {
 		ast.Inspect(file, func(n ast.Node) bool {
-			if kv, ok := n.(*ast.KeyValueExpr); ok && (identOf(kv.Key) == "Reason" || identOf(kv.Key) == "Code") && textOf(kv.Value) != "" {
+			if kv, ok := n.(*ast.KeyValueExpr); ok && (identOf(kv.Key) == "Reason" || identOf(kv.Key) == "Code") &&
+				textOf(kv.Value) != "" {
 				t.Errorf("%s: code %s is written as a text: declare it in flow", name, textOf(kv.Value))
 			}
 			return true

@@ -14,11 +14,14 @@ import (
 // A RequestKey is one key of a request in JSON.
 type RequestKey struct{ Name, Doc string }
 
-// RequestKeys are the keys that a request in JSON may have, in the order in which they are documented. All but the destination
-// may be left out: url, or address and port.
+// RequestKeys are the keys that a request in JSON may have, in the order in which they are
+// documented. All but the destination may be left out: url, or address and port.
 var RequestKeys = []RequestKey{
 	{"id", "name of the request, which its answer has too"},
-	{"url", "what is called, such as http://reviews:9080/x: gives address, port, scheme, authority and path that are not given"},
+	{
+		"url", "what is called, such as http://reviews:9080/x: gives address, port, scheme, authority and path that " +
+			"are not given",
+	},
 	{"address", "original destination: an IP address, before any redirect"},
 	{"port", "original destination port"},
 	{"direction", "outbound (default), inbound, or gateway for a listener that is dialled itself"},
@@ -44,8 +47,8 @@ type lineRequest struct {
 	URL string `json:"url"`
 }
 
-// ReadRequest reads one request in JSON. Keys that are not among RequestKeys are an error, and so is anything behind the
-// object. A url is resolved as Address does.
+// ReadRequest reads one request in JSON. Keys that are not among RequestKeys are an error, and so
+// is anything behind the object. A url is resolved as Address does.
 func (e *Engine) ReadRequest(text []byte) (flow.Request, error) {
 	var r lineRequest
 	d := json.NewDecoder(bytes.NewReader(text))
@@ -54,7 +57,8 @@ func (e *Engine) ReadRequest(text []byte) (flow.Request, error) {
 		return r.Request, requestError(err, text, d.InputOffset())
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return r.Request, fmt.Errorf("%w: more than one JSON value on the line, at column %d", ErrRequest, d.InputOffset()+1)
+		return r.Request, fmt.Errorf("%w: more than one JSON value on the line, at column %d", ErrRequest,
+			d.InputOffset()+1)
 	}
 	if r.URL != "" {
 		if err := e.Address(&r.Request, r.URL, r.Address); err != nil {
@@ -72,7 +76,8 @@ func requestError(err error, text []byte, offset int64) error {
 	case errors.As(err, &syntax):
 		return fmt.Errorf("%w: column %d: %w", ErrRequest, syntax.Offset, err)
 	case errors.As(err, &typed):
-		return fmt.Errorf("%w: column %d: key %q is a %s and not a %s", ErrRequest, typed.Offset, typed.Field, typed.Value, typed.Type)
+		return fmt.Errorf("%w: column %d: key %q is a %s and not a %s", ErrRequest,
+			typed.Offset, typed.Field, typed.Value, typed.Type)
 	}
 	if key, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		at := bytes.Index(text, []byte(key)) + 1

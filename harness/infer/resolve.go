@@ -36,7 +36,8 @@ func parseTarget(call flow.Call) (target, error) {
 	if err != nil || u.Hostname() == "" {
 		return target{}, fmt.Errorf("read URL %q: it has no host (give it as http://name:port/path)", call.URL)
 	}
-	t := target{scheme: u.Scheme, host: strings.ToLower(u.Hostname()), authority: u.Host, path: strings.ReplaceAll(call.Target(), " ", "%20")}
+	t := target{scheme: u.Scheme, host: strings.ToLower(u.Hostname()), authority: u.Host,
+		path: strings.ReplaceAll(call.Target(), " ", "%20")}
 	port, ok := map[string]uint32{"http": 80, "https": 443}[u.Scheme]
 	if !ok && u.Port() == "" {
 		return t, fmt.Errorf("read URL %q: scheme %s has no default port (give one)", call.URL, u.Scheme)
@@ -58,9 +59,9 @@ func parseTarget(call flow.Call) (target, error) {
 // ErrUnresolved is in the chain of the error about a name whose address is not in the dump.
 var ErrUnresolved = errors.New("the dump does not say")
 
-// resolve says which address the pod's resolver gives for a name. The dump holds no DNS, but Istio writes a Service's
-// full name, its short names and its ClusterIP as domains of one virtual host; a TCP Service's listener has the
-// ClusterIP as its address and the name in its cluster.
+// resolve says which address the pod's resolver gives for a name. The dump holds no DNS, but Istio
+// writes a Service's full name, its short names and its ClusterIP as domains of one virtual host; a
+// TCP Service's listener has the ClusterIP as its address and the name in its cluster.
 func (e *Engine) resolve(t target, given string) (netip.Addr, flow.Hop, error) {
 	hop := flow.Hop{Kind: flow.Resolve, Side: flow.Client, Proxy: e.proxy.Node.Proxy()}
 	answer := func(addr netip.Addr, why string) (netip.Addr, flow.Hop, error) {
@@ -82,7 +83,8 @@ func (e *Engine) resolve(t target, given string) (netip.Addr, flow.Hop, error) {
 	for _, name := range names {
 		if addr, at, ok := e.addressInRoutes(name, t.port); ok {
 			hop.Source, hop.Rejected = at.Pointer(), e.namesakes(t, name)
-			return answer(addr, fmt.Sprintf("%s is %s in namespace %s, and the virtual host with that domain has the ClusterIP too",
+			return answer(addr, fmt.Sprintf("%s is %s in namespace %s, and the virtual host with that domain has the "+
+				"ClusterIP too",
 				t.host, name, e.namespaceText()))
 		}
 		if addr, at, ok := e.addressInListeners(name, t.port); ok {
@@ -90,14 +92,16 @@ func (e *Engine) resolve(t target, given string) (netip.Addr, flow.Hop, error) {
 			return answer(addr, fmt.Sprintf("%s is %s, whose own listener has the ClusterIP", t.host, name))
 		}
 	}
-	return netip.Addr{}, hop, fmt.Errorf("resolve %s: %w: no virtual host or listener of %s has the name (%s) with an address "+
+	return netip.Addr{}, hop, fmt.Errorf("resolve %s: %w: no virtual host or listener of %s has the name (%s) with "+
+		"an address "+
 		"(give the resolved address)", t.host, ErrUnresolved, say.OrNone(e.proxy.Node.Proxy()), say.List(names))
 }
 
 func (e *Engine) namespaceText() string { return cmp.Or(e.proxy.Node.Namespace, "unknown") }
 
-// searched returns the full names that a pod's resolver tries for a name, in order: resolv.conf's search list of
-// Kubernetes with ndots:5. The domain of the node's id is "<namespace>.svc.<cluster domain>".
+// searched returns the full names that a pod's resolver tries for a name, in order:
+// resolv.conf's search list of Kubernetes with ndots:5. The domain of the node's id is
+// "<namespace>.svc.<cluster domain>".
 func (e *Engine) searched(host string) []string {
 	if strings.HasSuffix(host, ".") {
 		return []string{strings.TrimSuffix(host, ".")}
@@ -117,8 +121,8 @@ func (e *Engine) searched(host string) []string {
 	return append(names, host)
 }
 
-// addressInRoutes looks for a virtual host that has both the name and an address as domains, first in the table that
-// Istio names after the port.
+// addressInRoutes looks for a virtual host that has both the name and an address as domains, first
+// in the table that Istio names after the port.
 func (e *Engine) addressInRoutes(name string, port uint32) (netip.Addr, configdump.Value, bool) {
 	var tables []*configdump.Resource
 	for _, r := range e.proxy.Dump.Resources(configdump.RouteConfig) {
@@ -159,13 +163,15 @@ func addressAmong(domains []string) (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-// addressInListeners looks for a listener on a single address and the port whose filters name the Service's cluster.
+// addressInListeners looks for a listener on a single address and the port whose filters name
+// the Service's cluster.
 func (e *Engine) addressInListeners(name string, port uint32) (netip.Addr, configdump.Value, bool) {
 	cluster := []byte("outbound|" + portText(port) + "||" + name + `"`)
 	for _, r := range e.proxy.Dump.Resources(configdump.Listener) {
 		for _, a := range r.Addresses {
 			addr, ok := proxy.SocketAddress(a)
-			if ok && !addr.Addr().IsUnspecified() && uint32(addr.Port()) == port && bytes.Contains(r.Value().Raw(), cluster) {
+			if ok && !addr.Addr().IsUnspecified() && uint32(addr.Port()) == port &&
+				bytes.Contains(r.Value().Raw(), cluster) {
 				return addr.Addr(), a, true
 			}
 		}
@@ -183,7 +189,8 @@ func (e *Engine) namesakes(t target, chosen string) []flow.Alternative {
 	var all []flow.Alternative
 	for _, vh := range e.proxy.RouteTable(r.Value()).Namesakes[short] {
 		for _, d := range vh.Domains {
-			if strings.HasPrefix(d, short+".") && strings.HasSuffix(d, ".svc."+clusterDomain(e.proxy.Node)) && d != chosen {
+			if strings.HasPrefix(d, short+".") && strings.HasSuffix(d, ".svc."+clusterDomain(e.proxy.Node)) &&
+				d != chosen {
 				all = append(all, flow.Alternative{Name: d, Source: vh.Value.Pointer(),
 					Why: "a Service of the same name in another namespace than the client's, " + e.namespaceText()})
 			}

@@ -14,10 +14,12 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// TestShapes changes a recorded dump into the shapes that other Envoys and tools write, and expects the same way.
+// TestShapes changes a recorded dump into the shapes that other Envoys and tools write, and
+// expects the same way.
 func TestShapes(t *testing.T) {
 	requests := []flow.Request{
-		{Direction: flow.Inbound, Address: "172.21.206.197", Port: 8080, TLS: flow.MTLS, ALPN: []string{"istio"}, Authority: "x"},
+		{Direction: flow.Inbound, Address: "172.21.206.197", Port: 8080, TLS: flow.MTLS, ALPN: []string{"istio"},
+			Authority: "x"},
 		{Direction: flow.Inbound, Address: "172.21.206.197", Port: 9999, Authority: "x"},
 		{Address: "10.96.215.136", Port: 8080, Authority: "fortio-server"},
 		{Address: "10.96.0.10", Port: 53, Protocol: "tcp"},
@@ -29,7 +31,11 @@ func TestShapes(t *testing.T) {
 		shape func([]byte) []byte
 		open  bool // the same way, and everything after the filter is open
 	}{
-		{"compact JSON", func(b []byte) []byte { var out bytes.Buffer; must(t, json.Compact(&out, b)); return out.Bytes() }, false},
+		{"compact JSON", func(b []byte) []byte {
+			var out bytes.Buffer
+			must(t, json.Compact(&out, b))
+			return out.Bytes()
+		}, false},
 		{"gzip", func(b []byte) []byte {
 			var out bytes.Buffer
 			z := gzip.NewWriter(&out)
@@ -40,7 +46,9 @@ func TestShapes(t *testing.T) {
 		}, false},
 		{"YAML", func(b []byte) []byte { out, err := yaml.JSONToYAML(b); must(t, err); return out }, false},
 		{"lowerCamelCase", func(b []byte) []byte { return rewritten(t, b, camelCase) }, false},
-		{"bind_to_port in deprecated_v1 (Envoy 1.19)", func(b []byte) []byte { return rewritten(t, b, deprecated) }, false},
+		{"bind_to_port in deprecated_v1 (Envoy 1.19)", func(b []byte) []byte {
+			return rewritten(t, b, deprecated)
+		}, false},
 		{"an unknown extension", func(b []byte) []byte { return rewritten(t, b, unknownFilter) }, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -54,7 +62,8 @@ func TestShapes(t *testing.T) {
 				got, err := Decide(d, r)
 				must(t, err)
 				if c.open && got.RouteConfig != "" {
-					if got.Certainty != flow.Depends || !got.Others || !strings.Contains(got.Depends[0].On, "acme.Thing") {
+					if got.Certainty != flow.Depends || !got.Others ||
+						!strings.Contains(got.Depends[0].On, "acme.Thing") {
 						t.Errorf("an unknown filter leaves the decision %s: %+v", got.Certainty, got.Depends)
 					}
 					got.Certainty, got.Depends, got.Possible, got.Others = want.Certainty, nil, nil, false
@@ -101,9 +110,12 @@ func rewritten(t *testing.T, text []byte, change func(map[string]any)) []byte {
 
 // camelCase renames fields of Envoy's own messages; keys of maps are left alone.
 func camelCase(o map[string]any) {
-	for _, name := range []string{"filter_chains", "filter_chain_match", "destination_port", "transport_protocol", "application_protocols",
-		"listener_filters", "filter_disabled", "typed_config", "socket_address", "port_value", "use_original_dst", "bind_to_port", "route_config",
-		"virtual_hosts", "http_filters", "lb_endpoints", "transport_socket_matches", "default_filter_chain", "active_state", "dynamic_listeners"} {
+	for _, name := range []string{"filter_chains", "filter_chain_match", "destination_port", "transport_protocol",
+		"application_protocols",
+		"listener_filters", "filter_disabled", "typed_config", "socket_address", "port_value", "use_original_dst",
+		"bind_to_port", "route_config",
+		"virtual_hosts", "http_filters", "lb_endpoints", "transport_socket_matches", "default_filter_chain",
+		"active_state", "dynamic_listeners"} {
 		if v, ok := o[name]; ok {
 			delete(o, name)
 			words := strings.Split(name, "_")
@@ -122,11 +134,13 @@ func deprecated(o map[string]any) {
 	}
 }
 
-// unknownFilter puts a TypedStruct in front of the filters of each chain, as Istio's own were until 1.1x.
+// unknownFilter puts a TypedStruct in front of the filters of each chain, as Istio's
+// own were until 1.1x.
 func unknownFilter(o map[string]any) {
 	if filters, ok := o["http_filters"].([]any); ok {
 		o["http_filters"] = append([]any{map[string]any{"name": "acme.thing", "typed_config": map[string]any{
-			"@type": "type.googleapis.com/udpa.type.v1.TypedStruct", "type_url": "type.googleapis.com/acme.Thing", "value": map[string]any{"a": 1}}}}, filters...)
+			"@type": "type.googleapis.com/udpa.type.v1.TypedStruct", "type_url": "type.googleapis.com/acme.Thing",
+			"value": map[string]any{"a": 1}}}}, filters...)
 	}
 }
 

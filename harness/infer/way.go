@@ -20,35 +20,47 @@ import (
 	"github.com/flowproof/lab/harness/netfilter"
 )
 
-// WayOptions are what is known of a call beside the two dumps. The zero value is right where nothing more is known.
+// WayOptions are what is known of a call beside the two dumps. The zero value is right where
+// nothing more is known.
 type WayOptions struct {
-	Resolved    string           `json:"resolved,omitempty"` // address that the URL's host resolves to; "": from the client's dump
-	Source      string           `json:"source,omitempty"`   // the client's address, ip or ip:port; "": the client's pod IP
-	ClientRules string           `json:"-"`                  // what `iptables-save -c` or `nft -j list ruleset` prints in the client's pod; "": from the interception mode
-	ServerRules string           `json:"-"`                  // the same of the server's pod
-	Sender      netfilter.Sender `json:"sender,omitzero"`    // who sends in the client's pod
-	TLS         string           `json:"tls,omitempty"`      // what the client itself speaks; "": tls for https, else plaintext
-	Protocol    string           `json:"protocol,omitempty"` // http, http2, grpc, tcp, http1.0; "": http
-	Random      *uint64          `json:"random,omitempty"`
-	NodePort    *NodePort        `json:"nodePort,omitempty"` // what stands behind the port of a node that the URL names; nil: it names a pod or a Service
-	Cold        bool             `json:"cold,omitempty"`     // no connection is pooled between the two sidecars or to the app
-	Warm        bool             `json:"warm,omitempty"`     // every worker has a connection pooled, to the other sidecar and to the app
-	Beyond      string           `json:"beyond,omitempty"`   // why no sidecar takes the call where the client's sends it; "": one may, whose dump is not given
-	Explain     bool             `json:"explain,omitempty"`  // keep every condition
+	// address that the URL's host resolves to; "": from the client's dump
+	Resolved string `json:"resolved,omitempty"`
+	// the client's address, ip or ip:port; "": the client's pod IP
+	Source string `json:"source,omitempty"`
+	// what `iptables-save -c` or `nft -j list ruleset` prints in the client's pod; "": from the
+	// interception mode
+	ClientRules string           `json:"-"`
+	ServerRules string           `json:"-"`               // the same of the server's pod
+	Sender      netfilter.Sender `json:"sender,omitzero"` // who sends in the client's pod
+	// what the client itself speaks; "": tls for https, else plaintext
+	TLS      string  `json:"tls,omitempty"`
+	Protocol string  `json:"protocol,omitempty"` // http, http2, grpc, tcp, http1.0; "": http
+	Random   *uint64 `json:"random,omitempty"`
+	// what stands behind the port of a node that the URL names; nil: it names a pod or a Service
+	NodePort *NodePort `json:"nodePort,omitempty"`
+	Cold     bool      `json:"cold,omitempty"` // no connection is pooled between the two sidecars or to the app
+	// every worker has a connection pooled, to the other sidecar and to the app
+	Warm bool `json:"warm,omitempty"`
+	// why no sidecar takes the call where the client's sends it; "": one may, whose dump is not
+	// given
+	Beyond  string `json:"beyond,omitempty"`
+	Explain bool   `json:"explain,omitempty"` // keep every condition
 }
 
 // Errors that are in the chain of what this package returns.
 var (
-	// ErrWay is in the chain of an error about a call that makes no sense with the dumps: another pod's, or one too few.
+	// ErrWay is in the chain of an error about a call that makes no sense with the dumps: another
+	// pod's, or one too few.
 	ErrWay = errors.New("infer way")
 	// ErrRequest is in the chain of an error about a request that makes no sense by itself.
 	ErrRequest = passage.ErrRequest
 )
 
-// Way returns the whole way of a call between two pods: resolve, the hops of the client's sidecar, the hops of the
-// server's sidecar, and the app. What the client's sidecar offers upstream (SNI, ALPN, TLS) is what the server's
-// sidecar sees downstream. A nil client is a pod without a sidecar; with a nil server the way ends where the client's
-// sidecar connects. An error means that the call makes no sense with these dumps.
+// Way returns the whole way of a call between two pods: resolve, the hops of the client's sidecar,
+// the hops of the server's sidecar, and the app. What the client's sidecar offers upstream (SNI,
+// ALPN, TLS) is what the server's sidecar sees downstream. A nil client is a pod without a sidecar;
+// with a nil server the way ends where the client's sidecar connects. An error means that the call
+// makes no sense with these dumps.
 func Way(client, server *configdump.Dump, call flow.Call, opts WayOptions) (flow.Path, error) {
 	path := flow.Path{Schema: flow.PathSchema, Call: call, Hops: []flow.Hop{}}
 	target, err := parseTarget(call)
@@ -77,7 +89,8 @@ func Way(client, server *configdump.Dump, call flow.Call, opts WayOptions) (flow
 	return path, next.throughServer(New(server), &path)
 }
 
-// Destination returns the endpoints that the client's sidecar may send a call to; none when it fails there.
+// Destination returns the endpoints that the client's sidecar may send a call to; none
+// when it fails there.
 func Destination(client *configdump.Dump, call flow.Call, opts WayOptions) ([]flow.Host, error) {
 	target, err := parseTarget(call)
 	if err != nil {
@@ -88,7 +101,8 @@ func Destination(client *configdump.Dump, call flow.Call, opts WayOptions) ([]fl
 	return decision.Endpoints, err
 }
 
-// Address fills a request for a URL: its destination, resolved as Way does, and what the URL says of the request.
+// Address fills a request for a URL: its destination, resolved as Way does, and what the URL
+// says of the request.
 func (e *Engine) Address(req *flow.Request, url, resolved string) error {
 	target, err := parseTarget(flow.Call{URL: url, Headers: req.Headers})
 	if err != nil {
@@ -143,7 +157,8 @@ func (a *arrival) throughClient(e *Engine, server *configdump.Dump, path *flow.P
 	return false, a.leave(e, left, decision, sent, server)
 }
 
-// parted says of a way that a node takes on that the connection which arrives is another than the one that was dialled.
+// parted says of a way that a node takes on that the connection which arrives is another than the
+// one that was dialled.
 func parted(path *flow.Path) {
 	for i := range path.Hops {
 		for k := range path.Hops[i].Expect {
@@ -160,7 +175,8 @@ func (a *arrival) dials(d flow.Decision) bool {
 	return len(d.Endpoints) == 1 && d.Endpoints[0].Address == net.JoinHostPort(a.target.host, portText(a.target.port))
 }
 
-// promote takes, where chance decides between clusters, the first of the ways that comes to the server's pod for the path.
+// promote takes, where chance decides between clusters, the first of the ways that comes to the
+// server's pod for the path.
 func promote(path *flow.Path) bool {
 	for i, v := range path.Variants {
 		if n := len(v.Hops); n > 0 && v.Hops[n-1].Kind == flow.App {
@@ -173,7 +189,8 @@ func promote(path *flow.Path) bool {
 }
 
 // leave is a request that leaves the client's proxy for the server's.
-func (a *arrival) leave(e *Engine, left *passage.Walk, decision flow.Decision, sent flow.Request, server *configdump.Dump) error {
+func (a *arrival) leave(e *Engine, left *passage.Walk, decision flow.Decision, sent flow.Request,
+	server *configdump.Dump) error {
 	a.peer, a.left = identity(e), left
 	if left.HCM != nil {
 		sent.Headers = sentHeaders(left)
@@ -181,19 +198,23 @@ func (a *arrival) leave(e *Engine, left *passage.Walk, decision flow.Decision, s
 	return a.handOn(decision, sent, server.Node())
 }
 
-// variant is the way of a call that takes another way through the client's proxy. Where that does not lead to the server's pod,
-// the way is known up to there.
-func (a *arrival) variant(e *Engine, left *passage.Walk, sent flow.Request, server *configdump.Dump, before []flow.Hop) flow.Variant {
+// variant is the way of a call that takes another way through the client's proxy. Where that does
+// not lead to the server's pod, the way is known up to there.
+func (a *arrival) variant(e *Engine, left *passage.Walk, sent flow.Request, server *configdump.Dump,
+	before []flow.Hop) flow.Variant {
 	path := flow.Path{Hops: append(slices.Clone(before), left.Out.Hops...)}
 	path.Outcome, path.Failure, path.Flag = left.Out.Outcome, left.Out.Failure, left.Out.Flag
-	if next := *a; left.Out.Outcome == flow.Forwarded && server != nil && next.leave(e, left, left.Out, sent, server) == nil {
+	if next := *a; left.Out.Outcome == flow.Forwarded && server != nil &&
+		next.leave(e, left, left.Out, sent, server) == nil {
 		_ = next.throughServer(New(server), &path) // where it cannot be followed, the way is known up to there
 	}
 	return flow.Variant{Outcome: path.Outcome, Failure: path.Failure, Flag: path.Flag, Hops: path.Hops}
 }
 
-// clientDecision resolves the call's host, which becomes a hop, and decides the request at the client's proxy.
-func (a *arrival) clientDecision(e *Engine, server *configdump.Dump, path *flow.Path) (flow.Decision, *passage.Walk, []*passage.Walk, flow.Request, error) {
+// clientDecision resolves the call's host, which becomes a hop, and decides the request at
+// the client's proxy.
+func (a *arrival) clientDecision(e *Engine, server *configdump.Dump,
+	path *flow.Path) (flow.Decision, *passage.Walk, []*passage.Walk, flow.Request, error) {
 	resolved, hop, err := e.resolve(a.target, a.opts.Resolved)
 	if err != nil {
 		return flow.Decision{}, nil, nil, flow.Request{}, err
@@ -211,7 +232,8 @@ func (a *arrival) clientDecision(e *Engine, server *configdump.Dump, path *flow.
 		source = e.proxy.Node.IPs[0]
 	}
 	req := a.firstRequest(resolved, source)
-	opts := passage.Around{Explain: a.opts.Explain, Rules: rules, Cold: a.opts.Cold, Warm: a.opts.Warm, Sender: a.opts.Sender}
+	opts := passage.Around{Explain: a.opts.Explain, Rules: rules, Cold: a.opts.Cold, Warm: a.opts.Warm,
+		Sender: a.opts.Sender}
 	if server != nil {
 		opts.Toward = server.Node().IPs
 	}
@@ -222,9 +244,10 @@ func (a *arrival) clientDecision(e *Engine, server *configdump.Dump, path *flow.
 // firstRequest is the call as the client's own proxy receives it.
 func (a *arrival) firstRequest(resolved netip.Addr, source string) flow.Request {
 	req := flow.Request{
-		Direction: flow.Outbound, Source: source, Address: resolved.String(), Port: a.target.port, Protocol: a.opts.Protocol,
-		TLS: a.opts.TLS, Scheme: a.target.scheme, Authority: a.target.authority, Method: a.call.Method, Path: a.target.path,
-		Headers: a.call.Headers, Random: a.opts.Random,
+		Direction: flow.Outbound, Source: source, Address: resolved.String(), Port: a.target.port,
+		Protocol: a.opts.Protocol,
+		TLS:      a.opts.TLS, Scheme: a.target.scheme, Authority: a.target.authority, Method: a.call.Method,
+		Path: a.target.path, Headers: a.call.Headers, Random: a.opts.Random,
 	}
 	if a.call.RequestID != "" {
 		req.Headers = withHeader(req.Headers, "x-request-id", a.call.RequestID)
@@ -241,13 +264,14 @@ func withHeader(headers flow.Headers, name, value string) flow.Headers {
 	return all
 }
 
-// sentHeaders are the headers of a request that leaves a proxy, as the next one receives them. An x-request-id that the proxy
-// makes is not known.
+// sentHeaders are the headers of a request that leaves a proxy, as the next one receives them. An
+// x-request-id that the proxy makes is not known.
 func sentHeaders(w *passage.Walk) flow.Headers {
 	sent := flow.Headers{}
 	for name := range w.Req.Header.All() {
 		values := upstream.SentValues(w, name)
-		if !strings.HasPrefix(name, ":") && !(name == "x-request-id" && slices.Contains(values, passage.PlaceholderID)) {
+		if !strings.HasPrefix(name, ":") &&
+			!(name == "x-request-id" && slices.Contains(values, passage.PlaceholderID)) {
 			sent[name] = values
 		}
 	}
@@ -274,7 +298,8 @@ func (a *arrival) handOn(d flow.Decision, sent flow.Request, server configdump.N
 	return nil
 }
 
-// rewritten applies what the client's proxy did to the request: rewrites, and the protocol it speaks upstream.
+// rewritten applies what the client's proxy did to the request: rewrites, and the protocol
+// it speaks upstream.
 func (a *arrival) rewritten(d flow.Decision) {
 	if d.Rewrite != nil {
 		a.request.Path = cmp.Or(d.Rewrite.Path, a.request.Path)
@@ -290,7 +315,8 @@ func (a *arrival) rewritten(d flow.Decision) {
 	}
 }
 
-// concluded adds what one proxy decides to the end of the path. The way is as sure as its least sure proxy.
+// concluded adds what one proxy decides to the end of the path. The way is as sure as
+// its least sure proxy.
 func concluded(path *flow.Path, d flow.Decision) {
 	path.Outcome, path.Failure, path.Flag = d.Outcome, d.Failure, d.Flag
 	path.Depends = append(path.Depends, d.Depends...)
@@ -316,11 +342,14 @@ func chosenEndpoint(d flow.Decision, server configdump.Node) (netip.AddrPort, er
 		}
 		seen = append(seen, h.Address)
 	}
-	return netip.AddrPort{}, fmt.Errorf("%w: cluster %s of the client sends to %s, and the server's dump is of %s at %s "+
-		"(give the dump of the pod that is called)", ErrWay, d.Cluster, say.OrNone(say.List(seen)), server.Proxy(), say.List(server.IPs))
+	return netip.AddrPort{},
+		fmt.Errorf("%w: cluster %s of the client sends to %s, and the server's dump is of %s at %s "+
+			"(give the dump of the pod that is called)", ErrWay, d.Cluster, say.OrNone(say.List(seen)), server.Proxy(),
+			say.List(server.IPs))
 }
 
-// straightTo is a call from a client without a sidecar: clear text, to the server's pod itself, or to a port of a node.
+// straightTo is a call from a client without a sidecar: clear text, to the server's pod itself, or
+// to a port of a node.
 func (a *arrival) straightTo(server configdump.Node, path *flow.Path) error {
 	if a.opts.NodePort != nil {
 		return a.throughNode(server, path)
@@ -358,8 +387,8 @@ func (a *arrival) throughServer(e *Engine, path *flow.Path) error {
 	}
 	before := slices.Clone(path.Hops)
 	for _, other := range others {
-		path.Variants = append(path.Variants, flow.Variant{Outcome: other.Out.Outcome, Failure: other.Out.Failure, Flag: other.Out.Flag,
-			Hops: append(slices.Clone(before), atServer(e, other.Out)...)})
+		path.Variants = append(path.Variants, flow.Variant{Outcome: other.Out.Outcome, Failure: other.Out.Failure,
+			Flag: other.Out.Flag, Hops: append(slices.Clone(before), atServer(e, other.Out)...)})
 	}
 	path.Hops = append(path.Hops, atServer(e, decision)...)
 	concluded(path, decision)

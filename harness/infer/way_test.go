@@ -95,7 +95,8 @@ func TestWorkshopFacts(t *testing.T) {
 	}{
 		{flow.Client, flow.Resolve, passage.Fact(flow.FactResolved, "10.96.215.136")},
 		{flow.Client, flow.Redirect, passage.Fact(flow.FactRedirectPort, "15001")},
-		{flow.Client, flow.Cluster, passage.Fact(flow.FactCluster, "outbound|8080||fortio-server.mark.svc.cluster.local")},
+		{flow.Client, flow.Cluster,
+			passage.Fact(flow.FactCluster, "outbound|8080||fortio-server.mark.svc.cluster.local")},
 		{flow.Client, flow.Endpoint, passage.Fact(flow.FactEndpoint, "172.21.206.197:8080")},
 		{flow.Client, flow.UpstreamTLS, passage.Fact(flow.FactSocketMatch, "tlsMode-istio")},
 		{flow.Client, flow.Connect, passage.Fact(flow.FactUpstreamRemote, "172.21.206.197:8080")},
@@ -165,7 +166,8 @@ func TestWayFails(t *testing.T) {
 		err       string
 	}{
 		{"decoy without endpoints", "http://fortio-server.default:8080/", WayOptions{}, flow.NoHealthyEndpoint, ""},
-		{"server whose dump is another's", "http://fortio-server-l2:8080/", WayOptions{}, "", "give the dump of the pod that is called"},
+		{"server whose dump is another's", "http://fortio-server-l2:8080/", WayOptions{}, "",
+			"give the dump of the pod that is called"},
 		{"name that does not exist", "http://absent:8080/", WayOptions{}, "", "resolve absent"},
 		{"no host", "http://", WayOptions{}, "", "it has no host"},
 		{"bad port", "http://a:70000/", WayOptions{}, "", "port"},
@@ -190,8 +192,8 @@ func TestWayFails(t *testing.T) {
 	}
 }
 
-// TestWayHandedOver expects of a listener that another one handed the connection over to the filter that did it: original_dst runs
-// in the first one, before.
+// TestWayHandedOver expects of a listener that another one handed the connection over to the filter
+// that did it: original_dst runs in the first one, before.
 func TestWayHandedOver(t *testing.T) {
 	path, err := Way(recorded(t, "netshoot"), recorded(t, "fortio-server"), workshop, WayOptions{})
 	if err != nil {

@@ -14,13 +14,14 @@ type Answer struct {
 	Right    bool     `json:"right,omitempty"`   // it is what was inferred
 	Skipped  bool     `json:"skipped,omitempty"` // the learner let it go
 	Tries    int      `json:"tries,omitempty"`
-	// Seen says what became of it: "": not judged yet, or the value that was seen, or the state of the hop.
+	// Seen says what became of it: "": not judged yet, or the value that was seen, or
+	// the state of the hop.
 	Seen string `json:"seen,omitempty"`
 	By   string `json:"by,omitempty"` // which instruments saw it
 }
 
-// Choose finds the choice that a learner means: its number, or its name or the only one that begins so. ok is false
-// where it is none.
+// Choose finds the choice that a learner means: its number, or its name or the only one that begins
+// so. ok is false where it is none.
 func (q Question) Choose(typed string) (choice Choice, ok bool) {
 	typed = strings.TrimSpace(typed)
 	if n, err := strconv.Atoi(typed); err == nil && n >= 1 && n <= len(q.Choices) {
@@ -71,7 +72,8 @@ func Match(pattern, text string) bool {
 	return strings.HasSuffix(rest, parts[len(parts)-1])
 }
 
-// Judge says of an answer what became of its question, by the verdict on the run and what was observed.
+// Judge says of an answer what became of its question, by the verdict on the run
+// and what was observed.
 func (a *Answer) Judge(run flow.Run, verdict flow.RunVerdict) {
 	if a.Question.File != "" {
 		return // the pattern itself was held against the events

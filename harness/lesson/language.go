@@ -21,7 +21,8 @@ type Language struct {
 	words map[string]string
 }
 
-// Languages are the codes of the languages that there are; the first is the one that everything is written in.
+// Languages are the codes of the languages that there are; the first is the one that
+// everything is written in.
 var Languages = []string{"en", "zh"}
 
 // Speak returns a language by its code, or by the value of LANG (POSIX locale: zh_CN.UTF-8); ok is
@@ -51,7 +52,8 @@ func parseWords(text string) map[string]string {
 	return words
 }
 
-// Say is the text of a key with its values in place. A key that the language has no text for is shown as it is.
+// Say is the text of a key with its values in place. A key that the language has no text
+// for is shown as it is.
 func (l Language) Say(key string, values ...any) string {
 	text, ok := l.words[key]
 	if !ok {
@@ -63,7 +65,8 @@ func (l Language) Say(key string, values ...any) string {
 	return fmt.Sprintf(text, values...)
 }
 
-// Question is the words of a question in this language; own are those of the lesson, where it has any.
+// Question is the words of a question in this language; own are those of the
+// lesson, where it has any.
 func (l Language) Question(q Question, own string) string {
 	if own != "" {
 		return own

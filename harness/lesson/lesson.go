@@ -12,7 +12,8 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// A Subject names what a question is about: a hop of the path, and a fact of it where a value is asked for.
+// A Subject names what a question is about: a hop of the path, and a fact of it where a
+// value is asked for.
 type Subject struct {
 	Side flow.Side    `json:"side,omitempty"`
 	Kind flow.HopKind `json:"kind"`

@@ -12,18 +12,23 @@ import (
 
 // path is a way whose hops lost what the names say.
 var path = flow.Path{Hops: []flow.Hop{
-	{Kind: flow.Redirect, Side: flow.Client, Proxy: "a.mark", Decision: "REDIRECT 10.0.0.1:80 to port 15001", Why: "REDIRECT", Source: "/node",
-		Expect: []flow.Fact{{Name: flow.FactRedirectPort, Value: "15001"}}},
-	{Kind: flow.ListenerFilters, Side: flow.Server, Proxy: "b.mark", Decision: "original_dst, tls_inspector", Source: "/lf",
+	{Kind: flow.Redirect, Side: flow.Client, Proxy: "a.mark", Decision: "REDIRECT 10.0.0.1:80 to port 15001",
+		Why: "REDIRECT", Source: "/node", Expect: []flow.Fact{{Name: flow.FactRedirectPort, Value: "15001"}}},
+	{Kind: flow.ListenerFilters, Side: flow.Server, Proxy: "b.mark", Decision: "original_dst, tls_inspector",
+		Source:   "/lf",
 		Rejected: []flow.Alternative{{Name: "http_inspector", Source: "/lf/2", Why: "filter_disabled holds"}}},
-	{Kind: flow.FilterChain, Side: flow.Server, Proxy: "b.mark", Decision: "0.0.0.0_8080 [3]", Why: "matched by port", Source: "/3",
-		Rejected: []flow.Alternative{
-			{Name: "blackhole [0]", Source: "/0", Why: "needs port 15006"}, {Name: "catchall [1]", Source: "/1", Why: "no port"},
-			{Name: "other [2]", Source: "/2", Why: "no port"}, {Name: "0.0.0.0_8080 [4]", Source: "/4", Why: "needs raw_buffer"},
+	{Kind: flow.FilterChain, Side: flow.Server, Proxy: "b.mark", Decision: "0.0.0.0_8080 [3]",
+		Why: "matched by port", Source: "/3", Rejected: []flow.Alternative{
+			{Name: "blackhole [0]", Source: "/0", Why: "needs port 15006"}, {Name: "catchall [1]", Source: "/1",
+				Why: "no port"},
+			{Name: "other [2]", Source: "/2", Why: "no port"}, {Name: "0.0.0.0_8080 [4]", Source: "/4",
+				Why: "needs raw_buffer"},
 			{Name: "not there", Why: "there is none in the dump"}}},
 	{Kind: flow.DownstreamTLS, Side: flow.Client, Proxy: "a.mark", Decision: "clear text", Why: "no transport socket"},
-	{Kind: flow.DownstreamTLS, Side: flow.Server, Proxy: "b.mark", Decision: "mutual TLS terminated", Why: "transport socket"},
-	{Kind: flow.Route, Side: flow.Client, Proxy: "a.mark", Decision: "cluster x", Why: "domain b", Source: "/vh/1/routes/1/route",
+	{Kind: flow.DownstreamTLS, Side: flow.Server, Proxy: "b.mark", Decision: "mutual TLS terminated",
+		Why: "transport socket"},
+	{Kind: flow.Route, Side: flow.Client, Proxy: "a.mark", Decision: "cluster x", Why: "domain b",
+		Source: "/vh/1/routes/1/route",
 		Expect: []flow.Fact{{Name: flow.FactVirtualHost, Value: "b:80"}, {Name: flow.FactRoute, Value: "blue"}},
 		Rejected: []flow.Alternative{{Name: "virtual host c:80", Source: "/vh/2", Why: "no domain matches"},
 			{Name: "route red [0]", Source: "/vh/1/routes/0/match", Why: "header x-team is not there"},
@@ -31,7 +36,8 @@ var path = flow.Path{Hops: []flow.Hop{
 	{Kind: flow.Endpoint, Side: flow.Client, Proxy: "a.mark", Decision: "10.0.0.2:80 or 10.0.0.3:80",
 		Choices: []flow.Choice{{Name: "10.0.0.2:80"}, {Name: "10.0.0.3:80"}}},
 	{Kind: flow.Connect, Side: flow.Server, Proxy: "b.mark", Decision: "127.0.0.6:* → 10.0.0.2:80",
-		Expect: []flow.Fact{{Name: flow.FactUpstreamLocal, Value: "127.0.0.6:*"}, {Name: flow.FactUpstreamReused, Value: "true", Absent: true},
+		Expect: []flow.Fact{{Name: flow.FactUpstreamLocal, Value: "127.0.0.6:*"},
+			{Name: flow.FactUpstreamReused, Value: "true", Absent: true},
 			{Name: flow.FactHeader, Value: "x-*", May: true}}},
 }}
 
@@ -81,17 +87,19 @@ func TestAsk(t *testing.T) {
 				}
 			}
 			slices.Sort(wrong)
-			if err != nil || q.Answer != tc.answer || strings.Join(wrong, " ") != tc.wrong || len(q.Choices) > 0 && right != 1 {
+			if err != nil || q.Answer != tc.answer || strings.Join(wrong, " ") != tc.wrong ||
+				len(q.Choices) > 0 && right != 1 {
 				t.Errorf("%q, wrong %v, %d right, %v", q.Answer, wrong, right, err)
 			}
 		})
 	}
 }
 
-// TestAskNext asks for the next event of a pattern: the wrong answers are what must not come there, and its other events.
+// TestAskNext asks for the next event of a pattern: the wrong answers are what must not come there,
+// and its other events.
 func TestAskNext(t *testing.T) {
-	events := []Event{{Text: "accept"}, {Text: "getsockopt"}, {Text: "read", Absent: true}, {Text: "write", Absent: true}, {Text: "peek"},
-		{Text: "chain"}, {Text: "accept"}, {Text: "close"}}
+	events := []Event{{Text: "accept"}, {Text: "getsockopt"}, {Text: "read", Absent: true},
+		{Text: "write", Absent: true}, {Text: "peek"}, {Text: "chain"}, {Text: "accept"}, {Text: "close"}}
 	for _, tc := range []struct{ after, answer, wrong, refused string }{
 		{after: "accept", answer: "getsockopt", wrong: "chain close peek"},
 		{after: "getsock", answer: "peek", wrong: "chain read write"},
@@ -126,7 +134,8 @@ func TestAskNext(t *testing.T) {
 }
 
 func TestParseSubjectRefuses(t *testing.T) {
-	for hop, want := range map[string]string{"left/route": "left is not a side", "client/rote": "there is no hop rote", "": "there is no hop"} {
+	for hop, want := range map[string]string{"left/route": "left is not a side", "client/rote": "there is no hop rote",
+		"": "there is no hop"} {
 		if _, err := ParseSubject(hop, ""); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %s", hop, err, want)
 		}
@@ -141,9 +150,10 @@ func TestRight(t *testing.T) {
 		answer, typed string
 		right         bool
 	}{
-		{"15001", " 15001 ", true}, {"15001", "15006", false}, {"127.0.0.6:*", "127.0.0.6", true}, {"127.0.0.6:*", "127.0.0.6:4711", true},
-		{"127.0.0.6:*", "127.0.0.1", false}, {"127.0.0.6:*", "", false}, {"TLS*", "TLSv1.3", true}, {"http1", "HTTP1", true}, {"", "x", false},
-		{"a*b*c", "a1b2c", true}, {"a*b*c", "ac", false},
+		{"15001", " 15001 ", true}, {"15001", "15006", false}, {"127.0.0.6:*", "127.0.0.6", true},
+		{"127.0.0.6:*", "127.0.0.6:4711", true},
+		{"127.0.0.6:*", "127.0.0.1", false}, {"127.0.0.6:*", "", false}, {"TLS*", "TLSv1.3", true},
+		{"http1", "HTTP1", true}, {"", "x", false}, {"a*b*c", "a1b2c", true}, {"a*b*c", "ac", false},
 	} {
 		if q := (Question{Answer: tc.answer}); q.Right(tc.typed) != tc.right {
 			t.Errorf("%q of %q: %v", tc.typed, tc.answer, !tc.right)
@@ -153,8 +163,8 @@ func TestRight(t *testing.T) {
 
 func TestChoose(t *testing.T) {
 	q := Question{Choices: []Choice{{Name: "virtualInbound [3]"}, {Name: "virtualInbound [4]"}, {Name: "clear text"}}}
-	for typed, want := range map[string]string{"1": "virtualInbound [3]", "3": "clear text", "Clear Text": "clear text", "clear": "clear text",
-		"virtualInbound": "", "4": "", "0": "", "-1": "", "": "", "x": ""} {
+	for typed, want := range map[string]string{"1": "virtualInbound [3]", "3": "clear text", "Clear Text": "clear text",
+		"clear": "clear text", "virtualInbound": "", "4": "", "0": "", "-1": "", "": "", "x": ""} {
 		if c, ok := q.Choose(typed); ok != (want != "") || ok && c.Name != want {
 			t.Errorf("%q: %v, %v, want %q", typed, c, ok, want)
 		}
@@ -164,7 +174,8 @@ func TestChoose(t *testing.T) {
 // placeholder is one of the verbs of a text.
 var placeholder = regexp.MustCompile(`%(?:\[\d\])?[sd]|\{proxy\}`)
 
-// TestLanguagesSayTheSame holds that every language has a text for every key, with the same values in it.
+// TestLanguagesSayTheSame holds that every language has a text for every key, with
+// the same values in it.
 func TestLanguagesSayTheSame(t *testing.T) {
 	first, _ := Speak(Languages[0])
 	verbs := func(text string) []string {
@@ -204,7 +215,8 @@ func TestEveryHopIsAskedFor(t *testing.T) {
 }
 
 func TestSpeak(t *testing.T) {
-	for name, want := range map[string]string{"zh_CN.UTF-8": "zh", "zh": "zh", "zh-Hans": "zh", "en_GB": "en", "C": "en", "POSIX": "en", "de_DE.UTF-8": "en", "": "en"} {
+	for name, want := range map[string]string{"zh_CN.UTF-8": "zh", "zh": "zh", "zh-Hans": "zh", "en_GB": "en",
+		"C": "en", "POSIX": "en", "de_DE.UTF-8": "en", "": "en"} {
 		if l, _ := Speak(name); l.Code != want {
 			t.Errorf("%q: %s, want %s", name, l.Code, want)
 		}
@@ -213,11 +225,13 @@ func TestSpeak(t *testing.T) {
 
 func TestParseSentences(t *testing.T) {
 	s, err := ParseSentences("# One.\nEins.\nNoch eins.\n\n? client/route\nWo?\nUnd warum?\n# Two.\nZwei.\n")
-	if err != nil || strings.Join(s.Phase("One."), "|") != "Eins.|Noch eins." || s.Question("One.", "client/route") != "Wo? Und warum?" ||
+	if err != nil || strings.Join(s.Phase("One."), "|") != "Eins.|Noch eins." ||
+		s.Question("One.", "client/route") != "Wo? Und warum?" ||
 		s.Question("Two.", "client/route") != "" {
 		t.Errorf("%+v, %v", s, err)
 	}
-	for text, want := range map[string]string{"Eins.\n": "line 1: it stands before", "# a\nx\n# a\n": "line 3: the phase"} {
+	for text, want := range map[string]string{"Eins.\n": "line 1: it stands before",
+		"# a\nx\n# a\n": "line 3: the phase"} {
 		if _, err := ParseSentences(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %s", text, err, want)
 		}
@@ -247,7 +261,8 @@ func TestProgress(t *testing.T) {
 	if err := store.Save(p); err != nil {
 		t.Fatal(err)
 	}
-	if again := store.Load(t.Context(), "inbound", "1"); again.Step != 4 || again.Answers["2/1 client/route"].Guess != "x" {
+	if again := store.Load(t.Context(), "inbound", "1"); again.Step != 4 ||
+		again.Answers["2/1 client/route"].Guess != "x" {
 		t.Errorf("%+v", again)
 	}
 	if other := store.Load(t.Context(), "inbound", "2"); other.Step != 0 {

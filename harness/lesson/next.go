@@ -12,9 +12,9 @@ type Event struct {
 	Absent bool
 }
 
-// AskNext makes the question which event comes next in a pattern, after the first one that a text is a
-// part of. The wrong answers are what the pattern says does not come there, and its other events, the
-// nearest first. file is the pattern's name.
+// AskNext makes the question which event comes next in a pattern, after the first one that a text
+// is a part of. The wrong answers are what the pattern says does not come there, and its other
+// events, the nearest first. file is the pattern's name.
 func AskNext(file string, events []Event, after string) (Question, error) {
 	q := Question{After: after, File: file}
 	at := slices.IndexFunc(events, func(e Event) bool { return !e.Absent && strings.Contains(e.Text, after) })

@@ -41,8 +41,9 @@ const maxProgress = 4 << 20
 // storeName is a name that a file may have.
 var storeName = regexp.MustCompile(`^[A-Za-z0-9][-_.A-Za-z0-9]{0,100}$`)
 
-// Open returns the store of this user: $XDG_STATE_HOME/flowproof/walk, or ~/.local/state/flowproof/walk
-// (XDG Base Directory Specification). The folder is made when something is kept.
+// Open returns the store of this user: $XDG_STATE_HOME/flowproof/walk, or
+// ~/.local/state/flowproof/walk (XDG Base Directory Specification). The folder is made
+// when something is kept.
 func Open() (*Store, error) {
 	state := os.Getenv("XDG_STATE_HOME")
 	if !filepath.IsAbs(state) { // the specification: a relative path is to be ignored
@@ -70,7 +71,8 @@ func (s *Store) Load(ctx context.Context, name, sum string) *Progress {
 	}
 	text, err := input.ReadFile(ctx, s.file(name), maxProgress)
 	var kept Progress
-	if err != nil || json.Unmarshal(text, &kept) != nil || kept.Schema != ProgressSchema || kept.Sum != sum || kept.Step < 0 {
+	if err != nil || json.Unmarshal(text, &kept) != nil || kept.Schema != ProgressSchema || kept.Sum != sum ||
+		kept.Step < 0 {
 		return fresh
 	}
 	if kept.Answers == nil {

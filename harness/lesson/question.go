@@ -154,7 +154,8 @@ func rivalRoutes(hop flow.Hop) bool {
 	)
 }
 
-// isChoice reports whether an alternative is one resource of the dump, and of the kind that the hop is about.
+// isChoice reports whether an alternative is one resource of the dump, and of the kind
+// that the hop is about.
 func isChoice(hop flow.Hop, a flow.Alternative) bool {
 	switch {
 	case a.Source == "":
@@ -197,8 +198,8 @@ func losers(path flow.Path, at int, winner string) []Choice {
 }
 
 // offered are at most mostChoices answers, in the same order for every learner. Wrong answers that
-// were refused for different reasons come before those with the same one, and among them those whose
-// names are most like the right one.
+// were refused for different reasons come before those with the same one, and among them those
+// whose names are most like the right one.
 func (q Question) offered(right Choice, wrong []Choice) []Choice {
 	reasons := map[string]int{}
 	turn := make([]int, len(wrong))

@@ -37,7 +37,8 @@ func ParseSentences(text string) (*Sentences, error) {
 		case phase != "":
 			s.phases[phase] = append(s.phases[phase], line)
 		default:
-			return nil, fmt.Errorf("line %d: it stands before the first phase (write # and the phase's first line)", i+1)
+			return nil, fmt.Errorf("line %d: it stands before the first phase (write # and the phase's first line)",
+				i+1)
 		}
 	}
 	return s, nil
@@ -70,7 +71,8 @@ func (q Question) Key() string {
 	return q.Subject.String()
 }
 
-// Keys are the phases and the questions that a file has words for, for a test that holds them against the lesson's own.
+// Keys are the phases and the questions that a file has words for, for a test that holds them
+// against the lesson's own.
 func (s *Sentences) Keys() (phases, questions []string) {
 	for key, words := range s.phases {
 		if len(words) > 0 {

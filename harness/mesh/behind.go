@@ -14,8 +14,8 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// Behind is what the cluster itself says about who answers at a host and port. It comes from the apiserver alone, so it shares
-// nothing with what istiod tells the sidecars.
+// Behind is what the cluster itself says about who answers at a host and port. It comes from the
+// apiserver alone, so it shares nothing with what istiod tells the sidecars.
 type Behind struct {
 	Pods     []string // "name.namespace" of the running pods, sorted; none where the cluster knows no pod there
 	Port     uint16   // that the application listens on in the pods; 0: they differ, or the Service does not say
@@ -23,8 +23,9 @@ type Behind struct {
 	NodePort bool     // the address is a node's, so the client's own address may be replaced on the way
 }
 
-// Behind finds who is behind a host and port as a pod of a namespace would dial them: the pods of a Service by one of its names or its
-// ClusterIP, a pod by its address, or those behind a port of a node. What routes in the mesh make of it is not asked.
+// Behind finds who is behind a host and port as a pod of a namespace would dial them: the pods of a
+// Service by one of its names or its ClusterIP, a pod by its address, or those behind a port of a
+// node. What routes in the mesh make of it is not asked.
 func (m *Mesh) Behind(ctx context.Context, host string, port uint16, namespace string) (Behind, error) {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		return m.behindAddress(ctx, ip.Unmap().String(), port)
@@ -33,12 +34,15 @@ func (m *Mesh) Behind(ctx context.Context, host string, port uint16, namespace s
 	if len(labels) > 1 {
 		namespace = labels[1]
 	}
-	services, err := m.core.Services(namespace).List(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + labels[0]})
+	services, err := m.core.Services(namespace).List(ctx,
+		metav1.ListOptions{FieldSelector: "metadata.name=" + labels[0]})
 	if err != nil {
 		return Behind{}, exit.Environmentf("find who is behind %s: %w", host, err)
 	}
 	for i := range services.Items {
-		if b, err := m.behindService(ctx, &services.Items[i], func(p v1.ServicePort) bool { return p.Port == int32(port) }); len(b.Pods) > 0 || err != nil {
+		if b, err := m.behindService(ctx, &services.Items[i], func(p v1.ServicePort) bool {
+			return p.Port == int32(port)
+		}); len(b.Pods) > 0 || err != nil {
 			return b, err
 		}
 	}
@@ -79,7 +83,9 @@ func (m *Mesh) behindAddress(ctx context.Context, ip string, port uint16) (Behin
 			continue
 		}
 		for i := range services.Items {
-			b, err := m.behindService(ctx, &services.Items[i], func(p v1.ServicePort) bool { return p.NodePort == int32(port) })
+			b, err := m.behindService(ctx, &services.Items[i], func(p v1.ServicePort) bool {
+				return p.NodePort == int32(port)
+			})
 			if b.NodePort = true; len(b.Pods) > 0 || err != nil {
 				return b, err
 			}
@@ -88,8 +94,10 @@ func (m *Mesh) behindAddress(ctx context.Context, ip string, port uint16) (Behin
 	return Behind{}, nil
 }
 
-// behindService are the running pods that a Service selects, ready or not, with the target of the port that is asked for.
-func (m *Mesh) behindService(ctx context.Context, service *v1.Service, asked func(v1.ServicePort) bool) (Behind, error) {
+// behindService are the running pods that a Service selects, ready or not, with the target of the
+// port that is asked for.
+func (m *Mesh) behindService(ctx context.Context, service *v1.Service,
+	asked func(v1.ServicePort) bool) (Behind, error) {
 	i := slices.IndexFunc(service.Spec.Ports, asked)
 	if i < 0 || len(service.Spec.Selector) == 0 {
 		return Behind{}, nil
@@ -132,7 +140,8 @@ func (m *Mesh) CheckPort(ctx context.Context, host string, port uint16, namespac
 	if len(labels) > 1 {
 		namespace = labels[1]
 	}
-	services, err := m.core.Services(namespace).List(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + labels[0]})
+	services, err := m.core.Services(namespace).List(ctx,
+		metav1.ListOptions{FieldSelector: "metadata.name=" + labels[0]})
 	if err != nil {
 		return exit.Environmentf("find service %s: %w", host, err)
 	}
@@ -147,12 +156,14 @@ func (m *Mesh) CheckPort(ctx context.Context, host string, port uint16, namespac
 			}
 			has = append(has, strings.TrimSpace(fmt.Sprintf("%d %s", p.Port, p.Name)))
 		}
-		return exit.Usagef("call %s.%s at port %d: %w (it has %s)", s.Name, s.Namespace, port, ErrNoPort, strings.Join(has, ", "))
+		return exit.Usagef("call %s.%s at port %d: %w (it has %s)", s.Name, s.Namespace, port, ErrNoPort,
+			strings.Join(has, ", "))
 	}
 	return nil
 }
 
-// WithSidecar lists "name.namespace" of the running pods of a namespace that have a sidecar, sorted.
+// WithSidecar lists "name.namespace" of the running pods of a namespace that have a
+// sidecar, sorted.
 func (m *Mesh) WithSidecar(ctx context.Context, namespace string) ([]string, error) {
 	list, err := m.core.Pods(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {

@@ -15,8 +15,9 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// sliceFrom is from how many clusters on a dump is asked for in slices. Envoy writes about 50 clusters
-// with their endpoints in a millisecond, and does nothing else on its main thread meanwhile.
+// sliceFrom is from how many clusters on a dump is asked for in slices. Envoy writes
+// about 50 clusters with their endpoints in a millisecond, and does nothing else on its
+// main thread meanwhile.
 const sliceFrom = 2000
 
 // wholeDump is what is asked for a dump in one answer.
@@ -48,7 +49,8 @@ func (s *Sidecar) dumpOf(ctx context.Context, path string, most int64) ([]byte, 
 	}
 	trimmed := bytes.TrimSpace(dump)
 	if len(trimmed) == 0 || trimmed[0] != '{' || trimmed[len(trimmed)-1] != '}' {
-		return nil, exit.Environmentf("dump %s: the answer of %d bytes is not one JSON object (it was cut, or 15000 is not Envoy)", s.pod.Ref(), len(dump))
+		return nil, exit.Environmentf("dump %s: the answer of %d bytes is not one JSON object (it was cut, or 15000 "+
+			"is not Envoy)", s.pod.Ref(), len(dump))
 	}
 	return dump, nil
 }
@@ -70,8 +72,8 @@ type part struct {
 	lists   []string
 }
 
-// parts are the sections of a dump after the bootstrap; source: envoy/admin/v3/config_dump.proto and
-// config_dump_shared.proto.
+// parts are the sections of a dump after the bootstrap; source: envoy/admin/v3/config_dump.proto
+// and config_dump_shared.proto.
 var parts = []part{
 	{"ClustersConfigDump", []string{"static_clusters", "dynamic_active_clusters", "dynamic_warming_clusters"}},
 	{"EndpointsConfigDump", []string{"static_endpoint_configs", "dynamic_endpoint_configs"}},
@@ -89,13 +91,15 @@ var many = map[string]bool{"dynamic_active_clusters": true, "dynamic_endpoint_co
 // dot. Services are numbered at their end, and differ there more than where they begin.
 var namesApart = func() []string {
 	var all []string
-	for _, last := range []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "abcd", "ef", "ghij", "klmn", "opqr", "stuvwxyz"} {
+	for _, last := range []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "abcd", "ef", "ghij", "klmn",
+		"opqr", "stuvwxyz"} {
 		all = append(all, `(?s)[^.]*[`+last+`](?:\..*)?`)
 	}
 	return append(all, `(?s)(?:[^.]*[^a-z0-9.])?(?:\..*)?`)
 }()
 
-// sliced asks for a dump list by list, and long lists name by name, and puts it together as Envoy would have.
+// sliced asks for a dump list by list, and long lists name by name, and puts it
+// together as Envoy would have.
 func (s *Sidecar) sliced(ctx context.Context) ([]byte, error) {
 	left := s.limits().dump()
 	ask := func(query string) (answer configs, err error) {

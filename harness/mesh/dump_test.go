@@ -14,7 +14,8 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// A largeProxy is the admin interface of a sidecar in a mesh of many services, as Envoy 1.40 answers.
+// A largeProxy is the admin interface of a sidecar in a mesh of many services, as
+// Envoy 1.40 answers.
 type largeProxy struct {
 	services int
 	answers  []int // their sizes
@@ -40,10 +41,12 @@ func (p *largeProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			sections = append(sections, typed)
 		}
 	case mask == "bootstrap":
-		sections = append(sections, map[string]any{"@type": adminType + "BootstrapConfigDump", "bootstrap": map[string]any{"node": map[string]any{"id": "a"}}},
+		sections = append(sections, map[string]any{"@type": adminType + "BootstrapConfigDump",
+			"bootstrap": map[string]any{"node": map[string]any{"id": "a"}}},
 			map[string]any{"@type": adminType + "ClustersConfigDump"})
 	default:
-		sections = append(sections, map[string]any{"@type": adminType + "BootstrapConfigDump", "bootstrap": map[string]any{"node": map[string]any{"id": "a"}}})
+		sections = append(sections, map[string]any{"@type": adminType + "BootstrapConfigDump",
+			"bootstrap": map[string]any{"node": map[string]any{"id": "a"}}})
 		for _, part := range parts[:len(parts)-1] {
 			section := map[string]any{"@type": adminType + part.message}
 			for _, list := range part.lists {
@@ -75,7 +78,8 @@ func (p *largeProxy) lists(names *regexp.Regexp, only string) map[string][]map[s
 		many = nil
 	}
 	for _, name := range many {
-		add("dynamic_active_clusters", name, map[string]any{"version_info": "1", "cluster": map[string]any{"name": name, "type": "EDS"}})
+		add("dynamic_active_clusters", name,
+			map[string]any{"version_info": "1", "cluster": map[string]any{"name": name, "type": "EDS"}})
 		add("dynamic_endpoint_configs", name, map[string]any{"endpoint_config": map[string]any{"cluster_name": name}})
 	}
 	add("static_clusters", "agent", map[string]any{"cluster": map[string]any{"name": "agent"}})
@@ -148,7 +152,8 @@ func TestLargeDumpIsSliced(t *testing.T) {
 	}
 }
 
-// TestSmallDumpIsOneAnswer asks a proxy of few clusters for all of it at once, which is of one moment.
+// TestSmallDumpIsOneAnswer asks a proxy of few clusters for all of it at once,
+// which is of one moment.
 func TestSmallDumpIsOneAnswer(t *testing.T) {
 	proxy := &largeProxy{services: 100}
 	if _, err := adminAnswering(t, proxy.ServeHTTP).Dump(t.Context()); err != nil || len(proxy.answers) != 1 {
@@ -169,7 +174,8 @@ func TestMaxDump(t *testing.T) {
 
 // TestNamesApart gives each name to one slice.
 func TestNamesApart(t *testing.T) {
-	for _, name := range []string{"", "a", "A", ".", "a.b", "0.b", "é.b", "outbound|80||svc-7.a.svc.cluster.local", "inbound|80||", "a\nb.c", "-.-", "x\n.1", "..", "a..b"} {
+	for _, name := range []string{"", "a", "A", ".", "a.b", "0.b", "é.b", "outbound|80||svc-7.a.svc.cluster.local",
+		"inbound|80||", "a\nb.c", "-.-", "x\n.1", "..", "a..b"} {
 		n := 0
 		for _, apart := range namesApart {
 			if regexp.MustCompile("^(?:" + apart + ")$").MatchString(name) {

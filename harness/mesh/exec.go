@@ -26,11 +26,13 @@ type Output struct {
 	Code   int
 }
 
-// Exec runs a command in a container of the pod, as kubectl exec does. A command that ends with a code other than 0 is
-// not an error: the code stands in the Output. When ctx ends the streams are closed; the command itself may go on.
+// Exec runs a command in a container of the pod, as kubectl exec does. A command that ends with a
+// code other than 0 is not an error: the code stands in the Output. When ctx ends the streams are
+// closed; the command itself may go on.
 func (p *Pod) Exec(ctx context.Context, container string, command []string, stdin io.Reader) (*Output, error) {
 	if !slices.Contains(p.Containers(), container) {
-		return nil, exit.Usagef("exec in %s: no container %q (there are: %s)", p.Ref(), container, strings.Join(p.Containers(), ", "))
+		return nil, exit.Usagef("exec in %s: no container %q (there are: %s)", p.Ref(), container,
+			strings.Join(p.Containers(), ", "))
 	}
 	executor, err := p.executor(container, command, stdin != nil)
 	if err != nil {
@@ -80,21 +82,23 @@ func (p *Pod) subresource(name string) *rest.Request {
 	return p.mesh.core.RESTClient().Post().Resource("pods").Namespace(p.Namespace()).Name(p.Name()).SubResource(name)
 }
 
-// ErrNoProgram is in the chain of the error about a command that the container's image does not have.
+// ErrNoProgram is in the chain of the error about a command that the container's
+// image does not have.
 var ErrNoProgram = errors.New("there is no such program in it")
 
-// noProgram recognises runc's and crun's words for a program that is not there. Runtimes differ in whether they come as an error or
-// as the output of a command that ended with 126 or 127.
+// noProgram recognises runc's and crun's words for a program that is not there. Runtimes differ in
+// whether they come as an error or as the output of a command that ended with 126 or 127.
 func noProgram(err error, out *Output) bool {
 	if err == nil {
 		return false
 	}
 	text := err.Error() + string(out.Stdout) + string(out.Stderr)
-	return strings.Contains(text, "executable file not found") || strings.Contains(text, "executable file `") && strings.Contains(text, "not found")
+	return strings.Contains(text, "executable file not found") || strings.Contains(text, "executable file `") &&
+		strings.Contains(text, "not found")
 }
 
-// withoutProgram says what can be done: a container for debugging shares the pod's network, and its traffic is captured as the
-// application's is.
+// withoutProgram says what can be done: a container for debugging shares the pod's network, and its
+// traffic is captured as the application's is.
 func (p *Pod) withoutProgram(container, program string) error {
 	return exit.Environmentf("run %s in %s/%s: %w (name another container as POD/CONTAINER, or add one that has it: "+
 		"kubectl debug -n %s %s --image docker.io/nicolaka/netshoot -c tools -- sleep 1d, then POD/tools)",

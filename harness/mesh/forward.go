@@ -53,8 +53,8 @@ func (f *forwarder) dial(ctx context.Context) (net.Conn, error) {
 	}
 }
 
-// open makes the pair of streams that stands for one connection: one for data, one on which the kubelet says why the
-// data ended.
+// open makes the pair of streams that stands for one connection: one for data, one on which the
+// kubelet says why the data ended.
 func (f *forwarder) open() (net.Conn, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -116,8 +116,8 @@ func (f *forwarder) close() error {
 	return err
 }
 
-// forwarded is one forwarded connection. Deadlines are the caller's context's business: net/http closes the connection
-// when it ends.
+// forwarded is one forwarded connection. Deadlines are the caller's context's business: net/http
+// closes the connection when it ends.
 type forwarded struct {
 	forwarder *forwarder
 	data      httpstream.Stream
@@ -125,8 +125,8 @@ type forwarded struct {
 	once      sync.Once
 }
 
-// Read turns an end of the data that the kubelet gives a reason for into that reason: without it a refused connection
-// would look like an empty answer.
+// Read turns an end of the data that the kubelet gives a reason for into that reason: without it a
+// refused connection would look like an empty answer.
 func (c *forwarded) Read(p []byte) (int, error) {
 	n, err := c.data.Read(p)
 	if n == 0 && errors.Is(err, io.EOF) {
@@ -134,7 +134,8 @@ func (c *forwarded) Read(p []byte) (int, error) {
 			if bytes.Contains(reason, []byte("connection refused")) {
 				return 0, fmt.Errorf("nothing listens on port %d of %s", c.forwarder.port, c.forwarder.pod.Ref())
 			}
-			return 0, fmt.Errorf("forward port %d of %s: %s", c.forwarder.port, c.forwarder.pod.Ref(), bytes.TrimSpace(reason))
+			return 0, fmt.Errorf("forward port %d of %s: %s", c.forwarder.port, c.forwarder.pod.Ref(),
+				bytes.TrimSpace(reason))
 		}
 	}
 	return n, err

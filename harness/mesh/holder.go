@@ -10,13 +10,15 @@ import (
 
 // A Holder is the process that holds a lease, as it says of itself.
 type Holder struct {
-	ID      string    `json:"id"` // of this holding alone
-	Host    string    `json:"host"`
-	Machine string    `json:"machine,omitempty"` // start of the machine and its pid namespace: where PID means something
-	PID     int       `json:"pid"`
-	Began   string    `json:"began,omitempty"` // when the process began, in ticks since the machine's start: tells a pid that is used again
-	User    string    `json:"user,omitempty"`
-	Since   time.Time `json:"since"`
+	ID   string `json:"id"` // of this holding alone
+	Host string `json:"host"`
+	// start of the machine and its pid namespace: where PID means something
+	Machine string `json:"machine,omitempty"`
+	PID     int    `json:"pid"`
+	// when the process began, in ticks since the machine's start: tells a pid that is used again
+	Began string    `json:"began,omitempty"`
+	User  string    `json:"user,omitempty"`
+	Since time.Time `json:"since"`
 }
 
 // String says who holds since when: "root@host, pid 4711, since 01:57:08".
@@ -29,7 +31,8 @@ func (h Holder) String() string {
 }
 
 func thisHolder() Holder {
-	h := Holder{ID: newLeaseID(), PID: os.Getpid(), Machine: machine(), Began: began(os.Getpid()), Since: time.Now().UTC().Truncate(time.Second)}
+	h := Holder{ID: newLeaseID(), PID: os.Getpid(), Machine: machine(), Began: began(os.Getpid()),
+		Since: time.Now().UTC().Truncate(time.Second)}
 	h.Host, _ = os.Hostname()
 	if u, err := user.Current(); err == nil {
 		h.User = u.Username
@@ -37,7 +40,8 @@ func thisHolder() Holder {
 	return h
 }
 
-// alive reports whether the holder is a process of this machine and, if so, whether it is still there.
+// alive reports whether the holder is a process of this machine and, if so, whether
+// it is still there.
 func (h Holder) alive() (here, alive bool) {
 	if h.Machine == "" || h.Machine != machine() {
 		return false, false
@@ -46,7 +50,8 @@ func (h Holder) alive() (here, alive bool) {
 	return true, now != "" && now == h.Began
 }
 
-// machine names the start of this machine and the pid namespace of this process; "" where there is no /proc.
+// machine names the start of this machine and the pid namespace of this process; ""
+// where there is no /proc.
 func machine() string {
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
@@ -59,7 +64,8 @@ func machine() string {
 	return strings.TrimSpace(string(boot)) + " " + namespace
 }
 
-// began is the start time of a process that is no zombie (proc_pid_stat(5), fields 3 and 22); "" where there is none.
+// began is the start time of a process that is no zombie (proc_pid_stat(5), fields 3 and 22); ""
+// where there is none.
 func began(pid int) string {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {

@@ -11,13 +11,15 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// startSlack is how far two computations of the same start may lie apart: Envoy tells its uptime in whole seconds.
+// startSlack is how far two computations of the same start may lie apart: Envoy tells its
+// uptime in whole seconds.
 const startSlack = 3 * time.Second
 
 // maxUptime is a century in seconds: more is no uptime.
 const maxUptime = 100 * 365 * 24 * 3600
 
-// An Identity tells one start of an Envoy from another. A connection id, a pool or a log level only means something within one.
+// An Identity tells one start of an Envoy from another. A connection id, a pool or a log level only
+// means something within one.
 type Identity struct {
 	Version   string    `json:"version"`   // Envoy's own version string
 	Epoch     int       `json:"epoch"`     // hot restart epoch
@@ -27,8 +29,8 @@ type Identity struct {
 	Started   time.Time `json:"started"` // this machine's clock, to the second
 }
 
-// Identity asks the apiserver and Envoy (/server_info) who is running now. When Envoy does not answer, what the apiserver said is
-// returned with the error.
+// Identity asks the apiserver and Envoy (/server_info) who is running now. When Envoy does not
+// answer, what the apiserver said is returned with the error.
 func (s *Sidecar) Identity(ctx context.Context) (Identity, error) {
 	var id Identity
 	if err := s.pod.refresh(ctx); err != nil {

@@ -46,7 +46,8 @@ func TestLabExec(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := pod.Exec(t.Context(), pod.App(), []string{"sh", "-c", "cat; echo told >&2; exit 7"}, strings.NewReader("given"))
+	out, err := pod.Exec(t.Context(), pod.App(), []string{"sh", "-c", "cat; echo told >&2; exit 7"},
+		strings.NewReader("given"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,11 +13,13 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// LeaseAnnotation is the annotation on a pod by which a run has its sidecar alone: its log levels, pools, counters and sockets. The
-// run writes there first which levels were true before, so that every process on every machine knows them after the run's death.
+// LeaseAnnotation is the annotation on a pod by which a run has its sidecar alone: its log levels,
+// pools, counters and sockets. The run writes there first which levels were true before, so that
+// every process on every machine knows them after the run's death.
 const LeaseAnnotation = "flowproof.dev/log-levels"
 
-// A lease that is not renewed for leaseTerm is a dead holder's. Both count on the clock of the one who looks, never on the holder's.
+// A lease that is not renewed for leaseTerm is a dead holder's. Both count on the clock of the one
+// who looks, never on the holder's.
 const (
 	leaseTerm  = 20 * time.Second
 	leaseRenew = 5 * time.Second
@@ -38,7 +40,8 @@ type leaseRecord struct {
 	Levels    Levels `json:"levels"`    // from before the first of all who held it
 }
 
-// A LevelLease is the right to change and measure one sidecar, with the log levels that were true before. Release gives it back.
+// A LevelLease is the right to change and measure one sidecar, with the log levels that were true
+// before. Release gives it back.
 type LevelLease struct {
 	ID     string  // of this holding, for ReleaseLevels
 	Levels Levels  // to which the sidecar's loggers go back
@@ -48,9 +51,9 @@ type LevelLease struct {
 	done chan struct{}
 }
 
-// HoldLevels takes the lease on the sidecar. Where a living process has it, it waits until ctx ends, and calls wait once with who
-// that is. A dead process's lease is taken over with its levels. The lease is renewed until Stop is called or
-// this process ends.
+// HoldLevels takes the lease on the sidecar. Where a living process has it, it waits until ctx
+// ends, and calls wait once with who that is. A dead process's lease is taken over with its levels.
+// The lease is renewed until Stop is called or this process ends.
 func (s *Sidecar) HoldLevels(ctx context.Context, wait func(Holder)) (*LevelLease, error) {
 	store := s.store()
 	wait = once(wait) // also where the lease was free at first, and another was faster to write
@@ -71,14 +74,15 @@ func (s *Sidecar) HoldLevels(ctx context.Context, wait func(Holder)) (*LevelLeas
 	}
 }
 
-// AwaitFree waits as HoldLevels does, and takes nothing: it is for a run that changes nothing, and writes nothing to the cluster.
+// AwaitFree waits as HoldLevels does, and takes nothing: it is for a run that changes nothing, and
+// writes nothing to the cluster.
 func (s *Sidecar) AwaitFree(ctx context.Context, wait func(Holder)) error {
 	_, _, err := s.awaitFree(ctx, s.store(), once(wait))
 	return err
 }
 
-// awaitFree waits until no living process has the lease, and returns what is in the store: nil, or a
-// dead holder's. It calls wait at each look at which one has it.
+// awaitFree waits until no living process has the lease, and returns what is in the store: nil, or
+// a dead holder's. It calls wait at each look at which one has it.
 func (s *Sidecar) awaitFree(ctx context.Context, store leaseStore, wait func(Holder)) (*leaseRecord, string, error) {
 	var watched patience
 	tick := time.NewTicker(leaseLook)
@@ -92,7 +96,8 @@ func (s *Sidecar) awaitFree(ctx context.Context, store leaseStore, wait func(Hol
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return nil, "", exit.Environmentf("have %s alone: %w: %s (wait for it to end; where it is gone, `lab reset` puts right what it left)",
+			return nil, "", exit.Environmentf("have %s alone: %w: %s (wait for it to end; where it is gone, `lab "+
+				"reset` puts right what it left)",
 				s.pod.Ref(), ErrHeld, record.Holder)
 		}
 	}
@@ -105,7 +110,8 @@ func once(wait func(Holder)) func(Holder) {
 }
 
 // take writes our own lease over record, which is nil or a dead holder's.
-func (s *Sidecar) take(ctx context.Context, store leaseStore, record *leaseRecord, version string) (*LevelLease, error) {
+func (s *Sidecar) take(ctx context.Context, store leaseStore, record *leaseRecord,
+	version string) (*LevelLease, error) {
 	container, err := s.container(ctx)
 	if err != nil {
 		return nil, err
@@ -130,8 +136,8 @@ func (s *Sidecar) take(ctx context.Context, store leaseStore, record *leaseRecor
 	return lease, nil
 }
 
-// renew says until ctx ends that the holder lives. An apiserver that does not answer is asked again; a lease that is another's by
-// now is let go.
+// renew says until ctx ends that the holder lives. An apiserver that does not answer is asked
+// again; a lease that is another's by now is let go.
 func renew(ctx context.Context, store leaseStore, own leaseRecord) {
 	tick := time.NewTicker(leaseRenew)
 	defer tick.Stop()
@@ -231,8 +237,9 @@ type LeftLease struct {
 	Levels Levels
 }
 
-// ResetLevels puts right what dead holders of log levels left in all pods of the cluster: the levels from before, and the lease. It
-// returns what it put right and, as held, who lives. It looks twice, a lease's term apart, where it cannot tell at once.
+// ResetLevels puts right what dead holders of log levels left in all pods of the cluster: the
+// levels from before, and the lease. It returns what it put right and, as held, who lives. It looks
+// twice, a lease's term apart, where it cannot tell at once.
 func (m *Mesh) ResetLevels(ctx context.Context) (reset []LeftLease, held []LeftLease, err error) {
 	return m.eachLease(ctx, true)
 }
@@ -301,8 +308,8 @@ type patience struct {
 	changed bool // the holder renewed it while we looked
 }
 
-// dead reports whether the holder of a record is gone: a process of this machine that is not there, or one that has not renewed
-// its lease for a whole term, while we looked.
+// dead reports whether the holder of a record is gone: a process of this machine that is not there,
+// or one that has not renewed its lease for a whole term, while we looked.
 func (p *patience) dead(record *leaseRecord) bool {
 	if p.id != record.Holder.ID || p.renewed != record.Renewed || p.since.IsZero() {
 		p.changed = p.id == record.Holder.ID && !p.since.IsZero()
@@ -320,7 +327,8 @@ func (p *patience) alive(record *leaseRecord) bool {
 	return here && alive || p.changed
 }
 
-// decodeLease reads an annotation. One that is no lease of ours is an error: it is not written over.
+// decodeLease reads an annotation. One that is no lease of ours is an error: it is
+// not written over.
 func decodeLease(text string) (*leaseRecord, error) {
 	var record leaseRecord
 	if err := json.Unmarshal([]byte(text), &record); err != nil {
@@ -331,7 +339,8 @@ func decodeLease(text string) (*leaseRecord, error) {
 	}
 	for logger, level := range record.Levels {
 		if !slices.Contains(logLevels, level) {
-			return nil, fmt.Errorf("annotation %s is no lease: logger %q is at the unknown level %q", LeaseAnnotation, logger, level)
+			return nil, fmt.Errorf("annotation %s is no lease: logger %q is at the unknown level %q", LeaseAnnotation,
+				logger, level)
 		}
 	}
 	return &record, nil

@@ -25,7 +25,8 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// onePod is an apiserver that has one pod, and takes patches of its annotations as a real one does: not of an older version.
+// onePod is an apiserver that has one pod, and takes patches of its annotations as a real one does:
+// not of an older version.
 type onePod struct {
 	mu        sync.Mutex
 	pod       v1.Pod
@@ -40,7 +41,8 @@ func (a *onePod) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	refuse := func(code int, reason string) {
 		w.WriteHeader(code)
-		_ = json.NewEncoder(w).Encode(map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "code": code})
+		_ = json.NewEncoder(w).Encode(map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Failure",
+			"reason": reason, "code": code})
 	}
 	if r.Method == http.MethodPatch {
 		if a.raced != nil {
@@ -154,14 +156,16 @@ func dead(t *testing.T, container string) string {
 	}
 	holder := thisHolder()
 	holder.PID, holder.Began = cmd.Process.Pid, "1"
-	text, err := json.Marshal(leaseRecord{Holder: holder, Container: container, Levels: Levels{"admin": "info", "http": "warning", "misc": "error"}})
+	text, err := json.Marshal(leaseRecord{Holder: holder, Container: container,
+		Levels: Levels{"admin": "info", "http": "warning", "misc": "error"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(text)
 }
 
-// TestDeadHolder takes over what a killed process left, with the levels that were true before it, or puts it right.
+// TestDeadHolder takes over what a killed process left, with the levels that were true before
+// it, or puts it right.
 func TestDeadHolder(t *testing.T) {
 	for _, tc := range []struct{ name, container, want string }{
 		{"with the levels of before", "one", "admin:info,http:warning,misc:error"},
@@ -189,7 +193,8 @@ func TestDeadHolder(t *testing.T) {
 	s, api, levels := leasing(t)
 	api.pod.Annotations[LeaseAnnotation] = dead(t, "one")
 	left, living, err := s.resetLevels(t.Context(), true)
-	if err != nil || living || left == nil || levels.String() != "admin:info,http:warning,misc:error" || len(api.pod.Annotations) != 1 {
+	if err != nil || living || left == nil || levels.String() != "admin:info,http:warning,misc:error" ||
+		len(api.pod.Annotations) != 1 {
 		t.Errorf("reset %v, %v, %v, levels %s", left, living, err, levels)
 	}
 }
@@ -206,7 +211,8 @@ func TestLivingHolder(t *testing.T) {
 	defer cancel()
 	told := 0
 	_, err = another(s).HoldLevels(ctx, func(h Holder) { told++ })
-	if !errors.Is(err, ErrHeld) || told != 1 || !strings.Contains(err.Error(), "pid "+strconv.Itoa(os.Getpid())) || levels["http"] != "warning" {
+	if !errors.Is(err, ErrHeld) || told != 1 || !strings.Contains(err.Error(), "pid "+strconv.Itoa(os.Getpid())) ||
+		levels["http"] != "warning" {
 		t.Errorf("error %v, told %d times", err, told)
 	}
 	told = 0
@@ -250,7 +256,8 @@ func TestAwaitFree(t *testing.T) {
 		if left != "" {
 			api.pod.Annotations[LeaseAnnotation] = left
 		}
-		if err := s.AwaitFree(t.Context(), nobodyWaits(t)); err != nil || api.version != 1 || api.pod.Annotations[LeaseAnnotation] != left {
+		if err := s.AwaitFree(t.Context(), nobodyWaits(t)); err != nil || api.version != 1 ||
+			api.pod.Annotations[LeaseAnnotation] != left {
 			t.Errorf("%v, version %d, annotations %v", err, api.version, api.pod.Annotations)
 		}
 	}
@@ -265,7 +272,8 @@ func TestNoRight(t *testing.T) {
 		t.Fatal(err)
 	}
 	lease.Stop()
-	if files, _ := filepath.Glob(filepath.Join(os.Getenv("XDG_CACHE_HOME"), "flowproof/leases/*.json")); len(files) != 1 {
+	if files, _ := filepath.Glob(filepath.Join(os.Getenv("XDG_CACHE_HOME"), "flowproof/leases/*.json")); len(files) !=
+		1 {
 		t.Errorf("files %v", files)
 	}
 	if err := s.SetLevel(t.Context(), "debug"); err != nil {
@@ -282,7 +290,8 @@ func TestNoLease(t *testing.T) {
 		s, api, _ := leasing(t)
 		api.pod.Annotations[LeaseAnnotation] = text
 		_, err := s.HoldLevels(t.Context(), nobodyWaits(t))
-		if err == nil || exit.Code(err) != exit.Environment || !strings.Contains(err.Error(), "take it off with kubectl annotate") {
+		if err == nil || exit.Code(err) != exit.Environment ||
+			!strings.Contains(err.Error(), "take it off with kubectl annotate") {
 			t.Errorf("%q: %v", text, err)
 		}
 	}

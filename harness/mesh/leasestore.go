@@ -29,7 +29,8 @@ const (
 	lockFileStore   = "file"
 )
 
-// A leaseStore keeps the lease of one sidecar. A write succeeds only where nothing was written since the version was read.
+// A leaseStore keeps the lease of one sidecar. A write succeeds only where nothing was written
+// since the version was read.
 type leaseStore interface {
 	kind() string
 	read(ctx context.Context) (record *leaseRecord, version string, err error)
@@ -38,8 +39,8 @@ type leaseStore interface {
 
 func (s *Sidecar) store() leaseStore { return podStore{s.pod} }
 
-// podStore keeps it in an annotation of the pod, which every process with the cluster's kubeconfig sees, and which goes with the pod.
-// The right that it takes is to patch pods.
+// podStore keeps it in an annotation of the pod, which every process with the cluster's kubeconfig
+// sees, and which goes with the pod. The right that it takes is to patch pods.
 type podStore struct{ pod *Pod }
 
 func (podStore) kind() string { return annotationStore }
@@ -55,7 +56,8 @@ func (p podStore) read(ctx context.Context) (*leaseRecord, string, error) {
 	}
 	record, err := decodeLease(text)
 	if err != nil {
-		return nil, "", exit.Environmentf("read the lease of %s: %w (take it off with kubectl annotate pod -n %s %s %s-)",
+		return nil, "", exit.Environmentf("read the lease of %s: %w (take it off with kubectl annotate pod -n %s %s "+
+			"%s-)",
 			p.pod.Ref(), err, p.pod.Namespace(), p.pod.Name(), LeaseAnnotation)
 	}
 	return record, obj.ResourceVersion, nil
@@ -75,7 +77,8 @@ func (p podStore) write(ctx context.Context, record *leaseRecord, version string
 	if err != nil {
 		return "", err
 	}
-	obj, err := p.pod.mesh.core.Pods(p.pod.Namespace()).Patch(ctx, p.pod.Name(), types.MergePatchType, patch, metav1.PatchOptions{})
+	obj, err := p.pod.mesh.core.Pods(p.pod.Namespace()).Patch(ctx, p.pod.Name(), types.MergePatchType, patch,
+		metav1.PatchOptions{})
 	switch {
 	case err == nil:
 		return obj.ResourceVersion, nil
@@ -104,8 +107,8 @@ func (m *Mesh) leased(ctx context.Context) ([]*Pod, error) {
 	return pods, nil
 }
 
-// fileStore is where the cluster does not let us write to pods: a file of this user on this machine. Processes elsewhere do
-// not see it.
+// fileStore is where the cluster does not let us write to pods: a file of this user on this
+// machine. Processes elsewhere do not see it.
 func (s *Sidecar) fileStore() leaseStore {
 	dir, err := os.UserCacheDir()
 	if err != nil {
@@ -115,7 +118,8 @@ func (s *Sidecar) fileStore() leaseStore {
 	return lockFile{filepath.Join(dir, "flowproof", "leases", hex.EncodeToString(name[:16])+".json")}
 }
 
-// lockFile keeps a lease in a file; its version is a digest of what is in it. A lock on the file beside it orders writes.
+// lockFile keeps a lease in a file; its version is a digest of what is in it. A lock on the file
+// beside it orders writes.
 type lockFile struct{ path string }
 
 func (lockFile) kind() string { return lockFileStore }

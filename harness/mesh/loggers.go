@@ -34,7 +34,8 @@ func (s *Sidecar) Loggers(ctx context.Context) (Levels, error) {
 // SetLevel sets every logger to one level and proves it by reading them back.
 func (s *Sidecar) SetLevel(ctx context.Context, level string) error {
 	if !slices.Contains(logLevels, level) {
-		return exit.Usagef("set log level of %s: unknown level %q (there are: %s)", s.pod.Ref(), level, strings.Join(logLevels, ", "))
+		return exit.Usagef("set log level of %s: unknown level %q (there are: %s)", s.pod.Ref(), level,
+			strings.Join(logLevels, ", "))
 	}
 	if _, err := s.call(ctx, http.MethodPost, "/logging?level="+level); err != nil {
 		return err
@@ -50,8 +51,9 @@ func (s *Sidecar) SetLevel(ctx context.Context, level string) error {
 	return s.compare(now, want)
 }
 
-// Restore sets each logger to its own level of before and proves it by reading them back. Envoy takes several loggers
-// at a time as /logging?paths=name:level,…; one that is too old for it gets them one by one.
+// Restore sets each logger to its own level of before and proves it by reading them back. Envoy
+// takes several loggers at a time as /logging?paths=name:level,…; one that is too old for it
+// gets them one by one.
 func (s *Sidecar) Restore(ctx context.Context, levels Levels) error {
 	now, err := s.Loggers(ctx)
 	if err != nil {
@@ -84,7 +86,8 @@ func (s *Sidecar) restoreOneByOne(ctx context.Context, levels Levels) error {
 func (s *Sidecar) compare(now, want Levels) error {
 	for _, logger := range slices.Sorted(maps.Keys(want)) {
 		if now[logger] != want[logger] {
-			return exit.Environmentf("set log level of %s: logger %s is at %s and should be at %s", s.pod.Ref(), logger, now[logger], want[logger])
+			return exit.Environmentf("set log level of %s: logger %s is at %s and should be at %s", s.pod.Ref(), logger,
+				now[logger], want[logger])
 		}
 	}
 	return nil

@@ -19,10 +19,12 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// maxWindow bounds what one log window keeps. A request at debug level takes a hundred lines, not millions.
+// maxWindow bounds what one log window keeps. A request at debug level takes a hundred
+// lines, not millions.
 const maxWindow = 256 << 20
 
-// A Window is what a container writes to its log from the moment the window is opened until it is closed.
+// A Window is what a container writes to its log from the moment the window is opened
+// until it is closed.
 type Window struct {
 	pod     *Pod
 	cancel  context.CancelFunc
@@ -33,9 +35,10 @@ type Window struct {
 	err     error
 }
 
-// Follow opens a window onto a container's log. Lines that were written before it opened are not part of it: the window begins
-// after the last line that the apiserver has when Follow is called, by the container runtime's own timestamps, so that no two
-// clocks are compared. When ctx ends the window closes.
+// Follow opens a window onto a container's log. Lines that were written before it opened are
+// not part of it: the window begins after the last line that the apiserver has when Follow is
+// called, by the container runtime's own timestamps, so that no two clocks are compared. When
+// ctx ends the window closes.
 func (p *Pod) Follow(ctx context.Context, container string) (*Window, error) {
 	last, err := p.lastLine(ctx, container)
 	if err != nil {
@@ -57,7 +60,8 @@ func (p *Pod) Follow(ctx context.Context, container string) (*Window, error) {
 	return w, nil
 }
 
-// lastLine is the runtime's timestamp of the newest line of a container's log; zero when there is none.
+// lastLine is the runtime's timestamp of the newest line of a container's log; zero
+// when there is none.
 func (p *Pod) lastLine(ctx context.Context, container string) (time.Time, error) {
 	one := int64(1)
 	text, err := p.mesh.core.Pods(p.Namespace()).GetLogs(p.Name(),
@@ -69,7 +73,8 @@ func (p *Pod) lastLine(ctx context.Context, container string) (time.Time, error)
 	return at, nil
 }
 
-// read keeps the lines after last until the stream ends. SinceTime has whole seconds, so lines up to last may come again.
+// read keeps the lines after last until the stream ends. SinceTime has whole seconds, so lines up
+// to last may come again.
 func (w *Window) read(stream io.ReadCloser, last time.Time) {
 	defer close(w.ended)
 	defer stream.Close()
@@ -119,7 +124,8 @@ func (w *Window) Text() []byte {
 	return bytes.Clone(w.text.Bytes())
 }
 
-// WaitFor returns when the window holds one of the texts, and fails when ctx or the stream ends before that.
+// WaitFor returns when the window holds one of the texts, and fails when ctx or the
+// stream ends before that.
 func (w *Window) WaitFor(ctx context.Context, texts ...string) error {
 	longest := 0
 	for _, text := range texts {
@@ -166,13 +172,14 @@ func (w *Window) Close() error {
 	return err
 }
 
-// fenceTimeout bounds how long Envoy and the log's way through kubelet and apiserver may hold a line back. Envoy flushes
-// its log once a second (--file-flush-interval-msec).
+// fenceTimeout bounds how long Envoy and the log's way through kubelet and apiserver may hold a
+// line back. Envoy flushes its log once a second (--file-flush-interval-msec).
 const fenceTimeout = 15 * time.Second
 
-// Fence returns when the window has everything that Envoy had logged before the call. It asks the admin interface a question
-// with a mark of its own and waits until Envoy's line about it has come through the same log; then does so once more, because
-// a worker may still be writing about a request whose answer is already out while the main thread logs the first mark. It needs the
+// Fence returns when the window has everything that Envoy had logged before the call. It asks the
+// admin interface a question with a mark of its own and waits until Envoy's line about it has come
+// through the same log; then does so once more, because a worker may still be writing about a
+// request whose answer is already out while the main thread logs the first mark. It needs the
 // logger admin at debug level or below.
 func (s *Sidecar) Fence(ctx context.Context, w *Window) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, fenceTimeout,
@@ -201,7 +208,8 @@ func splitTimestamp(line string) (time.Time, string, bool) {
 func (p *Pod) Log(ctx context.Context, container string, most int64) ([]byte, error) {
 	const lines = 200_000 // the apiserver counts them from the end; bytes it counts from the beginning
 	tail := int64(lines)
-	stream, err := p.mesh.core.Pods(p.Namespace()).GetLogs(p.Name(), &v1.PodLogOptions{Container: container, TailLines: &tail}).Stream(ctx)
+	stream, err := p.mesh.core.Pods(p.Namespace()).GetLogs(p.Name(),
+		&v1.PodLogOptions{Container: container, TailLines: &tail}).Stream(ctx)
 	if err != nil {
 		return nil, exit.Environmentf("read log of %s/%s: %w", p.Ref(), container, err)
 	}

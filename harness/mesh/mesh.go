@@ -1,5 +1,6 @@
-// Package mesh speaks to Istio on any cluster through nothing but a kubeconfig: it finds pods, runs commands in them,
-// follows their logs and uses the admin interface of their sidecars. It knows no backend.
+// Package mesh speaks to Istio on any cluster through nothing but a kubeconfig: it finds
+// pods, runs commands in them, follows their logs and uses the admin interface of their
+// sidecars. It knows no backend.
 package mesh
 
 import (
@@ -16,7 +17,8 @@ import (
 // Workshop is the namespace of the workshop's pods.
 const Workshop = "mark"
 
-// A Mesh is a cluster with Istio, reached through its apiserver. It is safe for use by several goroutines.
+// A Mesh is a cluster with Istio, reached through its apiserver. It is safe for use by
+// several goroutines.
 type Mesh struct {
 	kubeconfig string
 	context    string
@@ -26,12 +28,12 @@ type Mesh struct {
 	limits     Limits
 }
 
-// Connect reads the kubeconfig at path and prepares a client for its current context. It does not dial: the first
-// call does. An error has the exit code for a missing environment.
+// Connect reads the kubeconfig at path and prepares a client for its current context. It does not
+// dial: the first call does. An error has the exit code for a missing environment.
 func Connect(path string) (*Mesh, error) { return ConnectContext(path, "") }
 
-// ConnectContext is Connect for a context of the kubeconfig's by its name; empty is the current one. path may be a list of paths,
-// as the variable KUBECONFIG has it.
+// ConnectContext is Connect for a context of the kubeconfig's by its name; empty is the current
+// one. path may be a list of paths, as the variable KUBECONFIG has it.
 func ConnectContext(path, context string) (*Mesh, error) {
 	config, err := kube.ContextConfig(path, context)
 	if err != nil {
@@ -49,8 +51,8 @@ func ConnectContext(path, context string) (*Mesh, error) {
 	return m, nil
 }
 
-// Of prepares a client of a cluster by a configuration that is there already. Pods that are named without a
-// namespace are in default. The configuration is copied.
+// Of prepares a client of a cluster by a configuration that is there already. Pods that are named
+// without a namespace are in default. The configuration is copied.
 func Of(config *rest.Config) (*Mesh, error) {
 	config = rest.CopyConfig(config)
 	config.QPS = -1
@@ -75,16 +77,19 @@ func (m *Mesh) Within(limits Limits) *Mesh {
 	return &other
 }
 
-// Namespace is where a pod or Service is looked up that is named without a namespace: the context's own, or default where it has none.
+// Namespace is where a pod or Service is looked up that is named without a namespace: the context's
+// own, or default where it has none.
 func (m *Mesh) Namespace() string { return m.namespace }
 
 // Kubeconfig is the path that the Mesh was connected with.
 func (m *Mesh) Kubeconfig() string { return m.kubeconfig }
 
-// Context is the name of the kubeconfig's context that the Mesh was connected with; empty: the current one.
+// Context is the name of the kubeconfig's context that the Mesh was connected with;
+// empty: the current one.
 func (m *Mesh) Context() string { return m.context }
 
-// adminTimeout bounds one call of a sidecar's admin interface. A dump of thousands of clusters takes seconds.
+// adminTimeout bounds one call of a sidecar's admin interface. A dump of thousands of
+// clusters takes seconds.
 const adminTimeout = 60 * time.Second
 
 // errSince formats how long something was waited for in an error.

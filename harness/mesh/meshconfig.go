@@ -11,16 +11,17 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// Where Istio keeps the configuration of the mesh: MeshConfig, in the ConfigMap of the default revision.
+// Where Istio keeps the configuration of the mesh: MeshConfig, in the ConfigMap of
+// the default revision.
 const (
 	istioNamespace = "istio-system"
 	meshConfigMap  = "istio"
 	meshConfigKey  = "mesh"
 )
 
-// AccessLog returns the form of the access log that the mesh declares for the standard output of its sidecars: JSON, TEXT,
-// or "" when it declares none there. It is read from the MeshConfig, where accessLogFile and accessLogEncoding stand.
-// A mesh without that ConfigMap declares nothing.
+// AccessLog returns the form of the access log that the mesh declares for the standard output of
+// its sidecars: JSON, TEXT, or "" when it declares none there. It is read from the MeshConfig,
+// where accessLogFile and accessLogEncoding stand. A mesh without that ConfigMap declares nothing.
 func (m *Mesh) AccessLog(ctx context.Context) (string, error) {
 	config, err := m.core.ConfigMaps(istioNamespace).Get(ctx, meshConfigMap, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {

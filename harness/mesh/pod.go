@@ -27,8 +27,9 @@ type Pod struct {
 	obj  *v1.Pod
 }
 
-// Pod looks up a pod by "name" (in the mesh's own namespace) or "name.namespace", as istioctl writes it. When there is none, the
-// error lists the pods that there are; it has the exit code for bad input.
+// Pod looks up a pod by "name" (in the mesh's own namespace) or "name.namespace", as
+// istioctl writes it. When there is none, the error lists the pods that there are; it has
+// the exit code for bad input.
 func (m *Mesh) Pod(ctx context.Context, ref string) (*Pod, error) {
 	name, namespace := SplitRef(ref, m.namespace)
 	if name == "" {
@@ -42,7 +43,8 @@ func (m *Mesh) Pod(ctx context.Context, ref string) (*Pod, error) {
 		return nil, exit.Environmentf("find pod %s.%s: %w (is the lab up? see `lab status`)", name, namespace, err)
 	}
 	if obj.Status.Phase != v1.PodRunning {
-		return nil, exit.Environmentf("find pod %s.%s: it is %s, not Running (%s)", name, namespace, obj.Status.Phase, pendingReason(obj))
+		return nil, exit.Environmentf("find pod %s.%s: it is %s, not Running (%s)", name, namespace, obj.Status.Phase,
+			pendingReason(obj))
 	}
 	return &Pod{mesh: m, obj: obj}, nil
 }
@@ -62,8 +64,8 @@ func (m *Mesh) PodAt(ctx context.Context, ip string) (*Pod, error) {
 	return nil, nil
 }
 
-// SplitRef splits "name.namespace"; without a namespace it is the given one. Names of pods may hold dots, and
-// namespaces may not, so the last dot decides.
+// SplitRef splits "name.namespace"; without a namespace it is the given one. Names of pods may hold
+// dots, and namespaces may not, so the last dot decides.
 func SplitRef(ref, own string) (name, namespace string) {
 	if i := strings.LastIndexByte(ref, '.'); i >= 0 {
 		return ref[:i], ref[i+1:]
@@ -71,7 +73,8 @@ func SplitRef(ref, own string) (name, namespace string) {
 	return ref, own
 }
 
-// Pods lists "name.namespace" of all running pods, those of the mesh's own namespace by their bare name and first.
+// Pods lists "name.namespace" of all running pods, those of the mesh's own namespace by their
+// bare name and first.
 func (m *Mesh) Pods(ctx context.Context) ([]string, error) {
 	list, err := m.core.Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -126,7 +129,8 @@ func (p *Pod) IP() string { return p.obj.Status.PodIP }
 // Node is the name of the node that the pod runs on.
 func (p *Pod) Node() string { return p.obj.Spec.NodeName }
 
-// Ready returns how many of the pod's containers are ready, sidecars that are native init containers included.
+// Ready returns how many of the pod's containers are ready, sidecars that are native init
+// containers included.
 func (p *Pod) Ready() (ready, total int) {
 	for _, status := range p.longLived() {
 		total++
@@ -137,7 +141,8 @@ func (p *Pod) Ready() (ready, total int) {
 	return ready, total
 }
 
-// Containers names the long-lived containers of the pod, the application's first and those that were added for debugging last.
+// Containers names the long-lived containers of the pod, the application's first and those that
+// were added for debugging last.
 func (p *Pod) Containers() []string {
 	var names []string
 	for _, status := range p.longLived() {
@@ -161,7 +166,8 @@ func (p *Pod) App() string {
 	return ""
 }
 
-// longLived are the containers and the native sidecars, which are init containers that restart always.
+// longLived are the containers and the native sidecars, which are init containers
+// that restart always.
 func (p *Pod) longLived() []v1.ContainerStatus {
 	statuses := slices.Clone(p.obj.Status.ContainerStatuses)
 	for _, c := range p.obj.Spec.InitContainers {

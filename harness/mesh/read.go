@@ -30,8 +30,8 @@ func (l Limits) slices() int {
 	return l.Slices
 }
 
-// A Read is one answer of a sidecar's admin interface: what was asked, how large it was, and how long
-// it took, the way through the apiserver included.
+// A Read is one answer of a sidecar's admin interface: what was asked, how large it was, and how
+// long it took, the way through the apiserver included.
 type Read struct {
 	Path  string
 	Bytes int64

@@ -12,7 +12,8 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// A Service is what the cluster says about a Service: its address, its ports, and the endpoints behind it.
+// A Service is what the cluster says about a Service: its address, its ports, and the
+// endpoints behind it.
 type Service struct {
 	Name      string     `json:"name"`
 	Namespace string     `json:"namespace"`
@@ -52,7 +53,10 @@ func (m *Mesh) Service(ctx context.Context, ref string) (*Service, error) {
 		if p.NodePort == 0 {
 			continue
 		}
-		n := NodePort{Name: p.Name, Port: p.NodePort, Local: obj.Spec.ExternalTrafficPolicy == v1.ServiceExternalTrafficPolicyLocal}
+		n := NodePort{
+			Name: p.Name, Port: p.NodePort,
+			Local: obj.Spec.ExternalTrafficPolicy == v1.ServiceExternalTrafficPolicyLocal,
+		}
 		if n.Endpoints, err = m.endpoints(ctx, obj, []v1.ServicePort{p}); err != nil {
 			return nil, err
 		}
@@ -78,8 +82,9 @@ func (m *Mesh) Nodes(ctx context.Context) (map[string]string, error) {
 	return addresses, nil
 }
 
-// endpoints are the ready pods that the Service selects, with the targets of some of its ports. They are counted from the pods and
-// not from EndpointSlices, so that they are a second opinion on what istiod tells the sidecars.
+// endpoints are the ready pods that the Service selects, with the targets of some of its ports.
+// They are counted from the pods and not from EndpointSlices, so that they are a second opinion on
+// what istiod tells the sidecars.
 func (m *Mesh) endpoints(ctx context.Context, service *v1.Service, ports []v1.ServicePort) ([]string, error) {
 	if len(service.Spec.Selector) == 0 {
 		return nil, nil
@@ -113,7 +118,8 @@ func isReady(pod *v1.Pod) bool {
 	return false
 }
 
-// targetPort resolves a named target port in the pod's own containers; 0 when the pod does not have it.
+// targetPort resolves a named target port in the pod's own containers; 0 when the
+// pod does not have it.
 func targetPort(pod *v1.Pod, port v1.ServicePort) int32 {
 	if n := port.TargetPort.IntVal; n != 0 {
 		return n

@@ -19,14 +19,16 @@ import (
 // AdminPort is where Envoy's admin interface listens inside the pod, on loopback only.
 const AdminPort = 15000
 
-// maxAnswer bounds what is read from an admin interface. A dump of ten thousand clusters has about 100 MB.
+// maxAnswer bounds what is read from an admin interface. A dump of ten thousand
+// clusters has about 100 MB.
 const maxAnswer = 512 << 20
 
 // ErrNoSidecar is in the chain of the error about a pod without a sidecar.
 var ErrNoSidecar = errors.New("the pod has none")
 
-// A Sidecar is the Envoy beside an application, reached through its admin interface. Close it after use.
-// The paths and their answers are described in Envoy's documentation under "Administration interface".
+// A Sidecar is the Envoy beside an application, reached through its admin interface. Close it
+// after use. The paths and their answers are described in Envoy's documentation under
+// "Administration interface".
 type Sidecar struct {
 	pod     *Pod
 	forward *forwarder
@@ -35,16 +37,19 @@ type Sidecar struct {
 	reads   []Read
 }
 
-// Sidecar prepares the pod's sidecar for use. A pod without one gives an error that says so, with the exit code for bad input.
+// Sidecar prepares the pod's sidecar for use. A pod without one gives an error that says so, with
+// the exit code for bad input.
 func (p *Pod) Sidecar() (*Sidecar, error) {
 	if !slices.Contains(p.Containers(), SidecarContainer) {
-		return nil, exit.Usagef("reach sidecar of %s: %w, its containers are: %s (label its namespace istio-injection=enabled and start the pod again)",
+		return nil, exit.Usagef("reach sidecar of %s: %w, its containers are: %s (label its namespace "+
+			"istio-injection=enabled and start the pod again)",
 			p.Ref(), ErrNoSidecar, strings.Join(p.Containers(), ", "))
 	}
 	forward := &forwarder{pod: p, port: AdminPort}
 	transport := &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return forward.dial(ctx) },
-		// One connection an answer: an idle one would stand in the pod's socket table, which the lab reads.
+		// One connection an answer: an idle one would stand in the pod's socket table,
+		// which the lab reads.
 		DisableKeepAlives:  true,
 		DisableCompression: true,
 	}
@@ -57,7 +62,8 @@ func (s *Sidecar) Pod() *Pod { return s.pod }
 // Close ends the tunnel to the admin interface.
 func (s *Sidecar) Close() error { return s.forward.close() }
 
-// Stats returns the lines "name: value" of the statistics whose names match the regular expression filter; all when it is empty.
+// Stats returns the lines "name: value" of the statistics whose names match the regular expression
+// filter; all when it is empty.
 func (s *Sidecar) Stats(ctx context.Context, filter string) ([]byte, error) {
 	path := "/stats"
 	if filter != "" {
@@ -70,7 +76,8 @@ func (s *Sidecar) Stats(ctx context.Context, filter string) ([]byte, error) {
 // bootstrap's static layers alone.
 func (s *Sidecar) Runtime(ctx context.Context) ([]byte, error) { return s.get(ctx, "/runtime") }
 
-// Quit ends Envoy (POST /quitquitquit). The agent beside it ends with it, and the kubelet starts both again in the same pod.
+// Quit ends Envoy (POST /quitquitquit). The agent beside it ends with it, and the kubelet starts
+// both again in the same pod.
 func (s *Sidecar) Quit(ctx context.Context) error {
 	_, err := s.call(ctx, http.MethodPost, "/quitquitquit")
 	return err
@@ -80,8 +87,8 @@ func (s *Sidecar) get(ctx context.Context, path string) ([]byte, error) {
 	return s.call(ctx, http.MethodGet, path)
 }
 
-// call makes one call of the admin interface and returns its whole answer. Anything but 200 is an error with the first line
-// of the answer.
+// call makes one call of the admin interface and returns its whole answer. Anything but 200 is an
+// error with the first line of the answer.
 func (s *Sidecar) call(ctx context.Context, method, path string) (body []byte, err error) {
 	err = s.stream(ctx, method, path, maxAnswer, func(answer io.Reader) error {
 		body, err = io.ReadAll(answer)
@@ -139,7 +146,8 @@ func (s *Sidecar) stream(ctx context.Context, method, path string, most int64, r
 	return nil
 }
 
-// exitEnvironment wraps err as the environment's fault, except when the caller gave up: then its own reason stays visible.
+// exitEnvironment wraps err as the environment's fault, except when the caller gave up: then its
+// own reason stays visible.
 func exitEnvironment(err error, format string, args ...any) error {
 	if exit.Code(err) == exit.Interrupted {
 		return fmt.Errorf(format+": %w", append(args, err)...)

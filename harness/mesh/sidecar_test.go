@@ -25,7 +25,10 @@ func adminAnswering(t *testing.T, handler http.HandlerFunc) *Sidecar {
 		return new(net.Dialer).DialContext(ctx, "tcp", server.Listener.Addr().String())
 	}
 	pod := &Pod{obj: &v1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "fortio-server", Namespace: "mark"}}}
-	return &Sidecar{pod: pod, forward: &forwarder{pod: pod}, client: &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}}
+	return &Sidecar{
+		pod: pod, forward: &forwarder{pod: pod},
+		client: &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}},
+	}
 }
 
 func TestDump(t *testing.T) {
@@ -44,9 +47,11 @@ func TestDump(t *testing.T) {
 			w.Header().Set("Content-Length", "100")
 			fmt.Fprint(w, `{"configs": []}`)
 		}, "the answer broke off after 15 bytes"},
-		{"cut by Envoy itself", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"configs": [`) }, "is not one JSON object"},
+		{"cut by Envoy itself", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"configs": [`) },
+			"is not one JSON object"},
 		{"empty", func(http.ResponseWriter, *http.Request) {}, "of 0 bytes is not one JSON object"},
-		{"not Envoy", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no such page\nsecond line", 404) }, "404 Not Found: no such page"},
+		{"not Envoy", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no such page\nsecond line", 404) },
+			"404 Not Found: no such page"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := adminAnswering(t, tc.answer).Dump(t.Context())
@@ -133,7 +138,9 @@ func TestLevelThatDoesNotChangeIsAnError(t *testing.T) {
 func TestIdentity(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	info := func(uptime string, epoch int) []byte {
-		return []byte(fmt.Sprintf(`{"version":"c0ffee/1.40.0/Clean/RELEASE/BoringSSL","uptime_current_epoch":%q,"command_line_options":{"restart_epoch":%d,"concurrency":2}}`, uptime, epoch))
+		return []byte(fmt.Sprintf(
+			`{"version":"c0ffee/1.40.0/Clean/RELEASE/BoringSSL","uptime_current_epoch":%q,"command_line_options":{`+
+				`"restart_epoch":%d,"concurrency":2}}`, uptime, epoch))
 	}
 	first := Identity{Container: "containerd://a"}
 	if err := first.parseServerInfo(info("100s", 0), now); err != nil {

@@ -23,8 +23,8 @@ type Use struct {
 const useLook = 250 * time.Millisecond
 
 // InUse says how many requests a sidecar has under way to an address "ip:port", and how many began
-// while it was looked at, for a quarter of a second. It reads rq_active and rq_total of the hosts in
-// /clusters, line by line. Envoy shows these also where a mesh leaves out statistics such as
+// while it was looked at, for a quarter of a second. It reads rq_active and rq_total of the hosts
+// in /clusters, line by line. Envoy shows these also where a mesh leaves out statistics such as
 // cluster.NAME.upstream_rq_active.
 func (s *Sidecar) InUse(ctx context.Context, address string) (active, began uint64, err error) {
 	first, err := s.use(ctx, address)

@@ -28,7 +28,8 @@ func TestUse(t *testing.T) {
 		{"without a newline at the end", strings.TrimSpace(clusters), "10.0.0.1:8080", Use{3, 42}, ""},
 		{"beside a line of any length", strings.Repeat("x", 1<<18) + "\n" + clusters, "10.0.0.1:8080", Use{3, 42}, ""},
 		{"IPv6", "a::[fd00::1]:80::rq_active::4\n", "[fd00::1]:80", Use{4, 0}, ""},
-		{"no number", "a::10.0.0.1:8080::rq_active::many\n", "10.0.0.1:8080", Use{}, `rq_active "many" is not a number`},
+		{"no number", "a::10.0.0.1:8080::rq_active::many\n", "10.0.0.1:8080",
+			Use{}, `rq_active "many" is not a number`},
 		{"no answer of /clusters", "<html>\n", "10.0.0.1:8080", Use{}, errNoClusters.Error()},
 		{"nothing", "", "10.0.0.1:8080", Use{}, errNoClusters.Error()},
 	} {
@@ -41,7 +42,8 @@ func TestUse(t *testing.T) {
 	}
 }
 
-// TestInUse looks twice: what is under way at either look counts, and so does what began between them.
+// TestInUse looks twice: what is under way at either look counts, and so does what
+// began between them.
 func TestInUse(t *testing.T) {
 	for _, tt := range []struct {
 		name          string
@@ -56,7 +58,8 @@ func TestInUse(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			look := 0
 			s := adminAnswering(t, func(w http.ResponseWriter, r *http.Request) {
-				fmt.Fprintf(w, "c::10.0.0.1:80::rq_active::%d\nc::10.0.0.1:80::rq_total::%d\n", tt.looks[look].Active, tt.looks[look].Total)
+				fmt.Fprintf(w, "c::10.0.0.1:80::rq_active::%d\nc::10.0.0.1:80::rq_total::%d\n", tt.looks[look].Active,
+					tt.looks[look].Total)
 				look++
 			})
 			active, began, err := s.InUse(t.Context(), "10.0.0.1:80")
@@ -70,7 +73,8 @@ func TestInUse(t *testing.T) {
 func FuzzUse(f *testing.F) {
 	f.Add(clusters, "10.0.0.1:8080")
 	f.Fuzz(func(t *testing.T, answer, address string) {
-		if use, err := parseUse(strings.NewReader(answer), address); err == nil && use.Active > 0 && !strings.Contains(answer, address) {
+		if use, err := parseUse(strings.NewReader(answer), address); err == nil && use.Active > 0 &&
+			!strings.Contains(answer, address) {
 			t.Errorf("%+v of an address that is not there", use)
 		}
 	})

@@ -12,15 +12,18 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// ErrNoWorkload is in the chain of the error about a workload or Service that no running pod belongs to.
+// ErrNoWorkload is in the chain of the error about a workload or Service that no
+// running pod belongs to.
 var ErrNoWorkload = errors.New("no running pod belongs to it")
 
 // workloadKinds are the kinds by which a pod can be named other than by its own name, as kubectl
 // has them, with the kind of the pod's owner. A Deployment owns a pod by a ReplicaSet, whose name
 // is the Deployment's with a hash behind it.
 var workloadKinds = map[string]string{
-	"pod": "Pod", "po": "Pod", "svc": "Service", "service": "Service", "deploy": "ReplicaSet", "deployment": "ReplicaSet",
-	"sts": "StatefulSet", "statefulset": "StatefulSet", "ds": "DaemonSet", "daemonset": "DaemonSet", "rs": "ReplicaSet", "job": "Job",
+	"pod": "Pod", "po": "Pod", "svc": "Service", "service": "Service", "deploy": "ReplicaSet",
+	"deployment": "ReplicaSet",
+	"sts":        "StatefulSet", "statefulset": "StatefulSet", "ds": "DaemonSet", "daemonset": "DaemonSet",
+	"rs": "ReplicaSet", "job": "Job",
 }
 
 // Sender makes of a sender as a person names it one that names a pod: deploy/NAME, svc/NAME and
@@ -74,7 +77,8 @@ func (m *Mesh) workload(ctx context.Context, owner, name, namespace string) ([]s
 	return names, nil
 }
 
-// belongs reports whether a pod is of a workload. A Service is no workload: its pods are selected before.
+// belongs reports whether a pod is of a workload. A Service is no workload: its pods
+// are selected before.
 func belongs(pod *v1.Pod, owner, name string) bool {
 	switch owner {
 	case "Service":

@@ -14,9 +14,10 @@ type Difference struct {
 	Added bool   // the second text has it, and the first has not
 }
 
-// Differ compares two texts of the forms that Parse reads by what they have netfilter do. Counters, comments and handles
-// do not count, and neither do elements of sets that packets themselves add. The order of rules counts: where the lines are
-// the same in another order, the first that is elsewhere is told as added. An error says which text cannot be read.
+// Differ compares two texts of the forms that Parse reads by what they have netfilter do. Counters,
+// comments and handles do not count, and neither do elements of sets that packets themselves add.
+// The order of rules counts: where the lines are the same in another order, the first that is
+// elsewhere is told as added. An error says which text cannot be read.
 func Differ(before, after string) ([]Difference, error) {
 	was, err := lines(before)
 	if err != nil {
@@ -107,7 +108,8 @@ func elements(text string) ([]Difference, error) {
 	return all, nil
 }
 
-// counted are the fields of nft's statements and objects that the kernel writes: what `nft --stateless` leaves out.
+// counted are the fields of nft's statements and objects that the kernel writes: what `nft
+// --stateless` leaves out.
 var counted = map[string][]string{
 	"counter": {"packets", "bytes"}, "quota": {"used", "used_unit"}, "last": {"used"},
 }
@@ -124,7 +126,8 @@ func still(value any) {
 				}
 			}
 		}
-		if flags, ok := v["flags"].([]any); ok && (slices.Contains(flags, any("dynamic")) || slices.Contains(flags, any("timeout"))) {
+		if flags, ok := v["flags"].([]any); ok && (slices.Contains(flags, any("dynamic")) ||
+			slices.Contains(flags, any("timeout"))) {
 			delete(v, "elem")
 		}
 		for _, field := range v {

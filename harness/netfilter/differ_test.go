@@ -28,30 +28,47 @@ func TestDiffer(t *testing.T) {
 		want          string
 	}{
 		{"counters, comments and time", saveText, edit(saveText, "[1:60]", "[7:420]", "09:00:00", "09:00:05"), "[]"},
-		{"a rule more", saveText, edit(saveText, "COMMIT", "[0:0] -A PREROUTING -j DROP\nCOMMIT"), "[{nat -A PREROUTING -j DROP true}]"},
+		{"a rule more", saveText, edit(saveText, "COMMIT", "[0:0] -A PREROUTING -j DROP\nCOMMIT"),
+			"[{nat -A PREROUTING -j DROP true}]"},
 		{"a rule less", saveText, edit(saveText, "[0:0] -A ISTIO_INBOUND -p tcp -m tcp --dport 15008 -j RETURN\n", ""),
 			"[{nat -A ISTIO_INBOUND -p tcp -m tcp --dport 15008 -j RETURN false}]"},
-		{"another port", saveText, edit(saveText, "15006", "15001"), "[{nat -A ISTIO_INBOUND -p tcp -j REDIRECT --to-ports 15001 true} " +
-			"{nat -A ISTIO_INBOUND -p tcp -j REDIRECT --to-ports 15006 false}]"},
-		{"another policy", saveText, edit(saveText, "PREROUTING ACCEPT", "PREROUTING DROP"), "[{nat :PREROUTING DROP true} {nat :PREROUTING ACCEPT false}]"},
-		{"another order", saveText, edit(saveText, "--dport 15008 -j RETURN\n[1:60] -A ISTIO_INBOUND -p tcp -j REDIRECT --to-ports 15006",
-			"-j REDIRECT --to-ports 15006\n[1:60] -A ISTIO_INBOUND -p tcp -m tcp --dport 15008 -j RETURN"),
-			"[{nat -A ISTIO_INBOUND -p tcp -m tcp -j REDIRECT --to-ports 15006 true} {nat -A ISTIO_INBOUND -p tcp -j REDIRECT --to-ports 15006 false}]"},
+		{"another port", saveText, edit(saveText, "15006", "15001"),
+			"[{nat -A ISTIO_INBOUND -p tcp -j REDIRECT --to-ports 15001 true} " +
+				"{nat -A ISTIO_INBOUND -p tcp -j REDIRECT --to-ports 15006 false}]"},
+		{"another policy", saveText, edit(saveText, "PREROUTING ACCEPT", "PREROUTING DROP"),
+			"[{nat :PREROUTING DROP true} {nat :PREROUTING ACCEPT false}]"},
+		{"another order", saveText,
+			edit(saveText, "--dport 15008 -j RETURN\n[1:60] -A ISTIO_INBOUND -p tcp -j REDIRECT --to-ports 15006",
+				"-j REDIRECT --to-ports 15006\n[1:60] -A ISTIO_INBOUND -p tcp -m tcp --dport 15008 -j RETURN"),
+			"[{nat -A ISTIO_INBOUND -p tcp -m tcp -j REDIRECT --to-ports 15006 true} {nat -A ISTIO_INBOUND -p tcp -j " +
+				"REDIRECT --to-ports 15006 false}]"},
 		{"only the order", "*raw\n-A A -j B\n-A A -j C\n", "*raw\n-A A -j C\n-A A -j B\n", "[{raw -A A -j C true}]"},
-		{"a table more", saveText, saveText + "*raw\n-A PREROUTING -j DROP\nCOMMIT\n", "[{raw *raw true} {raw -A PREROUTING -j DROP true}]"},
-		{"nft counts and handles", saveText + nftListing, saveText + edit(nftListing, `"packets": 1`, `"packets": 9`, `"handle": 3`, `"handle": 8`), "[]"},
-		{"nft's quota and last", edit(nftListing, `{"drop": null}`, `{"quota": {"val": 9, "used": 1}}, {"last": {"used": 5}}`),
+		{"a table more", saveText, saveText + "*raw\n-A PREROUTING -j DROP\nCOMMIT\n",
+			"[{raw *raw true} {raw -A PREROUTING -j DROP true}]"},
+		{"nft counts and handles", saveText + nftListing, saveText + edit(nftListing, `"packets": 1`, `"packets": 9`,
+			`"handle": 3`, `"handle": 8`), "[]"},
+		{"nft's quota and last",
+			edit(nftListing, `{"drop": null}`, `{"quota": {"val": 9, "used": 1}}, {"last": {"used": 5}}`),
 			edit(nftListing, `{"drop": null}`, `{"quota": {"val": 9, "used": 2}}, {"last": {"used": 7}}`), "[]"},
 		{"nft's quota is another", edit(nftListing, `{"drop": null}`, `{"quota": {"val": 9}}`),
 			edit(nftListing, `{"drop": null}`, `{"quota": {"val": 8}}`),
-			`[{nft {"rule":{"chain":"c","expr":[{"counter":{}},{"quota":{"val":8}}],"family":"ip","table":"x"}} true} ` +
-				`{nft {"rule":{"chain":"c","expr":[{"counter":{}},{"quota":{"val":9}}],"family":"ip","table":"x"}} false}]`},
-		{"nft adds to a set that packets fill", nftListing, edit(nftListing, `["10.0.0.1"]`, `["10.0.0.1", "10.0.0.2"]`), "[]"},
-		{"nft accepts", nftListing, edit(nftListing, `"drop"`, `"accept"`), `[{nft {"rule":{"chain":"c","expr":[{"counter":{}},{"accept":null}],"family":"ip","table":"x"}} true} ` +
-			`{nft {"rule":{"chain":"c","expr":[{"counter":{}},{"drop":null}],"family":"ip","table":"x"}} false}]`},
-		{"nft adds to a set that stays", edit(nftListing, `"dynamic"`, `"constant"`), edit(nftListing, `"dynamic"`, `"constant"`, `["10.0.0.1"]`, `["10.0.0.2"]`),
-			`[{nft {"set":{"elem":["10.0.0.2"],"family":"ip","flags":["constant"],"name":"seen","table":"x","type":"ipv4_addr"}} true} ` +
-				`{nft {"set":{"elem":["10.0.0.1"],"family":"ip","flags":["constant"],"name":"seen","table":"x","type":"ipv4_addr"}} false}]`},
+			`[{nft {"rule":{"chain":"c","expr":[{"counter":{}},{"quota":{"val":8}}],"family":"ip","table":"x"}} ` +
+				`true} ` +
+				`{nft {"rule":{"chain":"c","expr":[{"counter":{}},{"quota":{"val":9}}],"family":"ip","table":"x"}} ` +
+				`false}]`},
+		{"nft adds to a set that packets fill", nftListing,
+			edit(nftListing, `["10.0.0.1"]`, `["10.0.0.1", "10.0.0.2"]`), "[]"},
+		{"nft accepts", nftListing, edit(nftListing, `"drop"`, `"accept"`),
+			`[{nft {"rule":{"chain":"c","expr":[{"counter":{}},{"accept":null}],"family":"ip","table":"x"}} true} ` +
+				`{nft {"rule":{"chain":"c","expr":[{"counter":{}},{"drop":null}],"family":"ip","table":"x"}} false}]`},
+		{"nft adds to a set that stays", edit(nftListing, `"dynamic"`, `"constant"`),
+			edit(nftListing, `"dynamic"`, `"constant"`, `["10.0.0.1"]`, `["10.0.0.2"]`),
+			`[{nft ` +
+				`{"set":{"elem":["10.0.0.2"],"family":"ip","flags":["constant"],"name":"seen","table":"x",` +
+				`"type":"ipv4_addr"}} true} ` +
+				`{nft ` +
+				`{"set":{"elem":["10.0.0.1"],"family":"ip","flags":["constant"],"name":"seen","table":"x",` +
+				`"type":"ipv4_addr"}} false}]`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := Differ(c.before, c.after)
@@ -60,7 +77,8 @@ func TestDiffer(t *testing.T) {
 			}
 		})
 	}
-	if _, err := Differ(saveText, saveText+`{"nftables": [`); err == nil || !strings.Contains(err.Error(), "after: nft's JSON") {
+	if _, err := Differ(saveText, saveText+`{"nftables": [`); err == nil ||
+		!strings.Contains(err.Error(), "after: nft's JSON") {
 		t.Errorf("%v", err)
 	}
 }

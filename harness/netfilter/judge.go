@@ -16,8 +16,9 @@ const (
 	maxOpen  = 8
 )
 
-// Judge says what the rules do with a packet: in the base chains of each hook on its way, lower priorities first. What a
-// pod sends to itself comes in again on loopback; its addresses are translated once only, at the hook that it met first.
+// Judge says what the rules do with a packet: in the base chains of each hook on its way, lower
+// priorities first. What a pod sends to itself comes in again on loopback; its addresses are
+// translated once only, at the hook that it met first.
 func (r *Ruleset) Judge(p Packet) Verdict {
 	t := traversal{p: first(p)}
 	hooks := []string{"output"}
@@ -140,11 +141,13 @@ type base struct {
 	chain *chain
 }
 
-// bases returns the base chains of a hook for the address's family in the order in which packets meet them.
+// bases returns the base chains of a hook for the address's family in the order in
+// which packets meet them.
 func (r *Ruleset) bases(hook string, addr netip.Addr) []base {
 	var all []base
 	for _, t := range r.tables {
-		if t.family == "ip" && !addr.Is4() || t.family == "ip6" && addr.Is4() || !slices.Contains([]string{"", "ip", "ip6", "inet"}, t.family) {
+		if t.family == "ip" && !addr.Is4() || t.family == "ip6" && addr.Is4() ||
+			!slices.Contains([]string{"", "ip", "ip6", "inet"}, t.family) {
 			continue
 		}
 		for _, name := range slices.Sorted(maps.Keys(t.chains)) {
@@ -223,7 +226,8 @@ func (t *traversal) walk(name string, depth int) end {
 	return ranOut
 }
 
-// leave keeps why a rule did not hold, and what it tests where that is not known and the rule could decide.
+// leave keeps why a rule did not hold, and what it tests where that is not known and
+// the rule could decide.
 func (t *traversal) leave(c *chain, r rule, why, open string) {
 	if c.hook == "" && len(t.passed) < maxShown {
 		t.passed = append(t.passed, Passed{Rule: r.text, Why: why})
@@ -234,8 +238,8 @@ func (t *traversal) leave(c *chain, r rule, why, open string) {
 	}
 }
 
-// lacks says which test of the rule the packet fails, or "". open is what the first test looks at that is not known, where
-// every other test holds.
+// lacks says which test of the rule the packet fails, or "". open is what the first test looks at
+// that is not known, where every other test holds.
 func (r rule) lacks(p packet) (why, open string) {
 	for _, t := range r.tests {
 		switch holds, known := t.holds(p); {
@@ -272,8 +276,10 @@ var testWords = map[string]struct {
 	"--mark":      {"packet mark", func(p packet) string { return fmt.Sprintf("%#x", p.mark) }},
 	"--connmark":  {"connection mark", func(packet) string { return "0" }},
 	"--ctstate":   {"connection state", func(packet) string { return "NEW" }},
-	"--family":    {"address family", func(p packet) string { return map[bool]string{true: "ipv4", false: "ipv6"}[p.dst.Addr().Is4()] }},
-	"--socket":    {"a socket that it belongs to", func(packet) string { return "none yet" }},
+	"--family": {"address family", func(p packet) string {
+		return map[bool]string{true: "ipv4", false: "ipv6"}[p.dst.Addr().Is4()]
+	}},
+	"--socket": {"a socket that it belongs to", func(packet) string { return "none yet" }},
 }
 
 func addressOrUnknown(addr netip.Addr) string {

@@ -30,9 +30,10 @@ type call struct {
 	uid, gid int
 }
 
-// TestKernel loads rules into the kernel, in a network namespace that stands for the pod, lists them with the program that
-// people use, and compares for connections of several users where the kernel takes them with what Judge says of the
-// listing. A second namespace is the world outside: what comes there is answered.
+// TestKernel loads rules into the kernel, in a network namespace that stands for the pod, lists
+// them with the program that people use, and compares for connections of several users where the
+// kernel takes them with what Judge says of the listing. A second namespace is the world outside:
+// what comes there is answered.
 func TestKernel(t *testing.T) {
 	for _, program := range []string{"iptables-restore", "nft"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -81,7 +82,8 @@ func skipUnlessCI(t *testing.T, why string) {
 var calls = func() (all []call) {
 	users := [][2]int{{1000, 1000}, {0, 0}, {1337, 1337}, {1000, 1337}, {2005, 2005}, {2011, 2011}}
 	for _, u := range users {
-		for _, address := range []string{"10.96.0.1", "10.96.0.10", "172.30.4.5", "192.168.5.1", "10.96.1.9", "127.0.0.1", "own"} {
+		for _, address := range []string{"10.96.0.1", "10.96.0.10", "172.30.4.5", "192.168.5.1", "10.96.1.9",
+			"127.0.0.1", "own"} {
 			for _, port := range []uint16{80, 53, 3306, 5432, 6005, 15008} {
 				all = append(all, call{address: address, port: port, uid: u[0], gid: u[1]})
 			}
@@ -96,7 +98,8 @@ var calls = func() (all []call) {
 // judged says where Judge takes a connection, in the words of kernelTakes.
 func judged(rules *Ruleset, c call, own netip.Addr) string {
 	to := netip.AddrPortFrom(netip.MustParseAddr(strings.ReplaceAll(c.address, "own", own.String())), c.port)
-	v := rules.Judge(Packet{Destination: to, Inbound: c.inbound, Own: []netip.Addr{own}, Sender: Sender{c.uid, c.gid, true}})
+	v := rules.Judge(Packet{Destination: to, Inbound: c.inbound, Own: []netip.Addr{own},
+		Sender: Sender{c.uid, c.gid, true}})
 	if v.Dropped {
 		return "dropped"
 	}
@@ -122,13 +125,16 @@ func judged(rules *Ruleset, c call, own netip.Addr) string {
 	return "refused"
 }
 
-// kernelTakes loads the rules, lists them, makes the connections and returns what answered each: a port of the proxy's, the
-// application on port 80, the world outside, or "refused"; "dropped" where there is no answer at all.
-func kernelTakes(own netip.Addr, text []byte, load, list []string, calls []call) (where []string, listing string, err error) {
+// kernelTakes loads the rules, lists them, makes the connections and returns what answered each: a
+// port of the proxy's, the application on port 80, the world outside, or "refused"; "dropped" where
+// there is no answer at all.
+func kernelTakes(own netip.Addr, text []byte, load, list []string,
+	calls []call) (where []string, listing string, err error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine, and the namespace with the thread
+		// and never unlocked: the thread ends with the goroutine, and the namespace with the thread
+		runtime.LockOSThread()
 		pod, world, problem := namespaces(own)
 		if err = problem; err != nil {
 			return
@@ -138,10 +144,12 @@ func kernelTakes(own netip.Addr, text []byte, load, list []string, calls []call)
 		if err = serveIn(world, map[string]string{"0.0.0.0:1": "outside"}); err != nil {
 			return
 		}
-		if _, err = run("table ip world {\n chain pre {\n type nat hook prerouting priority -100;\n meta l4proto tcp redirect to :1\n }\n}\n", "nft", "-f", "-"); err != nil {
+		if _, err = run("table ip world {\n chain pre {\n type nat hook prerouting priority -100;\n meta l4proto tcp "+
+			"redirect to :1\n }\n}\n", "nft", "-f", "-"); err != nil {
 			return
 		}
-		if err = serveIn(pod, map[string]string{"0.0.0.0:15001": "15001", "0.0.0.0:15006": "15006", "0.0.0.0:15053": "15053", "0.0.0.0:80": "application"}); err != nil {
+		if err = serveIn(pod, map[string]string{"0.0.0.0:15001": "15001", "0.0.0.0:15006": "15006",
+			"0.0.0.0:15053": "15053", "0.0.0.0:80": "application"}); err != nil {
 			return
 		}
 		if _, err = run(string(text), load...); err != nil {
@@ -173,7 +181,8 @@ func kernelTakes(own netip.Addr, text []byte, load, list []string, calls []call)
 					address := netip.MustParseAddr(strings.ReplaceAll(c.address, "own", own.String()))
 					to := netip.AddrPortFrom(address, c.port)
 					if where[i] = ask(to, c.uid, c.gid); where[i] == "dropped" {
-						where[i] = ask(to, c.uid, c.gid) // two of one source port fall together where the world redirects them
+						// two of one source port fall together where the world redirects them
+						where[i] = ask(to, c.uid, c.gid)
 					}
 				}
 			})
@@ -194,7 +203,8 @@ func run(input string, command ...string) (string, error) {
 	return string(out), nil
 }
 
-// namespaces makes the pod's and the world's namespace with a cable between them. The world owns every address of IPv4.
+// namespaces makes the pod's and the world's namespace with a cable between them. The world owns
+// every address of IPv4.
 func namespaces(own netip.Addr) (pod, world netns.NsHandle, err error) {
 	if world, err = netns.New(); err != nil {
 		return pod, world, err
@@ -202,24 +212,30 @@ func namespaces(own netip.Addr) (pod, world netns.NsHandle, err error) {
 	if pod, err = netns.New(); err != nil {
 		return pod, world, err
 	}
-	cable := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "eth0"}, PeerName: "eth0", PeerNamespace: netlink.NsFd(world)}
+	cable := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "eth0"}, PeerName: "eth0",
+		PeerNamespace: netlink.NsFd(world)}
 	if err = netlink.LinkAdd(cable); err != nil {
 		return pod, world, fmt.Errorf("make cable: %w", err)
 	}
 	rule := netlink.NewRule()
 	rule.Mark, rule.Table = 0x539, 133 // as Istio has it for TPROXY
 	anywhere := &net.IPNet{IP: net.IPv4zero, Mask: net.CIDRMask(0, 32)}
-	if err = errors.Join(address("eth0", own.String()+"/16"), netlink.RuleAdd(rule), route(&netlink.Route{Dst: anywhere, Gw: gateway(own)}, "eth0"),
-		route(&netlink.Route{Dst: anywhere, Table: 133, Type: unix.RTN_LOCAL, Scope: netlink.SCOPE_HOST}, "lo")); err != nil {
+	if err = errors.Join(address("eth0", own.String()+"/16"), netlink.RuleAdd(rule),
+		route(&netlink.Route{Dst: anywhere, Gw: gateway(own)}, "eth0"),
+		route(&netlink.Route{Dst: anywhere, Table: 133, Type: unix.RTN_LOCAL, Scope: netlink.SCOPE_HOST},
+			"lo")); err != nil {
 		return pod, world, fmt.Errorf("set up the pod's network: %w", err)
 	}
 	if err = netns.Set(world); err != nil {
 		return pod, world, err
 	}
 	if err = errors.Join(address("eth0", gateway(own).String()+"/16"),
-		route(&netlink.Route{Dst: &net.IPNet{IP: net.IPv4(10, 96, 0, 0), Mask: net.CIDRMask(16, 32)}, Type: unix.RTN_LOCAL, Table: unix.RT_TABLE_LOCAL, Scope: netlink.SCOPE_HOST}, "lo"),
-		route(&netlink.Route{Dst: &net.IPNet{IP: net.IPv4(172, 30, 0, 0), Mask: net.CIDRMask(16, 32)}, Type: unix.RTN_LOCAL, Table: unix.RT_TABLE_LOCAL, Scope: netlink.SCOPE_HOST}, "lo"),
-		route(&netlink.Route{Dst: &net.IPNet{IP: net.IPv4(192, 168, 0, 0), Mask: net.CIDRMask(16, 32)}, Type: unix.RTN_LOCAL, Table: unix.RT_TABLE_LOCAL, Scope: netlink.SCOPE_HOST}, "lo")); err != nil {
+		route(&netlink.Route{Dst: &net.IPNet{IP: net.IPv4(10, 96, 0, 0), Mask: net.CIDRMask(16, 32)},
+			Type: unix.RTN_LOCAL, Table: unix.RT_TABLE_LOCAL, Scope: netlink.SCOPE_HOST}, "lo"),
+		route(&netlink.Route{Dst: &net.IPNet{IP: net.IPv4(172, 30, 0, 0), Mask: net.CIDRMask(16, 32)},
+			Type: unix.RTN_LOCAL, Table: unix.RT_TABLE_LOCAL, Scope: netlink.SCOPE_HOST}, "lo"),
+		route(&netlink.Route{Dst: &net.IPNet{IP: net.IPv4(192, 168, 0, 0), Mask: net.CIDRMask(16, 32)},
+			Type: unix.RTN_LOCAL, Table: unix.RT_TABLE_LOCAL, Scope: netlink.SCOPE_HOST}, "lo")); err != nil {
 		return pod, world, fmt.Errorf("set up the world's network: %w", err)
 	}
 	return pod, world, nil
@@ -276,7 +292,8 @@ func serveIn(ns netns.NsHandle, names map[string]string) error {
 		if err != nil {
 			return err
 		}
-		err = errors.Join(unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_TRANSPARENT, 1), unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1),
+		err = errors.Join(unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_TRANSPARENT, 1),
+			unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1),
 			unix.Bind(fd, &unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()}), unix.Listen(fd, 64))
 		file := os.NewFile(uintptr(fd), address)
 		if err != nil {
@@ -300,7 +317,8 @@ func serveIn(ns netns.NsHandle, names map[string]string) error {
 	return nil
 }
 
-// ask connects as a user, from the namespace of the thread, and returns what the other end says of itself.
+// ask connects as a user, from the namespace of the thread, and returns what the other
+// end says of itself.
 func ask(to netip.AddrPort, uid, gid int) string {
 	_ = unix.Setfsgid(gid) // the owner of a socket is the thread's file system user
 	_ = unix.Setfsuid(uid)
@@ -317,7 +335,8 @@ func ask(to netip.AddrPort, uid, gid int) string {
 	switch err := unix.Connect(fd, &unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()}); {
 	case errors.Is(err, unix.ECONNREFUSED):
 		return "refused"
-	case errors.Is(err, unix.EINPROGRESS), errors.Is(err, unix.ETIMEDOUT), errors.Is(err, unix.ECONNRESET), errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EPERM):
+	case errors.Is(err, unix.EINPROGRESS), errors.Is(err, unix.ETIMEDOUT), errors.Is(err, unix.ECONNRESET),
+		errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EPERM):
 		return "dropped"
 	case err != nil:
 		return err.Error()

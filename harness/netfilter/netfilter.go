@@ -1,7 +1,8 @@
-// Package netfilter says from a pod's own rules what netfilter does with the first packet of a connection: pass it,
-// redirect it to a port of the proxy, hand it over by TPROXY, translate its destination or drop it. It reads what
-// `iptables-save -c` prints of all tables and what `nft -j list ruleset` prints (libnftables-json(5)), and it has no
-// input or output of its own. What a rule tests beyond the packet is never guessed: it is named as open.
+// Package netfilter says from a pod's own rules what netfilter does with the first packet of a
+// connection: pass it, redirect it to a port of the proxy, hand it over by TPROXY, translate its
+// destination or drop it. It reads what `iptables-save -c` prints of all tables and what `nft -j
+// list ruleset` prints (libnftables-json(5)), and it has no input or output of its own. What a rule
+// tests beyond the packet is never guessed: it is named as open.
 package netfilter
 
 import (
@@ -54,7 +55,8 @@ type rule struct {
 	mark    *uint32 // that the packet gets
 }
 
-// A test is one condition of a rule, in the words of iptables; a value may be a list with commas and have ranges.
+// A test is one condition of a rule, in the words of iptables; a value may be a list with
+// commas and have ranges.
 type test struct {
 	name   string
 	value  *values
@@ -68,9 +70,9 @@ const maxRules = 8 << 20
 // hint says what texts are read.
 const hint = "give what `iptables-save -c` or `nft -j list ruleset` prints in the pod's network namespace"
 
-// Parse reads the text of `iptables-save` (with or without counters, also of its nft variant), the JSON of `nft -j list
-// ruleset`, or both one after the other. An empty text is no Ruleset, and no error. An error names the line or the rule; a
-// text above 8 MiB is one.
+// Parse reads the text of `iptables-save` (with or without counters, also of its nft variant), the
+// JSON of `nft -j list ruleset`, or both one after the other. An empty text is no Ruleset, and no
+// error. An error names the line or the rule; a text above 8 MiB is one.
 func Parse(text string) (*Ruleset, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
@@ -162,8 +164,8 @@ type Passed struct{ Rule, Why string }
 // dnsPort is where Istio's agent answers DNS when it captures it.
 const dnsPort = 15053
 
-// CapturesDNS says whether the rules send DNS queries to the sidecar's agent: Istio's ISTIO_META_DNS_CAPTURE. A nil Ruleset
-// does not.
+// CapturesDNS says whether the rules send DNS queries to the sidecar's agent: Istio's
+// ISTIO_META_DNS_CAPTURE. A nil Ruleset does not.
 func (r *Ruleset) CapturesDNS() bool {
 	if r == nil {
 		return false

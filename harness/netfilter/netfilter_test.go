@@ -69,9 +69,12 @@ func TestRules(t *testing.T) {
 		{"excluded port", plain, in, own.String(), 15021, Sender{}, 0},
 		{"another user", istioRules("201507", ""), out, "10.96.0.1", 80, Sender{201507, 201507, true}, 0},
 		{"1337 has no rule there", istioRules("201507", ""), out, "10.96.0.1", 80, Sender{1337, 1337, true}, 15001},
-		{"range of ports", istioRules("1337", "-A ISTIO_INBOUND -p tcp -m tcp --dport 9000:9010 -j RETURN\n"), in, own.String(), 9005, Sender{}, 0},
-		{"list of ports", istioRules("1337", "-A ISTIO_INBOUND -p tcp -m multiport --dports 22,9000:9010 -j RETURN\n"), in, own.String(), 22, Sender{}, 0},
-		{"counters of iptables-save -c", strings.ReplaceAll(plain, "-A", "[1:60] -A"), in, own.String(), 8080, Sender{}, 15006},
+		{"range of ports", istioRules("1337", "-A ISTIO_INBOUND -p tcp -m tcp --dport 9000:9010 -j RETURN\n"), in,
+			own.String(), 9005, Sender{}, 0},
+		{"list of ports", istioRules("1337", "-A ISTIO_INBOUND -p tcp -m multiport --dports 22,9000:9010 -j RETURN\n"),
+			in, own.String(), 22, Sender{}, 0},
+		{"counters of iptables-save -c", strings.ReplaceAll(plain, "-A", "[1:60] -A"), in, own.String(), 8080,
+			Sender{}, 15006},
 		{"TPROXY", tproxyRules, in, own.String(), 8080, Sender{}, 15006},
 		{"TPROXY, excluded port", tproxyRules, in, own.String(), 15020, Sender{}, 0},
 		{"chains in a circle", "*nat\n-A OUTPUT -j A\n-A A -j B\n-A B -j A\nCOMMIT", out, "10.0.0.1", 80, Sender{}, 0},
@@ -121,7 +124,8 @@ const (
 var own = netip.MustParseAddr("172.21.206.196")
 
 func packetTo(w way, address string, port uint16, sender Sender) Packet {
-	return Packet{Inbound: bool(w), Destination: netip.AddrPortFrom(netip.MustParseAddr(address), port), Own: []netip.Addr{own}, Sender: sender}
+	return Packet{Inbound: bool(w), Destination: netip.AddrPortFrom(netip.MustParseAddr(address), port),
+		Own: []netip.Addr{own}, Sender: sender}
 }
 
 func must(t testing.TB, err error) {

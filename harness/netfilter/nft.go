@@ -52,12 +52,13 @@ type ruleSpec struct {
 // A set is a named set's or map's elements; a map's are pairs.
 type set []any
 
-// errXT is a rule of iptables in its nft variant. nft prints the names of iptables' extensions and not what they compare.
+// errXT is a rule of iptables in its nft variant. nft prints the names of iptables' extensions and
+// not what they compare.
 var errXT = errors.New("it was written by iptables, and nft does not print what its extensions compare " +
 	"(give what `iptables-save -c` prints, or that followed by nft's JSON)")
 
-// parseJSON reads a listing. Rules come out in the words of iptables, so that one evaluator is enough. Tables that the text
-// of iptables-save had already are passed over.
+// parseJSON reads a listing. Rules come out in the words of iptables, so that one evaluator is
+// enough. Tables that the text of iptables-save had already are passed over.
 func (r *Ruleset) parseJSON(text []byte) error {
 	var l listing
 	if err := json.Unmarshal(text, &l); err != nil {
@@ -70,7 +71,8 @@ func (r *Ruleset) parseJSON(text []byte) error {
 	of := func(family, name string) *table {
 		key := [2]string{family, name}
 		if tables[key] == nil {
-			tables[key] = &table{family: family, name: name, chains: map[string]*chain{}, sets: map[string]set{}, lists: map[string]*values{}}
+			tables[key] = &table{family: family, name: name, chains: map[string]*chain{}, sets: map[string]set{},
+				lists: map[string]*values{}}
 			if _, legacy := priorities[name]; !saved || !legacy || family == "inet" {
 				r.tables = append(r.tables, tables[key])
 			}
@@ -101,7 +103,8 @@ func (r *Ruleset) parseJSON(text []byte) error {
 		}
 		rules, err := t.rules(o.Rule)
 		if err != nil {
-			return fmt.Errorf("rule in chain %.60q of table %s %.60q: %w", o.Rule.Chain, o.Rule.Family, o.Rule.Table, err)
+			return fmt.Errorf("rule in chain %.60q of table %s %.60q: %w", o.Rule.Chain, o.Rule.Family,
+				o.Rule.Table, err)
 		}
 		c := t.chain(o.Rule.Chain)
 		c.rules = append(c.rules, rules...)
@@ -120,8 +123,9 @@ func (c *chain) read(spec *chainSpec) {
 	}
 }
 
-// rules reads one rule. A verdict map, or a map in a target, becomes a rule for each of its elements: they are apart from
-// each other, and a packet that none of them names goes on to the next rule.
+// rules reads one rule. A verdict map, or a map in a target, becomes a rule for each of
+// its elements: they are apart from each other, and a packet that none of them names
+// goes on to the next rule.
 func (t *table) rules(spec *ruleSpec) ([]rule, error) {
 	b := builder{table: t}
 	for _, e := range spec.Expr {

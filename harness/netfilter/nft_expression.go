@@ -76,7 +76,8 @@ func (b *builder) compat(body any) error {
 	return errXT
 }
 
-// mangle reads a statement that sets something: only the packet's own mark is tested by other rules.
+// mangle reads a statement that sets something: only the packet's own mark is
+// tested by other rules.
 func (b *builder) mangle(body any) {
 	key := get(body, "key")
 	value := get(body, "value")
@@ -202,7 +203,8 @@ func (b *builder) mapped(m any, then func(value any) (rule, error)) error {
 	return nil
 }
 
-// elements returns the elements of a set or map that stands in the rule or is named; nil where none has the name.
+// elements returns the elements of a set or map that stands in the rule or is named; nil
+// where none has the name.
 func (b *builder) elements(v any) (all []any, name string) {
 	if here, ok := get(v, "set").([]any); ok {
 		return here, "in the rule"

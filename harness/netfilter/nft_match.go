@@ -10,12 +10,17 @@ import (
 
 // matches maps what a match looks at to the option of iptables that tests the same.
 var matches = map[string]string{
-	"meta l4proto": "-p", "ip protocol": "-p", "ip6 nexthdr": "-p", "ip saddr": "-s", "ip6 saddr": "-s", "ip daddr": "-d", "ip6 daddr": "-d",
-	"tcp dport": "--dport", "udp dport": "--dport", "th dport": "--dport", "tcp sport": "--sport", "udp sport": "--sport", "th sport": "--sport",
-	"meta skuid": "--uid-owner", "meta skgid": "--gid-owner", "meta iifname": "-i", "meta oifname": "-o", "meta iif": "-i", "meta oif": "-o",
-	"ct state": "--ctstate", "ct direction": "--ctdir", "meta nfproto": "--family", "meta mark": "--mark", "ct mark": "--connmark",
+	"meta l4proto": "-p", "ip protocol": "-p", "ip6 nexthdr": "-p", "ip saddr": "-s", "ip6 saddr": "-s",
+	"ip daddr": "-d", "ip6 daddr": "-d",
+	"tcp dport": "--dport", "udp dport": "--dport", "th dport": "--dport", "tcp sport": "--sport",
+	"udp sport": "--sport", "th sport": "--sport",
+	"meta skuid": "--uid-owner", "meta skgid": "--gid-owner", "meta iifname": "-i", "meta oifname": "-o",
+	"meta iif": "-i", "meta oif": "-o",
+	"ct state": "--ctstate", "ct direction": "--ctdir", "meta nfproto": "--family", "meta mark": "--mark",
+	"ct mark":            "--connmark",
 	"socket transparent": "--socket", "socket mark": "--socket", "fib daddr type": "--dst-type",
-	"ct ip daddr original": "-d", "ct ip saddr original": "-s", "ct proto-dst original": "--dport", "ct l3proto": "--family",
+	"ct ip daddr original": "-d", "ct ip saddr original": "-s", "ct proto-dst original": "--dport",
+	"ct l3proto": "--family",
 }
 
 // match reads "left op right": libnftables-json(5), "match".
@@ -68,8 +73,8 @@ func (b *builder) tests(op string, left, right any) ([]test, error) {
 	return append(implied(field), test{name: option, value: compared, negate: negate}), nil
 }
 
-// compared are the values on the right of a match; nil where they are a set that the table does not have. Those of a named
-// set are made once, for all rules that name it.
+// compared are the values on the right of a match; nil where they are a set that the table does not
+// have. Those of a named set are made once, for all rules that name it.
 func (b *builder) compared(right any) *values {
 	name, named := strings.CutPrefix(text(right), "@")
 	if named && b.table.lists[name] != nil {
@@ -147,9 +152,9 @@ func (b *builder) concatenated(fields []any, right any, negate bool) ([]test, er
 	return append(all, t), nil
 }
 
-// flagTests reads what a rule wants of the flags of TCP, into the words of iptables: those to look at, and those of them
-// that are to be set. With "in", one of the named flags is enough; with "!" none of them may be set; with "==" and no mask
-// they are to be the only ones.
+// flagTests reads what a rule wants of the flags of TCP, into the words of iptables: those to look
+// at, and those of them that are to be set. With "in", one of the named flags is enough; with "!"
+// none of them may be set; with "==" and no mask they are to be the only ones.
 func flagTests(op string, mask, right any) []test {
 	tests := implied("tcp flags")
 	if get(right, "set") != nil || strings.HasPrefix(text(right), "@") {

@@ -26,10 +26,12 @@ func listingOf(t testing.TB, name, ruleset string) string {
 
 // senders are who may open a connection in a pod.
 var senders = map[string]Sender{
-	"application": {}, "root": {0, 0, true}, "proxy": {1337, 1337, true}, "proxy's group": {0, 1337, true}, "excluded user": {2005, 2005, true}, "another": {2011, 2011, true},
+	"application": {}, "root": {0, 0, true}, "proxy": {1337, 1337, true}, "proxy's group": {0, 1337, true},
+	"excluded user": {2005, 2005, true}, "another": {2011, 2011, true},
 }
 
-// TestNativeNFT is the table of rules that are nft's own, as Istio writes them with nativeNftables, and a few that it does not.
+// TestNativeNFT is the table of rules that are nft's own, as Istio writes them with nativeNftables,
+// and a few that it does not.
 func TestNativeNFT(t *testing.T) {
 	text, err := os.ReadFile("testdata/native.nft")
 	must(t, err)
@@ -74,20 +76,22 @@ func TestNativeNFT(t *testing.T) {
 		{"TPROXY", in, own.String(), 7777, "application", 15006, "TPROXY"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if v := rules.Judge(packetTo(c.way, c.address, c.port, senders[c.who])); v.Port != c.to || v.Target != c.target || v.Dropped {
+			if v := rules.Judge(packetTo(c.way, c.address, c.port, senders[c.who])); v.Port != c.to ||
+				v.Target != c.target || v.Dropped {
 				t.Errorf("%s to %d (%s), expected %s to %d", v.Target, v.Port, v.Why, c.target, c.to)
 			}
 		})
 	}
 	for _, port := range []uint16{25, 26, 81} {
-		if v := rules.Judge(packetTo(out, "10.96.0.1", port, senders["proxy"])); !v.Dropped || !strings.Contains(v.Why, "drops it") {
+		if v := rules.Judge(packetTo(out, "10.96.0.1", port, senders["proxy"])); !v.Dropped ||
+			!strings.Contains(v.Why, "drops it") {
 			t.Errorf("port %d: %+v", port, v)
 		}
 	}
 }
 
-// TestBoth reads the text of iptables-save with nft's JSON behind it, which has the same tables without what their
-// extensions compare, and tables of its own.
+// TestBoth reads the text of iptables-save with nft's JSON behind it, which has the same tables
+// without what their extensions compare, and tables of its own.
 func TestBoth(t *testing.T) {
 	saved, err := os.ReadFile("testdata/iptables.save")
 	must(t, err)

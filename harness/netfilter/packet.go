@@ -17,8 +17,10 @@ type packet struct {
 	mark     uint32 // that a rule has given it
 }
 
-// alwaysHold are tests that hold for the first packet of any connection, and options that are no tests.
-var alwaysHold = []string{"-m", "--match", "-c", "--comment", "--tproxy-mark", "--on-ip", "--save-mark", "--restore-mark", "--nfmask",
+// alwaysHold are tests that hold for the first packet of any connection, and
+// options that are no tests.
+var alwaysHold = []string{"-m", "--match", "-c", "--comment", "--tproxy-mark", "--on-ip", "--save-mark",
+	"--restore-mark", "--nfmask",
 	"--ctmask", "--random", "--random-fully", "--zone", "--log-prefix", "--log-level", "--reject-with"}
 
 // holds evaluates one test. known is false for one that depends on more than the packet.
@@ -30,7 +32,8 @@ func (t test) holds(p packet) (holds, known bool) {
 	case "-p", "--protocol":
 		holds = t.value.name(p.proto, map[string]string{"tcp": "6", "udp": "17"}[p.proto], "all")
 	case "-m", "--match":
-		// A first packet belongs to no socket yet, so TPROXY's way round for known connections is not taken.
+		// A first packet belongs to no socket yet, so TPROXY's way round for known
+		// connections is not taken.
 		return t.value.text != "socket", true
 	case "--socket":
 		holds = false
@@ -99,10 +102,11 @@ func hasMark(text string, mark uint32) bool {
 }
 
 // flagBits are the flags of a TCP header, in the names of iptables and of nft.
-var flagBits = map[string]uint64{"FIN": 1, "SYN": 2, "RST": 4, "PSH": 8, "ACK": 16, "URG": 32, "ECE": 64, "ECN": 64, "CWR": 128, "ALL": 63, "NONE": 0}
+var flagBits = map[string]uint64{"FIN": 1, "SYN": 2, "RST": 4, "PSH": 8, "ACK": 16, "URG": 32, "ECE": 64, "ECN": 64,
+	"CWR": 128, "ALL": 63, "NONE": 0}
 
-// flags evaluates "FIN,SYN,RST,ACK SYN": of the flags named first those are set that are named last. A first packet has
-// SYN alone.
+// flags evaluates "FIN,SYN,RST,ACK SYN": of the flags named first those are set that are named
+// last. A first packet has SYN alone.
 func (t test) flags() (holds, known bool) {
 	mask, set, _ := strings.Cut(t.value.text, " ")
 	among, ok := flagsOf(mask)

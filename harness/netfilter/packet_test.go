@@ -6,17 +6,21 @@ import (
 	"testing"
 )
 
-// nftMatches are matches in nft's words, one for each rule of testdata/matches.json, which nft printed.
+// nftMatches are matches in nft's words, one for each rule of
+// testdata/matches.json, which nft printed.
 func nftMatches(t testing.TB) map[string]rule {
 	t.Helper()
 	var texts, lines []string
 	for _, c := range firstPackets {
 		if c.text == "nft" {
-			texts, lines = append(texts, c.match), append(lines, "\t\tmeta l4proto tcp "+c.match+" redirect to :15001 comment \"m\"\n")
+			texts, lines = append(texts, c.match),
+				append(lines, "\t\tmeta l4proto tcp "+c.match+" redirect to :15001 comment \"m\"\n")
 		}
 	}
-	ruleset := "table inet x {\n\tmap ports {\n\t\ttype inet_service : verdict\n\t}\n\tset wide {\n\t\ttype inet_service; flags interval;" +
-		" elements = { 79-81, 6000 }\n\t}\n\tchain output {\n\t\ttype nat hook output priority -100; policy accept;\n" + strings.Join(lines, "") + "\t}\n}\n"
+	ruleset := "table inet x {\n\tmap ports {\n\t\ttype inet_service : verdict\n\t}\n\tset wide {\n\t\ttype " +
+		"inet_service; flags interval;" +
+		" elements = { 79-81, 6000 }\n\t}\n\tchain output {\n\t\ttype nat hook output priority -100; policy accept;\n" +
+		strings.Join(lines, "") + "\t}\n}\n"
 	rules, err := Parse(listingOf(t, "matches", ruleset))
 	must(t, err)
 	read := rules.tables[0].chains["output"].rules
@@ -35,8 +39,8 @@ func natChain(rules string) string { return "*nat\n-A OUTPUT " + rules + "\nCOMM
 
 const holds, fails, unknown = "", "the connection has", "is not known"
 
-// firstPackets is the table of what a match says of the first packet of a connection to port 80 from 10.1.1.1:40000. What
-// more than the packet decides is not followed.
+// firstPackets is the table of what a match says of the first packet of a connection to port 80
+// from 10.1.1.1:40000. What more than the packet decides is not followed.
 var firstPackets = []struct{ text, match, want string }{
 	{"nft", "ct direction original", holds},
 	{"nft", "ct direction reply", fails},
@@ -94,7 +98,8 @@ var firstPackets = []struct{ text, match, want string }{
 
 func TestFirstPacket(t *testing.T) {
 	listed := nftMatches(t)
-	p := packet{src: netip.MustParseAddrPort("10.1.1.1:40000"), dst: netip.MustParseAddrPort("10.96.0.1:80"), out: "eth0", proto: "tcp"}
+	p := packet{src: netip.MustParseAddrPort("10.1.1.1:40000"), dst: netip.MustParseAddrPort("10.96.0.1:80"),
+		out: "eth0", proto: "tcp"}
 	for _, c := range firstPackets {
 		t.Run(c.text+" "+c.match, func(t *testing.T) {
 			r, ok := listed[c.match]
@@ -112,7 +117,8 @@ func TestFirstPacket(t *testing.T) {
 
 // TestSourcePort follows rules on the port that a connection comes from, which often is not said.
 func TestSourcePort(t *testing.T) {
-	for _, text := range []string{jsonChain(`{"match": {"op": "!=", "left": {"payload": {"protocol": "tcp", "field": "sport"}}, "right": 53}}, {"redirect": {"port": 15001}}`),
+	for _, text := range []string{jsonChain(`{"match": {"op": "!=", "left": {"payload": {"protocol": "tcp", "field": ` +
+		`"sport"}}, "right": 53}}, {"redirect": {"port": 15001}}`),
 		natChain("-p tcp ! --sport 53 -j REDIRECT --to-ports 15001")} {
 		rules, err := Parse(text)
 		must(t, err)
@@ -129,33 +135,42 @@ func TestSourcePort(t *testing.T) {
 	}
 }
 
-// jsonChain is a table of nft whose one chain sees a pod's connections go out; rules are lists of expressions.
+// jsonChain is a table of nft whose one chain sees a pod's connections go out; rules are
+// lists of expressions.
 func jsonChain(rules ...string) string {
 	var b strings.Builder
-	b.WriteString(`{"nftables": [{"chain": {"family": "ip", "table": "x", "name": "output", "type": "nat", "hook": "output", "prio": -100, "policy": "accept"}}`)
+	b.WriteString(`{"nftables": [{"chain": {"family": "ip", "table": "x", "name": "output", "type": "nat", "hook": ` +
+		`"output", "prio": -100, "policy": "accept"}}`)
 	for _, r := range rules {
 		b.WriteString(`, {"rule": {"family": "ip", "table": "x", "chain": "output", "expr": [` + r + `]}}`)
 	}
 	return b.String() + "]}"
 }
 
-// TestLongRules reads texts that are long in one place, and judges by them: none may cost the square of its length.
+// TestLongRules reads texts that are long in one place, and judges by them: none may cost the
+// square of its length.
 func TestLongRules(t *testing.T) {
 	const redirect = `{"redirect": {"port": 15001}}`
 	elements := `"10.0.0.0"` + strings.Repeat(`, {"range": ["10.200.0.1", "10.200.0.9"]}`, 100_000)
 	set := `{"set": {"family": "ip", "table": "x", "name": "nets", "elem": [` + elements + `]}}`
-	inSet := `{"match": {"op": "==", "left": {"payload": {"protocol": "ip", "field": "daddr"}}, "right": "@nets"}}, {"return": null}`
+	inSet := `{"match": {"op": "==", "left": {"payload": {"protocol": "ip", "field": "daddr"}}, "right": "@nets"}}, ` +
+		`{"return": null}`
 	many := make([]string, 9_000)
 	for i := range many {
 		many[i] = inSet
 	}
 	for name, text := range map[string]string{
-		"one set, many rules":       strings.Replace(jsonChain(append(many, redirect)...), `[{`, `[`+set+`, {`, 1),
-		"a list of words":           jsonChain(`{"match": {"op": "in", "left": {"ct": {"key": "state"}}, "right": ["new"` + strings.Repeat(`, "a"`, 1<<20) + `]}}, ` + redirect),
-		"a question of many":        jsonChain(`{"match": {"op": "==", "left": {"fib": {"result": "type", "flags": ["a"`+strings.Repeat(`, "a"`, 1<<20)+`]}}, "right": "local"}}, {"accept": null}`, redirect),
-		"a map of many":             jsonChain(`{"vmap": {"key": {"meta": {"key": "skuid"}}, "data": {"set": [[1, {"drop": null}]`+strings.Repeat(`, [1, {"drop": null}]`, 9_000)+`]}}}`, redirect),
-		"a list in one chain":       natChain(strings.Repeat("-j A\n-A OUTPUT ", 9_000/2) + "-j REDIRECT --to-ports 15001\n-A A -d 10.0.0.1" + strings.Repeat(",10.0.0.1", 300_000) + " -j RETURN"),
-		"one table again and again": "*nat\n" + strings.Repeat("*nat\n:A - [0:0]\n", 1<<18) + "-A OUTPUT -j REDIRECT --to-ports 15001",
+		"one set, many rules": strings.Replace(jsonChain(append(many, redirect)...), `[{`, `[`+set+`, {`, 1),
+		"a list of words": jsonChain(`{"match": {"op": "in", "left": {"ct": {"key": "state"}}, "right": ` +
+			`["new"` + strings.Repeat(`, "a"`, 1<<20) + `]}}, ` + redirect),
+		"a question of many": jsonChain(`{"match": {"op": "==", "left": {"fib": {"result": "type", "flags": `+
+			`["a"`+strings.Repeat(`, "a"`, 1<<20)+`]}}, "right": "local"}}, {"accept": null}`, redirect),
+		"a map of many": jsonChain(`{"vmap": {"key": {"meta": {"key": "skuid"}}, "data": {"set": [[1, `+
+			`{"drop": null}]`+strings.Repeat(`, [1, {"drop": null}]`, 9_000)+`]}}}`, redirect),
+		"a list in one chain": natChain(strings.Repeat("-j A\n-A OUTPUT ", 9_000/2) + "-j REDIRECT --to-ports " +
+			"15001\n-A A -d 10.0.0.1" + strings.Repeat(",10.0.0.1", 300_000) + " -j RETURN"),
+		"one table again and again": "*nat\n" + strings.Repeat("*nat\n:A - [0:0]\n",
+			1<<18) + "-A OUTPUT -j REDIRECT --to-ports 15001",
 	} {
 		rules, err := Parse(text)
 		must(t, err)

@@ -7,13 +7,15 @@ import (
 	"strings"
 )
 
-// hooks are the chains of iptables in which a connection can be taken to the proxy, and the priorities of its tables there.
+// hooks are the chains of iptables in which a connection can be taken to the proxy, and the
+// priorities of its tables there.
 var (
 	hooks      = map[string]string{"PREROUTING": "prerouting", "INPUT": "input", "OUTPUT": "output"}
 	priorities = map[string]int{"raw": -300, "mangle": -150, "nat": -100, "filter": 0, "security": 50}
 )
 
-// parseSave reads the text of iptables-save. The comment that each run of the program writes tells the family.
+// parseSave reads the text of iptables-save. The comment that each run of the program
+// writes tells the family.
 func (r *Ruleset) parseSave(text string) error {
 	family := ""
 	var table *table
@@ -134,7 +136,8 @@ func parseRule(line string) (chain string, r rule, err error) {
 	return words[1], r, nil
 }
 
-// destination reads what DNAT translates to: an address, the first of a range, with or without a port.
+// destination reads what DNAT translates to: an address, the first of a range, with
+// or without a port.
 func destination(text string) (netip.Addr, uint16) {
 	if to, err := netip.ParseAddrPort(text); err == nil {
 		return to.Addr(), to.Port()

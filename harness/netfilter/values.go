@@ -9,8 +9,9 @@ import (
 	"sync"
 )
 
-// values are what a test compares with: one value, or a list with commas. A list may be as long as a whole text and be
-// asked by thousands of rules, so each form of it is made once, when it is first needed, and is found in by halves.
+// values are what a test compares with: one value, or a list with commas. A list may be as long as
+// a whole text and be asked by thousands of rules, so each form of it is made once, when it is
+// first needed, and is found in by halves.
 type values struct {
 	text      string
 	numbers   form[int]
@@ -60,10 +61,12 @@ func apart[T any](all []span[T], compare func(a, b T) int) []span[T] {
 	return joined
 }
 
-// number says whether a port or user is listed. iptables writes a range of ports with a colon, all others have a dash.
+// number says whether a port or user is listed. iptables writes a range of ports with a colon, all
+// others have a dash.
 func (v *values) number(n int) bool { return v.numbers.has(v.text, n, numberSpan, cmp.Compare[int]) }
 
-// address says whether an address is listed, or lies in a prefix or range that is. Netfilter knows no zones.
+// address says whether an address is listed, or lies in a prefix or range that is.
+// Netfilter knows no zones.
 func (v *values) address(a netip.Addr) bool {
 	return a.IsValid() && v.addresses.has(v.text, a.WithZone(""), addressSpan, netip.Addr.Compare)
 }

@@ -12,8 +12,8 @@ import (
 
 // evidence is the recording as instruments read it.
 func (r Recording) evidence() instrument.Evidence {
-	e := instrument.Evidence{RequestID: r.RequestID, Authority: r.Authority, Path: r.Path, Port: r.Port, Sent: r.Sent, Answered: r.Answered,
-		Cold: r.Cold, Warm: r.Warm, AccessLog: r.AccessLog, Curl: r.Curl, Peer: r.peer()}
+	e := instrument.Evidence{RequestID: r.RequestID, Authority: r.Authority, Path: r.Path, Port: r.Port, Sent: r.Sent,
+		Answered: r.Answered, Cold: r.Cold, Warm: r.Warm, AccessLog: r.AccessLog, Curl: r.Curl, Peer: r.peer()}
 	if r.Trace != nil {
 		e.Trace = r.Trace
 	}
@@ -34,7 +34,8 @@ func (r Recording) evidence() instrument.Evidence {
 
 // evidence is one pod as instruments read it.
 func (p *Pod) evidence(side flow.Side, peer string) instrument.Pod {
-	pod := instrument.Pod{Name: p.Name, IP: p.IP, Side: side, Workers: p.Workers, Quiet: p.Quiet, LogProblem: p.LogProblem,
+	pod := instrument.Pod{Name: p.Name, IP: p.IP, Side: side, Workers: p.Workers, Quiet: p.Quiet,
+		LogProblem:       p.LogProblem,
 		AccessLogProblem: p.AccessLogProblem, Problems: p.Problems, Peer: peer, Parts: map[string][]byte{}}
 	for name, text := range p.Parts {
 		if text != nil {
@@ -55,11 +56,14 @@ func (r Recording) peer() string {
 	return ""
 }
 
-// reached are the servers that the request came to, as far as the evidence tells: those whose log has its id; else the one that the
-// client's access log names, or none where that says that the request was not sent on; else all, because nothing tells. Of a pod
-// where the request did not come no instrument has to say anything.
+// reached are the servers that the request came to, as far as the evidence tells: those whose log
+// has its id; else the one that the client's access log names, or none where that says that the
+// request was not sent on; else all, because nothing tells. Of a pod where the request did not come
+// no instrument has to say anything.
 func reached(e instrument.Evidence) []instrument.Pod {
-	marked := slices.DeleteFunc(slices.Clone(e.Servers), func(p instrument.Pod) bool { return !mentions(p.Part(instrument.LogText), e.RequestID) })
+	marked := slices.DeleteFunc(slices.Clone(e.Servers), func(p instrument.Pod) bool {
+		return !mentions(p.Part(instrument.LogText), e.RequestID)
+	})
 	if len(marked) > 0 {
 		return marked
 	}
@@ -70,7 +74,8 @@ func reached(e instrument.Evidence) []instrument.Pod {
 	return slices.DeleteFunc(slices.Clone(e.Servers), func(p instrument.Pod) bool { return p.IP != ip })
 }
 
-// mentions says whether a log has a request's id. Envoy may write another character over the one at index 14 of a UUID.
+// mentions says whether a log has a request's id. Envoy may write another character over the one at
+// index 14 of a UUID.
 func mentions(log []byte, id string) bool {
 	const version = 14
 	if len(id) > version {

@@ -17,8 +17,8 @@ import (
 // An Instrument is one way to see a request: see package instrument.
 type Instrument = instrument.Instrument
 
-// Instruments returns every instrument that there is, new for one run, in the order in which they look and tell. A new one is a
-// folder beside this file and a line here.
+// Instruments returns every instrument that there is, new for one run, in the order in which they
+// look and tell. A new one is a folder beside this file and a line here.
 func Instruments() []Instrument {
 	return []Instrument{
 		curl.Instrument{},

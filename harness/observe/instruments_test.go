@@ -65,8 +65,8 @@ func TestEveryHopHasAWitness(t *testing.T) {
 	}
 }
 
-// TestSeesIsWhatIsSeen holds what an instrument says it sees at best against what it claimed, and told, of recorded evidence: of the
-// instruments' own, and of whole runs in a lab.
+// TestSeesIsWhatIsSeen holds what an instrument says it sees at best against what it claimed, and
+// told, of recorded evidence: of the instruments' own, and of whole runs in a lab.
 func TestSeesIsWhatIsSeen(t *testing.T) {
 	r := recording(t)
 	r.AccessLog = "JSON"
@@ -100,14 +100,16 @@ func TestSeesIsWhatIsSeen(t *testing.T) {
 	for _, w := range watches {
 		for _, c := range w.Sees {
 			if !says(w.Instrument, c.Kind, c.Fact, c.Value) {
-				missing[fmt.Sprintf("%s could see %s %s %s, and does not say so at best", w.Instrument, c.Kind, c.Fact, c.Value)] = true
+				missing[fmt.Sprintf("%s could see %s %s %s, and does not say so at best",
+					w.Instrument, c.Kind, c.Fact, c.Value)] = true
 			}
 		}
 	}
 	for _, o := range seen {
 		for _, f := range o.Facts {
 			if f.Name != flow.FactOrder && !says(o.Instrument, o.Kind, f.Name, f.Value) {
-				missing[fmt.Sprintf("%s saw %s %s=%s, and does not say that it can", o.Instrument, o.Kind, f.Name, f.Value)] = true
+				missing[fmt.Sprintf("%s saw %s %s=%s, and does not say that it can",
+					o.Instrument, o.Kind, f.Name, f.Value)] = true
 			}
 		}
 	}

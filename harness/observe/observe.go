@@ -1,6 +1,7 @@
-// Package observe turns what the instruments of one run recorded into observations. A Recording holds the raw evidence;
-// because everything that is seen is read from it, a bundle that keeps the Recording can be observed again, and comes to
-// the same observations, on another machine and without a cluster.
+// Package observe turns what the instruments of one run recorded into observations. A Recording
+// holds the raw evidence; because everything that is seen is read from it, a bundle that keeps
+// the Recording can be observed again, and comes to the same observations, on another machine
+// and without a cluster.
 package observe
 
 import (
@@ -23,17 +24,21 @@ type Recording struct {
 	Answered  time.Time `json:"answered,omitzero"`
 	Client    Pod       `json:"client"`
 	Server    Pod       `json:"server"`
-	// Others are more pods that the request could have reached: they were watched because it was not known before which one it would.
+	// Others are more pods that the request could have reached: they were watched because it was
+	// not known before which one it would.
 	Others []Pod  `json:"others,omitempty"`
 	Curl   []byte `json:"-"` // standard error of curl; nil: it was not kept
-	// Trace is what eBPF recorded, nil where it did not watch. It holds no secret: what the probes copy of the traffic is redacted
-	// when it is understood, and only that is kept.
+	// Trace is what eBPF recorded, nil where it did not watch. It holds no secret: what the probes
+	// copy of the traffic is redacted when it is understood, and only that is kept.
 	Trace *trace.Recording `json:"-"`
-	Cold  bool             `json:"cold,omitempty"` // the socket tables showed that no connection of the way was pooled before the request
-	Warm  bool             `json:"warm,omitempty"` // they showed that every worker had one pooled
-	// Translated says that the client's address and port were replaced on the way, so that the server's side cannot show them.
-	Translated bool   `json:"translated,omitempty"`
-	AccessLog  string `json:"accessLog,omitempty"` // form of the access log that the mesh declares: JSON or TEXT; "": it declares none
+	// the socket tables showed that no connection of the way was pooled before the request
+	Cold bool `json:"cold,omitempty"`
+	Warm bool `json:"warm,omitempty"` // they showed that every worker had one pooled
+	// Translated says that the client's address and port were replaced on the way, so that the
+	// server's side cannot show them.
+	Translated bool `json:"translated,omitempty"`
+	// form of the access log that the mesh declares: JSON or TEXT; "": it declares none
+	AccessLog string `json:"accessLog,omitempty"`
 }
 
 // A Pod is one end of the request with what was recorded there.
@@ -44,7 +49,8 @@ type Pod struct {
 	// Quiet says that the log level was not raised: the log holds the access log, and no debug line
 	// was to be expected in it.
 	Quiet bool `json:"quiet,omitempty"`
-	// LogProblem says why the log is not whole although it reads so: lines were dropped, or Envoy was restarted.
+	// LogProblem says why the log is not whole although it reads so: lines were dropped, or
+	// Envoy was restarted.
 	LogProblem string `json:"logProblem,omitempty"`
 	// AccessLogProblem says why the request's line may be missing in the access log.
 	AccessLogProblem string `json:"accessLogProblem,omitempty"`
@@ -92,8 +98,8 @@ func (r *Recording) Pod(name string) (Pod, bool) {
 	return Pod{}, false
 }
 
-// Redact takes the secrets out of everything that was recorded. Observations come from what is left, so that a bundle's
-// are the same.
+// Redact takes the secrets out of everything that was recorded. Observations come from what is
+// left, so that a bundle's are the same.
 func (r *Recording) Redact() {
 	hide := func(text []byte) []byte {
 		if text == nil {
@@ -111,8 +117,8 @@ func (r *Recording) Redact() {
 	r.Curl = hide(r.Curl)
 }
 
-// Observe reads the recording with each instrument that ran. The error names what could not be read, and comes with
-// what the other instruments saw.
+// Observe reads the recording with each instrument that ran. The error names what could not be
+// read, and comes with what the other instruments saw.
 func (r Recording) Observe() ([]flow.Observation, []flow.Watch, error) {
 	r.Redact()
 	e := r.evidence()

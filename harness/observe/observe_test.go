@@ -19,7 +19,8 @@ func file(t *testing.T, name string) []byte {
 	return text
 }
 
-// recording is the request of the instruments' own test data: two sidecars in two network namespaces.
+// recording is the request of the instruments' own test data: two sidecars in two
+// network namespaces.
 func recording(t *testing.T) Recording {
 	return Recording{RequestID: "7d3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f", Port: 8080,
 		Curl: []byte("* Connected to fortio-server (10.77.1.1) port 8080 (#0)\n< HTTP/1.1 200 OK\n"),
@@ -42,7 +43,8 @@ func TestObserve(t *testing.T) {
 	for _, o := range seen {
 		count[o.Instrument]++
 		for _, f := range o.Facts {
-			if o.Side == flow.Server && f.Name == flow.FactPeer && o.Kind != flow.App || o.Side == flow.Client && f.Name == flow.FactUpstreamLocal {
+			if o.Side == flow.Server && f.Name == flow.FactPeer && o.Kind != flow.App ||
+				o.Side == flow.Client && f.Name == flow.FactUpstreamLocal {
 				peers[f.Value] = append(peers[f.Value], string(o.Instrument)+" "+string(o.Side))
 			}
 		}
@@ -52,7 +54,8 @@ func TestObserve(t *testing.T) {
 			t.Errorf("%s saw nothing", instrument)
 		}
 	}
-	if got := strings.Join(peers["10.77.0.1:35312"], ", "); len(peers) != 1 || got != "log server, sockets client, sockets server" {
+	if got := strings.Join(peers["10.77.0.1:35312"], ", "); len(peers) != 1 ||
+		got != "log server, sockets client, sockets server" {
 		t.Errorf("the connection between the pods is not one for log and sockets: %v", peers)
 	}
 	if len(watches) != 5 {
@@ -80,7 +83,9 @@ func TestStats(t *testing.T) {
 	}) {
 		t.Error("the client's counters were not read")
 	}
-	if !slices.ContainsFunc(watches, func(w flow.Watch) bool { return w.Instrument == flow.Stats && w.Side == flow.Server && !w.Complete }) {
+	if !slices.ContainsFunc(watches, func(w flow.Watch) bool {
+		return w.Instrument == flow.Stats && w.Side == flow.Server && !w.Complete
+	}) {
 		t.Error("counters that cannot be read leave a complete watch")
 	}
 }
@@ -99,7 +104,8 @@ func TestWhatIsNotRecorded(t *testing.T) {
 	}
 	r = recording(t)
 	r.Server.Keep(instrument.SocketsAfter, []byte("ss: not found\n"))
-	if _, _, err = r.Observe(); err == nil || !strings.HasPrefix(err.Error(), "server after: read socket table: line 1: ") {
+	if _, _, err = r.Observe(); err == nil ||
+		!strings.HasPrefix(err.Error(), "server after: read socket table: line 1: ") {
 		t.Errorf("error %v", err)
 	}
 	r = recording(t)

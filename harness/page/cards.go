@@ -54,7 +54,8 @@ func (p *Page) cards() []card {
 	boxes := boxOf(p.lanes())
 	var cards []card
 	for i, h := range p.Path.Hops {
-		c := card{ID: cardID(i), Hop: h, Name: strings.TrimSpace(string(h.Side) + " " + string(h.Kind)), State: p.state(i),
+		c := card{ID: cardID(i), Hop: h, Name: strings.TrimSpace(string(h.Side) + " " + string(h.Kind)),
+			State:   p.state(i),
 			Excerpt: p.excerpt(h.Proxy, h.Source), Maker: p.maker(h), Open: openText(h), Box: boxes[cardID(i)]}
 		c.Sign = signs[c.State]
 		if entry, ok := glossary.Of(glossary.Hop, string(h.Kind), glossary.English); ok {
@@ -118,7 +119,8 @@ func cut(text string, n int) string {
 	return text
 }
 
-// maker names the Istio object that the hop's field was made of, where the dump says so; else whose default it is.
+// maker names the Istio object that the hop's field was made of, where the dump says so; else
+// whose default it is.
 func (p *Page) maker(h flow.Hop) string {
 	d := p.Dumps[h.Proxy]
 	if d == nil || h.Source == "" {

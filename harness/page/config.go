@@ -73,7 +73,8 @@ func (p *Page) leads(h flow.Hop) func(flow.Alternative) string {
 	}
 }
 
-// otherClusters are the clusters that the filter chains lead to which lost on the way to the cluster at an index.
+// otherClusters are the clusters that the filter chains lead to which lost on the way to the
+// cluster at an index.
 func (p *Page) otherClusters(h flow.Hop, at int) []flow.Alternative {
 	var all []flow.Alternative
 	for i := at - 1; i >= 0 && p.Path.Hops[i].Proxy == h.Proxy; i-- {
@@ -83,16 +84,20 @@ func (p *Page) otherClusters(h flow.Hop, at int) []flow.Alternative {
 		}
 		for _, lost := range chains.Rejected {
 			name := clusterOf(p.chain(h.Proxy, lost))
-			if name == "" || name == h.Decision || slices.ContainsFunc(all, func(a flow.Alternative) bool { return a.Name == name }) {
+			if name == "" || name == h.Decision || slices.ContainsFunc(all, func(a flow.Alternative) bool {
+				return a.Name == name
+			}) {
 				continue
 			}
-			all = append(all, flow.Alternative{Name: name, Why: "filter chain " + lost.Name + " leads there, and it lost"})
+			all = append(all, flow.Alternative{Name: name,
+				Why: "filter chain " + lost.Name + " leads there, and it lost"})
 		}
 	}
 	return all
 }
 
-// chain is the filter chain that an alternative is; nothing where it is another thing or its dump is not there.
+// chain is the filter chain that an alternative is; nothing where it is another thing or
+// its dump is not there.
 func (p *Page) chain(proxy string, a flow.Alternative) configdump.Value {
 	d := p.Dumps[proxy]
 	if d == nil || a.Source == "" {
@@ -118,10 +123,12 @@ func (p *Page) circuitBreakers(h flow.Hop) string {
 	return strings.Join(bounds, ", ")
 }
 
-// unlimited is the largest number that a bound of Envoy's can have, which Istio writes where there is to be none.
+// unlimited is the largest number that a bound of Envoy's can have, which Istio writes where
+// there is to be none.
 const unlimited = "4294967295"
 
-// clusterOf is the one cluster that the filters of a chain name; "" where they name none or several.
+// clusterOf is the one cluster that the filters of a chain name; "" where they name
+// none or several.
 func clusterOf(chain configdump.Value) string {
 	names := map[string]bool{}
 	for _, filter := range chain.Get("filters").Elements() {

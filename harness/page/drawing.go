@@ -57,27 +57,32 @@ type lane struct {
 	height   int
 }
 
-// svg is the lane as an SVG element of its own. linked says that its boxes lead to the cards of a page.
+// svg is the lane as an SVG element of its own. linked says that its boxes lead to
+// the cards of a page.
 func (l *lane) svg(linked bool) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg class="lane" id="lane-%s" viewBox="0 0 %d %d" role="group" aria-label="%s">`, l.id, laneWidth, l.height,
-		html.EscapeString(l.name))
+	fmt.Fprintf(&b, `<svg class="lane" id="lane-%s" viewBox="0 0 %d %d" role="group" aria-label="%s">`,
+		l.id, laneWidth, l.height, html.EscapeString(l.name))
 	b.WriteString(tips(l.id))
 	l.body(&b, linked)
 	b.WriteString("</svg>")
 	return b.String()
 }
 
-// tips are the heads of arrows. Each lane has its own, because a picture that is not shown cannot lend them.
+// tips are the heads of arrows. Each lane has its own, because a picture that is not
+// shown cannot lend them.
 func tips(lane string) string {
-	return fmt.Sprintf(`<defs><marker id="tip-%[1]s" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">`+
-		`<path class="tip" d="M0 0L8 4L0 8z"/></marker><marker id="tiplost-%[1]s" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="6" `+
+	return fmt.Sprintf(`<defs><marker id="tip-%[1]s" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" `+
+		`markerHeight="7" orient="auto">`+
+		`<path class="tip" d="M0 0L8 4L0 8z"/></marker><marker id="tiplost-%[1]s" viewBox="0 0 8 8" refX="7" `+
+		`refY="4" markerWidth="6" `+
 		`markerHeight="6" orient="auto"><path class="tiplost" d="M0 0L8 4L0 8z"/></marker></defs>`, lane)
 }
 
 func (l *lane) body(b *strings.Builder, linked bool) {
 	for _, f := range l.frames {
-		fmt.Fprintf(b, `<g class="frame %s" id="%s"><rect x="%d" y="%d" width="%d" height="%d" rx="6"/><text x="%d" y="%d">%s</text></g>`,
+		fmt.Fprintf(b, `<g class="frame %s" id="%s"><rect x="%d" y="%d" width="%d" height="%d" rx="6"/><text x="%d" `+
+			`y="%d">%s</text></g>`,
 			f.class, f.id, f.x, f.y, f.w, f.h, f.x+frameName, f.y+13, html.EscapeString(f.name))
 	}
 	for _, a := range l.arrows {
@@ -109,7 +114,8 @@ func (x *box) svg(b *strings.Builder, linked bool) {
 	if linked && x.card != "" {
 		element, link = "a", fmt.Sprintf(` href="#%s"`, x.card)
 	}
-	fmt.Fprintf(b, `<%s class="box %s" id="%s"%s><title>%s</title>`, element, x.state, x.id, link, html.EscapeString(x.tip))
+	fmt.Fprintf(b, `<%s class="box %s" id="%s"%s><title>%s</title>`, element, x.state, x.id, link,
+		html.EscapeString(x.tip))
 	fmt.Fprintf(b, `<rect x="%d" y="%d" width="%d" height="%d" rx="4"/>`, x.x, x.y, x.w, x.h)
 	y := x.y + 4
 	if x.name != "" {
@@ -117,7 +123,8 @@ func (x *box) svg(b *strings.Builder, linked bool) {
 		y += headHeight
 	}
 	for i, line := range x.lines {
-		fmt.Fprintf(b, `<text class="line" x="%d" y="%d">%s</text>`, x.x+padding, y+10+i*lineHeight, html.EscapeString(line))
+		fmt.Fprintf(b, `<text class="line" x="%d" y="%d">%s</text>`, x.x+padding, y+10+i*lineHeight,
+			html.EscapeString(line))
 	}
 	for i, m := range x.marks {
 		m.svg(b, x.x+x.w-padding-10*(len(x.marks)-i)+4, x.y+10)

@@ -11,10 +11,14 @@ import (
 
 // names of hops as the drawing has them.
 var hopNames = map[flow.HopKind]string{
-	flow.Resolve: "name resolution", flow.NodePort: "node port, kube-proxy", flow.Redirect: "kernel netfilter", flow.Listener: "① listener",
-	flow.ListenerFilters: "② listener filter", flow.FilterChain: "② filter chain manager", flow.DownstreamTLS: "③ transport socket",
-	flow.NetworkFilters: "④ network filter", flow.HTTPFilters: "⑥ HTTP filter", flow.Route: "route", flow.Cluster: "cluster",
-	flow.Endpoint: "⑦ load balancing", flow.UpstreamTLS: "transport socket, upstream", flow.Connect: "connection pool", flow.App: "application",
+	flow.Resolve: "name resolution", flow.NodePort: "node port, kube-proxy", flow.Redirect: "kernel netfilter",
+	flow.Listener:        "① listener",
+	flow.ListenerFilters: "② listener filter", flow.FilterChain: "② filter chain manager",
+	flow.DownstreamTLS:  "③ transport socket",
+	flow.NetworkFilters: "④ network filter", flow.HTTPFilters: "⑥ HTTP filter", flow.Route: "route",
+	flow.Cluster:  "cluster",
+	flow.Endpoint: "⑦ load balancing", flow.UpstreamTLS: "transport socket, upstream", flow.Connect: "connection pool",
+	flow.App: "application",
 }
 
 // prefixes of names that say no more than the box does.
@@ -59,7 +63,8 @@ func (d *drawer) one(h flow.Hop, text string) *box {
 
 func (d *drawer) own(h flow.Hop, id, text string) *box {
 	v := d.page.verdict(d.hop)
-	x := &box{id: id, card: cardID(d.hop), name: hopNames[h.Kind], text: text, state: d.page.state(d.hop), marks: d.page.marks(h, v)}
+	x := &box{id: id, card: cardID(d.hop), name: hopNames[h.Kind], text: text, state: d.page.state(d.hop),
+		marks: d.page.marks(h, v)}
 	if x.name == "" {
 		x.name = string(h.Kind)
 	}
@@ -115,12 +120,13 @@ func (d *drawer) filters(h flow.Hop) {
 	d.losers(kind, shortened(h.Rejected), func(a flow.Alternative) string { return "(" + a.Why + ")" })
 }
 
-// cluster draws the cluster, what bounds it, and the clusters that the filter chains that lost would have led to.
+// cluster draws the cluster, what bounds it, and the clusters that the filter chains that
+// lost would have led to.
 func (d *drawer) cluster(h flow.Hop) {
 	x := d.one(h, h.Decision)
 	if bounds := d.page.circuitBreakers(h); bounds != "" {
-		d.lose(x, &box{id: d.id("circuit breakers"), card: cardID(d.hop), text: "circuit breakers: " + bounds, state: "note",
-			tip: "circuit breakers of the cluster: " + bounds})
+		d.lose(x, &box{id: d.id("circuit breakers"), card: cardID(d.hop), text: "circuit breakers: " + bounds,
+			state: "note", tip: "circuit breakers of the cluster: " + bounds})
 	}
 	d.losers(string(h.Kind), append(slices.Clone(h.Rejected), d.page.otherClusters(h, d.hop)...), nothing)
 	d.choices(h)
@@ -142,7 +148,8 @@ func (d *drawer) chains(h flow.Hop) {
 	x := d.own(h, d.id("filter chain manager"), reasonOf(h))
 	d.add(x, 0)
 	d.losers("filter-chain", h.Rejected, d.page.leads(h))
-	won := &box{id: d.id(string(h.Kind)), card: cardID(d.hop), name: "filter chain", text: h.Decision, state: x.state, tip: x.tip}
+	won := &box{id: d.id(string(h.Kind)), card: cardID(d.hop), name: "filter chain", text: h.Decision,
+		state: x.state, tip: x.tip}
 	d.add(won, 0)
 }
 
@@ -169,7 +176,9 @@ func (d *drawer) route(h flow.Hop) {
 	if name := first(h, flow.FactRoute); name != "" {
 		text = name + " → " + text
 	}
-	others := slices.DeleteFunc(slices.Clone(h.Rejected), func(a flow.Alternative) bool { return strings.HasPrefix(a.Name, "virtual host ") })
+	others := slices.DeleteFunc(slices.Clone(h.Rejected), func(a flow.Alternative) bool {
+		return strings.HasPrefix(a.Name, "virtual host ")
+	})
 	d.losers("route", others, nothing)
 	d.one(h, text)
 	d.choices(h)
@@ -181,7 +190,8 @@ func nothing(flow.Alternative) string { return "" }
 func (d *drawer) choices(h flow.Hop) {
 	var all []flow.Alternative
 	for _, c := range h.Choices {
-		all = append(all, flow.Alternative{Name: fmt.Sprintf("%.0f %% %s", c.Share*100, c.Name), Why: "one of the possible results"})
+		all = append(all, flow.Alternative{Name: fmt.Sprintf("%.0f %% %s", c.Share*100, c.Name),
+			Why: "one of the possible results"})
 	}
 	d.losers("choice", all, nothing)
 }

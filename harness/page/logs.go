@@ -31,7 +31,8 @@ func (p *Page) logs() []section {
 		p.logTable(&body, id, pod.Name, said)
 		all = append(all, section{ID: id, Title: "What the log of " + pod.Name + " says, and who in Envoy says it",
 			Text: fmt.Sprintf(
-				"%d lines are about the request. Each number leads to its line, and each place to the line of Envoy's source "+
+				"%d lines are about the request. Each number leads to its line, and each place to the line of "+
+					"Envoy's source "+
 					"that wrote it, at the version that the config dump names.",
 				len(said),
 			),
@@ -60,7 +61,8 @@ func saidOf(r *observe.Recording, pod *observe.Pod) []envoylog.Said {
 	)
 }
 
-// componentMap is the drawing: the parts of Envoy in the order in which a request meets them, each with the numbers of its lines.
+// componentMap is the drawing: the parts of Envoy in the order in which a request meets them, each
+// with the numbers of its lines.
 func componentMap(b *strings.Builder, id string, said []envoylog.Said) {
 	b.WriteString(`<ol class="components">`)
 	for _, c := range envoylog.Components {
@@ -81,8 +83,10 @@ func (p *Page) logTable(b *strings.Builder, id, proxy string, said []envoylog.Sa
 	version := p.version(proxy)
 	fmt.Fprintf(
 		b,
-		`<details class="log"><summary>The lines</summary><div class="scroll" tabindex="0" role="region" aria-label="log of %s">`+
-			`<table><thead><tr><th class="num">no.</th><th class="num">µs</th><th>part</th><th>says</th><th>where</th></tr></thead><tbody>`,
+		`<details class="log"><summary>The lines</summary><div class="scroll" tabindex="0" role="region" `+
+			`aria-label="log of %s">`+
+			`<table><thead><tr><th class="num">no.</th><th `+
+			`class="num">µs</th><th>part</th><th>says</th><th>where</th></tr></thead><tbody>`,
 		html.EscapeString(proxy),
 	)
 	for i, s := range said {
@@ -101,7 +105,8 @@ func (p *Page) logTable(b *strings.Builder, id, proxy string, said []envoylog.Sa
 		}
 		fmt.Fprintf(
 			b,
-			`<tr id="%s-%d" tabindex="-1"><td class="num">%d</td><td class="num">%d</td><td class="said-by">%s</td><td>%s</td><td>%s</td></tr>`,
+			`<tr id="%s-%d" tabindex="-1"><td class="num">%d</td><td class="num">%d</td><td `+
+				`class="said-by">%s</td><td>%s</td><td>%s</td></tr>`,
 			id,
 			i+1,
 			i+1,

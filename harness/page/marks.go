@@ -46,7 +46,8 @@ type legendRow struct {
 // Text says the mark in words.
 func (m mark) Text() string {
 	return fmt.Sprintf("%s %s", m.Instrument, map[string]string{
-		saw: "saw it", denies: "saw something else", silent: "could have seen it and did not", unable: "cannot see it"}[m.State])
+		saw: "saw it", denies: "saw something else", silent: "could have seen it and did not",
+		unable: "cannot see it"}[m.State])
 }
 
 // svg draws the mark with its middle at x and y: form and colour both tell it.
@@ -56,7 +57,8 @@ func (m mark) svg(b *strings.Builder, x, y int) {
 	case saw, silent:
 		fmt.Fprintf(b, `<circle cx="%d" cy="%d" r="%g"/>`, x, y, markSize-0.5)
 	case denies:
-		fmt.Fprintf(b, `<path d="M%d %dl%d %dm0 -%dl-%d %d"/>`, x-markSize, y-markSize, 2*markSize, 2*markSize, 2*markSize, 2*markSize, 2*markSize)
+		fmt.Fprintf(b, `<path d="M%d %dl%d %dm0 -%dl-%d %d"/>`, x-markSize, y-markSize, 2*markSize, 2*markSize,
+			2*markSize, 2*markSize, 2*markSize)
 	default:
 		fmt.Fprintf(b, `<path d="M%d %dh%d"/>`, x-2, y, markSize)
 	}
@@ -95,7 +97,8 @@ func (p *Page) had(i flow.Instrument, hop flow.Hop, verdict *flow.HopVerdict) st
 	return state
 }
 
-// able says whether an instrument watched this side and can see one of the facts that the hop is expected to show.
+// able says whether an instrument watched this side and can see one of the facts that the hop
+// is expected to show.
 func (p *Page) able(i flow.Instrument, hop flow.Hop) bool {
 	for _, w := range p.Run.Watches {
 		if w.Instrument != i || w.Side != "" && w.Side != hop.Side {
@@ -116,7 +119,9 @@ func (p *Page) able(i flow.Instrument, hop flow.Hop) bool {
 func (p *Page) legend() []legendRow {
 	var rows []legendRow
 	for _, i := range instruments {
-		present := p.Run != nil && slices.ContainsFunc(p.Run.Watches, func(w flow.Watch) bool { return w.Instrument == i.name })
+		present := p.Run != nil && slices.ContainsFunc(p.Run.Watches, func(w flow.Watch) bool {
+			return w.Instrument == i.name
+		})
 		rows = append(rows, legendRow{string(i.name), i.about, present})
 	}
 	return rows

@@ -28,7 +28,8 @@ type Page struct {
 	Verdict  *flow.RunVerdict
 	Summary  string   // of the verdict, in words
 	Possible []string // other endings that are possible, in words
-	// Dumps are config dumps by the proxy that they are of, "pod.namespace". Excerpts come from them.
+	// Dumps are config dumps by the proxy that they are of, "pod.namespace".
+	// Excerpts come from them.
 	Dumps map[string]*configdump.Dump
 	// Links lead from the top of the page to others that it stands beside.
 	Links []Link
@@ -53,8 +54,8 @@ func NewTemplate(name string) *template.Template {
 //go:embed page.html
 var pageText string
 
-// BaseStyle is what all pages of the project have in common: their colours, light, dark and printed,
-// and their letters.
+// BaseStyle is what all pages of the project have in common: their colours, light, dark and
+// printed, and their letters.
 //
 //go:embed base.css
 var BaseStyle string
@@ -111,7 +112,8 @@ type section struct {
 }
 
 func (p *Page) view() (*view, error) {
-	v := &view{Title: p.Title, Ending: p.Ending, Summary: p.Summary, Answer: p.Answer, Links: p.Links, Style: template.CSS(BaseStyle + pageStyle + drawingStyle)}
+	v := &view{Title: p.Title, Ending: p.Ending, Summary: p.Summary, Answer: p.Answer, Links: p.Links,
+		Style: template.CSS(BaseStyle + pageStyle + drawingStyle)}
 	for _, l := range p.lanes() {
 		v.Lanes = append(v.Lanes, template.HTML(l.svg(true)))
 	}

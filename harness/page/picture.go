@@ -15,9 +15,11 @@ func picture(lanes []*lane, title string) string {
 	}
 	width = max(width-gap, laneWidth)
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-label="%s">`,
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img" `+
+		`aria-label="%s">`,
 		width, height, width, height, html.EscapeString(title))
-	fmt.Fprintf(&b, "<title>%s</title><style>%s.ground{fill:var(--sheet)}</style>", html.EscapeString(title), drawingStyle)
+	fmt.Fprintf(&b, "<title>%s</title><style>%s.ground{fill:var(--sheet)}</style>",
+		html.EscapeString(title), drawingStyle)
 	fmt.Fprintf(&b, `<rect class="ground" width="%d" height="%d"/>`, width, height)
 	for i, l := range lanes {
 		b.WriteString(tips(l.id))

@@ -65,7 +65,8 @@ func nameOf(path flow.Path, s trace.FilterStep, calls int) string {
 	return number
 }
 
-// filtersOf are the names of the HTTP filters of a sidecar on the way, in the order of the configuration.
+// filtersOf are the names of the HTTP filters of a sidecar on the way, in the order
+// of the configuration.
 func filtersOf(path flow.Path, side flow.Side, pod string) []string {
 	for _, h := range path.Hops {
 		if h.Kind == flow.HTTPFilters && h.Side == side && h.Proxy == pod {
@@ -77,9 +78,12 @@ func filtersOf(path flow.Path, side flow.Side, pod string) []string {
 
 // StepsNote says how the times came about and what they cost.
 func StepsNote(statements int) string {
-	return fmt.Sprintf("Times are those between Envoy's own log statements, which are traced at every log level; the names are the "+
-		"configuration's, in its order. The first filter of a direction has also what Envoy did before it. %d statements were traced while the sidecars had the request, which took %d µs of its time at most: "+
-		"a filter that took less than 3 µs may have taken none.", statements, trace.StatementCost(statements).Microseconds())
+	return fmt.Sprintf("Times are those between Envoy's own log statements, which are traced at every log level; the "+
+		"names are the "+
+		"configuration's, in its order. The first filter of a direction has also what Envoy did before it. %d "+
+		"statements were traced while the sidecars had the request, which took %d µs of its time at most: "+
+		"a filter that took less than 3 µs may have taken none.", statements,
+		trace.StatementCost(statements).Microseconds())
 }
 
 // waterfall is the section of the calls of HTTP filters; nil where none was seen.
@@ -102,15 +106,20 @@ func (p *Page) waterfall() *section {
 	}
 	whole := max(end.Sub(begin), time.Microsecond)
 	var b strings.Builder
-	b.WriteString(`<div class="scroll" tabindex="0" role="region" aria-label="calls of HTTP filters"><table class="waterfall"><thead><tr>` +
-		`<th>side</th><th>filter</th><th>given</th><th class="num">from</th><th class="num">took</th><th>when</th><th></th></tr></thead><tbody>`)
+	b.WriteString(`<div class="scroll" tabindex="0" role="region" aria-label="calls of HTTP filters"><table ` +
+		`class="waterfall"><thead><tr>` +
+		`<th>side</th><th>filter</th><th>given</th><th class="num">from</th><th ` +
+		`class="num">took</th><th>when</th><th></th></tr></thead><tbody>`)
 	for _, s := range NameSteps(p.Path, steps) {
-		fmt.Fprintf(&b, `<tr><td>%s</td><td>%s</td><td>%s</td><td class="num">%d µs</td><td class="num">%d µs</td><td>%s</td><td>%s</td></tr>`,
-			html.EscapeString(string(s.Side)), html.EscapeString(short(s.Name)), html.EscapeString(s.Call), s.Begin.Sub(begin).Microseconds(),
+		fmt.Fprintf(&b, `<tr><td>%s</td><td>%s</td><td>%s</td><td class="num">%d µs</td><td class="num">%d `+
+			`µs</td><td>%s</td><td>%s</td></tr>`,
+			html.EscapeString(string(s.Side)), html.EscapeString(short(s.Name)), html.EscapeString(s.Call),
+			s.Begin.Sub(begin).Microseconds(),
 			s.Took().Microseconds(), bar(s, begin, whole), html.EscapeString(s.Remark()))
 	}
 	b.WriteString("</tbody></table></div>")
-	return &section{ID: "filters", Title: "HTTP filters, one after the other", Text: StepsNote(statements), Body: template.HTML(b.String())}
+	return &section{ID: "filters", Title: "HTTP filters, one after the other", Text: StepsNote(statements),
+		Body: template.HTML(b.String())}
 }
 
 // bar draws when a step ran, and how long the request was held after it.

@@ -20,7 +20,8 @@ func (p *Page) lanes() []*lane {
 	}
 	if len(hops) == 0 {
 		d.begin("nothing", "no hop")
-		d.add(&box{id: d.id("end"), name: "the end", text: cmp.Or(p.Ending, string(p.Path.Outcome)), state: "unseen"}, 0)
+		d.add(&box{id: d.id("end"), name: "the end", text: cmp.Or(p.Ending, string(p.Path.Outcome)),
+			state: "unseen"}, 0)
 		d.finish()
 	}
 	return d.lanes
@@ -106,7 +107,8 @@ func (d *drawer) add(x *box, indent int) *box {
 	return x
 }
 
-// arrow draws one from below a box to above another, where it is out of the way of what hangs between them.
+// arrow draws one from below a box to above another, where it is out of the way of what
+// hangs between them.
 func (d *drawer) arrow(from, to *box, label string, lost bool) {
 	x := max(from.x, to.x) + 18
 	a := &arrow{id: d.id("to", strings.TrimPrefix(to.id, slug(d.prefix)+"-")), label: label, lost: lost,
@@ -114,20 +116,22 @@ func (d *drawer) arrow(from, to *box, label string, lost bool) {
 	d.lane.arrows = append(d.lane.arrows, a)
 }
 
-// losers hang what lost below the box that decided: a line leads along the left, and on to what won.
+// losers hang what lost below the box that decided: a line leads along the left,
+// and on to what won.
 func (d *drawer) losers(kind string, rejected []flow.Alternative, extra func(flow.Alternative) string) {
 	hangs := d.last
 	for i, r := range rejected {
 		if i == mostLost {
-			d.lose(hangs, &box{id: d.id(kind, "more"), text: fmt.Sprintf("and %d more", len(rejected)-i), state: "lost", card: cardID(d.hop)})
+			d.lose(hangs, &box{id: d.id(kind, "more"), text: fmt.Sprintf("and %d more", len(rejected)-i), state: "lost",
+				card: cardID(d.hop)})
 			return
 		}
 		text := r.Name
 		if more := extra(r); more != "" {
 			text += " " + more
 		}
-		d.lose(hangs, &box{id: d.id(kind, strings.TrimPrefix(r.Name, kind+" ")), text: text, state: "lost", card: cardID(d.hop),
-			tip: "lost: " + r.Name + ": " + r.Why})
+		d.lose(hangs, &box{id: d.id(kind, strings.TrimPrefix(r.Name, kind+" ")), text: text, state: "lost",
+			card: cardID(d.hop), tip: "lost: " + r.Name + ": " + r.Why})
 	}
 }
 
@@ -139,8 +143,9 @@ func (d *drawer) lose(from, x *box) {
 	x.fit()
 	d.y += x.h
 	d.lane.boxes = append(d.lane.boxes, x)
-	d.lane.arrows = append(d.lane.arrows, &arrow{id: d.id("not", strings.TrimPrefix(x.id, slug(d.prefix)+"-")), lost: true,
-		points: [][2]int{{d.inset + 18, from.y + from.h}, {d.inset + 18, x.y + x.h/2}, {x.x - 1, x.y + x.h/2}}})
+	d.lane.arrows = append(d.lane.arrows,
+		&arrow{id: d.id("not", strings.TrimPrefix(x.id, slug(d.prefix)+"-")), lost: true,
+			points: [][2]int{{d.inset + 18, from.y + from.h}, {d.inset + 18, x.y + x.h/2}, {x.x - 1, x.y + x.h/2}}})
 }
 
 // pod draws the hops of one pod.
@@ -201,10 +206,12 @@ func (d *drawer) caller() {
 		return
 	}
 	text := cmp.Or(c.Method, "GET") + " " + c.URL
-	d.add(&box{id: d.id("application"), name: "application " + c.Container, text: text, state: "end", tip: "the client's application sends " + text}, 0)
+	d.add(&box{id: d.id("application"), name: "application " + c.Container, text: text, state: "end",
+		tip: "the client's application sends " + text}, 0)
 }
 
-// arrives draws what comes out of the lane before. A pod that is called from outside of the mesh has no lane before.
+// arrives draws what comes out of the lane before. A pod that is called from outside of the mesh
+// has no lane before.
 func (d *drawer) arrives(hops []flow.Hop, begin int) {
 	text := "from outside of the mesh"
 	if begin > 0 {

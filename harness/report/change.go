@@ -38,8 +38,8 @@ func changeText(w io.Writer, c *flow.WayChange) error {
 		return t.err
 	}
 	r := c.Request
-	t.wrap(0, 2, fmt.Sprintf("%s %s %s %s to %s", cmp.Or(c.ID, "none"), cmp.Or(r.Method, "GET"), r.Authority, cmp.Or(r.Path, "/"),
-		fmt.Sprintf("%s:%d", r.Address, r.Port)))
+	t.wrap(0, 2, fmt.Sprintf("%s %s %s %s to %s", cmp.Or(c.ID, "none"), cmp.Or(r.Method, "GET"), r.Authority,
+		cmp.Or(r.Path, "/"), fmt.Sprintf("%s:%d", r.Address, r.Port)))
 	for _, h := range c.Hops {
 		t.labelled(string(h.Kind), "- "+cmp.Or(h.Before, "none"))
 		t.wrap(textColumn, textColumn+2, "+ "+cmp.Or(h.After, "none"))

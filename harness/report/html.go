@@ -12,7 +12,8 @@ import (
 	"github.com/flowproof/lab/harness/verify"
 )
 
-// Sources are where the page takes excerpts and timelines from. What is missing in them is missing on the page.
+// Sources are where the page takes excerpts and timelines from. What is missing in them is
+// missing on the page.
 type Sources struct {
 	Dumps     map[string]*configdump.Dump // by "pod.namespace"
 	Recording *observe.Recording
@@ -21,8 +22,10 @@ type Sources struct {
 // RunPage is the page of a run and its verdict.
 func RunPage(run flow.Run, verdict flow.RunVerdict, opts Options) *page.Page {
 	path := verdict.TakenPath(run.Path)
-	return &page.Page{Title: clean(callName(run.Call)), Path: path, Ending: pathEnding(path), Run: &run, Verdict: &verdict,
-		Answer: clean(verify.AnswerText(verify.Answered(run))), Summary: verify.Summary(verdict), Dumps: opts.Sources.Dumps, Recording: opts.Sources.Recording}
+	return &page.Page{Title: clean(callName(run.Call)), Path: path, Ending: pathEnding(path), Run: &run,
+		Verdict: &verdict,
+		Answer:  clean(verify.AnswerText(verify.Answered(run))), Summary: verify.Summary(verdict),
+		Dumps: opts.Sources.Dumps, Recording: opts.Sources.Recording}
 }
 
 // WayPage is the page of a whole way that was inferred.
@@ -39,8 +42,10 @@ func decisionPage(d *flow.Decision, opts WayOptions) *page.Page {
 	if d.Error != "" {
 		return &page.Page{Title: clean("request " + d.ID), Ending: d.Error}
 	}
-	p := &page.Page{Title: clean(fmt.Sprintf("%s through %s", cmp.Or(d.ID, "one request"), cmp.Or(d.Proxy, "one proxy"))), Ending: decisionEnding(d),
-		Path: flow.Path{Outcome: d.Outcome, Failure: d.Failure, Flag: d.Flag, Certainty: d.Certainty, Depends: d.Depends, Hops: d.Hops}, Dumps: opts.Dumps}
+	p := &page.Page{Title: clean(fmt.Sprintf("%s through %s", cmp.Or(d.ID, "one request"),
+		cmp.Or(d.Proxy, "one proxy"))), Ending: decisionEnding(d),
+		Path: flow.Path{Outcome: d.Outcome, Failure: d.Failure, Flag: d.Flag, Certainty: d.Certainty,
+			Depends: d.Depends, Hops: d.Hops}, Dumps: opts.Dumps}
 	for _, possible := range d.Possible {
 		p.Possible = append(p.Possible, possibleText(possible))
 	}

@@ -11,7 +11,8 @@ import (
 // Schema is the version of the Document's JSON form; it changes only with that form.
 const Schema = "flowproof.dev/report/v1"
 
-// A Document is a run and its verdict in one: each hop with what was inferred, what was seen and what was judged.
+// A Document is a run and its verdict in one: each hop with what was inferred, what was seen
+// and what was judged.
 type Document struct {
 	Schema      string       `json:"schema"`
 	Backend     string       `json:"backend,omitempty"`
@@ -44,9 +45,12 @@ type Hop struct {
 // NewDocument joins a run and its verdict.
 func NewDocument(run flow.Run, verdict flow.RunVerdict) Document {
 	run.Path = verdict.TakenPath(run.Path)
-	d := Document{Schema: Schema, Backend: run.Backend, Call: redactCall(run.Call), Outcome: run.Path.Outcome, Failure: run.Path.Failure,
-		Flag: run.Path.Flag, Answer: verify.Answered(run), Result: verdict.Result, Summary: verify.Summary(verdict), Confirmed: verdict.Confirmed, Learned: verdict.Learned,
-		Refuted: verdict.Refuted, NotObserved: verdict.NotObserved, Problems: verdict.Problems, Accepted: run.Accepted, Without: verdict.Without, Hops: []Hop{}, Watches: run.Watches}
+	d := Document{Schema: Schema, Backend: run.Backend, Call: redactCall(run.Call), Outcome: run.Path.Outcome,
+		Failure: run.Path.Failure,
+		Flag:    run.Path.Flag, Answer: verify.Answered(run), Result: verdict.Result, Summary: verify.Summary(verdict),
+		Confirmed: verdict.Confirmed, Learned: verdict.Learned,
+		Refuted: verdict.Refuted, NotObserved: verdict.NotObserved, Problems: verdict.Problems, Accepted: run.Accepted,
+		Without: verdict.Without, Hops: []Hop{}, Watches: run.Watches}
 	if d.Watches == nil {
 		d.Watches = []flow.Watch{}
 	}

@@ -43,8 +43,9 @@ type (
 	}
 )
 
-// JUnit writes one test case a hop: a refuted hop is a failure, one that was not observed is skipped. That the
-// instruments saw everything is a test case of its own, because without it nothing is verified.
+// JUnit writes one test case a hop: a refuted hop is a failure, one that was not observed is
+// skipped. That the instruments saw everything is a test case of its own, because without it
+// nothing is verified.
 func JUnit(w io.Writer, run flow.Run, verdict flow.RunVerdict) error {
 	run.Path = verdict.TakenPath(run.Path)
 	return writeSuites(w, verify.Summary(verdict), hopSuite(run, verdict))
@@ -52,7 +53,8 @@ func JUnit(w io.Writer, run flow.Run, verdict flow.RunVerdict) error {
 
 // hopSuite is the suite of a run's hops.
 func hopSuite(run flow.Run, verdict flow.RunVerdict) testSuite {
-	suite := testSuite{Name: clean(callName(run.Call)), Tests: len(verdict.Hops) + 1, Failures: verdict.Refuted, Skipped: verdict.NotObserved}
+	suite := testSuite{Name: clean(callName(run.Call)), Tests: len(verdict.Hops) + 1, Failures: verdict.Refuted,
+		Skipped: verdict.NotObserved}
 	for _, v := range verdict.Hops {
 		suite.Cases = append(suite.Cases, hopCase(run, v))
 	}
@@ -69,7 +71,8 @@ func hopSuite(run flow.Run, verdict flow.RunVerdict) testSuite {
 func writeSuites(w io.Writer, comment string, suites ...testSuite) error {
 	all := testSuites{Suites: suites}
 	for _, s := range suites {
-		all.Tests, all.Failures, all.Errors, all.Skipped = all.Tests+s.Tests, all.Failures+s.Failures, all.Errors+s.Errors, all.Skipped+s.Skipped
+		all.Tests, all.Failures, all.Errors, all.Skipped = all.Tests+s.Tests, all.Failures+s.Failures,
+			all.Errors+s.Errors, all.Skipped+s.Skipped
 	}
 	if _, err := io.WriteString(w, xml.Header+"<!-- "+strings.ReplaceAll(comment, "--", "- -")+" -->\n"); err != nil {
 		return err
@@ -85,7 +88,10 @@ func writeSuites(w io.Writer, comment string, suites ...testSuite) error {
 
 func hopCase(run flow.Run, v flow.HopVerdict) testCase {
 	hop := hopOf(run, v)
-	c := testCase{Class: orElse(string(hop.Side), "run"), Name: clean(fmt.Sprintf("%02d %s: %s", v.Hop+1, hop.Kind, hop.Decision))}
+	c := testCase{
+		Class: orElse(string(hop.Side), "run"),
+		Name:  clean(fmt.Sprintf("%02d %s: %s", v.Hop+1, hop.Kind, hop.Decision)),
+	}
 	var lines []string
 	for _, e := range v.Evidence {
 		lines = append(lines, fmt.Sprintf("%s: expected %s, %s saw %s", e.Fact, e.Expected, e.Instrument, e.Seen))

@@ -16,7 +16,8 @@ type box struct {
 	class string // of the style, or ""
 }
 
-// Mermaid writes the way as a flow chart: a frame for each sidecar, a box for each hop, coloured by its verdict.
+// Mermaid writes the way as a flow chart: a frame for each sidecar, a box for each hop,
+// coloured by its verdict.
 func Mermaid(w io.Writer, run flow.Run, verdict flow.RunVerdict) error {
 	run.Path = verdict.TakenPath(run.Path)
 	var boxes []box
@@ -42,7 +43,8 @@ func plain(hops []flow.Hop) []box {
 	return boxes
 }
 
-// chart draws hops as a flow chart, one box a hop, one frame a proxy. end is the text behind the last; "" is none.
+// chart draws hops as a flow chart, one box a hop, one frame a proxy. end is the text behind
+// the last; "" is none.
 func chart(w io.Writer, title string, boxes []box, end string) error {
 	var b strings.Builder
 	b.WriteString("flowchart TD\n  call([\"" + label(title) + "\"])\n")
@@ -88,7 +90,8 @@ func class(state flow.State) string {
 	return "unseen"
 }
 
-// label makes text safe within a quoted label: Mermaid takes entities, written with # (mermaid.js.org, "Entity codes").
+// label makes text safe within a quoted label: Mermaid takes entities, written with #
+// (mermaid.js.org, "Entity codes").
 func label(s string) string {
 	s = strings.ReplaceAll(clean(s), "\n", " ")
 	return strings.NewReplacer("#", "#35;", "\"", "#quot;", "<", "#lt;", ">", "#gt;", "`", "#96;").Replace(s)

@@ -54,7 +54,8 @@ var inbound = sync.OnceValues(func() (j judged, err error) {
 	if err != nil {
 		return j, err
 	}
-	j = judged{redact.Value(run), redact.Value(verdict), Options{Sources: Sources{Dumps: map[string]*configdump.Dump{}, Recording: c.Recording}}}
+	j = judged{redact.Value(run), redact.Value(verdict),
+		Options{Sources: Sources{Dumps: map[string]*configdump.Dump{}, Recording: c.Recording}}}
 	for pod, text := range c.Dumps {
 		if j.opts.Sources.Dumps[pod], err = configdump.Parse(text); err != nil {
 			return j, err
@@ -71,7 +72,8 @@ func TestPageIsOneFileWithoutRequests(t *testing.T) {
 	if html != recorded(t, "html") {
 		t.Error("the same run gives another page the second time")
 	}
-	for _, asks := range []string{"<script", "<link rel=\"stylesheet", "@import", "url(h", "<img", "<iframe", "<object", "<embed", "<video", "<audio"} {
+	for _, asks := range []string{"<script", "<link rel=\"stylesheet", "@import", "url(h", "<img", "<iframe", "<object",
+		"<embed", "<video", "<audio"} {
 		if strings.Contains(html, asks) {
 			t.Errorf("the page has %q", asks)
 		}
@@ -157,7 +159,8 @@ func TestPageInABrowser(t *testing.T) {
 			legible(t, tab, width)
 			if out := os.Getenv("FLOWPROOF_SCREENSHOTS"); out != "" {
 				name := map[bool]string{false: "light", true: "dark"}[dark]
-				if err := os.WriteFile(filepath.Join(out, name+"-"+map[int64]string{360: "360", 1280: "1280"}[width]+".png"), tab.Screenshot(), 0o600); err != nil {
+				if err := os.WriteFile(filepath.Join(out, name+"-"+map[int64]string{360: "360",
+					1280: "1280"}[width]+".png"), tab.Screenshot(), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -170,7 +173,8 @@ func TestPageInABrowser(t *testing.T) {
 	tab.Quiet()
 }
 
-// legible holds that letters are large enough and stand out from their ground, as WCAG 2.2 wants it for text (1.4.3).
+// legible holds that letters are large enough and stand out from their ground, as WCAG 2.2
+// wants it for text (1.4.3).
 func legible(t *testing.T, tab *browsertest.Tab, width int64) {
 	t.Helper()
 	if small := browsertest.Eval[float64](tab, `Math.min(...[...document.querySelectorAll('svg .line')].map(
@@ -212,7 +216,8 @@ func keyboard(t *testing.T, tab *browsertest.Tab) {
 			t.Errorf("the Tab key does not come to %s", id)
 		}
 	}
-	shown := browsertest.Eval[[]string](tab, `[...document.querySelectorAll('.peek')].filter(p => p.offsetParent).map(p => p.id)`)
+	shown := browsertest.Eval[[]string](tab,
+		`[...document.querySelectorAll('.peek')].filter(p => p.offsetParent).map(p => p.id)`)
 	if len(shown) != 1 || shown[0] != "peek-hop-26" {
 		t.Errorf("beside the last box stands %v", shown)
 	}
@@ -235,7 +240,8 @@ func TestPageEscapes(t *testing.T) {
 		h.Decision, h.Why, h.Source, h.Proxy = evil, evil, evil, evil
 		h.Rejected = append(h.Rejected, flow.Alternative{Name: evil, Why: evil, Source: evil})
 		h.Choices, h.Open = []flow.Choice{{Name: evil, Share: 1}}, []string{evil}
-		h.Expect = append(h.Expect, flow.Fact{Name: flow.FactCodec, Value: evil}, flow.Fact{Name: flow.FactRouteConfig, Value: evil})
+		h.Expect = append(h.Expect, flow.Fact{Name: flow.FactCodec, Value: evil},
+			flow.Fact{Name: flow.FactRouteConfig, Value: evil})
 	}
 	v.Problems = []string{evil}
 	for _, form := range []string{"html", "svg"} {

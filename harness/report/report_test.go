@@ -18,29 +18,45 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// run has one hop of each verdict: confirmed, refuted and not observed, and an instrument that lost something.
+// run has one hop of each verdict: confirmed, refuted and not observed, and an instrument
+// that lost something.
 func run() (flow.Run, flow.RunVerdict) {
 	r := flow.Run{Schema: flow.RunSchema, Backend: "node", Call: flow.Call{From: "netshoot", Namespace: "mark",
-		URL: "http://fortio-server:8080/?access_token=hunter2", Headers: flow.Headers{"authorization": {"Bearer hunter2"}}}}
+		URL:     "http://fortio-server:8080/?access_token=hunter2",
+		Headers: flow.Headers{"authorization": {"Bearer hunter2"}}}}
 	r.Path = flow.Path{Schema: flow.PathSchema, Call: r.Call, Outcome: flow.Forwarded, Hops: []flow.Hop{
-		{Kind: flow.Cluster, Side: flow.Client, Proxy: "netshoot.mark", Decision: "outbound|8080||fortio-server.mark.svc.cluster.local",
-			Source: "/configs/5/dynamic_route_configs/9/route_config/virtual_hosts/4/routes/0/route/cluster",
-			Why:    "the route's only action is to forward, and it names this cluster; no weighted clusters, no cluster_header, no mirror",
-			Expect: []flow.Fact{{Name: flow.FactCluster, Value: "outbound|8080||fortio-server.mark.svc.cluster.local"}}},
-		{Kind: flow.ListenerFilters, Side: flow.Server, Proxy: "fortio-server.mark", Decision: "original_dst, tls_inspector",
-			Source: "/configs/3", Why: "http_inspector is disabled for port 8080", Rejected: []flow.Alternative{{Name: "http_inspector", Why: "disabled for 8080"}},
-			Expect: []flow.Fact{{Name: flow.FactFilter, Value: "envoy.filters.listener.http_inspector", Absent: true}}},
+		{Kind: flow.Cluster, Side: flow.Client, Proxy: "netshoot.mark",
+			Decision: "outbound|8080||fortio-server.mark.svc.cluster.local",
+			Source:   "/configs/5/dynamic_route_configs/9/route_config/virtual_hosts/4/routes/0/route/cluster",
+			Why: "the route's only action is to forward, and it names this cluster; no weighted clusters, no " +
+				"cluster_header, no mirror",
+			Expect: []flow.Fact{
+				{Name: flow.FactCluster, Value: "outbound|8080||fortio-server.mark.svc.cluster.local"},
+			}},
+		{Kind: flow.ListenerFilters, Side: flow.Server, Proxy: "fortio-server.mark",
+			Decision: "original_dst, tls_inspector",
+			Source:   "/configs/3", Why: "http_inspector is disabled for port 8080",
+			Rejected: []flow.Alternative{{Name: "http_inspector", Why: "disabled for 8080"}},
+			Expect: []flow.Fact{{Name: flow.FactFilter, Value: "envoy.filters.listener.http_inspector",
+				Absent: true}}},
 		{Kind: flow.FilterChain, Side: flow.Server, Proxy: "fortio-server.mark", Decision: "0.0.0.0_8080",
-			Choices: []flow.Choice{{Name: "a", Share: 0.25}}, Expect: []flow.Fact{{Name: flow.FactFilterChain, Value: "0.0.0.0_8080"}}},
+			Choices: []flow.Choice{{Name: "a", Share: 0.25}},
+			Expect:  []flow.Fact{{Name: flow.FactFilterChain, Value: "0.0.0.0_8080"}}},
 	}}
 	r.Observations = []flow.Observation{
-		{Instrument: flow.EnvoyLog, Side: flow.Client, Kind: flow.Cluster, Facts: []flow.Seen{{Name: flow.FactCluster, Value: "outbound|8080||fortio-server.mark.svc.cluster.local"}}},
-		{Instrument: flow.EnvoyLog, Side: flow.Server, Kind: flow.ListenerFilters, Facts: []flow.Seen{{Name: flow.FactFilter, Value: "envoy.filters.listener.http_inspector"}},
-			Raw: "2026-11-23T05:40:08.420357Z\tdebug\tenvoy filter http_inspector.cc:192\thttp inspector: set application protocol to http/1.1\x1b[2J"},
+		{
+			Instrument: flow.EnvoyLog, Side: flow.Client, Kind: flow.Cluster,
+			Facts: []flow.Seen{{Name: flow.FactCluster, Value: "outbound|8080||fortio-server.mark.svc.cluster.local"}},
+		},
+		{Instrument: flow.EnvoyLog, Side: flow.Server, Kind: flow.ListenerFilters,
+			Facts: []flow.Seen{{Name: flow.FactFilter, Value: "envoy.filters.listener.http_inspector"}},
+			Raw: "2026-11-23T05:40:08.420357Z\tdebug\tenvoy filter http_inspector.cc:192\thttp inspector: set " +
+				"application protocol to http/1.1\x1b[2J"},
 	}
 	r.Watches = []flow.Watch{
 		{Instrument: flow.EnvoyLog, Pod: "netshoot.mark", Side: flow.Client, Complete: true},
-		{Instrument: flow.EnvoyLog, Pod: "fortio-server.mark", Side: flow.Server, Problem: "the stream's last line is missing"},
+		{Instrument: flow.EnvoyLog, Pod: "fortio-server.mark", Side: flow.Server,
+			Problem: "the stream's last line is missing"},
 	}
 	return r, verify.Judge(r)
 }
@@ -157,7 +173,8 @@ func TestMachineForms(t *testing.T) {
 		t.Fatal(err)
 	}
 	var d Document
-	if err := json.Unmarshal(b.Bytes(), &d); err != nil || d.Schema != Schema || len(d.Hops) != 3 || d.Hops[1].State != flow.Refuted {
+	if err := json.Unmarshal(b.Bytes(), &d); err != nil || d.Schema != Schema || len(d.Hops) != 3 ||
+		d.Hops[1].State != flow.Refuted {
 		t.Errorf("document %+v, error %v", d, err)
 	}
 	b.Reset()
@@ -165,15 +182,19 @@ func TestMachineForms(t *testing.T) {
 		t.Fatal(err)
 	}
 	var suites testSuites
-	if err := xml.Unmarshal(b.Bytes(), &suites); err != nil || suites.Tests != 4 || suites.Failures != 1 || suites.Skipped != 1 || suites.Errors != 1 {
+	if err := xml.Unmarshal(b.Bytes(), &suites); err != nil || suites.Tests != 4 || suites.Failures != 1 ||
+		suites.Skipped != 1 || suites.Errors != 1 {
 		t.Errorf("suites %+v, error %v", suites, err)
 	}
 }
 
 // TestDamaged reports a verdict that fits no path: the report must not fail.
 func TestDamaged(t *testing.T) {
-	verdict := flow.RunVerdict{Hops: []flow.HopVerdict{{Hop: -1}, {Hop: 7, Evidence: []flow.Evidence{{Observation: 99}}}}}
-	for _, err := range []error{Text(io.Discard, flow.Run{}, verdict, Options{Verbose: true}), JSON(io.Discard, flow.Run{}, verdict),
+	verdict := flow.RunVerdict{
+		Hops: []flow.HopVerdict{{Hop: -1}, {Hop: 7, Evidence: []flow.Evidence{{Observation: 99}}}},
+	}
+	for _, err := range []error{Text(io.Discard, flow.Run{}, verdict, Options{Verbose: true}),
+		JSON(io.Discard, flow.Run{}, verdict),
 		JUnit(io.Discard, flow.Run{}, verdict), Mermaid(io.Discard, flow.Run{}, verdict)} {
 		if err != nil {
 			t.Error(err)

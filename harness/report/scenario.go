@@ -25,8 +25,8 @@ type Case struct {
 	Output  string
 }
 
-// ScenarioJUnit writes scenarios as JUnit XML: a suite for the paragraphs of each, and where a request was judged a suite for
-// its hops, as JUnit has it.
+// ScenarioJUnit writes scenarios as JUnit XML: a suite for the paragraphs of each, and where a
+// request was judged a suite for its hops, as JUnit has it.
 func ScenarioJUnit(w io.Writer, scenarios []Suite) error {
 	var suites []testSuite
 	for _, s := range scenarios {
@@ -49,7 +49,8 @@ func ScenarioJUnit(w io.Writer, scenarios []Suite) error {
 }
 
 func (c Case) testCase(class string) testCase {
-	t := testCase{Class: clean(class), Name: clean(c.Name), Time: fmt.Sprintf("%.3f", c.Elapsed.Seconds()), Out: clean(c.Output)}
+	t := testCase{Class: clean(class), Name: clean(c.Name), Time: fmt.Sprintf("%.3f", c.Elapsed.Seconds()),
+		Out: clean(c.Output)}
 	switch {
 	case c.Failure != "":
 		t.Failure = &message{Message: cut(clean(c.Failure), width), Text: clean(c.Failure)}

@@ -1,5 +1,5 @@
-// Package report writes what was inferred, seen and judged: as text for a terminal, as JSON with a schema version, as
-// JUnit XML for a CI, and as a Mermaid diagram. It decides nothing.
+// Package report writes what was inferred, seen and judged: as text for a terminal, as JSON with a
+// schema version, as JUnit XML for a CI, and as a Mermaid diagram. It decides nothing.
 package report
 
 import (
@@ -30,7 +30,8 @@ const width = 100
 // narrowest is how many columns a line may take at least, however narrow the terminal is.
 const narrowest = 60
 
-// Text writes the run and its verdict as a table with one line a hop, and beneath what the verdicts rest on.
+// Text writes the run and its verdict as a table with one line a hop, and beneath what
+// the verdicts rest on.
 func Text(w io.Writer, run flow.Run, verdict flow.RunVerdict, opts Options) error {
 	run.Path = verdict.TakenPath(run.Path)
 	t := &text{opts: opts, run: run}
@@ -67,7 +68,8 @@ func (t *text) line(format string, args ...any) {
 	t.b.WriteByte('\n')
 }
 
-// heading says first what was answered and whether the way is as inferred, and then of which request.
+// heading says first what was answered and whether the way is as inferred, and then
+// of which request.
 func (t *text) heading(verdict flow.RunVerdict) {
 	answer := verify.Answered(t.run)
 	if len(t.run.Observations) > 0 {
@@ -97,7 +99,8 @@ func (t *text) resultMark(r flow.Result) string {
 	return t.mark(flow.NotObserved)
 }
 
-// callName says a call in one line, without secrets: "netshoot.mark ➔ GET http://fortio-server:8080/".
+// callName says a call in one line, without secrets: "netshoot.mark ➔ GET
+// http://fortio-server:8080/".
 func callName(call flow.Call) string {
 	call = redactCall(call)
 	from := call.From
@@ -183,7 +186,8 @@ func (t *text) decision(v flow.HopVerdict) string {
 func (t *text) gist(hops []flow.HopVerdict) string {
 	to := ""
 	for _, v := range hops {
-		if hop := t.hop(v); hop.Kind == flow.Endpoint || hop.Kind == flow.Cluster || hop.Kind == flow.Route && to == "" {
+		if hop := t.hop(v); hop.Kind == flow.Endpoint || hop.Kind == flow.Cluster ||
+			hop.Kind == flow.Route && to == "" {
 			to += ", " + string(hop.Kind) + " " + strings.ReplaceAll(clean(hop.Decision), "\n", " ")
 		}
 	}
@@ -219,7 +223,8 @@ func sign(state flow.State) string {
 	return "·"
 }
 
-// detail writes what a hop's verdict rests on: always for one that is not confirmed, for all when verbose.
+// detail writes what a hop's verdict rests on: always for one that is not confirmed,
+// for all when verbose.
 func (t *text) detail(v flow.HopVerdict) {
 	if v.State == flow.Confirmed && !t.opts.Verbose {
 		return
@@ -260,7 +265,8 @@ func (t *text) verbose(hop flow.Hop, v flow.HopVerdict) {
 
 // raw writes the first line of the observation that a piece of evidence comes from.
 func (t *text) raw(e flow.Evidence) {
-	if e.Observation < 0 || e.Observation >= len(t.run.Observations) || e.Seen == t.run.Observations[e.Observation].Raw {
+	if e.Observation < 0 || e.Observation >= len(t.run.Observations) ||
+		e.Seen == t.run.Observations[e.Observation].Raw {
 		return
 	}
 	first, _, _ := strings.Cut(t.run.Observations[e.Observation].Raw, "\n")
@@ -346,7 +352,8 @@ func pad(s string, n int) string {
 	return s + strings.Repeat(" ", max(0, n-utf8.RuneCountInString(s)))
 }
 
-// wrap breaks text at blanks and newlines into pieces of at most n columns; a longer word is broken where it must.
+// wrap breaks text at blanks and newlines into pieces of at most n columns; a longer word is
+// broken where it must.
 func wrap(s string, n int) []string {
 	var pieces []string
 	for paragraph := range strings.SplitSeq(s, "\n") {

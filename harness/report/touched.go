@@ -13,7 +13,8 @@ func Touched(all []flow.Touch) string {
 		return "touched: nothing"
 	}
 	var parts []string
-	for _, kind := range []flow.TouchKind{flow.TouchLogLevel, flow.TouchLease, flow.TouchConnections, flow.TouchObjects, flow.TouchRestart, flow.TouchProbes} {
+	for _, kind := range []flow.TouchKind{flow.TouchLogLevel, flow.TouchLease, flow.TouchConnections, flow.TouchObjects,
+		flow.TouchRestart, flow.TouchProbes} {
 		if part := touchedOf(kind, all); part != "" {
 			parts = append(parts, part)
 		}
@@ -42,7 +43,8 @@ func touchedOf(kind flow.TouchKind, all []flow.Touch) string {
 	if len(what) == 0 {
 		return ""
 	}
-	name := map[flow.TouchKind]string{flow.TouchLogLevel: "log level of ", flow.TouchLease: "lease on ", flow.TouchProbes: "eBPF probes on "}[kind]
+	name := map[flow.TouchKind]string{flow.TouchLogLevel: "log level of ", flow.TouchLease: "lease on ",
+		flow.TouchProbes: "eBPF probes on "}[kind]
 	end := " (restored)"
 	switch {
 	case kind == flow.TouchConnections || kind == flow.TouchRestart:
@@ -76,6 +78,7 @@ func Reads(all []flow.Read) string {
 		}
 	}
 	path, _, _ := strings.Cut(slowest.Path, "?")
-	return fmt.Sprintf("read: %d answers of /config_dump and %d others of Envoy's admin interface, %d KiB; the slowest took %.0f ms (%s of %s)",
+	return fmt.Sprintf("read: %d answers of /config_dump and %d others of Envoy's admin interface, %d KiB; the "+
+		"slowest took %.0f ms (%s of %s)",
 		dumps, others, (bytes+1023)/1024, slowest.Seconds*1000, clean(path), clean(slowest.Pod))
 }

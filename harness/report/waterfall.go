@@ -32,8 +32,9 @@ func StepsOf(path flow.Path, r *trace.Recording, requestID string) *Steps {
 	steps, statements := r.FilterSteps(trace.Selection{RequestID: requestID})
 	all := &Steps{Statements: statements, Cost: trace.StatementCost(statements).Microseconds(), Steps: []Step{}}
 	for _, s := range page.NameSteps(path, steps) {
-		all.Steps = append(all.Steps, Step{NamedStep: s, Filter: s.Name, From: s.Begin.Sub(steps[0].Begin).Microseconds(),
-			Took: s.FilterStep.Took().Microseconds(), Remark: s.Remark()})
+		all.Steps = append(all.Steps,
+			Step{NamedStep: s, Filter: s.Name, From: s.Begin.Sub(steps[0].Begin).Microseconds(),
+				Took: s.FilterStep.Took().Microseconds(), Remark: s.Remark()})
 	}
 	return all
 }
@@ -42,13 +43,15 @@ func StepsOf(path flow.Path, r *trace.Recording, requestID string) *Steps {
 // and whether it stopped or answered.
 func (s Steps) Text(w io.Writer) error {
 	if len(s.Steps) == 0 {
-		_, err := fmt.Fprintln(w, "no call of an HTTP filter was seen (the log trace is off, or the request came to no HTTP filter)")
+		_, err := fmt.Fprintln(w, "no call of an HTTP filter was seen (the log trace is off, or the request came to "+
+			"no HTTP filter)")
 		return err
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "side\tfilter\tgiven\tfrom µs\ttook µs\t")
 	for _, step := range s.Steps {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%7d\t%7d\t%s\n", step.Side, clean(step.Filter), step.Call, step.From, step.Took, step.Remark)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%7d\t%7d\t%s\n", step.Side,
+			clean(step.Filter), step.Call, step.From, step.Took, step.Remark)
 	}
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("write filters: %w", err)

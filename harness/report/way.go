@@ -23,7 +23,8 @@ type WayOptions struct {
 	Dumps    map[string]*configdump.Dump // by "pod.namespace", for the excerpts of a page
 }
 
-// wayForms are the forms of a whole way, and decisionForms those of the way of one request through one proxy.
+// wayForms are the forms of a whole way, and decisionForms those of the way of one
+// request through one proxy.
 var (
 	wayForms = map[string]func(io.Writer, flow.Path, WayOptions) error{
 		"text":    wayText,
@@ -121,12 +122,14 @@ func writeYAML(w io.Writer, v any) error {
 	return err
 }
 
-// writeMinimal writes one line a hop for goldens: whose it is, its kind, what was decided, and the codes of its reason and of
-// what was assumed. A question mark stands before what is open, with what it depends on behind it.
+// writeMinimal writes one line a hop for goldens: whose it is, its kind, what was decided, and the
+// codes of its reason and of what was assumed. A question mark stands before what is open, with
+// what it depends on behind it.
 func writeMinimal(w io.Writer, hops []flow.Hop) error {
 	var b strings.Builder
 	for _, h := range hops {
-		b.WriteString(openMark(h.Certainty) + strings.TrimPrefix(string(h.Side)+" ", " ") + string(h.Kind) + ": " + cmp.Or(h.Decision, "-"))
+		b.WriteString(openMark(h.Certainty) + strings.TrimPrefix(string(h.Side)+" ", " ") + string(h.Kind) + ": " +
+			cmp.Or(h.Decision, "-"))
 		for _, code := range append([]flow.Reason{h.Reason}, h.Assumptions...) {
 			if code != "" {
 				b.WriteString(" [" + string(code) + "]")

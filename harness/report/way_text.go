@@ -10,8 +10,8 @@ import (
 	"github.com/flowproof/lab/internal/screen"
 )
 
-// wayText writes a way to be read from top to bottom in 100 columns: each hop with its decision, why, the place in the
-// dump, and what lost.
+// wayText writes a way to be read from top to bottom in 100 columns: each hop with its decision,
+// why, the place in the dump, and what lost.
 func wayText(w io.Writer, path flow.Path, opts WayOptions) error {
 	t := &textWriter{w: w, opts: opts}
 	method := path.Call.Method

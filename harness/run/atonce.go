@@ -5,7 +5,8 @@ import (
 	"sync"
 )
 
-// atOnce does something with each of several pods at the same time, and returns what came of it in their order, and the first error.
+// atOnce does something with each of several pods at the same time, and returns what came of it in
+// their order, and the first error.
 func atOnce[T any](refs []string, do func(ref string) (T, error)) ([]T, error) {
 	results, errs := make([]T, len(refs)), make([]error, len(refs))
 	var working sync.WaitGroup

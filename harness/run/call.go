@@ -22,7 +22,8 @@ func NewCall(from, to, own string) (flow.Call, error) {
 	}
 	pod, container, _ := strings.Cut(from, "/")
 	name, namespace := mesh.SplitRef(pod, own)
-	return flow.Call{From: name, Namespace: namespace, Container: container, URL: strings.ReplaceAll(to, " ", "%20"), Method: "GET", RequestID: newRequestID()}, nil
+	return flow.Call{From: name, Namespace: namespace, Container: container, URL: strings.ReplaceAll(to, " ", "%20"),
+		Method: "GET", RequestID: newRequestID()}, nil
 }
 
 // NewCall is NewCall where the sender may be a client outside of the mesh.
@@ -42,7 +43,8 @@ func newRequestID() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// Caller is the pod that a call is sent from, as "pod.namespace"; the name alone of a client outside of the mesh.
+// Caller is the pod that a call is sent from, as "pod.namespace"; the name alone of a client
+// outside of the mesh.
 func Caller(call flow.Call) string {
 	if call.Outside {
 		return call.From
@@ -50,7 +52,8 @@ func Caller(call flow.Call) string {
 	return call.From + "." + call.Namespace
 }
 
-// captured says whether the pod's rules redirect what the caller sends: not what the sidecar's own user sends.
+// captured says whether the pod's rules redirect what the caller sends: not what the
+// sidecar's own user sends.
 func captured(call flow.Call) bool { return call.Container != mesh.SidecarContainer }
 
 // endOf is the host and port that a call dials.

@@ -23,10 +23,12 @@ import (
 // that is ended costs them a request.
 const coldTimeout = 3 * time.Second
 
-// inboundSource is the address from which a sidecar dials its own application; source: Istio's InboundPassthroughBindIpv4.
+// inboundSource is the address from which a sidecar dials its own application; source: Istio's
+// InboundPassthroughBindIpv4.
 var inboundSource = netip.MustParseAddr("127.0.0.6")
 
-// ErrMayNotKill says that no container of a pod, nor this process, has the right to end the pod's connections.
+// ErrMayNotKill says that no container of a pod, nor this process, has the right to end
+// the pod's connections.
 var ErrMayNotKill = errors.New("connections cannot be ended here")
 
 // ErrInUse says that others opened the connections of a pool again as often as they were ended.
@@ -43,8 +45,9 @@ type Pool struct {
 	What   string
 }
 
-// Pools are the two pools on the way from a pod to an application's address: of the client's sidecar to the server's pod, and of the
-// server's sidecar to its own application. A client without a sidecar has none.
+// Pools are the two pools on the way from a pod to an application's address: of the client's
+// sidecar to the server's pod, and of the server's sidecar to its own application. A client without
+// a sidecar has none.
 func Pools(client, server string, target netip.AddrPort) []Pool {
 	pools := []Pool{{Pod: client, Remote: target, What: "the client sidecar's pool"},
 		{Pod: server, Local: inboundSource, Remote: target, What: "the server sidecar's pool to its application"}}
@@ -106,7 +109,8 @@ func (s *Session) EmptyPools(ctx context.Context, pools []Pool) ([]Emptied, erro
 	return all, nil
 }
 
-// emptyPool kills until the table shows that the pool is empty, and returns how many connections it took.
+// emptyPool kills until the table shows that the pool is empty, and returns how many
+// connections it took.
 func (s *Session) emptyPool(ctx context.Context, p Pool) (killed int, err error) {
 	deadline := time.Now().Add(coldTimeout)
 	for {
@@ -119,7 +123,8 @@ func (s *Session) emptyPool(ctx context.Context, p Pool) (killed int, err error)
 			return killed, nil
 		}
 		if time.Now().After(deadline) {
-			return killed, exit.Environmentf("empty %s: %w: %s to %s %s after the first was ended (send the request when the others have ended)",
+			return killed, exit.Environmentf("empty %s: %w: %s to %s %s after the first was ended (send the request "+
+				"when the others have ended)",
 				p.What, ErrInUse, plural(len(live), "connection"), p.Remote, coldTimeout)
 		}
 		if err := s.mayEnd(ctx, p, len(live)); err != nil {
@@ -134,7 +139,8 @@ func (s *Session) emptyPool(ctx context.Context, p Pool) (killed int, err error)
 	}
 }
 
-// tables are the socket tables of the pods of pools, by "pod.namespace", each read once, and all at once.
+// tables are the socket tables of the pods of pools, by "pod.namespace", each read
+// once, and all at once.
 func (s *Session) tables(ctx context.Context, pools []Pool) (map[string][]sockets.Row, error) {
 	tables := map[string][]sockets.Row{}
 	var refs []string
@@ -156,7 +162,8 @@ func (s *Session) tables(ctx context.Context, pools []Pool) (map[string][]socket
 	return tables, err
 }
 
-// Sockets reads a pod's socket table and keeps it: before the request as the one of before, after it as the one of after.
+// Sockets reads a pod's socket table and keeps it: before the request as the one of before, after
+// it as the one of after.
 func (s *Session) Sockets(ctx context.Context, ref string) (Pod, []sockets.Row, error) {
 	w, err := s.watch(ctx, ref)
 	if err != nil {
@@ -176,8 +183,9 @@ func (s *Session) Sockets(ctx context.Context, ref string) (Pod, []sockets.Row, 
 	return w.Pod, rows, err
 }
 
-// kill ends connections by SOCK_DESTROY, which needs CAP_NET_ADMIN in the pod's network namespace: some container of the
-// pod may have it; else the host's root does, where the backend knows the pod's processes.
+// kill ends connections by SOCK_DESTROY, which needs CAP_NET_ADMIN in the pod's network
+// namespace: some container of the pod may have it; else the host's root does, where the
+// backend knows the pod's processes.
 func (s *Session) kill(ctx context.Context, pod Pod, live []sockets.Row) error {
 	reason := killInside(ctx, pod, live)
 	if reason == nil {
@@ -185,7 +193,8 @@ func (s *Session) kill(ctx context.Context, pod Pod, live []sockets.Row) error {
 	}
 	pids, err := s.Lab.Processes(ctx, pod, mesh.SidecarContainer)
 	if errors.Is(err, process.ErrElsewhere) {
-		return fmt.Errorf("%w: %w; nor from the host: %w (give a container of the pod ss and CAP_NET_ADMIN)", ErrMayNotKill, reason, process.ErrElsewhere)
+		return fmt.Errorf("%w: %w; nor from the host: %w (give a container of the pod ss and CAP_NET_ADMIN)",
+			ErrMayNotKill, reason, process.ErrElsewhere)
 	}
 	if err != nil {
 		return fmt.Errorf("%w; nor from the host: %w", reason, err)
@@ -200,7 +209,8 @@ func (s *Session) kill(ctx context.Context, pod Pod, live []sockets.Row) error {
 	return nil
 }
 
-// killInside runs ss -K in the application's container and checks that it was obeyed: ss says nothing when the kernel refuses.
+// killInside runs ss -K in the application's container and checks that it was obeyed: ss says
+// nothing when the kernel refuses.
 func killInside(ctx context.Context, pod Pod, live []sockets.Row) error {
 	for _, r := range live {
 		command := []string{"ss", "-H", "-K", "-t", "-n", "src", r.Local.String(), "dst", r.Peer.String()}

@@ -9,8 +9,9 @@ import (
 	"github.com/flowproof/lab/harness/observe/instrument"
 )
 
-// holdConfiguration dumps every sidecar that inference read once more, after the request, and says whether on its way anything has
-// changed since. The dumps of before are the ones that inference used, also when others were taken later.
+// holdConfiguration dumps every sidecar that inference read once more, after the request, and says
+// whether on its way anything has changed since. The dumps of before are the ones that inference
+// used, also when others were taken later.
 func (s *Session) holdConfiguration(ctx context.Context) error {
 	s.Flow.Configuration, s.dumpsAfter = nil, map[string][]byte{}
 	for _, pod := range sortedKeys(s.inferredFrom) {
@@ -30,7 +31,8 @@ func (s *Session) holdConfiguration(ctx context.Context) error {
 	return nil
 }
 
-// holdBeside compares what decides beside the dumps, as it was recorded before and after the request.
+// holdBeside compares what decides beside the dumps, as it was recorded before and
+// after the request.
 func (s *Session) holdBeside(r observe.Recording) {
 	for i, c := range s.Flow.Configuration {
 		if pod, recorded := r.Pod(c.Proxy); recorded {

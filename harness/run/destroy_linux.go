@@ -12,8 +12,8 @@ import (
 	"github.com/flowproof/lab/harness/observe/sockets"
 )
 
-// destroySockets ends connections in the network namespace of a process by SOCK_DESTROY (sock_diag(7), CONFIG_INET_DIAG_DESTROY).
-// A connection that is gone already is ended.
+// destroySockets ends connections in the network namespace of a process by SOCK_DESTROY
+// (sock_diag(7), CONFIG_INET_DIAG_DESTROY). A connection that is gone already is ended.
 func destroySockets(pid int, rows []sockets.Row) error {
 	ns, err := netns.GetFromPid(pid)
 	if err != nil {

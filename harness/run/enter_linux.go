@@ -10,11 +10,14 @@ import (
 	"github.com/vishvananda/netns"
 )
 
-// inNetworkOf runs f on a thread that is in the network namespace of a process, and so is every program that f starts.
+// inNetworkOf runs f on a thread that is in the network namespace of a process, and so is every
+// program that f starts.
 func inNetworkOf(pid int, f func() error) error {
 	done := make(chan error, 1)
 	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine, so that no other goroutine gets the namespace
+		// and never unlocked: the thread ends with the goroutine, so that no other goroutine gets
+		// the namespace
+		runtime.LockOSThread()
 		done <- func() error {
 			ns, err := netns.GetFromPid(pid)
 			if err != nil {
@@ -30,7 +33,8 @@ func inNetworkOf(pid int, f func() error) error {
 	return <-done
 }
 
-// commandFromHost runs one of the host's own programs in the network namespace of a process. What it prints is never nil.
+// commandFromHost runs one of the host's own programs in the network namespace of a process. What
+// it prints is never nil.
 func commandFromHost(ctx context.Context, pid int, command []string) (text []byte, err error) {
 	err = inNetworkOf(pid, func() error {
 		text, err = output(ctx, command)

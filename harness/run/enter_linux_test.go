@@ -13,7 +13,8 @@ import (
 	"github.com/flowproof/lab/harness/observe/sockets"
 )
 
-// asRoot skips where this process may not enter another one's network, which it may be denied as root too.
+// asRoot skips where this process may not enter another one's network, which it may be
+// denied as root too.
 func asRoot(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -31,7 +32,8 @@ func TestHostPrograms(t *testing.T) {
 	if text, err = commandFromHost(t.Context(), os.Getpid(), []string{"true"}); err != nil || text == nil {
 		t.Errorf("what prints nothing is %v, %v: nil says that it was not run", text, err)
 	}
-	if _, err = commandFromHost(t.Context(), os.Getpid(), []string{"ls", "/nothing"}); err == nil || !strings.Contains(err.Error(), "ls: ") {
+	if _, err = commandFromHost(t.Context(), os.Getpid(), []string{"ls", "/nothing"}); err == nil ||
+		!strings.Contains(err.Error(), "ls: ") {
 		t.Errorf("a program that fails: %v", err)
 	}
 	if _, err = commandFromHost(t.Context(), 1<<30, []string{"true"}); !errors.Is(err, fs.ErrNotExist) {
@@ -39,7 +41,8 @@ func TestHostPrograms(t *testing.T) {
 	}
 }
 
-// TestConnectionIsDestroyed ends a connection of this process by SOCK_DESTROY, and another one stays.
+// TestConnectionIsDestroyed ends a connection of this process by SOCK_DESTROY, and
+// another one stays.
 func TestConnectionIsDestroyed(t *testing.T) {
 	asRoot(t)
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")
@@ -58,7 +61,8 @@ func TestConnectionIsDestroyed(t *testing.T) {
 	}
 	ended, row := dial()
 	stays, _ := dial()
-	if err := destroySockets(os.Getpid(), []sockets.Row{row}); errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EOPNOTSUPP) {
+	if err := destroySockets(os.Getpid(), []sockets.Row{row}); errors.Is(err, fs.ErrPermission) ||
+		errors.Is(err, syscall.EOPNOTSUPP) {
 		t.Skipf("this kernel does not let it: %v", err)
 	} else if err != nil {
 		t.Fatal(err)

@@ -15,9 +15,10 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// Observe collects what the instruments recorded, and tells what they saw. Where several pods may take the request, the way is then
-// inferred to the one that did. Both sidecars are dumped once more, and what is on the way is compared with what inference read.
-// Nothing that was inferred says which pod, port or instrument is read.
+// Observe collects what the instruments recorded, and tells what they saw. Where several pods may
+// take the request, the way is then inferred to the one that did. Both sidecars are dumped once
+// more, and what is on the way is compared with what inference read. Nothing that was inferred says
+// which pod, port or instrument is read.
 func (s *Session) Observe(ctx context.Context) error {
 	recording, err := s.record(ctx)
 	if err != nil {
@@ -47,8 +48,8 @@ func (s *Session) record(ctx context.Context) (observe.Recording, error) {
 		return observe.Recording{}, exit.Usagef("read URL %q: %w", call.URL, err)
 	}
 	path, _, _ := strings.Cut(call.Target(), "?")
-	r := observe.Recording{RequestID: call.RequestID, Authority: target.Host, Path: path, Sent: s.sent.since, Answered: s.sent.until,
-		Curl: s.sent.curl, Cold: s.cold, Warm: s.warm}
+	r := observe.Recording{RequestID: call.RequestID, Authority: target.Host, Path: path, Sent: s.sent.since,
+		Answered: s.sent.until, Curl: s.sent.curl, Cold: s.cold, Warm: s.warm}
 	if host, given := call.Headers["host"]; given && len(host) > 0 {
 		r.Authority = host[0]
 	}
@@ -70,7 +71,8 @@ func (s *Session) record(ctx context.Context) (observe.Recording, error) {
 	return r, err
 }
 
-// finish waits for what comes late: the request's lines in the access logs of the pods whose logs are followed.
+// finish waits for what comes late: the request's lines in the access logs of the pods
+// whose logs are followed.
 func (s *Session) finish(ctx context.Context, form string) error {
 	var followed []instrument.Target
 	for _, ref := range sortedKeys(s.pods) {
@@ -85,7 +87,8 @@ func (s *Session) finish(ctx context.Context, form string) error {
 	return accesslog.Instrument{}.After(ctx, followed, sent)
 }
 
-// recordPods collects what was recorded of each pod: the client's, and of all others as servers, those behind the URL first.
+// recordPods collects what was recorded of each pod: the client's, and of all others as servers,
+// those behind the URL first.
 func (s *Session) recordPods(ctx context.Context, r *observe.Recording, behind []string) error {
 	call := s.Flow.Call
 	if call.Outside {
@@ -119,7 +122,8 @@ func rank(behind []string, ref string) int {
 	return 1
 }
 
-// StartTrace lets eBPF watch two ends from now on; an end that is "", or a client outside of the mesh, is none.
+// StartTrace lets eBPF watch two ends from now on; an end that is "", or a client outside
+// of the mesh, is none.
 func (s *Session) StartTrace(ctx context.Context, client, server string) error {
 	var targets []instrument.Target
 	for _, end := range []struct {

@@ -11,8 +11,8 @@ import (
 	"github.com/flowproof/lab/harness/verify"
 )
 
-// One request is inferred, sent, watched and judged. The lab here shows what a real one has shown of the same request; a
-// real one comes from mesh.Connect, as below.
+// One request is inferred, sent, watched and judged. The lab here shows what a real one has shown
+// of the same request; a real one comes from mesh.Connect, as below.
 func ExampleDo() {
 	ctx := context.Background()
 	recorded, err := runtest.Recorded(ctx, "../bundle/testdata/inbound")

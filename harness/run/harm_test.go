@@ -25,7 +25,8 @@ func TestNothingUnasked(t *testing.T) {
 		{"nothing asked for, nothing planned", nil, true, true, false, ""},
 		{"levels unasked", nil, true, false, false, "raise log levels"},
 		{"pools unasked", nil, false, true, false, "end the connections on the way"},
-		{"pools unasked, levels asked for", []flow.TouchKind{flow.TouchLogLevel}, false, false, false, "end the connections on the way"},
+		{"pools unasked, levels asked for", []flow.TouchKind{flow.TouchLogLevel}, false, false, false,
+			"end the connections on the way"},
 		{"levels asked for", []flow.TouchKind{flow.TouchLogLevel}, true, false, true, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -39,7 +40,8 @@ func TestNothingUnasked(t *testing.T) {
 			}
 			result, err := run.Do(t.Context(), lab, p, nil)
 			if tt.refused != "" {
-				if !errors.Is(err, run.ErrNotAsked) || exit.Code(err) != exit.Usage || !strings.Contains(err.Error(), tt.refused) || len(*sent) > 0 {
+				if !errors.Is(err, run.ErrNotAsked) || exit.Code(err) != exit.Usage ||
+					!strings.Contains(err.Error(), tt.refused) || len(*sent) > 0 {
 					t.Errorf("%v, sent %d", err, len(*sent))
 				}
 			} else if err != nil {
@@ -94,7 +96,9 @@ func TestConnectionsInUse(t *testing.T) {
 					there = false
 					return &mesh.Output{Stdout: []byte(pooled)}
 				case command[0] == "ss" && there:
-					return &mesh.Output{Stdout: []byte("State Recv-Q Send-Q Local Address:Port Peer Address:Port Process\n" + pooled)}
+					return &mesh.Output{
+						Stdout: []byte("State Recv-Q Send-Q Local Address:Port Peer Address:Port Process\n" + pooled),
+					}
 				}
 				return answer(command, stdin)
 			}
@@ -105,13 +109,16 @@ func TestConnectionsInUse(t *testing.T) {
 				t.Errorf("ended %t, want %t: %v", !there, tt.ended, err)
 			}
 			refused := tt.asked && !tt.ended && tt.cannot == nil
-			if errors.Is(err, run.ErrNotCold) != refused || refused && !errors.Is(err, run.ErrInUse) || (len(*sent) == 0) != refused {
+			if errors.Is(err, run.ErrNotCold) != refused || refused && !errors.Is(err, run.ErrInUse) ||
+				(len(*sent) == 0) != refused {
 				t.Errorf("%v, sent %d", err, len(*sent))
 			}
 			if !tt.ended && !refused && result.Run.Pools != "" {
 				t.Errorf("the pools are said to be %s", result.Run.Pools)
 			}
-			told := slices.ContainsFunc(result.Touched, func(t flow.Touch) bool { return t.Kind == flow.TouchConnections && !t.Restored })
+			told := slices.ContainsFunc(result.Touched, func(t flow.Touch) bool {
+				return t.Kind == flow.TouchConnections && !t.Restored
+			})
 			if told != tt.ended {
 				t.Errorf("touched %+v", result.Touched)
 			}

@@ -36,8 +36,8 @@ func (s *Session) KeepDump(pod string, text []byte) { s.dumps[pod] = text }
 // KeptDump is the newest dump that is kept of a pod; nil: none is.
 func (s *Session) KeptDump(pod string) []byte { return s.dumps[pod] }
 
-// Infer infers the way of a call from the kept dumps, and notes call and way. It remembers which dumps it read: these are what the
-// configuration after the request is compared with.
+// Infer infers the way of a call from the kept dumps, and notes call and way. It remembers which
+// dumps it read: these are what the configuration after the request is compared with.
 func (s *Session) Infer(ctx context.Context, call flow.Call, opts infer.WayOptions) (flow.Path, error) {
 	path, err := s.infer(ctx, call, opts, s.dumps)
 	if err != nil {
@@ -55,8 +55,10 @@ func senderOf(call flow.Call) string {
 	return Caller(call)
 }
 
-// infer finds the two dumps that the call is about among those given, and remembers which they were.
-func (s *Session) infer(ctx context.Context, call flow.Call, opts infer.WayOptions, dumps map[string][]byte) (flow.Path, error) {
+// infer finds the two dumps that the call is about among those given, and remembers
+// which they were.
+func (s *Session) infer(ctx context.Context, call flow.Call, opts infer.WayOptions,
+	dumps map[string][]byte) (flow.Path, error) {
 	if len(dumps) == 0 {
 		return flow.Path{}, exit.Usagef("there is no dump to infer from")
 	}
@@ -142,8 +144,9 @@ func (s *Session) hosts(client *configdump.Dump, call flow.Call, opts infer.WayO
 	return hosts, err
 }
 
-// holdEmptied takes back that pools are empty where the way may lead to a host whose pool was not looked at: a route leads to another
-// port, or a ServiceEntry to an address that the apiserver does not know by the URL.
+// holdEmptied takes back that pools are empty where the way may lead to a host whose pool was not
+// looked at: a route leads to another port, or a ServiceEntry to an address that the apiserver does
+// not know by the URL.
 func (s *Session) holdEmptied(hosts []flow.Host, opts *infer.WayOptions) {
 	if !opts.Cold || !s.cold {
 		return
@@ -157,9 +160,11 @@ func (s *Session) holdEmptied(hosts []flow.Host, opts *infer.WayOptions) {
 	}
 }
 
-// chooseServer returns the dump of the pod that the client's way ends at: the one whose address is an endpoint's. It is nil
-// where none is, and then the options say why, where that is because nothing of the mesh is there.
-func (s *Session) chooseServer(ctx context.Context, client *configdump.Dump, others map[string]*configdump.Dump, call flow.Call,
+// chooseServer returns the dump of the pod that the client's way ends at: the one whose address is
+// an endpoint's. It is nil where none is, and then the options say why, where that is because
+// nothing of the mesh is there.
+func (s *Session) chooseServer(ctx context.Context, client *configdump.Dump, others map[string]*configdump.Dump,
+	call flow.Call,
 	hosts []flow.Host, opts *infer.WayOptions) (*configdump.Dump, error) {
 	if client == nil {
 		return s.directServer(ctx, others, call)
@@ -216,7 +221,8 @@ func (s *Session) beyond(ctx context.Context, hosts []flow.Host) (string, error)
 
 // directServer is the server that a client without a sidecar dials: the pod whose address the URL
 // has, the only one behind the URL as the apiserver says, or the only one that is known.
-func (s *Session) directServer(ctx context.Context, others map[string]*configdump.Dump, call flow.Call) (*configdump.Dump, error) {
+func (s *Session) directServer(ctx context.Context, others map[string]*configdump.Dump,
+	call flow.Call) (*configdump.Dump, error) {
 	host, _, err := endOf(call)
 	if err != nil {
 		return nil, err
@@ -240,7 +246,8 @@ func (s *Session) directServer(ctx context.Context, others map[string]*configdum
 	return nil, exit.Usagef("no pod behind %s has a sidecar, so there is no configuration to infer a way from", host)
 }
 
-// nodePort finds the port of a node that a call names among the Services that are known; nil when the URL does not name a node.
+// nodePort finds the port of a node that a call names among the Services that are known; nil when
+// the URL does not name a node.
 func (s *Session) nodePort(call flow.Call) (*infer.NodePort, error) {
 	target, err := url.Parse(call.URL)
 	if err != nil {
@@ -254,7 +261,8 @@ func (s *Session) nodePort(call flow.Call) (*infer.NodePort, error) {
 		}
 	}
 	if call.Outside {
-		return nil, exit.Usagef("port %s is no node port of a Service that was shown (show service NAME comes before)", target.Port())
+		return nil, exit.Usagef("port %s is no node port of a Service that was shown (show service NAME comes before)",
+			target.Port())
 	}
 	return nil, nil
 }

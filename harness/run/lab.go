@@ -10,7 +10,8 @@ import (
 	"github.com/flowproof/lab/internal/undo"
 )
 
-// A Lab is what requests are sent in: a cluster with Istio, and what this host can do with its pods.
+// A Lab is what requests are sent in: a cluster with Istio, and what this host can
+// do with its pods.
 type Lab struct {
 	Mesh    Mesh
 	Cluster *cluster.Lab    // nil: what only a backend can do is not done
@@ -117,7 +118,8 @@ func (s sidecar) Fence(ctx context.Context, w Window) error {
 	return s.Sidecar.Fence(ctx, w.(*mesh.Window)) // the only kind that its pod's Follow makes
 }
 
-// Processes are those of a pod's container on this host, its entry point first; process.ErrElsewhere where there are none.
+// Processes are those of a pod's container on this host, its entry point first;
+// process.ErrElsewhere where there are none.
 func (l Lab) Processes(ctx context.Context, pod Pod, container string) ([]int, error) {
 	if l.Backend == nil || l.Cluster == nil {
 		return nil, process.ErrElsewhere

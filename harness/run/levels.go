@@ -45,8 +45,9 @@ func (s *Session) Alone(ctx context.Context, refs ...string) error {
 	return s.eachSidecar(ctx, names, s.hold)
 }
 
-// AwaitAlone waits until no other run has a sidecar of the pods, for a run that changes nothing in
-// them. It writes nothing to the cluster, so a run that begins afterwards does not wait for this one.
+// AwaitAlone waits until no other run has a sidecar of the pods, for a run that changes
+// nothing in them. It writes nothing to the cluster, so a run that begins afterwards does
+// not wait for this one.
 func (s *Session) AwaitAlone(ctx context.Context, refs ...string) error {
 	names, err := s.Sidecars(ctx, refs...)
 	if err != nil {
@@ -115,7 +116,8 @@ func (s *Session) SetLevel(ctx context.Context, ref, level string) (mesh.Levels,
 		return nil, err
 	}
 	levels := s.lease(pod).Levels
-	s.Touched(flow.Touch{Kind: flow.TouchLogLevel, Pod: pod, What: fmt.Sprintf("%s instead of %s", level, levels.Summary())},
+	s.Touched(flow.Touch{Kind: flow.TouchLogLevel, Pod: pod, What: fmt.Sprintf("%s instead of %s", level,
+		levels.Summary())},
 		undoLogLevel, s.levelArgs(pod))
 	return levels, sidecar.SetLevel(ctx, level)
 }
@@ -135,7 +137,8 @@ func (s *Session) hold(ctx context.Context, sidecar Sidecar) error {
 	}
 	what := fmt.Sprintf("restore the log level of %s to %s", pod, lease.Levels.Summary())
 	args := s.levelArgs(pod)
-	s.Touched(flow.Touch{Kind: flow.TouchLease, Pod: pod, What: "annotation " + mesh.LeaseAnnotation}, undoLogLevel, args)
+	s.Touched(flow.Touch{Kind: flow.TouchLease, Pod: pod, What: "annotation " + mesh.LeaseAnnotation},
+		undoLogLevel, args)
 	_, err = s.Undo.Add(undoLogLevel, what, args)
 	return err
 }
@@ -163,7 +166,8 @@ func (args logLevelArgs) restore(ctx context.Context) error {
 	return args.restoreIn(ctx, m)
 }
 
-// RestoreIn restores what a run changes by a connection that is there, for a cluster that is known by no kubeconfig.
+// RestoreIn restores what a run changes by a connection that is there, for a cluster that is
+// known by no kubeconfig.
 func RestoreIn(m *mesh.Mesh) undo.Kinds {
 	return undo.Kinds{undoLogLevel: func(ctx context.Context, raw json.RawMessage) error {
 		var args logLevelArgs

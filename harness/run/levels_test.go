@@ -22,7 +22,8 @@ import (
 	"github.com/flowproof/lab/internal/undo"
 )
 
-// TestAlone takes the sidecars in the order of their names before anything is read or changed. A run that changes nothing only waits.
+// TestAlone takes the sidecars in the order of their names before anything is read or changed. A
+// run that changes nothing only waits.
 func TestAlone(t *testing.T) {
 	both := []string{"fortio-server.mark", "netshoot.mark"}
 	for _, tc := range []struct {
@@ -34,7 +35,9 @@ func TestAlone(t *testing.T) {
 		{"cold", func(*run.Plan) {}, both, nil},
 		{"warm, with log levels", func(p *run.Plan) { p.Keep = true }, both, nil},
 		{"cold, without log levels", func(p *run.Plan) { p.Without = append(p.Without, flow.EnvoyLog) }, both, nil},
-		{"nothing is changed", func(p *run.Plan) { p.Keep, p.Without = true, append(p.Without, flow.EnvoyLog) }, nil, both},
+		{"nothing is changed", func(p *run.Plan) {
+			p.Keep, p.Without = true, append(p.Without, flow.EnvoyLog)
+		}, nil, both},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			lab, _ := workshop(t)
@@ -80,7 +83,8 @@ func TestAloneOnce(t *testing.T) {
 	}
 }
 
-// TestAloneTogether lets runs take the same sidecars at once, each in another order: one after the other gets both.
+// TestAloneTogether lets runs take the same sidecars at once, each in another order: one after
+// the other gets both.
 func TestAloneTogether(t *testing.T) {
 	lab := runtest.New(&runtest.Pod{Ref_: "a.mark", Dumps: [][]byte{nil}},
 		&runtest.Pod{Ref_: "b.mark", Dumps: [][]byte{nil}})
@@ -122,7 +126,8 @@ func TestAloneSaysWho(t *testing.T) {
 		notes = append(notes, fmt.Sprintf(format, args...))
 		cancel(ended)
 	}
-	if err := second.Alone(ctx, "a"); !errors.Is(err, ended) || len(notes) != 1 || !strings.Contains(notes[0], "another, pid 0, since") {
+	if err := second.Alone(ctx, "a"); !errors.Is(err, ended) || len(notes) != 1 ||
+		!strings.Contains(notes[0], "another, pid 0, since") {
 		t.Errorf("%v, notes %q", err, notes)
 	}
 }
@@ -160,7 +165,8 @@ func TestGone(t *testing.T) {
 			if tc.kubeconfig {
 				text := `{"apiVersion":"v1","kind":"Config","current-context":"c",` +
 					`"contexts":[{"name":"c","context":{"cluster":"c","user":"u"}}],` +
-					`"clusters":[{"name":"c","cluster":{"server":"http://127.0.0.1:1"}}],"users":[{"name":"u","user":{}}]}`
+					`"clusters":[{"name":"c","cluster":{"server":"http://127.0.0.1:1"}}],"users":[{"name":"u",` +
+					`"user":{}}]}`
 				if err := os.WriteFile(kubeconfig, []byte(text), 0o600); err != nil {
 					t.Fatal(err)
 				}

@@ -86,5 +86,6 @@ func (s *Session) wouldRaise(ctx context.Context, plan Plan, ref string) ([]flow
 	if err != nil {
 		return nil, err
 	}
-	return append(touches, flow.Touch{Kind: flow.TouchLogLevel, Pod: ref, What: fmt.Sprintf("debug instead of %s, until the run ends", levels.Summary())}), nil
+	return append(touches, flow.Touch{Kind: flow.TouchLogLevel, Pod: ref,
+		What: fmt.Sprintf("debug instead of %s, until the run ends", levels.Summary())}), nil
 }

@@ -12,7 +12,8 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// ErrUnknownHost is in the chain of the error about a host that the sender's resolver does not know.
+// ErrUnknownHost is in the chain of the error about a host that the sender's
+// resolver does not know.
 var ErrUnknownHost = errors.New("its resolver knows no such name")
 
 // checkTarget refuses a call that no pod could take, before anything is touched: to a port that the
@@ -26,11 +27,13 @@ func (s *Session) checkTarget(ctx context.Context, plan Plan, behind mesh.Behind
 	if err := s.Lab.Mesh.CheckPort(ctx, host, port, plan.Call.Namespace); err != nil {
 		return err
 	}
-	if _, err := netip.ParseAddr(host); err == nil || len(behind.Pods) > 0 || behind.Service != "" || resolvedBy(plan.Curl, host) != "" {
+	if _, err := netip.ParseAddr(host); err == nil || len(behind.Pods) > 0 || behind.Service != "" ||
+		resolvedBy(plan.Curl, host) != "" {
 		return nil
 	}
 	if _, known := s.lookUp(ctx, plan.Call); !known {
-		return exit.Usagef("call %s from %s: %w (name a Service of its namespace, or NAME.NAMESPACE, or give an address with -- --resolve %s:%d:ADDRESS)",
+		return exit.Usagef("call %s from %s: %w (name a Service of its namespace, or NAME.NAMESPACE, or give an "+
+			"address with -- --resolve %s:%d:ADDRESS)",
 			host, Caller(plan.Call), ErrUnknownHost, host, port)
 	}
 	return nil

@@ -14,10 +14,12 @@ import (
 // A Plan is one request and how it is watched.
 type Plan struct {
 	Call flow.Call // what is sent; its request id is made where it has none
-	// Curl are more arguments of curl's. Told is the call with what they say of it, for inference; its URL is empty where they say nothing.
+	// Curl are more arguments of curl's. Told is the call with what they say of it, for inference;
+	// its URL is empty where they say nothing.
 	Curl []string
 	Told flow.Call
-	// Keep leaves pooled connections as they are, and nothing is said about them. Otherwise they are ended first.
+	// Keep leaves pooled connections as they are, and nothing is said about them. Otherwise
+	// they are ended first.
 	Keep bool
 	// Cold was asked for by its name: where a pool has requests in flight the run is refused, and
 	// goes on with it otherwise.
@@ -26,7 +28,8 @@ type Plan struct {
 	Force bool
 	// Without are instruments that do not look. All others do, at every pod that is watched.
 	Without []flow.Instrument
-	// Unasked says that log levels are left because raising them was not asked for; the run then notes what that costs.
+	// Unasked says that log levels are left because raising them was not asked for; the run then
+	// notes what that costs.
 	Unasked bool
 	Trace   capture.Options // how eBPF watches; its Pods follow from what is watched
 	Watched []string        // pods to watch beside those that the cluster names
@@ -38,7 +41,8 @@ const few = 6
 // most is how many pods are watched at all.
 const most = 12
 
-// A Scene is what a plan comes to in a cluster: it follows from the request and what the apiserver says, and from no sidecar.
+// A Scene is what a plan comes to in a cluster: it follows from the request and what the apiserver
+// says, and from no sidecar.
 type Scene struct {
 	Client  string      // "pod.namespace" of the sender
 	Behind  mesh.Behind // who is behind the URL
@@ -46,8 +50,8 @@ type Scene struct {
 	Dumped  []string    // those of them with a sidecar
 }
 
-// Scene finds which pods are watched: the client, all pods behind the URL, and where the namespaces of these have few pods with a
-// sidecar, all of them, because a route may lead to any.
+// Scene finds which pods are watched: the client, all pods behind the URL, and where the namespaces
+// of these have few pods with a sidecar, all of them, because a route may lead to any.
 func (s *Session) Scene(ctx context.Context, plan Plan) (Scene, error) {
 	call := plan.Call
 	scene := Scene{Client: Caller(call)}
@@ -132,7 +136,8 @@ func poolsTo(client, server string, target netip.AddrPort, captured bool) []Pool
 	return Pools(client, server, target)
 }
 
-// changes says whether anything in a sidecar is changed beside what the request itself does: its pools or its log levels.
+// changes says whether anything in a sidecar is changed beside what the request itself does: its
+// pools or its log levels.
 func (p Plan) changes() bool { return !p.Keep || !p.without(flow.EnvoyLog) }
 
 func (p Plan) without(name flow.Instrument) bool { return slices.Contains(p.Without, name) }

@@ -40,8 +40,8 @@ func (s *Session) notOneEach(live int) error {
 func (s *Session) poolUnknown(p Pool, reason error) {
 	s.cold, s.warm, s.unknown = false, false, true
 	s.note("%s of %s: %v", p.What, s.FullName(p.Pod), reason)
-	s.Flow.Absences = append(s.Flow.Absences, flow.Absence{Instrument: "kill-connections", Pod: s.FullName(p.Pod), Reason: reason.Error(),
-		Cost: "a pooled connection may be used or not, and which of the two is not judged"})
+	s.Flow.Absences = append(s.Flow.Absences, flow.Absence{Instrument: "kill-connections", Pod: s.FullName(p.Pod),
+		Reason: reason.Error(), Cost: "a pooled connection may be used or not, and which of the two is not judged"})
 }
 
 // InferUnemptied infers the call again from the same dumps, for pools that may have a connection.

@@ -20,10 +20,12 @@ func TestOthersFillThePool(t *testing.T) {
 		pools  string
 		said   string
 	}{
-		"no others":          {func(int) bool { return false }, flow.ColdPools, ""},
-		"ended once":         {func(looks int) bool { return looks == 1 }, flow.ColdPools, ""},
-		"opened at once":     {func(int) bool { return true }, "", "after the first was ended"},
-		"opened again later": {func(looks int) bool { return looks != 2 }, "", "it was empty, and has 1 connection again"},
+		"no others":      {func(int) bool { return false }, flow.ColdPools, ""},
+		"ended once":     {func(looks int) bool { return looks == 1 }, flow.ColdPools, ""},
+		"opened at once": {func(int) bool { return true }, "", "after the first was ended"},
+		"opened again later": {func(looks int) bool {
+			return looks != 2
+		}, "", "it was empty, and has 1 connection again"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			lab, sent := workshop(t)
@@ -47,7 +49,8 @@ func TestOthersFillThePool(t *testing.T) {
 			}
 			cold := c.pools == flow.ColdPools
 			if result.Recording.Cold != cold || result.Question.Options.Cold != cold {
-				t.Errorf("recorded as cold: %t, inferred as cold: %t", result.Recording.Cold, result.Question.Options.Cold)
+				t.Errorf("recorded as cold: %t, inferred as cold: %t", result.Recording.Cold,
+					result.Question.Options.Cold)
 			}
 			said := fmt.Sprint(result.Run.Absences)
 			if !strings.Contains(said, c.said) || c.said == "" && strings.Contains(said, "kill-connections") {

@@ -1,9 +1,10 @@
-// Package run is the life of one request: plan, before, send, after, evidence. Do is the whole of it, to be read from top to bottom;
-// scenarios take the same steps one by one.
+// Package run is the life of one request: plan, before, send, after, evidence. Do is the whole of
+// it, to be read from top to bottom; scenarios take the same steps one by one.
 //
-// Two sides meet here and do not touch. Inference reads dumps and says which way the request must go. Instruments look at pods, which
-// are found by the request and the apiserver alone: nothing that was inferred decides which instrument is read, where, or for how long.
-// What both came to is a flow.Run, and package verify judges it.
+// Two sides meet here and do not touch. Inference reads dumps and says which way the request must
+// go. Instruments look at pods, which are found by the request and the apiserver alone: nothing
+// that was inferred decides which instrument is read, where, or for how long. What both came to is
+// a flow.Run, and package verify judges it.
 package run
 
 import (
@@ -57,7 +58,8 @@ func Do(ctx context.Context, lab Lab, plan Plan, note func(format string, args .
 	if s.sent != nil && err == nil {
 		err = s.Observe(ctx)
 	}
-	restoring, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), restoreTimeout, exit.Environmentf("not done within %s", restoreTimeout))
+	restoring, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), restoreTimeout,
+		exit.Environmentf("not done within %s", restoreTimeout))
 	defer cancel()
 	restored := list.Undo(restoring)
 	_ = s.Close()
@@ -67,10 +69,12 @@ func Do(ctx context.Context, lab Lab, plan Plan, note func(format string, args .
 	if restored != nil {
 		err = errors.Join(err, exit.Environmentf("restore what the run changed: %w", restored))
 	}
-	return Result{Question: s.question, Run: s.Flow, Touched: touches, Recording: s.Recording, Dumps: s.Dumps(), DumpsAfter: s.DumpsAfter()}, err
+	return Result{Question: s.question, Run: s.Flow, Touched: touches, Recording: s.Recording, Dumps: s.Dumps(),
+		DumpsAfter: s.DumpsAfter()}, err
 }
 
-// Do takes the steps from plan to answer, and lets every instrument look for the last time. What was changed is on the session's undo list.
+// Do takes the steps from plan to answer, and lets every instrument look for the last time. What
+// was changed is on the session's undo list.
 func (s *Session) Do(ctx context.Context, plan Plan) error {
 	if err := plan.check(s.Lab.Bounds); err != nil {
 		return err
@@ -100,9 +104,10 @@ func (s *Session) Do(ctx context.Context, plan Plan) error {
 	return s.after(ctx, instruments, targets)
 }
 
-// before has the sidecars alone, dumps them, empties the pools, and begins to look: last of all instruments those that tell what happens
-// from now on.
-func (s *Session) before(ctx context.Context, plan Plan, scene Scene) ([]observe.Instrument, []instrument.Target, error) {
+// before has the sidecars alone, dumps them, empties the pools, and begins to look: last of all
+// instruments those that tell what happens from now on.
+func (s *Session) before(ctx context.Context, plan Plan,
+	scene Scene) ([]observe.Instrument, []instrument.Target, error) {
 	alone := s.Alone
 	if !plan.changes() {
 		alone = s.AwaitAlone
@@ -144,8 +149,8 @@ func (s *Session) before(ctx context.Context, plan Plan, scene Scene) ([]observe
 	return instruments, targets, nil
 }
 
-// instruments are all but those that the plan leaves off. eBPF knows how it is to watch, and is asked last, when the others have ended
-// what they do in the pods.
+// instruments are all but those that the plan leaves off. eBPF knows how it is to watch, and is
+// asked last, when the others have ended what they do in the pods.
 func (s *Session) instruments(plan Plan) []observe.Instrument {
 	var all []observe.Instrument
 	for _, i := range observe.Instruments() {
@@ -170,7 +175,8 @@ func MayTrace(ctx context.Context) error {
 }
 
 // errUnasked says why log levels are left.
-var errUnasked = errors.New("log levels are left as they are in a cluster that is not the lab's own (ask for it: --log-level debug)")
+var errUnasked = errors.New("log levels are left as they are in a cluster that is not the lab's own (ask for it: " +
+	"--log-level debug)")
 
 // errNoBPF says that eBPF cannot be used, for the processes of any user.
 var errNoBPF = fmt.Errorf("this process may not load BPF programs (run as root; `lab doctor` says more)")

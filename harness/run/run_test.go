@@ -47,8 +47,8 @@ func addressOf(t *testing.T, text []byte) string {
 	return d.Node().IPs[0]
 }
 
-// workshop is a lab of recorded dumps in which curl is answered and everything else that is asked of a pod is empty or not there. sent
-// has what curl was given.
+// workshop is a lab of recorded dumps in which curl is answered and everything else that is asked
+// of a pod is empty or not there. sent has what curl was given.
 func workshop(t *testing.T) (lab *runtest.Lab, sent *[]string) {
 	t.Helper()
 	sent = &[]string{}
@@ -57,8 +57,10 @@ func workshop(t *testing.T) (lab *runtest.Lab, sent *[]string) {
 		switch command[0] {
 		case "curl":
 			*sent = append(*sent, string(stdin))
-			return &mesh.Output{Stderr: []byte("* Connected to fortio-server (10.96.215.136) port 8080\n> GET / HTTP/1.1\n> \n< HTTP/1.1 200 OK\n" +
-				"flowproof-curl: status=200 version=1.1 local=10.0.0.1|40000 remote=10.96.215.136|8080 namelookup=0.001 connect=0.002 starttransfer=0.003 total=0.004\n")}
+			return &mesh.Output{Stderr: []byte("* Connected to fortio-server (10.96.215.136) port 8080\n> GET / " +
+				"HTTP/1.1\n> \n< HTTP/1.1 200 OK\n" +
+				"flowproof-curl: status=200 version=1.1 local=10.0.0.1|40000 remote=10.96.215.136|8080 " +
+				"namelookup=0.001 connect=0.002 starttransfer=0.003 total=0.004\n")}
 		case "ss":
 			return &mesh.Output{}
 		}
@@ -66,7 +68,8 @@ func workshop(t *testing.T) (lab *runtest.Lab, sent *[]string) {
 	}
 	lab = runtest.New(
 		&runtest.Pod{Ref_: "netshoot.mark", Address: addressOf(t, client), Dumps: [][]byte{client}, Answer: answer},
-		&runtest.Pod{Ref_: "fortio-server.mark", Address: addressOf(t, server), Dumps: [][]byte{server}, Answer: answer},
+		&runtest.Pod{Ref_: "fortio-server.mark", Address: addressOf(t, server), Dumps: [][]byte{server},
+			Answer: answer},
 		&runtest.Pod{Ref_: "plain.mark", Address: "10.0.0.9", Answer: answer})
 	lab.Behinds["fortio-server:8080"] = mesh.Behind{Pods: []string{"fortio-server.mark"}, Port: 8080}
 	return lab, sent
@@ -81,16 +84,19 @@ func plan(t *testing.T, url string) run.Plan {
 	return run.Plan{Call: call, Without: []flow.Instrument{flow.Trace}}
 }
 
-// TestTheRequestIsAValue has URLs with every character that a shell, a script or a reader of curl's configuration could take for its own.
+// TestTheRequestIsAValue has URLs with every character that a shell, a script or a reader of curl's
+// configuration could take for its own.
 func TestTheRequestIsAValue(t *testing.T) {
 	for url, want := range map[string]struct{ sent, target string }{
-		"http://fortio-server:8080/echo?q=$HOME2&x=1":   {`http://fortio-server:8080/echo?q=$HOME2&x=1`, "/echo?q=$HOME2&x=1"},
-		"http://fortio-server:8080/?q='a'":              {`http://fortio-server:8080/?q='a'`, "/?q='a'"},
-		"http://fortio-server:8080/?name=o'brien":       {`http://fortio-server:8080/?name=o'brien`, "/?name=o'brien"},
-		`http://fortio-server:8080/a"b\c`:               {`http://fortio-server:8080/a\"b\\c`, `/a"b\c`},
-		"http://fortio-server:8080/a b?c d":             {`http://fortio-server:8080/a%20b?c%20d`, "/a%20b?c%20d"},
-		"http://fortio-server:8080/a#b":                 {`http://fortio-server:8080/a#b`, "/a"},
-		"http://fortio-server:8080/{a,b}[1-3]/%41/../x": {`http://fortio-server:8080/{a,b}[1-3]/%41/../x`, "/{a,b}[1-3]/%41/../x"},
+		"http://fortio-server:8080/echo?q=$HOME2&x=1": {`http://fortio-server:8080/echo?q=$HOME2&x=1`,
+			"/echo?q=$HOME2&x=1"},
+		"http://fortio-server:8080/?q='a'":        {`http://fortio-server:8080/?q='a'`, "/?q='a'"},
+		"http://fortio-server:8080/?name=o'brien": {`http://fortio-server:8080/?name=o'brien`, "/?name=o'brien"},
+		`http://fortio-server:8080/a"b\c`:         {`http://fortio-server:8080/a\"b\\c`, `/a"b\c`},
+		"http://fortio-server:8080/a b?c d":       {`http://fortio-server:8080/a%20b?c%20d`, "/a%20b?c%20d"},
+		"http://fortio-server:8080/a#b":           {`http://fortio-server:8080/a#b`, "/a"},
+		"http://fortio-server:8080/{a,b}[1-3]/%41/../x": {`http://fortio-server:8080/{a,b}[1-3]/%41/../x`,
+			"/{a,b}[1-3]/%41/../x"},
 	} {
 		t.Run(url, func(t *testing.T) {
 			lab, sent := workshop(t)
@@ -103,7 +109,8 @@ func TestTheRequestIsAValue(t *testing.T) {
 			}
 			url := strings.ReplaceAll(url, " ", "%20")
 			if result.Run.Call.URL != url || result.Run.Path.Call.URL != url || result.Question.Call.URL != url {
-				t.Errorf("asked %s, and inferred %s, noted %s", result.Question.Call.URL, result.Run.Path.Call.URL, result.Run.Call.URL)
+				t.Errorf("asked %s, and inferred %s, noted %s", result.Question.Call.URL, result.Run.Path.Call.URL,
+					result.Run.Call.URL)
 			}
 			if got := result.Run.Call.Target(); got != want.target {
 				t.Errorf("target %s, want %s", got, want.target)
@@ -115,7 +122,8 @@ func TestTheRequestIsAValue(t *testing.T) {
 	}
 }
 
-// TestHeadersAndBody sends a header twice, and data, once as the request's own and once as arguments of curl's that inference is told of.
+// TestHeadersAndBody sends a header twice, and data, once as the request's own and once as
+// arguments of curl's that inference is told of.
 func TestHeadersAndBody(t *testing.T) {
 	lab, sent := workshop(t)
 	p := plan(t, "http://fortio-server:8080/")
@@ -129,7 +137,8 @@ func TestHeadersAndBody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range []string{`request = "POST"`, `header = "cookie: a=1"`, `header = "cookie: b=2"`, `data-binary = "a=$b\n'c'"`, "x-more: yes"} {
+	for _, line := range []string{`request = "POST"`, `header = "cookie: a=1"`, `header = "cookie: b=2"`,
+		`data-binary = "a=$b\n'c'"`, "x-more: yes"} {
 		if n := strings.Count((*sent)[0], line); n != 1 {
 			t.Errorf("curl was given %s %d times:\n%s", line, n, (*sent)[0])
 		}
@@ -142,7 +151,8 @@ func TestHeadersAndBody(t *testing.T) {
 	}
 }
 
-// TestFourDumps counts what a run reads of configurations: each side once before the request and once after it.
+// TestFourDumps counts what a run reads of configurations: each side once before the
+// request and once after it.
 func TestFourDumps(t *testing.T) {
 	lab, _ := workshop(t)
 	result, err := run.Do(t.Context(), lab.Run(), plan(t, "http://fortio-server:8080/"), nil)
@@ -153,7 +163,8 @@ func TestFourDumps(t *testing.T) {
 	sent := slices.Index(asked, "exec netshoot.mark curl")
 	for _, pod := range []string{"netshoot.mark", "fortio-server.mark"} {
 		what := "dump " + pod
-		if lab.Count(what) != 2 || slices.Index(asked, what) > sent || len(asked)-1-slices.Index(slices.Collect(backward(asked)), what) < sent {
+		if lab.Count(what) != 2 || slices.Index(asked, what) > sent ||
+			len(asked)-1-slices.Index(slices.Collect(backward(asked)), what) < sent {
 			t.Errorf("%s: %d times, among\n%s", what, lab.Count(what), strings.Join(asked, "\n"))
 		}
 		if !bytes.Equal(result.Dumps[pod], result.DumpsAfter[pod]) {
@@ -165,8 +176,8 @@ func TestFourDumps(t *testing.T) {
 	}
 }
 
-// TestConfigurationBeside changes what stands in no dump: a runtime value while the request is on its way, or before it and for good,
-// and a pod's netfilter rules.
+// TestConfigurationBeside changes what stands in no dump: a runtime value while the request is on
+// its way, or before it and for good, and a pod's netfilter rules.
 func TestConfigurationBeside(t *testing.T) {
 	const none = `{"layers":["global config","admin"],"entries":{}}`
 	const set = `{"layers":["global config","admin"],"entries":{"a.b":{"final_value":"9","layer_values":["","9"]}}}`
@@ -177,10 +188,13 @@ func TestConfigurationBeside(t *testing.T) {
 		want     string
 	}{
 		{"nothing", []string{none, none}, []string{"*nat\nCOMMIT\n", "*nat\nCOMMIT\n"}, ""},
-		{"a runtime value is set", []string{none, set}, nil, "configuration changed between dump and request: runtime of fortio-server.mark: a.b was added"},
+		{"a runtime value is set", []string{none, set}, nil,
+			"configuration changed between dump and request: runtime of fortio-server.mark: a.b was added"},
 		{"a runtime value was set before", []string{set, set}, nil,
-			`configuration of fortio-server.mark at the request is not known: its runtime has values that no dump shows: a.b of the layer "admin"`},
-		{"a rule of another table", nil, []string{"*nat\nCOMMIT\n", "*nat\nCOMMIT\n*mangle\n[0:0] -A PREROUTING -j TPROXY\nCOMMIT\n"},
+			`configuration of fortio-server.mark at the request is not known: its runtime has values that no dump ` +
+				`shows: a.b of the layer "admin"`},
+		{"a rule of another table", nil,
+			[]string{"*nat\nCOMMIT\n", "*nat\nCOMMIT\n*mangle\n[0:0] -A PREROUTING -j TPROXY\nCOMMIT\n"},
 			"netfilter rules of fortio-server.mark: mangle -A PREROUTING -j TPROXY was added"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -224,20 +238,23 @@ func backward(list []string) func(func(string) bool) {
 func TestConfigurationChanges(t *testing.T) {
 	lab, _ := workshop(t)
 	server := lab.PodsByRef["fortio-server.mark"]
-	changed := bytes.Replace(server.Dumps[0], []byte(`"listener_filters_timeout"`), []byte(`"listener_filters_timeout_x"`), -1)
+	changed := bytes.Replace(server.Dumps[0], []byte(`"listener_filters_timeout"`),
+		[]byte(`"listener_filters_timeout_x"`), -1)
 	server.Dumps = append(server.Dumps, changed)
 	result, err := run.Do(t.Context(), lab.Run(), plan(t, "http://fortio-server:8080/"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	verdict := verify.Judge(result.Run)
-	if verdict.Result != flow.Incomplete || !strings.Contains(fmt.Sprint(verdict.Problems), "configuration changed between dump and request: listener virtualInbound of fortio-server.mark") {
+	if verdict.Result != flow.Incomplete || !strings.Contains(fmt.Sprint(verdict.Problems),
+		"configuration changed between dump and request: listener virtualInbound of fortio-server.mark") {
 		t.Errorf("%s: %q", verdict.Result, verdict.Problems)
 	}
 }
 
-// TestWhatIsWatched holds that every instrument looks at every pod that the request could reach, also where inference says that it ends
-// in the client's sidecar, and that levels are as before in the end.
+// TestWhatIsWatched holds that every instrument looks at every pod that the request could
+// reach, also where inference says that it ends in the client's sidecar, and that levels
+// are as before in the end.
 func TestWhatIsWatched(t *testing.T) {
 	lab, _ := workshop(t)
 	lab.Behinds["192.0.2.1:9"] = mesh.Behind{}
@@ -262,12 +279,14 @@ func TestWhatIsWatched(t *testing.T) {
 		}
 	}
 	if p := result.Recording.Server; p.Name != "fortio-server.mark" || p.Part(instrument.StatsBefore) == nil ||
-		p.Part(instrument.StatsAfter) == nil || p.Part(instrument.LogText) == nil || p.Part(instrument.SocketsAfter) == nil {
+		p.Part(instrument.StatsAfter) == nil || p.Part(instrument.LogText) == nil ||
+		p.Part(instrument.SocketsAfter) == nil {
 		t.Errorf("of the server was recorded: %q", p.Name)
 	}
 }
 
-// TestInferenceDoesNotDecideWhatIsRead: the same request, with a dump by which it ends elsewhere, is watched alike.
+// TestInferenceDoesNotDecideWhatIsRead: the same request, with a dump by which it ends
+// elsewhere, is watched alike.
 func TestInferenceDoesNotDecideWhatIsRead(t *testing.T) {
 	watched := func(damage func(*runtest.Lab)) []string {
 		lab, _ := workshop(t)
@@ -282,7 +301,8 @@ func TestInferenceDoesNotDecideWhatIsRead(t *testing.T) {
 	right := watched(func(*runtest.Lab) {})
 	wrong := watched(func(lab *runtest.Lab) {
 		p := lab.PodsByRef["netshoot.mark"]
-		p.Dumps = [][]byte{bytes.ReplaceAll(p.Dumps[0], []byte(`"outbound|8080||fortio-server.mark.svc.cluster.local"`), []byte(`"BlackHoleCluster"`))}
+		p.Dumps = [][]byte{bytes.ReplaceAll(p.Dumps[0], []byte(`"outbound|8080||fortio-server.mark.svc.cluster.local"`),
+			[]byte(`"BlackHoleCluster"`))}
 	})
 	if !slices.Equal(right, wrong) {
 		t.Errorf("watched\n%s\nand with another inference\n%s", strings.Join(right, "\n"), strings.Join(wrong, "\n"))
@@ -297,7 +317,9 @@ func TestRefusals(t *testing.T) {
 		"no URL":           {func(p *run.Plan) { p.Call.URL = "" }, "it has no sender or no URL"},
 		"a port of no use": {func(p *run.Plan) { p.Call.URL = "http://fortio-server:99999/" }, "port"},
 		"no such pod":      {func(p *run.Plan) { p.Call.From = "absent" }, "find pod absent.mark"},
-		"an argument of curl's that sends another request": {func(p *run.Plan) { p.Curl = []string{"--next"} }, "second request"},
+		"an argument of curl's that sends another request": {func(p *run.Plan) {
+			p.Curl = []string{"--next"}
+		}, "second request"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			lab, sent := workshop(t)

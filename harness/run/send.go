@@ -25,10 +25,12 @@ func Same(a, b flow.Call) bool {
 			return false
 		}
 	}
-	return Caller(a) == Caller(b) && a.Outside == b.Outside && a.URL == b.URL && a.Method == b.Method && bytes.Equal(a.Body, b.Body)
+	return Caller(a) == Caller(b) && a.Outside == b.Outside && a.URL == b.URL && a.Method == b.Method &&
+		bytes.Equal(a.Body, b.Body)
 }
 
-// Send sends the request that was inferred, once. An answer of any status is an answer, and so is none.
+// Send sends the request that was inferred, once. An answer of any status is an
+// answer, and so is none.
 func (s *Session) Send(ctx context.Context) (curl.Result, error) {
 	if err := s.holdPools(ctx); err != nil {
 		return curl.Result{}, err
@@ -38,7 +40,8 @@ func (s *Session) Send(ctx context.Context) (curl.Result, error) {
 
 // send sends a call as it is; args are more arguments of curl's.
 func (s *Session) send(ctx context.Context, call flow.Call, args ...string) (curl.Result, error) {
-	sending, cancel := context.WithTimeoutCause(ctx, requestTimeout, exit.Environmentf("no answer within %s", requestTimeout))
+	sending, cancel := context.WithTimeoutCause(ctx, requestTimeout,
+		exit.Environmentf("no answer within %s", requestTimeout))
 	defer cancel()
 	request := &sent{since: time.Now()}
 	out, err := s.curl(sending, call, 1, args...)
@@ -58,9 +61,11 @@ func (s *Session) send(ctx context.Context, call flow.Call, args ...string) (cur
 	return told, nil
 }
 
-// Control sends another call after the request, which must be answered: that nothing was seen of the request then counts.
+// Control sends another call after the request, which must be answered: that nothing was seen of
+// the request then counts.
 func (s *Session) Control(ctx context.Context, call flow.Call) (curl.Result, error) {
-	sending, cancel := context.WithTimeoutCause(ctx, requestTimeout, exit.Environmentf("no answer within %s", requestTimeout))
+	sending, cancel := context.WithTimeoutCause(ctx, requestTimeout,
+		exit.Environmentf("no answer within %s", requestTimeout))
 	defer cancel()
 	out, err := s.curl(sending, call, 1)
 	if err != nil {
@@ -68,7 +73,8 @@ func (s *Session) Control(ctx context.Context, call flow.Call) (curl.Result, err
 	}
 	told, err := curl.Parse(out.Stderr)
 	if err != nil || told.Status == 0 {
-		return told, exit.Incompletef("control %s: it must be answered, and was not: %s", call.URL, firstLine([]byte(told.Failure)))
+		return told, exit.Incompletef("control %s: it must be answered, and was not: %s", call.URL,
+			firstLine([]byte(told.Failure)))
 	}
 	s.control = call
 	return told, nil

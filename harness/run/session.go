@@ -20,8 +20,9 @@ import (
 	"github.com/flowproof/lab/internal/undo"
 )
 
-// A Session is one request from plan to evidence, step by step. Do takes all steps in their order; scenarios take them one by one.
-// It is for one goroutine. What it changed is restored by its undo list, and Close ends what it has opened.
+// A Session is one request from plan to evidence, step by step. Do takes all steps in their order;
+// scenarios take them one by one. It is for one goroutine. What it changed is restored by its undo
+// list, and Close ends what it has opened.
 type Session struct {
 	Lab   Lab
 	Undo  *undo.List
@@ -73,8 +74,10 @@ type Outsider interface {
 
 // NewSession begins a run in a lab. The undo list stays the caller's.
 func NewSession(lab Lab, list *undo.List) *Session {
-	s := &Session{Lab: lab, Undo: list, Flow: flow.Run{Schema: flow.RunSchema}, Trace: capture.Options{Data: kernel.DefaultData, Envoy: true},
-		dumps: map[string][]byte{}, sidecars: map[string]Sidecar{}, pods: map[string]*watched{}, leases: map[string]*mesh.LevelLease{}, outsiders: map[string]Outsider{},
+	s := &Session{Lab: lab, Undo: list, Flow: flow.Run{Schema: flow.RunSchema},
+		Trace: capture.Options{Data: kernel.DefaultData, Envoy: true},
+		dumps: map[string][]byte{}, sidecars: map[string]Sidecar{}, pods: map[string]*watched{},
+		leases: map[string]*mesh.LevelLease{}, outsiders: map[string]Outsider{},
 		services: map[string]*mesh.Service{}}
 	if lab.Cluster != nil {
 		s.Flow.Backend = lab.Cluster.Backend
@@ -82,7 +85,8 @@ func NewSession(lab Lab, list *undo.List) *Session {
 	return s
 }
 
-// Inside makes the session one that runs while another one waits: what the other has alone, this one has too.
+// Inside makes the session one that runs while another one waits: what the other has
+// alone, this one has too.
 func (s *Session) Inside(outer *Session) { s.outer = outer }
 
 // lease is the lease on a sidecar that the session or the one around it holds; nil: neither does.
@@ -139,7 +143,8 @@ func (s *Session) Sidecar(ctx context.Context, ref string) (Sidecar, error) {
 	return sidecar, nil
 }
 
-// Replay goes on after a request that was sent and traced before: what is asked of the trace is answered from the recording.
+// Replay goes on after a request that was sent and traced before: what is asked of the trace is
+// answered from the recording.
 func (s *Session) Replay(call flow.Call, r *trace.Recording) {
 	s.Flow.Call, s.sent, s.tracer = call, &sent{}, &capture.Instrument{Recording: r}
 }
@@ -147,7 +152,8 @@ func (s *Session) Replay(call flow.Call, r *trace.Recording) {
 // Sent says whether the request has been sent.
 func (s *Session) Sent() bool { return s.sent != nil }
 
-// Dumps are the newest dump of each sidecar that was dumped, by "pod.namespace"; where inference read one, that.
+// Dumps are the newest dump of each sidecar that was dumped, by "pod.namespace"; where
+// inference read one, that.
 func (s *Session) Dumps() map[string][]byte {
 	all := maps.Clone(s.dumps)
 	maps.Copy(all, s.inferredFrom)
@@ -157,7 +163,8 @@ func (s *Session) Dumps() map[string][]byte {
 // Question is what inference was asked last; zero: it was not asked.
 func (s *Session) Question() infer.Question { return s.question }
 
-// DumpsAfter are the dumps of the sidecars that inference read, after the request; nil before Observe.
+// DumpsAfter are the dumps of the sidecars that inference read, after the request;
+// nil before Observe.
 func (s *Session) DumpsAfter() map[string][]byte { return maps.Clone(s.dumpsAfter) }
 
 // AddOutsider names a client outside of the mesh, for calls that it sends.
@@ -207,7 +214,8 @@ func instrumentOf(name flow.Instrument) (observe.Instrument, error) {
 	return all[i], nil
 }
 
-// Look lets one instrument look at pods: before the request for the first time, after it for the last.
+// Look lets one instrument look at pods: before the request for the first time,
+// after it for the last.
 func (s *Session) Look(ctx context.Context, name flow.Instrument, refs ...string) error {
 	i, err := instrumentOf(name)
 	if err != nil {

@@ -23,8 +23,8 @@ func recorded(t *testing.T, name string) *runtest.Lab {
 	return lab
 }
 
-// TestScenariosTakeTheSteps runs whole scenarios in labs that show what real ones have shown: each step of a run is taken by
-// a command of its own, and in the end every hop is confirmed.
+// TestScenariosTakeTheSteps runs whole scenarios in labs that show what real ones have shown: each
+// step of a run is taken by a command of its own, and in the end every hop is confirmed.
 func TestScenariosTakeTheSteps(t *testing.T) {
 	for _, name := range []string{"inbound", "outbound"} {
 		text, err := os.ReadFile("../../scenarios/" + name + ".txtar")
@@ -59,22 +59,29 @@ func TestStepsOutOfOrder(t *testing.T) {
 		want        string // in the error; "": it passes
 	}{
 		{"infer without dumps", "infer netshoot -> http://fortio-server:8080/\n", "there is no dump to infer from"},
-		{"another request than the inferred", infer + "request netshoot -> http://fortio-server:8080/other\n", "what was inferred is"},
+		{"another request than the inferred", infer + "request netshoot -> http://fortio-server:8080/other\n",
+			"what was inferred is"},
 		{"two requests", send + "request netshoot -> http://fortio-server:8080/\n", "a run is about one"},
-		{"a control before the request", infer + "control netshoot -> http://fortio-server:8080/\n", "it comes once, after request"},
-		{"warm pools after the request", send + "pool-connections netshoot -> http://fortio-server:8080/ until warm\n", "has been sent already"},
-		{"warm pools of another request", infer + "pool-connections netshoot -> http://fortio-server:8080/x until warm\n", "what was inferred is"},
-		{"warm pools that nothing is known of", "pool-connections netshoot -> http://fortio-server:8080/ until warm\n", "infer has to say first"},
+		{"a control before the request", infer + "control netshoot -> http://fortio-server:8080/\n",
+			"it comes once, after request"},
+		{"warm pools after the request", send + "pool-connections netshoot -> http://fortio-server:8080/ until warm\n",
+			"has been sent already"},
+		{"warm pools of another request",
+			infer + "pool-connections netshoot -> http://fortio-server:8080/x until warm\n", "what was inferred is"},
+		{"warm pools that nothing is known of", "pool-connections netshoot -> http://fortio-server:8080/ until warm\n",
+			"infer has to say first"},
 		{"a trace after the request", send + "trace netshoot -> fortio-server\n", "the request has been sent already"},
 		{"a trace of pods elsewhere", infer + "trace netshoot -> fortio-server\n", ""},
-		{"a port that the Service has not", dumps + "infer netshoot -> http://fortio-server:1/\n", "resolve fortio-server"},
+		{"a port that the Service has not", dumps + "infer netshoot -> http://fortio-server:1/\n",
+			"resolve fortio-server"},
 		{"a verdict without a request", infer + "verify\n", "before"},
 		{"observe before the request", infer + "observe\n", "before"},
 		{"a control that is answered", send + "control netshoot -> http://fortio-server:8080/\n", ""},
 		{"a name that no dump has", dumps + "infer netshoot -> http://nothing:8080/\n", "the dump does not say"},
 		{"a caller that is not there", "request nothing -> http://fortio-server:8080/\n", mesh.ErrNoPod.Error()},
 	} {
-		result := script.Run(t.Context(), recorded(t, "inbound").Run(), script.Parse("t", []byte(c.lines)), script.Options{})
+		result := script.Run(t.Context(), recorded(t, "inbound").Run(), script.Parse("t", []byte(c.lines)),
+			script.Options{})
 		got := fmt.Sprint(result.Err)
 		if passes := c.want == ""; passes != (result.Err == nil) || !passes && !strings.Contains(got, c.want) {
 			t.Errorf("%s: %s, want %q", c.name, got, c.want)
@@ -82,7 +89,8 @@ func TestStepsOutOfOrder(t *testing.T) {
 	}
 }
 
-// A pool is a lab whose client's sidecar dials a connection with each request, until it has one for each worker.
+// A pool is a lab whose client's sidecar dials a connection with each request, until it has
+// one for each worker.
 type pool struct {
 	*runtest.Lab
 	server string   // ip:port
@@ -116,7 +124,9 @@ func newPool(t *testing.T, most int) *pool {
 
 func (p *pool) dial(from string) {
 	if n := len(p.live); n < p.most {
-		p.live = append(p.live, fmt.Sprintf("ESTAB 0 0 %s:%d %s users:((\"envoy\",pid=20,fd=%d)) uid:1337 ino:%d sk:%d\n", from, 40000+n, p.server, 30+n, 500+n, 1+n))
+		p.live = append(p.live,
+			fmt.Sprintf("ESTAB 0 0 %s:%d %s users:((\"envoy\",pid=20,fd=%d)) uid:1337 ino:%d sk:%d\n", from, 40000+n,
+				p.server, 30+n, 500+n, 1+n))
 	}
 }
 
@@ -131,14 +141,23 @@ func TestPools(t *testing.T) {
 	}{
 		{"one for each worker", nil, infer + "pool-connections netshoot -> http://fortio-server:8080/ until warm\n",
 			"2 connections, one for each worker of netshoot"},
-		{"one is ended", func(p *pool) { p.dial("10.0.0.8") }, infer + "kill-connections netshoot -> fortio-server:8080 until cold\n",
+		{"one is ended", func(p *pool) {
+			p.dial("10.0.0.8")
+		}, infer + "kill-connections netshoot -> fortio-server:8080 until cold\n",
 			"the client sidecar's pool: 1 connection ended, none left"},
-		{"one may not be ended", func(p *pool) { p.dial("10.0.0.8"); p.refuse = true }, infer + "kill-connections netshoot -> fortio-server:8080 until cold\n",
+		{"one may not be ended", func(p *pool) {
+			p.dial("10.0.0.8")
+			p.refuse = true
+		}, infer + "kill-connections netshoot -> fortio-server:8080 until cold\n",
 			"inferred again for pools that may have a connection: forwarded"},
 		{"one is in use", func(p *pool) { p.dial("10.0.0.8"); p.PodsByRef["netshoot.mark"].Active = 1 },
 			infer + "kill-connections netshoot -> fortio-server:8080 until cold\n", "not available"},
-		{"one that is in use is ended by force", func(p *pool) { p.dial("10.0.0.8"); p.PodsByRef["netshoot.mark"].Active = 1 },
-			infer + "kill-connections -force netshoot -> fortio-server:8080 until cold\n", "1 connection ended, none left"},
+		{"one that is in use is ended by force", func(p *pool) {
+			p.dial("10.0.0.8")
+			p.PodsByRef["netshoot.mark"].Active = 1
+		},
+			infer + "kill-connections -force netshoot -> fortio-server:8080 until cold\n",
+			"1 connection ended, none left"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := newPool(t, 2)
@@ -159,14 +178,16 @@ func TestPools(t *testing.T) {
 	}
 }
 
-// TestNodePort infers a call from outside the mesh's names: to a port that a Service opens on every node.
+// TestNodePort infers a call from outside the mesh's names: to a port that a Service
+// opens on every node.
 func TestNodePort(t *testing.T) {
 	lab := recorded(t, "inbound")
 	server := lab.PodsByRef["fortio-server.mark"]
 	port := mesh.NodePort{Name: "http", Port: 32463, Endpoints: []string{server.Address + ":8080"}}
 	lab.Services["fortio-server.mark"].NodePorts = []mesh.NodePort{port}
 	lab.Behinds["192.0.2.7:32463"] = mesh.Behind{Pods: []string{server.Ref_}, Port: 8080}
-	const lines = "dump netshoot\ndump fortio-server\nshow service fortio-server\ninfer netshoot -> http://192.0.2.7:32463/\nexpect node-port *\n"
+	const lines = "dump netshoot\ndump fortio-server\nshow service fortio-server\ninfer netshoot -> " +
+		"http://192.0.2.7:32463/\nexpect node-port *\n"
 	result := script.Run(t.Context(), lab.Run(), script.Parse("t", []byte(lines)), script.Options{})
 	if result.Err != nil {
 		t.Errorf("%v", result.Err)

@@ -8,11 +8,13 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// Which of several endpoints a request is sent to, a load balancer decides and no dump says. Its way is inferred to one of them before
-// it is sent, and to the one that was seen to take it afterwards, from the same dumps: what is inferred of a pod follows from its dump,
-// and only which pod it is from what was seen.
+// Which of several endpoints a request is sent to, a load balancer decides and no dump says. Its
+// way is inferred to one of them before it is sent, and to the one that was seen to take it
+// afterwards, from the same dumps: what is inferred of a pod follows from its dump, and only which
+// pod it is from what was seen.
 
-// inferTaken infers the way to the endpoint that took the request, where the configuration leaves open which does.
+// inferTaken infers the way to the endpoint that took the request, where the configuration
+// leaves open which does.
 func (s *Session) inferTaken(ctx context.Context, seen []flow.Observation) error {
 	taken := endpointOf(seen)
 	if taken == "" || !mayTake(s.Flow.Path, taken) {
@@ -29,7 +31,8 @@ func (s *Session) inferTaken(ctx context.Context, seen []flow.Observation) error
 	return nil
 }
 
-// endpointOf is the endpoint that the client's side was seen to send the request to; "" where none was, or several, as of attempts.
+// endpointOf is the endpoint that the client's side was seen to send the request to; "" where none
+// was, or several, as of attempts.
 func endpointOf(seen []flow.Observation) string {
 	endpoint := ""
 	for _, o := range seen {
@@ -46,8 +49,8 @@ func endpointOf(seen []flow.Observation) string {
 	return endpoint
 }
 
-// mayTake says whether the configuration leaves open which of several endpoints the client's proxy takes, of one cluster or of
-// several, and one is among them that the way was not inferred to.
+// mayTake says whether the configuration leaves open which of several endpoints the client's proxy
+// takes, of one cluster or of several, and one is among them that the way was not inferred to.
 func mayTake(path flow.Path, endpoint string) bool {
 	if several, has := choosing(path.Hops, endpoint); has {
 		return several
@@ -66,7 +69,9 @@ func choosing(hops []flow.Hop, endpoint string) (several, has bool) {
 		}
 		several = len(hop.Choices) > 1
 		has = slices.ContainsFunc(hop.Choices, func(c flow.Choice) bool { return c.Name == endpoint }) ||
-			slices.ContainsFunc(hop.Expect, func(f flow.Fact) bool { return f.Name == flow.FactUpstreamRemote && f.Value == endpoint })
+			slices.ContainsFunc(hop.Expect, func(f flow.Fact) bool {
+				return f.Name == flow.FactUpstreamRemote && f.Value == endpoint
+			})
 		return several, has
 	}
 	return false, false

@@ -6,11 +6,13 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// TestTaken finds the endpoint that was seen to take a request, and whether the configuration leaves it open.
+// TestTaken finds the endpoint that was seen to take a request, and whether the
+// configuration leaves it open.
 func TestTaken(t *testing.T) {
 	const one, other = "10.0.0.1:80", "10.0.0.2:80"
 	saw := func(side flow.Side, endpoint string) flow.Observation {
-		return flow.Observation{Side: side, Kind: flow.Endpoint, Facts: []flow.Seen{{Name: flow.FactEndpoint, Value: endpoint}}}
+		return flow.Observation{Side: side, Kind: flow.Endpoint,
+			Facts: []flow.Seen{{Name: flow.FactEndpoint, Value: endpoint}}}
 	}
 	for name, c := range map[string]struct {
 		seen []flow.Observation
@@ -26,7 +28,10 @@ func TestTaken(t *testing.T) {
 		}
 	}
 	to := func(endpoints ...string) []flow.Hop {
-		hop := flow.Hop{Side: flow.Client, Kind: flow.Connect, Expect: []flow.Fact{{Name: flow.FactUpstreamRemote, Value: endpoints[0]}}}
+		hop := flow.Hop{
+			Side: flow.Client, Kind: flow.Connect,
+			Expect: []flow.Fact{{Name: flow.FactUpstreamRemote, Value: endpoints[0]}},
+		}
 		for _, e := range endpoints[1:] {
 			hop.Choices = append(hop.Choices, flow.Choice{Name: e})
 		}

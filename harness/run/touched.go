@@ -13,8 +13,8 @@ import (
 // that was not asked for.
 var ErrNotAsked = errors.New("this cluster is not the lab's own, and that was not asked for")
 
-// Bounds are what a run may change in a cluster that is not the lab's own: what was asked for by its
-// name, and nothing else.
+// Bounds are what a run may change in a cluster that is not the lab's own: what was asked for by
+// its name, and nothing else.
 type Bounds struct {
 	Asked []flow.TouchKind
 	How   func(flow.TouchKind) string // what asks for it: "--cold"; nil: the kind's name
@@ -39,7 +39,8 @@ func (s *Session) May(kind flow.TouchKind, what string, args ...any) error {
 
 // mayLease says whether anything may be changed for which a sidecar is taken alone.
 func (s *Session) mayLease() bool {
-	return s.May(flow.TouchConnections, "") == nil || s.May(flow.TouchLogLevel, "") == nil || s.May(flow.TouchRestart, "") == nil
+	return s.May(flow.TouchConnections, "") == nil || s.May(flow.TouchLogLevel, "") == nil ||
+		s.May(flow.TouchRestart, "") == nil
 }
 
 // touched is one thing that was changed, and the action of the undo list that restores it.
@@ -49,8 +50,8 @@ type touched struct {
 	args any
 }
 
-// Touched notes a change outside the run. kind and args are those of the action on the undo list that
-// restores it; kind is "" where nothing can. The same change is noted once.
+// Touched notes a change outside the run. kind and args are those of the action on the undo list
+// that restores it; kind is "" where nothing can. The same change is noted once.
 func (s *Session) Touched(t flow.Touch, kind string, args any) {
 	same := func(u touched) bool { return u.Kind == t.Kind && u.Pod == t.Pod && u.What == t.What }
 	if t.Kind != flow.TouchConnections && slices.ContainsFunc(s.touches, same) {
@@ -72,7 +73,8 @@ func (s *Session) Account() []flow.Touch {
 	return all
 }
 
-// probed are the pods that eBPF watched. The kernel takes a program off with the process that attached it.
+// probed are the pods that eBPF watched. The kernel takes a program off with the
+// process that attached it.
 func (s *Session) probed() []flow.Touch {
 	if s.tracer == nil {
 		return nil

@@ -29,11 +29,13 @@ func (s *Session) mayEnd(ctx context.Context, p Pool, connections int) error {
 		return context.Cause(ctx)
 	}
 	if err != nil {
-		return exit.Environmentf("end %s of %s: %w: whether requests are on them cannot be told: %w (leave them: --warm; or end them all the same: --force)",
+		return exit.Environmentf("end %s of %s: %w: whether requests are on them cannot be told: %w (leave them: "+
+			"--warm; or end them all the same: --force)",
 			plural(connections, "connection"), p.What, ErrMayNotKill, err)
 	}
 	if active > 0 || began > 0 {
-		return exit.Environmentf("end %s of %s to %s: %w: %d under way, %d more began while it was looked (leave them: --warm; or end them all the same: --force)",
+		return exit.Environmentf("end %s of %s to %s: %w: %d under way, %d more began while it was looked (leave "+
+			"them: --warm; or end them all the same: --force)",
 			plural(connections, "connection"), p.What, p.Remote, ErrInUse, active, began)
 	}
 	return nil

@@ -14,7 +14,8 @@ import (
 // warmTimeout bounds how long requests are sent until every worker has had one.
 const warmTimeout = 60 * time.Second
 
-// warmRequests is how many requests are sent between two looks at the socket table, one after the other.
+// warmRequests is how many requests are sent between two looks at the socket table,
+// one after the other.
 const warmRequests = 4
 
 // Warm sends requests until every worker of the client's sidecar keeps a connection to the only pod
@@ -64,7 +65,8 @@ func (s *Session) onlyEnd(ctx context.Context, call flow.Call) (netip.AddrPort, 
 		return netip.AddrPort{}, err
 	}
 	if len(behind.Pods) != 1 || behind.Port == 0 {
-		return netip.AddrPort{}, exit.Usagef("fill the pool to %s: %s behind it, and one is needed", call.URL, plural(len(behind.Pods), "pod"))
+		return netip.AddrPort{}, exit.Usagef("fill the pool to %s: %s behind it, and one is needed", call.URL,
+			plural(len(behind.Pods), "pod"))
 	}
 	return s.addressAt(ctx, behind.Pods[0], behind.Port)
 }
@@ -101,12 +103,14 @@ func (s *Session) fillPool(ctx context.Context, call flow.Call, p Pool, workers 
 		case live >= workers:
 			return live, nil
 		case filling.Err() != nil:
-			return live, fmt.Errorf("fill %s: %d of %d workers have a connection to %s: %w", p.What, live, workers, p.Remote, context.Cause(filling))
+			return live, fmt.Errorf("fill %s: %d of %d workers have a connection to %s: %w", p.What, live, workers,
+				p.Remote, context.Cause(filling))
 		}
 	}
 }
 
-// sendSome sends some requests, each on a connection of its own to the client's sidecar, so that any worker may take it.
+// sendSome sends some requests, each on a connection of its own to the client's sidecar, so that
+// any worker may take it.
 func (s *Session) sendSome(ctx context.Context, call flow.Call) error {
 	out, err := s.curl(ctx, call, warmRequests, "--header", "connection: close")
 	if err != nil {

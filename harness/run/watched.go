@@ -36,7 +36,8 @@ func (s *Session) watch(ctx context.Context, ref string) (*watched, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &watched{Pod: pod, session: s, parts: map[string][]byte{}, incomplete: map[flow.Instrument]error{}, lacks: map[string]bool{}}
+	w := &watched{Pod: pod, session: s, parts: map[string][]byte{}, incomplete: map[flow.Instrument]error{},
+		lacks: map[string]bool{}}
 	s.pods[key] = w
 	return w, nil
 }
@@ -52,7 +53,8 @@ func (w *watched) Side() flow.Side {
 	return flow.Server
 }
 
-// HasSidecar says whether a sidecar takes the request there: not where the sidecar's own user sends it.
+// HasSidecar says whether a sidecar takes the request there: not where the
+// sidecar's own user sends it.
 func (w *watched) HasSidecar() bool {
 	if call := w.session.Flow.Call; w.Side() == flow.Client && !captured(call) {
 		return false
@@ -85,7 +87,8 @@ func (w *watched) Run(ctx context.Context, where instrument.Place, command []str
 	}
 	way := ""
 	if errors.Is(err, process.ErrElsewhere) {
-		way = fmt.Sprintf(" (add a container that has it: kubectl debug -n %s %s --image docker.io/nicolaka/netshoot -c tools -- sleep 1d)", w.Namespace(), w.Name())
+		way = fmt.Sprintf(" (add a container that has it: kubectl debug -n %s %s --image docker.io/nicolaka/netshoot "+
+			"-c tools -- sleep 1d)", w.Namespace(), w.Name())
 	}
 	return nil, fmt.Errorf("%w: %w; nor from the host: %w%s", instrument.ErrUnavailable, inside.err, err, way)
 }
@@ -96,7 +99,8 @@ type ran struct {
 	err  error
 }
 
-// runInside runs a command in the first container that has it. A container that was asked before and does not is not asked again.
+// runInside runs a command in the first container that has it. A container that was asked before
+// and does not is not asked again.
 func (w *watched) runInside(ctx context.Context, containers, command []string) ran {
 	for _, container := range containers {
 		program := container + "/" + command[0]
@@ -111,7 +115,8 @@ func (w *watched) runInside(ctx context.Context, containers, command []string) r
 		case err != nil:
 			return ran{err: err}
 		case out.Code != 0:
-			return ran{err: fmt.Errorf("%s in %s/%s ended with %d: %s", command[0], w.Ref(), container, out.Code, firstLine(out.Stderr))}
+			return ran{err: fmt.Errorf("%s in %s/%s ended with %d: %s", command[0], w.Ref(), container, out.Code,
+				firstLine(out.Stderr))}
 		}
 		return ran{text: append([]byte{}, out.Stdout...)}
 	}
@@ -184,8 +189,9 @@ func (l log) WaitFor(ctx context.Context, texts ...string) error {
 	return l.window.WaitFor(ctx, texts...)
 }
 
-// Whole waits until everything that Envoy has logged so far is in the window, and says how the window is not whole: lines were
-// lost, or Envoy was restarted in between, so that its ids and pools are not those of before.
+// Whole waits until everything that Envoy has logged so far is in the window, and says how the
+// window is not whole: lines were lost, or Envoy was restarted in between, so that its ids and
+// pools are not those of before.
 func (l log) Whole(ctx context.Context) (quiet bool, problem error) {
 	sidecar, err := l.session.Sidecar(ctx, l.Ref())
 	if err != nil {
@@ -203,12 +209,14 @@ func (l log) Whole(ctx context.Context) (quiet bool, problem error) {
 	case err != nil && identity.Container == l.started.Container:
 		return quiet, exit.Incompletef("watch %s: Envoy answers no more: %w", l.Ref(), err)
 	case restart != "":
-		return quiet, exit.Incompletef("watch %s: Envoy was restarted in the middle: %s (run it again)", l.Ref(), restart)
+		return quiet, exit.Incompletef("watch %s: Envoy was restarted in the middle: %s (run it again)",
+			l.Ref(), restart)
 	}
 	return quiet, problem
 }
 
-// record closes the pod's log window and returns what was recorded there. A log that is not whole is kept with the reason.
+// record closes the pod's log window and returns what was recorded there. A log that is not whole
+// is kept with the reason.
 func (w *watched) record(ctx context.Context) (observe.Pod, error) {
 	p := observe.Pod{Name: w.Ref(), IP: w.IP(), Parts: w.parts, Problems: map[flow.Instrument]string{}}
 	if w.window != nil {
@@ -236,8 +244,10 @@ func (w *watched) record(ctx context.Context) (observe.Pod, error) {
 	return p, nil
 }
 
-// FollowLog opens the window onto the log of a pod's sidecar and says whose log it is; opened is false where it was open already.
-func (s *Session) FollowLog(ctx context.Context, ref string) (pod string, identity mesh.Identity, opened bool, err error) {
+// FollowLog opens the window onto the log of a pod's sidecar and says whose log it is; opened is
+// false where it was open already.
+func (s *Session) FollowLog(ctx context.Context, ref string) (pod string, identity mesh.Identity,
+	opened bool, err error) {
 	sidecar, err := s.Sidecar(ctx, ref) // a pod without one is an error
 	if err != nil {
 		return "", mesh.Identity{}, false, err

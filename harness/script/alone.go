@@ -44,11 +44,12 @@ func commandOf(words []string) *Command {
 	return &commands[i]
 }
 
-// alone has the sidecars of the scenario's pods alone before a command that changes or measures
-// them, until everything is restored. The first such command takes those of all pods that the script
-// names, so that two scenarios take them in the same order. A script that changes nothing waits for
-// others and takes none. Where the cluster does not say which pods there are, unknown is why: the
-// command itself meets the same, or finds its own fault before, and does not count as done.
+// alone has the sidecars of the scenario's pods alone before a command that changes or
+// measures them, until everything is restored. The first such command takes those of all
+// pods that the script names, so that two scenarios take them in the same order. A script
+// that changes nothing waits for others and takes none. Where the cluster does not say
+// which pods there are, unknown is why: the command itself meets the same, or finds its own
+// fault before, and does not count as done.
 func (s *session) alone(c Command, args []string) (unknown, err error) {
 	if s.Lab.Mesh == nil || c.touches == nothing || c.offline != nil && c.offline(args) {
 		return nil, nil

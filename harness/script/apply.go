@@ -19,8 +19,10 @@ var applyCommand = Command{
 	changes: flow.TouchObjects,
 	Usage:   "apply FILE",
 	Summary: "Create the objects of a manifest until the scenario ends",
-	Detail: "FILE is one of the scenario's own. Its objects are deleted when the scenario ends, also when the command is killed; one that is\n" +
-		"there already is an error, so that another's object is never touched. The sidecars hear of it a moment later: wait with\n" +
+	Detail: "FILE is one of the scenario's own. Its objects are deleted when the scenario ends, also when the " +
+		"command is killed; one that is\n" +
+		"there already is an error, so that another's object is never touched. The sidecars hear of it a moment " +
+		"later: wait with\n" +
 		"`eventually`.",
 	run: func(s *session, args []string) error {
 		if len(args) != 1 {
@@ -44,7 +46,8 @@ var applyCommand = Command{
 	},
 }
 
-// create creates one object. What deletes it is noted before, but never for an object that was there already.
+// create creates one object. What deletes it is noted before, but never for an object
+// that was there already.
 func (s *session) create(o *unstructured.Unstructured) error {
 	config, err := kube.ContextConfig(s.Lab.Mesh.Kubeconfig(), s.Lab.Mesh.Context())
 	if err != nil {
@@ -67,7 +70,8 @@ func (s *session) create(o *unstructured.Unstructured) error {
 	if err != nil {
 		return err
 	}
-	s.Touched(flow.Touch{Kind: flow.TouchObjects, What: fmt.Sprintf("%s %s in %s", o.GetKind(), o.GetName(), o.GetNamespace())}, undoDelete, args)
+	s.Touched(flow.Touch{Kind: flow.TouchObjects, What: fmt.Sprintf("%s %s in %s", o.GetKind(), o.GetName(),
+		o.GetNamespace())}, undoDelete, args)
 	s.applied = append(s.applied, remove)
 	s.objects = append(s.objects, o)
 	return kube.Create(s.ctx, config, o)

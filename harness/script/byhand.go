@@ -32,7 +32,8 @@ var hands = map[string]hand{
 	},
 	"netfilter": func(ns string, args []string) []string {
 		return eachPod(ns, args, func(pod, _ string) string {
-			return fmt.Sprintf("for pid in $(pgrep envoy); do [ \"$(nsenter -t $pid -u hostname)\" = %s ] && nsenter -t $pid -n iptables-save -c -t nat; done", pod)
+			return fmt.Sprintf("for pid in $(pgrep envoy); do [ \"$(nsenter -t $pid -u hostname)\" = %s ] && nsenter "+
+				"-t $pid -n iptables-save -c -t nat; done", pod)
 		})
 	},
 	"request": handRequest,
@@ -45,7 +46,9 @@ var hands = map[string]hand{
 		return []string{fmt.Sprintf("kubectl exec %s -n %s -c %s -- ss -tanp", pod, ns, proxyContainer)}
 	},
 	"stats": func(ns string, args []string) []string {
-		return eachPod(ns, args, func(pod, ns string) string { return admin(ns, pod, "'localhost:15000/stats?usedonly'") })
+		return eachPod(ns, args, func(pod, ns string) string {
+			return admin(ns, pod, "'localhost:15000/stats?usedonly'")
+		})
 	},
 	"trace": handTrace,
 }
@@ -122,7 +125,8 @@ func handKill(ns string, args []string) []string {
 	pod, podNS := podRef(ns, args[0])
 	server, serverNS := podRef(ns, args[2])
 	_, port, _ := strings.Cut(args[2], ":")
-	return []string{fmt.Sprintf("kubectl exec %s -n %s -- ss -K dst \"$(kubectl get pod %s -n %s -o jsonpath={.status.podIP})\" dport = :%s",
+	return []string{fmt.Sprintf("kubectl exec %s -n %s -- ss -K dst \"$(kubectl get pod %s -n %s -o "+
+		"jsonpath={.status.podIP})\" dport = :%s",
 		pod, podNS, server, serverNS, port)}
 }
 
@@ -143,7 +147,8 @@ func handRequest(ns string, args []string) []string {
 	return []string{line}
 }
 
-// handInfer reads a dump as istioctl shows it: what a person looks at before the way is written down.
+// handInfer reads a dump as istioctl shows it: what a person looks at before the
+// way is written down.
 func handInfer(ns string, args []string) []string {
 	if len(args) < 3 {
 		return nil
@@ -153,8 +158,8 @@ func handInfer(ns string, args []string) []string {
 	}
 	pod, ns := podRef(ns, args[len(args)-3])
 	of := pod + "." + ns
-	return []string{"istioctl proxy-config listeners " + of, "istioctl proxy-config routes " + of, "istioctl proxy-config clusters " + of,
-		"istioctl proxy-config endpoints " + of}
+	return []string{"istioctl proxy-config listeners " + of, "istioctl proxy-config routes " + of,
+		"istioctl proxy-config clusters " + of, "istioctl proxy-config endpoints " + of}
 }
 
 // handTrace and handEvents are the author's own probes, in one line each. They need bpftrace, a
@@ -162,14 +167,16 @@ func handInfer(ns string, args []string) []string {
 // has not.
 func handTrace(string, []string) []string {
 	return []string{
-		"bpftrace -e 'kretprobe:inet_csk_accept { $s = (struct sock *)retval; printf(\"%s accepts on %d\\n\", comm, $s->__sk_common.skc_num); }'",
+		"bpftrace -e 'kretprobe:inet_csk_accept { $s = (struct sock *)retval; printf(\"%s accepts on %d\\n\", comm, " +
+			"$s->__sk_common.skc_num); }'",
 		"bpftrace -e 'kprobe:tcp_connect { $s = (struct sock *)arg0; printf(\"%s connects from %s to %s\\n\", comm, " +
 			"ntop($s->__sk_common.skc_rcv_saddr), ntop($s->__sk_common.skc_daddr)); }'",
 	}
 }
 
 func handEvents(string, []string) []string {
-	return []string{"bpftrace -e 'tracepoint:syscalls:sys_enter_epoll_ctl /comm == \"wrk:worker_0\" || comm == \"wrk:worker_1\"/ " +
+	return []string{"bpftrace -e 'tracepoint:syscalls:sys_enter_epoll_ctl /comm == \"wrk:worker_0\" || comm == " +
+		"\"wrk:worker_1\"/ " +
 		"{ printf(\"%s epoll_ctl op %d fd %d\\n\", comm, args->op, args->fd); }'"}
 }
 

@@ -11,19 +11,27 @@ import (
 // TestByHand is the table of what a person types for a line.
 func TestByHand(t *testing.T) {
 	for line, want := range map[string]string{
-		"apply policy.yaml":                     "kubectl apply -f policy.yaml",
-		"dump netshoot":                         "kubectl exec netshoot -n mark -c istio-proxy -- curl -s 'localhost:15000/config_dump?include_eds'",
-		"eventually 30s dump -changed web.shop": "kubectl exec web -n shop -c istio-proxy -- curl -s 'localhost:15000/config_dump?include_eds'",
-		"loglevel netshoot debug":               "kubectl exec netshoot -n mark -c istio-proxy -- curl -s -XPOST 'localhost:15000/logging?level=debug'",
-		"logs follow netshoot":                  "kubectl logs -f netshoot -n mark -c istio-proxy",
-		"restart netshoot":                      "kubectl exec netshoot -n mark -c istio-proxy -- curl -s -XPOST localhost:15000/quitquitquit",
-		"show pod netshoot":                     "kubectl get pod netshoot -n mark -o wide",
-		"show service web.shop":                 "kubectl get service web -n shop\nkubectl get endpointslices -n shop -l kubernetes.io/service-name=web",
-		"sockets netshoot -> web:80":            "kubectl exec netshoot -n mark -c istio-proxy -- ss -tanp",
-		"stats netshoot web": "kubectl exec netshoot -n mark -c istio-proxy -- curl -s 'localhost:15000/stats?usedonly'\n" +
+		"apply policy.yaml": "kubectl apply -f policy.yaml",
+		"dump netshoot": "kubectl exec netshoot -n mark -c istio-proxy -- curl -s " +
+			"'localhost:15000/config_dump?include_eds'",
+		"eventually 30s dump -changed web.shop": "kubectl exec web -n shop -c istio-proxy -- curl -s " +
+			"'localhost:15000/config_dump?include_eds'",
+		"loglevel netshoot debug": "kubectl exec netshoot -n mark -c istio-proxy -- curl -s -XPOST " +
+			"'localhost:15000/logging?level=debug'",
+		"logs follow netshoot": "kubectl logs -f netshoot -n mark -c istio-proxy",
+		"restart netshoot": "kubectl exec netshoot -n mark -c istio-proxy -- curl -s -XPOST " +
+			"localhost:15000/quitquitquit",
+		"show pod netshoot": "kubectl get pod netshoot -n mark -o wide",
+		"show service web.shop": "kubectl get service web -n shop\nkubectl get endpointslices -n shop -l " +
+			"kubernetes.io/service-name=web",
+		"sockets netshoot -> web:80": "kubectl exec netshoot -n mark -c istio-proxy -- ss -tanp",
+		"stats netshoot web": "kubectl exec netshoot -n mark -c istio-proxy -- curl -s " +
+			"'localhost:15000/stats?usedonly'\n" +
 			"kubectl exec web -n mark -c istio-proxy -- curl -s 'localhost:15000/stats?usedonly'",
-		"request -H 'a: it''s' netshoot/app -> 'http://web/?a=1&b=2'": `kubectl exec netshoot -n mark -c app -- curl -sv -H 'a: it'\''s' 'http://web/?a=1&b=2'`,
-		"infer netshoot -> http://web/": "istioctl proxy-config listeners netshoot.mark\nistioctl proxy-config routes netshoot.mark\n" +
+		"request -H 'a: it''s' netshoot/app -> 'http://web/?a=1&b=2'": `kubectl exec netshoot -n mark -c app -- curl ` +
+			`-sv -H 'a: it'\''s' 'http://web/?a=1&b=2'`,
+		"infer netshoot -> http://web/": "istioctl proxy-config listeners netshoot.mark\nistioctl proxy-config " +
+			"routes netshoot.mark\n" +
 			"istioctl proxy-config clusters netshoot.mark\nistioctl proxy-config endpoints netshoot.mark",
 		"kill-connections netshoot -> web:8080 until cold": "kubectl exec netshoot -n mark -- ss -K dst " +
 			`"$(kubectl get pod web -n mark -o jsonpath={.status.podIP})" dport = :8080`,
@@ -41,7 +49,8 @@ func TestByHand(t *testing.T) {
 	}
 }
 
-// TestScenariosByHand holds that every line of the book's chapters that asks the cluster for something can be typed.
+// TestScenariosByHand holds that every line of the book's chapters that asks the cluster for
+// something can be typed.
 func TestScenariosByHand(t *testing.T) {
 	files, err := filepath.Glob("../../scenarios/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -55,7 +64,8 @@ func TestScenariosByHand(t *testing.T) {
 		for _, phase := range Parse(filepath.Base(file), text).Phases() {
 			for _, line := range phase.Lines {
 				name := line.Words[0]
-				asks := slices.Contains([]string{"apply", "logs", "netfilter", "request", "restart", "show", "sockets", "stats", "trace", "events"}, name)
+				asks := slices.Contains([]string{"apply", "logs", "netfilter", "request", "restart", "show", "sockets",
+					"stats", "trace", "events"}, name)
 				if asks && len(ByHand("mark", line.Words)) == 0 {
 					t.Errorf("%s:%d: nothing is to be typed for %s", file, line.Number, line.Text)
 				}
@@ -99,7 +109,8 @@ verify
 	for _, touch := range s.Changes() {
 		changes = append(changes, string(touch.Kind)+": "+touch.What)
 	}
-	if want := "objects: apply a.yaml, log-level: loglevel netshoot debug, restart: restart netshoot"; strings.Join(changes, ", ") != want {
+	if want := "objects: apply a.yaml, log-level: loglevel netshoot debug, restart: restart netshoot"; strings.Join(
+		changes, ", ") != want {
 		t.Errorf("it changes %q, want %s", changes, want)
 	}
 	if want := []string{"kubectl get pods", "curl http://web/"}; !slices.Equal(s.Programs(), want) {
@@ -109,7 +120,8 @@ verify
 
 // TestQuestions says by what key a predict line is found in a file of sentences.
 func TestQuestions(t *testing.T) {
-	s := Parse("t", []byte("# One.\npredict client/route\npredict -lost server/filter-chain\npredict -ask 'What?' client/redirect redirect.port\n"+
+	s := Parse("t", []byte("# One.\npredict client/route\npredict -lost server/filter-chain\npredict -ask 'What?' "+
+		"client/redirect redirect.port\n"+
 		"predict\npredict -x client/route\nverify\n"))
 	var keys []string
 	for _, line := range s.Phases()[0].Lines {
@@ -117,7 +129,8 @@ func TestQuestions(t *testing.T) {
 			keys = append(keys, key)
 		}
 	}
-	if want := "client/route, -lost server/filter-chain, client/redirect redirect.port"; strings.Join(keys, ", ") != want {
+	if want := "client/route, -lost server/filter-chain, client/redirect redirect.port"; strings.Join(keys,
+		", ") != want {
 		t.Errorf("%q, want %s", keys, want)
 	}
 }

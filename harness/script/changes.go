@@ -7,14 +7,16 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// Changes are the kinds of things that a scenario changes in the cluster, as its commands say, with
-// the first command of each. A line under a condition counts too. Programs that it runs (exec) are not
-// looked into.
+// Changes are the kinds of things that a scenario changes in the cluster, as its commands say,
+// with the first command of each. A line under a condition counts too. Programs that it runs
+// (exec) are not looked into.
 func (s *Scenario) Changes() []flow.Touch {
 	var all []flow.Touch
 	for _, words := range s.words() {
 		c := commandOf(words)
-		if c == nil || c.changes == "" || slices.ContainsFunc(all, func(t flow.Touch) bool { return t.Kind == c.changes && t.What == strings.Join(words, " ") }) {
+		if c == nil || c.changes == "" || slices.ContainsFunc(all, func(t flow.Touch) bool {
+			return t.Kind == c.changes && t.What == strings.Join(words, " ")
+		}) {
 			continue
 		}
 		all = append(all, flow.Touch{Kind: c.changes, What: strings.Join(words, " ")})

@@ -13,10 +13,14 @@ var killConnectionsCommand = Command{
 	changes: flow.TouchConnections,
 	Usage:   "kill-connections [-force] POD -> POD:PORT until cold",
 	Summary: "End every pooled connection on the way, and prove by the socket tables that none is left",
-	Detail: "Connections with requests in flight are not ended, unless -force asks for it: Envoy's own counters tell.\n" +
-		"There are two pools: the client sidecar's connections to the server's pod, and the server sidecar's to its own application. A\n" +
-		"warm one hides most of what a first request shows. Both tables are read by ss before and after; the connections are ended by\n" +
-		"`ss -K` in the pod's own container, or from the host where that container may not (CAP_NET_ADMIN). Where neither may, the pool stays,\n" +
+	Detail: "Connections with requests in flight are not ended, unless -force asks for it: Envoy's own counters " +
+		"tell.\n" +
+		"There are two pools: the client sidecar's connections to the server's pod, and the server sidecar's to its " +
+		"own application. A\n" +
+		"warm one hides most of what a first request shows. Both tables are read by ss before and after; the " +
+		"connections are ended by\n" +
+		"`ss -K` in the pod's own container, or from the host where that container may not (CAP_NET_ADMIN). Where " +
+		"neither may, the pool stays,\n" +
 		"the way is inferred again for one that may be warm, and the verdict says so.",
 	run: func(s *session, args []string) error {
 		s.Force = len(args) > 0 && args[0] == "-force"
@@ -54,7 +58,8 @@ var killConnectionsCommand = Command{
 		if err != nil {
 			return err
 		}
-		s.print("inferred again for pools that may have a connection: %s, %s", ending(path), plural(len(path.Hops), "hop"))
+		s.print("inferred again for pools that may have a connection: %s, %s", ending(path),
+			plural(len(path.Hops), "hop"))
 		return nil
 	},
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// A Command is one word of the scenario language. The table of all of them is what testscript runs, what
-// scenarios/README.md is made from, and what the verbs of `lab` are built on.
+// A Command is one word of the scenario language. The table of all of them is what testscript runs,
+// what scenarios/README.md is made from, and what the verbs of `lab` are built on.
 type Command struct {
 	Name    string
 	Usage   string // the whole line: "dump POD"
@@ -29,8 +29,10 @@ var commands []Command
 
 func init() {
 	commands = []Command{
-		applyCommand, controlCommand, dumpCommand, eventsCommand, eventuallyCommand, expectCommand, inferCommand, killConnectionsCommand, logLevelCommand,
-		logsCommand, observeCommand, outsideCommand, poolConnectionsCommand, predictCommand, requestCommand, showCommand, socketsCommand, verifyCommand,
+		applyCommand, controlCommand, dumpCommand, eventsCommand, eventuallyCommand, expectCommand, inferCommand,
+		killConnectionsCommand, logLevelCommand,
+		logsCommand, observeCommand, outsideCommand, poolConnectionsCommand, predictCommand, requestCommand,
+		showCommand, socketsCommand, verifyCommand,
 		netfilterCommand, restartCommand, statsCommand, taskCommand, traceCommand,
 	}
 	slices.SortFunc(commands, func(a, b Command) int { return strings.Compare(a.Name, b.Name) })
@@ -48,7 +50,8 @@ func badUsage(message string) error { return usageError{message} }
 
 func asUsage(err error, target *usageError) bool { return errors.As(err, target) }
 
-// retryPause is how long eventually waits between two tries of a command that polls; it is not a wait for anything to settle.
+// retryPause is how long eventually waits between two tries of a command that polls; it is not a
+// wait for anything to settle.
 const retryPause = 200 * time.Millisecond
 
 var eventuallyCommand = Command{

@@ -45,7 +45,8 @@ func TestEveryCommandSaysItsUsage(t *testing.T) {
 				t.Errorf("%s %s: exit code %d: %v", c.Name, arguments, code, result.Err)
 			}
 		}
-		if _, result := lines(t, lab, c.Name+"\n", Options{}); result.Err == nil && c.Name != "observe" && c.Name != "verify" {
+		if _, result := lines(t, lab, c.Name+"\n", Options{}); result.Err == nil && c.Name != "observe" &&
+			c.Name != "verify" {
 			t.Errorf("%s without arguments passes", c.Name)
 		}
 	}
@@ -60,7 +61,8 @@ func TestExpect(t *testing.T) {
 	}{
 		{"expect client/cluster outbound|8080||fortio-server.* server/app *", ""},
 		{"expect cluster *fortio-server.mark*", ""},
-		{"expect client/cluster BlackHoleCluster", "client/cluster: outbound|8080||fortio-server.mark.svc.cluster.local"},
+		{"expect client/cluster BlackHoleCluster",
+			"client/cluster: outbound|8080||fortio-server.mark.svc.cluster.local"},
 		{"expect server/redirect *15001", "server/redirect: REDIRECT "},
 		{"expect node-port *", "node-port: "},
 	} {
@@ -71,7 +73,8 @@ func TestExpect(t *testing.T) {
 		case c.missed != "" && (exit.Code(result.Err) != exit.Mismatch || result.Missed == nil):
 			t.Errorf("%s: %v, missed %+v", c.line, result.Err, result.Missed)
 		case c.missed != "":
-			if got := result.Missed.Hop + ": " + result.Missed.Got; !strings.HasPrefix(got, c.missed) || result.Missed.Why == "" {
+			if got := result.Missed.Hop + ": " + result.Missed.Got; !strings.HasPrefix(got, c.missed) ||
+				result.Missed.Why == "" {
 				t.Errorf("%s: missed %+v, want %s", c.line, result.Missed, c.missed)
 			}
 		}
@@ -108,7 +111,8 @@ func TestConditions(t *testing.T) {
 func TestPodsAndServices(t *testing.T) {
 	lab := recordedLab(t, "inbound")
 	lab.PodsByRef["fortio-server.mark"].NotReady = true
-	lab.Services["empty.mark"] = &mesh.Service{Name: "empty", Namespace: "mark", ClusterIP: "10.0.0.7", Ports: []string{"80 http"}}
+	lab.Services["empty.mark"] = &mesh.Service{Name: "empty", Namespace: "mark", ClusterIP: "10.0.0.7",
+		Ports: []string{"80 http"}}
 	for line, want := range map[string]string{
 		"show pod netshoot":               "1/1 ready at ",
 		"show pod fortio-server":          "1/2 ready at ",
@@ -141,7 +145,8 @@ func TestDumpChanged(t *testing.T) {
 	same := pod.Dumps[0]
 	other := bytes.ReplaceAll(same, []byte(`"last_updated": "2`), []byte(`"last_updated": "3`))
 	pod.Dumps = [][]byte{same, same, other}
-	out, result := lines(t, lab, "dump netshoot\n! dump -changed netshoot\neventually 20s dump -changed netshoot\n", Options{})
+	out, result := lines(t, lab, "dump netshoot\n! dump -changed netshoot\neventually 20s dump -changed netshoot\n",
+		Options{})
 	if result.Err != nil || len(out) != 3 || !strings.Contains(out[0], "Bootstrap") {
 		t.Errorf("%v: %q", result.Err, out)
 	}
@@ -178,7 +183,8 @@ func TestDumpFromFile(t *testing.T) {
 	}
 }
 
-// TestLearner asks the questions of a scenario: an answer is kept, judged by what was seen, and changes nothing of the run.
+// TestLearner asks the questions of a scenario: an answer is kept, judged by what was seen, and
+// changes nothing of the run.
 func TestLearner(t *testing.T) {
 	text, err := os.ReadFile("../../scenarios/inbound.txtar")
 	if err != nil {
@@ -213,9 +219,10 @@ func TestLearner(t *testing.T) {
 		t.Errorf("%d of %d answers are right, want all but one", right, asked)
 	}
 	left := errors.New("left")
-	result = Run(t.Context(), recordedLab(t, "inbound").Run(), Parse("inbound", text), Options{Ask: func(context.Context, lesson.Question) (lesson.Answer, error) {
-		return lesson.Answer{}, left
-	}})
+	result = Run(t.Context(), recordedLab(t, "inbound").Run(), Parse("inbound", text),
+		Options{Ask: func(context.Context, lesson.Question) (lesson.Answer, error) {
+			return lesson.Answer{}, left
+		}})
 	if !errors.Is(result.Err, left) {
 		t.Errorf("a learner who leaves ends the scenario with %v", result.Err)
 	}
@@ -224,7 +231,8 @@ func TestLearner(t *testing.T) {
 // took is how long a request took, which a replay does not say.
 var took = regexp.MustCompile(` after [0-9.]+m?s`)
 
-// TestReplayShowsTheRun goes through a scenario beside its bundle: what is shown of a line is what the run showed.
+// TestReplayShowsTheRun goes through a scenario beside its bundle: what is shown of a line is
+// what the run showed.
 func TestReplayShowsTheRun(t *testing.T) {
 	text, err := os.ReadFile("../../scenarios/inbound.txtar")
 	if err != nil {
@@ -236,7 +244,8 @@ func TestReplayShowsTheRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shown := Replay(t.Context(), scenario, Recorded{Run: kept.Run, Verdict: kept.Verdict, Dumps: kept.Dumps, Recording: kept.Recording}, Options{})
+	shown := Replay(t.Context(), scenario, Recorded{Run: kept.Run, Verdict: kept.Verdict, Dumps: kept.Dumps,
+		Recording: kept.Recording}, Options{})
 	if shown.Err != nil || shown.Verdict.Result != flow.Verified {
 		t.Fatalf("%v", shown.Err)
 	}

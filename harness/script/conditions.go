@@ -15,7 +15,8 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// A Condition is what may stand in brackets before a command. Its answer is found when it is first asked for.
+// A Condition is what may stand in brackets before a command. Its answer is found when it
+// is first asked for.
 type Condition struct {
 	Name    string // "kernel:VERSION" when it takes a suffix
 	Summary string
@@ -23,19 +24,22 @@ type Condition struct {
 }
 
 var conditionTable = []Condition{
-	{"backend:NAME", "the lab's backend is NAME: node, kind or existing", func(s *session, suffix string) (bool, error) {
-		return s.Lab.Cluster != nil && s.Lab.Cluster.Backend == suffix, nil
-	}},
-	{"bpf", "eBPF can watch: this process may load programs, and the pods' processes are on this host", func(s *session, _ string) (bool, error) {
-		reason := s.whyNoTrace()
-		if reason != nil && s.ctx.Err() == nil {
-			s.Absent(flow.Trace, "", reason)
-		}
-		return reason == nil, nil
-	}},
-	{"istio-filters", "the sidecars have Istio's own filters (the registry's proxyv2 has, upstream Envoy has not)", func(s *session, _ string) (bool, error) {
-		return s.istioFilters()
-	}},
+	{"backend:NAME", "the lab's backend is NAME: node, kind or existing",
+		func(s *session, suffix string) (bool, error) {
+			return s.Lab.Cluster != nil && s.Lab.Cluster.Backend == suffix, nil
+		}},
+	{"bpf", "eBPF can watch: this process may load programs, and the pods' processes are on this host",
+		func(s *session, _ string) (bool, error) {
+			reason := s.whyNoTrace()
+			if reason != nil && s.ctx.Err() == nil {
+				s.Absent(flow.Trace, "", reason)
+			}
+			return reason == nil, nil
+		}},
+	{"istio-filters", "the sidecars have Istio's own filters (the registry's proxyv2 has, upstream Envoy has not)",
+		func(s *session, _ string) (bool, error) {
+			return s.istioFilters()
+		}},
 	{"kernel:VERSION", "the kernel is VERSION or newer, such as 5.8", func(_ *session, suffix string) (bool, error) {
 		release, err := kernelRelease()
 		if err != nil {
@@ -69,7 +73,8 @@ func (s *session) condition(text string) (bool, error) {
 	return false, exit.Usagef("unknown condition [%s] (there are: %s)", text, strings.Join(names, ", "))
 }
 
-// whyNoTrace says why eBPF cannot watch; nil: it can. The first pod with a sidecar stands for all of them.
+// whyNoTrace says why eBPF cannot watch; nil: it can. The first pod with a sidecar
+// stands for all of them.
 func (s *session) whyNoTrace() error {
 	if s.traceable == nil {
 		reason := s.findWhyNoTrace()

@@ -4,9 +4,12 @@ var controlCommand = Command{
 	Name:    "control",
 	touches: measures,
 	Usage:   "control FROM -> URL",
-	Summary: "After the request, send another one that must be answered, to show that the instruments were still watching",
-	Detail: "It is for a request of which nothing must be seen: that nothing was seen counts only when something else was. Read the counters\n" +
-		"and the socket tables before it, so that they are about the request alone; observe then waits for the control's line in the\n" +
+	Summary: "After the request, send another one that must be answered, to show that the instruments were still " +
+		"watching",
+	Detail: "It is for a request of which nothing must be seen: that nothing was seen counts only when something " +
+		"else was. Read the counters\n" +
+		"and the socket tables before it, so that they are about the request alone; observe then waits for the " +
+		"control's line in the\n" +
 		"client's access log.",
 	run: func(s *session, args []string) error {
 		from, to, err := fromTo(args)

@@ -7,7 +7,8 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// TestWitnesses calls the commands of counters and controls in ways that must fail, each with its own reason.
+// TestWitnesses calls the commands of counters and controls in ways that must fail, each
+// with its own reason.
 func TestWitnesses(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
@@ -15,7 +16,8 @@ func TestWitnesses(t *testing.T) {
 		code   int
 		reason string
 	}{
-		{"control before request", "control a -> http://b/\n", exit.Usage, "control: it comes once, after request (usage: control FROM -> URL)"},
+		{"control before request", "control a -> http://b/\n", exit.Usage,
+			"control: it comes once, after request (usage: control FROM -> URL)"},
 		{"control of nothing", "control\n", exit.Usage, "write FROM -> URL"},
 		{"stats without a pod", "stats\n", exit.Usage, "stats: it needs a pod (usage: stats POD...)"},
 		{"netfilter without a pod", "netfilter\n", exit.Usage, "netfilter: it needs a pod (usage: netfilter POD...)"},
@@ -32,7 +34,8 @@ func TestWitnesses(t *testing.T) {
 }
 
 func TestAddressVariable(t *testing.T) {
-	for pod, want := range map[string]string{"netshoot": "NETSHOOT_IP", "fortio-server-l2": "FORTIO_SERVER_L2_IP", "a.b-c": "A_B_C_IP"} {
+	for pod, want := range map[string]string{"netshoot": "NETSHOOT_IP", "fortio-server-l2": "FORTIO_SERVER_L2_IP",
+		"a.b-c": "A_B_C_IP"} {
 		if got := addressVariable(pod); got != want {
 			t.Errorf("%s: %s, want %s", pod, got, want)
 		}
@@ -41,8 +44,10 @@ func TestAddressVariable(t *testing.T) {
 
 func TestOwnCounters(t *testing.T) {
 	for counter, own := range map[string]bool{
-		"http.admin.downstream_rq_2xx": true, "listener.admin.downstream_cx_total": true, "listener.0.0.0.0_15021.worker_0.downstream_cx_total": true,
-		"http.inbound_0.0.0.0_8080;.downstream_rq_2xx": false, "listener.0.0.0.0_15006.downstream_cx_total": false,
+		"http.admin.downstream_rq_2xx": true, "listener.admin.downstream_cx_total": true,
+		"listener.0.0.0.0_15021.worker_0.downstream_cx_total": true,
+		"http.inbound_0.0.0.0_8080;.downstream_rq_2xx":        false,
+		"listener.0.0.0.0_15006.downstream_cx_total":          false,
 	} {
 		if ownCounters.MatchString(counter) != own {
 			t.Errorf("%s: own is not %v", counter, own)

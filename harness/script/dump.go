@@ -16,8 +16,10 @@ var dumpCommand = Command{
 	touches: measures,
 	Usage:   "dump [-changed | -changed-routes] POD [from FILE]",
 	Summary: "Keep the whole configuration of a pod's sidecar, as Envoy itself reports it",
-	Detail: "This is /config_dump?include_eds of Envoy's admin interface. infer reads what was kept. With -changed it fails while the\n" +
-		"listeners are the ones of the dump that was kept before: after apply, wait with `eventually 30s dump -changed POD`,\n" +
+	Detail: "This is /config_dump?include_eds of Envoy's admin interface. infer reads what was kept. With -changed " +
+		"it fails while the\n" +
+		"listeners are the ones of the dump that was kept before: after apply, wait with `eventually 30s dump " +
+		"-changed POD`,\n" +
 		"or, where the objects change routes alone, with `-changed-routes`.\n" +
 		"From a FILE, JSON or YAML, plain or gzip, it needs no lab; recorded ones are in dumps/.",
 	offline: func(args []string) bool { return len(args) == 3 && args[1] == "from" },
@@ -39,7 +41,8 @@ var dumpCommand = Command{
 	},
 }
 
-// dumpFrom keeps a recorded dump as if it had been taken from the pod. That it is another pod's is an error.
+// dumpFrom keeps a recorded dump as if it had been taken from the pod. That it is
+// another pod's is an error.
 func (s *session) dumpFrom(ref, file string) error {
 	text, err := s.readFile(file)
 	if err != nil {
@@ -92,7 +95,8 @@ func (s *session) dump(ref string, changed part) error {
 	return nil
 }
 
-// sectionsOf names a dump's sections, in Envoy's order: Bootstrap, Clusters, Endpoints, Listeners, ….
+// sectionsOf names a dump's sections, in Envoy's order: Bootstrap, Clusters,
+// Endpoints, Listeners, ….
 func sectionsOf(dump []byte) ([]string, error) {
 	var shell struct {
 		Configs []struct {
@@ -110,7 +114,8 @@ func sectionsOf(dump []byte) ([]string, error) {
 	return names, nil
 }
 
-// versions are the versions that istiod gave the resources of a part, sorted; a new one is a new push.
+// versions are the versions that istiod gave the resources of a part, sorted; a new
+// one is a new push.
 func (p part) versions(dump []byte) []string {
 	type state struct {
 		Version string `json:"version_info"`
@@ -167,9 +172,12 @@ var logLevelCommand = Command{
 	changes: flow.TouchLogLevel,
 	Usage:   "loglevel POD LEVEL",
 	Summary: "Set all loggers of a pod's Envoy to LEVEL until the scenario ends",
-	Detail: "Each logger gets its own level back when the scenario ends: after a failure, after Ctrl-C, and even when the command is killed.\n" +
-		"One run at a time has a sidecar alone, on any machine: an annotation on the pod says which, and the levels of before. A scenario that\n" +
-		"changes anything takes the sidecars of all pods that it names, before it first measures or changes one. Another one waits for it.\n" +
+	Detail: "Each logger gets its own level back when the scenario ends: after a failure, after Ctrl-C, and even " +
+		"when the command is killed.\n" +
+		"One run at a time has a sidecar alone, on any machine: an annotation on the pod says which, and the levels " +
+		"of before. A scenario that\n" +
+		"changes anything takes the sidecars of all pods that it names, before it first measures or changes one. " +
+		"Another one waits for it.\n" +
 		"LEVEL is trace, debug, info, warning, error, critical or off.",
 	run: func(s *session, args []string) error {
 		if len(args) != 2 {

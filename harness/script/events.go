@@ -17,13 +17,19 @@ var eventsCommand = Command{
 	Name:    "events",
 	Usage:   "events [-all] POD FILE [or FILE...]",
 	Summary: "Find in what eBPF saw in a pod the events of a file, in their order",
-	Detail: "FILE is one of the scenario's own. Each line of it is an event as `lab trace --events` shows it, with * for any text and $name for\n" +
-		"a word that has to be the same wherever the name comes again, also in the scenario's next file and in its commands; a $NAME in\n" +
-		"capitals has its meaning already, as $NAME_IP has after show pod. Other events may come between two lines; what must not come\n" +
-		"between them stands there after `no`. Where things can go more than one way, each has its file, and one of them has to hold.\n" +
-		"The events are those about the request, in Envoy, application and kernel. With -all they are all of the pod's, as they have to be\n" +
+	Detail: "FILE is one of the scenario's own. Each line of it is an event as `lab trace --events` shows it, with * " +
+		"for any text and $name for\n" +
+		"a word that has to be the same wherever the name comes again, also in the scenario's next file and in its " +
+		"commands; a $NAME in\n" +
+		"capitals has its meaning already, as $NAME_IP has after show pod. Other events may come between two lines; " +
+		"what must not come\n" +
+		"between them stands there after `no`. Where things can go more than one way, each has its file, and one of " +
+		"them has to hold.\n" +
+		"The events are those about the request, in Envoy, application and kernel. With -all they are all of the " +
+		"pod's, as they have to be\n" +
 		"where no request was sent. A trace that goes on is ended.\n" +
-		"Where a probe was off, it ends incomplete when no file holds, or only one with a `no` in it: what is missing may have been unseen.",
+		"Where a probe was off, it ends incomplete when no file holds, or only one with a `no` in it: what is " +
+		"missing may have been unseen.",
 	run: func(s *session, args []string) error {
 		all := len(args) > 0 && args[0] == "-all"
 		if all {
@@ -105,14 +111,16 @@ func (s *session) patterns(files []string) ([]*order.Pattern, error) {
 	return all, nil
 }
 
-// story is what was seen in a pod. Where something is missing, it is no story: what is not in it may have been all the same.
+// story is what was seen in a pod. Where something is missing, it is no story: what is not in it
+// may have been all the same.
 func (s *session) story(r *trace.Recording, ref string, all bool) ([]order.Line, error) {
 	pod := s.FullName(ref)
 	if !slices.ContainsFunc(r.Pods, func(p trace.Pod) bool { return p.Name == pod }) {
 		return nil, badUsage(pod + " was not traced")
 	}
 	if gaps := r.Gaps(); len(gaps) > 0 {
-		return nil, exit.Incompletef("events %s: what was seen has gaps, so its order proves nothing: %s", ref, strings.Join(gaps, "; "))
+		return nil, exit.Incompletef("events %s: what was seen has gaps, so its order proves nothing: %s", ref,
+			strings.Join(gaps, "; "))
 	}
 	about := func(*trace.Event) bool { return true }
 	if !all {
@@ -121,8 +129,9 @@ func (s *session) story(r *trace.Recording, ref string, all bool) ([]order.Line,
 	return order.Story(r, func(e *trace.Event) bool { return e.Pod == pod && about(e) }), nil
 }
 
-// firstOf finds the first pattern that holds. Where none does, the error is about the one that came furthest. blind says what could
-// not be seen: with anything there, a pattern that fails is no mismatch, and one that says what must not happen proves nothing.
+// firstOf finds the first pattern that holds. Where none does, the error is about the one that came
+// furthest. blind says what could not be seen: with anything there, a pattern that fails is no
+// mismatch, and one that says what must not happen proves nothing.
 func (s *session) firstOf(patterns []*order.Pattern, story []order.Line, blind []string) (*order.Match, string, error) {
 	var best *order.OrderError
 	vacuous := ""
@@ -142,7 +151,8 @@ func (s *session) firstOf(patterns []*order.Pattern, story []order.Line, blind [
 	}
 	unseen := strings.Join(slices.Concat([]string{""}, blind), "\n")
 	if vacuous != "" {
-		return nil, "", exit.Incompletef("%s holds, and what must not happen there may have happened unseen%s", vacuous, unseen)
+		return nil, "", exit.Incompletef("%s holds, and what must not happen there may have happened unseen%s",
+			vacuous, unseen)
 	}
 	var err error = best
 	if len(patterns) > 1 {

@@ -14,7 +14,8 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// traced is a session after a traced request, which was recorded on a lab, with files of a scenario.
+// traced is a session after a traced request, which was recorded on a lab, with
+// files of a scenario.
 func traced(t *testing.T, files map[string]string) *session {
 	t.Helper()
 	file, err := os.Open("../observe/trace/testdata/cold.jsonl")
@@ -65,10 +66,13 @@ func (s *session) turnOff(name, why string) {
 }
 
 var eventFiles = map[string]string{
-	"client.events":   "envoy $c fd *: connect $mesh → $FORTIO_SERVER_IP:8080\n",
-	"server.events":   "envoy $s fd $down: accept $mesh → *:15006\nenvoy $s fd $down: upstream request is given fd $up\nenvoy $s fd $up: write *\n",
-	"queued.events":   "envoy $s fd $down: accept *\nno envoy $s fd $down: epoll_ctl ADD *\nenvoy $s fd $down: recv(MSG_PEEK) *\n",
-	"waits.events":    "envoy $s fd $down: accept *\nenvoy $s fd $down: epoll_ctl ADD *\nenvoy $s fd $down: recv(MSG_PEEK) *\n",
+	"client.events": "envoy $c fd *: connect $mesh → $FORTIO_SERVER_IP:8080\n",
+	"server.events": "envoy $s fd $down: accept $mesh → *:15006\nenvoy $s fd $down: upstream request is given fd " +
+		"$up\nenvoy $s fd $up: write *\n",
+	"queued.events": "envoy $s fd $down: accept *\nno envoy $s fd $down: epoll_ctl ADD *\nenvoy $s fd $down: " +
+		"recv(MSG_PEEK) *\n",
+	"waits.events": "envoy $s fd $down: accept *\nenvoy $s fd $down: epoll_ctl ADD *\nenvoy $s fd $down: " +
+		"recv(MSG_PEEK) *\n",
 	"listen.events":   "envoy fd *: open already: LISTEN 0.0.0.0:15006 ↔ *\n",
 	"none.events":     "quic\n",
 	"nameless.events": "envoy *: connect $NAMELESS_IP:8080\n",
@@ -85,11 +89,17 @@ func TestEvents(t *testing.T) {
 		code       int
 		want       string // in the output, or in the error
 	}{
-		{"in order", "fortio-server server.events", nil, exit.OK, "3 events in the order of server.events\n        0 µs  envoy wrk:worker_1 fd 39: accept 172.21.206.197:58524"},
-		{"one of two ways", "fortio-server queued.events or waits.events", nil, exit.OK, "in the order of waits.events"},
-		{"only the other way", "fortio-server queued.events", nil, exit.Mismatch, "queued.events:2: this must not happen here, and it did"},
-		{"no way", "fortio-server queued.events or none.events", nil, exit.Mismatch, "none of the 2 ways holds; this comes furthest:\nqueued.events:2: "},
-		{"another pod", "netshoot server.events", nil, exit.Mismatch, "server.events:1: no such event: envoy $s fd $down: accept $mesh → *:15006"},
+		{"in order", "fortio-server server.events", nil, exit.OK,
+			"3 events in the order of server.events\n        0 µs  envoy wrk:worker_1 fd 39: accept " +
+				"172.21.206.197:58524"},
+		{"one of two ways", "fortio-server queued.events or waits.events", nil, exit.OK,
+			"in the order of waits.events"},
+		{"only the other way", "fortio-server queued.events", nil, exit.Mismatch,
+			"queued.events:2: this must not happen here, and it did"},
+		{"no way", "fortio-server queued.events or none.events", nil, exit.Mismatch,
+			"none of the 2 ways holds; this comes furthest:\nqueued.events:2: "},
+		{"another pod", "netshoot server.events", nil, exit.Mismatch,
+			"server.events:1: no such event: envoy $s fd $down: accept $mesh → *:15006"},
 		{"off in another pod's Envoy", "fortio-server unchosen.events", func(s *session) {
 			for i, of := range s.recorded().Envoys {
 				if of.Pod != "fortio-server.mark" {
@@ -98,7 +108,8 @@ func TestEvents(t *testing.T) {
 			}
 			s.drop("filter.chain")
 		}, exit.OK, "in the order of unchosen.events"},
-		{"what is off is said", "netshoot server.events", func(s *session) { s.turnOff("sni", "no such class") }, exit.Incomplete, "\nsni is not observed: no such class"},
+		{"what is off is said", "netshoot server.events", func(s *session) { s.turnOff("sni", "no such class") },
+			exit.Incomplete, "\nsni is not observed: no such class"},
 		{"a probe that could have seen it was off", "fortio-server chosen.events", func(s *session) {
 			for i := range s.recorded().Envoys {
 				s.recorded().Envoys[i].Values = []string{"cluster", "sni"}
@@ -108,7 +119,8 @@ func TestEvents(t *testing.T) {
 		{"what must not be seen, and it could not be", "fortio-server unchosen.events", func(s *session) {
 			s.turnOff("filter.chain", "the virtual table is not known")
 			s.drop("filter.chain")
-		}, exit.Incomplete, "unchosen.events holds, and what must not happen there may have happened unseen\nfilter.chain is not observed: the virtual table is not known"},
+		}, exit.Incomplete, "unchosen.events holds, and what must not happen there may have happened " +
+			"unseen\nfilter.chain is not observed: the virtual table is not known"},
 		{"its attachment failed", "fortio-server unchosen.events", func(s *session) {
 			for i, p := range s.recorded().Probes {
 				if strings.HasPrefix(p.Name, "filter.chain ") {
@@ -117,31 +129,50 @@ func TestEvents(t *testing.T) {
 			}
 			s.drop("filter.chain")
 		}, exit.Incomplete, "is off: attach: no such file"},
-		{"no probe on the pod's Envoy", "fortio-server unchosen.events", func(s *session) { s.recorded().Envoys = s.recorded().Envoys[:1]; s.drop("filter.chain") }, exit.Incomplete, "no probe was on an Envoy of fortio-server.mark"},
-		{"it was seen", "fortio-server unchosen.events", nil, exit.Mismatch, "unchosen.events:2: this must not happen here, and it did"},
-		{"what was seen was seen, also with an instrument off", "fortio-server server.events", func(s *session) { s.turnOff("sni", "no such class") }, exit.OK, "3 events in"},
+		{"no probe on the pod's Envoy", "fortio-server unchosen.events", func(s *session) {
+			s.recorded().Envoys = s.recorded().Envoys[:1]
+			s.drop("filter.chain")
+		}, exit.Incomplete, "no probe was on an Envoy of fortio-server.mark"},
+		{"it was seen", "fortio-server unchosen.events", nil, exit.Mismatch,
+			"unchosen.events:2: this must not happen here, and it did"},
+		{"what was seen was seen, also with an instrument off", "fortio-server server.events", func(s *session) {
+			s.turnOff("sni", "no such class")
+		}, exit.OK, "3 events in"},
 		{"another way that forbids nothing", "fortio-server unchosen.events or server.events", func(s *session) {
 			s.turnOff("filter.chain", "no such class")
 			s.drop("filter.chain")
 		}, exit.OK, "in the order of server.events"},
-		{"an event was dropped", "fortio-server server.events", func(s *session) { s.recorded().Counts.Emitted++ }, exit.Incomplete, "so its order proves nothing: the probes told of "},
+		{"an event was dropped", "fortio-server server.events", func(s *session) { s.recorded().Counts.Emitted++ },
+			exit.Incomplete, "so its order proves nothing: the probes told of "},
 		{"a probe in the kernel off", "fortio-server server.events", func(s *session) {
-			s.recorded().Probes = slices.DeleteFunc(s.recorded().Probes, func(p probe.Status) bool { return p.Name == "sys_enter" })
+			s.recorded().Probes = slices.DeleteFunc(s.recorded().Probes, func(p probe.Status) bool {
+				return p.Name == "sys_enter"
+			})
 		}, exit.Incomplete, "probe sys_enter is off"},
 		{"a pattern that is too open", "-all fortio-server open.events", nil, exit.Usage, "the pattern is too open"},
 		{"all of the pod", "-all fortio-server listen.events", nil, exit.OK, "1 event in"},
 		{"not about the request", "fortio-server listen.events", nil, exit.Mismatch, "no such event"},
-		{"events lost", "fortio-server server.events", func(s *session) { s.recorded().Counts.Lost = 2 }, exit.Incomplete, "2 events did not fit"},
-		{"a reader failed", "fortio-server server.events", func(s *session) { s.recorded().Problem = "read ring buffer: broken" }, exit.Incomplete, "broken"},
-		{"no trace", "fortio-server server.events", func(s *session) { s.Replay(s.Flow.Call, nil) }, exit.Usage, "there is no trace before it"},
-		{"no request", "fortio-server server.events", func(s *session) { s.Session = run.NewSession(Lab{}, s.Undo) }, exit.Usage, "it needs -all"},
-		{"a pod that was not traced", "istiod.istio-system server.events", nil, exit.Usage, "istiod.istio-system was not traced"},
+		{"events lost", "fortio-server server.events", func(s *session) { s.recorded().Counts.Lost = 2 },
+			exit.Incomplete, "2 events did not fit"},
+		{"a reader failed", "fortio-server server.events", func(s *session) {
+			s.recorded().Problem = "read ring buffer: broken"
+		}, exit.Incomplete, "broken"},
+		{"no trace", "fortio-server server.events", func(s *session) { s.Replay(s.Flow.Call, nil) }, exit.Usage,
+			"there is no trace before it"},
+		{"no request", "fortio-server server.events", func(s *session) {
+			s.Session = run.NewSession(Lab{}, s.Undo)
+		}, exit.Usage, "it needs -all"},
+		{"a pod that was not traced", "istiod.istio-system server.events", nil, exit.Usage,
+			"istiod.istio-system was not traced"},
 		{"no file", "fortio-server", nil, exit.Usage, "usage: events"},
 		{"no or", "fortio-server queued.events waits.events", nil, exit.Usage, "usage: events"},
-		{"another word than or", "fortio-server queued.events and waits.events", nil, exit.Usage, "between two files stands: or"},
+		{"another word than or", "fortio-server queued.events and waits.events", nil, exit.Usage,
+			"between two files stands: or"},
 		{"a file that is not there", "fortio-server x.events", nil, exit.Usage, "no such file"},
-		{"a file outside", "fortio-server ../../../etc/hostname", nil, exit.Usage, "it leads out of the scenario's folder"},
-		{"a name without a meaning", "fortio-server nameless.events", nil, exit.Usage, "read nameless.events:1: $NAMELESS_IP stands for nothing yet"},
+		{"a file outside", "fortio-server ../../../etc/hostname", nil, exit.Usage,
+			"it leads out of the scenario's folder"},
+		{"a name without a meaning", "fortio-server nameless.events", nil, exit.Usage,
+			"read nameless.events:1: $NAMELESS_IP stands for nothing yet"},
 		{"nothing in the file", "fortio-server empty.events", nil, exit.Usage, "there is no event in it"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -160,7 +191,8 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// TestEventsOfTwoPods holds the two ends of a connection against each other: a name has one meaning in a scenario.
+// TestEventsOfTwoPods holds the two ends of a connection against each other: a name has one
+// meaning in a scenario.
 func TestEventsOfTwoPods(t *testing.T) {
 	s := traced(t, eventFiles)
 	for _, args := range [][]string{{"netshoot", "client.events"}, {"fortio-server", "server.events"}} {

@@ -32,8 +32,10 @@ var expectCommand = Command{
 	Name:    "expect",
 	Usage:   "expect HOP PATTERN [HOP PATTERN]...",
 	Summary: "Hold what infer decided at hops against patterns",
-	Detail: "In a pattern * stands for any text. It fails with the first hop of the way that is not as it should be, and names the field\n" +
-		"that decided; where the way does not come so far, that is the hop where it ends. A pattern of * says that the way comes there.",
+	Detail: "In a pattern * stands for any text. It fails with the first hop of the way that is not as it should be, " +
+		"and names the field\n" +
+		"that decided; where the way does not come so far, that is the hop where it ends. A pattern of * says that " +
+		"the way comes there.",
 	offline: func([]string) bool { return true },
 	run: func(s *session, args []string) error {
 		if len(args) == 0 || len(args)%2 != 0 {
@@ -68,8 +70,10 @@ func missedAt(path flow.Path, subject lesson.Subject, pattern string) *Missed {
 		if lesson.Match(pattern, hop.Decision) {
 			return nil
 		}
-		return &Missed{Hop: nameOf(hop), Want: pattern, Got: hop.Decision, Proxy: hop.Proxy, Source: hop.Source, Why: hop.Why}
+		return &Missed{Hop: nameOf(hop), Want: pattern, Got: hop.Decision, Proxy: hop.Proxy,
+			Source: hop.Source, Why: hop.Why}
 	}
 	return &Missed{Hop: subject.String(), Want: pattern, Proxy: last.Proxy, Source: last.Source,
-		Why: strings.TrimSuffix(fmt.Sprintf("the way ends at %s, %s: %s; %s", nameOf(last), ending(path), last.Decision, last.Why), "; ")}
+		Why: strings.TrimSuffix(fmt.Sprintf("the way ends at %s, %s: %s; %s", nameOf(last), ending(path),
+			last.Decision, last.Why), "; ")}
 }

@@ -11,11 +11,15 @@ var inferCommand = Command{
 	Name:    "infer",
 	Usage:   "infer [-cold | -warm] [-X METHOD] [-H HEADER]... [-d DATA]... FROM -> URL",
 	Summary: "Infer from the kept dumps alone which way a request takes, hop by hop",
-	Detail: "It reads what dump has kept, and never the cluster. A FROM without a kept dump is a pod without a sidecar, and so is\n" +
+	Detail: "It reads what dump has kept, and never the cluster. A FROM without a kept dump is a pod without a " +
+		"sidecar, and so is\n" +
 		"POD/istio-proxy: the rules that capture let the sidecar's own user pass. With -cold it is\n" +
-		"inferred that no connection is pooled, which kill-connections then makes true and verify checks; with -warm, that every worker has\n" +
-		"one, as after pool-connections. Where netfilter has read the pods' rules before, they decide what is redirected; else Istio's own\n" +
-		"are assumed. From a client outside of the mesh the URL names a port of a node: what stands behind it is taken from the Service, which\n" +
+		"inferred that no connection is pooled, which kill-connections then makes true and verify checks; with " +
+		"-warm, that every worker has\n" +
+		"one, as after pool-connections. Where netfilter has read the pods' rules before, they decide what is " +
+		"redirected; else Istio's own\n" +
+		"are assumed. From a client outside of the mesh the URL names a port of a node: what stands behind it is " +
+		"taken from the Service, which\n" +
 		"show service has read.",
 	offline: func([]string) bool { return true },
 	run: func(s *session, args []string) error {
@@ -45,7 +49,8 @@ var inferCommand = Command{
 	},
 }
 
-// openMark stands before the hops of a path of which something is open: a question mark before those that are.
+// openMark stands before the hops of a path of which something is open: a question mark
+// before those that are.
 func openMark(path flow.Path, hop flow.Hop) string {
 	switch {
 	case path.Certainty == flow.Certain || path.Certainty == "":

@@ -7,8 +7,8 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// istioFilters asks the first sidecar of the lab which extensions its Envoy was built with: Istio's proxy lists istio.stats
-// and its like in its own node description, upstream Envoy does not.
+// istioFilters asks the first sidecar of the lab which extensions its Envoy was built with: Istio's
+// proxy lists istio.stats and its like in its own node description, upstream Envoy does not.
 func (s *session) istioFilters() (bool, error) {
 	pods, err := s.Lab.Mesh.Pods(s.ctx)
 	if err != nil {

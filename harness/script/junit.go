@@ -8,7 +8,8 @@ import (
 	"github.com/flowproof/lab/harness/report"
 )
 
-// Suite is the result as a CI sees it: a case for each paragraph, and one for the restoring when that failed.
+// Suite is the result as a CI sees it: a case for each paragraph, and one for the
+// restoring when that failed.
 func (r *Result) Suite() report.Suite {
 	suite := report.Suite{Name: r.Scenario, Run: r.Run, Verdict: r.Verdict}
 	blamed := false

@@ -63,8 +63,8 @@ func Sentences(lines []string, columns int) []string {
 	return all
 }
 
-// Paragraphs joins the lines of a comment: an empty line, or one that begins an item of a list, ends
-// a paragraph.
+// Paragraphs joins the lines of a comment: an empty line, or one that begins an item of a
+// list, ends a paragraph.
 func Paragraphs(lines []string) []string {
 	var all, open []string
 	for _, line := range append(slices.Clone(lines), "") {

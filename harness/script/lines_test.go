@@ -9,7 +9,8 @@ import (
 	"github.com/mattn/go-runewidth"
 )
 
-// TestLines shows results on a narrow screen: every word is there, and no line is longer than the screen.
+// TestLines shows results on a narrow screen: every word is there, and no line is
+// longer than the screen.
 func TestLines(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
@@ -20,10 +21,12 @@ func TestLines(t *testing.T) {
 		{"no screen", StepResult{Output: "a b\n", Folded: "a\nb\n"}, 0, []string{"      a b"}},
 		{"what fits", StepResult{Output: "a\n  b  c\n"}, 40, []string{"      a", "        b  c"}},
 		{"a table of its own width", StepResult{Output: "a b\n", Folded: "a\nb\n"}, 40, []string{"      a", "      b"}},
-		{"a long line", StepResult{Output: "  ✓ aaaa bbbb cccc dddd\n"}, 24, []string{"        ✓ aaaa bbbb", "          cccc dddd"}},
+		{"a long line", StepResult{Output: "  ✓ aaaa bbbb cccc dddd\n"}, 24,
+			[]string{"        ✓ aaaa bbbb", "          cccc dddd"}},
 		{"a long name", StepResult{Output: "outbound|8080||fortio-server.mark.svc.cluster.local"}, 36,
 			[]string{"      outbound|8080||fortio-", "        server.mark.svc.cluster.", "        local"}},
-		{"a table", StepResult{Output: "route    outbound|8080|fortio"}, 30, []string{"      route    outbound|8080|", "               fortio"}},
+		{"a table", StepResult{Output: "route    outbound|8080|fortio"}, 30,
+			[]string{"      route    outbound|8080|", "               fortio"}},
 	} {
 		if got := Lines(tc.step, tc.columns); !slices.Equal(got, tc.want) {
 			t.Errorf("%s: %q, want %q", tc.name, got, tc.want)

@@ -11,8 +11,8 @@ import (
 	"github.com/flowproof/lab/internal/screen"
 )
 
-// Live is the Events that prints a run as a report while it goes on: the comments as sentences, and beneath each what its commands
-// found.
+// Live is the Events that prints a run as a report while it goes on: the comments as sentences, and
+// beneath each what its commands found.
 type Live struct {
 	Width int // columns of the terminal; 0: lines are as long as they are
 
@@ -23,8 +23,8 @@ type Live struct {
 	restoring bool
 }
 
-// NewLive returns a Live for w, which shows colours and a running command where it is an screen.Writer on a terminal.
-// On a terminal no line is longer than it is wide.
+// NewLive returns a Live for w, which shows colours and a running command where it is an
+// screen.Writer on a terminal. On a terminal no line is longer than it is wide.
 func NewLive(w io.Writer) *Live {
 	return &Live{w: screen.New(w), terminal: screen.IsTerminal(w), Width: screen.Width(w)}
 }
@@ -124,7 +124,8 @@ func (l *Live) End(r *Result) {
 	}
 }
 
-// told says whether a command's line has the reason already; what failed outside of the script has no such line.
+// told says whether a command's line has the reason already; what failed outside of the
+// script has no such line.
 func told(r *Result) bool {
 	for _, p := range r.Phases {
 		for _, step := range p.Steps {

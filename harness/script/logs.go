@@ -11,7 +11,8 @@ var logsCommand = Command{
 	touches: measures,
 	Usage:   "logs follow POD",
 	Summary: "Open a window onto the log of a pod's sidecar; observe closes it",
-	Detail:  "What is logged from here on is kept. The window is open when the command ends, so nothing that follows is missed.",
+	Detail: "What is logged from here on is kept. The window is open when the command ends, so nothing that follows " +
+		"is missed.",
 	run: func(s *session, args []string) error {
 		if len(args) != 2 || args[0] != "follow" {
 			return badUsage("it needs follow and one pod")
@@ -23,7 +24,8 @@ var logsCommand = Command{
 		if !opened {
 			return badUsage("a window onto " + pod + " is open already")
 		}
-		s.print("open onto %s/%s: Envoy %s with %s, up since %s", pod, mesh.SidecarContainer, release(identity.Version), plural(identity.Workers, "worker"), identity.Started.Format("15:04:05"))
+		s.print("open onto %s/%s: Envoy %s with %s, up since %s", pod, mesh.SidecarContainer, release(identity.Version),
+			plural(identity.Workers, "worker"), identity.Started.Format("15:04:05"))
 		return nil
 	},
 }

@@ -15,8 +15,10 @@ var netfilterCommand = Command{
 	touches: measures,
 	Usage:   "netfilter POD...",
 	Summary: "Read the counters of the pods' REDIRECT rules and the connections that the kernel tracks there",
-	Detail: "What is read is kept: before the request as the state of before, after it as the state of after. It is read in the pod's own\n" +
-		"container, or from the host where that container may not (CAP_NET_ADMIN) and the backend knows the pod's processes. Where\n" +
+	Detail: "What is read is kept: before the request as the state of before, after it as the state of after. It is " +
+		"read in the pod's own\n" +
+		"container, or from the host where that container may not (CAP_NET_ADMIN) and the backend knows the pod's " +
+		"processes. Where\n" +
 		"neither can, the instrument does not take part, and the command says why.",
 	run: func(s *session, args []string) error {
 		if len(args) == 0 {

@@ -11,10 +11,14 @@ var observeCommand = Command{
 	Name:    "observe",
 	Usage:   "observe",
 	Summary: "Read what the instruments recorded around the request, and keep what they saw",
-	Detail: "It waits until both sidecars' logs hold everything that was logged before and, where the mesh declares an access log in JSON, the\n" +
-		"request's line in it, closes the windows and reads them together with what else was recorded and with curl's own account. No\n" +
-		"instrument looks at a config dump. Before it both sidecars are dumped once more: where on the request's way anything is not as\n" +
-		"inference read it, nothing that was inferred is verified. An Envoy that was restarted in between, or a log that broke off, makes its instrument incomplete, and then\n" +
+	Detail: "It waits until both sidecars' logs hold everything that was logged before and, where the mesh declares " +
+		"an access log in JSON, the\n" +
+		"request's line in it, closes the windows and reads them together with what else was recorded and with " +
+		"curl's own account. No\n" +
+		"instrument looks at a config dump. Before it both sidecars are dumped once more: where on the request's way " +
+		"anything is not as\n" +
+		"inference read it, nothing that was inferred is verified. An Envoy that was restarted in between, or a log " +
+		"that broke off, makes its instrument incomplete, and then\n" +
 		"no run is verified.",
 	run: func(s *session, args []string) error {
 		if len(args) != 0 {
@@ -43,7 +47,8 @@ func (s *session) printWatches() {
 }
 
 func watchLine(w flow.Watch, seen []flow.Observation) string {
-	line := strings.TrimSpace(string(w.Instrument)+" "+string(w.Side)) + ": " + plural(run.Count(w, seen), "observation")
+	line := strings.TrimSpace(string(w.Instrument)+" "+string(w.Side)) + ": " + plural(run.Count(w, seen),
+		"observation")
 	if !w.Complete {
 		line += ", incomplete: " + w.Problem
 	}

@@ -15,12 +15,16 @@ import (
 )
 
 var outsideCommand = Command{
-	Name:    "outside",
-	Usage:   "outside NAME",
-	Summary: "Start a client outside of the mesh: a plain container on the network of the cluster's nodes, until the scenario ends",
-	Detail: "From here on NAME is a FROM for infer and request. No sidecar speaks for it. It reaches the mesh through a port that a Service\n" +
-		"opens on every node: $NODE_IP stands for the address of the first node, and `show service` reads the ports. The container is\n" +
-		"removed when the scenario ends, also when the command is killed. It needs a backend whose nodes are containers.",
+	Name:  "outside",
+	Usage: "outside NAME",
+	Summary: "Start a client outside of the mesh: a plain container on the network of the cluster's nodes, until the " +
+		"scenario ends",
+	Detail: "From here on NAME is a FROM for infer and request. No sidecar speaks for it. It reaches the mesh " +
+		"through a port that a Service\n" +
+		"opens on every node: $NODE_IP stands for the address of the first node, and `show service` reads the ports. " +
+		"The container is\n" +
+		"removed when the scenario ends, also when the command is killed. It needs a backend whose nodes are " +
+		"containers.",
 	run: func(s *session, args []string) error {
 		if len(args) != 1 || !outsiderName.MatchString(args[0]) {
 			return badUsage("it needs one name, of a-z, 0-9 and -")
@@ -38,14 +42,16 @@ var outsiderName = regexp.MustCompile(`^[a-z0-9][-a-z0-9]{0,30}$`)
 func (s *session) startOutsider(name string) error {
 	host, ok := s.Lab.Backend.(outside.Host)
 	if !ok || s.Lab.Cluster == nil {
-		return exit.Environmentf("start a client outside of the mesh: the nodes of this lab are no containers (use --backend kind; in a scenario: [!backend:kind] skip)")
+		return exit.Environmentf("start a client outside of the mesh: the nodes of this lab are no containers (use " +
+			"--backend kind; in a scenario: [!backend:kind] skip)")
 	}
 	nodes, err := s.Lab.Mesh.Nodes(s.ctx)
 	if err != nil {
 		return exit.Environmentf("find the address of a node: %w", err)
 	}
 	if len(nodes) == 0 {
-		return exit.Environmentf("find the address of a node: the cluster says of none (see `lab kubectl get nodes -o wide`; lab up mends a lab)")
+		return exit.Environmentf("find the address of a node: the cluster says of none (see `lab kubectl get nodes " +
+			"-o wide`; lab up mends a lab)")
 	}
 	place, err := host.Outside(s.ctx, s.Lab.Cluster)
 	if err != nil {

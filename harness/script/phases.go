@@ -6,7 +6,8 @@ import (
 	"github.com/flowproof/lab/harness/lesson"
 )
 
-// A Phase is a paragraph of a scenario and the commands beneath it, as they are read and not yet run.
+// A Phase is a paragraph of a scenario and the commands beneath it, as they are
+// read and not yet run.
 type Phase struct {
 	Comment []string `json:"comment"`
 	Lines   []Line   `json:"lines"`
@@ -26,7 +27,8 @@ func (s *Scenario) Phases() []Phase {
 		out := Phase{Comment: p.comment}
 		for _, st := range p.lines {
 			text := conditions.ReplaceAllString(st.text, "")
-			out.Lines = append(out.Lines, Line{Number: st.number, Text: text, Words: splitWords(strings.TrimLeft(text, "!? "))})
+			out.Lines = append(out.Lines,
+				Line{Number: st.number, Text: text, Words: splitWords(strings.TrimLeft(text, "!? "))})
 		}
 		if len(out.Comment) > 0 || len(out.Lines) > 0 {
 			phases = append(phases, out)
@@ -35,7 +37,8 @@ func (s *Scenario) Phases() []Phase {
 	return phases
 }
 
-// Question returns what a predict line is called by in a file of sentences; ok is false for any other line.
+// Question returns what a predict line is called by in a file of sentences; ok is false
+// for any other line.
 func (l Line) Question() (key string, ok bool) {
 	if len(l.Words) == 0 || l.Words[0] != predictCommand.Name {
 		return "", false
@@ -52,7 +55,8 @@ func (l Line) Asks() lesson.Question {
 	if err != nil {
 		return lesson.Question{}
 	}
-	return lesson.Question{Subject: call.subject, Lost: call.lost, After: call.after, File: call.file, Text: call.text, Hint: call.hint}
+	return lesson.Question{Subject: call.subject, Lost: call.lost, After: call.after, File: call.file, Text: call.text,
+		Hint: call.hint}
 }
 
 // splitWords splits a line as testscript does: at blanks, a word in single quotes is one, ” in it

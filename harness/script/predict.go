@@ -20,13 +20,20 @@ var predictCommand = Command{
 	Name:    "predict",
 	Usage:   "predict [-ask TEXT] [-hint TEXT] [-lost] HOP [FACT] | predict [-ask TEXT] [-hint TEXT] -after TEXT FILE",
 	Summary: "Ask what inference has decided at a hop, before it is shown",
-	Detail: "`lab walk` puts the question to the learner and holds back what infer found until all that follows it is answered. It is a\n" +
-		"choice between what was decided and what really lost: the alternatives that inference refused, with their reasons, or what the\n" +
-		"other sidecar decides at the same hop. With -lost it asks which alternative is configured and was left out. With a FACT a value is\n" +
-		"typed, such as redirect.port or upstream.local. `lab run` and `go test` ask nothing: there it fails where the way has no such hop,\n" +
-		"where nothing lost, where a wrong answer is no resource of the dump, and verify fails where an instrument saw another value.\n" +
-		"HOP is written as in reports: client/route, server/filter-chain. Without -ask the words are those of the hop's kind.\n" +
-		"With -after it asks which event of FILE comes next after the first one that has TEXT; a line `events` further on has to hold FILE.",
+	Detail: "`lab walk` puts the question to the learner and holds back what infer found until all that follows it " +
+		"is answered. It is a\n" +
+		"choice between what was decided and what really lost: the alternatives that inference refused, with their " +
+		"reasons, or what the\n" +
+		"other sidecar decides at the same hop. With -lost it asks which alternative is configured and was left out. " +
+		"With a FACT a value is\n" +
+		"typed, such as redirect.port or upstream.local. `lab run` and `go test` ask nothing: there it fails where " +
+		"the way has no such hop,\n" +
+		"where nothing lost, where a wrong answer is no resource of the dump, and verify fails where an instrument " +
+		"saw another value.\n" +
+		"HOP is written as in reports: client/route, server/filter-chain. Without -ask the words are those of the " +
+		"hop's kind.\n" +
+		"With -after it asks which event of FILE comes next after the first one that has TEXT; a line `events` " +
+		"further on has to hold FILE.",
 	offline: func([]string) bool { return true },
 	run: func(s *session, args []string) error {
 		call, err := parsePredict(args)
@@ -194,7 +201,8 @@ func (s *session) resources(q lesson.Question) error {
 	return nil
 }
 
-// judgeAnswers says of every question what became of it. A value that was asked for and seen otherwise is a mismatch.
+// judgeAnswers says of every question what became of it. A value that was asked for and seen
+// otherwise is a mismatch.
 func (s *session) judgeAnswers(verdict flow.RunVerdict) error {
 	var wrong []string
 	for i := range s.answers {

@@ -19,7 +19,8 @@ func recordedLab(t *testing.T, name string) *runtest.Lab {
 	return lab
 }
 
-// TestScenarioOnRecordedLab runs the workshop's scenarios, line by line as they stand, in labs that show what real ones have shown.
+// TestScenarioOnRecordedLab runs the workshop's scenarios, line by line as they stand, in labs that
+// show what real ones have shown.
 func TestScenarioOnRecordedLab(t *testing.T) {
 	for _, name := range []string{"inbound", "outbound"} {
 		t.Run(name, func(t *testing.T) {

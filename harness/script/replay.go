@@ -198,7 +198,9 @@ func (r *replay) pod(ref string) *observe.Pod {
 func (r *replay) events(args []string) error {
 	recording := r.rec.Recording
 	if recording == nil || recording.Trace == nil || len(args) < 2 || args[0] == "-all" ||
-		!slices.ContainsFunc(recording.Trace.Pods, func(p trace.Pod) bool { return p.Name == r.session.FullName(args[0]) }) {
+		!slices.ContainsFunc(recording.Trace.Pods, func(p trace.Pod) bool {
+			return p.Name == r.session.FullName(args[0])
+		}) {
 		return errNothing
 	}
 	if _, err := r.session.patterns(fileNames(args[1:])); err != nil {

@@ -18,8 +18,10 @@ var requestCommand = Command{
 	touches: measures,
 	Usage:   "request [-X METHOD] [-H HEADER]... [-d DATA]... FROM -> URL",
 	Summary: "Send one request with curl from a pod's application container",
-	Detail: "It is the call that infer was asked about, with an x-request-id of its own by which it is found in the logs.\n" +
-		"-X, -H and -d are curl's: a method; a header as \"name: value\", which may come several times; data, or a @FILE of the scenario's\n" +
+	Detail: "It is the call that infer was asked about, with an x-request-id of its own by which it is found in the " +
+		"logs.\n" +
+		"-X, -H and -d are curl's: a method; a header as \"name: value\", which may come several times; data, or a " +
+		"@FILE of the scenario's\n" +
 		"own with them. A word with blanks, $ or # stands in single quotes, and a quote in it is written twice.\n" +
 		"An answer of any status is an answer; stdout has its status for the script to check.",
 	run: func(s *session, args []string) error {
@@ -42,7 +44,8 @@ var requestCommand = Command{
 		case told.Status == 0:
 			s.print("no answer: %s", told.Failure)
 		default:
-			s.print("status %d after %s, from %s to %s", told.Status, told.Timing.Total.Round(100*time.Microsecond), told.Local, told.Remote)
+			s.print("status %d after %s, from %s to %s", told.Status, told.Timing.Total.Round(100*time.Microsecond),
+				told.Local, told.Remote)
 		}
 		return nil
 	},

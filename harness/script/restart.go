@@ -12,7 +12,8 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// restartTimeout bounds how long a sidecar may take to come back. The kubelet waits longer with each restart of a container.
+// restartTimeout bounds how long a sidecar may take to come back. The kubelet waits longer with
+// each restart of a container.
 const restartTimeout = 90 * time.Second
 
 var restartCommand = Command{
@@ -21,8 +22,10 @@ var restartCommand = Command{
 	changes: flow.TouchRestart,
 	Usage:   "restart POD",
 	Summary: "End the Envoy of a pod, and wait until another has started in its place and the pod is ready",
-	Detail: "It is asked to end by its own admin interface; its agent ends with it, and the kubelet starts both again. The pod keeps its address\n" +
-		"and its network namespace, so what watches there goes on watching. It is meant for a pod that the scenario itself has applied.",
+	Detail: "It is asked to end by its own admin interface; its agent ends with it, and the kubelet starts both " +
+		"again. The pod keeps its address\n" +
+		"and its network namespace, so what watches there goes on watching. It is meant for a pod that the scenario " +
+		"itself has applied.",
 	run: func(s *session, args []string) error {
 		if len(args) != 1 {
 			return badUsage("it needs one pod")
@@ -35,7 +38,8 @@ var restartCommand = Command{
 		if err != nil {
 			return err
 		}
-		s.Touched(flow.Touch{Kind: flow.TouchRestart, Pod: sidecar.Pod().Ref(), What: "its Envoy was ended, and another started"}, "", nil)
+		s.Touched(flow.Touch{Kind: flow.TouchRestart, Pod: sidecar.Pod().Ref(),
+			What: "its Envoy was ended, and another started"}, "", nil)
 		if err := sidecar.Quit(s.ctx); err != nil {
 			return err
 		}
@@ -49,7 +53,8 @@ var restartCommand = Command{
 	},
 }
 
-// awaitRestart returns when another Envoy than the one before answers and all of the pod's containers are ready.
+// awaitRestart returns when another Envoy than the one before answers and all of the pod's
+// containers are ready.
 func (s *session) awaitRestart(sidecar run.Sidecar, before mesh.Identity) (mesh.Identity, error) {
 	ctx, cancel := context.WithTimeout(s.ctx, restartTimeout)
 	defer cancel()

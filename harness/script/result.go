@@ -32,11 +32,13 @@ type Result struct {
 	Verdict  *flow.RunVerdict `json:"verdict,omitempty"`
 	// Touched is what the scenario changed in the cluster, and which of it is again as it was.
 	Touched []flow.Touch `json:"touched"`
-	// Answers are the questions that the scenario asks, and what a learner said where one was asked.
+	// Answers are the questions that the scenario asks, and what a learner said
+	// where one was asked.
 	Answers []lesson.Answer `json:"answers,omitempty"`
 	// Missed is the hop that was not as expect says; nil: there is none.
-	Missed *Missed           `json:"missed,omitempty"`
-	Dumps  map[string][]byte `json:"-"` // config dumps by "pod.namespace"; those that inference read, where it came to that
+	Missed *Missed `json:"missed,omitempty"`
+	// config dumps by "pod.namespace"; those that inference read, where it came to that
+	Dumps map[string][]byte `json:"-"`
 	// DumpsAfter are the config dumps of the same sidecars after the request; nil before observe.
 	DumpsAfter map[string][]byte `json:"-"`
 	Question   infer.Question    `json:"-"` // that inference was asked; zero: it was not

@@ -32,8 +32,8 @@ type Options struct {
 	Update bool   // rewrite the scenario's golden files in Result.Updated instead of failing
 	Events Events // nil: none are told
 	Width  int    // columns of the screen that Events shows results on; 0: any
-	// ShowSecrets tells Events what is hidden from it otherwise. The Result is never without its secrets: who shows it takes
-	// them out.
+	// ShowSecrets tells Events what is hidden from it otherwise. The Result is never without its
+	// secrets: who shows it takes them out.
 	ShowSecrets bool
 	// Ask puts the scenario's questions to a learner; nil: there is no learner.
 	Ask Ask
@@ -42,10 +42,14 @@ type Options struct {
 	within  *session // that waits for this one; nil: there is none
 }
 
-// Run runs a scenario on a lab. It returns when everything that the scenario changed outside itself is restored; when
-// ctx ends, the command that runs is cancelled and the scenario ends so. The Result is never nil.
+// Run runs a scenario on a lab. It returns when everything that the scenario changed outside itself
+// is restored; when ctx ends, the command that runs is cancelled and the scenario ends so. The
+// Result is never nil.
 func Run(ctx context.Context, lab Lab, s *Scenario, opts Options) *Result {
-	r := &runner{ctx: ctx, scenario: s, events: opts.Events, result: &Result{Schema: ResultSchema, Scenario: s.Name, Status: Passed, Phases: []PhaseResult{}}}
+	r := &runner{
+		ctx: ctx, scenario: s, events: opts.Events, result: &Result{Schema: ResultSchema, Scenario: s.Name,
+			Status: Passed, Phases: []PhaseResult{}},
+	}
 	switch {
 	case r.events == nil:
 		r.events = silent{}
@@ -55,7 +59,8 @@ func Run(ctx context.Context, lab Lab, s *Scenario, opts Options) *Result {
 	r.events.Begin(s)
 	start := time.Now()
 	r.session = newSession(ctx, lab, r.events)
-	r.session.script, r.session.ask, r.session.attempt, r.session.columns = s.words(), opts.Ask, opts.Attempt, opts.Width
+	r.session.script, r.session.ask, r.session.attempt, r.session.columns = s.words(), opts.Ask,
+		opts.Attempt, opts.Width
 	if opts.within != nil {
 		r.session.Inside(opts.within.Session)
 	}
@@ -164,7 +169,8 @@ func (r *runner) condition(cond string) (bool, error) {
 	return r.session.condition(cond)
 }
 
-// reach notes that a line is about to run: the one before has ended well, and maybe a phase with it.
+// reach notes that a line is about to run: the one before has ended well, and maybe
+// a phase with it.
 func (r *runner) reach(number int) {
 	r.finishStep("")
 	for i, p := range r.scenario.phases {
@@ -186,7 +192,8 @@ func (r *runner) reach(number int) {
 func (r *runner) beginPhase() {
 	r.phase++
 	r.phaseStart = time.Now()
-	r.result.Phases = append(r.result.Phases, PhaseResult{Comment: r.scenario.phases[r.phase].comment, Steps: []StepResult{}})
+	r.result.Phases = append(r.result.Phases, PhaseResult{Comment: r.scenario.phases[r.phase].comment,
+		Steps: []StepResult{}})
 	if comment := r.scenario.phases[r.phase].comment; len(comment) > 0 {
 		r.events.Comment(comment)
 	}
@@ -220,7 +227,8 @@ func (r *runner) commands() map[string]func(*testscript.TestScript, bool, []stri
 	return bound
 }
 
-// call runs one of our commands. With ! before it the command has to fail, and its error is what stderr then holds.
+// call runs one of our commands. With ! before it the command has to fail, and its error is
+// what stderr then holds.
 func (r *runner) call(ts *testscript.TestScript, c Command, neg bool, args []string) {
 	out, err := r.session.call(c, args)
 	_, _ = ts.Stdout().Write([]byte(out))
@@ -248,8 +256,8 @@ func (r *runner) call(ts *testscript.TestScript, c Command, neg bool, args []str
 // failLine is how testscript ends the log of a failed script.
 var failLine = regexp.MustCompile(`(?m)^FAIL: (?:[^\n]*?):(\d+): (.*)$`)
 
-// logError makes an error of a failure that none of our commands reported: a failed assertion such as stdout or cmp is a
-// mismatch, a line that is no script is bad input.
+// logError makes an error of a failure that none of our commands reported: a failed assertion such
+// as stdout or cmp is a mismatch, a line that is no script is bad input.
 func (r *runner) logError() error {
 	m := failLine.FindStringSubmatch(r.log)
 	if m == nil {
@@ -260,7 +268,8 @@ func (r *runner) logError() error {
 		r.reach(number)
 	}
 	failure := exit.Mismatchf
-	for _, word := range []string{"unknown command", "unknown condition", "bad condition", "usage:", "unterminated", "missing command", "! on line"} {
+	for _, word := range []string{"unknown command", "unknown condition", "bad condition", "usage:", "unterminated",
+		"missing command", "! on line"} {
 		if strings.HasPrefix(m[2], word) {
 			failure = exit.Usagef
 		}

@@ -1,6 +1,6 @@
-// Package script is the language in which scenarios are written: testscript with the lab's verbs as commands. A scenario is
-// lesson, test and demonstration at once. Its comments are what a person reads; `lab run` prints them live with
-// the results of the commands beneath, `go test` folds them.
+// Package script is the language in which scenarios are written: testscript with the lab's verbs as
+// commands. A scenario is lesson, test and demonstration at once. Its comments are what a person
+// reads; `lab run` prints them live with the results of the commands beneath, `go test` folds them.
 package script
 
 import (
@@ -36,7 +36,8 @@ type statement struct {
 	text   string
 }
 
-// namelessMarker is a line that begins a file without a name. Package txtar, and testscript with it, panics on it.
+// namelessMarker is a line that begins a file without a name. Package txtar, and testscript
+// with it, panics on it.
 const namelessMarker = "-- --"
 
 // Parse reads a scenario. Any text is one: what is wrong with it is found when it is run.
@@ -95,9 +96,9 @@ var conditions = regexp.MustCompile(`^\s*(\[[^\]]*\]\s*)*`)
 // lineCondition is the name of the condition by which a running script says which line it is at.
 const lineCondition = "line:"
 
-// instrumented is the archive with a condition more before each command: [line:12]. It is always true, and that it is asked for tells
-// that line 12 is about to run, because testscript itself has no such hook. It is the last condition, so it is
-// asked for only when the others hold.
+// instrumented is the archive with a condition more before each command: [line:12]. It is always
+// true, and that it is asked for tells that line 12 is about to run, because testscript itself has
+// no such hook. It is the last condition, so it is asked for only when the others hold.
 func (s *Scenario) instrumented() []byte {
 	lines := strings.Split(string(s.archive.Comment), "\n")
 	for _, p := range s.phases {
@@ -110,7 +111,8 @@ func (s *Scenario) instrumented() []byte {
 	return txtar.Format(&txtar.Archive{Comment: []byte(strings.Join(lines, "\n")), Files: s.archive.Files})
 }
 
-// updated is the scenario's text with the files of an instrumented archive that a run with -update has rewritten.
+// updated is the scenario's text with the files of an instrumented archive that a run with
+// -update has rewritten.
 func (s *Scenario) updated(instrumented []byte) []byte {
 	return txtar.Format(&txtar.Archive{Comment: s.archive.Comment, Files: txtar.Parse(instrumented).Files})
 }

@@ -44,37 +44,55 @@ func TestRun(t *testing.T) {
 		reason string
 	}{
 		{"only words", "# Nothing is done.\n", Passed, exit.OK, ""},
-		{"testscript's own commands", "# A file is there.\nexists a\ngrep hello a\n-- a --\nhello\n", Passed, exit.OK, ""},
-		{"a failed assertion is a mismatch", "# A file is there.\n\nexists b\n", Failed, exit.Mismatch, "t.txtar:3: $WORK/b does not exist"},
-		{"misspelt command", "dmup netshoot\n", Failed, exit.Usage, `t.txtar:1: unknown command "dmup" (did you mean "dump"?)`},
-		{"misspelt condition", "[rot] dump netshoot\n", Failed, exit.Usage, "unknown condition [rot] (there are: [backend:NAME], [bpf],"},
-		{"condition without its suffix", "[backend] dump netshoot\n", Failed, exit.Usage, "condition [backend] is written [backend:NAME]"},
+		{"testscript's own commands", "# A file is there.\nexists a\ngrep hello a\n-- a --\nhello\n",
+			Passed, exit.OK, ""},
+		{"a failed assertion is a mismatch", "# A file is there.\n\nexists b\n", Failed, exit.Mismatch,
+			"t.txtar:3: $WORK/b does not exist"},
+		{"misspelt command", "dmup netshoot\n", Failed, exit.Usage,
+			`t.txtar:1: unknown command "dmup" (did you mean "dump"?)`},
+		{"misspelt condition", "[rot] dump netshoot\n", Failed, exit.Usage,
+			"unknown condition [rot] (there are: [backend:NAME], [bpf],"},
+		{"condition without its suffix", "[backend] dump netshoot\n", Failed, exit.Usage,
+			"condition [backend] is written [backend:NAME]"},
 		{"wrong call", "observe it\n", Failed, exit.Usage, "observe: it takes no argument (usage: observe)"},
 		{"wrong call of a sentence", "kill-connections a -> b:80\n", Failed, exit.Usage, "it ends with: until cold"},
 		{"half a sentence", "pool-connections a -> http://b/\n", Failed, exit.Usage, "write FROM -> URL until warm"},
-		{"warm before it is known where", "pool-connections a -> http://b/ until warm\n", Failed, exit.Usage, "infer has to say first which pod is called"},
+		{"warm before it is known where", "pool-connections a -> http://b/ until warm\n", Failed, exit.Usage,
+			"infer has to say first which pod is called"},
 		{"restart of nothing", "restart\n", Failed, exit.Usage, "it needs one pod"},
 		{"trace of three", "trace a b c\n", Failed, exit.Usage, "write CLIENT -> SERVER, or one pod"},
 		{"events of nothing", "events -all a b\n-- b --\nx\n", Failed, exit.Usage, "there is no trace before it"},
 		{"no lab", "# Where is it?\ndump netshoot\n", Failed, exit.Environment, "find pod netshoot.mark:"},
 		{"must fail and does", "! dump\nstderr 'it needs one pod'\n", Passed, exit.OK, ""},
-		{"eventually does not nest", "! eventually 1s eventually 1s dump a\nstderr 'no command eventually'\n", Passed, exit.OK, ""},
+		{"eventually does not nest", "! eventually 1s eventually 1s dump a\nstderr 'no command eventually'\n",
+			Passed, exit.OK, ""},
 		{"wrong order", "observe\n", Failed, exit.Usage, "there is nothing to observe before request"},
 		{"nothing to judge", "verify\n", Failed, exit.Usage, "there is nothing to judge before infer and observe"},
 		{"nothing to infer from", "infer a -> http://b/\n", Failed, exit.Usage, "there is no dump to infer from"},
 		{"not a URL", "infer a -> b:80\n", Failed, exit.Usage, `read URL "b:80": it is not an http or https URL`},
-		{"a file without a name", "exists a\n-- --\n", Failed, exit.Usage, "t.txtar:2: a file without a name (write -- NAME --)"},
-		{"a file above the folder", "exists a\n-- ../../flowproof-escaped --\nx\n", Failed, exit.Usage, "t.txtar: file \"../../flowproof-escaped\": the file lies outside of the scenario's folder"},
-		{"a file above it, by a way around", "exists a\n-- a/../../flowproof-escaped --\nx\n", Failed, exit.Usage, "the file lies outside"},
-		{"a file with its whole path", "exists a\n-- /tmp/flowproof-escaped --\nx\n", Failed, exit.Usage, "the file lies outside"},
-		{"a file below a variable", "exists a\n-- $HOME/../flowproof-escaped --\nx\n", Failed, exit.Usage, "a variable in a file's name may lead anywhere"},
-		{"a file below a variable in braces", "exists a\n-- ${/}tmp${/}flowproof-escaped --\nx\n", Failed, exit.Usage, "a variable in a file's name"},
-		{"the folder as a file", "exists a\n-- . --\nx\n", Failed, exit.Usage, "the name is the scenario's folder itself"},
-		{"a dump from above the folder", "dump a from ../../x\n", Failed, exit.Usage, "dump a from ../../x: read ../../x: it leads out of the scenario's folder"},
-		{"a dump from anywhere", "dump a from /etc/hostname\n", Failed, exit.Usage, "it leads out of the scenario's folder"},
-		{"a dump from behind a link", "exec ln -s /etc/hostname x\ndump a from x\n", Failed, exit.Usage, "not a regular file: it is a symbolic link"},
+		{"a file without a name", "exists a\n-- --\n", Failed, exit.Usage,
+			"t.txtar:2: a file without a name (write -- NAME --)"},
+		{"a file above the folder", "exists a\n-- ../../flowproof-escaped --\nx\n", Failed, exit.Usage,
+			"t.txtar: file \"../../flowproof-escaped\": the file lies outside of the scenario's folder"},
+		{"a file above it, by a way around", "exists a\n-- a/../../flowproof-escaped --\nx\n", Failed, exit.Usage,
+			"the file lies outside"},
+		{"a file with its whole path", "exists a\n-- /tmp/flowproof-escaped --\nx\n", Failed, exit.Usage,
+			"the file lies outside"},
+		{"a file below a variable", "exists a\n-- $HOME/../flowproof-escaped --\nx\n", Failed, exit.Usage,
+			"a variable in a file's name may lead anywhere"},
+		{"a file below a variable in braces", "exists a\n-- ${/}tmp${/}flowproof-escaped --\nx\n", Failed, exit.Usage,
+			"a variable in a file's name"},
+		{"the folder as a file", "exists a\n-- . --\nx\n", Failed, exit.Usage,
+			"the name is the scenario's folder itself"},
+		{"a dump from above the folder", "dump a from ../../x\n", Failed, exit.Usage,
+			"dump a from ../../x: read ../../x: it leads out of the scenario's folder"},
+		{"a dump from anywhere", "dump a from /etc/hostname\n", Failed, exit.Usage,
+			"it leads out of the scenario's folder"},
+		{"a dump from behind a link", "exec ln -s /etc/hostname x\ndump a from x\n", Failed, exit.Usage,
+			"not a regular file: it is a symbolic link"},
 		{"a dump from below a link", "exec ln -s /etc d\ndump a from d/hostname\n", Failed, exit.Usage, "escapes"},
-		{"a dump from a pipe", "exec mkfifo p\ndump a from p\n", Failed, exit.Usage, "not a regular file: it is a pipe"},
+		{"a dump from a pipe", "exec mkfifo p\ndump a from p\n", Failed, exit.Usage,
+			"not a regular file: it is a pipe"},
 		{"skipped", "# Not here.\nskip 'no kernel'\nexists b\n", Skipped, exit.OK, "no kernel"},
 		{"stopped", "stop 'enough'\nexists b\n", Passed, exit.OK, ""},
 		{"condition that holds", "[backend:existing] exists a\n[kernel:2.6] exists a\n-- a --\n", Passed, exit.OK, ""},
@@ -82,8 +100,10 @@ func TestRun(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			result := Run(t.Context(), noLab(t), Parse("t", []byte(tc.script)), Options{})
-			if result.Status != tc.status || !strings.Contains(result.Reason, tc.reason) || exit.Code(result.Err) != tc.code {
-				t.Errorf("%s (exit code %d): %q; want %s (%d): %q", result.Status, exit.Code(result.Err), result.Reason, tc.status, tc.code, tc.reason)
+			if result.Status != tc.status || !strings.Contains(result.Reason, tc.reason) ||
+				exit.Code(result.Err) != tc.code {
+				t.Errorf("%s (exit code %d): %q; want %s (%d): %q", result.Status, exit.Code(result.Err), result.Reason,
+					tc.status, tc.code, tc.reason)
 			}
 		})
 	}
@@ -111,31 +131,36 @@ func TestRunLeavesNothingBehind(t *testing.T) {
 func TestFullDiskIsTheEnvironments(t *testing.T) {
 	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "nothing"))
 	result := Run(t.Context(), noLab(t), Parse("t", []byte("stop\n")), Options{})
-	if exit.Code(result.Err) != exit.Environment || !strings.Contains(result.Reason, "is the disk full? TMPDIR names another") {
+	if exit.Code(result.Err) != exit.Environment ||
+		!strings.Contains(result.Reason, "is the disk full? TMPDIR names another") {
 		t.Errorf("exit code %d: %s", exit.Code(result.Err), result.Reason)
 	}
 }
 
 func TestUpdateRewritesGoldens(t *testing.T) {
-	const before = "# What is seen is what is wanted.\n[backend:existing] cmp have want\n-- have --\nnew\n-- want --\nold\n"
+	const before = "# What is seen is what is wanted.\n[backend:existing] cmp have want\n-- have --\nnew\n-- want " +
+		"--\nold\n"
 	result := Run(t.Context(), noLab(t), Parse("t", []byte(before)), Options{Update: true})
 	if want := strings.Replace(before, "old", "new", 1); string(result.Updated) != want {
 		t.Errorf("updated to %q, want %q", result.Updated, want)
 	}
-	if again := Run(t.Context(), noLab(t), Parse("t", result.Updated), Options{Update: true}); again.Updated != nil || again.Err != nil {
+	if again := Run(t.Context(), noLab(t), Parse("t", result.Updated), Options{Update: true}); again.Updated != nil ||
+		again.Err != nil {
 		t.Errorf("a second time: %q, %v", again.Updated, again.Err)
 	}
 }
 
 // TestLive compares the report of a run with its golden.
 func TestLive(t *testing.T) {
-	const text = "# A learner reads this.\n# And this.\n\n# A file is there.\nexists a\n! exists b\n\n# This command is not called rightly.\nobserve it\n\n# The script ends before this.\nexists a\n-- a --\n"
+	const text = "# A learner reads this.\n# And this.\n\n# A file is there.\nexists a\n! exists b\n\n# This command " +
+		"is not called rightly.\nobserve it\n\n# The script ends before this.\nexists a\n-- a --\n"
 	var out bytes.Buffer
 	result := Run(t.Context(), noLab(t), Parse("t", []byte(text)), Options{Events: NewLive(&out)})
 	lines := strings.Split(out.String(), "\n")
 	lines[len(lines)-2] = strings.Split(lines[len(lines)-2], " after ")[0] // the time differs
 	golden(t, "live.txt", strings.Join(lines, "\n"))
-	if len(result.Phases) != 3 || result.Phases[1].Steps[1].Command != "! exists b" || result.Phases[2].Steps[0].Line != 9 {
+	if len(result.Phases) != 3 || result.Phases[1].Steps[1].Command != "! exists b" ||
+		result.Phases[2].Steps[0].Line != 9 {
 		t.Errorf("phases: %+v", result.Phases)
 	}
 	encoded, err := json.Marshal(result)
@@ -143,7 +168,8 @@ func TestLive(t *testing.T) {
 		t.Errorf("JSON %s, %v", encoded, err)
 	}
 	suite := result.Suite()
-	if n := len(suite.Cases); n != 3 || !strings.HasPrefix(suite.Cases[2].Failure, "observe it: observe: it takes no argument") {
+	if n := len(suite.Cases); n != 3 || !strings.HasPrefix(suite.Cases[2].Failure,
+		"observe it: observe: it takes no argument") {
 		t.Errorf("suite: %+v", suite)
 	}
 }
@@ -210,8 +236,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// TestPredictNext holds what a question about an order of events needs: a file, an event of it that is
-// not the last, and a line that holds the file against what was seen.
+// TestPredictNext holds what a question about an order of events needs: a file, an event of it that
+// is not the last, and a line that holds the file against what was seen.
 func TestPredictNext(t *testing.T) {
 	const file = "-- o.events --\na\nno b\nc\n"
 	for _, tc := range []struct{ script, want string }{
@@ -227,7 +253,8 @@ func TestPredictNext(t *testing.T) {
 			t.Errorf("%s: %v, want %s", tc.script, r.Err, tc.want)
 		}
 	}
-	r := Run(t.Context(), Lab{}, Parse("next", []byte("predict -after a o.events\nevents p o.events\n"+file)), Options{})
+	r := Run(t.Context(), Lab{}, Parse("next", []byte("predict -after a o.events\nevents p o.events\n"+file)),
+		Options{})
 	if len(r.Answers) != 1 || r.Answers[0].Question.Answer != "c" || r.Answers[0].Question.Choices == nil {
 		t.Errorf("answers %+v: %v", r.Answers, r.Err)
 	}

@@ -62,13 +62,14 @@ func newSession(ctx context.Context, lab Lab, events Events) *session {
 	kinds := maps.Clone(UndoKinds)
 	maps.Copy(kinds, lab.Restore)
 	list := undo.NewList(kinds, lab.Guard, func(err error) { events.Note("%v", err) })
-	s := &session{Session: run.NewSession(lab, list), ctx: ctx, restored: events.Restored, changed: map[string]part{}, variables: map[string]string{},
-		looked: map[string]bool{}}
+	s := &session{Session: run.NewSession(lab, list), ctx: ctx, restored: events.Restored, changed: map[string]part{},
+		variables: map[string]string{}, looked: map[string]bool{}}
 	s.Note = events.Note
 	return s
 }
 
-// workDir makes the run's own directory, which is removed at the end, also of a killed run: it holds config dumps.
+// workDir makes the run's own directory, which is removed at the end, also of a killed run: it
+// holds config dumps.
 func (s *session) workDir() (string, error) {
 	dir, err := scratch.Make()
 	if err != nil {
@@ -83,8 +84,9 @@ func (s *session) workDir() (string, error) {
 	return dir.Path, nil
 }
 
-// kubeconfig is what programs that a script runs find the lab by, in the form of the variable KUBECONFIG. Where the lab is another
-// context than the current one, a file before it in the run's own directory says so; it holds nothing else.
+// kubeconfig is what programs that a script runs find the lab by, in the form of the variable
+// KUBECONFIG. Where the lab is another context than the current one, a file before it in the run's
+// own directory says so; it holds nothing else.
 func (s *session) kubeconfig(dir string) (string, error) {
 	path, name := s.Lab.Mesh.Kubeconfig(), s.Lab.Mesh.Context()
 	if name == "" {

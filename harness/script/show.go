@@ -11,9 +11,12 @@ var showCommand = Command{
 	Name:    "show",
 	Usage:   "show pod [-ready] NAME | show service NAME",
 	Summary: "Print what the cluster says about a pod or a Service",
-	Detail: "For a pod: its address, which $NAME_IP then stands for (NAME in capitals, with _ for -), its node and how many of its containers\n" +
-		"are ready; with -ready it fails while one is not: after apply, wait with `eventually 60s show pod -ready NAME`. For a Service: its\n" +
-		"address, its ports and the endpoints behind it, counted from the pods themselves; infer takes from it what stands behind a\n" +
+	Detail: "For a pod: its address, which $NAME_IP then stands for (NAME in capitals, with _ for -), its node and " +
+		"how many of its containers\n" +
+		"are ready; with -ready it fails while one is not: after apply, wait with `eventually 60s show pod -ready " +
+		"NAME`. For a Service: its\n" +
+		"address, its ports and the endpoints behind it, counted from the pods themselves; infer takes from it what " +
+		"stands behind a\n" +
 		"node port.",
 	run: func(s *session, args []string) error {
 		if len(args) == 3 && args[0] == "pod" && args[1] == "-ready" {

@@ -19,7 +19,8 @@ var socketsCommand = Command{
 	Usage:   "sockets POD [-> POD:PORT]",
 	Summary: "Print the TCP connections of a pod, or those to another pod's port",
 	Detail: "The table is kept: before the request as the state of before, after it as the state of after.\n" +
-		"It is read by ss in the pod's sidecar, whose connections it is about. With `->` it fails when there is no such connection.",
+		"It is read by ss in the pod's sidecar, whose connections it is about. With `->` it fails when there is no " +
+		"such connection.",
 	run: func(s *session, args []string) error {
 		switch len(args) {
 		case 1:
@@ -72,7 +73,8 @@ func (s *session) showConnections(args []string) error {
 	return s.printConnections(pod.Ref(), rows, target)
 }
 
-// printConnections prints those of a pod's connections that are established to an address; that there is none is a mismatch.
+// printConnections prints those of a pod's connections that are established to an address; that
+// there is none is a mismatch.
 func (s *session) printConnections(pod string, rows []sockets.Row, target netip.AddrPort) error {
 	found := inState(towards(rows, target), "ESTAB")
 	if len(found) == 0 {
@@ -83,7 +85,8 @@ func (s *session) printConnections(pod string, rows []sockets.Row, target netip.
 	return nil
 }
 
-// withinSidecar says of a row that it joins the two processes of a sidecar: metrics, health and admin interface.
+// withinSidecar says of a row that it joins the two processes of a sidecar: metrics, health
+// and admin interface.
 func withinSidecar(r sockets.Row) bool {
 	return r.Local.Addr() == loopback && r.Peer.Addr() == loopback
 }

@@ -19,8 +19,10 @@ var statsCommand = Command{
 	touches: measures,
 	Usage:   "stats POD...",
 	Summary: "Read the counters of the pods' sidecars; after the request, print which of them went up",
-	Detail: "What is read is kept: before the request as the state of before, after it as the state of after. Envoy shows the counters that\n" +
-		"the mesh's proxyStatsMatcher lets it keep. A counter names no request, so it proves something only when it alone went up, and by one.",
+	Detail: "What is read is kept: before the request as the state of before, after it as the state of after. Envoy " +
+		"shows the counters that\n" +
+		"the mesh's proxyStatsMatcher lets it keep. A counter names no request, so it proves something only when it " +
+		"alone went up, and by one.",
 	run: func(s *session, args []string) error {
 		if len(args) == 0 {
 			return badUsage("it needs a pod")
@@ -58,8 +60,8 @@ func (s *session) showStats(ref string) error {
 	return nil
 }
 
-// ownCounters are those of the sidecar's own ports, which go up all the time: health, metrics, and the admin interface that
-// is asked for the counters. They are kept and not printed.
+// ownCounters are those of the sidecar's own ports, which go up all the time: health, metrics, and
+// the admin interface that is asked for the counters. They are kept and not printed.
 var ownCounters = regexp.MustCompile(`^(http|listener)\.(admin|agent|stats)\.|^listener\.[^;]*_(15021|15090)\.`)
 
 // printMoved prints the counters that went up.

@@ -7,8 +7,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// scriptT is the testscript.T of a run outside of `go test`. As the testing package does, it runs each part in a goroutine of
-// its own, which FailNow and Skip end.
+// scriptT is the testscript.T of a run outside of `go test`. As the testing package does, it runs
+// each part in a goroutine of its own, which FailNow and Skip end.
 type scriptT struct {
 	runner *runner
 }

@@ -13,11 +13,13 @@ import (
 	"github.com/flowproof/lab/internal/kube"
 )
 
-// A Task is something in the lab that a lesson has broken on purpose, and that a learner is to mend.
+// A Task is something in the lab that a lesson has broken on purpose, and that a
+// learner is to mend.
 type Task struct {
 	Failure  *Result // of the check that has failed last
 	Solution string  // the manifest that solves it
-	// Check runs the check, and again while it fails, since a sidecar hears of a change a moment later.
+	// Check runs the check, and again while it fails, since a sidecar hears of a
+	// change a moment later.
 	Check func(ctx context.Context) *Result
 }
 
@@ -36,9 +38,12 @@ var taskCommand = Command{
 	touches: changes,
 	Usage:   "task CHECK SOLUTION",
 	Summary: "Let the learner mend what the scenario has broken",
-	Detail: "CHECK is one of the scenario's own files: a scenario that fails while the thing is broken, and passes when it works. SOLUTION is\n" +
-		"a manifest of the objects as they should be: those that are there are replaced, and what apply has created and it does not name\n" +
-		"is deleted. `lab walk` shows the learner the symptom and waits. `lab run` and `go test` hold that the check fails, solve it, and\n" +
+	Detail: "CHECK is one of the scenario's own files: a scenario that fails while the thing is broken, and passes " +
+		"when it works. SOLUTION is\n" +
+		"a manifest of the objects as they should be: those that are there are replaced, and what apply has created " +
+		"and it does not name\n" +
+		"is deleted. `lab walk` shows the learner the symptom and waits. `lab run` and `go test` hold that the check " +
+		"fails, solve it, and\n" +
 		"hold that it passes. What apply has created is deleted at the end, also when the learner has changed it.",
 	run: func(s *session, args []string) error {
 		if len(args) != 2 {
@@ -77,7 +82,8 @@ var taskCommand = Command{
 }
 
 // mend lets the learner try, and applies the solution where there is none, or the learner wants it.
-func (s *session) mend(broken *Result, check func(context.Context) *Result, solution string, objects []*unstructured.Unstructured) error {
+func (s *session) mend(broken *Result, check func(context.Context) *Result, solution string,
+	objects []*unstructured.Unstructured) error {
 	if s.attempt != nil {
 		task := &Task{Failure: broken, Solution: solution,
 			Check: func(ctx context.Context) *Result { return repeated(ctx, attemptPatience, check, passes) }}
@@ -105,7 +111,8 @@ func (s *session) checkOf(name string) (func(context.Context) *Result, error) {
 }
 
 // repeated runs a check until it is as wanted, for at most patience, and returns the last result.
-func repeated(ctx context.Context, patience time.Duration, check func(context.Context) *Result, wanted func(*Result) bool) *Result {
+func repeated(ctx context.Context, patience time.Duration, check func(context.Context) *Result,
+	wanted func(*Result) bool) *Result {
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	pause := time.NewTicker(retryPause)
@@ -133,7 +140,8 @@ func (s *session) solve(objects []*unstructured.Unstructured) error {
 		return err
 	}
 	same := func(a, b *unstructured.Unstructured) bool {
-		return a.GroupVersionKind().GroupKind() == b.GroupVersionKind().GroupKind() && a.GetName() == b.GetName() && a.GetNamespace() == b.GetNamespace()
+		return a.GroupVersionKind().GroupKind() == b.GroupVersionKind().GroupKind() && a.GetName() == b.GetName() &&
+			a.GetNamespace() == b.GetNamespace()
 	}
 	for _, o := range s.objects {
 		if !slices.ContainsFunc(objects, func(other *unstructured.Unstructured) bool { return same(o, other) }) {

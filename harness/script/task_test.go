@@ -23,9 +23,10 @@ metadata: {name: web, namespace: mark}
 
 // answering is a lab in which curl is answered by a status.
 func answering(status *string) *runtest.Lab {
-	return runtest.New(&runtest.Pod{Ref_: "plain.mark", Address: "10.0.0.9", Answer: func([]string, []byte) *mesh.Output {
-		return &mesh.Output{Stderr: []byte("* Connected to b (10.0.0.1) port 8080\n< HTTP/1.1 " + *status + "\n")}
-	}})
+	return runtest.New(&runtest.Pod{Ref_: "plain.mark", Address: "10.0.0.9",
+		Answer: func([]string, []byte) *mesh.Output {
+			return &mesh.Output{Stderr: []byte("* Connected to b (10.0.0.1) port 8080\n< HTTP/1.1 " + *status + "\n")}
+		}})
 }
 
 // TestTask lets a learner mend what is broken, or leave.

@@ -14,10 +14,13 @@ var traceCommand = Command{
 	touches: measures,
 	Usage:   "trace CLIENT -> SERVER | trace POD",
 	Summary: "Watch two pods, or one, by eBPF, in the kernel and in their Envoys, until observe or events",
-	Detail: "The probes are on the pods' network namespaces and Envoys and nowhere else, also on an Envoy that starts later. What they need to\n" +
+	Detail: "The probes are on the pods' network namespaces and Envoys and nowhere else, also on an Envoy that " +
+		"starts later. What they need to\n" +
 		"know about a stripped Envoy is\n" +
-		"recovered from its binary and proven, once a build, which takes some seconds; what could not be proven is off, and says so.\n" +
-		"It needs root, and the pods' processes on this host: ask for it with [bpf]. Where they are elsewhere it does not take part, and the\n" +
+		"recovered from its binary and proven, once a build, which takes some seconds; what could not be proven is " +
+		"off, and says so.\n" +
+		"It needs root, and the pods' processes on this host: ask for it with [bpf]. Where they are elsewhere it " +
+		"does not take part, and the\n" +
 		"verdict says what that costs.",
 	run: func(s *session, args []string) error {
 		client, server := "", ""
@@ -46,7 +49,9 @@ var traceCommand = Command{
 			s.print("not available: %s", reason)
 			return nil
 		}
-		names := slices.DeleteFunc([]string{client, server}, func(name string) bool { return name == "" || s.Outside(name) })
+		names := slices.DeleteFunc([]string{client, server}, func(name string) bool {
+			return name == "" || s.Outside(name)
+		})
 		s.print("watching %s, in the kernel and in Envoy", strings.Join(names, " and "))
 		return nil
 	},

@@ -15,8 +15,10 @@ var verifyCommand = Command{
 	Name:    "verify",
 	Usage:   "verify [-allow-unobserved HOP,HOP,...]",
 	Summary: "Judge hop by hop whether what was seen is what was inferred",
-	Detail: "It fails when a hop is refuted, when a hop was not observed, or when an instrument lost something. A hop that no instrument of\n" +
-		"this lab can see has to be named, as client/resolve or resolve, to pass without evidence; a hop that is named and was seen fails\n" +
+	Detail: "It fails when a hop is refuted, when a hop was not observed, or when an instrument lost something. A " +
+		"hop that no instrument of\n" +
+		"this lab can see has to be named, as client/resolve or resolve, to pass without evidence; a hop that is " +
+		"named and was seen fails\n" +
 		"too, so that the list stays honest.",
 	run: func(s *session, args []string) error {
 		var allowed []string
@@ -42,7 +44,8 @@ var verifyCommand = Command{
 	},
 }
 
-// printVerdict prints the table of a verdict: whole names in one line for the scenario, and as wide as the screen for its reader.
+// printVerdict prints the table of a verdict: whole names in one line for the scenario, and as wide
+// as the screen for its reader.
 func (s *session) printVerdict(verdict flow.RunVerdict) error {
 	if s.columns > 0 {
 		var folded strings.Builder

@@ -13,9 +13,12 @@ var poolConnectionsCommand = Command{
 	touches: changes,
 	changes: flow.TouchConnections,
 	Usage:   "pool-connections FROM -> URL until warm",
-	Summary: "Send requests, one after the other, until every worker of the client's sidecar keeps a connection to the server",
-	Detail: "It is the opposite of kill-connections: whichever worker takes the next request finds a connection in its pool, and so does the\n" +
-		"server's sidecar. It begins with empty pools, so that the number of connections tells. Windows onto logs and counters are opened\n" +
+	Summary: "Send requests, one after the other, until every worker of the client's sidecar keeps a connection to " +
+		"the server",
+	Detail: "It is the opposite of kill-connections: whichever worker takes the next request finds a connection in " +
+		"its pool, and so does the\n" +
+		"server's sidecar. It begins with empty pools, so that the number of connections tells. Windows onto logs " +
+		"and counters are opened\n" +
 		"after it, so that they are about the next request alone.",
 	run: func(s *session, args []string) error {
 		from, to, err := fromTo(args)
@@ -38,7 +41,8 @@ var poolConnectionsCommand = Command{
 			return err
 		}
 		if workers := s.Workers(); n != workers {
-			s.print("%s for %s of %s: others send requests over it", plural(n, "connection"), plural(workers, "worker"), from)
+			s.print("%s for %s of %s: others send requests over it", plural(n, "connection"),
+				plural(workers, "worker"), from)
 			return nil
 		}
 		s.print("%s, one for each worker of %s", plural(n, "connection"), from)

@@ -73,7 +73,8 @@ func (p wordPage) See(word string) string {
 	return p.Anchor(found[0])
 }
 
-// Lesson is where the page of a lesson is, in the language where the lesson has it; "" where the site has no such lesson.
+// Lesson is where the page of a lesson is, in the language where the lesson has it; "" where the
+// site has no such lesson.
 func (p wordPage) Lesson(name string) string {
 	for _, l := range p.site.Lessons {
 		if l.Name != name {
@@ -103,7 +104,8 @@ func anchor(kind, name string) string {
 	return kind + "-" + strings.Trim(notAnchor.ReplaceAllString(name, "-"), "-")
 }
 
-// hop is where the glossary says in a language what a kind of hop is, from a page in a folder; "" where it does not.
+// hop is where the glossary says in a language what a kind of hop is, from a page in a folder;
+// "" where it does not.
 func hop(language string) func(flow.HopKind) string {
 	return func(kind flow.HopKind) string {
 		if _, ok := glossary.Of(glossary.Hop, string(kind), language); !ok {
@@ -121,8 +123,8 @@ type schemaEntry struct {
 
 type schemaField struct{ Name, Type, Description string }
 
-// schemas are the schemas in short: their titles and the fields of their first level. One that is no
-// JSON Schema is listed by its name alone (https://json-schema.org/draft/2020-12).
+// schemas are the schemas in short: their titles and the fields of their first level. One that is
+// no JSON Schema is listed by its name alone (https://json-schema.org/draft/2020-12).
 func (s *Site) schemas() []schemaEntry {
 	var all []schemaEntry
 	for _, schema := range s.Schemas {

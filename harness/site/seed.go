@@ -19,8 +19,9 @@ import (
 	"github.com/flowproof/lab/harness/observe/instrument"
 )
 
-// seedLog is the log of the chapter, as the book prints it: one cold request to fortio-server, on
-// 2022-08-28, with Istio 1.14.3 and its Envoy 1.22, without the times and levels that were cut there.
+// seedLog is the log of the chapter, as the book prints it: one cold request to
+// fortio-server, on 2022-08-28, with Istio 1.14.3 and its Envoy 1.22, without the times and
+// levels that were cut there.
 //
 //go:embed seed.log
 var seedLog []byte
@@ -28,8 +29,8 @@ var seedLog []byte
 const seedRequestID = "437a5a3e-f057-4079-a959-dad3d7dcf6a6"
 
 // SeedLog is the page of the chapter's log: each line with the part of Envoy that wrote it, what it
-// proves, and how the lab's Envoy writes it today. recorded is a run of the same request on the lab,
-// whose server's log is the one that is held beside it; nil: there is none.
+// proves, and how the lab's Envoy writes it today. recorded is a run of the same request on the
+// lab, whose server's log is the one that is held beside it; nil: there is none.
 func SeedLog(recorded *observe.Recording) (Article, error) {
 	said, err := seedLines()
 	if err != nil {
@@ -38,17 +39,21 @@ func SeedLog(recorded *observe.Recording) (Article, error) {
 	today := todays(recorded)
 	var b strings.Builder
 	b.WriteString(
-		"<p>The book's chapter shows this log of fortio-server's sidecar: one request from netshoot, on 28 August 2022, with Istio 1.14.3 and " +
+		"<p>The book's chapter shows this log of fortio-server's sidecar: one request from netshoot, on 28 August " +
+			"2022, with Istio 1.14.3 and " +
 			"Envoy 1.22. Each line stands here with the part of Envoy that wrote it, and with what it proves.</p>",
 	)
 	if today != nil {
 		b.WriteString(
-			"<p>Under today stands the same statement in the log of the lab's Envoy, of the run that stands on this site. The lab runs Envoy as " +
-				"its project publishes it, without Istio's own extensions: those lines, and the headers that Istio's metadata exchange adds, it never writes.</p>",
+			"<p>Under today stands the same statement in the log of the lab's Envoy, of the run that stands on this " +
+				"site. The lab runs Envoy as " +
+				"its project publishes it, without Istio's own extensions: those lines, and the headers that Istio's " +
+				"metadata exchange adds, it never writes.</p>",
 		)
 	}
 	b.WriteString(
-		`<div class="scroll" tabindex="0" role="region" aria-label="the log"><table><thead><tr><th class="num">no.</th><th>part</th><th>the book's line</th>`,
+		`<div class="scroll" tabindex="0" role="region" aria-label="the log"><table><thead><tr><th ` +
+			`class="num">no.</th><th>part</th><th>the book's line</th>`,
 	)
 	if today != nil {
 		b.WriteString("<th>today</th>")
@@ -151,8 +156,9 @@ func bookLine(s envoylog.Said) string {
 	return out + "</dl></details>"
 }
 
-// PeerMetadata decodes the header x-envoy-peer-metadata, which Istio's metadata exchange adds: base64 of
-// a google.protobuf.Struct. The fields are NAME = VALUE, sorted, those of nested ones behind a dot.
+// PeerMetadata decodes the header x-envoy-peer-metadata, which Istio's metadata exchange
+// adds: base64 of a google.protobuf.Struct. The fields are NAME = VALUE, sorted, those of
+// nested ones behind a dot.
 func PeerMetadata(header string) ([]string, error) {
 	raw, err := base64.StdEncoding.DecodeString(header)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/flowproof/lab/harness/bundle"
 )
 
-// TestSeedLog holds that the chapter's whole log is on its page: 40 lines, each with a part of Envoy
-// and a note, and both peer metadata decoded.
+// TestSeedLog holds that the chapter's whole log is on its page: 40 lines, each with a part of
+// Envoy and a note, and both peer metadata decoded.
 func TestSeedLog(t *testing.T) {
 	said, err := seedLines()
 	if err != nil || len(said) != 40 {
@@ -31,7 +31,8 @@ func TestSeedLog(t *testing.T) {
 	for _, want := range []string{
 		"NAME = netshoot", "NAMESPACE = mark", "INSTANCE_IPS = 172.21.206.228", "ISTIO_VERSION = 1.14.3",
 		"APP_CONTAINERS = main-app", "LABELS.app.kubernetes.io/name = fortio-server", "INSTANCE_IPS = 172.21.206.230",
-		"never: it is Istio&#39;s own statistics extension", "at level trace since Envoy 1.30", "destroying stream: 0 active remaining",
+		"never: it is Istio&#39;s own statistics extension", "at level trace since Envoy 1.30",
+		"destroying stream: 0 active remaining",
 		`<tr id="L40">`,
 	} {
 		if !strings.Contains(page.Body, want) {

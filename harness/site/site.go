@@ -1,5 +1,5 @@
-// Package site writes all that there is to read as a folder of pages: the lessons, the runs that were
-// recorded, the commands, the schemas of what they write, and the glossary. The pages need no
+// Package site writes all that there is to read as a folder of pages: the lessons, the runs that
+// were recorded, the commands, the schemas of what they write, and the glossary. The pages need no
 // server and no script, ask nothing of any network, and link only to each other and, in the
 // glossary, to Envoy's documentation.
 package site

@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// The OTLP/JSON form of a trace: ExportTraceServiceRequest of opentelemetry/proto/collector/trace/v1, with ids in
-// hexadecimal and 64-bit numbers as strings (https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding).
+// The OTLP/JSON form of a trace: ExportTraceServiceRequest of
+// opentelemetry/proto/collector/trace/v1, with ids in hexadecimal and 64-bit numbers as strings
+// (https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding).
 type (
 	otlpRequest struct {
 		ResourceSpans []otlpResource `json:"resourceSpans"`

@@ -12,9 +12,9 @@ import (
 // traceparent is the header that names the trace of a request: W3C Trace Context, 3.2.
 const traceparent = "traceparent"
 
-// parentOf is the trace that a request belongs to, and the span that it was sent in: those of its own
-// traceparent, so that our spans stand among those of Envoy and of the application, or else of the
-// traceparent that a sidecar gave it. A request without any has a trace of its own, by its id.
+// parentOf is the trace that a request belongs to, and the span that it was sent in: those of its
+// own traceparent, so that our spans stand among those of Envoy and of the application, or else of
+// the traceparent that a sidecar gave it. A request without any has a trace of its own, by its id.
 func parentOf(call flow.Call, events *trace.Recording) (traceID, spanID string) {
 	for name, values := range call.Headers {
 		if strings.EqualFold(name, traceparent) && len(values) > 0 {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// A traceEvent is one event of Chrome's Trace Event Format, which Perfetto and chrome://tracing open:
-// https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU.
+// A traceEvent is one event of Chrome's Trace Event Format, which Perfetto and chrome://tracing
+// open: https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU.
 type traceEvent struct {
 	Name     string            `json:"name"`
 	Category string            `json:"cat,omitempty"`
@@ -24,8 +24,9 @@ type traceEvent struct {
 	Args     map[string]string `json:"args,omitempty"`
 }
 
-// Perfetto writes the trace in the Trace Event Format: a process for each pod, a thread for each lane
-// of spans, a complete event for each span, and a flow from the sidecar that dials to the one that accepts.
+// Perfetto writes the trace in the Trace Event Format: a process for each pod, a thread for
+// each lane of spans, a complete event for each span, and a flow from the sidecar that dials to
+// the one that accepts.
 func (t Trace) Perfetto(w io.Writer) error {
 	p := perfetto{processes: map[string]int{}, lanes: map[string]int{}, free: map[string][]time.Time{}}
 	for _, s := range t.Spans {

@@ -1,7 +1,7 @@
-// Package spans makes spans of a run: one for the request, one for each sidecar that it passed, and in
-// them one for each hop and each call of an HTTP filter, with the times at which they were seen. They
-// are written in the forms that viewers of traces read: OTLP/JSON, and Chrome's Trace Event Format. It
-// decides nothing.
+// Package spans makes spans of a run: one for the request, one for each sidecar that it passed, and
+// in them one for each hop and each call of an HTTP filter, with the times at which they were seen.
+// They are written in the forms that viewers of traces read: OTLP/JSON, and Chrome's Trace Event
+// Format. It decides nothing.
 package spans
 
 import (
@@ -177,8 +177,8 @@ func (b *builder) hop(i int, parent string) {
 	b.add(s)
 }
 
-// times are when a hop was first and last seen: by eBPF, whose times are exact to the microsecond, or
-// else by Envoy's debug log.
+// times are when a hop was first and last seen: by eBPF, whose times are exact to the microsecond,
+// or else by Envoy's debug log.
 func (b *builder) times(v flow.HopVerdict) (begin, end time.Time) {
 	for _, instrument := range []flow.Instrument{flow.Trace, flow.EnvoyLog} {
 		for _, e := range v.Evidence {

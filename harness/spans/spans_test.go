@@ -27,8 +27,9 @@ func recorded(t testing.TB) (flow.Run, flow.RunVerdict, *observe.Recording) {
 	return run, verify.Judge(run), c.Recording
 }
 
-// TestSpans holds the shape of a run's spans: one request, two sidecars, a span for each hop and each
-// call of a filter, each within the one that holds it, and in the order in which things happened.
+// TestSpans holds the shape of a run's spans: one request, two sidecars, a span for each
+// hop and each call of a filter, each within the one that holds it, and in the order in
+// which things happened.
 func TestSpans(t *testing.T) {
 	run, verdict, recording := recorded(t)
 	trace := Of(run, verdict, recording)
@@ -80,7 +81,8 @@ func TestParent(t *testing.T) {
 	const ours = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 	for _, tc := range []struct{ header, id, parent string }{
 		{ours, "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"},
-		{"01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-later", "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"},
+		{"01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-later", "4bf92f3577b34da6a3ce929d0e0e4736",
+			"00f067aa0ba902b7"},
 		{"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more", "", ""},
 		{"ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "", ""},
 		{"00-00000000000000000000000000000000-00f067aa0ba902b7-01", "", ""},
@@ -105,7 +107,8 @@ func TestParent(t *testing.T) {
 	}
 }
 
-// TestPerfettoRules holds what the Trace Event Format asks of a file, and that slices of a thread do not overlap.
+// TestPerfettoRules holds what the Trace Event Format asks of a file, and that slices of a
+// thread do not overlap.
 func TestPerfettoRules(t *testing.T) {
 	run, verdict, recording := recorded(t)
 	var out, again bytes.Buffer
@@ -181,7 +184,9 @@ func holdRules(t *testing.T, events []traceEvent) {
 // TestEmpty: a run of which nothing is known is a trace all the same.
 func TestEmpty(t *testing.T) {
 	for _, write := range []func(Trace, *bytes.Buffer) error{
-		func(t Trace, b *bytes.Buffer) error { return t.OTLP(b) }, func(t Trace, b *bytes.Buffer) error { return t.Perfetto(b) },
+		func(t Trace, b *bytes.Buffer) error {
+			return t.OTLP(b)
+		}, func(t Trace, b *bytes.Buffer) error { return t.Perfetto(b) },
 	} {
 		var out bytes.Buffer
 		if err := write(Of(flow.Run{}, flow.RunVerdict{}, nil), &out); err != nil || !json.Valid(out.Bytes()) {

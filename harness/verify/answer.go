@@ -76,7 +76,8 @@ func (a answering) values(pod, fact string) []string {
 	return all
 }
 
-// status is the status at the client's end. What the client was told counts before what its sidecar says.
+// status is the status at the client's end. What the client was told counts before
+// what its sidecar says.
 func (a answering) status() (int, flow.State, []flow.Evidence) {
 	var evidence []flow.Evidence
 	told := ""
@@ -87,7 +88,8 @@ func (a answering) status() (int, flow.State, []flow.Evidence) {
 		if told == "" || o.Instrument == flow.Curl {
 			told = value
 		}
-		evidence = append(evidence, flow.Evidence{Instrument: o.Instrument, Fact: flow.FactStatus, Seen: value, Observation: i})
+		evidence = append(evidence, flow.Evidence{Instrument: o.Instrument, Fact: flow.FactStatus, Seen: value,
+			Observation: i})
 	})
 	state, witnesses := flow.NotObserved, []flow.Instrument{}
 	for i := range evidence {
@@ -149,7 +151,8 @@ func (a answering) proxies(side flow.Side) []string {
 	return all
 }
 
-// cause says in words why a request failed: what its flags mean, what the transport said, else Envoy's details.
+// cause says in words why a request failed: what its flags mean, what the transport said,
+// else Envoy's details.
 func cause(answer flow.Answer, transport []string) string {
 	var words []string
 	for _, flag := range answer.Flags {
@@ -173,7 +176,8 @@ func cause(answer flow.Answer, transport []string) string {
 	return ""
 }
 
-// readable is one of Envoy's texts for a log, in which underscores stand for blanks, as a person writes it.
+// readable is one of Envoy's texts for a log, in which underscores stand for blanks, as
+// a person writes it.
 func readable(text string) string { return strings.ReplaceAll(text, "_", " ") }
 
 // AnswerText says an answer in one line: "503 by 10.0.0.1:8080 after 18.8ms and 3 attempts".

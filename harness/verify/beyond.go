@@ -8,8 +8,8 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// beyond sets a way that was inferred to end at its last hop against what was seen further on: each such thing refutes that
-// hop, because the request did not end there.
+// beyond sets a way that was inferred to end at its last hop against what was seen further on: each
+// such thing refutes that hop, because the request did not end there.
 func (j *judge) beyond() (evidence []flow.Evidence, refuted []string) {
 	path := j.run.Path
 	if len(path.Hops) == 0 || path.Outcome == flow.Forwarded || path.Outcome == "" {
@@ -24,8 +24,10 @@ func (j *judge) beyond() (evidence []flow.Evidence, refuted []string) {
 			if !slices.Contains(o.Kind.Info().Arrivals, s.Name) || s.Value == "" {
 				continue
 			}
-			evidence = append(evidence, flow.Evidence{Instrument: o.Instrument, Fact: s.Name, Expected: "nothing: the way ends before", Seen: s.Value, Observation: i})
-			said := fmt.Sprintf("the way must end here, and %s saw the %s's %s: %s %s", o.Instrument, o.Side, o.Kind, s.Name, s.Value)
+			evidence = append(evidence, flow.Evidence{Instrument: o.Instrument, Fact: s.Name,
+				Expected: "nothing: the way ends before", Seen: s.Value, Observation: i})
+			said := fmt.Sprintf("the way must end here, and %s saw the %s's %s: %s %s",
+				o.Instrument, o.Side, o.Kind, s.Name, s.Value)
 			if !slices.Contains(refuted, said) {
 				refuted = append(refuted, said)
 			}

@@ -9,13 +9,15 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// A phrase is words of a decision that say the same as a fact. The facts are those any one of which checks them.
+// A phrase is words of a decision that say the same as a fact. The facts are those any one
+// of which checks them.
 type phrase struct {
 	words string
 	facts []string
 }
 
-// phrases are the words in which package infer says a decision, beside the values of facts. Longer ones come first.
+// phrases are the words in which package infer says a decision, beside the values of facts.
+// Longer ones come first.
 var phrases = []phrase{
 	{"mutual TLS terminated", []string{flow.FactPeerURI, flow.FactXFCC}},
 	{"mutual TLS", []string{flow.FactPeerURI}},
@@ -62,9 +64,10 @@ func (j *judge) limit(hops []flow.HopVerdict) {
 	}
 }
 
-// alone are the words of a hop's decision that are inferred and that nothing checked: neither the value of a fact that was seen as it
-// was expected, nor words that say such a fact, nor what the request itself says. What a hop expects and no instrument watched has been
-// said. They are no part of what a confirmed hop claims.
+// alone are the words of a hop's decision that are inferred and that nothing checked: neither the
+// value of a fact that was seen as it was expected, nor words that say such a fact, nor what the
+// request itself says. What a hop expects and no instrument watched has been said. They are no part
+// of what a confirmed hop claims.
 func (j *judge) alone(hop *flow.Hop, evidence []flow.Evidence) string {
 	rest := " " + hidden(hop.Decision) + " "
 	take := func(words string) { rest = cut(rest, words) }

@@ -23,7 +23,8 @@ var decisions = []struct {
 }{
 	{"fortio-server → 10.96.215.136", is(flow.FactResolved, "10.96.215.136"), ""},
 	{"another-name → 10.96.215.136", is(flow.FactResolved, "10.96.215.136"), "another-name"},
-	{"REDIRECT 10.96.215.136:8080 to port 15001", is(flow.FactOriginalDst, "10.96.215.136:8080", flow.FactRedirectPort, "15001"), ""},
+	{"REDIRECT 10.96.215.136:8080 to port 15001", is(flow.FactOriginalDst, "10.96.215.136:8080",
+		flow.FactRedirectPort, "15001"), ""},
 	{"REDIRECT 10.96.215.136:8080 to port 15001", is(flow.FactOriginalDst, "10.96.215.136:8080"), "to port 15001"},
 	{"0.0.0.0_8080", is(flow.FactListener, "0.0.0.0_8080"), ""},
 	{"0.0.0.0_8080 [10]", is(flow.FactFilterChain, "0.0.0.0_8080"), "[10]"},
@@ -35,9 +36,12 @@ var decisions = []struct {
 	{"mutual TLS terminated", is(flow.FactPeerURI, "spiffe://x"), ""},
 	{"mutual TLS terminated", is(flow.FactTLSVersion, "TLS*"), "mutual"},
 	{"TLS passed through", is(flow.FactTransport, "tls"), ""},
-	{"mutual TLS, SNI outbound_.8080_._.x, ALPN istio", is(flow.FactPeerURI, "spiffe://x", flow.FactSNI, "outbound_.8080_._.x"), "ALPN istio"},
-	{"mutual TLS, SNI outbound_.8080_._.x, ALPN istio", is(flow.FactPeerURI, "spiffe://x", flow.FactSNI, "outbound_.8080_._.x", flow.FactALPN, "istio"), ""},
-	{"envoy.filters.http.cors, envoy.filters.http.router", is(flow.FactHTTPFilter, "envoy.filters.http.cors"), "envoy.filters.http.router"},
+	{"mutual TLS, SNI outbound_.8080_._.x, ALPN istio", is(flow.FactPeerURI, "spiffe://x", flow.FactSNI,
+		"outbound_.8080_._.x"), "ALPN istio"},
+	{"mutual TLS, SNI outbound_.8080_._.x, ALPN istio", is(flow.FactPeerURI, "spiffe://x", flow.FactSNI,
+		"outbound_.8080_._.x", flow.FactALPN, "istio"), ""},
+	{"envoy.filters.http.cors, envoy.filters.http.router", is(flow.FactHTTPFilter, "envoy.filters.http.cors"),
+		"envoy.filters.http.router"},
 	{"cluster " + cluster, is(flow.FactCluster, cluster), ""},
 	{"cluster " + cluster, is(flow.FactRoute, "default"), "cluster " + cluster},
 	{"one of 2 weighted clusters", is(flow.FactCluster, cluster), "one of 2 weighted clusters"},
@@ -51,19 +55,24 @@ var decisions = []struct {
 	{"172.21.0.1:8080", is(flow.FactEndpoint, "172.21.0.1:8080"), ""},
 	{"172.21.0.1:80801", is(flow.FactEndpoint, "172.21.0.1:8080"), "172.21.0.1:80801"},
 	{"internal listener connect_originate", is(flow.FactEndpoint, "x"), "internal listener connect_originate"},
-	{"172.21.0.1:* → 172.21.0.2:8080", is(flow.FactUpstreamLocal, "172.21.0.1:*", flow.FactUpstreamRemote, "172.21.0.2:8080"), ""},
+	{"172.21.0.1:* → 172.21.0.2:8080", is(flow.FactUpstreamLocal, "172.21.0.1:*", flow.FactUpstreamRemote,
+		"172.21.0.2:8080"), ""},
 	{"172.21.0.1:* → 172.21.0.2:8080", is(flow.FactUpstreamRemote, "172.21.0.2:8080"), "172.21.0.1:*"},
-	{"the application on 172.21.0.2:8080", is(flow.FactPeer, "127.0.0.6:*", flow.FactUpstreamRemote, "172.21.0.2:8080"), ""},
-	{"inside of CONNECT 10.0.0.1:80 to 10.0.0.2:80", is(flow.FactOriginalDst, "10.0.0.1:80"), "inside of CONNECT to 10.0.0.2:80"},
+	{"the application on 172.21.0.2:8080", is(flow.FactPeer, "127.0.0.6:*", flow.FactUpstreamRemote,
+		"172.21.0.2:8080"), ""},
+	{"inside of CONNECT 10.0.0.1:80 to 10.0.0.2:80", is(flow.FactOriginalDst, "10.0.0.1:80"),
+		"inside of CONNECT to 10.0.0.2:80"},
 	{"DNAT 10.0.0.1:80 to 10.0.0.2:80", is(flow.FactOriginalDst, "10.0.0.1:80"), "DNAT to 10.0.0.2:80"},
 	{"not known", is(flow.FactEndpoint, "172.21.0.1:8080"), "not known"},
 	{"denied by envoy.filters.network.rbac", is(flow.FactNetworkFilter, "envoy.filters.network.rbac"), "denied by"},
-	{"envoy.filters.network.x closes the connection", is(flow.FactNetworkFilter, "envoy.filters.network.x"), "closes the connection"},
+	{"envoy.filters.network.x closes the connection", is(flow.FactNetworkFilter, "envoy.filters.network.x"),
+		"closes the connection"},
 	{"TLS handshake fails", is(flow.FactTLSVersion, "none"), "handshake fails"},
 	{"refused by a reset of the stream", is(flow.FactCodec, "http2"), "refused by a reset of the stream"},
 	{"connection fails", is(flow.FactProcess, "envoy"), "connection fails"},
 	{"one of 2 endpoints", is(flow.FactEndpoint, "172.21.0.1:8080"), "one of 2 endpoints"},
-	{"envoy.filters.http.fault answers 503", is(flow.FactHTTPFilter, "envoy.filters.http.fault", flow.FactStatus, "503"), ""},
+	{"envoy.filters.http.fault answers 503", is(flow.FactHTTPFilter, "envoy.filters.http.fault",
+		flow.FactStatus, "503"), ""},
 	{"envoy.filters.http.fault answers 503", is(flow.FactStatus, "503"), "envoy.filters.http.fault"},
 	{"envoy.filters.http.x answers", is(flow.FactHTTPFilter, "envoy.filters.http.x"), "answers"},
 	{"the application", is(flow.FactPeer, "127.0.0.6:*"), ""},
@@ -88,7 +97,8 @@ func is(pairs ...string) (all []flow.Evidence) {
 
 const cluster = "outbound|8080||fortio-server.mark.svc.cluster.local"
 
-// TestClaims goes through the forms of decisions: which words remain that are only inferred when some facts were seen.
+// TestClaims goes through the forms of decisions: which words remain that are only inferred when
+// some facts were seen.
 func TestClaims(t *testing.T) {
 	for _, c := range decisions {
 		j := &judge{run: flow.Run{Call: flow.Call{URL: "http://fortio-server:8080/"}}}
@@ -98,7 +108,8 @@ func TestClaims(t *testing.T) {
 	}
 }
 
-// TestClaimsOfAllForms holds that the table above has every form in which package infer words a decision.
+// TestClaimsOfAllForms holds that the table above has every form in which package
+// infer words a decision.
 func TestClaimsOfAllForms(t *testing.T) {
 	forms := map[string]string{}
 	err := filepath.WalkDir("../infer", func(path string, d fs.DirEntry, err error) error {

@@ -11,8 +11,9 @@ import (
 // mostChanges bounds how many changes of one proxy a verdict names.
 const mostChanges = 4
 
-// changed says of each proxy on the way that its configuration was another one after the request than the one that was
-// inferred from: which of the two the request met is not known, so nothing that was inferred can be verified.
+// changed says of each proxy on the way that its configuration was another one after the request
+// than the one that was inferred from: which of the two the request met is not known, so nothing
+// that was inferred can be verified.
 func changed(run flow.Run) []string {
 	var all []string
 	for _, c := range run.Configuration {
@@ -30,13 +31,14 @@ func changed(run flow.Run) []string {
 			}
 			named = append(named, change.String())
 		}
-		all = append(all, "configuration changed between dump and request: "+strings.Join(named, "; ")+" (run it again)")
+		all = append(all, "configuration changed between dump and request: "+strings.Join(named, "; ")+
+			" (run it again)")
 	}
 	return all
 }
 
-// anyChanged says whether a proxy's configuration changed on the way. What was seen then refutes nothing: it may be right by the
-// configuration that the request met.
+// anyChanged says whether a proxy's configuration changed on the way. What was seen then refutes
+// nothing: it may be right by the configuration that the request met.
 func anyChanged(run flow.Run) bool {
 	return slices.ContainsFunc(run.Configuration, func(c flow.Configuration) bool { return len(c.Changes) > 0 })
 }

@@ -31,7 +31,8 @@ func (j *judge) fact(hop *flow.Hop, fact flow.Fact) result {
 		agreed = agreed || agrees
 		r.evidence = append(r.evidence, evidence(seen, fact.Name, expected(fact), agrees))
 		if !agrees && r.refuted == "" {
-			r.refuted = fmt.Sprintf("%s: expected %s, %s saw %s", fact.Name, expected(fact), seen.instrument, seen.value)
+			r.refuted = fmt.Sprintf("%s: expected %s, %s saw %s", fact.Name, expected(fact),
+				seen.instrument, seen.value)
 		}
 	}
 	if other, ok := j.disagreement(fact); ok && agreed {
@@ -50,19 +51,21 @@ func (j *judge) fact(hop *flow.Hop, fact flow.Fact) result {
 	}
 	r.missing = fmt.Sprintf("%s was not seen, and %s would have shown it", name(fact), watchNames(watches))
 	if cut := slices.IndexFunc(watches, func(w flow.Watch) bool { return !whole(w) }); cut >= 0 {
-		r.missing = fmt.Sprintf("%s was not seen: %s", name(fact), problems(flow.Run{Path: j.run.Path, Watches: watches[cut : cut+1]})[0])
+		r.missing = fmt.Sprintf("%s was not seen: %s", name(fact),
+			problems(flow.Run{Path: j.run.Path, Watches: watches[cut : cut+1]})[0])
 	}
 	return r
 }
 
-// absent judges a fact that must not be seen. Its absence counts only where an instrument that can see it watched from
-// beginning to end and lost nothing.
+// absent judges a fact that must not be seen. Its absence counts only where an instrument that can
+// see it watched from beginning to end and lost nothing.
 func (j *judge) absent(hop *flow.Hop, fact flow.Fact) result {
 	var r result
 	for _, seen := range j.observed(hop, fact.Name) {
 		if matches(fact.Value, seen.value) {
 			r.evidence = append(r.evidence, evidence(seen, fact.Name, "absent"+ofValue(fact.Value), false))
-			r.refuted = fmt.Sprintf("%s must not be there, and %s saw %s", name(flow.Fact{Name: fact.Name}), seen.instrument, seen.value)
+			r.refuted = fmt.Sprintf("%s must not be there, and %s saw %s", name(flow.Fact{Name: fact.Name}),
+				seen.instrument, seen.value)
 		}
 	}
 	if r.refuted != "" {
@@ -75,12 +78,14 @@ func (j *judge) absent(hop *flow.Hop, fact flow.Fact) result {
 	}
 	for _, w := range watches {
 		if whole(w) {
-			r.evidence = append(r.evidence, flow.Evidence{Instrument: w.Instrument, Fact: fact.Name, Expected: "absent" + ofValue(fact.Value),
-				Seen: "nothing, and it watched throughout", Agrees: true, Observation: -1})
+			r.evidence = append(r.evidence, flow.Evidence{Instrument: w.Instrument, Fact: fact.Name,
+				Expected: "absent" + ofValue(fact.Value),
+				Seen:     "nothing, and it watched throughout", Agrees: true, Observation: -1})
 		}
 	}
 	if len(r.evidence) == 0 {
-		r.missing = fmt.Sprintf("%s is not proven: %s", name(fact), problems(flow.Run{Path: j.run.Path, Watches: watches[:1]})[0])
+		r.missing = fmt.Sprintf("%s is not proven: %s", name(fact),
+			problems(flow.Run{Path: j.run.Path, Watches: watches[:1]})[0])
 	}
 	return r
 }
@@ -108,11 +113,12 @@ type seenFact struct {
 }
 
 func evidence(s seenFact, fact, expected string, agrees bool) flow.Evidence {
-	return flow.Evidence{Instrument: s.instrument, Fact: fact, Expected: expected, Seen: s.value, Agrees: agrees, Observation: s.observation}
+	return flow.Evidence{Instrument: s.instrument, Fact: fact, Expected: expected, Seen: s.value, Agrees: agrees,
+		Observation: s.observation}
 }
 
-// observed returns every value of a fact that was seen at a hop: by an observation of the hop's own kind, or, for a fact
-// that means the same all over a proxy, of another kind on the same side.
+// observed returns every value of a fact that was seen at a hop: by an observation of the hop's own
+// kind, or, for a fact that means the same all over a proxy, of another kind on the same side.
 func (j *judge) observed(hop *flow.Hop, fact string) []seenFact {
 	var all []seenFact
 	for i, o := range j.run.Observations {
@@ -137,7 +143,8 @@ func (j *judge) broken(hop *flow.Hop) []flow.Evidence {
 		}
 		for _, s := range o.Facts {
 			if flow.FactOf(s.Name).Refutes {
-				all = append(all, flow.Evidence{Instrument: o.Instrument, Fact: s.Name, Expected: s.Value, Seen: o.Raw, Observation: i})
+				all = append(all, flow.Evidence{Instrument: o.Instrument, Fact: s.Name, Expected: s.Value, Seen: o.Raw,
+					Observation: i})
 			}
 		}
 	}
@@ -152,7 +159,8 @@ func (j *judge) watching(hop *flow.Hop, fact flow.Fact) []flow.Watch {
 			continue
 		}
 		if slices.ContainsFunc(w.Sees, func(c flow.Capability) bool {
-			return c.Fact == fact.Name && flow.FactOf(fact.Name).SameMeaning(hop.Kind, c.Kind) && (c.Value == "" || c.Value == fact.Value)
+			return c.Fact == fact.Name && flow.FactOf(fact.Name).SameMeaning(hop.Kind, c.Kind) &&
+				(c.Value == "" || c.Value == fact.Value)
 		}) {
 			all = append(all, w)
 		}
@@ -170,7 +178,8 @@ func watchNames(watches []flow.Watch) string {
 	return strings.Join(names, " and ")
 }
 
-// sameProxy reports whether something seen on a side, in a pod, is about the hop's proxy. What says nothing fits all.
+// sameProxy reports whether something seen on a side, in a pod, is about the hop's proxy. What
+// says nothing fits all.
 func sameProxy(hop *flow.Hop, side flow.Side, pod string) bool {
 	return (side == "" || hop.Side == "" || side == hop.Side) && (pod == "" || hop.Proxy == "" || pod == hop.Proxy)
 }
@@ -184,7 +193,8 @@ func amongChoices(hop *flow.Hop, fact flow.Fact, value string) bool {
 		slices.ContainsFunc(hop.Choices, func(c flow.Choice) bool { return c.Name == value && c.Share > 0 })
 }
 
-// matches compares a value with a pattern in which * stands for any run of characters. An empty pattern fits any value.
+// matches compares a value with a pattern in which * stands for any run of characters. An empty
+// pattern fits any value.
 func matches(pattern, value string) bool {
 	if pattern == "" {
 		return true

@@ -61,9 +61,10 @@ func (j *judge) disagreement(fact flow.Fact) (conflict, bool) {
 	for _, value := range distinct {
 		i := slices.IndexFunc(values, func(v joinedValue) bool { return v.value == value })
 		v, hop := values[i], j.run.Path.Hops[values[i].hop]
-		said = append(said, fmt.Sprintf("%s saw %s as %s of the %s's %s", v.instrument, v.value, v.fact, hop.Side, hop.Kind))
-		c.evidence = append(c.evidence, flow.Evidence{Instrument: v.instrument, Fact: v.fact, Expected: "the same wherever " + fact.Join + " is seen",
-			Seen: v.value, Observation: v.observation})
+		said = append(said, fmt.Sprintf("%s saw %s as %s of the %s's %s",
+			v.instrument, v.value, v.fact, hop.Side, hop.Kind))
+		c.evidence = append(c.evidence, flow.Evidence{Instrument: v.instrument, Fact: v.fact,
+			Expected: "the same wherever " + fact.Join + " is seen", Seen: v.value, Observation: v.observation})
 	}
 	c.reason = fmt.Sprintf("%s is one thing and must be seen as one value: %s", fact.Join, strings.Join(said, ", "))
 	return c, true

@@ -6,27 +6,35 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// openRun is a run whose route a script may choose: to cluster a, or to cluster b. saw is the cluster that the log saw.
+// openRun is a run whose route a script may choose: to cluster a, or to cluster b. saw is the
+// cluster that the log saw.
 func openRun(saw string, others bool) flow.Run {
 	way := func(cluster string) []flow.Hop {
 		expect := func(name, value string) []flow.Fact { return []flow.Fact{{Name: name, Value: value}} }
 		return []flow.Hop{
-			{Kind: flow.Listener, Side: flow.Client, Decision: "l", Certainty: flow.Certain, Expect: expect(flow.FactListener, "l")},
-			{Kind: flow.Cluster, Side: flow.Client, Decision: cluster, Certainty: flow.Depends, Open: []string{"filter lua"}, Expect: expect(flow.FactCluster, cluster)},
-			{Kind: flow.App, Side: flow.Client, Decision: "the application", Certainty: flow.Certain, Expect: expect(flow.FactProcess, "app")},
+			{Kind: flow.Listener, Side: flow.Client, Decision: "l", Certainty: flow.Certain,
+				Expect: expect(flow.FactListener, "l")},
+			{Kind: flow.Cluster, Side: flow.Client, Decision: cluster, Certainty: flow.Depends,
+				Open: []string{"filter lua"}, Expect: expect(flow.FactCluster, cluster)},
+			{Kind: flow.App, Side: flow.Client, Decision: "the application", Certainty: flow.Certain,
+				Expect: expect(flow.FactProcess, "app")},
 		}
 	}
 	see := func(kind flow.HopKind, name, value string) flow.Observation {
-		return flow.Observation{Instrument: flow.EnvoyLog, Side: flow.Client, Kind: kind, Facts: []flow.Seen{{Name: name, Value: value}}}
+		return flow.Observation{Instrument: flow.EnvoyLog, Side: flow.Client, Kind: kind,
+			Facts: []flow.Seen{{Name: name, Value: value}}}
 	}
 	can := func(kind flow.HopKind, name string) flow.Capability { return flow.Capability{Kind: kind, Fact: name} }
 	return flow.Run{
 		Path: flow.Path{Outcome: flow.Forwarded, Certainty: flow.Depends, Others: others, Hops: way("a"),
-			Depends:  []flow.Dependency{{Hop: flow.Cluster, On: "filter lua", What: flow.WhatRoute, Why: "a script may set it"}},
+			Depends: []flow.Dependency{{Hop: flow.Cluster, On: "filter lua", What: flow.WhatRoute,
+				Why: "a script may set it"}},
 			Variants: []flow.Variant{{Outcome: flow.Forwarded, Hops: way("b")}}},
-		Observations: []flow.Observation{see(flow.Listener, flow.FactListener, "l"), see(flow.Cluster, flow.FactCluster, saw), see(flow.App, flow.FactProcess, "app")},
+		Observations: []flow.Observation{see(flow.Listener, flow.FactListener, "l"),
+			see(flow.Cluster, flow.FactCluster, saw), see(flow.App, flow.FactProcess, "app")},
 		Watches: []flow.Watch{{Instrument: flow.EnvoyLog, Side: flow.Client, Complete: true,
-			Sees: []flow.Capability{can(flow.Listener, flow.FactListener), can(flow.Cluster, flow.FactCluster), can(flow.App, flow.FactProcess)}}},
+			Sees: []flow.Capability{can(flow.Listener, flow.FactListener), can(flow.Cluster, flow.FactCluster),
+				can(flow.App, flow.FactProcess)}}},
 	}
 }
 
@@ -65,7 +73,8 @@ func TestLearned(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			v := Judge(c.run)
 			if v.Result != c.result || v.Confirmed != c.confirmed || v.Learned != c.learned || v.Taken != c.taken {
-				t.Errorf("%s, way %d: %s; expected %s, %d confirmed, %d learned, way %d\n%+v", v.Result, v.Taken, Summary(v), c.result, c.confirmed, c.learned, c.taken, v.Hops)
+				t.Errorf("%s, way %d: %s; expected %s, %d confirmed, %d learned, way %d\n%+v", v.Result, v.Taken,
+					Summary(v), c.result, c.confirmed, c.learned, c.taken, v.Hops)
 			}
 		})
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// Passes says why a run does not pass although the hops in allowed may stay without evidence: nil when it does. The error has the
-// exit code.
+// Passes says why a run does not pass although the hops in allowed may stay without evidence: nil
+// when it does. The error has the exit code.
 func Passes(verdict flow.RunVerdict, allowed []string) error {
 	used := map[string]bool{}
 	var unseen []string
@@ -30,9 +30,11 @@ func Passes(verdict flow.RunVerdict, allowed []string) error {
 	case verdict.Refuted > 0: // and yet no mismatch: the problems say why
 		return exit.Incompletef("verify: %s", strings.Join(verdict.Problems, "; "))
 	case len(unseen) > 0 && len(verdict.Problems) > 0:
-		return exit.Incompletef("verify: %s; not observed: %s", strings.Join(verdict.Problems, "; "), strings.Join(unseen, ", "))
+		return exit.Incompletef("verify: %s; not observed: %s", strings.Join(verdict.Problems, "; "),
+			strings.Join(unseen, ", "))
 	case len(unseen) > 0 && len(stale) > 0:
-		return exit.Incompletef("verify: not observed: %s (-allow-unobserved names %s, which is none of them)", strings.Join(unseen, ", "), strings.Join(stale, ", "))
+		return exit.Incompletef("verify: not observed: %s (-allow-unobserved names %s, which is none of them)",
+			strings.Join(unseen, ", "), strings.Join(stale, ", "))
 	case len(unseen) > 0:
 		return exit.Incompletef("verify: not observed: %s", strings.Join(unseen, ", "))
 	case len(verdict.Problems) > 0:

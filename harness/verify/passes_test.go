@@ -22,13 +22,22 @@ func TestPasses(t *testing.T) {
 		reason  string
 	}{
 		{"all seen", flow.RunVerdict{Hops: []flow.HopVerdict{seen}}, "", exit.OK, ""},
-		{"one not seen", flow.RunVerdict{Hops: []flow.HopVerdict{seen, unseen}}, "", exit.Incomplete, "not observed: server/route"},
-		{"one not seen, and named", flow.RunVerdict{Hops: []flow.HopVerdict{seen, unseen}}, "server/route", exit.OK, ""},
+		{"one not seen", flow.RunVerdict{Hops: []flow.HopVerdict{seen, unseen}}, "", exit.Incomplete,
+			"not observed: server/route"},
+		{"one not seen, and named", flow.RunVerdict{Hops: []flow.HopVerdict{seen, unseen}},
+			"server/route", exit.OK, ""},
 		{"one not seen, its kind named", flow.RunVerdict{Hops: []flow.HopVerdict{seen, unseen}}, "route", exit.OK, ""},
-		{"the other side named", flow.RunVerdict{Hops: []flow.HopVerdict{seen, unseen}}, "client/route", exit.Incomplete, "-allow-unobserved names client/route, which is none of them"},
-		{"seen although named", flow.RunVerdict{Hops: []flow.HopVerdict{seen}}, "cluster", exit.Usage, `no hop "cluster" stayed unobserved`},
-		{"refuted, and naming does not help", flow.RunVerdict{Refuted: 1, Hops: []flow.HopVerdict{hop(flow.Server, flow.Route, flow.Refuted), unseen}}, "server/route", exit.Mismatch, "1 of 2 hops refuted"},
-		{"an instrument lost something", flow.RunVerdict{Hops: []flow.HopVerdict{seen}, Problems: []string{"log: 3 lines lost"}}, "", exit.Incomplete, "3 lines lost"},
+		{"the other side named", flow.RunVerdict{Hops: []flow.HopVerdict{seen, unseen}}, "client/route",
+			exit.Incomplete, "-allow-unobserved names client/route, which is none of them"},
+		{"seen although named", flow.RunVerdict{Hops: []flow.HopVerdict{seen}}, "cluster", exit.Usage,
+			`no hop "cluster" stayed unobserved`},
+		{
+			"refuted, and naming does not help", flow.RunVerdict{Refuted: 1,
+				Hops: []flow.HopVerdict{hop(flow.Server, flow.Route, flow.Refuted), unseen}}, "server/route",
+			exit.Mismatch, "1 of 2 hops refuted",
+		},
+		{"an instrument lost something", flow.RunVerdict{Hops: []flow.HopVerdict{seen},
+			Problems: []string{"log: 3 lines lost"}}, "", exit.Incomplete, "3 lines lost"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var allowed []string

@@ -6,8 +6,9 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// TestEveryInstrumentMayAbstainOrFail lets each instrument of a run that is verified tell nothing of it, and be incomplete: the hops that
-// no other saw fall, none is refuted, and an incomplete one costs the verdict.
+// TestEveryInstrumentMayAbstainOrFail lets each instrument of a run that is verified tell
+// nothing of it, and be incomplete: the hops that no other saw fall, none is refuted, and an
+// incomplete one costs the verdict.
 func TestEveryInstrumentMayAbstainOrFail(t *testing.T) {
 	whole := workshop()
 	for _, i := range instruments() {

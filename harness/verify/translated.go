@@ -7,10 +7,12 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// A redirection keeps the address and port of who dialled, unless another connection that was redirected to the same port has them
-// still: then the kernel gives this one a free port (nf_nat_l4proto_unique_tuple), and that is what the other end sees.
+// A redirection keeps the address and port of who dialled, unless another connection that was
+// redirected to the same port has them still: then the kernel gives this one a free port
+// (nf_nat_l4proto_unique_tuple), and that is what the other end sees.
 
-// translated are the observations with the ends of downstreams as these know them, where an instrument saw what they were made of.
+// translated are the observations with the ends of downstreams as these know them, where an
+// instrument saw what they were made of.
 func translated(observations []flow.Observation) []flow.Observation {
 	for _, o := range observations {
 		for _, s := range o.Facts {
@@ -40,17 +42,20 @@ func withPeer(observations []flow.Observation, proxy flow.Hop, from, to string) 
 	return observations
 }
 
-// mayBeTranslated says whether a downstream peer that was seen with several ports may be one all the same: no instrument that
-// watched there could see what the redirection made of it.
+// mayBeTranslated says whether a downstream peer that was seen with several ports may be one all
+// the same: no instrument that watched there could see what the redirection made of it.
 func (j *judge) mayBeTranslated(a seenAt, values []string) bool {
-	if a.seen.Name != flow.FactPeer || slices.ContainsFunc(values, func(v string) bool { return !flow.SameHost(v, values[0]) }) {
+	if a.seen.Name != flow.FactPeer || slices.ContainsFunc(values, func(v string) bool {
+		return !flow.SameHost(v, values[0])
+	}) {
 		return false
 	}
 	hop := flow.Hop{Side: a.o.Side, Proxy: a.o.Where.Pod, Kind: flow.Redirect}
 	return len(j.watching(&hop, flow.Fact{Name: flow.FactTranslated})) == 0
 }
 
-// untranslated says why a translation that was seen cannot be; "": it can. A listener is shown what it was translated to.
+// untranslated says why a translation that was seen cannot be; "": it can. A listener is shown what
+// it was translated to.
 func (j *judge) untranslated(o flow.Observation, s flow.Seen) string {
 	own, _, ok := flow.TranslatedPort(s.Value)
 	if !ok {

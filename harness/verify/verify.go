@@ -1,5 +1,6 @@
-// Package verify is the only place that sees both what was inferred and what was observed. It sets each fact that a hop
-// expects against every observation of it and says, hop by hop, whether what was seen is what was inferred.
+// Package verify is the only place that sees both what was inferred and what was observed. It sets
+// each fact that a hop expects against every observation of it and says, hop by hop, whether what
+// was seen is what was inferred.
 //
 // A hop is confirmed when at least one fact that it expects was seen with its expected value (or
 // proven to be absent), no observation contradicts it, every observation of it is explained, and
@@ -17,12 +18,14 @@ import (
 	"github.com/flowproof/lab/internal/redact"
 )
 
-// Judge compares a run's path with its observations. It needs nothing but the run, and gives the same verdict for the
-// same run. It compares what is left when secrets are taken out of both: the evidence was read from redacted texts, equal values
-// have equal marks, and different ones have different marks, so that the verdict is the one on the values themselves.
+// Judge compares a run's path with its observations. It needs nothing but the run, and gives the
+// same verdict for the same run. It compares what is left when secrets are taken out of both: the
+// evidence was read from redacted texts, equal values have equal marks, and different ones have
+// different marks, so that the verdict is the one on the values themselves.
 //
-// Where inference leaves the way open, each way that is possible is judged by the same rules, and the one that fits is taken: its
-// hops that are open are learned, and the run is consistent, never verified.
+// Where inference leaves the way open, each way that is possible is judged by the same rules,
+// and the one that fits is taken: its hops that are open are learned, and the run is
+// consistent, never verified.
 func Judge(run flow.Run) flow.RunVerdict {
 	verdict := judgeWay(run)
 	defer func() { reached(run, verdict) }()
@@ -119,7 +122,8 @@ func Summary(v flow.RunVerdict) string {
 	if v.Learned > 0 {
 		learned = fmt.Sprintf(", %d learned", v.Learned)
 	}
-	return fmt.Sprintf("confirmed %d/%d hops%s, %d not observed, %d refuted", v.Confirmed, len(v.Hops), learned, v.NotObserved, v.Refuted)
+	return fmt.Sprintf("confirmed %d/%d hops%s, %d not observed, %d refuted", v.Confirmed, len(v.Hops), learned,
+		v.NotObserved, v.Refuted)
 }
 
 // problems says why the run cannot be verified, even with all hops confirmed.
@@ -158,7 +162,9 @@ func unended(path flow.Path) []string {
 	if last.Kind == flow.App || last.Kind == flow.Connect && path.Beyond != "" {
 		return nil
 	}
-	return []string{fmt.Sprintf("the path is forwarded, and it ends at %s %s instead of at an application", last.Side, last.Kind)}
+	return []string{
+		fmt.Sprintf("the path is forwarded, and it ends at %s %s instead of at an application", last.Side, last.Kind),
+	}
 }
 
 // whole reports whether a watch saw everything that it can see.

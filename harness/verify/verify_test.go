@@ -24,7 +24,8 @@ func TestJudgeWorkshop(t *testing.T) {
 	}
 }
 
-// TestTakeEvidenceAway removes, for each hop, everything that it rests on: the hop must fall, and with it the run.
+// TestTakeEvidenceAway removes, for each hop, everything that it rests on: the hop must fall,
+// and with it the run.
 func TestTakeEvidenceAway(t *testing.T) {
 	whole := Judge(workshop())
 	for i, h := range whole.Hops {
@@ -42,20 +43,22 @@ func TestTakeEvidenceAway(t *testing.T) {
 		run.Observations = kept
 		v := Judge(run)
 		if v.Hops[i].State != flow.NotObserved || v.Hops[i].Reason == "" || v.Result != flow.Incomplete {
-			t.Errorf("%s %s without evidence: %s (%q), run %s", h.Side, h.Kind, v.Hops[i].State, v.Hops[i].Reason, v.Result)
+			t.Errorf("%s %s without evidence: %s (%q), run %s", h.Side, h.Kind, v.Hops[i].State,
+				v.Hops[i].Reason, v.Result)
 		}
 	}
 }
 
-// TestTakeEachObservationAway removes one observation after the other: the number of confirmed hops must never grow, and
-// an observation that is a deciding fact's only witness must cost its hop.
+// TestTakeEachObservationAway removes one observation after the other: the number of confirmed hops
+// must never grow, and an observation that is a deciding fact's only witness must cost its hop.
 func TestTakeEachObservationAway(t *testing.T) {
 	for k := range workshop().Observations {
 		run := workshop()
 		gone := run.Observations[k]
 		run.Observations = slices.Delete(run.Observations, k, k+1)
 		if v := Judge(run); v.Refuted > 0 {
-			t.Errorf("without %s %s of %s: a missing observation must not refute", gone.Side, gone.Kind, gone.Instrument)
+			t.Errorf("without %s %s of %s: a missing observation must not refute", gone.Side, gone.Kind,
+				gone.Instrument)
 		}
 	}
 }
@@ -70,13 +73,15 @@ func TestAlterExpectation(t *testing.T) {
 			run := workshop()
 			run.Path.Hops[i].Expect[k].Value = "altered"
 			if got := Judge(run).Hops[i]; got.State != flow.Refuted {
-				t.Errorf("%s %s expecting %s=altered: %s (%s), want refuted", h.Side, h.Kind, f.Name, got.State, got.Reason)
+				t.Errorf("%s %s expecting %s=altered: %s (%s), want refuted", h.Side, h.Kind, f.Name, got.State,
+					got.Reason)
 			}
 		}
 	}
 }
 
-// TestAlterObservation gives each observed value that decides something another value: a hop must be refuted.
+// TestAlterObservation gives each observed value that decides something another value: a
+// hop must be refuted.
 func TestAlterObservation(t *testing.T) {
 	for i, o := range workshop().Observations {
 		for k, s := range o.Facts {
@@ -109,7 +114,8 @@ func TestJudge(t *testing.T) {
 	lost := watch(flow.Trace, flow.Server, inspector...)
 	lost.Lost = 3
 	balanced := hop(flow.Server, flow.Endpoint, fact(flow.FactEndpoint, ""))
-	balanced.Choices = []flow.Choice{{Name: "10.0.0.1:80", Share: 0.5}, {Name: "10.0.0.2:80", Share: 0.5}, {Name: "10.0.0.3:80", Share: 0}}
+	balanced.Choices = []flow.Choice{{Name: "10.0.0.1:80", Share: 0.5}, {Name: "10.0.0.2:80", Share: 0.5},
+		{Name: "10.0.0.3:80", Share: 0}}
 	for _, c := range []struct {
 		name    string
 		hop     flow.Hop
@@ -119,32 +125,57 @@ func TestJudge(t *testing.T) {
 		result  flow.Result
 		reason  string
 	}{
-		{"absence is proven by a complete watch", noInspector, nil, []flow.Watch{log(true, inspector...)}, flow.Confirmed, flow.Verified, ""},
-		{"absence is not proven by a log that was cut", noInspector, nil, []flow.Watch{log(false, inspector...)}, flow.NotObserved, flow.Incomplete, "is not proven"},
-		{"absence is not proven where events were lost", noInspector, nil, []flow.Watch{lost}, flow.NotObserved, flow.Incomplete, "lost 3 events"},
-		{"absence is not proven by who cannot see it", noInspector, nil, []flow.Watch{log(true)}, flow.NotObserved, flow.Incomplete, "no instrument that ran can see absence of listener.filter"},
-		{"absence is not proven by a snapshot", hop(flow.Server, flow.Connect, absent(flow.FactUpstreamRemote, "")), nil,
-			[]flow.Watch{watch(flow.Sockets, flow.Server, "connect", flow.FactUpstreamRemote)}, flow.NotObserved, flow.Incomplete, "no instrument that ran"},
-		{"what must be absent is seen", noInspector, []flow.Observation{seen(flow.EnvoyLog, flow.Server, flow.ListenerFilters, flow.FactFilter, inspect+"http_inspector")},
-			[]flow.Watch{log(true, inspector...)}, flow.Refuted, flow.Mismatch, "must not be there, and log saw " + inspect + "http_inspector"},
-		{"a hop that expects nothing", hop(flow.Server, flow.Route), nil, []flow.Watch{log(true)}, flow.NotObserved, flow.Incomplete, "predicts nothing"},
-		{"the instrument that would see it did not run", hop(flow.Server, flow.FilterChain, fact(flow.FactFilterChain, "x")), nil, []flow.Watch{log(true)},
+		{"absence is proven by a complete watch", noInspector, nil, []flow.Watch{log(true, inspector...)},
+			flow.Confirmed, flow.Verified, ""},
+		{"absence is not proven by a log that was cut", noInspector, nil, []flow.Watch{log(false, inspector...)},
+			flow.NotObserved, flow.Incomplete, "is not proven"},
+		{"absence is not proven where events were lost", noInspector, nil, []flow.Watch{lost}, flow.NotObserved,
+			flow.Incomplete, "lost 3 events"},
+		{"absence is not proven by who cannot see it", noInspector, nil, []flow.Watch{log(true)}, flow.NotObserved,
+			flow.Incomplete, "no instrument that ran can see absence of listener.filter"},
+		{"absence is not proven by a snapshot",
+			hop(flow.Server, flow.Connect, absent(flow.FactUpstreamRemote, "")), nil,
+			[]flow.Watch{watch(flow.Sockets, flow.Server, "connect", flow.FactUpstreamRemote)}, flow.NotObserved,
+			flow.Incomplete, "no instrument that ran"},
+		{"what must be absent is seen", noInspector,
+			[]flow.Observation{seen(flow.EnvoyLog, flow.Server, flow.ListenerFilters, flow.FactFilter,
+				inspect+"http_inspector")},
+			[]flow.Watch{log(true, inspector...)}, flow.Refuted, flow.Mismatch,
+			"must not be there, and log saw " + inspect + "http_inspector"},
+		{"a hop that expects nothing", hop(flow.Server, flow.Route), nil, []flow.Watch{log(true)}, flow.NotObserved,
+			flow.Incomplete, "predicts nothing"},
+		{"the instrument that would see it did not run",
+			hop(flow.Server, flow.FilterChain, fact(flow.FactFilterChain, "x")), nil, []flow.Watch{log(true)},
 			flow.NotObserved, flow.Incomplete, "no instrument that ran can see filter.chain; access-log or ebpf would"},
-		{"one of several endpoints", balanced, []flow.Observation{seen(flow.EnvoyLog, flow.Server, flow.Endpoint, flow.FactEndpoint, "10.0.0.2:80")},
+		{"one of several endpoints", balanced,
+			[]flow.Observation{seen(flow.EnvoyLog, flow.Server, flow.Endpoint, flow.FactEndpoint, "10.0.0.2:80")},
 			[]flow.Watch{log(true)}, flow.Confirmed, flow.Verified, ""},
-		{"an endpoint without a share", balanced, []flow.Observation{seen(flow.EnvoyLog, flow.Server, flow.Endpoint, flow.FactEndpoint, "10.0.0.3:80")},
+		{"an endpoint without a share", balanced,
+			[]flow.Observation{seen(flow.EnvoyLog, flow.Server, flow.Endpoint, flow.FactEndpoint, "10.0.0.3:80")},
 			[]flow.Watch{log(true)}, flow.Refuted, flow.Mismatch, "expected"},
-		{"two instruments disagree", hop(flow.Server, flow.Endpoint, fact(flow.FactEndpoint, "10.0.0.1:80")), []flow.Observation{
-			seen(flow.EnvoyLog, flow.Server, flow.Endpoint, flow.FactEndpoint, "10.0.0.1:80"), seen(flow.Sockets, flow.Server, flow.Endpoint, flow.FactEndpoint, "10.0.0.2:80")},
+		{"two instruments disagree", hop(flow.Server, flow.Endpoint, fact(flow.FactEndpoint, "10.0.0.1:80")),
+			[]flow.Observation{
+				seen(flow.EnvoyLog, flow.Server, flow.Endpoint, flow.FactEndpoint, "10.0.0.1:80"),
+				seen(flow.Sockets, flow.Server, flow.Endpoint, flow.FactEndpoint, "10.0.0.2:80")},
 			[]flow.Watch{log(true)}, flow.Refuted, flow.Mismatch, "sockets saw 10.0.0.2:80"},
-		{"a rule of order is broken", hop(flow.Server, flow.Connect, fact(flow.FactUpstreamReused, "false")), []flow.Observation{
-			seen(flow.EnvoyLog, flow.Server, flow.Connect, flow.FactUpstreamReused, "false"), seen(flow.EnvoyLog, flow.Server, flow.Connect, flow.FactOrder, "R6.2: x")},
+		{"a rule of order is broken", hop(flow.Server, flow.Connect, fact(flow.FactUpstreamReused, "false")),
+			[]flow.Observation{
+				seen(flow.EnvoyLog, flow.Server, flow.Connect, flow.FactUpstreamReused, "false"),
+				seen(flow.EnvoyLog, flow.Server, flow.Connect, flow.FactOrder, "R6.2: x")},
 			[]flow.Watch{log(true)}, flow.Refuted, flow.Mismatch, "the order of events: R6.2: x"},
-		{"another pod's observation", hop(flow.Server, flow.Endpoint, fact(flow.FactEndpoint, "10.0.0.1:80")), []flow.Observation{
-			{Instrument: flow.EnvoyLog, Side: flow.Server, Kind: flow.Endpoint, Where: flow.Where{Pod: "other.mark"}, Facts: []flow.Seen{{Name: flow.FactEndpoint, Value: "10.0.0.1:80"}}}},
-			[]flow.Watch{log(true, "endpoint", flow.FactEndpoint)}, flow.NotObserved, flow.Incomplete, "endpoint was not seen, and log of fortio-server.mark would have shown it"},
-		{"transport upstream says nothing of transport downstream", hop(flow.Server, flow.DownstreamTLS, fact(flow.FactTransport, "tls")), []flow.Observation{
-			seen(flow.EnvoyLog, flow.Server, flow.UpstreamTLS, flow.FactTransport, "tls")}, []flow.Watch{log(true)}, flow.NotObserved, flow.Incomplete, "no instrument"},
+		{"another pod's observation", hop(flow.Server, flow.Endpoint, fact(flow.FactEndpoint, "10.0.0.1:80")),
+			[]flow.Observation{
+				{
+					Instrument: flow.EnvoyLog, Side: flow.Server, Kind: flow.Endpoint,
+					Where: flow.Where{Pod: "other.mark"},
+					Facts: []flow.Seen{{Name: flow.FactEndpoint, Value: "10.0.0.1:80"}},
+				}},
+			[]flow.Watch{log(true, "endpoint", flow.FactEndpoint)}, flow.NotObserved, flow.Incomplete,
+			"endpoint was not seen, and log of fortio-server.mark would have shown it"},
+		{"transport upstream says nothing of transport downstream",
+			hop(flow.Server, flow.DownstreamTLS, fact(flow.FactTransport, "tls")), []flow.Observation{
+				seen(flow.EnvoyLog, flow.Server, flow.UpstreamTLS, flow.FactTransport, "tls")}, []flow.Watch{log(true)},
+			flow.NotObserved, flow.Incomplete, "no instrument"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			run := flow.Run{Path: flow.Path{Hops: []flow.Hop{c.hop}}, Observations: c.seen, Watches: c.watches}
@@ -158,7 +189,8 @@ func TestJudge(t *testing.T) {
 
 func TestJoin(t *testing.T) {
 	run := workshop()
-	run.Observations[3].Facts[0].Value = "172.21.206.228:40000" // the client's end of the connection, as its sockets saw it
+	// the client's end of the connection, as its sockets saw it
+	run.Observations[3].Facts[0].Value = "172.21.206.228:40000"
 	v := Judge(run)
 	for i, h := range v.Hops {
 		expectsTuple := slices.ContainsFunc(run.Path.Hops[i].Expect, func(f flow.Fact) bool { return f.Join == tuple })
@@ -166,13 +198,14 @@ func TestJoin(t *testing.T) {
 			t.Errorf("%s %s: %s: %s", h.Side, h.Kind, h.State, h.Reason)
 		}
 	}
-	if want := "client-to-server is one thing and must be seen as one value: "; !strings.Contains(v.Hops[2].Reason, want) || !strings.Contains(v.Hops[3].Reason, want) {
+	if want := "client-to-server is one thing and must be seen as one value: "; !strings.Contains(v.Hops[2].Reason,
+		want) || !strings.Contains(v.Hops[3].Reason, want) {
 		t.Errorf("reasons %q and %q", v.Hops[2].Reason, v.Hops[3].Reason)
 	}
 }
 
-// TestJoinIsNoWitness takes away what was seen at one end of a connection: the other end does not prove it, because it is
-// the same connection only if both ends say so.
+// TestJoinIsNoWitness takes away what was seen at one end of a connection: the other end does not
+// prove it, because it is the same connection only if both ends say so.
 func TestJoinIsNoWitness(t *testing.T) {
 	run := workshop()
 	run.Observations = slices.DeleteFunc(run.Observations, func(o flow.Observation) bool { return o.Kind == flow.App })
@@ -194,7 +227,8 @@ func TestNothingIsVerified(t *testing.T) {
 	for i := range workshop().Watches {
 		run := workshop()
 		run.Watches[i].Complete, run.Watches[i].Problem = false, "cut"
-		if v := Judge(run); v.Result != flow.Incomplete || v.Problems[0] != fmt.Sprintf("%s: cut", watchName(run.Watches[i])) {
+		if v := Judge(run); v.Result != flow.Incomplete ||
+			v.Problems[0] != fmt.Sprintf("%s: cut", watchName(run.Watches[i])) {
 			t.Errorf("with %s cut: %s, %q", watchName(run.Watches[i]), v.Result, v.Problems)
 		}
 	}
@@ -205,8 +239,10 @@ func TestMatches(t *testing.T) {
 		pattern, value string
 		want           bool
 	}{
-		{"a", "a", true}, {"a", "b", false}, {"", "x", true}, {"*", "", true}, {"10.0.0.1:*", "10.0.0.1:52", true}, {"10.0.0.1:*", "10.0.0.11:5", false},
-		{"*:80", "h:80", true}, {"a*b*c", "a1b2c", true}, {"a*b*c", "acb", false}, {"a*a", "a", false}, {"ab*ba", "aba", false},
+		{"a", "a", true}, {"a", "b", false}, {"", "x", true}, {"*", "", true}, {"10.0.0.1:*", "10.0.0.1:52", true},
+		{"10.0.0.1:*", "10.0.0.11:5", false},
+		{"*:80", "h:80", true}, {"a*b*c", "a1b2c", true}, {"a*b*c", "acb", false}, {"a*a", "a", false},
+		{"ab*ba", "aba", false},
 	} {
 		if got := matches(c.pattern, c.value); got != c.want {
 			t.Errorf("matches(%q, %q) = %v", c.pattern, c.value, got)

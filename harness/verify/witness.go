@@ -9,7 +9,8 @@ import (
 	"github.com/flowproof/lab/harness/observe"
 )
 
-// instruments are all that there are with what each can see at best: they say so themselves, and nothing is said of it here again.
+// instruments are all that there are with what each can see at best: they say so themselves, and
+// nothing is said of it here again.
 var instruments = sync.OnceValue(func() []instrument {
 	var all []instrument
 	for _, i := range observe.Instruments() {
@@ -23,7 +24,8 @@ type instrument struct {
 	sees []flow.Capability
 }
 
-// canSee says whether an instrument can see at best anything that a hop expects; of a hop that expects nothing, anything of its kind.
+// canSee says whether an instrument can see at best anything that a hop expects; of a hop that
+// expects nothing, anything of its kind.
 func canSee(hop *flow.Hop, name flow.Instrument) bool {
 	i := slices.IndexFunc(instruments(), func(i instrument) bool { return i.name == name })
 	return i >= 0 && slices.ContainsFunc(instruments()[i].sees, func(c flow.Capability) bool {
@@ -31,16 +33,20 @@ func canSee(hop *flow.Hop, name flow.Instrument) bool {
 			return c.Kind == hop.Kind
 		}
 		return slices.ContainsFunc(hop.Expect, func(f flow.Fact) bool {
-			return c.Fact == f.Name && flow.FactOf(f.Name).SameMeaning(hop.Kind, c.Kind) && (c.Value == "" || c.Value == f.Value)
+			return c.Fact == f.Name && flow.FactOf(f.Name).SameMeaning(hop.Kind, c.Kind) &&
+				(c.Value == "" || c.Value == f.Value)
 		})
 	})
 }
 
-// witnesses names the instruments that would see a hop and did not run, with the reason where one could not.
+// witnesses names the instruments that would see a hop and did not run, with the reason
+// where one could not.
 func witnesses(hop *flow.Hop, run flow.Run) string {
 	var names []string
 	for _, i := range instruments() {
-		if !canSee(hop, i.name) || slices.ContainsFunc(run.Watches, func(w flow.Watch) bool { return w.Instrument == i.name }) {
+		if !canSee(hop, i.name) || slices.ContainsFunc(run.Watches, func(w flow.Watch) bool {
+			return w.Instrument == i.name
+		}) {
 			continue
 		}
 		name := string(i.name)
@@ -55,10 +61,12 @@ func witnesses(hop *flow.Hop, run flow.Run) string {
 	return strings.Join(names, " or ")
 }
 
-// missedBy says whether an absence concerns what a proxy does; a hop without a proxy is everybody's.
+// missedBy says whether an absence concerns what a proxy does; a hop without a
+// proxy is everybody's.
 func missedBy(proxy string, a flow.Absence) bool { return a.Pod == "" || proxy == "" || a.Pod == proxy }
 
-// without says of each instrument that could not take part why, and which hops stay unobserved that it could have seen.
+// without says of each instrument that could not take part why, and which hops stay unobserved that
+// it could have seen.
 func without(run flow.Run, hops []flow.HopVerdict) []string {
 	var all []string
 	for _, a := range run.Absences {

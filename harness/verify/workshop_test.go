@@ -45,43 +45,58 @@ const (
 // workshop is the workshop's request, seen by the log and the sockets of both pods.
 func workshop() flow.Run {
 	const client, server, log, table = flow.Client, flow.Server, flow.EnvoyLog, flow.Sockets
-	run := flow.Run{Schema: flow.RunSchema, Call: flow.Call{From: "netshoot", Namespace: "mark", URL: "http://fortio-server:8080/"}}
+	run := flow.Run{
+		Schema: flow.RunSchema, Call: flow.Call{From: "netshoot", Namespace: "mark", URL: "http://fortio-server:8080/"},
+	}
 	run.Path.Hops = []flow.Hop{
 		hop(client, flow.Cluster, fact(flow.FactCluster, "outbound|8080||fortio-server.mark.svc.cluster.local")),
 		hop(client, flow.Endpoint, fact(flow.FactEndpoint, endpoint)),
-		hop(client, flow.Connect, fact(flow.FactUpstreamLocal, "172.21.206.228:*", tuple), fact(flow.FactUpstreamRemote, endpoint),
+		hop(client, flow.Connect, fact(flow.FactUpstreamLocal, "172.21.206.228:*", tuple),
+			fact(flow.FactUpstreamRemote, endpoint),
 			fact(flow.FactUpstreamReused, "false"), fact(flow.FactProcess, "envoy")),
-		hop(server, flow.Redirect, fact(flow.FactRedirectPort, "15006"), fact(flow.FactPeer, "172.21.206.228:*", tuple)),
-		hop(server, flow.ListenerFilters, fact(flow.FactFilter, inspect+"original_dst"), fact(flow.FactFilter, inspect+"tls_inspector"),
-			absent(flow.FactFilter, inspect+"http_inspector"), fact(flow.FactSNI, "outbound_.8080_._.fortio-server.mark.svc.cluster.local")),
+		hop(server, flow.Redirect, fact(flow.FactRedirectPort, "15006"),
+			fact(flow.FactPeer, "172.21.206.228:*", tuple)),
+		hop(server, flow.ListenerFilters, fact(flow.FactFilter, inspect+"original_dst"),
+			fact(flow.FactFilter, inspect+"tls_inspector"),
+			absent(flow.FactFilter, inspect+"http_inspector"),
+			fact(flow.FactSNI, "outbound_.8080_._.fortio-server.mark.svc.cluster.local")),
 		hop(server, flow.FilterChain, fact(flow.FactTransport, "tls"), fact(flow.FactFilterChain, "0.0.0.0_8080")),
 		hop(server, flow.DownstreamTLS, fact(flow.FactXFCC, "spiffe://cluster.local/*")),
-		hop(server, flow.Connect, fact(flow.FactUpstreamLocal, "127.0.0.6:*", "server-to-app"), fact(flow.FactUpstreamRemote, endpoint)),
-		hop(server, flow.App, fact(flow.FactPeer, "127.0.0.6:*", "server-to-app"), fact(flow.FactProcess, "fortio"), fact(flow.FactStatus, "200")),
+		hop(server, flow.Connect, fact(flow.FactUpstreamLocal, "127.0.0.6:*", "server-to-app"),
+			fact(flow.FactUpstreamRemote, endpoint)),
+		hop(server, flow.App, fact(flow.FactPeer, "127.0.0.6:*", "server-to-app"), fact(flow.FactProcess, "fortio"),
+			fact(flow.FactStatus, "200")),
 	}
 	run.Observations = []flow.Observation{
 		seen(log, client, flow.Cluster, flow.FactCluster, "outbound|8080||fortio-server.mark.svc.cluster.local"),
 		seen(log, client, flow.Connect, flow.FactUpstreamRemote, endpoint, flow.FactUpstreamReused, "false"),
 		seen(log, client, flow.Endpoint, flow.FactEndpoint, endpoint),
-		seen(table, client, flow.Connect, flow.FactUpstreamLocal, peer, flow.FactUpstreamRemote, endpoint, flow.FactProcess, "envoy"),
-		seen(table, server, flow.Redirect, flow.FactRedirectPort, "15006", flow.FactPeer, peer, flow.FactProcess, "envoy"),
+		seen(table, client, flow.Connect, flow.FactUpstreamLocal, peer, flow.FactUpstreamRemote, endpoint,
+			flow.FactProcess, "envoy"),
+		seen(table, server, flow.Redirect, flow.FactRedirectPort, "15006", flow.FactPeer, peer,
+			flow.FactProcess, "envoy"),
 		seen(log, server, flow.Listener, flow.FactPeer, peer),
 		seen(log, server, flow.ListenerFilters, flow.FactFilter, inspect+"original_dst"),
 		seen(log, server, flow.ListenerFilters, flow.FactFilter, inspect+"tls_inspector", flow.FactSNI,
 			"outbound_.8080_._.fortio-server.mark.svc.cluster.local", flow.FactTransport, "tls"),
 		seen(log, server, flow.DownstreamTLS, flow.FactXFCC, "spiffe://cluster.local/ns/mark/sa/default"),
 		seen(log, server, flow.Connect, flow.FactUpstreamRemote, endpoint),
-		seen(table, server, flow.Connect, flow.FactUpstreamLocal, "127.0.0.6:41435", flow.FactUpstreamRemote, endpoint, flow.FactProcess, "envoy"),
+		seen(table, server, flow.Connect, flow.FactUpstreamLocal, "127.0.0.6:41435", flow.FactUpstreamRemote, endpoint,
+			flow.FactProcess, "envoy"),
 		seen(table, server, flow.App, flow.FactPeer, "127.0.0.6:41435", flow.FactProcess, "fortio"),
 		seen(log, server, flow.App, flow.FactStatus, "200"),
 	}
 	run.Watches = []flow.Watch{
-		watch(log, client, "cluster", flow.FactCluster, "endpoint", flow.FactEndpoint, "connect", flow.FactUpstreamRemote, "connect", flow.FactUpstreamReused),
-		watch(log, server, "listener-filters", flow.FactFilter, "listener-filters", flow.FactSNI, "listener-filters", flow.FactTransport,
-			"listener", flow.FactPeer, "downstream-tls", flow.FactXFCC, "connect", flow.FactUpstreamRemote, "app", flow.FactStatus),
-		watch(table, client, "connect", flow.FactUpstreamLocal, "connect", flow.FactUpstreamRemote, "connect", flow.FactProcess),
-		watch(table, server, "redirect", flow.FactRedirectPort, "redirect", flow.FactPeer, "connect", flow.FactUpstreamLocal,
-			"connect", flow.FactUpstreamRemote, "app", flow.FactPeer, "app", flow.FactProcess),
+		watch(log, client, "cluster", flow.FactCluster, "endpoint", flow.FactEndpoint, "connect",
+			flow.FactUpstreamRemote, "connect", flow.FactUpstreamReused),
+		watch(log, server, "listener-filters", flow.FactFilter, "listener-filters", flow.FactSNI, "listener-filters",
+			flow.FactTransport,
+			"listener", flow.FactPeer, "downstream-tls", flow.FactXFCC, "connect", flow.FactUpstreamRemote, "app",
+			flow.FactStatus),
+		watch(table, client, "connect", flow.FactUpstreamLocal, "connect", flow.FactUpstreamRemote, "connect",
+			flow.FactProcess),
+		watch(table, server, "redirect", flow.FactRedirectPort, "redirect", flow.FactPeer, "connect",
+			flow.FactUpstreamLocal, "connect", flow.FactUpstreamRemote, "app", flow.FactPeer, "app", flow.FactProcess),
 	}
 	return run
 }

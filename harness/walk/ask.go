@@ -7,7 +7,8 @@ import (
 	"github.com/flowproof/lab/harness/lesson"
 )
 
-// ask puts a question and explains the answer. A question that was answered in a walk before is not asked again.
+// ask puts a question and explains the answer. A question that was answered in a walk
+// before is not asked again.
 func (w *Walker) ask(_ context.Context, q lesson.Question) (lesson.Answer, error) {
 	w.asked++
 	key := fmt.Sprintf("%d/%d %s", w.step, w.asked, q.Key())
@@ -118,7 +119,8 @@ func (w *Walker) hints(q lesson.Question) []func() {
 	return hints
 }
 
-// grade says whether an answer is right, and of a wrong one why it is not: the reason for which it really lost.
+// grade says whether an answer is right, and of a wrong one why it is not: the reason for
+// which it really lost.
 func (w *Walker) grade(a lesson.Answer, why, wrong string) {
 	if a.Right {
 		w.para("  ", green, w.Language.Say("right"))

@@ -11,7 +11,8 @@ import (
 	"github.com/flowproof/lab/internal/screen"
 )
 
-// answers shows what was said, what was inferred and what was seen, in one table, and how the lesson ended.
+// answers shows what was said, what was inferred and what was seen, in one table, and
+// how the lesson ended.
 func (w *Walker) answers(result *script.Result) {
 	if len(result.Answers) > 0 {
 		rows := [][]string{

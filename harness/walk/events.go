@@ -20,7 +20,8 @@ func (w *Walker) Begin(*script.Scenario) {
 	}
 }
 
-// Comment begins a step: its sentences are shown, and what is typed by hand, and the learner says when to go on.
+// Comment begins a step: its sentences are shown, and what is typed by hand, and the learner
+// says when to go on.
 func (w *Walker) Comment(lines []string) {
 	if w.ctx.Err() != nil {
 		return

@@ -35,7 +35,9 @@ func walkOnTerminal(t *testing.T, language string, progress *lesson.Progress, an
 	}
 	words, _ := lesson.Speak(language)
 	terminal := terminaltest.Open(t, " > ", terminaltest.Answers("q", answers...))
-	_, walked := walk.New(l, progress, func(*lesson.Progress) error { return nil }, walk.Options{In: terminal.Program, Out: terminal.Program, Width: 80,
+	_, walked := walk.New(l, progress, func(*lesson.Progress) error {
+		return nil
+	}, walk.Options{In: terminal.Program, Out: terminal.Program, Width: 80,
 		Language: words, Namespace: "mark", Again: "lab walk run", Installed: func(string) bool { return false },
 		Explain: func(term string) (string, error) { return term + " is a term.", nil }}).
 		Replay(t.Context(), recording(t), script.Options{})
@@ -55,24 +57,28 @@ func withoutTable(screen string) string {
 	return before + "✓ verify\n      […]\n\n" + after
 }
 
-// recording is the committed run as it was written down, not judged again: the session is about the walk.
+// recording is the committed run as it was written down, not judged again: the
+// session is about the walk.
 func recording(t *testing.T) script.Recorded {
 	t.Helper()
 	contents, err := bundle.Read(context.Background(), recorded)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return script.Recorded{Run: contents.Run, Verdict: contents.Verdict, Dumps: contents.Dumps, Recording: contents.Recording}
+	return script.Recorded{Run: contents.Run, Verdict: contents.Verdict, Dumps: contents.Dumps,
+		Recording: contents.Recording}
 }
 
 func fresh() *lesson.Progress {
 	return &lesson.Progress{Schema: lesson.ProgressSchema, Lesson: "inbound", Answers: map[string]lesson.Answer{}}
 }
 
-// answers are a whole walk: right, wrong and skipped answers, hints, ways back, a term, and keys that mean nothing.
+// answers are a whole walk: right, wrong and skipped answers, hints, ways back, a term, and
+// keys that mean nothing.
 var answers = []string{
 	"", "x", "", "b", "", // two steps, and one step back
-	"15001", "1", "1", "h", "h", "h", "s", "2", "10.0.0.1:80", "? SNI", "b", "2", "outbound_.8080_._.fortio-server.mark.svc.cluster.local",
+	"15001", "1", "1", "h", "h", "h", "s", "2", "10.0.0.1:80", "? SNI", "b", "2",
+	"outbound_.8080_._.fortio-server.mark.svc.cluster.local",
 	"15006", "9", "virtualInbound", "3", "4", "2", "HTTP1", "1", "s", "1", "127.0.0.6",
 	"b", "!", "", "", "", "", "", "", "", "", "", "", "",
 }
@@ -99,7 +105,8 @@ func TestGoldenSession(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got != string(want) {
-				t.Errorf("the session is another one (look at it, and write it with -update):\n%s", firstDifference(string(want), got))
+				t.Errorf("the session is another one (look at it, and write it with -update):\n%s",
+					firstDifference(string(want), got))
 			}
 			if strings.ContainsRune(got, '\x1b') {
 				t.Error("a control sequence was written, and lines are all that a screen reader has")
@@ -118,7 +125,8 @@ func firstDifference(want, got string) string {
 	return fmt.Sprintf("%d lines, want %d", len(g), len(w))
 }
 
-// TestResume leaves a walk in the middle of its questions and goes on: what was answered is not asked again.
+// TestResume leaves a walk in the middle of its questions and goes on: what was
+// answered is not asked again.
 func TestResume(t *testing.T) {
 	progress := fresh()
 	first, err := walkOnTerminal(t, "en", progress, "", "", "", "15001", "1", "q")

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// lines reads one line at a time, and only when one is asked for: in between the input may be a shell's.
+// lines reads one line at a time, and only when one is asked for: in between the
+// input may be a shell's.
 type lines struct {
 	r    *bufio.Reader
 	next chan line

@@ -22,8 +22,8 @@ type Lesson struct {
 
 // NewLesson makes a lesson of a scenario. text is the scenario's file.
 func NewLesson(s *script.Scenario, text []byte) *Lesson {
-	return &Lesson{Name: s.Name, Title: s.Summary(), Scenario: s, Phases: s.Phases(), Sentences: map[string]*lesson.Sentences{},
-		Sum: lesson.Sum(text)}
+	return &Lesson{Name: s.Name, Title: s.Summary(), Scenario: s, Phases: s.Phases(),
+		Sentences: map[string]*lesson.Sentences{}, Sum: lesson.Sum(text)}
 }
 
 // Add gives the lesson its words in another language, from the text of a file beside it.
@@ -68,7 +68,8 @@ const (
 	runMinutes      = 0.5
 )
 
-// Minutes is how long the lesson takes who has not read it before: its words, its questions and its run.
+// Minutes is how long the lesson takes who has not read it before: its words, its
+// questions and its run.
 func (l *Lesson) Minutes() int {
 	words := 0
 	for _, p := range l.Phases {
@@ -102,7 +103,8 @@ func (l *Lesson) Untranslated(language string) (missing, stale []string) {
 	return missing, append(phases, questions...)
 }
 
-// holds says for every infer line by which later line its result may be shown: the last predict before the next infer.
+// holds says for every infer line by which later line its result may be shown: the last predict
+// before the next infer.
 func (l *Lesson) holds() map[int]int {
 	until := map[int]int{}
 	infer := 0

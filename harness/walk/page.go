@@ -13,8 +13,8 @@ import (
 	"github.com/flowproof/lab/harness/script"
 )
 
-// A Page is a walk as one HTML page, which needs no script: the sentences of a lesson, what is typed
-// by hand, its questions, whose answers are folded up, and what the commands found.
+// A Page is a walk as one HTML page, which needs no script: the sentences of a lesson, what is
+// typed by hand, its questions, whose answers are folded up, and what the commands found.
 type Page struct {
 	Lesson    *Lesson
 	Language  lesson.Language

@@ -9,8 +9,8 @@ import (
 	"github.com/flowproof/lab/harness/walk"
 )
 
-// TestPageWithoutARun holds that a question stands on the page in the lesson's own words, also where
-// no run has answered it.
+// TestPageWithoutARun holds that a question stands on the page in the lesson's own words, also
+// where no run has answered it.
 func TestPageWithoutARun(t *testing.T) {
 	text := []byte("# One.\npredict -ask 'Which one is it?' client/route\npredict server/route\n")
 	language, _ := lesson.Speak("en")

@@ -10,7 +10,8 @@ import (
 	"github.com/flowproof/lab/internal/screen"
 )
 
-// The weights and colours of a walk, as SGR parameters (ECMA-48). Nothing is told by a colour alone.
+// The weights and colours of a walk, as SGR parameters (ECMA-48). Nothing is told
+// by a colour alone.
 const (
 	bold  = "1"
 	dim   = "2"

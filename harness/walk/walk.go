@@ -28,7 +28,8 @@ type Options struct {
 	Shell func(ctx context.Context, line string) error
 	// Explain says what a term is; nil: there is no glossary.
 	Explain func(term string) (string, error)
-	// Dump is the file of a sidecar's dump where the walk is of a recorded run; nil: it is of a lab.
+	// Dump is the file of a sidecar's dump where the walk is of a recorded run;
+	// nil: it is of a lab.
 	Dump func(proxy string) string
 	// Installed reports whether a program is on this machine; nil: any is.
 	Installed func(program string) bool
@@ -130,7 +131,8 @@ func (w *Walker) finish(result *script.Result) error {
 	return errors.Join(result.Err, w.saved)
 }
 
-// keep keeps the progress; the first failure is told at the end, since a lesson can be walked without being kept.
+// keep keeps the progress; the first failure is told at the end, since a lesson can be walked
+// without being kept.
 func (w *Walker) keep() {
 	if w.NoInput || w.save == nil {
 		return

@@ -38,7 +38,8 @@ type Tab struct {
 	requests []string // that are not for the file itself
 }
 
-// Open starts a browser with an empty tab. The test is skipped where there is no browser, but not in CI.
+// Open starts a browser with an empty tab. The test is skipped where there is no
+// browser, but not in CI.
 func Open(t testing.TB) *Tab {
 	t.Helper()
 	program := ""
@@ -54,8 +55,8 @@ func Open(t testing.TB) *Tab {
 		}
 		t.Skip("no chromium is installed (hack/setup.sh tests installs it)")
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.UserDataDir(t.TempDir()), chromedp.WSURLReadTimeout(deadline),
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.NoSandbox,
+		chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()), chromedp.WSURLReadTimeout(deadline),
 		// A proxy that is not there is what every request to a network would meet.
 		chromedp.ProxyServer("http://127.0.0.1:9"), chromedp.Flag("proxy-bypass-list", "<-loopback>"))
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
@@ -123,7 +124,8 @@ func (tab *Tab) File(path string) {
 	run(tab, chromedp.Navigate((&url.URL{Scheme: "file", Path: path}).String()))
 }
 
-// Size gives the window a width and a height, in CSS pixels, and says whether the reader wants it dark.
+// Size gives the window a width and a height, in CSS pixels, and says whether the
+// reader wants it dark.
 func (tab *Tab) Size(width, height int64, dark bool) {
 	tab.t.Helper()
 	scheme := "light"
@@ -135,7 +137,8 @@ func (tab *Tab) Size(width, height int64, dark bool) {
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
 }
 
-// Eval is the value of an expression in the page. Scripts of the test run also where the page forbids its own.
+// Eval is the value of an expression in the page. Scripts of the test run also where the
+// page forbids its own.
 func Eval[T any](tab *Tab, expression string) T {
 	tab.t.Helper()
 	return run(tab, chromedp.Evaluate[T](expression))

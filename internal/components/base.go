@@ -28,7 +28,8 @@ var nodeBase = baseSystem{name: "base", title: "Making the base file system", pa
 	"netcat-openbsd", "procps", "runc",
 }}
 
-// key does not hold the mirror's state: a base stays until it is asked to go (lab cache prune --all).
+// key does not hold the mirror's state: a base stays until it is asked to go (lab
+// cache prune --all).
 func (b baseSystem) key(d distribution) (key, error) {
 	k := newKey(b.name).add("distribution", d.id+" "+d.suite+" "+d.components).add("platform", runtime.GOARCH).
 		add("packages", strings.Join(b.packages, " "))
@@ -38,8 +39,8 @@ func (b baseSystem) key(d distribution) (key, error) {
 	return k.key()
 }
 
-// bootstrap makes the base file system with debootstrap, in namespaces of its own: it mounts proc into the new root,
-// and a killed run must not leave that behind.
+// bootstrap makes the base file system with debootstrap, in namespaces of its own: it mounts proc
+// into the new root, and a killed run must not leave that behind.
 func (b baseSystem) bootstrap(ctx context.Context, d distribution, w work) error {
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("make base file system: debootstrap needs root (run: sudo lab build)")
@@ -50,7 +51,8 @@ func (b baseSystem) bootstrap(ctx context.Context, d distribution, w work) error
 	if mirror != "" {
 		args = append(args, mirror)
 	}
-	cmd := command{name: "debootstrap", args: args, env: append(aptProxy(ctx), "TMPDIR="+w.scratch), private: true, line: debootstrapNote(w)}
+	cmd := command{name: "debootstrap", args: args, env: append(aptProxy(ctx), "TMPDIR="+w.scratch), private: true,
+		line: debootstrapNote(w)}
 	if err := cmd.run(ctx); err != nil {
 		from := "debootstrap's own mirror"
 		if mirror != "" {
@@ -71,7 +73,8 @@ func debootstrapNote(w work) func(string) {
 	}
 }
 
-// machineFiles are emptied: they say something about the machine or the moment, or are only of use to apt.
+// machineFiles are emptied: they say something about the machine or the moment, or are
+// only of use to apt.
 var machineFiles = []string{"etc/machine-id", "etc/hostname", "etc/resolv.conf", "etc/apt/sources.list"}
 
 // dropped are removed with everything below; a pattern's directory itself stays.

@@ -30,7 +30,8 @@ type cache struct {
 	readOnly bool // look only
 }
 
-// openCache makes sure that the cache's directories are there, and that root uses none that others can write to.
+// openCache makes sure that the cache's directories are there, and that root uses none that
+// others can write to.
 func openCache(dir string, p progress.Reporter) (*cache, error) {
 	if err := trust.Cache(dir); err != nil {
 		return nil, exit.Environmentf("%w", err)
@@ -49,16 +50,18 @@ func (c *cache) lock(k string) string    { return filepath.Join(c.dir, ".locks",
 func (c *cache) useLock(k string) string { return filepath.Join(c.dir, ".locks", k+".use") }
 func (c *cache) tmp() string             { return filepath.Join(c.dir, ".tmp") }
 
-// A work is what a maker function is given: a directory for the entry's content, one for scratch, and the task to
-// report on. Both directories are gone when the function fails.
+// A work is what a maker function is given: a directory for the entry's content, one for scratch,
+// and the task to report on. Both directories are gone when the function fails.
 type work struct {
 	content string
 	scratch string
 	task    progress.Task
 }
 
-// ensure returns the manifest of entry k, which make makes when it is not there or damaged. title is what p shows.
-func (c *cache) ensure(ctx context.Context, k key, title string, make func(context.Context, work) error) (manifest, error) {
+// ensure returns the manifest of entry k, which make makes when it is not there or damaged.
+// title is what p shows.
+func (c *cache) ensure(ctx context.Context, k key, title string,
+	make func(context.Context, work) error) (manifest, error) {
 	m, err := c.look(k.String())
 	if err == nil {
 		return m, nil
@@ -96,15 +99,18 @@ func (c *cache) look(k string) (manifest, error) {
 	return m, m.check(c.content(k), false)
 }
 
-// make makes an entry under a temporary name and renames it when it is whole. The caller holds the entry's lock.
-func (c *cache) make(ctx context.Context, k key, task progress.Task, make func(context.Context, work) error) (manifest, error) {
+// make makes an entry under a temporary name and renames it when it is whole. The caller
+// holds the entry's lock.
+func (c *cache) make(ctx context.Context, k key, task progress.Task,
+	make func(context.Context, work) error) (manifest, error) {
 	m, err := c.look(k.String())
 	if err == nil {
 		return m, nil // another process made it while we waited
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		if c.held()[k.String()] {
-			return m, fmt.Errorf("cache entry %s is damaged (%w), and a running lab uses it (take it down first: lab down)", k, err)
+			return m, fmt.Errorf("cache entry %s is damaged (%w), and a running lab uses it (take it down first: lab "+
+				"down)", k, err)
 		}
 		c.p.Say("cache entry %s is damaged (%v): making it again", k, err)
 	}
@@ -129,7 +135,8 @@ func (c *cache) make(ctx context.Context, k key, task progress.Task, make func(c
 	if err := stopped(ctx); err != nil {
 		return m, err
 	}
-	m = manifest{Schema: manifestSchema, Key: k.String(), Inputs: k.inputs, Made: time.Now().UTC(), Took: time.Since(start)}
+	m = manifest{Schema: manifestSchema, Key: k.String(), Inputs: k.inputs, Made: time.Now().UTC(),
+		Took: time.Since(start)}
 	if m.Content, err = scan(w.content); err != nil {
 		return m, err
 	}
@@ -137,9 +144,10 @@ func (c *cache) make(ctx context.Context, k key, task progress.Task, make func(c
 	return m, c.commit(k.String(), filepath.Dir(w.content), m)
 }
 
-// commit gives a finished entry its name. Nothing is synced: syncfs(2) would wait for everything else that the machine
-// writes. After a power failure a file that did not reach the disk is shorter than its manifest says (file systems
-// raise a size only when the data are written), the manifest itself is cut off, and either way the entry is made again.
+// commit gives a finished entry its name. Nothing is synced: syncfs(2) would wait for everything
+// else that the machine writes. After a power failure a file that did not reach the disk is shorter
+// than its manifest says (file systems raise a size only when the data are written), the manifest
+// itself is cut off, and either way the entry is made again.
 func (c *cache) commit(k, dir string, m manifest) error {
 	if err := m.write(dir); err != nil {
 		return explain(err, "")

@@ -44,12 +44,18 @@ func TestEnsureMakesOnce(t *testing.T) {
 func TestEnsureRemakesWhatIsDamaged(t *testing.T) {
 	other := func(path string) error { return os.WriteFile(path, []byte("another, longer content"), 0o644) }
 	for name, damage := range map[string]func(entry string) error{
-		"file gone":        func(e string) error { return os.Remove(filepath.Join(e, "content/file")) },
-		"file cut off":     func(e string) error { return os.Truncate(filepath.Join(e, "content/file"), 1) },
-		"file grown":       func(e string) error { return other(filepath.Join(e, "content/file")) },
-		"file written to":  func(e string) error { return os.WriteFile(filepath.Join(e, "content/file"), []byte("evil"), 0o644) },
-		"mode changed":     func(e string) error { return os.Chmod(filepath.Join(e, "content/file"), 0o4755) },
-		"now a directory":  func(e string) error { f := filepath.Join(e, "content/file"); os.Remove(f); return os.Mkdir(f, 0o755) },
+		"file gone":    func(e string) error { return os.Remove(filepath.Join(e, "content/file")) },
+		"file cut off": func(e string) error { return os.Truncate(filepath.Join(e, "content/file"), 1) },
+		"file grown":   func(e string) error { return other(filepath.Join(e, "content/file")) },
+		"file written to": func(e string) error {
+			return os.WriteFile(filepath.Join(e, "content/file"), []byte("evil"), 0o644)
+		},
+		"mode changed": func(e string) error { return os.Chmod(filepath.Join(e, "content/file"), 0o4755) },
+		"now a directory": func(e string) error {
+			f := filepath.Join(e, "content/file")
+			os.Remove(f)
+			return os.Mkdir(f, 0o755)
+		},
 		"manifest cut off": func(e string) error { return os.Truncate(filepath.Join(e, manifestName), 20) },
 		"manifest of another time": func(e string) error {
 			return os.WriteFile(filepath.Join(e, manifestName), []byte(`{"schema":"flowproof.dev/entry/v0"}`), 0o644)

@@ -14,9 +14,9 @@ import (
 // ErrDamaged is in the chain of an error for a program that is not what was made.
 var ErrDamaged = errors.New("it is not what was made")
 
-// Check reads programs of the set to their last byte, before they are run, and returns an error with ErrDamaged when one is
-// not what was made. Ensure looks at sizes and times only, which tell of accidents but not of every change. What is damaged
-// is marked, so that Ensure makes it again.
+// Check reads programs of the set to their last byte, before they are run, and returns an error
+// with ErrDamaged when one is not what was made. Ensure looks at sizes and times only, which tell
+// of accidents but not of every change. What is damaged is marked, so that Ensure makes it again.
 func (s *Set) Check(names ...string) error {
 	m, err := readManifest(s.Dir)
 	if err != nil {
@@ -31,7 +31,8 @@ func (s *Set) Check(names ...string) error {
 		group.Go(func() error {
 			err := checkProgram(filepath.Dir(s.Bin), filepath.Join(filepath.Base(s.Bin), name), made)
 			if err != nil {
-				err = fmt.Errorf("check program %s: %w: %w (run: lab build, which makes it again)", name, ErrDamaged, err)
+				err = fmt.Errorf("check program %s: %w: %w (run: lab build, which makes it again)", name,
+					ErrDamaged, err)
 				err = errors.Join(err, s.mark(m, name))
 			}
 			return err
@@ -63,7 +64,8 @@ func checkProgram(content, path string, made map[string]file) error {
 	return err
 }
 
-// mark takes the manifests from the set and from those of its parts that have the program in another form than was made.
+// mark takes the manifests from the set and from those of its parts that have the program in
+// another form than was made.
 func (s *Set) mark(m manifest, name string) error {
 	var failed []error
 	for _, input := range m.Inputs {

@@ -10,23 +10,28 @@ import (
 	"github.com/flowproof/lab/internal/progress"
 )
 
-// TestCheckSeesAProgramThatWasExchanged changes a program in ways that leave its size and its time as they were.
+// TestCheckSeesAProgramThatWasExchanged changes a program in ways that leave its size and
+// its time as they were.
 func TestCheckSeesAProgramThatWasExchanged(t *testing.T) {
 	for name, tc := range map[string]struct {
 		change func(bin string) error
 		asked  string
 		good   bool
 	}{
-		"nothing":              {func(string) error { return nil }, "kubectl", true},
-		"a byte":               {func(bin string) error { return rewrite(bin+"/kube", "KUBE") }, "kube", false},
-		"a byte, by its link":  {func(bin string) error { return rewrite(bin+"/kube", "KUBE") }, "kubectl", false},
-		"another program":      {func(bin string) error { return rewrite(bin+"/etcd", "ETCD") }, "kubectl", true},
-		"the link":             {func(bin string) error { return relink(bin+"/kubectl", "etcd") }, "kubectl", false},
-		"a file for the link":  {func(bin string) error { return replace(bin + "/kubectl") }, "kubectl", false},
-		"gone":                 {func(bin string) error { return os.Remove(bin + "/kube") }, "kubectl", false},
-		"one that never was":   {func(bin string) error { return replace(bin + "/evil") }, "evil", false},
-		"the set's manifest":   {func(bin string) error { return os.Remove(bin + "/../../" + manifestName) }, "kube", false},
-		"its mode, to a setid": {func(bin string) error { return os.Chmod(bin+"/kube", 0o755|fs.ModeSetuid) }, "kube", false},
+		"nothing":             {func(string) error { return nil }, "kubectl", true},
+		"a byte":              {func(bin string) error { return rewrite(bin+"/kube", "KUBE") }, "kube", false},
+		"a byte, by its link": {func(bin string) error { return rewrite(bin+"/kube", "KUBE") }, "kubectl", false},
+		"another program":     {func(bin string) error { return rewrite(bin+"/etcd", "ETCD") }, "kubectl", true},
+		"the link":            {func(bin string) error { return relink(bin+"/kubectl", "etcd") }, "kubectl", false},
+		"a file for the link": {func(bin string) error { return replace(bin + "/kubectl") }, "kubectl", false},
+		"gone":                {func(bin string) error { return os.Remove(bin + "/kube") }, "kubectl", false},
+		"one that never was":  {func(bin string) error { return replace(bin + "/evil") }, "evil", false},
+		"the set's manifest": {func(bin string) error {
+			return os.Remove(bin + "/../../" + manifestName)
+		}, "kube", false},
+		"its mode, to a setid": {func(bin string) error {
+			return os.Chmod(bin+"/kube", 0o755|fs.ModeSetuid)
+		}, "kube", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := smallSet(t)

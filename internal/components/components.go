@@ -1,6 +1,7 @@
-// Package components turns package registries into the parts of the embedded node: Kubernetes, Istio, etcd,
-// containerd, CoreDNS and fortio from the Go module proxy, Envoy from PyPI, the base file system from Debian. What was
-// made once is kept in a cache that is addressed by the hash of everything that went in, so a second run makes nothing.
+// Package components turns package registries into the parts of the embedded node: Kubernetes,
+// Istio, etcd, containerd, CoreDNS and fortio from the Go module proxy, Envoy from PyPI, the base
+// file system from Debian. What was made once is kept in a cache that is addressed by the hash of
+// everything that went in, so a second run makes nothing.
 package components
 
 import (
@@ -24,10 +25,13 @@ type Options struct {
 	IstioValues []byte // an IstioOperator for istioctl manifest generate; nil: no manifest is rendered
 }
 
-// A Set is everything that a node needs, in directories that are never written to after they were made.
+// A Set is everything that a node needs, in directories that are never written to
+// after they were made.
 type Set struct {
-	Dir    string  // of this set in the cache; its base name is a hash of everything that the set is made from
-	Bin    string  // programs: kube with its six names, etcd, containerd, ctr, the shim, coredns, fortio, pause, istioctl, pilot-*, envoy
+	Dir string // of this set in the cache; its base name is a hash of everything that the set is made from
+	// programs: kube with its six names, etcd, containerd, ctr, the shim, coredns, fortio, pause,
+	// istioctl, pilot-*, envoy
+	Bin    string
 	RootFS string  // the node's root file system: the Debian base with runc, CNI plugins, iptables, iproute2
 	Layout string  // an OCI image layout with all images, for backends that load images themselves
 	Store  string  // a containerd root directory into which all images are imported and unpacked
@@ -45,9 +49,9 @@ type Image struct {
 	Digest string `json:"digest"` // of its manifest
 }
 
-// Ensure returns the set that o describes and makes what is missing of it, saying so on p. Two callers at once share
-// the work: the second waits. When ctx ends, child processes are killed, what was finished stays, and what was half
-// done is removed.
+// Ensure returns the set that o describes and makes what is missing of it, saying so on p. Two
+// callers at once share the work: the second waits. When ctx ends, child processes are killed, what
+// was finished stays, and what was half done is removed.
 func Ensure(ctx context.Context, o Options, p progress.Reporter) (*Set, error) {
 	m, err := newMaker(o, p)
 	if err != nil {
@@ -60,8 +64,8 @@ func Ensure(ctx context.Context, o Options, p progress.Reporter) (*Set, error) {
 // ErrMissing is in the chain of the error that Find returns when something has to be made first.
 var ErrMissing = errors.New("components missing")
 
-// Find returns the set that o describes when all of it is in the cache, and never makes anything. Otherwise its error
-// says what is missing and which command makes it.
+// Find returns the set that o describes when all of it is in the cache, and never makes anything.
+// Otherwise its error says what is missing and which command makes it.
 func Find(o Options) (*Set, error) {
 	m, err := newMaker(o, progress.Quiet)
 	if err != nil {
@@ -75,8 +79,9 @@ func Find(o Options) (*Set, error) {
 	return s, nil
 }
 
-// IstioManifest renders o's Istio manifest alone, for a cluster that has everything else, and makes or fetches no more than the
-// program that renders it. With Registry it names the published images, of release o.Istio.
+// IstioManifest renders o's Istio manifest alone, for a cluster that has everything else, and makes
+// or fetches no more than the program that renders it. With Registry it names the published images,
+// of release o.Istio.
 func IstioManifest(ctx context.Context, o Options, p progress.Reporter) ([]byte, error) {
 	m, err := newMaker(o, p)
 	if err != nil {

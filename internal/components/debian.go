@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// A distribution is where base file systems come from: the host's own when it is Debian or made like it.
+// A distribution is where base file systems come from: the host's own when it is
+// Debian or made like it.
 type distribution struct {
 	id         string // as in os-release: debian, ubuntu
 	suite      string // codename
@@ -20,7 +21,8 @@ type distribution struct {
 // fallback is what a host that is no Debian gets.
 var fallback = distribution{id: "debian", suite: "bookworm", components: "main"}
 
-// archiveComponents says where the packages of the base lie, for each distribution whose archive we know.
+// archiveComponents says where the packages of the base lie, for each distribution
+// whose archive we know.
 var archiveComponents = map[string]string{"debian": "main", "ubuntu": "main,universe"}
 
 // hostDistribution reads os-release(5).
@@ -52,8 +54,8 @@ func readDistribution(r io.Reader) distribution {
 	return fallback
 }
 
-// mirror is the archive that the host's own apt fetches d from; empty when apt knows none, and debootstrap takes its
-// default.
+// mirror is the archive that the host's own apt fetches d from; empty when apt knows none, and
+// debootstrap takes its default.
 func (d distribution) mirror(ctx context.Context) string {
 	targets, err := command{name: "apt-get", args: []string{"indextargets", "--format",
 		"$(CREATED_BY) $(ORIGIN) $(CODENAME) $(COMPONENT) $(REPO_URI)"}}.output(ctx)
@@ -77,7 +79,8 @@ func (d distribution) pickMirror(targets io.Reader) string {
 
 // aptProxy is the environment for programs that do not read apt's configuration.
 func aptProxy(ctx context.Context) []string {
-	proxy, err := command{name: "apt-config", args: []string{"dump", "--format", "%v", "Acquire::http::Proxy"}}.output(ctx)
+	proxy, err := command{name: "apt-config", args: []string{"dump", "--format", "%v",
+		"Acquire::http::Proxy"}}.output(ctx)
 	if err != nil || proxy == "" || os.Getenv("http_proxy") != "" {
 		return nil
 	}

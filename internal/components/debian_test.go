@@ -12,12 +12,15 @@ func TestReadDistribution(t *testing.T) {
 		release string
 		want    distribution
 	}{
-		"Debian":        {"ID=debian\nVERSION_CODENAME=trixie\n", distribution{"debian", "trixie", "main"}},
-		"Ubuntu":        {"ID=ubuntu\nVERSION_CODENAME=\"noble\"\nUBUNTU_CODENAME=noble\n", distribution{"ubuntu", "noble", "main,universe"}},
-		"Mint":          {"ID=linuxmint\nVERSION_CODENAME=wilma\nUBUNTU_CODENAME=noble\n", distribution{"ubuntu", "noble", "main,universe"}},
-		"Debian's Mint": {"ID=linuxmint\nVERSION_CODENAME=faye\nDEBIAN_CODENAME=bookworm\n", distribution{"debian", "bookworm", "main"}},
-		"Fedora":        {"ID=fedora\nVERSION_ID=42\n", fallback},
-		"nothing":       {"", fallback},
+		"Debian": {"ID=debian\nVERSION_CODENAME=trixie\n", distribution{"debian", "trixie", "main"}},
+		"Ubuntu": {"ID=ubuntu\nVERSION_CODENAME=\"noble\"\nUBUNTU_CODENAME=noble\n",
+			distribution{"ubuntu", "noble", "main,universe"}},
+		"Mint": {"ID=linuxmint\nVERSION_CODENAME=wilma\nUBUNTU_CODENAME=noble\n",
+			distribution{"ubuntu", "noble", "main,universe"}},
+		"Debian's Mint": {"ID=linuxmint\nVERSION_CODENAME=faye\nDEBIAN_CODENAME=bookworm\n",
+			distribution{"debian", "bookworm", "main"}},
+		"Fedora":  {"ID=fedora\nVERSION_ID=42\n", fallback},
+		"nothing": {"", fallback},
 	} {
 		if got := readDistribution(strings.NewReader(c.release)); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
@@ -114,7 +117,8 @@ func TestNormaliseForgetsTheMachine(t *testing.T) {
 				t.Errorf("%s is set-user-ID", f.Path)
 			}
 		}
-		for _, gone := range []string{"var/log/bootstrap.log", "var/cache/ldconfig", "usr/share/doc/curl", "dev/null", "etc/passwd-"} {
+		for _, gone := range []string{"var/log/bootstrap.log", "var/cache/ldconfig", "usr/share/doc/curl", "dev/null",
+			"etc/passwd-"} {
 			mustNotExist(t, filepath.Join(root, gone))
 		}
 		digests = append(digests, digest(content))

@@ -21,17 +21,20 @@ var symptoms = []symptom{
 		"install the archive's keyring: debian-archive-keyring or ubuntu-keyring"},
 	{[]string{"403 forbidden", "407 proxy", "401 unauthorized", "410 gone", "denied"},
 		"the registry refused: check GOPROXY, pip's index, apt's sources and proxy settings"},
-	{[]string{"no such host", "temporary failure in name resolution", "temporary failure resolving", "connection refused",
+	{[]string{"no such host", "temporary failure in name resolution", "temporary failure resolving",
+		"connection refused",
 		"network is unreachable", "i/o timeout", "tls handshake timeout", "read timed out", "connection timed out",
 		"could not connect", "failed getting release file", "no matching distribution found"},
-		"the registry cannot be reached: check the network and GOPROXY, pip's index, apt's sources; images need none with --images built"},
+		"the registry cannot be reached: check the network and GOPROXY, pip's index, apt's sources; images need none " +
+			"with --images built"},
 	{[]string{"cannot allocate memory", "signal: killed", "out of memory"},
 		"memory ran out: linking Kubernetes needs about 2 GiB"},
 	{[]string{"operation not permitted", "permission denied"},
 		"this needs root, or a cache directory of your own: see lab doctor"},
 }
 
-// A failure is an error with the end of the output that explains it and, where the cause is known, what to do.
+// A failure is an error with the end of the output that explains it and, where the
+// cause is known, what to do.
 type failure struct {
 	err    error
 	output string

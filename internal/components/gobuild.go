@@ -15,11 +15,13 @@ type gobuild struct {
 	version string // of Go, as the toolchain's go.mod selects it
 }
 
-// goEnv makes builds independent of the person's settings, except for where modules come from. Static binaries run in
-// images without a C library.
-var goEnv = []string{"CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off", "GOOS=linux", "GOARCH=" + runtime.GOARCH, "GOAMD64=v1", "GOEXPERIMENT="}
+// goEnv makes builds independent of the person's settings, except for where modules come from.
+// Static binaries run in images without a C library.
+var goEnv = []string{"CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off", "GOOS=linux", "GOARCH=" + runtime.GOARCH, "GOAMD64=v1",
+	"GOEXPERIMENT="}
 
-// goFlags are the same for every program, so that the Go build cache serves all that share packages.
+// goFlags are the same for every program, so that the Go build cache serves all
+// that share packages.
 var goFlags = []string{"-trimpath", "-buildvcs=false"}
 
 // goTool is a go command in dir.
@@ -69,7 +71,8 @@ func (g *gobuild) build(ctx context.Context, p program, w work) error {
 		// Go's own temporary files lie in ours, so that they go with it when the build is killed.
 		cmd := goTool(filepath.Join(g.source, p.module), args...)
 		cmd.env, cmd.line = append([]string{"GOTMPDIR=" + w.scratch}, goEnv...), count.line
-		cmd.private = os.Geteuid() == 0 // its compilers end with it when we are killed, which a process group does not see to
+		// its compilers end with it when we are killed, which a process group does not see to
+		cmd.private = os.Geteuid() == 0
 		if err := cmd.run(ctx); err != nil {
 			return err
 		}
@@ -83,7 +86,8 @@ func (g *gobuild) build(ctx context.Context, p program, w work) error {
 	return nil
 }
 
-// list downloads the modules that p needs and finds out which of its packages are not in the build cache.
+// list downloads the modules that p needs and finds out which of its packages are not
+// in the build cache.
 func (g *gobuild) list(ctx context.Context, p program, count *packageCount) error {
 	args := append([]string{"list", "-deps", "-f", "{{.ImportPath}}\t{{.StaleReason}}"}, goFlags...)
 	for _, b := range p.packages {
@@ -98,8 +102,8 @@ func (g *gobuild) list(ctx context.Context, p program, count *packageCount) erro
 	return err
 }
 
-// moduleDir is where the source of a module lies that a folder of the toolchain builds from. It is fetched when it is not
-// there: a build from a full cache of binaries never needed it.
+// moduleDir is where the source of a module lies that a folder of the toolchain builds from. It is
+// fetched when it is not there: a build from a full cache of binaries never needed it.
 func (g *gobuild) moduleDir(ctx context.Context, folder, module string) (string, error) {
 	dir := filepath.Join(g.source, folder)
 	if err := goTool(dir, "mod", "download", module).run(ctx); err != nil {

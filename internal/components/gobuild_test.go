@@ -30,7 +30,9 @@ func TestGoBuild(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m, err := c.ensure(ctx, k, "Building tiny", func(ctx context.Context, w work) error { return g.build(ctx, p, w) })
+		m, err := c.ensure(ctx, k, "Building tiny", func(ctx context.Context, w work) error {
+			return g.build(ctx, p, w)
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,7 +8,8 @@ import (
 	"github.com/flowproof/lab/internal/progress"
 )
 
-// A packageCount turns the lines of go build -v, one for each package that is compiled, into a task's progress.
+// A packageCount turns the lines of go build -v, one for each package that is compiled,
+// into a task's progress.
 type packageCount struct {
 	task     progress.Task
 	pending  map[string]bool // to be compiled
@@ -21,8 +22,8 @@ func newPackageCount(task progress.Task) *packageCount {
 	return &packageCount{task: task, pending: map[string]bool{}}
 }
 
-// What go list says of a package whose compiled form is not in the build cache. All others have another reason to be
-// stale, such as not being installed, or none.
+// What go list says of a package whose compiled form is not in the build cache. All others have
+// another reason to be stale, such as not being installed, or none.
 const (
 	changed = "build ID mismatch"
 	stale   = "stale dependency"

@@ -24,7 +24,8 @@ type key struct {
 // String is the entry's directory name.
 func (k key) String() string { return k.name + "-" + k.hash }
 
-// A keyer collects the inputs of one key. Values are length-prefixed, so that no two lists of inputs collide.
+// A keyer collects the inputs of one key. Values are length-prefixed, so that no two
+// lists of inputs collide.
 type keyer struct {
 	name   string
 	sum    hash.Hash

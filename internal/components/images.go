@@ -15,7 +15,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// The names that pods use. They are the names of the real images, so that the same manifests run where a registry is.
+// The names that pods use. They are the names of the real images, so that the same manifests run
+// where a registry is.
 const (
 	PauseImage    = "lab.local/pause:1"
 	NetshootImage = "docker.io/nicolaka/netshoot:latest"
@@ -43,7 +44,8 @@ var builtImages = []builtImage{
 	{CoreDNSImage, []string{"coredns"}, v1.Config{Entrypoint: []string{"/coredns"}, WorkingDir: "/"}},
 	{FortioImage, []string{"fortio"}, v1.Config{Entrypoint: []string{"/usr/bin/fortio"},
 		Cmd: []string{"server", "-config-dir", "/etc/fortio"}, WorkingDir: "/var/lib/fortio"}},
-	{NetshootImage, []string{"base"}, v1.Config{Env: []string{searchPath}, Cmd: []string{"/bin/bash"}, WorkingDir: "/root"}},
+	{NetshootImage, []string{"base"}, v1.Config{Env: []string{searchPath}, Cmd: []string{"/bin/bash"},
+		WorkingDir: "/root"}},
 	{PilotImage, []string{"base", "user", "pilot"}, v1.Config{Env: []string{searchPath}, User: "1337:1337",
 		Entrypoint: []string{"/usr/local/bin/pilot-discovery"}}},
 	{ProxyImage, []string{"base", "user", "proxy"}, v1.Config{Env: []string{searchPath},
@@ -59,7 +61,8 @@ type parts struct {
 
 // layers returns what each named layer holds.
 func (p parts) layers() (map[string][]source, error) {
-	passwd, err := withUser(p.rootFS, "etc/passwd", fmt.Sprintf("istio-proxy:x:%d:%d::/home/istio-proxy:/bin/sh", proxyUser, proxyUser))
+	passwd, err := withUser(p.rootFS, "etc/passwd",
+		fmt.Sprintf("istio-proxy:x:%d:%d::/home/istio-proxy:/bin/sh", proxyUser, proxyUser))
 	if err != nil {
 		return nil, err
 	}
@@ -74,9 +77,11 @@ func (p parts) layers() (map[string][]source, error) {
 		"fortio": {directory("etc", 0o755, 0), directory("etc/fortio", 0o755, 0), directory("tmp", 0o1777, 0),
 			executable("usr/bin/fortio", p.bin("fortio")), directory("var/lib/fortio", 0o777, 0)},
 		"user": {text("etc/group", 0o644, group), text("etc/passwd", 0o644, passwd),
-			directory("home/istio-proxy", 0o755, proxyUser), directory("etc/istio", 0o755, 0), directory("etc/istio/proxy", 0o755, proxyUser)},
+			directory("home/istio-proxy", 0o755, proxyUser), directory("etc/istio", 0o755, 0),
+			directory("etc/istio/proxy", 0o755, proxyUser)},
 		"pilot": {executable("usr/local/bin/pilot-discovery", p.bin("pilot-discovery"))},
-		"proxy": {executable("usr/local/bin/envoy", p.bin("envoy")), executable("usr/local/bin/pilot-agent", p.bin("pilot-agent")),
+		"proxy": {executable("usr/local/bin/envoy", p.bin("envoy")),
+			executable("usr/local/bin/pilot-agent", p.bin("pilot-agent")),
 			directory("var/lib/istio", 0o755, 0), directory("var/lib/istio/envoy", 0o755, 0),
 			text("var/lib/istio/envoy/envoy_bootstrap_tmpl.json", 0o644, p.bootstrap)},
 	}, nil
@@ -91,8 +96,10 @@ func assemble(ctx context.Context, p parts, w work) error {
 	return assembleImages(ctx, builtImages, contents, map[string]*layer{}, w)
 }
 
-// assembleImages writes images as an OCI image layout; each layer is written once. Those in made are in the layout.
-func assembleImages(ctx context.Context, images []builtImage, contents map[string][]source, made map[string]*layer, w work) error {
+// assembleImages writes images as an OCI image layout; each layer is written once. Those in
+// made are in the layout.
+func assembleImages(ctx context.Context, images []builtImage, contents map[string][]source, made map[string]*layer,
+	w work) error {
 	out, err := layout.Write(w.content, empty.Index)
 	if err != nil {
 		return fmt.Errorf("write image layout: %w", err)
@@ -154,7 +161,8 @@ func (b builtImage) write(out layout.Path, made map[string]*layer) error {
 // named are the annotations by which containerd's import, and others, name an image of a layout.
 func named(ref string) layout.Option {
 	tag := ref[strings.LastIndex(ref, ":")+1:]
-	return layout.WithAnnotations(map[string]string{"io.containerd.image.name": ref, "org.opencontainers.image.ref.name": tag})
+	return layout.WithAnnotations(map[string]string{"io.containerd.image.name": ref,
+		"org.opencontainers.image.ref.name": tag})
 }
 
 // readImages lists the images of a layout.

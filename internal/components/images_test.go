@@ -42,7 +42,9 @@ func fakeParts(t *testing.T, made time.Time) parts {
 	for _, p := range []string{"pause", "coredns", "fortio", "envoy", "pilot-agent", "pilot-discovery"} {
 		mustWrite(t, filepath.Join(bin, p), "ELF "+p)
 	}
-	return parts{bin: func(name string) string { return filepath.Join(bin, name) }, rootFS: root, bootstrap: []byte("{}")}
+	return parts{bin: func(name string) string {
+		return filepath.Join(bin, name)
+	}, rootFS: root, bootstrap: []byte("{}")}
 }
 
 func TestImagesAreTheSameOnTwoRuns(t *testing.T) {
@@ -86,7 +88,8 @@ func TestImagesShareTheirBase(t *testing.T) {
 		}
 	}
 	base := layers[NetshootImage][0]
-	if layers[ProxyImage][0] != base || layers[PilotImage][0] != base || layers[ProxyImage][1] != layers[PilotImage][1] {
+	if layers[ProxyImage][0] != base || layers[PilotImage][0] != base ||
+		layers[ProxyImage][1] != layers[PilotImage][1] {
 		t.Errorf("layers are not shared: %v", layers)
 	}
 }
@@ -131,9 +134,10 @@ func TestProxyImageHoldsWhatThePodNeeds(t *testing.T) {
 		"usr/local/bin/envoy":                           "-rwxr-xr-x 0 ELF envoy",
 		"var/lib/istio/envoy/envoy_bootstrap_tmpl.json": "-rw-r--r-- 0 {}",
 		"etc/istio/proxy/":                              "drwxr-xr-x 1337 ",
-		"etc/passwd":                                    "-rw-r--r-- 0 root:x:0:0:root:/root:/bin/bash\nistio-proxy:x:1337:1337::/home/istio-proxy:/bin/sh\n",
-		"usr/bin/us":                                    "urwxr-xr-x 0 -> usr/bin/su",
-		"usr/bin/sh":                                    "Lrwxrwxrwx 0 -> bash",
+		"etc/passwd": "-rw-r--r-- 0 root:x:0:0:root:/root:/bin/bash\n" +
+			"istio-proxy:x:1337:1337::/home/istio-proxy:/bin/sh\n",
+		"usr/bin/us": "urwxr-xr-x 0 -> usr/bin/su",
+		"usr/bin/sh": "Lrwxrwxrwx 0 -> bash",
 	} {
 		if files[path] != want {
 			t.Errorf("%s is %q, want %q", path, files[path], want)
@@ -221,7 +225,8 @@ func TestMirror(t *testing.T) {
 		{"", "docker.io/istio/pilot:1.29.0", "index.docker.io/istio/pilot:1.29.0"},
 		{"mirror.example:5000", "docker.io/istio/pilot:1.29.0", "mirror.example:5000/istio/pilot:1.29.0"},
 		{"mirror.example:5000/class", "registry.k8s.io/pause:3.10.1", "mirror.example:5000/class/pause:3.10.1"},
-		{"mirror.example:5000", publishedNode, "mirror.example:5000/kindest/node" + publishedNode[strings.Index(publishedNode, "@"):]},
+		{"mirror.example:5000", publishedNode,
+			"mirror.example:5000/kindest/node" + publishedNode[strings.Index(publishedNode, "@"):]},
 	} {
 		t.Setenv(mirrorVariable, tt.mirror)
 		got, err := reference(tt.ref)
@@ -230,17 +235,20 @@ func TestMirror(t *testing.T) {
 		}
 	}
 	t.Setenv(mirrorVariable, "no registry")
-	if _, err := reference("docker.io/istio/pilot:1.29.0"); err == nil || !strings.Contains(err.Error(), mirrorVariable) {
+	if _, err := reference("docker.io/istio/pilot:1.29.0"); err == nil ||
+		!strings.Contains(err.Error(), mirrorVariable) {
 		t.Errorf("a mirror that is none: %v", err)
 	}
 }
 
-// TestPublishedIstio pulls an istioctl of a chosen release from a registry of the test's own and lets it render.
+// TestPublishedIstio pulls an istioctl of a chosen release from a registry of the test's own
+// and lets it render.
 func TestPublishedIstio(t *testing.T) {
 	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 	defer server.Close()
 	t.Setenv(mirrorVariable, strings.TrimPrefix(server.URL, "http://"))
-	program := []byte("#!/bin/sh\n[ \"$1 $2 $3\" = \"manifest generate --filename\" ] && cat \"$4\" && echo rendered by 1.28.3\n")
+	program := []byte("#!/bin/sh\n[ \"$1 $2 $3\" = \"manifest generate --filename\" ] && cat \"$4\" && echo rendered " +
+		"by 1.28.3\n")
 	blob, err := newLayer(t.TempDir(), text(istioctlPath, 0o755, program))
 	if err != nil {
 		t.Fatal(err)
@@ -265,7 +273,10 @@ func TestPublishedIstio(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &maker{cache: testCache(t, &record{}), options: Options{Istio: "1.28.3", Kind: true, Images: Registry, IstioValues: []byte("values\n")}}
+	m := &maker{
+		cache: testCache(t, &record{}), options: Options{Istio: "1.28.3", Kind: true, Images: Registry,
+			IstioValues: []byte("values\n")},
+	}
 	istioctl, err := m.publishedIstioctl(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -281,7 +292,9 @@ func TestPublishedIstio(t *testing.T) {
 }
 
 func TestPullFailsClearly(t *testing.T) {
-	refuses := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusForbidden) }))
+	refuses := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "no", http.StatusForbidden)
+	}))
 	defer refuses.Close()
 	gone := httptest.NewServer(nil)
 	gone.Close()

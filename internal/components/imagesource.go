@@ -14,19 +14,23 @@ const (
 	Registry = "registry" // images pulled from the registries that their names say
 )
 
-// An imageSource is one of those places. Every verb and every backend takes what it knows of it from here.
+// An imageSource is one of those places. Every verb and every backend takes what it
+// knows of it from here.
 type imageSource struct {
 	name, help string
-	published  bool // the images are the published ones, so that Istio's version can be chosen and its own values are right
+	// the images are the published ones, so that Istio's version can be chosen and its own values
+	// are right
+	published bool
 	// images makes the OCI image layout from what the first stage left.
 	images func(ctx context.Context, m *maker, first made) (ingredient, error)
 }
 
 // imageSources are all of them, the default first. A new one is a row here.
 var imageSources = []imageSource{
-	{Built, "built (from packages, no registry)", false, func(ctx context.Context, m *maker, first made) (ingredient, error) {
-		return m.builtImages(ctx, first)
-	}},
+	{Built, "built (from packages, no registry)", false,
+		func(ctx context.Context, m *maker, first made) (ingredient, error) {
+			return m.builtImages(ctx, first)
+		}},
 	{Registry, "registry", true, func(ctx context.Context, m *maker, _ made) (ingredient, error) {
 		return m.pulled(ctx, "pulled", publishedImages(m.options.Istio))
 	}},

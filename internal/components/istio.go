@@ -10,12 +10,14 @@ import (
 // istioFile is the rendered manifest's name in its entry.
 const istioFile = "istio.yaml"
 
-// istioKey hashes the values and the istioctl that renders them, which carries its charts in itself.
+// istioKey hashes the values and the istioctl that renders them, which carries its
+// charts in itself.
 func istioKey(istioctl key, values []byte) (key, error) {
 	return newKey("istio").add("istioctl", istioctl.hash).bytes("values", values).key()
 }
 
-// render lets istioctl make the manifest ahead: applying it is faster than an install, which waits and polls.
+// render lets istioctl make the manifest ahead: applying it is faster than an install,
+// which waits and polls.
 func render(ctx context.Context, istioctl string, values []byte, w work) error {
 	file := filepath.Join(w.scratch, "values.yaml")
 	if err := os.WriteFile(file, values, 0o644); err != nil {

@@ -21,7 +21,9 @@ import (
 // A Kind is what a Set has for clusters made with kind.
 type Kind struct {
 	Program string // kind itself
-	Store   string // a containerd root directory with all images, to be mounted into the node; empty: the set's are loaded into it
+	// a containerd root directory with all images, to be mounted into the node; empty: the set's
+	// are loaded into it
+	Store   string
 	Images  string // an OCI image layout to be loaded into the node; empty: they are in Store
 	Node    string // an OCI image layout with the node image
 	NodeRef string // the node image's name in that layout
@@ -29,7 +31,8 @@ type Kind struct {
 	image   v1.Image
 }
 
-// NodeArchive writes the node image for docker load, under the given name and with labels, which containers inherit.
+// NodeArchive writes the node image for docker load, under the given name and with labels, which
+// containers inherit.
 func (k *Kind) NodeArchive(w io.Writer, ref string, labels map[string]string) error {
 	image, err := labelled(k.image, labels)
 	if err == nil {
@@ -80,7 +83,8 @@ func openKind(k *Kind) (*Kind, error) {
 	return nil, fmt.Errorf("read node image: the layout has no %s", k.NodeRef)
 }
 
-// kind makes the parts of a cluster made with kind, from those of the embedded node, and the keys of what it made.
+// kind makes the parts of a cluster made with kind, from those of the embedded node, and the
+// keys of what it made.
 func (m *maker) kind(ctx context.Context, first made, images ingredient, stored key) (*Kind, []string, error) {
 	control, err := m.controlPlane(ctx, first, images)
 	if err != nil {
@@ -94,24 +98,29 @@ func (m *maker) kind(ctx context.Context, first made, images ingredient, stored 
 	if err != nil {
 		return nil, nil, err
 	}
-	k, err := openKind(&Kind{Program: m.program(first)("kind"), Store: m.cache.content(store.String()), Node: m.cache.content(node.String()), NodeRef: KindNodeImage})
-	return k, []string{first.kindBase.key.String() + " " + first.kindBase.manifest.Digest, control.key.String(), store.String(), node.String()}, err
+	k, err := openKind(&Kind{Program: m.program(first)("kind"), Store: m.cache.content(store.String()),
+		Node: m.cache.content(node.String()), NodeRef: KindNodeImage})
+	return k, []string{first.kindBase.key.String() + " " + first.kindBase.manifest.Digest, control.key.String(),
+		store.String(), node.String()}, err
 }
 
-// controlPlane assembles the images that kubeadm starts. The base layer is another name of the file in the layout of the
-// other images.
+// controlPlane assembles the images that kubeadm starts. The base layer is another name of the file
+// in the layout of the other images.
 func (m *maker) controlPlane(ctx context.Context, first made, images ingredient) (ingredient, error) {
-	k, err := newKey("kind-images").add("images", images.manifest.Digest).add("recipe", fmt.Sprintf("%v", controlPlaneImages())).
+	k, err := newKey("kind-images").add("images", images.manifest.Digest).add("recipe",
+		fmt.Sprintf("%v", controlPlaneImages())).
 		add("kube", first.programs["kube"].key.hash).add("etcd", first.programs["etcd"].key.hash).key()
 	if err != nil {
 		return ingredient{}, err
 	}
-	done, err := m.cache.ensure(ctx, k, "Assembling the control plane's images for kind", func(ctx context.Context, w work) error {
+	done, err := m.cache.ensure(ctx, k, "Assembling the control plane's images for kind", func(ctx context.Context,
+		w work) error {
 		base, err := baseLayer(m.cache.content(images.key.String()), w.content)
 		if err != nil {
 			return err
 		}
-		return assembleImages(ctx, controlPlaneImages(), controlPlaneLayers(m.program(first)), map[string]*layer{"base": base}, w)
+		return assembleImages(ctx, controlPlaneImages(), controlPlaneLayers(m.program(first)),
+			map[string]*layer{"base": base}, w)
 	})
 	return ingredient{k, done}, err
 }
@@ -143,15 +152,18 @@ func baseLayer(from, dest string) (*layer, error) {
 	return nil, fmt.Errorf("read the base layer: the layout has no %s", NetshootImage)
 }
 
-// kindStore adds the control plane's images to a copy of the store that shares all files but the databases.
+// kindStore adds the control plane's images to a copy of the store that shares all
+// files but the databases.
 func (m *maker) kindStore(ctx context.Context, first made, stored key, control ingredient) (key, error) {
 	k, err := newKey("kind-store").add("store", stored.String()).add("images", control.manifest.Digest).key()
 	if err != nil {
 		return k, err
 	}
 	dir := m.cache.content(first.programs["containerd"].key.String())
-	s := store{containerd: filepath.Join(dir, "containerd"), ctr: filepath.Join(dir, "ctr"), layout: m.cache.content(control.key.String())}
-	_, err = m.cache.ensure(ctx, k, "Importing the control plane's images for kind", func(ctx context.Context, w work) error {
+	s := store{containerd: filepath.Join(dir, "containerd"), ctr: filepath.Join(dir, "ctr"),
+		layout: m.cache.content(control.key.String())}
+	_, err = m.cache.ensure(ctx, k, "Importing the control plane's images for kind", func(ctx context.Context,
+		w work) error {
 		if err := copyStore(ctx, m.cache.content(stored.String()), w.content); err != nil {
 			return err
 		}
@@ -161,10 +173,11 @@ func (m *maker) kindStore(ctx context.Context, first made, stored key, control i
 }
 
 // storeDatabases are what a containerd writes to in place.
-var storeDatabases = []string{"io.containerd.metadata.v1.bolt/meta.db", "io.containerd.snapshotter.v1.overlayfs/metadata.db"}
+var storeDatabases = []string{"io.containerd.metadata.v1.bolt/meta.db",
+	"io.containerd.snapshotter.v1.overlayfs/metadata.db"}
 
-// copyStore makes dest a containerd root that shares the files of another: blobs and files of snapshots are never written
-// to after they were made.
+// copyStore makes dest a containerd root that shares the files of another: blobs and files of
+// snapshots are never written to after they were made.
 func copyStore(ctx context.Context, from, dest string) error {
 	if err := (command{name: "cp", args: []string{"--archive", "--link", from + "/.", dest}}).run(ctx); err != nil {
 		return fmt.Errorf("copy image store: %w", err)
@@ -209,9 +222,10 @@ func (m *maker) kindNode(ctx context.Context, first made) (key, error) {
 	return nodeKey, err
 }
 
-// DockerData returns a directory with the node image as Docker keeps it, which make fills once for each node image and kind of
-// Docker, in the cache and under its rules.
-func (s *Set) DockerData(ctx context.Context, p progress.Reporter, docker, ref string, make func(ctx context.Context, dir string, task progress.Task) error) (string, error) {
+// DockerData returns a directory with the node image as Docker keeps it, which make fills once for
+// each node image and kind of Docker, in the cache and under its rules.
+func (s *Set) DockerData(ctx context.Context, p progress.Reporter, docker, ref string,
+	make func(ctx context.Context, dir string, task progress.Task) error) (string, error) {
 	return s.Derived(ctx, p, "docker-data", "Loading kind's node image into Docker, once for this version",
 		[][]byte{[]byte(docker), []byte(ref), []byte(s.Kind.Digest)}, make)
 }

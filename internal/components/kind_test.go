@@ -31,7 +31,10 @@ func fakeNode(t *testing.T) *Kind {
 	for _, name := range []string{"containerd", "ctr", "containerd-shim-runc-v2", "kube", "kubeadm", "etcd"} {
 		mustWrite(t, filepath.Join(bin, name), "ELF "+name)
 	}
-	layers := map[string][]source{"kind-base": {tree(p.rootFS)}, "kind-node": kindNodeLayer(own, func(name string) string { return filepath.Join(bin, name) })}
+	layers := map[string][]source{"kind-base": {tree(p.rootFS)},
+		"kind-node": kindNodeLayer(own, func(name string) string {
+			return filepath.Join(bin, name)
+		})}
 	w := testWork(t)
 	if err := assembleImages(t.Context(), []builtImage{kindNode}, layers, map[string]*layer{}, w); err != nil {
 		t.Fatal(err)
@@ -52,13 +55,15 @@ func TestNodeImageHoldsWhatKindExpects(t *testing.T) {
 		"usr/bin/kubelet":              "Lrwxrwxrwx 0 -> kube",
 		"usr/bin/kubeadm":              "-rwxr-xr-x 0 ELF kubeadm",
 		"usr/sbin/init":                "Lrwxrwxrwx 0 -> ../lib/systemd/systemd",
-		"etc/systemd/system/multi-user.target.wants/kubelet.service": "Lrwxrwxrwx 0 -> /etc/systemd/system/kubelet.service",
+		"etc/systemd/system/multi-user.target.wants/kubelet.service": "Lrwxrwxrwx 0 -> " +
+			"/etc/systemd/system/kubelet.service",
 	} {
 		if files[path] != want {
 			t.Errorf("%s is %q, want %q", path, files[path], want)
 		}
 	}
-	if strings.Contains(files["etc/containerd/config.toml"], "snapshotter = fake") || !strings.Contains(files["etc/containerd/config.toml"], PauseImage) {
+	if strings.Contains(files["etc/containerd/config.toml"], "snapshotter = fake") ||
+		!strings.Contains(files["etc/containerd/config.toml"], PauseImage) {
 		t.Errorf("containerd's configuration is %q", files["etc/containerd/config.toml"])
 	}
 }
@@ -66,10 +71,13 @@ func TestNodeImageHoldsWhatKindExpects(t *testing.T) {
 // TestNodeArchive reads what docker load is given.
 func TestNodeArchive(t *testing.T) {
 	var archive bytes.Buffer
-	if err := fakeNode(t).NodeArchive(&archive, "lab.local/kind-x:1", map[string]string{"dev.flowproof.lab": "x"}); err != nil {
+	if err := fakeNode(t).NodeArchive(&archive, "lab.local/kind-x:1",
+		map[string]string{"dev.flowproof.lab": "x"}); err != nil {
 		t.Fatal(err)
 	}
-	image, err := tarball.Image(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(archive.Bytes())), nil }, nil)
+	image, err := tarball.Image(func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(archive.Bytes())), nil
+	}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +86,8 @@ func TestNodeArchive(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := config.Config
-	if c.StopSignal != "SIGRTMIN+3" || c.Labels["dev.flowproof.lab"] != "x" || strings.Join(c.Entrypoint, " ") != "/usr/local/bin/entrypoint /sbin/init" {
+	if c.StopSignal != "SIGRTMIN+3" || c.Labels["dev.flowproof.lab"] != "x" ||
+		strings.Join(c.Entrypoint, " ") != "/usr/local/bin/entrypoint /sbin/init" {
 		t.Errorf("configuration %+v", c)
 	}
 	var manifest []struct{ RepoTags []string }
@@ -103,7 +112,10 @@ func TestNodeArchive(t *testing.T) {
 
 // TestControlPlaneImagesAreThoseOfTheComponents holds the images' tags against what is built.
 func TestControlPlaneImagesAreThoseOfTheComponents(t *testing.T) {
-	for folder, want := range map[string]string{"etcd": `go\.etcd\.io/etcd/server/v3 v` + strings.TrimSuffix(EtcdTag, "-0"), kindModule: `k8s\.io/kubernetes ` + KubernetesVersion} {
+	for folder, want := range map[string]string{
+		"etcd":     `go\.etcd\.io/etcd/server/v3 v` + strings.TrimSuffix(EtcdTag, "-0"),
+		kindModule: `k8s\.io/kubernetes ` + KubernetesVersion,
+	} {
 		gomod, err := os.ReadFile(filepath.Join(checkoutToolchain, folder, "go.mod"))
 		if err != nil {
 			t.Fatal(err)
@@ -116,7 +128,8 @@ func TestControlPlaneImagesAreThoseOfTheComponents(t *testing.T) {
 	for _, i := range controlPlaneImages() {
 		refs[i.ref] = true
 	}
-	for _, want := range []string{"kube-apiserver:" + KubernetesVersion, "kube-proxy:" + KubernetesVersion, "etcd:" + EtcdTag} {
+	for _, want := range []string{"kube-apiserver:" + KubernetesVersion, "kube-proxy:" + KubernetesVersion,
+		"etcd:" + EtcdTag} {
 		if !refs[KubernetesImages+"/"+want] {
 			t.Errorf("no image %s among %v", want, refs)
 		}
@@ -139,7 +152,8 @@ func TestExtractFile(t *testing.T) {
 			if data, _ := os.ReadFile(dest); string(data) != "x" {
 				t.Errorf("extracted %q", data)
 			}
-			if err := extractFile(image, "usr/bin/none", dest+"2"); err == nil || !strings.Contains(err.Error(), "has no usr/bin/none") {
+			if err := extractFile(image, "usr/bin/none", dest+"2"); err == nil ||
+				!strings.Contains(err.Error(), "has no usr/bin/none") {
 				t.Errorf("a file that is not there: %v", err)
 			}
 		}
@@ -150,7 +164,8 @@ func TestExtractFile(t *testing.T) {
 }
 
 func TestVersionsOfIstioArePublishedOnes(t *testing.T) {
-	if _, err := Find(Options{CacheDir: t.TempDir(), Istio: "1.28.3"}); err == nil || !strings.Contains(err.Error(), "--images registry") {
+	if _, err := Find(Options{CacheDir: t.TempDir(), Istio: "1.28.3"}); err == nil ||
+		!strings.Contains(err.Error(), "--images registry") {
 		t.Errorf("Istio 1.28.3 of built images: %v", err)
 	}
 	if got := publishedImages("1.28.3")[ProxyImage]; !strings.HasSuffix(got, "/proxyv2:1.28.3") {

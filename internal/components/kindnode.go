@@ -17,17 +17,19 @@ var kindNodeFiles embed.FS
 // KindNodeImage is the node image's name in its layout.
 const KindNodeImage = "lab.local/kind-node:1"
 
-// kindBase is the file system of a kind node. Source: kind's images/base/Dockerfile, without what only other snapshotters
-// and volume drivers need.
+// kindBase is the file system of a kind node. Source: kind's images/base/Dockerfile, without what
+// only other snapshotters and volume drivers need.
 var kindBase = baseSystem{
 	name:  "kind-base",
 	title: "Making the file system of kind's nodes",
-	packages: []string{"ca-certificates", "conntrack", "containernetworking-plugins", "curl", "ethtool", "hostname", "iproute2", "iptables",
-		"jq", "kmod", "mount", "nftables", "procps", "runc", "systemd", "util-linux"},
+	packages: []string{"ca-certificates", "conntrack", "containernetworking-plugins", "curl", "ethtool", "hostname",
+		"iproute2", "iptables", "jq", "kmod", "mount", "nftables", "procps", "runc", "systemd", "util-linux"},
 	// Units that have no business in a container.
 	dropped: []string{
-		"usr/lib/systemd/system/sysinit.target.wants/systemd-tmpfiles-setup.service", "usr/lib/systemd/system/multi-user.target.wants/*",
-		"etc/systemd/system/*.wants/*", "usr/lib/systemd/system/local-fs.target.wants/*", "usr/lib/systemd/system/sockets.target.wants/*udev*",
+		"usr/lib/systemd/system/sysinit.target.wants/systemd-tmpfiles-setup.service",
+		"usr/lib/systemd/system/multi-user.target.wants/*",
+		"etc/systemd/system/*.wants/*", "usr/lib/systemd/system/local-fs.target.wants/*",
+		"usr/lib/systemd/system/sockets.target.wants/*udev*",
 		"usr/lib/systemd/system/sockets.target.wants/*initctl*", "usr/lib/systemd/system/basic.target.wants/*",
 	},
 }
@@ -108,7 +110,8 @@ const (
 func controlPlaneImages() []builtImage {
 	var all []builtImage
 	for _, name := range kubeNames {
-		image := builtImage{KubernetesImages + "/" + name + ":" + KubernetesVersion, []string{"kube"}, v1.Config{Env: []string{searchPath}}}
+		image := builtImage{KubernetesImages + "/" + name + ":" + KubernetesVersion, []string{"kube"},
+			v1.Config{Env: []string{searchPath}}}
 		switch name {
 		case "kubelet", "kubectl":
 			continue
@@ -117,7 +120,8 @@ func controlPlaneImages() []builtImage {
 		}
 		all = append(all, image)
 	}
-	return append(all, builtImage{KubernetesImages + "/etcd:" + EtcdTag, []string{"etcd"}, v1.Config{Env: []string{searchPath}}})
+	return append(all, builtImage{KubernetesImages + "/etcd:" + EtcdTag, []string{"etcd"},
+		v1.Config{Env: []string{searchPath}}})
 }
 
 // controlPlaneLayers are what those images are made of beside the base.
@@ -129,7 +133,8 @@ func controlPlaneLayers(bin func(string) string) map[string][]source {
 	return map[string][]source{"kube": kube, "etcd": {executable("usr/local/bin/etcd", bin("etcd"))}}
 }
 
-// kindNodeRecipe counts changes of kindNodeLayer, which the key of the node image cannot see otherwise.
+// kindNodeRecipe counts changes of kindNodeLayer, which the key of the node image
+// cannot see otherwise.
 const kindNodeRecipe = "1"
 
 // kindNodeFilesKey hashes our own files of the node image.

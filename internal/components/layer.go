@@ -19,10 +19,12 @@ import (
 	"github.com/flowproof/lab/internal/platform"
 )
 
-// epoch is the time of every file in a layer, so that a layer's digest says what is in it and not when it was made.
+// epoch is the time of every file in a layer, so that a layer's digest says what is in it and
+// not when it was made.
 var epoch = time.Unix(0, 0)
 
-// A source puts files into a layer. Calls must be in the order of the paths: parents before children.
+// A source puts files into a layer. Calls must be in the order of the paths:
+// parents before children.
 type source func(*tar.Writer) error
 
 // tree is everything below dir, with the owners it has.
@@ -42,7 +44,8 @@ func tree(dir string) source {
 	}
 }
 
-// putPath writes one path of a tree. Other types than files, directories and links do not belong into a layer.
+// putPath writes one path of a tree. Other types than files, directories and links do not
+// belong into a layer.
 func putPath(w *tar.Writer, name, path string, hardlinks map[uint64]string) error {
 	info, err := os.Lstat(path)
 	if err != nil {
@@ -87,7 +90,8 @@ func executable(name, path string) source {
 		if err != nil {
 			return err
 		}
-		if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: info.Size(), ModTime: epoch, Format: tar.FormatPAX}); err != nil {
+		if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: info.Size(), ModTime: epoch,
+			Format: tar.FormatPAX}); err != nil {
 			return err
 		}
 		return copyFile(w, path)
@@ -109,14 +113,16 @@ func text(name string, mode int64, content []byte) source {
 // directory is an empty directory of the given owner.
 func directory(name string, mode int64, owner int) source {
 	return func(w *tar.Writer) error {
-		return w.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: name + "/", Mode: mode, Uid: owner, Gid: owner, ModTime: epoch, Format: tar.FormatPAX})
+		return w.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: name + "/", Mode: mode, Uid: owner, Gid: owner,
+			ModTime: epoch, Format: tar.FormatPAX})
 	}
 }
 
 // symlink is a symbolic link.
 func symlink(name, target string) source {
 	return func(w *tar.Writer) error {
-		return w.WriteHeader(&tar.Header{Typeflag: tar.TypeSymlink, Name: name, Linkname: target, Mode: 0o777, ModTime: epoch, Format: tar.FormatPAX})
+		return w.WriteHeader(&tar.Header{Typeflag: tar.TypeSymlink, Name: name, Linkname: target, Mode: 0o777,
+			ModTime: epoch, Format: tar.FormatPAX})
 	}
 }
 

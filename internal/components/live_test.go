@@ -49,7 +49,8 @@ func TestLiveBase(t *testing.T) {
 	if err := nodeBase.bootstrap(t.Context(), hostDistribution(), w); err != nil {
 		t.Fatal(err)
 	}
-	for _, program := range []string{"usr/sbin/runc", "usr/lib/cni/bridge", "usr/sbin/iptables", "usr/sbin/conntrack", "usr/bin/curl", "bin/ss"} {
+	for _, program := range []string{"usr/sbin/runc", "usr/lib/cni/bridge", "usr/sbin/iptables", "usr/sbin/conntrack",
+		"usr/bin/curl", "bin/ss"} {
 		if _, err := os.Stat(filepath.Join(w.content, program)); err != nil {
 			t.Errorf("the base has no %s", program)
 		}

@@ -30,8 +30,8 @@ func tryLock(path string, kind platform.LockKind) (*lock, error) {
 	return nil, nil
 }
 
-// acquire takes the lock on path alone. When another process holds it, waiting is called once with that process's id,
-// and acquire waits until it is free or ctx ends.
+// acquire takes the lock on path alone. When another process holds it, waiting is called once with
+// that process's id, and acquire waits until it is free or ctx ends.
 func acquire(ctx context.Context, path string, waiting func(holder string)) (*lock, error) {
 	l, err := tryLock(path, platform.Exclusive)
 	if err != nil {
@@ -50,8 +50,8 @@ func acquire(ctx context.Context, path string, waiting func(holder string)) (*lo
 	return l, nil
 }
 
-// block waits for the lock in a goroutine of its own, because flock(2) does not know of contexts. A goroutine that is
-// given up lets go of the lock as soon as it has it.
+// block waits for the lock in a goroutine of its own, because flock(2) does not know of contexts. A
+// goroutine that is given up lets go of the lock as soon as it has it.
 func block(ctx context.Context, path string) (*lock, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {

@@ -39,8 +39,9 @@ const InventorySchema = "flowproof.dev/cache/v1"
 // Info lists the cache that o names, with a quick check of each entry.
 func Info(o Options) (Inventory, error) { return inventory(o, false, progress.Quiet) }
 
-// Verify lists the cache like Info, after reading every byte of it, and says on p what it reads. Entries that differ from
-// when they were made lose their manifest, so that Ensure makes them again; the error names them.
+// Verify lists the cache like Info, after reading every byte of it, and says on p what it reads.
+// Entries that differ from when they were made lose their manifest, so that Ensure makes them
+// again; the error names them.
 func Verify(o Options, p progress.Reporter) (Inventory, error) {
 	all, err := inventory(o, true, p)
 	if err != nil {
@@ -52,12 +53,14 @@ func Verify(o Options, p progress.Reporter) (Inventory, error) {
 			continue
 		}
 		broken = append(broken, e.Name+": "+e.Broken)
-		if err := os.Remove(filepath.Join(all.Dir, e.Name, manifestName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(filepath.Join(all.Dir, e.Name, manifestName)); err != nil &&
+			!errors.Is(err, fs.ErrNotExist) {
 			return all, fmt.Errorf("mark damaged entry: %w", err)
 		}
 	}
 	if len(broken) > 0 {
-		return all, fmt.Errorf("verify cache: %d of %d entries are damaged (run: lab build, which makes them again): %s",
+		return all, fmt.Errorf("verify cache: %d of %d entries are damaged (run: lab build, which makes them again): "+
+			"%s",
 			len(broken), len(all.Entries), strings.Join(broken, "; "))
 	}
 	return all, nil
@@ -98,8 +101,9 @@ func inventory(o Options, full bool, p progress.Reporter) (Inventory, error) {
 	return all, nil
 }
 
-// Prune removes every entry that neither the set which o describes nor a running lab uses, every damaged entry, and
-// leftovers of interrupted builds. With everything set, only what running labs use stays. It returns what it removed.
+// Prune removes every entry that neither the set which o describes nor a running lab uses, every
+// damaged entry, and leftovers of interrupted builds. With everything set, only what running labs
+// use stays. It returns what it removed.
 func Prune(o Options, everything bool, p progress.Reporter) ([]Entry, error) {
 	before, err := Info(o)
 	if err != nil || len(before.Entries) == 0 {
@@ -147,7 +151,8 @@ func (c *cache) wanted(e Entry, keep map[string]bool) bool {
 	return err == nil && e.Broken == "" && keep[m.setOf()]
 }
 
-// markNewest keeps the set that was made last, for when the one that is asked for was never finished.
+// markNewest keeps the set that was made last, for when the one that is asked for
+// was never finished.
 func (c *cache) markNewest(keep map[string]bool) {
 	newest, at := "", time.Time{}
 	for _, name := range c.entries() {
@@ -173,7 +178,8 @@ func (c *cache) remove(name string) (bool, error) {
 	return true, c.discard(name)
 }
 
-// entryName is what a key's String looks like; other directories in the cache are not ours to judge.
+// entryName is what a key's String looks like; other directories in the cache are
+// not ours to judge.
 var entryName = regexp.MustCompile(`^[a-z0-9-]+-[0-9a-f]{16}$`)
 
 // entries lists the names of what is in the cache.

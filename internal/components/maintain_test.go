@@ -47,10 +47,18 @@ func TestPrune(t *testing.T) {
 		want       string
 	}{
 		"older set goes, shared parts stay": {false, func(*testing.T, *Set, *Set) {}, "etcd kube-new set"},
-		"held set stays":                    {false, func(t *testing.T, older, _ *Set) { hold(t, older) }, "etcd kube-new kube-old set set"},
-		"released set goes":                 {false, func(t *testing.T, older, _ *Set) { hold(t, older).Close() }, "etcd kube-new set"},
-		"derived data go with their set":    {false, func(t *testing.T, older, _ *Set) { derive(t, older) }, "etcd kube-new set"},
-		"derived data stay with theirs":     {false, func(t *testing.T, _, newer *Set) { derive(t, newer) }, "etcd kube-new prepared set"},
+		"held set stays": {false, func(t *testing.T, older, _ *Set) {
+			hold(t, older)
+		}, "etcd kube-new kube-old set set"},
+		"released set goes": {false, func(t *testing.T, older, _ *Set) {
+			hold(t, older).Close()
+		}, "etcd kube-new set"},
+		"derived data go with their set": {false, func(t *testing.T, older, _ *Set) {
+			derive(t, older)
+		}, "etcd kube-new set"},
+		"derived data stay with theirs": {false, func(t *testing.T, _, newer *Set) {
+			derive(t, newer)
+		}, "etcd kube-new prepared set"},
 		"damaged entries go": {false, func(t *testing.T, _, newer *Set) {
 			if err := os.Remove(newer.cache.content(testKey(t, "etcd").String()) + "/file"); err != nil {
 				t.Fatal(err)
@@ -134,7 +142,9 @@ func TestInfoCountsSharedFilesOnce(t *testing.T) {
 	if _, err := c.ensure(t.Context(), a, "", writes(strings.Repeat("x", 1<<20))); err != nil {
 		t.Fatal(err)
 	}
-	_, err := c.ensure(t.Context(), b, "", func(_ context.Context, w work) error { return linkTree(c.content(a.String()), w.content) })
+	_, err := c.ensure(t.Context(), b, "", func(_ context.Context, w work) error {
+		return linkTree(c.content(a.String()), w.content)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,8 @@ func newMaker(o Options, p progress.Reporter) (*maker, error) {
 		return nil, err
 	}
 	if o.Istio != "" && !images.published {
-		return nil, exit.Usagef("choose Istio %s: only published images come in several versions (add --images registry)", o.Istio)
+		return nil, exit.Usagef("choose Istio %s: only published images come in several versions (add --images "+
+			"registry)", o.Istio)
 	}
 	dir, err := o.cacheDir()
 	if err != nil {
@@ -60,7 +61,8 @@ const envoy = "envoy"
 // set makes or finds everything.
 func (m *maker) set(ctx context.Context) (*Set, error) {
 	if m.options.Istio != "" && !m.options.Kind {
-		return nil, exit.Usagef("choose Istio %s: the embedded node has the one that it was built with (use --backend kind)", m.options.Istio)
+		return nil, exit.Usagef("choose Istio %s: the embedded node has the one that it was built with (use "+
+			"--backend kind)", m.options.Istio)
 	}
 	var err error
 	if m.build, err = m.gobuild(ctx); err != nil {
@@ -105,8 +107,9 @@ func (m *maker) set(ctx context.Context) (*Set, error) {
 	return s, m.finish(ctx, s, first, parts)
 }
 
-// finish makes the set's own entry: one folder with all programs, as further names of the files that the programs'
-// entries hold, and in its manifest the names of the entries that the set is made of.
+// finish makes the set's own entry: one folder with all programs, as further names of the
+// files that the programs' entries hold, and in its manifest the names of the entries that
+// the set is made of.
 func (m *maker) finish(ctx context.Context, s *Set, first made, parts []string) error {
 	k := newKey(setName)
 	for _, part := range parts {
@@ -132,8 +135,8 @@ func (m *maker) finish(ctx context.Context, s *Set, first made, parts []string) 
 	return err
 }
 
-// gather makes programs and base. Go builds one program after the other, because each build uses all processors;
-// meanwhile the base and Envoy, which wait for the network, are fetched.
+// gather makes programs and base. Go builds one program after the other, because each build uses
+// all processors; meanwhile the base and Envoy, which wait for the network, are fetched.
 func (m *maker) gather(ctx context.Context) (made, error) {
 	out := made{programs: map[string]ingredient{}}
 	var fetched ingredient
@@ -218,7 +221,8 @@ func (m *maker) envoy(ctx context.Context) (ingredient, error) {
 	return ingredient{k, done}, err
 }
 
-// builtImages are keyed by what the base really holds, because the base's own key does not know the archive's state.
+// builtImages are keyed by what the base really holds, because the base's own key does not know
+// the archive's state.
 func (m *maker) builtImages(ctx context.Context, first made) (ingredient, error) {
 	k := newKey("images").add("base", first.base.manifest.Digest).add("recipe", fmt.Sprintf("%v", builtImages))
 	for _, name := range []string{"pause", "coredns", "fortio", "pilot-discovery", "pilot-agent", envoy} {
@@ -233,7 +237,8 @@ func (m *maker) builtImages(ctx context.Context, first made) (ingredient, error)
 		if err != nil {
 			return err
 		}
-		return assemble(ctx, parts{bin: m.program(first), rootFS: m.cache.content(first.base.key.String()), bootstrap: template}, w)
+		return assemble(ctx, parts{bin: m.program(first), rootFS: m.cache.content(first.base.key.String()),
+			bootstrap: template}, w)
 	})
 	return ingredient{imagesKey, done}, err
 }
@@ -267,7 +272,8 @@ func (m *maker) store(ctx context.Context, first made, images ingredient) (key, 
 		return k, err
 	}
 	dir := m.cache.content(first.programs["containerd"].key.String())
-	s := store{containerd: filepath.Join(dir, "containerd"), ctr: filepath.Join(dir, "ctr"), layout: m.cache.content(images.key.String())}
+	s := store{containerd: filepath.Join(dir, "containerd"), ctr: filepath.Join(dir, "ctr"),
+		layout: m.cache.content(images.key.String())}
 	_, err = m.cache.ensure(ctx, k, "Importing images", s.make)
 	return k, err
 }

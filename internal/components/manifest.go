@@ -14,7 +14,8 @@ import (
 // manifestName is the file beside an entry's content that says what the content is.
 const manifestName = "manifest.json"
 
-// A manifest is what an entry was when it was finished. It is written last, so an entry with a manifest is whole.
+// A manifest is what an entry was when it was finished. It is written last, so an entry
+// with a manifest is whole.
 type manifest struct {
 	Schema  string        `json:"schema"`
 	Key     string        `json:"key"`
@@ -74,7 +75,8 @@ func describe(dir, path string) (file, error) {
 	return f, err
 }
 
-// digest is the hash of content without times: two makings that give the same files give the same digest.
+// digest is the hash of content without times: two makings that give the same files
+// give the same digest.
 func digest(content []file) string {
 	h := sha256.New()
 	for _, f := range content {
@@ -92,7 +94,8 @@ func (m manifest) write(dir string) error {
 	return os.WriteFile(filepath.Join(dir, manifestName), data, 0o644)
 }
 
-// readManifest returns the manifest of an entry; fs.ErrNotExist is in the chain when there is no such entry.
+// readManifest returns the manifest of an entry; fs.ErrNotExist is in the chain when
+// there is no such entry.
 func readManifest(dir string) (manifest, error) {
 	var m manifest
 	data, err := os.ReadFile(filepath.Join(dir, manifestName))
@@ -108,8 +111,8 @@ func readManifest(dir string) (manifest, error) {
 	return m, nil
 }
 
-// check compares what lies in content with the manifest: by size and time, or, when full, by reading everything.
-// A difference is an error that names the first file.
+// check compares what lies in content with the manifest: by size and time, or, when full, by
+// reading everything. A difference is an error that names the first file.
 func (m manifest) check(content string, full bool) error {
 	for _, want := range m.Content {
 		path := filepath.Join(content, want.Path)

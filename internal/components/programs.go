@@ -33,27 +33,35 @@ var programs = []program{
 	{name: "coredns", module: "coredns", packages: []binary{{"coredns", "."}}, local: "."},
 	{name: "pause", module: ".", packages: []binary{{"pause", "./pause"}}, local: "pause"},
 	{name: "pilot-agent", module: ".", packages: []binary{{"pilot-agent", istio + "pilot/cmd/pilot-agent"}}},
-	{name: "pilot-discovery", module: ".", packages: []binary{{"pilot-discovery", istio + "pilot/cmd/pilot-discovery"}}},
+	{
+		name: "pilot-discovery", module: ".",
+		packages: []binary{{"pilot-discovery", istio + "pilot/cmd/pilot-discovery"}},
+	},
 	{name: "istioctl", module: ".", packages: []binary{{"istioctl", istio + "istioctl/cmd/istioctl"}}},
-	{name: "kube", module: ".", packages: []binary{{"kube", "./kube"}}, local: "kube", links: kubeNames, flags: kubernetesVersion("1", "36", "1")},
+	{name: "kube", module: ".", packages: []binary{{"kube", "./kube"}}, local: "kube", links: kubeNames,
+		flags: kubernetesVersion("1", "36", "1")},
 }
 
 // kubeNames are the programs that the binary kube is, by the name that it is called by.
-var kubeNames = []string{"kubelet", "kubectl", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy"}
+var kubeNames = []string{"kubelet", "kubectl", "kube-apiserver", "kube-controller-manager",
+	"kube-scheduler", "kube-proxy"}
 
 // KubernetesVersion is what every program of Kubernetes calls itself.
 const KubernetesVersion = "v1.36.1"
 
-// kindModule is the folder of the module that kind's programs are built from, in the toolchain folder.
+// kindModule is the folder of the module that kind's programs are built from, in
+// the toolchain folder.
 const kindModule = "kind"
 
 // kindPrograms are what a cluster made with kind needs beside.
 var kindPrograms = []program{
 	{name: "kind", module: kindModule, packages: []binary{{"kind", "sigs.k8s.io/kind"}}},
-	{name: "kubeadm", module: kindModule, packages: []binary{{"kubeadm", "k8s.io/kubernetes/cmd/kubeadm"}}, flags: kubernetesVersion("1", "36", "1")},
+	{name: "kubeadm", module: kindModule, packages: []binary{{"kubeadm", "k8s.io/kubernetes/cmd/kubeadm"}},
+		flags: kubernetesVersion("1", "36", "1")},
 }
 
-// kubernetesVersion stamps the version that Kubernetes' own build stamps; without it a kubelet calls itself v0.0.0.
+// kubernetesVersion stamps the version that Kubernetes' own build stamps; without it a kubelet
+// calls itself v0.0.0.
 func kubernetesVersion(major, minor, patch string) []string {
 	const version = "k8s.io/component-base/version."
 	return []string{

@@ -16,7 +16,8 @@ import (
 // pkg/apis/config/defaults/image.go.
 const publishedNode = "docker.io/kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5"
 
-// publishedSet is a set for kind of published images. Of programs it has kind, and the istioctl of the images' own release.
+// publishedSet is a set for kind of published images. Of programs it has kind, and the istioctl of
+// the images' own release.
 func (m *maker) publishedSet(ctx context.Context) (*Set, error) {
 	first := made{programs: map[string]ingredient{}}
 	if err := m.programs(ctx, kindPrograms[:1], first.programs); err != nil {
@@ -60,7 +61,8 @@ func (m *maker) publishedSet(ctx context.Context) (*Set, error) {
 // istioctlPath is where Istio's image of istioctl has it.
 const istioctlPath = "usr/local/bin/istioctl"
 
-// publishedIstioctl takes istioctl, with the charts of its release in itself, out of Istio's own image.
+// publishedIstioctl takes istioctl, with the charts of its release in itself, out
+// of Istio's own image.
 func (m *maker) publishedIstioctl(ctx context.Context) (ingredient, error) {
 	version := m.options.Istio
 	if version == "" {

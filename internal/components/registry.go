@@ -23,8 +23,8 @@ import (
 // publishedIstio is the version of Istio's images when none is named.
 const publishedIstio = "1.29.0"
 
-// publishedImages says which published image stands behind each name. Istio's are of one release, so that proxy and
-// control plane know each other.
+// publishedImages says which published image stands behind each name. Istio's are of one release,
+// so that proxy and control plane know each other.
 func publishedImages(istio string) map[string]string {
 	if istio == "" {
 		istio = publishedIstio
@@ -58,10 +58,12 @@ func (m *maker) pulled(ctx context.Context, name string, images map[string]strin
 // publishedValues gives Istio's install values the published images' tag in place of the lab's own.
 func publishedValues(values []byte, istio string) []byte {
 	tag := func(ref string) string { return ref[strings.LastIndexByte(ref, ':')+1:] }
-	return bytes.ReplaceAll(values, []byte("tag: "+tag(PilotImage)), []byte("tag: "+tag(publishedImages(istio)[PilotImage])))
+	return bytes.ReplaceAll(values, []byte("tag: "+tag(PilotImage)),
+		[]byte("tag: "+tag(publishedImages(istio)[PilotImage])))
 }
 
-// pull writes published images into a layout under our names, with the person's own registry credentials.
+// pull writes published images into a layout under our names, with the person's own
+// registry credentials.
 func pull(ctx context.Context, images map[string]string, w work) error {
 	out, err := layout.Write(w.content, empty.Index)
 	if err != nil {
@@ -85,7 +87,8 @@ func pull(ctx context.Context, images map[string]string, w work) error {
 	return nil
 }
 
-// published finds an image in its registry, for this machine's platform, with the person's own credentials.
+// published finds an image in its registry, for this machine's platform, with the
+// person's own credentials.
 func published(ctx context.Context, ref string) (v1.Image, error) {
 	parsed, err := reference(ref)
 	if err != nil {
@@ -95,7 +98,8 @@ func published(ctx context.Context, ref string) (v1.Image, error) {
 		remote.WithPlatform(v1.Platform{OS: "linux", Architecture: runtime.GOARCH}))
 }
 
-// mirrorVariable names a registry that has the published images under the same paths, such as a class room's own.
+// mirrorVariable names a registry that has the published images under the same paths, such
+// as a class room's own.
 const mirrorVariable = "FLOWPROOF_REGISTRY"
 
 // reference is where an image is pulled from: its own registry, or the mirror.

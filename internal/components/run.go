@@ -17,8 +17,8 @@ import (
 	"github.com/flowproof/lab/internal/trust"
 )
 
-// nowhere is a working directory for programs that take what lies around them: Python's -m looks for modules there first, Go
-// for a go.mod. Only root writes to it.
+// nowhere is a working directory for programs that take what lies around them: Python's -m looks
+// for modules there first, Go for a go.mod. Only root writes to it.
 const nowhere = "/"
 
 // A command is a host program that is run to its end.
@@ -34,8 +34,8 @@ type command struct {
 	private bool              // in mount and PID namespaces of its own: its end takes all processes and mounts with it
 }
 
-// run starts the program and waits for it. When ctx ends, the whole process group is killed. An error carries the end
-// of the program's output.
+// run starts the program and waits for it. When ctx ends, the whole process group is killed. An
+// error carries the end of the program's output.
 func (c command) run(ctx context.Context) error {
 	cmd := c.command(ctx)
 	out := &tail{line: c.line}
@@ -43,7 +43,8 @@ func (c command) run(ctx context.Context) error {
 	if c.stdout == nil {
 		cmd.Stdout = out
 	}
-	// The kernel sends Pdeathsig when the thread that forked ends; it must be this one, and it must stay.
+	// The kernel sends Pdeathsig when the thread that forked ends; it must be this
+	// one, and it must stay.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	err := cmd.Start()

@@ -17,7 +17,8 @@ func TestRunShowsTheEndOfAFailingCommand(t *testing.T) {
 		t.Fatal("no error")
 	}
 	lines := strings.Split(err.Error(), "\n")
-	if lines[0] != "run sh: exit status 3" || lines[1] != "Command Output:" || len(lines) != 2+tailLines || lines[len(lines)-1] != "no-newline" {
+	if lines[0] != "run sh: exit status 3" || lines[1] != "Command Output:" || len(lines) != 2+tailLines ||
+		lines[len(lines)-1] != "no-newline" {
 		t.Errorf("error\n%v", err)
 	}
 }
@@ -37,7 +38,8 @@ func TestCancelKillsTheWholeProcessGroup(t *testing.T) {
 			}
 			ctx, cancel := context.WithCancelCause(t.Context())
 			stopped := errors.New("stopped by the test")
-			// The grandchild holds a FIFO open for writing; the kernel says that it is gone by an end of file.
+			// The grandchild holds a FIFO open for writing; the kernel says that it is
+			// gone by an end of file.
 			fifo := filepath.Join(t.TempDir(), "fifo")
 			if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 				t.Fatal(err)
@@ -47,9 +49,13 @@ func TestCancelKillsTheWholeProcessGroup(t *testing.T) {
 				_, err := os.ReadFile(fifo)
 				gone <- err
 			}()
-			cmd := command{name: "sh", args: []string{"-c", "sh -c 'exec 3>" + fifo + "; echo ready; sleep 600' & wait"}, private: private}
+			cmd := command{
+				name: "sh", args: []string{"-c", "sh -c 'exec 3>" + fifo + "; echo ready; sleep 600' & wait"},
+				private: private,
+			}
 			cmd.line = func(string) { cancel(stopped) }
-			if err := cmd.run(ctx); !errors.Is(err, stopped) || !errors.Is(err, context.Canceled) || err.Error() != "stopped by the test" {
+			if err := cmd.run(ctx); !errors.Is(err, stopped) || !errors.Is(err, context.Canceled) ||
+				err.Error() != "stopped by the test" {
 				t.Errorf("error %v", err)
 			}
 			if err := <-gone; err != nil {
@@ -64,7 +70,8 @@ func TestPrivateMountsStayInside(t *testing.T) {
 		t.Skip("namespaces need root")
 	}
 	dir := t.TempDir()
-	cmd := command{name: "sh", args: []string{"-c", "mount -t tmpfs none " + dir + " && touch " + dir + "/inside"}, private: true}
+	cmd := command{name: "sh", args: []string{"-c", "mount -t tmpfs none " + dir + " && touch " + dir + "/inside"},
+		private: true}
 	if err := cmd.run(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -11,16 +11,16 @@ import (
 	"github.com/flowproof/lab/internal/progress"
 )
 
-// A set's entry names the entries that the set is made of in lines "part <key> …" of its manifest's inputs, and a
-// derived entry names its set in a line "set <key>".
+// A set's entry names the entries that the set is made of in lines "part <key> …" of its manifest's
+// inputs, and a derived entry names its set in a line "set <key>".
 const (
 	setName   = "set"
 	partLabel = "part"
 	setLabel  = "set"
 )
 
-// Hold keeps the set from being pruned until the returned file is closed, by this process and by every child that it
-// was handed to.
+// Hold keeps the set from being pruned until the returned file is closed, by this process and by
+// every child that it was handed to.
 func (s *Set) Hold() (*os.File, error) {
 	l, err := tryLock(s.cache.useLock(s.key), platform.Shared)
 	if err == nil && l == nil {
@@ -32,9 +32,10 @@ func (s *Set) Hold() (*os.File, error) {
 	return l.f, nil
 }
 
-// Derived returns a directory of data that are made from the set and from inputs, and has make make it once, in the
-// same cache and under the same rules as the set: whole or not there, one maker at a time, remade when damaged, gone
-// with its set. name and title are for people; make is given an empty directory.
+// Derived returns a directory of data that are made from the set and from inputs, and has make
+// make it once, in the same cache and under the same rules as the set: whole or not there, one
+// maker at a time, remade when damaged, gone with its set. name and title are for people; make
+// is given an empty directory.
 func (s *Set) Derived(ctx context.Context, p progress.Reporter, name, title string, inputs [][]byte,
 	make func(ctx context.Context, dir string, task progress.Task) error) (string, error) {
 	k := newKey(name).add(setLabel, s.key)
@@ -46,11 +47,14 @@ func (s *Set) Derived(ctx context.Context, p progress.Reporter, name, title stri
 		return "", err
 	}
 	c := &cache{dir: s.cache.dir, p: p}
-	_, err = c.ensure(ctx, derived, title, func(ctx context.Context, w work) error { return make(ctx, w.content, w.task) })
+	_, err = c.ensure(ctx, derived, title, func(ctx context.Context, w work) error {
+		return make(ctx, w.content, w.task)
+	})
 	return c.content(derived.String()), err
 }
 
-// Archive writes the set's images as one OCI archive, which kind load image-archive and ctr images import read.
+// Archive writes the set's images as one OCI archive, which kind load image-archive and ctr
+// images import read.
 func (s *Set) Archive(w io.Writer) error {
 	if err := tarTree(w, s.Layout); err != nil {
 		return fmt.Errorf("write image archive: %w", err)

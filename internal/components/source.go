@@ -6,8 +6,9 @@ import (
 	"github.com/flowproof/lab/internal/toolchain"
 )
 
-// unpack writes the modules that the program carries into the cache, and returns where they lie. Their own entry is
-// what builds read: a checkout, which another user may have written, never decides what root builds.
+// unpack writes the modules that the program carries into the cache, and returns where they lie.
+// Their own entry is what builds read: a checkout, which another user may have written, never
+// decides what root builds.
 func (m *maker) unpack(ctx context.Context) (string, error) {
 	k, err := newKey(toolchain.Folder).bytes("archive", toolchain.Archive()).key()
 	if err != nil {

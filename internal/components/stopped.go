@@ -8,8 +8,8 @@ import (
 // errSibling is why work stops that has no use any more.
 var errSibling = errors.New("stopped, because another part failed")
 
-// A stop is the end of work whose context has ended: it reads as the context's cause and is also its error, so that
-// callers who ask for context.Canceled find it.
+// A stop is the end of work whose context has ended: it reads as the context's cause and is also
+// its error, so that callers who ask for context.Canceled find it.
 type stop struct{ cause, err error }
 
 func (s *stop) Error() string   { return s.cause.Error() }

@@ -20,11 +20,12 @@ const importNamespace = "k8s.io"
 // pinned keeps the kubelet from removing an image when the disk fills: nothing could bring it back.
 const pinned = "io.cri-containerd.pinned=pinned"
 
-// socket is short wherever the cache lies: a socket's path has room for 108 bytes only. containerd and ctr both run in
-// the scratch directory, which goes with the entry if they are killed.
+// socket is short wherever the cache lies: a socket's path has room for 108 bytes only. containerd
+// and ctr both run in the scratch directory, which goes with the entry if they are killed.
 const socket = "/proc/self/cwd/containerd.sock"
 
-// importConfig is a containerd that does nothing but keep images. Paths are quoted as TOML strings by %q.
+// importConfig is a containerd that does nothing but keep images. Paths are quoted as
+// TOML strings by %q.
 const importConfig = `version = 3
 root = %q
 state = %q
@@ -39,13 +40,15 @@ disabled_plugins = ["io.containerd.cri.v1.images", "io.containerd.cri.v1.runtime
   address = %q
 `
 
-// A store is made by a containerd of our own, which is gone with all its mounts when makeStore returns.
+// A store is made by a containerd of our own, which is gone with all its mounts
+// when makeStore returns.
 type store struct {
 	containerd, ctr string // programs
 	layout          string // the images
 }
 
-// make imports the layout's images into w's content directory as a containerd root, and unpacks them.
+// make imports the layout's images into w's content directory as a containerd root,
+// and unpacks them.
 func (s store) make(ctx context.Context, w work) error {
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("import images: containerd needs root (run: sudo lab build)")
@@ -55,7 +58,8 @@ func (s store) make(ctx context.Context, w work) error {
 		return fmt.Errorf("import images: %w", err)
 	}
 	config := filepath.Join(w.scratch, "config.toml")
-	text := fmt.Sprintf(importConfig, w.content, filepath.Join(w.scratch, "state"), filepath.Join(w.scratch, "temp"), socket, socket+".ttrpc")
+	text := fmt.Sprintf(importConfig, w.content, filepath.Join(w.scratch, "state"),
+		filepath.Join(w.scratch, "temp"), socket, socket+".ttrpc")
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return explain(err, "")
 	}
@@ -72,8 +76,9 @@ func (s store) load(ctx context.Context, w work) error {
 	r, pipe := io.Pipe()
 	go func() { pipe.CloseWithError(tarTree(pipe, s.layout)) }()
 	defer r.Close()
-	ctr := command{name: s.ctr, dir: w.scratch, stdin: r, args: []string{"--address", socket, "--namespace", importNamespace,
-		"images", "import", "--local", "--snapshotter", "overlayfs", "--label", pinned, "-"},
+	ctr := command{name: s.ctr, dir: w.scratch, stdin: r,
+		args: []string{"--address", socket, "--namespace", importNamespace,
+			"images", "import", "--local", "--snapshotter", "overlayfs", "--label", pinned, "-"},
 		line: func(line string) { w.task.Note("%s", line) }}
 	if err := ctr.run(ctx); err != nil {
 		return fmt.Errorf("import images: %w", err)
@@ -120,7 +125,8 @@ func start(ctx context.Context, cmd command) (*daemon, error) {
 	}
 }
 
-// stop ends the daemon: politely after success, so that its databases are closed in order, at once after a failure.
+// stop ends the daemon: politely after success, so that its databases are closed in order, at
+// once after a failure.
 func (d *daemon) stop(failed error) error {
 	defer d.kill()
 	if failed != nil {
@@ -135,7 +141,8 @@ func (d *daemon) stop(failed error) error {
 	return nil
 }
 
-// linkBlobs adds the blobs of one folder to another, which may have some of them: a blob's name says what is in it.
+// linkBlobs adds the blobs of one folder to another, which may have some of them: a blob's name
+// says what is in it.
 func linkBlobs(dir, dest string) error {
 	if err := os.MkdirAll(dest, 0o755); err != nil {
 		return err
@@ -145,7 +152,8 @@ func linkBlobs(dir, dest string) error {
 		return err
 	}
 	for _, b := range blobs {
-		if err := linkFile(filepath.Join(dir, b.Name()), filepath.Join(dest, b.Name())); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := linkFile(filepath.Join(dir, b.Name()), filepath.Join(dest, b.Name())); err != nil &&
+			!errors.Is(err, fs.ErrExist) {
 			return err
 		}
 	}

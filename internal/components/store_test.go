@@ -59,7 +59,8 @@ func TestStoreIsUnpacked(t *testing.T) {
 	if err := s.make(t.Context(), w); err != nil {
 		t.Fatal(err)
 	}
-	unpacked, err := filepath.Glob(filepath.Join(w.content, "io.containerd.snapshotter.v1.overlayfs/snapshots/*/fs/usr/local/bin/envoy"))
+	unpacked, err := filepath.Glob(filepath.Join(w.content,
+		"io.containerd.snapshotter.v1.overlayfs/snapshots/*/fs/usr/local/bin/envoy"))
 	if err != nil || len(unpacked) != 1 {
 		t.Errorf("Envoy is unpacked in %v, %v", unpacked, err)
 	}

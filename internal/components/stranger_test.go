@@ -17,7 +17,8 @@ func TestRootBuildsNothingOfAStrangers(t *testing.T) {
 	trusttest.NeedRoot(t)
 	dir := t.TempDir()
 	strange := filepath.Join(dir, toolchain.Folder)
-	if err := errors.Join(os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module github.com/flowproof/lab\n"), 0o644),
+	if err := errors.Join(os.WriteFile(filepath.Join(dir, "go.mod"),
+		[]byte("module github.com/flowproof/lab\n"), 0o644),
 		os.Mkdir(strange, 0o755), os.Chown(strange, trusttest.Stranger, trusttest.Stranger)); err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +36,8 @@ func TestRootBuildsNothingOfAStrangers(t *testing.T) {
 	}
 }
 
-// TestNoModuleFromTheWorkingDirectory stands where anybody can have put a module that Python would find first.
+// TestNoModuleFromTheWorkingDirectory stands where anybody can have put a module that
+// Python would find first.
 func TestNoModuleFromTheWorkingDirectory(t *testing.T) {
 	dir := t.TempDir()
 	left := filepath.Join(dir, "ran")

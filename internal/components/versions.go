@@ -6,7 +6,8 @@ type Version struct {
 	Version string `json:"version"`
 }
 
-// The versions of what is built from the modules below toolchain. A test holds them against the modules.
+// The versions of what is built from the modules below toolchain. A test holds them
+// against the modules.
 const (
 	istioVersion      = "v0.0.0-20260827124520-eed52ebb66ad"
 	containerdVersion = "v2.4.2"

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// TestVersionsAreTheModules holds what `lab version` says against the modules that the parts are built from.
+// TestVersionsAreTheModules holds what `lab version` says against the modules that the
+// parts are built from.
 func TestVersionsAreTheModules(t *testing.T) {
 	for _, c := range []struct{ part, file, module string }{
 		{"Kubernetes", "go.mod", "k8s.io/kubernetes"},

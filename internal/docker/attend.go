@@ -13,15 +13,17 @@ import (
 // kept is how many of a program's last lines an error carries.
 const kept = 20
 
-// Attend runs a command of Command's to its end and hands each line of what it says on stderr to line, if any. Its error
-// carries the last of them. The program dies with this process, however that ends.
+// Attend runs a command of Command's to its end and hands each line of what it says on
+// stderr to line, if any. Its error carries the last of them. The program dies with this
+// process, however that ends.
 func (d *Docker) Attend(ctx context.Context, cmd *exec.Cmd, line func(string)) error {
 	said := &lines{each: line}
 	cmd.Stderr = said
 	if cmd.Stdout == nil {
 		cmd.Stdout = io.Discard
 	}
-	// The kernel sends the signal of the parent's death when the thread that forked ends: it must be this one.
+	// The kernel sends the signal of the parent's death when the thread that forked ends:
+	// it must be this one.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	err := cmd.Run()

@@ -104,8 +104,8 @@ func (d *daemon) Obey(command string) error {
 	return nil
 }
 
-// mount hides what Docker would write to, or would see of the host's: /run, /proc, /sys with the cgroups. The directory
-// on the host stays where it is, for the socket.
+// mount hides what Docker would write to, or would see of the host's: /run, /proc, /sys with the
+// cgroups. The directory on the host stays where it is, for the socket.
 func (d *daemon) mount() error {
 	// A slave still hears of what the host unmounts, so that it can.
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
@@ -171,7 +171,8 @@ func bindFile(source, target string) error {
 	return nil
 }
 
-// setUpNetwork makes a network without a way out: a loopback, and on it the address of the resolver.
+// setUpNetwork makes a network without a way out: a loopback, and on it the address
+// of the resolver.
 func setUpNetwork() error {
 	lo, err := netlink.LinkByName("lo")
 	if err == nil {
@@ -201,7 +202,8 @@ func (d *daemon) program() (enclosure.Program, error) {
 	}
 	return enclosure.Program{Name: "dockerd", Path: path, Log: enclosure.LogPath(logDir, "dockerd"),
 		Env: []string{"PATH=" + searchPath, "HOME=/root"},
-		Args: []string{"--config-file=" + configFile, "--data-root=" + dataRoot, "--exec-root=/run/docker", "--pidfile=/run/lab/docker.pid",
+		Args: []string{"--config-file=" + configFile, "--data-root=" + dataRoot, "--exec-root=/run/docker",
+			"--pidfile=/run/lab/docker.pid",
 			"--host=unix://" + socket(d.RunDir), "--group=root", "--storage-driver=overlay2", "--dns=" + resolverIP,
 			"--oom-score-adjust=0", // a lower one needs a capability that some roots lack
 			"--ip-forward=false",   // it is on
@@ -227,12 +229,14 @@ func (d *daemon) answers() error {
 	return nil
 }
 
-// writeConfig writes dockerd's configuration file. It also stands in for the machine's own, which is another Docker's.
+// writeConfig writes dockerd's configuration file. It also stands in for the machine's own, which
+// is another Docker's.
 func writeConfig(path string) error {
 	config := map[string]any{}
 	if !hasCapability(unix.CAP_SYS_RESOURCE) {
 		config["default-runtime"] = "lab"
-		config["runtimes"] = map[string]any{"lab": map[string]any{"path": selfPath, "runtimeArgs": []string{Verb, runtimeWord}}}
+		config["runtimes"] = map[string]any{"lab": map[string]any{"path": selfPath,
+			"runtimeArgs": []string{Verb, runtimeWord}}}
 	}
 	data, err := json.Marshal(config)
 	if err != nil {

@@ -1,8 +1,9 @@
 // Package docker finds the Docker of this machine, or starts one of our own where none runs.
 //
-// A Docker of our own lives in an enclosure: its network, mounts, processes and cgroups are its own, its data lie in
-// memory, and the end of the enclosure is the end of all its containers, networks, volumes and images. Nothing of it
-// can be seen on the host but its socket. It has no way out: names do not exist, and that is said at once.
+// A Docker of our own lives in an enclosure: its network, mounts, processes and cgroups are its
+// own, its data lie in memory, and the end of the enclosure is the end of all its containers,
+// networks, volumes and images. Nothing of it can be seen on the host but its socket. It has no way
+// out: names do not exist, and that is said at once.
 package docker
 
 import (
@@ -35,11 +36,13 @@ type Docker struct {
 	owner *enclosure.Owner // nil: it was there before
 }
 
-// ForwardPort is the port on the loopback of our own Docker's network namespace that Docker.Forward leads to.
+// ForwardPort is the port on the loopback of our own Docker's network namespace that
+// Docker.Forward leads to.
 const ForwardPort = 6443
 
-// Env is what a program's environment needs beside ours to speak with this Docker. Of one of our own it keeps away what a
-// person has configured for others, and proxies, which cannot be reached from it.
+// Env is what a program's environment needs beside ours to speak with this Docker. Of one
+// of our own it keeps away what a person has configured for others, and proxies, which
+// cannot be reached from it.
 func (d *Docker) Env() []string {
 	var env []string
 	if d.Host != "" {
@@ -54,12 +57,12 @@ func (d *Docker) Env() []string {
 	return env
 }
 
-// Owner is the hold on a Docker that Start has started; nil for one that was there before. It ends with this process
-// until it is committed.
+// Owner is the hold on a Docker that Start has started; nil for one that was there before. It ends
+// with this process until it is committed.
 func (d *Docker) Owner() *enclosure.Owner { return d.owner }
 
-// Command is a program with this Docker in its environment. It is killed with all its children when ctx ends, and dies
-// with this process.
+// Command is a program with this Docker in its environment. It is killed with all its children when
+// ctx ends, and dies with this process.
 func (d *Docker) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	path, err := trust.LookPath(name)
 	if err != nil {
@@ -76,7 +79,8 @@ func (d *Docker) Command(ctx context.Context, name string, args ...string) *exec
 	return cmd
 }
 
-// Run runs the docker command and returns what it wrote, trimmed. Its error has the line that names the trouble.
+// Run runs the docker command and returns what it wrote, trimmed. Its error has the line
+// that names the trouble.
 func (d *Docker) Run(ctx context.Context, args ...string) (string, error) {
 	var out bytes.Buffer
 	cmd := d.Command(ctx, "docker", args...)
@@ -107,7 +111,8 @@ func (e *Error) Error() string {
 func (e *Error) cause() string {
 	cause := fmt.Sprint(e.Err)
 	for line := range strings.Lines(e.Said) {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "See 'docker") && !strings.HasPrefix(line, "Run 'docker") {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "See 'docker") &&
+			!strings.HasPrefix(line, "Run 'docker") {
 			cause = line
 		}
 	}
@@ -118,7 +123,8 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Gone says that Docker did not answer: it is stopped, or starts again at this moment.
 func (e *Error) Gone() bool {
-	for _, says := range []string{"Cannot connect to the Docker daemon", "error during connect", "connection reset by peer", "unexpected EOF", "daemon is not running", "is shutting down"} {
+	for _, says := range []string{"Cannot connect to the Docker daemon", "error during connect",
+		"connection reset by peer", "unexpected EOF", "daemon is not running", "is shutting down"} {
 		if strings.Contains(e.Said, says) {
 			return true
 		}
@@ -146,12 +152,13 @@ func (d *Docker) Ping(ctx context.Context) error {
 	return nil
 }
 
-// Watch ends ctx with an error that IsGone knows when Docker stops answering, until ctx ends by itself. What broke then,
-// broke because of it.
+// Watch ends ctx with an error that IsGone knows when Docker stops answering, until ctx ends by
+// itself. What broke then, broke because of it.
 func (d *Docker) Watch(ctx context.Context, lost context.CancelCauseFunc) {
 	_, err := d.Run(ctx, "events", "--filter", "type=daemon") // it ends with Docker, and tells of a reload at most
 	if ctx.Err() == nil {
-		lost(&Error{Program: "docker events", Said: fmt.Sprintf("error during connect: Docker has stopped answering (%v)", err)})
+		lost(&Error{Program: "docker events",
+			Said: fmt.Sprintf("error during connect: Docker has stopped answering (%v)", err)})
 	}
 }
 

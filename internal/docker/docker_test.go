@@ -35,10 +35,13 @@ func TestChoose(t *testing.T) {
 	}{
 		{name: "one runs", found: theirs, root: true, says: "Docker 27.0.1 runs here"},
 		{name: "one runs, and this is no root", found: theirs, says: "Docker 27.0.1 runs here"},
-		{name: "none runs, it is installed", err: none, root: true, own: true, says: "started in namespaces of its own"},
-		{name: "none runs, none is installed", err: none, root: true, noDaemon: missing, says: "hack/setup.sh kind", refused: true},
+		{name: "none runs, it is installed", err: none, root: true, own: true,
+			says: "started in namespaces of its own"},
+		{name: "none runs, none is installed", err: none, root: true, noDaemon: missing, says: "hack/setup.sh kind",
+			refused: true},
 		{name: "none runs, this is no root", err: none, says: "needs root", refused: true},
-		{name: "one runs and refuses: no second is started beside it", err: refused, root: true, says: "permission denied", refused: true},
+		{name: "one runs and refuses: no second is started beside it", err: refused, root: true,
+			says: "permission denied", refused: true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := choose(tt.found, tt.err, tt.root, tt.noDaemon)
@@ -72,11 +75,16 @@ func TestNamedDockerIsNotReplaced(t *testing.T) {
 
 func TestErrorSaysWhetherDockerIsGone(t *testing.T) {
 	for said, gone := range map[string]bool{
-		"Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?":            true,
-		"error during connect: Get \"http://docker/v1.41/version\": read: connection reset by peer":                    true,
-		"Got permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock":     false,
-		"Error: No such container: lab-control-plane":                                                                  false,
-		"WARNING: something\nError response from daemon: conflict: unable to remove repository reference (must force)": false,
+		"Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon " +
+			"running?": true,
+		"error during connect: Get \"http://docker/v1.41/version\": read: connection reset by " +
+			"peer": true,
+		"Got permission denied while trying to connect to the Docker daemon socket at " +
+			"unix:///var/run/docker.sock": false,
+		"Error: No such container: " +
+			"lab-control-plane": false,
+		"WARNING: something\nError response from daemon: conflict: unable to remove repository reference (must " +
+			"force)": false,
 	} {
 		err := &Error{Program: "docker rm", Said: said, Err: errors.New("exit status 1")}
 		if IsGone(err) != gone {
@@ -107,8 +115,10 @@ func TestHere(t *testing.T) {
 }
 
 func TestNoSuchName(t *testing.T) {
-	question := dnsmessage.Message{Header: dnsmessage.Header{ID: 7, RecursionDesired: true}, Questions: []dnsmessage.Question{
-		{Name: dnsmessage.MustNewName("host.docker.internal."), Type: dnsmessage.TypeA, Class: dnsmessage.ClassINET}}}
+	question := dnsmessage.Message{Header: dnsmessage.Header{ID: 7, RecursionDesired: true},
+		Questions: []dnsmessage.Question{
+			{Name: dnsmessage.MustNewName("host.docker.internal."), Type: dnsmessage.TypeA,
+				Class: dnsmessage.ClassINET}}}
 	packed, err := question.Pack()
 	if err != nil {
 		t.Fatal(err)
@@ -121,7 +131,8 @@ func TestNoSuchName(t *testing.T) {
 	if err := got.Unpack(answer); err != nil {
 		t.Fatal(err)
 	}
-	if got.ID != 7 || !got.Response || got.RCode != dnsmessage.RCodeNameError || len(got.Questions) != 1 || len(got.Answers) != 0 {
+	if got.ID != 7 || !got.Response || got.RCode != dnsmessage.RCodeNameError || len(got.Questions) != 1 ||
+		len(got.Answers) != 0 {
 		t.Errorf("answer %+v", got)
 	}
 	if _, err := noSuchName(answer); err == nil {
@@ -149,7 +160,8 @@ func TestStripTakesOutWhatThisRootCannotGive(t *testing.T) {
 		args       []string
 		score      bool // the score is still there
 	}{
-		{"create", "config.json", `{"process":` + process + `}`, []string{"--root", "/r", "create", "--bundle", "$DIR", "id"}, false},
+		{"create", "config.json", `{"process":` + process + `}`,
+			[]string{"--root", "/r", "create", "--bundle", "$DIR", "id"}, false},
 		{"run with =", "config.json", `{"process":` + process + `}`, []string{"run", "-b=$DIR", "id"}, false},
 		{"exec", "process.json", process, []string{"exec", "--process", "$DIR/process.json", "id"}, false},
 		{"exec, short", "process.json", process, []string{"exec", "-p", "$DIR/process.json", "id"}, false},

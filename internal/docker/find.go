@@ -21,9 +21,9 @@ const (
 // ErrNone says that no Docker runs on this machine.
 var ErrNone = errors.New("no Docker answers")
 
-// Find returns the Docker that the docker command of this machine speaks with: by DOCKER_HOST, by its context, or by the
-// default socket. One that is being started is waited for. ErrNone is in the chain of the error when there is none, unless
-// DOCKER_HOST says that there is.
+// Find returns the Docker that the docker command of this machine speaks with: by DOCKER_HOST, by
+// its context, or by the default socket. One that is being started is waited for. ErrNone is in the
+// chain of the error when there is none, unless DOCKER_HOST says that there is.
 func Find(ctx context.Context) (*Docker, error) {
 	_, err := trust.LookPath("docker")
 	if errors.Is(err, trust.ErrUntrusted) {
@@ -48,7 +48,8 @@ func Find(ctx context.Context) (*Docker, error) {
 	case err == nil:
 		return d, nil
 	case IsGone(err) && named != "":
-		return nil, exit.Environmentf("find Docker: DOCKER_HOST=%s does not answer (start that Docker, or unset DOCKER_HOST)", named)
+		return nil, exit.Environmentf("find Docker: DOCKER_HOST=%s does not answer (start that Docker, or unset "+
+			"DOCKER_HOST)", named)
 	case IsGone(err):
 		return nil, fmt.Errorf("find Docker: %w: %w", ErrNone, err)
 	}
@@ -92,9 +93,15 @@ func choose(found *Docker, err error, root bool, noDaemon error) Choice {
 	case !errors.Is(err, ErrNone):
 		return Choice{Err: err}
 	case noDaemon != nil:
-		return Choice{Err: exit.Environmentf("find Docker: none runs, and none can be started: %w (run: hack/setup.sh kind)", noDaemon)}
+		return Choice{
+			Err: exit.Environmentf("find Docker: none runs, and none can be started: %w (run: hack/setup.sh kind)",
+				noDaemon),
+		}
 	case !root:
-		return Choice{Err: exit.Environmentf("find Docker: none runs, and starting one needs root (run as root, or start Docker)")}
+		return Choice{
+			Err: exit.Environmentf("find Docker: none runs, and starting one needs root (run as root, or start " +
+				"Docker)"),
+		}
 	}
 	return Choice{Own: true, Reason: "no Docker runs here, so one is started in namespaces of its own"}
 }
@@ -102,5 +109,6 @@ func choose(found *Docker, err error, root bool, noDaemon error) Choice {
 // programs are what a Docker of our own is made of.
 var programs = []string{"docker", "dockerd", "containerd", "containerd-shim-runc-v2", "runc", "iptables"}
 
-// searchPath is where those programs are looked for beside PATH: a user's may lack the administrator's directories.
+// searchPath is where those programs are looked for beside PATH: a user's may lack the
+// administrator's directories.
 const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -26,7 +26,8 @@ import (
 	"github.com/flowproof/lab/internal/progress"
 )
 
-// TestMain lets the test binary be the processes of the Docker that its tests start, and the program of its containers.
+// TestMain lets the test binary be the processes of the Docker that its tests start, and the
+// program of its containers.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
@@ -91,7 +92,8 @@ func loadSelf(ctx context.Context, t *testing.T, d *Docker) {
 	}
 	image, err := mutate.Append(empty.Image, mutate.Addendum{Layer: layerOf(t, "self", self)})
 	if err == nil {
-		image, err = mutate.Config(image, v1.Config{Entrypoint: []string{"/self", "container"}, Labels: map[string]string{"test": "yes"}})
+		image, err = mutate.Config(image, v1.Config{Entrypoint: []string{"/self", "container"},
+			Labels: map[string]string{"test": "yes"}})
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -223,7 +225,8 @@ func hostPID(t *testing.T, lab, program string) int {
 	return 0
 }
 
-// nothingLeft waits until socket, cgroups and directory of a Docker are gone, and compares the mounts that could be its.
+// nothingLeft waits until socket, cgroups and directory of a Docker are gone, and compares the
+// mounts that could be its.
 func nothingLeft(t *testing.T, lab, mounts string) {
 	t.Helper()
 	enclosuretest.AwaitNothing(t, enclosed, lab)
@@ -232,7 +235,8 @@ func nothingLeft(t *testing.T, lab, mounts string) {
 	}
 }
 
-// hostMounts are the host's mounts that a Docker of that name could have made; others come and go at any time.
+// hostMounts are the host's mounts that a Docker of that name could have made; others come
+// and go at any time.
 func hostMounts(t *testing.T, lab string) string {
 	t.Helper()
 	data, err := os.ReadFile("/proc/self/mountinfo")
@@ -241,7 +245,8 @@ func hostMounts(t *testing.T, lab string) string {
 	}
 	var points []string
 	for line := range strings.Lines(string(data)) {
-		ours := strings.Contains(line, "flowproof") || strings.Contains(line, lab) || strings.Contains(line, filepath.Base(dataRoot))
+		ours := strings.Contains(line, "flowproof") || strings.Contains(line, lab) ||
+			strings.Contains(line, filepath.Base(dataRoot))
 		if f := strings.Fields(line); len(f) > 4 && ours {
 			points = append(points, f[4])
 		}

@@ -12,8 +12,8 @@ func (d *Docker) Load(ctx context.Context, write func(io.Writer) error) error {
 	return d.Feed(ctx, write, "load", "--quiet")
 }
 
-// Feed runs a docker command that reads what write writes; there is no file between them. When write fails, its error is the
-// cause of what the command says.
+// Feed runs a docker command that reads what write writes; there is no file between them. When
+// write fails, its error is the cause of what the command says.
 func (d *Docker) Feed(ctx context.Context, write func(io.Writer) error, args ...string) error {
 	r, w := io.Pipe()
 	wrote := make(chan error, 1)

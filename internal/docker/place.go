@@ -8,7 +8,8 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// Here says whether containers of this Docker run on this machine and see its files; its error says why they do not.
+// Here says whether containers of this Docker run on this machine and see its files; its error
+// says why they do not.
 func (d *Docker) Here(ctx context.Context) error {
 	if d.Ours {
 		return nil
@@ -33,10 +34,12 @@ func (d *Docker) Here(ctx context.Context) error {
 func here(host, system string) error {
 	if host != "" && !strings.HasPrefix(host, "unix://") {
 		scheme, _, _ := strings.Cut(host, ":")
-		return exit.Environmentf("use Docker: it is reached by %s, so its containers may not see this machine's files", scheme)
+		return exit.Environmentf("use Docker: it is reached by %s, so its containers may not see this machine's files",
+			scheme)
 	}
 	if strings.Contains(system, "Desktop") {
-		return exit.Environmentf("use Docker: %s runs in a virtual machine, so its containers do not see this machine's processes and files", system)
+		return exit.Environmentf("use Docker: %s runs in a virtual machine, so its containers do not see this "+
+			"machine's processes and files", system)
 	}
 	return nil
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/flowproof/lab/internal/removal"
 )
 
-// Prepare fills dir with images as Docker keeps them, by a Docker of our own of that name into which load puts them. A
-// Docker that is started with it has them from the start, without a copy.
+// Prepare fills dir with images as Docker keeps them, by a Docker of our own of that name into
+// which load puts them. A Docker that is started with it has them from the start, without a copy.
 func Prepare(ctx context.Context, name, dir string, load func(ctx context.Context, d *Docker) error) error {
 	if err := enclosed.AwaitGone(ctx, name); err != nil { // one that lost its owner is about to end
 		return err
@@ -38,8 +38,8 @@ func Prepare(ctx context.Context, name, dir string, load func(ctx context.Contex
 	return keepImages(dir)
 }
 
-// Where Docker keeps images below its data root, with the storage driver overlay2: what it knows of them, and a directory
-// for each layer beside one of short links to those.
+// Where Docker keeps images below its data root, with the storage driver overlay2: what it knows of
+// them, and a directory for each layer beside one of short links to those.
 const (
 	imagesDir = "image"
 	layersDir = "overlay2"
@@ -65,11 +65,11 @@ func keepImages(root string) error {
 	return nil
 }
 
-// bindPrepared gives a new data root the images of a prepared one: what is known of images and layers is copied, since
-// Docker writes to it; what is in the layers is bound read-only.
+// bindPrepared gives a new data root the images of a prepared one: what is known of images and
+// layers is copied, since Docker writes to it; what is in the layers is bound read-only.
 func bindPrepared(prepared, root string) error {
-	// Docker makes this directory and the root above it mount points, if they are none, by binds that show nothing of the
-	// mounts below. The root is one.
+	// Docker makes this directory and the root above it mount points, if they are none, by binds
+	// that show nothing of the mounts below. The root is one.
 	home := filepath.Join(root, layersDir)
 	if err := (enclosure.Mount{Source: home, Target: layersDir, Flags: unix.MS_BIND}).Make(root); err != nil {
 		return err
@@ -94,7 +94,8 @@ func bindPrepared(prepared, root string) error {
 	return nil
 }
 
-// bindLayer makes a directory of one layer: copies of the small files, and the layer's content as it lies there.
+// bindLayer makes a directory of one layer: copies of the small files, and the layer's
+// content as it lies there.
 func bindLayer(from, to string) error {
 	entries, err := os.ReadDir(from)
 	if err != nil {
@@ -115,5 +116,6 @@ func bindLayer(from, to string) error {
 			return err
 		}
 	}
-	return enclosure.Mount{Source: filepath.Join(from, contentDir), Target: contentDir, Flags: unix.MS_BIND | unix.MS_RDONLY}.Make(to)
+	return enclosure.Mount{Source: filepath.Join(from, contentDir), Target: contentDir,
+		Flags: unix.MS_BIND | unix.MS_RDONLY}.Make(to)
 }

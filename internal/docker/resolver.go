@@ -11,12 +11,12 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// resolverIP is where the resolver of our own Docker answers, inside its network namespace. The address is of no
-// network that Docker gives to bridges.
+// resolverIP is where the resolver of our own Docker answers, inside its network namespace. The
+// address is of no network that Docker gives to bridges.
 const resolverIP = "10.53.53.53"
 
-// serveNames answers every question with "there is no such name". Without it each name of the outside would be a wait of
-// seconds: for kind's node when it starts, and for every pod.
+// serveNames answers every question with "there is no such name". Without it each name of the
+// outside would be a wait of seconds: for kind's node when it starts, and for every pod.
 func serveNames() error {
 	address := net.JoinHostPort(resolverIP, "53")
 	packets, err := net.ListenPacket("udp4", address)
@@ -69,13 +69,15 @@ func answerStream(conn net.Conn) {
 		if err != nil {
 			return
 		}
-		if _, err := conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(answer))), answer...)); err != nil {
+		if _, err := conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(answer))), answer...)); err !=
+			nil {
 			return
 		}
 	}
 }
 
-// noSuchName is the answer NXDOMAIN to a question (RFC 1035, 4.1.1); an error when it is no question.
+// noSuchName is the answer NXDOMAIN to a question (RFC 1035, 4.1.1); an error when
+// it is no question.
 func noSuchName(question []byte) ([]byte, error) {
 	var p dnsmessage.Parser
 	header, err := p.Start(question)
@@ -90,6 +92,7 @@ func noSuchName(question []byte) ([]byte, error) {
 		return nil, fmt.Errorf("read DNS question: %w", err)
 	}
 	answer := dnsmessage.Message{Questions: questions, Header: dnsmessage.Header{ID: header.ID, Response: true,
-		OpCode: header.OpCode, RecursionDesired: header.RecursionDesired, RecursionAvailable: true, RCode: dnsmessage.RCodeNameError}}
+		OpCode: header.OpCode, RecursionDesired: header.RecursionDesired, RecursionAvailable: true,
+		RCode: dnsmessage.RCodeNameError}}
 	return answer.Pack()
 }

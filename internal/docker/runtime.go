@@ -18,12 +18,13 @@ import (
 // runtimeWord is the word after the hidden verb by which this program is Docker's OCI runtime.
 const runtimeWord = "runc"
 
-// missing is the capability that some roots lack, virtual machines' and containers' ones. A privileged container asks for
-// all there are, and runc then fails where Docker could have done without.
+// missing is the capability that some roots lack, virtual machines' and containers'
+// ones. A privileged container asks for all there are, and runc then fails where Docker
+// could have done without.
 const missing = "CAP_SYS_RESOURCE"
 
-// runtimeMain hands its arguments on to runc, after taking out of the container's description what this root cannot
-// give. It returns only when that failed.
+// runtimeMain hands its arguments on to runc, after taking out of the container's description what
+// this root cannot give. It returns only when that failed.
 func runtimeMain(args []string) int {
 	err := strip(args)
 	if err == nil {
@@ -36,8 +37,8 @@ func runtimeMain(args []string) int {
 	return 1
 }
 
-// strip edits the description that a runc command line names: the bundle's config.json of create and run, the file of
-// exec's --process.
+// strip edits the description that a runc command line names: the bundle's config.json of create
+// and run, the file of exec's --process.
 func strip(args []string) error {
 	word, option := runcCommand(args)
 	switch word {
@@ -84,8 +85,8 @@ func runcCommand(args []string) (word string, option func(long, short string) st
 	}
 }
 
-// stripProcess takes the capability out of every set of a process, and a negative score for the out-of-memory killer,
-// which needs it. Source: the OCI runtime specification, config.md, process.
+// stripProcess takes the capability out of every set of a process, and a negative score for the
+// out-of-memory killer, which needs it. Source: the OCI runtime specification, config.md, process.
 func stripProcess(process map[string]any) {
 	if sets, ok := process["capabilities"].(map[string]any); ok {
 		for name, set := range sets {
@@ -127,7 +128,8 @@ func editJSON(path string, edit func(map[string]any)) error {
 	return os.WriteFile(path, data, info.Mode().Perm())
 }
 
-// hasCapability says whether this process may give a capability to others: whether it is in the bounding set.
+// hasCapability says whether this process may give a capability to others: whether it
+// is in the bounding set.
 func hasCapability(capability uintptr) bool {
 	has, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, capability, 0, 0, 0)
 	return err == nil && has == 1

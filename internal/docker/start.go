@@ -23,8 +23,9 @@ var enclosed = enclosure.Kind{Name: "docker", Suffix: ".docker", Noun: "Docker o
 
 func init() { enclosed.Resident = newDaemon }
 
-// Main is the hidden verb: guard and init of a Docker of our own, and the runtime that it starts containers with. It
-// returns the process's exit code. A test binary that starts a Docker calls it from TestMain.
+// Main is the hidden verb: guard and init of a Docker of our own, and the runtime that it
+// starts containers with. It returns the process's exit code. A test binary that starts a
+// Docker calls it from TestMain.
 func Main(args []string) int {
 	if len(args) > 0 && args[0] == runtimeWord {
 		return runtimeMain(args[1:])
@@ -44,7 +45,8 @@ func Start(ctx context.Context, name string, o Options, p progress.Reporter) (*D
 	task.Done(err)
 	if errors.Is(err, enclosure.ErrTaken) {
 		if d, err = Ours(ctx, name); d == nil && err == nil { // another process was faster
-			err = exit.Environmentf("start Docker of lab %s: another process started it and took it down again (try again)", name)
+			err = exit.Environmentf("start Docker of lab %s: another process started it and took it down again (try "+
+				"again)", name)
 		}
 	}
 	return d, err
@@ -52,7 +54,8 @@ func Start(ctx context.Context, name string, o Options, p progress.Reporter) (*D
 
 func launch(ctx context.Context, name string, c payload, held []*os.File) (*Docker, error) {
 	if os.Geteuid() != 0 {
-		return nil, exit.Environmentf("start Docker: it makes namespaces and mounts (run as root, or start Docker yourself)")
+		return nil, exit.Environmentf("start Docker: it makes namespaces and mounts (run as root, or start Docker " +
+			"yourself)")
 	}
 	if err := whyNoDaemon(); err != nil {
 		return nil, exit.Environmentf("start Docker: %w (run: hack/setup.sh kind)", err)
@@ -90,7 +93,8 @@ func DaemonVersion(ctx context.Context) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-// Ours returns our own Docker of that name when it runs; nil when there is none. It waits for one that is being started.
+// Ours returns our own Docker of that name when it runs; nil when there is none. It waits for one
+// that is being started.
 func Ours(ctx context.Context, name string) (*Docker, error) {
 	s, err := enclosed.Ask(ctx, name, -1)
 	for err == nil && s.State != cluster.Broken && !s.Reached(ready) {
@@ -109,8 +113,8 @@ func Ours(ctx context.Context, name string) (*Docker, error) {
 	return d, d.Ping(ctx)
 }
 
-// State is what the guard of our own Docker of that name tells; enclosure.ErrNoGuard when there is none. With seen it
-// waits for a newer version than that, with -1 it does not.
+// State is what the guard of our own Docker of that name tells; enclosure.ErrNoGuard when there is
+// none. With seen it waits for a newer version than that, with -1 it does not.
 func State(ctx context.Context, name string, seen int) (enclosure.State, error) {
 	return enclosed.Ask(ctx, name, seen)
 }

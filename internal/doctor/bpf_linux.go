@@ -19,7 +19,8 @@ func findBPFRingBuffer(context.Context) (string, error) {
 	return "maps can be made", probeBPF(func() error { return features.HaveMapType(ebpf.RingBuf) })
 }
 
-// probeBPF lifts the limit on locked memory, which kernels before 5.11 count BPF against, and asks the kernel.
+// probeBPF lifts the limit on locked memory, which kernels before 5.11 count BPF against,
+// and asks the kernel.
 func probeBPF(ask func() error) error {
 	if err := rlimit.RemoveMemlock(); err != nil && !errors.Is(err, os.ErrPermission) {
 		return err
@@ -43,7 +44,8 @@ func findTracefs(context.Context) (string, error) {
 	return "", errors.New("not mounted")
 }
 
-// BPFWorks says whether this process may load BPF programs on tracepoints and the kernel has ring buffers.
+// BPFWorks says whether this process may load BPF programs on tracepoints and the
+// kernel has ring buffers.
 func BPFWorks(ctx context.Context) bool {
 	_, tracepoints := findBPFTracepoints(ctx)
 	_, ring := findBPFRingBuffer(ctx)

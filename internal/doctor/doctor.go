@@ -1,5 +1,6 @@
-// Package doctor says what this machine has of all that a lab needs, what is missing, and the line that mends it. It changes
-// nothing: what it has to try, it tries in namespaces that end with the try.
+// Package doctor says what this machine has of all that a lab needs, what is missing, and
+// the line that mends it. It changes nothing: what it has to try, it tries in namespaces
+// that end with the try.
 package doctor
 
 import (
@@ -46,7 +47,8 @@ type Options struct {
 	Offline bool // do not ask the registries
 }
 
-// A check is one prerequisite. Its find returns what was found, and an error when that is not enough.
+// A check is one prerequisite. Its find returns what was found, and an error when
+// that is not enough.
 type check struct {
 	purpose string
 	name    string
@@ -57,8 +59,8 @@ type check struct {
 	find    func(ctx context.Context) (detail string, err error)
 }
 
-// Examine makes all checks, at the same time, and returns what they found in the order of the table. set are the components
-// of the lab that shall come up.
+// Examine makes all checks, at the same time, and returns what they found in the order of the
+// table. set are the components of the lab that shall come up.
 func Examine(ctx context.Context, set components.Options, opts Options) Report {
 	_, err := components.Find(set)
 	report := Report{Schema: Schema, Fit: true, Built: err == nil}

@@ -47,7 +47,8 @@ func TestRequired(t *testing.T) {
 	}
 }
 
-// TestExamineChangesNothing tries everything for real, without a registry, and compares this process's namespaces.
+// TestExamineChangesNothing tries everything for real, without a registry, and compares this
+// process's namespaces.
 func TestExamineChangesNothing(t *testing.T) {
 	before := namespaces(t)
 	report := Examine(t.Context(), components.Options{CacheDir: t.TempDir()}, Options{Offline: true})
@@ -85,15 +86,18 @@ func namespaces(t *testing.T) string {
 }
 
 func TestUnknownClientIsAFinding(t *testing.T) {
-	if _, err := ask(t.Context(), t.TempDir(), nil, "no-such-client"); err == nil || err.Error() != "no-such-client is not installed" {
+	if _, err := ask(t.Context(), t.TempDir(), nil, "no-such-client"); err == nil ||
+		err.Error() != "no-such-client is not installed" {
 		t.Errorf("ask: %v", err)
 	}
-	if _, err := ask(t.Context(), t.TempDir(), nil, "sh", "-c", "echo one >&2; echo two >&2; exit 1"); err == nil || err.Error() != "sh: two" {
+	if _, err := ask(t.Context(), t.TempDir(), nil, "sh", "-c", "echo one >&2; echo two >&2; exit 1"); err == nil ||
+		err.Error() != "sh: two" {
 		t.Errorf("ask: %v, want the last line", err)
 	}
 }
 
-// TestWithoutRoot holds that what only root can try is neither found nor missing for another user, and has no cure.
+// TestWithoutRoot holds that what only root can try is neither found nor missing for another
+// user, and has no cure.
 func TestWithoutRoot(t *testing.T) {
 	was := isRoot
 	t.Cleanup(func() { isRoot = was })

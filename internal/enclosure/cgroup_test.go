@@ -26,11 +26,13 @@ func TestParseHierarchies(t *testing.T) {
 		v1, v2          []string
 	}{
 		{"version 1 beside an empty version 2", mountsV1,
-			[]string{"/sys/fs/cgroup/cpu,cpuacct cpu,cpuacct", "/sys/fs/cgroup/cpuset cpuset", "/sys/fs/cgroup/systemd name=systemd"},
+			[]string{"/sys/fs/cgroup/cpu,cpuacct cpu,cpuacct", "/sys/fs/cgroup/cpuset cpuset",
+				"/sys/fs/cgroup/systemd name=systemd"},
 			[]string{"/sys/fs/cgroup/unified "}},
 		{"version 2", mountsV2, nil, []string{"/sys/fs/cgroup "}},
 		{"a hierarchy that is mounted twice counts once", mountsV1 + mountsV1,
-			[]string{"/sys/fs/cgroup/cpu,cpuacct cpu,cpuacct", "/sys/fs/cgroup/cpuset cpuset", "/sys/fs/cgroup/systemd name=systemd"},
+			[]string{"/sys/fs/cgroup/cpu,cpuacct cpu,cpuacct", "/sys/fs/cgroup/cpuset cpuset",
+				"/sys/fs/cgroup/systemd name=systemd"},
 			[]string{"/sys/fs/cgroup/unified ", "/sys/fs/cgroup/unified "}},
 		{"nothing", "", nil, nil},
 		{"cut off", "32 31 0:29 / /sys/fs/cgroup/cpu rw - cgro", nil, nil},

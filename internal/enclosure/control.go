@@ -62,8 +62,8 @@ func (b *board) after(ctx context.Context, seen int) State {
 	}
 }
 
-// socketName and kubeconfigName are files in an enclosure's directory. Which they are follows from the enclosure's name and is
-// never taken from an answer.
+// socketName and kubeconfigName are files in an enclosure's directory. Which they are follows from
+// the enclosure's name and is never taken from an answer.
 const (
 	socketName     = "control"
 	kubeconfigName = "kubeconfig"
@@ -74,7 +74,8 @@ func (k Kind) Socket(name string) string { return filepath.Join(k.RunDir(name), 
 
 func (k Kind) kubeconfig(name string) string { return filepath.Join(k.RunDir(name), kubeconfigName) }
 
-// A control is the hold on an enclosure's directory, with the socket in it on which its holder answers.
+// A control is the hold on an enclosure's directory, with the socket in it on which
+// its holder answers.
 type control struct {
 	trust.Listener
 	hold *trust.Hold
@@ -135,8 +136,8 @@ func (k Kind) client(name string) *http.Client {
 	}}
 }
 
-// Ask returns the guard's state, as soon as its version is above seen (-1: at once); ErrNoGuard when there is no guard, and
-// trust.ErrUntrusted when another user's process is in its place.
+// Ask returns the guard's state, as soon as its version is above seen (-1: at once); ErrNoGuard
+// when there is no guard, and trust.ErrUntrusted when another user's process is in its place.
 func (k Kind) Ask(ctx context.Context, name string, seen int) (State, error) {
 	var s State
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://guard/status?after="+strconv.Itoa(seen), nil)
@@ -165,7 +166,8 @@ func (k Kind) noGuard(name string, err error) error {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	case errors.Is(err, trust.ErrUntrusted):
-		return exit.Environmentf("ask %s %s: %w (end or remove it: a lab does not use what others can touch)", k.Noun, name, err)
+		return exit.Environmentf("ask %s %s: %w (end or remove it: a lab does not use what others can touch)",
+			k.Noun, name, err)
 	}
 	return fmt.Errorf("ask %s %s: %w (%w)", k.Noun, name, ErrNoGuard, err)
 }

@@ -10,8 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// devices are the nodes of an enclosure's own /dev: those that every container has, and kmsg. Source of the numbers:
-// Documentation/admin-guide/devices.txt of the kernel, and the OCI runtime specification's default devices.
+// devices are the nodes of an enclosure's own /dev: those that every container has, and kmsg.
+// Source of the numbers: Documentation/admin-guide/devices.txt of the kernel, and the OCI runtime
+// specification's default devices.
 var devices = []struct {
 	name         string
 	major, minor uint32
@@ -24,16 +25,18 @@ var devices = []struct {
 
 // deviceLinks are the links of an enclosure's own /dev.
 var deviceLinks = map[string]string{
-	"ptmx": "pts/ptmx", "fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2",
+	"ptmx": "pts/ptmx", "fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1",
+	"stderr": "/proc/self/fd/2",
 }
 
-// deviceMounts are the file systems of an enclosure's own /dev. The host's is one for the whole machine: what is made
-// there, by a pod with a hostPath for example, would stay on the host.
+// deviceMounts are the file systems of an enclosure's own /dev. The host's is one for the whole
+// machine: what is made there, by a pod with a hostPath for example, would stay on the host.
 var deviceMounts = []Mount{
 	{Source: "tmpfs", Target: "/dev", Kind: "tmpfs", Flags: unix.MS_NOSUID, Data: "mode=755,size=1m"},
 	{Source: "devpts", Target: "/dev/pts", Kind: "devpts", Flags: unix.MS_NOSUID | unix.MS_NOEXEC,
 		Data: "newinstance,ptmxmode=0666,mode=0620,gid=5"},
-	{Source: "tmpfs", Target: "/dev/shm", Kind: "tmpfs", Flags: unix.MS_NOSUID | unix.MS_NODEV, Data: "mode=1777,size=25%"},
+	{Source: "tmpfs", Target: "/dev/shm", Kind: "tmpfs", Flags: unix.MS_NOSUID | unix.MS_NODEV,
+		Data: "mode=1777,size=25%"},
 	{Source: "mqueue", Target: "/dev/mqueue", Kind: "mqueue", Flags: unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC,
 		Optional: true},
 }

@@ -18,7 +18,8 @@ import (
 	"github.com/flowproof/lab/internal/trust"
 )
 
-// Down ends an enclosure, from any state, and removes what one without a guard has left. It is content when there is none.
+// Down ends an enclosure, from any state, and removes what one without a guard has left. It is
+// content when there is none.
 func (k Kind) Down(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, Deadline)
 	defer cancel()
@@ -38,11 +39,12 @@ func (k Kind) Down(ctx context.Context, name string) error {
 		return err
 	}
 	sometimes.Reached("down: the guard does not answer")
-	return k.removeTraces(ctx, name) // a guard that hangs is swept like one that is dead, though it has the control socket
+	// a guard that hangs is swept like one that is dead, though it has the control socket
+	return k.removeTraces(ctx, name)
 }
 
-// AwaitGone waits until the control socket is free: the guard frees it last. It asks by connecting, since it would be in the
-// way of a guard that starts if it tried to take the socket.
+// AwaitGone waits until the control socket is free: the guard frees it last. It asks by connecting,
+// since it would be in the way of a guard that starts if it tried to take the socket.
 func (k Kind) AwaitGone(ctx context.Context, name string) error {
 	for {
 		conn, err := trust.Dial(ctx, k.Socket(name))
@@ -69,9 +71,10 @@ func (k Kind) Traces(name string) ([]string, error) {
 	return append(trees, k.RunDir(name)), err
 }
 
-// SweepLeft removes what an enclosure without a guard may have left: processes in its cgroups, the cgroups, its directory.
-// Meanwhile it has the control socket, so that no guard starts in what it removes. It leaves an enclosure alone that has a
-// guard, and waits for another process that sweeps.
+// SweepLeft removes what an enclosure without a guard may have left: processes in its
+// cgroups, the cgroups, its directory. Meanwhile it has the control socket, so that no
+// guard starts in what it removes. It leaves an enclosure alone that has a guard, and waits
+// for another process that sweeps.
 func (k Kind) SweepLeft(ctx context.Context, name string) error {
 	for {
 		left, err := k.left(name)
@@ -112,8 +115,8 @@ func (k Kind) left(name string) (bool, error) {
 	return false, nil
 }
 
-// removeTraces removes what outlives an enclosure's namespaces: cgroups with all processes in them but the caller, and its
-// directory on the host, the one also when the other stays.
+// removeTraces removes what outlives an enclosure's namespaces: cgroups with all processes in them
+// but the caller, and its directory on the host, the one also when the other stays.
 func (k Kind) removeTraces(ctx context.Context, name string) error {
 	trees, err := cgroupTrees(k.cgroup(name))
 	if err == nil {

@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// traces makes what a killed enclosure leaves: a cgroup in every hierarchy with a process in it, and a directory.
+// traces makes what a killed enclosure leaves: a cgroup in every hierarchy with a process in
+// it, and a directory.
 func traces(t *testing.T, k Kind, name string) *exec.Cmd {
 	t.Helper()
 	needRoot(t)
@@ -22,7 +23,8 @@ func traces(t *testing.T, k Kind, name string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = k.removeTraces(context.Background(), name) })
-	sleep := exec.Command("sh", "-c", `for tree; do echo $$ > "$tree/cgroup.procs" || exit; done; echo; exec sleep 600`, "sh")
+	sleep := exec.Command("sh", "-c",
+		`for tree; do echo $$ > "$tree/cgroup.procs" || exit; done; echo; exec sleep 600`, "sh")
 	sleep.Args = append(sleep.Args, trees...)
 	all, err := hierarchies()
 	if err != nil {

@@ -22,8 +22,8 @@ import (
 	"github.com/flowproof/lab/internal/sometimes"
 )
 
-// A lease is one line of what the owner tells the guard on its standard input. The first says what to start. The
-// enclosure ends with the owner, unless the owner has committed it.
+// A lease is one line of what the owner tells the guard on its standard input. The first says what
+// to start. The enclosure ends with the owner, unless the owner has committed it.
 type lease struct {
 	Config     *config           `json:"config,omitempty"`
 	Command    string            `json:"command,omitempty"` // for the resident
@@ -60,7 +60,8 @@ func (k Kind) runGuard(stdin io.Reader) error {
 	if first.Config == nil {
 		return errors.New("start the guard: the first line has no configuration (use lab up)")
 	}
-	g := &guard{kind: k, config: *first.Config, board: newBoard(), ended: make(chan struct{}), stop: make(chan string, 1)}
+	g := &guard{kind: k, config: *first.Config, board: newBoard(), ended: make(chan struct{}),
+		stop: make(chan string, 1)}
 	for _, word := range []string{wordSweeper, wordReserve} {
 		sweeper, err := k.engageSweeper(word, g.config.Name)
 		if err != nil {
@@ -143,8 +144,8 @@ func (g *guard) start() error {
 	return json.NewEncoder(commands).Encode(g.config)
 }
 
-// cloneInit starts this program again as the first process of new namespaces. The cgroup namespace's root is the
-// cgroup that the guard is in at this moment: the enclosure's own.
+// cloneInit starts this program again as the first process of new namespaces. The cgroup
+// namespace's root is the cgroup that the guard is in at this moment: the enclosure's own.
 func (g *guard) cloneInit(files ...*os.File) error {
 	self, err := os.Executable()
 	if err != nil {
@@ -214,7 +215,8 @@ func (g *guard) end(reason string) {
 	}
 }
 
-// holdLease listens to the owner. Without a commit the end of the owner is the end of the enclosure.
+// holdLease listens to the owner. Without a commit the end of the owner is the end
+// of the enclosure.
 func (g *guard) holdLease(lines *bufio.Reader) {
 	committed := false
 	for {
@@ -238,7 +240,8 @@ func (g *guard) holdLease(lines *bufio.Reader) {
 	}
 }
 
-// tearDown ends the init and with it everything in its namespaces, then removes what the kernel keeps.
+// tearDown ends the init and with it everything in its namespaces, then removes
+// what the kernel keeps.
 func (g *guard) tearDown() error {
 	if g.init != nil && g.init.Process != nil {
 		_ = g.init.Process.Kill()

@@ -75,7 +75,8 @@ func (k Kind) runInit() error {
 	}
 	signals := make(chan os.Signal, 64)
 	signal.Notify(signals, unix.SIGCHLD)
-	// Only the guard ends it, with SIGKILL. Others are caught and not ignored, because children inherit what is ignored.
+	// Only the guard ends it, with SIGKILL. Others are caught and not ignored, because children
+	// inherit what is ignored.
 	signal.Notify(make(chan os.Signal, 1), unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGPIPE)
 	commands := bufio.NewReader(os.NewFile(commandsFD, "commands"))
 	first, err := commands.ReadBytes('\n')
@@ -105,7 +106,8 @@ func (k Kind) runInit() error {
 }
 
 func newInit(k Kind, c config) *Init {
-	return &Init{Name: c.Name, RunDir: k.RunDir(c.Name), Forward: c.Forward, Payload: c.Payload, verb: k.Verb, reaper: newReaper(),
+	return &Init{Name: c.Name, RunDir: k.RunDir(c.Name), Forward: c.Forward, Payload: c.Payload, verb: k.Verb,
+		reaper: newReaper(),
 		events: json.NewEncoder(os.NewFile(eventsFD, "events")), failed: make(chan error, 1), running: map[string]int{}}
 }
 
@@ -128,9 +130,9 @@ func (i *Init) obey(commands *bufio.Reader, resident Resident) {
 	}
 }
 
-// Serve serves the listening socket that the guard opened on the host's loopback, joining each connection with one that
-// dial makes: a socket belongs to the network namespace that it was made in, a dial to the one it is made from, so this
-// one process reaches both.
+// Serve serves the listening socket that the guard opened on the host's loopback, joining each
+// connection with one that dial makes: a socket belongs to the network namespace that it was made
+// in, a dial to the one it is made from, so this one process reaches both.
 func (i *Init) Serve(dial func() (net.Conn, error)) {
 	listener, err := net.FileListener(os.NewFile(forwardFD, "forward"))
 	if err != nil {

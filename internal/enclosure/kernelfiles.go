@@ -13,13 +13,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// GuardKernel keeps what runs below root from writing to files of the kernel's that have no namespace. proc has to be
-// mounted there already, from the enclosure's own PID namespace. Everything in it but the processes becomes read-only,
-// be it a sysctl, sysrq-trigger or an interrupt's affinity. Of the sysctls only those of the network namespace stay
-// writable.
+// GuardKernel keeps what runs below root from writing to files of the kernel's that have no
+// namespace. proc has to be mounted there already, from the enclosure's own PID namespace.
+// Everything in it but the processes becomes read-only, be it a sysctl, sysrq-trigger or an
+// interrupt's affinity. Of the sysctls only those of the network namespace stay writable.
 //
-// answers are sysctls, as paths below /proc/sys, that programs read and set, each with a value of the enclosure's own.
-// Their files lie in the directory kept.
+// answers are sysctls, as paths below /proc/sys, that programs read and set, each with a value of
+// the enclosure's own. Their files lie in the directory kept.
 func GuardKernel(root, kept string, answers map[string]string) error {
 	proc := filepath.Join(root, "proc")
 	entries, err := os.ReadDir(proc)
@@ -30,7 +30,8 @@ func GuardKernel(root, kept string, answers map[string]string) error {
 		if !shared(e) {
 			continue
 		}
-		if err := bindAgain(filepath.Join(proc, e.Name()), unix.MS_RDONLY); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := bindAgain(filepath.Join(proc, e.Name()), unix.MS_RDONLY); err != nil &&
+			!errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
@@ -38,7 +39,8 @@ func GuardKernel(root, kept string, answers map[string]string) error {
 		return err
 	}
 	for _, name := range sharedNet {
-		if err := bindAgain(filepath.Join(proc, "sys/net", name), unix.MS_RDONLY); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := bindAgain(filepath.Join(proc, "sys/net", name), unix.MS_RDONLY); err != nil &&
+			!errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
@@ -46,23 +48,25 @@ func GuardKernel(root, kept string, answers map[string]string) error {
 		return err
 	}
 	for name, value := range answers {
-		if err := answer(filepath.Join(proc, "sys", name), filepath.Join(kept, filepath.Base(name)), value); err != nil {
+		if err := answer(filepath.Join(proc, "sys", name),
+			filepath.Join(kept, filepath.Base(name)), value); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// sharedNet are sysctls that a network namespace shows and that all share. Linux makes most of those read-only by itself
-// (net/sysctl_net.c, ensure_safe_net_sysctl, since 5.13), but not the first here, which cannot be taken back (net/netfilter/
-// nf_hooks_lwtunnel.c); the others are for kernels before that.
+// sharedNet are sysctls that a network namespace shows and that all share. Linux makes most of
+// those read-only by itself (net/sysctl_net.c, ensure_safe_net_sysctl, since 5.13), but not the
+// first here, which cannot be taken back (net/netfilter/ nf_hooks_lwtunnel.c); the others are for
+// kernels before that.
 var sharedNet = []string{
-	"netfilter/nf_hooks_lwtunnel", "netfilter/nf_conntrack_max", "netfilter/nf_conntrack_buckets", "netfilter/nf_conntrack_expect_max",
-	"ipv4/tcp_allowed_congestion_control",
+	"netfilter/nf_hooks_lwtunnel", "netfilter/nf_conntrack_max", "netfilter/nf_conntrack_buckets",
+	"netfilter/nf_conntrack_expect_max", "ipv4/tcp_allowed_congestion_control",
 }
 
-// shared says of an entry of /proc whether writing to it, or below it, reaches the whole machine. Processes have their
-// own files, and links lead to those of the reader.
+// shared says of an entry of /proc whether writing to it, or below it, reaches the whole machine.
+// Processes have their own files, and links lead to those of the reader.
 func shared(e fs.DirEntry) bool {
 	if _, err := strconv.Atoi(e.Name()); err == nil || e.Type()&fs.ModeSymlink != 0 {
 		return false
@@ -85,7 +89,8 @@ func bindAgain(path string, flags uintptr) error {
 	return nil
 }
 
-// answer puts a file of the enclosure's own in the place of a sysctl. A kernel without the sysctl goes without.
+// answer puts a file of the enclosure's own in the place of a sysctl. A kernel without the
+// sysctl goes without.
 func answer(sysctl, file, value string) error {
 	if _, err := os.Stat(sysctl); errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -20,7 +20,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Words that make this test binary the first process of namespaces of its own, where a test can mount.
+// Words that make this test binary the first process of namespaces of its own,
+// where a test can mount.
 const (
 	wordKernel   = "__kernel"
 	wordDevices  = "__devices"
@@ -32,7 +33,8 @@ var insiders = map[string]func(root string) error{
 	wordKernel: insideKernel, wordDevices: insideDevices, wordWithhold: insideWithhold,
 }
 
-// inside runs one of the insiders with a directory that it may mount on, and fails the test with what it printed.
+// inside runs one of the insiders with a directory that it may mount on, and fails the test
+// with what it printed.
 func inside(t *testing.T, word string) {
 	t.Helper()
 	needRoot(t)
@@ -49,7 +51,8 @@ func inside(t *testing.T, word string) {
 	}
 }
 
-// needRoot skips a test that makes namespaces or cgroups where that is not allowed; in CI it has to run.
+// needRoot skips a test that makes namespaces or cgroups where that is not allowed;
+// in CI it has to run.
 func needRoot(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() == 0 {
@@ -94,7 +97,8 @@ func sysctls(t *testing.T, names map[string]string) string {
 	return strings.Join(out, " ")
 }
 
-// insideKernel writes to the answers, and opens every file of proc's for writing that is no process's.
+// insideKernel writes to the answers, and opens every file of proc's for writing
+// that is no process's.
 func insideKernel(root string) error {
 	if err := mountProc(root); err != nil {
 		return err
@@ -156,8 +160,9 @@ func mountProc(root string) error {
 	return Mount{Source: "proc", Target: "/proc", Kind: "proc"}.Make(root)
 }
 
-// TestNetSysctlsAreTheNamespacesOwn writes another number to every one that stays writable in an enclosure's network
-// namespace, and compares the machine's. One that were the machine's would be put back at once.
+// TestNetSysctlsAreTheNamespacesOwn writes another number to every one that stays writable in
+// an enclosure's network namespace, and compares the machine's. One that were the machine's
+// would be put back at once.
 func TestNetSysctlsAreTheNamespacesOwn(t *testing.T) {
 	needRoot(t)
 	before := numbers(t, "/proc/sys/net")

@@ -21,7 +21,8 @@ import (
 	"github.com/flowproof/lab/internal/progress"
 )
 
-// wordOwner makes this test binary the owner of an enclosure: it launches one, and commits it when it is told to.
+// wordOwner makes this test binary the owner of an enclosure: it launches one, and commits it
+// when it is told to.
 const wordOwner = "__owner"
 
 // sleeper is a resident that starts a program and has no other work.
@@ -36,7 +37,8 @@ func (s sleeper) Boot() error {
 	if status := <-ended; !status.Exited() || status.ExitStatus() != 0 {
 		return fmt.Errorf("run the init's own program: %v", status)
 	}
-	if err := s.Start(Program{Name: "sleep", Path: "/bin/sleep", Args: []string{"61234"}, Log: os.DevNull}); err != nil {
+	if err := s.Start(Program{Name: "sleep", Path: "/bin/sleep", Args: []string{"61234"}, Log: os.DevNull}); err !=
+		nil {
 		return err
 	}
 	s.Stage("asleep")
@@ -74,8 +76,8 @@ const (
 	phaseDown      = "down"      // it is being taken down
 )
 
-// TestAnyTwoMayBeKilled kills every process of an enclosure, and every two of them at once, in every phase of its life,
-// and looks for what is left.
+// TestAnyTwoMayBeKilled kills every process of an enclosure, and every two of them at once, in
+// every phase of its life, and looks for what is left.
 func TestAnyTwoMayBeKilled(t *testing.T) {
 	needRoot(t)
 	roles := []string{"owner", "guard", "init", wordSweeper, wordReserve, "sleep"}
@@ -121,7 +123,8 @@ func killed(t *testing.T, phase string, victims ...string) {
 	}
 	// The processes that are left may rightly go on: a sweeper is replaced, and a committed
 	// enclosure does not need its owner.
-	survives := !slices.Contains(victims, "guard") && !slices.Contains(victims, "init") && !slices.Contains(victims, "sleep")
+	survives := !slices.Contains(victims, "guard") && !slices.Contains(victims, "init") &&
+		!slices.Contains(victims, "sleep")
 	switch {
 	case phase == phaseDown:
 		if err := <-down; err != nil {

@@ -22,11 +22,12 @@ func (k Kind) Members(name string) ([]int, error) {
 	return cgroupMembers(trees), nil
 }
 
-// codeTaken is the exit code of a guard that found another one; the owner tells it from other ends by it.
+// codeTaken is the exit code of a guard that found another one; the owner tells it
+// from other ends by it.
 const codeTaken = 75
 
-// Main is the hidden verb: the processes of an enclosure that outlive the command which started them. It returns the
-// process's exit code.
+// Main is the hidden verb: the processes of an enclosure that outlive the command which started
+// them. It returns the process's exit code.
 func (k Kind) Main(args []string) int {
 	err := k.run(args)
 	if err == nil {
@@ -41,7 +42,8 @@ func (k Kind) Main(args []string) int {
 
 func (k Kind) run(args []string) error {
 	if len(args) != 1 {
-		return fmt.Errorf("start a process of a %s: one of guard, init, sweeper is wanted (this verb is not for people; see lab up)", k.Noun)
+		return fmt.Errorf("start a process of a %s: one of guard, init, sweeper is wanted (this verb is not for "+
+			"people; see lab up)", k.Noun)
 	}
 	if err := closeOnExec(); err != nil {
 		return err

@@ -50,7 +50,8 @@ func (m Mount) optionally(err error) error {
 	return err
 }
 
-// Hold returns a path of a file or directory that stays good when its own path cannot be seen any more.
+// Hold returns a path of a file or directory that stays good when its own path
+// cannot be seen any more.
 func Hold(dir string) (string, error) {
 	fd, err := unix.Open(dir, unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -65,8 +66,8 @@ type Cgroups []hierarchy
 // HostCgroups finds them.
 func HostCgroups() (Cgroups, error) { return hierarchies() }
 
-// Mount mounts the host's hierarchies anew below root; in the enclosure's cgroup namespace each shows the enclosure's own
-// directory as its root.
+// Mount mounts the host's hierarchies anew below root; in the enclosure's cgroup namespace each
+// shows the enclosure's own directory as its root.
 func (all Cgroups) Mount(root string) error {
 	const dir = "/sys/fs/cgroup"
 	if all[0].unified {

@@ -19,7 +19,8 @@ import (
 	"github.com/flowproof/lab/internal/sometimes"
 )
 
-// An Owner is the hold of the one who launched an enclosure. It ends with the owner's process, until it is committed.
+// An Owner is the hold of the one who launched an enclosure. It ends with the owner's process,
+// until it is committed.
 type Owner struct {
 	kind  Kind
 	name  string
@@ -74,7 +75,8 @@ func (k Kind) Launch(ctx context.Context, name string, payload any, held ...*os.
 	return o, nil
 }
 
-// giveUp ends a guard that has not answered, waits for its end, and sweeps what one leaves that was killed.
+// giveUp ends a guard that has not answered, waits for its end, and sweeps what one
+// leaves that was killed.
 func (o *Owner) giveUp(why error, exited <-chan struct{}) {
 	_ = o.lease.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), Deadline)

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// tested is a kind whose guards this test binary becomes. Its init is never started by them: a Resident is not needed.
+// tested is a kind whose guards this test binary becomes. Its init is never started by them: a
+// Resident is not needed.
 var tested = Kind{Name: "tested", Suffix: ".tested", Noun: "lab", Verb: "__tested", Exposed: true}
 
 func TestMain(m *testing.M) {
@@ -22,7 +23,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestLaunchFindsTheNameTaken by another guard: one that answers, and one that is gone when it is asked.
+// TestLaunchFindsTheNameTaken by another guard: one that answers, and one that is
+// gone when it is asked.
 func TestLaunchFindsTheNameTaken(t *testing.T) {
 	for name, answers := range map[string]bool{"answers": true, "silent": false} {
 		t.Run(name, func(t *testing.T) {
@@ -77,7 +79,8 @@ func TestAwaitGone(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if err := tested.AwaitGone(ctx, name); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "lab awaited") {
+	if err := tested.AwaitGone(ctx, name); !errors.Is(err, context.DeadlineExceeded) ||
+		!strings.Contains(err.Error(), "lab awaited") {
 		t.Errorf("there is one: %v, want the context's end", err)
 	}
 	gone := make(chan error, 1)

@@ -25,7 +25,8 @@ type Program struct {
 	Args []string // without the program's own name
 	Env  []string // the whole environment
 	Log  string   // file that its output goes to
-	// Withhold keeps from it what would reach beyond the enclosure: loading modules, setting the clock, the kernel's log.
+	// Withhold keeps from it what would reach beyond the enclosure: loading modules, setting the
+	// clock, the kernel's log.
 	Withhold bool
 }
 
@@ -80,8 +81,8 @@ func describeExit(status syscall.WaitStatus) string {
 	return fmt.Sprintf("exit status %d", status.ExitStatus())
 }
 
-// Await waits until ready says so, or for the first program to end. It is for programs that do not announce that they are
-// ready.
+// Await waits until ready says so, or for the first program to end. It is for programs that do not
+// announce that they are ready.
 func (i *Init) Await(ctx context.Context, p Program, ready func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()

@@ -25,21 +25,24 @@ func launched(t *testing.T, name string) *Owner {
 	return o
 }
 
-// TestGuardIsKilledBesideItsOwner kills the guard while its owner waits: that says so, and nothing is left.
+// TestGuardIsKilledBesideItsOwner kills the guard while its owner waits: that says so,
+// and nothing is left.
 func TestGuardIsKilledBesideItsOwner(t *testing.T) {
 	const name = "rare-gone"
 	o := launched(t, name)
 	if err := unix.Kill(o.State().GuardPID, unix.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	if err := o.Await(t.Context(), "a stage that never comes"); err == nil || !strings.Contains(err.Error(), "its guard was killed") {
+	if err := o.Await(t.Context(), "a stage that never comes"); err == nil ||
+		!strings.Contains(err.Error(), "its guard was killed") {
 		t.Errorf("%v", err)
 	}
 	o.Abandon()
 	nothingLeft(t, name)
 }
 
-// TestDownOfAGuardThatHangs stops a guard, so that it does not answer: its enclosure is swept, and when it goes on it finds nothing.
+// TestDownOfAGuardThatHangs stops a guard, so that it does not answer: its enclosure is swept, and
+// when it goes on it finds nothing.
 func TestDownOfAGuardThatHangs(t *testing.T) {
 	const name = "rare-hangs"
 	o := launched(t, name)

@@ -11,8 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A reaper starts the children of an init and waits for all of them: its own and those that were orphaned into its
-// PID namespace, such as containerd's shims. os/exec cannot be used beside it, since both would wait for the same process.
+// A reaper starts the children of an init and waits for all of them: its own and those that were
+// orphaned into its PID namespace, such as containerd's shims. os/exec cannot be used beside it,
+// since both would wait for the same process.
 type reaper struct {
 	mu    sync.Mutex
 	exits map[int]chan syscall.WaitStatus // of the children that are waited for

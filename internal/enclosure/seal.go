@@ -16,10 +16,11 @@ import (
 // can change them back. They show folders of the host's, which a privileged container could
 // otherwise remount and write to.
 //
-// The kernel locks what is read-only when a mount is copied into a mount namespace of another user namespace, and the lock
-// stays with every later copy (mount_namespaces(7), "Restrictions on mount namespaces"). So a helper in a user namespace of
-// its own, whose users are the same, copies each mount and hands the copy back. Where the kernel has no user namespaces the
-// mounts stay as they are.
+// The kernel locks what is read-only when a mount is copied into a mount namespace of
+// another user namespace, and the lock stays with every later copy (mount_namespaces(7),
+// "Restrictions on mount namespaces"). So a helper in a user namespace of its own, whose
+// users are the same, copies each mount and hands the copy back. Where the kernel has no
+// user namespaces the mounts stay as they are.
 func (i *Init) Seal(targets ...string) error {
 	ours, theirs, err := socketPair()
 	if err != nil {
@@ -65,8 +66,8 @@ func socketPair() (a, b *os.File, err error) {
 // mostTargets bounds the length of the helper's orders.
 const mostTargets = 64 << 10
 
-// runSealer is the helper: it reads targets from a socket, copies the mounts on them, which are locked here, and hands the
-// copies back.
+// runSealer is the helper: it reads targets from a socket, copies the mounts on them, which are
+// locked here, and hands the copies back.
 func runSealer(socket int) error {
 	orders := make([]byte, mostTargets)
 	n, err := unix.Read(socket, orders)
@@ -124,16 +125,17 @@ func receive(socket *os.File) (int, error) {
 	return fds[0], nil
 }
 
-// readOnly returns a descriptor of a file on a mount of its own that is read-only, in no namespace, and gone with the
-// descriptor. What is run by it can be reached from inside by /proc/1/exe, and neither written to, nor given another owner
-// or mode: a mount in no namespace cannot be remounted.
+// readOnly returns a descriptor of a file on a mount of its own that is read-only, in no namespace,
+// and gone with the descriptor. What is run by it can be reached from inside by /proc/1/exe, and
+// neither written to, nor given another owner or mode: a mount in no namespace cannot be remounted.
 func readOnly(path string) (int, error) {
 	tree, err := unix.OpenTree(unix.AT_FDCWD, path, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
 	if err != nil {
 		return -1, fmt.Errorf("mount %s: %w", path, err)
 	}
 	defer unix.Close(tree)
-	if err := unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH, &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}); err != nil {
+	if err := unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH,
+		&unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}); err != nil {
 		return -1, fmt.Errorf("mount %s read-only: %w", path, err)
 	}
 	// A number that no descriptor has which a child is given: those begin at 3.

@@ -18,7 +18,8 @@ const wordSeal = "__seal"
 
 func init() { insiders[wordSeal] = insideSeal }
 
-// TestSealedMountCannotBeRemounted seals one of two read-only mounts and tries, as root with every privilege, to write.
+// TestSealedMountCannotBeRemounted seals one of two read-only mounts and tries, as root with every
+// privilege, to write.
 func TestSealedMountCannotBeRemounted(t *testing.T) { inside(t, wordSeal) }
 
 func insideSeal(root string) error {
@@ -72,8 +73,9 @@ func tryToWrite(dir string) error {
 	return os.WriteFile(filepath.Join(dir, "written"), nil, 0o644)
 }
 
-// TestProgramOfAnInitCannotBeAltered tries, as root, to give the program of an enclosure's init another owner and mode by
-// /proc/PID/exe, as a pod with the node's process ids can by /proc/1/exe, and to remount what it stands on.
+// TestProgramOfAnInitCannotBeAltered tries, as root, to give the program of an enclosure's init
+// another owner and mode by /proc/PID/exe, as a pod with the node's process ids can by /proc/1/exe,
+// and to remount what it stands on.
 func TestProgramOfAnInitCannotBeAltered(t *testing.T) {
 	const name = "rare-program"
 	o := launched(t, name)

@@ -19,7 +19,8 @@ import (
 	"github.com/flowproof/lab/internal/trust/trusttest"
 )
 
-// squat is a stranger's process that answers as a guard does, on a socket of its choice, with a kubeconfig of its own.
+// squat is a stranger's process that answers as a guard does, on a socket of its choice, with a
+// kubeconfig of its own.
 func squat(t *testing.T) {
 	l, err := net.Listen("unix", trusttest.Words())
 	if err != nil {
@@ -57,8 +58,8 @@ func squatter(t *testing.T, address string) {
 	}
 }
 
-// TestStrangerHasNoNameToTake lets a stranger listen under the abstract name that a guard once had: there is no lab, a lab can
-// come up, and it is the one that answers.
+// TestStrangerHasNoNameToTake lets a stranger listen under the abstract name that a guard once had:
+// there is no lab, a lab can come up, and it is the one that answers.
 func TestStrangerHasNoNameToTake(t *testing.T) {
 	if trusttest.IsStranger() {
 		squat(t)
@@ -84,8 +85,8 @@ func TestStrangerHasNoNameToTake(t *testing.T) {
 	}
 }
 
-// TestStrangerBehindTheSocketIsRefused puts a stranger's socket where the guard's is, as only root could: still nothing that
-// the stranger says is used, and every command says why.
+// TestStrangerBehindTheSocketIsRefused puts a stranger's socket where the guard's is, as only root
+// could: still nothing that the stranger says is used, and every command says why.
 func TestStrangerBehindTheSocketIsRefused(t *testing.T) {
 	if trusttest.IsStranger() {
 		squat(t)
@@ -113,7 +114,8 @@ func TestStrangerBehindTheSocketIsRefused(t *testing.T) {
 	if s.State != "" || s.Kubeconfig != "" {
 		t.Errorf("what the stranger said is used: %+v", s)
 	}
-	for verb, err := range map[string]error{"ask": err, "down": tested.Down(t.Context(), name), "wait": tested.AwaitGone(t.Context(), name)} {
+	for verb, err := range map[string]error{"ask": err, "down": tested.Down(t.Context(), name),
+		"wait": tested.AwaitGone(t.Context(), name)} {
 		if !errors.Is(err, trust.ErrUntrusted) || !strings.Contains(err.Error(), "of user 65534") {
 			t.Errorf("%s: %v, want who it is", verb, err)
 		}

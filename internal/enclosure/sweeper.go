@@ -36,7 +36,8 @@ type sweeper struct {
 	dismissed bool
 }
 
-// sweeperOrder is a line that the guard writes to the sweeper: first the name, at last that it is done.
+// sweeperOrder is a line that the guard writes to the sweeper: first the name, at
+// last that it is done.
 type sweeperOrder struct {
 	Name string `json:"name,omitempty"`
 	Done bool   `json:"done,omitempty"`
@@ -48,8 +49,8 @@ const (
 	wordReserve = "reserve"
 )
 
-// engageSweeper starts a sweeper for the enclosure of that name, and another whenever it ends, until it is dismissed. It has
-// to be engaged before there is anything to sweep.
+// engageSweeper starts a sweeper for the enclosure of that name, and another whenever it ends,
+// until it is dismissed. It has to be engaged before there is anything to sweep.
 func (k Kind) engageSweeper(word, name string) (*sweeper, error) {
 	s := &sweeper{kind: k, word: word, name: name}
 	if err := s.start(); err != nil {
@@ -105,8 +106,8 @@ func (s *sweeper) dismiss() {
 	_ = s.pipe.Close()
 }
 
-// runSweeper is the sweeper's whole life: it waits until the guard is gone, without having said that it is done, and removes
-// what the guard would have.
+// runSweeper is the sweeper's whole life: it waits until the guard is gone, without having said
+// that it is done, and removes what the guard would have.
 func (k Kind) runSweeper(stdin io.Reader) error {
 	signal.Ignore(unix.SIGHUP, unix.SIGPIPE, unix.SIGINT, unix.SIGTERM)
 	orders := json.NewDecoder(stdin)
@@ -126,8 +127,9 @@ func (k Kind) runSweeper(stdin io.Reader) error {
 	return k.SweepLeft(ctx, first.Name)
 }
 
-// closeOnExec keeps a process from handing on what it has inherited beside its standard files: a component would have the
-// forwarder's socket, which was made in the host's network namespace, or the lock of the cache.
+// closeOnExec keeps a process from handing on what it has inherited beside its standard files: a
+// component would have the forwarder's socket, which was made in the host's network namespace, or
+// the lock of the cache.
 func closeOnExec() error {
 	entries, err := os.ReadDir("/proc/self/fd")
 	if err != nil {

@@ -22,8 +22,9 @@ import (
 //
 //	<dir>/<build id>.<SHA-256 of the binary>.<version of the proof>.json
 //
-// so that two versions of the program on one machine do not make them anew by turns. A build id is what a binary says of itself:
-// a pod can run one that claims the id of another, and what is proven of it must not be taken for the other's.
+// so that two versions of the program on one machine do not make them anew by turns. A build id is
+// what a binary says of itself: a pod can run one that claims the id of another, and what is proven
+// of it must not be taken for the other's.
 type Cache struct{ Dir string }
 
 // A Build says which binary something is about.
@@ -54,8 +55,9 @@ func (c Cache) file(b Build) string {
 	return filepath.Join(c.Dir, b.ID+"."+b.Sum+"."+path.Base(ProofSchema)+".json")
 }
 
-// DefaultCache is the folder symbols beside the components' cache: $FLOWPROOF_CACHE, else flowproof in the user's cache
-// directory, with -symbols at its end, so that neither takes the other's entries for its own.
+// DefaultCache is the folder symbols beside the components' cache: $FLOWPROOF_CACHE, else flowproof
+// in the user's cache directory, with -symbols at its end, so that neither takes the other's
+// entries for its own.
 func DefaultCache() (Cache, error) {
 	dir, err := trust.UserCache()
 	if err != nil {
@@ -82,7 +84,8 @@ func (c Cache) Find(b Build) (p *Proof, ok bool, err error) {
 		return nil, false, fmt.Errorf("find symbols: %w", err)
 	}
 	p = &Proof{}
-	if err := json.Unmarshal(text, p); err != nil || p.Schema != ProofSchema || p.BuildID != b.ID || p.Sum != b.Sum || p.Table == nil || p.Table.Schema != TableSchema {
+	if err := json.Unmarshal(text, p); err != nil || p.Schema != ProofSchema || p.BuildID != b.ID || p.Sum != b.Sum ||
+		p.Table == nil || p.Table.Schema != TableSchema {
 		return nil, false, nil // it is made again
 	}
 	return p, true, nil
@@ -113,8 +116,10 @@ func (c Cache) Keep(p *Proof) error {
 	return nil
 }
 
-// Ensure returns the proof of the binary at path: the one that is kept, or a new one, which prove makes.
-func (c Cache) Ensure(ctx context.Context, path string, prove func(ctx context.Context, path string, t *Table) (*Proof, error)) (*Proof, error) {
+// Ensure returns the proof of the binary at path: the one that is kept, or a new
+// one, which prove makes.
+func (c Cache) Ensure(ctx context.Context, path string, prove func(ctx context.Context, path string,
+	t *Table) (*Proof, error)) (*Proof, error) {
 	build, err := Identify(path)
 	if err != nil {
 		return nil, err

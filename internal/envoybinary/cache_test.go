@@ -28,8 +28,8 @@ func TestBuildIDNamesAFile(t *testing.T) {
 	}
 }
 
-// TestForgedBuildID holds that a binary which claims the build id of another is not taken for it: what was proven of one is not
-// found for the other.
+// TestForgedBuildID holds that a binary which claims the build id of another is not taken for it:
+// what was proven of one is not found for the other.
 func TestForgedBuildID(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {

@@ -7,15 +7,17 @@ import (
 	"slices"
 )
 
-// A Vtable is one virtual table: At is what the first word of an object holds, Slots are the functions in order.
+// A Vtable is one virtual table: At is what the first word of an object holds, Slots are the
+// functions in order.
 type Vtable struct {
 	At    uint64   `json:"at"`
 	Slots []uint64 `json:"slots"`
 }
 
-// Class finds the primary virtual tables of a class by the mangled name of its type: the name's literal, the type
-// information that points to the literal, the tables that point to the type information with offset-to-top 0. A class
-// whose construction goes through its bases has several. Source: Itanium C++ ABI, 2.5.2 and 2.9.4.
+// Class finds the primary virtual tables of a class by the mangled name of its type: the name's
+// literal, the type information that points to the literal, the tables that point to the type
+// information with offset-to-top 0. A class whose construction goes through its bases has several.
+// Source: Itanium C++ ABI, 2.5.2 and 2.9.4.
 func (m *Image) Class(mangled string) []Vtable {
 	primary, _ := m.tables(mangled)
 	return primary

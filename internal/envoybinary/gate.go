@@ -10,11 +10,14 @@ import (
 	"golang.org/x/arch/x86/x86asm"
 )
 
-// seeds are the formats of log statements that every Envoy of the last years has, spread over its source.
+// seeds are the formats of log statements that every Envoy of the last years has,
+// spread over its source.
 var seeds = []string{
 	"tls:onServerName(), requestedServerName: {}", "original_dst: set destination to {}", "{}new connection from {}",
-	"{}cluster '{}' match for URL '{}'", "creating a new connection (connecting={})", "{}using existing fully connected connection",
-	"http inspector: set application protocol to {}", "{}socket event: {}", "{}writing {} bytes, end_stream {}", "{}pool ready",
+	"{}cluster '{}' match for URL '{}'", "creating a new connection (connecting={})",
+	"{}using existing fully connected connection",
+	"http inspector: set application protocol to {}", "{}socket event: {}", "{}writing {} bytes, end_stream {}",
+	"{}pool ready",
 }
 
 // gate finds the function that every log statement calls first, at every log level: before it the
@@ -50,7 +53,8 @@ func (m *Image) gate() (uint64, error) {
 	return best, nil
 }
 
-// candidates are the functions that are called in a function before ref and whose result is tested as a bool soon after.
+// candidates are the functions that are called in a function before ref and whose result is tested
+// as a bool soon after.
 func (m *Image) candidates(ref uint64) map[uint64]bool {
 	found := map[uint64]bool{}
 	f, ok := m.FunctionAt(ref)
@@ -98,7 +102,8 @@ func direct(in x86asm.Inst, next uint64) (uint64, bool) {
 	return uint64(int64(next) + int64(rel)), ok
 }
 
-// references finds the lea instructions that load one of the wanted addresses relative to rip: REX.W 8D /r, mod 00, r/m 101.
+// references finds the lea instructions that load one of the wanted addresses relative to rip:
+// REX.W 8D /r, mod 00, r/m 101.
 func (m *Image) references(want map[uint64]bool) []uint64 {
 	return m.scan(7, func(b []byte, at uint64) bool {
 		return b[1] == 0x8d && b[0]&0xfb == 0x48 && b[2]&0xc7 == 5 && want[at+7+displacement(b[3:])]
@@ -112,7 +117,8 @@ func (m *Image) calls(target uint64) []uint64 {
 
 func displacement(b []byte) uint64 { return uint64(int64(int32(binary.LittleEndian.Uint32(b)))) }
 
-// scan looks at every address of the text, with each CPU at a part of it, and returns those that fit, in order.
+// scan looks at every address of the text, with each CPU at a part of it, and returns those
+// that fit, in order.
 func (m *Image) scan(size int, fits func(b []byte, at uint64) bool) []uint64 {
 	parts := runtime.GOMAXPROCS(0)
 	found := make([][]uint64, parts)
@@ -131,8 +137,9 @@ func (m *Image) scan(size int, fits func(b []byte, at uint64) bool) []uint64 {
 	return slices.Concat(found...)
 }
 
-// probePoint is where in the gate a probe costs least: the kernel emulates a push, and has to step over an instruction
-// that is relative to rip. The statement's return address is still on top of the stack there.
+// probePoint is where in the gate a probe costs least: the kernel emulates a push, and has to
+// step over an instruction that is relative to rip. The statement's return address is still on
+// top of the stack there.
 func (m *Image) probePoint(gate uint64) uint64 {
 	at := gate
 	for range 6 {

@@ -1,9 +1,10 @@
-// Package symbols finds in an Envoy binary what probes need, also when the binary is stripped: every log statement, the
-// bounds of functions, and the virtual tables of classes. Everything is read from what a running C++ program cannot do
-// without: string literals, unwinding tables, run-time type information, relocations.
+// Package symbols finds in an Envoy binary what probes need, also when the binary is stripped:
+// every log statement, the bounds of functions, and the virtual tables of classes. Everything is
+// read from what a running C++ program cannot do without: string literals, unwinding tables,
+// run-time type information, relocations.
 //
-// What it finds is a candidate. Whether values read there are right is proven on the running binary (package proof);
-// nothing that was not proven is used.
+// What it finds is a candidate. Whether values read there are right is proven on the running binary
+// (package proof); nothing that was not proven is used.
 package envoybinary
 
 import (
@@ -76,7 +77,8 @@ func (m *Image) read(file *elf.File) error {
 		}
 	}
 	sections := map[string]section{}
-	for _, name := range []string{".text", ".rodata", ".eh_frame_hdr", ".eh_frame", ".rela.dyn", ".data.rel.ro", ".note.gnu.build-id"} {
+	for _, name := range []string{".text", ".rodata", ".eh_frame_hdr", ".eh_frame", ".rela.dyn", ".data.rel.ro",
+		".note.gnu.build-id"} {
 		s := file.Section(name)
 		if s == nil || s.Type == elf.SHT_NOBITS {
 			return fmt.Errorf("there is no section %s", name)
@@ -118,8 +120,9 @@ func buildID(note []byte) (string, error) {
 	return hex.EncodeToString(note[16 : 16+size]), nil
 }
 
-// bounds reads where functions begin and end from the unwinding tables. Source: Linux Standard Base, "Exception Frames":
-// the binary search table of .eh_frame_hdr holds pairs of offsets that are relative to the section.
+// bounds reads where functions begin and end from the unwinding tables. Source: Linux Standard
+// Base, "Exception Frames": the binary search table of .eh_frame_hdr holds pairs of offsets that
+// are relative to the section.
 func bounds(header, frames section) ([]Function, error) {
 	const tableEncoding = 0x3b // DW_EH_PE_datarel | DW_EH_PE_sdata4
 	h := header.data
@@ -146,7 +149,8 @@ func bounds(header, frames section) ([]Function, error) {
 	return functions, nil
 }
 
-// relocations reads which slots of data point where: of a position-independent executable every pointer is relocated.
+// relocations reads which slots of data point where: of a position-independent executable every
+// pointer is relocated.
 func (m *Image) relocations(rela []byte) {
 	for ; len(rela) >= 24; rela = rela[24:] {
 		if uint32(binary.LittleEndian.Uint64(rela[8:])) == uint32(elf.R_X86_64_RELATIVE) {
@@ -159,7 +163,9 @@ func (m *Image) relocations(rela []byte) {
 
 // FunctionAt is the function that an address is in.
 func (m *Image) FunctionAt(address uint64) (Function, bool) {
-	i, exact := slices.BinarySearchFunc(m.functions, address, func(f Function, a uint64) int { return cmp.Compare(f.From, a) })
+	i, exact := slices.BinarySearchFunc(m.functions, address, func(f Function, a uint64) int {
+		return cmp.Compare(f.From, a)
+	})
 	if !exact {
 		i--
 	}

@@ -1,14 +1,15 @@
 package envoybinary
 
-// A Proof is what was proven about a binary by running it: which probes tell the truth. It belongs to exactly one build.
+// A Proof is what was proven about a binary by running it: which probes tell the truth. It belongs
+// to exactly one build.
 type Proof struct {
 	Schema  string  `json:"schema"` // ProofSchema
 	BuildID string  `json:"buildId"`
 	Sum     string  `json:"sha256"` // of the whole binary
 	Table   *Table  `json:"table"`
 	Values  []Value `json:"values,omitempty"`
-	// Gate says that statements can be seen; Statements are the formats of those that were seen exactly where they had to
-	// be, and so are evidence. The others are shown, and prove nothing.
+	// Gate says that statements can be seen; Statements are the formats of those that were seen
+	// exactly where they had to be, and so are evidence. The others are shown, and prove nothing.
 	Gate       bool     `json:"gate"`
 	Statements []string `json:"statements,omitempty"`
 	// Join tells which two connections a request is on; nil: it cannot be told.
@@ -44,7 +45,8 @@ type Join struct {
 	Local      Way  `json:"local"`             // to Envoy's own end of the upstream connection
 	Remote     Way  `json:"remote"`            // to its other end
 	Cluster    *Way `json:"cluster,omitempty"` // to the cluster's name; nil: it is not told with the join
-	// Connection leads to the downstream connection's id, a number, by which logs name it; nil: it is not told with the join.
+	// Connection leads to the downstream connection's id, a number, by which logs name it; nil: it
+	// is not told with the join.
 	Connection *Way `json:"connection,omitempty"`
 }
 

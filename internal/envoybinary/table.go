@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// A Table is what was found in one binary. Addresses are as linked; Offset of them is the place in the file.
+// A Table is what was found in one binary. Addresses are as linked; Offset of them is
+// the place in the file.
 type Table struct {
 	Schema     string              `json:"schema"` // TableSchema
 	BuildID    string              `json:"buildId"`
@@ -36,7 +37,8 @@ const (
 	OnServerName  = "ListenerFilters::TlsInspector::Filter::onServername"
 	NewConnection = "Server::ActiveStreamListenerBase::newConnection"
 	DecodeHeaders = "Router::Filter::decodeHeaders"
-	// NewRequest is the constructor of UpstreamRequest. It runs where acceptHeadersFromRouter does, once a try.
+	// NewRequest is the constructor of UpstreamRequest. It runs where
+	// acceptHeadersFromRouter does, once a try.
 	NewRequest = "Router::UpstreamRequest::UpstreamRequest"
 )
 
@@ -53,28 +55,33 @@ const (
 // Classes are all of them.
 var Classes = []string{ServerConnection, ClientConnection, UpstreamRequest, FilterChain, ClusterInfo, TLSInspector}
 
-// An anchor finds a function: by its symbol where there is one, else as the function that holds the log statement with a
-// format, whose compiled-in name has to agree. Where one function was inlined into another, the name and the bounds
-// disagree, and the check of the object's type or the proof fails.
+// An anchor finds a function: by its symbol where there is one, else as the function that
+// holds the log statement with a format, whose compiled-in name has to agree. Where one
+// function was inlined into another, the name and the bounds disagree, and the check of the
+// object's type or the proof fails.
 type anchor struct {
 	name, symbol, file, function, format string
 }
 
 var anchors = []anchor{
-	{OnFileEvent, "_ZN5Envoy7Network14ConnectionImpl11onFileEventEj", "network/connection_impl.cc", "onFileEvent", "{}socket event: {}"},
-	{AcceptHeaders, "_ZN5Envoy6Router15UpstreamRequest23acceptHeadersFromRouterEb", "router/upstream_request.cc", "acceptHeadersFromRouter",
-		"upstream request aborted during onHostSelected"},
+	{OnFileEvent, "_ZN5Envoy7Network14ConnectionImpl11onFileEventEj", "network/connection_impl.cc", "onFileEvent",
+		"{}socket event: {}"},
+	{AcceptHeaders, "_ZN5Envoy6Router15UpstreamRequest23acceptHeadersFromRouterEb", "router/upstream_request.cc",
+		"acceptHeadersFromRouter", "upstream request aborted during onHostSelected"},
 	{OnPoolReady, "", "router/upstream_request.cc", "onPoolReady", "{}pool ready"},
-	{OnServerName, "_ZN5Envoy10Extensions15ListenerFilters12TlsInspector6Filter12onServernameESt17basic_string_viewIcSt11char_traitsIcEE",
+	{OnServerName,
+		"_ZN5Envoy10Extensions15ListenerFilters12TlsInspector6Filter12onServernameESt17basic_string_viewIcSt11char_traitsIcEE",
 		"tls_inspector/tls_inspector.cc", "onServername", "tls:onServerName(), requestedServerName: {}"},
-	{NewConnection, "", "active_stream_listener_base.cc", "newConnection", "closing connection from {}: no matching filter chain found"},
+	{NewConnection, "", "active_stream_listener_base.cc", "newConnection",
+		"closing connection from {}: no matching filter chain found"},
 	{DecodeHeaders, "", "router/router.cc", "decodeHeaders", "{}cluster '{}' match for URL '{}'"},
 }
 
-// Recover finds what it can. Each thing that it cannot find stands in Missing with the reason; without the gate nothing
-// else can be told by statements, and the error says so.
+// Recover finds what it can. Each thing that it cannot find stands in Missing with the reason;
+// without the gate nothing else can be told by statements, and the error says so.
 func Recover(m *Image) (*Table, error) {
-	t := &Table{Schema: TableSchema, BuildID: m.BuildID, Functions: map[string]Place{}, Classes: map[string][]Vtable{}, Slots: map[uint64]Place{}, Missing: map[string]string{}}
+	t := &Table{Schema: TableSchema, BuildID: m.BuildID, Functions: map[string]Place{}, Classes: map[string][]Vtable{},
+		Slots: map[uint64]Place{}, Missing: map[string]string{}}
 	gate, err := m.gate()
 	if err != nil {
 		return nil, fmt.Errorf("recover symbols of build %s: %w", m.BuildID, err)
@@ -164,9 +171,9 @@ func (t *Table) anchor(m *Image, a anchor) {
 	}
 }
 
-// constructor finds the constructor of UpstreamRequest. The class has virtual bases: beside its destructors and their
-// thunks, which stand in its tables themselves, only the constructor refers to the table of its tables (VTT). Source:
-// Itanium C++ ABI, 2.6.2.
+// constructor finds the constructor of UpstreamRequest. The class has virtual bases: beside its
+// destructors and their thunks, which stand in its tables themselves, only the constructor refers
+// to the table of its tables (VTT). Source: Itanium C++ ABI, 2.6.2.
 func (t *Table) constructor(m *Image) {
 	want, destructors := map[uint64]bool{}, map[uint64]bool{}
 	primary, secondary := m.tables(UpstreamRequest)
@@ -215,8 +222,9 @@ func (t *Table) Statement(address uint64) (Statement, bool) {
 	return t.Statements[i], true
 }
 
-// RequestBegins names the function in which an upstream request begins: where acceptHeadersFromRouter holds no statement by which it
-// is found, the request's constructor, which runs where it does.
+// RequestBegins names the function in which an upstream request begins: where
+// acceptHeadersFromRouter holds no statement by which it is found, the request's constructor, which
+// runs where it does.
 func (t *Table) RequestBegins() (name string, ok bool) {
 	for _, name := range []string{AcceptHeaders, NewRequest} {
 		if _, ok := t.Functions[name]; ok {
@@ -232,7 +240,8 @@ type Site struct {
 	Return uint64 // address that the gate returns to
 }
 
-// Sites are those of the statements that are wanted. They are in the same part of the file as the gate.
+// Sites are those of the statements that are wanted. They are in the same part of
+// the file as the gate.
 func (t *Table) Sites(wanted func(Statement) bool) (all []Site) {
 	for _, s := range t.Statements {
 		if wanted(s) {

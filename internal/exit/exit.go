@@ -34,10 +34,12 @@ func Mismatchf(format string, args ...any) error { return wrap(Mismatch, format,
 // Usagef is an error that ends the command with Usage. The arguments are those of fmt.Errorf.
 func Usagef(format string, args ...any) error { return wrap(Usage, format, args) }
 
-// Environmentf is an error that ends the command with Environment. The arguments are those of fmt.Errorf.
+// Environmentf is an error that ends the command with Environment. The arguments are
+// those of fmt.Errorf.
 func Environmentf(format string, args ...any) error { return wrap(Environment, format, args) }
 
-// Incompletef is an error that ends the command with Incomplete. The arguments are those of fmt.Errorf.
+// Incompletef is an error that ends the command with Incomplete. The arguments are
+// those of fmt.Errorf.
 func Incompletef(format string, args ...any) error { return wrap(Incomplete, format, args) }
 
 func wrap(code int, format string, args []any) error {

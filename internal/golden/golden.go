@@ -11,7 +11,8 @@ import (
 
 var update = flag.Bool("update", false, "write golden files and what is generated instead of comparing with it")
 
-// Equal fails the test where got is not what the file at path holds, and shows got. With -update it writes the file.
+// Equal fails the test where got is not what the file at path holds, and shows got. With
+// -update it writes the file.
 func Equal(t testing.TB, path, got string) {
 	t.Helper()
 	if *update {

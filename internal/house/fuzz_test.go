@@ -58,7 +58,8 @@ func units(t *testing.T) map[string]*unit {
 			return err
 		}
 		if d.IsDir() && path != root &&
-			(slices.Contains([]string{"testdata", "out", "bin", "toolchain"}, d.Name()) || strings.HasPrefix(d.Name(), ".")) {
+			(slices.Contains([]string{"testdata", "out", "bin", "toolchain"}, d.Name()) ||
+				strings.HasPrefix(d.Name(), ".")) {
 			return fs.SkipDir
 		}
 		if d.IsDir() || filepath.Ext(path) != ".go" {

@@ -22,13 +22,15 @@ const (
 	maxFunctionLines = 60
 )
 
-// longFunctions are those that are longer still. A name is taken off the list when its function is short enough.
+// longFunctions are those that are longer still. A name is taken off the list when its
+// function is short enough.
 var longFunctions = map[string]bool{
 	"cmd/lab.traceCommand": true, "harness/netfilter.parseRule": true,
 }
 
-// floors are the packages of the way of a request, from the ground up: one imports those of floors below it, and none of its
-// own floor or above. A package belongs to the longest prefix that names it.
+// floors are the packages of the way of a request, from the ground up: one imports those of
+// floors below it, and none of its own floor or above. A package belongs to the longest
+// prefix that names it.
 var floors = []struct {
 	name     string
 	packages []string
@@ -48,7 +50,8 @@ var floors = []struct {
 }
 
 // phases are the floors within inference.
-var phases = []string{"say", "match", "filters", "expr", "certainty", "proxy", "passage", "matcher", "rbac", "connection", "hcm", "upstream", ""}
+var phases = []string{"say", "match", "filters", "expr", "certainty", "proxy", "passage", "matcher", "rbac",
+	"connection", "hcm", "upstream", ""}
 
 // A source is a Go file that is no test.
 type source struct {
@@ -71,13 +74,15 @@ func TestShape(t *testing.T) {
 				seen[key] = true
 			}
 			if n > maxFunctionLines && !longFunctions[key] {
-				t.Errorf("%s/%s: function %s has %d lines, and %d is the bound", s.dir, s.file, name, n, maxFunctionLines)
+				t.Errorf("%s/%s: function %s has %d lines, and %d is the bound", s.dir, s.file, name, n,
+					maxFunctionLines)
 			}
 		}
 	}
 	for dir, n := range files {
 		if n > maxFiles || lines[dir] > maxLines {
-			t.Errorf("%s has %d files and %d lines: split it (%d and %d are the bound)", dir, n, lines[dir], maxFiles, maxLines)
+			t.Errorf("%s has %d files and %d lines: split it (%d and %d are the bound)", dir, n,
+				lines[dir], maxFiles, maxLines)
 		}
 	}
 	for key := range longFunctions {
@@ -96,10 +101,12 @@ func TestNoArrowRunsBackUp(t *testing.T) {
 		for _, imported := range s.imports {
 			from, to := floorOf(s.dir), floorOf(imported)
 			if from >= 0 && to > from {
-				t.Errorf("%s/%s, of %s, imports %s, of %s above it", s.dir, s.file, floors[from].name, imported, floors[to].name)
+				t.Errorf("%s/%s, of %s, imports %s, of %s above it", s.dir, s.file, floors[from].name, imported,
+					floors[to].name)
 			}
 			if strings.HasPrefix(s.dir, "harness/observe") && strings.HasPrefix(imported, "harness/infer") {
-				t.Errorf("%s/%s imports %s: instruments and inference share nothing that decides", s.dir, s.file, imported)
+				t.Errorf("%s/%s imports %s: instruments and inference share nothing that decides", s.dir,
+					s.file, imported)
 			}
 			from, to = phaseOf(s.dir), phaseOf(imported)
 			if from >= 0 && to >= from && s.dir != imported {
@@ -134,7 +141,8 @@ func sources(t *testing.T) []source {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && name != root && (slices.Contains([]string{"testdata", "out", "bin", "toolchain"}, d.Name()) || strings.HasPrefix(d.Name(), ".")):
+		case d.IsDir() && name != root && (slices.Contains([]string{"testdata", "out", "bin", "toolchain"}, d.Name()) ||
+			strings.HasPrefix(d.Name(), ".")):
 			return fs.SkipDir
 		case d.IsDir() || filepath.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go"):
 			return nil
@@ -161,7 +169,8 @@ func sourceOf(name string) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &source{dir: filepath.ToSlash(dir), file: filepath.Base(name), functions: map[string]int{}, lines: set.File(file.Pos()).LineCount()}
+	s := &source{dir: filepath.ToSlash(dir), file: filepath.Base(name), functions: map[string]int{},
+		lines: set.File(file.Pos()).LineCount()}
 	for _, i := range file.Imports {
 		imported, err := strconv.Unquote(i.Path.Value)
 		if err != nil {

@@ -12,9 +12,9 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// What a compressed text may become: as much as any text, but of a small one not more than its own size times a ratio that no
-// configuration of an Envoy comes near. JSON of thousands of services shrinks to a fiftieth; text that was made to fill a memory, to a
-// thousandth.
+// What a compressed text may become: as much as any text, but of a small one not more than its own
+// size times a ratio that no configuration of an Envoy comes near. JSON of thousands of services
+// shrinks to a fiftieth; text that was made to fill a memory, to a thousandth.
 const (
 	freeText    = 128 << 20 // is allowed at any ratio
 	mostRatio   = 200
@@ -32,9 +32,10 @@ func Compressed(data []byte) bool {
 	return bytes.HasPrefix(data, gzipMagic) || bytes.HasPrefix(data, zstdMagic)
 }
 
-// Decompress returns the text of data in gzip or zstd, and any other data as they are. A text of more than limit bytes is ErrTooLarge,
-// and so is one that is out of proportion to data. It takes no more memory than the text does: where data do not say truly how large
-// it is, it is decompressed twice, the first time to count.
+// Decompress returns the text of data in gzip or zstd, and any other data as they are. A text of
+// more than limit bytes is ErrTooLarge, and so is one that is out of proportion to data. It takes
+// no more memory than the text does: where data do not say truly how large it is, it is
+// decompressed twice, the first time to count.
 func Decompress(ctx context.Context, data []byte, limit int64) ([]byte, error) {
 	if !Compressed(data) {
 		return data, nil
@@ -84,7 +85,8 @@ func fill(ctx context.Context, data []byte, size int64) ([]byte, error) {
 	}
 }
 
-// count decompresses a text without keeping it, and returns how many bytes it has, or ErrTooLarge as soon as it has more than most.
+// count decompresses a text without keeping it, and returns how many bytes it has, or ErrTooLarge
+// as soon as it has more than most.
 func count(ctx context.Context, data []byte, most int64) (int64, error) {
 	reader, err := decoder(data)
 	if err != nil {
@@ -100,8 +102,8 @@ func count(ctx context.Context, data []byte, most int64) (int64, error) {
 		size += int64(n)
 		switch {
 		case size > most:
-			return 0, fmt.Errorf("%w: it holds more than %s in %s (a text may have %d times what it takes, or %s)", ErrTooLarge,
-				Size(most), Size(int64(len(data))), mostRatio, Size(freeText))
+			return 0, fmt.Errorf("%w: it holds more than %s in %s (a text may have %d times what it takes, or %s)",
+				ErrTooLarge, Size(most), Size(int64(len(data))), mostRatio, Size(freeText))
 		case errors.Is(err, io.EOF):
 			return size, nil
 		case err != nil:
@@ -115,15 +117,16 @@ func decoder(data []byte) (io.ReadCloser, error) {
 	if bytes.HasPrefix(data, gzipMagic) {
 		return gzip.NewReader(bytes.NewReader(data))
 	}
-	z, err := zstd.NewReader(bytes.NewReader(data), zstd.WithDecoderMaxMemory(zstdWindow), zstd.WithDecoderConcurrency(1),
-		zstd.WithDecoderMaxWindow(zstdWindow))
+	z, err := zstd.NewReader(bytes.NewReader(data), zstd.WithDecoderMaxMemory(zstdWindow),
+		zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(zstdWindow))
 	if err != nil {
 		return nil, err
 	}
 	return z.IOReadCloser(), nil
 }
 
-// said is how large a text says that it is; 0 where it does not. The last member of several in gzip says its own size.
+// said is how large a text says that it is; 0 where it does not. The last member of several in
+// gzip says its own size.
 func said(data []byte) int64 {
 	if bytes.HasPrefix(data, gzipMagic) && len(data) > gzipTrailer {
 		return int64(binary.LittleEndian.Uint32(data[len(data)-gzipTrailer:]))

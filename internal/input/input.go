@@ -1,5 +1,6 @@
-// Package input opens and reads what a user hands in: files by their paths, standard input, compressed texts. Nothing but a regular
-// file is ever opened, nothing is read beyond a limit, and every read ends when its context does.
+// Package input opens and reads what a user hands in: files by their paths, standard input,
+// compressed texts. Nothing but a regular file is ever opened, nothing is read beyond a limit, and
+// every read ends when its context does.
 package input
 
 import (
@@ -18,19 +19,23 @@ var ErrNotRegular = errors.New("not a regular file")
 // ErrTooLarge says that a file or a stream has more than the limit of its reader.
 var ErrTooLarge = errors.New("too large")
 
-// Open opens a regular file for reading. What else a path can name is refused before it is opened: the opening alone of a pipe waits
-// for its writer, and that of a device may do something. Should the file be exchanged between the look and the opening, what was
-// opened is refused too, and the opening has not waited. A symbolic link is followed.
+// Open opens a regular file for reading. What else a path can name is refused before it is opened:
+// the opening alone of a pipe waits for its writer, and that of a device may do something. Should
+// the file be exchanged between the look and the opening, what was opened is refused too, and the
+// opening has not waited. A symbolic link is followed.
 func Open(path string) (*os.File, error) {
 	return open(path, os.Stat, func() (*os.File, error) { return os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) })
 }
 
 // OpenIn is Open for a name below a directory. A symbolic link is refused, wherever it leads.
 func OpenIn(root *os.Root, name string) (*os.File, error) {
-	return open(name, root.Lstat, func() (*os.File, error) { return root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) })
+	return open(name, root.Lstat, func() (*os.File, error) {
+		return root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	})
 }
 
-// Check refuses a path that Open would refuse for what it names. A path that is not there is no matter of it.
+// Check refuses a path that Open would refuse for what it names. A path that is not there
+// is no matter of it.
 func Check(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -112,7 +117,8 @@ func readOpened(ctx context.Context, file *os.File, name string, limit int64) ([
 		return nil, err
 	}
 	if info.Size() > limit {
-		return nil, fmt.Errorf("read %s: %w: %s, and at most %s are read", name, ErrTooLarge, Size(info.Size()), Size(limit))
+		return nil, fmt.Errorf("read %s: %w: %s, and at most %s are read", name, ErrTooLarge,
+			Size(info.Size()), Size(limit))
 	}
 	text, err := ReadAll(ctx, file, limit)
 	if err != nil {
@@ -134,8 +140,8 @@ func Size(n int64) string {
 	return fmt.Sprintf("%d bytes", n)
 }
 
-// ReadAll reads a stream to its end. A stream of more than limit bytes is ErrTooLarge; one that is still open when ctx ends is the
-// context's cause.
+// ReadAll reads a stream to its end. A stream of more than limit bytes is ErrTooLarge; one that is
+// still open when ctx ends is the context's cause.
 func ReadAll(ctx context.Context, r io.Reader, limit int64) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(Interruptible(ctx, r), limit+1))
 	if err == nil && int64(len(text)) > limit {

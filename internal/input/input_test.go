@@ -18,13 +18,14 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// kinds puts one of each thing that a path can name into a folder, and returns what is refused of them.
+// kinds puts one of each thing that a path can name into a folder, and returns what
+// is refused of them.
 func kinds(t *testing.T) (dir string, refused map[string]string) {
 	t.Helper()
 	dir = t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
-	err := errors.Join(os.WriteFile(at("file"), []byte("text"), 0o600), os.Mkdir(at("folder"), 0o700), syscall.Mkfifo(at("pipe"), 0o600),
-		os.Symlink("pipe", at("link-to-pipe")), os.Symlink("file", at("link")))
+	err := errors.Join(os.WriteFile(at("file"), []byte("text"), 0o600), os.Mkdir(at("folder"), 0o700),
+		syscall.Mkfifo(at("pipe"), 0o600), os.Symlink("pipe", at("link-to-pipe")), os.Symlink("file", at("link")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,10 +34,12 @@ func kinds(t *testing.T) (dir string, refused map[string]string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = socket.Close() })
-	return dir, map[string]string{"folder": "it is a directory", "pipe": "it is a pipe", "socket": "it is a socket", "link-to-pipe": "it is a "}
+	return dir, map[string]string{"folder": "it is a directory", "pipe": "it is a pipe", "socket": "it is a socket",
+		"link-to-pipe": "it is a "}
 }
 
-// TestOpenRefuses opens what would wait or act when it is opened: no writer has the pipe open, so an opening would hang this test.
+// TestOpenRefuses opens what would wait or act when it is opened: no writer has the pipe open, so
+// an opening would hang this test.
 func TestOpenRefuses(t *testing.T) {
 	dir, refused := kinds(t)
 	root, err := os.OpenRoot(dir)
@@ -70,7 +73,8 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-// TestExchanged exchanges a file for a pipe after it was looked at: it is opened without waiting, and refused.
+// TestExchanged exchanges a file for a pipe after it was looked at: it is opened without
+// waiting, and refused.
 func TestExchanged(t *testing.T) {
 	dir, _ := kinds(t)
 	path := filepath.Join(dir, "file")
@@ -178,7 +182,8 @@ func TestDecompress(t *testing.T) {
 	piece := []byte(strings.Repeat(`{"configs":[]}`, 1000))
 	for name := range compressors {
 		data := compressed(t, name, piece, 10)
-		if text, err := Decompress(t.Context(), data, 1<<30); err != nil || !bytes.Equal(text, bytes.Repeat(piece, 10)) {
+		if text, err := Decompress(t.Context(), data, 1<<30); err != nil ||
+			!bytes.Equal(text, bytes.Repeat(piece, 10)) {
 			t.Errorf("%s: %d bytes, %v", name, len(text), err)
 		}
 		if _, err := Decompress(t.Context(), data, 1000); !errors.Is(err, ErrTooLarge) {
@@ -201,7 +206,8 @@ func TestDecompress(t *testing.T) {
 	}
 }
 
-// TestBomb decompresses texts that are out of proportion. What that takes of memory is a bounded multiple of what is allowed.
+// TestBomb decompresses texts that are out of proportion. What that takes of memory is a bounded
+// multiple of what is allowed.
 func TestBomb(t *testing.T) {
 	zeros := make([]byte, 4<<20)
 	for name := range compressors {

@@ -6,9 +6,10 @@ import (
 	"os"
 )
 
-// Interruptible returns a reader whose Read returns the cause of ctx as soon as ctx ends, also while the read below it waits: for the
-// writer of a pipe, or for a terminal. That read is left behind and its bytes are lost, so nothing may read r afterwards. A regular
-// file answers without waiting, and is asked directly.
+// Interruptible returns a reader whose Read returns the cause of ctx as soon as ctx ends, also
+// while the read below it waits: for the writer of a pipe, or for a terminal. That read is left
+// behind and its bytes are lost, so nothing may read r afterwards. A regular file answers without
+// waiting, and is asked directly.
 func Interruptible(ctx context.Context, r io.Reader) io.Reader {
 	waits := true
 	if file, ok := r.(*os.File); ok {
@@ -65,8 +66,9 @@ func (i *interruptible) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Do runs work that cannot be interrupted, such as the reading of a large text that is in memory, and returns early with the cause of
-// ctx when ctx ends. The work goes on behind; a command that returns ends with it.
+// Do runs work that cannot be interrupted, such as the reading of a large text that is in memory,
+// and returns early with the cause of ctx when ctx ends. The work goes on behind; a command that
+// returns ends with it.
 func Do(ctx context.Context, work func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- work() }()

@@ -1,4 +1,5 @@
-// Package kube does with a Kubernetes API what every backend needs: apply manifests, and wait by watches.
+// Package kube does with a Kubernetes API what every backend needs: apply manifests,
+// and wait by watches.
 package kube
 
 import (
@@ -58,8 +59,8 @@ func rank(o *unstructured.Unstructured) int {
 	return 1
 }
 
-// Apply applies every object of a manifest on the server side, taking over fields that another manager has. Objects of
-// one rank go in parallel.
+// Apply applies every object of a manifest on the server side, taking over fields that another
+// manager has. Objects of one rank go in parallel.
 func Apply(ctx context.Context, c *rest.Config, manifest []byte) error {
 	objects, err := Decode(manifest)
 	if err != nil {
@@ -69,16 +70,22 @@ func Apply(ctx context.Context, c *rest.Config, manifest []byte) error {
 	if err != nil {
 		return fmt.Errorf("apply manifest: %w", err)
 	}
-	return InOrder(ctx, objects, func(ctx context.Context, o *unstructured.Unstructured) error { return applyOne(ctx, client, o) })
+	return InOrder(ctx, objects, func(ctx context.Context, o *unstructured.Unstructured) error {
+		return applyOne(ctx, client, o)
+	})
 }
 
-// InOrder calls f for every object, so that what others live in comes first: namespaces and definitions, then the rest, then
-// webhooks. Objects of one rank go in parallel. The first error ends it.
-func InOrder(ctx context.Context, objects []*unstructured.Unstructured, f func(context.Context, *unstructured.Unstructured) error) error {
+// InOrder calls f for every object, so that what others live in comes first: namespaces
+// and definitions, then the rest, then webhooks. Objects of one rank go in parallel.
+// The first error ends it.
+func InOrder(ctx context.Context, objects []*unstructured.Unstructured,
+	f func(context.Context, *unstructured.Unstructured) error) error {
 	objects = slices.Clone(objects)
 	slices.SortStableFunc(objects, func(a, b *unstructured.Unstructured) int { return rank(a) - rank(b) })
 	for len(objects) > 0 {
-		same := slices.IndexFunc(objects, func(o *unstructured.Unstructured) bool { return rank(o) != rank(objects[0]) })
+		same := slices.IndexFunc(objects, func(o *unstructured.Unstructured) bool {
+			return rank(o) != rank(objects[0])
+		})
 		if same < 0 {
 			same = len(objects)
 		}
@@ -96,7 +103,8 @@ func InOrder(ctx context.Context, objects []*unstructured.Unstructured, f func(c
 }
 
 func applyOne(ctx context.Context, client dynamic.Interface, o *unstructured.Unstructured) error {
-	_, err := resource(client, o).Apply(ctx, o.GetName(), o, metav1.ApplyOptions{FieldManager: FieldManager, Force: true})
+	_, err := resource(client, o).Apply(ctx, o.GetName(), o,
+		metav1.ApplyOptions{FieldManager: FieldManager, Force: true})
 	if err != nil {
 		return fmt.Errorf("apply %s %s: %w", o.GetKind(), name(o), err)
 	}

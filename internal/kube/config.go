@@ -11,8 +11,9 @@ import (
 // Config is ContextConfig for the current context.
 func Config(kubeconfig string) (*rest.Config, error) { return ContextConfig(kubeconfig, "") }
 
-// ContextConfig reads a context of a kubeconfig, the current one when it is empty, for a client that is not slowed down on its
-// own side. kubeconfig is a path, or a list of paths as the variable KUBECONFIG has it, of which the first that sets a value wins.
+// ContextConfig reads a context of a kubeconfig, the current one when it is empty, for a client
+// that is not slowed down on its own side. kubeconfig is a path, or a list of paths as the variable
+// KUBECONFIG has it, of which the first that sets a value wins.
 func ContextConfig(kubeconfig, context string) (*rest.Config, error) {
 	c, err := ClientConfig(kubeconfig, context).ClientConfig()
 	if err != nil {
@@ -28,5 +29,6 @@ func ClientConfig(kubeconfig, context string) clientcmd.ClientConfig {
 	if list := filepath.SplitList(kubeconfig); len(list) > 1 {
 		rules = &clientcmd.ClientConfigLoadingRules{Precedence: list}
 	}
-	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: context})
+	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules,
+		&clientcmd.ConfigOverrides{CurrentContext: context})
 }

@@ -9,14 +9,16 @@ import (
 
 func TestInert(t *testing.T) {
 	for name, tc := range map[string]struct{ user, cluster, says string }{
-		"data only":        {`client-certificate-data: YQ==, client-key-data: YQ==`, `server: "https://h"`, ""},
-		"token":            {`token: t`, `server: "https://h", certificate-authority-data: YQ==`, ""},
-		"exec plugin":      {`exec: {command: /bin/evil, apiVersion: client.authentication.k8s.io/v1}`, `server: "https://h"`, "runs the program /bin/evil"},
+		"data only": {`client-certificate-data: YQ==, client-key-data: YQ==`, `server: "https://h"`, ""},
+		"token":     {`token: t`, `server: "https://h", certificate-authority-data: YQ==`, ""},
+		"exec plugin": {`exec: {command: /bin/evil, apiVersion: client.authentication.k8s.io/v1}`,
+			`server: "https://h"`, "runs the program /bin/evil"},
 		"provider":         {`auth-provider: {name: gcp}`, `server: "https://h"`, "asks the provider gcp"},
 		"token file":       {`tokenFile: /etc/shadow`, `server: "https://h"`, "reads /etc/shadow"},
 		"certificate file": {`client-certificate: /etc/shadow`, `server: "https://h"`, "reads /etc/shadow"},
 		"key file":         {`client-key: /etc/shadow`, `server: "https://h"`, "reads /etc/shadow"},
-		"authority file":   {`token: t`, `server: "https://h", certificate-authority: /etc/shadow`, "reads /etc/shadow"},
+		"authority file": {`token: t`, `server: "https://h", certificate-authority: /etc/shadow`,
+			"reads /etc/shadow"},
 		"proxy in between": {`token: t`, `server: "https://h", proxy-url: "http://p"`, "the proxy http://p"},
 	} {
 		t.Run(name, func(t *testing.T) {

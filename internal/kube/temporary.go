@@ -18,7 +18,8 @@ func Exists(ctx context.Context, c *rest.Config, o *unstructured.Unstructured) (
 	return found != nil, err
 }
 
-// Find returns the object of the same kind, namespace and name that the cluster has; nil when it has none.
+// Find returns the object of the same kind, namespace and name that the cluster has;
+// nil when it has none.
 func Find(ctx context.Context, c *rest.Config, o *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	client, err := dynamic.NewForConfig(c)
 	if err != nil {
@@ -56,8 +57,8 @@ func Create(ctx context.Context, c *rest.Config, o *unstructured.Unstructured) e
 	return nil
 }
 
-// Replace puts an object in the place of the one of its name without looking at that one. It creates
-// the object where there is none.
+// Replace puts an object in the place of the one of its name without looking at that one. It
+// creates the object where there is none.
 func Replace(ctx context.Context, c *rest.Config, o *unstructured.Unstructured) error {
 	found, err := Find(ctx, c, o)
 	if err != nil {
@@ -90,8 +91,8 @@ func Delete(ctx context.Context, c *rest.Config, o *unstructured.Unstructured) e
 	return nil
 }
 
-// resource guesses the resource's name from the kind, as kubectl's own builders do for known types: asking the server
-// for its resources would cost more than the call.
+// resource guesses the resource's name from the kind, as kubectl's own builders do for known types:
+// asking the server for its resources would cost more than the call.
 func resource(client dynamic.Interface, o *unstructured.Unstructured) dynamic.ResourceInterface {
 	plural, _ := meta.UnsafeGuessKindToResource(o.GroupVersionKind())
 	if ns := o.GetNamespace(); ns != "" {

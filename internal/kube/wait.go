@@ -72,7 +72,8 @@ func podTrouble(p *corev1.Pod) string {
 		}
 	}
 	var waits []string
-	for _, s := range append(append([]corev1.ContainerStatus{}, p.Status.InitContainerStatuses...), p.Status.ContainerStatuses...) {
+	for _, s := range append(append([]corev1.ContainerStatus{}, p.Status.InitContainerStatuses...),
+		p.Status.ContainerStatuses...) {
 		switch {
 		case s.State.Waiting != nil:
 			waits = append(waits, strings.TrimSpace(s.Name+": "+s.State.Waiting.Reason+" "+s.State.Waiting.Message))
@@ -96,7 +97,8 @@ func selector(name string) fields.Selector {
 }
 
 // wait watches objects until trouble returns "" for one of them.
-func wait(ctx context.Context, lw cache.ListerWatcher, kind runtime.Object, what string, trouble func(runtime.Object) string) error {
+func wait(ctx context.Context, lw cache.ListerWatcher, kind runtime.Object, what string,
+	trouble func(runtime.Object) string) error {
 	last := "it does not exist"
 	_, err := watchtools.UntilWithSync(ctx, lw, kind, nil, func(e watch.Event) (bool, error) {
 		if e.Type == watch.Deleted {
@@ -121,7 +123,8 @@ func WaitEstablished(ctx context.Context, c *rest.Config) error {
 	if err != nil {
 		return err
 	}
-	definitions := client.Resource(schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"})
+	definitions := client.Resource(schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1",
+		Resource: "customresourcedefinitions"})
 	lw := &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			return definitions.List(ctx, o)
@@ -160,7 +163,8 @@ func established(definition *unstructured.Unstructured) bool {
 	return false
 }
 
-// WaitGone waits until the object of a name and uid is gone. One of the same name that came after it does not count.
+// WaitGone waits until the object of a name and uid is gone. One of the same name that came
+// after it does not count.
 func WaitGone(ctx context.Context, c metadata.ResourceInterface, name string, uid types.UID) error {
 	lw := &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {

@@ -1,7 +1,8 @@
 // Package near finds the words that a user may have meant.
 package near
 
-// Distance returns how many characters have to be put in, taken out or replaced to make b of a (Levenshtein), in bytes.
+// Distance returns how many characters have to be put in, taken out or replaced to make b of a
+// (Levenshtein), in bytes.
 func Distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -16,8 +16,9 @@ import (
 // pullPatience is how long a registry may take to give an image that can be done without.
 const pullPatience = 30 * time.Second
 
-// Load makes sure that a Docker has an image, and gives it the one of that name in an OCI image layout. Docker 20.10 reads no
-// layouts, so the image goes over as the archive that `docker save` writes.
+// Load makes sure that a Docker has an image, and gives it the one of that name in an OCI
+// image layout. Docker 20.10 reads no layouts, so the image goes over as the archive that
+// `docker save` writes.
 func Load(ctx context.Context, d *docker.Docker, dir, ref string) error {
 	if _, err := d.Run(ctx, "image", "inspect", "--format", "{{.Id}}", ref); err == nil {
 		return nil

@@ -1,5 +1,6 @@
-// Package outside is a client outside of the mesh: a plain container on the network of the cluster's nodes. No sidecar speaks for
-// it, so what it sends arrives without a certificate, without SNI, and under no name.
+// Package outside is a client outside of the mesh: a plain container on the network of the
+// cluster's nodes. No sidecar speaks for it, so what it sends arrives without a certificate,
+// without SNI, and under no name.
 package outside
 
 import (
@@ -70,7 +71,8 @@ func Start(ctx context.Context, place Place, name string) (*Client, error) {
 	}
 	ip, err := container.ContainerIP(ctx)
 	if err == nil && ip == "" {
-		err = fmt.Errorf("it has no address on network %s (see `docker network inspect %[1]s`; lab down and up make the network anew)", place.Network)
+		err = fmt.Errorf("it has no address on network %s (see `docker network inspect %[1]s`; lab down and up make "+
+			"the network anew)", place.Network)
 	}
 	if err != nil {
 		err = errors.Join(err, terminate(context.WithoutCancel(ctx), container))
@@ -79,8 +81,8 @@ func Start(ctx context.Context, place Place, name string) (*Client, error) {
 	return &Client{Name: name, IP: ip, container: container, docker: place.Docker}, nil
 }
 
-// Exec runs a command in the container; input, if any, is what it reads from standard input. A command that ends with a
-// code other than 0 is not an error.
+// Exec runs a command in the container; input, if any, is what it reads from standard input. A
+// command that ends with a code other than 0 is not an error.
 func (c *Client) Exec(ctx context.Context, command []string, input []byte) (*mesh.Output, error) {
 	if input != nil {
 		return c.feed(ctx, command, input)
@@ -96,13 +98,15 @@ func (c *Client) Exec(ctx context.Context, command []string, input []byte) (*mes
 	if _, err := stdcopy.StdCopy(&stdout, &stderr, stream); err != nil {
 		return nil, exit.Environmentf("run %s in container %s: read its output: %w", command[0], c.Name, err)
 	}
-	if text := stdout.String() + stderr.String(); (code == 126 || code == 127) && strings.Contains(text, "executable file not found") {
+	if text := stdout.String() + stderr.String(); (code == 126 || code == 127) &&
+		strings.Contains(text, "executable file not found") {
 		return nil, exit.Environmentf("run %s in container %s: %w", command[0], c.Name, mesh.ErrNoProgram)
 	}
 	return &mesh.Output{Stdout: stdout.Bytes(), Stderr: stderr.Bytes(), Code: code}, nil
 }
 
-// feed runs a command that reads. The container library has no standard input, so it is docker that runs it.
+// feed runs a command that reads. The container library has no standard input, so it is
+// docker that runs it.
 func (c *Client) feed(ctx context.Context, command []string, input []byte) (*mesh.Output, error) {
 	var stdout, stderr bytes.Buffer
 	cmd := c.docker.Command(ctx, "docker", append([]string{"exec", "--interactive", c.Name}, command...)...)
@@ -161,7 +165,8 @@ func Remove(ctx context.Context, d *docker.Docker, labels map[string]string) err
 	if err != nil {
 		return exit.Environmentf("look for containers: %w", err)
 	}
-	if _, err := d.Run(ctx, append([]string{"rm", "--force", "--volumes"}, strings.Fields(ids)...)...); err != nil && !docker.IsGone(err) && !already(err) {
+	if _, err := d.Run(ctx, append([]string{"rm", "--force", "--volumes"}, strings.Fields(ids)...)...); err != nil &&
+		!docker.IsGone(err) && !already(err) {
 		return exit.Environmentf("remove containers: %w", err)
 	}
 	return nil
@@ -170,17 +175,20 @@ func Remove(ctx context.Context, d *docker.Docker, labels map[string]string) err
 // already says that another process removes a container, or has done so.
 func already(err error) bool {
 	var e *docker.Error
-	return errors.As(err, &e) && (strings.Contains(e.Said, "No such container") || strings.Contains(e.Said, "already in progress"))
+	return errors.As(err, &e) && (strings.Contains(e.Said, "No such container") ||
+		strings.Contains(e.Said, "already in progress"))
 }
 
-// used is the Docker that the container library works with in this process; it reads its settings once.
+// used is the Docker that the container library works with in this process; it
+// reads its settings once.
 var used struct {
 	sync.Mutex
 	docker *docker.Docker
 }
 
-// use makes the container library speak with a Docker. It finds it, as every tool does, by the variable DOCKER_HOST; and it
-// is told to do without its reaper where the reaper's image cannot be had.
+// use makes the container library speak with a Docker. It finds it, as every tool does, by
+// the variable DOCKER_HOST; and it is told to do without its reaper where the reaper's
+// image cannot be had.
 func use(ctx context.Context, d *docker.Docker) error {
 	used.Lock()
 	defer used.Unlock()
@@ -205,7 +213,8 @@ func use(ctx context.Context, d *docker.Docker) error {
 	return nil
 }
 
-// reaper says whether the library's reaper can run: its image is there or can be pulled. A Docker of our own has no way out.
+// reaper says whether the library's reaper can run: its image is there or can be pulled. A Docker
+// of our own has no way out.
 func reaper(ctx context.Context, d *docker.Docker) bool {
 	//lint:ignore SA1019 the library says the name of its reaper's image in no other place
 	image := testcontainers.ReaperDefaultImage

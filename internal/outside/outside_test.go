@@ -26,8 +26,8 @@ import (
 	"github.com/flowproof/lab/internal/progress"
 )
 
-// TestMain lets the test binary be the processes of the Docker that its tests start, the programs in their containers, and a
-// process that starts a client and is killed.
+// TestMain lets the test binary be the processes of the Docker that its tests start, the programs
+// in their containers, and a process that starts a client and is killed.
 func TestMain(m *testing.M) {
 	switch filepath.Base(os.Args[0]) {
 	case "sleep":
@@ -52,7 +52,8 @@ const image = "lab.local/outside:1"
 
 var labels = map[string]string{"dev.flowproof.test": "outside"}
 
-// startAndWait starts a client in the place that stands on its input, says so, and waits to be killed.
+// startAndWait starts a client in the place that stands on its input, says so, and
+// waits to be killed.
 func startAndWait() int {
 	var place Place
 	if err := json.NewDecoder(os.Stdin).Decode(&place); err != nil {
@@ -111,7 +112,8 @@ func imageLayout(t *testing.T) string {
 	}
 	var text bytes.Buffer
 	w := tar.NewWriter(&text)
-	for _, h := range []tar.Header{{Name: "bin/sleep", Size: int64(len(self)), Typeflag: tar.TypeReg}, {Name: "bin/curl", Linkname: "bin/sleep", Typeflag: tar.TypeLink}} {
+	for _, h := range []tar.Header{{Name: "bin/sleep", Size: int64(len(self)), Typeflag: tar.TypeReg},
+		{Name: "bin/curl", Linkname: "bin/sleep", Typeflag: tar.TypeLink}} {
 		h.Mode = 0o755
 		if err := w.WriteHeader(&h); err != nil {
 			t.Fatal(err)
@@ -123,7 +125,8 @@ func imageLayout(t *testing.T) string {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	made, err := mutate.Append(empty.Image, mutate.Addendum{Layer: static.NewLayer(text.Bytes(), types.DockerUncompressedLayer)})
+	made, err := mutate.Append(empty.Image,
+		mutate.Addendum{Layer: static.NewLayer(text.Bytes(), types.DockerUncompressedLayer)})
 	if err == nil {
 		made, err = mutate.Config(made, v1.Config{Env: []string{"PATH=/bin"}})
 	}
@@ -160,7 +163,8 @@ func TestClient(t *testing.T) {
 	if err != nil || string(out.Stdout) != "body\n" || string(out.Stderr) != "told -v\n" || out.Code != 7 {
 		t.Errorf("exec: %+v, %v", out, err)
 	}
-	if _, err := client.Exec(t.Context(), []string{"nothing"}, nil); err == nil || !strings.Contains(err.Error(), "there is no such program in it") {
+	if _, err := client.Exec(t.Context(), []string{"nothing"}, nil); err == nil ||
+		!strings.Contains(err.Error(), "there is no such program in it") {
 		t.Errorf("exec of a program that is not there: %v", err)
 	}
 	if _, err := Start(t.Context(), p, "laptop"); err == nil {
@@ -182,7 +186,8 @@ func TestClient(t *testing.T) {
 	})
 }
 
-// killed has a process start a client and be killed: what is left goes by its label, and nothing else goes.
+// killed has a process start a client and be killed: what is left goes by its label,
+// and nothing else goes.
 func killed(t *testing.T, p Place) {
 	if _, err := p.Docker.Run(t.Context(), "run", "--detach", "--name", "somebodys", image, "sleep"); err != nil {
 		t.Fatal(err)

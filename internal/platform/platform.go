@@ -1,5 +1,6 @@
-// Package platform has what each operating system does in a way of its own, and nothing else: locks on files, owners of files,
-// process groups, free space, and who is at the other end of a socket. What an operating system cannot do is ErrUnsupported.
+// Package platform has what each operating system does in a way of its own, and nothing else: locks
+// on files, owners of files, process groups, free space, and who is at the other end of a socket.
+// What an operating system cannot do is ErrUnsupported.
 package platform
 
 import (
@@ -25,14 +26,16 @@ type Peer struct {
 	PID int // process id; 0 where the operating system does not say
 }
 
-// An Identity tells files of one file system apart. It is zero where the operating system does not say.
+// An Identity tells files of one file system apart. It is zero where the operating
+// system does not say.
 type Identity struct {
 	Inode uint64
 	Links uint64 // names that the file has
 	Size  int64  // bytes that it takes on the disk
 }
 
-// Owner returns the ids of the user and the group that a file belongs to, and false where the operating system has no such ids.
+// Owner returns the ids of the user and the group that a file belongs to, and false where the
+// operating system has no such ids.
 func Owner(info fs.FileInfo) (uid, gid int, ok bool) { return owner(info) }
 
 // Identify returns what tells a file from others.

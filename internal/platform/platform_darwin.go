@@ -13,7 +13,8 @@ func OwnGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: t
 // OwnNamespaces is not possible here.
 func OwnNamespaces(*exec.Cmd) error { return ErrUnsupported }
 
-// PeerOf returns the process at the other end of a connected socket (LOCAL_PEERCRED and LOCAL_PEERPID, unix(4) of macOS).
+// PeerOf returns the process at the other end of a connected socket (LOCAL_PEERCRED and
+// LOCAL_PEERPID, unix(4) of macOS).
 func PeerOf(conn syscall.Conn) (peer Peer, err error) {
 	err = control(conn, func(fd int) error {
 		cred, err := unix.GetsockoptXucred(fd, unix.SOL_LOCAL, unix.LOCAL_PEERCRED)

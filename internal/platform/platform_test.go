@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestLock holds who may have a file's lock at the same time. Two opened files are as two processes to the system.
+// TestLock holds who may have a file's lock at the same time. Two opened files are as two
+// processes to the system.
 func TestLock(t *testing.T) {
 	for _, c := range []struct {
 		name          string

@@ -15,8 +15,8 @@ import (
 // blockSize is the unit of st_blocks (stat(2)).
 const blockSize = 512
 
-// Lock takes a lock on an open file (flock(2)) and returns false when another process holds it. The lock ends with the file's
-// last descriptor.
+// Lock takes a lock on an open file (flock(2)) and returns false when another process holds it. The
+// lock ends with the file's last descriptor.
 func Lock(f *os.File, kind LockKind) (bool, error) {
 	err := unix.Flock(int(f.Fd()), how(kind)|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
@@ -57,7 +57,8 @@ func identify(info fs.FileInfo) Identity {
 	return Identity{Inode: stat.Ino, Links: uint64(stat.Nlink), Size: stat.Blocks * blockSize}
 }
 
-// FileSystem returns the device that an existing path lies on and the bytes that are free there for this user.
+// FileSystem returns the device that an existing path lies on and the bytes that are free
+// there for this user.
 func FileSystem(path string) (device, free uint64, err error) {
 	var stat unix.Stat_t
 	if err := unix.Stat(path, &stat); err != nil {
@@ -70,7 +71,8 @@ func FileSystem(path string) (device, free uint64, err error) {
 	return uint64(stat.Dev), system.Bavail * uint64(system.Bsize), nil
 }
 
-// OwnSession makes a command the leader of a session of its own, which neither Ctrl-C nor the end of the terminal reaches.
+// OwnSession makes a command the leader of a session of its own, which neither Ctrl-C nor the end
+// of the terminal reaches.
 func OwnSession(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} }
 
 // EndGroup ends a command's whole process group with SIGKILL.

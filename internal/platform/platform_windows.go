@@ -14,8 +14,8 @@ import (
 // wholeFile is a range of bytes that every file lies in.
 const wholeFile = ^uint32(0)
 
-// Lock takes a lock on an open file (LockFileEx) and returns false when another process holds it. The lock ends with the file's
-// handle.
+// Lock takes a lock on an open file (LockFileEx) and returns false when another process holds it.
+// The lock ends with the file's handle.
 func Lock(f *os.File, kind LockKind) (bool, error) {
 	err := lockFile(f, kind, windows.LOCKFILE_FAIL_IMMEDIATELY)
 	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) || errors.Is(err, windows.ERROR_IO_PENDING) {
@@ -38,7 +38,8 @@ func owner(fs.FileInfo) (uid, gid int, ok bool) { return 0, 0, false }
 
 func identify(info fs.FileInfo) Identity { return Identity{Size: info.Size()} }
 
-// FileSystem returns a number of the volume that an existing path lies on and the bytes that are free there for this user.
+// FileSystem returns a number of the volume that an existing path lies on and the bytes that are
+// free there for this user.
 func FileSystem(path string) (device, free uint64, err error) {
 	path, err = filepath.Abs(path)
 	if err != nil {

@@ -61,7 +61,8 @@ func (s state) end(err error) (mark, line string) {
 	return mark, line
 }
 
-// clean makes one line without control characters out of anything: notes carry what child processes print.
+// clean makes one line without control characters out of anything: notes carry what
+// child processes print.
 func clean(s string) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		switch {

@@ -1,5 +1,6 @@
-// Package progress says on stderr what is being done and for how long. Work that takes under a second leaves one line,
-// longer work a bar or a running clock on a terminal, and plain lines elsewhere.
+// Package progress says on stderr what is being done and for how long. Work that takes
+// under a second leaves one line, longer work a bar or a running clock on a terminal, and
+// plain lines elsewhere.
 package progress
 
 // A Reporter starts tasks. It is safe for use by several goroutines.

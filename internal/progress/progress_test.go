@@ -67,7 +67,8 @@ func TestTerminalLeavesOneLinePerTask(t *testing.T) {
 	b.Done(errors.New("refused\nwith more lines"))
 	a.Done(nil)
 	last := out.String()
-	for _, want := range []string{" • cache entry etcd is damaged\n", " ✗ Fetching Envoy: refused\n", " ✓ Building etcd\n"} {
+	for _, want := range []string{" • cache entry etcd is damaged\n", " ✗ Fetching Envoy: refused\n",
+		" ✓ Building etcd\n"} {
 		if strings.Count(last, want) != 1 {
 			t.Errorf("no single %q in %q", want, last)
 		}
@@ -107,7 +108,8 @@ func TestNewChoosesByTerminal(t *testing.T) {
 			got = "plain"
 		}
 		if got != c.want {
-			t.Errorf("TERM=%s NO_COLOR=%s terminal=%v quiet=%v: %s, want %s", c.term, c.noColor, c.terminal, c.quiet, got, c.want)
+			t.Errorf("TERM=%s NO_COLOR=%s terminal=%v quiet=%v: %s, want %s", c.term, c.noColor,
+				c.terminal, c.quiet, got, c.want)
 		}
 	}
 }

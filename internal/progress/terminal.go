@@ -12,8 +12,8 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 )
 
-// terminal redraws one line for each running task below the lines of the finished ones. mpb moves the cursor; what
-// stands in a line is ours.
+// terminal redraws one line for each running task below the lines of the finished ones. mpb moves
+// the cursor; what stands in a line is ours.
 type terminal struct {
 	w      io.Writer
 	colour bool
@@ -120,8 +120,8 @@ func (t *terminalTask) Note(format string, args ...any) {
 	t.update(func(s *state) { s.note = clean(fmt.Sprintf(format, args...)) })
 }
 
-// Done removes the running line and leaves the finished one. When the last task ends, everything is on the terminal
-// before Done returns.
+// Done removes the running line and leaves the finished one. When the last task ends, everything is
+// on the terminal before Done returns.
 func (t *terminalTask) Done(err error) {
 	t.once.Do(func() {
 		t.bar.Abort(true)

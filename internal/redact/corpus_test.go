@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// corpus reads a file of spellings, one a line: \n, \r, \t and \\ are escapes, a line that begins with # is a comment.
+// corpus reads a file of spellings, one a line: \n, \r, \t and \\ are escapes, a line that begins
+// with # is a comment.
 func corpus(t *testing.T, name string) []string {
 	t.Helper()
 	file, err := os.Open("testdata/" + name)
@@ -28,13 +29,15 @@ func corpus(t *testing.T, name string) []string {
 	return all
 }
 
-// secrets are what the spellings of a secret have in its place: {} a password, {t} a token as programs make them, {w} a word
-// of a password that a person chose.
-var secrets = strings.NewReplacer("{}", "S3cr3t-hunter2", "{t}", "zX9qLm4TkP2vRw7YbN5cJd8H", "{w}", "correcthorse", "{b}", "UzNjcjN0LWh1bnRlcjI=")
+// secrets are what the spellings of a secret have in its place: {} a password, {t} a token as
+// programs make them, {w} a word of a password that a person chose.
+var secrets = strings.NewReplacer("{}", "S3cr3t-hunter2", "{t}", "zX9qLm4TkP2vRw7YbN5cJd8H", "{w}",
+	"correcthorse", "{b}", "UzNjcjN0LWh1bnRlcjI=")
 
 var survivors = []string{"S3cr3t", "hunter2", "zX9qLm4TkP2vRw7YbN5cJd8H", "correcthorse", "UzNjcjN0LWh1bnRlcjI"}
 
-// TestSecretSpellings holds every way in which a secret is written against what is shown of it: none may survive.
+// TestSecretSpellings holds every way in which a secret is written against what is shown of
+// it: none may survive.
 func TestSecretSpellings(t *testing.T) {
 	texts, documents := corpus(t, "secret-texts.txt"), corpus(t, "secret-documents.txt")
 	survived := 0

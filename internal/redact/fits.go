@@ -2,8 +2,9 @@ package redact
 
 import "strings"
 
-// Fits reports whether text may be what pattern was before Envoy took secrets out of it: each Masked in pattern stands for any run of
-// characters, as nothing is left there of the value. Our own marks stand for one value each, and fit themselves alone.
+// Fits reports whether text may be what pattern was before Envoy took secrets out of it: each
+// Masked in pattern stands for any run of characters, as nothing is left there of the value. Our
+// own marks stand for one value each, and fit themselves alone.
 func Fits(pattern, text string) bool {
 	pieces := strings.Split(pattern, Masked)
 	rest, ok := strings.CutPrefix(text, pieces[0])

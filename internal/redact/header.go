@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// Header returns the value of a header as it may be kept: of one that is not on the list its length. Of
-// x-forwarded-client-cert the hash, subject and URI stay, and certificates in PEM form go: the hash already names them.
+// Header returns the value of a header as it may be kept: of one that is not on the list its
+// length. Of x-forwarded-client-cert the hash, subject and URI stay, and certificates in PEM form
+// go: the hash already names them.
 func Header(name, value string) string {
 	name = strings.ToLower(strings.TrimSpace(name))
 	switch {
@@ -32,17 +33,19 @@ var (
 	xfccCert = regexp.MustCompile(`(?i)\b(?:Cert|Chain)="[^"]*"`)
 	// Envoy prints a header map as one 'name', 'value' per line.
 	envoyHeader = regexp.MustCompile(`^([ \t]*')(:?[A-Za-z0-9!#$%&*+.^_|~\x60-]+)(', ')(.*)('[ \t\r]*)$`)
-	// curl -v prints "> name: value" and "< name: value", and of HTTP/2 "* [HTTP/2] [1] [name: value]".
+	// curl -v prints "> name: value" and "< name: value", and of HTTP/2 "* [HTTP/2]
+	// [1] [name: value]".
 	curlHeader = regexp.MustCompile(`^([<>] )([A-Za-z0-9!#$%&'*+.^_|~\x60-]+)(:[ \t]*)(.*?)([ \t\r]*)$`)
-	curlHTTP2  = regexp.MustCompile(`^(\* (?:h2h3 |\[HTTP/[0-9.]+\] \[[0-9]+\] |h[23] )\[)(:?[A-Za-z0-9!#$%&'*+.^_|~\x60-]+)(:[ \t]*)([^\r\n]*?)(\][ \t\r]*)$`)
+	curlHTTP2  = regexp.MustCompile(`^(\* (?:h2h3 |\[HTTP/[0-9.]+\] \[[0-9]+\] |h[23] ` +
+		`)\[)(:?[A-Za-z0-9!#$%&'*+.^_|~\x60-]+)(:[ \t]*)([^\r\n]*?)(\][ \t\r]*)$`)
 	// curl -v says whom it authenticates as.
 	curlUser = regexp.MustCompile(`(?m)^(\* .*\bauth using .* with user ')([^'\r\n]*)(')`)
 	// curl prints its request line without a colon, and so does every HTTP/1 message.
 	requestLine = regexp.MustCompile(`(?m)(^|[\s"'\x60>])([A-Z]{3,20} )([^\s"]+)( HTTP/[0-9.]+)`)
 )
 
-// header hides the value in a line that is a header in one of the forms in which Envoy and curl print them; ok is false for
-// any other line.
+// header hides the value in a line that is a header in one of the forms in which Envoy and curl
+// print them; ok is false for any other line.
 func header(line string) (kept string, ok bool) {
 	if strings.Contains(line, "', '") {
 		if m := envoyHeader.FindStringSubmatch(line); m != nil {
@@ -76,11 +79,12 @@ func requests(text string) string {
 	return text
 }
 
-// message is the head of an HTTP/1 message in clear text; what follows it is headers up to an empty line, and then a body.
+// message is the head of an HTTP/1 message in clear text; what follows it is headers up to an empty
+// line, and then a body.
 var message = regexp.MustCompile(`^(?:[A-Z]{3,20} [^\s]+ HTTP/1\.[01]|HTTP/1\.[01] [0-9]{3}[^\r\n]*)\r\n`)
 
-// Message returns an HTTP/1 message, or its beginning, as it may be kept: headers by their names, and of the body its length.
-// ok is false for anything else.
+// Message returns an HTTP/1 message, or its beginning, as it may be kept: headers by their names,
+// and of the body its length. ok is false for anything else.
 func Message(text string) (kept string, ok bool) {
 	head := message.FindString(text)
 	if head == "" {

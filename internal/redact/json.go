@@ -10,9 +10,10 @@ import (
 	"unicode"
 )
 
-// JSON returns a JSON document as it may be kept: Envoy's sensitive fields, the data of Secrets, values of environments, and the
-// values of headers and query parameters that are not shown are marked wherever they stand. Objects come out with their
-// keys sorted, and nothing but strings changes. The error names the line of what is not JSON.
+// JSON returns a JSON document as it may be kept: Envoy's sensitive fields, the data of Secrets,
+// values of environments, and the values of headers and query parameters that are not shown are
+// marked wherever they stand. Objects come out with their keys sorted, and nothing but strings
+// changes. The error names the line of what is not JSON.
 func JSON(document []byte) ([]byte, error) {
 	decoder := json.NewDecoder(bytes.NewReader(document))
 	decoder.UseNumber()
@@ -39,7 +40,8 @@ func Place(document []byte, err error) error {
 		return fmt.Errorf("line %d: %w", line(document, syntax.Offset), err)
 	}
 	if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return fmt.Errorf("line %d: %s is a %s where a %s belongs", line(document, kind.Offset), kind.Field, kind.Value, kind.Type)
+		return fmt.Errorf("line %d: %s is a %s where a %s belongs",
+			line(document, kind.Offset), kind.Field, kind.Value, kind.Type)
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		return fmt.Errorf("line %d: the document is cut off", line(document, int64(len(document))))
@@ -127,7 +129,8 @@ func stringOf(v map[string]any, keys ...string) (string, bool) {
 	return "", false
 }
 
-// pair is the value of an object with a name and a value: a header, a variable of an environment, or another one.
+// pair is the value of an object with a name and a value: a header, a variable of an
+// environment, or another one.
 func (p place) pair(name string, below place, child any) any {
 	text, ok := child.(string)
 	if !ok {
@@ -136,7 +139,8 @@ func (p place) pair(name string, below place, child any) any {
 	switch {
 	case p.key == "env" || strings.HasSuffix(p.key, "environment"):
 		return variable(text)
-	case strings.Contains(p.key, "header") || strings.Contains(p.above, "header") || strings.Contains(p.key, "metadata"):
+	case strings.Contains(p.key, "header") || strings.Contains(p.above, "header") ||
+		strings.Contains(p.key, "metadata"):
 		return operators(text, func() string { return Header(name, text) })
 	case SecretName(name):
 		return Mark(text)
@@ -144,9 +148,11 @@ func (p place) pair(name string, below place, child any) any {
 	return below.text(text)
 }
 
-// operators leaves a value that is made of Envoy's command operators alone, such as %REQ(:PATH)%: it says where a value comes from.
+// operators leaves a value that is made of Envoy's command operators alone, such as %REQ(:PATH)%:
+// it says where a value comes from.
 func operators(text string, otherwise func() string) string {
-	if len(text) > 2 && strings.HasPrefix(text, "%") && strings.HasSuffix(text, "%") && !strings.ContainsAny(text, " \t") {
+	if len(text) > 2 && strings.HasPrefix(text, "%") && strings.HasSuffix(text, "%") &&
+		!strings.ContainsAny(text, " \t") {
 		return text
 	}
 	return otherwise()
@@ -205,7 +211,8 @@ func embedded(text string) string {
 	if trimmed := strings.TrimSpace(text); len(trimmed) > 8 && (trimmed[0] == '{' || trimmed[0] == '[') {
 		if inner, err := JSON([]byte(trimmed)); err == nil {
 			var was, is bytes.Buffer
-			if json.Compact(&is, inner) == nil && json.Compact(&was, sorted(trimmed)) == nil && !bytes.Equal(was.Bytes(), is.Bytes()) {
+			if json.Compact(&is, inner) == nil && json.Compact(&was, sorted(trimmed)) == nil &&
+				!bytes.Equal(was.Bytes(), is.Bytes()) {
 				return is.String()
 			}
 			return text

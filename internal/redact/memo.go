@@ -8,8 +8,9 @@ import (
 // maxRemembered bounds how many strings a memory has.
 const maxRemembered = 1 << 15
 
-// A Memo takes secrets out of very many values whose strings come again and again, such as the decisions of a batch: a string
-// that is shown as it is, where it stands, is judged once. Only such strings are kept. It is safe for use by several goroutines.
+// A Memo takes secrets out of very many values whose strings come again and again, such as the
+// decisions of a batch: a string that is shown as it is, where it stands, is judged once. Only such
+// strings are kept. It is safe for use by several goroutines.
 type Memo struct {
 	change   func(string) string
 	memories sync.Pool // each has one user at a time, so that none waits for another

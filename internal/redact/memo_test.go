@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestMemo holds a value whose strings are remembered against one that is judged anew, for every spelling, wherever it stands, the
-// first time and again.
+// TestMemo holds a value whose strings are remembered against one that is judged anew, for every
+// spelling, wherever it stands, the first time and again.
 func TestMemo(t *testing.T) {
 	type pair struct {
 		Name  string `json:"name"`
@@ -27,12 +27,16 @@ func TestMemo(t *testing.T) {
 		Count   int               `json:"count"`
 	}
 	var all []value
-	for _, name := range []string{"secret-texts.txt", "secret-documents.txt", "harmless.txt", "harmless-documents.txt"} {
+	for _, name := range []string{"secret-texts.txt", "secret-documents.txt", "harmless.txt",
+		"harmless-documents.txt"} {
 		for _, line := range corpus(t, name) {
 			text := secrets.Replace(line)
-			v := value{pair: pair{Name: "a", Value: text, plain: text}, Why: text, Path: "/" + text, Token: text, Cluster: text, Count: 3,
-				Headers: map[string]string{"x-a": text, "user-agent": text, text: "b"}, Env: map[string]string{"A": text},
-				Facts: []pair{{"DB_PASSWORD", text, ""}, {"stat.prefix", text, ""}, {text, text, ""}}, Any: []string{text, "\x1b" + text}}
+			v := value{pair: pair{Name: "a", Value: text, plain: text}, Why: text, Path: "/" + text, Token: text,
+				Cluster: text, Count: 3,
+				Headers: map[string]string{"x-a": text, "user-agent": text, text: "b"},
+				Env:     map[string]string{"A": text},
+				Facts:   []pair{{"DB_PASSWORD", text, ""}, {"stat.prefix", text, ""}, {text, text, ""}},
+				Any:     []string{text, "\x1b" + text}}
 			below := v
 			v.Below = &below
 			all = append(all, v)

@@ -15,8 +15,9 @@ func set(words string) map[string]bool {
 	return all
 }
 
-// shownHeaders are the headers whose values are shown: what a request's way is read from. Those of tracing are from the
-// specifications of W3C, Zipkin, Jaeger, Datadog and the clouds; the rest from RFC 9110 and from Envoy's and Istio's pages.
+// shownHeaders are the headers whose values are shown: what a request's way is read from. Those of
+// tracing are from the specifications of W3C, Zipkin, Jaeger, Datadog and the clouds; the rest from
+// RFC 9110 and from Envoy's and Istio's pages.
 var shownHeaders = set(`:authority :method :path :protocol :scheme :status host connection
 	accept accept-charset accept-encoding accept-language accept-ranges access-control-allow-credentials
 	access-control-allow-headers access-control-allow-methods access-control-allow-origin access-control-expose-headers
@@ -38,13 +39,14 @@ var shownHeaders = set(`:authority :method :path :protocol :scheme :status host 
 // shownPrefixes begin the names of headers that Envoy and Istio make.
 var shownPrefixes = []string{"x-envoy-", "x-istio-", "istio-", "sec-ch-"}
 
-// opaque are shown headers whose values are long and mean nothing by their form: nothing in them is looked for.
+// opaque are shown headers whose values are long and mean nothing by their form: nothing in
+// them is looked for.
 var opaque = set(`x-envoy-peer-metadata x-envoy-peer-metadata-id traceparent tracestate b3 x-b3-traceid x-b3-spanid x-b3-parentspanid
 	x-request-id request-id x-ot-span-context x-cloud-trace-context x-amzn-trace-id uber-trace-id http2-settings etag if-none-match if-match date
 	x-correlation-id correlation-id x-trace-id x-span-id sw8 x-client-trace-id`)
 
-// shownParameters are the query parameters whose values are shown: those that page, sort and choose a form, and those of
-// Envoy's admin interface and of fortio's echo server.
+// shownParameters are the query parameters whose values are shown: those that page, sort and choose
+// a form, and those of Envoy's admin interface and of fortio's echo server.
 var shownParameters = set(`page pages per_page perpage page_size pagesize limit offset start end from to count size sort sortby order orderby order_by
 	dir direction asc desc lang language locale hl region country currency unit units tz timezone format fmt output pretty
 	indent v ver version api-version apiversion fields include exclude expand filter view mode type kind category
@@ -53,13 +55,16 @@ var shownParameters = set(`page pages per_page perpage page_size pagesize limit 
 	status delay close load gzip proto retry timeout debug verbose dry_run dryrun watch follow tail
 	namespace fieldselector labelselector service cluster route listener port method`)
 
-// ShownHeader reports whether the header's value is shown. Names are compared without regard to case.
+// ShownHeader reports whether the header's value is shown. Names are compared
+// without regard to case.
 func ShownHeader(name string) bool {
 	name = strings.ToLower(strings.TrimSpace(name))
 	if shownHeaders[name] {
 		return true
 	}
-	return slices.ContainsFunc(shownPrefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) }) && !SecretName(name)
+	return slices.ContainsFunc(shownPrefixes, func(prefix string) bool {
+		return strings.HasPrefix(name, prefix)
+	}) && !SecretName(name)
 }
 
 // small is a value that gives nothing away under any name: a switch, or a number of at most three
@@ -91,8 +96,9 @@ var harmlessEnds = set(`name names file filename path url uri endpoint type kind
 	config configs version audience issuer claims algorithm alg format location locations field id ids per source domain
 	samesite attributes age created updated authn authz filter time date status state error errors description`)
 
-// SecretName reports whether what stands under a name is a secret by its name alone: DB_PASSWORD, x-apikey, clientSecret. Words are
-// told apart by case, by digits and by any character that is no letter.
+// SecretName reports whether what stands under a name is a secret by its name alone:
+// DB_PASSWORD, x-apikey, clientSecret. Words are told apart by case, by digits and by any
+// character that is no letter.
 func SecretName(name string) bool {
 	all := words(name)
 	if len(all) == 0 {
@@ -117,7 +123,8 @@ func SecretName(name string) bool {
 		}
 		before := all[n-1]
 		if (word == "key" || word == "keys") && keyKinds[before] || secretWords[before+word] ||
-			before == "connection" && word == "string" || before == "pass" && word == "word" || before == "auth" && (word == "code" || word == "ticket") {
+			before == "connection" && word == "string" || before == "pass" && word == "word" ||
+			before == "auth" && (word == "code" || word == "ticket") {
 			return true
 		}
 	}
@@ -139,7 +146,8 @@ func words(name string) []string {
 		case !unicode.IsLetter(r) && !(unicode.IsDigit(r) && len(word) > 0):
 			end()
 			continue
-		case unicode.IsUpper(r) && n > 0 && (unicode.IsLower(runes[n-1]) || n+1 < len(runes) && unicode.IsLower(runes[n+1]) && unicode.IsUpper(runes[n-1])):
+		case unicode.IsUpper(r) && n > 0 && (unicode.IsLower(runes[n-1]) ||
+			n+1 < len(runes) && unicode.IsLower(runes[n+1]) && unicode.IsUpper(runes[n-1])):
 			end()
 		}
 		word = append(word, r)

@@ -5,8 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// Printable returns text without anything that could command a terminal: control characters except tab and newline,
-// and bytes that are not UTF-8, become visible.
+// Printable returns text without anything that could command a terminal: control characters except
+// tab and newline, and bytes that are not UTF-8, become visible.
 func Printable(text string) string {
 	clean := func(r rune) bool { return r == '\t' || r == '\n' || (r >= ' ' && r != 0x7f && (r < 0x80 || r > 0x9f)) }
 	if utf8.ValidString(text) && strings.IndexFunc(text, func(r rune) bool { return !clean(r) }) < 0 {

@@ -1,10 +1,12 @@
-// Package redact takes secrets out of what the lab keeps or shows. It goes by meaning: of a header or a query parameter it
-// shows the value where its name is on a list of what is harmless, and of free text it hides what is a secret by its form or
-// by the name before it. It is applied before anything reaches disk or screen.
+// Package redact takes secrets out of what the lab keeps or shows. It goes by meaning: of a header
+// or a query parameter it shows the value where its name is on a list of what is harmless, and of
+// free text it hides what is a secret by its form or by the name before it. It is applied before
+// anything reaches disk or screen.
 //
-// Where a secret stood, its length stands: «redacted 12 B». In one process equal values have equal marks and different values
-// different ones, so that what was compared before can be compared afterwards with the same result: the second value of
-// 12 bytes is «redacted 12 B, 2». Nothing of the value itself is in its mark.
+// Where a secret stood, its length stands: «redacted 12 B». In one process equal values have equal
+// marks and different values different ones, so that what was compared before can be compared
+// afterwards with the same result: the second value of 12 bytes is «redacted 12 B, 2». Nothing of
+// the value itself is in its mark.
 package redact
 
 import (
@@ -29,14 +31,16 @@ var (
 	onlyMark = regexp.MustCompile(`^(?:` + markForm + `)$`)
 )
 
-// marks gives each value its number among the values of its length. A value's digest is kept, never the value.
+// marks gives each value its number among the values of its length. A value's digest is
+// kept, never the value.
 var marks = struct {
 	sync.Mutex
 	number map[[sha256.Size]byte]int
 	count  map[int]int // values by length
 }{number: map[[sha256.Size]byte]int{}, count: map[int]int{}}
 
-// Mark returns what stands in place of a secret value. An empty value is no secret, and what is a mark already stays.
+// Mark returns what stands in place of a secret value. An empty value is no secret, and what is a
+// mark already stays.
 func Mark(value string) string {
 	if value == "" || value == Masked || value == maskedBytes || onlyMark.MatchString(value) {
 		return value
@@ -56,7 +60,8 @@ func Mark(value string) string {
 	return fmt.Sprintf("«redacted %d B, %d»", len(value), number)
 }
 
-// escapedMark is a mark that stood in a URL of which all was escaped that may not stand there, or only the blanks.
+// escapedMark is a mark that stood in a URL of which all was escaped that may not stand there,
+// or only the blanks.
 var escapedMark = regexp.MustCompile(`(?:«|%C2%AB)redacted%20([0-9]+)%20B(?:,%20([0-9]+))?(?:»|%C2%BB)`)
 
 // unescape writes marks in a URL as they are written everywhere else.
@@ -72,7 +77,8 @@ func unescape(text string) string {
 	})
 }
 
-// Hidden reports whether a part of text was a secret: what it says cannot be read any more, only compared as a whole.
+// Hidden reports whether a part of text was a secret: what it says cannot be read any more, only
+// compared as a whole.
 func Hidden(text string) bool {
 	return strings.Contains(text, "«redacted ") && aMark.MatchString(text) || strings.Contains(text, Masked)
 }

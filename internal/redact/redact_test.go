@@ -10,7 +10,8 @@ import (
 // blank writes every mark as Envoy writes its own, so that a table need not count.
 func blank(text string) string { return aMark.ReplaceAllString(text, Masked) }
 
-// TestMarks holds marks to what may be compared by them: equal values have equal marks, and different values never.
+// TestMarks holds marks to what may be compared by them: equal values have equal marks, and
+// different values never.
 func TestMarks(t *testing.T) {
 	one, two := strings.Repeat("a", 271), strings.Repeat("b", 271)
 	first, second, other := Mark(one), Mark(two), Mark(strings.Repeat("a", 293))
@@ -20,8 +21,10 @@ func TestMarks(t *testing.T) {
 	if Mark(two) != second || Mark(second) != second || Mark("") != "" || Mark(Masked) != Masked {
 		t.Error("a mark changed")
 	}
-	for _, escaped := range []string{"/x?token=«redacted%2012%20B,%202»&a=1", "/x?token=%C2%ABredacted%2012%20B,%202%C2%BB&a=1"} {
-		if got := Text(escaped); got != "/x?token=«redacted 12 B, 2»&a=1" || Path(escaped) != got || Value(escaped) != got {
+	for _, escaped := range []string{"/x?token=«redacted%2012%20B,%202»&a=1",
+		"/x?token=%C2%ABredacted%2012%20B,%202%C2%BB&a=1"} {
+		if got := Text(escaped); got != "/x?token=«redacted 12 B, 2»&a=1" || Path(escaped) != got ||
+			Value(escaped) != got {
 			t.Errorf("%s is read as %s", escaped, got)
 		}
 	}
@@ -30,7 +33,8 @@ func TestMarks(t *testing.T) {
 	}
 }
 
-// TestStems holds what is looked for at a glance to every name of a secret: one without a stem would never be looked at.
+// TestStems holds what is looked for at a glance to every name of a secret: one without a stem
+// would never be looked at.
 func TestStems(t *testing.T) {
 	for _, words := range []map[string]bool{secretWords, lastWords} {
 		for word := range words {
@@ -55,11 +59,14 @@ func TestValue(t *testing.T) {
 		At      time.Time         `json:"at"`
 		Raw     []byte            `json:"-"`
 	}
-	was := call{URL: "http://u:S3cr3t@h/?token=S3cr3t", Headers: map[string]string{"x-a": "S3cr3t", "accept": "*/*"}, At: time.Unix(7, 0),
-		Facts: []pair{{"path", "/?key=S3cr3t"}, {"api_token", "S3cr3t"}}, Next: &call{URL: "/?sig=S3cr3t"}, Raw: []byte("raw")}
+	was := call{URL: "http://u:S3cr3t@h/?token=S3cr3t", Headers: map[string]string{"x-a": "S3cr3t", "accept": "*/*"},
+		At:    time.Unix(7, 0),
+		Facts: []pair{{"path", "/?key=S3cr3t"}, {"api_token", "S3cr3t"}}, Next: &call{URL: "/?sig=S3cr3t"},
+		Raw: []byte("raw")}
 	is := Value(was)
 	text, err := json.Marshal(is)
-	if err != nil || strings.Contains(string(text), "S3cr3t") || is.Headers["accept"] != "*/*" || !is.At.Equal(was.At) || string(is.Raw) != "raw" {
+	if err != nil || strings.Contains(string(text), "S3cr3t") || is.Headers["accept"] != "*/*" ||
+		!is.At.Equal(was.At) || string(is.Raw) != "raw" {
 		t.Errorf("%s, %v", text, err)
 	}
 	if was.Headers["x-a"] != "S3cr3t" || was.Facts[1].Value != "S3cr3t" || was.Next.URL != "/?sig=S3cr3t" {
@@ -69,19 +76,24 @@ func TestValue(t *testing.T) {
 
 func TestText(t *testing.T) {
 	for _, c := range []struct{ name, in, want string }{
-		{"envoy header", "x\n'authorization', 'Bearer abc.secret'\n'accept', '*/*'\n", "x\n'authorization', '[redacted]'\n'accept', '*/*'\n"},
+		{"envoy header", "x\n'authorization', 'Bearer abc.secret'\n'accept', '*/*'\n",
+			"x\n'authorization', '[redacted]'\n'accept', '*/*'\n"},
 		{"envoy cookie", "'set-cookie', 'sid=it''s'", "'set-cookie', '[redacted]'"},
-		{"curl request", "> Authorization: Basic dXNlcjpwdw==\n> Host: x\n", "> Authorization: [redacted]\n> Host: x\n"},
+		{"curl request", "> Authorization: Basic dXNlcjpwdw==\n> Host: x\n",
+			"> Authorization: [redacted]\n> Host: x\n"},
 		{"curl response", "< Set-Cookie: sid=1; Path=/\r\n< ", "< Set-Cookie: [redacted]\r\n< "},
 		{"curl http2", "* h2h3 [cookie: a=b]", "* h2h3 [cookie: [redacted]]"},
-		{"curl http2, newer", "* [HTTP/2] [1] [authorization: Bearer xyzxyz]", "* [HTTP/2] [1] [authorization: [redacted]]"},
+		{"curl http2, newer", "* [HTTP/2] [1] [authorization: Bearer xyzxyz]",
+			"* [HTTP/2] [1] [authorization: [redacted]]"},
 		{"query", "match for URL '/x?access_token=abc&y=1'", "match for URL '/x?access_token=[redacted]&y=1'"},
 		{"bearer anywhere", `value: "Bearer abcdefgh"`, `value: "Bearer [redacted]"`},
 		{"web token", "tok eyJhbGciOi.eyJzdWIiOiIx.c2ln end", "tok [redacted] end"},
 		{"private key", "a\n-----BEGIN EC PRIVATE KEY-----\nMHc\n-----END EC PRIVATE KEY-----\nb", "a\n[redacted]\nb"},
-		{"private key of an unknown kind", "-----BEGIN " + strings.Repeat("X9 ", 40) + "PRIVATE KEY-----\nMHc", "[redacted]"},
+		{"private key of an unknown kind", "-----BEGIN " + strings.Repeat("X9 ", 40) + "PRIVATE KEY-----\nMHc",
+			"[redacted]"},
 		{"private key cut", "-----BEGIN PRIVATE KEY-----\nMHc", "[redacted]"},
-		{"request id stays", "'x-request-id', '7d3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f'", "'x-request-id', '7d3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f'"},
+		{"request id stays", "'x-request-id', '7d3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f'",
+			"'x-request-id', '7d3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f'"},
 		{"xfcc keeps the hash", `'x-forwarded-client-cert', 'By=spiffe://a;Hash=1dd5;Cert="abc";URI=spiffe://b'`,
 			`'x-forwarded-client-cert', 'By=spiffe://a;Hash=1dd5;Cert="[redacted]";URI=spiffe://b'`},
 	} {
@@ -121,16 +133,26 @@ func FuzzText(f *testing.F) {
 
 func TestJSON(t *testing.T) {
 	for _, c := range []struct{ name, in, want string }{
-		{"private key inline", `{"private_key":{"inline_string":"abc"}}`, `{"private_key":{"inline_string":"[redacted]"}}`},
-		{"private key by reference", `{"private_key":{"filename":"/etc/key.pem"}}`, `{"private_key":{"filename":"/etc/key.pem"}}`},
-		{"masked by Envoy already", `{"private_key":{"inline_bytes":"W3JlZGFjdGVkXQ=="}}`, `{"private_key":{"inline_bytes":"W3JlZGFjdGVkXQ=="}}`},
-		{"certificate stays", `{"certificate_chain":{"inline_bytes":"LS0t"}}`, `{"certificate_chain":{"inline_bytes":"LS0t"}}`},
-		{"header to add", `{"header":{"key":"Authorization","value":"Basic eA=="},"append":true}`, `{"append":true,"header":{"key":"Authorization","value":"[redacted]"}}`},
-		{"header match", `{"name":"cookie","string_match":{"exact":"sid=1"}}`, `{"name":"cookie","string_match":{"exact":"[redacted]"}}`},
-		{"header object", `{"headers":{"authorization":"x","accept":"y"}}`, `{"headers":{"accept":"y","authorization":"[redacted]"}}`},
-		{"cookie hash policy stays", `{"cookie":{"name":"JSESSIONID","ttl":"0s"}}`, `{"cookie":{"name":"JSESSIONID","ttl":"0s"}}`},
-		{"token in a text", `{"inline_code":"h:add('x', 'Bearer abcdefgh')"}`, `{"inline_code":"h:add('x', 'Bearer [redacted]')"}`},
-		{"list under a secret key", `{"session_ticket_keys":{"keys":[{"inline_bytes":"a"},{"filename":"f"}]}}`, `{"session_ticket_keys":{"keys":[{"inline_bytes":"[redacted]"},{"filename":"f"}]}}`},
+		{"private key inline", `{"private_key":{"inline_string":"abc"}}`,
+			`{"private_key":{"inline_string":"[redacted]"}}`},
+		{"private key by reference", `{"private_key":{"filename":"/etc/key.pem"}}`,
+			`{"private_key":{"filename":"/etc/key.pem"}}`},
+		{"masked by Envoy already", `{"private_key":{"inline_bytes":"W3JlZGFjdGVkXQ=="}}`,
+			`{"private_key":{"inline_bytes":"W3JlZGFjdGVkXQ=="}}`},
+		{"certificate stays", `{"certificate_chain":{"inline_bytes":"LS0t"}}`,
+			`{"certificate_chain":{"inline_bytes":"LS0t"}}`},
+		{"header to add", `{"header":{"key":"Authorization","value":"Basic eA=="},"append":true}`,
+			`{"append":true,"header":{"key":"Authorization","value":"[redacted]"}}`},
+		{"header match", `{"name":"cookie","string_match":{"exact":"sid=1"}}`,
+			`{"name":"cookie","string_match":{"exact":"[redacted]"}}`},
+		{"header object", `{"headers":{"authorization":"x","accept":"y"}}`,
+			`{"headers":{"accept":"y","authorization":"[redacted]"}}`},
+		{"cookie hash policy stays", `{"cookie":{"name":"JSESSIONID","ttl":"0s"}}`,
+			`{"cookie":{"name":"JSESSIONID","ttl":"0s"}}`},
+		{"token in a text", `{"inline_code":"h:add('x', 'Bearer abcdefgh')"}`,
+			`{"inline_code":"h:add('x', 'Bearer [redacted]')"}`},
+		{"list under a secret key", `{"session_ticket_keys":{"keys":[{"inline_bytes":"a"},{"filename":"f"}]}}`,
+			`{"session_ticket_keys":{"keys":[{"inline_bytes":"[redacted]"},{"filename":"f"}]}}`},
 		{"numbers keep their digits", `{"max":18446744073709551615,"x":1.10}`, `{"max":18446744073709551615,"x":1.10}`},
 		{"nothing is escaped", `{"a":"<b>&"}`, `{"a":"<b>&"}`},
 	} {
@@ -147,7 +169,8 @@ func TestJSON(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", c.name, text, c.want)
 		}
 	}
-	for in, want := range map[string]string{"{\n\"a\": }": "line 2: ", "{\n\n": "line 3: the document is cut off", "{}\n{}": "line 2: more than one"} {
+	for in, want := range map[string]string{"{\n\"a\": }": "line 2: ", "{\n\n": "line 3: the document is cut off",
+		"{}\n{}": "line 2: more than one"} {
 		if _, err := JSON([]byte(in)); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%q: error %v, want %q", in, err, want)
 		}
@@ -171,7 +194,8 @@ func FuzzJSON(f *testing.F) {
 // TestURLIsAsItsPath holds that a URL and the path that is sent for it hide the same: what was
 // expected is compared with what was seen after both were redacted.
 func TestURLIsAsItsPath(t *testing.T) {
-	for _, query := range []string{"x='1'", `x="1"`, "x=(1)", "x=<1>", "x=a'", "q=$HOME&x='1'#f", "x=[1]", "x=1)", "token='s3cr3t'&y=2"} {
+	for _, query := range []string{"x='1'", `x="1"`, "x=(1)", "x=<1>", "x=a'", "q=$HOME&x='1'#f", "x=[1]", "x=1)",
+		"token='s3cr3t'&y=2"} {
 		sent, _, _ := strings.Cut("/echo?"+query, "#")
 		of := struct {
 			URL string `json:"url"`

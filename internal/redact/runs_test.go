@@ -16,12 +16,15 @@ func TestRuns(t *testing.T) {
 		return word
 	}
 	var all []string
-	for _, name := range []string{"secret-texts.txt", "secret-documents.txt", "harmless.txt", "harmless-documents.txt"} {
+	for _, name := range []string{"secret-texts.txt", "secret-documents.txt", "harmless.txt",
+		"harmless-documents.txt"} {
 		all = append(all, corpus(t, name)...)
 	}
 	long := strings.Repeat("a1", 8)
-	all = append(all, "the token IS abcd", "tokens: token of\tx", "paſſword waſ x1", "-u a:b", "[--token x", "a --token\tx", "password to")
-	all = append(all, "", long, "/"+long, "/"+long[1:], "//"+long, "é/"+long+"é"+long+"aaaa1", long+long+" "+long+long, long+"\xff"+long+long)
+	all = append(all, "the token IS abcd", "tokens: token of\tx", "paſſword waſ x1", "-u a:b", "[--token x",
+		"a --token\tx", "password to")
+	all = append(all, "", long, "/"+long, "/"+long[1:], "//"+long, "é/"+long+"é"+long+"aaaa1", long+long+" "+long+long,
+		long+"\xff"+long+long)
 	for _, line := range all {
 		text := secrets.Replace(line)
 		if got, want := runs(text, "_+/=~.-", 20, mark), candidate.ReplaceAllStringFunc(text, mark); got != want {

@@ -5,12 +5,17 @@ import (
 	"unicode/utf8"
 )
 
-// stems are parts of the names of secrets, in lower case. Every name for which SecretName holds has one of them.
-var stems = []string{"pass", "pwd", "pw", "pswd", "secret", "token", "key", "cookie", "cred", "auth", "bearer", "sig", "hmac", "otp", "pin", "cvv",
-	"cvc", "sess", "sid", "jwt", "jws", "ssn", "dsn", "saml", "assertion", "pkcs", "p12", "pfx", "magiclink", "cationcode", "cation_code", "cation-code", "resetcode", "reset_code", "reset-code", "mnemonic", "seedphrase",
-	"connstr", "connections", "connection_s", "connection-s", "csrf", "xsrf", "webhook", "userpwd", "userpass", "-user", "-u "}
+// stems are parts of the names of secrets, in lower case. Every name for which SecretName
+// holds has one of them.
+var stems = []string{"pass", "pwd", "pw", "pswd", "secret", "token", "key", "cookie", "cred", "auth", "bearer", "sig",
+	"hmac", "otp", "pin", "cvv",
+	"cvc", "sess", "sid", "jwt", "jws", "ssn", "dsn", "saml", "assertion", "pkcs", "p12", "pfx", "magiclink",
+	"cationcode", "cation_code", "cation-code", "resetcode", "reset_code", "reset-code", "mnemonic", "seedphrase",
+	"connstr", "connections", "connection_s", "connection-s", "csrf", "xsrf", "webhook", "userpwd",
+	"userpass", "-user", "-u "}
 
-// mayName reports whether the name of a secret may be in text. It is quick, so that most lines of a log cost no expression.
+// mayName reports whether the name of a secret may be in text. It is quick, so that most lines of a
+// log cost no expression.
 func mayName(text string) bool {
 	if !strings.ContainsAny(text, ":=-> '") {
 		return false
@@ -24,7 +29,8 @@ func mayName(text string) bool {
 	return false
 }
 
-// long reports whether text has a word that could be a token: of 16 characters and more, with a digit or a capital, or of 20.
+// long reports whether text has a word that could be a token: of 16 characters and more, with a
+// digit or a capital, or of 20.
 func long(text string) bool {
 	length, other := 0, false
 	for n := range len(text) {
@@ -53,7 +59,8 @@ func mayOption(text string) bool {
 	return false
 }
 
-// maySay reports whether text may have a word that stands between the name of a secret and the secret in a sentence.
+// maySay reports whether text may have a word that stands between the name of a secret and the
+// secret in a sentence.
 func maySay(text string) bool {
 	for n := range len(text) {
 		if text[n] >= utf8.RuneSelf { // some characters are equal to letters without regard to case

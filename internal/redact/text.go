@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// Text returns text as it may be kept: a log of Envoy, the output of curl, a command's error, or anything else made of lines.
+// Text returns text as it may be kept: a log of Envoy, the output of curl, a command's error, or
+// anything else made of lines.
 func Text(text string) string {
 	if dull(text) {
 		return text
@@ -22,7 +23,8 @@ func Text(text string) string {
 	return lines(manifest(text))
 }
 
-// lines goes through text line by line: a header's line is hidden by the header's name, any other by what is in it.
+// lines goes through text line by line: a header's line is hidden by the header's name, any
+// other by what is in it.
 func lines(text string) string {
 	text = blocks(text)
 	var b strings.Builder
@@ -53,12 +55,14 @@ func lines(text string) string {
 // plainBase64 is a line of a PEM block.
 func plainBase64(line string) bool {
 	line = strings.TrimRight(line, " \t\r")
-	return len(line) <= 76 && !strings.Contains(line, "PRIVATE") && (strings.HasPrefix(line, "-----") && strings.HasSuffix(line, "-----") ||
-		strings.Trim(line, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=") == "")
+	return len(line) <= 76 && !strings.Contains(line, "PRIVATE") &&
+		(strings.HasPrefix(line, "-----") && strings.HasSuffix(line, "-----") ||
+			strings.Trim(line, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=") == "")
 }
 
-// Name returns a name out of a configuration, such as a cluster's or a route's, as it may be kept: a name may look like a token and
-// is none, so that only credentials and tokens of known forms are hidden in it.
+// Name returns a name out of a configuration, such as a cluster's or a route's, as it may be
+// kept: a name may look like a token and is none, so that only credentials and tokens of known
+// forms are hidden in it.
 func Name(text string) string { return forms(query(credentials(text))) }
 
 // blocks hides what stands on more than one line: elements of XML, and parts of a form.
@@ -87,7 +91,8 @@ func dull(text string) bool {
 	return len(text) < 16 && !strings.ContainsAny(text, "=:@/?&\"' \n\\$-<%{")
 }
 
-// inline hides secrets that stand in the middle of text: by their form, by the name before them, in URLs.
+// inline hides secrets that stand in the middle of text: by their form, by the name
+// before them, in URLs.
 func inline(text string) string {
 	if len(text) < 4 {
 		return text
@@ -155,11 +160,13 @@ func longSegment(text string) bool {
 }
 
 // aValue is what can stand after a secret's name: in quotes, escaped quotes, or a word.
-const aValue = `(?:` + markForm + `|\\"(?:` + markForm + `|[^"\\]|\\\\.)*\\"|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.|'')*'|\x60[^\x60\n]*\x60|[^\s,;&"'<>{}\[\]()|\\]+)`
+const aValue = `(?:` + markForm + `|\\"(?:` + markForm +
+	`|[^"\\]|\\\\.)*\\"|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.|'')*'|\x60[^\x60\n]*\x60|[^\s,;&"'<>{}\[\]()|\\]+)`
 
-// pairs are names with values in the forms in which programs write them: name=value, name: value, "name":"value", name => value,
-// --name value, <name>value.
-var pairs = regexp.MustCompile(`(?i)([A-Za-z_][A-Za-z0-9_.-]*)((?:\\"|"|'|\x60|\])?(?:[ \t]*(?:=>|:=|==|=|:)[ \t]*)(?:\[[ \t]*)?)(` + aValue + `)`)
+// pairs are names with values in the forms in which programs write them: name=value, name: value,
+// "name":"value", name => value, --name value, <name>value.
+var pairs = regexp.MustCompile(`(?i)([A-Za-z_][A-Za-z0-9_.-]*)((?:\\"|"|'|\x60|\])?(?:[ \t]*(?:=>|:=|==|=|:)[ ` +
+	`\t]*)(?:\[[ \t]*)?)(` + aValue + `)`)
 
 // options are options of a command line, and elements of XML, with values.
 var (
@@ -167,11 +174,14 @@ var (
 	elements = regexp.MustCompile(`(<)([A-Za-z_][A-Za-z0-9_.:-]*)((?:\s[^<>]*)?>)([^<>]+)(</)`)
 	inLine   = regexp.MustCompile(`(')([A-Za-z0-9_-]+)(', ')([^'\n]+)(')`)
 	parts    = regexp.MustCompile(`(\bname=")([^"]+)("\r?\n(?:[^\r\n]+\r?\n)*\r?\n)([^\r\n]+)`)
-	words2   = regexp.MustCompile(`(?i)\b(password|passwd|passphrase|passcode|secret|token|api[ -]?key|credentials?)( (?:is|was|are|to|of) )(` + aValue + `)`)
+	words2   = regexp.MustCompile(`(?i)\b(password|passwd|passphrase|passcode|secret|token|api[ ` +
+		`-]?key|credentials?)( (?:is|was|are|to|of) )(` + aValue + `)`)
 )
 
 // wholeLine are names whose value goes to the end of the line where it is not quoted.
-var wholeLine = regexp.MustCompile(`(?im)(^|[\s"'\x60,;({\[])((?:proxy-)?authorization|(?:set-)?cookie2?|www-authenticate|proxy-authenticate|authentication-info)(:[ \t]*)([^\r\n"'\\\]]+)`)
+var wholeLine = regexp.MustCompile(
+	`(?im)(^|[\s"'\x60,;({\[])((?:proxy-)?authorization|(?:set-)?cookie2?|www-authenticate|proxy-authenticate|` +
+		`authentication-info)(:[ \t]*)([^\r\n"'\\\]]+)`)
 
 // authorization hides what stands to the end of a line after the name of a header with credentials.
 func authorization(text string) string {
@@ -199,7 +209,8 @@ func named(text string) string {
 	}
 	if mayOption(text) {
 		text = replace(options, text, func(m []string) string {
-			if !SecretName(m[3]) && m[3] != "user" && !(m[2] == "-" && m[3] == "u" && strings.Contains(m[5], ":")) || strings.HasPrefix(m[5], "-") {
+			if !SecretName(m[3]) && m[3] != "user" && !(m[2] == "-" && m[3] == "u" && strings.Contains(m[5], ":")) ||
+				strings.HasPrefix(m[5], "-") {
 				return m[0]
 			}
 			return m[1] + m[2] + m[3] + m[4] + markQuoted(m[5])
@@ -209,14 +220,16 @@ func named(text string) string {
 		return text
 	}
 	return replace(words2, text, func(m []string) string {
-		if word := strings.Trim(m[3], `"'`+"`"); plain(word) && !strings.ContainsAny(m[3][:1], `"'`+"`") || len(word) < 4 {
+		if word := strings.Trim(m[3], `"'`+"`"); plain(word) && !strings.ContainsAny(m[3][:1], `"'`+"`") ||
+			len(word) < 4 {
 			return m[0]
 		}
 		return m[1] + m[2] + markQuoted(m[3])
 	})
 }
 
-// replacePairs goes from pair to pair, so that a value that is no secret's is looked at for pairs itself: cause: token=x.
+// replacePairs goes from pair to pair, so that a value that is no secret's is looked at for pairs
+// itself: cause: token=x.
 func replacePairs(text string) string {
 	var b strings.Builder
 	for {
@@ -249,10 +262,13 @@ func isPIN(name string) bool {
 }
 
 // file is the path of a file, which names where a secret is.
-var file = regexp.MustCompile(`^["']?(?:file:(?://)?)?(?:\.{0,2}/(?:etc|var|run|home|usr|tmp|root|opt|srv|proc|sys|dev|mnt)/[A-Za-z0-9_./-]*|` +
-	`\.{0,2}/?(?:[A-Za-z0-9_.-]+/)*[A-Za-z0-9_-]+\.(?:pem|key|crt|cer|der|txt|json|ya?ml|p12|pfx|jks|env|conf|sock|go|cc|h|py))["']?$`)
+var file = regexp.MustCompile(
+	`^["']?(?:file:(?://)?)?(?:\.{0,2}/(?:etc|var|run|home|usr|tmp|root|opt|srv|proc|sys|dev|mnt)/[A-Za-z0-9_./-]*|` +
+		`\.{0,2}/?(?:[A-Za-z0-9_.-]+/)*[A-Za-z0-9_-]+\.(?:pem|key|crt|cer|der|txt|json|ya?ml|p12|pfx|jks|env|conf|` +
+		`sock|go|cc|h|py))["']?$`)
 
-// reference is a value that only says where a secret is, or that there is none: a path, a variable, a word of a sentence.
+// reference is a value that only says where a secret is, or that there is none: a path, a variable,
+// a word of a sentence.
 func reference(value string) bool {
 	bare := strings.Trim(value, `"'\`+"`")
 	switch {
@@ -269,7 +285,8 @@ func reference(value string) bool {
 // markQuoted marks a value between its quotes.
 func markQuoted(value string) string {
 	for _, quote := range []string{`\"`, `"`, `'`, "`"} {
-		if inner, ok := strings.CutPrefix(value, quote); ok && strings.HasSuffix(inner, quote) && len(inner) >= len(quote) {
+		if inner, ok := strings.CutPrefix(value, quote); ok && strings.HasSuffix(inner, quote) &&
+			len(inner) >= len(quote) {
 			return quote + Mark(inner[:len(inner)-len(quote)]) + quote
 		}
 	}

@@ -8,7 +8,8 @@ import (
 	"unicode"
 )
 
-// A form is how an issuer of tokens writes them. Every one has a text in it by which it is looked for before the expression is tried.
+// A form is how an issuer of tokens writes them. Every one has a text in it by which it is looked
+// for before the expression is tried.
 type form struct {
 	has        string
 	expression *regexp.Regexp
@@ -16,8 +17,11 @@ type form struct {
 
 // known are the forms of tokens that their issuers publish.
 var known = forTokens(map[string][]string{
-	`\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){0,3}`: {"eyJ"},                                                                  // JWT, JWS, JWE: RFC 7519
-	`\b(?:AKIA|ASIA|AROA|AIDA|AGPA|ANPA|ANVA|ABIA|ACCA)[A-Z0-9]{12,}\b`:  {"AKIA", "ASIA", "AROA", "AIDA", "AGPA", "ANPA", "ANVA", "ABIA", "ACCA"}, // AWS
+	// JWT, JWS, JWE: RFC 7519
+	`\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){0,3}`: {"eyJ"},
+	// AWS
+	`\b(?:AKIA|ASIA|AROA|AIDA|AGPA|ANPA|ANVA|ABIA|ACCA)[A-Z0-9]{12,}\b`: {"AKIA", "ASIA", "AROA", "AIDA", "AGPA",
+		"ANPA", "ANVA", "ABIA", "ACCA"},
 	`\bAIza[A-Za-z0-9_-]{30,}`:                                             {"AIza"},    // Google API keys
 	`\bya29\.[A-Za-z0-9_-]{10,}`:                                           {"ya29."},   // Google OAuth access tokens
 	`\b1//0[A-Za-z0-9_-]{20,}`:                                             {"1//0"},    // Google OAuth refresh tokens
@@ -49,7 +53,8 @@ var known = forTokens(map[string][]string{
 	`\bkey-[a-f0-9]{32}\b`:                                                 {"key-"},
 	`\bAGE-SECRET-KEY-1[A-Z0-9]{12,}`:                                      {"AGE-SECRET-KEY-1"},
 	`\b[0-9]{8,10}:AA[A-Za-z0-9_-]{30,}`:                                   {":AA"}, // Telegram
-	`\$(?:2[abxy]?|5|6|y|1|apr1|argon2[a-z]*|scrypt|pbkdf2[a-z0-9-]*)\$[^\s:'",]{8,}`: {"$"},   // crypt(5) hashes of passwords
+	// crypt(5) hashes of passwords
+	`\$(?:2[abxy]?|5|6|y|1|apr1|argon2[a-z]*|scrypt|pbkdf2[a-z0-9-]*)\$[^\s:'",]{8,}`: {"$"},
 	`\{(?:SHA|SSHA|SHA256|SSHA256|SHA512|SSHA512)\}[A-Za-z0-9+/=]{20,}`:               {"SHA"}, // htpasswd and LDAP
 })
 
@@ -81,10 +86,14 @@ func issued(text string) string {
 var bootstrap = regexp.MustCompile(`^[a-z0-9]{6}\.[a-z0-9]{16}$`)
 
 // schemes are those of HTTP authentication (IANA registry) that carry the secret themselves.
-var schemes = regexp.MustCompile(`(?i)\b(bearer|basic|negotiate|digest|ntlm|hawk|dpop|privatetoken|apikey|token|aws4-hmac-sha256|hoba|mutual|scram-sha-256|vapid|gnap|snowflake)([ \t]+|%20|\+)((?:` + markForm + `|[A-Za-z0-9._~+/=:-])+(?:[ \t]*,[ \t]*[A-Za-z]+=(?:"[^"]*"|[^\s,'"]+))*)`)
+var schemes = regexp.MustCompile(
+	`(?i)\b(bearer|basic|negotiate|digest|ntlm|hawk|dpop|privatetoken|apikey|token|aws4-hmac-sha256|hoba|mutual|` +
+		`scram-sha-256|vapid|gnap|snowflake)([ \t]+|%20|\+)((?:` + markForm + `|[A-Za-z0-9._~+/=:-])+(?:[ \t]*,[ ` +
+		`\t]*[A-Za-z]+=(?:"[^"]*"|[^\s,'"]+))*)`)
 
 var (
-	pem         = regexp.MustCompile(`(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\z)`)
+	pem = regexp.MustCompile(`(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ` +
+		`]*PRIVATE KEY(?: BLOCK)?-----|\z)`)
 	pemBase64   = regexp.MustCompile(`\bLS0tLS1CRUdJTi[A-Za-z0-9+/=_-]+`) // "-----BEGIN " in base64
 	hexadecimal = regexp.MustCompile(`^(?:[0-9a-f]{32,}|[0-9A-F]{32,})$`)
 )
@@ -124,7 +133,8 @@ func forms(text string) string {
 
 // schemed reports whether the name of a scheme may be in text.
 func schemed(text string) bool {
-	for _, name := range []string{"earer", "asic", "egotiate", "igest", "ntlm", "NTLM", "awk", "pop", "DPoP", "oken", "pikey", "piKey", "APIKEY", "ApiKey", "aws4", "AWS4",
+	for _, name := range []string{"earer", "asic", "egotiate", "igest", "ntlm", "NTLM", "awk", "pop", "DPoP", "oken",
+		"pikey", "piKey", "APIKEY", "ApiKey", "aws4", "AWS4",
 		"hoba", "HOBA", "utual", "scram", "SCRAM", "apid", "gnap", "GNAP", "nowflake", "EARER", "ASIC", "TOKEN"} {
 		if strings.Contains(text, name) {
 			return true
@@ -133,7 +143,8 @@ func schemed(text string) bool {
 	return false
 }
 
-// credential reports whether a word after the name of a scheme is one, and not the next word of a sentence.
+// credential reports whether a word after the name of a scheme is one, and not the next
+// word of a sentence.
 func credential(scheme, value string) bool {
 	if strings.Contains(value, "=") && strings.Contains(value, ",") {
 		return true
@@ -141,28 +152,34 @@ func credential(scheme, value string) bool {
 	if scheme == "Bearer" || scheme == "Basic" {
 		return len(value) >= 5 && !sentence[strings.ToLower(strings.TrimRight(value, ".:,=-"))]
 	}
-	if strings.EqualFold(scheme, "bearer") || strings.EqualFold(scheme, "negotiate") || strings.EqualFold(scheme, "ntlm") {
+	if strings.EqualFold(scheme, "bearer") || strings.EqualFold(scheme, "negotiate") ||
+		strings.EqualFold(scheme, "ntlm") {
 		return len(value) >= 5 && !plain(value)
 	}
 	return len(value) >= 6 && !plain(value)
 }
 
 // sentence are words that follow the name of a scheme where it is only spoken of.
-var sentence = set(`token tokens auth authentication authorization scheme header credentials credential realm challenge format username`)
+var sentence = set(`token tokens auth authentication authorization scheme header credentials credential realm ` +
+	`challenge format username`)
 
-// plain is a word as a sentence has it: letters of one case, maybe with a capital at its beginning and a sign at its end.
+// plain is a word as a sentence has it: letters of one case, maybe with a capital at its beginning
+// and a sign at its end.
 func plain(word string) bool {
 	word = strings.TrimRight(word, ".:,=-")
 	if word == "" {
 		return true
 	}
-	return strings.IndexFunc(word[1:], func(r rune) bool { return !unicode.IsLower(r) && r != '-' && r != '_' }) < 0 && unicode.IsLetter(rune(word[0])) && len(word) < 16
+	return strings.IndexFunc(word[1:], func(r rune) bool { return !unicode.IsLower(r) && r != '-' && r != '_' }) < 0 &&
+		unicode.IsLetter(rune(word[0])) && len(word) < 16
 }
 
 // public is a certificate or a public key.
-var public = regexp.MustCompile(`(?s)-----BEGIN (?:[A-Z0-9]+ )*(?:CERTIFICATE|PUBLIC KEY|CERTIFICATE REQUEST|X509 CRL)-----.*?(?:-----END [A-Z0-9 ]*-----|\z)`)
+var public = regexp.MustCompile(`(?s)-----BEGIN (?:[A-Z0-9]+ )*(?:CERTIFICATE|PUBLIC KEY|CERTIFICATE REQUEST|X509 ` +
+	`CRL)-----.*?(?:-----END [A-Z0-9 ]*-----|\z)`)
 
-// tokens hides words of text that look like tokens, but for those of certificates, which hold no secret.
+// tokens hides words of text that look like tokens, but for those of certificates,
+// which hold no secret.
 func tokens(text string) string {
 	if strings.Contains(text, "-----BEGIN ") {
 		if at := public.FindStringIndex(text); at != nil {
@@ -204,9 +221,10 @@ func letterOrDigit(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z'
 }
 
-// Token reports whether a word looks like a token that a program made: long, of capitals, small letters and digits, which
-// change often. Names that people and compilers make do not: InboundPassthroughClusterIpv4, outbound_.8080_._.a.svc, a UUID,
-// an address, a digest in hexadecimal.
+// Token reports whether a word looks like a token that a program made: long, of
+// capitals, small letters and digits, which change often. Names that people and
+// compilers make do not: InboundPassthroughClusterIpv4, outbound_.8080_._.a.svc, a
+// UUID, an address, a digest in hexadecimal.
 func Token(word string) bool {
 	if len(word) < 16 {
 		return false
@@ -241,8 +259,8 @@ func longest(part string) string {
 	return best
 }
 
-// random reports whether the kinds of characters of a word change as often as in one that was drawn at random: about every
-// third character, and in names at each word.
+// random reports whether the kinds of characters of a word change as often as in one that was drawn
+// at random: about every third character, and in names at each word.
 func random(word string) bool {
 	if len(word) < 16 {
 		return false

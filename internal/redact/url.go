@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// URL returns a URL, or a path with its query, as it may be kept: without a user and password before the host, with the
-// values of those query parameters alone that are shown, and without path segments that look like tokens.
+// URL returns a URL, or a path with its query, as it may be kept: without a user and password
+// before the host, with the values of those query parameters alone that are shown, and without path
+// segments that look like tokens.
 func URL(text string) string {
 	if kept, ok := wholeURL(text); ok {
 		return kept
@@ -20,12 +21,17 @@ func Path(text string) string { return path(text) }
 
 var (
 	// userinfo is what stands before the host of a URL of any scheme.
-	userinfo = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)((?:` + markForm + `|[^\s/?#@'"<>\\])+(?:@(?:` + markForm + `|[^\s/?#@'"<>\\])+)*)@`)
-	// queries are runs of parameters after a question mark, as they stand in the middle of text. A quote, a bracket or a comma
-	// belongs to a value where a letter or a digit comes after it: one that ends the URL has another character after it.
-	queries = regexp.MustCompile(`([?&]|\\u0026|&amp;|%3[Ff]|%26)([A-Za-z0-9_.~$\[\]%:'()*!/@+-]+)(=|%3[Dd])((?:` + markForm + `|['"<>()\x60|,][A-Za-z0-9%]|[^&;\s'"<>#\\)\x60|,%]|%(?:[013-9a-fA-F][0-9a-fA-F]|2[0-57-9a-fA-F]))+)`)
+	userinfo = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)((?:` + markForm + `|[^\s/?#@'"<>\\])+(?:@(?:` +
+		markForm + `|[^\s/?#@'"<>\\])+)*)@`)
+	// queries are runs of parameters after a question mark, as they stand in the middle of text. A
+	// quote, a bracket or a comma belongs to a value where a letter or a digit comes after it: one
+	// that ends the URL has another character after it.
+	queries = regexp.MustCompile(`([?&]|\\u0026|&amp;|%3[Ff]|%26)([A-Za-z0-9_.~$\[\]%:'()*!/@+-]+)(=|%3[Dd])((?:` +
+		markForm +
+		`|['"<>()\x60|,][A-Za-z0-9%]|[^&;\s'"<>#\\)\x60|,%]|%(?:[013-9a-fA-F][0-9a-fA-F]|2[0-57-9a-fA-F]))+)`)
 	// semicolons are runs of parameters as queries, in which a semicolon stands between two.
-	semicolons = regexp.MustCompile(`\?[A-Za-z0-9_.~$\[\]%:-]+=(?:` + markForm + `|[^\s'"<>#\\)\x60|,])*;(?:` + markForm + `|[^\s'"<>#\\)\x60|,])*`)
+	semicolons = regexp.MustCompile(`\?[A-Za-z0-9_.~$\[\]%:-]+=(?:` + markForm + `|[^\s'"<>#\\)\x60|,])*;(?:` +
+		markForm + `|[^\s'"<>#\\)\x60|,])*`)
 	// segments are the parts of a path that begin at a slash.
 	segments = regexp.MustCompile(`(/)([A-Za-z0-9._~=+:@!$*-]{16,})`)
 )
@@ -59,7 +65,8 @@ func parameter(name, value string) string {
 	return value
 }
 
-// path hides what is secret in a path with its query. Envoy and curl write nothing else in its place.
+// path hides what is secret in a path with its query. Envoy and curl write nothing
+// else in its place.
 func path(text string) string {
 	before, after, found := strings.Cut(unescape(text), "?")
 	if before = segment(before); found {
@@ -71,11 +78,13 @@ func path(text string) string {
 // aURL is text that is one URL or path with a query, and nothing else.
 var aURL = regexp.MustCompile(`^(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s]*)?(/[^?#\s]*)?\?\S*$`)
 
-// longestURL is what Envoy takes of a request's headers at most where nothing else is configured (60 KiB).
+// longestURL is what Envoy takes of a request's headers at most where nothing else is
+// configured (60 KiB).
 const longestURL = 60 << 10
 
-// wholeURL hides what is secret in text that is one URL or path with a query. Its parameters end where a path's end: a
-// quote or a bracket is part of a value, which it would not be in the middle of a sentence.
+// wholeURL hides what is secret in text that is one URL or path with a query. Its parameters
+// end where a path's end: a quote or a bracket is part of a value, which it would not be in the
+// middle of a sentence.
 func wholeURL(text string) (string, bool) {
 	if len(text) > longestURL || strings.ContainsAny(text, "\r\n") {
 		return "", false
@@ -119,7 +128,8 @@ func parameters(text string) string {
 // bare is a query that is no parameter and longer than a word.
 func bare(name string) bool { return len(name) >= 16 && !onlyMark.MatchString(name) }
 
-// segment hides path segments that look like tokens, and hexadecimal ones of 128 bits and more, which name nothing that a route is chosen by.
+// segment hides path segments that look like tokens, and hexadecimal ones of 128 bits and more,
+// which name nothing that a route is chosen by.
 func segment(text string) string {
 	return replace(segments, text, func(m []string) string {
 		if Token(m[2]) || hexadecimal.MatchString(m[2]) {

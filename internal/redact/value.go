@@ -10,8 +10,9 @@ func Strings[T any](value T, change func(string) string) T {
 	return to.Interface().(T)
 }
 
-// Value returns a deep copy of a value without its secrets: each string goes by the name that it has in JSON and by its own
-// form, as in JSON. What has unexported fields, such as a time or an address, is copied as it is.
+// Value returns a deep copy of a value without its secrets: each string goes by the name that it
+// has in JSON and by its own form, as in JSON. What has unexported fields, such as a time or an
+// address, is copied as it is.
 func Value[T any](value T) T {
 	from := reflect.ValueOf(&value).Elem()
 	to := reflect.New(from.Type()).Elem()

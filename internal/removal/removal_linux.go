@@ -15,9 +15,10 @@ import (
 	"github.com/flowproof/lab/internal/sometimes"
 )
 
-// All removes a file, or a directory with everything below, and is content when there is none. Where something is mounted
-// at or below it, nothing is removed and the error is a *MountedError. What is mounted while it works is not entered either.
-// Directories of the caller's without write permission are no hindrance, nor is a symbolic link followed.
+// All removes a file, or a directory with everything below, and is content when there is none.
+// Where something is mounted at or below it, nothing is removed and the error is a *MountedError.
+// What is mounted while it works is not entered either. Directories of the caller's without write
+// permission are no hindrance, nor is a symbolic link followed.
 func All(dir string) error {
 	if point, err := mountedBelow(dir); err != nil || point != "" {
 		if err == nil {
@@ -29,11 +30,12 @@ func All(dir string) error {
 	return walk(dir, true)
 }
 
-// Directories removes a tree of empty directories whose other entries go with them, as a cgroup's do: it removes no file, and
-// enters no mount.
+// Directories removes a tree of empty directories whose other entries go with them, as a cgroup's
+// do: it removes no file, and enters no mount.
 func Directories(dir string) error { return walk(dir, false) }
 
-// mountedBelow returns a mount point at or below dir; "" for none. Source of the fields: proc_pid_mountinfo(5).
+// mountedBelow returns a mount point at or below dir; "" for none. Source of the fields:
+// proc_pid_mountinfo(5).
 func mountedBelow(dir string) (string, error) {
 	parent, err := filepath.EvalSymlinks(filepath.Dir(filepath.Clean(dir)))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -85,7 +87,8 @@ func walk(path string, files bool) error {
 	return w.failed
 }
 
-// A walker removes one tree and keeps the first thing that failed, or a mount that it met; it still removes what it can.
+// A walker removes one tree and keeps the first thing that failed, or a mount that it met; it still
+// removes what it can.
 type walker struct {
 	root   string
 	files  bool // also files, not only directories
@@ -150,8 +153,8 @@ func (w *walker) unlink(parent int, name, path string, flags int) {
 	}
 }
 
-// openDir opens a directory that is no mount point; EXDEV says that it is one. One of the caller's that cannot be read is made
-// readable.
+// openDir opens a directory that is no mount point; EXDEV says that it is one. One of the caller's
+// that cannot be read is made readable.
 func openDir(parent int, name string) (int, error) {
 	fd, err := openBeneath(parent, name)
 	if !errors.Is(err, unix.EACCES) {
@@ -163,11 +166,12 @@ func openDir(parent int, name string) (int, error) {
 	return openBeneath(parent, name)
 }
 
-// withoutOpenat2 says that the kernel, or what filters its calls, does not know openat2(2), which is of Linux 5.6.
+// withoutOpenat2 says that the kernel, or what filters its calls, does not know openat2(2),
+// which is of Linux 5.6.
 var withoutOpenat2 atomic.Bool
 
-// openBeneath asks the kernel, or compares the ids of mounts. Devices are no test: a bind mount of the same file system has
-// the same one.
+// openBeneath asks the kernel, or compares the ids of mounts. Devices are no test: a bind mount of
+// the same file system has the same one.
 func openBeneath(parent int, name string) (int, error) {
 	const flags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
 	if !withoutOpenat2.Load() {
@@ -199,7 +203,8 @@ func isMountPoint(parent int, name string) bool {
 	return mountID(fd) != mountID(parent)
 }
 
-// mountID is the mount that a descriptor was opened on, as proc_pid_fdinfo(5) says it; "" when it does not.
+// mountID is the mount that a descriptor was opened on, as proc_pid_fdinfo(5) says it;
+// "" when it does not.
 func mountID(fd int) string {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", fd))
 	if err != nil {

@@ -65,7 +65,8 @@ func TestAll(t *testing.T) {
 		},
 		"links below": func(t *testing.T, path string) {
 			write(t, path, "b/c")
-			for link, target := range map[string]string{"l": "../beside", "b/m": "../../beside/kept", "b/n": "/nowhere"} {
+			for link, target := range map[string]string{"l": "../beside", "b/m": "../../beside/kept",
+				"b/n": "/nowhere"} {
 				if err := os.Symlink(target, filepath.Join(path, link)); err != nil {
 					t.Fatal(err)
 				}
@@ -122,7 +123,8 @@ func TestDirectories(t *testing.T) {
 	}
 }
 
-// TestMountsAreNotEntered binds a person's folder, and a file of his, below a directory that is removed.
+// TestMountsAreNotEntered binds a person's folder, and a file of his, below a
+// directory that is removed.
 func TestMountsAreNotEntered(t *testing.T) {
 	if os.Geteuid() != 0 {
 		if os.Getenv("CI") == "true" {
@@ -130,7 +132,8 @@ func TestMountsAreNotEntered(t *testing.T) {
 		}
 		t.Skip("mounts: needs root")
 	}
-	for _, what := range []string{"folder", "file", "top", "meanwhile", "meanwhile-file", "meanwhile-without-openat2", "directories", "spaces"} {
+	for _, what := range []string{"folder", "file", "top", "meanwhile", "meanwhile-file", "meanwhile-without-openat2",
+		"directories", "spaces"} {
 		t.Run(what, func(t *testing.T) {
 			root := t.TempDir()
 			write(t, root, "person/a", "person/b/c", "ours/x", "ours/y/z/file", "ours/y/with space/w")

@@ -19,7 +19,8 @@ func TestNobodyRemovesPastMounts(t *testing.T) {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && (d.Name() == "testdata" || d.Name() == "out" || strings.HasPrefix(d.Name(), ".") && rel != "."):
+		case d.IsDir() && (d.Name() == "testdata" || d.Name() == "out" ||
+			strings.HasPrefix(d.Name(), ".") && rel != "."):
 			return fs.SkipDir
 		case filepath.Ext(path) != ".go", strings.HasSuffix(path, "_test.go"), filepath.Dir(rel) == "internal/removal":
 			return nil

@@ -68,7 +68,8 @@ func resolved(root, version string) (*jsonschema.Resolved, error) {
 	}
 	text, err := os.ReadFile(filepath.Join(root, "docs", "schema", File(version)))
 	if err != nil {
-		return nil, fmt.Errorf("find the schema of %q: %w (go test ./cmd/lab -run Schemas -update writes it)", version, err)
+		return nil, fmt.Errorf("find the schema of %q: %w (go test ./cmd/lab -run Schemas -update writes it)", version,
+			err)
 	}
 	var schema jsonschema.Schema
 	if err := json.Unmarshal(text, &schema); err != nil {

@@ -120,7 +120,8 @@ func (b *builder) defined(t reflect.Type) *jsonschema.Schema {
 
 // object is the schema of a struct itself.
 func (b *builder) object(t reflect.Type) *jsonschema.Schema {
-	s := &jsonschema.Schema{Type: "object", Description: b.source.ofType(t), Properties: map[string]*jsonschema.Schema{},
+	s := &jsonschema.Schema{Type: "object", Description: b.source.ofType(t),
+		Properties:           map[string]*jsonschema.Schema{},
 		AdditionalProperties: &jsonschema.Schema{Not: &jsonschema.Schema{}}}
 	for _, f := range reflect.VisibleFields(t) {
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
@@ -145,8 +146,8 @@ func (b *builder) object(t reflect.Type) *jsonschema.Schema {
 	return s
 }
 
-// orNull lets an array or an object of any keys be null: so encoding/json writes a slice or map that
-// was never made.
+// orNull lets an array or an object of any keys be null: so encoding/json writes a slice or map
+// that was never made.
 func orNull(s *jsonschema.Schema) {
 	if s.Type == "array" || s.Type == "object" && s.Properties == nil {
 		s.Type, s.Types = "", []string{s.Type, "null"}

@@ -53,7 +53,8 @@ type piece struct {
 	apart bool // there is a blank before it
 }
 
-// Marks that do not begin a line, and such that do not end one (Unicode Standard Annex 14, classes CL, EX, IN, NS and OP).
+// Marks that do not begin a line, and such that do not end one (Unicode Standard Annex 14, classes
+// CL, EX, IN, NS and OP).
 const (
 	noBegin = "，。、；：！？）》」』】〉”’…％·"
 	noEnd   = "（《「『【〈“‘"
@@ -78,7 +79,8 @@ func pieces(text string) []piece {
 	return all
 }
 
-// Joined puts lines of text behind each other: with a blank, but not between two characters of a script that has none.
+// Joined puts lines of text behind each other: with a blank, but not between two characters of a
+// script that has none.
 func Joined(lines []string) string {
 	text := ""
 	for _, line := range lines {
@@ -92,7 +94,8 @@ func Joined(lines []string) string {
 	return text
 }
 
-// Longest is the width of the longest piece of a text, in columns: no line can be narrower without a word being broken.
+// Longest is the width of the longest piece of a text, in columns: no line can be narrower without
+// a word being broken.
 func Longest(text string) int {
 	n := 0
 	for _, p := range pieces(text) {

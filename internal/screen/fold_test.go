@@ -33,7 +33,8 @@ func TestWrap(t *testing.T) {
 	}{
 		{"nothing", "", 10, nil},
 		{"between words", "aaa bbb ccc", 7, []string{"aaa bbb", "ccc"}},
-		{"a long word has a line of its own", "at /configs/0/bootstrap of it", 10, []string{"at", "/configs/0/bootstrap", "of it"}},
+		{"a long word has a line of its own", "at /configs/0/bootstrap of it", 10,
+			[]string{"at", "/configs/0/bootstrap", "of it"}},
 		{"between wide characters", "两个边车都给出配置", 8, []string{"两个边车", "都给出配", "置"}},
 		{"a mark begins no line", "两个边车，都给出。", 8, []string{"两个边", "车，都给", "出。"}},
 		{"a bracket ends no line", "两个边（车）", 8, []string{"两个边", "（车）"}},

@@ -1,6 +1,7 @@
-// Package screen is the one way by which text reaches a person: every byte that lab writes to standard output or standard
-// error goes through a Writer. Names, values, comments and file names come from clusters, files and command lines; nothing
-// in them moves a cursor, changes a colour, or turns the direction of writing. What would is made visible, as \x1b.
+// Package screen is the one way by which text reaches a person: every byte that lab writes to
+// standard output or standard error goes through a Writer. Names, values, comments and file names
+// come from clusters, files and command lines; nothing in them moves a cursor, changes a colour, or
+// turns the direction of writing. What would is made visible, as \x1b.
 package screen
 
 import (
@@ -27,8 +28,8 @@ type Writer struct {
 	partial  []byte // the beginning of a character whose rest has not come
 }
 
-// New returns the Writer of a stream. On a terminal there are colours unless NO_COLOR is set (https://no-color.org) or the
-// terminal is dumb.
+// New returns the Writer of a stream. On a terminal there are colours unless NO_COLOR is set
+// (https://no-color.org) or the terminal is dumb.
 func New(w io.Writer) *Writer {
 	if already, ok := w.(*Writer); ok {
 		return already
@@ -52,7 +53,8 @@ func onlyASCII(get func(string) string) bool {
 }
 
 // signs are lab's own signs in ASCII.
-var signs = strings.NewReplacer("✓", "+", "✗", "x", "·", "-", "➔", "->", "→", "->", "…", "...", "•", "*", "«", "<", "»", ">", "–", "-")
+var signs = strings.NewReplacer("✓", "+", "✗", "x", "·", "-", "➔", "->", "→", "->", "…", "...", "•", "*", "«", "<",
+	"»", ">", "–", "-")
 
 // SetColours says whether a Writer shows colours, also where it writes to no terminal.
 func SetColours(w io.Writer, colours bool) {
@@ -63,7 +65,8 @@ func SetColours(w io.Writer, colours bool) {
 	}
 }
 
-// Width is how many columns the terminal has that a Writer writes to; 0 where it is none, or does not say.
+// Width is how many columns the terminal has that a Writer writes to; 0 where it is
+// none, or does not say.
 func Width(w io.Writer) int {
 	writer, ok := w.(*Writer)
 	if !ok || !writer.terminal {
@@ -100,8 +103,8 @@ func Colours(w io.Writer) bool {
 	return ok && writer.colours
 }
 
-// Raw is the stream itself. It is for what has to pass as it is: another program's own output, a dump into a file, and the
-// lines of a progress bar, which package progress makes of clean text.
+// Raw is the stream itself. It is for what has to pass as it is: another program's own output, a
+// dump into a file, and the lines of a progress bar, which package progress makes of clean text.
 func Raw(w io.Writer) io.Writer {
 	if writer, ok := w.(*Writer); ok {
 		return writer.w
@@ -109,10 +112,12 @@ func Raw(w io.Writer) io.Writer {
 	return w
 }
 
-// mark begins and ends a control sequence of ours. It is drawn anew in each process, so that nothing that is read can hold it.
+// mark begins and ends a control sequence of ours. It is drawn anew in each process, so that
+// nothing that is read can hold it.
 var mark = "\x1b{" + rand.Text() + "}"
 
-// SGR is text in a colour or weight, by its parameter (ECMA-48). Only a Writer on a terminal makes a sequence of it.
+// SGR is text in a colour or weight, by its parameter (ECMA-48). Only a Writer on a terminal
+// makes a sequence of it.
 func SGR(parameter, text string) string {
 	return mark + parameter + "m" + mark + text + mark + "0m" + mark
 }
@@ -120,7 +125,8 @@ func SGR(parameter, text string) string {
 // EraseLine goes to the beginning of the line and erases it, on a terminal.
 func EraseLine() string { return mark + "\r" + mark + mark + "K" + mark }
 
-// Write writes text. Of what is no character, only the beginning of one that may still come is kept back.
+// Write writes text. Of what is no character, only the beginning of one that may
+// still come is kept back.
 func (w *Writer) Write(text []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -202,8 +208,9 @@ func plain(text string, line bool) bool {
 	return strings.IndexFunc(text, func(r rune) bool { return !shown(r, line) }) < 0
 }
 
-// visible writes text with what a terminal would obey as an escape sequence: \x1b below a space, \u009b for other characters, as
-// JSON writes them, which has none of the former, and \xff for bytes that are no character.
+// visible writes text with what a terminal would obey as an escape sequence: \x1b below a space,
+// \u009b for other characters, as JSON writes them, which has none of the former, and \xff for
+// bytes that are no character.
 func visible(b *strings.Builder, text string, line bool) {
 	if plain(text, line) {
 		b.WriteString(text)
@@ -237,8 +244,9 @@ func hex(r rune, digits int) string {
 	return strings.Repeat("0", max(0, digits-len(text))) + text
 }
 
-// shown reports whether a character only stands where it is: no control character (C0, C1, DEL), none that is not seen or that
-// turns the direction of writing (Unicode's category Cf, UAX 9), and no separator of lines but \n.
+// shown reports whether a character only stands where it is: no control character (C0, C1, DEL),
+// none that is not seen or that turns the direction of writing (Unicode's category Cf, UAX 9), and
+// no separator of lines but \n.
 func shown(r rune, line bool) bool {
 	switch r {
 	case '\n', '\t':

@@ -66,7 +66,8 @@ func TestOwnSequences(t *testing.T) {
 	}
 }
 
-// FuzzWriter writes anything in two parts: nothing that commands a terminal comes out, and JSON stays what it was.
+// FuzzWriter writes anything in two parts: nothing that commands a terminal comes out, and
+// JSON stays what it was.
 func FuzzWriter(f *testing.F) {
 	f.Add("a\x1b[2J\u202e\xff✓", 3)
 	f.Fuzz(func(t *testing.T, text string, at int) {
@@ -89,7 +90,8 @@ func FuzzWriter(f *testing.F) {
 		}
 		document, err := json.Marshal(text)
 		var back string
-		if shown := Visible(string(document)); err != nil || json.Unmarshal([]byte(shown), &back) != nil || back != strings.ToValidUTF8(text, "\ufffd") && utf8.ValidString(text) {
+		if shown := Visible(string(document)); err != nil || json.Unmarshal([]byte(shown), &back) != nil ||
+			back != strings.ToValidUTF8(text, "\ufffd") && utf8.ValidString(text) {
 			t.Errorf("the JSON of %q is none any more: %s", text, shown)
 		}
 	})

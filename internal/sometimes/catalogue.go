@@ -6,8 +6,8 @@ var Phases = []string{"up", "run", "trace", "verify", "down"}
 // Victims are the classes of processes that are killed, one or two at once, or all.
 var Victims = []string{"command", "guard", "init", "sweeper", "component", "container", "undo guard", "all"}
 
-// Possible says whether a process of a class can be there, and be the phase's own, when it is killed: only what sends a
-// request has something to undo, and judging a kept run needs no lab.
+// Possible says whether a process of a class can be there, and be the phase's own, when it is
+// killed: only what sends a request has something to undo, and judging a kept run needs no lab.
 func Possible(phase, victim string) bool {
 	switch {
 	case phase == "verify":
@@ -28,7 +28,8 @@ func catalogue() []string {
 	all := []string{
 		// Ends of an enclosure, and who cleans up.
 		"enclosure: the guard cleans up after its init",
-		"enclosure: the sweeper sweeps", "enclosure: the sweeper is replaced", "enclosure: the owner ended before it was ready",
+		"enclosure: the sweeper sweeps", "enclosure: the sweeper is replaced",
+		"enclosure: the owner ended before it was ready",
 		"enclosure: a component ended", "enclosure: the name is taken", "enclosure: what is left is swept",
 		// Taking back what a run changed.
 		"undo: the chief works the list off", "undo: the deputy works the list off", "undo: an action fails",

@@ -1,6 +1,6 @@
-// Package sometimes notes that a rare thing has happened at all. A test that kills at random, or that mutates, says nothing of a
-// case that it never came to; so each case has a name in the Catalogue, code says when it is reached, and the nightly run
-// fails while one never was.
+// Package sometimes notes that a rare thing has happened at all. A test that kills at random, or
+// that mutates, says nothing of a case that it never came to; so each case has a name in the
+// Catalogue, code says when it is reached, and the nightly run fails while one never was.
 package sometimes
 
 import (
@@ -13,8 +13,8 @@ import (
 	"sync"
 )
 
-// Variable is the environment variable that names the file to which names are appended, a line each. Without it nothing is
-// written.
+// Variable is the environment variable that names the file to which names are appended, a line
+// each. Without it nothing is written.
 const Variable = "FLOWPROOF_SOMETIMES"
 
 var (
@@ -50,7 +50,8 @@ func Reached(name string) {
 	_, _ = file.WriteString(name + "\n") // one write: lines of several processes do not mix
 }
 
-// Read counts the names in a file that Reached has written. Lines that are no names of the Catalogue are returned apart.
+// Read counts the names in a file that Reached has written. Lines that are no names of the
+// Catalogue are returned apart.
 func Read(r io.Reader) (counts map[string]int, unknown []string, err error) {
 	counts = map[string]int{}
 	for lines := bufio.NewScanner(r); ; {

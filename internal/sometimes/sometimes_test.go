@@ -14,8 +14,9 @@ import (
 	"testing"
 )
 
-// TestCatalogueIsWhatTheCodeSays finds every Reached("…") of the tree. A name that is put together is held against the
-// catalogue where it is made; here its constant beginning has to be one of a name's.
+// TestCatalogueIsWhatTheCodeSays finds every Reached("…") of the tree. A name that is put
+// together is held against the catalogue where it is made; here its constant beginning has to
+// be one of a name's.
 func TestCatalogueIsWhatTheCodeSays(t *testing.T) {
 	used, begun := calls(t)
 	for name, place := range used {
@@ -24,7 +25,9 @@ func TestCatalogueIsWhatTheCodeSays(t *testing.T) {
 		}
 	}
 	for _, name := range Catalogue {
-		if _, ok := used[name]; !ok && !slices.ContainsFunc(begun, func(b string) bool { return strings.HasPrefix(name, b) }) {
+		if _, ok := used[name]; !ok && !slices.ContainsFunc(begun, func(b string) bool {
+			return strings.HasPrefix(name, b)
+		}) {
 			t.Errorf("nothing reaches %q", name)
 		}
 	}
@@ -38,7 +41,8 @@ func calls(t *testing.T) (used map[string]string, begun []string) {
 		t.Fatal(err)
 	}
 	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() && (d.Name() == "testdata" || d.Name() == "out" || strings.HasPrefix(d.Name(), ".") && path != root) {
+		if err == nil && d.IsDir() && (d.Name() == "testdata" || d.Name() == "out" ||
+			strings.HasPrefix(d.Name(), ".") && path != root) {
 			return fs.SkipDir
 		}
 		if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {

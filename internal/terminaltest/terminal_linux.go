@@ -115,8 +115,8 @@ func (terminal *Terminal) Run(t testing.TB, cmd *exec.Cmd) (string, error) {
 // question is the heading of a question of a walk.
 var question = regexp.MustCompile(`Question (\d+) of \d+`)
 
-// Learner answers the questions of a walk by their numbers, with one line or several, and goes on at every other prompt.
-// What it has no answer to it skips.
+// Learner answers the questions of a walk by their numbers, with one line or several, and goes on
+// at every other prompt. What it has no answer to it skips.
 func Learner(answers map[int][]string) func(string) string {
 	at := 0
 	return func(screen string) string {

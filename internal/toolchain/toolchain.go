@@ -1,6 +1,7 @@
-// Package toolchain carries the modules that the embedded node's programs are built from. Their go.mod files make
-// them modules of their own, which a go command leaves out of ours; so they travel as one archive inside the program,
-// and a program that was installed alone builds the same parts as one that stands in a checkout.
+// Package toolchain carries the modules that the embedded node's programs are built from. Their
+// go.mod files make them modules of their own, which a go command leaves out of ours; so they
+// travel as one archive inside the program, and a program that was installed alone builds the same
+// parts as one that stands in a checkout.
 package toolchain
 
 import (
@@ -12,13 +13,15 @@ import (
 	"golang.org/x/tools/txtar"
 )
 
-// Folder is where a checkout keeps the modules. The archive is written from it: go test ./internal/toolchain -update.
+// Folder is where a checkout keeps the modules. The archive is written from it: go test
+// ./internal/toolchain -update.
 const Folder = "toolchain"
 
 //go:embed toolchain.txtar
 var archive []byte
 
-// Archive returns the bytes that the modules are read from. They change when any file of the modules does.
+// Archive returns the bytes that the modules are read from. They change when any file
+// of the modules does.
 func Archive() []byte { return archive }
 
 // Files returns the modules' files, by their paths below Folder.
@@ -30,7 +33,8 @@ func Files() (fs.FS, error) {
 	return files, nil
 }
 
-// Write writes the modules' files into dir, which is empty. It returns what the file system answered.
+// Write writes the modules' files into dir, which is empty. It returns what the
+// file system answered.
 func Write(dir string) error {
 	files, err := Files()
 	if err == nil {

@@ -9,7 +9,8 @@ import (
 	"strconv"
 )
 
-// Base is where this user's labs keep what only this user may touch: kubeconfigs, sockets, locks. It goes with the last lab.
+// Base is where this user's labs keep what only this user may touch: kubeconfigs, sockets, locks.
+// It goes with the last lab.
 func Base() string {
 	if os.Geteuid() == 0 {
 		return "/run/flowproof"

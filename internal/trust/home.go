@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// homes are variables that lead programs to a person's own settings and files, many of which name programs to run: plugins
-// of docker and kubectl, start-up files of Python, flags of Go.
+// homes are variables that lead programs to a person's own settings and files, many of which name
+// programs to run: plugins of docker and kubectl, start-up files of Python, flags of Go.
 var homes = []string{"XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"}
 
 // SettleHome keeps root out of a home that another user can write to, as HOME is after some uses of
@@ -50,8 +50,9 @@ func good(dir string) bool {
 	return err == nil
 }
 
-// UserCache is this user's cache directory of the project: $FLOWPROOF_CACHE, else flowproof in the user's cache directory.
-// Root has to be the only one who can write there, since root runs what lies in it.
+// UserCache is this user's cache directory of the project: $FLOWPROOF_CACHE, else flowproof
+// in the user's cache directory. Root has to be the only one who can write there, since
+// root runs what lies in it.
 func UserCache() (string, error) {
 	dir := os.Getenv("FLOWPROOF_CACHE")
 	if dir == "" {
@@ -99,7 +100,8 @@ func LookPath(program string) (string, error) {
 		passed = errors.Join(passed, err)
 	}
 	if passed != nil {
-		return "", fmt.Errorf("find %s for root: %w (install it where only root writes, or run as that user)", program, passed)
+		return "", fmt.Errorf("find %s for root: %w (install it where only root writes, or run as that user)",
+			program, passed)
 	}
 	return "", &exec.Error{Name: program, Err: exec.ErrNotFound}
 }

@@ -11,7 +11,8 @@ import (
 	"testing"
 )
 
-// TestRootStaysOutOfAStrangersHome is root with the environment of another user, as sudo may leave it.
+// TestRootStaysOutOfAStrangersHome is root with the environment of another user, as
+// sudo may leave it.
 func TestRootStaysOutOfAStrangersHome(t *testing.T) {
 	dir := ground(t)
 	must(t, os.Mkdir(dir+"/home", 0o755), theirs(dir+"/home"), os.Mkdir(dir+"/own", 0o755))
@@ -37,7 +38,8 @@ func TestRootStaysOutOfAStrangersHome(t *testing.T) {
 
 func TestRootUsesNoCacheOfAStranger(t *testing.T) {
 	dir := ground(t)
-	must(t, os.Mkdir(dir+"/theirs", 0o755), theirs(dir+"/theirs"), os.Mkdir(dir+"/open", 0o755), os.Chmod(dir+"/open", 0o777))
+	must(t, os.Mkdir(dir+"/theirs", 0o755), theirs(dir+"/theirs"), os.Mkdir(dir+"/open", 0o755),
+		os.Chmod(dir+"/open", 0o777))
 	for name, good := range map[string]bool{"new": true, "theirs": false, "theirs/new/one": false, "open/new": false} {
 		err := Cache(filepath.Join(dir, name))
 		if good && err != nil || !good && !errors.Is(err, ErrUntrusted) {
@@ -58,7 +60,8 @@ func TestRootRunsNoProgramOfAStranger(t *testing.T) {
 	if path, err := LookPath("docker"); err != nil || path != dir+"/own/docker" {
 		t.Errorf("docker is %q, %v; want root's", path, err)
 	}
-	if path, err := LookPath("go"); !errors.Is(err, ErrUntrusted) || !strings.Contains(err.Error(), "belongs to user 65534") {
+	if path, err := LookPath("go"); !errors.Is(err, ErrUntrusted) ||
+		!strings.Contains(err.Error(), "belongs to user 65534") {
 		t.Errorf("go is %q, %v; want a refusal", path, err)
 	}
 	if path, err := LookPath(dir + "/theirs/go"); !errors.Is(err, ErrUntrusted) {

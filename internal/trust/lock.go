@@ -83,7 +83,8 @@ func (h *Hold) there() bool {
 	return err == nil && os.SameFile(held, at)
 }
 
-// Listen opens a socket in the held directory, in place of one that an earlier holder may have left.
+// Listen opens a socket in the held directory, in place of one that an earlier
+// holder may have left.
 func (h *Hold) Listen(name string) (*net.UnixListener, error) {
 	path := filepath.Join(h.dir, name)
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -97,8 +98,8 @@ func (h *Hold) Listen(name string) (*net.UnixListener, error) {
 	return l, nil
 }
 
-// Release removes files of the held directory, then the directory and its parent, each unless it has something else in it,
-// and lets go.
+// Release removes files of the held directory, then the directory and its parent, each unless it
+// has something else in it, and lets go.
 func (h *Hold) Release(names ...string) {
 	for _, name := range names {
 		_ = platform.RemoveAt(h.file, name)
@@ -110,8 +111,8 @@ func (h *Hold) Release(names ...string) {
 	_ = h.file.Close()
 }
 
-// Lock takes hold of a name among this user's labs, or waits until ctx ends; after a second of waiting it calls waiting once,
-// with words for who has it. The returned function lets go.
+// Lock takes hold of a name among this user's labs, or waits until ctx ends; after a second of
+// waiting it calls waiting once, with words for who has it. The returned function lets go.
 func Lock(ctx context.Context, name string, waiting func(holder string)) (release func(), err error) {
 	dir := filepath.Join(Base(), name+".lock")
 	told, tick := time.After(time.Second), time.NewTicker(20*time.Millisecond)

@@ -2,8 +2,9 @@
 // made, changed or redirected what we are about to use? It asks it of paths and of the process at
 // the other end of a socket.
 //
-// A path is good when nothing on the way to it can be changed by others: each directory, each link and the file itself
-// belong to root or to the user of this process, and no other may write to them (inode(7), path_resolution(7)).
+// A path is good when nothing on the way to it can be changed by others: each directory, each link
+// and the file itself belong to root or to the user of this process, and no other may write to them
+// (inode(7), path_resolution(7)).
 package trust
 
 import (
@@ -23,8 +24,9 @@ var ErrUntrusted = errors.New("not ours alone")
 // mostLinks is how many symbolic links one path may lead through, as in the kernel.
 const mostLinks = 40
 
-// Path returns nil when only root and the user of this process can have made or changed what lies at path. fs.ErrNotExist
-// is in the chain of the error when nothing lies there, though all that leads to it is good; ErrUntrusted when others could.
+// Path returns nil when only root and the user of this process can have made or changed what lies
+// at path. fs.ErrNotExist is in the chain of the error when nothing lies there, though all that
+// leads to it is good; ErrUntrusted when others could.
 func Path(path string) error { return check(path, os.Geteuid()) }
 
 // File is Path for a regular file that is no link.
@@ -39,7 +41,8 @@ func File(path string) error {
 	return err
 }
 
-// check walks a path from the root, following links as the kernel does, and looks at each thing on the way.
+// check walks a path from the root, following links as the kernel does, and looks at
+// each thing on the way.
 func check(path string, uid int) error {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -71,7 +74,8 @@ func check(path string, uid int) error {
 	return nil
 }
 
-// parts are the names in a path. A ".." stays: where it leads depends on the links before it, which are resolved by then.
+// parts are the names in a path. A ".." stays: where it leads depends on the links before it, which
+// are resolved by then.
 func parts(path string) []string {
 	var names []string
 	for name := range strings.SplitSeq(path, "/") {
@@ -82,8 +86,8 @@ func parts(path string) []string {
 	return names
 }
 
-// look judges one thing on the way. In a directory with the sticky bit others can add names, but not touch ours; that is
-// enough on the way, and too little at its end.
+// look judges one thing on the way. In a directory with the sticky bit others can add names, but
+// not touch ours; that is enough on the way, and too little at its end.
 func look(path string, uid int, last bool) error {
 	info, err := os.Lstat(path)
 	if err != nil {

@@ -47,25 +47,38 @@ func TestPathIsOursAlone(t *testing.T) {
 		"a user's own": {func(d string) error {
 			return errors.Join(os.Chown(d+"/way", me, me), os.Chown(d+"/way/thing", me, me))
 		}, me, ""},
-		"a stranger's directory on the way": {func(d string) error { return theirs(d + "/way") }, 0, "way belongs to user 65534"},
-		"a stranger's file":                 {func(d string) error { return theirs(d + "/way/thing") }, 0, "thing belongs to user 65534"},
-		"a stranger's, for another user":    {func(d string) error { return theirs(d + "/way/thing") }, me, "belongs to user 65534"},
-		"others may write on the way":       {func(d string) error { return os.Chmod(d+"/way", 0o777) }, 0, "way (its mode is 0777)"},
-		"a group may write":                 {func(d string) error { return os.Chmod(d+"/way", 0o775) }, 0, "way (its mode is 0775)"},
-		"others may write to it":            {func(d string) error { return os.Chmod(d+"/way/thing", 0o666) }, 0, "thing (its mode is 0666)"},
-		"sticky, and ours in it":            {func(d string) error { return os.Chmod(d+"/way", 0o777|fs.ModeSticky) }, 0, ""},
+		"a stranger's directory on the way": {func(d string) error {
+			return theirs(d + "/way")
+		}, 0, "way belongs to user 65534"},
+		"a stranger's file": {func(d string) error {
+			return theirs(d + "/way/thing")
+		}, 0, "thing belongs to user 65534"},
+		"a stranger's, for another user": {func(d string) error {
+			return theirs(d + "/way/thing")
+		}, me, "belongs to user 65534"},
+		"others may write on the way": {func(d string) error {
+			return os.Chmod(d+"/way", 0o777)
+		}, 0, "way (its mode is 0777)"},
+		"a group may write": {func(d string) error {
+			return os.Chmod(d+"/way", 0o775)
+		}, 0, "way (its mode is 0775)"},
+		"others may write to it": {func(d string) error {
+			return os.Chmod(d+"/way/thing", 0o666)
+		}, 0, "thing (its mode is 0666)"},
+		"sticky, and ours in it": {func(d string) error { return os.Chmod(d+"/way", 0o777|fs.ModeSticky) }, 0, ""},
 		"sticky, and theirs in it": {func(d string) error {
 			return errors.Join(os.Chmod(d+"/way", 0o777|fs.ModeSticky), theirs(d+"/way/thing"))
 		}, 0, "thing belongs to user 65534"},
 		"a stranger's link": {func(d string) error {
-			return errors.Join(os.Remove(d+"/way/thing"), os.Symlink("/etc/passwd", d+"/way/thing"), theirs(d+"/way/thing"))
+			return errors.Join(os.Remove(d+"/way/thing"), os.Symlink("/etc/passwd", d+"/way/thing"),
+				theirs(d+"/way/thing"))
 		}, 0, "thing belongs to user 65534"},
 		"our link to a stranger's": {func(d string) error {
 			return errors.Join(os.Rename(d+"/way", d+"/there"), os.Symlink("there", d+"/way"), theirs(d+"/there"))
 		}, 0, "there belongs to user 65534"},
 		"our link through where others write": {func(d string) error {
-			return errors.Join(os.Rename(d+"/way", d+"/there"), os.Mkdir(d+"/open", 0o755), os.Symlink("open/../there", d+"/way"),
-				os.Chmod(d+"/open", 0o777))
+			return errors.Join(os.Rename(d+"/way", d+"/there"), os.Mkdir(d+"/open", 0o755),
+				os.Symlink("open/../there", d+"/way"), os.Chmod(d+"/open", 0o777))
 		}, 0, "open (its mode is 0777)"},
 		"our link to ours": {func(d string) error {
 			return errors.Join(os.Rename(d+"/way", d+"/there"), os.Symlink(d+"/there", d+"/way"))
@@ -115,9 +128,11 @@ func TestMakeDirIsTheUsersAlone(t *testing.T) {
 		make func(path string) error
 		says string
 	}{
-		"nothing":         {func(string) error { return nil }, ""},
-		"made before":     {func(p string) error { return os.Mkdir(p, 0o700) }, ""},
-		"a stranger's":    {func(p string) error { return errors.Join(os.Mkdir(p, 0o700), theirs(p)) }, "belongs to user 65534"},
+		"nothing":     {func(string) error { return nil }, ""},
+		"made before": {func(p string) error { return os.Mkdir(p, 0o700) }, ""},
+		"a stranger's": {func(p string) error {
+			return errors.Join(os.Mkdir(p, 0o700), theirs(p))
+		}, "belongs to user 65534"},
 		"others may read": {func(p string) error { return os.Mkdir(p, 0o750) }, "0750"},
 		"a file":          {func(p string) error { return os.WriteFile(p, nil, 0o600) }, "not a directory"},
 		"a link":          {func(p string) error { return os.Symlink("elsewhere", p) }, "not a directory"},

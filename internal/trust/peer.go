@@ -30,7 +30,8 @@ func Dial(ctx context.Context, path string) (net.Conn, error) {
 	return conn, nil
 }
 
-// Peer returns nil when the process at the other end of a connected socket is root's or this user's.
+// Peer returns nil when the process at the other end of a connected socket is
+// root's or this user's.
 func Peer(conn syscall.Conn) error {
 	peer, err := platform.PeerOf(conn)
 	if err != nil {
@@ -42,7 +43,8 @@ func Peer(conn syscall.Conn) error {
 	return nil
 }
 
-// A Listener accepts connections of root's and of this user's processes only; those of others are closed unheard.
+// A Listener accepts connections of root's and of this user's processes only; those of others
+// are closed unheard.
 type Listener struct{ *net.UnixListener }
 
 // Accept waits for the next connection.

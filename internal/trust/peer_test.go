@@ -16,7 +16,8 @@ import (
 	"github.com/flowproof/lab/internal/trust/trusttest"
 )
 
-// TestDialAsksWhoListens lets the stranger listen, in a directory of its own and behind a socket that lies in one of ours.
+// TestDialAsksWhoListens lets the stranger listen, in a directory of its own and behind a socket
+// that lies in one of ours.
 func TestDialAsksWhoListens(t *testing.T) {
 	if trusttest.IsStranger() {
 		l, err := net.Listen("unix", trusttest.Words())
@@ -66,7 +67,8 @@ func awaitText(t *testing.T, r interface{ Read([]byte) (int, error) }, want stri
 	}
 }
 
-// TestListenerHearsOursOnly lets the stranger connect to a socket that it can reach, and speak first.
+// TestListenerHearsOursOnly lets the stranger connect to a socket that it can
+// reach, and speak first.
 func TestListenerHearsOursOnly(t *testing.T) {
 	if trusttest.IsStranger() {
 		conn, err := net.Dial("unix", trusttest.Words())
@@ -134,7 +136,8 @@ func TestLock(t *testing.T) {
 	}
 }
 
-// TestTakeIsAlone lets many take hold of one directory and remove it each time: never do two have it.
+// TestTakeIsAlone lets many take hold of one directory and remove it each time:
+// never do two have it.
 func TestTakeIsAlone(t *testing.T) {
 	dir := filepath.Join(ground(t), "labs", "one")
 	inside := make(chan struct{}, 1)

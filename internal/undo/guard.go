@@ -21,8 +21,9 @@ import (
 	"github.com/flowproof/lab/internal/sometimes"
 )
 
-// guardDeadline bounds what the guard does after its run has ended: what fails because the machine or the cluster does not answer is
-// tried again until then, so that an apiserver that comes back finds it waiting.
+// guardDeadline bounds what the guard does after its run has ended: what fails because the
+// machine or the cluster does not answer is tried again until then, so that an apiserver that
+// comes back finds it waiting.
 const (
 	guardDeadline = 3 * time.Minute
 	guardPause    = time.Second
@@ -41,9 +42,9 @@ type guard struct {
 	pipe    io.WriteCloser
 }
 
-// A run has two guards, a chief and a deputy, so that nothing stays when one is killed together with the run. Both know the
-// list. Between them is a pipe, descriptor 3 of both: the chief writes to it when it has done its work; when the pipe ends
-// without that, the deputy does it.
+// A run has two guards, a chief and a deputy, so that nothing stays when one is killed together
+// with the run. Both know the list. Between them is a pipe, descriptor 3 of both: the chief writes
+// to it when it has done its work; when the pipe ends without that, the deputy does it.
 const (
 	roleVariable = "FLOWPROOF_UNDO_GUARD" // environment variable by which a guard knows its role
 	roleChief    = "chief"
@@ -51,7 +52,8 @@ const (
 	betweenFD    = 3
 )
 
-// startGuards starts both in sessions of their own, so that neither Ctrl-C nor the end of the terminal reaches them.
+// startGuards starts both in sessions of their own, so that neither Ctrl-C nor the end of the
+// terminal reaches them.
 func startGuards(command []string) ([]*guard, error) {
 	read, write, err := os.Pipe()
 	if err != nil {
@@ -105,9 +107,9 @@ func (g *guard) wait() error {
 	return nil
 }
 
-// Guard is the whole life of a guard: it reads messages from in until the run says that nothing is left, or until the run is
-// gone; then it carries out what is left, newest first, says so on out, and returns what failed. A deputy does so only if
-// its chief could not.
+// Guard is the whole life of a guard: it reads messages from in until the run says that nothing is
+// left, or until the run is gone; then it carries out what is left, newest first, says so on out,
+// and returns what failed. A deputy does so only if its chief could not.
 func Guard(in io.Reader, out io.Writer, kinds Kinds) error {
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	left, err := listen(in)
@@ -149,7 +151,8 @@ func carryOutAll(left []Action, out io.Writer, kinds Kinds) error {
 	return errors.Join(failures...)
 }
 
-// insist carries an action out, again and again where the environment is what keeps it from being done.
+// insist carries an action out, again and again where the environment is what keeps
+// it from being done.
 func insist(ctx context.Context, out io.Writer, kinds Kinds, action Action) error {
 	pause := time.NewTicker(guardPause)
 	defer pause.Stop()
@@ -160,7 +163,8 @@ func insist(ctx context.Context, out io.Writer, kinds Kinds, action Action) erro
 			return err
 		}
 		if deadline, _ := ctx.Deadline(); !said {
-			fmt.Fprintf(out, "· %s (tried again until %s)\n", screen.Line(redact.Text(err.Error())), deadline.Format("15:04:05"))
+			fmt.Fprintf(out, "· %s (tried again until %s)\n", screen.Line(redact.Text(err.Error())),
+				deadline.Format("15:04:05"))
 		}
 		select {
 		case <-pause.C:
@@ -181,7 +185,8 @@ func carryOut(ctx context.Context, kinds Kinds, action Action) error {
 	return nil
 }
 
-// listen follows the run's list and returns what is left on it. A line that was cut by the run's death is not a message.
+// listen follows the run's list and returns what is left on it. A line that was cut by the run's
+// death is not a message.
 func listen(in io.Reader) ([]Action, error) {
 	var left []Action
 	decoder := json.NewDecoder(in)

@@ -1,6 +1,7 @@
-// Package undo takes back what a run changes outside itself, also when the run is killed. What is to be undone is written
-// to a list before it is done; small processes of their own, the guards, hold copies of the list and work it off when the run
-// ends without having done so, be it by SIGKILL.
+// Package undo takes back what a run changes outside itself, also when the run is killed.
+// What is to be undone is written to a list before it is done; small processes of their
+// own, the guards, hold copies of the list and work it off when the run ends without having
+// done so, be it by SIGKILL.
 package undo
 
 import (
@@ -21,8 +22,8 @@ type Action struct {
 	Args json.RawMessage `json:"args"`
 }
 
-// Kinds says how actions of each kind are carried out. Each has to be content when there is nothing left to do, because run and guard may
-// both come to it.
+// Kinds says how actions of each kind are carried out. Each has to be content when there is nothing
+// left to do, because run and guard may both come to it.
 type Kinds map[string]func(ctx context.Context, args json.RawMessage) error
 
 // A List holds what a run has to undo. It is safe for use by several goroutines.
@@ -34,8 +35,9 @@ type List struct {
 	pending []Action
 }
 
-// NewList returns an empty list. guardCommand is the command line of a process that calls Guard with the same kinds; when it is
-// empty, or cannot be started, the list works without a guard and warn is called with the reason.
+// NewList returns an empty list. guardCommand is the command line of a process that calls Guard
+// with the same kinds; when it is empty, or cannot be started, the list works without a guard and
+// warn is called with the reason.
 func NewList(kinds Kinds, guardCommand []string, warn func(error)) *List {
 	list := &List{kinds: kinds}
 	if len(guardCommand) == 0 {
@@ -50,8 +52,9 @@ func NewList(kinds Kinds, guardCommand []string, warn func(error)) *List {
 	return list
 }
 
-// Add notes an action before what it undoes is done, and returns the function that carries it out, once, and takes it off the list.
-// An error means that the action is not on the list and nothing may be done yet.
+// Add notes an action before what it undoes is done, and returns the function that carries it
+// out, once, and takes it off the list. An error means that the action is not on the list and
+// nothing may be done yet.
 func (l *List) Add(kind, what string, args any) (undo func(context.Context) error, err error) {
 	if l.kinds[kind] == nil {
 		return nil, fmt.Errorf("note undo of %s: unknown kind %q", what, kind)
@@ -69,8 +72,8 @@ func (l *List) Add(kind, what string, args any) (undo func(context.Context) erro
 	return func(ctx context.Context) error { return l.undo(ctx, action.ID) }, nil
 }
 
-// Undo carries out what is on the list, newest first. It goes on after a failure and returns all of them; what failed stays
-// on the list for the guard.
+// Undo carries out what is on the list, newest first. It goes on after a failure and returns all of
+// them; what failed stays on the list for the guard.
 func (l *List) Undo(ctx context.Context) error {
 	var failures []error
 	l.mu.Lock()
@@ -97,7 +100,9 @@ func (l *List) Has(kind string, args any) bool {
 	raw, err := json.Marshal(args)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return err == nil && slices.ContainsFunc(l.pending, func(a Action) bool { return a.Kind == kind && bytes.Equal(a.Args, raw) })
+	return err == nil && slices.ContainsFunc(l.pending, func(a Action) bool {
+		return a.Kind == kind && bytes.Equal(a.Args, raw)
+	})
 }
 
 // Close lets the guards go. With something left on the list, they try it once more.
@@ -146,7 +151,8 @@ func (l *List) find(id int) (Action, bool) {
 	return Action{}, false
 }
 
-// tell writes to the guards; one that is gone is given up, and the run goes on without it. The caller holds mu.
+// tell writes to the guards; one that is gone is given up, and the run goes on without it.
+// The caller holds mu.
 func (l *List) tell(m message) {
 	l.guards = slices.DeleteFunc(l.guards, func(g *guard) bool {
 		if err := g.tell(m); err != nil {

@@ -72,7 +72,8 @@ func victim(path string) {
 
 // TestKilledRun kills a run alone and with each of its guards, in both orders.
 func TestKilledRun(t *testing.T) {
-	for _, victims := range [][]string{{"run"}, {"run", "chief"}, {"chief", "run"}, {"run", "deputy"}, {"deputy", "run"}} {
+	for _, victims := range [][]string{{"run"}, {"run", "chief"}, {"chief", "run"}, {"run", "deputy"},
+		{"deputy", "run"}} {
 		t.Run(strings.Join(victims, "+"), func(t *testing.T) { killedRun(t, victims) })
 	}
 }
@@ -191,7 +192,8 @@ func TestFailureIsReportedAndTheRestIsDone(t *testing.T) {
 	}
 }
 
-// TestGuardGoesOnAfterAFailure leaves a guard with an action that fails: it says so, and carries out the rest.
+// TestGuardGoesOnAfterAFailure leaves a guard with an action that fails: it says so, and
+// carries out the rest.
 func TestGuardGoesOnAfterAFailure(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "undone")
 	args, err := json.Marshal([2]string{path, "first"})
@@ -201,7 +203,8 @@ func TestGuardGoesOnAfterAFailure(t *testing.T) {
 	guard := exec.Command(os.Args[0], "guard")
 	guard.Stdin = strings.NewReader(`{"add":{"id":1,"kind":"write","what":"first","args":` + string(args) + "}}\n" +
 		`{"add":{"id":2,"kind":"fail","what":"restore log level of gone.mark","args":null}}` + "\n")
-	if out, err := guard.CombinedOutput(); err == nil || !strings.Contains(string(out), "✗ restore log level of gone.mark: no such sidecar") {
+	if out, err := guard.CombinedOutput(); err == nil ||
+		!strings.Contains(string(out), "✗ restore log level of gone.mark: no such sidecar") {
 		t.Errorf("%v, %q", err, out)
 	}
 	check(t, path, "first\n")

@@ -1,5 +1,5 @@
-// Package workshop puts the workshop on a cluster that has Istio: netshoot, fortio-server and fortio-server-l2, ready and
-// answering through both sidecars. It is the same for every backend.
+// Package workshop puts the workshop on a cluster that has Istio: netshoot, fortio-server and
+// fortio-server-l2, ready and answering through both sidecars. It is the same for every backend.
 package workshop
 
 import (
@@ -27,7 +27,8 @@ type Site struct {
 	Kubeconfig string
 	Context    string // of the kubeconfig; empty: the current one
 	Istiod     string // "namespace/name" of istiod's deployment; empty: istio-system/istiod
-	// Create creates the workshop's pods; nil: they are applied as the manifests have them. It is called again when it fails.
+	// Create creates the workshop's pods; nil: they are applied as the manifests have them. It is
+	// called again when it fails.
 	Create func(context.Context) error
 }
 
@@ -40,8 +41,9 @@ type installer struct {
 	clock    *progress.Stopwatch
 }
 
-// Install waits for istiod, creates the workshop's pods, waits until they are ready, and asks fortio-server from
-// netshoot until the answer is 200. Each stage is noted on clock. ctx bounds all of it.
+// Install waits for istiod, creates the workshop's pods, waits until they are ready, and
+// asks fortio-server from netshoot until the answer is 200. Each stage is noted on clock.
+// ctx bounds all of it.
 func Install(ctx context.Context, kubeconfig string, p progress.Reporter, clock *progress.Stopwatch) error {
 	return InstallOn(ctx, Site{Kubeconfig: kubeconfig}, p, clock)
 }
@@ -90,8 +92,8 @@ func (i *installer) istiodReady(ctx context.Context) error {
 	return kube.WaitDeploymentReady(ctx, i.client, namespace, name)
 }
 
-// createPods creates the pods. The injector's webhook may refuse for a moment after istiod is ready, and the
-// namespace's service account appears when its controller comes to it.
+// createPods creates the pods. The injector's webhook may refuse for a moment after istiod is
+// ready, and the namespace's service account appears when its controller comes to it.
 func (i *installer) createPods(ctx context.Context) error {
 	create := i.site.Create
 	if create == nil {
@@ -108,8 +110,8 @@ func (i *installer) podsReady(ctx context.Context) error {
 	return group.Wait()
 }
 
-// firstAnswer sends the workshop's request until it is answered with 200: a ready pod's endpoint reaches the client's
-// sidecar a moment later.
+// firstAnswer sends the workshop's request until it is answered with 200: a ready pod's endpoint
+// reaches the client's sidecar a moment later.
 func (i *installer) firstAnswer(ctx context.Context) error {
 	m, err := mesh.ConnectContext(i.site.Kubeconfig, i.site.Context)
 	if err != nil {
@@ -128,13 +130,15 @@ func (i *installer) firstAnswer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	const ask = `until code=$(curl -s -m 2 -o /dev/null -w '%{http_code}' http://fortio-server:8080/); [ "$code" = 200 ]; do sleep 0.02; done`
+	const ask = `until code=$(curl -s -m 2 -o /dev/null -w '%{http_code}' http://fortio-server:8080/); [ "$code" = ` +
+		`200 ]; do sleep 0.02; done`
 	out, err := netshoot.Exec(ctx, "main-app", []string{"timeout", "60", "sh", "-c", ask}, nil)
 	if err != nil {
 		return err
 	}
 	if out.Code != 0 {
-		return exit.Environmentf("ask fortio-server from netshoot: no answer with status 200 within 60 s %s", out.Stderr)
+		return exit.Environmentf("ask fortio-server from netshoot: no answer with status 200 within 60 s %s",
+			out.Stderr)
 	}
 	return nil
 }

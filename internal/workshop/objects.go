@@ -12,8 +12,9 @@ import (
 // istioNamespace is what istioctl's manifest leaves to its installer.
 var istioNamespace = []byte("apiVersion: v1\nkind: Namespace\nmetadata: {name: istio-system}\n")
 
-// Objects are the manifests of what has to be there before Install, in the order in which they can be applied: Istio's, read
-// from the file that istioctl rendered, and the workshop's Services. dns says that the cluster has no DNS of its own.
+// Objects are the manifests of what has to be there before Install, in the order in which they can
+// be applied: Istio's, read from the file that istioctl rendered, and the workshop's Services. dns
+// says that the cluster has no DNS of its own.
 func Objects(istioFile string, dns bool) ([][]byte, error) {
 	istio, err := os.ReadFile(istioFile)
 	if err != nil {

@@ -1,7 +1,7 @@
 //go:build linux
 
-// Package probetest is what the tests of all probes share: they are skipped where the kernel or the user cannot, and
-// they fail when something of BPF stays behind.
+// Package probetest is what the tests of all probes share: they are skipped where the kernel or the
+// user cannot, and they fail when something of BPF stays behind.
 package probetest
 
 import (
@@ -17,8 +17,8 @@ import (
 	"github.com/vishvananda/netns"
 )
 
-// Main runs a package's tests and fails them when they leave a descriptor of a BPF object, or a pin. A program of ours
-// is held by descriptors alone, so without one nothing is attached.
+// Main runs a package's tests and fails them when they leave a descriptor of a BPF object, or a
+// pin. A program of ours is held by descriptors alone, so without one nothing is attached.
 func Main(m *testing.M) {
 	pins := pinned()
 	code := m.Run()
@@ -45,7 +45,8 @@ func descriptors() []string {
 	entries, _ := os.ReadDir("/proc/self/fd")
 	for _, e := range entries {
 		target, err := os.Readlink("/proc/self/fd/" + e.Name())
-		if err == nil && (strings.Contains(target, "bpf") || strings.Contains(target, "perf_event")) && !strings.HasPrefix(target, "/") {
+		if err == nil && (strings.Contains(target, "bpf") || strings.Contains(target, "perf_event")) &&
+			!strings.HasPrefix(target, "/") {
 			found = append(found, "fd "+e.Name()+" "+target)
 		}
 	}
@@ -64,7 +65,8 @@ func pinned() []string {
 	return pins
 }
 
-// Require skips the test with the reason where BPF cannot be used here; where CI=true it fails instead.
+// Require skips the test with the reason where BPF cannot be used here; where
+// CI=true it fails instead.
 func Require(t testing.TB) {
 	t.Helper()
 	reason := ""
@@ -88,8 +90,9 @@ func Skip(t testing.TB, reason string) {
 	}
 }
 
-// Namespace moves the test's thread into a network namespace of its own, in which loopback is up,
-// and returns its inode number. Connections have to be made by this goroutine or by programs that it starts.
+// Namespace moves the test's thread into a network namespace of its own, in which loopback is
+// up, and returns its inode number. Connections have to be made by this goroutine or by
+// programs that it starts.
 func Namespace(t testing.TB) uint32 {
 	t.Helper()
 	runtime.LockOSThread()
@@ -123,8 +126,8 @@ func Namespace(t testing.TB) uint32 {
 	return inode
 }
 
-// KernelPIDs says whether processes are numbered here as the kernel and its probes number them. Source: PROC_PID_INIT_INO
-// of include/linux/proc_ns.h.
+// KernelPIDs says whether processes are numbered here as the kernel and its probes number them.
+// Source: PROC_PID_INIT_INO of include/linux/proc_ns.h.
 func KernelPIDs(t testing.TB) bool {
 	t.Helper()
 	const initial = 0xEFFFFFFC

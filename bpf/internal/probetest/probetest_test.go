@@ -63,7 +63,8 @@ func load(t *testing.T, spec *ebpf.ProgramSpec) *ebpf.Program {
 
 // attach leaves a program attached whose own descriptor is closed: the link alone holds it.
 func attach(t *testing.T) {
-	p := load(t, &ebpf.ProgramSpec{Type: ebpf.Tracing, AttachType: ebpf.AttachTraceRawTp, AttachTo: "sched_process_exec", License: "GPL", Instructions: nothing})
+	p := load(t, &ebpf.ProgramSpec{Type: ebpf.Tracing, AttachType: ebpf.AttachTraceRawTp,
+		AttachTo: "sched_process_exec", License: "GPL", Instructions: nothing})
 	keep(link.AttachTracing(link.TracingOptions{Program: p}))(t)
 	if err := p.Close(); err != nil {
 		t.Fatal(err)
@@ -116,13 +117,15 @@ func TestLeak(t *testing.T) {
 	}
 }
 
-// TestWhatStaysBehindFails runs TestLeak once for each thing: the tests pass, and their process has to fail.
+// TestWhatStaysBehindFails runs TestLeak once for each thing: the tests pass, and their
+// process has to fail.
 func TestWhatStaysBehindFails(t *testing.T) {
 	if os.Getenv(leakVariable) != "" {
 		t.Skip("this is the process that leaves something behind")
 	}
 	Require(t)
-	want := map[string]string{"map": "bpf-map", "program": "bpf-prog", "attached tracepoint": "bpf_link", "attached uprobe": "bpf", "pin": "pin /sys/fs/bpf/left"}
+	want := map[string]string{"map": "bpf-map", "program": "bpf-prog", "attached tracepoint": "bpf_link",
+		"attached uprobe": "bpf", "pin": "pin /sys/fs/bpf/left"}
 	for what := range leaks {
 		t.Run(what, func(t *testing.T) {
 			out, err := again(t, what)
@@ -141,7 +144,8 @@ func TestWhatStaysBehindFails(t *testing.T) {
 	}
 }
 
-// again runs this test program with one leak, in a mount namespace with a BPF file system of its own: a pin is gone with it.
+// again runs this test program with one leak, in a mount namespace with a BPF file system of its
+// own: a pin is gone with it.
 func again(t *testing.T, leak string) (string, error) {
 	script := `mount --make-rprivate / && mount -t bpf bpf /sys/fs/bpf && exec "$0" -test.run='^TestLeak$'`
 	cmd := exec.Command("/bin/sh", "-c", script, os.Args[0])

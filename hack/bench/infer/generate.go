@@ -1,5 +1,6 @@
-// Command bench measures inference against its peers on one machine in one run: it makes a dump of a hundred megabytes
-// from a recorded one and times one request's inference, istioctl and jq on the same file, each in a process of its own.
+// Command bench measures inference against its peers on one machine in one run: it makes a dump of
+// a hundred megabytes from a recorded one and times one request's inference, istioctl and jq on the
+// same file, each in a process of its own.
 package main
 
 import (
@@ -12,7 +13,8 @@ import (
 	"github.com/flowproof/lab/harness/configdump"
 )
 
-// A growth says how a recorded dump becomes a large one: every resource of one Service is repeated for many others.
+// A growth says how a recorded dump becomes a large one: every resource of one Service is
+// repeated for many others.
 type growth struct {
 	service   string // name of the Service that is repeated, as name.namespace
 	clusterIP string // its address
@@ -61,8 +63,8 @@ func comma(w *bufio.Writer, i int) {
 	}
 }
 
-// array writes the elements of a section's array, each of the Service's own followed by its clones. In a route
-// configuration it is the virtual host that is repeated.
+// array writes the elements of a section's array, each of the Service's own followed by its clones.
+// In a route configuration it is the virtual host that is repeated.
 func (g growth) array(w *bufio.Writer, v configdump.Value) {
 	w.WriteString("[\n")
 	for i, e := range v.Elements() {

@@ -70,13 +70,16 @@ func run(path, service string, services int, lab, istioctl string, repeat int) e
 		return err
 	}
 	one := func(dump string) []string {
-		return []string{lab, "infer", "--dump", dump, "--address", address, "--port", "8080", "--authority", service, "-o", "json"}
+		return []string{lab, "infer", "--dump", dump, "--address", address, "--port", "8080",
+			"--authority", service, "-o", "json"}
 	}
 	measures := []measure{
 		fastest("lab infer, recorded dump", repeat, one(path)...),
 		fastest("lab infer, large dump", repeat, one(large)...),
-		fastest("lab infer, large dump, 10,000 requests", repeat, lab, "infer", "--dump", large, "--requests", batch, "-o", "json"),
-		fastest("istioctl proxy-config routes -f, large dump", min(repeat, 3), istioctl, "proxy-config", "routes", "-f", large),
+		fastest("lab infer, large dump, 10,000 requests", repeat, lab, "infer", "--dump", large,
+			"--requests", batch, "-o", "json"),
+		fastest("istioctl proxy-config routes -f, large dump", min(repeat, 3), istioctl,
+			"proxy-config", "routes", "-f", large),
 		fastest("jq ., large dump", min(repeat, 3), "jq", ".", large),
 	}
 	for _, m := range measures {
@@ -92,16 +95,19 @@ func run(path, service string, services int, lab, istioctl string, repeat int) e
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-// ratios compares one request with each peer on the same file. No peer takes a batch, so a batch's request is held
-// against what one run of a peer takes, which is what each further question to it costs.
+// ratios compares one request with each peer on the same file. No peer takes a batch, so a
+// batch's request is held against what one run of a peer takes, which is what each further
+// question to it costs.
 func ratios(one, many measure, peers []measure) {
 	each := (many.wall - one.wall) / batchSize
-	fmt.Printf("\na request of the batch, once the dump is loaded: %.3f ms (the batch %.0f ms)\n", float64(each.Nanoseconds())/1e6, milliseconds(many.wall-one.wall))
+	fmt.Printf("\na request of the batch, once the dump is loaded: %.3f ms (the batch %.0f ms)\n",
+		float64(each.Nanoseconds())/1e6, milliseconds(many.wall-one.wall))
 	for _, peer := range peers {
 		if peer.err != nil || one.err != nil {
 			continue
 		}
-		fmt.Printf("beside %-40s %6.1f times faster, %4.1f times less memory", peer.name+":", ratio(peer.wall, one.wall), ratio(peer.memory, one.memory))
+		fmt.Printf("beside %-40s %6.1f times faster, %4.1f times less memory", peer.name+":",
+			ratio(peer.wall, one.wall), ratio(peer.memory, one.memory))
 		if many.err == nil {
 			fmt.Printf("; in a batch %.0f times faster a request", ratio(peer.wall, many.wall/batchSize))
 		}
@@ -125,9 +131,11 @@ func judge(m []measure) error {
 	}
 	check(small.wall <= smallTime, "%s: %v is more than %v", small.name, small.wall, smallTime)
 	check(one.memory <= maxMemory, "%s: %d MB is more than %d MB", one.name, one.memory>>20, maxMemory>>20)
-	check(many.wall-one.wall <= batchTime+budget, "%s: %v after loading is more than %v", many.name, many.wall-one.wall, batchTime)
+	check(many.wall-one.wall <= batchTime+budget, "%s: %v after loading is more than %v", many.name,
+		many.wall-one.wall, batchTime)
 	if peer.err == nil {
-		check(one.wall*timesFaster <= peer.wall, "%s: %v is not %d times faster than istioctl's %v", one.name, one.wall, timesFaster, peer.wall)
+		check(one.wall*timesFaster <= peer.wall, "%s: %v is not %d times faster than istioctl's %v", one.name, one.wall,
+			timesFaster, peer.wall)
 	}
 	return errors.Join(missed...)
 }
@@ -169,7 +177,8 @@ func prepare(recorded *configdump.Dump, g growth, large, batch string) error {
 	var b bytes.Buffer
 	_, namespace, _ := strings.Cut(g.service, ".")
 	for n := range batchSize {
-		fmt.Fprintf(&b, `{"id":"%d","address":"10.97.%d.%d","port":8080,"authority":"svc-%05d.%s","path":"/p/%d"}`+"\n", n, n>>8&255, n&255, n%g.services, namespace, n)
+		fmt.Fprintf(&b, `{"id":"%d","address":"10.97.%d.%d","port":8080,"authority":"svc-%05d.%s","path":"/p/%d"}`+"\n",
+			n, n>>8&255, n&255, n%g.services, namespace, n)
 	}
 	return os.WriteFile(batch, b.Bytes(), 0o600)
 }

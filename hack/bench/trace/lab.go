@@ -84,7 +84,8 @@ func openLab(ctx context.Context, o options) (_ *lab, err error) {
 		if err != nil {
 			return nil, exit.Environmentf("read address of %s: %w", pod.Ref(), err)
 		}
-		l.pods = append(l.pods, trace.Pod{Name: pod.Ref(), Side: []flow.Side{flow.Client, flow.Server}[i], IP: address, PIDs: pids})
+		l.pods = append(l.pods, trace.Pod{Name: pod.Ref(), Side: []flow.Side{flow.Client, flow.Server}[i],
+			IP: address, PIDs: pids})
 	}
 	return l, nil
 }

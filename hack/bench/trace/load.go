@@ -25,8 +25,8 @@ type sample struct {
 
 // load sends requests for some time; rate 0 is as many as are answered.
 func (l *lab) load(ctx context.Context, rate, connections int, duration time.Duration) (sample, error) {
-	command := []string{"/usr/bin/fortio", "load", "-quiet", "-json", "-", "-qps", strconv.Itoa(rate), "-c", strconv.Itoa(connections),
-		"-t", duration.String(), "-uniform", "-r", "0.00001", "-p", "50,99", target}
+	command := []string{"/usr/bin/fortio", "load", "-quiet", "-json", "-", "-qps", strconv.Itoa(rate), "-c",
+		strconv.Itoa(connections), "-t", duration.String(), "-uniform", "-r", "0.00001", "-p", "50,99", target}
 	before, err := l.cpu()
 	if err != nil {
 		return sample{}, err
@@ -36,7 +36,8 @@ func (l *lab) load(ctx context.Context, rate, connections int, duration time.Dur
 		return sample{}, err
 	}
 	if out.Code != 0 {
-		return sample{}, exit.Environmentf("load %s: fortio ended with %d: %s", target, out.Code, strings.TrimSpace(string(out.Stderr)))
+		return sample{}, exit.Environmentf("load %s: fortio ended with %d: %s", target, out.Code,
+			strings.TrimSpace(string(out.Stderr)))
 	}
 	after, err := l.cpu()
 	if err != nil {
@@ -84,8 +85,9 @@ func (l *lab) cpu() (used [2]time.Duration, err error) {
 	return used, nil
 }
 
-// cpuOf adds up the time that a process's threads have run, to the nanosecond: the first field of schedstat.
-// Source: Documentation/scheduler/sched-stats.rst of the kernel. Envoy's threads live as long as it does.
+// cpuOf adds up the time that a process's threads have run, to the nanosecond: the first field
+// of schedstat. Source: Documentation/scheduler/sched-stats.rst of the kernel. Envoy's threads
+// live as long as it does.
 func cpuOf(pid int) (time.Duration, error) {
 	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
 	if err != nil || len(files) == 0 {

@@ -1,8 +1,9 @@
 //go:build linux && amd64
 
-// Command bench measures what tracing costs: fortio's load goes through the two sidecars of a lab, by turns without and
-// with the probes of each mode, and in the same run with the same probes as a script of bpftrace. It prints what was promised, what
-// was measured and the ratio to the peer, and fails when a promise is broken. Run it on a machine that does nothing else.
+// Command bench measures what tracing costs: fortio's load goes through the two sidecars of a lab,
+// by turns without and with the probes of each mode, and in the same run with the same probes as a
+// script of bpftrace. It prints what was promised, what was measured and the ratio to the peer, and
+// fails when a promise is broken. Run it on a machine that does nothing else.
 package main
 
 import (
@@ -51,7 +52,8 @@ func main() {
 
 func run(ctx context.Context, o options) (err error) {
 	if o.rounds < 1 || flag.NArg() > 0 {
-		return exit.Usagef("read command line: %d rounds, %d arguments (at least one round, and flags only)", o.rounds, flag.NArg())
+		return exit.Usagef("read command line: %d rounds, %d arguments (at least one round, and flags only)",
+			o.rounds, flag.NArg())
 	}
 	lab, err := openLab(ctx, o)
 	if err != nil {

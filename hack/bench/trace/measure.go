@@ -39,8 +39,8 @@ type series struct {
 	requests int
 }
 
-// A pair is a load with the probes, and what the loads before and after it were without: their mean, so that a slow drift of
-// the machine cancels out.
+// A pair is a load with the probes, and what the loads before and after it were without: their
+// mean, so that a slow drift of the machine cancels out.
 type pair struct {
 	base, traced sample
 	reader       float64 // µs of CPU a request of the watching program itself
@@ -120,7 +120,8 @@ func (b *bench) measure(ctx context.Context, title string, kind, rate int, durat
 }
 
 // watched is a load with the probes of a mode.
-func (b *bench) watched(ctx context.Context, m mode, rate int, duration time.Duration) (s sample, reader float64, counts outcome, err error) {
+func (b *bench) watched(ctx context.Context, m mode, rate int, duration time.Duration) (s sample, reader float64,
+	counts outcome, err error) {
 	w, err := m.start(ctx)
 	if err != nil {
 		return s, 0, counts, err
@@ -145,5 +146,6 @@ func (o *outcome) add(other outcome) {
 func mean(a, b sample) sample {
 	half := func(x, y float64) float64 { return (x + y) / 2 }
 	return sample{requests: (a.requests + b.requests) / 2, rate: half(a.rate, b.rate),
-		cpu: [2]float64{half(a.cpu[0], b.cpu[0]), half(a.cpu[1], b.cpu[1])}, p50: half(a.p50, b.p50), p99: half(a.p99, b.p99)}
+		cpu: [2]float64{half(a.cpu[0], b.cpu[0]), half(a.cpu[1], b.cpu[1])}, p50: half(a.p50, b.p50),
+		p99: half(a.p99, b.p99)}
 }

@@ -20,10 +20,12 @@ import (
 
 // A mode is one set of probes whose cost is measured.
 type mode struct {
-	name  string
-	what  string
-	limit float64 // µs of CPU a request that are promised of an Envoy that takes referenceBase; 0: nothing that can be measured; none: nothing is promised
-	peer  string  // name of the mode of ours that a peer's is compared with
+	name string
+	what string
+	// µs of CPU a request that are promised of an Envoy that takes referenceBase; 0: nothing that
+	// can be measured; none: nothing is promised
+	limit float64
+	peer  string // name of the mode of ours that a peer's is compared with
 	start func(ctx context.Context) (watch, error)
 }
 
@@ -62,11 +64,17 @@ func (l *lab) modes(ctx context.Context, o options) ([]mode, error) {
 		}
 	}
 	modes := []mode{
-		{name: "states", what: "the kernel's state probes alone", limit: 0, start: start(capture.Options{Without: []string{"sys_enter", "sys_exit"}})},
+		{
+			name: "states", what: "the kernel's state probes alone", limit: 0,
+			start: start(capture.Options{Without: []string{"sys_enter", "sys_exit"}}),
+		},
 		{name: "kernel", what: "all kernel probes", limit: 10, start: start(capture.Options{})},
-		{name: "join", what: "kernel probes, values and exact join", limit: 40, start: start(capture.Options{Envoy: true, Without: []string{"statements"}})},
-		{name: "debug", what: "all of that and the log trace of level debug", limit: 90, start: start(capture.Options{Envoy: true, Statements: trace.LevelDebug})},
-		{name: "trace", what: "all of that and all log statements", limit: none, start: start(capture.Options{Envoy: true})},
+		{name: "join", what: "kernel probes, values and exact join", limit: 40,
+			start: start(capture.Options{Envoy: true, Without: []string{"statements"}})},
+		{name: "debug", what: "all of that and the log trace of level debug", limit: 90,
+			start: start(capture.Options{Envoy: true, Statements: trace.LevelDebug})},
+		{name: "trace", what: "all of that and all log statements", limit: none,
+			start: start(capture.Options{Envoy: true})},
 	}
 	if o.peer {
 		peers, err := l.peers(ctx, cache)

@@ -30,7 +30,8 @@ var (
 	gateScript string
 )
 
-// peers are the modes of bpftrace. Where there is none, the comparison is left out and the output says so.
+// peers are the modes of bpftrace. Where there is none, the comparison is left out and
+// the output says so.
 func (l *lab) peers(ctx context.Context, cache envoybinary.Cache) ([]mode, error) {
 	if _, err := exec.LookPath("bpftrace"); err != nil {
 		fmt.Println("bpftrace is not installed, so nothing is compared with it (apt-get install bpftrace)")
@@ -49,9 +50,11 @@ func (l *lab) peers(ctx context.Context, cache envoybinary.Cache) ([]mode, error
 		return nil, exit.Environmentf("compare with bpftrace: where an upstream request begins is not known")
 	}
 	fill := strings.NewReplacer("ENVOY", fmt.Sprintf("/proc/%d/exe", l.envoys[0]),
-		"ON_FILE_EVENT", offset(functions[envoybinary.OnFileEvent]), "ON_POOL_READY", offset(functions[envoybinary.OnPoolReady]),
+		"ON_FILE_EVENT", offset(functions[envoybinary.OnFileEvent]), "ON_POOL_READY",
+		offset(functions[envoybinary.OnPoolReady]),
 		"BEGIN_REQUEST", offset(functions[begins]), "GATE", offset(proof.Table.Gate),
-		"WAY_DOWNSTREAM", inBpftrace(join.Downstream), "WAY_LOCAL", inBpftrace(join.Local), "WAY_REMOTE", inBpftrace(join.Remote))
+		"WAY_DOWNSTREAM", inBpftrace(join.Downstream), "WAY_LOCAL", inBpftrace(join.Local), "WAY_REMOTE",
+		inBpftrace(join.Remote))
 	start := func(scripts ...string) func(context.Context) (watch, error) {
 		return func(ctx context.Context) (watch, error) {
 			return l.bpftrace(ctx, fill.Replace(strings.Join(scripts, "")))
@@ -82,8 +85,8 @@ type script struct {
 	stderr *bytes.Buffer
 }
 
-// bpftrace starts a script and returns when its probes are attached. Tracefs, which its tracepoints need, is mounted in a mount
-// namespace of its own and gone with it.
+// bpftrace starts a script and returns when its probes are attached. Tracefs, which its tracepoints
+// need, is mounted in a mount namespace of its own and gone with it.
 func (l *lab) bpftrace(ctx context.Context, text string) (*script, error) {
 	var netns [2]string
 	for i, pid := range l.envoys {
@@ -101,7 +104,8 @@ func (l *lab) bpftrace(ctx context.Context, text string) (*script, error) {
 	s := &script{output: output, stderr: &bytes.Buffer{}}
 	// --unsafe: without it bpftrace puts no probe on an address of a stripped program.
 	s.cmd = exec.CommandContext(ctx, "unshare", "--mount", "sh", "-c",
-		`mount -t tracefs tracefs /sys/kernel/tracing && exec bpftrace --unsafe -e "$1" "$2" "$3"`, "sh", text, netns[0], netns[1])
+		`mount -t tracefs tracefs /sys/kernel/tracing && exec bpftrace --unsafe -e "$1" "$2" "$3"`, "sh", text,
+		netns[0], netns[1])
 	s.cmd.Env = append(os.Environ(), "BPFTRACE_STRLEN=64", "BPFTRACE_PERF_RB_PAGES="+strconv.Itoa(perfPages))
 	s.cmd.Stdout, s.cmd.Stderr = output, s.stderr
 	if err := s.cmd.Start(); err != nil {
@@ -117,11 +121,12 @@ func (l *lab) bpftrace(ctx context.Context, text string) (*script, error) {
 	return s, nil
 }
 
-// perfPages is what bpftrace's buffer has on each CPU: all of them together are as large as our ring buffers.
+// perfPages is what bpftrace's buffer has on each CPU: all of them together are as
+// large as our ring buffers.
 const perfPages = 4096
 
-// attached waits until bpftrace waits for events, which it does when it has attached every probe. What it could print then
-// would stay in the buffer of its output.
+// attached waits until bpftrace waits for events, which it does when it has attached every probe.
+// What it could print then would stay in the buffer of its output.
 func (s *script) attached(ctx context.Context) error {
 	const patience = 30 * time.Second
 	ctx, cancel := context.WithTimeout(ctx, patience)
@@ -132,7 +137,8 @@ func (s *script) attached(ctx context.Context) error {
 		process := fmt.Sprintf("/proc/%d/", s.cmd.Process.Pid)
 		name, err := os.ReadFile(process + "comm")
 		call, _ := os.ReadFile(process + "syscall")
-		if number, _, _ := strings.Cut(string(call), " "); string(name) == "bpftrace\n" && (number == epollWait || number == epollPwait) {
+		if number, _, _ := strings.Cut(string(call), " "); string(name) == "bpftrace\n" &&
+			(number == epollWait || number == epollPwait) {
 			return nil
 		}
 		if _, gone := os.Stat(process + "fd/0"); err != nil || gone != nil {

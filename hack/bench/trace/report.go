@@ -23,9 +23,12 @@ const (
 
 // report prints what was measured, then each promise, and fails when one is broken.
 func (b *bench) report(w io.Writer) error {
-	fmt.Fprintf(w, "\n%d pairs of %s for each mode and load, over %d connections. CPU is in µs a request. A difference is the median of the\n"+
-		"pairs' differences; behind it stands the interval that holds the true median with 95 %% confidence. \"nothing\" compares each\n"+
-		"load without probes with the next one: that is how quiet the machine was. bpftrace says of losses only what it notices:\n"+
+	fmt.Fprintf(w, "\n%d pairs of %s for each mode and load, over %d connections. CPU is in µs a request. A "+
+		"difference is the median of the\n"+
+		"pairs' differences; behind it stands the interval that holds the true median with 95 %% confidence. "+
+		"\"nothing\" compares each\n"+
+		"load without probes with the next one: that is how quiet the machine was. bpftrace says of losses only what "+
+		"it notices:\n"+
 		"compare its events with ours.\n", b.rounds, b.duration, b.connections)
 	fmt.Fprintf(w, "\n%d requests/s:\n\n", b.rate)
 	b.print(w, steady)
@@ -36,7 +39,8 @@ func (b *bench) report(w io.Writer) error {
 
 func (b *bench) print(w io.Writer, kind int) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "mode\tclient's Envoy\tserver's Envoy\tratio\trequests/s\tratio\tp50\tp99\tevents\tlost\tmissed\treader")
+	fmt.Fprintln(t, "mode\tclient's Envoy\tserver's "+
+		"Envoy\tratio\trequests/s\tratio\tp50\tp99\tevents\tlost\tmissed\treader")
 	b.control[kind].print(t, "nothing")
 	for i, m := range b.modes {
 		b.results[i].loads[kind].print(t, m.name)
@@ -47,8 +51,13 @@ func (b *bench) print(w io.Writer, kind int) {
 // print prints one line; latencies as ratios, events and the reader's CPU a request.
 func (s *series) print(w io.Writer, name string) {
 	fmt.Fprintf(w, "%s\t%s\t%s\t%.2f\t%.0f\t%.2f\t%.2f\t%.2f\t%.1f\t%d\t%d\t%.0f\n", name, s.added(0), s.added(1),
-		s.ratio(func(s sample) float64 { return s.cpu[0] + s.cpu[1] }), median(each(s.pairs, func(p pair) float64 { return p.traced.rate })), s.ratio(rate), s.ratio(p50), s.ratio(p99),
-		float64(s.counts.emitted+s.counts.lost)/float64(max(s.requests, 1)), s.counts.lost, s.counts.missed, median(each(s.pairs, func(p pair) float64 { return p.reader })))
+		s.ratio(func(s sample) float64 {
+			return s.cpu[0] + s.cpu[1]
+		}), median(each(s.pairs, func(p pair) float64 {
+			return p.traced.rate
+		})), s.ratio(rate), s.ratio(p50), s.ratio(p99),
+		float64(s.counts.emitted+s.counts.lost)/float64(max(s.requests, 1)), s.counts.lost, s.counts.missed,
+		median(each(s.pairs, func(p pair) float64 { return p.reader })))
 }
 
 // added says what a mode adds to one Envoy: "70 +6.2 [5.0, 7.9]".
@@ -135,10 +144,17 @@ func (b *bench) promises(m mode, r, peer *result) []verdict {
 	calm := &r.loads[steady]
 	all := []verdict{
 		cost(m, &r.loads[unlimited], peer),
-		compared(m.name+": attached in less than 1 s", "%.0f ms", median(r.attach), peer, func(p *result) float64 { return median(p.attach) }, median(r.attach) >= maxAttach),
-		compared(m.name+": detached in less than 2 s", "%.0f ms", median(r.detach), peer, func(p *result) float64 { return median(p.detach) }, median(r.detach) >= maxDetach),
-		compared(fmt.Sprintf("%s: no event lost at %d/s", m.name, b.rate), "%.0f", float64(calm.counts.lost+calm.counts.missed), peer,
-			func(p *result) float64 { return float64(p.loads[steady].counts.lost) }, calm.counts.lost+calm.counts.missed > 0),
+		compared(m.name+": attached in less than 1 s", "%.0f ms", median(r.attach), peer, func(p *result) float64 {
+			return median(p.attach)
+		}, median(r.attach) >= maxAttach),
+		compared(m.name+": detached in less than 2 s", "%.0f ms", median(r.detach), peer, func(p *result) float64 {
+			return median(p.detach)
+		}, median(r.detach) >= maxDetach),
+		compared(fmt.Sprintf("%s: no event lost at %d/s", m.name, b.rate), "%.0f",
+			float64(calm.counts.lost+calm.counts.missed), peer,
+			func(p *result) float64 {
+				return float64(p.loads[steady].counts.lost)
+			}, calm.counts.lost+calm.counts.missed > 0),
 		counted(m, r.loads[unlimited].counts),
 	}
 	if m.name != "kernel" {
@@ -153,7 +169,9 @@ func (b *bench) promises(m mode, r, peer *result) []verdict {
 		slower := calm.ratio(latency.of) / max(1, noise)
 		low, high := interval(calm.ratios(latency.of))
 		v := compared(fmt.Sprintf("kernel: %s at %d/s at most 1.10 times", latency.name, b.rate), "%.2f", slower, peer,
-			func(p *result) float64 { return p.loads[steady].ratio(latency.of) / max(1, noise) }, low/max(1, noise) > maxSlowdown)
+			func(p *result) float64 {
+				return p.loads[steady].ratio(latency.of) / max(1, noise)
+			}, low/max(1, noise) > maxSlowdown)
 		v.measured += fmt.Sprintf(" in [%.2f, %.2f] (nothing alone: %.2f)", low, high, noise)
 		v.doubtful = slower > maxSlowdown
 		all = append(all, v)
@@ -161,37 +179,46 @@ func (b *bench) promises(m mode, r, peer *result) []verdict {
 	return all
 }
 
-// referenceBase is the CPU, in µs a request, of an Envoy on the machine for which the promises about CPU were made. Processors differ,
-// and what a trap costs differs with them: a cost is held against its promise as a share of what Envoy itself takes in the same run.
+// referenceBase is the CPU, in µs a request, of an Envoy on the machine for which the promises
+// about CPU were made. Processors differ, and what a trap costs differs with them: a cost is held
+// against its promise as a share of what Envoy itself takes in the same run.
 const referenceBase = 70.
 
-// cost is the promise about the CPU of each Envoy. It is held against the load without a limit, where CPU is what there is
-// too little of; at the steady rate a good part of it goes into waking up. Of a mode whose limit is 0 nothing may be measurable: either
-// the interval reaches down to 0, or the difference is too small to be of note.
+// cost is the promise about the CPU of each Envoy. It is held against the load without a limit,
+// where CPU is what there is too little of; at the steady rate a good part of it goes into waking
+// up. Of a mode whose limit is 0 nothing may be measurable: either the interval reaches down to 0,
+// or the difference is too small to be of note.
 func cost(m mode, s *series, peer *result) verdict {
 	d := s.differences(s.dearer())
 	low, high := interval(d)
 	switch {
 	case m.limit == none:
-		return compared(m.what+": no promise", "%.1f µs", s.scaled(), peer, func(p *result) float64 { return p.loads[unlimited].scaled() }, false)
+		return compared(m.what+": no promise", "%.1f µs", s.scaled(), peer, func(p *result) float64 {
+			return p.loads[unlimited].scaled()
+		}, false)
 	case m.limit > 0:
-		v := compared(fmt.Sprintf("%s: less than %.0f µs of CPU a request to an Envoy that takes %.0f", m.what, m.limit, referenceBase), "%.1f µs", s.scaled(), peer,
-			func(p *result) float64 { return p.loads[unlimited].scaled() }, low*referenceBase/s.base(s.dearer()) >= m.limit)
+		v := compared(fmt.Sprintf("%s: less than %.0f µs of CPU a request to an Envoy that takes %.0f", m.what, m.limit,
+			referenceBase), "%.1f µs", s.scaled(), peer,
+			func(p *result) float64 {
+				return p.loads[unlimited].scaled()
+			}, low*referenceBase/s.base(s.dearer()) >= m.limit)
 		v.measured += fmt.Sprintf(" (here %.1f in [%.1f, %.1f] to %.0f)", median(d), low, high, s.base(s.dearer()))
 		v.doubtful = s.scaled() >= m.limit
 		return v
 	}
-	return verdict{promise: m.what + ": nothing measurable", measured: fmt.Sprintf("%+.1f µs in [%.1f, %.1f]", median(d), low, high),
+	return verdict{promise: m.what + ": nothing measurable", measured: fmt.Sprintf("%+.1f µs in [%.1f, %.1f]",
+		median(d), low, high),
 		peer: "-", ratio: "-", broken: low > 0 && median(d) > noteworthy*s.base(s.dearer())}
 }
 
-// scaled is what a mode adds to the Envoy to which it adds more, were that Envoy's own CPU the reference's.
+// scaled is what a mode adds to the Envoy to which it adds more, were that Envoy's own
+// CPU the reference's.
 func (s *series) scaled() float64 {
 	return median(s.differences(s.dearer())) * referenceBase / s.base(s.dearer())
 }
 
-// counted is the promise that nothing is lost in silence: what the probes say they emitted was read, or counted as lost
-// because a watch keeps no more.
+// counted is the promise that nothing is lost in silence: what the probes say they emitted was
+// read, or counted as lost because a watch keeps no more.
 func counted(m mode, counts outcome) verdict {
 	return verdict{promise: m.name + ": every loss at saturation counted", peer: "-", ratio: "-",
 		measured: fmt.Sprintf("%d emitted, %d read, %d lost", counts.emitted, counts.read, counts.lost),
@@ -200,7 +227,8 @@ func counted(m mode, counts outcome) verdict {
 
 // compared is a promise about one number that the peer has too.
 func compared(promise, format string, ours float64, peer *result, of func(*result) float64, broken bool) verdict {
-	v := verdict{promise: promise, measured: fmt.Sprintf(format, ours), peer: "-", ratio: "-", broken: broken || math.IsNaN(ours)}
+	v := verdict{promise: promise, measured: fmt.Sprintf(format, ours), peer: "-", ratio: "-", broken: broken ||
+		math.IsNaN(ours)}
 	if peer != nil {
 		theirs := of(peer)
 		v.peer = fmt.Sprintf(format, theirs)

@@ -1,6 +1,6 @@
-// Command otlp reads traces in OTLP/JSON from standard input by the OpenTelemetry protobuf types, in
-// which no field may be unknown, and writes each span on a line: service, trace, span, parent, name.
-// Ids are hexadecimal there and not base64 as in other protobuf JSON:
+// Command otlp reads traces in OTLP/JSON from standard input by the OpenTelemetry protobuf types,
+// in which no field may be unknown, and writes each span on a line: service, trace, span, parent,
+// name. Ids are hexadecimal there and not base64 as in other protobuf JSON:
 // https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding.
 package main
 

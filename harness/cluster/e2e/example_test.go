@@ -24,7 +24,8 @@ import (
 	"github.com/flowproof/lab/internal/components"
 )
 
-// This is how any suite of sigs.k8s.io/e2e-framework gets a Kubernetes with Istio: a provider, and a first line in TestMain.
+// This is how any suite of sigs.k8s.io/e2e-framework gets a Kubernetes with Istio: a provider, and
+// a first line in TestMain.
 
 var testenv = env.New()
 
@@ -49,23 +50,27 @@ func TestMain(m *testing.M) {
 	os.Exit(testenv.Run(m))
 }
 
-// TestPodJoinsTheMesh starts an application of one's own in a namespace that asks for sidecars, and calls it from the mesh.
+// TestPodJoinsTheMesh starts an application of one's own in a namespace that asks for sidecars, and
+// calls it from the mesh.
 func TestPodJoinsTheMesh(t *testing.T) {
 	if missing != "" {
 		t.Skip(missing)
 	}
 	feature := features.New("a pod of one's own").
 		Setup(func(ctx context.Context, t *testing.T, c *envconf.Config) context.Context {
-			namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop", Labels: map[string]string{"istio-injection": "enabled"}}}
-			service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "shop", Namespace: "shop"}, Spec: corev1.ServiceSpec{
-				Selector: shop().Labels, Ports: []corev1.ServicePort{{Name: "http", Port: 8080}}}}
+			namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop",
+				Labels: map[string]string{"istio-injection": "enabled"}}}
+			service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "shop", Namespace: "shop"},
+				Spec: corev1.ServiceSpec{
+					Selector: shop().Labels, Ports: []corev1.ServicePort{{Name: "http", Port: 8080}}}}
 			for _, o := range []k8s.Object{namespace, service, shop()} {
 				if err := c.Client().Resources().Create(ctx, o); err != nil {
 					t.Fatal(err)
 				}
 			}
 			ready := conditions.New(c.Client().Resources()).PodReady(shop())
-			if err := wait.For(ready, wait.WithTimeout(time.Minute), wait.WithInterval(200*time.Millisecond)); err != nil {
+			if err := wait.For(ready, wait.WithTimeout(time.Minute),
+				wait.WithInterval(200*time.Millisecond)); err != nil {
 				t.Fatal(err)
 			}
 			return ctx
@@ -83,8 +88,10 @@ func TestPodJoinsTheMesh(t *testing.T) {
 			t.Error("no container istio-proxy")
 			return ctx
 		}).
-		Assess("takes mutual TLS from the mesh", func(ctx context.Context, t *testing.T, c *envconf.Config) context.Context {
-			// The application shows the headers that it got: its sidecar has added who the client is, by its certificate.
+		Assess("takes mutual TLS from the mesh", func(ctx context.Context, t *testing.T,
+			c *envconf.Config) context.Context {
+			// The application shows the headers that it got: its sidecar has added who the client
+			// is, by its certificate.
 			var shown, said bytes.Buffer // two, because both are written to at the same time
 			answers := func(ctx context.Context) (bool, error) {
 				shown.Reset()
@@ -93,7 +100,8 @@ func TestPodJoinsTheMesh(t *testing.T) {
 				err := c.Client().Resources().ExecInPod(ctx, "mark", "netshoot", "main-app", curl, &shown, &said)
 				return err == nil, nil // until its endpoint has come to the client's sidecar
 			}
-			if err := wait.For(answers, wait.WithTimeout(30*time.Second), wait.WithInterval(200*time.Millisecond), wait.WithImmediate()); err != nil {
+			if err := wait.For(answers, wait.WithTimeout(30*time.Second), wait.WithInterval(200*time.Millisecond),
+				wait.WithImmediate()); err != nil {
 				t.Fatalf("%v: %s", err, said.String())
 			}
 			if !strings.Contains(shown.String(), "spiffe://cluster.local/ns/mark/sa/default") {
@@ -115,7 +123,8 @@ func shop() *corev1.Pod {
 	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: "shop", Namespace: "shop", Labels: map[string]string{"app": "shop"}},
 		Spec: corev1.PodSpec{Containers: []corev1.Container{{
-			Name: "shop", Image: components.FortioImage, ImagePullPolicy: corev1.PullIfNotPresent, Command: []string{"/usr/bin/fortio"}, Args: []string{"server"},
+			Name: "shop", Image: components.FortioImage, ImagePullPolicy: corev1.PullIfNotPresent,
+			Command: []string{"/usr/bin/fortio"}, Args: []string{"server"},
 			Ports: []corev1.ContainerPort{{Name: "http", ContainerPort: 8080}},
 		}}},
 	}

@@ -12,7 +12,8 @@ import (
 	"sigs.k8s.io/e2e-framework/pkg/features"
 )
 
-// outside writes a module of its own that uses the lab's by a replace and nothing else, and returns its folder.
+// outside writes a module of its own that uses the lab's by a replace and nothing else, and
+// returns its folder.
 func outside(t *testing.T) string {
 	t.Helper()
 	checkout, err := filepath.Abs("../../..")
@@ -20,13 +21,14 @@ func outside(t *testing.T) string {
 		t.Fatal(err)
 	}
 	from, dir := filepath.Join(checkout, "harness/flowtest/testdata/outside"), t.TempDir()
-	for name, file := range map[string]string{"go.mod": filepath.Join(from, "go.mod.in"), "outside_test.go": filepath.Join(from, "outside_test.go"),
-		"go.sum": filepath.Join(checkout, "go.sum")} {
+	for name, file := range map[string]string{"go.mod": filepath.Join(from, "go.mod.in"),
+		"outside_test.go": filepath.Join(from, "outside_test.go"), "go.sum": filepath.Join(checkout, "go.sum")} {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(strings.ReplaceAll(string(text), "CHECKOUT", checkout)), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(strings.ReplaceAll(string(text), "CHECKOUT", checkout)),
+			0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

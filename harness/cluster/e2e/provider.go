@@ -1,5 +1,6 @@
-// Package e2e hands a backend of the lab to sigs.k8s.io/e2e-framework, so that anybody's test suite can run on it. On the
-// embedded node a suite has a Kubernetes with Istio in ten seconds, without Docker:
+// Package e2e hands a backend of the lab to sigs.k8s.io/e2e-framework, so that anybody's
+// test suite can run on it. On the embedded node a suite has a Kubernetes with Istio in ten
+// seconds, without Docker:
 //
 //	func TestMain(m *testing.M) {
 //		e2e.Main()
@@ -9,8 +10,8 @@
 //		os.Exit(testenv.Run(m))
 //	}
 //
-// The parts of the node are made by `lab build`, once a machine; a suite of another module needs the checkout that they are
-// made from (go mod edit -replace github.com/flowproof/lab=../lab).
+// The parts of the node are made by `lab build`, once a machine; a suite of another module needs
+// the checkout that they are made from (go mod edit -replace github.com/flowproof/lab=../lab).
 package e2e
 
 import (
@@ -29,8 +30,8 @@ import (
 	"github.com/flowproof/lab/internal/progress"
 )
 
-// A Provider is a backend as an E2EClusterProvider. Create returns when both sidecars of the workshop answer, so there is
-// nothing left to wait for.
+// A Provider is a backend as an E2EClusterProvider. Create returns when both sidecars of the
+// workshop answer, so there is nothing left to wait for.
 type Provider struct {
 	backend  cluster.Backend
 	reporter progress.Reporter

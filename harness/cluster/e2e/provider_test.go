@@ -66,14 +66,16 @@ func TestFrameworkDrivesABackend(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if config.KubeconfigFile() != backend.kubeconfig || provider.GetKubectlContext() != "paper" || provider.KubernetesRestConfig().Host != "http://127.0.0.1:1" {
+	if config.KubeconfigFile() != backend.kubeconfig || provider.GetKubectlContext() != "paper" ||
+		provider.KubernetesRestConfig().Host != "http://127.0.0.1:1" {
 		t.Errorf("kubeconfig %q, context %q", config.KubeconfigFile(), provider.GetKubectlContext())
 	}
 	dest := filepath.Join(t.TempDir(), "logs")
 	if err := provider.ExportLogs(ctx, dest); err != nil {
 		t.Error(err)
 	}
-	if text, err := os.ReadFile(filepath.Join(dest, "status.json")); err != nil || !strings.Contains(string(text), `"state": "running"`) {
+	if text, err := os.ReadFile(filepath.Join(dest, "status.json")); err != nil ||
+		!strings.Contains(string(text), `"state": "running"`) {
 		t.Errorf("exported %s, %v", text, err)
 	}
 	if _, err := envfuncs.DestroyCluster("suite")(ctx, config); err != nil {
@@ -87,7 +89,8 @@ func TestFrameworkDrivesABackend(t *testing.T) {
 func TestFailedUpLeavesNoLab(t *testing.T) {
 	backend := &paper{fail: errors.New("no root")}
 	provider := e2e.NewProvider(backend, progress.Quiet)
-	if _, err := provider.SetDefaults().Create(t.Context()); err == nil || provider.Lab() != nil || provider.KubernetesRestConfig() != nil {
+	if _, err := provider.SetDefaults().Create(t.Context()); err == nil || provider.Lab() != nil ||
+		provider.KubernetesRestConfig() != nil {
 		t.Errorf("Create: %v, %v", err, provider.Lab())
 	}
 	if _, err := provider.GenerateKubeconfig(); err == nil {

@@ -13,14 +13,16 @@ import (
 	"github.com/flowproof/lab/internal/trust/trusttest"
 )
 
-// TestRootNeedsTheNameOfAStrangersKubeconfig has root find, under another user's HOME, a kubeconfig that would run a program.
+// TestRootNeedsTheNameOfAStrangersKubeconfig has root find, under another user's HOME, a kubeconfig
+// that would run a program.
 func TestRootNeedsTheNameOfAStrangersKubeconfig(t *testing.T) {
 	trusttest.NeedRoot(t)
 	path := filepath.Join(t.TempDir(), "config")
 	text := `{apiVersion: v1, kind: Config, current-context: a, contexts: [{name: a, context: {cluster: a, user: a}}],
 clusters: [{name: a, cluster: {server: "http://a:1"}}], users: [{name: a, user: {exec: {command: /bin/evil,
 apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never}}}]}`
-	if err := errors.Join(os.WriteFile(path, []byte(text), 0o600), os.Chown(path, trusttest.Stranger, trusttest.Stranger)); err != nil {
+	if err := errors.Join(os.WriteFile(path, []byte(text), 0o600),
+		os.Chown(path, trusttest.Stranger, trusttest.Stranger)); err != nil {
 		t.Fatal(err)
 	}
 	home := clientcmd.RecommendedHomeFile

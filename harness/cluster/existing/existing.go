@@ -1,6 +1,7 @@
-// Package existing is a cluster that was there before the lab: any context of any kubeconfig. The lab uses what it finds and
-// installs only what it is told to. Each object that it makes has a label with the lab's name, so that taking the lab down
-// needs no memory of how it came up, and touches nothing else.
+// Package existing is a cluster that was there before the lab: any context of any kubeconfig. The
+// lab uses what it finds and installs only what it is told to. Each object that it makes has a
+// label with the lab's name, so that taking the lab down needs no memory of how it came up, and
+// touches nothing else.
 package existing
 
 import (
@@ -26,8 +27,8 @@ import (
 // Name is what --backend calls it.
 const Name = "existing"
 
-// A Target says which cluster, as kubectl's flags do. What is empty is found as kubectl finds it: the variable KUBECONFIG, then
-// ~/.kube/config, and the current context.
+// A Target says which cluster, as kubectl's flags do. What is empty is found as kubectl finds it:
+// the variable KUBECONFIG, then ~/.kube/config, and the current context.
 type Target struct {
 	Kubeconfig string // path
 	Context    string
@@ -44,8 +45,8 @@ var _ cluster.Backend = (*Backend)(nil)
 // Name is what --backend calls it.
 func (*Backend) Name() string { return Name }
 
-// Up joins the cluster and puts the parts of opts.Install into it, as far as the lab has not done so before. When ctx ends, or
-// something fails, what this call has made is taken back.
+// Up joins the cluster and puts the parts of opts.Install into it, as far as the lab has not done
+// so before. When ctx ends, or something fails, what this call has made is taken back.
 func (b *Backend) Up(ctx context.Context, opts cluster.Options, p progress.Reporter) (*cluster.Lab, error) {
 	name, err := cluster.CheckName(opts.Name)
 	if err != nil {
@@ -68,7 +69,8 @@ func (b *Backend) Up(ctx context.Context, opts cluster.Options, p progress.Repor
 			return nil, err
 		}
 	}
-	lab := &cluster.Lab{Name: name, Backend: Name, Kubeconfig: s.kubeconfig, Context: s.context, Joined: !made, Timings: clock.Timings}
+	lab := &cluster.Lab{Name: name, Backend: Name, Kubeconfig: s.kubeconfig, Context: s.context, Joined: !made,
+		Timings: clock.Timings}
 	lab.Objects, err = s.objects(ctx)
 	return lab, err
 }
@@ -106,7 +108,8 @@ func (b *Backend) Status(ctx context.Context, name string) (cluster.Status, erro
 	return status, err
 }
 
-// Processes finds a container's processes on this host, when it is the pod's node or has the node in it.
+// Processes finds a container's processes on this host, when it is the pod's node or
+// has the node in it.
 func (b *Backend) Processes(ctx context.Context, lab *cluster.Lab, namespace, pod, container string) ([]int, error) {
 	return process.Of(ctx, lab, namespace, pod, container)
 }
@@ -133,7 +136,8 @@ func (b *Backend) site(name string) (*site, error) {
 	return newSite(name, kubeconfig, context, config)
 }
 
-// resolve finds the kubeconfig's absolute path, or paths, and the name of the context. A context that is not there is bad input.
+// resolve finds the kubeconfig's absolute path, or paths, and the name of the context. A context
+// that is not there is bad input.
 func (t Target) resolve() (kubeconfig, context string, err error) {
 	files := []string{t.Kubeconfig}
 	if t.Kubeconfig == "" {
@@ -158,7 +162,8 @@ func (t Target) resolve() (kubeconfig, context string, err error) {
 		}
 	}
 	if len(found) == 0 {
-		return "", "", exit.Environmentf("find a cluster: there is no kubeconfig at %s (give --kubeconfig FILE)", strings.Join(files, ", "))
+		return "", "", exit.Environmentf("find a cluster: there is no kubeconfig at %s (give --kubeconfig FILE)",
+			strings.Join(files, ", "))
 	}
 	kubeconfig = strings.Join(found, string(filepath.ListSeparator))
 	raw, err := kube.ClientConfig(kubeconfig, "").RawConfig()
@@ -180,14 +185,16 @@ func (t Target) named() bool {
 	return t.Kubeconfig != "" || os.Getenv(clientcmd.RecommendedConfigPathEnvVar) != ""
 }
 
-// checkDefault refuses, for root, a kubeconfig that is only found where HOME leads and that others can write: it may name
-// programs, which would run as root. HOME is often another user's, as after sudo.
+// checkDefault refuses, for root, a kubeconfig that is only found where HOME leads and that
+// others can write: it may name programs, which would run as root. HOME is often another
+// user's, as after sudo.
 func checkDefault(path string) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
 	if err := trust.Path(path); err != nil {
-		return exit.Environmentf("use kubeconfig %s as root: %w (name it with --kubeconfig if its programs may run as root)", path, err)
+		return exit.Environmentf("use kubeconfig %s as root: %w (name it with --kubeconfig if its programs may run "+
+			"as root)", path, err)
 	}
 	return nil
 }
@@ -197,9 +204,11 @@ func noContext(kubeconfig, context string, there []string) error {
 	case len(there) == 0:
 		return exit.Usagef("read kubeconfig %s: there is no context in it", kubeconfig)
 	case context == "":
-		return exit.Usagef("read kubeconfig %s: it has no current context (give --context, there are: %s)", kubeconfig, strings.Join(there, ", "))
+		return exit.Usagef("read kubeconfig %s: it has no current context (give --context, there are: %s)", kubeconfig,
+			strings.Join(there, ", "))
 	}
-	return exit.Usagef("choose context %q: kubeconfig %s has none of that name (there are: %s)", context, kubeconfig, strings.Join(there, ", "))
+	return exit.Usagef("choose context %q: kubeconfig %s has none of that name (there are: %s)", context, kubeconfig,
+		strings.Join(there, ", "))
 }
 
 // Contexts names the contexts that could be chosen, for completion.

@@ -23,7 +23,8 @@ func writeConfig(t *testing.T, current string, contexts ...string) string {
 	var all, clusters []any
 	for _, name := range contexts {
 		all = append(all, map[string]any{"name": name, "context": map[string]any{"cluster": name}})
-		clusters = append(clusters, map[string]any{"name": name, "cluster": map[string]any{"server": "http://" + name + ":1"}})
+		clusters = append(clusters,
+			map[string]any{"name": name, "cluster": map[string]any{"server": "http://" + name + ":1"}})
 	}
 	config["contexts"], config["clusters"] = all, clusters
 	text, err := yaml.Marshal(config)
@@ -53,9 +54,11 @@ func TestResolve(t *testing.T) {
 		{"from the environment", Target{}, two, "http://a:1", exit.OK, ""},
 		{"of several files", Target{Context: "c"}, two + ":" + none + ":" + other, "http://c:1", exit.OK, ""},
 		{"the first of several files decides", Target{}, other + ":" + two, "http://c:1", exit.OK, ""},
-		{"no such context", Target{Kubeconfig: two, Context: "c"}, other, "", exit.Usage, "has none of that name (there are: a, b)"},
+		{"no such context", Target{Kubeconfig: two, Context: "c"}, other, "", exit.Usage,
+			"has none of that name (there are: a, b)"},
 		{"no context at all", Target{Kubeconfig: empty}, none, "", exit.Usage, "there is no context in it"},
-		{"no current context", Target{Kubeconfig: writeConfig(t, "", "a")}, none, "", exit.Usage, "no current context (give --context, there are: a)"},
+		{"no current context", Target{Kubeconfig: writeConfig(t, "", "a")}, none, "", exit.Usage,
+			"no current context (give --context, there are: a)"},
 		{"no such file", Target{Kubeconfig: none}, two, "", exit.Environment, "no such file or directory"},
 		{"nothing anywhere", Target{}, none, "", exit.Environment, "there is no kubeconfig at " + none},
 	} {
@@ -76,7 +79,8 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-// TestPathsAreAbsolute lets a process in another directory find the cluster: the one that undoes what a killed run has changed.
+// TestPathsAreAbsolute lets a process in another directory find the cluster: the one that undoes
+// what a killed run has changed.
 func TestPathsAreAbsolute(t *testing.T) {
 	path := writeConfig(t, "a", "a")
 	t.Chdir(filepath.Dir(path))
@@ -118,15 +122,18 @@ func TestObjectsAreTheLabs(t *testing.T) {
 // TestRevisionIsAskedFor has an istiod that does not hear the label of the workshop's namespace.
 func TestRevisionIsAskedFor(t *testing.T) {
 	s := &site{lab: "mine"}
-	for revision, want := range map[string][2]string{"": {"enabled", ""}, "default": {"enabled", ""}, "1-29": {"", "1-29"}} {
-		objects, err := s.objectsOf(cluster.Workshop, append(manifests.WorkshopServices(), append([]byte("\n---\n"), manifests.WorkshopPods()...)...))
+	for revision, want := range map[string][2]string{"": {"enabled", ""}, "default": {"enabled", ""},
+		"1-29": {"", "1-29"}} {
+		objects, err := s.objectsOf(cluster.Workshop,
+			append(manifests.WorkshopServices(), append([]byte("\n---\n"), manifests.WorkshopPods()...)...))
 		if err != nil {
 			t.Fatal(err)
 		}
 		askRevision(revision, objects)
 		for _, o := range objects {
 			labels := o.GetLabels()
-			if o.GetKind() == "Namespace" && o.GetName() == "mark" && (labels["istio-injection"] != want[0] || labels["istio.io/rev"] != want[1]) {
+			if o.GetKind() == "Namespace" && o.GetName() == "mark" && (labels["istio-injection"] != want[0] ||
+				labels["istio.io/rev"] != want[1]) {
 				t.Errorf("revision %q: the namespace has %v", revision, labels)
 			}
 			if o.GetKind() == "Pod" && labels["istio.io/rev"] != want[1] {

@@ -44,10 +44,12 @@ type installer struct {
 	created  []cluster.Object // or about to be
 }
 
-// install puts the wanted parts into the cluster. made says whether anything was missing. What a failed call has created is
-// deleted again, unless opts.Retain.
-func (s *site) install(ctx context.Context, opts cluster.Options, p progress.Reporter, clock *progress.Stopwatch) (made bool, err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, installDeadline, exit.Environmentf("not done within %s", installDeadline))
+// install puts the wanted parts into the cluster. made says whether anything was missing. What a
+// failed call has created is deleted again, unless opts.Retain.
+func (s *site) install(ctx context.Context, opts cluster.Options, p progress.Reporter,
+	clock *progress.Stopwatch) (made bool, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, installDeadline,
+		exit.Environmentf("not done within %s", installDeadline))
 	defer cancel()
 	i := &installer{site: s, progress: p, clock: clock}
 	err = i.parts(ctx, opts)
@@ -79,11 +81,14 @@ func (i *installer) parts(ctx context.Context, opts cluster.Options) error {
 			return kube.WaitDeploymentReady(ctx, i.client, namespace, name)
 		})
 	}
-	if err := i.step("Creating the workshop's Services", "Services created", func() error { return i.ensureAll(ctx, plan.services) }); err != nil {
+	if err := i.step("Creating the workshop's Services", "Services created", func() error {
+		return i.ensureAll(ctx, plan.services)
+	}); err != nil {
 		return err
 	}
 	create := func(ctx context.Context) error { return i.ensureAll(ctx, plan.pods) }
-	return workshop.InstallOn(ctx, workshop.Site{Kubeconfig: i.kubeconfig, Context: i.context, Istiod: plan.istiod, Create: create}, i.progress, i.clock)
+	return workshop.InstallOn(ctx, workshop.Site{Kubeconfig: i.kubeconfig, Context: i.context, Istiod: plan.istiod,
+		Create: create}, i.progress, i.clock)
 }
 
 func (i *installer) step(title, stage string, work func() error) error {
@@ -96,7 +101,8 @@ func (i *installer) step(title, stage string, work func() error) error {
 	return err
 }
 
-// shared are kinds of which one that is there already is used as it is, and stays when the lab goes.
+// shared are kinds of which one that is there already is used as it is, and stays
+// when the lab goes.
 func shared(o *unstructured.Unstructured) bool {
 	return o.GetKind() == "Namespace" || o.GetKind() == "CustomResourceDefinition"
 }
@@ -124,7 +130,8 @@ func (i *installer) conflicts(ctx context.Context, objects []*unstructured.Unstr
 	if len(taken) > most {
 		more = fmt.Sprintf(" and %d more", len(taken)-most)
 	}
-	return exit.Environmentf("install: %s%s are there already, and this lab did not make them (leave the part out of --install to use them, or remove them)",
+	return exit.Environmentf("install: %s%s are there already, and this lab did not make them (leave the part out of "+
+		"--install to use them, or remove them)",
 		strings.Join(taken[:min(most, len(taken))], ", "), more)
 }
 
@@ -180,7 +187,8 @@ func (i *installer) forget(o *unstructured.Unstructured) {
 }
 
 func noted(o *unstructured.Unstructured) cluster.Object {
-	return cluster.Object{Kind: o.GetKind(), Namespace: o.GetNamespace(), Name: o.GetName(), Part: o.GetLabels()[partLabel]}
+	return cluster.Object{Kind: o.GetKind(), Namespace: o.GetNamespace(), Name: o.GetName(),
+		Part: o.GetLabels()[partLabel]}
 }
 
 // overtaken is the error for an object that another has made since the plan; one of a shared kind

@@ -40,8 +40,8 @@ func TestMain(m *testing.M) {
 
 const host = "existing-host" // name of the cluster that stands for a person's own
 
-// somebodys brings up a cluster and takes from it what a lab of ours has: Istio, the workshop. What is left is a Kubernetes like
-// any other's.
+// somebodys brings up a cluster and takes from it what a lab of ours has: Istio, the workshop. What
+// is left is a Kubernetes like any other's.
 func somebodys(t *testing.T) *cluster.Lab {
 	t.Helper()
 	if testing.Short() {
@@ -66,14 +66,16 @@ func somebodys(t *testing.T) *cluster.Lab {
 	return lab
 }
 
-// adopt labels everything that the manifests made, as if a lab named host had installed it, so that it can be removed as such.
+// adopt labels everything that the manifests made, as if a lab named host had installed it, so that
+// it can be removed as such.
 func adopt(t *testing.T, lab *cluster.Lab) {
 	t.Helper()
 	s, err := New(Target{Kubeconfig: lab.Kubeconfig}).site(host)
 	if err != nil {
 		t.Fatal(err)
 	}
-	istio, err := components.IstioManifest(t.Context(), components.Options{IstioValues: manifests.IstioValues()}, progress.Quiet)
+	istio, err := components.IstioManifest(t.Context(), components.Options{IstioValues: manifests.IstioValues()},
+		progress.Quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,14 +104,16 @@ func adopt(t *testing.T, lab *cluster.Lab) {
 			continue
 		}
 		patch := fmt.Sprintf(`{"metadata":{"labels":{%q:%q,%q:%q}}}`, labLabel, host, partLabel, part)
-		_, err := s.metadata.Resource(i.GroupVersionResource).Namespace(i.Namespace).Patch(t.Context(), i.Name, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
+		_, err := s.metadata.Resource(i.GroupVersionResource).Namespace(i.Namespace).Patch(t.Context(), i.Name,
+			types.MergePatchType, []byte(patch), metav1.PatchOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-// inventory is every object of the cluster. What a namespace gets when it is made is there a moment later.
+// inventory is every object of the cluster. What a namespace gets when it is made is
+// there a moment later.
 func inventory(t *testing.T, lab *cluster.Lab) kubetest.Inventory {
 	t.Helper()
 	all, err := kubetest.Take(t.Context(), lab.Kubeconfig)
@@ -196,7 +200,8 @@ func TestOnAnothersCluster(t *testing.T) {
 		if err := backend.Down(t.Context(), "", said); err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(said.all, "Kept Namespace myprd-mark: it holds what this lab did not make: ConfigMap myprd-mark/somebodys.") {
+		if !strings.Contains(said.all, "Kept Namespace myprd-mark: it holds what this lab did not make: ConfigMap "+
+			"myprd-mark/somebodys.") {
 			t.Errorf("said %q", said.all)
 		}
 		if there, err := kube.Exists(t.Context(), config, kept); err != nil || !there {
@@ -214,9 +219,11 @@ func TestOnAnothersCluster(t *testing.T) {
 	})
 }
 
-// installed looks at a lab that is up: it names what it made, all of that and nothing else is new, and a request is answered.
+// installed looks at a lab that is up: it names what it made, all of that and nothing else is new,
+// and a request is answered.
 func installed(t *testing.T, backend *Backend, up, lab *cluster.Lab, before kubetest.Inventory) {
-	if up.Joined || len(up.Objects) < 30 || !slices.Contains(up.Objects, cluster.Object{Kind: "Pod", Namespace: "mark", Name: "netshoot", Part: cluster.Workshop}) {
+	if up.Joined || len(up.Objects) < 30 || !slices.Contains(up.Objects, cluster.Object{Kind: "Pod", Namespace: "mark",
+		Name: "netshoot", Part: cluster.Workshop}) {
 		t.Errorf("joined %v, made %d objects: %v", up.Joined, len(up.Objects), up.Objects)
 	}
 	if slices.ContainsFunc(up.Objects, func(o cluster.Object) bool { return o.String() == "Namespace mark" }) {
@@ -240,7 +247,8 @@ func installed(t *testing.T, backend *Backend, up, lab *cluster.Lab, before kube
 	if err != nil {
 		t.Fatal(err)
 	}
-	if pids, err := backend.Processes(t.Context(), up, "mark", "fortio-server", mesh.SidecarContainer); err != nil || len(pids) < 2 || !slices.Contains(pod.Containers(), mesh.SidecarContainer) {
+	if pids, err := backend.Processes(t.Context(), up, "mark", "fortio-server", mesh.SidecarContainer); err != nil ||
+		len(pids) < 2 || !slices.Contains(pod.Containers(), mesh.SidecarContainer) {
 		t.Errorf("processes %v, %v", pids, err)
 	}
 }
@@ -266,7 +274,8 @@ func awaitController(t *testing.T, client kubernetes.Interface, namespace string
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	lw := cache.NewListWatchFromClient(client.CoreV1().RESTClient(), "configmaps", namespace, fields.OneTermEqualSelector("metadata.name", "kube-root-ca.crt"))
+	lw := cache.NewListWatchFromClient(client.CoreV1().RESTClient(), "configmaps", namespace,
+		fields.OneTermEqualSelector("metadata.name", "kube-root-ca.crt"))
 	there := func(e watch.Event) (bool, error) { return e.Type != watch.Deleted, nil }
 	if _, err := watchtools.UntilWithSync(ctx, lw, &corev1.ConfigMap{}, nil, there); err != nil {
 		t.Fatalf("the certificate of namespace %s has not come: %v", namespace, err)

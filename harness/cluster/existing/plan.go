@@ -30,14 +30,16 @@ func (i *installer) plan(ctx context.Context, opts cluster.Options) (plan, error
 	}
 	switch p.istiod = istiodName; {
 	case wanted(cluster.Istio) && there != nil && there.Labels[labLabel] != i.lab:
-		return p, exit.Environmentf("install istio: there is one already, %s/%s, and this lab did not make it (leave istio out of --install to use it)",
+		return p, exit.Environmentf("install istio: there is one already, %s/%s, and this lab did not make it (leave "+
+			"istio out of --install to use it)",
 			there.Namespace, there.Name)
 	case wanted(cluster.Istio):
 		if p.istio, err = i.istioObjects(ctx, opts); err != nil {
 			return p, err
 		}
 	case there == nil:
-		return p, exit.Environmentf("install workshop: there is no istiod in this cluster (install it too: --install istio,workshop)")
+		return p, exit.Environmentf("install workshop: there is no istiod in this cluster (install it too: --install " +
+			"istio,workshop)")
 	default:
 		p.istiod = there.Namespace + "/" + there.Name
 	}
@@ -54,8 +56,8 @@ func (i *installer) plan(ctx context.Context, opts cluster.Options) (plan, error
 	return p, err
 }
 
-// askRevision asks the istiod of a revision for sidecars: it does not hear the label istio-injection, nor a namespace that has it.
-// Source: Istio's documentation, "Canary Upgrades".
+// askRevision asks the istiod of a revision for sidecars: it does not hear the label
+// istio-injection, nor a namespace that has it. Source: Istio's documentation, "Canary Upgrades".
 func askRevision(revision string, objects []*unstructured.Unstructured) {
 	if revision == "" || revision == "default" {
 		return
@@ -127,8 +129,8 @@ func (s *site) hasImage(ctx context.Context, image string) bool {
 	return false
 }
 
-// objectsOf reads a manifest's objects and makes them the lab's: labelled, and without what only a cluster of the lab's own can
-// promise.
+// objectsOf reads a manifest's objects and makes them the lab's: labelled, and without what only a
+// cluster of the lab's own can promise.
 func (s *site) objectsOf(part string, manifest []byte) ([]*unstructured.Unstructured, error) {
 	objects, err := kube.Decode(manifest)
 	if err != nil {
@@ -141,7 +143,8 @@ func (s *site) objectsOf(part string, manifest []byte) ([]*unstructured.Unstruct
 		}
 		labels[labLabel], labels[partLabel] = s.lab, part
 		if part == cluster.Workshop && o.GetKind() == "Pod" {
-			labels["sidecar.istio.io/inject"] = "true" // the namespace may be another's, without the label that asks for sidecars
+			// the namespace may be another's, without the label that asks for sidecars
+			labels["sidecar.istio.io/inject"] = "true"
 		}
 		o.SetLabels(labels)
 		if part == cluster.Workshop && o.GetKind() == "Service" {
@@ -151,7 +154,8 @@ func (s *site) objectsOf(part string, manifest []byte) ([]*unstructured.Unstruct
 	return objects, nil
 }
 
-// withoutNumbers lets the cluster choose a Service's address and node ports: the workshop's may be taken, or out of range.
+// withoutNumbers lets the cluster choose a Service's address and node ports: the workshop's may be
+// taken, or out of range.
 func withoutNumbers(service *unstructured.Unstructured) {
 	unstructured.RemoveNestedField(service.Object, "spec", "clusterIP")
 	ports, _, _ := unstructured.NestedSlice(service.Object, "spec", "ports")

@@ -9,7 +9,8 @@ import (
 	"github.com/flowproof/lab/internal/progress"
 )
 
-// Plan is which objects Up would make in the cluster with the same options, or why it would refuse. It makes nothing.
+// Plan is which objects Up would make in the cluster with the same options, or why it would
+// refuse. It makes nothing.
 func (b *Backend) Plan(ctx context.Context, opts cluster.Options) ([]cluster.Object, error) {
 	name, err := cluster.CheckName(opts.Name)
 	if err != nil {

@@ -23,7 +23,8 @@ import (
 // removeDeadline bounds a removal. A namespace goes when everything in it has gone.
 const removeDeadline = 2 * time.Minute
 
-// A stage is a step of removal: what it removes is gone before the next one begins, or is not waited for.
+// A stage is a step of removal: what it removes is gone before the next one begins,
+// or is not waited for.
 type stage struct {
 	kinds []string
 	wait  bool
@@ -48,7 +49,8 @@ func stageOf(kind string) int {
 	return slices.IndexFunc(stages, func(s stage) bool { return s.kinds == nil })
 }
 
-// remove removes everything that has the lab's label. It finds out what that is anew each time, so it can be called from any state.
+// remove removes everything that has the lab's label. It finds out what that is anew each time, so
+// it can be called from any state.
 func (s *site) remove(ctx context.Context, p progress.Reporter) error {
 	return s.sweep(ctx, "Removing what lab "+s.lab+" has made in the cluster of context "+s.context, nil, p)
 }
@@ -63,7 +65,8 @@ func (i *installer) takeBack(ctx context.Context) error {
 
 // sweep looks for the lab's objects, all or only some, and removes them; the deadline is for both.
 func (s *site) sweep(ctx context.Context, title string, only []cluster.Object, p progress.Reporter) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, removeDeadline, exit.Environmentf("not done within %s (call it again: it goes on)", removeDeadline))
+	ctx, cancel := context.WithTimeoutCause(ctx, removeDeadline,
+		exit.Environmentf("not done within %s (call it again: it goes on)", removeDeadline))
 	defer cancel()
 	task := p.Start(title)
 	found, err := s.ours(ctx)
@@ -124,7 +127,8 @@ func (s *site) removeStage(ctx context.Context, items []item, wait bool, p progr
 				return nil
 			}
 			if err == nil && wait {
-				err = kube.WaitGone(ctx, s.metadata.Resource(i.GroupVersionResource).Namespace(i.Namespace), i.Name, i.UID)
+				err = kube.WaitGone(ctx, s.metadata.Resource(i.GroupVersionResource).Namespace(i.Namespace),
+					i.Name, i.UID)
 			}
 			if err != nil {
 				return exit.Environmentf("remove %s: %w", i.object(), err)
@@ -188,20 +192,24 @@ func (s *site) ofDefinition(ctx context.Context, name string) (view, error) {
 }
 
 // foreign lists what the lab did not make. Silent API groups are hidden.
-func (s *site) foreign(ctx context.Context, kinds []kind, silent map[schema.GroupVersion]error, namespace string) (view, error) {
+func (s *site) foreign(ctx context.Context, kinds []kind, silent map[schema.GroupVersion]error,
+	namespace string) (view, error) {
 	found, err := s.list(ctx, kinds, namespace, labLabel+"!="+s.lab)
 	for g, reason := range silent {
 		found.hidden = append(found.hidden, fmt.Sprintf("API group %s (%v)", g, reason))
 	}
 	slices.Sort(found.hidden)
 	found.items = slices.DeleteFunc(found.items, func(i item) bool {
-		return len(i.OwnerReferences) > 0 || !i.DeletionTimestamp.IsZero() || i.kind.name == "Lease" || madeOnlyBy(i, controllers...) ||
-			i.kind.name == "ServiceAccount" && i.Name == "default" // every namespace gets one, and it holds nothing that anybody could own
+		return len(i.OwnerReferences) > 0 || !i.DeletionTimestamp.IsZero() || i.kind.name == "Lease" ||
+			madeOnlyBy(i, controllers...) ||
+			// every namespace gets one, and it holds nothing that anybody could own
+			i.kind.name == "ServiceAccount" && i.Name == "default"
 	})
 	return found, err
 }
 
-// controllers are the field managers by which the cluster, and the istiod in it, sign what they make in every namespace by themselves.
+// controllers are the field managers by which the cluster, and the istiod in it, sign what they
+// make in every namespace by themselves.
 var controllers = []string{"kube-controller-manager", "kube-apiserver", "kube-scheduler", "kubelet", istiodManager}
 
 // istiodManager is how istiod signs; it is the name of its program.
@@ -217,8 +225,9 @@ func madeOnlyBy(i item, managers ...string) bool {
 	return len(i.ManagedFields) > 0
 }
 
-// madeByIstiod lists what the lab's istiod has made by itself: the certificate of its authority in every namespace, its keys, and
-// records of who leads. It is called when that istiod has gone; while another one is there, they are the other's.
+// madeByIstiod lists what the lab's istiod has made by itself: the certificate of its authority in
+// every namespace, its keys, and records of who leads. It is called when that istiod has gone;
+// while another one is there, they are the other's.
 func (s *site) madeByIstiod(ctx context.Context) ([]item, error) {
 	if other, err := s.istiod(ctx); err != nil || other != nil {
 		return nil, err
@@ -227,7 +236,9 @@ func (s *site) madeByIstiod(ctx context.Context) ([]item, error) {
 	if err != nil {
 		return nil, err
 	}
-	kinds = slices.DeleteFunc(kinds, func(k kind) bool { return !slices.Contains([]string{"ConfigMap", "Secret", "Lease"}, k.name) })
+	kinds = slices.DeleteFunc(kinds, func(k kind) bool {
+		return !slices.Contains([]string{"ConfigMap", "Secret", "Lease"}, k.name)
+	})
 	found, err := s.list(ctx, kinds, "", "")
 	return slices.DeleteFunc(found.items, func(i item) bool { return !madeOnlyBy(i, istiodManager) }), err
 }

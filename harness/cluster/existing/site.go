@@ -49,7 +49,8 @@ func newSite(lab, kubeconfig, context string, config *rest.Config) (*site, error
 	if err != nil {
 		return nil, exit.Environmentf("read kubeconfig %s: %w", kubeconfig, err)
 	}
-	return &site{lab: lab, kubeconfig: kubeconfig, context: context, config: config, client: client, metadata: meta}, nil
+	return &site{lab: lab, kubeconfig: kubeconfig, context: context, config: config, client: client,
+		metadata: meta}, nil
 }
 
 // reach makes sure that the cluster answers.
@@ -58,7 +59,8 @@ func (s *site) reach(ctx context.Context) error {
 	defer cancel()
 	err := s.client.Discovery().RESTClient().Get().AbsPath("/version").Do(ctx).Error()
 	if err != nil {
-		return exit.Environmentf("reach the cluster of context %s: %w (does `kubectl --kubeconfig %s --context %s version` answer?)",
+		return exit.Environmentf("reach the cluster of context %s: %w (does `kubectl --kubeconfig %s --context %s "+
+			"version` answer?)",
 			s.context, err, s.kubeconfig, s.context)
 	}
 	return nil
@@ -71,7 +73,8 @@ type kind struct {
 	namespaced bool
 }
 
-// derived are resources whose objects the cluster makes from others, labels included, and removes with them.
+// derived are resources whose objects the cluster makes from others, labels included,
+// and removes with them.
 var derived = []string{"endpoints", "endpointslices", "events", "podmetrics", "nodemetrics"}
 
 // A view is what can be seen of the objects of some kinds, and what cannot: to look for what the
@@ -81,8 +84,9 @@ type view struct {
 	hidden []string // resources and API groups whose objects cannot be listed, each with the reason
 }
 
-// kinds lists every resource whose objects can be listed and deleted. An API group that does not answer, such as that of a metrics
-// server which is down, is in silent with its reason instead; one that has gone meanwhile is in neither.
+// kinds lists every resource whose objects can be listed and deleted. An API group that does not
+// answer, such as that of a metrics server which is down, is in silent with its reason instead; one
+// that has gone meanwhile is in neither.
 func (s *site) kinds() (all []kind, silent map[schema.GroupVersion]error, err error) {
 	lists, err := s.client.Discovery().ServerPreferredResources()
 	silent, failed := discovery.GroupDiscoveryFailedErrorGroups(err)
@@ -116,7 +120,8 @@ func (i item) object() cluster.Object {
 	return cluster.Object{Kind: i.kind.name, Namespace: i.Namespace, Name: i.Name, Part: i.Labels[partLabel]}
 }
 
-// list returns the objects of the given kinds, in a namespace or in all. A kind that is gone has none.
+// list returns the objects of the given kinds, in a namespace or in all. A kind
+// that is gone has none.
 func (s *site) list(ctx context.Context, kinds []kind, namespace, selector string) (view, error) {
 	var mu sync.Mutex
 	var seen view
@@ -127,14 +132,16 @@ func (s *site) list(ctx context.Context, kinds []kind, namespace, selector strin
 			continue
 		}
 		group.Go(func() error {
-			found, err := s.metadata.Resource(k.GroupVersionResource).Namespace(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
+			found, err := s.metadata.Resource(k.GroupVersionResource).Namespace(namespace).List(ctx,
+				metav1.ListOptions{LabelSelector: selector})
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
 			case apierrors.IsNotFound(err):
 				return nil
 			case apierrors.IsForbidden(err), apierrors.IsMethodNotSupported(err):
-				seen.hidden = append(seen.hidden, fmt.Sprintf("%s (%s)", k.GroupResource(), strings.ToLower(string(apierrors.ReasonForError(err)))))
+				seen.hidden = append(seen.hidden,
+					fmt.Sprintf("%s (%s)", k.GroupResource(), strings.ToLower(string(apierrors.ReasonForError(err)))))
 				return nil
 			case err != nil:
 				return exit.Environmentf("list %s: %w", k.Resource, err)
@@ -146,7 +153,9 @@ func (s *site) list(ctx context.Context, kinds []kind, namespace, selector strin
 		})
 	}
 	err := group.Wait()
-	slices.SortFunc(seen.items, func(a, b item) int { return strings.Compare(a.object().String(), b.object().String()) })
+	slices.SortFunc(seen.items, func(a, b item) int {
+		return strings.Compare(a.object().String(), b.object().String())
+	})
 	slices.Sort(seen.hidden)
 	return seen, err
 }
@@ -158,7 +167,8 @@ func (s *site) ours(ctx context.Context) ([]item, error) {
 		return nil, err
 	}
 	found, err := s.list(ctx, kinds, "", labLabel+"="+s.lab)
-	// A controller that copies an object's labels to what it makes for it says so by an owner reference.
+	// A controller that copies an object's labels to what it makes for it says so
+	// by an owner reference.
 	return slices.DeleteFunc(found.items, func(i item) bool { return len(i.OwnerReferences) > 0 }), err
 }
 

@@ -10,8 +10,8 @@ import (
 // object is a part of a configuration file.
 type object = map[string]any
 
-// clusterConfig is kind's configuration of a lab's cluster: one node. In a Docker of our own the apiserver is published at
-// the port that its forwarder leads to, elsewhere kind chooses one.
+// clusterConfig is kind's configuration of a lab's cluster: one node. In a Docker of our own the
+// apiserver is published at the port that its forwarder leads to, elsewhere kind chooses one.
 func clusterConfig(parts *components.Kind, ours bool) ([]byte, error) {
 	node := object{"role": "control-plane", "labels": object{
 		"topology.kubernetes.io/region": "us-east-1", "topology.kubernetes.io/zone": "worker005"}}
@@ -25,7 +25,8 @@ func clusterConfig(parts *components.Kind, ours bool) ([]byte, error) {
 		networking["disableDefaultCNI"] = true // the node image brings a bridge
 		patches = append(patches, builtImages(), ownDNS())
 	}
-	config := object{"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4", "networking": networking, "nodes": []object{node}}
+	config := object{"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4", "networking": networking,
+		"nodes": []object{node}}
 	var texts []string
 	for _, p := range patches {
 		text, err := yaml.Marshal(p)
@@ -38,10 +39,11 @@ func clusterConfig(parts *components.Kind, ours bool) ([]byte, error) {
 	return yaml.Marshal(config)
 }
 
-// quickKubelet also runs on hosts with cgroups of version 1, where systemd's slices would race with the kubelet.
+// quickKubelet also runs on hosts with cgroups of version 1, where systemd's slices would
+// race with the kubelet.
 func quickKubelet() object {
-	return object{"kind": "KubeletConfiguration", "failCgroupV1": false, "cgroupDriver": "cgroupfs", "serializeImagePulls": false,
-		"syncFrequency": "10s", "kubeAPIQPS": 1000, "kubeAPIBurst": 1000}
+	return object{"kind": "KubeletConfiguration", "failCgroupV1": false, "cgroupDriver": "cgroupfs",
+		"serializeImagePulls": false, "syncFrequency": "10s", "kubeAPIQPS": 1000, "kubeAPIBurst": 1000}
 }
 
 func quickProxy() object {
@@ -66,12 +68,14 @@ func builtImages() object {
 		"etcd": object{"local": object{"imageTag": components.EtcdTag}}}
 }
 
-// ownDNS leaves cluster DNS to the lab's own manifest, which says at once that outside names do not exist.
+// ownDNS leaves cluster DNS to the lab's own manifest, which says at once that outside
+// names do not exist.
 func ownDNS() object {
 	return object{"kind": "InitConfiguration", "skipPhases": []string{"preflight", "addon/coredns"}}
 }
 
-// args are extra arguments of a component as kubeadm's v1beta4 takes them; kind converts them for older versions.
+// args are extra arguments of a component as kubeadm's v1beta4 takes them; kind converts them
+// for older versions.
 func args(pairs ...string) []object {
 	var all []object
 	for i := 0; i+1 < len(pairs); i += 2 {

@@ -30,9 +30,11 @@ type builder struct {
 	p      progress.Reporter
 }
 
-// cluster makes the network, brings the node image to Docker and lets kind create the cluster. It returns the kubeconfig.
+// cluster makes the network, brings the node image to Docker and lets kind create the cluster. It
+// returns the kubeconfig.
 func (b *builder) cluster(ctx context.Context) ([]byte, error) {
-	if _, err := b.docker.Run(ctx, "network", "create", "--driver=bridge", "--label", LabLabel+"="+b.lab, Network(b.lab)); err != nil {
+	if _, err := b.docker.Run(ctx, "network", "create", "--driver=bridge", "--label", LabLabel+"="+b.lab,
+		Network(b.lab)); err != nil {
 		return nil, fmt.Errorf("make the lab's network: %w", err)
 	}
 	ref := preparedRef
@@ -57,11 +59,13 @@ func (b *builder) load(ctx context.Context, ref string) error {
 }
 
 // loadNode streams the node image into docker load.
-func loadNode(ctx context.Context, d *docker.Docker, parts *components.Kind, ref string, labels map[string]string) error {
+func loadNode(ctx context.Context, d *docker.Docker, parts *components.Kind, ref string,
+	labels map[string]string) error {
 	return d.Load(ctx, func(w io.Writer) error { return parts.NodeArchive(w, ref, labels) })
 }
 
-// create runs kind and returns the kubeconfig that it wrote, changed to reach the cluster from here.
+// create runs kind and returns the kubeconfig that it wrote, changed to reach the
+// cluster from here.
 func (b *builder) create(ctx context.Context, ref string, task progress.Task) ([]byte, error) {
 	config, err := clusterConfig(b.set.Kind, b.docker.Ours)
 	if err != nil {
@@ -92,7 +96,8 @@ func (b *builder) create(ctx context.Context, ref string, task progress.Task) ([
 	return b.reachable(data)
 }
 
-// reachable points a kubeconfig of kind's at the forwarder of our own Docker, and at the workshop's namespace.
+// reachable points a kubeconfig of kind's at the forwarder of our own Docker, and at the
+// workshop's namespace.
 func (b *builder) reachable(data []byte) ([]byte, error) {
 	config, err := clientcmd.Load(data)
 	if err != nil {
@@ -135,7 +140,8 @@ func (b *builder) kind(ctx context.Context, stdin []byte, task progress.Task, ar
 	})
 }
 
-// kindStep is what kind says that it is at, without its ornaments: " • Preparing nodes 📦  ..." is "preparing nodes".
+// kindStep is what kind says that it is at, without its ornaments: " • Preparing nodes 📦 ..."
+// is "preparing nodes".
 func kindStep(line string) string {
 	rest, ok := strings.CutPrefix(strings.TrimSpace(line), "•")
 	if !ok {
@@ -159,8 +165,8 @@ func (b *builder) loadImages(ctx context.Context) error {
 	return err
 }
 
-// importImages streams the images into the node's containerd, as kind load image-archive does after it has written them to a
-// file.
+// importImages streams the images into the node's containerd, as kind load image-archive does after
+// it has written them to a file.
 func (b *builder) importImages(ctx context.Context) error {
 	archive := func(w io.Writer) error {
 		buffered := bufio.NewWriterSize(w, 1<<20)

@@ -21,8 +21,8 @@ import (
 	"github.com/flowproof/lab/internal/workshop"
 )
 
-// joinOwn waits for a lab in our own Docker that another process has brought or is bringing up. It returns nil when there is
-// none.
+// joinOwn waits for a lab in our own Docker that another process has brought or is bringing up. It
+// returns nil when there is none.
 func joinOwn(ctx context.Context, name string, p progress.Reporter) (*cluster.Lab, error) {
 	s, err := docker.State(ctx, name, -1)
 	if errors.Is(err, enclosure.ErrNoGuard) {
@@ -43,7 +43,8 @@ func joinOwn(ctx context.Context, name string, p progress.Reporter) (*cluster.La
 	case s.State != cluster.Running:
 		return nil, exit.Environmentf("join lab %s: it is going down: %s", name, s.Reason)
 	case s.Kubeconfig == "":
-		return nil, exit.Environmentf("join lab %s: its Docker runs without a cluster (lab down --backend kind --name %[1]s)", name)
+		return nil, exit.Environmentf("join lab %s: its Docker runs without a cluster (lab down --backend kind "+
+			"--name %[1]s)", name)
 	}
 	lives, err := nodeLives(ctx, name)
 	if err != nil {
@@ -125,8 +126,8 @@ func (u *upper) revive(ctx context.Context, d *docker.Docker, all []container) (
 	return &cluster.Lab{Name: u.name, Backend: "kind", Kubeconfig: path, Joined: true, Timings: timings}, nil
 }
 
-// comeBack waits until the workshop answers on a node that was started again. At first the apiserver still tells of the pods
-// as they were, so an attempt may fail that the next does not.
+// comeBack waits until the workshop answers on a node that was started again. At first the
+// apiserver still tells of the pods as they were, so an attempt may fail that the next does not.
 func comeBack(ctx context.Context, kubeconfig string) error {
 	for {
 		err := workshop.Install(ctx, kubeconfig, progress.Quiet, progress.NewStopwatch())
@@ -158,16 +159,18 @@ func markWhole(ctx context.Context, kubeconfig string, timings []progress.Timing
 	if err != nil {
 		return err
 	}
-	mark := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: markName, Namespace: markNamespace}, Data: map[string]string{markTimings: string(text)}}
-	if _, err := client.CoreV1().ConfigMaps(markNamespace).Create(ctx, mark, metav1.CreateOptions{FieldManager: kube.FieldManager}); err != nil {
+	mark := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: markName, Namespace: markNamespace},
+		Data: map[string]string{markTimings: string(text)}}
+	if _, err := client.CoreV1().ConfigMaps(markNamespace).Create(ctx, mark,
+		metav1.CreateOptions{FieldManager: kube.FieldManager}); err != nil {
 		return fmt.Errorf("mark the lab as whole: %w", err)
 	}
 	return nil
 }
 
-// whole returns the timings of a lab that came up. errHalf is in the chain of the error when it never did, and when a node
-// that was started again did not answer until ctx ended; other errors say nothing of the lab. A node that was restarted is
-// asked until it answers.
+// whole returns the timings of a lab that came up. errHalf is in the chain of the error when it
+// never did, and when a node that was started again did not answer until ctx ended; other errors
+// say nothing of the lab. A node that was restarted is asked until it answers.
 func whole(ctx context.Context, kubeconfig string, restarted bool) ([]progress.Timing, error) {
 	client, err := clientOf(kubeconfig)
 	if err != nil {

@@ -14,9 +14,11 @@ import (
 	"github.com/flowproof/lab/internal/progress"
 )
 
-// TestOnlyAMissingMarkIsHalfALab asks servers that answer as an apiserver would, since only errHalf lets up remove a cluster.
+// TestOnlyAMissingMarkIsHalfALab asks servers that answer as an apiserver would, since only errHalf
+// lets up remove a cluster.
 func TestOnlyAMissingMarkIsHalfALab(t *testing.T) {
-	const absent = `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404,"details":{"name":"flowproof-lab","kind":"configmaps"}}`
+	const absent = `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404,"details":{` +
+		`"name":"flowproof-lab","kind":"configmaps"}}`
 	const mark = `{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"flowproof-lab"},"data":{"timings":"[{}]"}}`
 	for _, tt := range []struct {
 		name      string
@@ -45,7 +47,8 @@ func TestOnlyAMissingMarkIsHalfALab(t *testing.T) {
 				server.Close()
 			}
 			path := filepath.Join(t.TempDir(), "kubeconfig")
-			text := fmt.Sprintf("{apiVersion: v1, kind: Config, current-context: x, contexts: [{name: x, context: {cluster: x}}], clusters: [{name: x, cluster: {server: %q}}]}", server.URL)
+			text := fmt.Sprintf("{apiVersion: v1, kind: Config, current-context: x, contexts: [{name: x, context: "+
+				"{cluster: x}}], clusters: [{name: x, cluster: {server: %q}}]}", server.URL)
 			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}

@@ -40,7 +40,8 @@ func TestJudge(t *testing.T) {
 			}
 			if got == foreign {
 				err := refuse("x", tt.all)
-				if exit.Code(err) != exit.Environment || !strings.Contains(err.Error(), "kind delete cluster --name flowproof-x") {
+				if exit.Code(err) != exit.Environment ||
+					!strings.Contains(err.Error(), "kind delete cluster --name flowproof-x") {
 					t.Errorf("refusal %q with code %d", err, exit.Code(err))
 				}
 			}
@@ -174,9 +175,10 @@ func TestKubeconfigLeadsToTheForwarder(t *testing.T) {
 
 func TestKindStep(t *testing.T) {
 	for line, want := range map[string]string{
-		" • Preparing nodes 📦   ...":                                                 "preparing nodes",
-		" • Ensuring node image (lab.local/kind:1) 🖼  ...":                           "ensuring node image (lab.local/kind:1)",
-		" ✓ Preparing nodes 📦 ":                                                      "",
+		" • Preparing nodes 📦   ...": "preparing nodes",
+		" • Ensuring node image (lab.local/kind:1) 🖼  ...": "ensuring node image " +
+			"(lab.local/kind:1)",
+		" ✓ Preparing nodes 📦 ": "",
 		"WARNING: Overriding docker network due to KIND_EXPERIMENTAL_DOCKER_NETWORK": "",
 		"":  "",
 		"•": "",

@@ -27,8 +27,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// needLab skips a test that brings a lab up where that cannot be. FLOWPROOF_KIND says that it has to be: in a CI it fails
-// then.
+// needLab skips a test that brings a lab up where that cannot be. FLOWPROOF_KIND says that it has
+// to be: in a CI it fails then.
 func needLab(t *testing.T) {
 	t.Helper()
 	reason := ""
@@ -94,8 +94,8 @@ func TestLab(t *testing.T) {
 	}
 }
 
-// TestSomebodyElsesDocker runs the test below where a Docker that is not the lab's answers, in its network namespace: a lab
-// in it is found and removed by labels alone.
+// TestSomebodyElsesDocker runs the test below where a Docker that is not the lab's answers, in its
+// network namespace: a lab in it is found and removed by labels alone.
 func TestSomebodyElsesDocker(t *testing.T) {
 	needLab(t)
 	const name = "kind-host"
@@ -108,7 +108,8 @@ func TestSomebodyElsesDocker(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), "nsenter", "--net="+d.NetNS, "--", self, "-test.run=^TestInSomebodyElsesDocker$", "-test.v")
+	cmd := exec.CommandContext(t.Context(), "nsenter", "--net="+d.NetNS, "--", self,
+		"-test.run=^TestInSomebodyElsesDocker$", "-test.v")
 	cmd.Env = append(os.Environ(), "DOCKER_HOST="+d.Host, inside+"="+d.Host)
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "--- PASS") {
@@ -164,10 +165,12 @@ func TestInSomebodyElsesDocker(t *testing.T) {
 	}
 	// Ctrl-C while it is joined leaves it running.
 	interrupted, cancel = context.WithCancel(ctx)
-	if _, err := backend.Up(interrupted, opts, cancelAt{progress.Quiet, "Joining lab", cancel}); err == nil || interrupted.Err() == nil {
+	if _, err := backend.Up(interrupted, opts, cancelAt{progress.Quiet, "Joining lab", cancel}); err == nil ||
+		interrupted.Err() == nil {
 		t.Errorf("an interrupted join: %v", err)
 	}
-	if status, err := backend.Status(ctx, name); err != nil || status.State != cluster.Running || len(status.Processes) < 10 {
+	if status, err := backend.Status(ctx, name); err != nil || status.State != cluster.Running ||
+		len(status.Processes) < 10 {
 		t.Errorf("status %+v, %v", status, err)
 	}
 	if pids, err := backend.Processes(ctx, lab, "mark", "netshoot", "istio-proxy"); err != nil || len(pids) < 2 {
@@ -186,7 +189,8 @@ func TestInSomebodyElsesDocker(t *testing.T) {
 	if status, err := backend.Status(ctx, name); err != nil || status.State != cluster.Broken {
 		t.Errorf("status of a half-made lab: %+v, %v", status, err)
 	}
-	if renewed, err := backend.Up(ctx, opts, progress.Quiet); err != nil || renewed.Joined || nodes(ctx, t, d, name)[0].ID == first {
+	if renewed, err := backend.Up(ctx, opts, progress.Quiet); err != nil || renewed.Joined ||
+		nodes(ctx, t, d, name)[0].ID == first {
 		t.Errorf("up of a half-made lab: %+v, %v; want a new one", renewed, err)
 	}
 	for range 2 {

@@ -13,8 +13,8 @@ import (
 
 var _ outside.Host = (*Backend)(nil)
 
-// Outside is the lab's Docker network, in which a container reaches the node. The client's image is given to a Docker that does not
-// have it, from the parts that the lab is made of.
+// Outside is the lab's Docker network, in which a container reaches the node. The client's image is
+// given to a Docker that does not have it, from the parts that the lab is made of.
 func (*Backend) Outside(ctx context.Context, lab *cluster.Lab) (outside.Place, error) {
 	d, err := docker.Ours(ctx, lab.Name)
 	if err == nil && d == nil {
@@ -23,7 +23,8 @@ func (*Backend) Outside(ctx context.Context, lab *cluster.Lab) (outside.Place, e
 	if err != nil {
 		return outside.Place{}, err
 	}
-	place := outside.Place{Docker: d, Network: Network(lab.Name), Labels: map[string]string{LabLabel: lab.Name}, Image: components.NetshootImage}
+	place := outside.Place{Docker: d, Network: Network(lab.Name), Labels: map[string]string{LabLabel: lab.Name},
+		Image: components.NetshootImage}
 	set, err := components.Find(components.Options{Kind: true, IstioValues: manifests.IstioValues()})
 	if err != nil && d.Ours {
 		return place, exit.Environmentf("find the client's image: %w", err)

@@ -78,11 +78,13 @@ func judge(lab string, all []container) string {
 
 // refuse is the error for a cluster that is not ours.
 func refuse(lab string, all []container) error {
-	return exit.Environmentf("bring up lab %s: Docker has a cluster %s that is not the lab's (its node %s lacks the label %s=%s): remove it with kind delete cluster --name %[2]s, or give the lab another --name",
+	return exit.Environmentf("bring up lab %s: Docker has a cluster %s that is not the lab's (its node %s lacks the "+
+		"label %s=%s): remove it with kind delete cluster --name %[2]s, or give the lab another --name",
 		lab, clusterName(lab), all[0].Name, LabLabel, lab)
 }
 
-// A thing is one sort of object that Docker keeps, and how those with a label are found and removed.
+// A thing is one sort of object that Docker keeps, and how those with a label are
+// found and removed.
 type thing struct {
 	list   []string
 	remove []string
@@ -102,11 +104,13 @@ const removeDeadline = 2 * time.Minute
 // stubborn is how often the removal of a thing is tried while Docker refuses it.
 const stubborn = 20
 
-// remove removes everything that carries a lab's label, and nothing else. It is content with what is gone, and done when it
-// finds nothing any more: a client that was killed may have asked for a container that comes only now, and of a container that
-// is just starting, or going, Docker says so and keeps it for a moment.
+// remove removes everything that carries a lab's label, and nothing else. It is content with what
+// is gone, and done when it finds nothing any more: a client that was killed may have asked for a
+// container that comes only now, and of a container that is just starting, or going, Docker says so
+// and keeps it for a moment.
 func remove(ctx context.Context, d *docker.Docker, lab string) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, removeDeadline, exit.Environmentf("not done within %s", removeDeadline))
+	ctx, cancel := context.WithTimeoutCause(ctx, removeDeadline,
+		exit.Environmentf("not done within %s", removeDeadline))
 	defer cancel()
 	for attempt := 1; ; attempt++ {
 		found, err := removeOnce(ctx, d, lab)
@@ -158,5 +162,6 @@ func unique(ids []string) []string {
 // gone says whether something could not be removed because it was not there any more.
 func gone(err error) bool {
 	text := strings.ToLower(err.Error())
-	return strings.Contains(text, "no such") || strings.Contains(text, "not found") || strings.Contains(text, "already in progress")
+	return strings.Contains(text, "no such") || strings.Contains(text, "not found") ||
+		strings.Contains(text, "already in progress")
 }

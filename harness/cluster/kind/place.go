@@ -21,9 +21,9 @@ func kubeconfigPath(lab string) string { return filepath.Join(stateDir(lab), "ku
 // makeStateDir makes it, where no other user can write or read.
 func makeStateDir(lab string) error { return advise(trust.MakeDir(stateDir(lab))) }
 
-// checkKept refuses a kubeconfig that another user may have put there, as can be where everybody may write: who can do that
-// chooses with which cluster this user speaks, and which programs run to log in to it.
-// It is content with none.
+// checkKept refuses a kubeconfig that another user may have put there, as can be where everybody
+// may write: who can do that chooses with which cluster this user speaks, and which programs run to
+// log in to it. It is content with none.
 func checkKept(lab string) error { return adviseKept(trust.File(kubeconfigPath(lab))) }
 
 func adviseKept(err error) error {
@@ -38,7 +38,8 @@ func advise(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, trust.ErrUntrusted) && os.Geteuid() != 0:
-		return exit.Environmentf("keep the lab's kubeconfig in %s: %w (remove it, or set XDG_RUNTIME_DIR to a directory of your own)", trust.Base(), err)
+		return exit.Environmentf("keep the lab's kubeconfig in %s: %w (remove it, or set XDG_RUNTIME_DIR to a "+
+			"directory of your own)", trust.Base(), err)
 	}
 	return exit.Environmentf("keep the lab's kubeconfig in %s: %w", trust.Base(), err)
 }

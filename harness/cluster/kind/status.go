@@ -51,7 +51,8 @@ func theirStatus(ctx context.Context, d *docker.Docker, status *cluster.Status) 
 	case free, foreign:
 		return nil
 	case stopped:
-		status.State, status.Reason = cluster.Broken, "its node does not run (lab up --backend kind starts it, or makes it anew)"
+		status.State, status.Reason = cluster.Broken, "its node does not run (lab up --backend kind starts it, or "+
+			"makes it anew)"
 		return nil
 	}
 	for _, c := range all {
@@ -76,14 +77,15 @@ func theirStatus(ctx context.Context, d *docker.Docker, status *cluster.Status) 
 		return nil
 	}
 	status.State, status.Kubeconfig, status.Timings = cluster.Running, path, timings
-	if since, err := d.Run(ctx, "inspect", "--type", "container", "--format", "{{.State.StartedAt}}", all[0].ID); err == nil {
+	if since, err := d.Run(ctx, "inspect", "--type", "container", "--format", "{{.State.StartedAt}}",
+		all[0].ID); err == nil {
 		status.Since, _ = time.Parse(time.RFC3339Nano, since)
 	}
 	return nil
 }
 
-// Processes returns the host's process ids of a container of a pod, its entry point first: containerd runs it inside the
-// node's container, and its cgroup lies below that one's.
+// Processes returns the host's process ids of a container of a pod, its entry point first:
+// containerd runs it inside the node's container, and its cgroup lies below that one's.
 func (b *Backend) Processes(ctx context.Context, lab *cluster.Lab, namespace, pod, container string) ([]int, error) {
 	return process.Of(ctx, lab, namespace, pod, container)
 }

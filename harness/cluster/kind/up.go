@@ -72,7 +72,8 @@ type upper struct {
 	making bool // what carries the lab's label in another's Docker was made, or begun, by this call
 }
 
-// own brings the lab up in a Docker that is started for it. Until the lab is committed, Docker ends with this process.
+// own brings the lab up in a Docker that is started for it. Until the lab is committed, Docker
+// ends with this process.
 func (u *upper) own(ctx context.Context) (*cluster.Lab, error) {
 	prepared, err := u.prepare(ctx)
 	if err != nil {
@@ -113,13 +114,15 @@ func (u *upper) own(ctx context.Context) (*cluster.Lab, error) {
 	return lab, errors.Join(err, owner.Commit(u.clock.Timings))
 }
 
-// prepare returns the data of a Docker that has the node image. The cache's lock keeps a second preparation waiting.
+// prepare returns the data of a Docker that has the node image. The cache's lock keeps a second
+// preparation waiting.
 func (u *upper) prepare(ctx context.Context) (string, error) {
 	version, err := docker.DaemonVersion(ctx)
 	if err != nil {
 		return "", err
 	}
-	return u.set.DockerData(ctx, u.p, version, preparedRef, func(ctx context.Context, dir string, _ progress.Task) error {
+	return u.set.DockerData(ctx, u.p, version, preparedRef, func(ctx context.Context, dir string,
+		_ progress.Task) error {
 		ctx, cancel := context.WithTimeout(ctx, upDeadline)
 		defer cancel()
 		return docker.Prepare(ctx, cluster.Bakery, dir, func(ctx context.Context, d *docker.Docker) error {
@@ -166,8 +169,8 @@ func (u *upper) try(ctx context.Context, d *docker.Docker) (*cluster.Lab, error)
 	return lab, err
 }
 
-// clean removes what a failed attempt has made, also when it failed because ctx ended. A lab that it only tried to join stays
-// as it is.
+// clean removes what a failed attempt has made, also when it failed because ctx ended. A lab that
+// it only tried to join stays as it is.
 func (u *upper) clean(ctx context.Context, d *docker.Docker) {
 	if !u.making {
 		return
@@ -175,7 +178,8 @@ func (u *upper) clean(ctx context.Context, d *docker.Docker) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
 	err := errors.Join(remove(ctx, d, u.name), forget(u.name))
-	// A client that was killed may have left Docker with a request that it answers only now: it is looked at once more.
+	// A client that was killed may have left Docker with a request that it answers only now: it is
+	// looked at once more.
 	select {
 	case <-ctx.Done():
 	case <-time.After(time.Second):
@@ -227,8 +231,8 @@ func (u *upper) joinOrMake(ctx context.Context, d *docker.Docker) (*cluster.Lab,
 	return u.build(ctx, d, func(data []byte) (string, error) { return keep(u.name, data) })
 }
 
-// build makes the cluster and takes it to the first answer through both sidecars. keep keeps the kubeconfig and returns
-// its path.
+// build makes the cluster and takes it to the first answer through both sidecars. keep keeps the
+// kubeconfig and returns its path.
 func (u *upper) build(ctx context.Context, d *docker.Docker, keep func([]byte) (string, error)) (*cluster.Lab, error) {
 	b := &builder{lab: u.name, docker: d, set: u.set, p: u.p}
 	data, err := b.cluster(ctx)

@@ -20,9 +20,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// BenchmarkUp brings a lab up from prepared data and, as its peer, one from an empty cluster to which the same objects
-// are applied, as a script with kubectl would. It reports seconds to the first 200 through both sidecars for both,
-// their ratio, seconds to take a lab down, and the memory of a lab at rest.
+// BenchmarkUp brings a lab up from prepared data and, as its peer, one from an empty cluster to
+// which the same objects are applied, as a script with kubectl would. It reports seconds to the
+// first 200 through both sidecars for both, their ratio, seconds to take a lab down, and the
+// memory of a lab at rest.
 func BenchmarkUp(b *testing.B) {
 	if os.Geteuid() != 0 {
 		b.Skip("needs root: it brings labs up")
@@ -44,7 +45,8 @@ func BenchmarkUp(b *testing.B) {
 	b.ReportMetric(0, "ns/op") // both variants together say nothing
 }
 
-// upAndDown returns the time to the first answer, the time to take the lab down, and its memory when it has settled.
+// upAndDown returns the time to the first answer, the time to take the lab down, and its memory
+// when it has settled.
 func upAndDown(b *testing.B, opts cluster.Options) (up, down time.Duration, memory int64) {
 	b.Helper()
 	ctx := context.Background()

@@ -20,7 +20,8 @@ import (
 	"github.com/flowproof/lab/internal/progress"
 )
 
-// trespassers are pods that have the node's whole file system, without and with every privilege that Kubernetes gives.
+// trespassers are pods that have the node's whole file system, without and with every privilege
+// that Kubernetes gives.
 const trespassers = `
 apiVersion: v1
 kind: Pod
@@ -44,7 +45,8 @@ spec:
   volumes: [{name: node, hostPath: {path: /}}]
 `
 
-// trespass writes wherever it can, opens what it must not be able to write to, and prints what it opened.
+// trespass writes wherever it can, opens what it must not be able to write to, and
+// prints what it opened.
 const trespass = `
 for d in dev dev/shm run tmp etc var/lib root lib/modules opt/lab/bin opt/lab/store sys/fs/bpf sys/fs/cgroup; do
   : > /node/$d/flowproof-trespass
@@ -61,12 +63,13 @@ echo 3 > /node/proc/sys/kernel/panic
 true
 `
 
-// TestHostIsAsBefore gives the machine sysctls that the kubelet would change, brings a lab up with pods that write wherever
-// they can, takes it down, and looks at the machine.
+// TestHostIsAsBefore gives the machine sysctls that the kubelet would change, brings a lab up with
+// pods that write wherever they can, takes it down, and looks at the machine.
 func TestHostIsAsBefore(t *testing.T) {
 	needRoot(t)
 	const name = "trespassed"
-	set := map[string]string{"vm/overcommit_memory": "0", "kernel/panic": "7", "kernel/panic_on_oops": "0", "kernel/keys/root_maxkeys": "999999"}
+	set := map[string]string{"vm/overcommit_memory": "0", "kernel/panic": "7", "kernel/panic_on_oops": "0",
+		"kernel/keys/root_maxkeys": "999999"}
 	for sysctl, value := range set {
 		setSysctl(t, sysctl, value)
 	}

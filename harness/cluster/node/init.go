@@ -24,7 +24,8 @@ type initConfig struct {
 	Bake     bool   `json:"bake"`     // only etcd and the apiserver, to prepare such data
 }
 
-// quiesce is the owner's command to end the control plane in order; quiet is the stage that follows.
+// quiesce is the owner's command to end the control plane in order; quiet is the
+// stage that follows.
 const (
 	quiesce = "quiesce"
 	quiet   = "quiet"
@@ -44,7 +45,8 @@ func newSupervisor(i *enclosure.Init) (enclosure.Resident, error) {
 	return s, nil
 }
 
-// Obey ends the control plane in order so that etcd's data are whole on their file system; used to prepare data.
+// Obey ends the control plane in order so that etcd's data are whole on their file system;
+// used to prepare data.
 func (s *supervisor) Obey(command string) error {
 	if command != quiesce {
 		return fmt.Errorf("there is no such command")
@@ -83,7 +85,8 @@ func (s *supervisor) Boot() error {
 
 // furnish writes keys, configuration and data into the new root.
 func (s *supervisor) furnish() error {
-	for _, dir := range []string{confDir, pkiDir, logDir, etcdDir, containerdDir, containerdRun, "/run/lock", "/run/netns", "/tmp"} {
+	for _, dir := range []string{confDir, pkiDir, logDir, etcdDir, containerdDir, containerdRun, "/run/lock",
+		"/run/netns", "/tmp"} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return err
 		}
@@ -95,7 +98,8 @@ func (s *supervisor) furnish() error {
 		return err
 	}
 	// Nothing outside can be asked; a resolver that does not answer would be a wait.
-	if err := os.WriteFile("/etc/resolv.conf", []byte("nameserver "+dnsIP+"\noptions timeout:1 attempts:1\n"), 0o644); err != nil {
+	if err := os.WriteFile("/etc/resolv.conf", []byte("nameserver "+dnsIP+"\noptions timeout:1 attempts:1\n"),
+		0o644); err != nil {
 		return err
 	}
 	if err := writeConf(confDir); err != nil {
@@ -115,7 +119,8 @@ func (s *supervisor) furnish() error {
 	return bindStore("/opt/lab/store", containerdDir)
 }
 
-// issueKubeconfigs makes the lab's keys, the components' kubeconfigs, and hands the administrator's to the guard.
+// issueKubeconfigs makes the lab's keys, the components' kubeconfigs, and hands the
+// administrator's to the guard.
 func (s *supervisor) issueKubeconfigs() error {
 	admin, ca, err := writePKI(pkiDir)
 	if err != nil {

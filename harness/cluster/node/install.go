@@ -16,9 +16,10 @@ import (
 // upDeadline is how long a lab may take to come up once its components are there.
 const upDeadline = 3 * time.Minute
 
-// install takes a node that was just launched to the first answer through both sidecars. objects are what its data do
-// not hold yet.
-func install(ctx context.Context, o *enclosure.Owner, name string, objects [][]byte, p progress.Reporter, clock *progress.Stopwatch) (*cluster.Lab, error) {
+// install takes a node that was just launched to the first answer through both sidecars. objects
+// are what its data do not hold yet.
+func install(ctx context.Context, o *enclosure.Owner, name string, objects [][]byte, p progress.Reporter,
+	clock *progress.Stopwatch) (*cluster.Lab, error) {
 	ctx, cancel := context.WithTimeout(ctx, upDeadline)
 	defer cancel()
 	task := p.Start("Starting the control plane")
@@ -41,7 +42,8 @@ func install(ctx context.Context, o *enclosure.Owner, name string, objects [][]b
 }
 
 // fill puts objects, if any, and the workshop's pods into the cluster.
-func fill(ctx context.Context, kubeconfig string, objects [][]byte, p progress.Reporter, clock *progress.Stopwatch) error {
+func fill(ctx context.Context, kubeconfig string, objects [][]byte, p progress.Reporter,
+	clock *progress.Stopwatch) error {
 	if objects != nil {
 		task := p.Start("Applying DNS, Istio and the workshop's Services")
 		err := workshop.Apply(ctx, kubeconfig, objects)

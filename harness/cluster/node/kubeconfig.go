@@ -7,8 +7,8 @@ import (
 	api "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// kubeconfig describes one user of one apiserver. Where files is set the pair is named by path, for a component
-// inside the node; otherwise it is part of the file.
+// kubeconfig describes one user of one apiserver. Where files is set the pair is named by path, for
+// a component inside the node; otherwise it is part of the file.
 type kubeconfig struct {
 	context string
 	server  string

@@ -16,7 +16,8 @@ import (
 	"github.com/flowproof/lab/internal/progress"
 )
 
-// TestKilledLabLeavesNothing ends a lab by SIGKILL to one or two of its processes and looks for what is left on the host.
+// TestKilledLabLeavesNothing ends a lab by SIGKILL to one or two of its processes and looks for
+// what is left on the host.
 func TestKilledLabLeavesNothing(t *testing.T) {
 	needRoot(t)
 	const name = "killed"
@@ -64,7 +65,8 @@ func hostMounts(t *testing.T) string {
 	}
 	var ours []string
 	for line := range strings.Lines(string(data)) {
-		if f := strings.Fields(line); len(f) > 4 && (strings.Contains(line, "flowproof") || strings.HasPrefix(f[4], "/run")) {
+		if f := strings.Fields(line); len(f) > 4 && (strings.Contains(line, "flowproof") ||
+			strings.HasPrefix(f[4], "/run")) {
 			ours = append(ours, f[4])
 		}
 	}

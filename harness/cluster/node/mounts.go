@@ -15,12 +15,13 @@ import (
 // newRoot is where the node's root file system is put together before it becomes the root.
 const newRoot = scratch + "/root"
 
-// scratch is where the lab's tmpfs is mounted while the root is put together. It hides the host's /run, in this
-// namespace only.
+// scratch is where the lab's tmpfs is mounted while the root is put together. It hides the host's
+// /run, in this namespace only.
 const scratch = "/run"
 
-// enterRoot makes the node's root file system and moves into it. The calling process is alone in a new mount
-// namespace. Everything that can be written lies in one tmpfs, so that it ends with the namespace.
+// enterRoot makes the node's root file system and moves into it. The calling process is alone
+// in a new mount namespace. Everything that can be written lies in one tmpfs, so that it ends
+// with the namespace.
 func enterRoot(c initConfig) error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make the node's mounts private: %w", err)
@@ -71,7 +72,8 @@ func rootMounts(c initConfig) []enclosure.Mount {
 	return []enclosure.Mount{
 		{Source: "proc", Target: "/proc", Kind: "proc"},
 		{Source: "sysfs", Target: "/sys", Kind: "sysfs", Flags: unix.MS_RDONLY}, // the cgroups come over it
-		{Source: "bpf", Target: "/sys/fs/bpf", Kind: "bpf", Optional: true},     // an instance of its own: pins end with it
+		// an instance of its own: pins end with it
+		{Source: "bpf", Target: "/sys/fs/bpf", Kind: "bpf", Optional: true},
 		{Source: "/lib/modules", Target: "/lib/modules", Flags: ro, Optional: true},
 		{Source: scratch + "/var", Target: "/var/lib", Flags: unix.MS_BIND},
 		{Source: "tmpfs", Target: "/run", Kind: "tmpfs", Data: "mode=755"},
@@ -81,8 +83,8 @@ func rootMounts(c initConfig) []enclosure.Mount {
 	}
 }
 
-// sealed are the places inside that show folders of the host's: what a pod could change there, root would later run on the
-// host. The images' snapshots are copies of the store's mount and as fast.
+// sealed are the places inside that show folders of the host's: what a pod could change there, root
+// would later run on the host. The images' snapshots are copies of the store's mount and as fast.
 func sealed(c initConfig) []string {
 	var targets []string
 	for _, m := range rootMounts(c) {
@@ -105,9 +107,10 @@ func isMountPoint(path string) (bool, error) {
 	return x.Attributes_mask&unix.STATX_ATTR_MOUNT_ROOT != 0 && x.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0, nil
 }
 
-// kubeletSysctls are what the kubelet sets on the machine that it starts on, to the values that it wants to find. They have
-// no namespace: with kernel.panic at 10 the host would reboot ten seconds after an oops. Source: setupKernelTunables in
-// pkg/kubelet/cm/container_manager_linux.go, and component-helpers/node/util/sysctl of Kubernetes.
+// kubeletSysctls are what the kubelet sets on the machine that it starts on, to the values that it
+// wants to find. They have no namespace: with kernel.panic at 10 the host would reboot ten seconds
+// after an oops. Source: setupKernelTunables in pkg/kubelet/cm/container_manager_linux.go, and
+// component-helpers/node/util/sysctl of Kubernetes.
 var kubeletSysctls = map[string]string{
 	"vm/overcommit_memory": "1", "vm/panic_on_oom": "0", "kernel/panic": "10", "kernel/panic_on_oops": "1",
 	"kernel/keys/root_maxkeys": "1000000", "kernel/keys/root_maxbytes": "25000000",

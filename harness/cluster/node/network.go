@@ -46,9 +46,10 @@ func setUpNetwork() error {
 	return refuseOutside()
 }
 
-// refuseOutside answers pods "unreachable" for every address that is neither a pod's nor the node's own. That says at
-// once that nothing can leave. It also covers Service addresses that kube-proxy has not translated yet: without it a
-// pod that starts first would send its SYN into nowhere, and conntrack would keep that decision for every retry.
+// refuseOutside answers pods "unreachable" for every address that is neither a pod's nor the node's
+// own. That says at once that nothing can leave. It also covers Service addresses that kube-proxy
+// has not translated yet: without it a pod that starts first would send its SYN into nowhere, and
+// conntrack would keep that decision for every retry.
 func refuseOutside() error {
 	const table = 100
 	_, pods, err := net.ParseCIDR(podCIDR)

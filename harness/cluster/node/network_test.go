@@ -24,8 +24,9 @@ func needRoot(t *testing.T) {
 	}
 }
 
-// inNetworkNamespace runs f in a new network namespace, in a thread that ends with it. The mount namespace is new as
-// well, because /proc/sys/net shows the namespace of the process that mounted it.
+// inNetworkNamespace runs f in a new network namespace, in a thread that ends with it.
+// The mount namespace is new as well, because /proc/sys/net shows the namespace of the
+// process that mounted it.
 func inNetworkNamespace(t *testing.T, f func() error) {
 	t.Helper()
 	needRoot(t)

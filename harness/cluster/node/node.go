@@ -1,8 +1,9 @@
 //go:build linux
 
-// Package node is the embedded node: a whole Kubernetes with Istio on this host, without Docker. One supervisor is the
-// init of its own network, mount, PID, IPC, UTS and cgroup namespaces; all state lives in a tmpfs of that mount
-// namespace, so that the end of the init is the end of everything: processes, mounts, interfaces, keys and data.
+// Package node is the embedded node: a whole Kubernetes with Istio on this host, without Docker.
+// One supervisor is the init of its own network, mount, PID, IPC, UTS and cgroup namespaces; all
+// state lives in a tmpfs of that mount namespace, so that the end of the init is the end of
+// everything: processes, mounts, interfaces, keys and data.
 //
 // It lives in an enclosure: see there for how its processes share the work.
 package node

@@ -65,7 +65,8 @@ func TestPKI(t *testing.T) {
 }
 
 func TestKubeconfig(t *testing.T) {
-	data, err := kubeconfig{context: contextName("lab"), server: "https://127.0.0.1:1", ca: []byte("ca"), pair: keyPair{[]byte("c"), []byte("k")}}.encode()
+	data, err := kubeconfig{context: contextName("lab"), server: "https://127.0.0.1:1", ca: []byte("ca"),
+		pair: keyPair{[]byte("c"), []byte("k")}}.encode()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,9 +106,11 @@ func TestConfigurationIsFilledIn(t *testing.T) {
 }
 
 func TestComponentsTakeNoSecretOnTheirCommandLine(t *testing.T) {
-	for _, p := range []program{etcd(), apiserver(), controllerManager(), scheduler(), containerd(), kubelet(), kubeProxy()} {
+	for _, p := range []program{etcd(), apiserver(), controllerManager(), scheduler(), containerd(), kubelet(),
+		kubeProxy()} {
 		for _, arg := range p.args {
-			if flag, _, _ := strings.Cut(arg, "="); strings.Contains(flag, "token") || strings.Contains(flag, "password") {
+			if flag, _, _ := strings.Cut(arg, "="); strings.Contains(flag, "token") ||
+				strings.Contains(flag, "password") {
 				t.Errorf("%s: %s", p.name, arg)
 			}
 		}

@@ -22,7 +22,8 @@ import (
 // certificateLife is how long a lab's certificates are good for; a lab is thrown away long before.
 const certificateLife = 30 * 24 * time.Hour
 
-// An authority is a lab's own certificate authority. Its key never leaves the process that made the lab's certificates.
+// An authority is a lab's own certificate authority. Its key never leaves the process that made the
+// lab's certificates.
 type authority struct {
 	cert *x509.Certificate
 	key  crypto.Signer
@@ -39,12 +40,14 @@ type identity struct {
 	server []string // addresses and names; empty: a client certificate
 }
 
-// identities lists every certificate of the node with the users Kubernetes' own bootstrap roles are bound to.
-// Source: kubernetes.io/docs/setup/best-practices/certificates.
+// identities lists every certificate of the node with the users Kubernetes' own bootstrap roles are
+// bound to. Source: kubernetes.io/docs/setup/best-practices/certificates.
 var identities = []identity{
-	{file: "apiserver", name: "kube-apiserver", server: []string{"127.0.0.1", nodeIP, kubernetesIP, "localhost", "kubernetes",
+	{file: "apiserver", name: "kube-apiserver", server: []string{"127.0.0.1", nodeIP, kubernetesIP,
+		"localhost", "kubernetes",
 		"kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc." + clusterDomain}},
-	{file: "kubelet-server", name: "system:node:" + nodeName, groups: []string{"system:nodes"}, server: []string{nodeIP, nodeName}},
+	{file: "kubelet-server", name: "system:node:" + nodeName, groups: []string{"system:nodes"},
+		server: []string{nodeIP, nodeName}},
 	{file: "apiserver-kubelet-client", name: "kube-apiserver-kubelet-client", groups: []string{"system:masters"}},
 	{file: "kube-controller-manager", name: "system:kube-controller-manager"},
 	{file: "kube-scheduler", name: "system:kube-scheduler"},
@@ -97,7 +100,8 @@ func (a *authority) issue(id identity) (keyPair, error) {
 	return encode(cert, key)
 }
 
-func sign(template, parent *x509.Certificate, public crypto.PublicKey, signer crypto.Signer) (*x509.Certificate, error) {
+func sign(template, parent *x509.Certificate, public crypto.PublicKey,
+	signer crypto.Signer) (*x509.Certificate, error) {
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
 	if err != nil {
 		return nil, err
@@ -122,8 +126,9 @@ func encode(cert *x509.Certificate, key crypto.Signer) (keyPair, error) {
 	}, nil
 }
 
-// writePKI makes every key and certificate of the node below dir, which lies in the node's own tmpfs, and returns the
-// administrator's pair and the authority's certificate for the kubeconfig that leaves the node.
+// writePKI makes every key and certificate of the node below dir, which lies in the node's own
+// tmpfs, and returns the administrator's pair and the authority's certificate for the kubeconfig
+// that leaves the node.
 func writePKI(dir string) (admin keyPair, ca []byte, err error) {
 	a, err := newAuthority()
 	if err != nil {
@@ -156,7 +161,8 @@ func writeServiceAccountKey(path string) error {
 	if err != nil {
 		return fmt.Errorf("make the service account key: %w", err)
 	}
-	return writeSecret(path, pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
+	return writeSecret(path,
+		pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
 }
 
 func writePair(base string, pair keyPair) error {

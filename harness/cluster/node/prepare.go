@@ -14,9 +14,10 @@ import (
 	"github.com/flowproof/lab/internal/workshop"
 )
 
-// prepare returns a directory with etcd data that already hold what is the same in every lab: Kubernetes' own
-// bootstrap objects, cluster DNS, Istio, and the workshop's Services. They are made once for a set of components and
-// manifests, by a real etcd and apiserver. Keys are not in them: every lab makes its own.
+// prepare returns a directory with etcd data that already hold what is the same in every lab:
+// Kubernetes' own bootstrap objects, cluster DNS, Istio, and the workshop's Services. They are made
+// once for a set of components and manifests, by a real etcd and apiserver. Keys are not in them:
+// every lab makes its own.
 func prepare(ctx context.Context, set *components.Set, objects [][]byte, p progress.Reporter) (string, error) {
 	inputs := append([][]byte{[]byte(strings.Join(append(etcd().args, apiserver().args...), " "))}, objects...)
 	return set.Derived(ctx, p, "etcd-data", "Preparing the cluster's data, once for these versions", inputs,
@@ -25,8 +26,8 @@ func prepare(ctx context.Context, set *components.Set, objects [][]byte, p progr
 		})
 }
 
-// bake runs etcd and the apiserver alone, applies the objects, stops both in order and keeps etcd's data. The cache's lock
-// keeps a second preparation waiting.
+// bake runs etcd and the apiserver alone, applies the objects, stops both in order and keeps etcd's
+// data. The cache's lock keeps a second preparation waiting.
 func bake(ctx context.Context, set *components.Set, objects [][]byte, dir string, task progress.Task) error {
 	ctx, cancel := context.WithTimeout(ctx, upDeadline)
 	defer cancel()

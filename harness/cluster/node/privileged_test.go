@@ -19,8 +19,9 @@ import (
 	"github.com/flowproof/lab/internal/progress"
 )
 
-// breakIn is what a pod with every privilege tries in order to write to the host's folders that its node shows, or to reach
-// the host's other folders. It prints what it could do. Its argument is a file on the host that no pod can see.
+// breakIn is what a pod with every privilege tries in order to write to the host's folders that its
+// node shows, or to reach the host's other folders. It prints what it could do. Its argument is a
+// file on the host that no pod can see.
 const breakIn = `
 mark=flowproof-break-in
 for d in opt/lab/bin opt/lab/store opt/lab/prepared lib/modules $(awk '$5 ~ /\/snapshots\/[0-9]+$/ {print substr($5, 2)}' /proc/1/mountinfo); do
@@ -47,7 +48,8 @@ set -- $(grep CapBnd /proc/self/status)
 true
 `
 
-// TestPrivilegedPodCannotReachTheCache has a pod that is root of its node try to write to what root runs on the host.
+// TestPrivilegedPodCannotReachTheCache has a pod that is root of its node try to write to what
+// root runs on the host.
 func TestPrivilegedPodCannotReachTheCache(t *testing.T) {
 	needRoot(t)
 	const name = "break-in"
@@ -82,7 +84,8 @@ func TestPrivilegedPodCannotReachTheCache(t *testing.T) {
 	}
 }
 
-// fromPrivilegedPod runs a shell script in a pod with all privileges and the node's namespaces, and returns what it printed.
+// fromPrivilegedPod runs a shell script in a pod with all privileges and the node's namespaces, and
+// returns what it printed.
 func fromPrivilegedPod(t *testing.T, lab *cluster.Lab, script string) string {
 	t.Helper()
 	c, err := kube.Config(lab.Kubeconfig)
@@ -136,8 +139,8 @@ func hostFolders(t *testing.T, name string) []string {
 	return dirs
 }
 
-// hostSockets are the descriptors of what runs in a lab, but for its init, that are sockets of the host's network namespace:
-// the forwarder's is one, and only the init needs it.
+// hostSockets are the descriptors of what runs in a lab, but for its init, that are sockets of the
+// host's network namespace: the forwarder's is one, and only the init needs it.
 func hostSockets(t *testing.T, name string) (found []string) {
 	t.Helper()
 	s, err := enclosed.Ask(t.Context(), name, -1)
@@ -166,7 +169,8 @@ func hostSockets(t *testing.T, name string) (found []string) {
 	}
 	seen := 0
 	for _, pid := range members {
-		if ns, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid_for_children", pid)); err != nil || pid == s.InitPID || ns != inside {
+		if ns, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid_for_children", pid)); err != nil || pid == s.InitPID ||
+			ns != inside {
 			continue // the guard, or a pod with processes of its own
 		}
 		fds, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))

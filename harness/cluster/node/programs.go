@@ -57,8 +57,9 @@ type program struct {
 	name string
 	args []string
 	env  []string
-	// GOGC of the Go runtime. A start makes much garbage and a lab is small: the apiserver and those that wait for it
-	// collect it later, which is a second of the bring-up, and what rests collects it earlier, which is memory.
+	// GOGC of the Go runtime. A start makes much garbage and a lab is small: the apiserver and
+	// those that wait for it collect it later, which is a second of the bring-up, and what rests
+	// collects it earlier, which is memory.
 	gogc string
 	// ready blocks until the component can be used by the next; nil: at once
 	ready func(*supervisor) error
@@ -70,7 +71,8 @@ func client(name string) string { return filepath.Join(confDir, name+".kubeconfi
 
 func pki(name string) string { return filepath.Join(pkiDir, name) }
 
-// etcd keeps the cluster's data in memory. It speaks on a socket that only root of the node can open.
+// etcd keeps the cluster's data in memory. It speaks on a socket that only root of
+// the node can open.
 func etcd() program {
 	return program{name: "etcd", bake: true, gogc: "50", ready: (*supervisor).awaitEtcd, args: []string{
 		"--data-dir=" + etcdDir,
@@ -88,38 +90,50 @@ func apiserver() program {
 		"--tls-cert-file=" + pki("apiserver.crt"), "--tls-private-key-file=" + pki("apiserver.key"),
 		"--client-ca-file=" + pki("ca.crt"), "--anonymous-auth=false", "--authorization-mode=Node,RBAC",
 		"--kubelet-certificate-authority=" + pki("ca.crt"), "--kubelet-preferred-address-types=InternalIP",
-		"--kubelet-client-certificate=" + pki("apiserver-kubelet-client.crt"), "--kubelet-client-key=" + pki("apiserver-kubelet-client.key"),
+		"--kubelet-client-certificate=" + pki("apiserver-kubelet-client.crt"),
+		"--kubelet-client-key=" + pki("apiserver-kubelet-client.key"),
 		"--service-account-issuer=https://kubernetes.default.svc." + clusterDomain,
-		"--service-account-key-file=" + pki("service-account.key"), "--service-account-signing-key-file=" + pki("service-account.key"),
-		"--service-cluster-ip-range=" + serviceCIDR, "--allow-privileged=true", "--enable-admission-plugins=NodeRestriction",
+		"--service-account-key-file=" + pki("service-account.key"),
+		"--service-account-signing-key-file=" + pki("service-account.key"),
+		"--service-cluster-ip-range=" + serviceCIDR, "--allow-privileged=true",
+		"--enable-admission-plugins=NodeRestriction",
 		"--enable-aggregator-routing=true", // webhooks are dialled at their endpoint: no need to wait for kube-proxy
-		"--enable-priority-and-fairness=false", "--profiling=false", "--event-ttl=1h", "--endpoint-reconciler-type=lease",
+		"--enable-priority-and-fairness=false", "--profiling=false", "--event-ttl=1h",
+		"--endpoint-reconciler-type=lease",
 		"--storage-media-type=application/vnd.kubernetes.protobuf", "--cert-dir=/run/lab/cert",
 	}}
 }
 
 func controllerManager() program {
 	return program{name: "kube-controller-manager", gogc: "150", args: []string{
-		"--kubeconfig=" + client("kube-controller-manager"), "--authentication-kubeconfig=" + client("kube-controller-manager"),
+		"--kubeconfig=" + client("kube-controller-manager"),
+		"--authentication-kubeconfig=" + client("kube-controller-manager"),
 		"--authorization-kubeconfig=" + client("kube-controller-manager"), "--bind-address=127.0.0.1",
 		"--service-account-private-key-file=" + pki("service-account.key"), "--root-ca-file=" + pki("ca.crt"),
-		"--use-service-account-credentials=true", "--leader-elect=false", "--allocate-node-cidrs=false", "--profiling=false",
-		"--cert-dir=/run/lab/cert-kcm", "--kube-api-qps=1000", "--kube-api-burst=1000", "--controllers=" + strings.Join(enabledControllers(), ","),
+		"--use-service-account-credentials=true", "--leader-elect=false", "--allocate-node-cidrs=false",
+		"--profiling=false",
+		"--cert-dir=/run/lab/cert-kcm", "--kube-api-qps=1000", "--kube-api-burst=1000",
+		"--controllers=" + strings.Join(enabledControllers(), ","),
 	}}
 }
 
-// enabledControllers are all of Kubernetes' own but those whose objects a lab on one node without disks cannot have: volumes,
-// quotas, devices, signing requests. Each that runs costs memory and a part of the start.
+// enabledControllers are all of Kubernetes' own but those whose objects a lab on one node
+// without disks cannot have: volumes, quotas, devices, signing requests. Each that runs costs
+// memory and a part of the start.
 func enabledControllers() []string {
 	all := []string{"*"}
 	for _, without := range []string{
 		"certificatesigningrequest-approving-controller", "certificatesigningrequest-cleaner-controller",
-		"device-taint-eviction-controller", "ephemeral-volume-controller", "legacy-serviceaccount-token-cleaner-controller",
-		"node-ipam-controller", "node-route-controller", "persistentvolume-attach-detach-controller", "persistentvolume-binder-controller",
-		"persistentvolume-expander-controller", "persistentvolume-protection-controller", "persistentvolumeclaim-protection-controller",
-		"replicationcontroller-controller", "resourceclaim-controller", "resourcequota-controller", "selinux-warning-controller",
-		"service-cidr-controller", "service-lb-controller", "ttl-controller", "validatingadmissionpolicy-status-controller",
-		"volumeattributesclass-protection-controller",
+		"device-taint-eviction-controller", "ephemeral-volume-controller",
+		"legacy-serviceaccount-token-cleaner-controller",
+		"node-ipam-controller", "node-route-controller", "persistentvolume-attach-detach-controller",
+		"persistentvolume-binder-controller",
+		"persistentvolume-expander-controller", "persistentvolume-protection-controller",
+		"persistentvolumeclaim-protection-controller",
+		"replicationcontroller-controller", "resourceclaim-controller", "resourcequota-controller",
+		"selinux-warning-controller",
+		"service-cidr-controller", "service-lb-controller", "ttl-controller",
+		"validatingadmissionpolicy-status-controller", "volumeattributesclass-protection-controller",
 	} {
 		all = append(all, "-"+without)
 	}
@@ -151,7 +165,7 @@ func kubeProxy() program {
 	return program{name: "kube-proxy", gogc: "150", args: []string{
 		"--kubeconfig=" + client("kube-proxy"), "--proxy-mode=iptables", "--hostname-override=" + nodeName,
 		"--cluster-cidr=" + podCIDR, "--conntrack-max-per-core=0", "--conntrack-tcp-timeout-established=0s",
-		"--conntrack-tcp-timeout-close-wait=0s", "--healthz-bind-address=127.0.0.1:10256", "--metrics-bind-address=127.0.0.1:10249",
-		"--iptables-min-sync-period=100ms",
+		"--conntrack-tcp-timeout-close-wait=0s", "--healthz-bind-address=127.0.0.1:10256",
+		"--metrics-bind-address=127.0.0.1:10249", "--iptables-min-sync-period=100ms",
 	}}
 }

@@ -22,8 +22,9 @@ const (
 	snapshotterPlugin = "io.containerd.snapshotter.v1.overlayfs"
 )
 
-// bindStore gives this lab's containerd the images that were imported when the components were made, without copying
-// them: the two small databases are copied, blobs and committed snapshots are bound read-only.
+// bindStore gives this lab's containerd the images that were imported when the components were
+// made, without copying them: the two small databases are copied, blobs and committed snapshots
+// are bound read-only.
 func bindStore(store, root string) error {
 	for _, db := range []string{metadataPlugin + "/meta.db", snapshotterPlugin + "/metadata.db"} {
 		if err := copyFile(filepath.Join(store, db), filepath.Join(root, db)); err != nil {
@@ -39,8 +40,8 @@ func bindStore(store, root string) error {
 		return fmt.Errorf("list the image store's snapshots: %w", err)
 	}
 	for _, e := range entries {
-		m := enclosure.Mount{Source: filepath.Join(store, snapshots, e.Name()), Target: filepath.Join(snapshots, e.Name()),
-			Flags: unix.MS_BIND | unix.MS_RDONLY}
+		m := enclosure.Mount{Source: filepath.Join(store, snapshots, e.Name()),
+			Target: filepath.Join(snapshots, e.Name()), Flags: unix.MS_BIND | unix.MS_RDONLY}
 		if err := m.Make(root); err != nil {
 			return err
 		}

@@ -34,7 +34,8 @@ func (s *supervisor) startAll(ctx context.Context) error {
 	if err := s.startInOrder(ctx, kubelet(), scheduler(), kubeProxy()); err != nil {
 		return err
 	}
-	// Of all components the controller manager alone ends when it may not read its configuration yet.
+	// Of all components the controller manager alone ends when it may not read its
+	// configuration yet.
 	if err := s.Await(ctx, apiserver().inside(), s.awaitAuthorization); err != nil {
 		return err
 	}
@@ -62,7 +63,8 @@ func (s *supervisor) start(p program) error { return s.Start(p.inside()) }
 
 // inside is the program as it is started in the node.
 func (p program) inside() enclosure.Program {
-	env := append([]string{"PATH=" + binDir + ":/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "GOGC=" + p.gogc}, p.env...)
+	env := append([]string{"PATH=" + binDir + ":/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",
+		"GOGC=" + p.gogc}, p.env...)
 	return enclosure.Program{Name: p.name, Path: filepath.Join(binDir, p.name), Args: p.args, Env: env,
 		Log: enclosure.LogPath(logDir, p.name), Withhold: true}
 }
@@ -81,8 +83,9 @@ func dialUnix(path string) error {
 	return conn.Close()
 }
 
-// awaitAPIServer asks the apiserver for its version as a client with a certificate. /readyz would say no for another
-// second: one of its hooks waits that long before it looks for objects, which prepared data have already.
+// awaitAPIServer asks the apiserver for its version as a client with a certificate. /readyz would
+// say no for another second: one of its hooks waits that long before it looks for objects, which
+// prepared data have already.
 func (s *supervisor) awaitAPIServer() error {
 	path := "/version"
 	if s.config.Prepared == "" {
@@ -91,10 +94,11 @@ func (s *supervisor) awaitAPIServer() error {
 	return ask("supervisor", path)
 }
 
-// awaitAuthorization asks for what the controller manager reads first. The apiserver answers before it has read who may
-// do what.
+// awaitAuthorization asks for what the controller manager reads first. The apiserver answers before
+// it has read who may do what.
 func (s *supervisor) awaitAuthorization() error {
-	return ask("kube-controller-manager", "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication")
+	return ask("kube-controller-manager",
+		"/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication")
 }
 
 // ask asks the apiserver for a path, as a client with the certificate of that name.
@@ -111,7 +115,8 @@ func ask(name, path string) error {
 	pool.AppendCertsFromPEM(ca)
 	transport := &http.Transport{TLSClientConfig: &tls.Config{Certificates: []tls.Certificate{pair}, RootCAs: pool}}
 	defer transport.CloseIdleConnections()
-	resp, err := (&http.Client{Transport: transport, Timeout: 2 * time.Second}).Get("https://127.0.0.1:" + apiserverPort + path)
+	resp, err := (&http.Client{Transport: transport, Timeout: 2 * time.Second}).Get("https://127.0.0.1:" +
+		apiserverPort + path)
 	if err != nil {
 		return err
 	}

@@ -23,12 +23,14 @@ func (b *Backend) Up(ctx context.Context, opts cluster.Options, p progress.Repor
 		return nil, err
 	}
 	if os.Geteuid() != 0 {
-		return nil, exit.Environmentf("bring up lab %s: the embedded node makes namespaces and mounts (run as root, or use a cluster of your own with --kubeconfig)", name)
+		return nil, exit.Environmentf("bring up lab %s: the embedded node makes namespaces and mounts (run as root, "+
+			"or use a cluster of your own with --kubeconfig)", name)
 	}
 	if lab, err := join(ctx, name, p); lab != nil || err != nil {
 		return lab, err
 	}
-	set, err := programs(ctx, components.Options{Images: opts.Images, Istio: opts.Istio, IstioValues: manifests.IstioValues()}, p)
+	set, err := programs(ctx, components.Options{Images: opts.Images, Istio: opts.Istio,
+		IstioValues: manifests.IstioValues()}, p)
 	if err != nil {
 		return nil, err
 	}
@@ -63,8 +65,9 @@ func (b *Backend) Up(ctx context.Context, opts cluster.Options, p progress.Repor
 	return lab, errors.Join(err, o.Commit(clock.Timings))
 }
 
-// programs returns the components, after reading those that root is about to run to their last byte. One that is damaged is
-// made again, which is said: a node that runs it would be waited for in vain.
+// programs returns the components, after reading those that root is about to run to their
+// last byte. One that is damaged is made again, which is said: a node that runs it would be
+// waited for in vain.
 func programs(ctx context.Context, o components.Options, p progress.Reporter) (*components.Set, error) {
 	for again := false; ; again = true {
 		set, err := components.Ensure(ctx, o, p)
@@ -79,7 +82,8 @@ func programs(ctx context.Context, o components.Options, p progress.Reporter) (*
 	}
 }
 
-// join waits for a lab that another process has brought or is bringing up. It returns nil when there is none.
+// join waits for a lab that another process has brought or is bringing up. It returns nil
+// when there is none.
 func join(ctx context.Context, name string, p progress.Reporter) (*cluster.Lab, error) {
 	s, err := enclosed.Ask(ctx, name, -1)
 	if errors.Is(err, enclosure.ErrNoGuard) {

@@ -24,8 +24,9 @@ import (
 // ErrElsewhere says that a container's processes are not on this host.
 var ErrElsewhere = errors.New("its processes are not on this host")
 
-// Of returns the process ids, in this host's numbering, of a container of a pod of the lab, the oldest first: that is its entry
-// point. ErrElsewhere is in the chain of its error when the container runs and none of its processes is on this host.
+// Of returns the process ids, in this host's numbering, of a container of a pod of the lab, the
+// oldest first: that is its entry point. ErrElsewhere is in the chain of its error when the
+// container runs and none of its processes is on this host.
 func Of(ctx context.Context, lab *cluster.Lab, namespace, pod, container string) ([]int, error) {
 	config, err := kube.ContextConfig(lab.Kubeconfig, lab.Context)
 	if err != nil {
@@ -45,14 +46,16 @@ func Of(ctx context.Context, lab *cluster.Lab, namespace, pod, container string)
 	}
 	pids, err := OfContainer(id)
 	if errors.Is(err, ErrElsewhere) {
-		err = exit.Environmentf("find the processes of container %s of %s/%s: %w (the pod is on node %s: run lab there)",
+		err = exit.Environmentf("find the processes of container %s of %s/%s: %w (the pod is on node %s: run lab "+
+			"there)",
 			container, namespace, pod, err, p.Spec.NodeName)
 	}
 	return pids, err
 }
 
-// OfContainer returns the process ids, in this host's numbering, of a container by its runtime's id, the oldest first: that is its
-// entry point. Processes of a container inside it are among them. ErrElsewhere when there is none.
+// OfContainer returns the process ids, in this host's numbering, of a container by its runtime's
+// id, the oldest first: that is its entry point. Processes of a container inside it are among them.
+// ErrElsewhere when there is none.
 func OfContainer(id string) ([]int, error) {
 	pids, err := inCgroup("/proc", id)
 	if err == nil && len(pids) == 0 {
@@ -76,7 +79,8 @@ func inCgroup(proc, id string) ([]int, error) {
 		}
 		text, err := os.ReadFile(filepath.Join(proc, e.Name(), "cgroup"))
 		switch {
-		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ESRCH): // it ended meanwhile: before it was opened, or read
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ESRCH):
+			// it ended meanwhile: before it was opened, or read
 			continue
 		case errors.Is(err, fs.ErrPermission): // another user's, with proc's hidepid
 			continue
@@ -90,9 +94,11 @@ func inCgroup(proc, id string) ([]int, error) {
 	return pids, nil
 }
 
-// belongs reads a cgroup file as proc_pid_cgroup(5) describes it: lines "hierarchy:controllers:path". A runtime names a container's
-// directory after the container's id; with systemd's driver it is a scope "cri-containerd-ID.scope". CRI-O keeps the process that
-// watches a container in a directory of its own, "crio-conmon-ID.scope", which is not the container.
+// belongs reads a cgroup file as proc_pid_cgroup(5) describes it: lines
+// "hierarchy:controllers:path". A runtime names a container's directory after the
+// container's id; with systemd's driver it is a scope "cri-containerd-ID.scope". CRI-O
+// keeps the process that watches a container in a directory of its own,
+// "crio-conmon-ID.scope", which is not the container.
 func belongs(cgroups, id string) bool {
 	for line := range strings.Lines(cgroups) {
 		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)

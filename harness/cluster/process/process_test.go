@@ -20,12 +20,17 @@ func TestBelongs(t *testing.T) {
 		want          bool
 	}{
 		{"cgroupfs, version 2", "0::/kubepods/besteffort/pod1/" + id + "\n", true},
-		{"cgroupfs, version 1", "12:cpu,cpuacct:/kubepods/pod1/" + id + "\n1:name=systemd:/kubepods/pod1/" + id + "\n", true},
+		{"cgroupfs, version 1", "12:cpu,cpuacct:/kubepods/pod1/" + id + "\n1:name=systemd:/kubepods/pod1/" +
+			id + "\n", true},
 		{"containerd with systemd", "0::/kubepods.slice/kubepods-pod1.slice/cri-containerd-" + id + ".scope\n", true},
 		{"CRI-O", "0::/kubepods.slice/crio-" + id + ".scope\n", true},
 		{"a group that the container made in its own", "0::/kubepods/pod1/" + id + "/init.scope\n", true},
 		{"a node that is a container", "0::/docker/" + other + "/kubelet/kubepods/pod1/" + id + "\n", true},
-		{"a node that is a container, with systemd", "0::/system.slice/docker-" + other + ".scope/kubelet.slice/kubelet-kubepods.slice/cri-containerd-" + id + ".scope\n", true},
+		{
+			"a node that is a container, with systemd",
+			"0::/system.slice/docker-" + other + ".scope/kubelet.slice/kubelet-kubepods.slice/cri-containerd-" + id +
+				".scope\n", true,
+		},
 		{"a Docker container, with systemd", "0::/system.slice/docker-" + id + ".scope\n", true},
 		{"a container inside the container", "0::/docker/" + id + "/kubelet/kubepods/pod1/" + other + "\n", true},
 		{"an id that ends like it", "0::/kubepods/pod1/prefix" + id + "\n", false},

@@ -12,13 +12,15 @@ import (
 	"github.com/flowproof/lab/harness/netfilter"
 )
 
-// A Beside is what decides about a request in a pod and stands in no dump: the pod's netfilter rules, as package netfilter
-// reads them, and the runtime values of its Envoy, as GET /runtime gives them. What is nil was not read.
+// A Beside is what decides about a request in a pod and stands in no dump: the pod's netfilter
+// rules, as package netfilter reads them, and the runtime values of its Envoy, as GET /runtime
+// gives them. What is nil was not read.
 type Beside struct{ Rules, Runtime []byte }
 
-// Around adds to a comparison of dumps how what stands beside them changed. A runtime value that comes from a layer that the
-// dump does not have, such as the one of the admin interface, is a problem also where it stays: inference does not know it.
-// Source: Envoy's documentation, "Administration interface", GET /runtime.
+// Around adds to a comparison of dumps how what stands beside them changed. A runtime value that
+// comes from a layer that the dump does not have, such as the one of the admin interface, is a
+// problem also where it stays: inference does not know it. Source: Envoy's documentation,
+// "Administration interface", GET /runtime.
 func Around(c flow.Configuration, dump []byte, before, after Beside) flow.Configuration {
 	var problems []string
 	note := func(err error) {
@@ -35,7 +37,8 @@ func Around(c flow.Configuration, dump []byte, before, after Beside) flow.Config
 			if d.Added {
 				how = flow.Added
 			}
-			c.Changes = append(c.Changes, flow.Change{Proxy: c.Proxy, Resource: "netfilter rules", Field: strings.TrimSpace(d.Place + " " + d.Text), How: how})
+			c.Changes = append(c.Changes, flow.Change{Proxy: c.Proxy, Resource: "netfilter rules",
+				Field: strings.TrimSpace(d.Place + " " + d.Text), How: how})
 		}
 	}
 	was, err := runtimeOf(before.Runtime)

@@ -1,12 +1,14 @@
-// Package changes says whether a proxy's configuration has changed on the way of one request, by comparing two dumps of
-// the proxy: the one that the way was inferred from, and one that was taken after the request. What both dumps agree on
-// held in between, at the request.
+// Package changes says whether a proxy's configuration has changed on the way of one request, by
+// comparing two dumps of the proxy: the one that the way was inferred from, and one that was taken
+// after the request. What both dumps agree on held in between, at the request.
 //
-// The comparison is by meaning. Versions and times of update do not count, because with delta xDS a version is empty and
-// a time says only that something was sent again. The order of a list counts only where Envoy goes by it. A secret counts
-// by its name, its kind and its state, because certificates are renewed all the time.
+// The comparison is by meaning. Versions and times of update do not count, because with delta xDS a
+// version is empty and a time says only that something was sent again. The order of a list counts
+// only where Envoy goes by it. A secret counts by its name, its kind and its state, because
+// certificates are renewed all the time.
 //
-// What is on the way follows from the places that the hops name: see way.go. What is off the way may change.
+// What is on the way follows from the places that the hops name: see way.go. What is off
+// the way may change.
 package changes
 
 import (
@@ -17,9 +19,9 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// OnWay compares two dumps of one proxy as far as they concern the path that was inferred from the first one. The error
-// names the dump that cannot be read, or says that the dumps are not of one proxy on the path; then nothing is known of
-// the configuration at the request.
+// OnWay compares two dumps of one proxy as far as they concern the path that was inferred from the
+// first one. The error names the dump that cannot be read, or says that the dumps are not of one
+// proxy on the path; then nothing is known of the configuration at the request.
 func OnWay(before, after *configdump.Dump, path flow.Path) (flow.Configuration, error) {
 	proxy := before.Node().Proxy()
 	c := flow.Configuration{Proxy: proxy}

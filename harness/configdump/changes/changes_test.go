@@ -45,7 +45,8 @@ func parsed(t testing.TB, text []byte) *configdump.Dump {
 func inferred(t testing.TB) flow.Path {
 	t.Helper()
 	path, err := infer.Way(parsed(t, recorded(t, "netshoot")), parsed(t, recorded(t, "fortio-server")),
-		flow.Call{From: "netshoot", Namespace: "mark", URL: "http://fortio-server:8080/", Method: "GET"}, infer.WayOptions{Cold: true})
+		flow.Call{From: "netshoot", Namespace: "mark", URL: "http://fortio-server:8080/", Method: "GET"},
+		infer.WayOptions{Cold: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +59,8 @@ type tree struct {
 	root any
 }
 
-// at returns what stands at a path of fields and elements. An element is named by its name, or by what stands in it.
+// at returns what stands at a path of fields and elements. An element is named by its name, or
+// by what stands in it.
 func (d tree) at(path ...string) any {
 	d.t.Helper()
 	v := d.root
@@ -143,7 +145,8 @@ func (d tree) taken() map[string]any {
 	chains := d.at(at(listener, "virtualInbound", "active_state", "listener", "filter_chains")...).([]any)
 	for _, c := range chains {
 		chain := c.(map[string]any)
-		if match, _ := chain["filter_chain_match"].(map[string]any); chain["name"] == "0.0.0.0_8080" && match["transport_protocol"] == "tls" {
+		if match, _ := chain["filter_chain_match"].(map[string]any); chain["name"] == "0.0.0.0_8080" &&
+			match["transport_protocol"] == "tls" {
 			return chain
 		}
 	}
@@ -165,18 +168,22 @@ func TestOnWay(t *testing.T) {
 		"an http filter in the client's listener": {"netshoot", func(d tree) {
 			chain := d.at(at(listener, "0.0.0.0_8080", "active_state", "listener", "filter_chains")...).([]any)[0]
 			m := tree{d.t, chain}.object("filters", "envoy.filters.network.http_connection_manager", "typed_config")
-			m["http_filters"] = append([]any{map[string]any{"name": "envoy.filters.http.lua"}}, m["http_filters"].([]any)...)
+			m["http_filters"] = append([]any{map[string]any{"name": "envoy.filters.http.lua"}},
+				m["http_filters"].([]any)...)
 		}, "http_filters[envoy.filters.http.lua] was added"},
 		"a listener filter": {"fortio-server", func(d tree) {
-			d.insert(true, `{"name":"envoy.filters.listener.local_ratelimit"}`, at(listener, "virtualInbound", "active_state", "listener", "listener_filters")...)
-		}, "listener virtualInbound of fortio-server.mark: listener_filters[envoy.filters.listener.local_ratelimit] was added"},
+			d.insert(true, `{"name":"envoy.filters.listener.local_ratelimit"}`,
+				at(listener, "virtualInbound", "active_state", "listener", "listener_filters")...)
+		}, "listener virtualInbound of fortio-server.mark: listener_filters[envoy.filters.listener.local_ratelimit] " +
+			"was added"},
 		"listener filters in another order": {"fortio-server", func(d tree) {
 			l := d.at(at(listener, "virtualInbound", "active_state", "listener", "listener_filters")...).([]any)
 			l[0], l[1] = l[1], l[0]
 		}, "listener_filters was reordered"},
 		"an http filter in the server's chain": {"fortio-server", func(d tree) {
 			m := d.manager()
-			m["http_filters"] = append([]any{map[string]any{"name": "envoy.filters.http.rbac"}}, m["http_filters"].([]any)...)
+			m["http_filters"] = append([]any{map[string]any{"name": "envoy.filters.http.rbac"}},
+				m["http_filters"].([]any)...)
 		}, "filter_chains[0.0.0.0_8080]/filters[envoy.filters.network.http_connection_manager]/typed_config/http_filters[envoy.filters.http.rbac] was added"},
 		"a network filter in the server's chain": {"fortio-server", func(d tree) {
 			c := d.taken()
@@ -184,32 +191,41 @@ func TestOnWay(t *testing.T) {
 		}, "filters[envoy.filters.network.rbac] was added"},
 		"another authority in the server's inline route": {"fortio-server", func(d tree) {
 			host := d.manager()["route_config"].(map[string]any)["virtual_hosts"].([]any)[0].(map[string]any)
-			host["routes"].([]any)[0].(map[string]any)["route"].(map[string]any)["host_rewrite_literal"] = "other.example"
+			host["routes"].([]any)[0].(map[string]any)["route"].(map[string]any)["host_rewrite_literal"] =
+				"other.example"
 		}, "host_rewrite_literal was added"},
 		"the chains in another order": {"fortio-server", func(d tree) {
 			l := d.at(at(listener, "virtualInbound", "active_state", "listener", "filter_chains")...).([]any)
 			l[0], l[len(l)-1] = l[len(l)-1], l[0]
 		}, ""},
 		"a chain for another port": {"fortio-server", func(d tree) {
-			d.insert(true, `{"name":"0.0.0.0_9090","filter_chain_match":{"destination_port":9090}}`, at(listener, "virtualInbound", "active_state", "listener", "filter_chains")...)
+			d.insert(true, `{"name":"0.0.0.0_9090","filter_chain_match":{"destination_port":9090}}`,
+				at(listener, "virtualInbound", "active_state", "listener", "filter_chains")...)
 		}, ""},
 		"a chain for this port": {"fortio-server", func(d tree) {
-			d.insert(true, `{"name":"hostile","filter_chain_match":{"destination_port":8080,"server_names":["x"]}}`, at(listener, "virtualInbound", "active_state", "listener", "filter_chains")...)
+			d.insert(true, `{"name":"hostile","filter_chain_match":{"destination_port":8080,"server_names":["x"]}}`,
+				at(listener, "virtualInbound", "active_state", "listener", "filter_chains")...)
 		}, "filter_chains[hostile] was added"},
 		"a listener for the address that is dialled": {"netshoot", func(d tree) {
 			for _, hop := range inferred(d.t).Hops {
 				if hop.Kind == flow.Resolve {
 					ip := hop.Expect[0].Value
-					d.insert(false, `{"name":"new","active_state":{"listener":{"name":"new","address":{"socket_address":{"address":"`+ip+`","port_value":8080}}}}}`, listener...)
+					d.insert(false,
+						`{"name":"new","active_state":{"listener":{"name":"new","address":{"socket_address":{`+
+							`"address":"`+ip+`","port_value":8080}}}}}`, listener...)
 					return
 				}
 			}
 		}, "listener new of netshoot.mark was added"},
 		"a listener for another port": {"netshoot", func(d tree) {
-			d.insert(false, `{"name":"new","active_state":{"listener":{"name":"new","address":{"socket_address":{"address":"0.0.0.0","port_value":9999}}}}}`, listener...)
+			d.insert(false,
+				`{"name":"new","active_state":{"listener":{"name":"new","address":{"socket_address":{`+
+					`"address":"0.0.0.0","port_value":9999}}}}}`, listener...)
 		}, ""},
 		"a listener that only warms": {"netshoot", func(d tree) {
-			d.insert(false, `{"name":"new","warming_state":{"listener":{"name":"new","address":{"socket_address":{"address":"0.0.0.0","port_value":8080}}}}}`, listener...)
+			d.insert(false,
+				`{"name":"new","warming_state":{"listener":{"name":"new","address":{"socket_address":{`+
+					`"address":"0.0.0.0","port_value":8080}}}}}`, listener...)
 		}, ""},
 		"times and versions": {"netshoot", func(d tree) {
 			l := d.object(at(listener, "0.0.0.0_8080", "active_state")...)
@@ -217,13 +233,17 @@ func TestOnWay(t *testing.T) {
 			d.object(at(clusters, fortio)...)["last_updated"] = "2027-01-01T00:00:00Z"
 		}, ""},
 		"a route in front": {"netshoot", func(d tree) {
-			d.insert(true, `{"match":{"prefix":"/x"},"direct_response":{"status":200}}`, at(tables, "8080", "route_config", "virtual_hosts", "fortio-server.mark.svc.cluster.local:8080", "routes")...)
+			d.insert(true, `{"match":{"prefix":"/x"},"direct_response":{"status":200}}`,
+				at(tables, "8080", "route_config", "virtual_hosts",
+					"fortio-server.mark.svc.cluster.local:8080", "routes")...)
 		}, "virtual_hosts[fortio-server.mark.svc.cluster.local:8080]/routes"},
 		"a virtual host with the name": {"netshoot", func(d tree) {
-			d.insert(true, `{"name":"hostile","domains":["fortio-server:*"]}`, at(tables, "8080", "route_config", "virtual_hosts")...)
+			d.insert(true, `{"name":"hostile","domains":["fortio-server:*"]}`,
+				at(tables, "8080", "route_config", "virtual_hosts")...)
 		}, "virtual_hosts[hostile] was added"},
 		"a virtual host with another name": {"netshoot", func(d tree) {
-			d.insert(true, `{"name":"other","domains":["other.example","*.other.example"]}`, at(tables, "8080", "route_config", "virtual_hosts")...)
+			d.insert(true, `{"name":"other","domains":["other.example","*.other.example"]}`,
+				at(tables, "8080", "route_config", "virtual_hosts")...)
 		}, ""},
 		"virtual hosts and domains in another order": {"netshoot", func(d tree) {
 			hosts := d.at(at(tables, "8080", "route_config", "virtual_hosts")...).([]any)
@@ -244,7 +264,8 @@ func TestOnWay(t *testing.T) {
 		}, ""},
 		"an endpoint": {"netshoot", func(d tree) {
 			load := d.object(at(loads, fortio, "endpoint_config")...)["endpoints"].([]any)[0].(map[string]any)
-			load["lb_endpoints"] = append(load["lb_endpoints"].([]any), value(d.t, `{"endpoint":{"address":{"socket_address":{"address":"10.9.9.9","port_value":8080}}}}`))
+			load["lb_endpoints"] = append(load["lb_endpoints"].([]any),
+				value(d.t, `{"endpoint":{"address":{"socket_address":{"address":"10.9.9.9","port_value":8080}}}}`))
 		}, "lb_endpoints[10.9.9.9:8080] was added"},
 		"an endpoint's health": {"netshoot", func(d tree) {
 			load := d.object(at(loads, fortio, "endpoint_config")...)["endpoints"].([]any)[0].(map[string]any)
@@ -255,10 +276,13 @@ func TestOnWay(t *testing.T) {
 		}, ""},
 		"an endpoint that the request itself made": {"fortio-server", func(d tree) {
 			d.object(at(loads, "inbound|8080||", "endpoint_config")...)["endpoints"] = []any{value(d.t,
-				`{"lb_endpoints":[{"endpoint":{"address":{"socket_address":{"address":"10.9.9.9","port_value":8080}}}}]}`)}
+				`{"lb_endpoints":[{"endpoint":{"address":{"socket_address":{"address":"10.9.9.9",`+
+					`"port_value":8080}}}}]}`)}
 		}, ""},
 		"a certificate that was renewed": {"netshoot", func(d tree) {
-			d.object(at(secrets, "default", "secret")...)["tls_certificate"] = map[string]any{"certificate_chain": map[string]any{"inline_bytes": "bmV3"}}
+			d.object(at(secrets, "default", "secret")...)["tls_certificate"] = map[string]any{
+				"certificate_chain": map[string]any{"inline_bytes": "bmV3"},
+			}
 		}, ""},
 		"a certificate that is gone": {"netshoot", func(d tree) {
 			section := d.object("configs", "SecretsConfigDump")

@@ -12,7 +12,8 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// unordered are the repeated fields whose order Envoy does not go by: see the comments of their messages in envoy/config.
+// unordered are the repeated fields whose order Envoy does not go by: see the comments of their
+// messages in envoy/config.
 var unordered = map[string]bool{
 	// RouteConfiguration, VirtualHost: the most specific domain wins wherever it stands.
 	"virtual_hosts": true, "domains": true,
@@ -22,7 +23,8 @@ var unordered = map[string]bool{
 	// ClusterLoadAssignment: localities and their endpoints.
 	"endpoints": true, "lb_endpoints": true,
 	// CertificateValidationContext: one of them has to fit.
-	"match_typed_subject_alt_names": true, "match_subject_alt_names": true, "verify_certificate_hash": true, "verify_certificate_spki": true,
+	"match_typed_subject_alt_names": true, "match_subject_alt_names": true, "verify_certificate_hash": true,
+	"verify_certificate_spki": true,
 	// RBAC's Policy and its lists: one, or all, have to fit.
 	"principals": true, "permissions": true, "ids": true,
 	// metadata that Istio writes: the Services behind a cluster.
@@ -84,8 +86,8 @@ func (d *differ) objects(place string, before, after map[string]any) {
 	}
 }
 
-// lists compares two lists. Elements are known by their names where these are different, at least among the elements that not
-// both lists have; else by their place among these.
+// lists compares two lists. Elements are known by their names where these are different, at least
+// among the elements that not both lists have; else by their place among these.
 func (d *differ) lists(place, field string, before, after []any) {
 	was, is := keys(before), keys(after)
 	if was == nil || is == nil {

@@ -9,8 +9,9 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// listeners compares the listeners that could take the connection. Of the one that took it everything counts but the
-// filter chains that are for other ports; of the others only what decides that they did not take it.
+// listeners compares the listeners that could take the connection. Of the one that took it
+// everything counts but the filter chains that are for other ports; of the others only what decides
+// that they did not take it.
 func (w *way) listeners() {
 	names := map[string]bool{}
 	for _, d := range []*configdump.Dump{w.before, w.after} {
@@ -43,7 +44,8 @@ func (w *way) decided(kind flow.HopKind, r *configdump.Resource) bool {
 	})
 }
 
-// couldTake says whether a listener stands where the connection was dialled to, or where netfilter redirects it to.
+// couldTake says whether a listener stands where the connection was dialled to, or where
+// netfilter redirects it to.
 func (w *way) couldTake(r *configdump.Resource) bool {
 	if !w.destination.IsValid() {
 		return true
@@ -74,8 +76,8 @@ func (w *way) redirected(address netip.AddrPort) bool {
 	return false
 }
 
-// handsOn says whether the listener that netfilter redirects to hands the connection on to the one of its destination. Where no
-// such listener is known every listener may take it.
+// handsOn says whether the listener that netfilter redirects to hands the connection on to the one
+// of its destination. Where no such listener is known every listener may take it.
 func (w *way) handsOn() bool {
 	known := false
 	for _, d := range []*configdump.Dump{w.before, w.after} {
@@ -93,8 +95,8 @@ func (w *way) handsOn() bool {
 	return !known
 }
 
-// listener is what counts of a listener. With full, that is all of it but the chains for other ports; of a chain that
-// was not taken, what it matches. Without, its chains do not count.
+// listener is what counts of a listener. With full, that is all of it but the chains for other
+// ports; of a chain that was not taken, what it matches. Without, its chains do not count.
 func (w *way) listener(r *configdump.Resource, full bool, chain string) any {
 	fields, ok := message(r).(map[string]any)
 	if !ok {
@@ -127,8 +129,9 @@ func (w *way) listener(r *configdump.Resource, full bool, chain string) any {
 // defaultChain stands for default_filter_chain among the chains that could be taken.
 const defaultChain = "default"
 
-// chains are the chains that could take the connection: the taken one whole, the others by what they match. The taken one is
-// known by what it matches and its name, because its index is another one when a chain is added before it.
+// chains are the chains that could take the connection: the taken one whole, the others by what
+// they match. The taken one is known by what it matches and its name, because its index is another
+// one when a chain is added before it.
 func (w *way) chains(list configdump.Value, taken string) any {
 	var all []any
 	for _, chain := range list.Elements() {
@@ -199,7 +202,8 @@ func (w *way) followTaken(r *configdump.Resource, chain string) {
 	w.follow("", routeTaken(w))
 }
 
-// withoutRoutes leaves out route tables that stand in a chain: which of their clusters count follows from the route.
+// withoutRoutes leaves out route tables that stand in a chain: which of their clusters count
+// follows from the route.
 func withoutRoutes(v any) any {
 	switch v := v.(type) {
 	case map[string]any:

@@ -10,9 +10,9 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// routes compares a route configuration: the virtual host that was taken whole, those that could have been by their
-// domains, and all else that stands in it. Where it is not known which one was taken, or which authority the request has at
-// this proxy, all of it counts.
+// routes compares a route configuration: the virtual host that was taken whole, those that could
+// have been by their domains, and all else that stands in it. Where it is not known which one was
+// taken, or which authority the request has at this proxy, all of it counts.
 func (w *way) routes(ref reference, before, after *configdump.Resource) {
 	taken, authorities := w.virtualHost(before), w.authorities()
 	read := func(r *configdump.Resource) any {
@@ -57,7 +57,9 @@ func domains(r *configdump.Resource, name string) any {
 	}
 	for _, host := range r.Value().Get("virtual_hosts").Elements() {
 		if host.Get("name").Text() == name {
-			return map[string]any{"virtual_hosts": []any{map[string]any{"name": name, "domains": whole(host.Get("domains"))}}}
+			return map[string]any{
+				"virtual_hosts": []any{map[string]any{"name": name, "domains": whole(host.Get("domains"))}},
+			}
 		}
 	}
 	return nil
@@ -76,8 +78,9 @@ func (w *way) virtualHost(r *configdump.Resource) string {
 	return ""
 }
 
-// authorities are the names by which the client's proxy may find a virtual host for the call, in lower case; nil where that
-// is not known: on the server's side the client's proxy may have written another one.
+// authorities are the names by which the client's proxy may find a virtual host for the call,
+// in lower case; nil where that is not known: on the server's side the client's proxy may have
+// written another one.
 func (w *way) authorities() []string {
 	target, err := url.Parse(w.call.URL)
 	if err != nil || len(w.hops) == 0 || w.hops[0].Side != flow.Client {
@@ -107,8 +110,8 @@ func cutPort(authority string) (host, port string, ok bool) {
 	return authority[:i], authority[i+1:], true
 }
 
-// matchesAny says whether a virtual host with these domains may take one of the authorities. The forms of a domain are those of
-// envoy.config.route.v3.VirtualHost: exact, *suffix, prefix* and *.
+// matchesAny says whether a virtual host with these domains may take one of the authorities. The
+// forms of a domain are those of envoy.config.route.v3.VirtualHost: exact, *suffix, prefix* and *.
 func matchesAny(domains, authorities []string) bool {
 	for _, domain := range domains {
 		domain = strings.ToLower(domain)

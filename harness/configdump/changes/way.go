@@ -17,7 +17,8 @@ type way struct {
 	hops          []flow.Hop // of the proxy
 	call          flow.Call
 	destination   netip.AddrPort // that the connection was dialled to; not valid when unknown
-	restores      bool           // the listener that netfilter redirects to hands the connection on to its destination's
+	// the listener that netfilter redirects to hands the connection on to its destination's
+	restores bool
 
 	seen     map[string]bool // resources that were compared
 	queue    []reference     // resources that others refer to, and that are not compared yet
@@ -50,8 +51,8 @@ func wayThrough(before, after *configdump.Dump, path flow.Path) *way {
 	return w
 }
 
-// compare compares everything on the way: the bootstrap, the listeners that could take the connection, the chain, the
-// routes, the clusters, and what these refer to by name.
+// compare compares everything on the way: the bootstrap, the listeners that could take the
+// connection, the chain, the routes, the clusters, and what these refer to by name.
 func (w *way) compare() {
 	w.compared++
 	w.diff("bootstrap", whole(w.before.Bootstrap()), whole(w.after.Bootstrap()))
@@ -103,8 +104,8 @@ func (w *way) resource(ref reference) {
 	}
 }
 
-// table compares the route table that a hop was decided from. Of one that only the URL's host was resolved by, that is the
-// virtual host with the address.
+// table compares the route table that a hop was decided from. Of one that only the URL's host was
+// resolved by, that is the virtual host with the address.
 func (w *way) table(hop flow.Hop) {
 	for _, r := range w.before.Resources(configdump.RouteConfig) {
 		if !below(hop.Source, r.Value().Pointer()) {
@@ -121,8 +122,8 @@ func (w *way) table(hop flow.Hop) {
 	}
 }
 
-// endpoints notes the endpoints of a cluster, where they are configured. Those of an ORIGINAL_DST cluster are made by the requests
-// themselves, this one among them.
+// endpoints notes the endpoints of a cluster, where they are configured. Those of an ORIGINAL_DST
+// cluster are made by the requests themselves, this one among them.
 func (w *way) endpoints(cluster *configdump.Resource) {
 	if cluster == nil || cluster.Value().Get("type").Text() == "ORIGINAL_DST" {
 		return
@@ -131,7 +132,8 @@ func (w *way) endpoints(cluster *configdump.Resource) {
 	w.refer(configdump.Endpoints, cluster.Value().Get("eds_cluster_config", "service_name").Text())
 }
 
-// inUse is the resource of a name that the proxy works with; nil where there is none, or only one that warms or drains.
+// inUse is the resource of a name that the proxy works with; nil where there is none, or only one
+// that warms or drains.
 func inUse(d *configdump.Dump, ref reference) *configdump.Resource {
 	r, ok := d.Lookup(ref.kind, ref.name)
 	if !ok || r.State > configdump.Active {
@@ -150,9 +152,9 @@ func (w *way) refer(kind configdump.Kind, name string) {
 	w.queue = append(w.queue, reference{kind, name})
 }
 
-// follow notes every resource that a message names: a string that is a resource's name in either dump is a reference to it,
-// and for a route table, whose names are often port numbers, one in the field for it. A message that only looks like one makes
-// the comparison wider, never narrower.
+// follow notes every resource that a message names: a string that is a resource's name in either
+// dump is a reference to it, and for a route table, whose names are often port numbers, one in the
+// field for it. A message that only looks like one makes the comparison wider, never narrower.
 func (w *way) follow(field string, message any) {
 	switch v := message.(type) {
 	case map[string]any:
@@ -180,7 +182,8 @@ func (w *way) referKnown(ref reference) {
 	}
 }
 
-// scopes compares the scopes of routes, where the proxy has any: which of them a request takes follows from its headers.
+// scopes compares the scopes of routes, where the proxy has any: which of them a request takes
+// follows from its headers.
 func (w *way) scopes() {
 	read := func(d *configdump.Dump) any {
 		var all []any

@@ -9,17 +9,25 @@ import (
 )
 
 const (
-	uhLine = `[2026-11-23T06:46:18.107Z] "GET /a?b=c HTTP/1.1" 503 UH no_healthy_upstream - "-" 0 19 1 - "-" "curl/8.5.0" ` +
-		`"d1bd9705-f406-4bb6-85b0-3dbe66b959d6" "fortio-server:8080" "-" outbound|8080||fortio-server.mark.svc.cluster.local - ` +
+	uhLine = `[2026-11-23T06:46:18.107Z] "GET /a?b=c HTTP/1.1" 503 UH no_healthy_upstream - "-" 0 19 1 - "-" ` +
+		`"curl/8.5.0" ` +
+		`"d1bd9705-f406-4bb6-85b0-3dbe66b959d6" "fortio-server:8080" "-" ` +
+		`outbound|8080||fortio-server.mark.svc.cluster.local - ` +
 		`10.96.215.136:8080 172.21.206.197:48606 - default`
-	ufLine = `[2026-11-23T06:46:18.107Z] "POST / HTTP/2" 503 URX,UF upstream_reset_before_response_started{remote_connection_failure|` +
-		`delayed_connect_error:_Connection_refused} - "delayed_connect_error:_Connection_refused" 3 19 22 - "10.0.0.1,10.0.0.2" "a b" ` +
-		`"d1bd9705-f406-4bb6-85b0-3dbe66b959d6" "fortio-server:8080" "172.21.206.196:9090" inbound|9090|| 127.0.0.6:33333 ` +
+	ufLine = `[2026-11-23T06:46:18.107Z] "POST / HTTP/2" 503 URX,UF ` +
+		`upstream_reset_before_response_started{remote_connection_failure|` +
+		`delayed_connect_error:_Connection_refused} - "delayed_connect_error:_Connection_refused" 3 19 22 - ` +
+		`"10.0.0.1,10.0.0.2" "a b" ` +
+		`"d1bd9705-f406-4bb6-85b0-3dbe66b959d6" "fortio-server:8080" "172.21.206.196:9090" inbound|9090|| ` +
+		`127.0.0.6:33333 ` +
 		`172.21.206.196:9090 172.21.206.197:48606 outbound_.9090_._.fortio-server.mark.svc.cluster.local default`
-	tcpLine = `[2026-11-23T06:46:18.107Z] "- - -" 0 NR filter_chain_not_found - "-" 0 0 0 - "-" "-" "-" "-" "-" - - 172.21.206.196:8080 ` +
+	tcpLine = `[2026-11-23T06:46:18.107Z] "- - -" 0 NR filter_chain_not_found - "-" 0 0 0 - "-" "-" "-" "-" "-" - - ` +
+		`172.21.206.196:8080 ` +
 		`172.21.206.197:48606 - -`
-	jsonLine = `{"authority":"a","response_code":404,"response_flags":"NR","response_code_details":"route_not_found","path":"/x","method":"GET",` +
-		`"protocol":"HTTP/1.1","upstream_cluster":null,"downstream_local_address":"10.0.0.1:80","start_time":"2026-11-23T06:46:18.107Z"}`
+	jsonLine = `{"authority":"a","response_code":404,"response_flags":"NR","response_code_details":"route_not_found",` +
+		`"path":"/x","method":"GET",` +
+		`"protocol":"HTTP/1.1","upstream_cluster":null,"downstream_local_address":"10.0.0.1:80",` +
+		`"start_time":"2026-11-23T06:46:18.107Z"}`
 	envoyLine = `[2026-11-23T06:46:18.107Z] "GET / HTTP/1.1" 200 - 0 19 1 1 "-" "curl" "id" "a" "1.2.3.4:5"`
 )
 
@@ -114,7 +122,8 @@ func TestParseLog(t *testing.T) {
 func TestNoLine(t *testing.T) {
 	for _, row := range []string{
 		"2026-11-23T06:46:18.107209Z\tdebug\tenvoy http\t[Tags: \"ConnectionId\":\"8\"] response complete\tthread=23",
-		`{"level":"info","msg":"x","response_code":1,"response_flags":"-"}`, `{"a":1}`, "GET / HTTP/1.1", `{"response_code":200`, "[2026] \"- - -\"",
+		`{"level":"info","msg":"x","response_code":1,"response_flags":"-"}`, `{"a":1}`, "GET / HTTP/1.1",
+		`{"response_code":200`, "[2026] \"- - -\"",
 		`{"response_code":"abc"}`, strings.Repeat("a ", maxLine),
 	} {
 		if lines, others := ParseLog([]byte(row), nil); len(lines) != 0 || others != 1 {

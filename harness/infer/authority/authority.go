@@ -1,7 +1,7 @@
-// Package authority asks the real Envoy which way a request takes, so that inference can be held against it. It starts
-// Envoy with the listeners, routes and clusters of a config dump; stub upstreams stand behind the clusters and say whose
-// they are; a PROXY protocol header plays the part of netfilter, so any original destination can be tried on loopback.
-// Only tests use it.
+// Package authority asks the real Envoy which way a request takes, so that inference can be held
+// against it. It starts Envoy with the listeners, routes and clusters of a config dump; stub
+// upstreams stand behind the clusters and say whose they are; a PROXY protocol header plays the
+// part of netfilter, so any original destination can be tried on loopback. Only tests use it.
 package authority
 
 import (
@@ -26,7 +26,8 @@ import (
 // ErrNoEnvoy says that there is no Envoy to ask.
 var ErrNoEnvoy = errors.New("no Envoy binary (set FLOWPROOF_ENVOY to one, or run `lab build`)")
 
-// Find returns the path of an Envoy binary: $FLOWPROOF_ENVOY, or the newest one in the cache of the lab's components.
+// Find returns the path of an Envoy binary: $FLOWPROOF_ENVOY, or the newest one in the cache of
+// the lab's components.
 func Find() (string, error) {
 	if path := os.Getenv("FLOWPROOF_ENVOY"); path != "" {
 		return path, nil
@@ -81,7 +82,8 @@ func Start(ctx context.Context, binary, dir string, dump *configdump.Dump, opts 
 	if err != nil {
 		return nil, err
 	}
-	e := &Envoy{dir: dir, entries: map[string]string{}, exited: make(chan error, 1), keys: keys, stderr: &bytes.Buffer{}}
+	e := &Envoy{dir: dir, entries: map[string]string{}, exited: make(chan error, 1), keys: keys,
+		stderr: &bytes.Buffer{}}
 	if e.stubs, err = newStubs(keys); err != nil {
 		return nil, err
 	}
@@ -104,8 +106,8 @@ func (e *Envoy) launch(ctx context.Context, binary string, config []byte) error 
 	if err := os.WriteFile(path, config, 0o600); err != nil {
 		return err
 	}
-	e.cmd = exec.Command(binary, "-c", path, "--concurrency", "1", "--disable-hot-restart", "--admin-address-path", address,
-		"--file-flush-interval-msec", "20", "--log-level", "error")
+	e.cmd = exec.Command(binary, "-c", path, "--concurrency", "1", "--disable-hot-restart",
+		"--admin-address-path", address, "--file-flush-interval-msec", "20", "--log-level", "error")
 	e.cmd.Stderr = e.stderr
 	if err := e.cmd.Start(); err != nil {
 		e.cmd = nil

@@ -12,7 +12,8 @@ import (
 	"github.com/flowproof/lab/harness/infer"
 )
 
-// A balanceRule is a cluster's load balancing: its endpoints stand on loopback addresses of their own.
+// A balanceRule is a cluster's load balancing: its endpoints stand on loopback
+// addresses of their own.
 type balanceRule struct {
 	name      string
 	cluster   string // fields of the cluster
@@ -44,77 +45,121 @@ func tagged(key, value string) string {
 
 var balanceRules = []balanceRule{
 	{"all healthy", "lb_policy: ROUND_ROBIN", locality("", ep(1), ep(2), ep(3)), ""},
-	{"unhealthy and draining", "lb_policy: ROUND_ROBIN", locality("", ep(1), ep(2, unhealthy), ep(3, "health_status: DRAINING"), ep(4), ep(5)), ""},
-	{"a draining endpoint is not missing", "lb_policy: ROUND_ROBIN", locality("priority: 0, ", ep(1), ep(2, "health_status: DRAINING"), ep(3, "health_status: DRAINING")) + "," + locality("priority: 1, ", ep(4)), ""},
-	{"an unhealthy endpoint is missing", "lb_policy: ROUND_ROBIN", locality("priority: 0, ", ep(1), ep(2, unhealthy), ep(3, unhealthy)) + "," + locality("priority: 1, ", ep(4)), ""},
-	{"draining in a locality", "lb_policy: ROUND_ROBIN, common_lb_config: {locality_weighted_lb_config: {}}", locality("locality: {zone: a}, load_balancing_weight: 1, ", ep(1)) + "," +
-		locality("locality: {zone: b}, load_balancing_weight: 1, ", ep(2), ep(3, "health_status: DRAINING"), ep(4, "health_status: DRAINING")), ""},
-	{"all draining", "lb_policy: ROUND_ROBIN", locality("", ep(1, "health_status: DRAINING"), ep(2, "health_status: DRAINING")), ""},
-	{"weights", "lb_policy: ROUND_ROBIN", locality("", ep(1, "load_balancing_weight: 1"), ep(2, "load_balancing_weight: 3")), ""},
+	{"unhealthy and draining", "lb_policy: ROUND_ROBIN", locality("", ep(1), ep(2, unhealthy),
+		ep(3, "health_status: DRAINING"), ep(4), ep(5)), ""},
+	{"a draining endpoint is not missing", "lb_policy: ROUND_ROBIN", locality("priority: 0, ",
+		ep(1), ep(2, "health_status: DRAINING"),
+		ep(3, "health_status: DRAINING")) + "," + locality("priority: 1, ", ep(4)), ""},
+	{"an unhealthy endpoint is missing", "lb_policy: ROUND_ROBIN", locality("priority: 0, ", ep(1), ep(2, unhealthy),
+		ep(3, unhealthy)) + "," + locality("priority: 1, ", ep(4)), ""},
+	{"draining in a locality", "lb_policy: ROUND_ROBIN, common_lb_config: {locality_weighted_lb_config: {}}",
+		locality("locality: {zone: a}, load_balancing_weight: 1, ", ep(1)) + "," +
+			locality("locality: {zone: b}, load_balancing_weight: 1, ", ep(2), ep(3, "health_status: DRAINING"),
+				ep(4, "health_status: DRAINING")), ""},
+	{"all draining", "lb_policy: ROUND_ROBIN", locality("", ep(1, "health_status: DRAINING"),
+		ep(2, "health_status: DRAINING")), ""},
+	{"weights", "lb_policy: ROUND_ROBIN", locality("", ep(1, "load_balancing_weight: 1"),
+		ep(2, "load_balancing_weight: 3")), ""},
 	{"panic", "lb_policy: ROUND_ROBIN", locality("", ep(1), ep(2, unhealthy), ep(3, unhealthy)), ""},
-	{"panic off", "lb_policy: ROUND_ROBIN, common_lb_config: {healthy_panic_threshold: {value: 0}}", locality("", ep(1), ep(2, unhealthy), ep(3, unhealthy)), ""},
-	{"panic off, none healthy", "lb_policy: ROUND_ROBIN, common_lb_config: {healthy_panic_threshold: {value: 0}}", locality("", ep(1, unhealthy)), ""},
+	{"panic off", "lb_policy: ROUND_ROBIN, common_lb_config: {healthy_panic_threshold: {value: 0}}",
+		locality("", ep(1), ep(2, unhealthy), ep(3, unhealthy)), ""},
+	{"panic off, none healthy", "lb_policy: ROUND_ROBIN, common_lb_config: {healthy_panic_threshold: {value: 0}}",
+		locality("", ep(1, unhealthy)), ""},
 	{"panic, all unhealthy", "lb_policy: ROUND_ROBIN", locality("", ep(1, unhealthy), ep(2, unhealthy)), ""},
-	{"priorities: first is enough", "lb_policy: ROUND_ROBIN", locality("priority: 0, ", ep(1), ep(2), ep(3, unhealthy)) + "," + locality("priority: 1, ", ep(4)), ""},
-	{"priorities: spill over", "lb_policy: ROUND_ROBIN", locality("priority: 0, ", ep(1), ep(2, unhealthy)) + "," + locality("priority: 1, ", ep(3), ep(4)), ""},
-	{"priorities: failover", "lb_policy: ROUND_ROBIN", locality("priority: 0, ", ep(1, unhealthy)) + "," + locality("priority: 1, ", ep(2)), ""},
-	{"priorities: not enough anywhere", "lb_policy: ROUND_ROBIN", locality("priority: 0, ", ep(1), ep(2, unhealthy), ep(3, unhealthy), ep(4, unhealthy)) + "," +
+	{"priorities: first is enough", "lb_policy: ROUND_ROBIN",
+		locality("priority: 0, ", ep(1), ep(2), ep(3, unhealthy)) + "," + locality("priority: 1, ", ep(4)), ""},
+	{"priorities: spill over", "lb_policy: ROUND_ROBIN",
+		locality("priority: 0, ", ep(1), ep(2, unhealthy)) + "," + locality("priority: 1, ", ep(3), ep(4)), ""},
+	{"priorities: failover", "lb_policy: ROUND_ROBIN",
+		locality("priority: 0, ", ep(1, unhealthy)) + "," + locality("priority: 1, ", ep(2)), ""},
+	{"priorities: not enough anywhere", "lb_policy: ROUND_ROBIN", locality("priority: 0, ", ep(1), ep(2, unhealthy),
+		ep(3, unhealthy), ep(4, unhealthy)) + "," +
 		locality("priority: 1, ", ep(5), ep(6, unhealthy), ep(7, unhealthy), ep(8, unhealthy)), ""},
 	{"degraded", "lb_policy: ROUND_ROBIN", locality("", ep(1), ep(2, degraded), ep(3, unhealthy)), ""},
-	{"locality weights", "lb_policy: ROUND_ROBIN, common_lb_config: {locality_weighted_lb_config: {}}", locality("locality: {zone: a}, load_balancing_weight: 1, ", ep(1)) + "," +
-		locality("locality: {zone: b}, load_balancing_weight: 3, ", ep(2), ep(3)), ""},
-	{"locality weights with unhealthy hosts", "lb_policy: ROUND_ROBIN, common_lb_config: {locality_weighted_lb_config: {}}", locality("locality: {zone: a}, load_balancing_weight: 1, ", ep(1)) + "," +
+	{"locality weights", "lb_policy: ROUND_ROBIN, common_lb_config: {locality_weighted_lb_config: {}}",
+		locality("locality: {zone: a}, load_balancing_weight: 1, ", ep(1)) + "," +
+			locality("locality: {zone: b}, load_balancing_weight: 3, ", ep(2), ep(3)), ""},
+	{"locality weights with unhealthy hosts", "lb_policy: ROUND_ROBIN, common_lb_config: " +
+		"{locality_weighted_lb_config: {}}", locality("locality: {zone: a}, load_balancing_weight: 1, ", ep(1)) + "," +
 		locality("locality: {zone: b}, load_balancing_weight: 1, ", ep(2), ep(3, unhealthy)), ""},
-	{"locality without weight", "lb_policy: ROUND_ROBIN, common_lb_config: {locality_weighted_lb_config: {}}", locality("locality: {zone: a}, load_balancing_weight: 1, ", ep(1)) + "," +
-		locality("locality: {zone: b}, ", ep(2)), ""},
-	{"subset", "lb_policy: ROUND_ROBIN, lb_subset_config: {fallback_policy: NO_FALLBACK, subset_selectors: [{keys: [v]}]}",
-		locality("", ep(1, tagged("v", "one")), ep(2, tagged("v", "two")), ep(3, tagged("v", "one"))), "metadata_match: {filter_metadata: {envoy.lb: {v: one}}}"},
-	{"subset: no match, no fallback", "lb_policy: ROUND_ROBIN, lb_subset_config: {fallback_policy: NO_FALLBACK, subset_selectors: [{keys: [v]}]}",
+	{"locality without weight", "lb_policy: ROUND_ROBIN, common_lb_config: {locality_weighted_lb_config: {}}",
+		locality("locality: {zone: a}, load_balancing_weight: 1, ", ep(1)) + "," +
+			locality("locality: {zone: b}, ", ep(2)), ""},
+	{"subset", "lb_policy: ROUND_ROBIN, lb_subset_config: {fallback_policy: NO_FALLBACK, subset_selectors: [{keys: " +
+		"[v]}]}",
+		locality("", ep(1, tagged("v", "one")), ep(2, tagged("v", "two")), ep(3, tagged("v", "one"))),
+		"metadata_match: {filter_metadata: {envoy.lb: {v: one}}}"},
+	{"subset: no match, no fallback", "lb_policy: ROUND_ROBIN, lb_subset_config: {fallback_policy: NO_FALLBACK, " +
+		"subset_selectors: [{keys: [v]}]}",
 		locality("", ep(1, tagged("v", "one"))), "metadata_match: {filter_metadata: {envoy.lb: {v: three}}}"},
-	{"subset: no match, any endpoint", "lb_policy: ROUND_ROBIN, lb_subset_config: {fallback_policy: ANY_ENDPOINT, subset_selectors: [{keys: [v]}]}",
+	{"subset: no match, any endpoint", "lb_policy: ROUND_ROBIN, lb_subset_config: {fallback_policy: ANY_ENDPOINT, " +
+		"subset_selectors: [{keys: [v]}]}",
 		locality("", ep(1, tagged("v", "one")), ep(2)), "metadata_match: {filter_metadata: {envoy.lb: {v: three}}}"},
-	{"subset: default subset", "lb_policy: ROUND_ROBIN, lb_subset_config: {fallback_policy: DEFAULT_SUBSET, default_subset: {v: two}, subset_selectors: [{keys: [v]}]}",
+	{"subset: default subset", "lb_policy: ROUND_ROBIN, lb_subset_config: {fallback_policy: DEFAULT_SUBSET, " +
+		"default_subset: {v: two}, subset_selectors: [{keys: [v]}]}",
 		locality("", ep(1, tagged("v", "one")), ep(2, tagged("v", "two"))), ""},
-	{"subset: other keys", "lb_policy: ROUND_ROBIN, lb_subset_config: {fallback_policy: ANY_ENDPOINT, subset_selectors: [{keys: [v, w]}]}",
+	{"subset: other keys",
+		"lb_policy: ROUND_ROBIN, lb_subset_config: {fallback_policy: ANY_ENDPOINT, subset_selectors: [{keys: [v, w]}]}",
 		locality("", ep(1, tagged("v", "one")), ep(2)), "metadata_match: {filter_metadata: {envoy.lb: {v: one}}}"},
-	{"subset: some of the keys", "lb_policy: ROUND_ROBIN, lb_subset_config: {fallback_policy: NO_FALLBACK, subset_selectors: [{keys: [v, w], fallback_policy: KEYS_SUBSET, fallback_keys_subset: [v]}, {keys: [v]}]}",
-		locality("", ep(1, tagged("v", "one")), ep(2, tagged("v", "two"))), "metadata_match: {filter_metadata: {envoy.lb: {v: one, w: x}}}"},
-	{"subset: some of the keys, and no such subset", "lb_policy: ROUND_ROBIN, lb_subset_config: {fallback_policy: ANY_ENDPOINT, subset_selectors: [{keys: [v, w], fallback_policy: KEYS_SUBSET, fallback_keys_subset: [w]}, {keys: [w]}]}",
-		locality("", ep(1, tagged("v", "one")), ep(2, tagged("v", "two"))), "metadata_match: {filter_metadata: {envoy.lb: {v: one, w: x}}}"},
-	{"subset: a list stands for itself", "lb_policy: ROUND_ROBIN, lb_subset_config: {fallback_policy: NO_FALLBACK, subset_selectors: [{keys: [v]}]}",
-		locality("", ep(1, tagged("v", "[one, two]")), ep(2, tagged("v", "one"))), "metadata_match: {filter_metadata: {envoy.lb: {v: one}}}"},
-	{"subset: list_as_any", "lb_policy: ROUND_ROBIN, lb_subset_config: {list_as_any: true, fallback_policy: NO_FALLBACK, subset_selectors: [{keys: [v]}]}",
-		locality("", ep(1, tagged("v", "[one, two]")), ep(2, tagged("v", "one")), ep(3, tagged("v", "three"))), "metadata_match: {filter_metadata: {envoy.lb: {v: one}}}"},
-	{"subset: panic_mode_any", "lb_policy: ROUND_ROBIN, lb_subset_config: {panic_mode_any: true, fallback_policy: DEFAULT_SUBSET, default_subset: {v: none}, subset_selectors: [{keys: [v]}]}",
-		locality("", ep(1, tagged("v", "one")), ep(2, tagged("v", "two"))), "metadata_match: {filter_metadata: {envoy.lb: {v: three}}}"},
-	{"subset: an unhealthy subset", "lb_policy: ROUND_ROBIN, lb_subset_config: {fallback_policy: ANY_ENDPOINT, subset_selectors: [{keys: [v]}]}",
-		locality("", ep(1, tagged("v", "one")+", health_status: UNHEALTHY"), ep(2, tagged("v", "two"))), "metadata_match: {filter_metadata: {envoy.lb: {v: one}}}"},
-	{"subset: numbers and booleans", "lb_policy: ROUND_ROBIN, lb_subset_config: {fallback_policy: NO_FALLBACK, subset_selectors: [{keys: [v]}]}",
-		locality("", ep(1, tagged("v", "1")), ep(2, tagged("v", "'1'")), ep(3, tagged("v", "true"))), "metadata_match: {filter_metadata: {envoy.lb: {v: 1}}}"},
-	{"subset: fallback of the selector", "lb_policy: ROUND_ROBIN, lb_subset_config: {fallback_policy: ANY_ENDPOINT, subset_selectors: [{keys: [v], fallback_policy: NO_FALLBACK}]}",
+	{"subset: some of the keys", "lb_policy: ROUND_ROBIN, lb_subset_config: {fallback_policy: NO_FALLBACK, " +
+		"subset_selectors: [{keys: [v, w], fallback_policy: KEYS_SUBSET, fallback_keys_subset: [v]}, {keys: [v]}]}",
+		locality("", ep(1, tagged("v", "one")), ep(2, tagged("v", "two"))),
+		"metadata_match: {filter_metadata: {envoy.lb: {v: one, w: x}}}"},
+	{"subset: some of the keys, and no such subset", "lb_policy: ROUND_ROBIN, lb_subset_config: {fallback_policy: " +
+		"ANY_ENDPOINT, subset_selectors: [{keys: [v, w], fallback_policy: KEYS_SUBSET, fallback_keys_subset: [w]}, " +
+		"{keys: [w]}]}",
+		locality("", ep(1, tagged("v", "one")), ep(2, tagged("v", "two"))),
+		"metadata_match: {filter_metadata: {envoy.lb: {v: one, w: x}}}"},
+	{"subset: a list stands for itself",
+		"lb_policy: ROUND_ROBIN, lb_subset_config: {fallback_policy: NO_FALLBACK, subset_selectors: [{keys: [v]}]}",
+		locality("", ep(1, tagged("v", "[one, two]")), ep(2, tagged("v", "one"))),
+		"metadata_match: {filter_metadata: {envoy.lb: {v: one}}}"},
+	{"subset: list_as_any", "lb_policy: ROUND_ROBIN, lb_subset_config: {list_as_any: true, fallback_policy: " +
+		"NO_FALLBACK, subset_selectors: [{keys: [v]}]}",
+		locality("", ep(1, tagged("v", "[one, two]")), ep(2, tagged("v", "one")), ep(3, tagged("v", "three"))),
+		"metadata_match: {filter_metadata: {envoy.lb: {v: one}}}"},
+	{"subset: panic_mode_any", "lb_policy: ROUND_ROBIN, lb_subset_config: {panic_mode_any: true, fallback_policy: " +
+		"DEFAULT_SUBSET, default_subset: {v: none}, subset_selectors: [{keys: [v]}]}",
+		locality("", ep(1, tagged("v", "one")), ep(2, tagged("v", "two"))),
+		"metadata_match: {filter_metadata: {envoy.lb: {v: three}}}"},
+	{"subset: an unhealthy subset",
+		"lb_policy: ROUND_ROBIN, lb_subset_config: {fallback_policy: ANY_ENDPOINT, subset_selectors: [{keys: [v]}]}",
+		locality("", ep(1, tagged("v", "one")+", health_status: UNHEALTHY"), ep(2, tagged("v", "two"))),
+		"metadata_match: {filter_metadata: {envoy.lb: {v: one}}}"},
+	{"subset: numbers and booleans",
+		"lb_policy: ROUND_ROBIN, lb_subset_config: {fallback_policy: NO_FALLBACK, subset_selectors: [{keys: [v]}]}",
+		locality("", ep(1, tagged("v", "1")), ep(2, tagged("v", "'1'")), ep(3, tagged("v", "true"))),
+		"metadata_match: {filter_metadata: {envoy.lb: {v: 1}}}"},
+	{"subset: fallback of the selector", "lb_policy: ROUND_ROBIN, lb_subset_config: {fallback_policy: ANY_ENDPOINT, " +
+		"subset_selectors: [{keys: [v], fallback_policy: NO_FALLBACK}]}",
 		locality("", ep(1, tagged("v", "one")), ep(2)), "metadata_match: {filter_metadata: {envoy.lb: {v: three}}}"},
 }
 
-// TestBalance sends many requests through each cluster and compares which endpoints they reach with the inferred shares.
+// TestBalance sends many requests through each cluster and compares which endpoints they reach with
+// the inferred shares.
 func TestBalance(t *testing.T) {
 	const base = 40000
 	var c config
 	for i, r := range balanceRules {
 		name := fmt.Sprint("k", i)
 		endpoints := strings.ReplaceAll(r.endpoints, "NET", fmt.Sprint("127.3.", i))
-		c.clusters = append(c.clusters, fmt.Sprintf("{name: %s, type: STATIC, %s, load_assignment: {cluster_name: %s, endpoints: [%s]}}", name, r.cluster, name, endpoints))
+		c.clusters = append(c.clusters, fmt.Sprintf("{name: %s, type: STATIC, %s, load_assignment: {cluster_name: "+
+			"%s, endpoints: [%s]}}", name, r.cluster, name, endpoints))
 		more := ""
 		if r.route != "" {
 			more = ", " + r.route
 		}
-		c.listeners = append(c.listeners, httpListener(base+i, "", vhost("{match: {prefix: /}, route: {cluster: "+name+more+"}}")))
+		c.listeners = append(c.listeners,
+			httpListener(base+i, "", vhost("{match: {prefix: /}, route: {cluster: "+name+more+"}}")))
 	}
 	rules := balanceRules
 	for i, members := range []string{"[k5, k0]", "[k1, k0]", "[k8, k0]", "[k9, k3]"} {
 		name := fmt.Sprint("aggregate", i)
 		c.clusters = append(c.clusters, "{name: "+name+`, lb_policy: CLUSTER_PROVIDED, cluster_type: {name: envoy.clusters.aggregate, typed_config: {
-			"@type": type.googleapis.com/envoy.extensions.clusters.aggregate.v3.ClusterConfig, clusters: `+members+`}}}`)
-		c.listeners = append(c.listeners, httpListener(base+len(rules), "", vhost("{match: {prefix: /}, route: {cluster: "+name+"}}")))
+			"@type": type.googleapis.com/envoy.extensions.clusters.aggregate.v3.ClusterConfig, clusters: `+
+			members+`}}}`)
+		c.listeners = append(c.listeners,
+			httpListener(base+len(rules), "", vhost("{match: {prefix: /}, route: {cluster: "+name+"}}")))
 		rules = append(rules, balanceRule{name: "aggregate of " + members})
 	}
 	d := c.dump(t)
@@ -157,9 +202,10 @@ func expectedShares(d flow.Decision) map[string]float64 {
 	return shares
 }
 
-// judgeShares fails t where Envoy's choices do not fit the inferred shares. It asks some requests first.
-// Where those lie far from the shares, it asks many more and judges all of them: chance alone fails a
-// right share in fewer than one of a million rules, and a share that is wrong by a tenth is found.
+// judgeShares fails t where Envoy's choices do not fit the inferred shares. It asks some
+// requests first. Where those lie far from the shares, it asks many more and judges all of
+// them: chance alone fails a right share in fewer than one of a million rules, and a share that
+// is wrong by a tenth is found.
 func judgeShares(t *testing.T, want map[string]float64, ask func(times int) []Result) {
 	t.Helper()
 	const some, more = 120, 1500
@@ -173,15 +219,17 @@ func judgeShares(t *testing.T, want map[string]float64, ask func(times int) []Re
 	}
 }
 
-// misfits names each endpoint whose number of requests lies more than deviations standard deviations of a
-// binomial distribution from its inferred share, and each endpoint that was not inferred at all.
+// misfits names each endpoint whose number of requests lies more than deviations standard
+// deviations of a binomial distribution from its inferred share, and each endpoint that was
+// not inferred at all.
 func misfits(want map[string]float64, results []Result, deviations float64) []string {
 	var found []string
 	got := observedShares(results)
 	for where, share := range want {
 		bound := deviations * math.Sqrt(share*(1-share)/float64(len(results)))
 		if math.Abs(got[where]-share) > bound+1e-9 || share > 0 && got[where] == 0 {
-			found = append(found, fmt.Sprintf("%s: inferred %.2f of the requests, Envoy %.2f", where, share, got[where]))
+			found = append(found, fmt.Sprintf("%s: inferred %.2f of the requests, Envoy %.2f",
+				where, share, got[where]))
 		}
 	}
 	for where := range got {

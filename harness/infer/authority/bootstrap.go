@@ -10,7 +10,8 @@ import (
 	"github.com/flowproof/lab/harness/configdump"
 )
 
-// entryPrefix marks the listeners that are bound, one for each listener that netfilter or a client would reach.
+// entryPrefix marks the listeners that are bound, one for each listener that netfilter or a
+// client would reach.
 const entryPrefix = "entry:"
 
 // object is a message in JSON.
@@ -54,9 +55,11 @@ func (b *bootstrap) build() ([]byte, error) {
 			"@type": "type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener"}}},
 		"static_resources": object{"listeners": listeners, "clusters": clusters},
 		// Limits that a test never reaches and Envoy otherwise warns about.
-		"overload_manager": object{"resource_monitors": []any{object{"name": "envoy.resource_monitors.global_downstream_max_connections",
-			"typed_config": object{"@type": "type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
-				"max_active_downstream_connections": 10000}}}},
+		"overload_manager": object{
+			"resource_monitors": []any{object{"name": "envoy.resource_monitors.global_downstream_max_connections",
+				"typed_config": object{
+					"@type":                             "type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+					"max_active_downstream_connections": 10000}}}},
 	}
 	if runtime := b.dump.Bootstrap().Get("layered_runtime"); runtime.Exists() {
 		layers, err := decode(runtime)
@@ -80,8 +83,8 @@ func decode(v configdump.Value) (object, error) {
 	return o, nil
 }
 
-// listener returns the listener twice: as it is but not bound, so that connections can be handed over to its address;
-// and, where it would be bound, as an entry on loopback.
+// listener returns the listener twice: as it is but not bound, so that connections can be handed
+// over to its address; and, where it would be bound, as an entry on loopback.
 func (b *bootstrap) listener(r *configdump.Resource) ([]any, error) {
 	l, err := decode(r.Value())
 	if err != nil {
@@ -130,7 +133,8 @@ func (b *bootstrap) listener(r *configdump.Resource) ([]any, error) {
 	return all, nil
 }
 
-// entry is the listener bound to a free port of loopback, with a PROXY header in the place of SO_ORIGINAL_DST.
+// entry is the listener bound to a free port of loopback, with a PROXY header in the place
+// of SO_ORIGINAL_DST.
 func entry(l object, name string) object {
 	e := object{}
 	for k, v := range l {
@@ -171,7 +175,8 @@ func typeOf(filter object) string {
 // foreign says whether upstream Envoy does not have the extension.
 func foreign(filter object) bool {
 	t := typeOf(filter)
-	return strings.HasSuffix(t, ".TypedStruct") || strings.Contains(t, "istio") || strings.Contains(t, "/stats.PluginConfig") ||
+	return strings.HasSuffix(t, ".TypedStruct") || strings.Contains(t, "istio") ||
+		strings.Contains(t, "/stats.PluginConfig") ||
 		strings.HasSuffix(t, ".metadataexchange.config.MetadataExchange") || strings.Contains(t, "wasm")
 }
 
@@ -222,7 +227,8 @@ func (b *bootstrap) chain(c object, listener string, index int) error {
 	return nil
 }
 
-// manager gives an HTTP connection manager its routes inline and an access log, and takes out what Envoy does not have.
+// manager gives an HTTP connection manager its routes inline and an access log, and takes out what
+// Envoy does not have.
 func (b *bootstrap) manager(m object) error {
 	m["access_log"] = b.accessLog()
 	delete(m, "tracing")
@@ -272,9 +278,10 @@ func (b *bootstrap) accessLog() []any {
 	return []any{object{"name": "envoy.access_loggers.file", "typed_config": object{
 		"@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog", "path": b.log,
 		"log_format": object{"json_format": object{
-			"from": "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%", "chain": "%FILTER_CHAIN_NAME%", "cluster": "%UPSTREAM_CLUSTER_RAW%",
-			"route": "%ROUTE_NAME%", "code": "%RESPONSE_CODE%", "flags": "%RESPONSE_FLAGS%", "details": "%RESPONSE_CODE_DETAILS%",
-			"host": "%UPSTREAM_HOST%", "method": "%REQ(:METHOD)%",
+			"from": "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%", "chain": "%FILTER_CHAIN_NAME%",
+			"cluster": "%UPSTREAM_CLUSTER_RAW%",
+			"route":   "%ROUTE_NAME%", "code": "%RESPONSE_CODE%", "flags": "%RESPONSE_FLAGS%",
+			"details": "%RESPONSE_CODE_DETAILS%", "host": "%UPSTREAM_HOST%", "method": "%REQ(:METHOD)%",
 		}}}}}
 }
 
@@ -289,7 +296,8 @@ func (b *bootstrap) cluster(r *configdump.Resource) (object, error) {
 		return b.keptCluster(c, r)
 	}
 	kept := object{"name": r.Name, "connect_timeout": "5s", "type": "STATIC"}
-	for _, field := range []string{"typed_extension_protocol_options", "http2_protocol_options", "protocol_selection", "metadata"} {
+	for _, field := range []string{"typed_extension_protocol_options", "http2_protocol_options",
+		"protocol_selection", "metadata"} {
 		if v, ok := c[field]; ok {
 			kept[field] = v
 		}

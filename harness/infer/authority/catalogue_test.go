@@ -8,7 +8,8 @@ import (
 	"github.com/flowproof/lab/harness/infer/filters"
 )
 
-// TestCatalogue asks Envoy which filters it has, and fails for one that the catalogue does not know.
+// TestCatalogue asks Envoy which filters it has, and fails for one that the
+// catalogue does not know.
 func TestCatalogue(t *testing.T) {
 	c := config{clusters: stubbed("a"), listeners: []string{httpListener(20000, "", vhost(toA))}}
 	text, err := start(t, c.dump(t), Options{}).ConfigDump()
@@ -32,7 +33,8 @@ func TestCatalogue(t *testing.T) {
 		t.Fatal(err)
 	}
 	known := map[string]func(kind, name string) *filters.Row{
-		"envoy.filters.http": filters.HTTP, "envoy.filters.http.upstream": filters.HTTP, "envoy.filters.network": filters.Network, "envoy.filters.listener": filters.Listener,
+		"envoy.filters.http": filters.HTTP, "envoy.filters.http.upstream": filters.HTTP,
+		"envoy.filters.network": filters.Network, "envoy.filters.listener": filters.Listener,
 	}
 	seen := 0
 	for _, section := range dump.Configs {

@@ -33,7 +33,8 @@ func (b *bootstrap) certify(socket object) {
 		common["tls_certificates"] = []any{object{"certificate_chain": object{"inline_string": b.keys.chain},
 			"private_key": object{"inline_string": b.keys.key}}}
 	}
-	for _, field := range []string{"combined_validation_context", "validation_context", "validation_context_sds_secret_config"} {
+	for _, field := range []string{"combined_validation_context", "validation_context",
+		"validation_context_sds_secret_config"} {
 		if _, ok := common[field]; ok {
 			delete(common, field)
 			common["validation_context"] = object{"trusted_ca": object{"inline_string": b.keys.root}}

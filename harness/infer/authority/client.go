@@ -29,7 +29,8 @@ type Result struct {
 	Entries  []Entry
 }
 
-// Ask sends the requests, several at a time, each through the listener that each would arrive at, and returns what happened.
+// Ask sends the requests, several at a time, each through the listener that each would arrive at,
+// and returns what happened.
 func (e *Envoy) Ask(ctx context.Context, requests []flow.Request) ([]Result, error) {
 	results, errs := make([]Result, len(requests)), make([]error, len(requests))
 	var group sync.WaitGroup
@@ -61,7 +62,8 @@ func (e *Envoy) Ask(ctx context.Context, requests []flow.Request) ([]Result, err
 
 // entryOf returns where a request arrives.
 func (e *Envoy) entryOf(req flow.Request) (string, error) {
-	name := map[flow.Direction]string{flow.Inbound: "virtualInbound", flow.Outbound: "virtualOutbound", "": "virtualOutbound"}[req.Direction]
+	name := map[flow.Direction]string{flow.Inbound: "virtualInbound", flow.Outbound: "virtualOutbound",
+		"": "virtualOutbound"}[req.Direction]
 	if req.Direction == flow.Gateway {
 		for n := range e.entries {
 			if strings.HasSuffix(n, fmt.Sprint("_", req.Port)) {
@@ -100,7 +102,8 @@ func (e *Envoy) send(ctx context.Context, req flow.Request) (Result, error) {
 	}
 	stream := conn
 	if req.TLS == flow.TLS || req.TLS == flow.MTLS {
-		config := &tls.Config{ServerName: req.SNI, InsecureSkipVerify: true, NextProtos: req.ALPN} // the peer is the test's own
+		// the peer is the test's own
+		config := &tls.Config{ServerName: req.SNI, InsecureSkipVerify: true, NextProtos: req.ALPN}
 		if req.TLS == flow.MTLS {
 			config.Certificates = []tls.Certificate{e.keys.pair}
 		}
@@ -122,7 +125,8 @@ func (e *Envoy) send(ctx context.Context, req flow.Request) (Result, error) {
 	return r, nil
 }
 
-// nextAddress returns a loopback address that no connection came from before: the access log is joined by it.
+// nextAddress returns a loopback address that no connection came from before: the access
+// log is joined by it.
 func (e *Envoy) nextAddress() *net.TCPAddr {
 	n := e.sent.Add(1)
 	return &net.TCPAddr{IP: net.IPv4(127, byte(64+n>>16), byte(n>>8), byte(n))}
@@ -210,13 +214,15 @@ func askHTTP2(conn net.Conn, req flow.Request, r *Result) {
 		return
 	}
 	scheme := first(req.Scheme, "http")
-	hr, err := http.NewRequest(first(req.Method, "GET"), scheme+"://"+first(req.Authority, "none")+first(req.Path, "/"), nil)
+	hr, err := http.NewRequest(first(req.Method, "GET"),
+		scheme+"://"+first(req.Authority, "none")+first(req.Path, "/"), nil)
 	if err != nil {
 		r.Problem = err.Error()
 		return
 	}
 	if strings.HasPrefix(req.Path, "/") {
-		hr.URL.Opaque, hr.URL.RawQuery, hr.URL.ForceQuery = req.Path, "", false // as it is, with what net/url would leave out
+		// as it is, with what net/url would leave out
+		hr.URL.Opaque, hr.URL.RawQuery, hr.URL.ForceQuery = req.Path, "", false
 	}
 	hr.Host = req.Authority
 	hr.Header["User-Agent"] = []string{""} // none, instead of Go's own

@@ -8,7 +8,8 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// Differences says where what was inferred for a request is not what happened; none means that they agree.
+// Differences says where what was inferred for a request is not what happened; none
+// means that they agree.
 func Differences(req flow.Request, d flow.Decision, r Result) []string {
 	var all []string
 	differ := func(what string, inferred, real any) {
@@ -99,7 +100,8 @@ func wentInside(d flow.Decision) bool {
 func happens(p flow.Possibility, r Result) bool {
 	entry := lastEntry(r)
 	if p.Outcome == flow.Forwarded {
-		if r.Seen != nil && len(p.Endpoints) > 0 && !strings.HasPrefix(p.Endpoints[0], "envoy:") { // also where the way goes on inside of the proxy
+		if r.Seen != nil && len(p.Endpoints) > 0 && !strings.HasPrefix(p.Endpoints[0], "envoy:") {
+			// also where the way goes on inside of the proxy
 			return slices.Contains(p.Endpoints, r.Seen.Local)
 		}
 		return p.Cluster == "" || p.Cluster == entry.Cluster
@@ -134,7 +136,8 @@ func contains(all []string, s string) bool {
 	return false
 }
 
-// lastEntry returns the line that says most: that of a request or stream before that of the listener.
+// lastEntry returns the line that says most: that of a request or stream before
+// that of the listener.
 func lastEntry(r Result) Entry {
 	best := Entry{}
 	for _, e := range r.Entries {

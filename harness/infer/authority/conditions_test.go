@@ -8,7 +8,8 @@ import (
 	"github.com/flowproof/lab/harness/infer"
 )
 
-// saysItself begins the conditions whose text has the value that was compared, or that compare none.
+// saysItself begins the conditions whose text has the value that was compared, or
+// that compare none.
 var saysItself = []string{"RBAC: the policy's CEL condition", "x-", "input "}
 
 // TestConditionsHaveValues holds that each condition that --explain shows, of all rules, says the
@@ -16,7 +17,8 @@ var saysItself = []string{"RBAC: the policy's CEL condition", "x-", "input "}
 func TestConditionsHaveValues(t *testing.T) {
 	const base = 20000
 	c := config{clusters: append(stubbed("a", "b", "c", "d"), "{name: none, type: STATIC}")}
-	rules := slices.Concat(httpRules, filterRules, clientRules, moreRules, matcherRules, stateRules, kindRules, celRules())
+	rules := slices.Concat(httpRules, filterRules, clientRules, moreRules, matcherRules, stateRules,
+		kindRules, celRules())
 	for i, r := range rules {
 		c.listeners = append(c.listeners, httpListener(base+i, r.hcm, r.routes))
 	}
@@ -31,7 +33,9 @@ func TestConditionsHaveValues(t *testing.T) {
 			for _, h := range d.Hops {
 				for _, c := range h.Conditions {
 					bare := c.Value == "" && c.Depends == "" && !strings.ContainsAny(c.Text, `"`)
-					if bare && !slices.ContainsFunc(saysItself, func(s string) bool { return strings.HasPrefix(c.Text, s) }) && !told[c.Text] {
+					if bare && !slices.ContainsFunc(saysItself, func(s string) bool {
+						return strings.HasPrefix(c.Text, s)
+					}) && !told[c.Text] {
 						told[c.Text] = true
 						t.Errorf("%s: %s: %s has no value", r.name, h.Kind, c.Text)
 					}

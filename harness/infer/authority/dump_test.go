@@ -14,7 +14,8 @@ import (
 	"github.com/flowproof/lab/harness/infer"
 )
 
-// A config is what a test's dump holds; each member is a message in YAML, as Envoy's documentation writes it.
+// A config is what a test's dump holds; each member is a message in YAML, as Envoy's
+// documentation writes it.
 type config struct {
 	listeners []string
 	routes    []string
@@ -47,7 +48,8 @@ func (c config) dump(t testing.TB) *configdump.Dump {
 		return object{"@type": "type.googleapis.com/envoy.admin.v3." + kind, array: elements}
 	}
 	text, err := json.Marshal(object{"configs": []any{
-		object{"@type": "type.googleapis.com/envoy.admin.v3.BootstrapConfigDump", "bootstrap": message(t, bootstrapText)},
+		object{"@type": "type.googleapis.com/envoy.admin.v3.BootstrapConfigDump",
+			"bootstrap": message(t, bootstrapText)},
 		section("ClustersConfigDump", "static_clusters", "cluster", c.clusters),
 		section("ListenersConfigDump", "static_listeners", "listener", c.listeners),
 		section("RoutesConfigDump", "static_route_configs", "route_config", c.routes),
@@ -73,14 +75,17 @@ func stubbed(names ...string) []string {
 	return all
 }
 
-// httpListener is a bound listener on a port with one chain that ends in a connection manager. hcm holds fields of the
-// connection manager, routes the fields of its route configuration; both in YAML's flow style without the braces.
+// httpListener is a bound listener on a port with one chain that ends in a connection manager. hcm
+// holds fields of the connection manager, routes the fields of its route configuration; both in
+// YAML's flow style without the braces.
 func httpListener(port int, hcm, routes string) string {
-	return fmt.Sprintf(`{name: "l_%d", address: {socket_address: {address: 0.0.0.0, port_value: %d}}, filter_chains: [%s]}`,
+	return fmt.Sprintf(`{name: "l_%d", address: {socket_address: {address: 0.0.0.0, port_value: %d}}, filter_chains: `+
+		`[%s]}`,
 		port, port, httpChain("", hcm, routes))
 }
 
-// httpChain is a filter chain that ends in a connection manager; more holds further fields of the chain.
+// httpChain is a filter chain that ends in a connection manager; more holds further
+// fields of the chain.
 func httpChain(more, hcm, routes string) string {
 	if hcm != "" {
 		hcm = ", " + hcm
@@ -107,7 +112,8 @@ func tcpChain(more, cluster string) string {
   "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: test, cluster: %q}}]%s}`, cluster, more)
 }
 
-// envoyOrSkip returns an Envoy binary. Without one the test is skipped, except in CI, where it must not be missing.
+// envoyOrSkip returns an Envoy binary. Without one the test is skipped, except in CI, where it
+// must not be missing.
 func envoyOrSkip(t testing.TB) string {
 	t.Helper()
 	path, err := Find()
@@ -151,7 +157,8 @@ func judge(t testing.TB, e *Envoy, engine *infer.Engine, requests []flow.Request
 		}
 		if all := Differences(req, d, results[i]); len(all) > 0 && explain(req, d, results[i]) == "" {
 			shown, _ := json.Marshal(req)
-			texts[i] = fmt.Sprintf("%s\n  %v\n  Envoy logged %+v %s", shown, all, results[i].Entries, results[i].Problem)
+			texts[i] = fmt.Sprintf("%s\n  %v\n  Envoy logged %+v %s", shown, all, results[i].Entries,
+				results[i].Problem)
 		}
 	}
 	return texts

@@ -17,8 +17,10 @@ type explanation struct {
 }
 
 var explanations = []explanation{
-	{"request-id.random", "Envoy makes a random UUID for a request without x-request-id (UUIDRequestIDExtension::set), so a condition on the " +
-		"beginning or end of it holds for one request in some hundreds", func(req flow.Request, d flow.Decision, _ Result) bool {
+	{"request-id.random", "Envoy makes a random UUID for a request without x-request-id " +
+		"(UUIDRequestIDExtension::set), so a condition on the " +
+		"beginning or end of it holds for one request in some hundreds", func(req flow.Request, d flow.Decision,
+		_ Result) bool {
 		text, _ := json.Marshal(d.Hops)
 		return req.Headers.Get("x-request-id") == "" && strings.Contains(string(text), "x-request-id")
 	}},

@@ -17,7 +17,8 @@ const (
 	figuresTo   = "<!-- /differential -->"
 )
 
-// figures writes what the run has measured into the README, between its markers. Only a run without a fault may.
+// figures writes what the run has measured into the README, between its markers. Only a run
+// without a fault may.
 func figures(t *testing.T, total *tally) {
 	if !*update || t.Failed() {
 		return
@@ -31,8 +32,10 @@ func figures(t *testing.T, total *tally) {
 	if !ok || !also {
 		t.Fatalf("%s has no block of figures", readme)
 	}
-	said := fmt.Sprintf("%d random requests through %d random configurations, each decided by inference and sent through Envoy %s: %d differences that nothing\n"+
-		"explains, %d with a known cause. %d answers were open; for %d of them Envoy did the same with every value that was tried of what is open.\n",
+	said := fmt.Sprintf("%d random requests through %d random configurations, each decided by inference and sent "+
+		"through Envoy %s: %d differences that nothing\n"+
+		"explains, %d with a known cause. %d answers were open; for %d of them Envoy did the same with every value "+
+		"that was tried of what is open.\n",
 		total.requests, total.rounds, total.version, 0, total.explained, total.open, total.needless)
 	if err := os.WriteFile(readme, []byte(before+figuresFrom+said+figuresTo+after), 0o644); err != nil {
 		t.Fatal(err)

@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// keys stand in for the certificates that Istio's control plane would give: one authority, one workload certificate.
+// keys stand in for the certificates that Istio's control plane would give: one authority, one
+// workload certificate.
 type keys struct {
 	root, chain, key string // PEM
 	pair             tls.Certificate
@@ -27,8 +28,10 @@ func newKeys() (*keys, error) {
 	if err != nil {
 		return nil, err
 	}
-	root := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "root"}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter: time.Now().Add(24 * time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	root := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "root"},
+		NotBefore: time.Now().Add(-time.Hour),
+		NotAfter:  time.Now().Add(24 * time.Hour), IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageCertSign}
 	rootDER, err := x509.CreateCertificate(rand.Reader, root, root, rootKey.Public(), rootKey)
 	if err != nil {
 		return nil, err
@@ -41,8 +44,10 @@ func newKeys() (*keys, error) {
 	if err != nil {
 		return nil, err
 	}
-	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), NotBefore: root.NotBefore, NotAfter: root.NotAfter, URIs: []*url.URL{id},
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
+	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), NotBefore: root.NotBefore, NotAfter: root.NotAfter,
+		URIs:     []*url.URL{id},
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth,
+			x509.ExtKeyUsageClientAuth}}
 	leafDER, err := x509.CreateCertificate(rand.Reader, leaf, root, key.Public(), rootKey)
 	if err != nil {
 		return nil, err
@@ -55,7 +60,8 @@ func newKeys() (*keys, error) {
 		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 	}
 	return &keys{
-		root: encode("CERTIFICATE", rootDER), chain: encode("CERTIFICATE", leafDER), key: encode("EC PRIVATE KEY", keyDER),
+		root: encode("CERTIFICATE", rootDER), chain: encode("CERTIFICATE", leafDER),
+		key:  encode("EC PRIVATE KEY", keyDER),
 		pair: tls.Certificate{Certificate: [][]byte{leafDER}, PrivateKey: key},
 	}, nil
 }

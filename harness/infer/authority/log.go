@@ -27,8 +27,9 @@ type accessLog struct {
 	path string
 }
 
-// wait reads the log until it has a line for each of the connections, by the client's address, and returns all lines by
-// that address. A connection may have several: one of the stream, one of the listener.
+// wait reads the log until it has a line for each of the connections, by the client's
+// address, and returns all lines by that address. A connection may have several: one of the
+// stream, one of the listener.
 func (l *accessLog) wait(ctx context.Context, from []string) (map[string][]Entry, error) {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()

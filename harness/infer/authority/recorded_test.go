@@ -10,8 +10,8 @@ import (
 	"github.com/flowproof/lab/harness/infer"
 )
 
-// TestRecorded takes listeners, routes and clusters of sidecars that ran in the workshop's lab and sends everything
-// through them that the workshop's tables speak of, and random mixtures of it.
+// TestRecorded takes listeners, routes and clusters of sidecars that ran in the workshop's lab and
+// sends everything through them that the workshop's tables speak of, and random mixtures of it.
 func TestRecorded(t *testing.T) {
 	envoyOrSkip(t)
 	for _, pod := range []string{"netshoot", "fortio-server"} {
@@ -34,19 +34,23 @@ func TestRecorded(t *testing.T) {
 	}
 }
 
-var meshALPN = [][]string{nil, {"istio"}, {"istio-peer-exchange", "istio"}, {"istio-http/1.1", "istio", "http/1.1"}, {"istio-h2"}, {"h2"}, {"h2", "http/1.1"}}
+var meshALPN = [][]string{nil, {"istio"}, {"istio-peer-exchange", "istio"}, {"istio-http/1.1", "istio", "http/1.1"},
+	{"istio-h2"}, {"h2"}, {"h2", "http/1.1"}}
 
 const meshSNI = "outbound_.8080_._.fortio-server.mark.svc.cluster.local"
 
-// table is the workshop's truth table in full: every port, protocol, TLS mode and ALPN of the inbound side.
+// table is the workshop's truth table in full: every port, protocol, TLS mode and ALPN
+// of the inbound side.
 func table(ip string) []flow.Request {
 	var all []flow.Request
 	for _, port := range []uint32{8080, 9999, 15006} {
 		for _, protocol := range []string{"http", "http2", "tcp"} {
-			all = append(all, flow.Request{Direction: flow.Inbound, Address: ip, Port: port, Protocol: protocol, Authority: "fortio-server:8080"})
+			all = append(all, flow.Request{Direction: flow.Inbound, Address: ip, Port: port, Protocol: protocol,
+				Authority: "fortio-server:8080"})
 			for _, mode := range []string{flow.TLS, flow.MTLS} {
 				for _, alpn := range meshALPN {
-					all = append(all, flow.Request{Direction: flow.Inbound, Address: ip, Port: port, Protocol: protocol, TLS: mode, ALPN: alpn, SNI: meshSNI, Authority: "fortio-server:8080"})
+					all = append(all, flow.Request{Direction: flow.Inbound, Address: ip, Port: port, Protocol: protocol,
+						TLS: mode, ALPN: alpn, SNI: meshSNI, Authority: "fortio-server:8080"})
 				}
 			}
 		}
@@ -56,8 +60,10 @@ func table(ip string) []flow.Request {
 
 // meshRequest draws a request of either direction as a pod of the workshop could make or get it.
 func (g *generator) meshRequest(ip string) flow.Request {
-	r := flow.Request{Protocol: pick(g, "http", "http", "http2", "grpc", "tcp", "http1.0"), Method: pick(g, methods...), Path: pick(g, paths...),
-		Authority: pick(g, "fortio-server", "fortio-server:8080", "fortio-server.mark", "fortio-server.default:8080", "fortio-server-l2.mark.svc.cluster.local", "10.96.215.136:8080", "x.y", "kubernetes.default")}
+	r := flow.Request{Protocol: pick(g, "http", "http", "http2", "grpc", "tcp", "http1.0"), Method: pick(g, methods...),
+		Path: pick(g, paths...),
+		Authority: pick(g, "fortio-server", "fortio-server:8080", "fortio-server.mark", "fortio-server.default:8080",
+			"fortio-server-l2.mark.svc.cluster.local", "10.96.215.136:8080", "x.y", "kubernetes.default")}
 	r.Source = fmt.Sprintf("172.21.206.%d:%d", g.IntN(250)+1, 1024+g.IntN(60000))
 	if g.IntN(2) == 0 {
 		r.Direction, r.Address, r.Port = flow.Inbound, ip, pick[uint32](g, 8070, 8079, 8080, 80, 9999, 15006)

@@ -40,7 +40,8 @@ func TestRandomRich(t *testing.T) {
 		})
 	}
 	figures(t, total)
-	t.Logf("%d requests, %d of them explained %v, %d open, %d of those without need", total.requests, total.explained, total.byCode, total.open, total.needless)
+	t.Logf("%d requests, %d of them explained %v, %d open, %d of those without need", total.requests, total.explained,
+		total.byCode, total.open, total.needless)
 	if total.explained > 5+total.requests/1000 { // five more, or chance would fail a short run now and then
 		t.Errorf("%d of %d answers are explained: at most one in a thousand may be", total.explained, total.requests)
 	}
@@ -102,14 +103,16 @@ func richRound(t *testing.T, total *tally, dns *nameServer, round uint64, n int)
 }
 
 // try asks for what was open once more with the other values of the open things.
-func (total *tally) try(t *testing.T, dns *nameServer, round uint64, open []int, requests []flow.Request, decisions []flow.Decision, results []Result) {
+func (total *tally) try(t *testing.T, dns *nameServer, round uint64, open []int, requests []flow.Request,
+	decisions []flow.Decision, results []Result) {
 	var asked []flow.Request
 	moved := make([]bool, len(open))
 	for _, i := range open {
 		asked = append(asked, requests[i])
 	}
 	for variant := 1; variant < variants && len(open) > 0; variant++ {
-		for k, r := range total.ask(t, dns, round, variant, append(asked, asked...)) { // twice, for what counts requests
+		for k, r := range total.ask(t, dns, round, variant, append(asked, asked...)) {
+			// twice, for what counts requests
 			k %= len(open)
 			i := open[k]
 			total.compare(t, requests[i], decisions[i], r, variant)
@@ -120,7 +123,8 @@ func (total *tally) try(t *testing.T, dns *nameServer, round uint64, open []int,
 		if !moved[k] {
 			total.needless++
 			if testing.Verbose() {
-				t.Logf("open without need: %s\n  %v\n  %s", asText(requests[i]), decisions[i].Depends, happened(results[i]))
+				t.Logf("open without need: %s\n  %v\n  %s", asText(requests[i]), decisions[i].Depends,
+					happened(results[i]))
 			}
 		}
 	}
@@ -137,7 +141,8 @@ func (total *tally) compare(t *testing.T, req flow.Request, d flow.Decision, r R
 		total.byCode[code]++
 		return
 	}
-	t.Errorf("variant %d: %s\n  %s: %v\n  depends %v possible %v others %v\n  Envoy logged %+v %+v %s", variant, asText(req), d.Certainty, all, d.Depends, d.Possible, d.Others, r.Entries, r.Seen, r.Problem)
+	t.Errorf("variant %d: %s\n  %s: %v\n  depends %v possible %v others %v\n  Envoy logged %+v %+v %s", variant,
+		asText(req), d.Certainty, all, d.Depends, d.Possible, d.Others, r.Entries, r.Seen, r.Problem)
 }
 
 func asText(req flow.Request) string {
@@ -185,5 +190,6 @@ func happened(r Result) string {
 	if r.Seen != nil {
 		seen = *r.Seen
 	}
-	return strings.Join([]string{fmt.Sprint(r.Status), r.Location, entry.Cluster, entry.Route, entry.Chain, seen.Local, seen.Path, seen.Host, entry.Details}, " ")
+	return strings.Join([]string{fmt.Sprint(r.Status), r.Location, entry.Cluster, entry.Route, entry.Chain, seen.Local,
+		seen.Path, seen.Host, entry.Details}, " ")
 }

@@ -31,7 +31,8 @@ type Seen struct {
 // seenHeader carries a Seen in an HTTP response.
 const seenHeader = "x-stub-seen"
 
-// stubs are the upstreams of all clusters: each cluster has a listening socket that says whose it is.
+// stubs are the upstreams of all clusters: each cluster has a listening socket that
+// says whose it is.
 type stubs struct {
 	keys *keys
 	mu   sync.Mutex
@@ -166,7 +167,8 @@ func serveOne(conn net.Conn, seen Seen) {
 	_ = server.Serve(&single{conn: conn}) // ends with net.ErrClosed once the connection is taken
 }
 
-// servicePath begins the path of a request to a stub that plays a service: /stub/STATUS, or /stub/STATUS/HEADER/VALUE.
+// servicePath begins the path of a request to a stub that plays a service: /stub/STATUS, or
+// /stub/STATUS/HEADER/VALUE.
 const servicePath = "/stub/"
 
 // serviceAnswers answers as the path says, for an authorization service.

@@ -13,25 +13,34 @@ import (
 
 // upstreamContext is a transport socket that speaks TLS with further fields.
 func upstreamContext(more, common string) string {
-	return `{name: envoy.transport_sockets.tls, typed_config: {"@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext, ` +
+	return `{name: envoy.transport_sockets.tls, typed_config: {"@type": ` +
+		`type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext, ` +
 		more + `common_tls_context: {` + common + `}}}`
 }
 
-// certificates asks for the workload's certificate by SDS, as Istio does; the test replaces it by its own.
+// certificates asks for the workload's certificate by SDS, as Istio does; the test
+// replaces it by its own.
 const certificates = `tls_certificate_sds_secret_configs: [{name: default}]`
 
-// sockets are clusters with the transport sockets that decide what an endpoint sees. The names tell what they show.
+// sockets are clusters with the transport sockets that decide what an endpoint sees. The names
+// tell what they show.
 var sockets = []struct{ name, cluster, tag string }{
 	{"clear text", "", ""},
 	{"own socket with SNI", "transport_socket: " + upstreamContext("sni: a.b, ", ""), ""},
 	{"client certificate", "transport_socket: " + upstreamContext("sni: a.b, ", certificates), ""},
 	{"ALPN of its own", "transport_socket: " + upstreamContext("", "alpn_protocols: [istio, x]"), ""},
-	{"match by the endpoint's tag", "transport_socket_matches: [{name: tlsMode-istio, match: {tlsMode: istio}, transport_socket: " +
-		upstreamContext("sni: outbound_.8080_._.x, ", certificates+", alpn_protocols: [istio-peer-exchange, istio]") +
-		"}, {name: tlsMode-disabled, match: {}, transport_socket: {name: raw, typed_config: {'@type': type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer}}}]", "tlsMode: istio"},
-	{"no tag, so the fallback", "transport_socket_matches: [{name: tlsMode-istio, match: {tlsMode: istio}, transport_socket: " + upstreamContext("sni: never, ", "") +
-		"}, {name: tlsMode-disabled, match: {}, transport_socket: {name: raw, typed_config: {'@type': type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer}}}]", "other: x"},
-	{"no tag, so the cluster's own socket", "transport_socket: " + upstreamContext("sni: own, ", "") + ", transport_socket_matches: [{name: m, match: {tlsMode: istio}, transport_socket: " +
+	{"match by the endpoint's tag",
+		"transport_socket_matches: [{name: tlsMode-istio, match: {tlsMode: istio}, transport_socket: " +
+			upstreamContext("sni: outbound_.8080_._.x, ",
+				certificates+", alpn_protocols: [istio-peer-exchange, istio]") +
+			"}, {name: tlsMode-disabled, match: {}, transport_socket: {name: raw, typed_config: {'@type': " +
+			"type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer}}}]", "tlsMode: istio"},
+	{"no tag, so the fallback", "transport_socket_matches: [{name: tlsMode-istio, match: {tlsMode: istio}, " +
+		"transport_socket: " + upstreamContext("sni: never, ", "") +
+		"}, {name: tlsMode-disabled, match: {}, transport_socket: {name: raw, typed_config: {'@type': " +
+		"type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer}}}]", "other: x"},
+	{"no tag, so the cluster's own socket", "transport_socket: " + upstreamContext("sni: own, ", "") +
+		", transport_socket_matches: [{name: m, match: {tlsMode: istio}, transport_socket: " +
 		upstreamContext("sni: never, ", "") + "}]", ""},
 	{"HTTP/2 upstream", "transport_socket: " + upstreamContext("sni: h2, ", "") + `, typed_extension_protocol_options: {envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {
 		"@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, explicit_http_config: {http2_protocol_options: {}}}}`, ""},
@@ -56,8 +65,10 @@ func TestUpstreamTLS(t *testing.T) {
 			tag = ", metadata: {filter_metadata: {envoy.transport_socket_match: {" + s.tag + "}}}"
 		}
 		c.clusters = append(c.clusters, fmt.Sprintf(`{name: %s, type: STATIC%s, load_assignment: {cluster_name: %s, endpoints: [{lb_endpoints: [
-			{endpoint: {address: {socket_address: {address: 127.4.0.%d, port_value: 8080}}}%s}]}]}}`, name, fields, name, i+1, tag))
-		c.listeners = append(c.listeners, httpListener(base+i, "", vhost("{match: {prefix: /}, route: {cluster: "+name+"}}")))
+			{endpoint: {address: {socket_address: {address: 127.4.0.%d, port_value: 8080}}}%s}]}]}}`, name, fields,
+			name, i+1, tag))
+		c.listeners = append(c.listeners,
+			httpListener(base+i, "", vhost("{match: {prefix: /}, route: {cluster: "+name+"}}")))
 	}
 	d := c.dump(t)
 	e, engine := start(t, d, Options{KeepEndpoints: true}), infer.New(d)
@@ -92,12 +103,14 @@ func compareTLS(t *testing.T, d flow.Decision, r Result) {
 		mode = flow.MTLS
 	}
 	version := map[string]string{"HTTP/1.1": "HTTP11", "HTTP/2.0": "HTTP2"}[r.Seen.Protocol]
-	if mode != d.UpstreamTLS.Mode || r.Seen.SNI != d.UpstreamTLS.SNI || !slices.Equal(r.Seen.ALPN, d.UpstreamTLS.ALPN) || version != d.UpstreamProtocol {
+	if mode != d.UpstreamTLS.Mode || r.Seen.SNI != d.UpstreamTLS.SNI ||
+		!slices.Equal(r.Seen.ALPN, d.UpstreamTLS.ALPN) || version != d.UpstreamProtocol {
 		t.Errorf("inferred %+v %s, the endpoint saw %s %+v", *d.UpstreamTLS, d.UpstreamProtocol, version, *r.Seen)
 	}
 }
 
-// TestDownstreamTLS holds what a chain that terminates TLS does against Envoy: certificates, identity, RBAC.
+// TestDownstreamTLS holds what a chain that terminates TLS does against Envoy:
+// certificates, identity, RBAC.
 func TestDownstreamTLS(t *testing.T) {
 	server := func(required bool) string {
 		return fmt.Sprintf(`transport_socket: {name: envoy.transport_sockets.tls, typed_config: {
@@ -106,29 +119,42 @@ func TestDownstreamTLS(t *testing.T) {
 	}
 	identity := "forward_client_cert_details: APPEND_FORWARD, set_current_client_cert_details: {uri: true}, "
 	only := func(name string) string {
-		return identity + rbacRules("action: ALLOW, policies: {p: {permissions: [{any: true}], principals: [{authenticated: {principal_name: {exact: '"+name+"'}}}]}}")
+		return identity + rbacRules("action: ALLOW, policies: {p: {permissions: [{any: true}], principals: "+
+			"[{authenticated: {principal_name: {exact: '"+name+"'}}}]}}")
 	}
 	allowed := func(expression string) string {
-		return rbacRules("action: ALLOW, policies: {p: {permissions: [{any: true}], " + anyone + ", condition: " + asJSON(parsed(expression).Expr) + "}}")
+		return rbacRules("action: ALLOW, policies: {p: {permissions: [{any: true}], " + anyone + ", condition: " +
+			asJSON(parsed(expression).Expr) + "}}")
 	}
-	bySAN := rbacMatcher("matcher_tree: {" + inputOf("envoy.extensions.matching.common_inputs.ssl.v3.UriSanInput") + ", exact_match_map: {map: {'" + workload + "': " + rbacAction("p", "ALLOW") + "}}}")
+	bySAN := rbacMatcher("matcher_tree: {" + inputOf("envoy.extensions.matching.common_inputs.ssl.v3.UriSanInput") +
+		", exact_match_map: {map: {'" + workload + "': " + rbacAction("p", "ALLOW") + "}}}")
 	listener := func(port int, chain string) string {
-		return fmt.Sprintf(`{name: "l_%d", address: {socket_address: {address: 0.0.0.0, port_value: %d}}, listener_filters: [%s], filter_chains: [%s]}`, port, port, tlsInspector, chain)
+		return fmt.Sprintf(`{name: "l_%d", address: {socket_address: {address: 0.0.0.0, port_value: %d}}, `+
+			`listener_filters: [%s], filter_chains: [%s]}`, port, port, tlsInspector, chain)
 	}
 	c := config{clusters: stubbed("a", "b"), listeners: []string{
 		listener(46000, httpChain(server(true), only(workload), vhost(toA))),
 		listener(46001, httpChain(server(false), only(workload), vhost(toA))),
 		listener(46002, httpChain(server(true), only("spiffe://other"), vhost(toA))),
-		listener(46003, httpChain(server(false), "", vhost("{match: {prefix: /, tls_context: {presented: true}}, route: {cluster: a}}, {match: {prefix: /}, route: {cluster: b}}"))),
-		listener(46004, httpChain(server(false), "codec_type: HTTP2", `virtual_hosts: [{name: v, domains: ['*'], require_tls: ALL, routes: [`+toA+`]}]`)),
+		listener(46003, httpChain(server(false), "",
+			vhost("{match: {prefix: /, tls_context: {presented: true}}, route: {cluster: a}}, {match: {prefix: /}, "+
+				"route: {cluster: b}}"))),
+		listener(46004, httpChain(server(false), "codec_type: HTTP2",
+			`virtual_hosts: [{name: v, domains: ['*'], require_tls: ALL, routes: [`+toA+`]}]`)),
 		listener(46005, httpChain(server(false), allowed("connection.mtls"), vhost(toA))),
-		listener(46006, httpChain(server(false), allowed("connection.uri_san_peer_certificate == '"+workload+"'"), vhost(toA))),
+		listener(46006, httpChain(server(false), allowed("connection.uri_san_peer_certificate == '"+workload+"'"),
+			vhost(toA))),
 		listener(46007, httpChain(server(false), allowed("connection.requested_server_name == 'a.b'"), vhost(toA))),
-		listener(46008, httpChain(server(false), allowed("request.scheme == 'https' && has(connection.requested_server_name)"), vhost(toA))),
+		listener(46008, httpChain(server(false),
+			allowed("request.scheme == 'https' && has(connection.requested_server_name)"), vhost(toA))),
 		listener(46009, httpChain(server(false), bySAN, vhost(toA))),
-		listener(46010, httpChain(server(false), rbacRules("action: ALLOW, policies: {p: {permissions: [{requested_server_name: {exact: a.b}}], principals: [{authenticated: {}}]}}"), vhost(toA))),
-		listener(46013, httpChain(server(false), rbacRules("action: ALLOW, policies: {p: {permissions: [{any: true}], principals: [{authenticated: {principal_name: {safe_regex: {regex: '.*'}}}}]}}"), vhost(toA))),
-		listener(46014, httpChain(server(false), rbacRules("action: DENY, policies: {p: {permissions: [{any: true}], principals: [{not_id: {authenticated: {principal_name: {prefix: 'spiffe://'}}}}]}}"), vhost(toA))),
+		listener(46010, httpChain(server(false),
+			rbacRules("action: ALLOW, policies: {p: {permissions: [{requested_server_name: {exact: a.b}}], "+
+				"principals: [{authenticated: {}}]}}"), vhost(toA))),
+		listener(46013, httpChain(server(false), rbacRules("action: ALLOW, policies: {p: {permissions: [{any: "+
+			"true}], principals: [{authenticated: {principal_name: {safe_regex: {regex: '.*'}}}}]}}"), vhost(toA))),
+		listener(46014, httpChain(server(false), rbacRules("action: DENY, policies: {p: {permissions: [{any: true}], "+
+			"principals: [{not_id: {authenticated: {principal_name: {prefix: 'spiffe://'}}}}]}}"), vhost(toA))),
 		listener(46011, httpChain(server(false), rbacRules(`action: ALLOW, policies: {p: {permissions: [{any: true}], principals: [{custom: {name: m, typed_config: {
 			"@type": type.googleapis.com/envoy.extensions.rbac.principals.mtls_authenticated.v3.Config, any_validated_client_certificate: true}}}]}}`), vhost(toA))),
 		listener(46012, httpChain(server(false), rbacRules(`action: ALLOW, policies: {p: {permissions: [{any: true}], principals: [{custom: {name: m, typed_config: {
@@ -141,7 +167,8 @@ func TestDownstreamTLS(t *testing.T) {
 			for _, protocol := range []string{"http", "http2", "tcp"} {
 				t.Run(fmt.Sprint(port, " ", mode, " ", protocol), func(t *testing.T) {
 					t.Parallel() // Envoy closes some of them only after a second
-					req := flow.Request{Direction: flow.Gateway, Address: "10.0.0.1", Port: uint32(port), TLS: mode, Protocol: protocol, Authority: "x", SNI: "a.b", Source: "192.0.2.1:40000"}
+					req := flow.Request{Direction: flow.Gateway, Address: "10.0.0.1", Port: uint32(port), TLS: mode,
+						Protocol: protocol, Authority: "x", SNI: "a.b", Source: "192.0.2.1:40000"}
 					if protocol == "http2" && mode != flow.Plaintext {
 						req.ALPN = []string{"h2"}
 					}
@@ -156,7 +183,8 @@ func TestDownstreamTLS(t *testing.T) {
 					if all := Differences(req, decision, results[0]); len(all) > 0 {
 						t.Errorf("%v\n  Envoy logged %+v %s", all, results[0].Entries, results[0].Problem)
 					}
-					if seen := results[0].Seen; seen != nil && mode == flow.MTLS && port < 46003 && !strings.Contains(seen.XFCC, "URI="+workload) {
+					if seen := results[0].Seen; seen != nil && mode == flow.MTLS && port < 46003 &&
+						!strings.Contains(seen.XFCC, "URI="+workload) {
 						t.Errorf("x-forwarded-client-cert is %q, and %s is expected in it", seen.XFCC, workload)
 					}
 				})

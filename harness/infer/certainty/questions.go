@@ -17,15 +17,17 @@ import (
 // that may answer opens the outcome and not the route, and a header that a filter may set opens the
 // route only where a route asks for it.
 
-// Questions are those that a walk has asked so far, with the answers that it goes by, and the conditions of the hop that is
-// being decided.
+// Questions are those that a walk has asked so far, with the answers that it goes by, and the
+// conditions of the hop that is being decided.
 type Questions struct {
 	Deciding flow.HopKind // the hop that is being decided
-	Given    []int        // answers to the questions, in the order in which they are asked; a question beyond them gets its first
-	asked    []Question
-	unasked  bool             // there were more questions than may be asked
-	Explain  bool             // every condition is kept
-	Trail    []flow.Condition // conditions of the hop that is being decided, with explain
+	// answers to the questions, in the order in which they are asked; a question beyond them gets
+	// its first
+	Given   []int
+	asked   []Question
+	unasked bool             // there were more questions than may be asked
+	Explain bool             // every condition is kept
+	Trail   []flow.Condition // conditions of the hop that is being decided, with explain
 }
 
 // maxQuestions bounds how many questions one walk asks.
@@ -71,20 +73,22 @@ func (s *Questions) May(what flow.What, on, why string, at configdump.Value) boo
 	return s.Ask(Question{Key: on + "\n" + why, About: about, Answers: 2}) == 1
 }
 
-// Open notes something that decides and whose outcomes cannot be named. The walk goes on with its best guess.
+// Open notes something that decides and whose outcomes cannot be named. The walk goes on
+// with its best guess.
 func (s *Questions) Open(what flow.What, on, why string, at configdump.Value) {
 	about := flow.Dependency{On: on, What: what, Why: why, Source: at.Pointer()}
 	s.Ask(Question{Key: on + "\n" + why + "\n" + string(what), About: about, Answers: 1, unnamed: true})
 }
 
-// Draw lets chance decide between outcomes with the given shares, and returns which is taken: at first 0. key tells it from
-// other draws.
+// Draw lets chance decide between outcomes with the given shares, and returns which is taken: at
+// first 0. key tells it from other draws.
 func (s *Questions) Draw(what flow.What, key, why string, at configdump.Value, shares ...float64) int {
 	about := flow.Dependency{On: "chance", What: what, Why: why, Source: at.Pointer()}
 	return s.Ask(Question{Key: "chance\n" + key, About: about, Answers: len(shares), shares: shares})
 }
 
-// Lot draws for something that happens to so many of so many requests. The likelier of both is taken first.
+// Lot draws for something that happens to so many of so many requests. The likelier of
+// both is taken first.
 func (s *Questions) Lot(what flow.What, at configdump.Value, numerator, of uint64, why string) bool {
 	share := float64(numerator) / float64(of)
 	if share > 0.5 {
@@ -93,8 +97,8 @@ func (s *Questions) Lot(what flow.What, at configdump.Value, numerator, of uint6
 	return s.Draw(what, why, why, at, 1-share, share) == 1
 }
 
-// Settle turns an answer into a decision: one that depends becomes a question, at first answered as it
-// would be if nothing intervened. text names the condition.
+// Settle turns an answer into a decision: one that depends becomes a question, at first answered as
+// it would be if nothing intervened. text names the condition.
 func (s *Questions) Settle(t match.Truth, what flow.What, at configdump.Value, text string) bool {
 	if !t.Open() {
 		return t.Yes()
@@ -115,10 +119,12 @@ func (s *Questions) Holds(t match.Truth, what flow.What, at configdump.Value, fo
 	return result
 }
 
-// Check keeps one evaluated condition when the caller wants all of them, and returns whether it holds.
+// Check keeps one evaluated condition when the caller wants all of them, and
+// returns whether it holds.
 func (s *Questions) Check(at configdump.Value, holds bool, format string, args ...any) bool {
 	if s.Explain {
-		s.Trail = append(s.Trail, flow.Condition{Text: fmt.Sprintf(format, args...), Source: at.Pointer(), Holds: holds})
+		s.Trail = append(s.Trail, flow.Condition{Text: fmt.Sprintf(format, args...), Source: at.Pointer(),
+			Holds: holds})
 	}
 	return holds
 }
@@ -133,7 +139,8 @@ func (s *Questions) Compared(value string) {
 // Guessed keeps a condition that depends on something, and how it was taken.
 func (s *Questions) Guessed(at configdump.Value, holds bool, on, format string, args ...any) {
 	if s.Explain {
-		s.Trail = append(s.Trail, flow.Condition{Text: fmt.Sprintf(format, args...), Source: at.Pointer(), Holds: holds, Depends: on})
+		s.Trail = append(s.Trail, flow.Condition{Text: fmt.Sprintf(format, args...), Source: at.Pointer(),
+			Holds: holds, Depends: on})
 	}
 }
 

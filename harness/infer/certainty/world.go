@@ -26,8 +26,8 @@ type world[W Walk] struct {
 	turned int // the question that was answered otherwise
 }
 
-// explore walks the request with every combination of answers, the first answers first, and up to a bound. complete is false
-// where the bound was met.
+// explore walks the request with every combination of answers, the first answers first, and up to a
+// bound. complete is false where the bound was met.
 func explore[W Walk](first W, again func(given []int) W) (worlds []world[W], complete bool) {
 	worlds = []world[W]{{first, first.Asked(), *first.Decided(), -1, 0}}
 	for at := 0; at < len(worlds); at++ {
@@ -55,8 +55,8 @@ func explore[W Walk](first W, again func(given []int) W) (worlds []world[W], com
 	return worlds, true
 }
 
-// Of fills in how sure a decision is: what it depends on, what else is possible, and which of its hops are open.
-// The other walks are the ways that are possible beside the first.
+// Of fills in how sure a decision is: what it depends on, what else is possible, and which of its
+// hops are open. The other walks are the ways that are possible beside the first.
 func Of[W Walk](first W, again func(given []int) W) (flow.Decision, []W) {
 	out := first.Decided()
 	out.Certainty = flow.Certain
@@ -106,7 +106,8 @@ func Of[W Walk](first W, again func(given []int) W) (flow.Decision, []W) {
 // maxVariants bounds how many other ways are kept whole.
 const maxVariants = 16
 
-// variants returns a walk for each way that is possible beside the first, with the hops marked in which it differs.
+// variants returns a walk for each way that is possible beside the first, with the hops marked
+// in which it differs.
 func variants[W Walk](worlds []world[W], first *flow.Decision) []W {
 	var all []W
 	for i := range worlds[1:] {
@@ -211,7 +212,8 @@ func signature(d *flow.Decision) string {
 	return fmt.Sprint(p, rewrite, tls, d.UpstreamProtocol, d.FilterChainIndex, d.RouteConfig, d.RouteIndex)
 }
 
-// possibilities lists the outcomes of the worlds, each once, with its share where chance alone decides.
+// possibilities lists the outcomes of the worlds, each once, with its share where
+// chance alone decides.
 func possibilities[W Walk](worlds []world[W]) []flow.Possibility {
 	var all []flow.Possibility
 	at := map[string]int{}
@@ -246,7 +248,8 @@ func possibilities[W Walk](worlds []world[W]) []flow.Possibility {
 
 // PossibilityOf is what an observer could see of a decision.
 func PossibilityOf(d *flow.Decision) flow.Possibility {
-	p := flow.Possibility{Outcome: d.Outcome, Failure: d.Failure, Flag: d.Flag, Status: d.Status, Location: d.Location, Listener: d.Listener,
+	p := flow.Possibility{Outcome: d.Outcome, Failure: d.Failure, Flag: d.Flag, Status: d.Status, Location: d.Location,
+		Listener:    d.Listener,
 		FilterChain: d.FilterChain, VirtualHost: d.VirtualHost, Route: d.Route, Cluster: d.Cluster}
 	if p.Route == "" && d.RouteIndex >= 0 {
 		p.Route = fmt.Sprintf("[%d]", d.RouteIndex)

@@ -13,12 +13,14 @@ import (
 	"github.com/flowproof/lab/harness/infer/say"
 )
 
-// A criterion is one step of the match. Envoy looks a connection up in maps nested in this order, so each step commits:
-// what is more specific wins, and chains that lose are not tried again. (FilterChainManagerImpl::findFilterChain)
+// A criterion is one step of the match. Envoy looks a connection up in maps nested in this order,
+// so each step commits: what is more specific wins, and chains that lose are not tried again.
+// (FilterChainManagerImpl::findFilterChain)
 type criterion struct {
 	name   string
 	ranges func(*proxy.ChainMatch) []netip.Prefix // of a criterion on addresses
-	// rank says how specifically the chain matches: negative is no match, 0 is no condition, more is more specific.
+	// rank says how specifically the chain matches: negative is no match, 0 is no condition,
+	// more is more specific.
 	rank func(*proxy.ChainMatch, *passage.Connection) int
 	want func(*proxy.ChainMatch) string   // the chain's condition
 	have func(*passage.Connection) string // the connection's value
@@ -28,7 +30,9 @@ var criteria = []criterion{
 	{"destination port", nil, rankPort, func(m *proxy.ChainMatch) string { return fmt.Sprint(m.Port) },
 		func(c *passage.Connection) string { return fmt.Sprint(c.Local.Port()) }},
 	onRange("destination prefix range", func(m *proxy.ChainMatch) []netip.Prefix { return m.Prefixes },
-		func(c *passage.Connection) netip.Addr { return c.Local.Addr() }, func(c *passage.Connection) string { return localText(c) }),
+		func(c *passage.Connection) netip.Addr {
+			return c.Local.Addr()
+		}, func(c *passage.Connection) string { return localText(c) }),
 	{"server name", nil, RankServerName, func(m *proxy.ChainMatch) string { return say.List(m.ServerNames) },
 		func(c *passage.Connection) string { return say.OrNone(c.ServerName) }},
 	{"transport protocol", nil, rankTransport, func(m *proxy.ChainMatch) string { return m.Transport },
@@ -36,16 +40,23 @@ var criteria = []criterion{
 	{"application protocol", nil, rankALPN, func(m *proxy.ChainMatch) string { return say.List(m.Alpn) },
 		func(c *passage.Connection) string { return say.OrNone(strings.Join(c.Alpn, ",")) }},
 	onRange("direct source prefix range", func(m *proxy.ChainMatch) []netip.Prefix { return m.DirectPrefixes },
-		func(c *passage.Connection) netip.Addr { return c.Direct.Addr() }, func(c *passage.Connection) string { return endText(c.Direct) }),
+		func(c *passage.Connection) netip.Addr {
+			return c.Direct.Addr()
+		}, func(c *passage.Connection) string { return endText(c.Direct) }),
 	{"source type", nil, rankSourceType, func(m *proxy.ChainMatch) string { return m.SourceType }, sourceText},
 	onRange("source prefix range", func(m *proxy.ChainMatch) []netip.Prefix { return m.SourcePrefixes },
 		func(c *passage.Connection) netip.Addr { return c.Remote.Addr() }, sourceText),
-	{"source port", nil, rankSourcePort, func(m *proxy.ChainMatch) string { return fmt.Sprint(m.SourcePorts) }, sourceText},
+	{"source port", nil, rankSourcePort, func(m *proxy.ChainMatch) string {
+		return fmt.Sprint(m.SourcePorts)
+	}, sourceText},
 }
 
 // onRange is a criterion that compares an address of the connection with prefix ranges.
-func onRange(name string, ranges func(*proxy.ChainMatch) []netip.Prefix, of func(*passage.Connection) netip.Addr, have func(*passage.Connection) string) criterion {
-	return criterion{name, ranges, func(m *proxy.ChainMatch, c *passage.Connection) int { return rankPrefix(ranges(m), of(c)) },
+func onRange(name string, ranges func(*proxy.ChainMatch) []netip.Prefix, of func(*passage.Connection) netip.Addr,
+	have func(*passage.Connection) string) criterion {
+	return criterion{name, ranges, func(m *proxy.ChainMatch, c *passage.Connection) int {
+		return rankPrefix(ranges(m), of(c))
+	},
 		func(m *proxy.ChainMatch) string { return prefixText(ranges(m)) }, have}
 }
 
@@ -68,10 +79,12 @@ func equality(none, met bool) int {
 	return -1
 }
 
-// rankPrefix ranks by the longest prefix. No prefix at all is entered as 0.0.0.0/0 and ::/0 in Envoy's trie. An address that is
-// not known is in the range of all.
+// rankPrefix ranks by the longest prefix. No prefix at all is entered as 0.0.0.0/0 and ::/0 in
+// Envoy's trie. An address that is not known is in the range of all.
 func rankPrefix(prefixes []netip.Prefix, addr netip.Addr) int {
-	if len(prefixes) == 0 || !addr.IsValid() && slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Bits() == 0 }) {
+	if len(prefixes) == 0 || !addr.IsValid() && slices.ContainsFunc(prefixes, func(p netip.Prefix) bool {
+		return p.Bits() == 0
+	}) {
 		return 0
 	}
 	return proxy.Longest(prefixes, addr)
@@ -88,7 +101,8 @@ func RankServerName(m *proxy.ChainMatch, c *passage.Connection) int {
 		switch {
 		case !wildcard && n == c.ServerName && n != "":
 			best = 1 << 20
-		case wildcard && strings.HasPrefix(suffix, ".") && len(c.ServerName) > len(suffix) && strings.HasSuffix(c.ServerName, suffix):
+		case wildcard && strings.HasPrefix(suffix, ".") && len(c.ServerName) > len(suffix) &&
+			strings.HasSuffix(c.ServerName, suffix):
 			best = max(best, len(suffix))
 		}
 	}
@@ -108,7 +122,8 @@ func rankALPN(m *proxy.ChainMatch, c *passage.Connection) int {
 	return -1
 }
 
-// rankSourceType tells connections of the same host from others; an unknown source counts as another host.
+// rankSourceType tells connections of the same host from others; an unknown source
+// counts as another host.
 func rankSourceType(m *proxy.ChainMatch, c *passage.Connection) int {
 	local := c.SameHost()
 	switch m.SourceType {
@@ -154,7 +169,8 @@ func prefixText(prefixes []netip.Prefix) string {
 	return say.List(all)
 }
 
-// MatchChain chooses the filter chain: by filter_chain_matcher where the listener has one, else by the criteria.
+// MatchChain chooses the filter chain: by filter_chain_matcher where the listener has one,
+// else by the criteria.
 func MatchChain(w *passage.Walk) {
 	l := w.Listener
 	hop := flow.Hop{}
@@ -187,8 +203,8 @@ func MatchChain(w *passage.Walk) {
 	w.Add(flow.FilterChain, chosen.At, hop)
 }
 
-// chainFacts are what tells the chosen chain from the others. Names repeat: Istio gives the twins with and without TLS
-// one name, and then only the connection's TLS tells which of them it was.
+// chainFacts are what tells the chosen chain from the others. Names repeat: Istio gives the twins
+// with and without TLS one name, and then only the connection's TLS tells which of them it was.
 func chainFacts(w *passage.Walk, chosen *proxy.FilterChain) []flow.Fact {
 	facts := []flow.Fact{passage.Fact(flow.FactFilterChain, cmp.Or(chosen.Name, flow.Unnamed))}
 	own := proxy.TLSContext(chosen.TLS).Exists()
@@ -233,11 +249,13 @@ func chainByMatch(w *passage.Walk) (chosen *proxy.FilterChain, why string, rejec
 			decisive = append(decisive, fmt.Sprintf("%s %s", c.name, c.have(&w.Conn)))
 		}
 		if i := zeroRange(w, c, keep); i != nil {
-			tie = fmt.Sprintf("%s absent and 0.0.0.0/0 are one key in Envoy's trie, and which of both is taken differs from start to start "+
+			tie = fmt.Sprintf("%s absent and 0.0.0.0/0 are one key in Envoy's trie, and which of both is taken "+
+				"differs from start to start "+
 				"(give the chain without one the range ::/0 and 0.0.0.0/0 less what the other takes)", c.name)
 			for _, fc := range keep {
 				if !slices.Contains(i, fc) {
-					rejected = append(rejected, flow.Alternative{Name: fc.Label(), Source: fc.Match.At.Pointer(), Why: tie})
+					rejected = append(rejected,
+						flow.Alternative{Name: fc.Label(), Source: fc.Match.At.Pointer(), Why: tie})
 				}
 			}
 			keep = i
@@ -250,9 +268,10 @@ func chainByMatch(w *passage.Walk) (chosen *proxy.FilterChain, why string, rejec
 	return left[0], matchedBy(decisive), rejected
 }
 
-// zeroRange lets chance decide between chains without a range and chains with the range that holds all addresses: Envoy enters
-// both under the same key of its trie, in an order that differs from start to start, and what is found last is taken
-// (FilterChainManagerImpl::convertIPsToTries, LcTrie). It returns the chains that are left, or nil where there is no such tie.
+// zeroRange lets chance decide between chains without a range and chains with the range that holds
+// all addresses: Envoy enters both under the same key of its trie, in an order that differs from
+// start to start, and what is found last is taken (FilterChainManagerImpl::convertIPsToTries,
+// LcTrie). It returns the chains that are left, or nil where there is no such tie.
 func zeroRange(w *passage.Walk, c *criterion, chains []*proxy.FilterChain) []*proxy.FilterChain {
 	if c.ranges == nil {
 		return nil
@@ -268,7 +287,8 @@ func zeroRange(w *passage.Walk, c *criterion, chains []*proxy.FilterChain) []*pr
 	if len(none) == 0 || len(zero) == 0 {
 		return nil
 	}
-	why := fmt.Sprintf("%s takes %s without a %s or %s with 0.0.0.0/0", w.Listener.Name, none[0].Label(), c.name, zero[0].Label())
+	why := fmt.Sprintf("%s takes %s without a %s or %s with 0.0.0.0/0", w.Listener.Name, none[0].Label(), c.name,
+		zero[0].Label())
 	if w.Draw(flow.WhatChain, why, why, zero[0].Match.At, 0.5, 0.5) == 0 {
 		return none
 	}
@@ -279,7 +299,8 @@ func zeroRange(w *passage.Walk, c *criterion, chains []*proxy.FilterChain) []*pr
 func rank(w *passage.Walk, c *criterion, fc *proxy.FilterChain) int {
 	rank := c.rank(&fc.Match, &w.Conn)
 	if w.Opts.Explain && rank != 0 {
-		w.Check(fc.Match.At, rank > 0, "%s: %s %s, the connection has %s", fc.Label(), c.name, c.want(&fc.Match), c.have(&w.Conn))
+		w.Check(fc.Match.At, rank > 0, "%s: %s %s, the connection has %s", fc.Label(), c.name, c.want(&fc.Match),
+			c.have(&w.Conn))
 	}
 	return rank
 }
@@ -311,7 +332,8 @@ func nothingLeft(w *passage.Walk, c *criterion, left []*proxy.FilterChain) strin
 	if c.name != criteria[0].name && left[0].Match.Port != 0 {
 		committed = fmt.Sprintf("chains for destination port %d exist, so no other is tried, and ", left[0].Match.Port)
 	}
-	return fmt.Sprintf("%snone of the %d that were left has %s %s (they need %s)", committed, len(left), c.name, c.have(&w.Conn), say.List(wants))
+	return fmt.Sprintf("%snone of the %d that were left has %s %s (they need %s)", committed, len(left), c.name,
+		c.have(&w.Conn), say.List(wants))
 }
 
 func matchedBy(decisive []string) string {

@@ -11,8 +11,9 @@ import (
 	"github.com/flowproof/lab/harness/infer/proxy"
 )
 
-// FindListener decides which listener takes the connection: the one that netfilter takes it to, the one that this hands over
-// to, or, for a connection that nothing redirected, the one that is bound there.
+// FindListener decides which listener takes the connection: the one that netfilter takes it
+// to, the one that this hands over to, or, for a connection that nothing redirected, the
+// one that is bound there.
 func FindListener(w *passage.Walk) {
 	if w.Req.Direction == flow.Gateway {
 		boundListener(w)
@@ -45,21 +46,24 @@ func handOver(w *passage.Walk, virtual *proxy.Listener) {
 		Why: "use_original_dst hands the connection over before its own filter chains are looked at"}
 	if r := table[exact]; r != nil && w.Proxy.Listener(r) != virtual {
 		w.Via = virtual
-		Take(w, w.Proxy.Listener(r), virtual.Name+" has use_original_dst and hands over to the listener of exactly "+exact.String(), []flow.Alternative{stays})
+		Take(w, w.Proxy.Listener(r), virtual.Name+" has use_original_dst and hands over to the listener of exactly "+
+			exact.String(), []flow.Alternative{stays})
 		return
 	}
 	if r := table[wildcard]; r != nil && w.Proxy.Listener(r) != virtual {
 		w.Via = virtual
-		Take(w, w.Proxy.Listener(r), virtual.Name+" has use_original_dst and hands over to the listener of "+wildcard.String(),
+		Take(w, w.Proxy.Listener(r), virtual.Name+" has use_original_dst and hands over to the listener of "+
+			wildcard.String(),
 			[]flow.Alternative{missing(exact), stays})
 		return
 	}
-	Take(w, virtual, "no listener is for "+exact.String()+" or "+wildcard.String()+", so the connection stays where it arrived",
+	Take(w, virtual, "no listener is for "+exact.String()+" or "+wildcard.String()+
+		", so the connection stays where it arrived",
 		[]flow.Alternative{missing(exact), missing(wildcard)})
 }
 
-// otherProcess is a connection that netfilter takes to where the proxy has no listener: another process of the pod takes it,
-// such as the agent that answers DNS, or the dump is not of the pod.
+// otherProcess is a connection that netfilter takes to where the proxy has no listener: another
+// process of the pod takes it, such as the agent that answers DNS, or the dump is not of the pod.
 func otherProcess(w *passage.Walk) {
 	if w.Assumed {
 		w.Add(flow.Listener, w.Proxy.Dump.Root(), flow.Hop{Decision: "no listener", Why: fmt.Sprintf(
@@ -67,7 +71,8 @@ func otherProcess(w *passage.Walk) {
 		w.Fail(flow.NoListener, "")
 		return
 	}
-	why := fmt.Sprintf("the proxy has no listener on port %d, so another process of the pod takes the connection", w.Arrived.Port())
+	why := fmt.Sprintf("the proxy has no listener on port %d, so another process of the pod takes the connection",
+		w.Arrived.Port())
 	if w.Arrived.Port() == proxy.DNSPort {
 		why = fmt.Sprintf("port %d is the sidecar agent's, which answers DNS itself", proxy.DNSPort)
 	}
@@ -106,24 +111,34 @@ func boundListener(w *passage.Walk) {
 	w.Fail(flow.NoListener, "")
 }
 
-// namesakesOf is the listener of the other transport protocol at an address, which does not take the connection.
+// namesakesOf is the listener of the other transport protocol at an address, which does not
+// take the connection.
 func namesakesOf(w *passage.Walk, key netip.AddrPort, protocol string) []flow.Alternative {
 	other := map[string]string{proxy.OverTCP: proxy.UDP, proxy.UDP: proxy.OverTCP}[protocol]
 	r := w.Proxy.Table(other).Bound[key]
 	if r == nil {
 		return nil
 	}
-	return []flow.Alternative{{Name: r.Name, Source: r.Value().Pointer(), Why: "it is bound to " + key.String() + " for " + strings.ToUpper(other)}}
+	return []flow.Alternative{
+		{
+			Name: r.Name, Source: r.Value().Pointer(),
+			Why: "it is bound to " + key.String() + " for " + strings.ToUpper(other),
+		},
+	}
 }
 
 // Take makes l the connection's listener.
 func Take(w *passage.Walk, l *proxy.Listener, why string, rejected []flow.Alternative) {
 	w.Listener, w.Out.Listener = l, l.Name
-	hop := flow.Hop{Decision: l.Name, Why: why, Rejected: rejected, Expect: []flow.Fact{passage.Fact(flow.FactListener, l.Name)}}
+	hop := flow.Hop{
+		Decision: l.Name, Why: why, Rejected: rejected, Expect: []flow.Fact{passage.Fact(flow.FactListener, l.Name)},
+	}
 	if w.Side == flow.Server && w.Req.Direction == flow.Inbound {
 		hop.Expect = append(hop.Expect, peerFact(w), passage.Fact(flow.FactListening, listening(w)))
-	} else if port := w.Req.Dst.Port(); w.Req.Direction == flow.Gateway && (port == proxy.OutboundPort || port == proxy.InboundPort) {
-		hop.Expect = append(hop.Expect, passage.Fact(flow.FactListening, listening(w))) // a virtual listener that is dialled itself
+	} else if port := w.Req.Dst.Port(); w.Req.Direction == flow.Gateway && (port == proxy.OutboundPort ||
+		port == proxy.InboundPort) {
+		// a virtual listener that is dialled itself
+		hop.Expect = append(hop.Expect, passage.Fact(flow.FactListening, listening(w)))
 	}
 	w.Add(flow.Listener, l.At.Value, hop)
 }

@@ -16,7 +16,8 @@ func ListenerFilters(w *passage.Walk) {
 	var ran []string
 	inspected := false // by tls_inspector
 	pooled := w.Opts.Warm && w.Side == flow.Server
-	kept := !w.Opts.Cold && w.Side == flow.Server && w.Opts.Peer != "" // a sidecar sends, and may have kept a connection
+	// a sidecar sends, and may have kept a connection
+	kept := !w.Opts.Cold && w.Side == flow.Server && w.Opts.Peer != ""
 	hop := flow.Hop{Expect: beforeHandOver(w)}
 	if w.Req.Protocol == passage.HTTP3 { // EnvoyQuicDispatcher: the handshake's first packet says it
 		w.Conn.Transport, w.Conn.ServerName, w.Conn.Alpn = "quic", w.Req.SNI, w.Req.ALPN
@@ -46,7 +47,8 @@ func ListenerFilters(w *passage.Walk) {
 		hop.Decision = "none"
 	}
 	if len(w.Listener.Filters) == 0 {
-		hop.Expect = append(hop.Expect, passage.Absent(flow.FactFilter, proxy.TLSInspector), passage.Absent(flow.FactFilter, proxy.HTTPInspector))
+		hop.Expect = append(hop.Expect, passage.Absent(flow.FactFilter, proxy.TLSInspector),
+			passage.Absent(flow.FactFilter, proxy.HTTPInspector))
 	}
 	if w.Conn.ServerName != "" {
 		hop.Expect = append(hop.Expect, passage.Fact(flow.FactSNI, w.Conn.ServerName))
@@ -64,7 +66,8 @@ func ListenerFilters(w *passage.Walk) {
 	w.Add(flow.ListenerFilters, source, hop)
 }
 
-// beforeHandOver are the filters of the listener that handed the connection over: they ran before it did.
+// beforeHandOver are the filters of the listener that handed the connection over:
+// they ran before it did.
 func beforeHandOver(w *passage.Walk) (facts []flow.Fact) {
 	if w.Via == nil {
 		return nil
@@ -96,7 +99,8 @@ func inspect(w *passage.Walk, f proxy.ListenerFilter) {
 			w.Conn.Transport, w.Conn.ServerName, w.Conn.Alpn = "tls", w.Req.SNI, w.Req.ALPN
 		}
 	case proxy.HTTPInspector:
-		// The inspector leaves alone what tls_inspector has recognised: HttpInspector::Filter::onAccept.
+		// The inspector leaves alone what tls_inspector has recognised:
+		// HttpInspector::Filter::onAccept.
 		if w.Conn.Transport == "tls" || w.Req.Encrypted() {
 			return
 		}

@@ -60,7 +60,9 @@ func NetworkFilters(w *passage.Walk) {
 		w.Add(flow.NetworkFilters, list, *hop)
 	default:
 		last := run.names[len(run.names)-1]
-		hop.Why = say.Join(append([]string{"the chain ends in " + last + ": where it sends the connection is not known"}, run.notes...)...)
+		hop.Why = say.Join(append([]string{
+			"the chain ends in " + last + ": where it sends the connection is not known",
+		}, run.notes...)...)
 		w.Open(flow.WhatWay, last, hop.Why, list)
 		w.Add(flow.NetworkFilters, list, *hop)
 		w.Out.Outcome, w.Done = flow.Forwarded, true
@@ -78,7 +80,8 @@ func (run *networkRun) filter(f proxy.NetworkFilter) {
 	case f.Kind == proxy.TCPType:
 		w.TCPProxy = f.Config
 	case f.Kind == proxy.EchoType || f.Kind == proxy.DirectType:
-		run.hop.Decision, run.hop.Why = strings.Join(run.names, ", ")+" answers", "the filter answers the connection by itself"
+		run.hop.Decision, run.hop.Why = strings.Join(run.names, ", ")+" answers",
+			"the filter answers the connection by itself"
 		w.Add(flow.NetworkFilters, f.Config, run.hop)
 		w.Answer(0, "")
 	case row == nil:
@@ -92,8 +95,9 @@ func (run *networkRun) filter(f proxy.NetworkFilter) {
 	}
 }
 
-// named keeps what a filter before the end says of cluster and host: sni_cluster takes the server name for the cluster's, as
-// Istio's east-west gateways do, and set_filter_state writes what the TCP proxy and the cluster read.
+// named keeps what a filter before the end says of cluster and host: sni_cluster takes the server
+// name for the cluster's, as Istio's east-west gateways do, and set_filter_state writes what the
+// TCP proxy and the cluster read.
 func (run *networkRun) named(f proxy.NetworkFilter) {
 	w := run.w
 	switch {
@@ -111,7 +115,8 @@ func (run *networkRun) named(f proxy.NetworkFilter) {
 				run.state().SetState(&filters.Filter{At: f.Config, Name: f.Name}, v)
 			}
 		}
-		if name, ok := w.StateText("envoy.tcp_proxy.cluster"); ok { // what is not there is "-", which no cluster is called
+		if name, ok := w.StateText("envoy.tcp_proxy.cluster"); ok {
+			// what is not there is "-", which no cluster is called
 			w.Named = name
 			run.notes = append(run.notes, "set_filter_state names the cluster "+name)
 		}
@@ -120,7 +125,8 @@ func (run *networkRun) named(f proxy.NetworkFilter) {
 
 // state is the connection as package filters sees it: there is no request yet.
 func (run *networkRun) state() *filters.Request {
-	return &filters.Request{Headers: run.w.Req.Header, Metadata: &run.w.Meta, State: &run.w.State, Way: networkWay{passage.FilterWay{Walk: run.w}}}
+	return &filters.Request{Headers: run.w.Req.Header, Metadata: &run.w.Meta, State: &run.w.State,
+		Way: networkWay{passage.FilterWay{Walk: run.w}}}
 }
 
 // A networkWay is the walk of a connection as filters.Way.
@@ -133,7 +139,8 @@ func (networkWay) Match(configdump.Value) bool { return false }
 func (run *networkRun) opened(f proxy.NetworkFilter, row *filters.Row) {
 	w := run.w
 	why := "filter " + f.Name + " depends on " + row.On
-	if row.Can&(filters.Answer|filters.Stop) != 0 && w.May(flow.WhatAnswer, f.Name, "filter "+f.Name+" may end the connection: that depends on "+row.On, f.Config) {
+	if row.Can&(filters.Answer|filters.Stop) != 0 &&
+		w.May(flow.WhatAnswer, f.Name, "filter "+f.Name+" may end the connection: that depends on "+row.On, f.Config) {
 		run.hop.Decision, run.hop.Why = strings.Join(run.names, ", ")+" closes the connection", why
 		w.Add(flow.NetworkFilters, f.Config, run.hop)
 		w.Fail(flow.Denied, "")
@@ -153,18 +160,21 @@ func (run *networkRun) opened(f proxy.NetworkFilter, row *filters.Row) {
 	run.notes = append(run.notes, "as far as the dump says: "+why)
 }
 
-// unknown is a filter that is in no catalogue: it can do everything, and everything after it is open.
+// unknown is a filter that is in no catalogue: it can do everything, and everything
+// after it is open.
 func (run *networkRun) unknown(f proxy.NetworkFilter) {
 	name := cmp.Or(f.Kind, f.Name)
 	cause := match.Cause{On: "filter " + name, Why: "what filter " + name + " does is not known"}
 	run.w.Meta.LoosenAll(cause)
 	run.w.State.LoosenAll(cause)
-	run.w.Open(flow.WhatWay, cause.On, cause.Why+": it may end the connection, change its bytes, or choose where it goes", f.Config)
+	run.w.Open(flow.WhatWay, cause.On,
+		cause.Why+": it may end the connection, change its bytes, or choose where it goes", f.Config)
 	run.notes = append(run.notes, cause.Why+", so everything after it is open")
 }
 
-// routed is a filter that ends the chain and routes messages of its own protocol. Where the dump has its routes the clusters
-// that they lead to are what is possible: the request does not say the message.
+// routed is a filter that ends the chain and routes messages of its own protocol. Where the
+// dump has its routes the clusters that they lead to are what is possible: the request does
+// not say the message.
 func (run *networkRun) routed(f proxy.NetworkFilter, row *filters.Row) {
 	w := run.w
 	clusters := routedClusters(f.Config)
@@ -173,7 +183,8 @@ func (run *networkRun) routed(f proxy.NetworkFilter, row *filters.Row) {
 		return
 	}
 	w.TCPProxy, w.RoutedBy = f.Config, row.On
-	w.Open(flow.WhatAnswer, row.On, f.Name+" reads a protocol of its own, and the request does not say its message", f.Config)
+	w.Open(flow.WhatAnswer, row.On, f.Name+" reads a protocol of its own, and the request does not say its message",
+		f.Config)
 	chosen := 0
 	if len(clusters) > 1 {
 		about := flow.Dependency{On: row.On, What: flow.WhatCluster, Source: f.Config.Pointer(),
@@ -184,7 +195,8 @@ func (run *networkRun) routed(f proxy.NetworkFilter, row *filters.Row) {
 	run.notes = append(run.notes, "its routes lead to "+say.List(clusters))
 }
 
-// routedClusters returns the clusters that the routes of a protocol's filter name, the one for everything else first.
+// routedClusters returns the clusters that the routes of a protocol's filter name, the one for
+// everything else first.
 func routedClusters(config configdump.Value) []string {
 	var all []string
 	add := func(name string) {
@@ -221,13 +233,14 @@ func routedClusters(config configdump.Value) []string {
 	return all
 }
 
-// statPrefix is the prefix under which a connection manager or a TCP proxy counts. Istio ends it with a semicolon, which is
-// how it marks the end of a name in a counter's name.
+// statPrefix is the prefix under which a connection manager or a TCP proxy counts. Istio ends it
+// with a semicolon, which is how it marks the end of a name in a counter's name.
 func statPrefix(filter configdump.Value) flow.Fact {
 	return passage.Fact(flow.FactStatPrefix, strings.TrimSuffix(filter.Get("stat_prefix").Text(), ";"))
 }
 
-// managed ends the hop of a chain with an HTTP connection manager: the codec has to understand the client.
+// managed ends the hop of a chain with an HTTP connection manager: the codec has to
+// understand the client.
 func managed(w *passage.Walk, hop *flow.Hop, list configdump.Value) {
 	if w.AssumedInner {
 		w.OpenInner(w.HCM.At.Value)
@@ -243,13 +256,16 @@ func managed(w *passage.Walk, hop *flow.Hop, list configdump.Value) {
 		w.Out.Status = w.CodecStatus(status)
 		return
 	}
-	hop.Why = fmt.Sprintf("http_connection_manager %q ends the chain, codec %s", w.HCM.At.Get("stat_prefix").Text(), codec)
-	hop.Expect = append(hop.Expect, passage.Fact(flow.FactCodec, codec), statPrefix(w.HCM.At.Value), passage.Joined(flow.FactConnection, "", w.Connection()))
+	hop.Why = fmt.Sprintf("http_connection_manager %q ends the chain, codec %s",
+		w.HCM.At.Get("stat_prefix").Text(), codec)
+	hop.Expect = append(hop.Expect, passage.Fact(flow.FactCodec, codec), statPrefix(w.HCM.At.Value),
+		passage.Joined(flow.FactConnection, "", w.Connection()))
 	w.Add(flow.NetworkFilters, list, *hop)
 }
 
-// codec returns the downstream codec, or what the client sends that it cannot read and the status of Envoy's answer,
-// which is 0 where the codec is HTTP/2 and the connection just ends. (ServerConnectionImpl::sendProtocolError)
+// codec returns the downstream codec, or what the client sends that it cannot read and the status
+// of Envoy's answer, which is 0 where the codec is HTTP/2 and the connection just ends.
+// (ServerConnectionImpl::sendProtocolError)
 func codec(w *passage.Walk) (codec, problem string, status int) {
 	http1Only, http2Only := codecFixed(w)
 	answer := 400
@@ -258,11 +274,13 @@ func codec(w *passage.Walk) (codec, problem string, status int) {
 	}
 	switch {
 	case w.Req.Encrypted() && !w.Conn.Terminated:
-		return "", "the connection manager is given TLS bytes, which are no HTTP: the chain does not terminate TLS", answer
+		return "", "the connection manager is given TLS bytes, which are no HTTP: the chain does not terminate " +
+			"TLS", answer
 	case !w.Req.IsHTTP():
 		return "", "the connection manager is given bytes that are no HTTP", answer
 	case w.Req.IsHTTP2() && http1Only, !w.Req.IsHTTP2() && http2Only:
-		return "", "codec_type or the ALPN of the handshake fixes the codec, and the client speaks another version of HTTP", answer
+		return "", "codec_type or the ALPN of the handshake fixes the codec, and the client speaks another version " +
+			"of HTTP", answer
 	case w.Req.Protocol == passage.HTTP3:
 		return "http3", "", 0
 	case w.Req.IsHTTP2():
@@ -271,8 +289,9 @@ func codec(w *passage.Walk) (codec, problem string, status int) {
 	return "http1", "", 0
 }
 
-// codecFixed says whether the codec is fixed before the first byte: by codec_type, or with AUTO by the protocol that ALPN
-// came to. Only without either is the client's preface looked at. (ConnectionManagerUtility::determineNextProtocol)
+// codecFixed says whether the codec is fixed before the first byte: by codec_type, or with AUTO by
+// the protocol that ALPN came to. Only without either is the client's preface looked at.
+// (ConnectionManagerUtility::determineNextProtocol)
 func codecFixed(w *passage.Walk) (http1Only, http2Only bool) {
 	switch w.HCM.At.Get("codec_type").Text() {
 	case "HTTP1", "1":

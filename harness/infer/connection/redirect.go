@@ -14,8 +14,9 @@ import (
 	"github.com/flowproof/lab/harness/netfilter"
 )
 
-// Redirect decides whether netfilter takes the connection to the proxy, and to which listener. Without the pod's own rules the
-// answer comes from the interception mode in the node's metadata, and says so; a request may name the listener itself.
+// Redirect decides whether netfilter takes the connection to the proxy, and to which listener.
+// Without the pod's own rules the answer comes from the interception mode in the node's metadata,
+// and says so; a request may name the listener itself.
 func Redirect(w *passage.Walk) {
 	if w.Req.Direction == flow.Gateway {
 		return // dialled directly
@@ -42,22 +43,26 @@ func Redirect(w *passage.Walk) {
 		return
 	}
 	if v.Target == "" {
-		w.Add(flow.Redirect, v.Source, flow.Hop{Decision: "not captured", Why: v.Why, Rejected: v.Rejected, Assumptions: v.Assumptions,
-			Expect: []flow.Fact{passage.Absent(flow.FactRedirectPort, "")}})
+		w.Add(flow.Redirect, v.Source, flow.Hop{Decision: "not captured", Why: v.Why, Rejected: v.Rejected,
+			Assumptions: v.Assumptions, Expect: []flow.Fact{passage.Absent(flow.FactRedirectPort, "")}})
 		w.Req.Direction = flow.Gateway
 		return
 	}
 	if to := v.To.Addr(); v.Target == "DNAT" && !to.IsLoopback() && !proxy.OwnAddress(w.Proxy.Node, to.String()) {
-		w.Add(flow.Redirect, v.Source, flow.Hop{Decision: fmt.Sprintf("DNAT %s to %s", w.Req.Dst, v.To), Why: v.Why, Rejected: v.Rejected})
+		w.Add(flow.Redirect, v.Source, flow.Hop{Decision: fmt.Sprintf("DNAT %s to %s", w.Req.Dst, v.To), Why: v.Why,
+			Rejected: v.Rejected})
 		w.Req.Direction, w.Req.Dst, w.Conn.Local = flow.Gateway, v.To, v.To
 		return
 	}
 	arrive(w, v, virtual)
 	decision := fmt.Sprintf("%s %s to port %d", v.Target, w.Req.Dst, v.To.Port())
-	hop := flow.Hop{Decision: decision, Why: v.Why, Rejected: v.Rejected, Assumptions: v.Assumptions, Expect: []flow.Fact{
-		passage.Fact(flow.FactOriginalDst, w.Req.Dst.String()), passage.Fact(flow.FactRedirectPort, strconv.Itoa(int(v.To.Port()))),
-	}}
-	if w.Req.Dst.Port() != v.To.Port() { // a connection to the port itself is closed at once, and leaves no socket to look at
+	hop := flow.Hop{Decision: decision, Why: v.Why, Rejected: v.Rejected, Assumptions: v.Assumptions,
+		Expect: []flow.Fact{
+			passage.Fact(flow.FactOriginalDst, w.Req.Dst.String()),
+			passage.Fact(flow.FactRedirectPort, strconv.Itoa(int(v.To.Port()))),
+		}}
+	if w.Req.Dst.Port() != v.To.Port() {
+		// a connection to the port itself is closed at once, and leaves no socket to look at
 		hop.Expect = append(hop.Expect, passage.Fact(flow.FactProcess, "envoy"))
 	}
 	source := v.Source
@@ -84,7 +89,8 @@ func arrive(w *passage.Walk, v passage.Verdict, virtual *configdump.Resource) {
 	}
 	w.ArrivedAt = w.Proxy.BoundAt(w.Arrived, family)
 	if virtual != nil && (w.ArrivedAt == nil || w.Assumed) {
-		if port, ok := proxy.PortOf(virtual); ok && port == v.To.Port() && (w.ArrivedAt == nil || w.Req.To.Port() == 0) {
+		if port, ok := proxy.PortOf(virtual); ok && port == v.To.Port() &&
+			(w.ArrivedAt == nil || w.Req.To.Port() == 0) {
 			w.ArrivedAt = w.Proxy.Listener(virtual)
 		}
 	}
@@ -96,7 +102,8 @@ func arrive(w *passage.Walk, v passage.Verdict, virtual *configdump.Resource) {
 
 // firstPacket is the first packet of the request's connection.
 func firstPacket(w *passage.Walk) netfilter.Packet {
-	p := netfilter.Packet{Source: w.Req.Src, Destination: w.Req.Dst, Inbound: w.Req.Direction != flow.Outbound, Sender: w.Opts.Sender}
+	p := netfilter.Packet{Source: w.Req.Src, Destination: w.Req.Dst, Inbound: w.Req.Direction != flow.Outbound,
+		Sender: w.Opts.Sender}
 	for _, ip := range w.Proxy.Node.IPs {
 		if addr, err := netip.ParseAddr(ip); err == nil {
 			p.Own = append(p.Own, addr)
@@ -105,8 +112,8 @@ func firstPacket(w *passage.Walk) netfilter.Packet {
 	return p
 }
 
-// verdictOfRules says what the pod's own rules do with the connection; port is that of the proxy's listener, for rules
-// whose text does not say one.
+// verdictOfRules says what the pod's own rules do with the connection; port is that of the proxy's
+// listener, for rules whose text does not say one.
 func verdictOfRules(of netfilter.Verdict, port uint16) passage.Verdict {
 	v := passage.Verdict{To: netip.AddrPortFrom(of.To, of.Port), Dropped: of.Dropped, Target: of.Target, Why: of.Why}
 	for _, p := range of.Passed {
@@ -122,7 +129,8 @@ func verdictOfRules(of netfilter.Verdict, port uint16) passage.Verdict {
 func verdictOfMode(mode configdump.Value, req passage.Request, port uint16) passage.Verdict {
 	name := mode.Text()
 	if name == "NONE" {
-		return passage.Verdict{Source: mode, Why: "INTERCEPTION_MODE is NONE: nothing redirects connections to the proxy"}
+		return passage.Verdict{Source: mode,
+			Why: "INTERCEPTION_MODE is NONE: nothing redirects connections to the proxy"}
 	}
 	if name == "" {
 		name = "REDIRECT"
@@ -140,9 +148,12 @@ func verdictOfMode(mode configdump.Value, req passage.Request, port uint16) pass
 	if name == "TPROXY" && req.Direction == flow.Inbound {
 		target = "TPROXY"
 	}
-	why := fmt.Sprintf("INTERCEPTION_MODE is %s; the pod's own iptables rules were not given, so Istio's default rules are assumed", name)
+	why := fmt.Sprintf("INTERCEPTION_MODE is %s; the pod's own iptables rules were not given, so Istio's default "+
+		"rules are assumed", name)
 	if !mode.Exists() {
-		why = "the dump names no interception mode and the pod's iptables rules were not given: Istio's default, REDIRECT, is assumed"
+		why = "the dump names no interception mode and the pod's iptables rules were not given: Istio's default, " +
+			"REDIRECT, is assumed"
 	}
-	return passage.Verdict{To: netip.AddrPortFrom(netip.Addr{}, port), Target: target, Why: why, Source: mode, Assumptions: assumed}
+	return passage.Verdict{To: netip.AddrPortFrom(netip.Addr{}, port), Target: target, Why: why, Source: mode,
+		Assumptions: assumed}
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/flowproof/lab/harness/infer/say"
 )
 
-// DownstreamTLS decides whether the chain terminates TLS, and whether the client can do what it asks.
+// DownstreamTLS decides whether the chain terminates TLS, and whether the client
+// can do what it asks.
 func DownstreamTLS(w *passage.Walk) {
 	context := proxy.TLSContext(w.Chain.TLS)
 	source := w.Chain.TLS
@@ -27,12 +28,14 @@ func DownstreamTLS(w *passage.Walk) {
 	required := context.Get("require_client_certificate").Bool()
 	switch {
 	case !w.Req.Encrypted():
-		hop.Decision, hop.Why = "TLS handshake fails", "the chain's transport socket is TLS and the client speaks clear text"
+		hop.Decision, hop.Why = "TLS handshake fails",
+			"the chain's transport socket is TLS and the client speaks clear text"
 		w.Add(flow.DownstreamTLS, source, hop)
 		w.Fail(flow.TLSError, "")
 		return
 	case required && w.Req.TLS != flow.MTLS:
-		hop.Decision, hop.Why = "TLS handshake fails", "require_client_certificate is true and the client has no certificate"
+		hop.Decision, hop.Why = "TLS handshake fails", "require_client_certificate is true and the client has no "+
+			"certificate"
 		w.Add(flow.DownstreamTLS, context.Get("require_client_certificate"), hop)
 		w.Fail(flow.MTLSError, "")
 		return
@@ -44,7 +47,8 @@ func DownstreamTLS(w *passage.Walk) {
 		}
 	}
 	w.Conn.Terminated = true
-	hop.Expect = append(identity(w, accepted), passage.Fact(flow.FactTransport, "tls"), passage.Fact(flow.FactTLSVersion, "TLS*"))
+	hop.Expect = append(identity(w, accepted), passage.Fact(flow.FactTransport, "tls"),
+		passage.Fact(flow.FactTLSVersion, "TLS*"))
 	switch {
 	case w.Opts.Cold:
 		hop.Expect = append(hop.Expect, passage.Fact(flow.FactHandshakes, "1"))
@@ -54,8 +58,8 @@ func DownstreamTLS(w *passage.Walk) {
 	w.Add(flow.DownstreamTLS, source, hop)
 }
 
-// identity predicts the URI of the client's certificate, and the same in x-forwarded-client-cert where the connection
-// manager writes it.
+// identity predicts the URI of the client's certificate, and the same in x-forwarded-client-cert
+// where the connection manager writes it.
 func identity(w *passage.Walk, accepted []string) []flow.Fact {
 	if w.Req.TLS != flow.MTLS {
 		return nil
@@ -92,8 +96,8 @@ func clearChain(w *passage.Walk, source configdump.Value) {
 	w.Add(flow.DownstreamTLS, source, hop)
 }
 
-// negotiated returns the application protocol that a handshake ends with. The server's order counts:
-// SSL_select_next_proto in ContextImpl's ALPN callback.
+// negotiated returns the application protocol that a handshake ends with. The server's order
+// counts: SSL_select_next_proto in ContextImpl's ALPN callback.
 func negotiated(context configdump.Value, offered []string) string {
 	for _, p := range context.Get("common_tls_context", "alpn_protocols").Texts() {
 		if slices.Contains(offered, p) {

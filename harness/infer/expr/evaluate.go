@@ -13,8 +13,8 @@ import (
 	"github.com/flowproof/lab/harness/infer/match"
 )
 
-// Attributes are what an expression may ask for: what is known, by variable, and patterns of what is not. An attribute that
-// Envoy does not have for the request either is in none of both.
+// Attributes are what an expression may ask for: what is known, by variable, and patterns of what
+// is not. An attribute that Envoy does not have for the request either is in none of both.
 type Attributes struct {
 	Known   map[string]any
 	unknown []*cel.AttributePatternType
@@ -33,8 +33,9 @@ func (a *Attributes) Unknown(variable string, fields ...string) {
 // TheResponse is what an expression cannot have before there is one.
 const TheResponse = "the response"
 
-// Holds evaluates a program for what is known of a connection or request. An error, such as a header that is not there, and a result
-// that is no boolean are no. what is TheResponse where that was asked for.
+// Holds evaluates a program for what is known of a connection or request. An error, such as a
+// header that is not there, and a result that is no boolean are no. what is TheResponse where
+// that was asked for.
 func Holds(program Program, of *Attributes) (result match.Truth, what string) {
 	if program == nil {
 		return decides("a CEL expression that is not understood"), ""

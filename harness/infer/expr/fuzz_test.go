@@ -8,9 +8,12 @@ import (
 
 // FuzzCondition reads any text as an expression's tree and evaluates what it can.
 func FuzzCondition(f *testing.F) {
-	f.Add(`{"callExpr":{"function":"_==_","args":[{"selectExpr":{"operand":{"identExpr":{"name":"request"}},"field":"path"}},{"constExpr":{"stringValue":"/"}}]}}`)
-	f.Add(`{"call_expr":{"function":"matches","target":{"const_expr":{"string_value":"a"}},"args":[{"const_expr":{"string_value":"("}}]}}`)
-	f.Add(`{"structExpr":{"messageName":"google.protobuf.Any","entries":[{"fieldKey":"a","value":{"constExpr":{"nullValue":null}}}]}}`)
+	f.Add(`{"callExpr":{"function":"_==_","args":[{"selectExpr":{"operand":{"identExpr":{"name":"request"}},` +
+		`"field":"path"}},{"constExpr":{"stringValue":"/"}}]}}`)
+	f.Add(`{"call_expr":{"function":"matches","target":{"const_expr":{"string_value":"a"}},"args":[{"const_expr":{` +
+		`"string_value":"("}}]}}`)
+	f.Add(`{"structExpr":{"messageName":"google.protobuf.Any","entries":[{"fieldKey":"a","value":{"constExpr":{` +
+		`"nullValue":null}}}]}}`)
 	f.Fuzz(func(t *testing.T, condition string) {
 		d, err := configdump.Parse([]byte(`{"configs":[],"condition":` + condition + `}`))
 		if err != nil {

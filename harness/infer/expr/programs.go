@@ -1,5 +1,6 @@
-// Package expr evaluates the expressions of a dump, which are written in CEL, the Common Expression Language: as Envoy does, with
-// the attributes that a caller knows, and with three answers: yes, no, or what the answer depends on.
+// Package expr evaluates the expressions of a dump, which are written in CEL, the Common Expression
+// Language: as Envoy does, with the attributes that a caller knows, and with three answers: yes,
+// no, or what the answer depends on.
 package expr
 
 import (
@@ -10,20 +11,23 @@ import (
 	"github.com/flowproof/lab/harness/configdump"
 )
 
-// Bounds of an expression: how deep its tree may nest in the dump, and what its evaluation may cost.
+// Bounds of an expression: how deep its tree may nest in the dump, and what its
+// evaluation may cost.
 const (
 	maxExpression = 300
 	maxCost       = 1 << 16
 )
 
-// variables are the variables that Envoy gives to an expression. (docs/root/intro/arch_overview/advanced/attributes)
-var variables = []string{"request", "source", "destination", "connection", "response", "upstream", "metadata", "filter_state", "xds"}
+// variables are the variables that Envoy gives to an expression.
+// (docs/root/intro/arch_overview/advanced/attributes)
+var variables = []string{"request", "source", "destination", "connection", "response", "upstream", "metadata",
+	"filter_state", "xds"}
 
 // A Program is an expression that can be evaluated; nil is one that is not understood.
 type Program = cel.Program
 
-// Programs keeps the programs of a dump's expressions by their place. The zero value is ready, and may be used by several
-// goroutines.
+// Programs keeps the programs of a dump's expressions by their place. The zero value is ready, and
+// may be used by several goroutines.
 type Programs struct {
 	once  sync.Once
 	env   *cel.Env
@@ -36,8 +40,8 @@ type compiled struct {
 	program Program
 }
 
-// Of returns the program of an expression that stands in the dump, or nil for one that is not understood. read takes the
-// expression out of its message: Policy or Matcher.
+// Of returns the program of an expression that stands in the dump, or nil for one that is not
+// understood. read takes the expression out of its message: Policy or Matcher.
 func (p *Programs) Of(v configdump.Value, read func(configdump.Value) *cel.Ast) Program {
 	at := v.Pointer()
 	p.mu.Lock()
@@ -61,7 +65,8 @@ func (p *Programs) environment() *cel.Env {
 		for _, name := range variables {
 			options = append(options, cel.Variable(name, cel.DynType))
 		}
-		p.env, _ = cel.NewCustomEnv(options...) // without it no expression is understood, which is said where one stands
+		// without it no expression is understood, which is said where one stands
+		p.env, _ = cel.NewCustomEnv(options...)
 	})
 	return p.env
 }

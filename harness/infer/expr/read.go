@@ -11,7 +11,8 @@ import (
 )
 
 func fromJSON(v configdump.Value, message proto.Message) bool {
-	return protojson.UnmarshalOptions{DiscardUnknown: true, RecursionLimit: maxExpression}.Unmarshal(v.Raw(), message) == nil
+	return protojson.UnmarshalOptions{DiscardUnknown: true, RecursionLimit: maxExpression}.Unmarshal(v.Raw(),
+		message) == nil
 }
 
 // Policy reads google.api.expr.v1alpha1.Expr, as RBAC policies have it.
@@ -23,8 +24,9 @@ func Policy(v configdump.Value) *cel.Ast {
 	return cel.ParsedExprToAst(&exprpb.ParsedExpr{Expr: &expr})
 }
 
-// Matcher reads xds.type.v3.CelExpression: parsed or checked, in the API's older or newer messages. What a check found
-// out about types is not needed to evaluate. (Envoy refuses one that is given as text only.)
+// Matcher reads xds.type.v3.CelExpression: parsed or checked, in the API's older or newer
+// messages. What a check found out about types is not needed to evaluate. (Envoy refuses one
+// that is given as text only.)
 func Matcher(v configdump.Value) *cel.Ast {
 	for kind, expr := range v.Fields() {
 		switch configdump.FieldName(kind) {

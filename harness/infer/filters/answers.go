@@ -11,7 +11,8 @@ import (
 	"github.com/flowproof/lab/harness/infer/match"
 )
 
-// fault aborts all requests, none, or a part that chance chooses: FaultFilter::decodeHeaders. A delay changes no way.
+// fault aborts all requests, none, or a part that chance chooses: FaultFilter::decodeHeaders. A
+// delay changes no way.
 func fault(r *Request, f *Filter) Result {
 	config := f.own()
 	if c := config.Get("upstream_cluster").Text(); c != "" && c != r.Cluster {
@@ -30,14 +31,16 @@ func fault(r *Request, f *Filter) Result {
 	if !abort.Exists() || !ok || numerator == 0 {
 		return Result{}
 	}
-	if numerator < of && !r.Way.Lot(flow.WhatAnswer, abort, numerator, of, fmt.Sprintf("fault aborts %d of %d requests with %d", numerator, of, status)) {
+	if numerator < of && !r.Way.Lot(flow.WhatAnswer, abort, numerator, of,
+		fmt.Sprintf("fault aborts %d of %d requests with %d", numerator, of, status)) {
 		return Result{}
 	}
 	why := "fault injection aborts every request here"
 	if numerator < of {
 		why = fmt.Sprintf("fault injection aborts %d of %d requests", numerator, of)
 	}
-	return answered(Reply{Status: status, Code: flow.FaultAbort, Flag: "FI", Why: why, Source: abort, Details: "fault_filter_abort"})
+	return answered(Reply{Status: status, Code: flow.FaultAbort, Flag: "FI", Why: why, Source: abort,
+		Details: "fault_filter_abort"})
 }
 
 // headersHold evaluates the header matchers of a filter's configuration, which all have to hold.
@@ -52,7 +55,8 @@ func (r *Request) headersHold(config configdump.Value, filter string) bool {
 	return true
 }
 
-// abort returns the status of an abort, and how many requests it is for; with header_abort the request says both.
+// abort returns the status of an abort, and how many requests it is for; with header_abort
+// the request says both.
 func (r *Request) abort(v configdump.Value) (status int, numerator, of uint64, ok bool) {
 	numerator, of = match.Fraction(v.Get("percentage"))
 	switch {
@@ -77,14 +81,17 @@ func (r *Request) abort(v configdump.Value) (status int, numerator, of uint64, o
 	return 0, 0, 1, false
 }
 
-// healthCheck answers where the headers match and it does not pass through: HealthCheckFilter::onComplete.
+// healthCheck answers where the headers match and it does not pass through:
+// HealthCheckFilter::onComplete.
 func healthCheck(r *Request, f *Filter) Result {
 	if !r.headersHold(f.Config, "health check") {
 		return Result{}
 	}
 	if f.Config.Get("pass_through_mode").Bool() {
-		if f.Config.Has("cache_time") && r.Way.May(flow.WhatAnswer, f.Name, "an earlier answer to a health check may be in the filter's cache", f.At) {
-			return answered(Reply{Code: flow.HealthAnswered, Why: "a health check that is answered from the cache", Source: f.Config})
+		if f.Config.Has("cache_time") && r.Way.May(flow.WhatAnswer, f.Name,
+			"an earlier answer to a health check may be in the filter's cache", f.At) {
+			return answered(Reply{Code: flow.HealthAnswered, Why: "a health check that is answered from the cache",
+				Source: f.Config})
 		}
 		return Result{}
 	}
@@ -92,15 +99,21 @@ func healthCheck(r *Request, f *Filter) Result {
 		percent, known := r.Way.Healthy(cluster)
 		enough := match.Of(percent >= least.Get("value").Float())
 		if !known {
-			enough = match.Cause{On: "the health of cluster " + cluster, Why: "which of its endpoints are healthy is not in the dump"}.Opened(match.Yes)
+			enough = match.Cause{
+				On: "the health of cluster " + cluster, Why: "which of its endpoints are healthy is not in the dump",
+			}.Opened(match.Yes)
 		}
-		holds := r.Way.Holds(enough, flow.WhatAnswer, least, "health check: %s %% of cluster %s are healthy", least.Get("value").Text(), cluster)
+		holds := r.Way.Holds(enough, flow.WhatAnswer, least, "health check: %s %% of cluster %s are healthy",
+			least.Get("value").Text(), cluster)
 		if r.Way.Compared(fmt.Sprint(percent)); !holds {
-			return answered(Reply{Status: 503, Code: flow.HealthAnswered, Flag: "LH", Source: f.Config, Details: "health_check_cluster_unhealthy",
-				Why: "a health check that the proxy answers itself: too few endpoints of cluster " + cluster + " are healthy"})
+			return answered(Reply{Status: 503, Code: flow.HealthAnswered, Flag: "LH", Source: f.Config,
+				Details: "health_check_cluster_unhealthy",
+				Why: "a health check that the proxy answers itself: too few endpoints of cluster " + cluster +
+					" are healthy"})
 		}
 	}
-	return answered(Reply{Status: 200, Code: flow.HealthAnswered, Why: "a health check that the proxy answers itself", Source: f.Config, Details: "health_check_ok"})
+	return answered(Reply{Status: 200, Code: flow.HealthAnswered, Why: "a health check that the proxy answers itself",
+		Source: f.Config, Details: "health_check_ok"})
 }
 
 // buffer refuses a body that is larger than max_request_bytes, where the request says its size.
@@ -117,7 +130,8 @@ func buffer(r *Request, f *Filter) Result {
 		if te, _ := r.Headers.Get("transfer-encoding"); te == "" && !match.IsGRPC(r.Headers) {
 			return Result{}
 		}
-		if r.Way.May(flow.WhatAnswer, "the size of the body", "the body may be larger than max_request_bytes "+limit.Text(), limit) {
+		if r.Way.May(flow.WhatAnswer, "the size of the body",
+			"the body may be larger than max_request_bytes "+limit.Text(), limit) {
 			return answered(tooLarge(limit))
 		}
 		return Result{}
@@ -130,7 +144,8 @@ func buffer(r *Request, f *Filter) Result {
 }
 
 func tooLarge(limit configdump.Value) Reply {
-	return Reply{Status: 413, Code: flow.BodyTooLarge, Details: "request_payload_too_large", Source: limit, Why: "the body is larger than max_request_bytes " + limit.Text() + ": Envoy answers 413"}
+	return Reply{Status: 413, Code: flow.BodyTooLarge, Details: "request_payload_too_large", Source: limit,
+		Why: "the body is larger than max_request_bytes " + limit.Text() + ": Envoy answers 413"}
 }
 
 // cdnLoop refuses a request that has come through this CDN too often, and adds itself: RFC 8586.
@@ -145,20 +160,25 @@ func cdnLoop(r *Request, f *Filter) Result {
 		}
 	}
 	below := match.Of(seen <= f.Config.Get("max_allowed_occurrences").Uint())
-	holds := r.Way.Holds(r.Headers.Or("cdn-loop", below), flow.WhatAnswer, f.Config, "cdn-loop has %s at most max_allowed_occurrences times", id)
+	holds := r.Way.Holds(r.Headers.Or("cdn-loop", below), flow.WhatAnswer, f.Config,
+		"cdn-loop has %s at most max_allowed_occurrences times", id)
 	if r.Way.Compared(fmt.Sprint(seen)); !holds {
-		return answered(Reply{Status: 502, Code: flow.LoopDetected, Details: "cdn_loop_detected", Source: f.Config, Why: "cdn-loop has " + id + " too often: Envoy answers 502"})
+		return answered(Reply{Status: 502, Code: flow.LoopDetected, Details: "cdn_loop_detected", Source: f.Config,
+			Why: "cdn-loop has " + id + " too often: Envoy answers 502"})
 	}
 	r.Headers.Append("cdn-loop", id)
 	return Result{}
 }
 
-// rateLimit asks a service where the route has rate_limits or the filter descriptors; without, it passes.
+// rateLimit asks a service where the route has rate_limits or the filter descriptors;
+// without, it passes.
 func rateLimit(r *Request, f *Filter) Result {
-	if !r.Way.May(flow.WhatAnswer, f.Name, "filter "+f.Name+" may answer by itself: that depends on a rate limit service", f.At) {
+	if !r.Way.May(flow.WhatAnswer, f.Name,
+		"filter "+f.Name+" may answer by itself: that depends on a rate limit service", f.At) {
 		return Result{}
 	}
-	return answered(Reply{Status: 429, Flag: "RL", Denied: true, Source: f.Config, Why: "the rate limit service refuses the request"})
+	return answered(Reply{Status: 429, Flag: "RL", Denied: true, Source: f.Config,
+		Why: "the rate limit service refuses the request"})
 }
 
 // localRateLimit counts requests; where it is off, or enforced for none, it passes.
@@ -169,14 +189,16 @@ func localRateLimit(r *Request, f *Filter) Result {
 		if !config.Has(field) || numerator == 0 {
 			return Result{}
 		}
-		if numerator < of && !r.Way.Lot(flow.WhatAnswer, config.Get(field), numerator, of, field+" of "+f.Name+" is for a part of all requests") {
+		if numerator < of && !r.Way.Lot(flow.WhatAnswer, config.Get(field), numerator, of,
+			field+" of "+f.Name+" is for a part of all requests") {
 			return Result{}
 		}
 	}
 	if !config.Has("token_bucket") && config.Get("descriptors").Len() == 0 {
 		return Result{}
 	}
-	if !r.Way.May(flow.WhatAnswer, f.Name, "filter "+f.Name+" may answer by itself: that depends on how many requests came before", f.At) {
+	if !r.Way.May(flow.WhatAnswer, f.Name,
+		"filter "+f.Name+" may answer by itself: that depends on how many requests came before", f.At) {
 		return Result{}
 	}
 	status := 429
@@ -186,5 +208,6 @@ func localRateLimit(r *Request, f *Filter) Result {
 			status = n
 		}
 	}
-	return answered(Reply{Status: status, Flag: "RL", Denied: true, Source: config, Details: "local_rate_limited", Why: "the local rate limit is reached"})
+	return answered(Reply{Status: status, Flag: "RL", Denied: true, Source: config, Details: "local_rate_limited",
+		Why: "the local rate limit is reached"})
 }

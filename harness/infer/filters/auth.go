@@ -16,7 +16,8 @@ import (
 // redacted is what Envoy writes in a dump in the place of a secret.
 const redacted = "[redacted]"
 
-// basicAuth asks for a user and password: BasicAuthFilter::decodeHeaders. A dump of Envoy's redacts the list of users.
+// basicAuth asks for a user and password: BasicAuthFilter::decodeHeaders. A dump of Envoy's
+// redacts the list of users.
 func basicAuth(r *Request, f *Filter) Result {
 	users := f.Config.Get("users")
 	if u := f.Route().Get("users"); u.Exists() {
@@ -28,7 +29,8 @@ func basicAuth(r *Request, f *Filter) Result {
 	}
 	value, given := r.Headers.Get(header)
 	refused := func(details, why string) *Reply {
-		return &Reply{Status: 401, Code: flow.BasicAuthRefused, Denied: true, Details: details, Source: users, Why: "basic auth: " + why + ": Envoy answers 401"}
+		return &Reply{Status: 401, Code: flow.BasicAuthRefused, Denied: true, Details: details, Source: users,
+			Why: "basic auth: " + why + ": Envoy answers 401"}
 	}
 	var reply *Reply
 	token, basic := strings.CutPrefix(value, "Basic ")
@@ -48,7 +50,8 @@ func basicAuth(r *Request, f *Filter) Result {
 	if !given || !basic || !pair {
 		known = match.No
 	}
-	holds := r.Way.Holds(r.Headers.Or(header, known), flow.WhatAnswer, users, "basic auth: user and password are in the list")
+	holds := r.Way.Holds(r.Headers.Or(header, known), flow.WhatAnswer, users,
+		"basic auth: user and password are in the list")
 	if r.Way.ComparedHeader(header); !holds {
 		return Result{Reply: reply}
 	}
@@ -95,7 +98,8 @@ func apiKey(r *Request, f *Filter) Result {
 	}
 	sources, credentials, forwarding := pick("key_sources"), pick("credentials"), pick("forwarding")
 	refused := func(details, why string) Result {
-		return answered(Reply{Status: 401, Code: flow.APIKeyRefused, Denied: true, Details: details, Source: f.own(), Why: "API key: " + why + ": Envoy answers 401"})
+		return answered(Reply{Status: 401, Code: flow.APIKeyRefused, Denied: true, Details: details, Source: f.own(),
+			Why: "API key: " + why + ": Envoy answers 401"})
 	}
 	switch {
 	case sources.Len() == 0:
@@ -125,8 +129,9 @@ func apiKey(r *Request, f *Filter) Result {
 		}
 		holds = r.Way.Holds(is, flow.WhatAnswer, allowed, "API key: its client may use the route")
 		if r.Way.Compared(say.OrNone(client)); !holds {
-			return answered(Reply{Status: 403, Code: flow.APIKeyRefused, Denied: true, Details: "client_not_allowed", Source: allowed,
-				Why: "API key: its client is not among the route's allowed_clients: Envoy answers 403"})
+			return answered(Reply{Status: 403, Code: flow.APIKeyRefused, Denied: true, Details: "client_not_allowed",
+				Source: allowed,
+				Why:    "API key: its client is not among the route's allowed_clients: Envoy answers 403"})
 		}
 	}
 	if header := forwarding.Get("header").Text(); header != "" {
@@ -151,8 +156,8 @@ func shownKey(key string) string {
 	return redact.Mark(key)
 }
 
-// hide takes the place away where a key may have stood: a header, a parameter of the query, a cookie.
-// (api_key_auth: KeySources::removeKey)
+// hide takes the place away where a key may have stood: a header, a parameter of the query, a
+// cookie. (api_key_auth: KeySources::removeKey)
 func (r *Request) hide(source configdump.Value) {
 	if name := source.Get("header").Text(); name != "" {
 		r.Headers.Remove(name)
@@ -221,9 +226,9 @@ func clientOf(credentials configdump.Value, key string) (client string, known ma
 	return "", match.No
 }
 
-// extAuthz asks an authorization service, whose answer is in no dump. Where the service cannot be reached its failure mode
-// decides: 403, or what status_on_error says, or the request goes on. Without a route nothing is asked.
-// (ext_authz::Filter::getPerRouteFlags)
+// extAuthz asks an authorization service, whose answer is in no dump. Where the service cannot be
+// reached its failure mode decides: 403, or what status_on_error says, or the request goes on.
+// Without a route nothing is asked. (ext_authz::Filter::getPerRouteFlags)
 func extAuthz(r *Request, f *Filter) Result {
 	if !r.Routed {
 		return Result{}
@@ -233,14 +238,16 @@ func extAuthz(r *Request, f *Filter) Result {
 	}
 	if v := f.Config.Get("filter_enabled"); v.Exists() {
 		numerator, of := r.Way.Fraction(v)
-		if numerator == 0 || numerator < of && !r.Way.Lot(flow.WhatAnswer, v, numerator, of, "ext_authz is on for a part of all requests") {
+		if numerator == 0 || numerator < of && !r.Way.Lot(flow.WhatAnswer, v, numerator, of,
+			"ext_authz is on for a part of all requests") {
 			if !r.Way.Flag(f.Config.Get("deny_at_disable"), false) {
 				return Result{}
 			}
 			return answered(deniedByAuthz(f, 403, "ext_authz is off and deny_at_disable is set"))
 		}
 	}
-	if m := f.Config.Get("filter_enabled_metadata"); m.Exists() && !r.Way.Holds(r.Metadata.Matches(m), flow.WhatAnswer, m, "ext_authz: filter_enabled_metadata") {
+	if m := f.Config.Get("filter_enabled_metadata"); m.Exists() && !r.Way.Holds(r.Metadata.Matches(m),
+		flow.WhatAnswer, m, "ext_authz: filter_enabled_metadata") {
 		return Result{}
 	}
 	service := f.Config.Get("grpc_service", "envoy_grpc", "cluster_name").Text()
@@ -249,7 +256,9 @@ func extAuthz(r *Request, f *Filter) Result {
 	}
 	if service != "" && !r.Way.Reachable(service) {
 		if f.Config.Get("failure_mode_allow").Bool() {
-			return Result{Note: "ext_authz cannot reach " + service + ", and failure_mode_allow lets the request through"}
+			return Result{
+				Note: "ext_authz cannot reach " + service + ", and failure_mode_allow lets the request through",
+			}
 		}
 		status := 403
 		if code := f.Config.Get("status_on_error", "code"); code.Exists() {
@@ -266,7 +275,8 @@ func extAuthz(r *Request, f *Filter) Result {
 	}
 	r.Headers.LoosenAll(f.cause(on), false)
 	r.Metadata.LoosenAll(f.cause(on))
-	// The cache is cleared only where the service changes a header. (ext_authz.cc: Filter::onComplete)
+	// The cache is cleared only where the service changes a header. (ext_authz.cc:
+	// Filter::onComplete)
 	return Result{Reroute: f.Config.Get("clear_route_cache").Bool(), Perhaps: true}
 }
 
@@ -276,10 +286,14 @@ func deniedByAuthz(f *Filter, status int, why string) Reply {
 
 // statusCode reads envoy.type.v3.StatusCode, an enum of names.
 func statusCode(text string) int {
-	names := map[string]int{"OK": 200, "BadRequest": 400, "Unauthorized": 401, "PaymentRequired": 402, "Forbidden": 403, "NotFound": 404, "MethodNotAllowed": 405,
-		"NotAcceptable": 406, "RequestTimeout": 408, "Conflict": 409, "Gone": 410, "PreconditionFailed": 412, "PayloadTooLarge": 413, "MisdirectedRequest": 421,
-		"UnprocessableEntity": 422, "Locked": 423, "TooEarly": 425, "UpgradeRequired": 426, "TooManyRequests": 429, "InternalServerError": 500, "NotImplemented": 501,
-		"BadGateway": 502, "ServiceUnavailable": 503, "GatewayTimeout": 504, "Created": 201, "Accepted": 202, "NoContent": 204, "MovedPermanently": 301, "Found": 302}
+	names := map[string]int{"OK": 200, "BadRequest": 400, "Unauthorized": 401, "PaymentRequired": 402, "Forbidden": 403,
+		"NotFound": 404, "MethodNotAllowed": 405,
+		"NotAcceptable": 406, "RequestTimeout": 408, "Conflict": 409, "Gone": 410, "PreconditionFailed": 412,
+		"PayloadTooLarge": 413, "MisdirectedRequest": 421,
+		"UnprocessableEntity": 422, "Locked": 423, "TooEarly": 425, "UpgradeRequired": 426, "TooManyRequests": 429,
+		"InternalServerError": 500, "NotImplemented": 501,
+		"BadGateway": 502, "ServiceUnavailable": 503, "GatewayTimeout": 504, "Created": 201, "Accepted": 202,
+		"NoContent": 204, "MovedPermanently": 301, "Found": 302}
 	if n, ok := names[text]; ok {
 		return n
 	}

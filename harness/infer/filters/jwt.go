@@ -13,8 +13,9 @@ import (
 // maxNesting bounds how deep requirements may nest.
 const maxNesting = 64
 
-// jwt asks for a token: which rule applies, whether a token is there, what it says of issuer, audience and time, and, where the
-// keys are in the dump, its signature. Of a token that is good claims go to headers and metadata. (jwt_authn/filter.cc)
+// jwt asks for a token: which rule applies, whether a token is there, what it says of issuer,
+// audience and time, and, where the keys are in the dump, its signature. Of a token that is good
+// claims go to headers and metadata. (jwt_authn/filter.cc)
 func jwt(r *Request, f *Filter) Result {
 	requires := r.jwtRequirement(f)
 	if !requires.Exists() {
@@ -32,7 +33,8 @@ func jwt(r *Request, f *Filter) Result {
 		if t.audience && !met.Open() {
 			status = 403
 		}
-		return answered(Reply{Status: status, Code: code, Denied: true, Why: "JWT: " + why + ": Envoy answers " + map[int]string{401: "401", 403: "403"}[status], Source: requires})
+		return answered(Reply{Status: status, Code: code, Denied: true,
+			Why: "JWT: " + why + ": Envoy answers " + map[int]string{401: "401", 403: "403"}[status], Source: requires})
 	}
 	result := Result{}
 	for _, g := range t.good {
@@ -49,7 +51,8 @@ func jwt(r *Request, f *Filter) Result {
 	return result
 }
 
-// jwtRequirement returns what the first rule that matches requires; the route may name a requirement or disable it.
+// jwtRequirement returns what the first rule that matches requires; the route may name a
+// requirement or disable it.
 func (r *Request) jwtRequirement(f *Filter) configdump.Value {
 	if route := f.Route(); route.Exists() {
 		if route.Get("disabled").Bool() {
@@ -111,7 +114,8 @@ type goodToken struct {
 
 func (t *tokens) met(v configdump.Value, depth int) (match.Truth, string) {
 	if depth > maxNesting {
-		return match.Depends("requirements that nest too deep", "only so many levels are followed"), "requirements that nest too deep"
+		return match.Depends("requirements that nest too deep", "only so many levels are followed"),
+			"requirements that nest too deep"
 	}
 	for kind, r := range v.Fields() {
 		switch configdump.FieldName(kind) {
@@ -129,7 +133,8 @@ func (t *tokens) met(v configdump.Value, depth int) (match.Truth, string) {
 		case "allow_missing":
 			return t.missing()
 		case "extract_only_without_validation":
-			return match.Depends("requirement "+kind, "which claims are taken without validation is not followed").Guessing(true), ""
+			return match.Depends("requirement "+kind, "which claims are taken without validation is not followed").
+				Guessing(true), ""
 		}
 	}
 	return match.Yes, ""
@@ -193,7 +198,9 @@ func (t *tokens) provider(name string, audiences []string) (match.Truth, string)
 	if audiences == nil {
 		audiences = p.Get("audiences").Texts()
 	}
-	if len(audiences) > 0 && !slices.ContainsFunc(audiences, func(a string) bool { return slices.Contains(c.Audience, a) }) {
+	if len(audiences) > 0 && !slices.ContainsFunc(audiences, func(a string) bool {
+		return slices.Contains(c.Audience, a)
+	}) {
 		t.audience = true
 		return match.No, "the token's audience is not one that provider " + name + " accepts"
 	}
@@ -207,7 +214,8 @@ func (t *tokens) provider(name string, audiences []string) (match.Truth, string)
 	return signed, why
 }
 
-// outOfTime says why the token's time is wrong, or "". Clocks may differ by clock_skew_seconds, of which 60 is the default.
+// outOfTime says why the token's time is wrong, or "". Clocks may differ by clock_skew_seconds, of
+// which 60 is the default.
 func (c *claims) outOfTime(p configdump.Value) string {
 	skew := time.Minute
 	if s := p.Get("clock_skew_seconds").Uint(); s > 0 {
@@ -223,8 +231,8 @@ func (c *claims) outOfTime(p configdump.Value) string {
 	return ""
 }
 
-// token finds a provider's token where it says: headers, query parameters, cookies; by default a bearer token or the
-// parameter access_token. open says that a filter may have changed the place.
+// token finds a provider's token where it says: headers, query parameters, cookies; by default a
+// bearer token or the parameter access_token. open says that a filter may have changed the place.
 func (t *tokens) token(p configdump.Value) (token, header string, open match.Truth) {
 	path, _, openPath := t.r.Headers.Known(":path")
 	params := match.QueryParams(path)
@@ -308,7 +316,8 @@ func (t *tokens) take(g goodToken) (reroute bool) {
 	return p.Get("clear_route_cache").Bool()
 }
 
-// normalised applies normalize_payload_in_metadata: claims whose text is a list by spaces become lists too.
+// normalised applies normalize_payload_in_metadata: claims whose text is a list by
+// spaces become lists too.
 func normalised(all map[string]any, p configdump.Value) map[string]any {
 	for _, name := range p.Get("normalize_payload_in_metadata", "space_delimited_claims").Texts() {
 		if text, ok := all[name].(string); ok {

@@ -8,8 +8,9 @@ import (
 	"github.com/flowproof/lab/harness/infer/match"
 )
 
-// setMetadata writes what the configuration says: SetMetadataFilter::decodeHeaders. A namespace that is there is merged only
-// with allow_overwrite, which the older form of the configuration has always.
+// setMetadata writes what the configuration says: SetMetadataFilter::decodeHeaders. A
+// namespace that is there is merged only with allow_overwrite, which the older form of the
+// configuration has always.
 func setMetadata(r *Request, f *Filter) Result {
 	config := f.own()
 	if name := config.Get("metadata_namespace").Text(); name != "" && config.Has("value") {
@@ -25,7 +26,8 @@ func setMetadata(r *Request, f *Filter) Result {
 	return Result{}
 }
 
-// headerToMetadata writes headers and cookies into metadata: HeaderToMetadataFilter::writeHeaderToMetadata.
+// headerToMetadata writes headers and cookies into metadata:
+// HeaderToMetadataFilter::writeHeaderToMetadata.
 func headerToMetadata(r *Request, f *Filter) Result {
 	config := f.own()
 	for _, rule := range config.Get("request_rules").Elements() {
@@ -89,13 +91,18 @@ func (r *Request) writePair(pair configdump.Value, value string) {
 		v = n
 	case "PROTOBUF_VALUE", "2":
 		r.Metadata.Loosen(namespaceOf(pair, "envoy.filters.http.header_to_metadata"),
-			match.Cause{On: "a serialized value in a header", Why: "header_to_metadata decodes a serialized value, which is not followed"})
+			match.Cause{
+				On:  "a serialized value in a header",
+				Why: "header_to_metadata decodes a serialized value, which is not followed",
+			})
 		return
 	}
-	r.Metadata.Set(namespaceOf(pair, "envoy.filters.http.header_to_metadata"), map[string]any{pair.Get("key").Text(): v})
+	r.Metadata.Set(namespaceOf(pair, "envoy.filters.http.header_to_metadata"),
+		map[string]any{pair.Get("key").Text(): v})
 }
 
-// jsonToMetadata reads the body: without one every rule's on_missing counts, and of one the request does not say what it is.
+// jsonToMetadata reads the body: without one every rule's on_missing counts, and of one the request
+// does not say what it is.
 func jsonToMetadata(r *Request, f *Filter) Result {
 	rules := f.own().Get("request_rules")
 	if rules.Get("rules").Exists() {
@@ -167,7 +174,8 @@ func setFilterState(r *Request, f *Filter) Result {
 	return Result{Reroute: config.Get("clear_route_cache").Bool()}
 }
 
-// Shared is the key under which a value of filter state says whether upstream connections have it: SharedWithUpstream.
+// Shared is the key under which a value of filter state says whether upstream connections have it:
+// SharedWithUpstream.
 const Shared = "shared"
 
 // SetState applies envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue.

@@ -10,8 +10,9 @@ import (
 	"github.com/flowproof/lab/harness/infer/match"
 )
 
-// headerMutation changes headers and query parameters: the filter's own mutations first, then those of route, virtual host and
-// route configuration, in the other order where the most specific is to win.
+// headerMutation changes headers and query parameters: the filter's own mutations first, then
+// those of route, virtual host and route configuration, in the other order where the most
+// specific is to win.
 func headerMutation(r *Request, f *Filter) Result {
 	r.mutateAll(f, f.Config.Get("mutations"))
 	levels := slices.Clone(f.Late())
@@ -33,8 +34,8 @@ func (r *Request) mutateAll(f *Filter, mutations configdump.Value) {
 	}
 }
 
-// Mutate applies envoy.config.common.mutation_rules.v3.HeaderMutation. A header whose new value is not known is opened by the
-// cause.
+// Mutate applies envoy.config.common.mutation_rules.v3.HeaderMutation. A header whose new value is
+// not known is opened by the cause.
 func Mutate(h *match.Headers, m configdump.Value, format func(text, missing string) (string, bool), cause match.Cause) {
 	if name := m.Get("remove").Text(); name != "" {
 		h.Remove(name)
@@ -52,7 +53,8 @@ func Mutate(h *match.Headers, m configdump.Value, format func(text, missing stri
 }
 
 // AddHeader applies envoy.config.core.v3.HeaderValueOption.
-func AddHeader(h *match.Headers, option configdump.Value, format func(text, missing string) (string, bool), cause match.Cause) {
+func AddHeader(h *match.Headers, option configdump.Value, format func(text, missing string) (string, bool),
+	cause match.Cause) {
 	name := strings.ToLower(option.Get("header", "key").Text())
 	text := option.Get("header", "value").Text()
 	value, known := format(text, "")
@@ -135,7 +137,8 @@ func (r *Request) setQuery(path string, params url.Values) {
 	r.Headers.SetFrom(":path", match.PathOnly(path)+query, ":path")
 }
 
-// encode writes parameters in the order of their names: QueryParamsMulti keeps them in a sorted map.
+// encode writes parameters in the order of their names: QueryParamsMulti keeps them
+// in a sorted map.
 func encode(params url.Values) string {
 	names := make([]string, 0, len(params))
 	for name := range params {

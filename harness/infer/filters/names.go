@@ -12,7 +12,8 @@ const (
 	MatcherType   = "envoy.extensions.common.matching.v3.ExtensionWithMatcher"
 )
 
-// filterNames are the names that Istio gives to its own filters, and that Envoy gives where the type does not spell it.
+// filterNames are the names that Istio gives to its own filters, and that Envoy gives where the
+// type does not spell it.
 var filterNames = map[string]string{
 	"io.istio.http.peer_metadata.Config":                        "istio.metadata_exchange",
 	"envoy.tcp.metadataexchange.config.MetadataExchange":        "istio.metadata_exchange",
@@ -21,8 +22,9 @@ var filterNames = map[string]string{
 	MatcherType: "envoy.filters.http.match_delegate",
 }
 
-// Canonical is the name by which Envoy registers the filter of a type: the name in a dump is free. Of a type that is
-// not Envoy's, and of Wasm, whose modules have one type, it is the name in the dump.
+// Canonical is the name by which Envoy registers the filter of a type: the name in a dump
+// is free. Of a type that is not Envoy's, and of Wasm, whose modules have one type, it is
+// the name in the dump.
 func Canonical(name, kind string) string {
 	if known, ok := filterNames[kind]; ok {
 		return known
@@ -36,7 +38,8 @@ func Canonical(name, kind string) string {
 	return name
 }
 
-// Facts are what a filter of the chain shows when it acts. The log at trace level names a filter as the dump does.
+// Facts are what a filter of the chain shows when it acts. The log at trace level names a
+// filter as the dump does.
 func Facts(fact, name, kind string) []flow.Fact {
 	canonical := Canonical(name, kind)
 	facts := []flow.Fact{{Name: fact, Value: canonical}}

@@ -35,22 +35,42 @@ func TestOpenStaysOpen(t *testing.T) {
 		opened             string // the header that a filter before may have changed
 		open, known        []string
 	}{
-		{"a query that is changed", "header_mutation.v3.HeaderMutation", "mutations: {query_parameter_mutations: [{append: {record: {key: q, value: '1'}}}]}", ":path", []string{":path"}, nil},
-		{"added where absent", "header_mutation.v3.HeaderMutation", "mutations: {request_mutations: [{append: {header: {key: x-a, value: b}, append_action: ADD_IF_ABSENT}}]}", "x-a", []string{"x-a"}, nil},
-		{"replaced where there", "header_mutation.v3.HeaderMutation", "mutations: {request_mutations: [{append: {header: {key: x-b, value: b}, append_action: OVERWRITE_IF_EXISTS}}]}", "x-b", []string{"x-b"}, nil},
-		{"appended", "header_mutation.v3.HeaderMutation", "mutations: {request_mutations: [{append: {header: {key: x-a, value: b}}}]}", "x-a", []string{"x-a"}, nil},
-		{"replaced in any case", "header_mutation.v3.HeaderMutation", "mutations: {request_mutations: [{append: {header: {key: x-a, value: b}, append_action: OVERWRITE_IF_EXISTS_OR_ADD}}]}", "x-a", nil, []string{"x-a"}},
-		{"removed", "header_mutation.v3.HeaderMutation", "mutations: {request_mutations: [{remove: x-b}]}", "x-b", nil, []string{"x-b"}},
-		{"the user", "basic_auth.v3.BasicAuth", "users: {inline_string: x}, forward_username_header: x-user", "authorization", []string{"x-user"}, nil},
-		{"the client of a key", key, "credentials: [{key: k, client: c}], key_sources: [{header: x-b}], forwarding: {header: x-client}", "x-b", []string{"x-client"}, nil},
-		{"a cookie that is hidden", key, "credentials: [{key: k, client: c}], key_sources: [{cookie: k}], forwarding: {hide_credentials: true}", "cookie", []string{"cookie"}, nil},
-		{"a CDN's own mark", "cdn_loop.v3.CdnLoopConfig", "cdn_id: me, max_allowed_occurrences: 1", "cdn-loop", []string{"cdn-loop"}, nil},
-		{"claims of a token", "jwt_authn.v3.JwtAuthentication", "providers: {p: {claim_to_headers: [{header_name: x-c, claim_name: c}], forward_payload_header: x-p}}, rules: [{match: {prefix: /}, requires: {provider_name: p}}]",
+		{"a query that is changed", "header_mutation.v3.HeaderMutation",
+			"mutations: {query_parameter_mutations: [{append: {record: {key: q, value: '1'}}}]}", ":path",
+			[]string{":path"}, nil},
+		{"added where absent", "header_mutation.v3.HeaderMutation",
+			"mutations: {request_mutations: [{append: {header: {key: x-a, value: b}, append_action: ADD_IF_ABSENT}}]}",
+			"x-a", []string{"x-a"}, nil},
+		{"replaced where there", "header_mutation.v3.HeaderMutation", "mutations: {request_mutations: [{append: " +
+			"{header: {key: x-b, value: b}, append_action: OVERWRITE_IF_EXISTS}}]}", "x-b", []string{"x-b"}, nil},
+		{"appended", "header_mutation.v3.HeaderMutation",
+			"mutations: {request_mutations: [{append: {header: {key: x-a, value: b}}}]}", "x-a", []string{"x-a"}, nil},
+		{"replaced in any case", "header_mutation.v3.HeaderMutation", "mutations: {request_mutations: [{append: " +
+			"{header: {key: x-a, value: b}, append_action: OVERWRITE_IF_EXISTS_OR_ADD}}]}", "x-a", nil,
+			[]string{"x-a"}},
+		{"removed", "header_mutation.v3.HeaderMutation", "mutations: {request_mutations: [{remove: x-b}]}", "x-b", nil,
+			[]string{"x-b"}},
+		{"the user", "basic_auth.v3.BasicAuth", "users: {inline_string: x}, forward_username_header: x-user",
+			"authorization", []string{"x-user"}, nil},
+		{"the client of a key", key, "credentials: [{key: k, client: c}], key_sources: [{header: x-b}], forwarding: " +
+			"{header: x-client}", "x-b", []string{"x-client"}, nil},
+		{
+			"a cookie that is hidden", key, "credentials: [{key: k, client: c}], key_sources: [{cookie: k}], " +
+				"forwarding: {hide_credentials: true}", "cookie", []string{"cookie"}, nil,
+		},
+		{"a CDN's own mark", "cdn_loop.v3.CdnLoopConfig", "cdn_id: me, max_allowed_occurrences: 1", "cdn-loop",
+			[]string{"cdn-loop"}, nil},
+		{"claims of a token", "jwt_authn.v3.JwtAuthentication", "providers: {p: {claim_to_headers: [{header_name: " +
+			"x-c, claim_name: c}], forward_payload_header: x-p}}, rules: [{match: {prefix: /}, requires: " +
+			"{provider_name: p}}]",
 			"authorization", []string{"x-c", "x-p"}, nil},
-		{"claims of a token in a cookie", "jwt_authn.v3.JwtAuthentication", "providers: {p: {from_cookies: [t], claim_to_headers: [{header_name: x-c, claim_name: c}]}}, rules: [{match: {prefix: /}, requires: {provider_name: p}}]",
+		{"claims of a token in a cookie", "jwt_authn.v3.JwtAuthentication", "providers: {p: {from_cookies: [t], " +
+			"claim_to_headers: [{header_name: x-c, claim_name: c}]}}, rules: [{match: {prefix: /}, requires: " +
+			"{provider_name: p}}]",
 			"cookie", []string{"x-c"}, nil},
 		{"gRPC-Web", "grpc_web.v3.GrpcWeb", "", "content-type", []string{"content-type"}, nil},
-		{"gRPC in reverse", "grpc_http1_reverse_bridge.v3.FilterConfig", "content_type: x/y", "content-type", []string{"content-type", "accept"}, nil},
+		{"gRPC in reverse", "grpc_http1_reverse_bridge.v3.FilterConfig", "content_type: x/y", "content-type",
+			[]string{"content-type", "accept"}, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			const kind = "type.googleapis.com/envoy.admin.v3.BootstrapConfigDump"
@@ -58,11 +78,16 @@ func TestOpenStaysOpen(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			h := match.NewHeaders(map[string]string{":path": "/a?q=2", ":method": "GET", "x-b": "k", "content-type": "application/grpc"})
+			h := match.NewHeaders(map[string]string{":path": "/a?q=2", ":method": "GET", "x-b": "k",
+				"content-type": "application/grpc"})
 			cause := match.Cause{On: "filter before", Why: "filter before may have changed it"}
 			h.Loosen(tc.opened, cause)
-			r := &Request{Headers: h, Metadata: &match.Metadata{}, State: &match.Metadata{}, Routed: true, Forwards: true, Way: passing{h}}
-			f := &Filter{Name: "f", Kind: httpPrefix + tc.kind, Config: dump.Bootstrap(), Late: func() []configdump.Value { return nil }}
+			r := &Request{Headers: h, Metadata: &match.Metadata{}, State: &match.Metadata{}, Routed: true,
+				Forwards: true, Way: passing{h}}
+			f := &Filter{Name: "f", Kind: httpPrefix + tc.kind, Config: dump.Bootstrap(),
+				Late: func() []configdump.Value {
+					return nil
+				}}
 			if result, ok := Run(r, f); !ok || result.Reply != nil {
 				t.Fatalf("%v %+v", ok, result.Reply)
 			}

@@ -22,14 +22,16 @@ type Request struct {
 type Way interface {
 	// Holds decides a condition, which may depend on something, and keeps it to be shown.
 	Holds(t match.Truth, what flow.What, at configdump.Value, format string, args ...any) bool
-	// Compared says which value the last condition was held against, and ComparedHeader that it was a header's.
+	// Compared says which value the last condition was held against, and ComparedHeader
+	// that it was a header's.
 	Compared(value string)
 	ComparedHeader(name string)
 	// Lot draws for something that happens to so many of so many requests.
 	Lot(what flow.What, at configdump.Value, numerator, of uint64, why string) bool
 	// May asks whether something happens that is not known.
 	May(what flow.What, on, why string, at configdump.Value) bool
-	// Format fills a substitution format string; known is false where it holds a command whose value is not known.
+	// Format fills a substitution format string; known is false where it holds a command whose
+	// value is not known.
 	Format(text, missing string) (filled string, known bool)
 	// Fraction reads RuntimeFractionalPercent.
 	Fraction(v configdump.Value) (numerator, of uint64)
@@ -37,9 +39,11 @@ type Way interface {
 	Flag(v configdump.Value, otherwise bool) bool
 	// Match evaluates a RouteMatch.
 	Match(rule configdump.Value) bool
-	// Cluster says whether a cluster could be reached at all: it is in the dump and has an endpoint.
+	// Cluster says whether a cluster could be reached at all: it is in the dump and
+	// has an endpoint.
 	Reachable(cluster string) bool
-	// Unhealthy says how many percent of a cluster's endpoints are healthy; known is false where the dump does not say.
+	// Unhealthy says how many percent of a cluster's endpoints are healthy; known is false where
+	// the dump does not say.
 	Healthy(cluster string) (percent float64, known bool)
 }
 
@@ -99,12 +103,16 @@ const httpPrefix = "envoy.extensions.filters.http."
 
 func init() {
 	for kind, run := range map[string]func(*Request, *Filter) Result{
-		"cors.v3.Cors": cors, "csrf.v3.CsrfPolicy": csrf, "basic_auth.v3.BasicAuth": basicAuth, "api_key_auth.v3.ApiKeyAuth": apiKey,
-		"fault.v3.HTTPFault": fault, "health_check.v3.HealthCheck": healthCheck, "buffer.v3.Buffer": buffer, "cdn_loop.v3.CdnLoopConfig": cdnLoop,
-		"header_mutation.v3.HeaderMutation": headerMutation, "set_metadata.v3.Config": setMetadata, "set_filter_state.v3.Config": setFilterState,
+		"cors.v3.Cors": cors, "csrf.v3.CsrfPolicy": csrf, "basic_auth.v3.BasicAuth": basicAuth,
+		"api_key_auth.v3.ApiKeyAuth": apiKey,
+		"fault.v3.HTTPFault":         fault, "health_check.v3.HealthCheck": healthCheck, "buffer.v3.Buffer": buffer,
+		"cdn_loop.v3.CdnLoopConfig":         cdnLoop,
+		"header_mutation.v3.HeaderMutation": headerMutation, "set_metadata.v3.Config": setMetadata,
+		"set_filter_state.v3.Config":   setFilterState,
 		"header_to_metadata.v3.Config": headerToMetadata, "json_to_metadata.v3.JsonToMetadata": jsonToMetadata,
-		"ext_authz.v3.ExtAuthz": extAuthz, "ext_authz.v2alpha.ExtAuthz": extAuthz, "jwt_authn.v3.JwtAuthentication": jwt,
-		"ratelimit.v3.RateLimit": rateLimit, "local_ratelimit.v3.LocalRateLimit": localRateLimit,
+		"ext_authz.v3.ExtAuthz": extAuthz, "ext_authz.v2alpha.ExtAuthz": extAuthz,
+		"jwt_authn.v3.JwtAuthentication": jwt,
+		"ratelimit.v3.RateLimit":         rateLimit, "local_ratelimit.v3.LocalRateLimit": localRateLimit,
 		"grpc_web.v3.GrpcWeb": grpcWeb, "grpc_http1_bridge.v3.Config": grpcHTTP1Bridge,
 		"grpc_http1_reverse_bridge.v3.FilterConfig": grpcReverseBridge, "compressor.v3.Compressor": compressor,
 		"aws_lambda.v3.Config": awsLambda, "aws_request_signing.v3.AwsRequestSigning": awsSigning,
@@ -117,7 +125,8 @@ func init() {
 
 func nothing(*Request, *Filter) Result { return Result{} }
 
-// Run lets a filter act on the request. ok is false where the filter is not one of those that are computed.
+// Run lets a filter act on the request. ok is false where the filter is not one of
+// those that are computed.
 func Run(r *Request, f *Filter) (result Result, ok bool) {
 	run, ok := computed[f.Kind]
 	if !ok {

@@ -1,6 +1,7 @@
-// Package filters knows what Envoy's and Istio's filters can do to a request: one catalogue by the type of a filter's
-// configuration. The declarative ones are computed and change the request as they go; what others can touch is opened. A filter
-// that is not in the catalogue opens everything that comes after it.
+// Package filters knows what Envoy's and Istio's filters can do to a request: one catalogue by the
+// type of a filter's configuration. The declarative ones are computed and change the request as
+// they go; what others can touch is opened. A filter that is not in the catalogue opens everything
+// that comes after it.
 package filters
 
 import "strings"
@@ -8,7 +9,8 @@ import "strings"
 // Effect is a set of what a filter can do.
 type Effect uint16
 
-// What a filter can do to a request. Nothing is the zero value: it observes, or acts on the response only.
+// What a filter can do to a request. Nothing is the zero value: it observes, or
+// acts on the response only.
 const (
 	Answer   Effect = 1 << iota // answer by itself
 	Headers                     // change headers, not the pseudo-headers
@@ -24,8 +26,8 @@ const (
 	Nothing Effect = 0
 )
 
-var effectNames = []string{"answer", "change headers", "change the path", "write metadata", "choose the cluster", "choose the host",
-	"stop the request", "clear the route cache", "change the body", "end the chain"}
+var effectNames = []string{"answer", "change headers", "change the path", "write metadata", "choose the cluster",
+	"choose the host", "stop the request", "clear the route cache", "change the body", "end the chain"}
 
 // String lists what a filter can do.
 func (e Effect) String() string {
@@ -87,7 +89,8 @@ func newTable(prefix, pages string, rows []Row) *table {
 	return t
 }
 
-// find returns the row of a type, or of a name where there is no type; nil for a filter that is not known.
+// find returns the row of a type, or of a name where there is no type; nil for a
+// filter that is not known.
 func (t *table) find(kind, name string) *Row {
 	if kind != "" {
 		return t.byType[kind]
@@ -95,7 +98,8 @@ func (t *table) find(kind, name string) *Row {
 	return t.byName[name]
 }
 
-// HTTP returns the row of an HTTP filter, also of one on the way upstream; nil for one that is not known.
+// HTTP returns the row of an HTTP filter, also of one on the way upstream; nil for
+// one that is not known.
 func HTTP(kind, name string) *Row { return httpTable.find(kind, name) }
 
 // Network returns the row of a network filter; nil for one that is not known.

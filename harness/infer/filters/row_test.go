@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestRows holds that the catalogue is whole: what is computed is declared so, and what is not says what decides.
+// TestRows holds that the catalogue is whole: what is computed is declared so, and what is
+// not says what decides.
 func TestRows(t *testing.T) {
 	for category, rows := range Rows() {
 		seen := map[string]bool{}
@@ -37,7 +38,8 @@ func TestRows(t *testing.T) {
 }
 
 func TestEffect(t *testing.T) {
-	for want, e := range map[string]Effect{"nothing": Nothing, "answer": Answer, "answer, clear the route cache": Answer | Reroute} {
+	for want, e := range map[string]Effect{"nothing": Nothing, "answer": Answer,
+		"answer, clear the route cache": Answer | Reroute} {
 		if e.String() != want {
 			t.Errorf("%s; expected %s", e, want)
 		}

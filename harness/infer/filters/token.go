@@ -83,11 +83,11 @@ func claimText(all map[string]any, name string) (string, bool) {
 }
 
 // algorithms are those that jwt_verify_lib knows.
-var algorithms = []jose.SignatureAlgorithm{jose.ES256, jose.ES384, jose.ES512, jose.HS256, jose.HS384, jose.HS512, jose.RS256, jose.RS384, jose.RS512,
-	jose.PS256, jose.PS384, jose.PS512, jose.EdDSA}
+var algorithms = []jose.SignatureAlgorithm{jose.ES256, jose.ES384, jose.ES512, jose.HS256, jose.HS384, jose.HS512,
+	jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512, jose.EdDSA}
 
-// signedBy verifies the signature where the provider's keys are in the dump; where they are fetched or read from a file it
-// depends, and the token is taken to be good.
+// signedBy verifies the signature where the provider's keys are in the dump; where they are fetched
+// or read from a file it depends, and the token is taken to be good.
 func signedBy(p configdump.Value, token, name string) (match.Truth, string) {
 	text := p.Get("local_jwks", "inline_string").Text()
 	if b := p.Get("local_jwks", "inline_bytes").Text(); b != "" {

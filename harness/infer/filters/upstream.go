@@ -13,7 +13,8 @@ func grpcWeb(r *Request, _ *Filter) Result {
 	if !strings.HasPrefix(kind, "application/grpc-web") {
 		return Result{}
 	}
-	for name, value := range map[string]string{"te": "trailers", "grpc-accept-encoding": "identity", "content-type": "application/grpc"} {
+	for name, value := range map[string]string{"te": "trailers", "grpc-accept-encoding": "identity",
+		"content-type": "application/grpc"} {
 		r.Headers.SetFrom(name, value, name, "content-type")
 	}
 	r.Headers.Remove("content-length")
@@ -31,7 +32,8 @@ func grpcHTTP1Bridge(r *Request, f *Filter) Result {
 	return Result{}
 }
 
-// grpcReverseBridge turns gRPC into HTTP/1.1 with the content type that is configured, and clears the route cache.
+// grpcReverseBridge turns gRPC into HTTP/1.1 with the content type that is configured, and
+// clears the route cache.
 func grpcReverseBridge(r *Request, f *Filter) Result {
 	if f.Route().Get("disabled").Bool() || !match.IsGRPC(r.Headers) {
 		return Result{}
@@ -42,7 +44,8 @@ func grpcReverseBridge(r *Request, f *Filter) Result {
 	return Result{Reroute: true}
 }
 
-// compressor compresses responses; with remove_accept_encoding_header the upstream does not see what the client accepts.
+// compressor compresses responses; with remove_accept_encoding_header the upstream does not see
+// what the client accepts.
 func compressor(r *Request, f *Filter) Result {
 	config := f.Config.Get("response_direction_config")
 	if config.Get("remove_accept_encoding_header").Bool() || f.Config.Get("remove_accept_encoding_header").Bool() {
@@ -51,7 +54,8 @@ func compressor(r *Request, f *Filter) Result {
 	return Result{}
 }
 
-// awsLambda sends the request to a function: the path is the function's, and the host that of its region.
+// awsLambda sends the request to a function: the path is the function's, and the host
+// that of its region.
 func awsLambda(r *Request, f *Filter) Result {
 	config := f.Config
 	if own := f.Route().Get("invoke_config"); own.Exists() {
@@ -68,7 +72,8 @@ func awsLambda(r *Request, f *Filter) Result {
 	if host := config.Get("host_rewrite").Text(); host != "" {
 		r.Headers.Set(":authority", host)
 	}
-	for _, name := range []string{"authorization", "x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "content-length"} {
+	for _, name := range []string{"authorization", "x-amz-date", "x-amz-content-sha256", "x-amz-security-token",
+		"content-length"} {
 		r.Headers.Loosen(name, f.cause("the credentials"))
 	}
 	return Result{Note: "aws_lambda invokes " + parts[6]}

@@ -15,7 +15,8 @@ import (
 	"github.com/flowproof/lab/harness/infer/proxy"
 )
 
-// A clientAddress is whose request the connection manager takes it to be: ConnectionManagerUtility::mutateRequestHeaders.
+// A clientAddress is whose request the connection manager takes it to be:
+// ConnectionManagerUtility::mutateRequestHeaders.
 type clientAddress struct {
 	addr     netip.Addr // not valid when unknown
 	internal bool       // it counts as inside: x-envoy-internal
@@ -23,9 +24,10 @@ type clientAddress struct {
 	why      string     // which field says so
 }
 
-// findClient decides who the client is, and adds the connection's own peer to x-forwarded-for where the manager does.
-// With use_remote_address that is the peer, or, behind xff_num_trusted_hops proxies, what they wrote. Without, it is the
-// address that stands last in x-forwarded-for, less the trusted ones.
+// findClient decides who the client is, and adds the connection's own peer to x-forwarded-for
+// where the manager does. With use_remote_address that is the peer, or, behind
+// xff_num_trusted_hops proxies, what they wrote. Without, it is the address that stands last in
+// x-forwarded-for, less the trusted ones.
 func findClient(w *passage.Walk) clientAddress {
 	h, m := w.Req.Header, w.HCM.At
 	forwarded, given := h.Get("x-forwarded-for")
@@ -35,7 +37,8 @@ func findClient(w *passage.Walk) clientAddress {
 	if m.Get("use_remote_address").Bool() {
 		if trusted > 0 {
 			c.addr = lastForwarded(forwarded, trusted-1)
-			c.why = fmt.Sprintf("by use_remote_address with xff_num_trusted_hops %d: the address that stands there in x-forwarded-for %q", trusted, forwarded)
+			c.why = fmt.Sprintf("by use_remote_address with xff_num_trusted_hops %d: the address that stands there "+
+				"in x-forwarded-for %q", trusted, forwarded)
 		}
 		if !c.addr.IsValid() {
 			c.addr, c.why = w.Conn.Remote.Addr(), "by use_remote_address: the connection's own peer"
@@ -48,7 +51,8 @@ func findClient(w *passage.Walk) clientAddress {
 		}
 	} else {
 		c.addr, single = detectClient(w, forwarded, trusted)
-		c.why = fmt.Sprintf("without use_remote_address: the address in x-forwarded-for %q less xff_num_trusted_hops %d", forwarded, trusted)
+		c.why = fmt.Sprintf("without use_remote_address: the address in x-forwarded-for %q less xff_num_trusted_hops "+
+			"%d", forwarded, trusted)
 		if w.HCM.At.Get("original_ip_detection_extensions").Len() > 0 {
 			c.why = "by original_ip_detection_extensions"
 		}
@@ -92,7 +96,8 @@ func detectClient(w *passage.Walk, forwarded string, hops int) (addr netip.Addr,
 			if status < 400 || status > 511 {
 				status = 403
 			}
-			w.Undetected = &passage.Refusal{Status: status, Code: flow.DetectionRefused, Details: "rejecting_because_detection_failed", At: reject,
+			w.Undetected = &passage.Refusal{Status: status, Code: flow.DetectionRefused,
+				Details: "rejecting_because_detection_failed", At: reject,
 				Why: "the extension finds no address of a client, and reject_with_status refuses such requests"}
 			return addr, false
 		}
@@ -100,7 +105,8 @@ func detectClient(w *passage.Walk, forwarded string, hops int) (addr netip.Addr,
 	return addr, false
 }
 
-// mutateEarly does to headers what early_header_mutation_extensions say, before anything else looks at them.
+// mutateEarly does to headers what early_header_mutation_extensions say, before anything
+// else looks at them.
 func mutateEarly(w *passage.Walk) {
 	for _, e := range w.HCM.At.Get("early_header_mutation_extensions").Elements() {
 		config, kind := e.Get("typed_config").Typed()
@@ -115,8 +121,8 @@ func mutateEarly(w *passage.Walk) {
 	}
 }
 
-// lastForwarded returns the address in x-forwarded-for that stands so many places before the last; not valid where there is
-// none. (Utility::getLastAddressFromXFF)
+// lastForwarded returns the address in x-forwarded-for that stands so many places before the last;
+// not valid where there is none. (Utility::getLastAddressFromXFF)
 func lastForwarded(list string, skip int) netip.Addr {
 	parts := strings.Split(list, ",")
 	if skip >= len(parts) {
@@ -131,12 +137,13 @@ func lastForwarded(list string, skip int) netip.Addr {
 
 // privateNetworks are what counts as inside where internal_address_config names no cidr_ranges.
 var privateNetworks = []netip.Prefix{
-	netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
+	netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"),
+	netip.MustParsePrefix("192.168.0.0/16"),
 	netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("fd00::/8"),
 }
 
-// isInternal evaluates internal_address_config. One without cidr_ranges means private addresses. None at all means no
-// address since Envoy 1.33, and meant private ones before.
+// isInternal evaluates internal_address_config. One without cidr_ranges means private addresses.
+// None at all means no address since Envoy 1.33, and meant private ones before.
 func isInternal(w *passage.Walk, addr netip.Addr) bool {
 	config := w.HCM.At.Get("internal_address_config")
 	if ranges := proxy.PrefixRanges(config.Get("cidr_ranges")); len(ranges) > 0 {
@@ -158,16 +165,19 @@ func olderThan(version string, major, minor int) bool {
 
 // onlyInternal are headers that a request from inside alone may carry to the router.
 var onlyInternal = []string{
-	"x-envoy-retriable-status-codes", "x-envoy-retriable-header-names", "x-envoy-retry-on", "x-envoy-retry-grpc-on", "x-envoy-max-retries",
+	"x-envoy-retriable-status-codes", "x-envoy-retriable-header-names", "x-envoy-retry-on", "x-envoy-retry-grpc-on",
+	"x-envoy-max-retries",
 	"x-envoy-upstream-alt-stat-name", "x-envoy-upstream-rq-timeout-ms", "x-envoy-upstream-rq-per-try-timeout-ms",
-	"x-envoy-upstream-rq-timeout-alt-response", "x-envoy-expected-rq-timeout-ms", "x-envoy-force-trace", "x-envoy-ip-tags",
-	"x-envoy-original-url", "x-envoy-hedge-on-per-try-timeout",
+	"x-envoy-upstream-rq-timeout-alt-response", "x-envoy-expected-rq-timeout-ms", "x-envoy-force-trace",
+	"x-envoy-ip-tags", "x-envoy-original-url", "x-envoy-hedge-on-per-try-timeout",
 }
 
 // onlyBehindTheEdge are headers that no request from outside may carry.
-var onlyBehindTheEdge = []string{"x-envoy-decorator-operation", "x-envoy-downstream-service-cluster", "x-envoy-downstream-service-node"}
+var onlyBehindTheEdge = []string{"x-envoy-decorator-operation", "x-envoy-downstream-service-cluster",
+	"x-envoy-downstream-service-node"}
 
-// sanitise takes from the request what it may not carry further, and adds what the manager says of its client.
+// sanitise takes from the request what it may not carry further, and adds what the manager
+// says of its client.
 func sanitise(w *passage.Walk, c clientAddress) {
 	h := w.Req.Header
 	if !upgrades(w) {
@@ -229,7 +239,8 @@ func introduce(w *passage.Walk) {
 	}
 }
 
-// isReferer says whether Envoy leaves a referer as it is: a path, or a URL with a host and neither user nor fragment.
+// isReferer says whether Envoy leaves a referer as it is: a path, or a URL with a host and
+// neither user nor fragment.
 func isReferer(text string) bool {
 	u, err := url.Parse(text)
 	if err != nil || strings.Contains(text, "#") || u.User != nil {

@@ -13,8 +13,9 @@ import (
 // maxDelegates bounds how deep filters may delegate to others.
 const maxDelegates = 16
 
-// delegate runs the filter in an ExtensionWithMatcher, unless its matcher leads to SkipFilter; the matcher of the route
-// replaces the filter's own. A composite filter in it runs the filter that the matcher's action names.
+// delegate runs the filter in an ExtensionWithMatcher, unless its matcher leads to SkipFilter; the
+// matcher of the route replaces the filter's own. A composite filter in it runs the filter that the
+// matcher's action names.
 func (run *filtering) delegate(f httpFilter) {
 	inner := proxy.NewBaseFilter(f.Config.Get("extension_config"))
 	inner.At, inner.Name = f.At, f.Name
@@ -26,7 +27,8 @@ func (run *filtering) delegate(f httpFilter) {
 	switch {
 	case kind == "envoy.extensions.filters.common.matcher.action.v3.SkipFilter":
 		run.notes = append(run.notes, f.Name+" is skipped: its matcher leads to SkipFilter")
-	case inner.Kind == filters.CompositeType && kind == "envoy.extensions.filters.http.composite.v3.ExecuteFilterAction":
+	case inner.Kind == filters.CompositeType &&
+		kind == "envoy.extensions.filters.http.composite.v3.ExecuteFilterAction":
 		run.execute(f, action)
 	case inner.Kind == filters.CompositeType && kind == "":
 	case inner.Kind == filters.CompositeType:
@@ -48,7 +50,8 @@ func (run *filtering) action(tree configdump.Value) (action configdump.Value, ki
 	return action, kind
 }
 
-// composite is a composite filter without a matcher around it: only its route may have one, and else it does nothing.
+// composite is a composite filter without a matcher around it: only its route may have one, and
+// else it does nothing.
 func (run *filtering) composite(f httpFilter) {
 	if len(f.routes) == 0 {
 		return
@@ -59,12 +62,14 @@ func (run *filtering) composite(f httpFilter) {
 	}
 }
 
-// execute runs the filter that an ExecuteFilterAction names; with sample_percent only for a part of all requests.
+// execute runs the filter that an ExecuteFilterAction names; with sample_percent only for a
+// part of all requests.
 func (run *filtering) execute(f httpFilter, action configdump.Value) {
 	w := run.w
 	if sample := action.Get("sample_percent"); sample.Exists() {
 		numerator, of := w.Proxy.Fraction(sample)
-		if numerator == 0 || numerator < of && !(passage.FilterWay{Walk: w}).Lot(flow.WhatAnswer, sample, numerator, of, "filter "+f.Name+" is executed for a part of all requests") {
+		if numerator == 0 || numerator < of && !(passage.FilterWay{Walk: w}).Lot(flow.WhatAnswer, sample, numerator, of,
+			"filter "+f.Name+" is executed for a part of all requests") {
 			return
 		}
 	}
@@ -77,7 +82,8 @@ func (run *filtering) execute(f httpFilter, action configdump.Value) {
 	}
 	for _, c := range list {
 		if !c.Exists() { // dynamic_config, by ECDS
-			cause := match.Cause{On: "filter " + f.Name, Why: "which filter " + f.Name + " delegates to is not in the dump"}
+			cause := match.Cause{On: "filter " + f.Name,
+				Why: "which filter " + f.Name + " delegates to is not in the dump"}
 			w.Open(flow.WhatWay, cause.On, cause.Why, action)
 			continue
 		}

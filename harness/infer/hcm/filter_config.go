@@ -34,7 +34,8 @@ func onRoute(w *passage.Walk, base proxy.BaseFilter) httpFilter {
 			f.routes = append(f.routes, message)
 		}
 	}
-	if f.Kind == corsType && len(f.routes) == 0 && w.Route != nil { // until Envoy 1.2x the policy stood in the route itself
+	if f.Kind == corsType && len(f.routes) == 0 && w.Route != nil {
+		// until Envoy 1.2x the policy stood in the route itself
 		for _, old := range []configdump.Value{w.Route.Action.Get("cors"), w.VirtualHost.At.Get("cors")} {
 			if old.Exists() {
 				f.routes = append(f.routes, old)
@@ -85,11 +86,14 @@ func WeightedEntry(w *passage.Walk) configdump.Value {
 
 // filterRequest is the request as package filters sees it.
 func filterRequest(w *passage.Walk) *filters.Request {
-	return &filters.Request{Headers: w.Req.Header, Metadata: &w.Meta, State: &w.State, Cluster: w.Out.Cluster, HTTP2: w.Req.IsHTTP2(),
-		Routed: hasRoute(w), Forwards: w.Route != nil && w.Route.At.Has("route"), Way: filterWay{passage.FilterWay{Walk: w}}}
+	return &filters.Request{Headers: w.Req.Header, Metadata: &w.Meta, State: &w.State, Cluster: w.Out.Cluster,
+		HTTP2:  w.Req.IsHTTP2(),
+		Routed: hasRoute(w), Forwards: w.Route != nil && w.Route.At.Has("route"),
+		Way: filterWay{passage.FilterWay{Walk: w}}}
 }
 
-// hasRoute says whether the request has a route, of which one is the redirect that require_tls makes.
+// hasRoute says whether the request has a route, of which one is the redirect that
+// require_tls makes.
 func hasRoute(w *passage.Walk) bool {
 	if w.Route != nil || w.VirtualHost == nil {
 		return w.Route != nil

@@ -43,8 +43,9 @@ type filtering struct {
 	depth  int              // of filters that delegate to others
 }
 
-// httpFilters walks over the HTTP filters in order: each acts on the request as the filters before have left it. One that
-// answers ends the way here; one that clears the route cache lets the route be chosen again, which is returned.
+// httpFilters walks over the HTTP filters in order: each acts on the request as the filters before
+// have left it. One that answers ends the way here; one that clears the route cache lets the route
+// be chosen again, which is returned.
 func httpFilters(w *passage.Walk, found routeResult) routeResult {
 	list, source := filterList(w)
 	run := &filtering{w: w, found: found, fresh: changes(w)}
@@ -52,7 +53,8 @@ func httpFilters(w *passage.Walk, found routeResult) routeResult {
 	for _, base := range list {
 		f := onRoute(w, base)
 		if f.Disabled {
-			run.hop.Rejected = append(run.hop.Rejected, flow.Alternative{Name: f.Name, Source: base.At.Pointer(), Why: "it is disabled for this route"})
+			run.hop.Rejected = append(run.hop.Rejected, flow.Alternative{Name: f.Name, Source: base.At.Pointer(),
+				Why: "it is disabled for this route"})
 			continue
 		}
 		able = append(able, f)
@@ -169,8 +171,10 @@ func (run *filtering) cleared(f httpFilter, perhaps bool) {
 // reply ends the way with a filter's answer.
 func (run *filtering) reply(f httpFilter, answer *filters.Reply) {
 	w, hop := run.w, run.hop
-	if answer.Code == flow.HealthAnswered && upgradeType(w) != "" { // HealthCheckFilter answers when the request has ended
-		hop.Decision, hop.Why = strings.Join(run.names, ", "), "the health check is answered when the request has ended, and one that asks for an upgrade does not end"
+	if answer.Code == flow.HealthAnswered && upgradeType(w) != "" {
+		// HealthCheckFilter answers when the request has ended
+		hop.Decision, hop.Why = strings.Join(run.names, ", "),
+			"the health check is answered when the request has ended, and one that asks for an upgrade does not end"
 		w.Add(flow.HTTPFilters, f.At, hop)
 		w.Fail(flow.Unanswered, "")
 		return
@@ -199,11 +203,13 @@ func (run *filtering) reply(f httpFilter, answer *filters.Reply) {
 func (run *filtering) opened(f httpFilter, row *filters.Row) {
 	w, can := run.w, row.Can
 	why := "filter " + f.Name + " depends on " + row.On
-	if can&(filters.Answer|filters.Stop) != 0 && w.May(flow.WhatAnswer, f.Name, "filter "+f.Name+" may answer by itself: that depends on "+row.On, f.At) {
+	if can&(filters.Answer|filters.Stop) != 0 && w.May(flow.WhatAnswer, f.Name,
+		"filter "+f.Name+" may answer by itself: that depends on "+row.On, f.At) {
 		run.reply(f, &filters.Reply{Why: "the filter answers: that depends on " + row.On})
 		return
 	}
-	cause := match.Cause{On: "filter " + f.Name, Why: "filter " + f.Name + " may have changed it: that depends on " + row.On}
+	cause := match.Cause{On: "filter " + f.Name,
+		Why: "filter " + f.Name + " may have changed it: that depends on " + row.On}
 	if can&filters.Headers != 0 {
 		w.Req.Header.LoosenAll(cause, can&filters.Path != 0)
 	}
@@ -233,7 +239,8 @@ func openHost(w *passage.Walk, f httpFilter, row *filters.Row) {
 	w.Deciding = flow.HTTPFilters
 }
 
-// unknown is a filter that is in no catalogue: it can do everything, and everything after it is open.
+// unknown is a filter that is in no catalogue: it can do everything, and everything
+// after it is open.
 func (run *filtering) unknown(f httpFilter) {
 	w := run.w
 	name := cmp.Or(f.Kind, f.Name)
@@ -241,7 +248,8 @@ func (run *filtering) unknown(f httpFilter) {
 	w.Req.Header.LoosenAll(cause, true)
 	w.Meta.LoosenAll(cause)
 	w.State.LoosenAll(cause)
-	w.Open(flow.WhatWay, cause.On, cause.Why+": it may answer, hold or change the request, or choose where it goes", f.At)
+	w.Open(flow.WhatWay, cause.On,
+		cause.Why+": it may answer, hold or change the request, or choose where it goes", f.At)
 	run.notes = append(run.notes, cause.Why+", so everything after it is open")
 	run.routed = run.routed || f.Name == routerFilter
 }
@@ -256,12 +264,14 @@ func (run *filtering) refresh() {
 	w, by, doubt := run.w, run.stale, run.doubt
 	run.stale, run.doubt = "", configdump.Value{}
 	before, known := certainty.PossibilityOf(&w.Out), changes(w)
-	if doubt.Exists() && known != run.fresh && !w.May(flow.WhatRoute, by, "filter "+by+" may have the route chosen again, for a request that filters have changed", doubt) {
+	if doubt.Exists() && known != run.fresh && !w.May(flow.WhatRoute, by,
+		"filter "+by+" may have the route chosen again, for a request that filters have changed", doubt) {
 		return // the route of before, though another would be chosen now
 	}
 	run.fresh = known
 	run.found = findRouteAgain(w)
-	if after := certainty.PossibilityOf(&w.Out); after.VirtualHost != before.VirtualHost || after.Route != before.Route || after.Cluster != before.Cluster {
+	if after := certainty.PossibilityOf(&w.Out); after.VirtualHost != before.VirtualHost ||
+		after.Route != before.Route || after.Cluster != before.Cluster {
 		run.notes = append(run.notes, by+" clears the route cache, and the route is chosen again")
 	}
 }
@@ -280,7 +290,8 @@ func (run *filtering) levels(f proxy.BaseFilter) []configdump.Value {
 // ownFirst says whether a filter does its own part before it asks for the route, if it does at all.
 func ownFirst(kind string) bool {
 	switch strings.TrimPrefix(kind, "envoy.extensions.filters.http.") {
-	case "header_mutation.v3.HeaderMutation", "set_metadata.v3.Config", "set_filter_state.v3.Config", "cdn_loop.v3.CdnLoopConfig":
+	case "header_mutation.v3.HeaderMutation", "set_metadata.v3.Config", "set_filter_state.v3.Config",
+		"cdn_loop.v3.CdnLoopConfig":
 		return true
 	}
 	return false
@@ -289,7 +300,8 @@ func ownFirst(kind string) bool {
 // findRouteAgain forgets the route and chooses one for the request as it is now.
 func findRouteAgain(w *passage.Walk) routeResult {
 	w.Table, w.VirtualHost, w.Route = nil, nil, nil
-	w.Out.RouteConfig, w.Out.VirtualHost, w.Out.Route, w.Out.RouteIndex, w.Out.Cluster, w.Out.Clusters, w.Out.Rewrite = "", "", "", -1, "", nil, nil
+	w.Out.RouteConfig, w.Out.VirtualHost, w.Out.Route, w.Out.RouteIndex, w.Out.Cluster, w.Out.Clusters, w.Out.Rewrite =
+		"", "", "", -1, "", nil, nil
 	w.Deciding = flow.Route
 	found := findRoute(w)
 	w.Deciding = flow.HTTPFilters
@@ -316,5 +328,6 @@ func rbacAnswers(w *passage.Walk, f httpFilter) filters.Result {
 	if !ok || w.Settle(allowed.Guessing(true), flow.WhatAnswer, rules, "RBAC of "+f.Name+" allows the request") {
 		return filters.Result{}
 	}
-	return filters.Result{Reply: &filters.Reply{Status: 403, Code: code, Denied: true, Why: why + ": Envoy answers 403", Source: rules}}
+	return filters.Result{Reply: &filters.Reply{Status: 403, Code: code, Denied: true, Why: why + ": Envoy answers 403",
+		Source: rules}}
 }

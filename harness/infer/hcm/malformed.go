@@ -10,13 +10,16 @@ import (
 	"github.com/flowproof/lab/harness/infer/passage"
 )
 
-// This file holds requests that the codec does not take, or that the connection manager refuses before anything else.
+// This file holds requests that the codec does not take, or that the connection manager refuses
+// before anything else.
 
-// methods are those that Envoy's HTTP/1 codec takes where allow_custom_methods is not set. (isMethodValid in balsa_parser.cc)
+// methods are those that Envoy's HTTP/1 codec takes where allow_custom_methods is not set.
+// (isMethodValid in balsa_parser.cc)
 var methods = strings.Fields(`ACL BIND CHECKOUT CONNECT COPY DELETE GET HEAD LINK LOCK MERGE MKACTIVITY MKCALENDAR MKCOL MOVE MSEARCH NOTIFY
 	OPTIONS PATCH POST PROPFIND PROPPATCH PURGE PUT REBIND REPORT SEARCH SOURCE SUBSCRIBE TRACE UNBIND UNLINK UNLOCK UNSUBSCRIBE`)
 
-// Bounds of the codecs where the configuration says none: max_headers_count and max_request_headers_kb.
+// Bounds of the codecs where the configuration says none: max_headers_count and
+// max_request_headers_kb.
 const (
 	standardHeaders   = 100
 	standardHeadersKB = 60
@@ -33,7 +36,8 @@ func codecRefused(w *passage.Walk) *passage.Refusal {
 	}
 	switch host, _ := w.Req.Header.Get(":authority"); {
 	case !slices.Contains(methods, w.Req.Method) && !options.Get("allow_custom_methods").Bool():
-		return bad("http1.codec_error", "method %q is none that the HTTP/1 codec takes, and allow_custom_methods is not set", w.Req.Method)
+		return bad("http1.codec_error",
+			"method %q is none that the HTTP/1 codec takes, and allow_custom_methods is not set", w.Req.Method)
 	case w.Req.Method == "CONNECT" && !hasPort(host):
 		return bad("http1.invalid_url", "the target %q of CONNECT has no port", host)
 	case !isAuthority(host):
@@ -42,7 +46,8 @@ func codecRefused(w *passage.Walk) *passage.Refusal {
 	return tooMany(w, "http1.too_many_headers", 431, "DPE")
 }
 
-// tooMany refuses a request with more headers than max_headers_count, or larger ones than max_request_headers_kb.
+// tooMany refuses a request with more headers than max_headers_count, or larger ones than
+// max_request_headers_kb.
 func tooMany(w *passage.Walk, details string, status int, flag string) *passage.Refusal {
 	limit, at := uint64(standardHeaders), w.HCM.At.Get("common_http_protocol_options", "max_headers_count")
 	if at.Exists() {
@@ -65,18 +70,21 @@ func tooMany(w *passage.Walk, details string, status int, flag string) *passage.
 		largest = kb.Uint()
 	}
 	if size > largest<<10 {
-		return &passage.Refusal{Status: 431, Flag: flag, Code: flow.TooManyHeaders, Details: strings.Replace(details, "too_many_headers", "headers_too_large", 1), At: kb,
+		return &passage.Refusal{Status: 431, Flag: flag, Code: flow.TooManyHeaders,
+			Details: strings.Replace(details, "too_many_headers", "headers_too_large", 1), At: kb,
 			Why: fmt.Sprintf("the headers have %d bytes, and max_request_headers_kb is %d", size, largest)}
 	}
 	return nil
 }
 
-// hostRefused is a request without a host: ConnectionManagerImpl::ActiveStream::decodeHeaders. HTTP/1.0 may have one by default.
+// hostRefused is a request without a host: ConnectionManagerImpl::ActiveStream::decodeHeaders.
+// HTTP/1.0 may have one by default.
 func hostRefused(w *passage.Walk) *passage.Refusal {
 	if _, ok := w.Req.Header.Get(":authority"); ok {
 		return nil
 	}
-	if host := w.HCM.At.Get("http_protocol_options", "default_host_for_http_10").Text(); host != "" && w.Req.Protocol == passage.HTTP10 {
+	if host := w.HCM.At.Get("http_protocol_options", "default_host_for_http_10").Text(); host != "" &&
+		w.Req.Protocol == passage.HTTP10 {
 		w.Req.Header.Set(":authority", host)
 		return nil
 	}
@@ -88,7 +96,8 @@ func hasPort(authority string) bool {
 	return match.Digits(port)
 }
 
-// isAuthority says whether every character may stand in an authority: RFC 3986, section 3.2, and %. (HeaderUtility::authorityIsValid)
+// isAuthority says whether every character may stand in an authority: RFC 3986, section 3.2, and %.
+// (HeaderUtility::authorityIsValid)
 func isAuthority(text string) bool {
 	for i := 0; i < len(text); i++ {
 		if !unreserved(text[i]) && strings.IndexByte("%!$&'()*+,;=:@[]", text[i]) < 0 {

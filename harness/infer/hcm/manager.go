@@ -15,26 +15,30 @@ import (
 	"github.com/flowproof/lab/harness/infer/say"
 )
 
-// TerminatesConnect says whether the request is a CONNECT whose payload alone is sent on: connect_config of the route.
+// TerminatesConnect says whether the request is a CONNECT whose payload alone is sent on:
+// connect_config of the route.
 func TerminatesConnect(w *passage.Walk) bool {
 	if w.Req.Method != "CONNECT" || w.Route == nil {
 		return false
 	}
 	for _, c := range w.Route.Action.Get("upgrade_configs").Elements() {
-		if strings.EqualFold(c.Get("upgrade_type").Text(), "CONNECT") && c.Has("connect_config") && !proxy.IsFalse(c.Get("enabled")) {
+		if strings.EqualFold(c.Get("upgrade_type").Text(), "CONNECT") && c.Has("connect_config") &&
+			!proxy.IsFalse(c.Get("enabled")) {
 			return true
 		}
 	}
 	return false
 }
 
-// Decide takes an HTTP request through the connection manager. Envoy chooses the route before the filters run,
-// because filters are configured by route too; the router, the last filter, then follows it.
+// Decide takes an HTTP request through the connection manager. Envoy chooses the route
+// before the filters run, because filters are configured by route too; the router, the last
+// filter, then follows it.
 func Decide(w *passage.Walk) {
 	if w.HCM == nil {
 		return
 	}
-	if refuse(w, codecRefused(w)) || refuse(w, underscoresRefused(w)) || refuse(w, targetRefused(w)) || refuse(w, versionRefused(w)) ||
+	if refuse(w, codecRefused(w)) || refuse(w, underscoresRefused(w)) || refuse(w, targetRefused(w)) ||
+		refuse(w, versionRefused(w)) ||
 		refuse(w, hostRefused(w)) || refuse(w, pathRefused(w)) {
 		return
 	}
@@ -56,10 +60,11 @@ func Decide(w *passage.Walk) {
 	end(w, found)
 }
 
-// connectWithPath says whether the route makes a path for a CONNECT, which has none and stays a CONNECT.
-// (Http::HeaderUtility::checkRequiredRequestHeaders)
+// connectWithPath says whether the route makes a path for a CONNECT, which has none and stays a
+// CONNECT. (Http::HeaderUtility::checkRequiredRequestHeaders)
 func connectWithPath(w *passage.Walk) bool {
-	return w.Req.Method == "CONNECT" && !w.Req.IsHTTP2() && !TerminatesConnect(w) && w.Out.Rewrite != nil && w.Out.Rewrite.Path != ""
+	return w.Req.Method == "CONNECT" && !w.Req.IsHTTP2() && !TerminatesConnect(w) && w.Out.Rewrite != nil &&
+		w.Out.Rewrite.Path != ""
 }
 
 // end ends the hop of the route, and the way where the route ends it.
@@ -76,8 +81,9 @@ func end(w *passage.Walk, found routeResult) {
 	}
 }
 
-// finalise does what the router does when it follows the route: it changes headers, host and path of the request as the
-// filters have left it, and says where a redirect leads. (RouteEntryImplBase::finalizeRequestHeaders)
+// finalise does what the router does when it follows the route: it changes headers, host and path
+// of the request as the filters have left it, and says where a redirect leads.
+// (RouteEntryImplBase::finalizeRequestHeaders)
 func finalise(w *passage.Walk, found *routeResult) {
 	if w.Route == nil || found.failure != "" {
 		return
@@ -96,7 +102,8 @@ func finalise(w *passage.Walk, found *routeResult) {
 	rewrite(w, w.Route.Action, w.Route)
 	if connectWithPath(w) {
 		found.failure, found.flag, found.status = flow.ProtocolError, "DPE", 503
-		found.hop.Why = say.Join(found.hop.Why, "a CONNECT has no path, and the route rewrites it, which the codec towards the cluster refuses: Envoy answers 503 (DPE)")
+		found.hop.Why = say.Join(found.hop.Why, "a CONNECT has no path, and the route rewrites it, which the codec "+
+			"towards the cluster refuses: Envoy answers 503 (DPE)")
 		return
 	}
 	if w.Out.Mirrors = mirrors(w); len(w.Out.Mirrors) > 0 {
@@ -107,14 +114,17 @@ func finalise(w *passage.Walk, found *routeResult) {
 	}
 }
 
-// addHeaders applies request_headers_to_add and _to_remove of route, virtual host and route configuration, in the other order
-// with most_specific_header_mutations_wins.
+// addHeaders applies request_headers_to_add and _to_remove of route, virtual host and route
+// configuration, in the other order with most_specific_header_mutations_wins.
 func addHeaders(w *passage.Walk) {
 	weighted := WeightedEntry(w)
 	levels := []proxy.HeaderLevel{
 		{Add: weighted.Get("request_headers_to_add"), Remove: weighted.Get("request_headers_to_remove")},
 		{Add: w.Route.At.Get("request_headers_to_add"), Remove: w.Route.At.Get("request_headers_to_remove")},
-		{Add: w.VirtualHost.At.Get("request_headers_to_add"), Remove: w.VirtualHost.At.Get("request_headers_to_remove")}, w.Table.Headers,
+		{
+			Add:    w.VirtualHost.At.Get("request_headers_to_add"),
+			Remove: w.VirtualHost.At.Get("request_headers_to_remove"),
+		}, w.Table.Headers,
 	}
 	if w.Table.SpecificWins {
 		levels[0], levels[1], levels[2], levels[3] = levels[3], levels[2], levels[1], levels[0]
@@ -130,8 +140,8 @@ func addHeaders(w *passage.Walk) {
 	}
 }
 
-// prepareHeaders does to the request's headers what the connection manager does before it asks for a route:
-// ConnectionManagerUtility::mutateRequestHeaders and maybeNormalizePath.
+// prepareHeaders does to the request's headers what the connection manager does before it asks for
+// a route: ConnectionManagerUtility::mutateRequestHeaders and maybeNormalizePath.
 func prepareHeaders(w *passage.Walk) {
 	h, m := w.Req.Header, w.HCM.At
 	mutateEarly(w)
@@ -151,7 +161,8 @@ func prepareHeaders(w *passage.Walk) {
 	if !given || m.Get("use_remote_address").Bool() && m.Get("xff_num_trusted_hops").Uint() == 0 {
 		why := "the request has none: whether this connection is encrypted"
 		if given {
-			why = "use_remote_address without xff_num_trusted_hops: whether this connection is encrypted, not what the request says (" + proto + ")"
+			why = "use_remote_address without xff_num_trusted_hops: whether this connection is encrypted, not what " +
+				"the request says (" + proto + ")"
 		}
 		proto = secure
 		h.Set("x-forwarded-proto", proto)
@@ -173,20 +184,21 @@ func prepareHeaders(w *passage.Walk) {
 	sanitise(w, client)
 }
 
-// cause keeps what the connection manager made of something and by which field, to be said where it decides, and to be shown
-// with Options.Explain.
+// cause keeps what the connection manager made of something and by which field, to be said where it
+// decides, and to be shown with Options.Explain.
 func cause(w *passage.Walk, name, value, why string) {
 	if w.Causes == nil {
 		w.Causes = map[string]string{}
 	}
 	w.Causes[name] = why
 	if w.Opts.Explain {
-		w.Trail = append(w.Trail, flow.Condition{Text: name + ": " + why, Source: w.HCM.At.Pointer(), Holds: true, Value: value})
+		w.Trail = append(w.Trail, flow.Condition{Text: name + ": " + why, Source: w.HCM.At.Pointer(), Holds: true,
+			Value: value})
 	}
 }
 
-// strippedHost removes what the connection manager is told to remove from the authority: a trailing dot, any port, or
-// the port that is the listener's own.
+// strippedHost removes what the connection manager is told to remove from the authority: a trailing
+// dot, any port, or the port that is the listener's own.
 func strippedHost(w *passage.Walk, host string) string {
 	at := w.HCM.At
 	name, port := match.SplitPort(host)

@@ -8,8 +8,8 @@ import (
 	"github.com/flowproof/lab/harness/infer/match"
 )
 
-// normalisePath does what the connection manager is told to do to a path before routing: normalize_path, merge_slashes
-// and path_with_escaped_slashes_action.
+// normalisePath does what the connection manager is told to do to a path before routing:
+// normalize_path, merge_slashes and path_with_escaped_slashes_action.
 func normalisePath(manager configdump.Message, path string) string {
 	only := match.PathOnly(path)
 	rest := path[len(only):]
@@ -28,8 +28,8 @@ func normalisePath(manager configdump.Message, path string) string {
 	return only + rest
 }
 
-// canonicalPath resolves dot segments, turns backslashes into slashes and decodes escaped unreserved characters, as
-// RFC 3986 section 6 and PathUtil::canonicalPath do.
+// canonicalPath resolves dot segments, turns backslashes into slashes and decodes escaped
+// unreserved characters, as RFC 3986 section 6 and PathUtil::canonicalPath do.
 func canonicalPath(path string) string {
 	if !strings.HasPrefix(path, "/") {
 		return path

@@ -6,12 +6,14 @@ import (
 	"testing"
 )
 
-// TestCanonicalPath is the table of RFC 3986, 5.2.4 and 6.2.2, as Envoy's PathUtil::canonicalPath applies it.
+// TestCanonicalPath is the table of RFC 3986, 5.2.4 and 6.2.2, as Envoy's
+// PathUtil::canonicalPath applies it.
 func TestCanonicalPath(t *testing.T) {
 	for path, want := range map[string]string{
 		"/": "/", "/a/b": "/a/b", "/a/./b": "/a/b", "/a/../b": "/b", "/../b": "/b", "/a/b/..": "/a/", "/a/.": "/a/",
-		`/a\b`: "/a/b", "/%61/%7e": "/a/~", "/a%2fb": "/a%2fb", "/a/%2e%2e/b": "/b", "/%": "/%", "/%6": "/%6", "/%zz": "/%zz",
-		"//a": "//a", "*": "*",
+		`/a\b`: "/a/b", "/%61/%7e": "/a/~", "/a%2fb": "/a%2fb", "/a/%2e%2e/b": "/b", "/%": "/%", "/%6": "/%6",
+		"/%zz": "/%zz",
+		"//a":  "//a", "*": "*",
 	} {
 		if got := canonicalPath(path); got != want {
 			t.Errorf("%s becomes %s, want %s", path, got, want)

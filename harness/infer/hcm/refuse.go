@@ -13,12 +13,16 @@ import (
 	"github.com/flowproof/lab/harness/infer/proxy"
 )
 
-// refuse ends the way of a request that the connection manager does not take, and says whether it did.
+// refuse ends the way of a request that the connection manager does not take, and
+// says whether it did.
 func refuse(w *passage.Walk, r *passage.Refusal) bool {
 	if r == nil {
 		return false
 	}
-	hop := flow.Hop{Decision: fmt.Sprintf("refused with %d", r.Status), Reason: flow.Reason(cmp.Or(r.Code, flow.Malformed)), Why: r.Why, Expect: passage.StatusFact(w.LocalStatus(r.Status))}
+	hop := flow.Hop{
+		Decision: fmt.Sprintf("refused with %d", r.Status), Reason: flow.Reason(cmp.Or(r.Code, flow.Malformed)),
+		Why: r.Why, Expect: passage.StatusFact(w.LocalStatus(r.Status)),
+	}
 	if r.Status == 0 {
 		hop.Decision, hop.Expect = "refused by a reset of the stream", nil
 	}
@@ -39,14 +43,16 @@ func refuse(w *passage.Walk, r *passage.Refusal) bool {
 	return true
 }
 
-// targetRefused looks at the request target as the codecs and ConnectionManagerImpl::ActiveStream::decodeHeaders do. An
-// absolute URL, which HTTP/1 proxies are sent, is taken apart.
+// targetRefused looks at the request target as the codecs and
+// ConnectionManagerImpl::ActiveStream::decodeHeaders do. An absolute URL, which HTTP/1 proxies are
+// sent, is taken apart.
 func targetRefused(w *passage.Walk) *passage.Refusal {
 	path, ok := w.Req.Header.Get(":path")
 	if !ok || strings.HasPrefix(path, "/") || w.Req.Method == "CONNECT" {
 		return nil
 	}
-	if u, err := url.Parse(path); err == nil && !w.Req.IsHTTP2() && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" {
+	if u, err := url.Parse(path); err == nil && !w.Req.IsHTTP2() && (u.Scheme == "http" || u.Scheme == "https") &&
+		u.Host != "" {
 		w.Req.Header.Set(":authority", u.Host)
 		w.Req.Header.Set(":path", u.RequestURI())
 		w.Req.Header.Set(":scheme", u.Scheme)
@@ -54,14 +60,18 @@ func targetRefused(w *passage.Walk) *passage.Refusal {
 	}
 	switch {
 	case w.Req.IsHTTP2(), path == "*" && w.Req.Method == "OPTIONS":
-		if old := versionRefused(w); old != nil { // the codec has no objection, and the manager asks for the version first
+		if old := versionRefused(w); old != nil {
+			// the codec has no objection, and the manager asks for the version first
 			return old
 		}
-		return &passage.Refusal{Status: 404, Details: "absolute_path_rejected", Why: "the request target " + path + " is no path that begins with /"}
+		return &passage.Refusal{Status: 404, Details: "absolute_path_rejected",
+			Why: "the request target " + path + " is no path that begins with /"}
 	case path == "*":
-		return &passage.Refusal{Status: 400, Flag: "DPE", Details: "http1.invalid_url", Why: "the request target * is for OPTIONS only"}
+		return &passage.Refusal{Status: 400, Flag: "DPE", Details: "http1.invalid_url",
+			Why: "the request target * is for OPTIONS only"}
 	}
-	return &passage.Refusal{Status: 400, Flag: "DPE", Details: "http1.codec_error", Why: "the request target " + path + " is neither a path nor a URL"}
+	return &passage.Refusal{Status: 400, Flag: "DPE", Details: "http1.codec_error",
+		Why: "the request target " + path + " is neither a path nor a URL"}
 }
 
 // versionRefused says whether the client speaks a version of HTTP that is too old.
@@ -70,14 +80,18 @@ func versionRefused(w *passage.Walk) *passage.Refusal {
 	if w.Req.Protocol != passage.HTTP10 || options.Get("accept_http_10").Bool() {
 		return nil
 	}
-	return &passage.Refusal{Status: 426, Flag: "DPE", Details: "low_version", At: options, Why: "the client speaks HTTP/1.0 and http_protocol_options.accept_http_10 is not set"}
+	return &passage.Refusal{Status: 426, Flag: "DPE", Details: "low_version", At: options,
+		Why: "the client speaks HTTP/1.0 and http_protocol_options.accept_http_10 is not set"}
 }
 
-// pathRefused looks at the path as ConnectionManagerUtility::maybeNormalizePath does. A fragment is refused since
-// Envoy 1.19, unless the runtime says that it is to be cut off (http_reject_path_with_fragment).
+// pathRefused looks at the path as ConnectionManagerUtility::maybeNormalizePath does. A fragment is
+// refused since Envoy 1.19, unless the runtime says that it is to be cut off
+// (http_reject_path_with_fragment).
 func pathRefused(w *passage.Walk) *passage.Refusal {
 	path, _ := w.Req.Header.Get(":path")
-	if i := strings.IndexByte(path, '#'); i >= 0 && proxy.IsFalse(w.Proxy.Runtime("envoy.reloadable_features.http_reject_path_with_fragment")) { // as Istio has it
+	if i := strings.IndexByte(path, '#'); i >= 0 &&
+		proxy.IsFalse(w.Proxy.Runtime("envoy.reloadable_features.http_reject_path_with_fragment")) {
+		// as Istio has it
 		path = path[:i]
 		w.Req.Header.Set(":path", path)
 	}
@@ -90,10 +104,13 @@ func pathRefused(w *passage.Walk) *passage.Refusal {
 	action := w.HCM.At.Get("path_with_escaped_slashes_action")
 	switch action.Text() {
 	case "REJECT_REQUEST", "2":
-		return &passage.Refusal{Status: 400, Details: "path_normalization_failed", At: action, Why: "the path has an escaped slash and path_with_escaped_slashes_action rejects it"}
+		return &passage.Refusal{Status: 400, Details: "path_normalization_failed", At: action,
+			Why: "the path has an escaped slash and path_with_escaped_slashes_action rejects it"}
 	case "UNESCAPE_AND_REDIRECT", "3":
-		return &passage.Refusal{Status: 307, Details: "path_normalization_failed", At: action, Location: normalisePath(w.HCM.At, path),
-			Why: "the path has an escaped slash and path_with_escaped_slashes_action redirects to the unescaped path"}
+		return &passage.Refusal{Status: 307, Details: "path_normalization_failed", At: action,
+			Location: normalisePath(w.HCM.At, path),
+			Why: "the path has an escaped slash and path_with_escaped_slashes_action redirects to the unescaped " +
+				"path"}
 	}
 	return nil
 }
@@ -103,10 +120,11 @@ func hasEscapedSlash(path string) bool {
 	return strings.Contains(lower, "%2f") || strings.Contains(lower, "%5c")
 }
 
-// upgradeType is the protocol that the request asks to upgrade to, or CONNECT, or "". With HTTP/2 an upgrade is a CONNECT with
-// :protocol. (ConnectionManagerImpl::ActiveStream::createFilterChain)
+// upgradeType is the protocol that the request asks to upgrade to, or CONNECT, or "". With HTTP/2
+// an upgrade is a CONNECT with :protocol. (ConnectionManagerImpl::ActiveStream::createFilterChain)
 func upgradeType(w *passage.Walk) string {
-	if !w.Req.IsHTTP2() && upgrades(w) { // also of a CONNECT: ConnectionManagerImpl::ActiveStream asks for this header first
+	if !w.Req.IsHTTP2() && upgrades(w) {
+		// also of a CONNECT: ConnectionManagerImpl::ActiveStream asks for this header first
 		upgrade, _ := w.Req.Header.Get("upgrade")
 		return upgrade
 	}
@@ -119,8 +137,9 @@ func upgradeType(w *passage.Walk) string {
 	return ""
 }
 
-// upgradeRefused says whether the request asks for another protocol that neither the connection manager nor the route
-// allows: 403. A route's upgrade_configs count before the connection manager's.
+// upgradeRefused says whether the request asks for another protocol that neither the
+// connection manager nor the route allows: 403. A route's upgrade_configs count before the
+// connection manager's.
 func upgradeRefused(w *passage.Walk) *passage.Refusal {
 	upgrade := upgradeType(w)
 	if upgrade == "" {
@@ -149,8 +168,9 @@ func upgradeRefusal(upgrade string, at configdump.Value) *passage.Refusal {
 		Why: "the request asks to upgrade to " + upgrade + ", which no upgrade_configs allows"}
 }
 
-// underscoresRefused does what headers_with_underscores_action says of headers with an underscore in their name: the codec
-// drops them, or refuses the request, which HTTP/2 ends with a reset of the stream.
+// underscoresRefused does what headers_with_underscores_action says of headers with an
+// underscore in their name: the codec drops them, or refuses the request, which HTTP/2 ends
+// with a reset of the stream.
 func underscoresRefused(w *passage.Walk) *passage.Refusal {
 	action := w.HCM.At.Get("common_http_protocol_options", "headers_with_underscores_action")
 	mode := action.Text()

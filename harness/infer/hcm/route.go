@@ -34,12 +34,14 @@ func findRoute(w *passage.Walk) routeResult {
 	w.Table, w.Out.RouteConfig = table, table.Name
 	authority, ok := authority(w, table)
 	if !ok {
-		return notFound(w, flow.NoVirtualHost, config, "no virtual host", "vhost_header names "+table.HostHeader+", which the request does not have")
+		return notFound(w, flow.NoVirtualHost, config, "no virtual host",
+			"vhost_header names "+table.HostHeader+", which the request does not have")
 	}
 	vh, domain := table.Find(authority)
 	if vh == nil {
 		return notFound(w, flow.NoVirtualHost, config, "no virtual host",
-			fmt.Sprintf("none of the %d virtual hosts of %s has a domain for %q", table.Hosts, table.Name, authority)+misdirected(w, authority))
+			fmt.Sprintf("none of the %d virtual hosts of %s has a domain for %q", table.Hosts, table.Name, authority)+
+				misdirected(w, authority))
 	}
 	vh.Routes()
 	w.VirtualHost, w.Out.VirtualHost = vh, vh.Name
@@ -47,25 +49,31 @@ func findRoute(w *passage.Walk) routeResult {
 	if location, status := requireTLS(w, vh); status != 0 {
 		return routeResult{source: vh.At.Get("require_tls"), status: status, location: location, hop: flow.Hop{
 			Decision: fmt.Sprintf("%d to %s", status, location),
-			Why:      "virtual host " + vh.Name + " has require_tls and x-forwarded-proto is " + proto(w) + ", " + w.Causes["x-forwarded-proto"], Reason: flow.RequireTLS, Expect: passage.StatusFact(w.LocalStatus(status))}}
+			Why: "virtual host " + vh.Name + " has require_tls and x-forwarded-proto is " + proto(w) + ", " +
+				w.Causes["x-forwarded-proto"], Reason: flow.RequireTLS,
+			Expect: passage.StatusFact(w.LocalStatus(status))}}
 	}
 	entry, rejected, matchWhy := matchRoute(w, vh)
 	rejected = append(otherHosts(table, vh, authority), rejected...)
 	if entry == nil {
-		r := notFound(w, flow.NoRoute, vh.At.Value, "no route", fmt.Sprintf("virtual host %s (%s): %s", vh.Name, hostWhy, matchWhy)+misdirected(w, authority))
+		r := notFound(w, flow.NoRoute, vh.At.Value, "no route",
+			fmt.Sprintf("virtual host %s (%s): %s", vh.Name, hostWhy, matchWhy)+misdirected(w, authority))
 		r.hop.Rejected = rejected
 		return r
 	}
 	w.Route, w.Out.Route, w.Out.RouteIndex = entry, entry.Name, entry.Index
 	result := follow(w, entry)
 	result.hop.Rejected = append(rejected, result.hop.Rejected...)
-	result.hop.Why = say.Join(why, "virtual host "+vh.Name+": "+hostWhy, "route "+entry.Label()+": "+matchWhy, result.hop.Why)
-	result.hop.Expect = append([]flow.Fact{passage.Fact(flow.FactRouteConfig, table.Name), passage.Fact(flow.FactVirtualHost, vh.Name)}, result.hop.Expect...)
+	result.hop.Why = say.Join(why, "virtual host "+vh.Name+": "+hostWhy, "route "+entry.Label()+": "+matchWhy,
+		result.hop.Why)
+	result.hop.Expect = append([]flow.Fact{passage.Fact(flow.FactRouteConfig, table.Name),
+		passage.Fact(flow.FactVirtualHost, vh.Name)}, result.hop.Expect...)
 	return result
 }
 
-// misdirected says of a request without a route that it came by the connection of another name: a client reuses an HTTP/2
-// connection for every name that the certificate has, and the filter chain was chosen by the name of the first. (RFC 9113, 9.1.1)
+// misdirected says of a request without a route that it came by the connection of another name: a
+// client reuses an HTTP/2 connection for every name that the certificate has, and the filter chain
+// was chosen by the name of the first. (RFC 9113, 9.1.1)
 func misdirected(w *passage.Walk, authority string) string {
 	host, _ := match.SplitPort(authority)
 	if !w.Conn.Terminated || w.Conn.ServerName == "" || strings.EqualFold(host, w.Conn.ServerName) {
@@ -74,8 +82,10 @@ func misdirected(w *passage.Walk, authority string) string {
 	asked := passage.Connection{ServerName: strings.ToLower(host)}
 	for _, c := range w.Listener.Chains {
 		if c != w.Chain && len(c.Match.ServerNames) > 0 && connection.RankServerName(&c.Match, &asked) > 0 {
-			return fmt.Sprintf("; the connection came with the server name %s, so its filter chain is %s, and %s has the chain %s: the client has reused the "+
-				"connection for another name (give each chain a certificate with its own names only, or let it answer 421 so that the client opens another)",
+			return fmt.Sprintf("; the connection came with the server name %s, so its filter chain is %s, and %s has "+
+				"the chain %s: the client has reused the "+
+				"connection for another name (give each chain a certificate with its own names only, or let it "+
+				"answer 421 so that the client opens another)",
 				w.Conn.ServerName, w.Chain.Label(), host, c.Label())
 		}
 	}
@@ -99,13 +109,14 @@ func authority(w *passage.Walk, t *proxy.RouteTable) (host string, ok bool) {
 func notFound(w *passage.Walk, failure flow.Failure, source configdump.Value, decision, why string) routeResult {
 	return routeResult{failure: failure, flag: "NR", status: 404, source: source,
 		hop: flow.Hop{Decision: decision, Reason: notFoundCode[failure], Why: why + ": Envoy answers 404 (NR)",
-			Expect: []flow.Fact{passage.Fact(flow.FactStatus, fmt.Sprint(w.LocalStatus(404))), passage.Fact(flow.FactDetails, "route_not_found")}}}
+			Expect: []flow.Fact{passage.Fact(flow.FactStatus, fmt.Sprint(w.LocalStatus(404))),
+				passage.Fact(flow.FactDetails, "route_not_found")}}}
 }
 
 var notFoundCode = map[flow.Failure]flow.Reason{flow.NoVirtualHost: flow.HostNotFound, flow.NoRoute: flow.RouteNotFound}
 
-// otherHosts names virtual hosts that were not taken, up to a readable number: first those with the same first label as the
-// authority, which one may have meant, then the table's first.
+// otherHosts names virtual hosts that were not taken, up to a readable number: first those with the
+// same first label as the authority, which one may have meant, then the table's first.
 func otherHosts(t *proxy.RouteTable, chosen *proxy.VirtualHost, authority string) []flow.Alternative {
 	all := make([]flow.Alternative, 0, proxy.NamedHosts+1)
 	label := proxy.FirstLabel(authority)
@@ -169,7 +180,8 @@ func follow(w *passage.Walk, r *proxy.RouteEntry) routeResult {
 		action := r.At.Get("redirect")
 		status, location := redirectTo(w, action, r)
 		return routeResult{source: action, status: status, location: location,
-			hop: flow.Hop{Decision: fmt.Sprintf("%d to %s", status, location), Reason: flow.RouteRedirects, Why: "its action is a redirect", Expect: passage.StatusFact(w.LocalStatus(status))}}
+			hop: flow.Hop{Decision: fmt.Sprintf("%d to %s", status, location), Reason: flow.RouteRedirects,
+				Why: "its action is a redirect", Expect: passage.StatusFact(w.LocalStatus(status))}}
 	case r.At.Has("direct_response"):
 		action := r.At.Get("direct_response")
 		status, location := int(action.Get("status").Uint()), ""
@@ -177,10 +189,12 @@ func follow(w *passage.Walk, r *proxy.RouteEntry) routeResult {
 			_, location = redirectTo(w, configdump.Value{}, r)
 		}
 		return routeResult{source: action, status: status, location: location, hop: flow.Hop{
-			Decision: fmt.Sprintf("answered %d by the proxy", status), Reason: flow.RouteAnswers, Why: "its action is a direct response", Expect: passage.StatusFact(w.LocalStatus(status))}}
+			Decision: fmt.Sprintf("answered %d by the proxy", status), Reason: flow.RouteAnswers,
+			Why: "its action is a direct response", Expect: passage.StatusFact(w.LocalStatus(status))}}
 	case r.At.Has("non_forwarding_action"):
 		return routeResult{source: r.At.Value, failure: flow.NoCluster, flag: "NC", status: 503,
-			hop: flow.Hop{Decision: "not forwarded", Why: "its action is a non_forwarding_action, and no filter answered"}}
+			hop: flow.Hop{Decision: "not forwarded",
+				Why: "its action is a non_forwarding_action, and no filter answered"}}
 	}
 	return forward(w, r)
 }

@@ -14,7 +14,8 @@ import (
 	"github.com/flowproof/lab/harness/infer/say"
 )
 
-// forward reads envoy.config.route.v3.RouteAction: the cluster or clusters, and what is done to the request.
+// forward reads envoy.config.route.v3.RouteAction: the cluster or clusters, and what is
+// done to the request.
 func forward(w *passage.Walk, r *proxy.RouteEntry) routeResult {
 	action := r.Action
 	result := routeResult{source: action.Value, hop: flow.Hop{Why: policies(w, action)}}
@@ -67,8 +68,9 @@ func clusterPlugin(action configdump.Message) string {
 	return "what the route says in a way that is not known"
 }
 
-// Weighted reads WeightedCluster, and returns the shares of its clusters. A given random value picks as Envoy does:
-// modulo the total, then in order; why says so. With header_name the request itself brings the value.
+// Weighted reads WeightedCluster, and returns the shares of its clusters. A given random value
+// picks as Envoy does: modulo the total, then in order; why says so. With header_name the request
+// itself brings the value.
 func Weighted(w *passage.Walk, v configdump.Value) (choices []flow.Choice, why string) {
 	var total uint64
 	for _, c := range v.Get("clusters").Elements() {
@@ -120,7 +122,8 @@ func Shares(clusters []flow.WeightedCluster) []flow.Choice {
 	return choices
 }
 
-// drawCluster lets chance choose among weighted clusters. The walk that answers first goes no further than the set.
+// drawCluster lets chance choose among weighted clusters. The walk that answers first goes no
+// further than the set.
 func drawCluster(w *passage.Walk, v configdump.Value, choices []flow.Choice) {
 	var able []string
 	shares := []float64{0}
@@ -133,7 +136,8 @@ func drawCluster(w *passage.Walk, v configdump.Value, choices []flow.Choice) {
 		w.Out.Cluster = able[0]
 		return
 	}
-	if i := w.Draw(flow.WhatCluster, v.Pointer(), "weights decide between "+say.List(able)+", and no random value was given", v, shares...); i > 0 {
+	if i := w.Draw(flow.WhatCluster, v.Pointer(),
+		"weights decide between "+say.List(able)+", and no random value was given", v, shares...); i > 0 {
 		w.Out.Cluster = able[i-1]
 	}
 }
@@ -149,8 +153,9 @@ func NotFoundStatus(action configdump.Message) int {
 	return 503
 }
 
-// rewrite applies what the route does to path and host before the request goes upstream. What the connection manager has made
-// of them before, such as a path without dots, is part of it: the next proxy sees nothing else.
+// rewrite applies what the route does to path and host before the request goes upstream. What the
+// connection manager has made of them before, such as a path without dots, is part of it: the next
+// proxy sees nothing else.
 func rewrite(w *passage.Walk, action configdump.Message, r *proxy.RouteEntry) {
 	path, _ := w.Req.Header.Get(":path")
 	var rw flow.Rewrite
@@ -204,8 +209,8 @@ func rewrittenPath(w *passage.Walk, action configdump.Message, r *proxy.RouteEnt
 
 // redirectStatus is RedirectAction.RedirectResponseCode, by name and by number.
 var redirectStatus = map[string]int{
-	"": 301, "MOVED_PERMANENTLY": 301, "FOUND": 302, "SEE_OTHER": 303, "TEMPORARY_REDIRECT": 307, "PERMANENT_REDIRECT": 308,
-	"0": 301, "1": 302, "2": 303, "3": 307, "4": 308,
+	"": 301, "MOVED_PERMANENTLY": 301, "FOUND": 302, "SEE_OTHER": 303, "TEMPORARY_REDIRECT": 307,
+	"PERMANENT_REDIRECT": 308, "0": 301, "1": 302, "2": 303, "3": 307, "4": 308,
 }
 
 // redirectTo builds the answer of a RedirectAction: RouteEntryImplBase::newUri.
@@ -235,8 +240,8 @@ func redirectTo(w *passage.Walk, action configdump.Value, r *proxy.RouteEntry) (
 	return status, scheme + "://" + host + port + redirectPath(w, action, r)
 }
 
-// redirectHost keeps the request's host; its port goes when another is given, or when it was the default of a scheme
-// that changes. (RouteEntryImplBase::processRequestHost)
+// redirectHost keeps the request's host; its port goes when another is given, or when it was the
+// default of a scheme that changes. (RouteEntryImplBase::processRequestHost)
 func redirectHost(w *passage.Walk, scheme, port string) string {
 	host, _ := w.Req.Header.Get(":authority")
 	name, own := match.SplitPort(host)
@@ -244,7 +249,8 @@ func redirectHost(w *passage.Walk, scheme, port string) string {
 	if own == "" {
 		return host
 	}
-	if port != "" || scheme != proto && (strings.EqualFold(proto, "https") && own == "443" || strings.EqualFold(proto, "http") && own == "80") {
+	if port != "" || scheme != proto && (strings.EqualFold(proto, "https") && own == "443" ||
+		strings.EqualFold(proto, "http") && own == "80") {
 		return name
 	}
 	return host

@@ -11,8 +11,10 @@ import (
 	"github.com/flowproof/lab/internal/redact"
 )
 
-// matchRoute returns the first route of the virtual host that matches, the routes before it with what they lack, and why.
-func matchRoute(w *passage.Walk, vh *proxy.VirtualHost) (chosen *proxy.RouteEntry, rejected []flow.Alternative, why string) {
+// matchRoute returns the first route of the virtual host that matches, the routes before it with
+// what they lack, and why.
+func matchRoute(w *passage.Walk,
+	vh *proxy.VirtualHost) (chosen *proxy.RouteEntry, rejected []flow.Alternative, why string) {
 	if tree := vh.At.Get("matcher"); tree.Exists() {
 		return routeByMatcher(w, tree)
 	}
@@ -20,14 +22,16 @@ func matchRoute(w *passage.Walk, vh *proxy.VirtualHost) (chosen *proxy.RouteEntr
 }
 
 // firstRoute returns the first of the routes that matches the request.
-func firstRoute(w *passage.Walk, routes []*proxy.RouteEntry) (chosen *proxy.RouteEntry, rejected []flow.Alternative, why string) {
+func firstRoute(w *passage.Walk, routes []*proxy.RouteEntry) (chosen *proxy.RouteEntry,
+	rejected []flow.Alternative, why string) {
 	const shown = 20
 	skipped := 0
 	for _, r := range routes {
 		lacks, share := routeLacks(w, r)
 		if lacks == "" {
 			if skipped > 0 {
-				rejected = append(rejected, flow.Alternative{Name: fmt.Sprintf("%d more routes", skipped), Why: "they come before it and do not match"})
+				rejected = append(rejected, flow.Alternative{Name: fmt.Sprintf("%d more routes", skipped),
+					Why: "they come before it and do not match"})
 			}
 			why = "the first that matches, by " + r.Path.String()
 			if share != "" {
@@ -36,7 +40,8 @@ func firstRoute(w *passage.Walk, routes []*proxy.RouteEntry) (chosen *proxy.Rout
 			return r, rejected, why
 		}
 		if len(rejected) < shown || w.Opts.Explain {
-			rejected = append(rejected, flow.Alternative{Name: "route " + r.Label(), Source: r.Cond.Pointer(), Why: lacks})
+			rejected = append(rejected, flow.Alternative{Name: "route " + r.Label(),
+				Source: r.Cond.Pointer(), Why: lacks})
 		} else {
 			skipped++
 		}
@@ -44,8 +49,8 @@ func firstRoute(w *passage.Walk, routes []*proxy.RouteEntry) (chosen *proxy.Rout
 	return nil, rejected, fmt.Sprintf("none of its %d routes matches", len(routes))
 }
 
-// routeLacks says which condition of the route the request does not meet, or "". share names a condition that holds
-// for a part of all requests only. (RouteEntryImplBase::matchRoute)
+// routeLacks says which condition of the route the request does not meet, or "". share names a
+// condition that holds for a part of all requests only. (RouteEntryImplBase::matchRoute)
 func routeLacks(w *passage.Walk, r *proxy.RouteEntry) (lacks, share string) {
 	if lacks = pathLacks(w, r); lacks != "" || !r.More {
 		return lacks, ""
@@ -68,7 +73,8 @@ func routeLacks(w *passage.Walk, r *proxy.RouteEntry) (lacks, share string) {
 			lacks = metadataLacks(w, r, v)
 		case "filter_state":
 			lacks = stateLacks(w, r, v)
-		case "prefix", "path", "safe_regex", "regex", "path_separated_prefix", "case_sensitive", "connect_matcher", "path_match_policy":
+		case "prefix", "path", "safe_regex", "regex", "path_separated_prefix", "case_sensitive", "connect_matcher",
+			"path_match_policy":
 		default:
 			why := "what the condition " + name + " tests is not known"
 			if !w.Holds(match.Depends("condition "+name, why), flow.WhatRoute, v, "route %s: %s", r.Label(), name) {
@@ -107,13 +113,16 @@ func grpcLacks(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) string 
 	return "the request is not gRPC"
 }
 
-// fractionLacks evaluates runtime_fraction. Without a random value the likelier of both is taken first.
+// fractionLacks evaluates runtime_fraction. Without a random value the likelier of
+// both is taken first.
 func fractionLacks(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) (lacks, share string) {
 	numerator, of := w.Proxy.Fraction(v)
 	if w.Req.Random != nil {
-		holds := w.Check(v, *w.Req.Random%of < numerator, "route %s: runtime fraction %d of %d", r.Label(), numerator, of)
+		holds := w.Check(v, *w.Req.Random%of < numerator, "route %s: runtime fraction %d of %d",
+			r.Label(), numerator, of)
 		if w.Compared(fmt.Sprint(*w.Req.Random % of)); !holds {
-			return fmt.Sprintf("random value %d is outside its runtime fraction of %d in %d", *w.Req.Random, numerator, of), ""
+			return fmt.Sprintf("random value %d is outside its runtime fraction of %d in %d",
+				*w.Req.Random, numerator, of), ""
 		}
 		return "", ""
 	}
@@ -140,7 +149,8 @@ func tlsLacks(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) string {
 	presented := w.Mutual()
 	for _, name := range []string{"presented", "validated"} {
 		want := v.Get(name)
-		holds := !want.Exists() || w.Check(want, want.Bool() == presented, "route %s: client certificate %s: %v", r.Label(), name, want.Bool())
+		holds := !want.Exists() || w.Check(want, want.Bool() == presented, "route %s: client certificate %s: %v",
+			r.Label(), name, want.Bool())
 		if want.Exists() {
 			w.Compared(fmt.Sprint(presented))
 		}
@@ -151,10 +161,12 @@ func tlsLacks(w *passage.Walk, r *proxy.RouteEntry, v configdump.Value) string {
 	return ""
 }
 
-// lacking evaluates a list of matchers of a route, which all have to hold, and returns the first that does not with
-// its text; "" where all hold. of evaluates one, and compared keeps the value that it was held against.
+// lacking evaluates a list of matchers of a route, which all have to hold, and returns the first
+// that does not with its text; "" where all hold. of evaluates one, and compared keeps the value
+// that it was held against.
 func lacking(w *passage.Walk, r *proxy.RouteEntry, list configdump.Value,
-	of func(configdump.Value) (match.Truth, string), compared func(configdump.Value)) (text string, at configdump.Value) {
+	of func(configdump.Value) (match.Truth, string),
+	compared func(configdump.Value)) (text string, at configdump.Value) {
 	for _, m := range list.Elements() {
 		result, text := of(m)
 		holds := w.Holds(result, flow.WhatRoute, m, "route %s: %s", r.Label(), text)

@@ -12,7 +12,8 @@ import (
 )
 
 // routeByMatcher chooses a route by VirtualHost.matcher: its actions are a Route or a RouteList.
-func routeByMatcher(w *passage.Walk, tree configdump.Value) (chosen *proxy.RouteEntry, rejected []flow.Alternative, why string) {
+func routeByMatcher(w *passage.Walk, tree configdump.Value) (chosen *proxy.RouteEntry,
+	rejected []flow.Alternative, why string) {
 	m := matcher.Matching{W: w, What: flow.WhatRoute, HTTP: true}
 	var chosenWhy string
 	m.Accept = func(action configdump.Value) bool {

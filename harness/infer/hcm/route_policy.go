@@ -35,13 +35,15 @@ func policies(w *passage.Walk, action configdump.Message) string {
 	return strings.Join(parts, ", ")
 }
 
-// timeout is the time that the request may take: of gRPC grpc-timeout where max_grpc_timeout or max_stream_duration take it, of
-// others what the request's own header or the route says. (Router::FilterUtility::finalTimeout)
+// timeout is the time that the request may take: of gRPC grpc-timeout where max_grpc_timeout or
+// max_stream_duration take it, of others what the request's own header or the route says.
+// (Router::FilterUtility::finalTimeout)
 func timeout(w *passage.Walk, action configdump.Message) string {
 	if own, ok := w.Req.Header.Get("x-envoy-upstream-rq-timeout-ms"); ok {
 		return "timeout " + own + " ms by the request's own header"
 	}
-	limit := cmp.Or(action.Get("max_stream_duration", "grpc_timeout_header_max").Text(), action.Get("max_grpc_timeout").Text())
+	limit := cmp.Or(action.Get("max_stream_duration", "grpc_timeout_header_max").Text(),
+		action.Get("max_grpc_timeout").Text())
 	if given, ok := w.Req.Header.Get("grpc-timeout"); ok && limit != "" && match.IsGRPC(w.Req.Header) {
 		return "timeout " + given + " by grpc-timeout, at most " + limit
 	}
@@ -55,8 +57,8 @@ func timeout(w *passage.Walk, action configdump.Message) string {
 	}
 }
 
-// mirrors lists the second ways of a request that is mirrored: the policies of the route, or else of its virtual host, or else of
-// the route configuration. (RouteEntryImplBase::shadowPolicies)
+// mirrors lists the second ways of a request that is mirrored: the policies of the route, or else
+// of its virtual host, or else of the route configuration. (RouteEntryImplBase::shadowPolicies)
 func mirrors(w *passage.Walk) []flow.Mirror {
 	const field = "request_mirror_policies"
 	list := w.Route.Action.Get(field)

@@ -9,13 +9,15 @@ import (
 	"github.com/flowproof/lab/harness/infer/say"
 )
 
-// scopedRoutes finds the route configuration by the scope key that scope_key_builder makes of the request's headers.
+// scopedRoutes finds the route configuration by the scope key that scope_key_builder makes of
+// the request's headers.
 func scopedRoutes(w *passage.Walk, v configdump.Value) (config configdump.Value, why string) {
 	var key []string
 	for _, f := range v.Get("scope_key_builder", "fragments").Elements() {
 		fragment, ok := fragment(w, f.Get("header_value_extractor"))
 		if !ok {
-			return configdump.Value{}, "scope_key_builder finds no value in header " + f.Get("header_value_extractor", "name").Text()
+			return configdump.Value{}, "scope_key_builder finds no value in header " + f.Get("header_value_extractor",
+				"name").Text()
 		}
 		key = append(key, fragment)
 	}
@@ -37,9 +39,11 @@ func scopedRoutes(w *passage.Walk, v configdump.Value) (config configdump.Value,
 		}
 		name := s.Get("route_configuration_name").Text()
 		if r, ok := w.Proxy.Dump.Lookup(configdump.RouteConfig, name); ok {
-			return r.Value(), fmt.Sprintf("scope %s has the key %s and names route configuration %s", s.Get("name").Text(), say.List(key), name)
+			return r.Value(), fmt.Sprintf("scope %s has the key %s and names route configuration %s",
+				s.Get("name").Text(), say.List(key), name)
 		}
-		return configdump.Value{}, fmt.Sprintf("scope %s names route configuration %s, which the dump does not have", s.Get("name").Text(), name)
+		return configdump.Value{}, fmt.Sprintf("scope %s names route configuration %s, which the dump does not have",
+			s.Get("name").Text(), name)
 	}
 	return configdump.Value{}, fmt.Sprintf("no scope has the key %s", say.List(key))
 }

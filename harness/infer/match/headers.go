@@ -5,11 +5,13 @@ import (
 	"strings"
 )
 
-// A Cause is why a value is not known: On names what may have changed it, Why says so in a sentence.
+// A Cause is why a value is not known: On names what may have changed it, Why says
+// so in a sentence.
 type Cause struct{ On, Why string }
 
-// Headers are a request's headers as Envoy's filters see them: names in lower case, the pseudo-headers of HTTP/2 among them. A header that a filter may have changed is open. The methods of a nil *Headers are
-// those of a connection that has none.
+// Headers are a request's headers as Envoy's filters see them: names in lower case, the
+// pseudo-headers of HTTP/2 among them. A header that a filter may have changed is open. The methods
+// of a nil *Headers are those of a connection that has none.
 type Headers struct {
 	all    map[string]string
 	more   map[string][]string // the values after the first
@@ -117,8 +119,8 @@ func (h *Headers) Set(name, value string) {
 	h.settled(key(name))
 }
 
-// SetFrom is Set for a value that is made of other headers, or set only where those say so: where one of
-// them is open, so is the header.
+// SetFrom is Set for a value that is made of other headers, or set only where those say so: where
+// one of them is open, so is the header.
 func (h *Headers) SetFrom(name, value string, from ...string) {
 	for _, f := range from {
 		if c, open := h.Open(f); open {
@@ -171,7 +173,8 @@ func (h *Headers) Append(name, value string) {
 // register: CustomInlineHeaderRegistry)
 func inline(key string) bool {
 	switch key {
-	case "authorization", "origin", "referer", "via", "te", "upgrade", "connection", "grpc-timeout", "x-request-id", "cookie",
+	case "authorization", "origin", "referer", "via", "te", "upgrade", "connection", "grpc-timeout",
+		"x-request-id", "cookie",
 		"content-type", "user-agent", "accept-encoding", "access-control-request-method", "x-client-trace-id", "expect":
 		return true
 	}

@@ -9,7 +9,9 @@ import (
 // value reads one matcher.
 func value(t testing.TB, text string) configdump.Value {
 	t.Helper()
-	d, err := configdump.Parse([]byte(`{"configs":[{"@type":"type.googleapis.com/envoy.admin.v3.BootstrapConfigDump","bootstrap":` + text + `}]}`))
+	d, err := configdump.Parse(
+		[]byte(`{"configs":[{"@type":"type.googleapis.com/envoy.admin.v3.BootstrapConfigDump","bootstrap":` +
+			text + `}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,14 +45,18 @@ func TestHeader(t *testing.T) {
 		{"prefix of another", `{"name": "x-a", "string_match": {"prefix": "b"}}`, not},
 		{"inverted", `{"name": "x-a", "string_match": {"prefix": "b"}, "invert_match": true}`, takes},
 		{"absent, inverted", `{"name": "x-b", "string_match": {"prefix": "b"}, "invert_match": true}`, not},
-		{"absent, as empty", `{"name": "x-b", "string_match": {"exact": "b"}, "invert_match": true, "treat_missing_header_as_empty": true}`, takes},
+		{
+			"absent, as empty", `{"name": "x-b", "string_match": {"exact": "b"}, "invert_match": true, ` +
+				`"treat_missing_header_as_empty": true}`, takes,
+		},
 		{"present", `{"name": "x-empty", "present_match": true}`, takes},
 		{"no condition is presence", `{"name": "x-b"}`, not},
 		{"range", `{"name": "x-n", "range_match": {"start": "5", "end": "6"}}`, takes},
 		{"range, at its end", `{"name": "x-n", "range_match": {"start": "1", "end": "5"}}`, not},
 		{"camel case", `{"name": "x-a", "stringMatch": {"safeRegex": {"regex": "[a-c]+"}}}`, takes},
 		{"custom string matcher", `{"name": "x-a", "string_match": {` + custom + `}}`, open},
-		{"custom string matcher, inverted", `{"name": "x-a", "string_match": {` + custom + `}, "invert_match": true}`, open},
+		{"custom string matcher, inverted",
+			`{"name": "x-a", "string_match": {` + custom + `}, "invert_match": true}`, open},
 		{"custom string matcher, header absent", `{"name": "x-b", "string_match": {` + custom + `}}`, not},
 		{"kind that is not known", `{"name": "x-a", "acme_match": {}}`, open},
 		{"open header", `{"name": "x-open", "string_match": {"exact": "a"}}`, open},
@@ -71,9 +77,20 @@ func TestPath(t *testing.T) {
 		{"prefix", `{"prefix": "/a"}`, "/ab", takes},
 		{"separated", `{"path_separated_prefix": "/a"}`, "/ab", not},
 		{"insensitive", `{"path": "/A", "case_sensitive": false}`, "/a", takes},
-		{"template", `{"path_match_policy": {"typed_config": {"@type": "type.googleapis.com/envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig", "path_template": "/{x}/b"}}}`, "/a/b", takes},
-		{"template, camel case", `{"pathMatchPolicy": {"typedConfig": {"@type": "type.googleapis.com/envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig", "pathTemplate": "/{x}/b"}}}`, "/a/c", not},
-		{"policy that is not known", `{"path_match_policy": {"name": "p", "typed_config": {"@type": "type.googleapis.com/acme.path.Anything"}}}`, "/a", open},
+		{
+			"template", `{"path_match_policy": {"typed_config": {"@type": ` +
+				`"type.googleapis.com/envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig", ` +
+				`"path_template": "/{x}/b"}}}`, "/a/b", takes,
+		},
+		{
+			"template, camel case", `{"pathMatchPolicy": {"typedConfig": {"@type": ` +
+				`"type.googleapis.com/envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig", ` +
+				`"pathTemplate": "/{x}/b"}}}`, "/a/c", not,
+		},
+		{
+			"policy that is not known", `{"path_match_policy": {"name": "p", "typed_config": {"@type": ` +
+				`"type.googleapis.com/acme.path.Anything"}}}`, "/a", open,
+		},
 		{"nothing", `{}`, "/a", not},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -98,7 +115,8 @@ func TestQueryAndCookies(t *testing.T) {
 		{"name alone", Query(value(t, `{"name": "r"}`), params), takes},
 		{"kind that is not known", Query(value(t, `{"name": "r", "acme_match": {}}`), params), open},
 		{"cookie in quotes", Cookie(value(t, `{"name": "b", "string_match": {"exact": "2"}}`), cookies), takes},
-		{"cookie, inverted", Cookie(value(t, `{"name": "c", "string_match": {"exact": "2"}, "invert_match": true}`), cookies), takes},
+		{"cookie, inverted", Cookie(value(t, `{"name": "c", "string_match": {"exact": "2"}, "invert_match": true}`),
+			cookies), takes},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if word(c.got) != c.want {

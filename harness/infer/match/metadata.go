@@ -7,8 +7,8 @@ import (
 	"github.com/flowproof/lab/harness/configdump"
 )
 
-// Metadata is what filters have written about a request: dynamic metadata by namespace, or filter state by key. A namespace
-// that a filter may have written to is open. The zero value is empty.
+// Metadata is what filters have written about a request: dynamic metadata by namespace, or filter
+// state by key. A namespace that a filter may have written to is open. The zero value is empty.
 type Metadata struct {
 	all  map[string]map[string]any
 	open map[string]Cause
@@ -20,7 +20,8 @@ type Metadata struct {
 // Changes counts how often something was written.
 func (m *Metadata) Changes() int { return m.changes }
 
-// Namespace returns the values of a namespace as far as they are known; the map is not to be changed.
+// Namespace returns the values of a namespace as far as they are known; the map is
+// not to be changed.
 func (m *Metadata) Namespace(name string) map[string]any { return m.all[name] }
 
 // Namespaces returns all that is known; the map is not to be changed.
@@ -51,7 +52,8 @@ func (m *Metadata) Loosen(name string, c Cause) {
 // LoosenAll opens every namespace.
 func (m *Metadata) LoosenAll(c Cause) { m.any = &c }
 
-// Set sets values of a namespace and leaves others as they are: StreamInfo::setDynamicMetadata, which merges.
+// Set sets values of a namespace and leaves others as they are:
+// StreamInfo::setDynamicMetadata, which merges.
 func (m *Metadata) Set(name string, values map[string]any) {
 	m.changes++
 	if m.all == nil {
@@ -63,7 +65,8 @@ func (m *Metadata) Set(name string, values map[string]any) {
 	maps.Copy(m.all[name], values)
 }
 
-// Update merges values into a namespace as set_metadata does: lists are appended, objects merged. (StructUtil::update)
+// Update merges values into a namespace as set_metadata does: lists are appended, objects merged.
+// (StructUtil::update)
 func (m *Metadata) Update(name string, values map[string]any) {
 	m.Set(name, nil)
 	m.all[name] = updated(m.all[name], values)
@@ -179,7 +182,8 @@ func inList(v configdump.Value, value any) Truth {
 	return result
 }
 
-// State evaluates envoy.type.matcher.v3.FilterStateMatcher; values of filter state are kept as {"": text} by their key.
+// State evaluates envoy.type.matcher.v3.FilterStateMatcher; values of filter state are kept as {"":
+// text} by their key.
 func (m *Metadata) State(v configdump.Value) Truth {
 	key := v.Get("key").Text()
 	text, found := m.all[key][""].(string)
@@ -193,7 +197,8 @@ func (m *Metadata) State(v configdump.Value) Truth {
 		case "key":
 		default:
 			if found {
-				result = Depends("filter state matcher "+kind, "what the filter state matcher "+kind+" tests is not known")
+				result = Depends("filter state matcher "+kind,
+					"what the filter state matcher "+kind+" tests is not known")
 			}
 		}
 	}

@@ -61,8 +61,8 @@ func NewPath(m configdump.Value) Path {
 
 // String shows the condition.
 func (p Path) String() string {
-	kind := [...]string{"no path condition", "prefix ", "path ", "path_separated_prefix ", "safe_regex ", "connect_matcher", "path template ",
-		"path_match_policy "}
+	kind := [...]string{"no path condition", "prefix ", "path ", "path_separated_prefix ", "safe_regex ",
+		"connect_matcher", "path template ", "path_match_policy "}
 	text := kind[p.kind] + p.text
 	if p.fold {
 		text += " (case-insensitive)"
@@ -70,7 +70,8 @@ func (p Path) String() string {
 	return text
 }
 
-// Matches evaluates the condition on a path without its query. hasPath is false for a CONNECT of HTTP/1, which has none.
+// Matches evaluates the condition on a path without its query. hasPath is false for a CONNECT of
+// HTTP/1, which has none.
 func (p Path) Matches(path string, hasPath, connect bool) Truth {
 	switch {
 	case p.kind == pathUnknown:
@@ -113,8 +114,8 @@ func (p Path) Matched(path string) string {
 	return path
 }
 
-// TemplatePattern turns a path template (* one segment, ** any rest, {name=…} a variable) into a regular expression.
-// (envoy/extensions/path/match/uri_template)
+// TemplatePattern turns a path template (* one segment, ** any rest, {name=…} a variable) into a
+// regular expression. (envoy/extensions/path/match/uri_template)
 func TemplatePattern(template string) *regexp.Regexp {
 	const segment, rest = `[^/]+`, `.*`
 	var b strings.Builder
@@ -139,7 +140,8 @@ func TemplatePattern(template string) *regexp.Regexp {
 			if sub == nil || !validName(name) {
 				return nil
 			}
-			b.WriteString("(?P<" + name + ">" + strings.TrimSuffix(strings.TrimPrefix(sub.String(), "^(?:"), ")$") + ")")
+			b.WriteString("(?P<" + name + ">" + strings.TrimSuffix(strings.TrimPrefix(sub.String(), "^(?:"), ")$") +
+				")")
 			i += end + 1
 		default:
 			b.WriteString(regexp.QuoteMeta(string(c)))

@@ -22,7 +22,8 @@ func QueryOf(path string) string {
 	return ""
 }
 
-// QueryParams returns the first value of each parameter, as it stands: Envoy decodes no escapes here.
+// QueryParams returns the first value of each parameter, as it stands: Envoy
+// decodes no escapes here.
 func QueryParams(path string) map[string]string {
 	params := map[string]string{}
 	query, _, _ := strings.Cut(strings.TrimPrefix(QueryOf(path), "?"), "#")
@@ -49,7 +50,8 @@ func Query(m configdump.Value, params map[string]string) Truth {
 		case "present_match":
 			return Of(ok == v.Bool())
 		default:
-			return Depends("query parameter matcher "+kind, "what the query parameter matcher "+kind+" tests is not known")
+			return Depends("query parameter matcher "+kind,
+				"what the query parameter matcher "+kind+" tests is not known")
 		}
 	}
 	return Of(ok)

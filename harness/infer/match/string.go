@@ -89,7 +89,8 @@ var patterns struct {
 	compiled map[string]*regexp.Regexp // nil where the pattern is not valid
 }
 
-// pattern compiles a regular expression of a dump once. It returns nil for one that Envoy would not have accepted.
+// pattern compiles a regular expression of a dump once. It returns nil for one that Envoy
+// would not have accepted.
 func pattern(text string) *regexp.Regexp {
 	patterns.Lock()
 	defer patterns.Unlock()
@@ -113,7 +114,8 @@ func fullMatch(text, s string) bool {
 	return p != nil && p.MatchString(s)
 }
 
-// SearchPattern compiles a regular expression that may match a part of a string, or returns nil for one that is not valid.
+// SearchPattern compiles a regular expression that may match a part of a string, or returns nil for
+// one that is not valid.
 func SearchPattern(text string) *regexp.Regexp {
 	if len(text) > maxPattern {
 		return nil
@@ -125,5 +127,6 @@ func SearchPattern(text string) *regexp.Regexp {
 	return p
 }
 
-// Regexp compiles a pattern that has to match a whole string, or returns nil for one that is not valid.
+// Regexp compiles a pattern that has to match a whole string, or returns nil for
+// one that is not valid.
 func Regexp(text string) *regexp.Regexp { return pattern(text) }

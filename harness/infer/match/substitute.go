@@ -6,7 +6,8 @@ import (
 	"github.com/flowproof/lab/harness/configdump"
 )
 
-// Substitute applies envoy.type.matcher.v3.RegexMatchAndSubstitute: every match is replaced, \1 is a group.
+// Substitute applies envoy.type.matcher.v3.RegexMatchAndSubstitute: every match is
+// replaced, \1 is a group.
 func Substitute(v configdump.Value, s string) string {
 	p := SearchPattern(v.Get("pattern", "regex").Text())
 	substitution := v.Get("substitution").Text()

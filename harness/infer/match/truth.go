@@ -1,12 +1,14 @@
-// Package match evaluates the matchers of Envoy's API against values: StringMatcher, HeaderMatcher, QueryParameterMatcher,
-// the path specifiers of a route, MetadataMatcher. Each answers yes, no, or that the result depends on something that neither
-// the dump nor the request says; the answer then names it. A matcher of a kind that is not known depends: it never refuses.
+// Package match evaluates the matchers of Envoy's API against values: StringMatcher, HeaderMatcher,
+// QueryParameterMatcher, the path specifiers of a route, MetadataMatcher. Each answers yes, no, or
+// that the result depends on something that neither the dump nor the request says; the answer then
+// names it. A matcher of a kind that is not known depends: it never refuses.
 package match
 
 import "github.com/flowproof/lab/harness/configdump"
 
-// A Truth is the answer to a condition: No, Yes, or that it depends. Of one that depends, On names what it depends on, Why
-// says in a sentence why that is not known, and Guess is the answer where nothing intervenes. The zero value is No.
+// A Truth is the answer to a condition: No, Yes, or that it depends. Of one that depends, On names
+// what it depends on, Why says in a sentence why that is not known, and Guess is the answer where
+// nothing intervenes. The zero value is No.
 type Truth struct {
 	state   state
 	Guess   bool

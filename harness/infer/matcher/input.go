@@ -41,17 +41,21 @@ func (m *Matching) input(v configdump.Value) datum {
 		if !m.W.Mutual() {
 			return datum{name: "URI in the client's certificate"}
 		}
-		return datum{"URI in the client's certificate", m.W.Opts.Peer, Known(m.W.Opts.Peer != "", "URI in the client's certificate")}
+		return datum{"URI in the client's certificate", m.W.Opts.Peer,
+			Known(m.W.Opts.Peer != "", "URI in the client's certificate")}
 	case "DnsSanInput", "SubjectInput":
 		if !m.W.Mutual() {
 			return datum{name: "name in the client's certificate"}
 		}
 		return datum{name: "name in the client's certificate", have: Known(false, "name in the client's certificate")}
-	case "HttpResponseHeaderMatchInput", "HttpResponseTrailerMatchInput", "HttpRequestTrailerMatchInput", "HttpResponseStatusCodeMatchInput":
+	case "HttpResponseHeaderMatchInput", "HttpResponseTrailerMatchInput", "HttpRequestTrailerMatchInput",
+		"HttpResponseStatusCodeMatchInput":
 		return datum{name: kind} // there is no response yet
 	}
 	name := cmp.Or(kind, "an unknown input")
-	return datum{name: name, have: match.Depends("matcher input "+name, "what the matcher input "+name+" reads is not known")}
+	return datum{
+		name: name, have: match.Depends("matcher input "+name, "what the matcher input "+name+" reads is not known"),
+	}
 }
 
 // Known is yes for what is known and open for what is not.

@@ -17,16 +17,18 @@ import (
 	"github.com/flowproof/lab/harness/infer/say"
 )
 
-// A Matching evaluates xds.type.matcher.v3.Matcher for one connection or request. The inputs of a filter chain's
-// matcher look at the connection, those of a route's at the request.
+// A Matching evaluates xds.type.matcher.v3.Matcher for one connection or request. The inputs of a
+// filter chain's matcher look at the connection, those of a route's at the request.
 type Matching struct {
 	W     *passage.Walk
 	What  flow.What // that the result decides
 	Steps []string  // what matched on the way, for the hop's why
-	// Accept says whether an action is a result. A route whose own match fails is none, and the search goes on.
+	// Accept says whether an action is a result. A route whose own match fails is none, and
+	// the search goes on.
 	Accept func(action configdump.Value) bool
 	HTTP   bool // a request is there, not only a connection
-	// waits says that a predicate asks for the response. Where it decides, the search ends without a result: ended.
+	// waits says that a predicate asks for the response. Where it decides, the search ends
+	// without a result: ended.
 	waits, ended bool
 }
 
@@ -174,8 +176,8 @@ func (m *Matching) openTree(v configdump.Value, d datum, depth int) bool {
 	return false
 }
 
-// custom evaluates xds.type.matcher.v3.IPMatcher and ServerNameMatcher: the most specific entry counts, and where what it
-// leads to has no result the next one is tried, unless it is exclusive.
+// custom evaluates xds.type.matcher.v3.IPMatcher and ServerNameMatcher: the most specific entry
+// counts, and where what it leads to has no result the next one is tried, unless it is exclusive.
 func (m *Matching) custom(v configdump.Value, name, value string, depth int) bool {
 	config, kind := v.Get("typed_config").Typed()
 	type ranked struct {
@@ -216,7 +218,8 @@ func (m *Matching) custom(v configdump.Value, name, value string, depth int) boo
 	return false
 }
 
-// domainRank ranks an exact domain above wildcards, longer wildcards above shorter ones, and * last; -1 is no match.
+// domainRank ranks an exact domain above wildcards, longer wildcards above shorter ones, and *
+// last; -1 is no match.
 func domainRank(domains []string, name string) int {
 	best := -1
 	for _, d := range domains {

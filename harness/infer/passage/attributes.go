@@ -9,7 +9,8 @@ import (
 	"github.com/flowproof/lab/harness/infer/match"
 )
 
-// Condition evaluates an expression for the connection, or for the request where overHTTP says that there is one.
+// Condition evaluates an expression for the connection, or for the request where overHTTP
+// says that there is one.
 func (w *Walk) Condition(program expr.Program, overHTTP bool) (result match.Truth, what string) {
 	return expr.Holds(program, w.attributes(overHTTP))
 }
@@ -36,10 +37,12 @@ func (w *Walk) attributes(overHTTP bool) *expr.Attributes {
 	ends := map[string]any{"mtls": w.Mutual(), "requested_server_name": w.Conn.ServerName}
 	of.Unknown("connection", "id")
 	if w.Conn.Terminated {
-		of.Unknown("connection", "tls_version", "subject_local_certificate", "dns_san_local_certificate", "uri_san_local_certificate")
+		of.Unknown("connection", "tls_version", "subject_local_certificate", "dns_san_local_certificate",
+			"uri_san_local_certificate")
 	}
 	if w.Mutual() {
-		of.Unknown("connection", "subject_peer_certificate", "dns_san_peer_certificate", "sha256_peer_certificate_digest")
+		of.Unknown("connection", "subject_peer_certificate", "dns_san_peer_certificate",
+			"sha256_peer_certificate_digest")
 		if w.Opts.Peer == "" {
 			of.Unknown("connection", "uri_san_peer_certificate")
 		} else {
@@ -52,7 +55,8 @@ func (w *Walk) attributes(overHTTP bool) *expr.Attributes {
 	of.Known = map[string]any{
 		"request": request, "source": source, "connection": ends,
 		"destination": map[string]any{"address": w.Conn.Local.String(), "port": int64(w.Conn.Local.Port())},
-		"response":    map[string]any{}, "upstream": map[string]any{}, "metadata": map[string]any{}, "filter_state": map[string]any{}, "xds": map[string]any{},
+		"response":    map[string]any{}, "upstream": map[string]any{}, "metadata": map[string]any{},
+		"filter_state": map[string]any{}, "xds": map[string]any{},
 	}
 	return of
 }
@@ -65,8 +69,8 @@ func (w *Walk) requestAttributes() map[string]any {
 		"headers": expr.Headers(h.All()), "path": path, "url_path": match.PathOnly(path),
 		"query": strings.TrimPrefix(match.QueryOf(path), "?"), "protocol": httpVersions[w.Req.Protocol],
 	}
-	for attribute, name := range map[string]string{"host": ":authority", "scheme": ":scheme", "method": ":method", "referer": "referer",
-		"useragent": "user-agent", "id": "x-request-id"} {
+	for attribute, name := range map[string]string{"host": ":authority", "scheme": ":scheme", "method": ":method",
+		"referer": "referer", "useragent": "user-agent", "id": "x-request-id"} {
 		if value, ok := h.Get(name); ok {
 			all[attribute] = value
 		}
@@ -77,8 +81,8 @@ func (w *Walk) requestAttributes() map[string]any {
 // Mutual says whether the client showed a certificate in a handshake with this proxy.
 func (w *Walk) Mutual() bool { return w.Conn.Terminated && w.Req.TLS == flow.MTLS }
 
-// DownstreamRemote is the client as Envoy's stream information has it: the connection's source, or once a connection manager
-// has looked at the request whom x-forwarded-for names.
+// DownstreamRemote is the client as Envoy's stream information has it: the connection's source, or
+// once a connection manager has looked at the request whom x-forwarded-for names.
 func (w *Walk) DownstreamRemote() netip.AddrPort {
 	if w.Client.IsValid() && w.Client != w.Conn.Remote.Addr() {
 		return netip.AddrPortFrom(w.Client, 0)

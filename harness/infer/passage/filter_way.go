@@ -5,10 +5,12 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// A FilterWay is what a filter may ask of a walk: filters.Way, but for what only a request with routes has.
+// A FilterWay is what a filter may ask of a walk: filters.Way, but for what only a
+// request with routes has.
 type FilterWay struct{ *Walk }
 
-// Lot draws for something that happens to so many of so many requests; a random value that was given decides.
+// Lot draws for something that happens to so many of so many requests; a random value
+// that was given decides.
 func (f FilterWay) Lot(what flow.What, at configdump.Value, numerator, of uint64, why string) bool {
 	if r := f.Req.Random; r != nil {
 		return *r%of < numerator
@@ -46,7 +48,8 @@ func (f FilterWay) Reachable(name string) bool {
 	return len(load.Hosts) > 0 || c.Kind == "EDS" && !f.Proxy.Dump.Has(configdump.Endpoints)
 }
 
-// Healthy says how many percent of a cluster's endpoints are healthy, as far as the dump has their health.
+// Healthy says how many percent of a cluster's endpoints are healthy, as far as the
+// dump has their health.
 func (f FilterWay) Healthy(name string) (percent float64, known bool) {
 	c := f.Proxy.Cluster(name)
 	if c == nil {

@@ -12,9 +12,11 @@ var httpVersions = map[string]string{
 	HTTP10: "HTTP/1.0", HTTP11: "HTTP/1.1", HTTP2: "HTTP/2", GRPC: "HTTP/2", HTTP3: "HTTP/3",
 }
 
-// Formatted fills a substitution format string for the request: %REQ(x-a?:authority):10%, %REQUESTED_SERVER_NAME% and a few
-// more that are known before the request goes upstream. What is not there becomes missing. known is false where the text has a
-// command whose value is not known, or a filter may have changed it: filled is then what it is if none has. (docs/root/configuration/observability/access_log/usage)
+// Formatted fills a substitution format string for the request: %REQ(x-a?:authority):10%,
+// %REQUESTED_SERVER_NAME% and a few more that are known before the request goes upstream. What is
+// not there becomes missing. known is false where the text has a command whose value is not known,
+// or a filter may have changed it: filled is then what it is if none has.
+// (docs/root/configuration/observability/access_log/usage)
 func (w *Walk) Formatted(text, missing string) (filled string, known bool) {
 	var b strings.Builder
 	known = true

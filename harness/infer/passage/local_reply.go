@@ -13,8 +13,9 @@ func (w *Walk) StatusOf(status int) int {
 	return w.LocalStatus(status)
 }
 
-// LocalStatus is the status on the wire of an answer that the proxy makes itself: local_reply_config may map it to another,
-// and to gRPC it is always 200, and the status becomes a grpc-status. (Http::Utility::sendLocalReply)
+// LocalStatus is the status on the wire of an answer that the proxy makes itself:
+// local_reply_config may map it to another, and to gRPC it is always 200, and the status becomes a
+// grpc-status. (Http::Utility::sendLocalReply)
 func (w *Walk) LocalStatus(status int) int {
 	if status == 0 {
 		return 0
@@ -50,8 +51,8 @@ func (w *Walk) mappedStatus(status int, h *match.Headers) int {
 	return status
 }
 
-// logs evaluates envoy.config.accesslog.v3.AccessLogFilter for an answer with a status, as far as the filter looks at the
-// status and the request.
+// logs evaluates envoy.config.accesslog.v3.AccessLogFilter for an answer with a status, as far as
+// the filter looks at the status and the request.
 func (w *Walk) logs(v configdump.Value, status int, h *match.Headers, depth int) match.Truth {
 	if depth > match.MaxDepth {
 		return match.Depends("access log filter", "what the filter of local_reply_config looks at is not known")

@@ -18,10 +18,12 @@ import (
 // PlaceholderID has the form of the x-request-id that Envoy makes; which one it makes is chance.
 const PlaceholderID = "00000000-0000-4000-8000-000000000000"
 
-// MaxInside bounds how many internal connections one request may take: a forged dump may let them go round.
+// MaxInside bounds how many internal connections one request may take: a forged dump
+// may let them go round.
 const MaxInside = 8
 
-// Decisive returns a header that decides something, and notes where it is open: its other values are not followed.
+// Decisive returns a header that decides something, and notes where it is open: its other
+// values are not followed.
 func (w *Walk) Decisive(name string, what flow.What, at configdump.Value) (value string, given bool) {
 	if cause, open := w.Req.Header.Open(name); open {
 		w.Open(what, cause.On, "header "+name+" decides, and "+cause.Why, at)
@@ -32,9 +34,10 @@ func (w *Walk) Decisive(name string, what flow.What, at configdump.Value) (value
 // A Request is a flow.Request with its defaults filled in and its addresses parsed.
 type Request struct {
 	flow.Request
-	Dst    netip.AddrPort // original destination
-	Src    netip.AddrPort // not valid when unknown
-	To     netip.AddrPort // where netfilter takes the connection, as the request says it; the port is 0 where it does not
+	Dst netip.AddrPort // original destination
+	Src netip.AddrPort // not valid when unknown
+	// where netfilter takes the connection, as the request says it; the port is 0 where it does not
+	To     netip.AddrPort
 	Direct netip.AddrPort // the socket's own peer: src, unless the request says another; not valid when unknown
 	Header *match.Headers
 }
@@ -52,7 +55,8 @@ const (
 	HTTP3  = "http3"
 )
 
-// Normalise fills in the defaults that spec and flow.Request name and rejects what cannot be a request.
+// Normalise fills in the defaults that spec and flow.Request name and rejects what
+// cannot be a request.
 func Normalise(req flow.Request) (Request, error) { return normaliseAt(req, 0) }
 
 // normaliseAt is Normalise for what is inside of so many others.
@@ -78,10 +82,12 @@ func normaliseAt(req flow.Request, depth int) (Request, error) {
 		return r, fmt.Errorf("%w: address %q is not an IP address", ErrRequest, req.Address)
 	case req.Port == 0 || req.Port > 65535:
 		return r, fmt.Errorf("%w: port %d is not between 1 and 65535", ErrRequest, req.Port)
-	case !slices.Contains([]string{string(flow.Outbound), string(flow.Inbound), string(flow.Gateway)}, string(r.Direction)):
+	case !slices.Contains([]string{string(flow.Outbound), string(flow.Inbound), string(flow.Gateway)},
+		string(r.Direction)):
 		return r, fmt.Errorf("%w: direction %q (outbound, inbound or gateway)", ErrRequest, req.Direction)
 	case !slices.Contains([]string{HTTP10, HTTP11, HTTP2, HTTP3, GRPC, TCP, proxy.UDP}, r.Protocol):
-		return r, fmt.Errorf("%w: protocol %q (http, http1.0, http2, http3, grpc, tcp or udp)", ErrRequest, req.Protocol)
+		return r, fmt.Errorf("%w: protocol %q (http, http1.0, http2, http3, grpc, tcp or udp)",
+			ErrRequest, req.Protocol)
 	case !slices.Contains([]string{flow.Plaintext, flow.TLS, flow.MTLS}, r.TLS):
 		return r, fmt.Errorf("%w: tls %q (plaintext, tls or mtls)", ErrRequest, req.TLS)
 	}
@@ -154,14 +160,15 @@ func (r *Request) Transport() string {
 	return proxy.OverTCP
 }
 
-// IsHTTP2 says whether the request is carried by the frames of HTTP/2, or by those of HTTP/3, which are checked alike.
+// IsHTTP2 says whether the request is carried by the frames of HTTP/2, or by those of HTTP/3,
+// which are checked alike.
 func (r *Request) IsHTTP2() bool { return slices.Contains([]string{HTTP2, GRPC, HTTP3}, r.Protocol) }
 
 // Encrypted says whether the client's first bytes are a ClientHello.
 func (r *Request) Encrypted() bool { return r.TLS != flow.Plaintext }
 
-// newHeaders builds the headers of a request. What the HTTP connection manager adds by itself is added later, when its
-// configuration is known.
+// newHeaders builds the headers of a request. What the HTTP connection manager adds by itself is
+// added later, when its configuration is known.
 func newHeaders(r *Request) *match.Headers {
 	h := match.NewHeaders(r.Headers.Joined())
 	if host, ok := h.All()["host"]; ok {
@@ -189,7 +196,8 @@ func newHeaders(r *Request) *match.Headers {
 	return h
 }
 
-// RewrittenHost is the host that the route gives to the request; "" where it leaves the request's own.
+// RewrittenHost is the host that the route gives to the request; "" where it leaves
+// the request's own.
 func (w *Walk) RewrittenHost() string {
 	if w.Out.Rewrite == nil {
 		return ""

@@ -10,8 +10,8 @@ import (
 	"github.com/flowproof/lab/internal/redact"
 )
 
-// ComparedHeader shows the values of a header that the last condition was held against, and by which
-// field the connection manager made them what they are.
+// ComparedHeader shows the values of a header that the last condition was held against, and by
+// which field the connection manager made them what they are.
 func (w *Walk) ComparedHeader(name string) {
 	if !w.Explain {
 		return

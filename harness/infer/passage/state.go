@@ -14,10 +14,12 @@ const (
 
 // OpenInner notes that the inside of a CONNECT decides, and is not told.
 func (w *Walk) OpenInner(at configdump.Value) {
-	w.Open(flow.WhatWay, "what is inside of the CONNECT", "the request does not say what the CONNECT carries (its field inner); a GET in clear text is taken for it", at)
+	w.Open(flow.WhatWay, "what is inside of the CONNECT",
+		"the request does not say what the CONNECT carries (its field inner); a GET in clear text is taken for it", at)
 }
 
-// StateText returns filter state that is a text. A value that a filter may have set opens what asks for it.
+// StateText returns filter state that is a text. A value that a filter may have set
+// opens what asks for it.
 func (w *Walk) StateText(key string) (string, bool) {
 	if cause, open := w.State.Open(key); open {
 		w.Open(flow.WhatWay, cause.On, cause.Why, configdump.Value{})
@@ -27,7 +29,8 @@ func (w *Walk) StateText(key string) (string, bool) {
 	return text, ok
 }
 
-// MetadataText returns the text that envoy.type.metadata.v3.MetadataKey leads to in the request's dynamic metadata.
+// MetadataText returns the text that envoy.type.metadata.v3.MetadataKey leads to in the
+// request's dynamic metadata.
 func (w *Walk) MetadataText(key configdump.Value) (string, bool) {
 	name := key.Get("key").Text()
 	if cause, open := w.Meta.Open(name); open {

@@ -15,7 +15,8 @@ import (
 	"github.com/flowproof/lab/harness/netfilter"
 )
 
-// IsLoopback is Network::Utility::isLoopbackAddress: 127.0.0.1 and ::1 only, not the rest of 127.0.0.0/8.
+// IsLoopback is Network::Utility::isLoopbackAddress: 127.0.0.1 and ::1 only, not the
+// rest of 127.0.0.0/8.
 func IsLoopback(addr netip.Addr) bool {
 	return addr == netip.AddrFrom4([4]byte{127, 0, 0, 1}) || addr == netip.IPv6Loopback()
 }
@@ -35,7 +36,8 @@ func (p Picked) Address() string {
 	return ""
 }
 
-// Nowhere stands for the addresses of an internal connection in Envoy's filter chain match. (FilterChainManagerImpl, fakeAddress)
+// Nowhere stands for the addresses of an internal connection in Envoy's filter chain match.
+// (FilterChainManagerImpl, fakeAddress)
 var Nowhere = netip.AddrPortFrom(netip.AddrFrom4([4]byte{255, 255, 255, 255}), 0)
 
 // A Verdict is what happens to a connection in netfilter.
@@ -60,7 +62,8 @@ type Refusal struct {
 	At       configdump.Value
 }
 
-// A Walk is one request on its way through one proxy: what is known so far, and the Decision that grows.
+// A Walk is one request on its way through one proxy: what is known so far, and the
+// Decision that grows.
 type Walk struct {
 	certainty.Questions
 
@@ -71,19 +74,23 @@ type Walk struct {
 	Out   flow.Decision
 	Done  bool
 
-	Conn        Connection
-	Taken       Verdict         // of netfilter
-	Arrived     netip.AddrPort  // socket address that netfilter takes the connection to; its address is not valid where it is not known
-	ArrivedAt   *proxy.Listener // that is bound there, or nil
-	Assumed     bool            // where netfilter takes the connection was not said by rules
-	Client      netip.Addr      // whose request it is, as the connection manager sees it; not valid when unknown
-	Listener    *proxy.Listener
-	Via         *proxy.Listener // the one that handed the connection over to listener
-	Chain       *proxy.FilterChain
-	HCM         *proxy.Manager // nil when the chain ends in a TCP proxy
-	TCPProxy    configdump.Value
-	Named       string // cluster that a filter names instead of the TCP proxy
-	RoutedBy    string // what a filter of another protocol routes by, in the place of the TCP proxy; "" for the TCP proxy itself
+	Conn  Connection
+	Taken Verdict // of netfilter
+	// socket address that netfilter takes the connection to; its address is not valid where it is
+	// not known
+	Arrived   netip.AddrPort
+	ArrivedAt *proxy.Listener // that is bound there, or nil
+	Assumed   bool            // where netfilter takes the connection was not said by rules
+	Client    netip.Addr      // whose request it is, as the connection manager sees it; not valid when unknown
+	Listener  *proxy.Listener
+	Via       *proxy.Listener // the one that handed the connection over to listener
+	Chain     *proxy.FilterChain
+	HCM       *proxy.Manager // nil when the chain ends in a TCP proxy
+	TCPProxy  configdump.Value
+	Named     string // cluster that a filter names instead of the TCP proxy
+	// what a filter of another protocol routes by, in the place of the TCP proxy; "" for the TCP
+	// proxy itself
+	RoutedBy    string
 	Table       *proxy.RouteTable
 	VirtualHost *proxy.VirtualHost
 	Route       *proxy.RouteEntry
@@ -138,18 +145,20 @@ func (a Around) Known(h *match.Headers) {
 
 // A Connection is what Envoy knows of the downstream connection when it chooses a filter chain.
 type Connection struct {
-	Local      netip.AddrPort // destination: as restored by original_dst
-	Restored   bool           // the destination was restored and differs from the listener's own
-	Remote     netip.AddrPort // not valid when unknown
-	Direct     netip.AddrPort // the socket's own peer, which a PROXY protocol header does not change; not valid when unknown
-	Transport  string         // raw_buffer or tls, as detected
-	ServerName string         // SNI, as detected
-	Alpn       []string       // application protocols, as detected by tls_inspector or http_inspector
-	Terminated bool           // TLS is terminated by the chain
-	Internal   bool           // it comes from the same proxy: its ends have no address unless original_dst restores them
+	Local    netip.AddrPort // destination: as restored by original_dst
+	Restored bool           // the destination was restored and differs from the listener's own
+	Remote   netip.AddrPort // not valid when unknown
+	// the socket's own peer, which a PROXY protocol header does not change; not valid when unknown
+	Direct     netip.AddrPort
+	Transport  string   // raw_buffer or tls, as detected
+	ServerName string   // SNI, as detected
+	Alpn       []string // application protocols, as detected by tls_inspector or http_inspector
+	Terminated bool     // TLS is terminated by the chain
+	Internal   bool     // it comes from the same proxy: its ends have no address unless original_dst restores them
 }
 
-// SameHost says whether the client is on the host of the proxy; one that is not known counts as another.
+// SameHost says whether the client is on the host of the proxy; one that is not
+// known counts as another.
 func (c *Connection) SameHost() bool {
 	return IsLoopback(c.Remote.Addr()) || c.Remote.IsValid() && c.Remote.Addr() == c.Local.Addr()
 }
@@ -168,7 +177,8 @@ func New(e *proxy.Proxy, req Request, opts Around) *Walk {
 	}
 	w.Conn = Connection{Local: req.Dst, Remote: req.Src, Direct: req.Direct, Transport: "raw_buffer"}
 	w.Out = flow.Decision{
-		Schema: flow.DecisionSchema, ID: req.ID, Proxy: e.Name, FilterChainIndex: proxy.NoChain, RouteIndex: -1, Hops: make([]flow.Hop, 0, maxHops),
+		Schema: flow.DecisionSchema, ID: req.ID, Proxy: e.Name, FilterChainIndex: proxy.NoChain, RouteIndex: -1,
+		Hops: make([]flow.Hop, 0, maxHops),
 	}
 	return w
 }
@@ -184,8 +194,9 @@ func (w *Walk) Add(kind flow.HopKind, source configdump.Value, hop flow.Hop) *fl
 
 // remedies say for each failure what would have to change for the request to get further.
 var remedies = map[flow.Failure]string{
-	flow.NoListener:        "a listener would have to be there for the address and port",
-	flow.NoFilterChain:     "the client would have to offer what one of the chains needs, or the listener have a default_filter_chain",
+	flow.NoListener: "a listener would have to be there for the address and port",
+	flow.NoFilterChain: "the client would have to offer what one of the chains needs, or the listener have a " +
+		"default_filter_chain",
 	flow.TLSError:          "the client would have to speak TLS, or a chain match clear text",
 	flow.MTLSError:         "the client would have to show a certificate, or the chain not require one",
 	flow.ProtocolError:     "the client would have to speak what the chain's filters understand",
@@ -195,11 +206,12 @@ var remedies = map[flow.Failure]string{
 	flow.NoHealthyEndpoint: "the cluster would have to have an endpoint that may be used",
 	flow.Denied:            "a policy would have to allow the request",
 	flow.Unanswered:        "the filters would have to end in the router",
-	flow.BlackHole:         "another filter chain would have to take the connection: this one leads nowhere by intention",
+	flow.BlackHole: "another filter chain would have to take the connection: this one leads nowhere by " +
+		"intention",
 }
 
-// Fail ends the way with a failure and the response flag that Envoy logs for it. The last hop then also says what would
-// have to change.
+// Fail ends the way with a failure and the response flag that Envoy logs for it. The last hop then
+// also says what would have to change.
 func (w *Walk) Fail(failure flow.Failure, flag string) {
 	if n := len(w.Out.Hops); n > 0 {
 		w.Out.Hops[n-1].Why = say.Join(w.Out.Hops[n-1].Why, remedies[failure])

@@ -8,7 +8,8 @@ import (
 	"github.com/flowproof/lab/harness/configdump"
 )
 
-// SocketAddress reads envoy.config.core.v3.Address. ok is false for a pipe, an internal address or a name.
+// SocketAddress reads envoy.config.core.v3.Address. ok is false for a pipe, an
+// internal address or a name.
 func SocketAddress(v configdump.Value) (addr netip.AddrPort, ok bool) {
 	s := v.Get("socket_address")
 	ip, err := netip.ParseAddr(s.Get("address").Text())

@@ -7,7 +7,8 @@ import (
 	"github.com/flowproof/lab/harness/infer/say"
 )
 
-// maxAggregate bounds how deep aggregate clusters may hold each other: a forged dump may let them do so in a circle.
+// maxAggregate bounds how deep aggregate clusters may hold each other: a forged dump may let
+// them do so in a circle.
 const maxAggregate = 8
 
 // Members returns the clusters of an aggregate cluster, or nil for any other.
@@ -19,12 +20,13 @@ func (c *Cluster) Members() []string {
 	return config.Get("clusters").Texts()
 }
 
-// Endpoints returns the endpoints that a cluster may send to: its own, or those of an aggregate's members.
+// Endpoints returns the endpoints that a cluster may send to: its own, or those of an
+// aggregate's members.
 func (e *Proxy) Endpoints(c *Cluster) *LoadAssignment { return e.endpointsAt(c, 0) }
 
-// endpointsAt joins the hosts of an aggregate cluster's members, which is itself inside of so many others: the priorities
-// of each member come after those of the members before it. Every host keeps the cluster that it belongs to, which
-// decides its transport socket.
+// endpointsAt joins the hosts of an aggregate cluster's members, which is itself inside of so many
+// others: the priorities of each member come after those of the members before it. Every host keeps
+// the cluster that it belongs to, which decides its transport socket.
 func (e *Proxy) endpointsAt(c *Cluster, depth int) *LoadAssignment {
 	members := c.Members()
 	if members == nil {

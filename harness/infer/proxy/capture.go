@@ -13,12 +13,13 @@ var virtualListeners = map[flow.Direction]struct {
 	port    uint16
 	traffic string // of traffic_direction
 }{
-	flow.Outbound: {"virtualOutbound", OutboundPort, "OUTBOUND"}, flow.Inbound: {"virtualInbound", InboundPort, "INBOUND"},
+	flow.Outbound: {"virtualOutbound", OutboundPort, "OUTBOUND"},
+	flow.Inbound:  {"virtualInbound", InboundPort, "INBOUND"},
 }
 
-// captures are the listeners that take redirected connections of a direction: those that restore the original destination
-// and whose traffic_direction is not the other one. Istio's own are known by their name, and those at its ports are tried
-// before others.
+// captures are the listeners that take redirected connections of a direction: those that restore
+// the original destination and whose traffic_direction is not the other one. Istio's own are known
+// by their name, and those at its ports are tried before others.
 func (e *Proxy) captures(direction flow.Direction) []*configdump.Resource {
 	return once(e, e.capture, direction, func() []*configdump.Resource { return e.findCaptures(direction) })
 }
@@ -42,7 +43,8 @@ func (e *Proxy) findCaptures(direction flow.Direction) []*configdump.Resource {
 		}
 		l := e.Listener(r)
 		traffic := strings.ToUpper(l.At.Get("traffic_direction").Text())
-		if l.Restores() && (traffic == "" || traffic == "UNSPECIFIED" || traffic == "0" || traffic == of.traffic || traffic == trafficNumbers[of.traffic]) {
+		if l.Restores() && (traffic == "" || traffic == "UNSPECIFIED" || traffic == "0" || traffic == of.traffic ||
+			traffic == trafficNumbers[of.traffic]) {
 			others = append(others, r)
 		}
 	}
@@ -59,8 +61,8 @@ const (
 	DNSPort      = 15053 // of the agent, where it captures DNS
 )
 
-// CapturingFor is the listener that takes redirected connections of a direction and a family, in bits: 32 or 128; nil where
-// the dump has none.
+// CapturingFor is the listener that takes redirected connections of a direction and a family, in
+// bits: 32 or 128; nil where the dump has none.
 func (e *Proxy) CapturingFor(direction flow.Direction, family int) *configdump.Resource {
 	all := e.captures(direction)
 	for _, r := range all {
@@ -74,7 +76,8 @@ func (e *Proxy) CapturingFor(direction flow.Direction, family int) *configdump.R
 	return nil
 }
 
-// CapturePort is the port of the listener that takes redirected connections of a direction: Istio's where r is nil.
+// CapturePort is the port of the listener that takes redirected connections of a direction:
+// Istio's where r is nil.
 func CapturePort(direction flow.Direction, r *configdump.Resource) uint16 {
 	if r != nil {
 		if port, ok := PortOf(r); ok {

@@ -48,8 +48,9 @@ func newFilterChain(v configdump.Value, index int) *FilterChain {
 	c.Match = ChainMatch{
 		At: m, Port: uint16(m.Get("destination_port").Uint()), Prefixes: PrefixRanges(m.Get("prefix_ranges")),
 		ServerNames: m.Get("server_names").Texts(), Transport: m.Get("transport_protocol").Text(),
-		Alpn: m.Get("application_protocols").Texts(), DirectPrefixes: PrefixRanges(m.Get("direct_source_prefix_ranges")),
-		SourceType: m.Get("source_type").Text(), SourcePrefixes: PrefixRanges(m.Get("source_prefix_ranges")),
+		Alpn:           m.Get("application_protocols").Texts(),
+		DirectPrefixes: PrefixRanges(m.Get("direct_source_prefix_ranges")),
+		SourceType:     m.Get("source_type").Text(), SourcePrefixes: PrefixRanges(m.Get("source_prefix_ranges")),
 	}
 	for _, p := range m.Get("source_ports").Elements() {
 		c.Match.SourcePorts = append(c.Match.SourcePorts, uint16(p.Uint()))
@@ -88,7 +89,8 @@ type NetworkFilter struct {
 	Config     configdump.Value
 }
 
-// Network returns the chain's network filters, decoding them for the first connection that comes to it.
+// Network returns the chain's network filters, decoding them for the first
+// connection that comes to it.
 func (c *FilterChain) Network() []NetworkFilter {
 	c.decode.Do(func() {
 		c.List = c.At.Get("filters")
@@ -114,8 +116,8 @@ func TCPProxyOf(c *FilterChain) configdump.Value {
 	return configdump.Value{}
 }
 
-// typedConfig returns the configuration of a filter and its type. Filters of Envoy before 1.19 could be configured by
-// name alone, with "config" or with nothing at all.
+// typedConfig returns the configuration of a filter and its type. Filters of Envoy before 1.19
+// could be configured by name alone, with "config" or with nothing at all.
 func typedConfig(f configdump.Value) (message configdump.Value, kind string) {
 	message, kind = f.Get("typed_config").Typed()
 	if kind == "" {

@@ -33,8 +33,10 @@ func (e *Proxy) Cluster(name string) *Cluster {
 		c.Kind = cmp.Or(c.Kind, v.Get("cluster_type", "name").Text())
 		c.Kind = cmp.Or(c.Kind, "STATIC") // the enum's zero
 		c.Kind = strings.TrimPrefix(c.Kind, "envoy.clusters.")
-		if named, ok := map[string]string{"0": "STATIC", "1": "STRICT_DNS", "2": "LOGICAL_DNS", "3": "EDS", "4": "ORIGINAL_DST",
-			"strict_dns": "STRICT_DNS", "logical_dns": "LOGICAL_DNS", "static": "STATIC", "eds": "EDS", "original_dst": "ORIGINAL_DST"}[c.Kind]; ok {
+		if named, ok := map[string]string{"0": "STATIC", "1": "STRICT_DNS", "2": "LOGICAL_DNS", "3": "EDS",
+			"4":          "ORIGINAL_DST",
+			"strict_dns": "STRICT_DNS", "logical_dns": "LOGICAL_DNS", "static": "STATIC", "eds": "EDS",
+			"original_dst": "ORIGINAL_DST"}[c.Kind]; ok {
 			c.Kind = named
 		}
 		return c
@@ -44,10 +46,12 @@ func (e *Proxy) Cluster(name string) *Cluster {
 // ForwardsDynamically says whether the cluster is envoy.clusters.dynamic_forward_proxy.
 func (c *Cluster) ForwardsDynamically() bool {
 	_, kind := c.At.Get("cluster_type", "typed_config").Typed()
-	return strings.HasSuffix(kind, ".clusters.dynamic_forward_proxy.v3.ClusterConfig") || c.Kind == "dynamic_forward_proxy"
+	return strings.HasSuffix(kind, ".clusters.dynamic_forward_proxy.v3.ClusterConfig") ||
+		c.Kind == "dynamic_forward_proxy"
 }
 
-// Policy returns the first policy of load_balancing_policy and its type, or a Value that does not exist.
+// Policy returns the first policy of load_balancing_policy and its type, or a Value
+// that does not exist.
 func (c *Cluster) Policy() (policy configdump.Value, kind string) {
 	first := c.At.Get("load_balancing_policy", "policies").Element(0)
 	return first.Get("typed_extension_config", "typed_config").Typed()

@@ -30,7 +30,8 @@ type Host struct {
 	Cluster        *Cluster         // of an aggregate's member; nil: the cluster that was chosen
 }
 
-// Healthy says whether a host counts as healthy for load balancing; degraded ones count only when others are missing.
+// Healthy says whether a host counts as healthy for load balancing; degraded ones count only when
+// others are missing.
 func (h Host) Healthy() bool { return h.Health == "" || h.Health == "UNKNOWN" || h.Health == "HEALTHY" }
 
 // Load returns the endpoints of a cluster: from EDS, or from the cluster's own load_assignment.
@@ -58,8 +59,10 @@ func newLoadAssignment(v configdump.Value) *LoadAssignment {
 	for _, group := range v.Get("endpoints").Elements() {
 		g := group.Message()
 		loc := g.Get("locality").Message()
-		of := Host{Priority: uint32(g.Get("priority").Uint()), LocalityWeight: uint32(g.Get("load_balancing_weight").Uint()),
-			Locality: strings.Trim(loc.Get("region").Text()+"/"+loc.Get("zone").Text()+"/"+loc.Get("sub_zone").Text(), "/")}
+		of := Host{Priority: uint32(g.Get("priority").Uint()),
+			LocalityWeight: uint32(g.Get("load_balancing_weight").Uint()),
+			Locality: strings.Trim(loc.Get("region").Text()+"/"+loc.Get("zone").Text()+"/"+
+				loc.Get("sub_zone").Text(), "/")}
 		for _, e := range g.Get("lb_endpoints").Elements() {
 			l.Hosts = append(l.Hosts, newHost(e, of))
 		}
@@ -87,7 +90,8 @@ var healthNames = map[string]string{
 	"0": "UNKNOWN", "1": "HEALTHY", "2": "UNHEALTHY", "3": "DRAINING", "4": "TIMEOUT", "5": "DEGRADED",
 }
 
-// Name is what Envoy calls a host: its hostname, which of a DNS cluster is the name that was looked up where none is given.
+// Name is what Envoy calls a host: its hostname, which of a DNS cluster is the name that was looked
+// up where none is given.
 func (h Host) Name(c *Cluster) string {
 	if h.Hostname == "" && strings.HasSuffix(c.Kind, "_DNS") {
 		return h.At.Get("endpoint", "address", "socket_address", "address").Text()

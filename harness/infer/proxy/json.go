@@ -16,7 +16,8 @@ func Named(m configdump.Value, key string) configdump.Value {
 	return configdump.Value{}
 }
 
-// CanonicalJSON returns JSON text with its keys in order and without white space, so that equal values are equal text.
+// CanonicalJSON returns JSON text with its keys in order and without white space, so that equal
+// values are equal text.
 func CanonicalJSON(raw []byte) string {
 	var v any
 	if json.Unmarshal(raw, &v) != nil {

@@ -22,7 +22,8 @@ type Listener struct {
 func (e *Proxy) Listener(r *configdump.Resource) *Listener {
 	return once(e, e.listeners, r, func() *Listener {
 		v := r.Value().Message()
-		l := &Listener{At: v, Name: r.Name, HandOver: v.Get("use_original_dst").Bool(), Matcher: v.Get("filter_chain_matcher")}
+		l := &Listener{At: v, Name: r.Name, HandOver: v.Get("use_original_dst").Bool(),
+			Matcher: v.Get("filter_chain_matcher")}
 		if l.Name == "" && len(r.Addresses) > 0 {
 			l.Name = AddressText(r.Addresses[0])
 		}
@@ -30,7 +31,8 @@ func (e *Proxy) Listener(r *configdump.Resource) *Listener {
 			l.Filters = append(l.Filters, newListenerFilter(f))
 		}
 		if l.HandOver { // it adds the filter (ListenerImpl::buildOriginalDstListenerFilter)
-			l.Filters = append(l.Filters, ListenerFilter{At: v.Get("use_original_dst"), Name: OriginalDst, Kind: OriginalDst})
+			l.Filters = append(l.Filters, ListenerFilter{At: v.Get("use_original_dst"), Name: OriginalDst,
+				Kind: OriginalDst})
 		}
 		for i, c := range v.Get("filter_chains").Elements() {
 			l.Chains = append(l.Chains, newFilterChain(c, i))

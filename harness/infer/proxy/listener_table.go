@@ -6,7 +6,8 @@ import (
 	"github.com/flowproof/lab/harness/configdump"
 )
 
-// The transport protocols of listeners. A UDP listener and a TCP listener may have the same address.
+// The transport protocols of listeners. A UDP listener and a TCP listener may have
+// the same address.
 const (
 	OverTCP = "tcp"
 	UDP     = "udp"
@@ -25,7 +26,8 @@ func (e *Proxy) Table(protocol string) *addressTable {
 	if e.addresses == nil {
 		e.addresses = map[string]*addressTable{}
 		for _, p := range []string{OverTCP, UDP} {
-			e.addresses[p] = &addressTable{All: map[netip.AddrPort]*configdump.Resource{}, Bound: map[netip.AddrPort]*configdump.Resource{}}
+			e.addresses[p] = &addressTable{All: map[netip.AddrPort]*configdump.Resource{},
+				Bound: map[netip.AddrPort]*configdump.Resource{}}
 		}
 		for _, r := range e.Dump.Resources(configdump.Listener) {
 			if r.State <= configdump.Active {
@@ -46,7 +48,8 @@ func protocolOf(r *configdump.Resource) string {
 	return OverTCP
 }
 
-// insert enters a listener under its addresses. bind_to_port stood in deprecated_v1 until Envoy 1.20.
+// insert enters a listener under its addresses. bind_to_port stood in deprecated_v1
+// until Envoy 1.20.
 func (t *addressTable) insert(r *configdump.Resource) {
 	v := r.Value()
 	bound := !IsFalse(v.Get("bind_to_port")) && !IsFalse(v.Get("deprecated_v1", "bind_to_port"))
@@ -80,7 +83,8 @@ func (t *addressTable) put(address configdump.Value, r *configdump.Resource, bou
 	}
 }
 
-// keysOf are the addresses that a listener's address stands for: [::] with ipv4_compat is for both families.
+// keysOf are the addresses that a listener's address stands for: [::] with ipv4_compat
+// is for both families.
 func keysOf(address configdump.Value) []netip.AddrPort {
 	addr, ok := SocketAddress(address)
 	if !ok {
@@ -93,8 +97,8 @@ func keysOf(address configdump.Value) []netip.AddrPort {
 	return keys
 }
 
-// ExactAndWildcard returns the keys under which a destination is looked up, in order: its own ip:port, then all
-// addresses of its port. (ConnectionHandlerImpl::getBalancedHandlerByAddress)
+// ExactAndWildcard returns the keys under which a destination is looked up, in order: its own
+// ip:port, then all addresses of its port. (ConnectionHandlerImpl::getBalancedHandlerByAddress)
 func ExactAndWildcard(dst netip.AddrPort) (exact, wildcard netip.AddrPort) {
 	any := netip.IPv4Unspecified()
 	if dst.Addr().Is6() {
@@ -103,8 +107,9 @@ func ExactAndWildcard(dst netip.AddrPort) (exact, wildcard netip.AddrPort) {
 	return dst, netip.AddrPortFrom(any, dst.Port())
 }
 
-// BoundAt returns the listener whose socket takes a connection to an address; nil where there is none. An address that is not
-// valid is one of the pod's, and which is not known: a socket on all addresses is preferred.
+// BoundAt returns the listener whose socket takes a connection to an address; nil where there is
+// none. An address that is not valid is one of the pod's, and which is not known: a socket on all
+// addresses is preferred.
 func (e *Proxy) BoundAt(to netip.AddrPort, family int) *Listener {
 	bound := e.Table(OverTCP).Bound
 	if to.Addr().IsValid() {

@@ -11,7 +11,8 @@ import (
 	"github.com/flowproof/lab/harness/infer/expr"
 )
 
-// A Proxy is one sidecar or gateway as its dump has it. It keeps what it has decoded, and may be used by several goroutines.
+// A Proxy is one sidecar or gateway as its dump has it. It keeps what it has decoded, and may be
+// used by several goroutines.
 type Proxy struct {
 	Dump *configdump.Dump
 	Node configdump.Node
@@ -35,7 +36,8 @@ type Proxy struct {
 // New returns the proxy of a dump, which stays the caller's to close.
 func New(d *configdump.Dump) *Proxy {
 	e := &Proxy{
-		Dump: d, Node: d.Node(), listeners: map[*configdump.Resource]*kept[*Listener]{}, tables: map[string]*kept[*RouteTable]{},
+		Dump: d, Node: d.Node(), listeners: map[*configdump.Resource]*kept[*Listener]{},
+		tables:   map[string]*kept[*RouteTable]{},
 		Bind:     d.Bootstrap().Get("cluster_manager", "upstream_bind_config"),
 		clusters: map[string]*kept[*Cluster]{}, loads: map[string]*kept[*LoadAssignment]{},
 	}
@@ -56,8 +58,8 @@ type kept[V any] struct {
 	value V
 }
 
-// once returns what table holds under key, making it if it is not there. What is made for one key does not hold up those
-// who ask for another.
+// once returns what table holds under key, making it if it is not there. What is made for one key
+// does not hold up those who ask for another.
 func once[K comparable, V any](e *Proxy, table map[K]*kept[V], key K, make func() V) V {
 	e.mu.Lock()
 	k, ok := table[key]

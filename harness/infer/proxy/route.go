@@ -41,10 +41,12 @@ func (vh *VirtualHost) Routes() []*RouteEntry {
 func NewRouteEntry(v configdump.Value, index int) *RouteEntry {
 	at := v.Message()
 	m := at.Get("match")
-	r := &RouteEntry{At: at, Cond: m, Action: at.Get("route").Message(), Index: index, Name: at.Get("name").Text(), Path: match.NewPath(m)}
+	r := &RouteEntry{At: at, Cond: m, Action: at.Get("route").Message(), Index: index, Name: at.Get("name").Text(),
+		Path: match.NewPath(m)}
 	for field := range m.Fields() {
 		switch configdump.FieldName(field) {
-		case "prefix", "path", "safe_regex", "regex", "path_separated_prefix", "case_sensitive", "connect_matcher", "path_match_policy":
+		case "prefix", "path", "safe_regex", "regex", "path_separated_prefix", "case_sensitive", "connect_matcher",
+			"path_match_policy":
 		default:
 			r.More = true
 		}

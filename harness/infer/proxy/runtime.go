@@ -7,8 +7,8 @@ import (
 	"github.com/flowproof/lab/harness/infer/match"
 )
 
-// Runtime returns what the static layers of the bootstrap's layered_runtime say of a key; later layers come before earlier
-// ones. What a disk, the admin interface or RTDS says is in no dump.
+// Runtime returns what the static layers of the bootstrap's layered_runtime say of a key; later
+// layers come before earlier ones. What a disk, the admin interface or RTDS says is in no dump.
 func (e *Proxy) Runtime(key string) configdump.Value {
 	var found configdump.Value
 	if key == "" {
@@ -22,7 +22,8 @@ func (e *Proxy) Runtime(key string) configdump.Value {
 	return found
 }
 
-// runtimeKey finds a key in a Struct where its parts may be nested: a.b as {"a": {"b": …}} or as {"a.b": …}.
+// runtimeKey finds a key in a Struct where its parts may be nested: a.b as {"a": {"b": …}}
+// or as {"a.b": …}.
 func runtimeKey(v configdump.Value, key string) configdump.Value {
 	for name, field := range v.Fields() {
 		if name == key {
@@ -37,7 +38,8 @@ func runtimeKey(v configdump.Value, key string) configdump.Value {
 	return configdump.Value{}
 }
 
-// Fraction reads RuntimeFractionalPercent: what the runtime says, or else the default. A number stands for a percentage.
+// Fraction reads RuntimeFractionalPercent: what the runtime says, or else the default. A number
+// stands for a percentage.
 func (e *Proxy) Fraction(v configdump.Value) (numerator, of uint64) {
 	set := e.Runtime(v.Get("runtime_key").Text())
 	switch {

@@ -8,8 +8,8 @@ import (
 	"github.com/flowproof/lab/harness/infer/match"
 )
 
-// TLSContext returns the TLS context inside a transport socket, looking through wrappers such as tcp_stats and
-// proxy_protocol, or a Value that does not exist when the socket is clear text.
+// TLSContext returns the TLS context inside a transport socket, looking through wrappers such as
+// tcp_stats and proxy_protocol, or a Value that does not exist when the socket is clear text.
 func TLSContext(socket configdump.Value) configdump.Value {
 	for range 8 {
 		message, kind := socket.Get("typed_config").Typed()
@@ -31,8 +31,9 @@ func TLSContext(socket configdump.Value) configdump.Value {
 	return configdump.Value{}
 }
 
-// AcceptedNames returns the subject alternative names that a CommonTlsContext accepts, each as it would be matched. It reads
-// match_subject_alt_names, its typed successor and the older verify_subject_alt_name.
+// AcceptedNames returns the subject alternative names that a CommonTlsContext accepts, each as it
+// would be matched. It reads match_subject_alt_names, its typed successor and the older
+// verify_subject_alt_name.
 func AcceptedNames(common configdump.Message) []string {
 	var names []string
 	for _, validation := range []configdump.Value{
@@ -50,19 +51,22 @@ func AcceptedNames(common configdump.Message) []string {
 	return names
 }
 
-// OnlyURI returns the one identity that is accepted; "" when there are several or none, or when it is a pattern.
+// OnlyURI returns the one identity that is accepted; "" when there are several or none, or
+// when it is a pattern.
 func OnlyURI(accepted []string) string {
-	if len(accepted) == 1 && strings.HasPrefix(accepted[0], "spiffe://") && !strings.HasSuffix(accepted[0], "/") && !strings.Contains(accepted[0], "*") {
+	if len(accepted) == 1 && strings.HasPrefix(accepted[0], "spiffe://") && !strings.HasSuffix(accepted[0], "/") &&
+		!strings.Contains(accepted[0], "*") {
 		return accepted[0]
 	}
 	return ""
 }
 
-// DefaultSocket is how Envoy names the cluster's own transport socket, when no transport_socket_matches entry is taken.
+// DefaultSocket is how Envoy names the cluster's own transport socket, when no
+// transport_socket_matches entry is taken.
 const DefaultSocket = "default"
 
-// A TransportSocket is what a cluster may speak to an endpoint with: envoy.config.core.v3.TransportSocket, on its own or
-// in a TransportSocketMatch.
+// A TransportSocket is what a cluster may speak to an endpoint with:
+// envoy.config.core.v3.TransportSocket, on its own or in a TransportSocketMatch.
 type TransportSocket struct {
 	Name   string // of the TransportSocketMatch, or DefaultSocket
 	Entry  configdump.Value
@@ -71,13 +75,14 @@ type TransportSocket struct {
 	TLS    *flow.UpstreamTLSMode // as the context says, without what a request changes; nil is clear text
 }
 
-// Sockets returns the cluster's transport sockets in the order in which they are tried, its own last. They are decoded
-// for the first request that comes to the cluster.
+// Sockets returns the cluster's transport sockets in the order in which they are tried, its own
+// last. They are decoded for the first request that comes to the cluster.
 func (c *Cluster) Sockets() []TransportSocket {
 	c.decode.Do(func() {
 		for _, m := range c.At.Get("transport_socket_matches").Elements() {
 			fields := m.Message()
-			t := TransportSocket{Name: fields.Get("name").Text(), Entry: m, Match: fields.Get("match"), Socket: fields.Get("transport_socket")}
+			t := TransportSocket{Name: fields.Get("name").Text(), Entry: m, Match: fields.Get("match"),
+				Socket: fields.Get("transport_socket")}
 			t.TLS = upstreamContext(t.Socket)
 			c.transports = append(c.transports, t)
 		}
@@ -96,9 +101,10 @@ func upstreamContext(socket configdump.Value) *flow.UpstreamTLSMode {
 	}
 	fields := context.Message()
 	common := fields.Get("common_tls_context").Message()
-	t := &flow.UpstreamTLSMode{Mode: flow.TLS, SNI: fields.Get("sni").Text(), Peer: AcceptedNames(common), ALPN: common.Get("alpn_protocols").Texts()}
-	for _, certificates := range []string{"tls_certificates", "tls_certificate_sds_secret_configs", "tls_certificate_provider_instance",
-		"custom_tls_certificate_selector"} {
+	t := &flow.UpstreamTLSMode{Mode: flow.TLS, SNI: fields.Get("sni").Text(), Peer: AcceptedNames(common),
+		ALPN: common.Get("alpn_protocols").Texts()}
+	for _, certificates := range []string{"tls_certificates", "tls_certificate_sds_secret_configs",
+		"tls_certificate_provider_instance", "custom_tls_certificate_selector"} {
 		if common.Has(certificates) {
 			t.Mode = flow.MTLS
 		}

@@ -35,7 +35,8 @@ type RouteTable struct {
 	HostHeader   string   // vhost_header: where the host is read from instead of the authority
 }
 
-// A VirtualHost is envoy.config.route.v3.VirtualHost; its routes are decoded when the first request comes to it.
+// A VirtualHost is envoy.config.route.v3.VirtualHost; its routes are decoded when the first
+// request comes to it.
 type VirtualHost struct {
 	At      configdump.Message // once a request has come to it
 	Value   configdump.Value
@@ -52,10 +53,12 @@ type VirtualHost struct {
 // NamedHosts is how many virtual hosts are named as rejected: a table may have thousands.
 const NamedHosts = 6
 
-// RouteTable returns the decoded form of a route configuration. It may have tens of megabytes, so it is walked over once.
+// RouteTable returns the decoded form of a route configuration. It may have tens of megabytes, so
+// it is walked over once.
 func (e *Proxy) RouteTable(v configdump.Value) *RouteTable {
 	return once(e, e.tables, v.Pointer(), func() *RouteTable {
-		t := &RouteTable{at: v, Exact: map[string]*VirtualHost{}, suffixes: map[string]*VirtualHost{}, prefixes: map[string]*VirtualHost{}, Namesakes: map[string][]*VirtualHost{}}
+		t := &RouteTable{at: v, Exact: map[string]*VirtualHost{}, suffixes: map[string]*VirtualHost{},
+			prefixes: map[string]*VirtualHost{}, Namesakes: map[string][]*VirtualHost{}}
 		for key, field := range v.Fields() {
 			switch configdump.FieldName(key) {
 			case "name":
@@ -116,7 +119,8 @@ func (vh *VirtualHost) Rejected(authority string) flow.Alternative {
 	return flow.Alternative{Name: "virtual host " + vh.Name, Source: vh.pointer, Why: why}
 }
 
-// enter files a virtual host under its domains as RouteMatcher's constructor does. Domains of a table are unique.
+// enter files a virtual host under its domains as RouteMatcher's constructor does. Domains
+// of a table are unique.
 func (t *RouteTable) enter(vh *VirtualHost) {
 	put := func(m map[string]*VirtualHost, key string) {
 		if m[key] == nil {
@@ -140,8 +144,8 @@ func (t *RouteTable) enter(vh *VirtualHost) {
 	}
 }
 
-// Find returns the virtual host for an authority and the domain that matched: an exact domain, then the longest
-// "*suffix", then the longest "prefix*", then "*". (RouteMatcher::findVirtualHost)
+// Find returns the virtual host for an authority and the domain that matched: an exact domain, then
+// the longest "*suffix", then the longest "prefix*", then "*". (RouteMatcher::findVirtualHost)
 func (t *RouteTable) Find(authority string) (vh *VirtualHost, domain string) {
 	host := strings.ToLower(authority)
 	if t.ignorePort {

@@ -20,8 +20,8 @@ import (
 	"github.com/flowproof/lab/internal/redact"
 )
 
-// Rules evaluates envoy.config.rbac.v3.RBAC for one connection or request. It follows RoleBasedAccessControlEngine
-// and the matchers of source/extensions/filters/common/rbac.
+// Rules evaluates envoy.config.rbac.v3.RBAC for one connection or request. It follows
+// RoleBasedAccessControlEngine and the matchers of source/extensions/filters/common/rbac.
 type Rules struct {
 	W      *passage.Walk
 	Header *match.Headers // nil on a connection
@@ -29,8 +29,8 @@ type Rules struct {
 	failed string         // which part of the last policy failed
 }
 
-// allowed says whether the rules let the request through, and which policy decided. Policies are asked in the order of their
-// names; the first that matches decides.
+// allowed says whether the rules let the request through, and which policy decided. Policies are
+// asked in the order of their names; the first that matches decides.
 func (r *Rules) allowed(rules configdump.Value) (result match.Truth, code flow.Reason, why string) {
 	action := rules.Get("action").Text()
 	deny := action == "DENY" || action == "1"
@@ -43,7 +43,8 @@ func (r *Rules) allowed(rules configdump.Value) (result match.Truth, code flow.R
 		t := r.policy(p)
 		switch {
 		case t.Yes() && deny:
-			return match.No, flow.RBACDenyPolicy, fmt.Sprintf("RBAC policy %s matches, action %s", name, cmp.Or(action, "ALLOW"))
+			return match.No, flow.RBACDenyPolicy, fmt.Sprintf("RBAC policy %s matches, action %s", name,
+				cmp.Or(action, "ALLOW"))
 		case t.Yes():
 			return match.Yes, "", fmt.Sprintf("RBAC policy %s matches, action %s", name, cmp.Or(action, "ALLOW"))
 		case t.Open():
@@ -62,7 +63,8 @@ func (r *Rules) allowed(rules configdump.Value) (result match.Truth, code flow.R
 	return result, code, why
 }
 
-// policy matches when one permission and one principal do. Where it does not, failed says which part did not.
+// policy matches when one permission and one principal do. Where it does not, failed says
+// which part did not.
 func (r *Rules) policy(p configdump.Value) match.Truth {
 	permission := match.Some(p.Get("permissions"), func(v configdump.Value) match.Truth { return r.permission(v, 0) })
 	if permission.No() {
@@ -84,14 +86,15 @@ func (r *Rules) policy(p configdump.Value) match.Truth {
 	return permission.And(principal).And(condition)
 }
 
-// condition evaluates a policy's CEL expression. checked_condition is there to be read, not evaluated.
+// condition evaluates a policy's CEL expression. checked_condition is there to be
+// read, not evaluated.
 func (r *Rules) condition(v configdump.Value) match.Truth {
 	result, _ := r.W.Condition(r.W.Proxy.Programs.Of(v, expr.Policy), r.Header != nil)
 	return r.saw(v, result, "", "the policy's CEL condition")
 }
 
-// byMatcher evaluates the matcher that may stand in the place of rules. Its actions are envoy.config.rbac.v3.Action; where
-// it leads to none, the request is denied.
+// byMatcher evaluates the matcher that may stand in the place of rules. Its actions are
+// envoy.config.rbac.v3.Action; where it leads to none, the request is denied.
 func (r *Rules) byMatcher(tree configdump.Value) (result match.Truth, why string) {
 	m := matcher.Matching{W: r.W, What: flow.WhatAnswer, HTTP: r.Header != nil}
 	var action configdump.Value
@@ -103,12 +106,15 @@ func (r *Rules) byMatcher(tree configdump.Value) (result match.Truth, why string
 		return match.No, "the RBAC matcher leads to no action, which denies"
 	}
 	verdict := cmp.Or(action.Get("action").Text(), "ALLOW")
-	why = fmt.Sprintf("the RBAC matcher leads to %s, action %s, by %s", say.OrNone(action.Get("name").Text()), verdict, say.OrNone(strings.Join(m.Steps, ", ")))
+	why = fmt.Sprintf("the RBAC matcher leads to %s, action %s, by %s", say.OrNone(action.Get("name").Text()), verdict,
+		say.OrNone(strings.Join(m.Steps, ", ")))
 	return match.Of(verdict != "DENY" && verdict != "1"), why
 }
 
-// Judge evaluates the rules or the matcher of a filter's configuration. ok is false where it has none.
-func (r *Rules) Judge(config configdump.Value) (result match.Truth, code flow.Reason, why string, at configdump.Value, ok bool) {
+// Judge evaluates the rules or the matcher of a filter's configuration. ok is false
+// where it has none.
+func (r *Rules) Judge(config configdump.Value) (result match.Truth, code flow.Reason, why string,
+	at configdump.Value, ok bool) {
 	if tree := config.Get("matcher"); tree.Exists() {
 		result, why = r.byMatcher(tree)
 		return result, flow.RBACMatcher, why, tree, true
@@ -141,13 +147,16 @@ func (r *Rules) permission(v configdump.Value, depth int) match.Truth {
 			local := r.W.Conn.Local.Addr()
 			return r.saw(rule, match.Of(ok && p.Contains(local)), local.String(), "destination address in %s", p)
 		case "destination_port":
-			return r.saw(rule, match.Of(uint64(r.W.Conn.Local.Port()) == rule.Uint()), fmt.Sprint(r.W.Conn.Local.Port()), "destination port %s", rule.Text())
+			return r.saw(rule, match.Of(uint64(r.W.Conn.Local.Port()) == rule.Uint()),
+				fmt.Sprint(r.W.Conn.Local.Port()), "destination port %s", rule.Text())
 		case "destination_port_range":
 			port := uint64(r.W.Conn.Local.Port())
 			from, to := rule.Get("start").Uint(), rule.Get("end").Uint()
-			return r.saw(rule, match.Of(port >= from && port < to), fmt.Sprint(port), "destination port in [%d, %d)", from, to)
+			return r.saw(rule, match.Of(port >= from && port < to), fmt.Sprint(port),
+				"destination port in [%d, %d)", from, to)
 		case "requested_server_name":
-			return r.saw(rule, match.String(rule, r.W.Conn.ServerName), strconv.Quote(r.W.Conn.ServerName), "server name has to be %s", match.StringText(rule))
+			return r.saw(rule, match.String(rule, r.W.Conn.ServerName), strconv.Quote(r.W.Conn.ServerName),
+				"server name has to be %s", match.StringText(rule))
 		default:
 			return r.common(kind, rule)
 		}
@@ -291,8 +300,9 @@ func (r *Rules) header(rule configdump.Value) match.Truth {
 	return result
 }
 
-// authenticated matches the identity of the client's certificate. Without a name any TLS will do, also without a certificate,
-// and a client without one is compared as the empty name. (AuthenticatedMatcher)
+// authenticated matches the identity of the client's certificate. Without a name any TLS will do,
+// also without a certificate, and a client without one is compared as the empty name.
+// (AuthenticatedMatcher)
 func (r *Rules) authenticated(rule configdump.Value) match.Truth {
 	name := rule.Get("principal_name")
 	switch {
@@ -306,11 +316,13 @@ func (r *Rules) authenticated(rule configdump.Value) match.Truth {
 	return r.peer(name)
 }
 
-// custom evaluates an extension in the place of a principal: mtls_authenticated is the one that there is.
+// custom evaluates an extension in the place of a principal: mtls_authenticated is
+// the one that there is.
 func (r *Rules) custom(rule configdump.Value) match.Truth {
 	config, kind := rule.Get("typed_config").Typed()
 	if !strings.HasSuffix(kind, ".mtls_authenticated.v3.Config") {
-		return match.Depends("principal "+match.TypeOf(rule), "what the principal "+match.TypeOf(rule)+" tests is not known")
+		return match.Depends("principal "+match.TypeOf(rule),
+			"what the principal "+match.TypeOf(rule)+" tests is not known")
 	}
 	san := config.Get("san_matcher")
 	switch {

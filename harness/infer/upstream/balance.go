@@ -15,7 +15,8 @@ import (
 )
 
 // balance returns the hosts that load balancing picks from, with the share of each.
-func balance(w *passage.Walk, c *proxy.Cluster, load *proxy.LoadAssignment) (hosts []proxy.Host, choices []flow.Choice, why string) {
+func balance(w *passage.Walk, c *proxy.Cluster, load *proxy.LoadAssignment) (hosts []proxy.Host,
+	choices []flow.Choice, why string) {
 	candidates, why := subset(w, c, load.Hosts)
 	if len(candidates) == 0 {
 		return nil, nil, cmp.Or(why, "the cluster has no endpoints")
@@ -43,8 +44,9 @@ func panicThreshold(c *proxy.Cluster) float64 {
 	return v.Get("value").Float() // an empty Percent is 0: no panic
 }
 
-// subset narrows the hosts by the route's metadata_match: SubsetLoadBalancer. The keys of the match have to be those of
-// one of the selectors; otherwise, or when no host has the values, the fallback policy decides.
+// subset narrows the hosts by the route's metadata_match: SubsetLoadBalancer. The keys of the
+// match have to be those of one of the selectors; otherwise, or when no host has the values,
+// the fallback policy decides.
 func subset(w *passage.Walk, c *proxy.Cluster, hosts []proxy.Host) ([]proxy.Host, string) {
 	config := c.At.Get("lb_subset_config")
 	if !config.Exists() {
@@ -56,7 +58,8 @@ func subset(w *passage.Walk, c *proxy.Cluster, hosts []proxy.Host) ([]proxy.Host
 	return openSubset(w, config, hosts, metadataMatch(w))
 }
 
-// subsetOf chooses the hosts for a match by the selectors and the fallback policy of a subset configuration.
+// subsetOf chooses the hosts for a match by the selectors and the fallback policy of a
+// subset configuration.
 func subsetOf(config configdump.Value, hosts []proxy.Host, match []pair) ([]proxy.Host, string) {
 	fallback := config.Get("fallback_policy").Text()
 	for _, s := range config.Get("subset_selectors").Elements() {
@@ -106,7 +109,8 @@ func subsetOf(config configdump.Value, hosts []proxy.Host, match []pair) ([]prox
 // subsetPolicy finds the subset policy among load_balancing_policy's.
 func subsetPolicy(c *proxy.Cluster) configdump.Value {
 	for _, p := range c.At.Get("load_balancing_policy", "policies").Elements() {
-		if message, kind := p.Get("typed_extension_config", "typed_config").Typed(); strings.HasSuffix(kind, ".subset.v3.Subset") {
+		if message, kind := p.Get("typed_extension_config", "typed_config").Typed(); strings.HasSuffix(kind,
+			".subset.v3.Subset") {
 			return message
 		}
 	}
@@ -124,8 +128,9 @@ func pairs(v configdump.Value) []pair {
 	return all
 }
 
-// metadataMatch returns envoy.lb of the route's metadata_match, where a weighted cluster's own adds to it, and what filters
-// have written into the request's metadata of that name, which counts before both. (Router::Filter::metadataMatchCriteria)
+// metadataMatch returns envoy.lb of the route's metadata_match, where a weighted cluster's own adds
+// to it, and what filters have written into the request's metadata of that name, which counts
+// before both. (Router::Filter::metadataMatchCriteria)
 func metadataMatch(w *passage.Walk) []pair {
 	lb := func(v configdump.Value) []pair { return pairs(v.Get("metadata_match", "filter_metadata", envoyLB)) }
 	if w.HCM == nil {
@@ -178,8 +183,8 @@ func sameKeys(keys []string, match []pair) bool {
 	return len(match) == len(want) && len(match) > 0
 }
 
-// withMetadata returns the hosts whose envoy.lb metadata has all the pairs. With list_as_any a list there stands for
-// each of its elements.
+// withMetadata returns the hosts whose envoy.lb metadata has all the pairs. With list_as_any a list
+// there stands for each of its elements.
 func withMetadata(config configdump.Value, hosts []proxy.Host, match []pair) []proxy.Host {
 	anyOf := config.Get("list_as_any").Bool()
 	var in []proxy.Host

@@ -40,7 +40,8 @@ func FindCluster(w *passage.Walk) {
 	}
 	hop := flow.Hop{Decision: c.Name, Why: fmt.Sprintf("the cluster is of type %s, lb_policy %s", c.Kind, policy),
 		Expect: []flow.Fact{passage.Fact(flow.FactCluster, c.Name)}}
-	if w.Out.Cluster == "BlackHoleCluster" || c.Kind == "STATIC" && len(w.Proxy.Load(c).Hosts) == 0 && w.TCPProxy.Exists() {
+	if w.Out.Cluster == "BlackHoleCluster" || c.Kind == "STATIC" && len(w.Proxy.Load(c).Hosts) == 0 &&
+		w.TCPProxy.Exists() {
 		hop.Why += ": it never has an endpoint, so the connection is closed"
 		hop.Expect = append(hop.Expect, passage.Absent(flow.FactUpstreamRemote, ""))
 		w.Add(flow.Cluster, c.At.Value, hop)
@@ -51,8 +52,8 @@ func FindCluster(w *passage.Walk) {
 	w.Add(flow.Cluster, c.At.Value, hop)
 }
 
-// tcpClusters reads which cluster or clusters a TCP proxy names. What a filter names counts only where the proxy has no
-// weighted clusters. (TcpProxy::Config::getRouteFromEntries)
+// tcpClusters reads which cluster or clusters a TCP proxy names. What a filter names counts only
+// where the proxy has no weighted clusters. (TcpProxy::Config::getRouteFromEntries)
 func tcpClusters(w *passage.Walk) {
 	named := w.Named
 	if w.TCPProxy.Get("weighted_clusters", "clusters").Len() > 0 {

@@ -22,14 +22,16 @@ func Connect(w *passage.Walk) {
 	at := source
 	if !bind.Exists() {
 		if bootstrap := w.Proxy.Bind; bootstrap.Exists() {
-			source, at, why = bootstrap.Get("source_address"), bootstrap, "the bootstrap's upstream_bind_config gives the source address"
+			source, at, why = bootstrap.Get("source_address"), bootstrap,
+				"the bootstrap's upstream_bind_config gives the source address"
 		} else {
 			at, why = w.Cluster.At.Value, "no upstream_bind_config: the kernel chooses the source address"
 		}
 	}
 	local := localAddress(w, source)
 	remote := cmp.Or(w.Pick.Address(), "one of them")
-	hop := flow.Hop{Decision: fmt.Sprintf("%s → %s", local, remote), Why: why, Expect: []flow.Fact{passage.Fact(flow.FactProcess, "envoy")}}
+	hop := flow.Hop{Decision: fmt.Sprintf("%s → %s", local, remote), Why: why,
+		Expect: []flow.Fact{passage.Fact(flow.FactProcess, "envoy")}}
 	join := passage.JoinMesh
 	if w.Side == flow.Server {
 		join = passage.JoinApp
@@ -54,7 +56,8 @@ func Connect(w *passage.Walk) {
 	w.Add(flow.Connect, at, hop)
 }
 
-// localAddress returns the source address of an upstream connection with * for the port that the kernel chooses.
+// localAddress returns the source address of an upstream connection with * for the port that
+// the kernel chooses.
 func localAddress(w *passage.Walk, source configdump.Value) string {
 	if ip, err := netip.ParseAddr(source.Get("address").Text()); err == nil && !ip.IsUnspecified() {
 		port := source.Get("port_value").Text()

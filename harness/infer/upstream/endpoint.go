@@ -15,7 +15,8 @@ import (
 	"github.com/flowproof/lab/harness/infer/say"
 )
 
-// PickEndpoint decides which host gets the request, as a set with shares where load balancing decides.
+// PickEndpoint decides which host gets the request, as a set with shares where load
+// balancing decides.
 func PickEndpoint(w *passage.Walk) {
 	c := w.Cluster
 	switch {
@@ -67,8 +68,8 @@ func PickEndpoint(w *passage.Walk) {
 	w.Add(flow.Endpoint, source, hop)
 }
 
-// autoHost does what auto_host_rewrite says: the host becomes the endpoint's name, which of a DNS cluster is the name that
-// was looked up. Where several endpoints may be picked they have to agree.
+// autoHost does what auto_host_rewrite says: the host becomes the endpoint's name, which of a DNS
+// cluster is the name that was looked up. Where several endpoints may be picked they have to agree.
 func autoHost(w *passage.Walk, c *proxy.Cluster) (name string, ok bool) {
 	if w.HCM == nil || !w.Route.Action.Get("auto_host_rewrite").Bool() {
 		return "", false
@@ -148,10 +149,12 @@ func noEndpoint(w *passage.Walk, source configdump.Value, why string) {
 	w.Out.Status = status
 }
 
-// unknownEndpoint is an EDS cluster in a dump without endpoints, as Envoy wrote them before 1.19 and writes them without
-// include_eds. Where the way is known to go to a pod, that pod is taken, and said so; else the way ends here.
+// unknownEndpoint is an EDS cluster in a dump without endpoints, as Envoy wrote them before 1.19
+// and writes them without include_eds. Where the way is known to go to a pod, that pod is taken,
+// and said so; else the way ends here.
 func unknownEndpoint(w *passage.Walk) {
-	const missing = "the dump has no EndpointsConfigDump (take it with ?include_eds), so which endpoints the cluster has is not known"
+	const missing = "the dump has no EndpointsConfigDump (take it with ?include_eds), so which endpoints the cluster " +
+		"has is not known"
 	if len(w.Opts.Toward) == 0 {
 		w.Add(flow.Endpoint, w.Cluster.At.Value, flow.Hop{Decision: "not known", Why: missing})
 		w.Out.Outcome, w.Done = flow.Forwarded, true
@@ -160,12 +163,14 @@ func unknownEndpoint(w *passage.Walk) {
 	address := net.JoinHostPort(w.Opts.Toward[0], clusterPort(w.Cluster.Name, w.Req.Dst.Port()))
 	w.Pick = passage.Picked{Hosts: []proxy.Host{{Address: address, Weight: 1, Assumed: true}}}
 	w.Out.Endpoints = []flow.Host{{Address: address, Weight: 1, Healthy: true}}
-	w.Add(flow.Endpoint, w.Cluster.At.Value, flow.Hop{Decision: address, Why: missing + "; the pod that the way goes to is assumed",
-		Assumptions: []flow.Reason{flow.AssumeEndpoint},
-		Expect:      []flow.Fact{passage.Fact(flow.FactEndpoint, address)}})
+	w.Add(flow.Endpoint, w.Cluster.At.Value,
+		flow.Hop{Decision: address, Why: missing + "; the pod that the way goes to is assumed",
+			Assumptions: []flow.Reason{flow.AssumeEndpoint},
+			Expect:      []flow.Fact{passage.Fact(flow.FactEndpoint, address)}})
 }
 
-// clusterPort is the port in Istio's name of a cluster (outbound|8080||host), or else the one that was dialled.
+// clusterPort is the port in Istio's name of a cluster (outbound|8080||host), or else the
+// one that was dialled.
 func clusterPort(name string, dialled uint16) string {
 	if parts := strings.Split(name, "|"); len(parts) == 4 && parts[1] != "" {
 		return parts[1]

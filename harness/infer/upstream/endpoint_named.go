@@ -15,8 +15,8 @@ import (
 	"github.com/flowproof/lab/harness/infer/say"
 )
 
-// This file holds the clusters whose host is in no dump, because the request itself names it: ORIGINAL_DST and
-// dynamic_forward_proxy.
+// This file holds the clusters whose host is in no dump, because the request itself names it:
+// ORIGINAL_DST and dynamic_forward_proxy.
 
 // Filter state that names a host, by the filters that read it.
 const (
@@ -25,8 +25,9 @@ const (
 	stateDynamicPort = "envoy.upstream.dynamic_port"
 )
 
-// originalDestination is the host of an ORIGINAL_DST cluster: what filter state, metadata or a header of the request says, or
-// where the client wanted to go. (OriginalDstCluster::LoadBalancer::chooseHost)
+// originalDestination is the host of an ORIGINAL_DST cluster: what filter state, metadata or a
+// header of the request says, or where the client wanted to go.
+// (OriginalDstCluster::LoadBalancer::chooseHost)
 func originalDestination(w *passage.Walk) {
 	config := w.Cluster.At.Get("original_dst_lb_config")
 	to, why := namedDestination(w, config)
@@ -35,7 +36,8 @@ func originalDestination(w *passage.Walk) {
 	}
 	if !to.IsValid() {
 		noEndpoint(w, w.Cluster.At.Value, say.Join(
-			"the cluster is ORIGINAL_DST and the connection was not redirected, so there is no original destination", why))
+			"the cluster is ORIGINAL_DST and the connection was not redirected, so there is no original destination",
+			why))
 		return
 	}
 	if port := config.Get("upstream_port_override").Uint(); port != 0 {
@@ -44,7 +46,8 @@ func originalDestination(w *passage.Walk) {
 	sendTo(w, to.String(), why, true)
 }
 
-// namedDestination is what overrides the original destination, in the order in which Envoy asks. Not valid: nothing does.
+// namedDestination is what overrides the original destination, in the order in which Envoy asks.
+// Not valid: nothing does.
 func namedDestination(w *passage.Walk, config configdump.Value) (to netip.AddrPort, why string) {
 	if text, ok := w.StateText(stateOriginalDst); ok {
 		if to, err := netip.ParseAddrPort(text); err == nil {
@@ -81,11 +84,13 @@ func namedDestination(w *passage.Walk, config configdump.Value) (to netip.AddrPo
 func sendTo(w *passage.Walk, address, why string, original bool) {
 	w.Pick = passage.Picked{Hosts: []proxy.Host{{Address: address, Weight: 1}}, Original: original}
 	w.Out.Endpoints = []flow.Host{{Address: address, Weight: 1, Healthy: true}}
-	w.Add(flow.Endpoint, w.Cluster.At.Value, flow.Hop{Decision: address, Why: why, Expect: []flow.Fact{passage.Fact(flow.FactEndpoint, address)}})
+	w.Add(flow.Endpoint, w.Cluster.At.Value,
+		flow.Hop{Decision: address, Why: why, Expect: []flow.Fact{passage.Fact(flow.FactEndpoint, address)}})
 }
 
-// dynamicHost is the host of a dynamic_forward_proxy cluster: the request's own, or the server name of a connection that no
-// connection manager opens. DNS says its address, unless it is one. (dynamic_forward_proxy::Cluster::LoadBalancer::chooseHost)
+// dynamicHost is the host of a dynamic_forward_proxy cluster: the request's own, or the server name
+// of a connection that no connection manager opens. DNS says its address, unless it is one.
+// (dynamic_forward_proxy::Cluster::LoadBalancer::chooseHost)
 func dynamicHost(w *passage.Walk) {
 	name, port, why := dynamicName(w)
 	if name == "" {
@@ -95,15 +100,16 @@ func dynamicHost(w *passage.Walk) {
 	address := net.JoinHostPort(strings.Trim(name, "[]"), port)
 	w.Pick.Hosts = []proxy.Host{{Hostname: name}}
 	if _, err := netip.ParseAddr(strings.Trim(name, "[]")); err != nil {
-		w.Open(flow.WhatAddress, "DNS", "the cluster is dynamic_forward_proxy, and DNS says the address of "+name, w.Cluster.At.Value)
+		w.Open(flow.WhatAddress, "DNS", "the cluster is dynamic_forward_proxy, and DNS says the address of "+name,
+			w.Cluster.At.Value)
 		why += "; DNS says its address"
 	}
 	sendTo(w, address, why, false)
 	w.Pick.Hosts[0].Hostname = name
 }
 
-// dynamicName is the name and port that a dynamic_forward_proxy cluster sends to. The default port is that of the cluster's
-// transport socket.
+// dynamicName is the name and port that a dynamic_forward_proxy cluster sends to. The default port
+// is that of the cluster's transport socket.
 func dynamicName(w *passage.Walk) (name, port, why string) {
 	standard := "80"
 	if sockets := w.Cluster.Sockets(); sockets[len(sockets)-1].TLS != nil {
@@ -141,7 +147,8 @@ func dynamicName(w *passage.Walk) (name, port, why string) {
 	return name, port, "the cluster is dynamic_forward_proxy: the request's own host is where it goes"
 }
 
-// sniProxy returns the configuration of the chain's sni_dynamic_forward_proxy filter, or a Value that does not exist.
+// sniProxy returns the configuration of the chain's sni_dynamic_forward_proxy filter, or a Value
+// that does not exist.
 func sniProxy(w *passage.Walk) configdump.Value {
 	for _, f := range w.Chain.Network() {
 		if strings.HasSuffix(f.Kind, ".sni_dynamic_forward_proxy.v3.FilterConfig") {

@@ -11,8 +11,8 @@ import (
 	"github.com/flowproof/lab/harness/infer/proxy"
 )
 
-// hashPolicy says what gives the hash by which a ring or a Maglev table is asked; "" where nothing does, and chance decides.
-// (Http::HashPolicyImpl::generateHash)
+// hashPolicy says what gives the hash by which a ring or a Maglev table is asked; "" where nothing
+// does, and chance decides. (Http::HashPolicyImpl::generateHash)
 func hashPolicy(w *passage.Walk, c *proxy.Cluster) (by string) {
 	list := w.TCPProxy.Get("hash_policy")
 	if w.HCM != nil && w.Route != nil {
@@ -71,9 +71,10 @@ func hashes(w *passage.Walk, p configdump.Value) string {
 // maxDrawn bounds among how many endpoints a draw is followed.
 const maxDrawn = 16
 
-// byHash says how a cluster with a ring or a Maglev table chooses: by what it hashes always the same endpoint, and without a
-// hash any of them by chance, which then is an outcome of its own.
-func byHash(w *passage.Walk, c *proxy.Cluster, hosts []proxy.Host, choices []flow.Choice) (taken []proxy.Host, left []flow.Choice, why string) {
+// byHash says how a cluster with a ring or a Maglev table chooses: by what it hashes always the
+// same endpoint, and without a hash any of them by chance, which then is an outcome of its own.
+func byHash(w *passage.Walk, c *proxy.Cluster, hosts []proxy.Host,
+	choices []flow.Choice) (taken []proxy.Host, left []flow.Choice, why string) {
 	if !c.Hashed() || len(hosts) < 2 {
 		return hosts, choices, ""
 	}
@@ -88,7 +89,8 @@ func byHash(w *passage.Walk, c *proxy.Cluster, hosts []proxy.Host, choices []flo
 	if len(shares) != len(hosts)+1 || len(hosts) > maxDrawn {
 		return hosts, choices, why
 	}
-	if i := w.Draw(flow.WhatHost, c.Name+" hash", "cluster "+c.Name+" asks for a hash: "+why, c.At.Value, shares...); i > 0 {
+	if i := w.Draw(flow.WhatHost, c.Name+" hash", "cluster "+c.Name+" asks for a hash: "+why,
+		c.At.Value, shares...); i > 0 {
 		return hosts[i-1 : i], nil, why
 	}
 	return hosts, choices, why

@@ -6,8 +6,9 @@ import (
 	"github.com/flowproof/lab/harness/infer/proxy"
 )
 
-// A prioritySet is a cluster's hosts by priority, with how much of the load each priority gets. It follows
-// LoadBalancerBase::recalculatePerPriorityState of source/extensions/load_balancing_policies/common.
+// A prioritySet is a cluster's hosts by priority, with how much of the load each priority gets. It
+// follows LoadBalancerBase::recalculatePerPriorityState of
+// source/extensions/load_balancing_policies/common.
 type prioritySet struct {
 	hosts     []proxy.Host
 	levels    []level
@@ -84,8 +85,8 @@ func (s *prioritySet) inPanic(l *level) bool {
 	return percent < s.threshold
 }
 
-// loadByHealth fills the levels in order with healthy hosts, then with degraded ones; what rounding leaves goes to the
-// first that has any.
+// loadByHealth fills the levels in order with healthy hosts, then with degraded ones; what rounding
+// leaves goes to the first that has any.
 func (s *prioritySet) loadByHealth(available uint64) {
 	left := uint64(100)
 	var first *uint64
@@ -171,8 +172,9 @@ type group struct {
 	weight  float64
 }
 
-// localities groups the usable hosts of a level. With locality weights each locality counts by its weight and its
-// availability; hosts of a locality without weight get nothing. Without, all hosts are one group.
+// localities groups the usable hosts of a level. With locality weights each locality counts by
+// its weight and its availability; hosts of a locality without weight get nothing. Without, all
+// hosts are one group.
 func (s *prioritySet) localities(level int, use func(proxy.Host) bool, byLocality bool) []group {
 	one := group{weight: 1}
 	var names []string

@@ -10,14 +10,18 @@ import (
 	"github.com/flowproof/lab/internal/redact"
 )
 
-// unsaid are headers that a client, Envoy or Istio may add or change without the call or the configuration of the way saying
-// so: curl's own, those that tell of hops, and those of tracing. A name that ends in * stands for all that begin so.
-var unsaid = []string{"x-envoy-*", "x-forwarded-*", "x-request-id", "x-b3-*", "b3", "traceparent", "tracestate", "baggage", "x-ot-span-context",
-	"x-datadog-*", "x-cloud-trace-context", "x-amzn-trace-id", "grpc-*", "user-agent", "accept", "accept-encoding", "content-length",
-	"content-type", "transfer-encoding", "connection", "upgrade", "keep-alive", "proxy-connection", "te", "expect", "via", "host"}
+// unsaid are headers that a client, Envoy or Istio may add or change without the call or the
+// configuration of the way saying so: curl's own, those that tell of hops, and those of tracing. A
+// name that ends in * stands for all that begin so.
+var unsaid = []string{"x-envoy-*", "x-forwarded-*", "x-request-id", "x-b3-*", "b3", "traceparent",
+	"tracestate", "baggage", "x-ot-span-context",
+	"x-datadog-*", "x-cloud-trace-context", "x-amzn-trace-id", "grpc-*", "user-agent", "accept", "accept-encoding",
+	"content-length",
+	"content-type", "transfer-encoding", "connection", "upgrade", "keep-alive",
+	"proxy-connection", "te", "expect", "via", "host"}
 
-// sent are the facts of the request as the proxy sends it on, as far as the configuration says: what a filter may have changed
-// is left open. Values are as the instruments may show them.
+// sent are the facts of the request as the proxy sends it on, as far as the configuration says:
+// what a filter may have changed is left open. Values are as the instruments may show them.
 func sent(w *passage.Walk) []flow.Fact {
 	if w.HCM == nil || w.Route == nil {
 		return nil
@@ -30,7 +34,8 @@ func sent(w *passage.Walk) []flow.Fact {
 		path, authority = cmp.Or(rw.Path, path), cmp.Or(rw.Host, authority)
 	}
 	for _, p := range []struct{ fact, name, value string }{
-		{flow.FactMethod, ":method", cmp.Or(method, w.Req.Method)}, {flow.FactPath, ":path", path}, {flow.FactAuthority, ":authority", authority},
+		{flow.FactMethod, ":method", cmp.Or(method, w.Req.Method)}, {flow.FactPath, ":path", path},
+		{flow.FactAuthority, ":authority", authority},
 	} {
 		_, open := h.Open(p.name)
 		if w.Opts.Before != nil && !open { // normalising what is open makes it no more certain
@@ -50,7 +55,9 @@ func sent(w *passage.Walk) []flow.Fact {
 		return facts
 	}
 	for _, name := range h.Names() {
-		if strings.HasPrefix(name, ":") || slices.ContainsFunc(unsaid, func(u string) bool { return isUnsaid(u, name) }) {
+		if strings.HasPrefix(name, ":") || slices.ContainsFunc(unsaid, func(u string) bool {
+			return isUnsaid(u, name)
+		}) {
 			continue
 		}
 		if _, open := h.Open(name); open {

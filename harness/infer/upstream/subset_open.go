@@ -13,8 +13,8 @@ import (
 // maxSubsets bounds how many subsets of a cluster are named, where which one is taken is open.
 const maxSubsets = 12
 
-// openSubset is subsetOf for a match that a filter may have changed. The cluster has so many subsets
-// and no more, so each is one of the answers to which one is taken.
+// openSubset is subsetOf for a match that a filter may have changed. The cluster has so many
+// subsets and no more, so each is one of the answers to which one is taken.
 func openSubset(w *passage.Walk, config configdump.Value, hosts []proxy.Host, match []pair) ([]proxy.Host, string) {
 	guess, why := subsetOf(config, hosts, match)
 	cause, open := w.Meta.Open(envoyLB)
@@ -40,9 +40,9 @@ type hostSet struct {
 	why   string
 }
 
-// otherSubsets are the sets of hosts that some match leads to, beside that of the guess: one for each
-// combination of values that a selector finds, and what the fallback policies leave. whole is false
-// where there are too many.
+// otherSubsets are the sets of hosts that some match leads to, beside that of the guess: one for
+// each combination of values that a selector finds, and what the fallback policies leave. whole is
+// false where there are too many.
 func otherSubsets(config configdump.Value, hosts, guess []proxy.Host) (all []hostSet, whole bool) {
 	seen := map[string]bool{hostsText(guess): true}
 	add := func(match []pair) {

@@ -31,7 +31,10 @@ func TLS(w *passage.Walk) {
 	if !source.Exists() {
 		source = c.At.Value
 	}
-	hop := flow.Hop{Decision: modeText(tls), Why: why, Rejected: rejected, Expect: append([]flow.Fact{passage.Fact(flow.FactSocketMatch, socket.Name)}, upstreamFacts(w, tls)...)}
+	hop := flow.Hop{
+		Decision: modeText(tls), Why: why, Rejected: rejected,
+		Expect: append([]flow.Fact{passage.Fact(flow.FactSocketMatch, socket.Name)}, upstreamFacts(w, tls)...),
+	}
 	for _, h := range w.Pick.Hosts[1:] {
 		if other, _, _ := socketFor(w, h); other.Name != socket.Name {
 			hop.Why += fmt.Sprintf("; %s would be reached by socket %s instead", h.Address, other.Name)
@@ -42,14 +45,16 @@ func TLS(w *passage.Walk) {
 	w.Add(flow.UpstreamTLS, source, hop)
 }
 
-// ownerOf returns the member of an aggregate that a host belongs to, or else the cluster that was chosen.
+// ownerOf returns the member of an aggregate that a host belongs to, or else the
+// cluster that was chosen.
 func ownerOf(w *passage.Walk, h proxy.Host) *proxy.Cluster { return cmp.Or(h.Cluster, w.Cluster) }
 
-// upstreamFacts are what an upstream connection shows of its transport socket. What the proxy itself terminates decides
-// nothing here: a TLS stream that it passes on is clear text to it.
+// upstreamFacts are what an upstream connection shows of its transport socket. What the proxy
+// itself terminates decides nothing here: a TLS stream that it passes on is clear text to it.
 func upstreamFacts(w *passage.Walk, tls *flow.UpstreamTLSMode) []flow.Fact {
 	if tls.Mode == flow.Plaintext {
-		facts := []flow.Fact{passage.Fact(flow.FactTransport, "raw_buffer"), passage.Fact(flow.FactTLSVersion, flow.NoTLS)}
+		facts := []flow.Fact{passage.Fact(flow.FactTransport, "raw_buffer"),
+			passage.Fact(flow.FactTLSVersion, flow.NoTLS)}
 		if w.Opts.Cold || w.Opts.Warm {
 			facts = append(facts, passage.Fact(flow.FactHandshakes, "0"))
 		}
@@ -82,15 +87,17 @@ func modeText(t *flow.UpstreamTLSMode) string {
 	return text
 }
 
-// socketFor returns the transport socket for a host: the first transport_socket_matches entry whose match is in the
-// host's metadata envoy.transport_socket_match, or the cluster's own. (TransportSocketMatcherImpl::resolve)
+// socketFor returns the transport socket for a host: the first transport_socket_matches entry whose
+// match is in the host's metadata envoy.transport_socket_match, or the cluster's own.
+// (TransportSocketMatcherImpl::resolve)
 func socketFor(w *passage.Walk, h proxy.Host) (socket proxy.TransportSocket, why string, rejected []flow.Alternative) {
 	sockets := ownerOf(w, h).Sockets()
 	own := sockets[len(sockets)-1]
 	for _, t := range sockets[:len(sockets)-1] {
 		lacks := metadataLacks(t.Match, h.Sockets)
 		if lacks != "" && h.Assumed {
-			return t, fmt.Sprintf("transport_socket_matches %s: the pod has a sidecar, so %s is assumed in its metadata",
+			return t, fmt.Sprintf("transport_socket_matches %s: the pod has a sidecar, so %s is assumed in its "+
+				"metadata",
 				t.Name, metadataText(t.Match)), rejected
 		}
 		if lacks == "" {
@@ -99,7 +106,8 @@ func socketFor(w *passage.Walk, h proxy.Host) (socket proxy.TransportSocket, why
 			}
 			return t, "transport_socket_matches " + t.Name + " has no condition", rejected
 		}
-		rejected = append(rejected, flow.Alternative{Name: t.Name, Source: t.Entry.Pointer(), Why: "needs " + lacks + " in the endpoint's metadata"})
+		rejected = append(rejected, flow.Alternative{Name: t.Name, Source: t.Entry.Pointer(),
+			Why: "needs " + lacks + " in the endpoint's metadata"})
 	}
 	switch {
 	case len(rejected) > 0:
@@ -146,9 +154,10 @@ func sameJSON(a, b configdump.Value) bool {
 	return a.Text() == b.Text() && (a.Raw()[0] == '"') == (b.Raw()[0] == '"')
 }
 
-// upstreamMode adds to a context what request and endpoint decide: the protocols that are offered, and the server name. That of
-// auto_sni is the request's host, where it is a name (Router::Filter::decodeHeaders); that of auto_host_sni is the endpoint's
-// own name, before anything else (UpstreamTlsContext).
+// upstreamMode adds to a context what request and endpoint decide: the protocols that are offered,
+// and the server name. That of auto_sni is the request's host, where it is a name
+// (Router::Filter::decodeHeaders); that of auto_host_sni is the endpoint's own name, before
+// anything else (UpstreamTlsContext).
 func upstreamMode(w *passage.Walk, socket proxy.TransportSocket, c *proxy.Cluster) *flow.UpstreamTLSMode {
 	t := *socket.TLS
 	t.ALPN = upstreamALPN(w, c, t.ALPN)
@@ -171,7 +180,8 @@ func upstreamMode(w *passage.Walk, socket proxy.TransportSocket, c *proxy.Cluste
 		}
 		for _, h := range w.Pick.Hosts[1:] {
 			if h.Name(c) != w.Pick.Hosts[0].Name(c) {
-				w.Open(flow.WhatHost, "which endpoint is taken", "auto_host_sni makes the endpoint's own name the server name", socket.Socket)
+				w.Open(flow.WhatHost, "which endpoint is taken",
+					"auto_host_sni makes the endpoint's own name the server name", socket.Socket)
 				break
 			}
 		}
@@ -186,10 +196,12 @@ const (
 	HTTP3 = "HTTP3"
 )
 
-// byALPN stands for the protocol of a cluster with auto_config: the handshake decides between HTTP/2 and HTTP/1.1.
+// byALPN stands for the protocol of a cluster with auto_config: the handshake decides between
+// HTTP/2 and HTTP/1.1.
 const byALPN = ""
 
-// upstreamProtocol returns the HTTP version that the cluster is spoken to in, or byALPN. (ClusterInfoImpl::upstreamHttpProtocol)
+// upstreamProtocol returns the HTTP version that the cluster is spoken to in, or byALPN.
+// (ClusterInfoImpl::upstreamHttpProtocol)
 func upstreamProtocol(w *passage.Walk, c *proxy.Cluster) string {
 	options := c.Options()
 	downstream := HTTP1
@@ -224,8 +236,9 @@ func upstreamProtocol(w *passage.Walk, c *proxy.Cluster) string {
 	return HTTP1
 }
 
-// spokenUpstream is the HTTP version of the upstream connection. One that ALPN decides depends on the endpoint, or, in clear
-// text, is HTTP/1.1: there is no handshake. (HttpConnPoolImplMixed::onConnected)
+// spokenUpstream is the HTTP version of the upstream connection. One that ALPN decides depends on
+// the endpoint, or, in clear text, is HTTP/1.1: there is no handshake.
+// (HttpConnPoolImplMixed::onConnected)
 func spokenUpstream(w *passage.Walk, c *proxy.Cluster, tls *flow.UpstreamTLSMode) string {
 	protocol := upstreamProtocol(w, c)
 	switch {
@@ -243,8 +256,9 @@ func spokenUpstream(w *passage.Walk, c *proxy.Cluster, tls *flow.UpstreamTLSMode
 	return HTTP2
 }
 
-// upstreamALPN returns what the ClientHello offers: istio.alpn's override on HTTP, else the context's own list, else
-// for HTTP the protocol that will be spoken. (ClientContextImpl::newSsl, Http::wrapTransportSocketOptions)
+// upstreamALPN returns what the ClientHello offers: istio.alpn's override on HTTP, else the
+// context's own list, else for HTTP the protocol that will be spoken. (ClientContextImpl::newSsl,
+// Http::wrapTransportSocketOptions)
 func upstreamALPN(w *passage.Walk, c *proxy.Cluster, own []string) []string {
 	if w.HCM == nil {
 		return own
@@ -272,14 +286,15 @@ func upstreamALPN(w *passage.Walk, c *proxy.Cluster, own []string) []string {
 	return []string{"http/1.1"}
 }
 
-// alpnSwitch says whether the cluster lets istio.alpn act: Istio turns it off in the cluster's metadata.
+// alpnSwitch says whether the cluster lets istio.alpn act: Istio turns it off in the
+// cluster's metadata.
 func alpnSwitch(w *passage.Walk) bool {
 	v := w.Cluster.At.Get("metadata", "filter_metadata", "istio", "alpn_override")
 	return v.Text() != "false"
 }
 
-// alpnOverride returns the list of istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig for a protocol; HTTP10 is
-// the enum's zero and may be absent.
+// alpnOverride returns the list of istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig for a
+// protocol; HTTP10 is the enum's zero and may be absent.
 func alpnOverride(config configdump.Value, protocol string) []string {
 	for _, o := range config.Get("alpn_override").Elements() {
 		p := o.Get("upstream_protocol").Text()

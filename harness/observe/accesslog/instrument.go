@@ -23,8 +23,10 @@ func (Instrument) Name() flow.Instrument { return flow.AccessLog }
 // Sees are the facts that a line with every member can tell.
 func (Instrument) Sees() []flow.Capability {
 	o := observer{Line: Line{values: map[string]string{}}}
-	for _, member := range []string{startTime, requestID, protocol, responseCode, responseDetails, responseFlags, connectionID, downRemote, downLocal,
-		downDirectLocal, downServerName, downTLSVersion, downPeerURI, downTLSFailure, listenerName, filterChainName, virtualHostName, routeName,
+	for _, member := range []string{startTime, requestID, protocol, responseCode, responseDetails, responseFlags,
+		connectionID, downRemote, downLocal,
+		downDirectLocal, downServerName, downTLSVersion, downPeerURI, downTLSFailure, listenerName, filterChainName,
+		virtualHostName, routeName,
 		upCluster, upHost, upLocal, upRemote, upServerName, upTLSVersion, upPeerURI, upTLSFailure, attemptCount} {
 		o.values[member] = ""
 	}
@@ -50,8 +52,9 @@ const lineTimeout = 10 * time.Second
 // errNoLine says that a line did not come in time.
 var errNoLine = errors.New("Envoy's line about the request has not come within " + lineTimeout.String())
 
-// After waits until the request's line is in the log of every sidecar that it came to. Which these are the lines themselves say: the
-// client's names the address that the request was sent on to. Where it has none, every server is waited for until one has a line.
+// After waits until the request's line is in the log of every sidecar that it came to. Which these
+// are the lines themselves say: the client's names the address that the request was sent on to.
+// Where it has none, every server is waited for until one has a line.
 func (Instrument) After(ctx context.Context, pods []instrument.Target, sent instrument.Sent) error {
 	if sent.AccessLog != JSON {
 		return nil
@@ -81,8 +84,8 @@ func (Instrument) After(ctx context.Context, pods []instrument.Target, sent inst
 	return awaitAny(ctx, servers, texts)
 }
 
-// await waits for a line in one log and returns the log. Only the end of the run's own context is an error: a line that does not come
-// makes the instrument incomplete.
+// await waits for a line in one log and returns the log. Only the end of the run's own context is
+// an error: a line that does not come makes the instrument incomplete.
 func await(ctx context.Context, pod instrument.Target, texts []string) ([]byte, error) {
 	log, err := pod.Log(ctx)
 	if err != nil {
@@ -107,7 +110,8 @@ func because(waiting context.Context, err error) error {
 	return err
 }
 
-// awaitAny waits until one of several logs has a line. Where none comes, the instrument is incomplete at each of them.
+// awaitAny waits until one of several logs has a line. Where none comes, the instrument is
+// incomplete at each of them.
 func awaitAny(ctx context.Context, pods []instrument.Target, texts []string) error {
 	waiting, cancel := context.WithTimeoutCause(ctx, lineTimeout, errNoLine)
 	defer cancel()
@@ -141,8 +145,8 @@ func awaitAny(ctx context.Context, pods []instrument.Target, texts []string) err
 	return nil
 }
 
-// Upstream is the address, without its port, that the line of a request says it was sent on to; "" where it was not sent on. known is
-// false where no line of the request says either.
+// Upstream is the address, without its port, that the line of a request says it was sent on to; ""
+// where it was not sent on. known is false where no line of the request says either.
 func Upstream(log []byte, id, peer string) (ip string, known bool) {
 	lines, _ := Parse(log)
 	for _, line := range find(lines, Selection{RequestID: id, Peer: peer, Side: flow.Client}) {
@@ -160,7 +164,8 @@ func Upstream(log []byte, id, peer string) (ip string, known bool) {
 	return "", known
 }
 
-// Observe reads the access log of each sidecar. A mesh that declares none, or one in another form, has no such instrument.
+// Observe reads the access log of each sidecar. A mesh that declares none, or one in another form,
+// has no such instrument.
 func (Instrument) Observe(e instrument.Evidence) (seen []flow.Observation, watches []flow.Watch, problem error) {
 	for _, pod := range e.Pods() {
 		text := pod.Part(instrument.LogText)
@@ -172,8 +177,8 @@ func (Instrument) Observe(e instrument.Evidence) (seen []flow.Observation, watch
 			why = pod.LogProblem
 		}
 		lines, damaged := Parse(text)
-		observations, watch := Observe(lines, damaged, Selection{RequestID: e.RequestID, Peer: pod.Peer, Pod: pod.Name, Side: pod.Side,
-			Answered: e.Answered, Problem: why})
+		observations, watch := Observe(lines, damaged, Selection{RequestID: e.RequestID, Peer: pod.Peer, Pod: pod.Name,
+			Side: pod.Side, Answered: e.Answered, Problem: why})
 		seen, watches = append(seen, observations...), append(watches, watch)
 	}
 	return seen, watches, nil

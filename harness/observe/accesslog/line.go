@@ -1,6 +1,7 @@
-// Package accesslog reads the access log that a mesh's sidecars write in JSON and tells what Envoy itself says about one
-// request when it is over: which listener, filter chain, virtual host, route, cluster and host it took, and how both of its
-// connections were secured. It reads no configuration, and knows the log's format by the names of its members alone.
+// Package accesslog reads the access log that a mesh's sidecars write in JSON and tells what Envoy
+// itself says about one request when it is over: which listener, filter chain, virtual host, route,
+// cluster and host it took, and how both of its connections were secured. It reads no
+// configuration, and knows the log's format by the names of its members alone.
 package accesslog
 
 import (
@@ -14,8 +15,9 @@ import (
 // maxLine bounds what is read of one line, so that a hostile log cannot fill the memory.
 const maxLine = 64 << 10
 
-// The members of a line that are read here, by the names that Istio gives to those that its own format has, and in its manner
-// to the others. Each is the command operator of the same meaning in Envoy's documentation on access logging.
+// The members of a line that are read here, by the names that Istio gives to those that its own
+// format has, and in its manner to the others. Each is the command operator of the same meaning in
+// Envoy's documentation on access logging.
 const (
 	startTime       = "start_time"                          // %START_TIME%
 	requestID       = "request_id"                          // %REQ(X-REQUEST-ID)%
@@ -54,8 +56,8 @@ type Line struct {
 	values map[string]string
 }
 
-// Get returns the value of a member. It is empty where Envoy has none; known is false where the log's format has no such
-// member, so that nothing can be concluded.
+// Get returns the value of a member. It is empty where Envoy has none; known is false where the
+// log's format has no such member, so that nothing can be concluded.
 func (l Line) Get(name string) (value string, known bool) {
 	value, known = l.values[name]
 	return value, known
@@ -64,8 +66,8 @@ func (l Line) Get(name string) (value string, known bool) {
 // RequestID is the x-request-id that the request had when it was over, or "".
 func (l Line) RequestID() string { return l.values[requestID] }
 
-// Parse returns the lines of the access log in the text of a container's log, and the numbers of those lines of text that
-// begin as one does and cannot be read as JSON: they are cut or damaged.
+// Parse returns the lines of the access log in the text of a container's log, and the numbers of
+// those lines of text that begin as one does and cannot be read as JSON: they are cut or damaged.
 func Parse(text []byte) (lines []Line, damaged []int) {
 	number := 0
 	for row := range bytes.Lines(text) {
@@ -86,7 +88,8 @@ func Parse(text []byte) (lines []Line, damaged []int) {
 	return lines, damaged
 }
 
-// parseLine reads one JSON object. ok is false for an object that is something else, such as a line of pilot-agent's own.
+// parseLine reads one JSON object. ok is false for an object that is something else, such as a line
+// of pilot-agent's own.
 func parseLine(row []byte) (line Line, ok, whole bool) {
 	if len(row) > maxLine {
 		return Line{}, false, false
@@ -126,7 +129,8 @@ func isNumber(text string) bool {
 	return err == nil
 }
 
-// Mark returns a text that only the access-log line of a request holds, and that is in the log as soon as the line is.
+// Mark returns a text that only the access-log line of a request holds, and that is in the log as
+// soon as the line is.
 func Mark(id string) string {
 	const version = 14
 	if len(id) == 36 {

@@ -17,8 +17,10 @@ func log(t testing.TB, name string) []byte {
 }
 
 func TestParse(t *testing.T) {
-	const statement = `{"level":"debug","time":"2026-11-23T06:34:16Z","scope":"envoy http","msg":"new stream","response_code":1}` + "\n"
-	const request = `{"request_id":"a","response_code":200,"response_flags":"-","listener_name":null,"route_name":"default"}` + "\n"
+	const statement = `{"level":"debug","time":"2026-11-23T06:34:16Z","scope":"envoy http","msg":"new ` +
+		`stream","response_code":1}` + "\n"
+	const request = `{"request_id":"a","response_code":200,"response_flags":"-","listener_name":null,` +
+		`"route_name":"default"}` + "\n"
 	for _, c := range []struct {
 		name    string
 		text    string
@@ -32,7 +34,8 @@ func TestParse(t *testing.T) {
 		{"an object of something else", `{"a":1}` + "\n", 0, 0},
 		{"cut", request[:30] + "\n" + request, 1, 1},
 		{"two run together", strings.TrimSpace(request) + request, 0, 1},
-		{"longer than a line may be", `{"response_code":200,"path":"/` + strings.Repeat("a", maxLine) + `"}` + "\n", 0, 1},
+		{"longer than a line may be", `{"response_code":200,"path":"/` + strings.Repeat("a", maxLine) +
+			`"}` + "\n", 0, 1},
 		{"nested", `{"response_code":200,"path":{"a":[1]},"protocol":["x"]}` + "\n", 1, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -61,7 +64,8 @@ func TestMark(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add([]byte(`{"request_id":"a","response_code":200,"protocol":"HTTP/1.1","downstream_tls_version":null,"upstream_local_address":"1.2.3.4:5","upstream_tls_version":"TLSv1.3"}`))
+	f.Add([]byte(`{"request_id":"a","response_code":200,"protocol":"HTTP/1.1","downstream_tls_version":null,` +
+		`"upstream_local_address":"1.2.3.4:5","upstream_tls_version":"TLSv1.3"}`))
 	f.Add([]byte("{\"response_flags\":\"-\"}\n{\"response_code\":\n"))
 	f.Add(log(f, "client.log"))
 	f.Fuzz(func(t *testing.T, text []byte) {

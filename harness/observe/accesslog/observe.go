@@ -22,23 +22,26 @@ type Selection struct {
 	Problem   string    // why the log may not be whole, such as a deadline that passed; "": it is
 }
 
-// The ports that connections are redirected to, by which a sidecar that passes one request on twice tells its two lines apart.
+// The ports that connections are redirected to, by which a sidecar that passes one request on twice
+// tells its two lines apart.
 const (
 	outboundPort = 15001
 	inboundPort  = 15006
 )
 
-// Observe tells what Envoy wrote about the selected request when it was over. The watch is complete when there is exactly one
-// line of it; where there are several it abstains. Envoy writes the line some time after the answer, so without one the watch is complete only when the log shows a
-// request that began after that answer: then Envoy wrote none, as of a connection whose filter chain has no access log, and
-// the instrument can see nothing of it.
+// Observe tells what Envoy wrote about the selected request when it was over. The watch is complete
+// when there is exactly one line of it; where there are several it abstains. Envoy writes the line
+// some time after the answer, so without one the watch is complete only when the log shows a
+// request that began after that answer: then Envoy wrote none, as of a connection whose filter
+// chain has no access log, and the instrument can see nothing of it.
 func Observe(lines []Line, damaged []int, sel Selection) ([]flow.Observation, flow.Watch) {
 	w := flow.Watch{Instrument: flow.AccessLog, Pod: sel.Pod, Side: sel.Side}
 	found := find(lines, sel)
 	var problems []string
 	if len(damaged) > 0 {
 		w.Lost = len(damaged)
-		problems = append(problems, fmt.Sprintf("line %d of the log begins as a line of the access log and cannot be read", damaged[0]))
+		problems = append(problems,
+			fmt.Sprintf("line %d of the log begins as a line of the access log and cannot be read", damaged[0]))
 	}
 	switch len(found) {
 	case 1:
@@ -58,7 +61,8 @@ func Observe(lines []Line, damaged []int, sel Selection) ([]flow.Observation, fl
 		}
 	default:
 		w.Complete, w.Problem = len(problems) == 0, strings.Join(problems, "; ")
-		w.Abstains = fmt.Sprintf("%d lines are of the request, so none can be said to be it: lines %d and %d", len(found), found[0].Number, found[1].Number)
+		w.Abstains = fmt.Sprintf("%d lines are of the request, so none can be said to be it: lines %d and %d",
+			len(found), found[0].Number, found[1].Number)
 		return nil, w
 	}
 	if len(lines) > 0 { // what it would have shown
@@ -70,20 +74,22 @@ func Observe(lines []Line, damaged []int, sel Selection) ([]flow.Observation, fl
 	return nil, w
 }
 
-// writtenAfter reports whether a line is of a request that began after a time. Envoy appends the lines in the order in which
-// requests end, and writes what it has in one piece.
+// writtenAfter reports whether a line is of a request that began after a time. Envoy appends the
+// lines in the order in which requests end, and writes what it has in one piece.
 func writtenAfter(lines []Line, at time.Time) bool {
 	return !at.IsZero() && slices.ContainsFunc(lines, func(l Line) bool { return l.Time.After(at) })
 }
 
-// find returns the lines of the selected request, or of its connection where it is no HTTP. Of several, those count that came
-// through the side's own port.
+// find returns the lines of the selected request, or of its connection where it is no HTTP. Of
+// several, those count that came through the side's own port.
 func find(lines []Line, sel Selection) []Line {
 	var found, own []Line
 	for _, l := range lines {
-		if flow.SameRequestID(l.RequestID(), sel.RequestID) || sel.Peer != "" && l.RequestID() == "" && l.values[downRemote] == sel.Peer {
+		if flow.SameRequestID(l.RequestID(), sel.RequestID) ||
+			sel.Peer != "" && l.RequestID() == "" && l.values[downRemote] == sel.Peer {
 			found = append(found, l)
-			if direct, err := netip.ParseAddrPort(l.values[downDirectLocal]); err == nil && direct.Port() == portOf(sel.Side) {
+			if direct, err := netip.ParseAddrPort(l.values[downDirectLocal]); err == nil &&
+				direct.Port() == portOf(sel.Side) {
 				own = append(own, l)
 			}
 		}
@@ -136,8 +142,8 @@ func (o *observer) observe() {
 	o.value(flow.App, flow.FactUpstreamError, upTLSFailure)
 }
 
-// value observes the value of a member as a fact. Where Envoy has none there is nothing to observe; where the log's format has
-// no such member, the fact cannot be seen at all.
+// value observes the value of a member as a fact. Where Envoy has none there is nothing to observe;
+// where the log's format has no such member, the fact cannot be seen at all.
 func (o *observer) value(kind flow.HopKind, fact, member string) {
 	value, known := o.Get(member)
 	if !known {
@@ -166,8 +172,8 @@ func (o *observer) raw() string {
 	return text
 }
 
-// redirect reads the port that the connection arrived at before its original destination was restored. A connection whose
-// destination is the socket's own was not redirected.
+// redirect reads the port that the connection arrived at before its original destination was
+// restored. A connection whose destination is the socket's own was not redirected.
 func (o *observer) redirect() {
 	text, known := o.Get(downDirectLocal)
 	restored, also := o.Get(downLocal)
@@ -191,8 +197,8 @@ func (o *observer) peer() {
 	o.value(flow.Listener, flow.FactPeer, downRemote)
 }
 
-// downstreamTLS tells which TLS the proxy terminated, or that it terminated none: a request came through the connection, so a
-// handshake would have been over, and Envoy would tell its version.
+// downstreamTLS tells which TLS the proxy terminated, or that it terminated none: a request came
+// through the connection, so a handshake would have been over, and Envoy would tell its version.
 func (o *observer) downstreamTLS() {
 	version, known := o.Get(downTLSVersion)
 	if !known {
@@ -200,7 +206,9 @@ func (o *observer) downstreamTLS() {
 	}
 	if version == "" && !o.request() && o.Text != "" {
 		o.value(flow.DownstreamTLS, flow.FactPeerURI, downPeerURI)
-		return // of a connection that is no HTTP the line tells no more than that Envoy knows of no TLS: it may be passed through
+		// of a connection that is no HTTP the line tells no more than that Envoy knows of no TLS:
+		// it may be passed through
+		return
 	}
 	o.sees = append(o.sees, flow.Capability{Kind: flow.DownstreamTLS, Fact: flow.FactTLSVersion})
 	switch {
@@ -212,7 +220,8 @@ func (o *observer) downstreamTLS() {
 	o.value(flow.DownstreamTLS, flow.FactPeerURI, downPeerURI)
 }
 
-// upstreamTLS is the same for the upstream connection, which was established if it has a local address.
+// upstreamTLS is the same for the upstream connection, which was established if it
+// has a local address.
 func (o *observer) upstreamTLS() {
 	version, known := o.Get(upTLSVersion)
 	_, local := o.Get(upLocal)
@@ -233,7 +242,8 @@ func (o *observer) upstreamTLS() {
 	o.value(flow.UpstreamTLS, flow.FactSNI, upServerName)
 }
 
-// request reports whether the line is about an HTTP request, which came through a filter chain to a connection manager.
+// request reports whether the line is about an HTTP request, which came through a filter chain to a
+// connection manager.
 func (o *observer) request() bool { return o.values[protocol] != "" }
 
 // filterChain tells the name of the filter chain, or that it has none.

@@ -9,8 +9,9 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// Apply tells a call what options of curl's say of its method, headers and data, as curl(1) has it. read reads a file that an option names,
-// as -d @FILE does; nil: data of files are not looked at. Options that say nothing of these are left alone.
+// Apply tells a call what options of curl's say of its method, headers and data, as curl(1) has it.
+// read reads a file that an option names, as -d @FILE does; nil: data of files are not looked at.
+// Options that say nothing of these are left alone.
 func Apply(options []Option, call *flow.Call, read func(name string) ([]byte, error)) error {
 	method, implied, inURL := "", "", false
 	for _, o := range options {
@@ -71,7 +72,8 @@ func Protocol(options []Option) string {
 	return protocol
 }
 
-// addHeader takes a header as curl does: "name: value"; "name;" is one with an empty value, and "name:" one that is not sent.
+// addHeader takes a header as curl does: "name: value"; "name;" is one with an empty value, and
+// "name:" one that is not sent.
 func addHeader(call *flow.Call, text string) {
 	name, value, ok := strings.Cut(text, ":")
 	value = strings.TrimSpace(value)
@@ -83,7 +85,8 @@ func addHeader(call *flow.Call, text string) {
 	call.Headers.Add(name, value)
 }
 
-// addData adds to a call's body as curl's --data does: several are joined by &, and of a file the ends of lines are left out.
+// addData adds to a call's body as curl's --data does: several are joined by &, and of a file the
+// ends of lines are left out.
 func addData(call *flow.Call, value string, read func(string) ([]byte, error)) error {
 	data := []byte(value)
 	if name, ok := strings.CutPrefix(value, "@"); ok {

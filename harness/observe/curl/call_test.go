@@ -17,26 +17,34 @@ func TestApply(t *testing.T) {
 	}{
 		{"nothing", nil, flow.Call{Method: "GET"}},
 		{"a body makes it POST", []string{"--data", "hello"}, flow.Call{Method: "POST", Body: []byte("hello")}},
-		{"a method that is said stays", []string{"-X", "PUT", "-d", "hello"}, flow.Call{Method: "PUT", Body: []byte("hello")}},
+		{"a method that is said stays", []string{"-X", "PUT", "-d", "hello"},
+			flow.Call{Method: "PUT", Body: []byte("hello")}},
 		{"only the head", []string{"-I"}, flow.Call{Method: "HEAD"}},
-		{"headers", []string{"-H", "End-User: jason", "--header", "x: 1"}, flow.Call{Method: "GET", Headers: flow.Headers{"end-user": {"jason"}, "x": {"1"}}}},
+		{"headers", []string{"-H", "End-User: jason", "--header", "x: 1"},
+			flow.Call{Method: "GET", Headers: flow.Headers{"end-user": {"jason"}, "x": {"1"}}}},
 		{"a joined method", []string{"-XPOST"}, flow.Call{Method: "POST"}},
 		{"a joined method after letters", []string{"-skXDELETE"}, flow.Call{Method: "DELETE"}},
-		{"a joined header", []string{"-HEnd-User: jason"}, flow.Call{Method: "GET", Headers: flow.Headers{"end-user": {"jason"}}}},
+		{"a joined header", []string{"-HEnd-User: jason"},
+			flow.Call{Method: "GET", Headers: flow.Headers{"end-user": {"jason"}}}},
 		{"a joined body", []string{"-d@file"}, flow.Call{Method: "POST", Body: []byte("offile")}},
 		{"a body with an equals sign", []string{"-da=b"}, flow.Call{Method: "POST", Body: []byte("a=b")}},
 		{"a letter's value that reads like an option", []string{"-o", "-XPOST", "-A-I"}, flow.Call{Method: "GET"}},
-		{"letters that end in one with a value", []string{"-sH", "x: 1", "-vo", "file"}, flow.Call{Method: "GET", Headers: flow.Headers{"x": {"1"}}}},
-		{"a header's value with colons and equals signs", []string{"-Hx:a=b:c"}, flow.Call{Method: "GET", Headers: flow.Headers{"x": {"a=b:c"}}}},
-		{"a header with an empty value, and one that is not sent", []string{"-H", "x;", "-H", "y:"}, flow.Call{Method: "GET", Headers: flow.Headers{"x": {""}}}},
+		{"letters that end in one with a value", []string{"-sH", "x: 1", "-vo", "file"},
+			flow.Call{Method: "GET", Headers: flow.Headers{"x": {"1"}}}},
+		{"a header's value with colons and equals signs", []string{"-Hx:a=b:c"},
+			flow.Call{Method: "GET", Headers: flow.Headers{"x": {"a=b:c"}}}},
+		{"a header with an empty value, and one that is not sent", []string{"-H", "x;", "-H", "y:"},
+			flow.Call{Method: "GET", Headers: flow.Headers{"x": {""}}}},
 		{"data in the URL", []string{"-G", "-d", "a=b"}, flow.Call{Method: "GET", URL: "http://b/?a=b"}},
 		{"data in the URL, joined", []string{"-da=b", "-sG"}, flow.Call{Method: "GET", URL: "http://b/?a=b"}},
 		{"data in the URL, long", []string{"--data-urlencode", "a=b", "--get"}, flow.Call{Method: "GET"}},
 		{"GET that is said, with a body", []string{"-XGET", "-d", "x"}, flow.Call{Method: "GET", Body: []byte("x")}},
 		{"a cookie", []string{"-b", "a=1"}, flow.Call{Method: "GET", Headers: flow.Headers{"cookie": {"a=1"}}}},
 		{"a file of cookies", []string{"-b", "jar"}, flow.Call{Method: "GET"}},
-		{"a referer", []string{"-e", "http://a/;auto"}, flow.Call{Method: "GET", Headers: flow.Headers{"referer": {"http://a/"}}}},
-		{"a header twice", []string{"-H", "cookie: a=1", "-H", "Cookie: b=2"}, flow.Call{Method: "GET", Headers: flow.Headers{"cookie": {"a=1", "b=2"}}}},
+		{"a referer", []string{"-e", "http://a/;auto"},
+			flow.Call{Method: "GET", Headers: flow.Headers{"referer": {"http://a/"}}}},
+		{"a header twice", []string{"-H", "cookie: a=1", "-H", "Cookie: b=2"},
+			flow.Call{Method: "GET", Headers: flow.Headers{"cookie": {"a=1", "b=2"}}}},
 		{"data twice", []string{"-d", "a", "-d", "b"}, flow.Call{Method: "POST", Body: []byte("a&b")}},
 		{"a form", []string{"-Ff=@file"}, flow.Call{Method: "POST"}},
 		{"a file to upload", []string{"-Tfile"}, flow.Call{Method: "PUT"}},
@@ -50,7 +58,9 @@ func TestApply(t *testing.T) {
 			}
 			options, err := Options(tt.args)
 			if err == nil {
-				err = Apply(options, &got, func(name string) ([]byte, error) { return []byte("of\r\n" + name + "\n"), nil })
+				err = Apply(options, &got, func(name string) ([]byte, error) {
+					return []byte("of\r\n" + name + "\n"), nil
+				})
 			}
 			if err != nil {
 				t.Fatal(err)
@@ -84,7 +94,8 @@ func TestProtocol(t *testing.T) {
 		args []string
 		want string
 	}{
-		{nil, ""}, {[]string{"--http2-prior-knowledge"}, "http2"}, {[]string{"-0"}, "http1.0"}, {[]string{"--http1.0"}, "http1.0"},
+		{nil, ""}, {[]string{"--http2-prior-knowledge"}, "http2"}, {[]string{"-0"}, "http1.0"},
+		{[]string{"--http1.0"}, "http1.0"},
 		{[]string{"--http2"}, ""}, {[]string{"--http2-prior-knowledge", "--http1.1"}, ""},
 	} {
 		options, err := Options(c.args)

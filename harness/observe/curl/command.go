@@ -9,8 +9,8 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// A Command is a curl to run. Its command line, which every user of its host can read in /proc, holds nothing of the
-// request: curl reads URL, method, headers and body from standard input.
+// A Command is a curl to run. Its command line, which every user of its host can read in /proc,
+// holds nothing of the request: curl reads URL, method, headers and body from standard input.
 type Command struct {
 	Line  []string // the program and its arguments
 	Input []byte   // for its standard input: a configuration as curl(1) describes it under --config
@@ -19,12 +19,14 @@ type Command struct {
 // maxTime bounds one request in seconds.
 const maxTime = "15"
 
-// maxLine is the longest line of a configuration that every curl from 7.63 on reads; newer ones read more.
+// maxLine is the longest line of a configuration that every curl from 7.63 on reads;
+// newer ones read more.
 const maxLine = 96 << 10
 
-// Send returns the curl that sends a call: times is how often, one after the other; args are more arguments of curl's own
-// as a person types them, and they stand after the call's. Standard error then holds what Parse reads. The error says
-// which argument cannot be given, and never what an argument holds.
+// Send returns the curl that sends a call: times is how often, one after the other; args are
+// more arguments of curl's own as a person types them, and they stand after the call's.
+// Standard error then holds what Parse reads. The error says which argument cannot be given,
+// and never what an argument holds.
 func Send(call flow.Call, times int, args ...string) (Command, error) {
 	c := &config{line: append([]string{"curl"}, Args()...)}
 	c.option("max-time", maxTime)
@@ -69,8 +71,8 @@ func (c *config) flag(name string) { c.text.WriteString(name + "\n") }
 // quoted are the characters that have another form between the quotes of a configuration.
 var quoted = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", `\r`, "\t", `\t`, "\v", `\v`)
 
-// option writes an option with its value. curl takes an empty value from its command line only, and there is nothing
-// to keep from anybody in one.
+// option writes an option with its value. curl takes an empty value from its command line only, and
+// there is nothing to keep from anybody in one.
 func (c *config) option(name, value string) {
 	separator := " = "
 	if strings.HasPrefix(name, "-") {
@@ -79,9 +81,11 @@ func (c *config) option(name, value string) {
 	line := name + separator + `"` + quoted.Replace(value) + "\"\n"
 	switch {
 	case strings.ContainsRune(value, 0):
-		c.fail(fmt.Errorf("give curl its option %s: the value has a NUL byte (send it from a file of the container: -- --data-binary @FILE)", name))
+		c.fail(fmt.Errorf("give curl its option %s: the value has a NUL byte (send it from a file of the container: "+
+			"-- --data-binary @FILE)", name))
 	case len(line) > maxLine:
-		c.fail(fmt.Errorf("give curl its option %s: a value of %d bytes is longer than curl reads (send it from a file of the container: "+
+		c.fail(fmt.Errorf("give curl its option %s: a value of %d bytes is longer than curl reads (send it from a "+
+			"file of the container: "+
 			"-- --data-binary @FILE)", name, len(value)))
 	case value == "":
 		c.line = append(c.line, dashed(name), "")

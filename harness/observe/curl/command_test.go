@@ -49,17 +49,22 @@ func TestCommandLineHoldsNothing(t *testing.T) {
 		body    string
 	}{
 		{"a GET", flow.Call{URL: "/echo?token=S3cret-1"}, nil, "GET", "/echo?token=S3cret-1", nil, ""},
-		{"brackets and braces are no list", flow.Call{URL: "/[1-3]{a,b}?x=[9]"}, nil, "GET", "/[1-3]{a,b}?x=[9]", nil, ""},
+		{"brackets and braces are no list", flow.Call{URL: "/[1-3]{a,b}?x=[9]"}, nil, "GET",
+			"/[1-3]{a,b}?x=[9]", nil, ""},
 		{"dots stay", flow.Call{URL: "/a/../b/./c"}, nil, "GET", "/a/../b/./c", nil, ""},
-		{"a header with every hard character", flow.Call{URL: "/", Headers: flow.Headers{"x-a": {strings.TrimSpace(nasty)}}}, nil,
+		{"a header with every hard character",
+			flow.Call{URL: "/", Headers: flow.Headers{"x-a": {strings.TrimSpace(nasty)}}}, nil,
 			"GET", "/", map[string]string{"x-a": strings.TrimSpace(nasty)}, ""},
-		{"an empty header", flow.Call{URL: "/", Headers: flow.Headers{"x-empty": {""}}}, nil, "GET", "/", map[string]string{"x-empty": ""}, ""},
+		{"an empty header", flow.Call{URL: "/", Headers: flow.Headers{"x-empty": {""}}}, nil, "GET", "/",
+			map[string]string{"x-empty": ""}, ""},
 		{"a method", flow.Call{URL: "/", Method: "DELETE"}, nil, "DELETE", "/", nil, ""},
-		{"a body", flow.Call{URL: "/", Method: "POST"}, []string{"-d", "password=S3cret-2&a=" + nasty + "\nsecond"}, "POST", "/", nil,
-			"password=S3cret-2&a=" + nasty + "\nsecond"},
+		{"a body", flow.Call{URL: "/", Method: "POST"}, []string{"-d", "password=S3cret-2&a=" + nasty + "\nsecond"},
+			"POST", "/", nil, "password=S3cret-2&a=" + nasty + "\nsecond"},
 		{"an empty body", flow.Call{URL: "/", Method: "POST"}, []string{"--data", ""}, "POST", "/", nil, ""},
-		{"a body that begins with a dash", flow.Call{URL: "/", Method: "POST"}, []string{"--data-raw", "-S3cret-3"}, "POST", "/", nil, "-S3cret-3"},
-		{"letters together", flow.Call{URL: "/"}, []string{"-skXPUT", "-Hx-b: S3cret-4", "-u", "user:S3cret-5"}, "PUT", "/",
+		{"a body that begins with a dash", flow.Call{URL: "/", Method: "POST"},
+			[]string{"--data-raw", "-S3cret-3"}, "POST", "/", nil, "-S3cret-3"},
+		{"letters together", flow.Call{URL: "/"}, []string{"-skXPUT", "-Hx-b: S3cret-4", "-u",
+			"user:S3cret-5"}, "PUT", "/",
 			map[string]string{"x-b": "S3cret-4", "authorization": "Basic dXNlcjpTM2NyZXQtNQ=="}, ""},
 		{"a request id", flow.Call{URL: "/", RequestID: "6f1d3c52-8a5b-4e0b-9d11-0c0ffee00001"}, nil, "GET", "/",
 			map[string]string{"x-request-id": "6f1d3c52-8a5b-4e0b-9d11-0c0ffee00001"}, ""},
@@ -70,7 +75,8 @@ func TestCommandLineHoldsNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if line := strings.Join(command.Line, " "); strings.Contains(line, "S3cret") || strings.Contains(line, server.URL) {
+			if line := strings.Join(command.Line, " "); strings.Contains(line, "S3cret") ||
+				strings.Contains(line, server.URL) {
 				t.Errorf("the command line says %q", line)
 			}
 			run := exec.Command(command.Line[0], command.Line[1:]...)
@@ -108,11 +114,13 @@ func TestSendRefuses(t *testing.T) {
 		{"a body from standard input", flow.Call{}, []string{"-d", "@-"}, "standard input is taken"},
 		{"a configuration from standard input", flow.Call{}, []string{"-K-"}, "standard input is taken"},
 		{"a NUL", flow.Call{}, []string{"--data-raw", "S3cret\x00"}, "NUL byte"},
-		{"a body that curl would cut", flow.Call{}, []string{"-d", strings.Repeat("S3cret", 20000)}, "longer than curl reads"},
+		{"a body that curl would cut", flow.Call{}, []string{"-d", strings.Repeat("S3cret", 20000)},
+			"longer than curl reads"},
 		{"a header that is two", flow.Call{Headers: flow.Headers{"a": {"b\r\nS3cret: c"}}}, nil, "line break"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if _, err := Send(tc.call, 1, tc.args...); err == nil || !strings.Contains(err.Error(), tc.want) || strings.Contains(err.Error(), "S3cret") {
+			if _, err := Send(tc.call, 1, tc.args...); err == nil || !strings.Contains(err.Error(), tc.want) ||
+				strings.Contains(err.Error(), "S3cret") {
 				t.Errorf("error %v, want %q and nothing of the request", err, tc.want)
 			}
 		})
@@ -120,7 +128,8 @@ func TestSendRefuses(t *testing.T) {
 }
 
 // configLine is a line of a configuration from which nothing breaks out.
-var configLine = regexp.MustCompile(`^(?:[a-z0-9][a-z0-9.-]*(?: = "(?:[^"\\\n]|\\.)*")?|-[A-Za-z0-9#:](?: "(?:[^"\\\n]|\\.)*")?)\n$`)
+var configLine = regexp.MustCompile(`^(?:[a-z0-9][a-z0-9.-]*(?: = "(?:[^"\\\n]|\\.)*")?|-[A-Za-z0-9#:](?: ` +
+	`"(?:[^"\\\n]|\\.)*")?)\n$`)
 
 // FuzzSend looks for a line of the configuration that a value could have broken out of.
 func FuzzSend(f *testing.F) {

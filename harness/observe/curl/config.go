@@ -5,9 +5,10 @@ import (
 	"strings"
 )
 
-// ReadConfig reads options of curl's from text as curl reads it with --config: one a line, a long one with or without its
-// dashes, its value behind blanks, = or :, in quotes where it has blanks; # begins a comment. It returns them as
-// arguments. An error names the line, and not what stands in it. Source: curl(1), -K, --config.
+// ReadConfig reads options of curl's from text as curl reads it with --config: one a line, a long
+// one with or without its dashes, its value behind blanks, = or :, in quotes where it has blanks; #
+// begins a comment. It returns them as arguments. An error names the line, and not what stands in
+// it. Source: curl(1), -K, --config.
 func ReadConfig(text string) ([]string, error) {
 	var args []string
 	number := 0
@@ -53,7 +54,8 @@ func ReadConfig(text string) ([]string, error) {
 	return args, nil
 }
 
-// unquoted is a text up to the quote that ends it, with what a backslash stands for: \\, \", \t, \n, \r, \v.
+// unquoted is a text up to the quote that ends it, with what a backslash stands for: \\,
+// \", \t, \n, \r, \v.
 func unquoted(text string) (value string, closed bool) {
 	var b strings.Builder
 	for i := 0; i < len(text); i++ {

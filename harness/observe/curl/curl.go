@@ -1,5 +1,6 @@
-// Package curl reads what curl printed about one request: what the client itself was told. It sees the address that the
-// name resolved to, both ends of the client's own connection, and the status that came back.
+// Package curl reads what curl printed about one request: what the client itself was told. It
+// sees the address that the name resolved to, both ends of the client's own connection, and the
+// status that came back.
 package curl
 
 import (
@@ -16,8 +17,9 @@ import (
 	"github.com/flowproof/lab/internal/redact"
 )
 
-// Args are the options to call curl with, before the request's own, so that Parse finds everything: -v for the
-// conversation and -w for the numbers, both on standard error (curl 7.63 or later). Standard output is the body alone.
+// Args are the options to call curl with, before the request's own, so that Parse finds everything:
+// -v for the conversation and -w for the numbers, both on standard error (curl 7.63 or later).
+// Standard output is the body alone.
 func Args() []string { return []string{"-sS", "-v", "-w", format} }
 
 // mark begins the line that -w writes.
@@ -47,8 +49,9 @@ type Timing struct {
 	NameLookup, Connect, StartTransfer, Total time.Duration
 }
 
-// Parse reads what curl wrote when it was called with Args, with -v alone, or with -v and -w '%{json}' (then the text is
-// standard error followed by standard output). It fails when the text holds nothing of curl at all.
+// Parse reads what curl wrote when it was called with Args, with -v alone, or with -v and -w
+// '%{json}' (then the text is standard error followed by standard output). It fails when the text
+// holds nothing of curl at all.
 func Parse(stderr []byte) (Result, error) {
 	r := Result{Size: -1, Headers: map[string]string{}, lines: map[string]string{}}
 	scanner := bufio.NewScanner(bytes.NewReader(stderr))
@@ -84,8 +87,8 @@ func Parse(stderr []byte) (Result, error) {
 	return r, nil
 }
 
-// connection reads "Connected to fortio-server (10.96.215.136) port 8080" and, of curl 8.16 and later, "Established
-// connection to fortio-server (10.96.215.136 port 8080) from 10.0.0.1 port 5".
+// connection reads "Connected to fortio-server (10.96.215.136) port 8080" and, of curl 8.16 and
+// later, "Established connection to fortio-server (10.96.215.136 port 8080) from 10.0.0.1 port 5".
 func (r *Result) connection(text, line string) {
 	rest, ok := strings.CutPrefix(text, "Established connection to ")
 	if !ok {
@@ -125,7 +128,8 @@ func end(host, port string) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(addr.Unmap(), uint16(n)), true
 }
 
-// response reads the status line and the headers. An interim response gives way to the one that follows.
+// response reads the status line and the headers. An interim response gives way to
+// the one that follows.
 func (r *Result) response(text, line string) {
 	if rest, ok := strings.CutPrefix(text, "HTTP/"); ok {
 		fields := strings.Fields(rest)
@@ -205,7 +209,8 @@ func (r *Result) json(text string) {
 	if err := json.Unmarshal([]byte(text), &told); err != nil {
 		return // cut off: the watch is not complete
 	}
-	r.numbers(fmt.Sprintf("status=%d version=%s local=%s|%s remote=%s|%s namelookup=%s connect=%s starttransfer=%s total=%s size=%s",
+	r.numbers(fmt.Sprintf("status=%d version=%s local=%s|%s remote=%s|%s namelookup=%s connect=%s starttransfer=%s "+
+		"total=%s size=%s",
 		told.Status, told.Version, told.LocalIP, told.LocalPort, told.RemoteIP, told.RemotePort,
 		told.Lookup, told.Connect, told.Start, told.Total, told.Size), text)
 }
@@ -227,16 +232,19 @@ func (r *Result) note(what, line string) {
 	}
 }
 
-// Observe tells what the client was told: pod is "pod.namespace" of the client, and at is when the answer was there.
+// Observe tells what the client was told: pod is "pod.namespace" of the client, and at is when
+// the answer was there.
 func Observe(r Result, pod string, at time.Time) ([]flow.Observation, flow.Watch) {
 	var seen []flow.Observation
 	see := func(what string, kind flow.HopKind, name, value string) {
-		seen = append(seen, flow.Observation{Time: at, Instrument: flow.Curl, Where: flow.Where{Pod: pod}, Side: flow.Client, Kind: kind,
-			Facts: []flow.Seen{{Name: name, Value: value}}, Raw: r.lines[what]})
+		seen = append(seen, flow.Observation{Time: at, Instrument: flow.Curl, Where: flow.Where{Pod: pod},
+			Side: flow.Client, Kind: kind, Facts: []flow.Seen{{Name: name, Value: value}}, Raw: r.lines[what]})
 	}
 	w := flow.Watch{Instrument: flow.Curl, Pod: pod, Side: flow.Client, Sees: []flow.Capability{
-		{Kind: flow.Resolve, Fact: flow.FactResolved}, {Kind: flow.Redirect, Fact: flow.FactOriginalDst}, {Kind: flow.App, Fact: flow.FactStatus},
-		{Kind: flow.App, Fact: flow.FactElapsed}, {Kind: flow.App, Fact: flow.FactBytes}, {Kind: flow.App, Fact: flow.FactFailure}}}
+		{Kind: flow.Resolve, Fact: flow.FactResolved}, {Kind: flow.Redirect, Fact: flow.FactOriginalDst},
+		{Kind: flow.App, Fact: flow.FactStatus},
+		{Kind: flow.App, Fact: flow.FactElapsed}, {Kind: flow.App, Fact: flow.FactBytes},
+		{Kind: flow.App, Fact: flow.FactFailure}}}
 	if r.Remote.IsValid() {
 		see("remote", flow.Resolve, flow.FactResolved, r.Remote.Addr().String())
 		see("remote", flow.Redirect, flow.FactOriginalDst, r.Remote.String())

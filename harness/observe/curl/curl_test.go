@@ -35,18 +35,27 @@ func TestParse(t *testing.T) {
 		complete                  bool
 	}{
 		{"-v and -w", verbose + numbers, "10.96.215.136:8080", "172.21.206.198:52342", 200, "", "", true},
-		{"-v and -w '%{json}'", verbose + `{"certs":"","http_code":200,"http_version":"1.1","local_ip":"10.77.0.1","local_port":35328,"remote_ip":"10.96.215.136","remote_port":8080,"time_total":0.010011}`,
+		{"-v and -w '%{json}'",
+			verbose + `{"certs":"","http_code":200,"http_version":"1.1","local_ip":"10.77.0.1","local_port":35328,` +
+				`"remote_ip":"10.96.215.136","remote_port":8080,"time_total":0.010011}`,
 			"10.96.215.136:8080", "10.77.0.1:35328", 200, "", "", true},
-		{"-w '%{json}' cut", "* Connected to x (10.0.0.9) port 80\n" + `{"certs":"","http_code":200,"local_`, "10.0.0.9:80", "invalid AddrPort", 0, "", "", false},
+		{"-w '%{json}' cut", "* Connected to x (10.0.0.9) port 80\n" + `{"certs":"","http_code":200,"local_`,
+			"10.0.0.9:80", "invalid AddrPort", 0, "", "", false},
 		{"-v alone", verbose, "10.96.215.136:8080", "invalid AddrPort", 200, "", "", true},
-		{"curl 8.16", "* Established connection to x (10.0.0.9 port 80) from 10.0.0.1 port 4711 \n< HTTP/2 404 \n", "10.0.0.9:80", "10.0.0.1:4711", 404, "", "", true},
+		{"curl 8.16", "* Established connection to x (10.0.0.9 port 80) from 10.0.0.1 port 4711 \n< HTTP/2 404 \n",
+			"10.0.0.9:80", "10.0.0.1:4711", 404, "", "", true},
 		{"IPv6", "* Connected to x (fd00::9) port 80\n", "[fd00::9]:80", "invalid AddrPort", 0, "", "", false},
-		{"reset", "* Connected to x (10.0.0.9) port 80\n* Recv failure: Connection reset by peer\ncurl: (56) Recv failure: Connection reset by peer\n" +
-			"flowproof-curl: status=000 version=0 local=10.0.0.1|4711 remote=10.0.0.9|80 namelookup=0 connect=0 starttransfer=0 total=0\n",
+		{"reset", "* Connected to x (10.0.0.9) port 80\n* Recv failure: Connection reset by peer\ncurl: (56) Recv " +
+			"failure: Connection reset by peer\n" +
+			"flowproof-curl: status=000 version=0 local=10.0.0.1|4711 remote=10.0.0.9|80 namelookup=0 connect=0 " +
+			"starttransfer=0 total=0\n",
 			"10.0.0.9:80", "10.0.0.1:4711", 0, "(56) Recv failure: Connection reset by peer", "", true},
-		{"name does not resolve", "* Could not resolve host: absent\ncurl: (6) Could not resolve host: absent\n", "invalid AddrPort", "invalid AddrPort", 0, "(6) Could not resolve host: absent", "", true},
-		{"interim response", "< HTTP/1.1 100 Continue\n< \n< HTTP/1.1 403 Forbidden\n", "invalid AddrPort", "invalid AddrPort", 403, "", "", true},
-		{"cut", "* Connected to x (10.0.0.9) port 80\n> GET / HTTP/1.1\n", "10.0.0.9:80", "invalid AddrPort", 0, "", "", false},
+		{"name does not resolve", "* Could not resolve host: absent\ncurl: (6) Could not resolve host: absent\n",
+			"invalid AddrPort", "invalid AddrPort", 0, "(6) Could not resolve host: absent", "", true},
+		{"interim response", "< HTTP/1.1 100 Continue\n< \n< HTTP/1.1 403 Forbidden\n", "invalid AddrPort",
+			"invalid AddrPort", 403, "", "", true},
+		{"cut", "* Connected to x (10.0.0.9) port 80\n> GET / HTTP/1.1\n", "10.0.0.9:80",
+			"invalid AddrPort", 0, "", "", false},
 		{"not curl", "sh: curl: not found\n", "", "", 0, "", "no line of it", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -60,7 +69,8 @@ func TestParse(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if r.Remote.String() != c.remote || r.Local.String() != c.local || r.Status != c.status || r.Failure != c.failure {
+			if r.Remote.String() != c.remote || r.Local.String() != c.local || r.Status != c.status ||
+				r.Failure != c.failure {
 				t.Errorf("got remote %s local %s status %d failure %q", r.Remote, r.Local, r.Status, r.Failure)
 			}
 			if _, w := Observe(r, "netshoot.mark", time.Time{}); w.Complete != c.complete {

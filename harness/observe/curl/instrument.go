@@ -7,7 +7,8 @@ import (
 	"github.com/flowproof/lab/harness/observe/instrument"
 )
 
-// Instrument is what the client itself was told. Its evidence comes with the answer, so it does not look at a pod.
+// Instrument is what the client itself was told. Its evidence comes with the answer, so it
+// does not look at a pod.
 type Instrument struct{}
 
 // Name names the instrument.
@@ -15,9 +16,11 @@ func (Instrument) Name() flow.Instrument { return flow.Curl }
 
 // Sees are the facts that curl can tell.
 func (Instrument) Sees() []flow.Capability {
-	return []flow.Capability{{Kind: flow.Resolve, Fact: flow.FactResolved}, {Kind: flow.Redirect, Fact: flow.FactOriginalDst},
+	return []flow.Capability{{Kind: flow.Resolve, Fact: flow.FactResolved},
+		{Kind: flow.Redirect, Fact: flow.FactOriginalDst},
 		{Kind: flow.Redirect, Fact: flow.FactPeer}, {Kind: flow.App, Fact: flow.FactStatus},
-		{Kind: flow.App, Fact: flow.FactElapsed}, {Kind: flow.App, Fact: flow.FactBytes}, {Kind: flow.App, Fact: flow.FactFailure}}
+		{Kind: flow.App, Fact: flow.FactElapsed}, {Kind: flow.App, Fact: flow.FactBytes},
+		{Kind: flow.App, Fact: flow.FactFailure}}
 }
 
 // Parts are none: what curl printed is kept with the request.

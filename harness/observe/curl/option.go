@@ -15,10 +15,12 @@ type Option struct {
 	Valued bool // it takes a value
 }
 
-// shortValued are curl's options of one letter that have a value: the rest of the argument, or the next one. Source: curl(1).
+// shortValued are curl's options of one letter that have a value: the rest of the argument, or the
+// next one. Source: curl(1).
 const shortValued = "AbcCdDeEFHKmoPQrtTuUwxXyYz"
 
-// flags are curl's long options without a value, but for those that begin with no-; source: curl(1), 7.63 to 8.17.
+// flags are curl's long options without a value, but for those that begin with no-; source:
+// curl(1), 7.63 to 8.17.
 var flags = strings.Fields(`anyauth append basic ca-native cert-status compressed compressed-ssh create-dirs crlf digest disable
 	disable-eprt disable-epsv disallow-username-in-url doh-cert-status doh-insecure dump-ca-embed fail fail-early fail-with-body
 	false-start follow form-escape ftp-create-dirs ftp-pasv ftp-pret ftp-skip-pasv-ip ftp-ssl ftp-ssl-ccc ftp-ssl-control
@@ -40,8 +42,9 @@ var ErrNoOption = errors.New("it is no option of curl's, and the URL is --to's")
 // optionName is what a name of curl's options is made of.
 var optionName = regexp.MustCompile(`^(?:-[A-Za-z0-9#:]|[a-z0-9][a-z0-9.-]*)$`)
 
-// Options reads arguments of curl's own as curl does: letters without a value can stand together, and one with a value
-// after them, as in -skXPOST; a long option's value is the next argument, or stands after an equals sign.
+// Options reads arguments of curl's own as curl does: letters without a value can stand together,
+// and one with a value after them, as in -skXPOST; a long option's value is the next argument, or
+// stands after an equals sign.
 func Options(args []string) ([]Option, error) {
 	var all []Option
 	err := eachOption(args, func(o Option) error {
@@ -51,7 +54,8 @@ func Options(args []string) ([]Option, error) {
 	return all, err
 }
 
-// eachOption hands on each option; an argument that is none is an error, which says its place and not what it holds.
+// eachOption hands on each option; an argument that is none is an error, which says its place
+// and not what it holds.
 func eachOption(args []string, found func(Option) error) error {
 	for at := 0; at < len(args); at++ {
 		arg := args[at]
@@ -83,7 +87,8 @@ func eachOption(args []string, found func(Option) error) error {
 	return nil
 }
 
-// long reads a long option. One that is not known takes a value when an argument follows that is no option.
+// long reads a long option. One that is not known takes a value when an argument
+// follows that is no option.
 func long(text string, follows bool) (options []Option, open bool) {
 	name, value, joined := strings.Cut(text, "=")
 	switch {
@@ -97,8 +102,10 @@ func long(text string, follows bool) (options []Option, open bool) {
 }
 
 // valued are long options whose value may begin with a dash, as curl takes any argument for it.
-var valued = []string{"data", "data-ascii", "data-raw", "data-binary", "data-urlencode", "json", "form", "form-string", "header", "request",
-	"user", "user-agent", "referer", "cookie", "cookie-jar", "upload-file", "url-query", "oauth2-bearer", "aws-sigv4", "output", "write-out",
+var valued = []string{"data", "data-ascii", "data-raw", "data-binary", "data-urlencode", "json", "form",
+	"form-string", "header", "request",
+	"user", "user-agent", "referer", "cookie", "cookie-jar", "upload-file", "url-query", "oauth2-bearer",
+	"aws-sigv4", "output", "write-out",
 	"max-time", "connect-timeout", "config", "proxy-user", "proxy-header", "pass", "key", "cert"}
 
 // short reads letters after one dash.

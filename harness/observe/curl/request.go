@@ -8,9 +8,11 @@ import (
 
 // A Request is what curl said that it sent, in the lines that -v begins with ">".
 type Request struct {
-	Method  string
-	Target  string            // as in the request line: the path with the query
-	Headers map[string]string // names in lower case, values without secrets; of several with one name the values in order, by ", "
+	Method string
+	Target string // as in the request line: the path with the query
+	// names in lower case, values without secrets; of several with one name the values in order, by
+	// ", "
+	Headers map[string]string
 	ended   bool
 }
 
@@ -28,7 +30,8 @@ func (r *Request) read(text string) {
 		r.ended = r.Sent()
 	case !r.Sent():
 		if words := strings.Split(text, " "); len(words) == 3 && strings.HasPrefix(words[2], "HTTP/") {
-			r.Method, r.Target, r.Headers = redact.Printable(words[0]), redact.Printable(redact.Text(words[1])), map[string]string{}
+			r.Method, r.Target, r.Headers = redact.Printable(words[0]), redact.Printable(redact.Text(words[1])),
+				map[string]string{}
 		}
 	default:
 		name, value, ok := strings.Cut(text, ":")

@@ -10,8 +10,8 @@ import (
 // (StreamInfo::ResponseCodeDetails::FilterChainNotFound).
 const filterChainNotFound = "filter_chain_not_found"
 
-// connections returns what the log shows of the client's connection where no request can be found on it: a TCP stream, or
-// one that no filter chain matched.
+// connections returns what the log shows of the client's connection where no request can be found
+// on it: a TCP stream, or one that no filter chain matched.
 func (j *journal) connections(sel Selection) []*phase {
 	peer := sel.Peer
 	if peer == "" {
@@ -44,7 +44,8 @@ func (j *journal) closedAtOnce(sel Selection) []*phase {
 	}
 	var found []*phase
 	for _, s := range j.steps {
-		if s.event != TCPProxySession || len(j.phases[s.Connection]) > 0 || s.Time.Before(sel.Since) || s.Time.After(sel.Until) {
+		if s.event != TCPProxySession || len(j.phases[s.Connection]) > 0 || s.Time.Before(sel.Since) ||
+			s.Time.After(sel.Until) {
 			continue
 		}
 		p := &phase{accepted: s}
@@ -87,7 +88,8 @@ func (o *observer) connection(p *phase) {
 	}
 }
 
-// dialled tells where tcp_proxy dialled after it chose the cluster at s: it does so in the same call.
+// dialled tells where tcp_proxy dialled after it chose the cluster at s: it does so
+// in the same call.
 func (o *observer) dialled(s step) {
 	for _, next := range o.journal.steps[s.index+1:] {
 		if next.Thread != s.Thread {
@@ -124,13 +126,15 @@ func (j *journal) watchConnection(found []*phase) (sees []flow.Capability, probl
 		sees = append(sees, flow.Capability{Kind: flow.Listener, Fact: flow.FactPeer})
 	}
 	if len(found) > 1 {
-		problems = append(problems, fmt.Sprintf("%d connections may be the client's, so none can be said to be it", len(found)))
+		problems = append(problems,
+			fmt.Sprintf("%d connections may be the client's, so none can be said to be it", len(found)))
 	}
 	if s, ok := found[0].find(OriginalDstSet); ok && s.rest != "" {
 		sees = append(sees, flow.Capability{Kind: flow.Redirect, Fact: flow.FactOriginalDst})
 	}
 	if found[0].ambiguous {
-		problems = append(problems, "the log names no threads, and the listener filters of two sockets cannot be told apart")
+		problems = append(problems,
+			"the log names no threads, and the listener filters of two sockets cannot be told apart")
 	}
 	return sees, append(problems, unknownProblems(j.steps[found[0].accepted.index:])...)
 }

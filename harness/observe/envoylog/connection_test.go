@@ -10,7 +10,8 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// TestClosedAtOnce reads the log of a real sidecar whose black hole closed a connection before it was announced.
+// TestClosedAtOnce reads the log of a real sidecar whose black hole closed a connection
+// before it was announced.
 func TestClosedAtOnce(t *testing.T) {
 	raw, err := os.ReadFile("testdata/server-blackhole-1.40.log")
 	if err != nil {
@@ -36,9 +37,11 @@ func TestClosedAtOnce(t *testing.T) {
 		problem string
 	}{
 		{"one", text, day, "BlackHoleCluster", ""},
-		{"another time", text, Selection{Peer: day.Peer, Since: day.Until, Until: day.Until}, "", "the log ends before the answer was there"},
+		{"another time", text, Selection{Peer: day.Peer, Since: day.Until, Until: day.Until}, "",
+			"the log ends before the answer was there"},
 		{"no client is known", text, Selection{Since: day.Since, Until: day.Until}, "", "after the request was sent"},
-		{"two", text + strings.ReplaceAll(session, `"ConnectionId":"`, `"ConnectionId":"9`), day, "BlackHoleCluster", "2 connections may be the client's"},
+		{"two", text + strings.ReplaceAll(session, `"ConnectionId":"`, `"ConnectionId":"9`), day, "BlackHoleCluster",
+			"2 connections may be the client's"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			lines, err := ReadAll(strings.NewReader(c.text))

@@ -2,16 +2,19 @@ package envoylog
 
 import "strings"
 
-// ending finds the line that ends a stream, from lines as they come. The pool prints it when it destroys the upstream
-// stream; a stream that never had one ends when its response is encoded to the end, or when it is reset.
+// ending finds the line that ends a stream, from lines as they come. The pool prints it when it
+// destroys the upstream stream; a stream that never had one ends when its response is encoded to
+// the end, or when it is reset.
 type ending struct {
 	stream   string
 	upstream string            // id of the connection that the pool gave it
 	creating map[string]string // by thread: the connection that last created a stream
 	ready    bool              // the pool gave it a connection
 	answered bool              // a response was encoded, or the upstream was lost
-	gone     bool              // the pool destroyed the upstream stream before: an HTTP/2 pool does when the answer is one frame
-	done     bool
+	// the pool destroyed the upstream stream before: an HTTP/2 pool does when the answer is one
+	// frame
+	gone bool
+	done bool
 }
 
 // add takes the next line and reports whether it is the last of the stream.

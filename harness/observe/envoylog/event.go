@@ -5,8 +5,8 @@ import "strings"
 // An Event is what a statement says, the same for each release of Envoy's wording.
 type Event int
 
-// The statements that prove something about a request. The comments give the line of the workshop's log that each is
-// (L01 to L40); the ones without are from later releases or from failures.
+// The statements that prove something about a request. The comments give the line of the workshop's
+// log that each is (L01 to L40); the ones without are from later releases or from failures.
 const (
 	Other                  Event = iota
 	OriginalDstAccepted          // L01 original_dst: new connection accepted; from 1.30 on at trace level
@@ -63,7 +63,8 @@ const (
 	HTTP2Frame                   // any statement of the HTTP/2 codec about a connection
 )
 
-// wording is how one statement is worded: its logger (empty: any), how its message begins and how it ends.
+// wording is how one statement is worded: its logger (empty: any), how its message
+// begins and how it ends.
 type wording struct {
 	event        Event
 	logger       string
@@ -84,7 +85,8 @@ var wordings = []wording{
 	{event: HTTPInspectorAccepted, logger: "filter", begin: "http inspector: new connection accepted"},
 	{event: HTTPInspectorSet, logger: "filter", begin: "http inspector: set application protocol to "},
 	{event: NewConnection, logger: "conn_handler", begin: "new connection from ", onConnection: true},
-	{event: NoFilterChain, logger: "conn_handler", begin: "closing connection from ", end: ": no matching filter chain found"},
+	{event: NoFilterChain, logger: "conn_handler", begin: "closing connection from ",
+		end: ": no matching filter chain found"},
 	{event: NewStream, logger: "http", begin: "new stream", exact: true, onConnection: true},
 	{event: RequestHeaders, logger: "http", begin: "request headers complete (end_stream="},
 	{event: RequestEnd, logger: "http", begin: "request end stream"},
@@ -136,7 +138,8 @@ var wordings = []wording{
 	{event: HTTP2Frame, logger: "http2", begin: "", onConnection: true},
 }
 
-// eventOf says what a line's message means, and returns the part of the message between the wording's ends.
+// eventOf says what a line's message means, and returns the part of the message between
+// the wording's ends.
 func eventOf(line *Line) (Event, string) {
 	if line.Kind != Statement {
 		return Other, ""

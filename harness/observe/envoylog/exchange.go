@@ -38,7 +38,8 @@ func newJournal(lines []Line) *journal {
 	return j
 }
 
-// An exchange is what the log shows of one request: a stream on a downstream connection and what it caused.
+// An exchange is what the log shows of one request: a stream on a downstream connection
+// and what it caused.
 type exchange struct {
 	journal    *journal
 	downstream string
@@ -52,13 +53,13 @@ type exchange struct {
 	problems   []string
 }
 
-// mostExchanges bounds how many streams are followed that could be the request's; two are one too many already, apart
-// from a request's own retries.
+// mostExchanges bounds how many streams are followed that could be the request's; two are one too
+// many already, apart from a request's own retries.
 const mostExchanges = 16
 
-// find returns the exchanges whose request carries the id on the side's own way through the proxy. Where none does, because a
-// route replaced the id, they are those of the whole log with the authority and path: of more than one, none can be told from
-// other traffic.
+// find returns the exchanges whose request carries the id on the side's own way through the proxy.
+// Where none does, because a route replaced the id, they are those of the whole log with the
+// authority and path: of more than one, none can be told from other traffic.
 func (j *journal) find(sel Selection) []*exchange {
 	var byID, byURL []step
 	for _, s := range j.steps {
@@ -85,8 +86,9 @@ func (j *journal) find(sel Selection) []*exchange {
 	return firstAttempt(onSide(all, sel))
 }
 
-// firstAttempt keeps of the attempts of one request, which the client's sidecar makes with one id and counts, the one that came
-// first: what it finds is what the way begins with. Streams that are no attempts, or of which two have one count, stay as they are.
+// firstAttempt keeps of the attempts of one request, which the client's sidecar makes with one id
+// and counts, the one that came first: what it finds is what the way begins with. Streams that are
+// no attempts, or of which two have one count, stay as they are.
 func firstAttempt(all []*exchange) []*exchange {
 	if len(all) < 2 {
 		return all
@@ -152,15 +154,17 @@ func (x *exchange) first(event Event) (step, bool) {
 	return step{}, false
 }
 
-// findUpstream finds the connection that the pool gave the stream. `creating stream` of the connection and `pool ready`
-// of the stream are printed by one call, so on the stream's thread the first stands directly before the second. A
-// stream that never got a connection has the one that was dialled for it.
+// findUpstream finds the connection that the pool gave the stream. `creating stream` of the
+// connection and `pool ready` of the stream are printed by one call, so on the stream's thread the
+// first stands directly before the second. A stream that never got a connection has the one that
+// was dialled for it.
 func (x *exchange) findUpstream() {
 	if ready, ok := x.first(PoolReady); ok {
 		if s, ok := x.before(ready.index, CreatingStream); ok {
 			x.upstream = s.Connection
 			previous, found := x.before(s.index, UsingExisting, AttachingStream)
-			x.reused = found && previous.event == UsingExisting && previous.Connection == s.Connection || x.carried(s.index)
+			x.reused = found && previous.event == UsingExisting && previous.Connection == s.Connection ||
+				x.carried(s.index)
 		}
 		if s, ok := x.after(ready.index, Attached); ok {
 			up, down, _ := attached(s.rest)
@@ -169,7 +173,9 @@ func (x *exchange) findUpstream() {
 			case x.upstream == "":
 				x.upstream = up
 			case x.upstream != up:
-				x.problems = append(x.problems, fmt.Sprintf("line %d attaches connection %s, but connection %s created the stream", s.Number, up, x.upstream))
+				x.problems = append(x.problems,
+					fmt.Sprintf("line %d attaches connection %s, but connection %s created the stream",
+						s.Number, up, x.upstream))
 			}
 		}
 		return
@@ -181,10 +187,10 @@ func (x *exchange) findUpstream() {
 	}
 }
 
-// carried reports whether the upstream connection was there before the stream that it was given to, at the line
-// index. A stream that waits for a connection gets the first that is free: one that was dialled for it, or one on
-// which another stream ended meanwhile. The log shows the second by that other stream, or by lines of a
-// connection of which it does not show that it was dialled.
+// carried reports whether the upstream connection was there before the stream that it was given to,
+// at the line index. A stream that waits for a connection gets the first that is free: one that was
+// dialled for it, or one on which another stream ended meanwhile. The log shows the second by that
+// other stream, or by lines of a connection of which it does not show that it was dialled.
 func (x *exchange) carried(index int) bool {
 	router, routed := x.first(RouterHeaders)
 	before, dialled := false, false
@@ -202,7 +208,8 @@ func (x *exchange) carried(index int) bool {
 	return before && !dialled
 }
 
-// before returns the nearest line of the exchange's thread before index that says one of the events.
+// before returns the nearest line of the exchange's thread before index that says
+// one of the events.
 func (x *exchange) before(index int, events ...Event) (step, bool) {
 	for i := index - 1; i >= 0; i-- {
 		if s := x.journal.steps[i]; s.Thread == x.thread && oneOf(s.event, events) {
@@ -231,8 +238,8 @@ func oneOf(event Event, events []Event) bool {
 	return false
 }
 
-// ofUpstream returns the line that says event and has the upstream connection's id: the last before the pool gave the
-// connection to the stream, or the first after the stream was routed.
+// ofUpstream returns the line that says event and has the upstream connection's id: the last before
+// the pool gave the connection to the stream, or the first after the stream was routed.
 func (x *exchange) ofUpstream(event Event) (found step, ok bool) {
 	if x.upstream == "" {
 		return step{}, false
@@ -267,8 +274,8 @@ func (x *exchange) last() (step, bool) {
 	return step{}, false
 }
 
-// checkConcurrency says when lines without ids cannot be told apart: the format names no threads and another stream
-// was alive at the same time.
+// checkConcurrency says when lines without ids cannot be told apart: the format names no threads
+// and another stream was alive at the same time.
 func (x *exchange) checkConcurrency() {
 	if x.journal.threads || len(x.own) == 0 {
 		return
@@ -276,7 +283,9 @@ func (x *exchange) checkConcurrency() {
 	begin, end := x.own[0].index, x.own[len(x.own)-1].index
 	for _, s := range x.journal.steps[begin:end] {
 		if s.event == RouterHeaders && s.Stream != x.stream {
-			x.problems = append(x.problems, fmt.Sprintf("the log names no threads, and stream %s ran at the same time (line %d)", s.Stream, s.Number))
+			x.problems = append(x.problems,
+				fmt.Sprintf("the log names no threads, and stream %s ran at the same time (line %d)",
+					s.Stream, s.Number))
 			return
 		}
 	}

@@ -7,8 +7,9 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// filters tells of every filter that printed a statement about this stream or its connection: the file of the statement names
-// it. At trace level the filter manager itself names the HTTP filters that it calls, by their names in the configuration.
+// filters tells of every filter that printed a statement about this stream or its connection: the
+// file of the statement names it. At trace level the filter manager itself names the HTTP filters
+// that it calls, by their names in the configuration.
 func (o *observer) filters() {
 	end := len(o.journal.steps) - 1
 	if last, ok := o.last(); ok {
@@ -33,11 +34,13 @@ func (o *observer) filters() {
 	o.called()
 }
 
-// mine reports whether a statement of a filter is about this stream, or, of a network filter, about its connection. A statement
-// without ids is, where the lines with ids before and after it on the thread are: a worker serves one connection at a time.
+// mine reports whether a statement of a filter is about this stream, or, of a network filter, about
+// its connection. A statement without ids is, where the lines with ids before and after it on the
+// thread are: a worker serves one connection at a time.
 func (o *observer) mine(s step, fact string) bool {
 	own := func(s step) bool {
-		return s.Stream == o.stream || s.Stream == "" && (s.Connection == o.exchange.downstream || s.Connection == o.upstream && o.upstream != "")
+		return s.Stream == o.stream ||
+			s.Stream == "" && (s.Connection == o.exchange.downstream || s.Connection == o.upstream && o.upstream != "")
 	}
 	switch {
 	case s.Stream != "":
@@ -75,8 +78,9 @@ func (o *observer) tagged(s step, direction int) (step, bool) {
 	return step{}, false
 }
 
-// called tells which HTTP filters were given the request's headers, and how many. Those after the router's own statement are
-// the router, and the filters of the upstream request, which are not of this chain.
+// called tells which HTTP filters were given the request's headers, and how many. Those
+// after the router's own statement are the router, and the filters of the upstream request,
+// which are not of this chain.
 func (o *observer) called() {
 	const begin = "decode headers called: filter="
 	n := 0

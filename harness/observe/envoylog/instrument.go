@@ -23,10 +23,13 @@ func (Instrument) Sees() []flow.Capability {
 		flow.Capability{Kind: flow.Endpoint, Fact: flow.FactEndpoint},
 		flow.Capability{Kind: flow.Connect, Fact: flow.FactUpstreamLocal},
 		flow.Capability{Kind: flow.Route, Fact: flow.FactCluster},
-		flow.Capability{Kind: flow.Connect, Fact: flow.FactMethod}, flow.Capability{Kind: flow.Connect, Fact: flow.FactPath},
-		flow.Capability{Kind: flow.Connect, Fact: flow.FactAuthority}, flow.Capability{Kind: flow.Connect, Fact: flow.FactHeader},
+		flow.Capability{Kind: flow.Connect, Fact: flow.FactMethod},
+		flow.Capability{Kind: flow.Connect, Fact: flow.FactPath},
+		flow.Capability{Kind: flow.Connect, Fact: flow.FactAuthority},
+		flow.Capability{Kind: flow.Connect, Fact: flow.FactHeader},
 		flow.Capability{Kind: flow.HTTPFilters, Fact: flow.FactHTTPFilters},
-		flow.Capability{Kind: flow.Listener, Fact: flow.FactOthers}, flow.Capability{Kind: flow.Connect, Fact: flow.FactOthers},
+		flow.Capability{Kind: flow.Listener, Fact: flow.FactOthers},
+		flow.Capability{Kind: flow.Connect, Fact: flow.FactOthers},
 		flow.Capability{Kind: flow.UpstreamTLS, Fact: flow.FactSocketMatch})
 }
 
@@ -40,7 +43,8 @@ func (Instrument) Before(ctx context.Context, pods []instrument.Target) error {
 	return instrument.OpenLogs(ctx, pods)
 }
 
-// After does nothing: whether a log is whole is found when all have been waited for, as the evidence is collected.
+// After does nothing: whether a log is whole is found when all have been waited for, as the
+// evidence is collected.
 func (Instrument) After(context.Context, []instrument.Target, instrument.Sent) error { return nil }
 
 // Observe reads the log of each sidecar whose log level was raised.

@@ -1,6 +1,7 @@
-// Package envoylog reads the debug log of a sidecar and tells what it proves about one request. It knows four forms of
-// the same log: what pilot-agent of current Istio makes Envoy print, what older Istio did, Istio's JSON form, and plain
-// Envoy. It knows the messages of Envoy 1.22 to 1.40. It reads no configuration.
+// Package envoylog reads the debug log of a sidecar and tells what it proves about one request. It
+// knows four forms of the same log: what pilot-agent of current Istio makes Envoy print, what older
+// Istio did, Istio's JSON form, and plain Envoy. It knows the messages of Envoy 1.22 to 1.40. It
+// reads no configuration.
 package envoylog
 
 import (
@@ -10,8 +11,8 @@ import (
 	"time"
 )
 
-// A Line is one statement of Envoy's log. A statement that prints headers goes over several lines of text; they are its
-// Block.
+// A Line is one statement of Envoy's log. A statement that prints headers goes over several lines
+// of text; they are its Block.
 type Line struct {
 	Number     int       // of its first line of text, counted from 1
 	Text       string    // its first line of text as it was printed
@@ -55,8 +56,8 @@ const (
 var levels = map[string]bool{"trace": true, "debug": true, "info": true, "warning": true, "warn": true, "error": true,
 	"critical": true, "fatal": true, "off": true}
 
-// parseLine reads the first line of text of a statement. ok is false when the text does not begin one, so that it is
-// part of a block or of no known form.
+// parseLine reads the first line of text of a statement. ok is false when the text does not begin
+// one, so that it is part of a block or of no known form.
 func parseLine(text string) (line Line, ok bool) {
 	switch {
 	case strings.HasPrefix(text, "[20"):
@@ -99,7 +100,8 @@ func parseTabbed(text string) (Line, bool) {
 	return line, true
 }
 
-// parsePlain reads Envoy's default form, and an access log entry, which begins with a bracket as well.
+// parsePlain reads Envoy's default form, and an access log entry, which begins with
+// a bracket as well.
 func parsePlain(text string) (Line, bool) {
 	stamp, rest, ok := strings.Cut(text[1:], "]")
 	if !ok {
@@ -157,7 +159,8 @@ func parseJSON(text string) (Line, bool) {
 		return Line{}, false
 	}
 	logger, isEnvoy := strings.CutPrefix(entry.Scope, "envoy ")
-	line := Line{Time: when, Level: entry.Level, Source: entry.Caller, format: formatJSON, Kind: Agent, Message: entry.Msg}
+	line := Line{Time: when, Level: entry.Level, Source: entry.Caller, format: formatJSON, Kind: Agent,
+		Message: entry.Msg}
 	if isEnvoy {
 		line.Kind, line.Logger, line.Thread = Statement, logger, strings.Trim(string(entry.Thread), `"`)
 		lines := strings.Split(strings.TrimRight(entry.Msg, "\n"), "\n")
@@ -189,7 +192,8 @@ func (l *Line) setMessage(message string) {
 	l.Message = message
 }
 
-// cutOldIDs takes "[C12][S34] " off the beginning, which is how Envoy printed ids before it had tags.
+// cutOldIDs takes "[C12][S34] " off the beginning, which is how Envoy printed ids
+// before it had tags.
 func (l *Line) cutOldIDs(message string) string {
 	if id, rest, ok := bracketed(message, 'C'); ok {
 		l.Connection, message = id, rest
@@ -235,8 +239,8 @@ func cutThread(text string) (rest, thread string, ok bool) {
 	return text[:i], thread, true
 }
 
-// Header returns the value of a header in the line's block, and whether it is there. Of a header that is there several
-// times it is the first.
+// Header returns the value of a header in the line's block, and whether it is there. Of a header
+// that is there several times it is the first.
 func (l Line) Header(name string) (string, bool) {
 	for _, text := range l.Block {
 		if n, v, ok := parseHeader(text); ok && n == name {

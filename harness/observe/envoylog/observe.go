@@ -12,18 +12,22 @@ import (
 
 // Selection says which request to look for, in whose log.
 type Selection struct {
-	RequestID string    // x-request-id that the request was sent with
-	Authority string    // with Path: finds the request when no stream has the id
-	Path      string    // empty: any
-	Peer      string    // ip:port of the client's end: finds the connection when no request is found, such as a TCP stream
-	Pod       string    // "pod.namespace" of the sidecar
-	Side      flow.Side // which half of the way the sidecar is
-	Workers   int       // worker threads of the sidecar; 0: unknown, and not checked
-	Since     time.Time // when the log was asked to be complete from; zero: unknown
-	Until     time.Time // when the answer was there; zero: unknown
-	Warm      bool      // both connections were there before, so no line of their beginnings may be there
-	Cold      bool      // no connection was there before, so the lines of a cold request and none of the others are demanded
-	AccessLog bool      // the sidecar writes an access log into this log, so its lines are no surprise
+	RequestID string // x-request-id that the request was sent with
+	Authority string // with Path: finds the request when no stream has the id
+	Path      string // empty: any
+	// ip:port of the client's end: finds the connection when no request is found, such as a TCP
+	// stream
+	Peer    string
+	Pod     string    // "pod.namespace" of the sidecar
+	Side    flow.Side // which half of the way the sidecar is
+	Workers int       // worker threads of the sidecar; 0: unknown, and not checked
+	Since   time.Time // when the log was asked to be complete from; zero: unknown
+	Until   time.Time // when the answer was there; zero: unknown
+	Warm    bool      // both connections were there before, so no line of their beginnings may be there
+	// no connection was there before, so the lines of a cold request and none of the others are
+	// demanded
+	Cold      bool
+	AccessLog bool // the sidecar writes an access log into this log, so its lines are no surprise
 }
 
 // Canonical names of the filters whose work the debug log shows.
@@ -38,9 +42,10 @@ const (
 	istioStats       = "istio.stats"
 )
 
-// Observe tells what the lines prove about the selected request, and how much of it the log can prove at all. Where several
-// streams could be the request's it abstains: what one of them did says nothing of the others. A broken
-// rule of order is an observation of flow.FactOrder, which refutes its hop.
+// Observe tells what the lines prove about the selected request, and how much of it the log
+// can prove at all. Where several streams could be the request's it abstains: what one of
+// them did says nothing of the others. A broken rule of order is an observation of
+// flow.FactOrder, which refutes its hop.
 func Observe(lines []Line, sel Selection) ([]flow.Observation, flow.Watch) {
 	j := newJournal(lines)
 	found := j.find(sel)
@@ -63,7 +68,9 @@ func Observe(lines []Line, sel Selection) ([]flow.Observation, flow.Watch) {
 		below = j.connections(sel)
 	}
 	for _, p := range below {
-		o := &observer{exchange: &exchange{journal: j, downstream: p.accepted.Connection, thread: p.accepted.Thread}, sel: sel}
+		o := &observer{
+			exchange: &exchange{journal: j, downstream: p.accepted.Connection, thread: p.accepted.Thread}, sel: sel,
+		}
 		o.connection(p)
 		all = append(all, o.seen...)
 	}
@@ -86,7 +93,8 @@ func (o *observer) see(s step, kind flow.HopKind, facts ...string) {
 	}
 	o.seen = append(o.seen, flow.Observation{
 		Time: s.Time, Instrument: flow.EnvoyLog, Side: o.sel.Side, Kind: kind, Facts: seen, Raw: raw(*s.Line),
-		Where: flow.Where{Pod: o.sel.Pod, Thread: s.Thread, Connection: orElse(s.Connection, o.downstreamID()), Stream: s.Stream},
+		Where: flow.Where{Pod: o.sel.Pod, Thread: s.Thread, Connection: orElse(s.Connection, o.downstreamID()),
+			Stream: s.Stream},
 	})
 }
 
@@ -99,7 +107,8 @@ func orElse(s, other string) string {
 	return s
 }
 
-// raw returns a line as it may be kept with an observation: without secrets, and not longer than a screen.
+// raw returns a line as it may be kept with an observation: without secrets, and not
+// longer than a screen.
 func raw(line Line) string {
 	const most = 4 << 10
 	text := line.Text
@@ -188,8 +197,9 @@ func (o *observer) http() {
 	}
 }
 
-// codec tells HTTP/2 from HTTP/1 by the codec's own statements about the connection; else by :scheme, which is part of
-// an HTTP/2 request and which the connection manager adds to an HTTP/1 request only after this line.
+// codec tells HTTP/2 from HTTP/1 by the codec's own statements about the connection; else by
+// :scheme, which is part of an HTTP/2 request and which the connection manager adds to an HTTP/1
+// request only after this line.
 func (o *observer) codec() string {
 	for _, s := range o.journal.steps {
 		if s.event == HTTP2Frame && s.Connection == o.exchange.downstream {
@@ -215,7 +225,8 @@ func (o *observer) headerDeltas(router step) {
 		return
 	}
 	for _, s := range o.journal.steps[response.index:] {
-		if s.event == CodecCompleted && s.Stream == o.stream || s.event == PoolResponseComplete && s.Connection == o.upstream {
+		if s.event == CodecCompleted && s.Stream == o.stream ||
+			s.event == PoolResponseComplete && s.Connection == o.upstream {
 			return
 		}
 		if s.event == StatsReport && s.Thread == o.thread {
@@ -225,7 +236,8 @@ func (o *observer) headerDeltas(router step) {
 	}
 }
 
-// actingFilter names the HTTP filter whose logger prints statements about a stream only when the filter acts on it.
+// actingFilter names the HTTP filter whose logger prints statements about a stream only when
+// the filter acts on it.
 func actingFilter(logger string) string {
 	switch logger {
 	case "rbac":
@@ -240,7 +252,8 @@ func actingFilter(logger string) string {
 	return ""
 }
 
-// clientURI returns the URI of the last element of an x-forwarded-client-cert, the one that the nearest client got.
+// clientURI returns the URI of the last element of an x-forwarded-client-cert, the one that the
+// nearest client got.
 func clientURI(xfcc string) string {
 	elements := strings.Split(xfcc, ",")
 	for _, pair := range strings.Split(elements[len(elements)-1], ";") {
@@ -308,8 +321,9 @@ func (o *observer) order() {
 	}
 }
 
-// accepted counts the connections that were redirected to the sidecar and accepted between Since and Until. Those to the
-// sidecar's own ports, such as a probe of its health, pass no listener filter and do not count.
+// accepted counts the connections that were redirected to the sidecar and accepted between Since
+// and Until. Those to the sidecar's own ports, such as a probe of its health, pass no listener
+// filter and do not count.
 func (j *journal) accepted(sel Selection) []flow.Observation {
 	if sel.Since.IsZero() || sel.Until.IsZero() {
 		return nil
@@ -322,12 +336,16 @@ func (j *journal) accepted(sel Selection) []flow.Observation {
 		}
 	}
 	return []flow.Observation{{
-		Time: sel.Until, Instrument: flow.EnvoyLog, Where: flow.Where{Pod: sel.Pod}, Side: sel.Side, Kind: flow.Listener,
-		Facts: []flow.Seen{{Name: flow.FactConnections, Value: strconv.Itoa(count)}}, Raw: strings.Join(lines[:min(len(lines), 5)], "\n"),
+		Time: sel.Until, Instrument: flow.EnvoyLog, Where: flow.Where{Pod: sel.Pod}, Side: sel.Side,
+		Kind:  flow.Listener,
+		Facts: []flow.Seen{{Name: flow.FactConnections, Value: strconv.Itoa(count)}},
+		Raw:   strings.Join(lines[:min(len(lines), 5)], "\n"),
 	}}
 }
 
 // redirected reports whether listener filters ran for the connection that is accepted at s.
 func (j *journal) redirected(s step) bool {
-	return slices.ContainsFunc(j.phases[s.Connection], func(p *phase) bool { return p.accepted.index == s.index && len(p.steps) > 0 })
+	return slices.ContainsFunc(j.phases[s.Connection], func(p *phase) bool {
+		return p.accepted.index == s.index && len(p.steps) > 0
+	})
 }

@@ -14,7 +14,8 @@ func read(t testing.TB, name string) []Line { t.Helper(); return observetest.Fil
 func parse(t testing.TB, text string) []Line { t.Helper(); return observetest.Text(t, text, ReadAll) }
 
 const cold, warm, http2, post, clear = "7d3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f", "9d3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f",
-	"ad3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f", "bd3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f", "cd3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f"
+	"ad3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f", "bd3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f",
+	"cd3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f"
 
 const (
 	sni     = "sni=outbound_.8080_._.fortio-server.mark.svc.cluster.local"
@@ -29,15 +30,20 @@ const (
 
 func TestObserve(t *testing.T) {
 	coldServer := func(peer string) []string {
-		return []string{dst + "10.77.0.2:8080", filter + "original_dst", filter + "tls_inspector", "listener-filters " + sni,
-			"listener-filters transport=tls", "listener downstream.peer=" + peer, manager, "network-filters codec=http1", router,
+		return []string{dst + "10.77.0.2:8080", filter + "original_dst", filter + "tls_inspector",
+			"listener-filters " + sni,
+			"listener-filters transport=tls", "listener downstream.peer=" + peer, manager,
+			"network-filters codec=http1", router,
 			xfcc + "client", in, "upstream-tls socket.match=default", "endpoint endpoint=10.77.0.2:8080",
 			"connect upstream.remote=10.77.0.2:8080", "connect upstream.reused=false", "app status=200"}
 	}
 	coldClient := func(peer string) []string {
-		return []string{dst + "10.77.1.1:8080", filter + "original_dst", filter + "tls_inspector", "listener-filters transport=raw_buffer",
-			filter + "http_inspector", "listener downstream.peer=" + peer, manager, "network-filters codec=http1", router, out,
-			"endpoint endpoint=10.77.0.2:8080", "connect upstream.remote=10.77.0.2:8080", "connect upstream.reused=false", "app status=200"}
+		return []string{dst + "10.77.1.1:8080", filter + "original_dst", filter + "tls_inspector",
+			"listener-filters transport=raw_buffer",
+			filter + "http_inspector", "listener downstream.peer=" + peer, manager,
+			"network-filters codec=http1", router, out,
+			"endpoint endpoint=10.77.0.2:8080", "connect upstream.remote=10.77.0.2:8080",
+			"connect upstream.reused=false", "app status=200"}
 	}
 	for _, c := range []struct {
 		name, log string
@@ -45,27 +51,43 @@ func TestObserve(t *testing.T) {
 		want      []string
 	}{
 		{"server, cold", "server-1.40.log", Selection{RequestID: cold, Workers: 2}, coldServer("10.77.0.1:35312")},
-		{"server, cold, older form", "server-1.40-old.log", Selection{RequestID: cold, Workers: 2}, coldServer("10.77.0.1:58684")},
-		{"server, cold, Envoy's own form", "server-1.40-plain.log", Selection{RequestID: cold, Workers: 2}, coldServer("10.77.0.1:36498")},
+		{"server, cold, older form", "server-1.40-old.log", Selection{RequestID: cold, Workers: 2},
+			coldServer("10.77.0.1:58684")},
+		{"server, cold, Envoy's own form", "server-1.40-plain.log", Selection{RequestID: cold, Workers: 2},
+			coldServer("10.77.0.1:36498")},
 		{"client, cold", "client-1.40.log", Selection{RequestID: cold}, coldClient("10.77.0.1:35328")},
 		{"client, cold, older form", "client-1.40-old.log", Selection{RequestID: cold}, coldClient("10.77.0.1:47632")},
-		{"client, cold, Envoy's own form", "client-1.40-plain.log", Selection{RequestID: cold}, coldClient("10.77.0.1:60544")},
-		{"server, warm", "server-1.40.log", Selection{RequestID: warm}, []string{dst + "10.77.0.2:8080", filter + "original_dst",
-			filter + "tls_inspector", "listener-filters " + sni, "listener-filters transport=tls", "listener downstream.peer=10.77.0.1:35312",
-			manager, "network-filters codec=http1", router, xfcc + "client", in, "endpoint endpoint=10.77.0.2:8080",
-			"connect upstream.remote=10.77.0.2:8080", "connect upstream.reused=true", "app status=200"}},
-		{"client, HTTP/2", "client-1.40.log", Selection{RequestID: http2}, []string{dst + "10.77.1.1:8080", filter + "original_dst",
-			filter + "tls_inspector", "listener-filters transport=raw_buffer", filter + "http_inspector", "listener downstream.peer=10.77.0.1:35364",
-			manager, "network-filters codec=http2", router, out, "endpoint endpoint=10.77.0.2:8080", "connect upstream.remote=10.77.0.2:8080",
-			"connect upstream.reused=true", "app status=200"}},
-		{"server, client without sidecar", "server-1.40.log", Selection{RequestID: clear}, []string{dst + "10.77.0.2:8080", filter + "original_dst",
-			filter + "tls_inspector", "listener-filters transport=raw_buffer", "listener downstream.peer=10.77.0.1:35318", manager, "network-filters codec=http1",
-			router, in, "endpoint endpoint=10.77.0.2:8080", "connect upstream.remote=10.77.0.2:8080", "connect upstream.reused=false", "app status=200"}},
-		{"server, app refuses", "server-refused-1.40.log", Selection{RequestID: cold}, []string{dst + "10.77.0.2:8080", filter + "original_dst",
-			filter + "tls_inspector", "listener-filters " + sni, "listener-filters transport=tls", "listener downstream.peer=10.77.0.1:58390", manager,
-			"network-filters codec=http1", router, xfcc + "client", in, "upstream-tls socket.match=default", "endpoint endpoint=10.77.0.2:8080",
-			"connect upstream.remote=10.77.0.2:8080", "route response.details=upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused}",
-			"app status=503"}},
+		{"client, cold, Envoy's own form", "client-1.40-plain.log", Selection{RequestID: cold},
+			coldClient("10.77.0.1:60544")},
+		{"server, warm", "server-1.40.log", Selection{RequestID: warm},
+			[]string{dst + "10.77.0.2:8080", filter + "original_dst",
+				filter + "tls_inspector", "listener-filters " + sni, "listener-filters transport=tls",
+				"listener downstream.peer=10.77.0.1:35312",
+				manager, "network-filters codec=http1", router, xfcc + "client", in, "endpoint endpoint=10.77.0.2:8080",
+				"connect upstream.remote=10.77.0.2:8080", "connect upstream.reused=true", "app status=200"}},
+		{"client, HTTP/2", "client-1.40.log", Selection{RequestID: http2},
+			[]string{dst + "10.77.1.1:8080", filter + "original_dst",
+				filter + "tls_inspector", "listener-filters transport=raw_buffer", filter + "http_inspector",
+				"listener downstream.peer=10.77.0.1:35364",
+				manager, "network-filters codec=http2", router, out, "endpoint endpoint=10.77.0.2:8080",
+				"connect upstream.remote=10.77.0.2:8080", "connect upstream.reused=true", "app status=200"}},
+		{"server, client without sidecar", "server-1.40.log", Selection{RequestID: clear},
+			[]string{dst + "10.77.0.2:8080", filter + "original_dst",
+				filter + "tls_inspector", "listener-filters transport=raw_buffer",
+				"listener downstream.peer=10.77.0.1:35318", manager, "network-filters codec=http1",
+				router, in, "endpoint endpoint=10.77.0.2:8080", "connect upstream.remote=10.77.0.2:8080",
+				"connect upstream.reused=false", "app status=200"}},
+		{"server, app refuses", "server-refused-1.40.log", Selection{RequestID: cold},
+			[]string{dst + "10.77.0.2:8080", filter + "original_dst",
+				filter + "tls_inspector", "listener-filters " + sni, "listener-filters transport=tls",
+				"listener downstream.peer=10.77.0.1:58390", manager,
+				"network-filters codec=http1", router, xfcc + "client", in, "upstream-tls socket.match=default",
+				"endpoint endpoint=10.77.0.2:8080",
+				"connect upstream.remote=10.77.0.2:8080",
+				"route " +
+					"response.details=upstream_reset_before_response_started{remote_connection_failure|" +
+					"delayed_connect_error:_Connection_refused}",
+				"app status=503"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			seen, watch := Observe(read(t, c.log), c.sel)
@@ -95,13 +117,15 @@ func withoutID(t *testing.T, facts []string) []string {
 	if len(kept) != len(facts)-1 {
 		t.Errorf("%d ids of the downstream connection, want one", len(facts)-len(kept))
 	}
-	return slices.DeleteFunc(kept, func(f string) bool { return strings.HasPrefix(f, "connect request.") }) // TestSent has these
+	// TestSent has these
+	return slices.DeleteFunc(kept, func(f string) bool { return strings.HasPrefix(f, "connect request.") })
 }
 
 func TestSent(t *testing.T) {
 	seen, watch := Observe(parse(t, workshopLog()), Selection{RequestID: workshopRequestID})
 	got := observetest.Facts(seen)
-	for _, want := range []string{"connect request.method=GET", "connect request.path=/", "connect request.authority=fortio-server:8080",
+	for _, want := range []string{"connect request.method=GET", "connect request.path=/",
+		"connect request.authority=fortio-server:8080",
 		"connect request.header=accept: */*", "connect request.header=x-envoy-attempt-count: 1"} {
 		if !slices.Contains(got, want) {
 			t.Errorf("not seen: %s", want)
@@ -122,11 +146,13 @@ func TestObserveWorkshop(t *testing.T) {
 	}
 	sel := Selection{RequestID: workshopRequestID, Side: flow.Server, Workers: 2}
 	seen, watch := Observe(lines, sel)
-	want := []string{filter + "original_dst", filter + "tls_inspector", "listener-filters " + sni, "listener-filters transport=tls",
+	want := []string{filter + "original_dst", filter + "tls_inspector", "listener-filters " + sni,
+		"listener-filters transport=tls",
 		"listener downstream.peer=172.21.206.228:52352", manager, "network-filters codec=http1", router,
 		"http-filters http.filter=istio.metadata_exchange", "http-filters http.filter=istio.stats",
 		"downstream-tls xfcc.uri=spiffe://cluster.local/ns/mark/sa/default", in, "upstream-tls socket.match=default",
-		"endpoint endpoint=172.21.206.230:8080", "connect upstream.remote=172.21.206.230:8080", "connect upstream.reused=false", "app status=200"}
+		"endpoint endpoint=172.21.206.230:8080", "connect upstream.remote=172.21.206.230:8080",
+		"connect upstream.reused=false", "app status=200"}
 	got := withoutID(t, observetest.Facts(seen))
 	slices.Sort(got)
 	slices.Sort(want)
@@ -147,12 +173,16 @@ func TestObserveConnection(t *testing.T) {
 		name, log, peer string
 		want            []string
 	}{
-		{"TCP through PassthroughCluster", "client-tcp-1.40.log", "10.77.0.1:42496", []string{dst + "10.77.0.2:8080", filter + "original_dst",
-			filter + "tls_inspector", "listener-filters transport=raw_buffer", "listener downstream.peer=10.77.0.1:42496",
-			"network-filters network.filter=envoy.filters.network.tcp_proxy", "cluster cluster=PassthroughCluster", "upstream-tls socket.match=default",
-			"endpoint endpoint=10.77.0.2:8080", "connect upstream.remote=10.77.0.2:8080"}},
-		{"foreign TLS that no filter chain takes", "server-1.40.log", "10.77.0.1:35320", []string{dst + "10.77.0.2:8080", filter + "original_dst",
-			"listener downstream.peer=10.77.0.1:35320", "filter-chain response.details=filter_chain_not_found"}},
+		{"TCP through PassthroughCluster", "client-tcp-1.40.log", "10.77.0.1:42496",
+			[]string{dst + "10.77.0.2:8080", filter + "original_dst",
+				filter + "tls_inspector", "listener-filters transport=raw_buffer",
+				"listener downstream.peer=10.77.0.1:42496",
+				"network-filters network.filter=envoy.filters.network.tcp_proxy", "cluster cluster=PassthroughCluster",
+				"upstream-tls socket.match=default",
+				"endpoint endpoint=10.77.0.2:8080", "connect upstream.remote=10.77.0.2:8080"}},
+		{"foreign TLS that no filter chain takes", "server-1.40.log", "10.77.0.1:35320",
+			[]string{dst + "10.77.0.2:8080", filter + "original_dst",
+				"listener downstream.peer=10.77.0.1:35320", "filter-chain response.details=filter_chain_not_found"}},
 	} {
 		seen, watch := Observe(read(t, c.log), Selection{RequestID: "not-there", Peer: c.peer})
 		got := observetest.Facts(seen)
@@ -165,18 +195,21 @@ func TestObserveConnection(t *testing.T) {
 			t.Errorf("%s: %s", c.name, watch.Problem)
 		}
 	}
-	if _, watch := Observe(read(t, "server-1.40.log"), Selection{RequestID: "not-there", Peer: "10.77.0.1:1"}); watch.Complete {
+	if _, watch := Observe(read(t, "server-1.40.log"),
+		Selection{RequestID: "not-there", Peer: "10.77.0.1:1"}); watch.Complete {
 		t.Error("a connection that is not there is complete")
 	}
 }
 
 func TestObserveByURL(t *testing.T) {
-	seen, watch := Observe(read(t, "server-1.40.log"), Selection{RequestID: "not-there", Authority: "fortio-server:8080", Path: "/big"})
+	seen, watch := Observe(read(t, "server-1.40.log"),
+		Selection{RequestID: "not-there", Authority: "fortio-server:8080", Path: "/big"})
 	if len(seen) == 0 || !watch.Complete {
 		t.Errorf("the only request for /big was not found: %s", watch.Problem)
 	}
 	seen, watch = Observe(read(t, "server-1.40.log"), Selection{Authority: "fortio-server:8080", Path: "/"})
 	if len(seen) > 0 || !strings.Contains(watch.Abstains, "streams carry the request") || len(watch.Sees) != 1 {
-		t.Errorf("several requests for / must not be one: %d observations, %q, sees %v", len(seen), watch.Abstains, watch.Sees)
+		t.Errorf("several requests for / must not be one: %d observations, %q, sees %v", len(seen),
+			watch.Abstains, watch.Sees)
 	}
 }

@@ -8,7 +8,8 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// A Violation is a rule on the order of the log's lines that the log breaks, with the lines that break it.
+// A Violation is a rule on the order of the log's lines that the log breaks, with the
+// lines that break it.
 type Violation struct {
 	Rule     string       // R6.1 to R6.5, as the workshop numbers them
 	Sentence string       // what the rule says and how it is broken
@@ -28,17 +29,18 @@ func (v Violation) text() string {
 // Variant says which lines to expect besides those that every exchange has.
 type Variant struct {
 	Workers int // worker threads; 0: the number of membership updates is not checked
-	// Cold demands the whole workshop: a connection that is accepted and one that is dialled, and none of the lines
-	// that must be absent then (R6.4).
+	// Cold demands the whole workshop: a connection that is accepted and one that is dialled, and
+	// none of the lines that must be absent then (R6.4).
 	Cold bool
 	// Warm demands that both connections were there before (R6.5).
 	Warm bool
-	// AccessLog says that the sidecar writes an access log; otherwise its lines must be absent (R6.4, with Cold).
+	// AccessLog says that the sidecar writes an access log; otherwise its lines must be
+	// absent (R6.4, with Cold).
 	AccessLog bool
 }
 
-// CheckOrder checks the rules of order on the selected request's lines. A log without the request breaks no rule:
-// Observe's Watch says that it is not there.
+// CheckOrder checks the rules of order on the selected request's lines. A log without the request
+// breaks no rule: Observe's Watch says that it is not there.
 func CheckOrder(lines []Line, sel Selection, variant Variant) []Violation {
 	var all []Violation
 	for _, x := range newJournal(lines).find(sel) {
@@ -56,13 +58,16 @@ func (x *exchange) check(variant Variant) []Violation {
 	return all
 }
 
-// ids is R6.1: the stream belongs to one downstream connection, and a connection that was dialled for it is younger.
+// ids is R6.1: the stream belongs to one downstream connection, and a connection that was
+// dialled for it is younger.
 func (x *exchange) ids(Variant) []Violation {
 	var all []Violation
 	for _, s := range x.own {
 		if s.Connection != x.downstream {
-			all = append(all, Violation{"R6.1", fmt.Sprintf("stream %s belongs to connection %s, but line %d prints it with connection %s",
-				x.stream, x.downstream, s.Number, s.Connection), flow.NetworkFilters, []Line{*x.headers.Line, *s.Line}})
+			all = append(all, Violation{"R6.1",
+				fmt.Sprintf("stream %s belongs to connection %s, but line %d prints it with connection %s",
+					x.stream, x.downstream, s.Number, s.Connection), flow.NetworkFilters,
+				[]Line{*x.headers.Line, *s.Line}})
 			break
 		}
 	}
@@ -73,7 +78,9 @@ func (x *exchange) ids(Variant) []Violation {
 	up, err2 := strconv.ParseUint(x.upstream, 10, 64)
 	dialled, ok := x.ofUpstream(ConnectingTo)
 	if err1 == nil && err2 == nil && ok && up <= down {
-		all = append(all, Violation{"R6.1", fmt.Sprintf("connection %s was dialled after %s was accepted, so its id must be greater", x.upstream, x.downstream),
+		all = append(all, Violation{"R6.1",
+			fmt.Sprintf("connection %s was dialled after %s was accepted, so its id must be greater", x.upstream,
+				x.downstream),
 			flow.Connect, []Line{*x.phase.accepted.Line, *dialled.Line}})
 	}
 	return all
@@ -85,7 +92,8 @@ var ordered = []struct {
 	kind  flow.HopKind
 }{
 	{OriginalDstAccepted, flow.ListenerFilters}, {OriginalDstSet, flow.ListenerFilters},
-	{TLSInspectorAccepted, flow.ListenerFilters}, {TLSServerName, flow.ListenerFilters}, {TLSInspectorNotTLS, flow.ListenerFilters},
+	{TLSInspectorAccepted, flow.ListenerFilters}, {TLSServerName, flow.ListenerFilters},
+	{TLSInspectorNotTLS, flow.ListenerFilters},
 	{HTTPInspectorSet, flow.ListenerFilters}, {NewConnection, flow.FilterChain},
 	{NewStream, flow.NetworkFilters}, {RequestHeaders, flow.NetworkFilters}, {ClusterMatch, flow.Route},
 	{SocketMatch, flow.UpstreamTLS}, {CreatedHost, flow.Endpoint}, {RouterHeaders, flow.HTTPFilters},
@@ -93,11 +101,12 @@ var ordered = []struct {
 	{ClientConnecting, flow.Connect}, {ConnectingTo, flow.Connect}, {ConnectInProgress, flow.Connect},
 	{Connected, flow.Connect}, {ClientConnected, flow.Connect}, {AttachingStream, flow.Connect},
 	{UsingExisting, flow.Connect}, {CreatingStream, flow.Connect}, {PoolReady, flow.Connect},
-	{UpstreamHeaders, flow.App}, {ResponseHeaders, flow.App}, {PoolResponseComplete, flow.App}, {DestroyingStream, flow.App},
+	{UpstreamHeaders, flow.App}, {ResponseHeaders, flow.App}, {PoolResponseComplete, flow.App},
+	{DestroyingStream, flow.App},
 }
 
-// programOrder is R6.2. Statements about connection and stream are found by their ids; those without are looked for on
-// the stream's thread between its routing and its connection.
+// programOrder is R6.2. Statements about connection and stream are found by their ids; those
+// without are looked for on the stream's thread between its routing and its connection.
 func (x *exchange) programOrder(Variant) []Violation {
 	var previous *step
 	for _, entry := range ordered {
@@ -107,7 +116,8 @@ func (x *exchange) programOrder(Variant) []Violation {
 		}
 		if previous != nil && s.index < previous.index {
 			return []Violation{{"R6.2", fmt.Sprintf("%q must come after %q, but line %d stands before line %d",
-				nameOf(entry.event), nameOf(previous.event), s.Number, previous.Number), entry.kind, []Line{*s.Line, *previous.Line}}}
+				nameOf(entry.event), nameOf(previous.event), s.Number, previous.Number), entry.kind,
+				[]Line{*s.Line, *previous.Line}}}
 		}
 		previous = &s
 	}
@@ -176,8 +186,8 @@ func (x *exchange) between(event, begin, end Event) (step, bool) {
 	return step{}, false
 }
 
-// membership is R6.3: a host that is created is added by the main thread, and each thread's copy of the cluster is
-// updated after that, once for each worker and once for the main thread.
+// membership is R6.3: a host that is created is added by the main thread, and each thread's copy of
+// the cluster is updated after that, once for each worker and once for the main thread.
 func (x *exchange) membership(variant Variant) []Violation {
 	created, ok := x.locate(CreatedHost)
 	if !ok {
@@ -191,31 +201,35 @@ func (x *exchange) membership(variant Variant) []Violation {
 		switch {
 		case s.event == AddHost && hostAddress(s.rest) == hostAddress(created.rest):
 			if s.index < created.index {
-				return []Violation{{"R6.3", "a host is added only after it was created", flow.Endpoint, []Line{*s.Line, *created.Line}}}
+				return []Violation{{"R6.3", "a host is added only after it was created", flow.Endpoint,
+					[]Line{*s.Line, *created.Line}}}
 			}
 			added = &s
 		case s.event == MembershipUpdate && s.index > created.index && adds(s.rest, cluster):
 			if added == nil {
-				return []Violation{{"R6.3", "a thread's copy of the cluster is updated only after the host was added", flow.Endpoint, []Line{*s.Line}}}
+				return []Violation{{"R6.3", "a thread's copy of the cluster is updated only after the host was added",
+					flow.Endpoint, []Line{*s.Line}}}
 			}
 			updates = append(updates, *s.Line)
 		}
 	}
 	if want := variant.Workers + 1; variant.Workers > 0 && added != nil && len(updates) != want {
-		return []Violation{{"R6.3", fmt.Sprintf("with %d workers the cluster is updated %d times, but the log shows %d", variant.Workers, want, len(updates)),
+		return []Violation{{"R6.3", fmt.Sprintf("with %d workers the cluster is updated %d times, but the log shows %d",
+			variant.Workers, want, len(updates)),
 			flow.Endpoint, updates}}
 	}
 	return nil
 }
 
-// adds reads "<cluster> added 1 removed 0" and "<cluster> across 1 priorities": whether it may be the update for a new
-// host of the cluster.
+// adds reads "<cluster> added 1 removed 0" and "<cluster> across 1 priorities": whether it may be
+// the update for a new host of the cluster.
 func adds(rest, cluster string) bool {
 	after, ok := strings.CutPrefix(rest, cluster+" ")
 	return ok && (strings.HasPrefix(after, "added 1 ") || strings.HasPrefix(after, "across "))
 }
 
-// pool is R6.5's core: a connection is either taken from the pool or dialled for the stream, never both.
+// pool is R6.5's core: a connection is either taken from the pool or dialled for the
+// stream, never both.
 func (x *exchange) pool(Variant) []Violation {
 	if !x.reused {
 		return nil
@@ -224,7 +238,8 @@ func (x *exchange) pool(Variant) []Violation {
 	router, routed := x.first(RouterHeaders)
 	dialled, dialledOK := x.ofUpstream(ConnectingTo)
 	if ok && routed && dialledOK && dialled.index > router.index {
-		return []Violation{{"R6.5", "a connection that is taken from the pool is not dialled for the stream", flow.Connect, []Line{*using.Line, *dialled.Line}}}
+		return []Violation{{"R6.5", "a connection that is taken from the pool is not dialled for the stream",
+			flow.Connect, []Line{*using.Line, *dialled.Line}}}
 	}
 	return nil
 }
@@ -250,14 +265,16 @@ func (x *exchange) others(variant Variant) []Violation {
 		end = last.index
 	}
 	for _, s := range x.journal.steps[:end] {
-		if s.event == NewConnection && x.phase != nil && s.index > x.phase.accepted.index && sameHost(s.rest, x.phase.accepted.rest) {
+		if s.event == NewConnection && x.phase != nil && s.index > x.phase.accepted.index &&
+			sameHost(s.rest, x.phase.accepted.rest) {
 			add(flow.Listener, "a second connection was accepted", *s.Line)
 		}
 	}
 	return all
 }
 
-// absent is R6.4: what a cold request of the workshop must not show, also where other requests are sent.
+// absent is R6.4: what a cold request of the workshop must not show, also where
+// other requests are sent.
 func (x *exchange) absent(variant Variant) []Violation {
 	if !variant.Cold {
 		return nil
@@ -286,13 +303,15 @@ func (x *exchange) absent(variant Variant) []Violation {
 	return all
 }
 
-// sameHost reports whether two connections come from one address: a probe of the sidecar's own health comes from another.
+// sameHost reports whether two connections come from one address: a probe of the sidecar's own
+// health comes from another.
 func sameHost(a, b string) bool {
 	i, j := strings.LastIndexByte(a, ':'), strings.LastIndexByte(b, ':')
 	return i >= 0 && j >= 0 && a[:i] == b[:j]
 }
 
-// warm is R6.5: a request within the lifetime of both connections shows neither their beginning nor a new host.
+// warm is R6.5: a request within the lifetime of both connections shows neither their
+// beginning nor a new host.
 func (x *exchange) warm(variant Variant) []Violation {
 	if !variant.Warm {
 		return nil

@@ -65,7 +65,8 @@ func debug(logger, message string) string {
 	return "2022-08-28T13:46:17.500000Z\tdebug\tenvoy " + logger + "\t" + message
 }
 
-// TestOrder breaks the workshop's log in one way at a time: the rule that it breaks must be named, at its hop.
+// TestOrder breaks the workshop's log in one way at a time: the rule that it breaks
+// must be named, at its hop.
 func TestOrder(t *testing.T) {
 	log := workshopLog()
 	coldRun := Variant{Workers: 2, Cold: true}
@@ -75,22 +76,50 @@ func TestOrder(t *testing.T) {
 		variant                    Variant
 	}{
 		{"untouched", log, "", "", "", coldRun},
-		{"SNI before the inspector", move(log, "tls inspector: new", "tls:onServerName"), "R6.2", `must come after "tls inspector: new connection accepted"`, flow.ListenerFilters, coldRun},
+		{"SNI before the inspector", move(log, "tls inspector: new", "tls:onServerName"), "R6.2",
+			`must come after "tls inspector: new connection accepted"`, flow.ListenerFilters, coldRun},
 		{"pool ready before the connection", move(log, "] connected", "pool ready"), "R6.2", "", flow.Connect, coldRun},
-		{"routed before it was received", move(log, "router decoding headers", "queueing stream"), "R6.2", "", flow.Connect, coldRun},
-		{"host added before it was created", move(log, "Created host", "addHost()"), "R6.3", "added only after it was created", flow.Endpoint, coldRun},
-		{"updated before the host was added", move(log, "addHost()", "membership update"), "R6.3", "updated only after the host was added", flow.Endpoint, coldRun},
-		{"one update too few", drop(log, "membership update", 1), "R6.3", "with 2 workers the cluster is updated 3 times, but the log shows 2", flow.Endpoint, coldRun},
-		{"one update too many", insert(log, "addHost()", debug("upstream", "membership update for TLS cluster inbound|8080|| added 1 removed 0")), "R6.3", "but the log shows 4", flow.Endpoint, coldRun},
-		{"four workers", log, "R6.3", "with 4 workers the cluster is updated 5 times, but the log shows 3", flow.Endpoint, Variant{Workers: 4}},
-		{"stream of another connection", strings.Replace(log, "[C12990][S11192089021443921902] pool ready", "[C1][S11192089021443921902] pool ready", 1), "R6.1", "prints it with connection 1", flow.NetworkFilters, coldRun},
-		{"younger downstream", strings.ReplaceAll(log, "[C12991]", "[C7]"), "R6.1", "must be greater", flow.Connect, coldRun},
-		{"http_inspector ran", insert(log, "tls:onServerName", debug("filter", "http inspector: new connection accepted")), "R6.4", "http_inspector must not run", flow.ListenerFilters, coldRun},
-		{"app dialled at 127.0.0.1", strings.Replace(log, "connecting to 172.21.206.230", "connecting to 127.0.0.1", 1), "R6.4", "not at 127.0.0.1", flow.Connect, coldRun},
-		{"access log", insert(log, "stat=14", `[2022-08-28T13:46:17.000Z] "GET / HTTP/1.1" 200 - via_upstream - "-" 0 0 2 1 "-"`), "R6.4", "no access log is configured", flow.HTTPFilters, coldRun},
-		{"access log that is configured", insert(log, "stat=14", `[2022-08-28T13:46:17.000Z] "GET / HTTP/1.1" 200 - via_upstream - "-" 0 0 2 1 "-"`), "", "", "", Variant{Workers: 2, Cold: true, AccessLog: true}},
-		{"a probe of health", insert(log, "request end stream", debug("conn_handler", "[C12999] new connection from 172.21.206.193:52353")), "", "", "", coldRun},
-		{"pooled and dialled", strings.Replace(log, "attaching to next stream", "using existing fully connected connection", 1), "R6.5", "not dialled", flow.Connect, Variant{}},
+		{"routed before it was received", move(log, "router decoding headers", "queueing stream"), "R6.2", "",
+			flow.Connect, coldRun},
+		{"host added before it was created", move(log, "Created host", "addHost()"), "R6.3",
+			"added only after it was created", flow.Endpoint, coldRun},
+		{"updated before the host was added", move(log, "addHost()", "membership update"), "R6.3",
+			"updated only after the host was added", flow.Endpoint, coldRun},
+		{"one update too few", drop(log, "membership update", 1), "R6.3",
+			"with 2 workers the cluster is updated 3 times, but the log shows 2", flow.Endpoint, coldRun},
+		{
+			"one update too many", insert(log, "addHost()",
+				debug("upstream", "membership update for TLS cluster inbound|8080|| added 1 removed 0")), "R6.3",
+			"but the log shows 4", flow.Endpoint, coldRun,
+		},
+		{"four workers", log, "R6.3", "with 4 workers the cluster is updated 5 times, but the log shows 3",
+			flow.Endpoint, Variant{Workers: 4}},
+		{"stream of another connection", strings.Replace(log, "[C12990][S11192089021443921902] pool ready",
+			"[C1][S11192089021443921902] pool ready", 1), "R6.1", "prints it with connection 1",
+			flow.NetworkFilters, coldRun},
+		{"younger downstream", strings.ReplaceAll(log, "[C12991]", "[C7]"), "R6.1", "must be greater",
+			flow.Connect, coldRun},
+		{
+			"http_inspector ran", insert(log, "tls:onServerName",
+				debug("filter", "http inspector: new connection accepted")), "R6.4", "http_inspector must not run",
+			flow.ListenerFilters, coldRun,
+		},
+		{"app dialled at 127.0.0.1", strings.Replace(log, "connecting to 172.21.206.230", "connecting to 127.0.0.1", 1),
+			"R6.4", "not at 127.0.0.1", flow.Connect, coldRun},
+		{
+			"access log", insert(log, "stat=14", `[2022-08-28T13:46:17.000Z] "GET / HTTP/1.1" 200 - via_upstream - `+
+				`"-" 0 0 2 1 "-"`), "R6.4", "no access log is configured", flow.HTTPFilters, coldRun,
+		},
+		{
+			"access log that is configured", insert(log, "stat=14", `[2022-08-28T13:46:17.000Z] "GET / HTTP/1.1" 200 `+
+				`- via_upstream - "-" 0 0 2 1 "-"`), "", "", "", Variant{Workers: 2, Cold: true, AccessLog: true},
+		},
+		{
+			"a probe of health", insert(log, "request end stream",
+				debug("conn_handler", "[C12999] new connection from 172.21.206.193:52353")), "", "", "", coldRun,
+		},
+		{"pooled and dialled", strings.Replace(log, "attaching to next stream",
+			"using existing fully connected connection", 1), "R6.5", "not dialled", flow.Connect, Variant{}},
 		{"cold where warm was expected", log, "R6.5", "so none is accepted", flow.Listener, Variant{Warm: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -102,7 +131,8 @@ func TestOrder(t *testing.T) {
 				return
 			}
 			if !slices.ContainsFunc(got, func(v Violation) bool {
-				return v.Rule == c.rule && strings.Contains(v.Sentence, c.sentence) && v.Kind == c.kind && len(v.Lines) > 0
+				return v.Rule == c.rule && strings.Contains(v.Sentence, c.sentence) && v.Kind == c.kind &&
+					len(v.Lines) > 0
 			}) {
 				t.Errorf("no %s %q at %s among %+v", c.rule, c.sentence, c.kind, got)
 			}
@@ -110,8 +140,8 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// TestTwoSocketsAtOnce lets another socket be between accept and filter chain at the same time: what only one of them can
-// have is not said of the request's.
+// TestTwoSocketsAtOnce lets another socket be between accept and filter chain at the same time:
+// what only one of them can have is not said of the request's.
 func TestTwoSocketsAtOnce(t *testing.T) {
 	sel := Selection{RequestID: cold, Workers: 2}
 	current := func(part, extra string) []Line {
@@ -123,7 +153,8 @@ func TestTwoSocketsAtOnce(t *testing.T) {
 	}
 	const before = "Not closing conn, socket is not open" // on the main thread, before anything was accepted
 	silent := func(destination, thread string) string {
-		return "2026-11-23T05:40:08.400000Z\tdebug\tenvoy filter original_dst.cc:67\toriginal_dst: set destination to " + destination + "\tthread=" + thread
+		return "2026-11-23T05:40:08.400000Z\tdebug\tenvoy filter original_dst.cc:67\toriginal_dst: set destination " +
+			"to " + destination + "\tthread=" + thread
 	}
 	for _, c := range []struct {
 		name     string
@@ -133,9 +164,12 @@ func TestTwoSocketsAtOnce(t *testing.T) {
 		complete bool
 	}{
 		{"a silent socket to the same address", current(before, silent("10.77.0.2:8080", "24212")), sel, "", true},
-		{"a silent socket to another address", current(before, silent("10.77.0.2:9999", "24212")), sel, "redirect original.dst=10.77.0.2:8080", true},
+		{"a silent socket to another address", current(before, silent("10.77.0.2:9999", "24212")), sel,
+			"redirect original.dst=10.77.0.2:8080", true},
 		{"a silent socket on another thread", current(before, silent("10.77.0.2:9999", "7")), sel, "", true},
-		{"two inspectors, no threads", parse(t, insert(workshopLog(), "tls:onServerName", debug("filter", "tls:onServerName(), requestedServerName: other"))),
+		{"two inspectors, no threads",
+			parse(t, insert(workshopLog(), "tls:onServerName",
+				debug("filter", "tls:onServerName(), requestedServerName: other"))),
 			Selection{RequestID: workshopRequestID}, "listener-filters " + sni, false},
 	} {
 		seen, watch := Observe(c.lines, c.sel)
@@ -148,7 +182,8 @@ func TestTwoSocketsAtOnce(t *testing.T) {
 		if c.gone != "" && slices.Contains(got, c.gone) || watch.Complete != c.complete {
 			t.Errorf("%s: complete %v: %s; %v", c.name, watch.Complete, watch.Problem, got)
 		}
-		if able := slices.Contains(watch.Sees, flow.Capability{Kind: flow.Redirect, Fact: flow.FactOriginalDst}); able == (c.gone != "") {
+		if able := slices.Contains(watch.Sees,
+			flow.Capability{Kind: flow.Redirect, Fact: flow.FactOriginalDst}); able == (c.gone != "") {
 			t.Errorf("%s: able to see the destination: %v", c.name, able)
 		}
 	}
@@ -160,9 +195,12 @@ func TestOrderCurrent(t *testing.T) {
 		log, id string
 		variant Variant
 	}{
-		{"server-1.40-plain.log", cold, Variant{Workers: 2, Cold: true}}, {"server-1.40-old.log", cold, Variant{Workers: 2, Cold: true}},
-		{"server-1.40.log", cold, Variant{Workers: 2}}, {"server-1.40.log", warm, Variant{Warm: true}}, {"server-1.40.log", post, Variant{}},
-		{"server-1.40.log", http2, Variant{}}, {"server-1.40.log", clear, Variant{}}, {"client-1.40.log", cold, Variant{}},
+		{"server-1.40-plain.log", cold, Variant{Workers: 2, Cold: true}},
+		{"server-1.40-old.log", cold, Variant{Workers: 2, Cold: true}},
+		{"server-1.40.log", cold, Variant{Workers: 2}}, {"server-1.40.log", warm, Variant{Warm: true}},
+		{"server-1.40.log", post, Variant{}},
+		{"server-1.40.log", http2, Variant{}}, {"server-1.40.log", clear, Variant{}},
+		{"client-1.40.log", cold, Variant{}},
 		{"client-1.40.log", http2, Variant{}}, {"client-1.40.log", post, Variant{}},
 		{"server-refused-1.40.log", cold, Variant{Workers: 2}}, {"client-refused-1.40.log", cold, Variant{}},
 	} {
@@ -172,9 +210,11 @@ func TestOrderCurrent(t *testing.T) {
 	}
 }
 
-// TestBrokenOrderIsSeen shows that Observe turns a broken rule into an observation that verify refutes the hop by.
+// TestBrokenOrderIsSeen shows that Observe turns a broken rule into an observation that verify
+// refutes the hop by.
 func TestBrokenOrderIsSeen(t *testing.T) {
-	seen, _ := Observe(parse(t, move(workshopLog(), "] connected", "pool ready")), Selection{RequestID: workshopRequestID, Side: flow.Server})
+	seen, _ := Observe(parse(t, move(workshopLog(), "] connected", "pool ready")),
+		Selection{RequestID: workshopRequestID, Side: flow.Server})
 	for _, o := range seen {
 		for _, f := range o.Facts {
 			if f.Name == flow.FactOrder && o.Kind == flow.Connect && strings.Contains(o.Raw, "connected") {
@@ -185,15 +225,15 @@ func TestBrokenOrderIsSeen(t *testing.T) {
 	t.Error("no observation of the broken rule")
 }
 
-// TestTakeLineAway takes one line after the other out of a log. What the log proves must never grow, and a log that
-// lacks a line of the stream's own must not be called complete.
+// TestTakeLineAway takes one line after the other out of a log. What the log proves must never
+// grow, and a log that lacks a line of the stream's own must not be called complete.
 func TestTakeLineAway(t *testing.T) {
 	log := workshopLog()
 	sel := Selection{RequestID: workshopRequestID, Side: flow.Server}
 	whole, _ := Observe(parse(t, log), sel)
 	known := observetest.Facts(whole)
-	deciding := []string{"request headers complete", "cluster 'inbound", "router decoding headers", "connecting to 172", "] connected", "pool ready",
-		"upstream headers complete", "encoding headers via codec", "destroying stream"}
+	deciding := []string{"request headers complete", "cluster 'inbound", "router decoding headers", "connecting to 172",
+		"] connected", "pool ready", "upstream headers complete", "encoding headers via codec", "destroying stream"}
 	for n, taken := range strings.Split(strings.TrimSuffix(log, "\n"), "\n") {
 		if !strings.HasPrefix(taken, "2022") {
 			continue // part of a block
@@ -206,17 +246,21 @@ func TestTakeLineAway(t *testing.T) {
 		})
 		seen, watch := Observe(parse(t, rest), sel)
 		for _, f := range observetest.Facts(seen) {
-			if !slices.Contains(known, f) && !strings.Contains(f, flow.FactOrder) && !strings.Contains(f, flow.FactUpstreamReused) {
+			if !slices.Contains(known, f) && !strings.Contains(f, flow.FactOrder) &&
+				!strings.Contains(f, flow.FactUpstreamReused) {
 				t.Errorf("without %q the log shows %s", taken, f)
 			}
 		}
-		if slices.ContainsFunc(deciding, func(part string) bool { return strings.Contains(taken, part) }) && watch.Complete {
+		if slices.ContainsFunc(deciding, func(part string) bool {
+			return strings.Contains(taken, part)
+		}) && watch.Complete {
 			t.Errorf("the log is called complete without %q", taken)
 		}
 	}
 }
 
-// TestCut ends the log after each of its lines: until the stream's last line is there, it is not complete.
+// TestCut ends the log after each of its lines: until the stream's last line is there,
+// it is not complete.
 func TestCut(t *testing.T) {
 	log := workshopLog()
 	sel := Selection{RequestID: workshopRequestID, Side: flow.Server}
@@ -242,7 +286,8 @@ func TestCut(t *testing.T) {
 // TestOthers: what a cold request cannot show by itself breaks no rule: others were there.
 func TestOthers(t *testing.T) {
 	log := workshopLog()
-	second := insert(log, "request end stream", debug("conn_handler", "[C12999] new connection from 172.21.206.228:52353"))
+	second := insert(log, "request end stream",
+		debug("conn_handler", "[C12999] new connection from 172.21.206.228:52353"))
 	pooled := strings.Replace(log, "attaching to next stream", "using existing fully connected connection", 1)
 	for _, c := range []struct {
 		name, text, sentence string

@@ -6,13 +6,14 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// phase is what the listener filters said about a connection before it was one. Their statements carry no id; they are
-// joined to the connection by thread and program order.
+// phase is what the listener filters said about a connection before it was one. Their statements
+// carry no id; they are joined to the connection by thread and program order.
 //
-// original_dst, and in older releases tls_inspector, speak when the socket is accepted; then the worker may serve others
-// until data comes. Several sockets may wait like that, and one that is closed while it waits leaves no line. So what was
-// said at accept is taken as the connection's only where all sockets that wait agree. An inspector that has its data
-// speaks in the call that ends with `new connection from`, so its statements stand directly before it.
+// original_dst, and in older releases tls_inspector, speak when the socket is accepted; then the
+// worker may serve others until data comes. Several sockets may wait like that, and one that is
+// closed while it waits leaves no line. So what was said at accept is taken as the connection's
+// only where all sockets that wait agree. An inspector that has its data speaks in the call that
+// ends with `new connection from`, so its statements stand directly before it.
 type phase struct {
 	steps     []step
 	others    []step // of listener filters whose wording is not known here, by the file of the statement
@@ -48,13 +49,13 @@ type worker struct {
 	previous int      // index of the thread's line before
 	others   []step   // what other listener filters have said since the thread last spoke of a connection
 	before   string   // the connection that it spoke of since
-	// begun is the index of the thread's line before the first about a connection: a network filter may speak of the
-	// connection before `new connection from` is printed.
+	// begun is the index of the thread's line before the first about a connection: a network filter
+	// may speak of the connection before `new connection from` is printed.
 	begun map[string]int
 }
 
-// listenerPhases joins the listener filters' statements to connections: phases by connection id, and those of sockets
-// that no filter chain matched, by the peer's address.
+// listenerPhases joins the listener filters' statements to connections: phases by connection id,
+// and those of sockets that no filter chain matched, by the peer's address.
 func (j *journal) listenerPhases() (byID, refused map[string][]*phase) {
 	byID, refused = map[string][]*phase{}, map[string][]*phase{}
 	workers := map[string]*worker{}
@@ -85,8 +86,9 @@ func (j *journal) listenerPhases() (byID, refused map[string][]*phase) {
 	return byID, refused
 }
 
-// other takes a statement of a listener filter whose wording is not known. Only the connection of which the thread speaks next can
-// be meant: when it speaks of another first, the statement is dropped.
+// other takes a statement of a listener filter whose wording is not known. Only the
+// connection of which the thread speaks next can be meant: when it speaks of another first,
+// the statement is dropped.
 func (w *worker) other(s step) bool {
 	if fact, _ := flow.FilterOfSource(s.Source); s.event == Other && fact == flow.FactFilter && s.Connection == "" {
 		w.others, w.before = append(w.others, s), ""
@@ -102,7 +104,8 @@ func (w *worker) other(s step) bool {
 	return false
 }
 
-// accept takes a statement about a socket that was accepted: the newest one's, or the first about another.
+// accept takes a statement about a socket that was accepted: the newest one's, or the
+// first about another.
 func (w *worker) accept(s step) {
 	n := len(w.waiting)
 	if n == 0 || opens(w.waiting[n-1], s) {
@@ -112,8 +115,8 @@ func (w *worker) accept(s step) {
 	w.waiting[n-1] = append(w.waiting[n-1], s)
 }
 
-// opens reports whether s begins the statements about another socket: original_dst runs first, and each filter accepts a
-// socket once.
+// opens reports whether s begins the statements about another socket: original_dst runs first, and
+// each filter accepts a socket once.
 func opens(said []step, s step) bool {
 	switch s.event {
 	case OriginalDstAccepted:
@@ -124,8 +127,8 @@ func opens(said []step, s step) bool {
 	return slices.ContainsFunc(said, func(other step) bool { return other.event == s.event })
 }
 
-// speak takes a statement of an inspector that has its data. The same inspector speaks once about a socket, so what
-// stands before is another socket's.
+// speak takes a statement of an inspector that has its data. The same inspector speaks once about a
+// socket, so what stands before is another socket's.
 func (w *worker) speak(s step) {
 	if slices.ContainsFunc(w.spoken, func(other step) bool { return other.event == s.event }) {
 		w.spoken, w.repeated = nil, true
@@ -171,7 +174,8 @@ func unanimous(waiting [][]step) bool {
 	return true
 }
 
-// agreed returns what was said of all sockets that wait; where only the values differ, the statement without its value.
+// agreed returns what was said of all sockets that wait; where only the values differ, the
+// statement without its value.
 func agreed(waiting [][]step) []step {
 	if len(waiting) == 0 {
 		return nil

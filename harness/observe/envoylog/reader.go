@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// What is kept of one statement, so that a hostile or broken log cannot fill the memory. Envoy's largest statements are
-// dumps of xDS resources, which prove nothing about a request.
+// What is kept of one statement, so that a hostile or broken log cannot fill the memory. Envoy's
+// largest statements are dumps of xDS resources, which prove nothing about a request.
 const (
 	maxText       = 64 << 10 // bytes of one line of text
 	maxBlockLines = 1000     // lines of text of one statement
 	maxBlockBytes = 256 << 10
 )
 
-// A Reader reads statements from a log, one after the other, from a log that is complete or one that is still written.
-// A last line of text without its line feed is not a statement yet.
+// A Reader reads statements from a log, one after the other, from a log that is complete or one
+// that is still written. A last line of text without its line feed is not a statement yet.
 type Reader struct {
 	r       *bufio.Reader
 	text    strings.Builder // the line of text that is being read
@@ -32,9 +32,10 @@ func NewReader(r io.Reader) *Reader {
 	return &Reader{r: bufio.NewReaderSize(r, 64<<10)}
 }
 
-// Next returns the next statement. At the end it returns io.EOF, after a statement that was not complete and is marked
-// as Truncated; the error of the underlying reader is passed on. Next may be called again after io.EOF when r may
-// have grown: half a line of text is kept until it is completed.
+// Next returns the next statement. At the end it returns io.EOF, after a statement that was
+// not complete and is marked as Truncated; the error of the underlying reader is passed on.
+// Next may be called again after io.EOF when r may have grown: half a line of text is kept
+// until it is completed.
 func (r *Reader) Next() (Line, error) {
 	for {
 		if len(r.queue) > 0 {
@@ -51,14 +52,15 @@ func (r *Reader) Next() (Line, error) {
 	}
 }
 
-// Rest returns what would come next if the log ended here: the statement whose block is not complete, and half a line
-// of text as a line of its own. Both are marked as Truncated.
+// Rest returns what would come next if the log ended here: the statement whose block is not
+// complete, and half a line of text as a line of its own. Both are marked as Truncated.
 func (r *Reader) Rest() []Line {
 	var rest []Line
 	half := r.text.String()
 	if r.pending != nil {
 		line := *r.pending
-		// A block in a form without a closing mark is complete when the log simply stops after one of its lines.
+		// A block in a form without a closing mark is complete when the log simply stops
+		// after one of its lines.
 		line.Truncated = line.Truncated || half != "" || line.format == formatPilot
 		rest, r.pending = append(rest, line), nil
 	}
@@ -101,7 +103,8 @@ func (r *Reader) readText() (string, error) {
 func (r *Reader) add(text string, long bool) {
 	line, ok := parseLine(text)
 	if ok && r.pending != nil && line.Kind != Statement {
-		// Of another writer: the container's two streams are mixed line by line, also within a block.
+		// Of another writer: the container's two streams are mixed line by line,
+		// also within a block.
 		line.Number, line.Text, line.Truncated = r.number, text, long
 		r.queue = append(r.queue, line)
 		return
@@ -158,8 +161,9 @@ func (r *Reader) flush(cut bool) {
 	r.pending = nil
 }
 
-// complete reports whether the statement ends with its first line of text. With a thread at the end of each statement
-// that is plain to see; without, only a message that ends with a colon has a block, and an empty line ends it.
+// complete reports whether the statement ends with its first line of text. With a thread at the end
+// of each statement that is plain to see; without, only a message that ends with a colon has a
+// block, and an empty line ends it.
 func (l *Line) complete() bool {
 	switch l.format {
 	case formatPilot:
@@ -171,7 +175,8 @@ func (l *Line) complete() bool {
 	}
 }
 
-// ReadAll returns all statements of r, to its end. The last one is marked as Truncated when the log is cut within it.
+// ReadAll returns all statements of r, to its end. The last one is marked as Truncated when the
+// log is cut within it.
 func ReadAll(r io.Reader) ([]Line, error) {
 	reader := NewReader(r)
 	var lines []Line

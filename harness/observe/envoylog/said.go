@@ -65,10 +65,11 @@ func componentOf(s step) Component {
 	return Extension
 }
 
-// About returns the lines about the selected request, in the order of the log: what the listener
-// filters said about its connection, what was said of its stream and of both of its connections while
-// it ran, and what was said between them of the cluster, the pool and Istio's extensions, which carry
-// no id. Where the log does not show the request, or more than one that could be it, there are none.
+// About returns the lines about the selected request, in the order of the log: what the
+// listener filters said about its connection, what was said of its stream and of both of its
+// connections while it ran, and what was said between them of the cluster, the pool and Istio's
+// extensions, which carry no id. Where the log does not show the request, or more than one that
+// could be it, there are none.
 func About(lines []Line, sel Selection) []Said {
 	j := newJournal(lines)
 	found := j.find(sel)

@@ -15,7 +15,8 @@ func TestAbout(t *testing.T) {
 		first      string
 		last       string
 	}{
-		{"workshop", workshopLog(), Selection{RequestID: workshopRequestID}, 40, "original_dst: new connection accepted", "destroying stream: 0 remaining"},
+		{"workshop", workshopLog(), Selection{RequestID: workshopRequestID}, 40,
+			"original_dst: new connection accepted", "destroying stream: 0 remaining"},
 		{"another request", workshopLog(), Selection{RequestID: "x"}, 0, "", ""},
 	} {
 		lines, err := ReadAll(strings.NewReader(tc.text))
@@ -35,14 +36,16 @@ func TestAbout(t *testing.T) {
 	for _, s := range About(lines, Selection{RequestID: workshopRequestID}) {
 		counts[s.Component]++
 	}
-	for component, want := range map[Component]int{OriginalDst: 1, Inspector: 2, ListenerPart: 1, Manager: 4, Router: 4, LoadBalancing: 9, Pool: 7, Codec: 3, ConnectionOf: 5, Extension: 4} {
+	for component, want := range map[Component]int{OriginalDst: 1, Inspector: 2, ListenerPart: 1, Manager: 4, Router: 4,
+		LoadBalancing: 9, Pool: 7, Codec: 3, ConnectionOf: 5, Extension: 4} {
 		if counts[component] != want {
 			t.Errorf("%s said %d lines, not %d", component, counts[component], want)
 		}
 	}
 }
 
-// TestAboutACurrentLog finds every line of the stream and of both connections in the log of a current sidecar.
+// TestAboutACurrentLog finds every line of the stream and of both connections in the
+// log of a current sidecar.
 func TestAboutACurrentLog(t *testing.T) {
 	file, err := os.Open("testdata/server-1.40.log")
 	if err != nil {

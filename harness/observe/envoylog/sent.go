@@ -6,8 +6,8 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// sent tells of the request as the router sends it upstream: it prints the headers after the filters and the route have changed
-// them (Envoy: Router::Filter::continueDecodeHeaders).
+// sent tells of the request as the router sends it upstream: it prints the headers after the
+// filters and the route have changed them (Envoy: Router::Filter::continueDecodeHeaders).
 func (o *observer) sent(router step) {
 	facts := map[string]string{":method": flow.FactMethod, ":path": flow.FactPath, ":authority": flow.FactAuthority}
 	for _, line := range router.Block {

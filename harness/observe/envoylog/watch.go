@@ -31,7 +31,8 @@ func watch(j *journal, found []*exchange, below []*phase, sel Selection) flow.Wa
 // abstain is the watch of a log in which several streams could be the request's.
 func abstain(j *journal, found []*exchange, sel Selection) flow.Watch {
 	problems := logProblems(j)
-	return flow.Watch{Instrument: flow.EnvoyLog, Pod: sel.Pod, Side: sel.Side, Complete: len(problems) == 0, Problem: strings.Join(problems, "; "),
+	return flow.Watch{Instrument: flow.EnvoyLog, Pod: sel.Pod, Side: sel.Side, Complete: len(problems) == 0,
+		Problem:  strings.Join(problems, "; "),
 		Sees:     []flow.Capability{{Kind: flow.Listener, Fact: flow.FactConnections}},
 		Abstains: fmt.Sprintf("%d streams carry the request, so none can be said to be it", len(found))}
 }
@@ -44,7 +45,8 @@ func logProblems(j *journal) []string {
 	if firstDebug(j.steps) >= 0 {
 		return nil
 	}
-	return append([]string{"no statement at debug level: raise the log level before the request is sent"}, unknownProblems(j.steps)...)
+	return append([]string{"no statement at debug level: raise the log level before the request is sent"},
+		unknownProblems(j.steps)...)
 }
 
 // debug reports whether the line is a statement that only a raised log level shows.
@@ -62,17 +64,19 @@ func firstDebug(steps []step) int {
 	return -1
 }
 
-// beginsLate says that the log begins after the request was sent, so that its beginning may be missing.
+// beginsLate says that the log begins after the request was sent, so that its
+// beginning may be missing.
 func beginsLate(j *journal, sel Selection) []string {
 	i := firstDebug(j.steps)
 	if i < 0 || sel.Since.IsZero() || !j.steps[i].Time.After(sel.Since) {
 		return nil
 	}
-	return []string{fmt.Sprintf("the log begins at %s, after the request was sent", j.steps[i].Time.Format("15:04:05.000000"))}
+	return []string{fmt.Sprintf("the log begins at %s, after the request was sent",
+		j.steps[i].Time.Format("15:04:05.000000"))}
 }
 
-// absenceProblems says why it cannot be concluded from a log without the request that the request never came: only a
-// log that runs on after the answer shows that.
+// absenceProblems says why it cannot be concluded from a log without the request that the request
+// never came: only a log that runs on after the answer shows that.
 func absenceProblems(j *journal, sel Selection) []string {
 	streams := 0
 	for _, s := range j.steps {
@@ -105,9 +109,11 @@ func exchangeProblems(x *exchange, sel Selection) []string {
 			begin = x.phase.steps[0].index
 		}
 		if x.phase.ambiguous {
-			problems = append(problems, fmt.Sprintf("the log names no threads, and the listener filters of two sockets spoke before line %d, so they cannot be told apart", x.phase.accepted.Number))
+			problems = append(problems, fmt.Sprintf("the log names no threads, and the listener filters of two "+
+				"sockets spoke before line %d, so they cannot be told apart", x.phase.accepted.Number))
 		}
-	} else if stream, ok := x.before(x.headers.index, NewStream); !ok || stream.Connection != x.downstream || firstDebug(steps) == stream.index {
+	} else if stream, ok := x.before(x.headers.index, NewStream); !ok || stream.Connection != x.downstream ||
+		firstDebug(steps) == stream.index {
 		problems = append(problems, "the log begins within the stream")
 	} else {
 		problems = append(problems, beginsLate(x.journal, sel)...)
@@ -115,7 +121,8 @@ func exchangeProblems(x *exchange, sel Selection) []string {
 	if last, ok := x.last(); ok {
 		end = last.index
 	} else {
-		problems = append(problems, fmt.Sprintf("the stream's last line is missing; the log ends with line %d: %s", steps[end].Number, brief(*steps[end].Line)))
+		problems = append(problems, fmt.Sprintf("the stream's last line is missing; the log ends with line %d: %s",
+			steps[end].Number, brief(*steps[end].Line)))
 	}
 	begin = min(begin, end)
 	for _, s := range steps[begin : end+1] {
@@ -141,10 +148,12 @@ func unknownProblems(steps []step) []string {
 	if count == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("%d lines of unknown format, the first is line %d: %s", count, steps[first].Number, brief(*steps[first].Line))}
+	return []string{fmt.Sprintf("%d lines of unknown format, the first is line %d: %s", count, steps[first].Number,
+		brief(*steps[first].Line))}
 }
 
-// missing names statements that every exchange of its kind has and this one does not: lines were lost.
+// missing names statements that every exchange of its kind has and this one does
+// not: lines were lost.
 func (x *exchange) missing() []string {
 	var need []Event
 	if _, replied := x.first(LocalReply); !replied {
@@ -204,8 +213,8 @@ func (x *exchange) has(event Event) bool {
 	return ok
 }
 
-// capabilities lists the facts that the debug log shows about an exchange, given how it went: about a connection that
-// was accepted or dialled before the log begins it shows nothing.
+// capabilities lists the facts that the debug log shows about an exchange, given how it went: about
+// a connection that was accepted or dialled before the log begins it shows nothing.
 func capabilities(x *exchange) []flow.Capability {
 	sees := []flow.Capability{
 		{Kind: flow.Listener, Fact: flow.FactConnections},

@@ -15,11 +15,15 @@ func TestWholeExchanges(t *testing.T) {
 	for _, c := range []struct {
 		file, id string
 		fact     string
-		want     string // value of the fact that was seen; empty: it was not, and the log does not say that it would have been
+		// value of the fact that was seen; empty: it was not, and the log does not say that it
+		// would have been
+		want string
 	}{
 		{"client-http2-1.40.log", "e686d5d6-9de3-4caa-ac2b-659db3171fa6", flow.FactUpstreamReused, "false"},
-		{"server-denied-1.40.log", "7c750a97-d3f7-409f-a280-75daea53a400", flow.FactDetails, "rbac_access_denied_matched_policy[ns[mark]-policy[hostile]-rule[0]]"},
-		{"server-denied-1.40.log", "7c750a97-d3f7-409f-a280-75daea53a400", flow.FactHTTPFilter, "envoy.filters.http.rbac"},
+		{"server-denied-1.40.log", "7c750a97-d3f7-409f-a280-75daea53a400", flow.FactDetails,
+			"rbac_access_denied_matched_policy[ns[mark]-policy[hostile]-rule[0]]"},
+		{"server-denied-1.40.log", "7c750a97-d3f7-409f-a280-75daea53a400", flow.FactHTTPFilter,
+			"envoy.filters.http.rbac"},
 		{"server-denied-1.40.log", "7c750a97-d3f7-409f-a280-75daea53a400", flow.FactXFCC, ""},
 	} {
 		t.Run(c.file+" "+c.fact, func(t *testing.T) {

@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// workshopLog is the log of the workshop: one cold request, Istio 1.14 (Envoy 1.22), lines L01 to L40 in the form that
-// Istio printed then, which names no threads. Ids, addresses and messages are the book's.
+// workshopLog is the log of the workshop: one cold request, Istio 1.14 (Envoy 1.22), lines L01
+// to L40 in the form that Istio printed then, which names no threads. Ids, addresses and
+// messages are the book's.
 func workshopLog() string {
 	const c, s, up = "[C12990]", "[C12990][S11192089021443921902]", "[C12991]"
 	membership := "membership update for TLS cluster inbound|8080|| added 1 removed 0"
@@ -26,7 +27,8 @@ func workshopLog() string {
 	}
 	line("filter", "", "original_dst: new connection accepted")
 	line("filter", "", "tls inspector: new connection accepted")
-	line("filter", "", "tls:onServerName(), requestedServerName: outbound_.8080_._.fortio-server.mark.svc.cluster.local")
+	line("filter", "", "tls:onServerName(), requestedServerName: "+
+		"outbound_.8080_._.fortio-server.mark.svc.cluster.local")
 	line("conn_handler", c, "new connection from 172.21.206.228:52352")
 	line("http", c, "new stream")
 	line("http", s, "request headers complete (end_stream=true):", workshopRequest...)
@@ -59,7 +61,8 @@ func workshopLog() string {
 	line("router", s, "upstream headers complete: end_stream=true")
 	line("http", s, "encoding headers via codec (end_stream=true):", workshopResponse...)
 	for _, stat := range []int{12, 6, 10, 14} {
-		line("wasm", "", fmt.Sprintf("wasm log stats_inbound stats_inbound: [extensions/stats/plugin.cc:645]::report() metricKey cache hit , stat=%d", stat))
+		line("wasm", "", fmt.Sprintf("wasm log stats_inbound stats_inbound: "+
+			"[extensions/stats/plugin.cc:645]::report() metricKey cache hit , stat=%d", stat))
 	}
 	line("pool", up, "response complete")
 	line("pool", up, "destroying stream: 0 remaining")
@@ -70,15 +73,25 @@ const workshopRequestID = "e8cf4fdb-3c9a-9a4b-8b0e-3f0f5a1f3c2d"
 
 // The headers of L06, L17 and L34.
 var (
-	workshopRequest = [][2]string{{":authority", "fortio-server:8080"}, {":path", "/"}, {":method", "GET"}, {"user-agent", "curl/7.83.1"},
+	workshopRequest = [][2]string{{":authority", "fortio-server:8080"}, {":path", "/"}, {":method", "GET"},
+		{"user-agent", "curl/7.83.1"},
 		{"accept", "*/*"}, {"x-forwarded-proto", "http"}, {"x-request-id", workshopRequestID},
-		{"x-envoy-decorator-operation", "fortio-server.mark.svc.cluster.local:8080/*"}, {"x-envoy-peer-metadata", "ChYKCkNMVVNURVI="},
-		{"x-envoy-peer-metadata-id", "sidecar~172.21.206.228~netshoot.mark~mark.svc.cluster.local"}, {"x-envoy-attempt-count", "1"},
-		{"x-b3-traceid", "1"}, {"x-b3-spanid", "2"}, {"x-b3-sampled", "0"}}
-	workshopForwarded = [][2]string{{":authority", "fortio-server:8080"}, {":path", "/"}, {":method", "GET"}, {":scheme", "http"},
-		{"user-agent", "curl/7.83.1"}, {"accept", "*/*"}, {"x-forwarded-proto", "http"}, {"x-request-id", workshopRequestID},
+		{"x-envoy-decorator-operation", "fortio-server.mark.svc.cluster.local:8080/*"},
+		{"x-envoy-peer-metadata", "ChYKCkNMVVNURVI="},
+		{"x-envoy-peer-metadata-id", "sidecar~172.21.206.228~netshoot.mark~mark.svc.cluster.local"},
+		{"x-envoy-attempt-count", "1"}, {"x-b3-traceid", "1"}, {"x-b3-spanid", "2"}, {"x-b3-sampled", "0"}}
+	workshopForwarded = [][2]string{{":authority", "fortio-server:8080"}, {":path", "/"}, {":method", "GET"},
+		{":scheme", "http"},
+		{"user-agent", "curl/7.83.1"}, {"accept", "*/*"}, {"x-forwarded-proto", "http"},
+		{"x-request-id", workshopRequestID},
 		{"x-envoy-attempt-count", "1"}, {"x-b3-traceid", "1"}, {"x-b3-spanid", "2"}, {"x-b3-sampled", "0"},
-		{"x-forwarded-client-cert", `By=spiffe://cluster.local/ns/mark/sa/default;Hash=79253e34;Subject="";URI=spiffe://cluster.local/ns/mark/sa/default`}}
-	workshopResponse = [][2]string{{":status", "200"}, {"date", "Sun, 28 Aug 2022 13:46:17 GMT"}, {"content-length", "0"},
-		{"x-envoy-upstream-service-time", "2"}, {"x-envoy-peer-metadata", "ChYK"}, {"x-envoy-peer-metadata-id", "sidecar~172.21.206.230~x~y"}, {"server", "istio-envoy"}}
+		{
+			"x-forwarded-client-cert",
+			`By=spiffe://cluster.local/ns/mark/sa/default;Hash=79253e34;Subject="";` +
+				`URI=spiffe://cluster.local/ns/mark/sa/default`,
+		}}
+	workshopResponse = [][2]string{{":status", "200"}, {"date", "Sun, 28 Aug 2022 13:46:17 GMT"},
+		{"content-length", "0"},
+		{"x-envoy-upstream-service-time", "2"}, {"x-envoy-peer-metadata", "ChYK"},
+		{"x-envoy-peer-metadata-id", "sidecar~172.21.206.230~x~y"}, {"server", "istio-envoy"}}
 )

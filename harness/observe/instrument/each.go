@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// Each does something with all pods at once, so that what is read of them is of one moment as nearly as it can be. It returns their
-// errors in the order of the pods.
+// Each does something with all pods at once, so that what is read of them is of one moment as
+// nearly as it can be. It returns their errors in the order of the pods.
 func Each(pods []Target, do func(Target) error) []error {
 	errs := make([]error, len(pods))
 	var working sync.WaitGroup

@@ -41,13 +41,16 @@ type Pod struct {
 	IP      string
 	Side    flow.Side
 	Workers int // worker threads of its sidecar; 0: unknown
-	// Quiet says that the log level was not raised: the log holds the access log, and no debug line was to be expected.
+	// Quiet says that the log level was not raised: the log holds the access log, and no debug line
+	// was to be expected.
 	Quiet            bool
 	LogProblem       string // why the log is not whole although it reads so
 	AccessLogProblem string // why the request's line may be missing in the access log
-	// Problems say of each instrument that told Target.Incomplete why it may not have seen everything here.
+	// Problems say of each instrument that told Target.Incomplete why it may not have
+	// seen everything here.
 	Problems map[flow.Instrument]string
-	// Peer is the client's end of the connection that this pod's sidecar takes, where no other sidecar is between; "": unknown.
+	// Peer is the client's end of the connection that this pod's sidecar takes, where no other
+	// sidecar is between; "": unknown.
 	Peer  string
 	Parts map[string][]byte // by the names of package instrument; what is not there was not recorded
 }
@@ -55,7 +58,8 @@ type Pod struct {
 // Part is a part of what was recorded; nil: it was not.
 func (p Pod) Part(name string) []byte { return p.Parts[name] }
 
-// Names of parts that more than one package reads. An instrument whose part no other reads names it itself.
+// Names of parts that more than one package reads. An instrument whose part no other
+// reads names it itself.
 const (
 	LogText         = "log"
 	SocketsBefore   = "sockets.before"

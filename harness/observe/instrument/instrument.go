@@ -1,9 +1,10 @@
-// Package instrument says what an instrument is made of and what it is given. It is the part of package observe that the
-// packages of the instruments import.
+// Package instrument says what an instrument is made of and what it is given. It is the part of
+// package observe that the packages of the instruments import.
 //
-// An instrument looks at pods before a request and after it, keeps what it read as parts of raw evidence, and tells later,
-// from that evidence alone, what was seen. It is given nothing that was inferred: which pods are looked at follows from the
-// request and the cluster, and every instrument looks at each of them.
+// An instrument looks at pods before a request and after it, keeps what it read as parts of raw
+// evidence, and tells later, from that evidence alone, what was seen. It is given nothing that was
+// inferred: which pods are looked at follows from the request and the cluster, and every instrument
+// looks at each of them.
 package instrument
 
 import (
@@ -13,7 +14,8 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// An Instrument is one way to see a request. A value is for one run, and may keep from Before to After what it needs.
+// An Instrument is one way to see a request. A value is for one run, and may keep from Before to
+// After what it needs.
 type Instrument interface {
 	// Name is how observations, watches and absences name it.
 	Name() flow.Instrument
@@ -23,13 +25,13 @@ type Instrument interface {
 	// small letters and hyphens. A bundle keeps one as WHAT/POD.txt or WHAT/POD.MOMENT.txt. Two
 	// instruments that read the same thing name the same part.
 	Parts() []string
-	// Before begins to look at pods, before the request. An instrument that cannot take part says so by Target.Absent; an
-	// error ends the run.
+	// Before begins to look at pods, before the request. An instrument that cannot take part says
+	// so by Target.Absent; an error ends the run.
 	Before(ctx context.Context, pods []Target) error
 	// After ends to look at them, after the request, and keeps what there is to keep.
 	After(ctx context.Context, pods []Target, sent Sent) error
-	// Observe tells what the evidence shows. A pod where it did not look has no watch. The error names what cannot be read, and
-	// comes with the watch that says so.
+	// Observe tells what the evidence shows. A pod where it did not look has no watch. The error
+	// names what cannot be read, and comes with the watch that says so.
 	Observe(e Evidence) ([]flow.Observation, []flow.Watch, error)
 }
 
@@ -40,8 +42,9 @@ type Sent struct {
 	AccessLog string // form of the access log that the mesh declares; "": it declares none
 }
 
-// A Place is where in a pod a command is run first. All containers of a pod have one network; when the command is in none of
-// them, or is refused there, it is run on this host in that network, where the pod is on this host.
+// A Place is where in a pod a command is run first. All containers of a pod have one network; when
+// the command is in none of them, or is refused there, it is run on this host in that network,
+// where the pod is on this host.
 type Place int
 
 // The places.
@@ -69,7 +72,8 @@ type Target interface {
 	Stats(ctx context.Context, filter string) ([]byte, error)
 	// Runtime reads the sidecar's runtime values, of all layers, as JSON.
 	Runtime(ctx context.Context) ([]byte, error)
-	// Log is the window onto the sidecar's log. The first call opens it; it is kept as the part Log when the run is observed.
+	// Log is the window onto the sidecar's log. The first call opens it; it is kept as the part Log
+	// when the run is observed.
 	Log(ctx context.Context) (Log, error)
 	// Processes are those of the sidecar on this host.
 	Processes(ctx context.Context) ([]int, error)
@@ -86,10 +90,12 @@ type Target interface {
 
 // A Log is a window onto the log of a sidecar.
 type Log interface {
-	// WaitFor returns when the window holds one of the texts, and fails when ctx or the log ends before that.
+	// WaitFor returns when the window holds one of the texts, and fails when ctx or the
+	// log ends before that.
 	WaitFor(ctx context.Context, texts ...string) error
-	// Whole returns when the window holds everything that Envoy has logged so far. quiet says that the log level is not raised, so
-	// that there is no debug log to wait for. The error says why the window is not whole.
+	// Whole returns when the window holds everything that Envoy has logged so far. quiet says that
+	// the log level is not raised, so that there is no debug log to wait for. The error says why
+	// the window is not whole.
 	Whole(ctx context.Context) (quiet bool, err error)
 	// Text is what the window holds so far.
 	Text() []byte

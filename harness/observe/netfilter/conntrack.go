@@ -14,8 +14,9 @@ type Tuple struct{ Src, Dst netip.AddrPort }
 
 func (t Tuple) String() string { return t.Src.String() + " to " + t.Dst.String() }
 
-// An Entry is one TCP connection as the kernel tracks it: as the client meant it, and as it is answered. Where netfilter
-// redirected it, the answer comes from another address than the one that was dialled.
+// An Entry is one TCP connection as the kernel tracks it: as the client meant it, and as it
+// is answered. Where netfilter redirected it, the answer comes from another address than
+// the one that was dialled.
 type Entry struct {
 	Original, Reply Tuple
 	Established     bool // no end has closed it
@@ -25,7 +26,8 @@ type Entry struct {
 // translated reports whether the destination was rewritten.
 func (e Entry) translated() bool { return e.Reply.Src != e.Original.Dst }
 
-// ParseConntrack reads TCP entries of /proc/net/nf_conntrack or of `conntrack -L`. An error names the line.
+// ParseConntrack reads TCP entries of /proc/net/nf_conntrack or of `conntrack -L`. An
+// error names the line.
 func ParseConntrack(r io.Reader) ([]Entry, error) {
 	scanner := bufio.NewScanner(r)
 	scanner.Buffer(make([]byte, 0, 4096), maxLine)
@@ -56,7 +58,8 @@ func ParseConntrack(r io.Reader) ([]Entry, error) {
 	return entries, nil
 }
 
-// parseEntry reads the two tuples "src= dst= sport= dport=" of an entry; other words are passed over.
+// parseEntry reads the two tuples "src= dst= sport= dport=" of an entry; other
+// words are passed over.
 func parseEntry(words []string) (entry Entry, problem string) {
 	var found [2]map[string]string
 	at := -1

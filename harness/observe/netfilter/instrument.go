@@ -11,8 +11,8 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// How netfilter is read: all tables of iptables with their counters, what nft has (also of a pod without iptables), and the
-// connections that the kernel tracks.
+// How netfilter is read: all tables of iptables with their counters, what nft has (also of a pod
+// without iptables), and the connections that the kernel tracks.
 var (
 	rulesCommand     = []string{"iptables-save", "-c"}
 	nftCommand       = []string{"nft", "-j", "list", "ruleset"}
@@ -36,7 +36,8 @@ func (Instrument) Sees() []flow.Capability {
 
 // Parts are the names of the raw evidence that it keeps.
 func (Instrument) Parts() []string {
-	return []string{instrument.RulesBefore, instrument.RulesAfter, instrument.ConntrackBefore, instrument.ConntrackAfter}
+	return []string{instrument.RulesBefore, instrument.RulesAfter, instrument.ConntrackBefore,
+		instrument.ConntrackAfter}
 }
 
 // Before reads netfilter in every pod; where it cannot be read the instrument does not take part.
@@ -74,7 +75,8 @@ func (Instrument) After(ctx context.Context, pods []instrument.Target, _ instrum
 	return nil
 }
 
-// read keeps the rules, and the tracked connections where the kernel shows them: the rules count without these.
+// read keeps the rules, and the tracked connections where the kernel shows them: the rules
+// count without these.
 func read(ctx context.Context, pod instrument.Target, rules, conntrack string) error {
 	text, err := allRules(ctx, pod)
 	if err != nil {
@@ -93,8 +95,8 @@ func read(ctx context.Context, pod instrument.Target, rules, conntrack string) e
 	return nil
 }
 
-// allRules reads the rules of iptables and behind them nft's listing, of which iptables-save shows its own tables only. One of the two
-// programs is enough; an error is that of the first.
+// allRules reads the rules of iptables and behind them nft's listing, of which iptables-save shows
+// its own tables only. One of the two programs is enough; an error is that of the first.
 func allRules(ctx context.Context, pod instrument.Target) ([]byte, error) {
 	saved, err := pod.Run(ctx, instrument.InApp, rulesCommand)
 	listed, other := pod.Run(ctx, instrument.InApp, nftCommand)
@@ -119,10 +121,12 @@ func (Instrument) Observe(e instrument.Evidence) (seen []flow.Observation, watch
 		after, errAfter := readSnapshot(pod.Part(instrument.RulesAfter), pod.Part(instrument.ConntrackAfter))
 		if err = errors.Join(err, errAfter); err != nil {
 			problem = errors.Join(problem, fmt.Errorf("%s: %w", pod.Name, err))
-			watches = append(watches, flow.Watch{Instrument: flow.Netfilter, Pod: pod.Name, Side: pod.Side, Problem: err.Error()})
+			watches = append(watches, flow.Watch{Instrument: flow.Netfilter, Pod: pod.Name, Side: pod.Side,
+				Problem: err.Error()})
 			continue
 		}
-		observations, watch := Observe(before, after, Selection{Pod: pod.Name, Side: pod.Side, Peer: pod.Peer, Time: e.Answered})
+		observations, watch := Observe(before, after, Selection{Pod: pod.Name, Side: pod.Side, Peer: pod.Peer,
+			Time: e.Answered})
 		seen, watches = append(seen, observations...), append(watches, watch)
 	}
 	return seen, watches, problem

@@ -32,9 +32,10 @@ type Selection struct {
 	Time time.Time // when the snapshot after the request was taken
 }
 
-// Observe tells what netfilter did with the only connection in between: which port it was redirected to, from which address,
-// and who dialled. A connection that was there before leaves no trace. When two were redirected, and the client's end is not
-// known, none can be said to be it, and the instrument abstains.
+// Observe tells what netfilter did with the only connection in between: which port it was
+// redirected to, from which address, and who dialled. A connection that was there before leaves no
+// trace. When two were redirected, and the client's end is not known, none can be said to be it,
+// and the instrument abstains.
 func Observe(before, after Snapshot, sel Selection) ([]flow.Observation, flow.Watch) {
 	o := &observer{sel: sel, hook: prerouting}
 	if sel.Side == flow.Client {
@@ -45,7 +46,8 @@ func Observe(before, after Snapshot, sel Selection) ([]flow.Observation, flow.Wa
 		o.tracked(before.Tracked, fresh(before.Tracked, after.Tracked), after.Rules)
 	}
 	return o.seen, flow.Watch{Instrument: flow.Netfilter, Pod: sel.Pod, Side: sel.Side, Sees: o.sees,
-		Complete: len(o.problems) == 0, Problem: strings.Join(o.problems, "; "), Abstains: strings.Join(o.abstained, "; ")}
+		Complete: len(o.problems) == 0, Problem: strings.Join(o.problems, "; "),
+		Abstains: strings.Join(o.abstained, "; ")}
 }
 
 type observer struct {
@@ -64,8 +66,8 @@ func (o *observer) see(raw string, facts ...string) {
 	for i := 0; i+1 < len(facts); i += 2 {
 		seen = append(seen, flow.Seen{Name: facts[i], Value: facts[i+1]})
 	}
-	o.seen = append(o.seen, flow.Observation{Time: o.sel.Time, Instrument: flow.Netfilter, Side: o.sel.Side, Kind: flow.Redirect,
-		Where: flow.Where{Pod: o.sel.Pod}, Facts: seen, Raw: redact.Printable(raw)})
+	o.seen = append(o.seen, flow.Observation{Time: o.sel.Time, Instrument: flow.Netfilter, Side: o.sel.Side,
+		Kind: flow.Redirect, Where: flow.Where{Pod: o.sel.Pod}, Facts: seen, Raw: redact.Printable(raw)})
 }
 
 func (o *observer) can(facts ...string) {
@@ -97,7 +99,8 @@ func (o *observer) rules(before, after []Rule) {
 	case !sure:
 		o.abstained = append(o.abstained, "the counters of the rules do not add up, so nothing can be told from them")
 	case total > 1:
-		o.abstained = append(o.abstained, "other connections were redirected, so the counters cannot be told apart: "+strings.Join(said, ", ")+" went up")
+		o.abstained = append(o.abstained, "other connections were redirected, so the counters cannot be told apart: "+
+			strings.Join(said, ", ")+" went up")
 	case total == 1:
 		o.can(flow.FactRedirectPort)
 		for i := range taken {
@@ -111,8 +114,9 @@ func (o *observer) rules(before, after []Rule) {
 	}
 }
 
-// tracked finds the one connection that is new and whose destination was rewritten to a port that a rule of the side's hook
-// redirects to. One that dialled such a port itself is the request's too when there is no other, and shows no redirection.
+// tracked finds the one connection that is new and whose destination was rewritten to a port that a
+// rule of the side's hook redirects to. One that dialled such a port itself is the request's too
+// when there is no other, and shows no redirection.
 func (o *observer) tracked(before, entries []Entry, rules []Rule) {
 	t := table{rules: rules, hooks: map[string]map[string]bool{}}
 	t.reach(o.hook, o.hook)
@@ -141,12 +145,14 @@ func (o *observer) tracked(before, entries []Entry, rules []Rule) {
 	}
 	switch {
 	case len(found) > 1:
-		o.abstained = append(o.abstained, fmt.Sprintf("%d new connections were redirected, so none can be said to be the request's: %s and %s",
-			len(found), found[0].Original, found[1].Original))
+		o.abstained = append(o.abstained,
+			fmt.Sprintf("%d new connections were redirected, so none can be said to be the request's: %s and %s",
+				len(found), found[0].Original, found[1].Original))
 		return
 	case len(found) == 1 && o.sel.Peer == "" && slices.ContainsFunc(before, found[0].besides):
-		o.abstained = append(o.abstained, fmt.Sprintf("a new connection was redirected, and another was there that the request may have taken: %s",
-			found[0].Original))
+		o.abstained = append(o.abstained,
+			fmt.Sprintf("a new connection was redirected, and another was there that the request may have taken: %s",
+				found[0].Original))
 		return
 	}
 	o.can(flow.FactOriginalDst, flow.FactPeer, flow.FactTranslated)
@@ -165,11 +171,13 @@ func (o *observer) tracked(before, entries []Entry, rules []Rule) {
 
 // besides reports whether another connection leads from the same address to the same destination.
 func (e Entry) besides(other Entry) bool {
-	return other.Established && other.Original.Src.Addr() == e.Original.Src.Addr() && other.Original.Dst == e.Original.Dst
+	return other.Established && other.Original.Src.Addr() == e.Original.Src.Addr() &&
+		other.Original.Dst == e.Original.Dst
 }
 
-// mine reports whether the connection passed the side's hook: what the pod itself dials is answered on a loopback address, to
-// which REDIRECT sends it (nf_nat_redirect_ipv4), and what comes in on the address of the interface.
+// mine reports whether the connection passed the side's hook: what the pod itself dials is answered
+// on a loopback address, to which REDIRECT sends it (nf_nat_redirect_ipv4), and what comes in on
+// the address of the interface.
 func (o *observer) mine(e Entry) bool {
 	return e.Reply.Src.Addr().IsLoopback() == (o.hook == output)
 }

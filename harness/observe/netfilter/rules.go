@@ -1,6 +1,7 @@
-// Package netfilter reads the kernel's own account of a redirection: the counters of a pod's REDIRECT rules before and after
-// one request, and the entry that connection tracking made of it. The kernel counts in its nat table only the first packet of
-// a connection, so a rule that went up by one took one connection. It reads no configuration of Istio's or Envoy's.
+// Package netfilter reads the kernel's own account of a redirection: the counters of a pod's
+// REDIRECT rules before and after one request, and the entry that connection tracking made of it.
+// The kernel counts in its nat table only the first packet of a connection, so a rule that went up
+// by one took one connection. It reads no configuration of Istio's or Envoy's.
 package netfilter
 
 import (
@@ -31,8 +32,9 @@ type Rule struct {
 // String is the rule as iptables-save prints it, without counters.
 func (r Rule) String() string { return "-A " + r.Chain + " " + r.Spec }
 
-// ParseRules reads the nat table in the output of `iptables-save -c`, up to where the JSON of nft begins. An error names the
-// line. Output without a nat table has no rules, and no error: nothing is redirected there.
+// ParseRules reads the nat table in the output of `iptables-save -c`, up to where the JSON of nft
+// begins. An error names the line. Output without a nat table has no rules, and no error: nothing
+// is redirected there.
 func ParseRules(r io.Reader) ([]Rule, error) {
 	scanner := bufio.NewScanner(r)
 	scanner.Buffer(make([]byte, 0, 4096), maxLine)
@@ -50,7 +52,8 @@ func ParseRules(r io.Reader) ([]Rule, error) {
 			table = text[1:]
 			continue
 		case table == "":
-			return nil, fmt.Errorf("read rules: line %d: a rule outside of a table (give the output of iptables-save -c)", number)
+			return nil, fmt.Errorf("read rules: line %d: a rule outside of a table (give the output of iptables-save "+
+				"-c)", number)
 		case table != "nat":
 			continue
 		}
@@ -111,7 +114,8 @@ type table struct {
 	hooks  map[string]map[string]bool
 }
 
-// compare sets two tables against each other. They must have the same rules, none of which counts less than before.
+// compare sets two tables against each other. They must have the same rules, none of which
+// counts less than before.
 func compare(before, after []Rule) (table, string) {
 	t := table{rules: after, deltas: make([]uint64, len(after)), hooks: map[string]map[string]bool{}}
 	if len(before) != len(after) {
@@ -133,7 +137,8 @@ func compare(before, after []Rule) (table, string) {
 	return t, ""
 }
 
-// reach notes that a connection can come from the hook into the chain, and where it can jump from there.
+// reach notes that a connection can come from the hook into the chain, and where it
+// can jump from there.
 func (t *table) reach(hook, chain string) {
 	if t.hooks[chain][hook] {
 		return
@@ -152,9 +157,9 @@ func (t *table) reach(hook, chain string) {
 // own reports whether connections come into the chain from the hook alone.
 func (t *table) own(hook, chain string) bool { return len(t.hooks[chain]) == 1 && t.hooks[chain][hook] }
 
-// redirected returns, by the index of the REDIRECT rule, how many connections of the hook it took. Where connections of both
-// hooks come into its chain, the rules that jump there from the hook's own chains are counted instead. sure is false where
-// they cannot be told apart.
+// redirected returns, by the index of the REDIRECT rule, how many connections of the hook it took.
+// Where connections of both hooks come into its chain, the rules that jump there from the hook's
+// own chains are counted instead. sure is false where they cannot be told apart.
 func (t *table) redirected(hook string) (taken map[int]uint64, sure bool) {
 	taken, sure = map[int]uint64{}, true
 	for i, r := range t.rules {

@@ -1,5 +1,5 @@
-// Package observetest holds what the tests of all instruments need: recorded evidence read, and observations written as
-// lines that a table can be compared with.
+// Package observetest holds what the tests of all instruments need: recorded evidence read, and
+// observations written as lines that a table can be compared with.
 package observetest
 
 import (
@@ -38,7 +38,8 @@ func Text[T any](t testing.TB, text string, parse func(io.Reader) (T, error)) T 
 	return parsed
 }
 
-// Facts flattens observations to "kind fact=value", without repetition, in the order they were seen.
+// Facts flattens observations to "kind fact=value", without repetition, in the
+// order they were seen.
 func Facts(all []flow.Observation) []string {
 	var out []string
 	for _, o := range all {

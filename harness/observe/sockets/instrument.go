@@ -13,7 +13,8 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// Command prints all TCP sockets of a network namespace with their owners, as far as these may be seen.
+// Command prints all TCP sockets of a network namespace with their owners, as far
+// as these may be seen.
 var Command = []string{"ss", "-H", "-t", "-n", "-a", "-p", "-e"}
 
 // Instrument is the socket tables of the pods.
@@ -72,8 +73,9 @@ func (Instrument) After(ctx context.Context, pods []instrument.Target, _ instrum
 	return readAgain(ctx, pods)
 }
 
-// readAgain reads the client's table once more where it has a pool: a connection of it that has no other end in a server's table,
-// which was read meanwhile, has ended since, or it is still there and the tables do not fit.
+// readAgain reads the client's table once more where it has a pool: a connection of it that has no
+// other end in a server's table, which was read meanwhile, has ended since, or it is still there
+// and the tables do not fit.
 func readAgain(ctx context.Context, pods []instrument.Target) error {
 	for _, pod := range pods {
 		if pod.Side() != flow.Client || !Again(pod.Kept(instrument.SocketsAfter)) {
@@ -122,7 +124,8 @@ func Read(ctx context.Context, pod instrument.Target, part string) error {
 	return nil
 }
 
-// Observe reads the tables of client and server together, because the two ends of a connection are in different ones.
+// Observe reads the tables of client and server together, because the two ends of a connection
+// are in different ones.
 func (Instrument) Observe(e instrument.Evidence) (seen []flow.Observation, watches []flow.Watch, problem error) {
 	servers := e.Servers
 	if len(servers) == 0 {
@@ -168,11 +171,13 @@ func between(e instrument.Evidence, server instrument.Pod) ([]flow.Observation, 
 		return Pod{Name: pod.Name, IP: ip.Unmap()}
 	}
 	tables := Tables{Time: e.Answered,
-		ClientBefore: read("client before", e.Client.Part(instrument.SocketsBefore)), ClientAfter: read("client after", e.Client.Part(instrument.SocketsAfter)),
+		ClientBefore: read("client before", e.Client.Part(instrument.SocketsBefore)),
+		ClientAfter:  read("client after", e.Client.Part(instrument.SocketsAfter)),
 		ClientAgain:  read("client again", e.Client.Part(instrument.SocketsAgain)),
-		ServerBefore: read("server before", server.Part(instrument.SocketsBefore)), ServerAfter: read("server after", server.Part(instrument.SocketsAfter))}
-	seen, watches := Observe(tables, Selection{Client: address(e.Client), Server: address(server), Port: e.Port, Peer: e.Peer,
-		Cold: e.Cold})
+		ServerBefore: read("server before", server.Part(instrument.SocketsBefore)),
+		ServerAfter:  read("server after", server.Part(instrument.SocketsAfter))}
+	seen, watches := Observe(tables, Selection{Client: address(e.Client), Server: address(server),
+		Port: e.Port, Peer: e.Peer, Cold: e.Cold})
 	watches = slices.DeleteFunc(watches, func(w flow.Watch) bool {
 		pod := e.Client
 		if w.Side == flow.Server {

@@ -6,8 +6,9 @@ import (
 	"slices"
 )
 
-// A Listen is an address that a process listens on. One row with several descriptors is one socket that was duplicated
-// for each worker; several rows are sockets of their own that share the port by SO_REUSEPORT.
+// A Listen is an address that a process listens on. One row with several descriptors is one
+// socket that was duplicated for each worker; several rows are sockets of their own that share
+// the port by SO_REUSEPORT.
 type Listen struct {
 	Address netip.AddrPort
 	Process string
@@ -38,7 +39,8 @@ func Listening(rows []Row) []Listen {
 		all = append(all, *l)
 	}
 	slices.SortFunc(all, func(a, b Listen) int {
-		return cmp.Or(cmp.Compare(a.Address.Port(), b.Address.Port()), a.Address.Addr().Compare(b.Address.Addr()), cmp.Compare(a.Process, b.Process))
+		return cmp.Or(cmp.Compare(a.Address.Port(), b.Address.Port()), a.Address.Addr().Compare(b.Address.Addr()),
+			cmp.Compare(a.Process, b.Process))
 	})
 	return all
 }

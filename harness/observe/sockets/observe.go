@@ -12,8 +12,8 @@ import (
 	"github.com/flowproof/lab/internal/redact"
 )
 
-// Tables are the socket tables of the two pods around one request. A table that was not read is nil; one that is empty
-// is not.
+// Tables are the socket tables of the two pods around one request. A table that was not read is
+// nil; one that is empty is not.
 type Tables struct {
 	Time                      time.Time // when the tables after the request were read
 	ClientBefore, ClientAfter []Row
@@ -56,9 +56,10 @@ func (s Selection) withDefaults() Selection {
 	return s
 }
 
-// Observe tells what the tables prove about the request: the client sidecar's connection to the server's pod, its other
-// end, the server sidecar's connection to the app, its other end, and who listens. Where two rows could be the one, it
-// abstains and observes neither. The watches are the client's and the server's.
+// Observe tells what the tables prove about the request: the client sidecar's connection to the
+// server's pod, its other end, the server sidecar's connection to the app, its other end, and who
+// listens. Where two rows could be the one, it abstains and observes neither. The watches are the
+// client's and the server's.
 func Observe(t Tables, sel Selection) ([]flow.Observation, []flow.Watch) {
 	o := &observer{Tables: t, sel: sel.withDefaults()}
 	client, server := o.client(), o.server()
@@ -86,8 +87,8 @@ func (o *observer) see(side flow.Side, row Row, kind flow.HopKind, facts ...stri
 			seen = append(seen, flow.Seen{Name: facts[i], Value: facts[i+1]})
 		}
 	}
-	o.seen = append(o.seen, flow.Observation{Time: o.Time, Instrument: flow.Sockets, Side: side, Kind: kind, Facts: seen,
-		Where: flow.Where{Pod: pod.Name, PID: row.PID()}, Raw: redact.Printable(row.Raw)})
+	o.seen = append(o.seen, flow.Observation{Time: o.Time, Instrument: flow.Sockets, Side: side,
+		Kind: kind, Facts: seen, Where: flow.Where{Pod: pod.Name, PID: row.PID()}, Raw: redact.Printable(row.Raw)})
 }
 
 // proxy reports whether the sidecar owns the row.
@@ -98,7 +99,8 @@ func (o *observer) proxy(r Row) bool {
 	return r.UID == o.sel.ProxyUID
 }
 
-// process returns the name of the row's owner; for a sidecar whose name cannot be seen, the user tells it.
+// process returns the name of the row's owner; for a sidecar whose name cannot be
+// seen, the user tells it.
 func (o *observer) process(r Row) string {
 	if name := r.Process(); name != "" {
 		return name
@@ -135,7 +137,8 @@ func without(rows, before []Row) []Row {
 	return fresh
 }
 
-// client reads the client pod's tables: S-1 and S-3 of the workshop, and S-5's outbound pair while it lives.
+// client reads the client pod's tables: S-1 and S-3 of the workshop, and S-5's outbound
+// pair while it lives.
 func (o *observer) client() flow.Watch {
 	w := flow.Watch{Instrument: flow.Sockets, Pod: o.sel.Client.Name, Side: flow.Client}
 	if o.ClientAfter == nil {
@@ -160,7 +163,8 @@ func (o *observer) client() flow.Watch {
 	case len(fresh) == 0 && len(after) == 1:
 		reused = "true"
 	}
-	w.Sees = []flow.Capability{{Kind: flow.Connect, Fact: flow.FactUpstreamLocal}, {Kind: flow.Connect, Fact: flow.FactUpstreamRemote},
+	w.Sees = []flow.Capability{{Kind: flow.Connect, Fact: flow.FactUpstreamLocal},
+		{Kind: flow.Connect, Fact: flow.FactUpstreamRemote},
 		{Kind: flow.Connect, Fact: flow.FactProcess}, {Kind: flow.Endpoint, Fact: flow.FactEndpoint}}
 	w.Sees = append(w.Sees, listening...)
 	if o.ClientBefore != nil {
@@ -177,7 +181,8 @@ func (o *observer) client() flow.Watch {
 		w.Abstains = ambiguous("connections of the client's sidecar to the server's pod", after)
 	case len(after) == 1:
 		o.pooled = &after[0]
-		o.see(flow.Client, after[0], flow.Connect, flow.FactUpstreamLocal, after[0].Local.String(), flow.FactUpstreamRemote, after[0].Peer.String(),
+		o.see(flow.Client, after[0], flow.Connect, flow.FactUpstreamLocal, after[0].Local.String(),
+			flow.FactUpstreamRemote, after[0].Peer.String(),
 			flow.FactUpstreamReused, reused, flow.FactProcess, o.process(after[0]))
 		o.see(flow.Client, after[0], flow.Endpoint, flow.FactEndpoint, after[0].Peer.String())
 	default:
@@ -199,8 +204,8 @@ func (o *observer) closed(before, after []Row, remote netip.AddrPort) bool {
 	})
 }
 
-// captured is S-5's outbound pair: the app's connection and the sidecar's accepted socket on port 15001. It lives only
-// as long as the client keeps its connection.
+// captured is S-5's outbound pair: the app's connection and the sidecar's accepted socket on port
+// 15001. It lives only as long as the client keeps its connection.
 func (o *observer) captured() {
 	fresh := without(o.ClientAfter, o.ClientBefore)
 	accepted := established(fresh, func(r Row) bool {
@@ -209,8 +214,8 @@ func (o *observer) captured() {
 	if len(accepted) != 1 {
 		return
 	}
-	facts := []string{flow.FactRedirectPort, strconv.Itoa(int(accepted[0].Local.Port())), flow.FactPeer, accepted[0].Peer.String(),
-		flow.FactProcess, o.process(accepted[0])}
+	facts := []string{flow.FactRedirectPort, strconv.Itoa(int(accepted[0].Local.Port())), flow.FactPeer,
+		accepted[0].Peer.String(), flow.FactProcess, o.process(accepted[0])}
 	app := established(fresh, func(r Row) bool { return !o.proxy(r) && r.Local == accepted[0].Peer })
 	if len(app) == 1 {
 		facts = append(facts, flow.FactOriginalDst, app[0].Peer.String())
@@ -225,10 +230,12 @@ func (o *observer) server() flow.Watch {
 		w.Problem = "the server's socket table after the request was not read"
 		return w
 	}
-	w.Sees = []flow.Capability{{Kind: flow.Redirect, Fact: flow.FactRedirectPort}, {Kind: flow.Redirect, Fact: flow.FactPeer},
-		{Kind: flow.Redirect, Fact: flow.FactProcess}, {Kind: flow.Connect, Fact: flow.FactUpstreamLocal}, {Kind: flow.Connect, Fact: flow.FactUpstreamRemote},
-		{Kind: flow.Connect, Fact: flow.FactProcess}, {Kind: flow.Endpoint, Fact: flow.FactEndpoint}, {Kind: flow.App, Fact: flow.FactPeer},
-		{Kind: flow.App, Fact: flow.FactProcess}}
+	w.Sees = []flow.Capability{{Kind: flow.Redirect, Fact: flow.FactRedirectPort},
+		{Kind: flow.Redirect, Fact: flow.FactPeer},
+		{Kind: flow.Redirect, Fact: flow.FactProcess}, {Kind: flow.Connect, Fact: flow.FactUpstreamLocal},
+		{Kind: flow.Connect, Fact: flow.FactUpstreamRemote},
+		{Kind: flow.Connect, Fact: flow.FactProcess}, {Kind: flow.Endpoint, Fact: flow.FactEndpoint},
+		{Kind: flow.App, Fact: flow.FactPeer}, {Kind: flow.App, Fact: flow.FactProcess}}
 	w.Sees = append(w.Sees, o.listening(flow.Server, o.ServerAfter, o.sel.Inbound)...)
 	var abstained []string
 	came := len(o.seen)
@@ -246,13 +253,15 @@ func (o *observer) server() flow.Watch {
 		abstained, w.Sees = append(abstained, toApp), withoutKinds(w.Sees, flow.Connect, flow.Endpoint, flow.App)
 	}
 	if pooled {
-		w.Sees = append(withoutKinds(withoutOwnEnd(w.Sees), flow.Connect, flow.App), told(o.seen[came:], flow.Connect, flow.App)...)
+		w.Sees = append(withoutKinds(withoutOwnEnd(w.Sees), flow.Connect, flow.App),
+			told(o.seen[came:], flow.Connect, flow.App)...)
 	}
 	w.Complete, w.Abstains = w.Problem == "", strings.Join(abstained, "; ")
 	return w
 }
 
-// told is what observations tell of hops of some kinds: of a pool no more is seen than its connections have in common.
+// told is what observations tell of hops of some kinds: of a pool no more is seen than its
+// connections have in common.
 func told(seen []flow.Observation, kinds ...flow.HopKind) (sees []flow.Capability) {
 	for _, o := range seen {
 		if !slices.Contains(kinds, o.Kind) {
@@ -270,8 +279,8 @@ func withoutKinds(sees []flow.Capability, kinds ...flow.HopKind) []flow.Capabili
 	return slices.DeleteFunc(sees, func(c flow.Capability) bool { return slices.Contains(kinds, c.Kind) })
 }
 
-// accepted finds the other end of the client sidecar's connection in the server's pod. REDIRECT gives the accepted
-// socket the port it was redirected to.
+// accepted finds the other end of the client sidecar's connection in the server's pod. REDIRECT
+// gives the accepted socket the port it was redirected to.
 func (o *observer) accepted() (problem, abstains string) {
 	rows := established(o.ServerAfter, func(r Row) bool {
 		return r.Peer.Addr() == o.sel.Client.IP && r.Local.Addr() == o.sel.Server.IP
@@ -307,15 +316,18 @@ func (o *observer) accepted() (problem, abstains string) {
 	return "", ambiguous("connections from the client's pod", rows)
 }
 
-// listening is S-4 for the port that connections are redirected to. Where several addresses are listened on, which of them took the
-// connection is not told.
+// listening is S-4 for the port that connections are redirected to. Where several addresses are
+// listened on, which of them took the connection is not told.
 func (o *observer) listening(side flow.Side, rows []Row, port uint16) (sees []flow.Capability) {
-	found := slices.DeleteFunc(slices.Clone(rows), func(r Row) bool { return r.State != "LISTEN" || r.Local.Port() != port })
+	found := slices.DeleteFunc(slices.Clone(rows), func(r Row) bool {
+		return r.State != "LISTEN" || r.Local.Port() != port
+	})
 	if slices.ContainsFunc(found, func(r Row) bool { return r.Local != found[0].Local }) {
 		return nil
 	}
 	if len(found) > 0 {
-		o.see(side, found[0], flow.Listener, flow.FactListening, found[0].Local.String(), flow.FactProcess, o.process(found[0]))
+		o.see(side, found[0], flow.Listener, flow.FactListening, found[0].Local.String(), flow.FactProcess,
+			o.process(found[0]))
 	}
 	return []flow.Capability{{Kind: flow.Listener, Fact: flow.FactListening}}
 }

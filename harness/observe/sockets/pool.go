@@ -46,21 +46,26 @@ func (o *observer) acceptedPool(rows []Row) (problem, abstains string) {
 		return !slices.ContainsFunc(o.pool, func(p Row) bool { return p.Local == r.Peer })
 	})
 	if o.endedMeanwhile(ends) {
-		return "", fmt.Sprintf("of %d pooled connections of the client's sidecar, some ended while the tables were read", len(o.pool))
+		return "", fmt.Sprintf("of %d pooled connections of the client's sidecar, some ended while the tables were "+
+			"read", len(o.pool))
 	}
 	if len(ends) != len(o.pool) {
-		return fmt.Sprintf("of %d pooled connections of the client's sidecar, %d have their other end in the server's table", len(o.pool), len(ends)), ""
+		return fmt.Sprintf("of %d pooled connections of the client's sidecar, %d have their other end in the "+
+			"server's table", len(o.pool), len(ends)), ""
 	}
 	first := ends[0]
-	if slices.ContainsFunc(ends, func(r Row) bool { return r.Local.Port() != first.Local.Port() || o.process(r) != o.process(first) }) {
+	if slices.ContainsFunc(ends, func(r Row) bool {
+		return r.Local.Port() != first.Local.Port() || o.process(r) != o.process(first)
+	}) {
 		return "", ambiguous("connections from the client's pod, which differ", ends)
 	}
-	o.see(flow.Server, first, flow.Redirect, flow.FactRedirectPort, strconv.Itoa(int(first.Local.Port())), flow.FactProcess, o.process(first))
+	o.see(flow.Server, first, flow.Redirect, flow.FactRedirectPort, strconv.Itoa(int(first.Local.Port())),
+		flow.FactProcess, o.process(first))
 	return "", ""
 }
 
-// endedMeanwhile says whether every connection of the pool that has no other end among ends is gone from the client's table too, as it
-// was read once more.
+// endedMeanwhile says whether every connection of the pool that has no other end among ends is gone
+// from the client's table too, as it was read once more.
 func (o *observer) endedMeanwhile(ends []Row) bool {
 	if o.ClientAgain == nil || len(ends) == len(o.pool) {
 		return false
@@ -82,8 +87,12 @@ func (o *observer) toApp() (abstains string, pooled bool) {
 	app := netip.AddrPortFrom(o.sel.Server.IP, o.sel.Port)
 	type pair struct{ proxy, app Row }
 	var pairs []pair
-	for _, r := range established(o.ServerAfter, func(r Row) bool { return o.proxy(r) && r.Peer.Port() == app.Port() && r.Peer.Addr() == app.Addr() }) {
-		for _, other := range established(o.ServerAfter, func(other Row) bool { return other.Local == r.Peer && other.Peer == r.Local }) {
+	for _, r := range established(o.ServerAfter, func(r Row) bool {
+		return o.proxy(r) && r.Peer.Port() == app.Port() && r.Peer.Addr() == app.Addr()
+	}) {
+		for _, other := range established(o.ServerAfter, func(other Row) bool {
+			return other.Local == r.Peer && other.Peer == r.Local
+		}) {
 			pairs = append(pairs, pair{r, other})
 		}
 	}
@@ -93,8 +102,8 @@ func (o *observer) toApp() (abstains string, pooled bool) {
 		return "", false
 	case len(pairs) == 1 && !ended:
 		p := pairs[0]
-		o.see(flow.Server, p.proxy, flow.Connect, flow.FactUpstreamLocal, p.proxy.Local.String(), flow.FactUpstreamRemote, p.proxy.Peer.String(),
-			flow.FactProcess, o.process(p.proxy))
+		o.see(flow.Server, p.proxy, flow.Connect, flow.FactUpstreamLocal, p.proxy.Local.String(),
+			flow.FactUpstreamRemote, p.proxy.Peer.String(), flow.FactProcess, o.process(p.proxy))
 		o.see(flow.Server, p.proxy, flow.Endpoint, flow.FactEndpoint, p.proxy.Peer.String())
 		o.see(flow.Server, p.app, flow.App, flow.FactPeer, p.app.Peer.String(), flow.FactProcess, o.process(p.app))
 		return "", false

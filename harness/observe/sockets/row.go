@@ -1,5 +1,6 @@
-// Package sockets reads the kernel's socket tables of two pods, before and after a request, and joins the rows that are
-// the two ends of one connection. It is the workshop's second instrument: it shares nothing with Envoy's log.
+// Package sockets reads the kernel's socket tables of two pods, before and after a request, and
+// joins the rows that are the two ends of one connection. It is the workshop's second instrument:
+// it shares nothing with Envoy's log.
 package sockets
 
 import (
@@ -53,12 +54,14 @@ const (
 	maxRows = 1 << 20
 )
 
-// states are the names of a TCP socket's states as ss prints them, by the number in /proc/net/tcp (include/net/tcp_states.h).
-var states = []string{"", "ESTAB", "SYN-SENT", "SYN-RECV", "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT", "UNCONN", "CLOSE-WAIT",
-	"LAST-ACK", "LISTEN", "CLOSING", "SYN-RECV", "BOUND"}
+// states are the names of a TCP socket's states as ss prints them, by the number in /proc/net/tcp
+// (include/net/tcp_states.h).
+var states = []string{"", "ESTAB", "SYN-SENT", "SYN-RECV", "FIN-WAIT-1", "FIN-WAIT-2",
+	"TIME-WAIT", "UNCONN", "CLOSE-WAIT", "LAST-ACK", "LISTEN", "CLOSING", "SYN-RECV", "BOUND"}
 
-// Parse reads a table in the form of `ss -H -t -n -a -p -e` (with or without -O, and with the heading when there is no
-// -H), or of /proc/net/tcp and /proc/net/tcp6; it sees which by the lines themselves. An error names the line.
+// Parse reads a table in the form of `ss -H -t -n -a -p -e` (with or without -O, and with the
+// heading when there is no -H), or of /proc/net/tcp and /proc/net/tcp6; it sees which by the lines
+// themselves. An error names the line.
 func Parse(r io.Reader) ([]Row, error) {
 	scanner := bufio.NewScanner(r)
 	scanner.Buffer(make([]byte, 0, 64<<10), maxRow)
@@ -138,8 +141,9 @@ func knownState(state string) bool {
 	return false
 }
 
-// parseEnd reads one end of a socket as ss prints it: 10.0.0.1:80, [::1]:80, 0.0.0.0:*, *:15006, [::ffff:10.0.0.1]:80,
-// 10.0.0.1%eth0:80. An IPv4 address in IPv6 form becomes IPv4, so that the two ends of a connection compare.
+// parseEnd reads one end of a socket as ss prints it: 10.0.0.1:80, [::1]:80, 0.0.0.0:*, *:15006,
+// [::ffff:10.0.0.1]:80, 10.0.0.1%eth0:80. An IPv4 address in IPv6 form becomes IPv4, so that the
+// two ends of a connection compare.
 func parseEnd(text string) (end netip.AddrPort, wildcard bool, err error) {
 	i := strings.LastIndexByte(text, ':')
 	if i < 0 {
@@ -221,8 +225,8 @@ func parseProc(fields []string) (Row, error) {
 	return row, nil
 }
 
-// parseHex reads "0100007F:3A98": an address as words of four bytes in the host's byte order, which is little-endian
-// here, and a port as a number.
+// parseHex reads "0100007F:3A98": an address as words of four bytes in the host's byte order, which
+// is little-endian here, and a port as a number.
 func parseHex(text string) (netip.AddrPort, error) {
 	host, port, _ := strings.Cut(text, ":")
 	raw, err := hex.DecodeString(host)

@@ -9,19 +9,24 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// httpFamilies are the HTTP filters that count below the prefix of their connection manager, http.PREFIX.FAMILY.…, by the
-// family's name. Source: generateStats of each filter's configuration in Envoy.
+// httpFamilies are the HTTP filters that count below the prefix of their connection manager,
+// http.PREFIX.FAMILY.…, by the family's name. Source: generateStats of each filter's
+// configuration in Envoy.
 var httpFamilies = map[string]string{
-	"rbac": "rbac", "lua": "lua", "fault": "fault", "jwt_authn": "jwt_authn", "cors": "cors", "csrf": "csrf", "ext_authz": "ext_authz",
-	"tap": "tap", "ext_proc": "ext_proc", "buffer": "buffer", "compressor": "compressor", "decompressor": "decompressor",
-	"health_check": "health_check", "oauth2": "oauth2", "admission_control": "admission_control", "basic_auth": "basic_auth",
+	"rbac": "rbac", "lua": "lua", "fault": "fault", "jwt_authn": "jwt_authn", "cors": "cors", "csrf": "csrf",
+	"ext_authz": "ext_authz",
+	"tap":       "tap", "ext_proc": "ext_proc", "buffer": "buffer", "compressor": "compressor",
+	"decompressor": "decompressor",
+	"health_check": "health_check", "oauth2": "oauth2", "admission_control": "admission_control",
+	"basic_auth":           "basic_auth",
 	"adaptive_concurrency": "adaptive_concurrency", "ip_tagging": "ip_tagging", "bandwidth_limit": "bandwidth_limit",
-	"rate_limit_quota": "rate_limit_quota", "grpc_json_transcoder": "grpc_json_transcoder", "aws_request_signing": "aws_request_signing",
-	"json_to_metadata": "json_to_metadata", "credential_injector": "credential_injector",
+	"rate_limit_quota": "rate_limit_quota", "grpc_json_transcoder": "grpc_json_transcoder",
+	"aws_request_signing": "aws_request_signing",
+	"json_to_metadata":    "json_to_metadata", "credential_injector": "credential_injector",
 }
 
-// A family is a filter that counts outside of a connection manager: below its own prefix, or, where that is free, before its
-// name.
+// A family is a filter that counts outside of a connection manager: below its own prefix, or, where
+// that is free, before its name.
 type family struct {
 	begin, middle string
 	fact, name    string
@@ -42,7 +47,8 @@ var families = []family{
 func seesFilters() []flow.Capability {
 	var all []flow.Capability
 	for _, filter := range slices.Sorted(maps.Values(httpFamilies)) {
-		all = append(all, flow.Capability{Kind: flow.HTTPFilters, Fact: flow.FactHTTPFilter, Value: "envoy.filters.http." + filter})
+		all = append(all, flow.Capability{Kind: flow.HTTPFilters, Fact: flow.FactHTTPFilter,
+			Value: "envoy.filters.http." + filter})
 	}
 	for _, f := range families {
 		all = append(all, flow.Capability{Kind: flow.KindOfFilter(f.fact), Fact: f.fact, Value: f.name})
@@ -50,8 +56,8 @@ func seesFilters() []flow.Capability {
 	return all
 }
 
-// filterOf names the filter that a counter belongs to; "" for a counter of none. manager is the prefix of the connection manager
-// for whose filters it counts.
+// filterOf names the filter that a counter belongs to; "" for a counter of none. manager is the
+// prefix of the connection manager for whose filters it counts.
 func filterOf(counter string) (fact, name, manager string) {
 	if rest, ok := strings.CutPrefix(counter, "http."); ok {
 		for short, filter := range httpFamilies {
@@ -74,8 +80,8 @@ func filterOf(counter string) (fact, name, manager string) {
 	return "", "", ""
 }
 
-// filters tells which filters counted for the request. It is asked only where the request was the only one, so that what went
-// up is its own: a counter by one, or a gauge of what is open.
+// filters tells which filters counted for the request. It is asked only where the request was the
+// only one, so that what went up is its own: a counter by one, or a gauge of what is open.
 func (o *observer) filters(manager string) {
 	seen := map[string]bool{}
 	var sum []string
@@ -95,9 +101,13 @@ func (o *observer) filters(manager string) {
 	}
 }
 
-// FilterCounters are the counters of filters, as a regular expression for the admin interface's /stats.
-const FilterCounters = `^(connection_limit|local_ratelimit|ratelimit|ext_authz|listener_local_ratelimit|proxy_proto)\.` +
+// FilterCounters are the counters of filters, as a regular expression for the admin
+// interface's /stats.
+const FilterCounters = `^(connection_limit|local_ratelimit|ratelimit|ext_authz|listener_local_ratelimit|` +
+	`proxy_proto)\.` +
 	`|\.(http_local_rate_limit|rbac)\.` +
-	`|^http\..*\.(lua|fault|jwt_authn|cors|csrf|ext_authz|tap|ext_proc|buffer|compressor|decompressor|health_check|oauth2|` +
-	`admission_control|basic_auth|adaptive_concurrency|ip_tagging|bandwidth_limit|rate_limit_quota|grpc_json_transcoder|` +
+	`|^http\..*\.(lua|fault|jwt_authn|cors|csrf|ext_authz|tap|ext_proc|buffer|compressor|decompressor|health_check|` +
+	`oauth2|` +
+	`admission_control|basic_auth|adaptive_concurrency|ip_tagging|bandwidth_limit|rate_limit_quota|` +
+	`grpc_json_transcoder|` +
 	`aws_request_signing|json_to_metadata|credential_injector)\.`

@@ -9,16 +9,18 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// Canonical names of the listener filters that count what they find, and what they count of each connection: exactly one of
-// these. Source: ALL_TLS_INSPECTOR_STATS and ALL_HTTP_INSPECTOR_STATS in Envoy.
+// Canonical names of the listener filters that count what they find, and what they count of
+// each connection: exactly one of these. Source: ALL_TLS_INSPECTOR_STATS and
+// ALL_HTTP_INSPECTOR_STATS in Envoy.
 const (
 	tlsInspector  = "envoy.filters.listener.tls_inspector"
 	httpInspector = "envoy.filters.listener.http_inspector"
 )
 
 var found = map[string][]string{
-	tlsInspector:  {"tls_inspector.tls_found", "tls_inspector.tls_not_found"},
-	httpInspector: {"http_inspector.http10_found", "http_inspector.http11_found", "http_inspector.http2_found", "http_inspector.http_not_found"},
+	tlsInspector: {"tls_inspector.tls_found", "tls_inspector.tls_not_found"},
+	httpInspector: {"http_inspector.http10_found", "http_inspector.http11_found", "http_inspector.http2_found",
+		"http_inspector.http_not_found"},
 }
 
 // inspectors tell whether a listener filter ran, and whether it found TLS. They count for all
@@ -60,7 +62,8 @@ func (o *observer) oneOf(names []string) (moved string, n uint64, shown bool) {
 	return moved, n, shown
 }
 
-// filterChainNotFound is Envoy's own name for what becomes of a socket that no filter chain matches.
+// filterChainNotFound is Envoy's own name for what becomes of a socket that no
+// filter chain matches.
 const filterChainNotFound = "filter_chain_not_found"
 
 // noFilterChain tells that a listener closed a connection because no filter chain matched.
@@ -84,8 +87,8 @@ func none(string) bool { return false }
 // ownManagers are the connection managers of the sidecar's own ports.
 var ownManagers = []string{"admin", "agent", "stats"}
 
-// answered adds up what the network filters that end a chain counted, by their prefix: a connection manager's answers and a TCP
-// proxy's connections.
+// answered adds up what the network filters that end a chain counted, by their prefix: a connection
+// manager's answers and a TCP proxy's connections.
 func (o *observer) answered() (risen map[string]uint64, total uint64, moved string) {
 	risen = map[string]uint64{}
 	for _, counter := range slices.Sorted(maps.Keys(o.after)) {
@@ -102,7 +105,8 @@ func (o *observer) answered() (risen map[string]uint64, total uint64, moved stri
 	return risen, total, moved
 }
 
-// alone reports whether not more than one request or connection was answered, so that what went up can be the request's.
+// alone reports whether not more than one request or connection was answered, so that what went up
+// can be the request's.
 func (o *observer) alone() bool {
 	risen, total, _ := o.answered()
 	if total <= 1 {
@@ -112,12 +116,13 @@ func (o *observer) alone() bool {
 	for _, prefix := range slices.Sorted(maps.Keys(risen)) {
 		said = append(said, fmt.Sprintf("%s by %d", prefix, risen[prefix]))
 	}
-	o.abstain("other traffic was there, so the counters cannot be told apart: the answers of " + strings.Join(said[:min(len(said), 4)], ", ") + " went up")
+	o.abstain("other traffic was there, so the counters cannot be told apart: the answers of " +
+		strings.Join(said[:min(len(said), 4)], ", ") + " went up")
 	return false
 }
 
-// terminal tells which network filter took the connection: the connection manager that answered one request, or the TCP proxy
-// that took one connection, by the prefix of its counters.
+// terminal tells which network filter took the connection: the connection manager that answered one
+// request, or the TCP proxy that took one connection, by the prefix of its counters.
 func (o *observer) terminal() (prefix string) {
 	_, total, moved := o.answered()
 	if total == 0 {
@@ -129,8 +134,9 @@ func (o *observer) terminal() (prefix string) {
 	return prefix
 }
 
-// terminalOf returns the prefix in http.PREFIX.downstream_rq_2xx, one of which goes up with each answer, and in
-// tcp.PREFIX.downstream_cx_total. Istio ends the prefixes that it gives with a semicolon.
+// terminalOf returns the prefix in http.PREFIX.downstream_rq_2xx, one of which goes up
+// with each answer, and in tcp.PREFIX.downstream_cx_total. Istio ends the prefixes that
+// it gives with a semicolon.
 func terminalOf(counter string) (prefix string, ok bool) {
 	if name, http := strings.CutPrefix(counter, "http."); http {
 		name, class, found := cutLast(name, ".downstream_rq_")
@@ -143,7 +149,8 @@ func terminalOf(counter string) (prefix string, ok bool) {
 	return "", false
 }
 
-// nowhere tells that a connection was given to a cluster without a host, which is not counted as a request.
+// nowhere tells that a connection was given to a cluster without a host, which is not
+// counted as a request.
 func (o *observer) nowhere() {
 	const prefix, suffix = "cluster.", ".upstream_cx_none_healthy"
 	if !o.anyCounter(prefix, suffix, none) {

@@ -12,8 +12,9 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// Filter names the counters that are read, as a regular expression for the admin interface: connections and handshakes of
-// listeners, what their filters found, answers of connection managers, and connections, requests and answers of clusters.
+// Filter names the counters that are read, as a regular expression for the admin interface:
+// connections and handshakes of listeners, what their filters found, answers of connection
+// managers, and connections, requests and answers of clusters.
 const Filter = `^listener\..*(downstream_cx_total|ssl\.handshake|ssl\.versions\..*|no_filter_chain_match)$` +
 	`|^(tls|http)_inspector\.` +
 	`|^http\..*downstream_rq_[1-5]xx$|^tcp\..*downstream_cx_total$` +
@@ -29,13 +30,17 @@ func (Instrument) Name() flow.Instrument { return flow.Stats }
 // Sees are the facts that counters can prove.
 func (Instrument) Sees() []flow.Capability {
 	return append(seesFilters(), []flow.Capability{
-		{Kind: flow.Listener, Fact: flow.FactConnections}, {Kind: flow.Listener, Fact: flow.FactListening}, {Kind: flow.Listener, Fact: flow.FactListener},
-		{Kind: flow.ListenerFilters, Fact: flow.FactFilter, Value: tlsInspector}, {Kind: flow.ListenerFilters, Fact: flow.FactFilter, Value: httpInspector},
-		{Kind: flow.ListenerFilters, Fact: flow.FactTransport}, {Kind: flow.FilterChain, Fact: flow.FactDetails, Value: filterChainNotFound},
+		{Kind: flow.Listener, Fact: flow.FactConnections}, {Kind: flow.Listener, Fact: flow.FactListening},
+		{Kind: flow.Listener, Fact: flow.FactListener},
+		{Kind: flow.ListenerFilters, Fact: flow.FactFilter, Value: tlsInspector},
+		{Kind: flow.ListenerFilters, Fact: flow.FactFilter, Value: httpInspector},
+		{Kind: flow.ListenerFilters, Fact: flow.FactTransport}, {Kind: flow.FilterChain, Fact: flow.FactDetails,
+			Value: filterChainNotFound},
 		{Kind: flow.DownstreamTLS, Fact: flow.FactHandshakes}, {Kind: flow.DownstreamTLS, Fact: flow.FactTransport},
 		{Kind: flow.NetworkFilters, Fact: flow.FactStatPrefix}, {Kind: flow.Cluster, Fact: flow.FactCluster},
 		{Kind: flow.UpstreamTLS, Fact: flow.FactTransport}, {Kind: flow.UpstreamTLS, Fact: flow.FactHandshakes},
-		{Kind: flow.Connect, Fact: flow.FactUpstreamReused}, {Kind: flow.App, Fact: flow.FactStatus}, {Kind: flow.App, Fact: flow.FactUpstreamStatus},
+		{Kind: flow.Connect, Fact: flow.FactUpstreamReused}, {Kind: flow.App, Fact: flow.FactStatus},
+		{Kind: flow.App, Fact: flow.FactUpstreamStatus},
 	}...)
 }
 
@@ -44,8 +49,8 @@ func (Instrument) Parts() []string {
 	return []string{instrument.StatsBefore, instrument.StatsAfter, instrument.RuntimeBefore, instrument.RuntimeAfter}
 }
 
-// Before reads the counters of every sidecar, and its runtime values, which tell nothing of a request: they are configuration
-// that no dump has, and are kept to be compared.
+// Before reads the counters of every sidecar, and its runtime values, which tell nothing of a
+// request: they are configuration that no dump has, and are kept to be compared.
 func (Instrument) Before(ctx context.Context, pods []instrument.Target) error {
 	return read(ctx, pods, instrument.StatsBefore, instrument.RuntimeBefore)
 }
@@ -56,7 +61,9 @@ func (Instrument) After(ctx context.Context, pods []instrument.Target, _ instrum
 }
 
 func read(ctx context.Context, pods []instrument.Target, part, runtime string) error {
-	return cmp.Or(instrument.Each(pods, func(pod instrument.Target) error { return readOne(ctx, pod, part, runtime) })...)
+	return cmp.Or(instrument.Each(pods, func(pod instrument.Target) error {
+		return readOne(ctx, pod, part, runtime)
+	})...)
 }
 
 func readOne(ctx context.Context, pod instrument.Target, part, runtime string) error {
@@ -78,7 +85,8 @@ func readOne(ctx context.Context, pod instrument.Target, part, runtime string) e
 	return nil
 }
 
-// Observe compares the counters of each sidecar. Without those before the request nothing can be told.
+// Observe compares the counters of each sidecar. Without those before the request
+// nothing can be told.
 func (Instrument) Observe(e instrument.Evidence) (seen []flow.Observation, watches []flow.Watch, problem error) {
 	for _, pod := range e.Pods() {
 		if pod.Part(instrument.StatsBefore) == nil || pod.Part(instrument.StatsAfter) == nil {

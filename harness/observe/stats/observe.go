@@ -19,15 +19,17 @@ type Selection struct {
 	Time time.Time // when the counters after the request were read
 }
 
-// Ports of a sidecar's listeners that no request of an application comes through: health, metrics, and pilot-agent's.
+// Ports of a sidecar's listeners that no request of an application comes through: health,
+// metrics, and pilot-agent's.
 var ownPorts = map[string]bool{"15021": true, "15090": true, "15020": true, "15004": true, "15000": true, "15053": true}
 
-// virtualPorts are those that connections are redirected to; their listeners are named virtualOutbound and
-// virtualInbound, but their counters after the address.
+// virtualPorts are those that connections are redirected to; their listeners are named
+// virtualOutbound and virtualInbound, but their counters after the address.
 var virtualPorts = map[string]bool{"15001": true, "15006": true}
 
-// Observe tells what the counters of one sidecar prove about the only request in between. Where more was answered, or a counter
-// went up by more than one request can make it, it abstains: counters name no request.
+// Observe tells what the counters of one sidecar prove about the only request in between. Where
+// more was answered, or a counter went up by more than one request can make it, it abstains:
+// counters name no request.
 func Observe(before, after Counters, sel Selection) ([]flow.Observation, flow.Watch) {
 	o := &observer{before: before, after: after, sel: sel}
 	if o.alone() {
@@ -80,8 +82,9 @@ func (o *observer) has(name string) bool {
 	return ok
 }
 
-// only returns the one name between prefix and suffix whose counter went up by one, or "" where none did. When several went up, or
-// one by more, other traffic was there: ok is false, and nothing can be said.
+// only returns the one name between prefix and suffix whose counter went up by one, or "" where
+// none did. When several went up, or one by more, other traffic was there: ok is false, and
+// nothing can be said.
 func (o *observer) only(prefix, suffix string, skip func(string) bool) (name string, ok bool) {
 	var risen []string
 	for counter := range o.after {
@@ -115,7 +118,8 @@ func cutSuffix(name, suffix string, fits bool) (string, bool) {
 	return strings.CutSuffix(name, suffix)
 }
 
-// listener finds the listener that took the connection. A client that kept its connection makes no listener count.
+// listener finds the listener that took the connection. A client that kept its connection
+// makes no listener count.
 func (o *observer) listener() {
 	const prefix, suffix = "listener.", ".downstream_cx_total"
 	own := func(name string) bool {
@@ -144,7 +148,8 @@ func (o *observer) listener() {
 	}
 	handshakes := prefix + name + ".ssl.handshake"
 	o.can(flow.DownstreamTLS, flow.FactHandshakes)
-	o.see(orElse(o.has(handshakes), handshakes, counter), flow.DownstreamTLS, flow.FactHandshakes, strconv.FormatUint(o.up(handshakes), 10))
+	o.see(orElse(o.has(handshakes), handshakes, counter), flow.DownstreamTLS, flow.FactHandshakes,
+		strconv.FormatUint(o.up(handshakes), 10))
 	if o.up(handshakes) == 1 {
 		o.can(flow.DownstreamTLS, flow.FactTransport)
 		o.see(handshakes, flow.DownstreamTLS, flow.FactTransport, "tls")
@@ -195,7 +200,8 @@ func (o *observer) connection(base string) {
 		o.see(dialled, flow.Connect, flow.FactUpstreamReused, "false")
 		o.can(flow.UpstreamTLS, flow.FactTransport, flow.FactHandshakes)
 		shaken := o.up(handshakes)
-		o.see(orElse(o.has(handshakes), handshakes, dialled), flow.UpstreamTLS, flow.FactHandshakes, strconv.FormatUint(shaken, 10))
+		o.see(orElse(o.has(handshakes), handshakes, dialled), flow.UpstreamTLS, flow.FactHandshakes,
+			strconv.FormatUint(shaken, 10))
 		transport := "raw_buffer"
 		if shaken > 0 {
 			transport = "tls"
@@ -208,7 +214,8 @@ func (o *observer) connection(base string) {
 	}
 }
 
-// status tells the status that the upstream answered with. A request that was tried again has several.
+// status tells the status that the upstream answered with. A request that was tried
+// again has several.
 func (o *observer) status(base string) {
 	for _, counter := range slices.Sorted(maps.Keys(o.after)) {
 		code, ok := strings.CutPrefix(counter, base+".upstream_rq_")

@@ -1,5 +1,6 @@
-// Package stats reads a sidecar's counters before and after one request. Counters name no request, so a counter proves
-// something only when it, alone among its kind, went up by one; anything else is said to be ambiguous.
+// Package stats reads a sidecar's counters before and after one request. Counters name no request,
+// so a counter proves something only when it, alone among its kind, went up by one; anything else
+// is said to be ambiguous.
 package stats
 
 import (
@@ -19,8 +20,8 @@ const (
 	maxCounters = 1 << 20
 )
 
-// Parse reads the text of the admin interface's /stats: "name: value" on each line. Text readouts and histograms are
-// passed over. An error names the line.
+// Parse reads the text of the admin interface's /stats: "name: value" on each line. Text readouts
+// and histograms are passed over. An error names the line.
 func Parse(r io.Reader) (Counters, error) {
 	scanner := bufio.NewScanner(r)
 	scanner.Buffer(make([]byte, 0, 4096), maxLine)
@@ -49,8 +50,8 @@ func Parse(r io.Reader) (Counters, error) {
 	return all, nil
 }
 
-// delta is by how much a counter went up. ok is false when it is not there afterwards, or went down: Envoy was
-// restarted, or it is a gauge.
+// delta is by how much a counter went up. ok is false when it is not there afterwards, or went
+// down: Envoy was restarted, or it is a gauge.
 func delta(before, after Counters, name string) (d uint64, ok bool) {
 	now, ok := after[name]
 	was := before[name] // a counter that is new began at 0

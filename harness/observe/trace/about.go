@@ -2,8 +2,9 @@ package trace
 
 import "slices"
 
-// About returns a filter for Timeline: the events of the request, in both sidecars, the client and the application. These
-// are the events of its sockets, what the kernel does with their connections, and what Envoy does while it serves them.
+// About returns a filter for Timeline: the events of the request, in both sidecars, the client and
+// the application. These are the events of its sockets, what the kernel does with their
+// connections, and what Envoy does while it serves them.
 func (r *Recording) About(sel Selection) func(*Event) bool {
 	c := newJournal(r.Events).follow(r, sel)
 	inside := map[*Event]bool{}
@@ -25,7 +26,8 @@ func (r *Recording) About(sel Selection) func(*Event) bool {
 // mentions says whether an event is about the socket, or about its connection seen from either end.
 func (s *socket) mentions(e *Event) bool {
 	first := s.first()
-	if e.Kind == Open || e.Kind != State && (e.Time.Before(s.since.Time) || s.closed != nil && e.Time.After(s.closed.Time)) {
+	if e.Kind == Open || e.Kind != State &&
+		(e.Time.Before(s.since.Time) || s.closed != nil && e.Time.After(s.closed.Time)) {
 		return false
 	}
 	switch {

@@ -8,10 +8,12 @@ import (
 	"github.com/flowproof/lab/bpf/envoy"
 )
 
-// required are the probes without which the kernel's part of the account has holes. The others add to it.
+// required are the probes without which the kernel's part of the account has holes.
+// The others add to it.
 var required = []string{"sys_exit", "sys_enter", "open_sockets"}
 
-// Gaps says why something may be missing anywhere in the recording, so that the order of its events proves nothing; none: nothing is.
+// Gaps says why something may be missing anywhere in the recording, so that the order of its events
+// proves nothing; none: nothing is.
 func (r *Recording) Gaps() []string {
 	var gaps []string
 	if r.Counts.Lost > 0 {
@@ -34,9 +36,10 @@ func (r *Recording) Gaps() []string {
 	return gaps
 }
 
-// Blind says what could not be seen in a pod, named "pod.namespace": the gaps, and every probe that was off, in the kernel and on its
-// Envoys. That an event is not in the recording proves nothing then. Which event which probe tells of is not asked, nor which
-// process one was to be attached to: too many reasons cost a verdict, too few make a wrong one.
+// Blind says what could not be seen in a pod, named "pod.namespace": the gaps, and every probe that
+// was off, in the kernel and on its Envoys. That an event is not in the recording proves nothing
+// then. Which event which probe tells of is not asked, nor which process one was to be attached to:
+// too many reasons cost a verdict, too few make a wrong one.
 func (r *Recording) Blind(pod string) []string {
 	reasons := r.Gaps()
 	for _, p := range r.Probes {

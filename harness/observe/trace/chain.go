@@ -8,9 +8,9 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// A chain is the sockets that one request went over, from the client's application to the server's. Each link is proven
-// by equal 4-tuples, by the request's id, or by Envoy's own join; where two sockets could be the one, it stays nil and
-// ambiguous says so.
+// A chain is the sockets that one request went over, from the client's application to the server's.
+// Each link is proven by equal 4-tuples, by the request's id, or by Envoy's own join; where two
+// sockets could be the one, it stays nil and ambiguous says so.
 type chain struct {
 	clientApp      *socket // the client's own connection
 	downstream     *socket // its other end, accepted by the client's sidecar
@@ -42,7 +42,8 @@ func (j *journal) follow(r *Recording, sel Selection) *chain {
 	return c
 }
 
-// ends are the pods of the request. Of several that were watched as servers it is the one in which the request's id was seen.
+// ends are the pods of the request. Of several that were watched as servers it is the one in which
+// the request's id was seen.
 func (j *journal) ends(r *Recording, sel Selection) (client, server string) {
 	for _, pod := range r.Pods {
 		carries := func(s *socket) bool {
@@ -70,13 +71,15 @@ func one(found []*socket, what string, problems *[]string) *socket {
 	for _, s := range found {
 		ends = append(ends, fmt.Sprintf("%s–%s", s.local, s.remote))
 	}
-	*problems = append(*problems, fmt.Sprintf("%d sockets could be the %s: %s", len(found), what, strings.Join(ends, ", ")))
+	*problems = append(*problems, fmt.Sprintf("%d sockets could be the %s: %s", len(found), what,
+		strings.Join(ends, ", ")))
 	return nil
 }
 
-// clientEnd finds the connection of the client's application by the request's id, and its other end by the 4-tuple:
-// REDIRECT changes the destination that the sidecar's socket shows, and leaves the client's address and port alone, unless another
-// connection that was redirected has them: then the request's id tells this end too.
+// clientEnd finds the connection of the client's application by the request's id, and its other end
+// by the 4-tuple: REDIRECT changes the destination that the sidecar's socket shows, and leaves the
+// client's address and port alone, unless another connection that was redirected has them: then the
+// request's id tells this end too.
 func (c *chain) clientEnd(j *journal, pod string, sel Selection) {
 	c.downstream = one(j.find(pod, func(s *socket) bool { return s.proxy() && s.request(Read, sel.RequestID) != nil }),
 		"client's connection to its sidecar", &c.clientProblems)
@@ -92,9 +95,12 @@ func (c *chain) clientEnd(j *journal, pod string, sel Selection) {
 		"client's own connection", &c.clientProblems)
 }
 
-// serverEnd finds the connection to the application by the request's id, and its other end by the 4-tuple.
+// serverEnd finds the connection to the application by the request's id, and its other
+// end by the 4-tuple.
 func (c *chain) serverEnd(j *journal, pod string, sel Selection) {
-	c.serverUp = one(j.find(pod, func(s *socket) bool { return s.proxy() && s.request(Write, sel.RequestID) != nil && s.inward() }),
+	c.serverUp = one(j.find(pod, func(s *socket) bool {
+		return s.proxy() && s.request(Write, sel.RequestID) != nil && s.inward()
+	}),
 		"server's sidecar's connection to its application", &c.serverProblems)
 	if c.serverUp != nil {
 		c.serverRequest = c.serverUp.request(Write, sel.RequestID)
@@ -102,7 +108,9 @@ func (c *chain) serverEnd(j *journal, pod string, sel Selection) {
 			return !s.proxy() && s.local == c.serverUp.remote && s.remote == c.serverUp.local
 		}), "application's connection", &c.serverProblems)
 	} else {
-		c.serverApp = one(j.find(pod, func(s *socket) bool { return !s.proxy() && s.request(Read, sel.RequestID) != nil }),
+		c.serverApp = one(j.find(pod, func(s *socket) bool {
+			return !s.proxy() && s.request(Read, sel.RequestID) != nil
+		}),
 			"application's connection", &c.serverProblems)
 	}
 	if c.serverApp != nil {
@@ -130,8 +138,9 @@ func (c *chain) down(side flow.Side) *socket {
 // A pair are the two ends of one connection between the sidecars.
 type pair struct{ up, down *socket }
 
-// between finds the connection between the two sidecars: two ends with equal 4-tuples over which bytes went while the
-// request was on its way. Envoy's own join decides where it was seen; without it there has to be exactly one.
+// between finds the connection between the two sidecars: two ends with equal 4-tuples over which
+// bytes went while the request was on its way. Envoy's own join decides where it was seen; without
+// it there has to be exactly one.
 func (c *chain) between(j *journal, r *Recording, sel Selection, client, server string) {
 	if c.clientRequest == nil {
 		c.withoutClientSidecar(j, server, sel)
@@ -143,7 +152,8 @@ func (c *chain) between(j *journal, r *Recording, sel Selection, client, server 
 		return s.proxy() && s != c.downstream && !s.downstream(clientListens) && s.busy(c.clientRequest, c.answer())
 	}) {
 		for _, down := range j.find(server, func(s *socket) bool {
-			return s.proxy() && s.remote == up.local && s.downstream(serverListens) && s.busy(c.clientRequest, c.answer())
+			return s.proxy() && s.remote == up.local && s.downstream(serverListens) &&
+				s.busy(c.clientRequest, c.answer())
 		}) {
 			pairs = append(pairs, pair{up, down})
 		}
@@ -159,15 +169,16 @@ func (c *chain) between(j *journal, r *Recording, sel Selection, client, server 
 		for _, p := range pairs {
 			ends = append(ends, p.up.local.String())
 		}
-		problem := fmt.Sprintf("%d connections between the sidecars were busy with something while the request was on its way: %s", len(pairs), strings.Join(ends, ", "))
+		problem := fmt.Sprintf("%d connections between the sidecars were busy with something while the request was "+
+			"on its way: %s", len(pairs), strings.Join(ends, ", "))
 		c.clientProblems = append(c.clientProblems, problem)
 		c.serverProblems = append(c.serverProblems, problem)
 	}
 }
 
-// apart finds the ends of a connection whose 4-tuples do not meet: the other end was not watched, or a node in between translated
-// the addresses, as it does for a port of its own. Envoy's own join tells this end; else each end is the one that the request's id
-// went over in clear text.
+// apart finds the ends of a connection whose 4-tuples do not meet: the other end was not watched,
+// or a node in between translated the addresses, as it does for a port of its own. Envoy's own join
+// tells this end; else each end is the one that the request's id went over in clear text.
 func (c *chain) apart(j *journal, client, server string, sel Selection) {
 	if c.clientJoin != nil {
 		c.upstream = c.clientJoin.up
@@ -179,7 +190,9 @@ func (c *chain) apart(j *journal, client, server string, sel Selection) {
 	if server == "" || c.serverUp == nil {
 		return
 	}
-	c.serverDown = one(j.find(server, func(s *socket) bool { return s.proxy() && s.request(Read, sel.RequestID) != nil && !s.inward() }),
+	c.serverDown = one(j.find(server, func(s *socket) bool {
+		return s.proxy() && s.request(Read, sel.RequestID) != nil && !s.inward()
+	}),
 		"client's connection to the server's sidecar", &c.serverProblems)
 }
 
@@ -191,7 +204,9 @@ func (c *chain) withoutClientSidecar(j *journal, server string, sel Selection) {
 		return
 	}
 	if c.clientApp == nil {
-		c.serverDown = one(j.find(server, func(s *socket) bool { return s.proxy() && s.request(Read, sel.RequestID) != nil }),
+		c.serverDown = one(j.find(server, func(s *socket) bool {
+			return s.proxy() && s.request(Read, sel.RequestID) != nil
+		}),
 			"client's connection to the server's sidecar", &c.serverProblems)
 		return
 	}
@@ -199,8 +214,8 @@ func (c *chain) withoutClientSidecar(j *journal, server string, sel Selection) {
 		"client's connection to the server's sidecar", &c.serverProblems)
 }
 
-// joined keeps the pairs that Envoy's own joins allow: the downstream connection that the request came on was joined to
-// the upstream end, and the other end to the connection to the application.
+// joined keeps the pairs that Envoy's own joins allow: the downstream connection that the request
+// came on was joined to the upstream end, and the other end to the connection to the application.
 func (c *chain) joined(j *journal, pairs []pair) []pair {
 	c.clientJoin = j.joinAfter(c.downstream, c.clientRequest, c.answer())
 	c.serverJoin = j.joinBefore(c.serverUp, c.serverRequest)
@@ -213,12 +228,13 @@ func (c *chain) joined(j *journal, pairs []pair) []pair {
 	return kept
 }
 
-// joinAfter is the first request of a downstream connection that was given an upstream one after an event, and before the answer, where
-// that was seen: the connection's next request is another.
+// joinAfter is the first request of a downstream connection that was given an upstream one after an
+// event, and before the answer, where that was seen: the connection's next request is another.
 func (j *journal) joinAfter(down *socket, after, answer *Event) *join {
 	for i := range j.joins {
 		e := &j.joins[i]
-		if down != nil && e.down == down && !e.at.Time.Before(after.Time) && (answer == nil || e.at.Time.Before(answer.Time)) {
+		if down != nil && e.down == down && !e.at.Time.Before(after.Time) &&
+			(answer == nil || e.at.Time.Before(answer.Time)) {
 			return e
 		}
 	}

@@ -42,7 +42,8 @@ const (
 	PoolReady  Kind = "pool-ready"  // the upstream request Object is given its connection: Ends
 )
 
-// An Event is one thing that a probe saw. It holds no bytes of the traffic, only what was understood of them, redacted.
+// An Event is one thing that a probe saw. It holds no bytes of the traffic, only what was
+// understood of them, redacted.
 type Event struct {
 	Time    time.Time      `json:"time"`
 	Kind    Kind           `json:"kind"`
@@ -71,8 +72,9 @@ type Event struct {
 	Ends    *Ends          `json:"ends,omitempty"`   // of the two connections that a request is on
 }
 
-// Ends are the addresses by which Envoy itself knows the two connections of a request. Where one is no address of the network, or could
-// not be read, none is valid. With them stand the request's cluster and the id of its downstream connection.
+// Ends are the addresses by which Envoy itself knows the two connections of a request. Where one is
+// no address of the network, or could not be read, none is valid. With them stand the request's
+// cluster and the id of its downstream connection.
 type Ends struct {
 	Downstream netip.AddrPort `json:"downstream,omitzero"` // the client's end of the downstream connection
 	Local      netip.AddrPort `json:"local,omitzero"`      // Envoy's own end of the upstream connection

@@ -8,8 +8,8 @@ import (
 	"github.com/flowproof/lab/internal/redact"
 )
 
-// HTTP is the head of an HTTP/1 message in clear text, as far as it was captured, or the preface of HTTP/2. Only these
-// headers are kept.
+// HTTP is the head of an HTTP/1 message in clear text, as far as it was captured, or the preface of
+// HTTP/2. Only these headers are kept.
 type HTTP struct {
 	Line      string `json:"line"` // request line or status line, redacted
 	Status    int    `json:"status,omitempty"`
@@ -30,8 +30,8 @@ const (
 	mostHeaders = 64
 )
 
-// ParseHTTP reads the head of a message from the first bytes of a read or write: ok is false for anything else, such as
-// a body.
+// ParseHTTP reads the head of a message from the first bytes of a read or write: ok is false for
+// anything else, such as a body.
 func ParseHTTP(b []byte) (h HTTP, ok bool) {
 	if bytes.HasPrefix(b, []byte("PRI * HTTP/2.0\r\n")) {
 		return HTTP{Line: "PRI * HTTP/2.0", Codec: "http2"}, true

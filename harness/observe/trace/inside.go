@@ -8,8 +8,9 @@ type join struct {
 	at       *Event // the request is given its connection; it names the cluster, where that could be read
 }
 
-// inside puts what the probes on Envoy tell together with sockets. Probes know objects and threads; system calls of the
-// same thread tell which socket an object is: a connection's own reads and writes follow when a thread turns to it.
+// inside puts what the probes on Envoy tell together with sockets. Probes know objects and threads;
+// system calls of the same thread tell which socket an object is: a connection's own reads and
+// writes follow when a thread turns to it.
 type inside struct {
 	journal *journal
 	threads map[threadID]*thread
@@ -18,8 +19,8 @@ type inside struct {
 	turns   map[uint32]bool // the processes that tell when a thread turns to a connection
 }
 
-// A place says which descriptors an event of Envoy's is about: that of the connection, and that of the one which its request is
-// given.
+// A place says which descriptors an event of Envoy's is about: that of the connection, and that of
+// the one which its request is given.
 type place struct {
 	listener *socket // before there is a connection object
 	at       *connection
@@ -118,8 +119,9 @@ func (in *inside) take(e *Event) {
 	}
 }
 
-// given notes which sockets a request's two connections are. Envoy itself names their ends, so that it does not matter what the thread
-// did meanwhile: whether it waited for a connection, for a timer, or for another filter's answer.
+// given notes which sockets a request's two connections are. Envoy itself names their ends, so that
+// it does not matter what the thread did meanwhile: whether it waited for a connection, for a
+// timer, or for another filter's answer.
 func (in *inside) given(e *Event) {
 	if e.Ends == nil {
 		return
@@ -139,7 +141,8 @@ func (in *inside) given(e *Event) {
 	in.journal.joins = append(in.journal.joins, join{down: down, up: up, at: e})
 }
 
-// only is the one open socket of the event's process for which fits holds; nil where there is none, or more than one.
+// only is the one open socket of the event's process for which fits holds; nil where there is
+// none, or more than one.
 func (in *inside) only(e *Event, fits func(*socket) bool) *socket {
 	var found *socket
 	for k, s := range in.journal.live {
@@ -172,7 +175,8 @@ func (in *inside) connection(e *Event) *connection {
 	return in.conns[k]
 }
 
-// transfer tells which socket a connection is: the first bytes that go after a thread turned to it are its own.
+// transfer tells which socket a connection is: the first bytes that go after a thread
+// turned to it are its own.
 func (in *inside) transfer(t *thread, e *Event) {
 	s := in.journal.live[identity{e.PID, e.Socket}]
 	if s != nil && !in.turns[e.PID] && e.Kind == Read {
@@ -199,8 +203,8 @@ func (in *inside) transfer(t *thread, e *Event) {
 	}
 }
 
-// made is the first thing that a new connection does with its socket: it registers for events. The filter chain that the
-// same thread chose just before is its own.
+// made is the first thing that a new connection does with its socket: it registers for events. The
+// filter chain that the same thread chose just before is its own.
 func (in *inside) made(t *thread, e *Event) {
 	s := in.journal.live[identity{e.PID, e.Socket}]
 	if s == nil || s.accepted == nil {
@@ -250,7 +254,8 @@ func (in *inside) about(t *thread, e *Event) {
 	}
 }
 
-// keep adds what a probe on Envoy told about a socket's connection: a value, or what Envoy did meanwhile.
+// keep adds what a probe on Envoy told about a socket's connection: a value, or what
+// Envoy did meanwhile.
 func (s *socket) keep(e *Event) {
 	if e.Kind == Value {
 		s.values = append(s.values, e)
@@ -262,8 +267,9 @@ func (s *socket) keep(e *Event) {
 	s.statements = append(s.statements, e)
 }
 
-// again says whether two events are one statement: where its level is on, some ask the gate a second time, from another
-// place of the code.
+// again says whether two events are one statement: where its level is on, some ask the gate a
+// second time, from another place of the code.
 func (e *Event) again(next *Event) bool {
-	return e.Kind == Statement && next.Kind == Statement && e.Where == next.Where && e.Text == next.Text && e.TID == next.TID && e.Object != next.Object
+	return e.Kind == Statement && next.Kind == Statement && e.Where == next.Where && e.Text == next.Text &&
+		e.TID == next.TID && e.Object != next.Object
 }

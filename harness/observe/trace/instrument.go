@@ -5,7 +5,8 @@ import (
 	"github.com/flowproof/lab/harness/observe/instrument"
 )
 
-// An Instrument tells what was recorded. It does not look by itself: capture.Instrument does, which is one too.
+// An Instrument tells what was recorded. It does not look by itself: capture.Instrument
+// does, which is one too.
 type Instrument struct{}
 
 // Name names the instrument.
@@ -26,9 +27,12 @@ func (Instrument) Sees() []flow.Capability {
 		all = append(all, flow.Capability{Kind: flow.App, Fact: fact})
 	}
 	all = append(all, flow.Capability{Kind: flow.HTTPFilters, Fact: flow.FactHTTPFilters})
-	return append(all, flow.Capability{Kind: flow.FilterChain, Fact: flow.FactFilterChain}, flow.Capability{Kind: flow.Cluster, Fact: flow.FactCluster},
-		flow.Capability{Kind: flow.NetworkFilters, Fact: flow.FactConnection}, flow.Capability{Kind: flow.NetworkFilters, Fact: flow.FactCodec},
-		flow.Capability{Kind: flow.UpstreamTLS, Fact: flow.FactPeerURI}, flow.Capability{Kind: flow.ListenerFilters, Fact: flow.FactFilter, Value: tlsInspector})
+	return append(all, flow.Capability{Kind: flow.FilterChain, Fact: flow.FactFilterChain},
+		flow.Capability{Kind: flow.Cluster, Fact: flow.FactCluster},
+		flow.Capability{Kind: flow.NetworkFilters, Fact: flow.FactConnection},
+		flow.Capability{Kind: flow.NetworkFilters, Fact: flow.FactCodec},
+		flow.Capability{Kind: flow.UpstreamTLS, Fact: flow.FactPeerURI}, flow.Capability{Kind: flow.ListenerFilters,
+			Fact: flow.FactFilter, Value: tlsInspector})
 }
 
 // Parts are none of one pod alone: a Recording is of all of them.

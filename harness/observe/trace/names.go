@@ -8,7 +8,8 @@ import (
 )
 
 // Costly are the names of the probes on Envoy that can be left off, the dearest first.
-var Costly = []string{envoy.ProbeStatements, envoy.ProbeJoin, envoy.ProbeCluster, envoy.ProbeFilterChain, envoy.ProbeSNI}
+var Costly = []string{envoy.ProbeStatements, envoy.ProbeJoin, envoy.ProbeCluster, envoy.ProbeFilterChain,
+	envoy.ProbeSNI}
 
 // A Level says which log statements are traced, by the level at which Envoy would log them.
 type Level string
@@ -22,7 +23,8 @@ const (
 // Levels are those that a Level can be.
 var Levels = []string{string(LevelTrace), string(LevelDebug)}
 
-// Evidence are the formats of the log statements that are evidence by themselves. Each has to be proven on every build.
+// Evidence are the formats of the log statements that are evidence by themselves. Each has to be
+// proven on every build.
 func Evidence() []string {
 	var all []string
 	for _, s := range evidence {
@@ -49,8 +51,8 @@ type statementEvidence struct {
 	value  string
 }
 
-// evidence lists the statements that count. Each is proven by itself on every build: it has to be seen exactly once for
-// each connection with one request.
+// evidence lists the statements that count. Each is proven by itself on every build: it has to be
+// seen exactly once for each connection with one request.
 var evidence = []statementEvidence{
 	{"original_dst: new connection accepted", flow.ListenerFilters, flow.FactFilter, originalDstFilter},
 	{"tls inspector: new connection accepted", flow.ListenerFilters, flow.FactFilter, tlsInspector},

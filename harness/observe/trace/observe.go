@@ -9,8 +9,8 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// Observe tells what the recording proves about the request, and how well each pod was watched. It knows nothing of
-// the configuration: a value that no probe read is not observed.
+// Observe tells what the recording proves about the request, and how well each pod was watched. It
+// knows nothing of the configuration: a value that no probe read is not observed.
 func (r *Recording) Observe(sel Selection) ([]flow.Observation, []flow.Watch) {
 	j := newJournal(r.Events)
 	o := &observer{recording: r, journal: j, chain: j.follow(r, sel)}
@@ -37,7 +37,8 @@ type observer struct {
 	seen      []flow.Observation
 }
 
-// see adds what an event proves about a hop. Facts come in pairs of name and value; one without a value is none.
+// see adds what an event proves about a hop. Facts come in pairs of name and value; one
+// without a value is none.
 func (o *observer) see(side flow.Side, e *Event, kind flow.HopKind, facts ...string) {
 	var seen []flow.Seen
 	for i := 0; i+1 < len(facts); i += 2 {
@@ -57,7 +58,8 @@ func (o *observer) client() {
 	c := o.chain
 	if app := c.clientApp; app != nil && app.connected != nil {
 		dialled := app.connected.Address
-		o.see(flow.Client, app.connected, flow.Redirect, flow.FactOriginalDst, endText(dialled), flow.FactPeer, app.local.String())
+		o.see(flow.Client, app.connected, flow.Redirect, flow.FactOriginalDst, endText(dialled), flow.FactPeer,
+			app.local.String())
 		o.see(flow.Client, app.connected, flow.Resolve, flow.FactResolved, addrText(dialled))
 		if e := app.response(Read, app.connected); e != nil {
 			o.see(flow.Client, e, flow.App, flow.FactStatus, strconv.Itoa(e.HTTP.Status))
@@ -113,7 +115,8 @@ func (o *observer) downstream(side flow.Side, s *socket) {
 		return
 	}
 	at := s.first()
-	o.see(side, at, flow.Redirect, flow.FactRedirectPort, strconv.Itoa(int(s.local.Port())), flow.FactPeer, s.remote.String(), flow.FactProcess, s.process)
+	o.see(side, at, flow.Redirect, flow.FactRedirectPort, strconv.Itoa(int(s.local.Port())), flow.FactPeer,
+		s.remote.String(), flow.FactProcess, s.process)
 	o.see(side, at, flow.Listener, flow.FactPeer, s.remote.String(), flow.FactListening, o.listening(s))
 	if e := s.originalDst; e != nil && e.Result == 0 {
 		o.see(side, e, flow.Redirect, flow.FactOriginalDst, endText(e.Address))
@@ -131,16 +134,17 @@ func (o *observer) downstream(side flow.Side, s *socket) {
 	}
 }
 
-// peeked tells what a listener filter could see when it looked. Only tls_inspector looks at a ClientHello:
-// http_inspector skips what is TLS. At clear text both look, and which of them did is not told here.
+// peeked tells what a listener filter could see when it looked. Only tls_inspector looks at
+// a ClientHello: http_inspector skips what is TLS. At clear text both look, and which of
+// them did is not told here.
 func (o *observer) peeked(side flow.Side, s *socket) {
 	e := s.peeked
 	if e == nil {
 		return
 	}
 	if h := e.Hello; h != nil && !h.Server {
-		o.see(side, e, flow.ListenerFilters, flow.FactFilter, tlsInspector, flow.FactTransport, "tls", flow.FactSNI, h.ServerName,
-			flow.FactALPN, strings.Join(h.ALPN, ","))
+		o.see(side, e, flow.ListenerFilters, flow.FactFilter, tlsInspector, flow.FactTransport, "tls",
+			flow.FactSNI, h.ServerName, flow.FactALPN, strings.Join(h.ALPN, ","))
 		return
 	}
 	if e.Clear {
@@ -166,15 +170,17 @@ func (o *observer) upstream(side flow.Side, s *socket, request *Event) {
 	o.see(side, at, flow.Endpoint, flow.FactEndpoint, s.remote.String())
 	if e := s.hello(Write, false); e != nil {
 		h := e.Hello
-		o.see(side, e, flow.UpstreamTLS, flow.FactTransport, "tls", flow.FactSNI, h.ServerName, flow.FactALPN, strings.Join(h.ALPN, ","))
+		o.see(side, e, flow.UpstreamTLS, flow.FactTransport, "tls", flow.FactSNI, h.ServerName, flow.FactALPN,
+			strings.Join(h.ALPN, ","))
 	} else if e := s.head(Write, true); e != nil {
 		o.see(side, e, flow.UpstreamTLS, flow.FactTransport, "raw_buffer")
 	}
 }
 
-// reused says whether the request went over a connection that was there before it: one that was open when the watch began,
-// one that carried another request before, or, where TLS hides that, one over which a handshake was when the request came. It is
-// "" for one that was being dialled then: whether Envoy gave it to the request as a new one is not told.
+// reused says whether the request went over a connection that was there before it: one that was
+// open when the watch began, one that carried another request before, or, where TLS hides that, one
+// over which a handshake was when the request came. It is "" for one that was being dialled then:
+// whether Envoy gave it to the request as a new one is not told.
 func (o *observer) reused(s *socket, request *Event) string {
 	if s.connected == nil {
 		return "true"

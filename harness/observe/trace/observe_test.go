@@ -75,17 +75,22 @@ func values(seen []flow.Observation, side flow.Side, kind flow.HopKind, fact str
 	return all
 }
 
-// TestTheWayIsOneChain sets the ends of each connection against one another: that is what joins two pods.
+// TestTheWayIsOneChain sets the ends of each connection against one another: that is
+// what joins two pods.
 func TestTheWayIsOneChain(t *testing.T) {
 	seen, _ := recording(t, "cold").Observe(Selection{RequestID: requestID})
 	tests := []struct {
 		name     string
 		from, to []string
 	}{
-		{"client to its sidecar", values(seen, flow.Client, flow.Redirect, flow.FactPeer), values(seen, flow.Client, flow.Listener, flow.FactPeer)},
-		{"sidecar to sidecar", values(seen, flow.Client, flow.Connect, flow.FactUpstreamLocal), values(seen, flow.Server, flow.Redirect, flow.FactPeer)},
-		{"sidecar to application", values(seen, flow.Server, flow.Connect, flow.FactUpstreamLocal), values(seen, flow.Server, flow.App, flow.FactPeer)},
-		{"server name", values(seen, flow.Client, flow.UpstreamTLS, flow.FactSNI), values(seen, flow.Server, flow.ListenerFilters, flow.FactSNI)},
+		{"client to its sidecar", values(seen, flow.Client, flow.Redirect, flow.FactPeer),
+			values(seen, flow.Client, flow.Listener, flow.FactPeer)},
+		{"sidecar to sidecar", values(seen, flow.Client, flow.Connect, flow.FactUpstreamLocal),
+			values(seen, flow.Server, flow.Redirect, flow.FactPeer)},
+		{"sidecar to application", values(seen, flow.Server, flow.Connect, flow.FactUpstreamLocal),
+			values(seen, flow.Server, flow.App, flow.FactPeer)},
+		{"server name", values(seen, flow.Client, flow.UpstreamTLS, flow.FactSNI),
+			values(seen, flow.Server, flow.ListenerFilters, flow.FactSNI)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -96,7 +101,8 @@ func TestTheWayIsOneChain(t *testing.T) {
 	}
 }
 
-// TestWhatCannotBeToldIsSaid reads a recording in which nothing names the request: no connection can be said to be its.
+// TestWhatCannotBeToldIsSaid reads a recording in which nothing names the request: no connection
+// can be said to be its.
 func TestWhatCannotBeToldIsSaid(t *testing.T) {
 	r := recording(t, "cold")
 	withoutHTTP(r)
@@ -118,8 +124,11 @@ func TestAnythingLostIsSaid(t *testing.T) {
 		{"ring buffer full", func(r *Recording) { r.Counts.Lost = 3 }, "3 events did not fit"},
 		{"program skipped", func(r *Recording) { r.Counts.Missed = 2 }, "skipped 2 times"},
 		{"an event dropped", func(r *Recording) { r.Events = slices.Delete(r.Events, 100, 101) }, "events, and "},
-		{"probe off", func(r *Recording) { r.Probes = slices.DeleteFunc(r.Probes, named("sys_exit")) }, "probe sys_exit is off"},
-		{"no look at what was open", func(r *Recording) { r.Probes = slices.DeleteFunc(r.Probes, named("open_sockets")) }, "probe open_sockets is off"},
+		{"probe off", func(r *Recording) { r.Probes = slices.DeleteFunc(r.Probes, named("sys_exit")) },
+			"probe sys_exit is off"},
+		{"no look at what was open", func(r *Recording) {
+			r.Probes = slices.DeleteFunc(r.Probes, named("open_sockets"))
+		}, "probe open_sockets is off"},
 		{"reader failed", func(r *Recording) { r.Problem = "read ring buffer: broken" }, "broken"},
 	}
 	for _, tt := range tests {
@@ -171,8 +180,9 @@ func TestTwoThatCouldBeTheOne(t *testing.T) {
 	}
 }
 
-// TestTheNextRequestIsAnother has the connection's next request given a connection, after ours was answered: that says nothing of ours.
-// What the router chose meanwhile still does, and a cluster that was chosen before or afterwards does not.
+// TestTheNextRequestIsAnother has the connection's next request given a connection, after ours was
+// answered: that says nothing of ours. What the router chose meanwhile still does, and a cluster
+// that was chosen before or afterwards does not.
 func TestTheNextRequestIsAnother(t *testing.T) {
 	const chosen = "outbound|8080||fortio-server.mark.svc.cluster.local"
 	for name, tt := range map[string]struct {
@@ -232,19 +242,22 @@ func TestRecordingIsReadAsWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a, b := lines(r.Observe(Selection{RequestID: requestID})), lines(again.Observe(Selection{RequestID: requestID})); a != b {
+	if a, b := lines(r.Observe(Selection{RequestID: requestID})),
+		lines(again.Observe(Selection{RequestID: requestID})); a != b {
 		t.Error("a recording says something else once it was written and read")
 	}
-	for name, damaged := range map[string]string{"empty": "", "no JSON": "hello\n", "another schema": "{\"schema\":\"x\"}\n",
-		"cut": text.String()[:text.Len()-20]} {
-		if _, err := ReadRecording(strings.NewReader(damaged)); err == nil || !strings.HasPrefix(err.Error(), "read trace: ") {
+	for name, damaged := range map[string]string{"empty": "", "no JSON": "hello\n",
+		"another schema": "{\"schema\":\"x\"}\n", "cut": text.String()[:text.Len()-20]} {
+		if _, err := ReadRecording(strings.NewReader(damaged)); err == nil ||
+			!strings.HasPrefix(err.Error(), "read trace: ") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
 func FuzzReadRecording(f *testing.F) {
-	f.Add([]byte(`{"schema":"flowproof.dev/trace/v2","pods":[{"name":"a","side":"client"}]}` + "\n" + `{"kind":"accept","pod":"a","process":"envoy","pid":1,"tid":1,"socket":2}`))
+	f.Add([]byte(`{"schema":"flowproof.dev/trace/v2","pods":[{"name":"a","side":"client"}]}` + "\n" +
+		`{"kind":"accept","pod":"a","process":"envoy","pid":1,"tid":1,"socket":2}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		r, err := ReadRecording(bytes.NewReader(text))
 		if err != nil {

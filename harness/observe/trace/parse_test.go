@@ -29,9 +29,10 @@ func clientHello(t testing.TB, config *tls.Config) []byte {
 }
 
 func TestParseHello(t *testing.T) {
-	whole := clientHello(t, &tls.Config{ServerName: "outbound_.8080_._.fortio-server.mark.svc.cluster.local", NextProtos: []string{"istio", "h2"},
-		MinVersion: tls.VersionTLS12, InsecureSkipVerify: true})
-	want := Hello{ServerName: "outbound_.8080_._.fortio-server.mark.svc.cluster.local", ALPN: []string{"istio", "h2"}, Versions: []string{"TLSv1.3", "TLSv1.2"}}
+	whole := clientHello(t, &tls.Config{ServerName: "outbound_.8080_._.fortio-server.mark.svc.cluster.local",
+		NextProtos: []string{"istio", "h2"}, MinVersion: tls.VersionTLS12, InsecureSkipVerify: true})
+	want := Hello{ServerName: "outbound_.8080_._.fortio-server.mark.svc.cluster.local", ALPN: []string{"istio", "h2"},
+		Versions: []string{"TLSv1.3", "TLSv1.2"}}
 	serverHello := []byte{22, 3, 3, 0, 86, 2, 0, 0, 82, 3, 3}
 	serverHello = append(serverHello, make([]byte, 32)...)
 	serverHello = append(serverHello, 32)
@@ -45,7 +46,8 @@ func TestParseHello(t *testing.T) {
 	}{
 		{"ClientHello", whole, want, true},
 		{"ClientHello and the next record", append(bytes.Clone(whole), 20, 3, 3, 0, 1, 1), want, true},
-		{"ServerHello of a resumed session", serverHello, Hello{Server: true, Versions: []string{"TLSv1.3"}, Cipher: 0x1301, Resumption: true}, true},
+		{"ServerHello of a resumed session", serverHello, Hello{Server: true, Versions: []string{"TLSv1.3"},
+			Cipher: 0x1301, Resumption: true}, true},
 		{"clear text", []byte("GET / HTTP/1.1\r\n\r\n"), Hello{}, false},
 		{"another record", []byte{23, 3, 3, 0, 1, 1, 0, 0, 0, 0}, Hello{}, false},
 		{"empty", nil, Hello{}, false},
@@ -71,15 +73,22 @@ func TestParseHTTP(t *testing.T) {
 		want       HTTP
 		ok         bool
 	}{
-		{"request", "GET /a?token=secret HTTP/1.1\r\nHost: fortio-server:8080\r\nX-Request-Id: 1-2\r\ncookie: c=1\r\n\r\nbody: x-request-id: 3",
-			HTTP{Line: "GET /a?token=«redacted 6 B» HTTP/1.1", RequestID: "1-2", Host: "fortio-server:8080", Codec: "http1",
+		{"request", "GET /a?token=secret HTTP/1.1\r\nHost: fortio-server:8080\r\nX-Request-Id: 1-2\r\ncookie: " +
+			"c=1\r\n\r\nbody: x-request-id: 3",
+			HTTP{Line: "GET /a?token=«redacted 6 B» HTTP/1.1", RequestID: "1-2", Host: "fortio-server:8080",
+				Codec:   "http1",
 				Headers: []string{"x-request-id: 1-2", "cookie: " + redact.Header("cookie", "c=1")}}, true},
-		{"no header", "GET / HTTP/1.1\r\n\r\nx-request-id: 3\r\n\r\n", HTTP{Line: "GET / HTTP/1.1", Codec: "http1"}, true},
-		{"identity of the nearest client", "GET / HTTP/1.1\r\nx-forwarded-client-cert: By=a;URI=spiffe://far,By=b;Hash=1;Subject=\"\";URI=spiffe://near\r\n",
+		{"no header", "GET / HTTP/1.1\r\n\r\nx-request-id: 3\r\n\r\n",
+			HTTP{Line: "GET / HTTP/1.1", Codec: "http1"}, true},
+		{"identity of the nearest client",
+			"GET / HTTP/1.1\r\nx-forwarded-client-cert: " +
+				"By=a;URI=spiffe://far,By=b;Hash=1;Subject=\"\";URI=spiffe://near\r\n",
 			HTTP{Line: "GET / HTTP/1.1", ClientURI: "spiffe://near", Codec: "http1"}, true},
-		{"response", "HTTP/1.1 503 Service Unavailable\r\n\r\n", HTTP{Line: "HTTP/1.1 503 Service Unavailable", Status: 503, Codec: "http1"}, true},
+		{"response", "HTTP/1.1 503 Service Unavailable\r\n\r\n", HTTP{Line: "HTTP/1.1 503 Service Unavailable",
+			Status: 503, Codec: "http1"}, true},
 		{"http2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", HTTP{Line: "PRI * HTTP/2.0", Codec: "http2"}, true},
-		{"cut in a header", "GET / HTTP/1.1\r\nx-request-id: 12", HTTP{Line: "GET / HTTP/1.1", RequestID: "12", Codec: "http1"}, true},
+		{"cut in a header", "GET / HTTP/1.1\r\nx-request-id: 12", HTTP{Line: "GET / HTTP/1.1", RequestID: "12",
+			Codec: "http1"}, true},
 		{"body", "{\"a\": \"GET / HTTP/1.1\"}\r\n", HTTP{}, false},
 		{"no status", "HTTP/1.1 abc\r\n\r\n", HTTP{}, false},
 		{"cut in the line", "GET / HT", HTTP{}, false},

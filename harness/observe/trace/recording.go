@@ -32,7 +32,8 @@ type Pod struct {
 	PIDs []int      `json:"-"` // processes of the pod in this process's own numbering; one is enough
 }
 
-// A Recording is everything that the probes told between Start and Stop. It can be kept and observed again elsewhere.
+// A Recording is everything that the probes told between Start and Stop. It can be kept and
+// observed again elsewhere.
 type Recording struct {
 	Schema string         `json:"schema"` // RecordingSchema
 	Pods   []Pod          `json:"pods"`
@@ -44,7 +45,8 @@ type Recording struct {
 	Events  []Event  `json:"-"`                // in the order of time
 }
 
-// Inside says what the probes on the Envoys of one pod can tell: what was proven about their binary.
+// Inside says what the probes on the Envoys of one pod can tell: what was proven
+// about their binary.
 type Inside struct {
 	Pod        string    `json:"pod"`
 	Since      time.Time `json:"since,omitzero"` // the probes are attached
@@ -166,7 +168,8 @@ func (r *Recording) Off() []string {
 	return lines
 }
 
-// emitted is how many of the events came from probes; where a connection was dialled before, conntrack was asked.
+// emitted is how many of the events came from probes; where a connection was dialled before,
+// conntrack was asked.
 func (r *Recording) emitted() uint64 {
 	n := uint64(0)
 	for i := range r.Events {

@@ -2,7 +2,8 @@ package trace
 
 import "net/netip"
 
-// A Served is a connection that a sidecar accepted while it was watched, with what the probes on Envoy told of it.
+// A Served is a connection that a sidecar accepted while it was watched, with what the probes
+// on Envoy told of it.
 type Served struct {
 	Values     []*Event // values that were read
 	Statements []*Event // what Envoy did while it served the connection: Statement, Dispatch and the like

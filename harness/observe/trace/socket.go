@@ -40,10 +40,12 @@ func (s *socket) first() *Event {
 	return nil
 }
 
-// inward says that both ends of the connection are in one pod: what the application asks of others under the same request id
-// leaves it. Envoy dials its own application from 127.0.0.6, or from the pod's address, or on a loopback address.
+// inward says that both ends of the connection are in one pod: what the application asks of others
+// under the same request id leaves it. Envoy dials its own application from 127.0.0.6, or from the
+// pod's address, or on a loopback address.
 func (s *socket) inward() bool {
-	return s.local.Addr().IsLoopback() || s.remote.Addr().IsLoopback() || s.local.Addr() == s.remote.Addr() || s.local.Addr().Is6() && s.local.Addr() == bound6
+	return s.local.Addr().IsLoopback() || s.remote.Addr().IsLoopback() || s.local.Addr() == s.remote.Addr() ||
+		s.local.Addr().Is6() && s.local.Addr() == bound6
 }
 
 // bound6 is 127.0.0.6 of IPv6 (Istio: InboundPassthroughBindIpv6).
@@ -55,7 +57,8 @@ func (s *socket) proxy() bool { return s.process == ProxyProcess }
 // ProxyProcess is the name of the process of a sidecar's Envoy.
 const ProxyProcess = "envoy"
 
-// downstream says whether it is the accepting end. Of a socket that was open before, the port of a listener tells.
+// downstream says whether it is the accepting end. Of a socket that was open before, the port
+// of a listener tells.
 func (s *socket) downstream(listening []netip.AddrPort) bool {
 	if s.open == nil {
 		return s.accepted != nil
@@ -119,15 +122,16 @@ type journal struct {
 	sockets []*socket
 	live    map[identity]*socket // while it is read; afterwards those that never closed
 	joins   []join
-	// strangers are requests whose connections, as Envoy names them, are not among those that were seen, or not one alone.
+	// strangers are requests whose connections, as Envoy names them, are not among those that were
+	// seen, or not one alone.
 	strangers []*Event
 	clashes   int                 // connections of Envoy that could not be told apart
 	unborn    map[identity]*Event // the first event about a socket that has not dialled or listened yet
 	places    map[*Event]place
 }
 
-// identity finds a socket's life: the kernel's socket in one process. An address of the kernel's memory is used again
-// after a socket's end, so a new beginning is a new life.
+// identity finds a socket's life: the kernel's socket in one process. An address of the kernel's
+// memory is used again after a socket's end, so a new beginning is a new life.
 type identity struct {
 	pid    uint32
 	socket uint64
@@ -187,8 +191,8 @@ func (j *journal) take(e *Event) {
 	}
 }
 
-// begin makes a socket of the event that begins its life. A descriptor that was duplicated, or a second connect of the
-// same socket, is the same life.
+// begin makes a socket of the event that begins its life. A descriptor that was duplicated, or a
+// second connect of the same socket, is the same life.
 func (j *journal) begin(known *socket, e *Event) *socket {
 	if known != nil && known.local == e.Local && known.remote == e.Remote && e.Kind != Accept {
 		return known

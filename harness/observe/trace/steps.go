@@ -17,7 +17,8 @@ type FilterStep struct {
 	Pod  string    `json:"pod"`
 	// Call is what the filter was given: decode headers, encode data and the like.
 	Call string `json:"call"`
-	// Place is the filter's place among those that were given the same, from 0. Envoy encodes in the opposite order.
+	// Place is the filter's place among those that were given the same, from 0. Envoy encodes in
+	// the opposite order.
 	Place int `json:"place"`
 	// Upstream says that it is a filter of the upstream request.
 	Upstream bool `json:"upstream,omitempty"`
@@ -28,9 +29,11 @@ type FilterStep struct {
 	// what Envoy did before the call.
 	Begin time.Time `json:"begin"`
 	End   time.Time `json:"end"`
-	// Held is how long the request waited after the filter, until the chain went on; 0: it did not stop there.
+	// Held is how long the request waited after the filter, until the chain went on; 0: it
+	// did not stop there.
 	Held time.Duration `json:"held,omitempty"`
-	// Stopped says that no later filter was given the request: the filter answered it, or it waits still.
+	// Stopped says that no later filter was given the request: the filter answered
+	// it, or it waits still.
 	Stopped bool `json:"stopped,omitempty"`
 }
 
@@ -39,13 +42,14 @@ func (s FilterStep) Took() time.Duration { return s.End.Sub(s.Begin) }
 
 // Words of the filter manager's statements.
 const (
-	wordCalled    = " called: filter="
-	wordContinue  = "continuing filter chain: filter="
-	wordLocal     = "iteration aborted due to local reply"
-	callDecode    = "decode headers"
-	decodePrefix  = "decode "
-	encodePrefix  = "encode "
-	statementSpan = 3 * time.Microsecond // the most that a probe on a statement takes, as bpf/envoy/README.md measured it
+	wordCalled   = " called: filter="
+	wordContinue = "continuing filter chain: filter="
+	wordLocal    = "iteration aborted due to local reply"
+	callDecode   = "decode headers"
+	decodePrefix = "decode "
+	encodePrefix = "encode "
+	// the most that a probe on a statement takes, as bpf/envoy/README.md measured it
+	statementSpan = 3 * time.Microsecond
 )
 
 // FilterSteps are the calls of HTTP filters for the request, the client's sidecar first. statements
@@ -72,7 +76,8 @@ func (r *Recording) FilterSteps(sel Selection) (steps []FilterStep, statements i
 	return steps, statements
 }
 
-// StatementCost is the most that n traced statements take of a request's time, as bpf/envoy/README.md measured it.
+// StatementCost is the most that n traced statements take of a request's time, as
+// bpf/envoy/README.md measured it.
 func StatementCost(n int) time.Duration { return time.Duration(n) * statementSpan }
 
 // servedOf is what Envoy did for the request on both of its connections, in order of time: from
@@ -83,10 +88,13 @@ func (o *observer) servedOf(side flow.Side, down, up *socket) []*Event {
 		return stream
 	}
 	begin, thread := stream[0].Time, stream[0].TID
-	next := slices.IndexFunc(down.statements, func(e *Event) bool { return e.Text == headersComplete && e.Time.After(begin) })
+	next := slices.IndexFunc(down.statements, func(e *Event) bool {
+		return e.Text == headersComplete && e.Time.After(begin)
+	})
 	all := slices.Clone(stream)
 	for _, e := range up.statements {
-		if e.TID == thread && e.Time.After(begin) && (next < 0 || e.Time.Before(down.statements[next].Time)) && !slices.Contains(all, e) {
+		if e.TID == thread && e.Time.After(begin) && (next < 0 || e.Time.Before(down.statements[next].Time)) &&
+			!slices.Contains(all, e) {
 			all = append(all, e)
 		}
 	}
@@ -154,7 +162,8 @@ type stepper struct {
 	routed bool
 }
 
-// called adds a step. The first that encodes begins where the response is taken up: at the event before.
+// called adds a step. The first that encodes begins where the response is taken up:
+// at the event before.
 func (w *stepper) called(call string, e *Event, before time.Time) {
 	encodes := strings.HasPrefix(call, encodePrefix)
 	s := FilterStep{Side: w.side, Pod: e.Pod, Call: call, Begin: w.last, End: e.Time}
@@ -212,7 +221,8 @@ func (w *stepper) answers() {
 	}
 }
 
-// decoded is when the last filter of the chain that decoded was done, or when the request was complete.
+// decoded is when the last filter of the chain that decoded was done, or when the
+// request was complete.
 func (w *stepper) decoded() time.Time {
 	for i := len(w.steps) - 1; i >= 0; i-- {
 		if s := w.steps[i]; !s.Within && strings.HasPrefix(s.Call, decodePrefix) {

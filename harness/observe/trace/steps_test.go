@@ -8,7 +8,8 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 )
 
-// recordedRun is the trace of a kept run of the scenario inbound, of Envoy 1.40.0, with the request's id.
+// recordedRun is the trace of a kept run of the scenario inbound, of Envoy 1.40.0,
+// with the request's id.
 func recordedRun(t *testing.T) (*Recording, Selection) {
 	t.Helper()
 	file, err := os.Open("../../bundle/testdata/inbound/trace.jsonl")
@@ -21,7 +22,8 @@ func recordedRun(t *testing.T) (*Recording, Selection) {
 		t.Fatal(err)
 	}
 	for i := range r.Events {
-		if h := r.Events[i].HTTP; r.Events[i].Process == "curl" && h.Request() && h.RequestID != "" { // kubelet's probes have ids too
+		if h := r.Events[i].HTTP; r.Events[i].Process == "curl" && h.Request() && h.RequestID != "" {
+			// kubelet's probes have ids too
 			return r, Selection{RequestID: h.RequestID}
 		}
 	}
@@ -113,8 +115,10 @@ func TestFilterStepsStopAndAnswer(t *testing.T) {
 		return &Event{Kind: Statement, Time: time.UnixMicro(int64(µs)), Text: text}
 	}
 	held := stepsOf(flow.Server, []*Event{at(0, headersComplete), at(10, headersCalled), at(15, headersCalled),
-		at(115, "{}continuing filter chain: filter={}"), at(120, headersRouted), at(125, headersCalled), at(130, headersCalled)})
-	if len(held) != 4 || held[1].Held != 100*time.Microsecond || held[0].Held != 0 || !held[2].Upstream || held[3].Upstream {
+		at(115, "{}continuing filter chain: filter={}"), at(120, headersRouted), at(125, headersCalled),
+		at(130, headersCalled)})
+	if len(held) != 4 || held[1].Held != 100*time.Microsecond || held[0].Held != 0 || !held[2].Upstream ||
+		held[3].Upstream {
 		t.Errorf("held: %+v", held)
 	}
 	if held[3].Took() != 15*time.Microsecond {
@@ -123,12 +127,13 @@ func TestFilterStepsStopAndAnswer(t *testing.T) {
 	answered := stepsOf(flow.Server, []*Event{at(0, headersComplete), at(10, headersCalled),
 		at(20, "{}encode headers called: filter={} status={}"), at(25, "{}encode data called: filter={} status={}"),
 		at(28, "{}decodeHeaders filter iteration aborted due to local reply: filter={}"), at(30, headersCalled)})
-	if len(answered) != 4 || answered[0].Stopped || !answered[1].Within || !answered[2].Within || !answered[3].Stopped ||
+	if len(answered) != 4 || answered[0].Stopped || !answered[1].Within || !answered[2].Within ||
+		!answered[3].Stopped ||
 		answered[3].Took() != 20*time.Microsecond {
 		t.Errorf("answered: %+v", answered)
 	}
-	later := stepsOf(flow.Server, []*Event{at(0, headersComplete), at(10, headersCalled), at(90, "some other statement"),
-		at(100, "{}encode headers called: filter={} status={}")})
+	later := stepsOf(flow.Server, []*Event{at(0, headersComplete), at(10, headersCalled),
+		at(90, "some other statement"), at(100, "{}encode headers called: filter={} status={}")})
 	if len(later) != 2 || !later[0].Stopped || later[1].Within || later[1].Took() != 10*time.Microsecond {
 		t.Errorf("answered later: %+v", later)
 	}

@@ -2,8 +2,8 @@ package trace
 
 import "encoding/binary"
 
-// A Hello is what one end of a TLS connection says first, as far as it was captured. Source: RFC 8446, sections 4.1.2,
-// 4.1.3 and 4.2.
+// A Hello is what one end of a TLS connection says first, as far as it was captured. Source: RFC
+// 8446, sections 4.1.2, 4.1.3 and 4.2.
 type Hello struct {
 	Server     bool     `json:"server,omitempty"` // a ServerHello
 	ServerName string   `json:"serverName,omitempty"`
@@ -53,10 +53,12 @@ func (c *cursor) number(size int) int {
 // vector reads a vector that begins with its length in size bytes.
 func (c *cursor) vector(size int) cursor { return cursor{rest: c.take(c.number(size))} }
 
-// ParseHello reads a ClientHello or ServerHello from the beginning of what one end sent: ok is false for anything else.
-// A message that goes over several records is read to the end of the first.
+// ParseHello reads a ClientHello or ServerHello from the beginning of what one end
+// sent: ok is false for anything else. A message that goes over several records is read
+// to the end of the first.
 func ParseHello(b []byte) (h Hello, ok bool) {
-	if len(b) < 9 || b[0] != recordHandshake || b[1] != 3 || (b[5] != messageClientHello && b[5] != messageServerHello) {
+	if len(b) < 9 || b[0] != recordHandshake || b[1] != 3 ||
+		(b[5] != messageClientHello && b[5] != messageServerHello) {
 		return h, false
 	}
 	h.Server = b[5] == messageServerHello
@@ -114,7 +116,8 @@ func (h *Hello) extensions(c *cursor) {
 	}
 }
 
-// versionName names a version as Envoy does. Clients also offer numbers that are none (RFC 8701: GREASE).
+// versionName names a version as Envoy does. Clients also offer numbers that are none
+// (RFC 8701: GREASE).
 func versionName(v int) string {
 	switch v {
 	case 0x0301:
@@ -129,7 +132,8 @@ func versionName(v int) string {
 	return "unknown"
 }
 
-// RecordName names a TLS record by its first bytes; "" when it is none. Source: RFC 8446, section 5.1.
+// RecordName names a TLS record by its first bytes; "" when it is none. Source: RFC
+// 8446, section 5.1.
 func RecordName(b []byte) string {
 	if len(b) < 3 || b[1] != 3 || b[2] > 4 {
 		return ""

@@ -19,7 +19,8 @@ type sight struct {
 	facts []string
 }
 
-// A moment says when in the life of a connection something can be seen: what happened before the watch began cannot.
+// A moment says when in the life of a connection something can be seen: what happened before the
+// watch began cannot.
 type moment int
 
 const (
@@ -42,7 +43,8 @@ var sights = []sight{
 	{"sys_exit", flow.Server, always, flow.DownstreamTLS, "", []string{flow.FactXFCC}},
 	{"sys_exit", "", always, flow.Endpoint, "", []string{flow.FactEndpoint}},
 	{"sys_exit", "", dialling, flow.UpstreamTLS, "", []string{flow.FactTransport, flow.FactSNI, flow.FactALPN}},
-	{"sys_exit", "", always, flow.Connect, "", []string{flow.FactUpstreamLocal, flow.FactUpstreamRemote, flow.FactUpstreamReused, flow.FactProcess}},
+	{"sys_exit", "", always, flow.Connect, "", []string{flow.FactUpstreamLocal, flow.FactUpstreamRemote,
+		flow.FactUpstreamReused, flow.FactProcess}},
 	{"sys_exit", flow.Client, always, flow.App, "", []string{flow.FactStatus}},
 	{"sys_exit", flow.Server, always, flow.App, "", []string{flow.FactUpstreamStatus}},
 	{"sys_exit", flow.Server, always, flow.App, "", []string{flow.FactPeer, flow.FactProcess}},
@@ -74,7 +76,8 @@ func (o *observer) watch(pod *Pod) flow.Watch {
 			continue
 		}
 		for _, fact := range s.facts {
-			if fact == flow.FactUpstreamReused && o.dialling(pod.Side) || fact == flow.FactXFCC && o.chain.serverRequest == nil {
+			if fact == flow.FactUpstreamReused && o.dialling(pod.Side) ||
+				fact == flow.FactXFCC && o.chain.serverRequest == nil {
 				continue // the header is seen as the sidecar sends it on, and not where it answers by itself
 			}
 			w.Sees = append(w.Sees, flow.Capability{Kind: s.kind, Fact: fact, Value: s.value})
@@ -93,7 +96,8 @@ func (o *observer) watch(pod *Pod) flow.Watch {
 	if unseen := o.chain.unseen(pod.Side); unseen != "" {
 		w.Abstains, w.Sees = unseen, nil
 	} else if c := o.chain; pod.Side == flow.Server && c.serverDown == nil && c.clientRequest == nil {
-		w.Abstains = "the connection that the request came on cannot be told apart: its bytes are not in clear text on both ends"
+		w.Abstains = "the connection that the request came on cannot be told apart: its bytes are not in clear text " +
+			"on both ends"
 		w.Sees = slices.DeleteFunc(w.Sees, func(s flow.Capability) bool { return !c.found(pod.Side, s) })
 	} else if abstained := o.chain.ambiguous(pod.Side); len(abstained) > 0 {
 		w.Abstains = strings.Join(slices.Compact(abstained), "; ")
@@ -174,7 +178,9 @@ func (o *observer) routed(pod *Pod) bool {
 		up = o.chain.serverUp
 	}
 	return up != nil || slices.ContainsFunc(o.seen, func(s flow.Observation) bool {
-		return s.Where.Pod == pod.Name && slices.ContainsFunc(s.Facts, func(f flow.Seen) bool { return f.Value == routerFilter })
+		return s.Where.Pod == pod.Name && slices.ContainsFunc(s.Facts, func(f flow.Seen) bool {
+			return f.Value == routerFilter
+		})
 	})
 }
 
@@ -182,7 +188,8 @@ func (o *observer) routed(pod *Pod) bool {
 func (o *observer) problems(pod *Pod) []string {
 	problems := o.recording.Gaps()
 	if e := o.stranger(pod); e != nil {
-		problems = append(problems, fmt.Sprintf("Envoy gave a request from %s the connection %s → %s, which was not seen, or not one alone", e.Ends.Downstream, e.Ends.Local, e.Ends.Remote))
+		problems = append(problems, fmt.Sprintf("Envoy gave a request from %s the connection %s → %s, which was not "+
+			"seen, or not one alone", e.Ends.Downstream, e.Ends.Local, e.Ends.Remote))
 	}
 	return slices.Compact(problems)
 }

@@ -31,12 +31,16 @@ func (e *Event) Tell(at, to int32) string {
 	return e.line(at, what)
 }
 
-// housekeeping begins the log statements that say nothing of a request: timers, deferred deletion, points of overload.
-var housekeeping = []string{"LoadShedPoint ", "enableTimer called on ", "item added to deferred deletion list", "clearing deferred deletion list"}
+// housekeeping begins the log statements that say nothing of a request: timers, deferred deletion,
+// points of overload.
+var housekeeping = []string{"LoadShedPoint ", "enableTimer called on ", "item added to deferred deletion list",
+	"clearing deferred deletion list"}
 
 // Housekeeping says of an event that Envoy does it for itself, and for no request.
 func (e *Event) Housekeeping() bool {
-	return e.Kind == Statement && slices.ContainsFunc(housekeeping, func(prefix string) bool { return strings.HasPrefix(e.Text, prefix) })
+	return e.Kind == Statement && slices.ContainsFunc(housekeeping, func(prefix string) bool {
+		return strings.HasPrefix(e.Text, prefix)
+	})
 }
 
 func (e *Event) line(number int32, what string) string {
@@ -152,9 +156,11 @@ func (e *Event) transfer() string {
 // String says a hello in one line.
 func (h *Hello) String() string {
 	if h.Server {
-		return fmt.Sprintf("ServerHello %s cipher %#04x%s", strings.Join(h.Versions, ","), h.Cipher, resumed(h, " resumed"))
+		return fmt.Sprintf("ServerHello %s cipher %#04x%s", strings.Join(h.Versions, ","), h.Cipher,
+			resumed(h, " resumed"))
 	}
-	return fmt.Sprintf("ClientHello SNI %q ALPN %q %s%s", h.ServerName, strings.Join(h.ALPN, ","), strings.Join(h.Versions, ","), resumed(h, " offers resumption"))
+	return fmt.Sprintf("ClientHello SNI %q ALPN %q %s%s", h.ServerName, strings.Join(h.ALPN, ","),
+		strings.Join(h.Versions, ","), resumed(h, " offers resumption"))
 }
 
 func resumed(h *Hello, text string) string {
@@ -164,8 +170,8 @@ func resumed(h *Hello, text string) string {
 	return ""
 }
 
-// readyText names the descriptors that are ready. What stands in epoll_data is the program's own; of Envoy it is the
-// descriptor (libevent), of Go's runtime a pointer.
+// readyText names the descriptors that are ready. What stands in epoll_data is the program's own;
+// of Envoy it is the descriptor (libevent), of Go's runtime a pointer.
 func (e *Event) readyText() string {
 	if e.Process != ProxyProcess {
 		return fmt.Sprintf(" with %d ready", e.Result)

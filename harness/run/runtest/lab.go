@@ -1,5 +1,5 @@
-// Package runtest is a lab without a cluster, for tests of what runs in one: its sidecars answer with recorded dumps, its pods with what a
-// test says, and it remembers what it was asked.
+// Package runtest is a lab without a cluster, for tests of what runs in one: its sidecars answer
+// with recorded dumps, its pods with what a test says, and it remembers what it was asked.
 package runtest
 
 import (
@@ -33,8 +33,10 @@ type Lab struct {
 type Pod struct {
 	Ref_    string
 	Address string
-	Dumps   [][]byte // that its sidecar gives, one after the other; the last one again and again. None: it has no sidecar
-	Lines   string   // that are in its sidecar's log from the moment on that it is followed
+	// that its sidecar gives, one after the other; the last one again and again. None: it has no
+	// sidecar
+	Dumps [][]byte
+	Lines string // that are in its sidecar's log from the moment on that it is followed
 	// Answer is what a program prints in the pod; nil: there is no program.
 	Answer func(command []string, stdin []byte) *mesh.Output
 
@@ -307,7 +309,10 @@ func (s sidecar) SetLevel(_ context.Context, level string) error {
 }
 
 func (s sidecar) Identity(context.Context) (mesh.Identity, error) {
-	return mesh.Identity{Version: "commit/1.40.0/Clean/RELEASE/BoringSSL", Container: fmt.Sprintf("container %d", s.pod.restarts+1), Workers: 2, Started: time.Unix(1700000000, 0)}, nil
+	return mesh.Identity{
+		Version: "commit/1.40.0/Clean/RELEASE/BoringSSL", Container: fmt.Sprintf("container %d", s.pod.restarts+1),
+		Workers: 2, Started: time.Unix(1700000000, 0),
+	}, nil
 }
 
 func (s sidecar) InUse(context.Context, string) (active, began uint64, err error) {

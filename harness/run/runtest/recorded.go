@@ -16,10 +16,10 @@ import (
 	"github.com/flowproof/lab/harness/observe/instrument"
 )
 
-// Recorded makes a lab of a bundle: its pods have the configurations, and show the logs, counters, rules and sockets, that
-// were recorded in a real one, before the request and, once curl was asked for it, after it. The id of the request that is
-// sent takes the place of the recorded one, so that a run of the same request is verified, but for eBPF, which watches no
-// pod that is not there.
+// Recorded makes a lab of a bundle: its pods have the configurations, and show the logs, counters,
+// rules and sockets, that were recorded in a real one, before the request and, once curl was asked
+// for it, after it. The id of the request that is sent takes the place of the recorded one, so that
+// a run of the same request is verified, but for eBPF, which watches no pod that is not there.
 func Recorded(ctx context.Context, dir string) (*Lab, error) {
 	kept, err := bundle.Read(ctx, dir)
 	if err != nil {

@@ -120,7 +120,8 @@ func Examine(ctx context.Context, e Environment) Report {
 	if !e.Root {
 		r.Root = "nothing, as the pods' processes are on other machines"
 		if e.Local {
-			r.Root = "eBPF on the kernel and inside Envoy, and the counters of netfilter, as the pods' processes are on this machine"
+			r.Root = "eBPF on the kernel and inside Envoy, and the counters of netfilter, as the pods' processes are " +
+				"on this machine"
 		}
 	}
 	return r
@@ -233,8 +234,8 @@ func (e Environment) accessLog(r *Report, logs bool) Instrument {
 	}
 }
 
-// unseen are the kinds of hops of which no instrument that takes part can see anything. What shows one value alone, as a counter
-// of one filter does, is not counted: most requests have another.
+// unseen are the kinds of hops of which no instrument that takes part can see anything. What shows
+// one value alone, as a counter of one filter does, is not counted: most requests have another.
 func unseen(takes []Instrument) []string {
 	var kinds []string
 	for _, kind := range flow.Hops {
@@ -244,7 +245,9 @@ func unseen(takes []Instrument) []string {
 			asked := i.Name() == flow.EnvoyLog // it is asked for
 			seen = seen ||
 				at >= 0 && takes[at].Takes && !asked &&
-					slices.ContainsFunc(i.Sees(), func(c flow.Capability) bool { return c.Kind == kind.Kind && c.Value == "" })
+					slices.ContainsFunc(i.Sees(), func(c flow.Capability) bool {
+						return c.Kind == kind.Kind && c.Value == ""
+					})
 		}
 		if !seen && kind.Kind != flow.NodePort {
 			kinds = append(kinds, string(kind.Kind))

@@ -73,14 +73,16 @@ func TestExamine(t *testing.T) {
 		adds        string // what root would add
 	}{
 		"root on the pods' node": {apiserver{mesh: jsonLog}, true, true, true,
-			[]flow.Instrument{flow.Curl, flow.EnvoyLog, flow.Stats, flow.AccessLog, flow.Netfilter, flow.Sockets, flow.Trace}, false, ""},
+			[]flow.Instrument{flow.Curl, flow.EnvoyLog, flow.Stats, flow.AccessLog, flow.Netfilter,
+				flow.Sockets, flow.Trace}, false, ""},
 		"another user there": {apiserver{mesh: jsonLog}, false, true, true,
 			[]flow.Instrument{flow.Curl, flow.EnvoyLog, flow.Stats, flow.AccessLog, flow.Sockets}, true, "eBPF"},
 		"far away": {apiserver{mesh: jsonLog}, false, false, true,
 			[]flow.Instrument{flow.Curl, flow.EnvoyLog, flow.Stats, flow.AccessLog, flow.Sockets}, true, "nothing"},
 		"an access log in text": {apiserver{mesh: "accessLogFile: /dev/stdout\n"}, false, false, true,
 			[]flow.Instrument{flow.Curl, flow.EnvoyLog, flow.Stats, flow.Sockets}, true, "nothing"},
-		"no mesh": {apiserver{}, false, false, true, []flow.Instrument{flow.Curl, flow.EnvoyLog, flow.Stats, flow.Sockets}, true, "nothing"},
+		"no mesh": {apiserver{}, false, false, true, []flow.Instrument{flow.Curl, flow.EnvoyLog, flow.Stats,
+			flow.Sockets}, true, "nothing"},
 		"no exec": {apiserver{mesh: jsonLog, denied: []string{"create pods/exec"}}, false, false, false,
 			[]flow.Instrument{flow.EnvoyLog, flow.Stats, flow.AccessLog}, true, "nothing"},
 		"no logs": {apiserver{mesh: jsonLog, denied: []string{"get pods/log"}}, false, false, true,
@@ -118,7 +120,8 @@ func TestExamine(t *testing.T) {
 				}
 			}
 			if r.Fit != c.fit || !slices.Equal(takes, c.takes) || len(r.Problems) > 0 {
-				t.Errorf("fit %v, takes %v, problems %v; want %v, %v; %+v", r.Fit, takes, r.Problems, c.fit, c.takes, r.Rights[0])
+				t.Errorf("fit %v, takes %v, problems %v; want %v, %v; %+v", r.Fit, takes,
+					r.Problems, c.fit, c.takes, r.Rights[0])
 			}
 			if (len(r.Unseen) > 0) != c.unseen || !strings.HasPrefix(r.Root, c.adds) || c.adds == "" && r.Root != "" {
 				t.Errorf("unseen %v, root %q", r.Unseen, r.Root)

@@ -1,6 +1,7 @@
 //go:build linux
 
-// Package enclosuretest is for tests of what runs in an enclosure: they have to see that nothing of it stays.
+// Package enclosuretest is for tests of what runs in an enclosure: they have to see that
+// nothing of it stays.
 package enclosuretest
 
 import (
@@ -14,7 +15,8 @@ import (
 	"github.com/flowproof/lab/internal/enclosure"
 )
 
-// AwaitNothing waits until the control socket, the cgroups and the directory of an enclosure are gone.
+// AwaitNothing waits until the control socket, the cgroups and the directory of an
+// enclosure are gone.
 func AwaitNothing(t *testing.T, kind enclosure.Kind, name string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), enclosure.Deadline)

@@ -12,7 +12,8 @@ import (
 	"github.com/flowproof/lab/internal/envoybinary"
 )
 
-// checkValue says what was read wrongly: each connection has to have exactly the values that it must.
+// checkValue says what was read wrongly: each connection has to have exactly the
+// values that it must.
 func (p *prover) checkValue(name string, seen *Seen, x *exchange) string {
 	if !slices.ContainsFunc(p.proof.Values, func(v envoybinary.Value) bool { return v.Name == name }) {
 		return p.proof.Off[name]
@@ -53,7 +54,8 @@ func (p *prover) checkJoin(seen *Seen, x *exchange) string {
 		}
 		for i, mark := range marks {
 			if want := p.bed.Arrival(mark).From; got[i].Local != want {
-				return fmt.Sprintf("a request was joined to %s, and the upstream saw it come from %s", got[i].Local, want)
+				return fmt.Sprintf("a request was joined to %s, and the upstream saw it come from %s",
+					got[i].Local, want)
 			}
 		}
 	}
@@ -63,7 +65,8 @@ func (p *prover) checkJoin(seen *Seen, x *exchange) string {
 	return ""
 }
 
-// checkIDs says whether a joined request was told with another id of its downstream connection than Envoy itself gives it.
+// checkIDs says whether a joined request was told with another id of its downstream connection than
+// Envoy itself gives it.
 func (p *prover) checkIDs(seen *Seen, x *exchange) string {
 	for client, marks := range x.marks {
 		for i, join := range seen.Connections[client].Requests {
@@ -81,7 +84,8 @@ func (p *prover) drop(name, wrong string) {
 	p.proof.TurnOff(name, wrong)
 }
 
-// checkClusters says whether a request that was joined under load has another cluster than that of its connection's route.
+// checkClusters says whether a request that was joined under load has another cluster than that of
+// its connection's route.
 func (p *prover) checkClusters(seen *Seen, x *exchange) string {
 	for client := range x.marks {
 		for _, join := range seen.Connections[client].Requests {
@@ -94,8 +98,9 @@ func (p *prover) checkClusters(seen *Seen, x *exchange) string {
 	return ""
 }
 
-// checkStatement says whether a statement was seen on each connection once: every single request has a connection and every
-// connection one request. Statements about the same thing that were taken for one another would be seen never or twice.
+// checkStatement says whether a statement was seen on each connection once: every single request
+// has a connection and every connection one request. Statements about the same thing that were
+// taken for one another would be seen never or twice.
 func checkStatement(format string, seen *Seen, x *exchange) string {
 	for _, client := range slices.Concat(x.clients[:]...) {
 		s, ok := seen.Connections[client]

@@ -12,8 +12,8 @@ import (
 	"github.com/flowproof/lab/internal/envoybinary/testbed"
 )
 
-// A hunt looks for a value: an object of a class, one of whose functions a known function calls once for each connection
-// or request.
+// A hunt looks for a value: an object of a class, one of whose functions a known function calls
+// once for each connection or request.
 type hunt struct {
 	name, class, caller string
 	busy                bool // called for every request, so that it matters who else calls it
@@ -21,8 +21,12 @@ type hunt struct {
 }
 
 var hunts = []hunt{
-	{envoy.ProbeFilterChain, envoybinary.FilterChain, envoybinary.NewConnection, false, func(r testbed.Route) string { return r.Chain }},
-	{envoy.ProbeCluster, envoybinary.ClusterInfo, envoybinary.DecodeHeaders, true, func(r testbed.Route) string { return r.Cluster }},
+	{envoy.ProbeFilterChain, envoybinary.FilterChain, envoybinary.NewConnection, false, func(r testbed.Route) string {
+		return r.Chain
+	}},
+	{envoy.ProbeCluster, envoybinary.ClusterInfo, envoybinary.DecodeHeaders, true, func(r testbed.Route) string {
+		return r.Cluster
+	}},
 }
 
 // findValues finds where filter chain and cluster keep their names.
@@ -43,8 +47,9 @@ type offError struct{ why string }
 
 func (e *offError) Error() string { return e.why }
 
-// hunt watches all functions of the class while single requests are sent on both routes by each kind of route entry, takes
-// one that the caller called once for each, and searches the two objects for the two names.
+// hunt watches all functions of the class while single requests are sent on both routes by each
+// kind of route entry, takes one that the caller called once for each, and searches the two
+// objects for the two names.
 func (p *prover) hunt(h hunt) error {
 	t := p.proof.Table
 	caller, ok := t.Functions[h.caller]
@@ -91,11 +96,14 @@ func (p *prover) hunt(h hunt) error {
 			return nil
 		}
 	}
-	return &offError{fmt.Sprintf("no function of %s is called once from %s with an object that holds the name", h.class, h.caller)}
+	return &offError{
+		fmt.Sprintf("no function of %s is called once from %s with an object that holds the name", h.class, h.caller),
+	}
 }
 
-// prefer puts those first that the caller calls early, before it makes what the value is told about: a connection, an
-// upstream request. Where every call counts, those that others call least come before all others, for each call will stop at the probe.
+// prefer puts those first that the caller calls early, before it makes what the value is told
+// about: a connection, an upstream request. Where every call counts, those that others call least
+// come before all others, for each call will stop at the probe.
 func (h hunt) prefer(recipes []envoy.Recipe, calls []Call, caller envoybinary.Function) {
 	times, first := map[string]int{}, map[string]int{}
 	for i, c := range calls {
@@ -113,8 +121,8 @@ func (h hunt) prefer(recipes []envoy.Recipe, calls []Call, caller envoybinary.Fu
 	})
 }
 
-// calledInTurn returns the two objects that the caller called a function with, when its calls were as the requests: once
-// each, on the two routes by turns.
+// calledInTurn returns the two objects that the caller called a function with, when its calls were
+// as the requests: once each, on the two routes by turns.
 func calledInTurn(calls []Call, name string, caller envoybinary.Function, rounds int) []uint64 {
 	var objects []uint64
 	for _, c := range calls {

@@ -12,7 +12,8 @@ import (
 	"github.com/flowproof/lab/internal/envoybinary/testbed"
 )
 
-// A sample is one request whose connections are known: from where the search begins, and what has to be found.
+// A sample is one request whose connections are known: from where the search begins, and
+// what has to be found.
 type sample struct {
 	testbed.HeldRequest
 	arguments []uint64 // of onPoolReady
@@ -29,11 +30,18 @@ type end struct {
 
 // joinEnds are all of them: those in a recipe's ways, in their order, and the number.
 var joinEnds = []end{
-	{"the client's end", "", isText, func(s testbed.HeldRequest) string { return s.Downstream }, func(j *envoybinary.Join, w envoybinary.Way) { j.Downstream = w }},
-	{"the upstream connection's own end", "", isText, func(s testbed.HeldRequest) string { return s.Local }, func(j *envoybinary.Join, w envoybinary.Way) { j.Local = w }},
-	{"the upstream connection's other end", "", isText, func(s testbed.HeldRequest) string { return s.Peer }, func(j *envoybinary.Join, w envoybinary.Way) { j.Remote = w }},
-	{"the cluster", envoy.ProbeJoinCluster, isText, func(s testbed.HeldRequest) string { return s.Cluster }, func(j *envoybinary.Join, w envoybinary.Way) { j.Cluster = &w }},
-	{"the downstream connection's id", envoy.ProbeJoinID, isNumber, func(s testbed.HeldRequest) string { return s.Connection }, func(j *envoybinary.Join, w envoybinary.Way) { j.Connection = &w }},
+	{"the client's end", "", isText, func(s testbed.HeldRequest) string {
+		return s.Downstream
+	}, func(j *envoybinary.Join, w envoybinary.Way) { j.Downstream = w }},
+	{"the upstream connection's own end", "", isText, func(s testbed.HeldRequest) string { return s.Local },
+		func(j *envoybinary.Join, w envoybinary.Way) { j.Local = w }},
+	{"the upstream connection's other end", "", isText, func(s testbed.HeldRequest) string { return s.Peer },
+		func(j *envoybinary.Join, w envoybinary.Way) { j.Remote = w }},
+	{"the cluster", envoy.ProbeJoinCluster, isText, func(s testbed.HeldRequest) string { return s.Cluster },
+		func(j *envoybinary.Join, w envoybinary.Way) { j.Cluster = &w }},
+	{"the downstream connection's id", envoy.ProbeJoinID, isNumber, func(s testbed.HeldRequest) string {
+		return s.Connection
+	}, func(j *envoybinary.Join, w envoybinary.Way) { j.Connection = &w }},
 }
 
 // joinNumber is the one of them that is no string.
@@ -86,13 +94,15 @@ func (p *prover) findJoin() error {
 // it should be.
 func (p *prover) searchJoin() (all [][]envoybinary.Way, err error) {
 	t := p.proof.Table
-	ready := envoybinary.RecipeAt(t.Functions[envoybinary.OnPoolReady], envoy.Call, t.Tables(envoybinary.UpstreamRequest))
+	ready := envoybinary.RecipeAt(t.Functions[envoybinary.OnPoolReady], envoy.Call,
+		t.Tables(envoybinary.UpstreamRequest))
 	ready.Name = envoybinary.OnPoolReady
 	var held *testbed.Held
-	seen, err := p.observe([]envoy.Recipe{ready}, []envoybinary.Source{{Name: ready.Name, Table: t}}, func() (err error) {
-		held, err = p.bed.Hold()
-		return err
-	})
+	seen, err := p.observe([]envoy.Recipe{ready}, []envoybinary.Source{{Name: ready.Name, Table: t}},
+		func() (err error) {
+			held, err = p.bed.Hold()
+			return err
+		})
 	if held != nil {
 		defer func() { err = errors.Join(err, held.Release()) }()
 	}
@@ -119,7 +129,8 @@ func (p *prover) tryJoin(candidates [][]envoybinary.Way) ([]*envoybinary.Way, er
 	var recipes []envoy.Recipe
 	var sources []envoybinary.Source
 	for n := range joinCandidates {
-		r := envoybinary.RecipeAt(t.Functions[envoybinary.OnPoolReady], envoy.Ready, t.Tables(envoybinary.UpstreamRequest))
+		r := envoybinary.RecipeAt(t.Functions[envoybinary.OnPoolReady], envoy.Ready,
+			t.Tables(envoybinary.UpstreamRequest))
 		r.Name = fmt.Sprintf("%s, way %d", envoybinary.OnPoolReady, n)
 		for i, ways := range candidates {
 			var tried envoy.Way // of which there is none any more, what comes does not matter
@@ -157,7 +168,8 @@ func (p *prover) tryJoin(candidates [][]envoybinary.Way) ([]*envoybinary.Way, er
 }
 
 // told says whether a recipe told an end rightly of every request.
-func told(requests []testbed.HeldRequest, all []Ready, recipe string, end int, want func(testbed.HeldRequest) string) bool {
+func told(requests []testbed.HeldRequest, all []Ready, recipe string, end int,
+	want func(testbed.HeldRequest) string) bool {
 	n := 0
 	for _, ready := range all {
 		if ready.Recipe != recipe {

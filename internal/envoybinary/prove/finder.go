@@ -9,8 +9,9 @@ import (
 	"github.com/flowproof/lab/internal/envoybinary"
 )
 
-// A finder goes the same way in all samples at once. It follows only pointers that lead, in each of them, to an object of the
-// same class, and no pointers to what samples share that have to end differently: so few are left that the shortest way is found fast.
+// A finder goes the same way in all samples at once. It follows only pointers that lead, in each of
+// them, to an object of the same class, and no pointers to what samples share that have to end
+// differently: so few are left that the shortest way is found fast.
 type finder struct {
 	memory *memory
 	is     func(m *memory, at uint64, wanted string) bool
@@ -71,8 +72,9 @@ func (s *finder) add(next reached) {
 	s.queue = append(s.queue, next)
 }
 
-// table is the virtual table of the object at an address; 0 where there is none. Before a table stand the distance to the object's
-// top and a pointer to type information. Source: Itanium C++ ABI, 2.5.2.
+// table is the virtual table of the object at an address; 0 where there is none. Before a
+// table stand the distance to the object's top and a pointer to type information. Source:
+// Itanium C++ ABI, 2.5.2.
 func (s *finder) table(at uint64) uint64 {
 	if at == 0 || at%wordSize != 0 {
 		return 0

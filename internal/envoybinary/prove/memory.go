@@ -13,7 +13,8 @@ import (
 // wordSize is the size of a pointer, and how objects' members are aligned.
 const wordSize = 8
 
-// memory reads a process's memory as the probes do. Pages are kept: what is read has to stand still meanwhile.
+// memory reads a process's memory as the probes do. Pages are kept: what is read has to
+// stand still meanwhile.
 type memory struct {
 	pid   int
 	file  *os.File

@@ -28,10 +28,11 @@ type Options struct {
 	Statements []string
 }
 
-// Prove runs the binary at path in a network namespace of its own, sends requests through it, and keeps of the table only
-// the probes that told the truth about every one of them. Names that are random, one short and one long, are looked for
-// in the objects, and have to be read from there again; requests on many connections at once have to be joined as the
-// upstream saw them. A probe that fails is off in the Proof, with the reason. The error is for a binary that cannot be run.
+// Prove runs the binary at path in a network namespace of its own, sends requests through it, and
+// keeps of the table only the probes that told the truth about every one of them. Names that are
+// random, one short and one long, are looked for in the objects, and have to be read from there
+// again; requests on many connections at once have to be joined as the upstream saw them. A probe
+// that fails is off in the Proof, with the reason. The error is for a binary that cannot be run.
 func Prove(ctx context.Context, path string, table *envoybinary.Table, o Options) (*envoybinary.Proof, error) {
 	type result struct {
 		proof *envoybinary.Proof
@@ -49,13 +50,17 @@ func Prove(ctx context.Context, path string, table *envoybinary.Table, o Options
 	return r.proof, nil
 }
 
-func prove(ctx context.Context, path string, table *envoybinary.Table, o Options) (proof *envoybinary.Proof, err error) {
+func prove(ctx context.Context, path string, table *envoybinary.Table,
+	o Options) (proof *envoybinary.Proof, err error) {
 	b, err := testbed.New(ctx, path)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
-	p := &prover{Options: o, bed: b, proof: &envoybinary.Proof{Schema: envoybinary.ProofSchema, BuildID: table.BuildID, Table: table}}
+	p := &prover{
+		Options: o, bed: b, proof: &envoybinary.Proof{Schema: envoybinary.ProofSchema, BuildID: table.BuildID,
+			Table: table},
+	}
 	if err := p.findValues(); err != nil {
 		return nil, err
 	}
@@ -80,7 +85,8 @@ func (p *prover) observe(recipes []envoy.Recipe, sources []envoybinary.Source, d
 	return p.Watch(p.bed.PID(), recipes, sources, do)
 }
 
-// propose adds to what was found what needs no finding: the server name, which is an argument, and the statements.
+// propose adds to what was found what needs no finding: the server name, which is an argument,
+// and the statements.
 func (p *prover) propose() {
 	t := p.proof.Table
 	if place, ok := t.Functions[envoybinary.OnServerName]; !ok {
@@ -88,7 +94,8 @@ func (p *prover) propose() {
 	} else if tables := t.Tables(envoybinary.TLSInspector); tables == nil {
 		p.proof.TurnOff(envoy.ProbeSNI, "the virtual table of "+envoybinary.TLSInspector+" is not known")
 	} else {
-		p.proof.Values = append(p.proof.Values, envoybinary.Value{Name: envoy.ProbeSNI, At: place, Tables: tables, Argument: true})
+		p.proof.Values = append(p.proof.Values, envoybinary.Value{Name: envoy.ProbeSNI, At: place, Tables: tables,
+			Argument: true})
 	}
 	if _, ok := t.Functions[envoybinary.OnFileEvent]; !ok {
 		p.proof.TurnOff(envoy.ProbeStatements, envoybinary.OnFileEvent+": "+t.Missing[envoybinary.OnFileEvent])
@@ -113,9 +120,11 @@ const (
 	proofRequests    = 25
 )
 
-// talk makes single requests on both routes by each kind of route entry, says two server names, and then requests on many connections at once.
+// talk makes single requests on both routes by each kind of route entry, says two server names, and
+// then requests on many connections at once.
 func (p *prover) talk() (*exchange, error) {
-	x := &exchange{hellos: map[netip.AddrPort]string{}, marks: map[netip.AddrPort][]string{}, routes: map[netip.AddrPort]int{}}
+	x := &exchange{hellos: map[netip.AddrPort]string{}, marks: map[netip.AddrPort][]string{},
+		routes: map[netip.AddrPort]int{}}
 	for _, e := range testbed.Entries {
 		for i, r := range p.bed.Routes {
 			client, err := p.bed.Once(r.Port, r.By(e)...)
@@ -125,7 +134,8 @@ func (p *prover) talk() (*exchange, error) {
 			x.clients[i] = append(x.clients[i], client)
 		}
 	}
-	for i, name := range []string{"a.invalid", "outbound_.8080_._.a-rather-long-name-of-a-service.flowproof.svc.cluster.local"} {
+	for i, name := range []string{"a.invalid",
+		"outbound_.8080_._.a-rather-long-name-of-a-service.flowproof.svc.cluster.local"} {
 		client, err := p.bed.Hello(p.bed.Routes[i].Port, name)
 		if err != nil {
 			return nil, err
@@ -143,7 +153,8 @@ func (p *prover) talk() (*exchange, error) {
 	return x, nil
 }
 
-// load sends requests on many connections at once. The connections are made here, in the testbed's thread.
+// load sends requests on many connections at once. The connections are made here, in
+// the testbed's thread.
 func (p *prover) load(x *exchange) error {
 	var conns []net.Conn
 	for i := range proofConnections {
@@ -220,7 +231,8 @@ func (p *prover) check() error {
 	return nil
 }
 
-// checkJoins turns off what is wrong of the join: all of it, or what it tells besides the two connections.
+// checkJoins turns off what is wrong of the join: all of it, or what it tells besides
+// the two connections.
 func (p *prover) checkJoins(seen *Seen, x *exchange) {
 	join := p.proof.Join
 	if join == nil {

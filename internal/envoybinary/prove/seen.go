@@ -30,7 +30,8 @@ type Call struct {
 	Arguments      []uint64
 }
 
-// Ready is a request that was given its connection, with what a recipe found at the end of its ways.
+// Ready is a request that was given its connection, with what a recipe found at the
+// end of its ways.
 type Ready struct {
 	Recipe string   // its name
 	Names  []string // in the order of the recipe's ways

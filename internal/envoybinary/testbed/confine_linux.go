@@ -22,8 +22,8 @@ import (
 // no process of others that it may signal, and no file of the host's that every user may write to.
 type confinement struct{ uid uint32 }
 
-// firstUID and manyUIDs are a range of user ids that neither distributions nor containers' mappings use; source: systemd's
-// UIDS-GIDS.md.
+// firstUID and manyUIDs are a range of user ids that neither distributions nor containers' mappings
+// use; source: systemd's UIDS-GIDS.md.
 const (
 	firstUID = 0x70000000
 	manyUIDs = 0x0ffffffe
@@ -38,9 +38,9 @@ var confinedEnvironment = []string{"PATH=/usr/bin:/bin"}
 // openToAll are directories in which every user of a machine may leave files.
 var openToAll = []string{"/tmp", "/var/tmp", "/dev/shm", "/run/lock"}
 
-// confine gives the calling thread, which has to be locked and never to be used again, a mount namespace in which those
-// directories are its own, and forbids it to gain privileges (PR_SET_NO_NEW_PRIVS, prctl(2)). It returns one of them, which
-// everybody can enter.
+// confine gives the calling thread, which has to be locked and never to be used again, a mount
+// namespace in which those directories are its own, and forbids it to gain privileges
+// (PR_SET_NO_NEW_PRIVS, prctl(2)). It returns one of them, which everybody can enter.
 func confine() (c confinement, dir string, err error) {
 	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
 		return c, "", fmt.Errorf("make a mount namespace: %w", err)
@@ -54,7 +54,8 @@ func confine() (c confinement, dir string, err error) {
 			return c, "", fmt.Errorf("mount %s of the testbed's own: %w", dir, err)
 		}
 	}
-	return confinement{firstUID + rand.Uint32N(manyUIDs)}, openToAll[0], unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+	return confinement{firstUID + rand.Uint32N(manyUIDs)}, openToAll[0],
+		unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 }
 
 // attributes are those of a process that is started on the thread which confine has prepared.
@@ -82,7 +83,8 @@ func (c confinement) killAll() (found bool) {
 		if err != nil {
 			continue
 		}
-		if c.owns(dir) && unix.PidfdSendSignal(process, unix.SIGKILL, nil, 0) == nil { // the id may have been another's meanwhile
+		if c.owns(dir) && unix.PidfdSendSignal(process, unix.SIGKILL, nil, 0) == nil {
+			// the id may have been another's meanwhile
 			found = true
 			_, _ = unix.Poll([]unix.PollFd{{Fd: int32(process), Events: unix.POLLIN}}, int(Timeout.Milliseconds()))
 		}
@@ -91,7 +93,8 @@ func (c confinement) killAll() (found bool) {
 	return found
 }
 
-// owns says whether a process that has not ended is the confined user's. Source of the fields: proc_pid_status(5).
+// owns says whether a process that has not ended is the confined user's. Source of the fields:
+// proc_pid_status(5).
 func (c confinement) owns(dir string) bool {
 	status, err := os.ReadFile(filepath.Join(dir, "status"))
 	return err == nil && strings.Contains(string(status), fmt.Sprintf("\nUid:\t%d\t", c.uid)) &&

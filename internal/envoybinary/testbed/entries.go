@@ -7,16 +7,18 @@ import (
 	"strings"
 )
 
-// An Entry is a kind of route entry. Envoy has a class of its own for each, and what stands at one place of an object of the one class
-// is something else in the other: a value that is read along a route entry is right only of the kinds that it was tried with.
-// Source: https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/route/v3/route_components.proto, RouteMatch and RouteAction.
+// An Entry is a kind of route entry. Envoy has a class of its own for each, and what stands at one
+// place of an object of the one class is something else in the other: a value that is read along a
+// route entry is right only of the kinds that it was tried with. Source:
+// https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/route/v3/route_components.proto,
+// RouteMatch and RouteAction.
 type Entry struct {
 	name          string
 	match, action string // in the route's configuration, with OWN for the Route's cluster and OTHER for another
 }
 
-// Entries are the kinds of route entries that each Route has. All of them lead to the Route's cluster. The last one is what a request
-// without a word about it takes.
+// Entries are the kinds of route entries that each Route has. All of them lead to the Route's
+// cluster. The last one is what a request without a word about it takes.
 var Entries = []Entry{
 	{"weighted", "prefix: /", "weighted_clusters: {clusters: [{name: OTHER, weight: 0}, {name: OWN, weight: 1}]}"},
 	{"header", "prefix: /", "cluster_header: " + clusterHeader},
@@ -25,7 +27,8 @@ var Entries = []Entry{
 	{"prefix", "prefix: /", "cluster: OWN"},
 }
 
-// Headers by which a request of the testbed takes an Entry, and by which one of them is told its cluster.
+// Headers by which a request of the testbed takes an Entry, and by which one of
+// them is told its cluster.
 const (
 	entryHeader   = "x-flowproof-entry"
 	clusterHeader = "x-flowproof-cluster"

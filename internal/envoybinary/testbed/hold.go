@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// A HeldRequest is one whose answer is kept back, with what is known of its connections. Addresses are ip:port.
+// A HeldRequest is one whose answer is kept back, with what is known of its connections.
+// Addresses are ip:port.
 type HeldRequest struct {
 	Downstream string // the client's end of the downstream connection
 	Local      string // Envoy's own end of the upstream connection

@@ -17,7 +17,8 @@ import (
 	"time"
 )
 
-// Dial connects from the testbed's thread: a socket belongs to the namespace of the thread that makes it.
+// Dial connects from the testbed's thread: a socket belongs to the namespace of the
+// thread that makes it.
 func (t *Testbed) Dial(port uint16) (net.Conn, error) {
 	return (&net.Dialer{Timeout: Timeout}).Dial("tcp4", fmt.Sprintf("127.0.0.1:%d", port))
 }
@@ -68,7 +69,8 @@ func whole(response *http.Response) error {
 func (t *Testbed) Delayed(conn net.Conn, reader *bufio.Reader, headers ...[2]string) (string, error) {
 	const delay, least = 10 * time.Millisecond, 5 * time.Millisecond // Envoy reckons from when its thread awoke
 	began := time.Now()
-	mark, err := t.Request(conn, reader, append(headers, [2]string{delayHeader, strconv.FormatInt(delay.Milliseconds(), 10)})...)
+	mark, err := t.Request(conn, reader,
+		append(headers, [2]string{delayHeader, strconv.FormatInt(delay.Milliseconds(), 10)})...)
 	if err == nil && time.Since(began) < least {
 		return "", errors.New("send a request through Envoy: its fault filter did not wait")
 	}
@@ -82,8 +84,8 @@ func (t *Testbed) Arrival(mark string) Arrival {
 	return t.seen[mark]
 }
 
-// HTTP2 sends requests one after the other by HTTP/2 over one connection, by the kinds of route entries in turn. It returns the client's
-// end and the marks.
+// HTTP2 sends requests one after the other by HTTP/2 over one connection, by the kinds of route
+// entries in turn. It returns the client's end and the marks.
 func (t *Testbed) HTTP2(r Route, n int) (client netip.AddrPort, marks []string, err error) {
 	conn, err := t.Dial(r.Port)
 	if err != nil {
@@ -142,6 +144,7 @@ func (t *Testbed) Hello(port uint16, name string) (netip.AddrPort, error) {
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(Timeout))
-	_ = tls.Client(conn, &tls.Config{ServerName: name, InsecureSkipVerify: true}).Handshake() // it fails: the chain speaks clear text
+	// it fails: the chain speaks clear text
+	_ = tls.Client(conn, &tls.Config{ServerName: name, InsecureSkipVerify: true}).Handshake()
 	return conn.LocalAddr().(*net.TCPAddr).AddrPort(), nil
 }

@@ -27,8 +27,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Testbed is an Envoy of its own in a network namespace of its own, with two listeners whose names are random, a
-// client and an upstream. It belongs to the goroutine that made it, which is locked to its thread.
+// A Testbed is an Envoy of its own in a network namespace of its own, with two listeners whose
+// names are random, a client and an upstream. It belongs to the goroutine that made it, which is
+// locked to its thread.
 type Testbed struct {
 	Routes [2]Route
 
@@ -81,7 +82,8 @@ const (
 // not be what its client claims.
 const claimed = "203.0.113.9"
 
-// Claim names another client's address at the beginning of a connection, in the PROXY protocol's first version.
+// Claim names another client's address at the beginning of a connection, in the PROXY
+// protocol's first version.
 const Claim = "PROXY TCP4 " + claimed + " 127.0.0.1 999 10002\r\n"
 
 // New makes a testbed and starts everything on it.
@@ -96,17 +98,19 @@ func New(ctx context.Context, binary string) (*Testbed, error) {
 	return t, nil
 }
 
-// Empty moves the calling goroutine's thread into a network namespace of its own, where nothing runs yet. The thread
-// never leaves it: it ends with the goroutine.
+// Empty moves the calling goroutine's thread into a network namespace of its own, where nothing
+// runs yet. The thread never leaves it: it ends with the goroutine.
 func Empty() (*Testbed, error) {
 	runtime.LockOSThread()
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		return nil, fmt.Errorf("make a network namespace: %w", err)
 	}
-	return &Testbed{seen: map[string]Arrival{}, log: &strings.Builder{}, arrived: make(chan HeldRequest), release: make(chan struct{}),
-		Routes: [2]Route{
-			{Port: 10001, upstream: 10003, Chain: "proof-chain-" + rand.Text() + rand.Text(), Cluster: "proof-cluster-" + rand.Text() + rand.Text()},
-			{Port: 10002, upstream: 10004, Chain: "fc" + rand.Text()[:8], Cluster: "cl" + rand.Text()[:8], Claims: true},
+	return &Testbed{seen: map[string]Arrival{}, log: &strings.Builder{}, arrived: make(chan HeldRequest),
+		release: make(chan struct{}), Routes: [2]Route{
+			{Port: 10001, upstream: 10003, Chain: "proof-chain-" + rand.Text() + rand.Text(),
+				Cluster: "proof-cluster-" + rand.Text() + rand.Text()},
+			{Port: 10002, upstream: 10004, Chain: "fc" + rand.Text()[:8], Cluster: "cl" + rand.Text()[:8],
+				Claims: true},
 		}}, nil
 }
 
@@ -162,7 +166,8 @@ func (t *Testbed) answer(w http.ResponseWriter, r *http.Request) {
 	}
 	if own, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && r.Header.Get(holdHeader) != "" {
 		select {
-		case t.arrived <- HeldRequest{Local: r.RemoteAddr, Peer: own.String(), Connection: r.Header.Get(connectionHeader)}:
+		case t.arrived <- HeldRequest{Local: r.RemoteAddr, Peer: own.String(),
+			Connection: r.Header.Get(connectionHeader)}:
 		case <-r.Context().Done():
 			return
 		}
@@ -190,10 +195,12 @@ func (t *Testbed) Restart(ctx context.Context) error {
 	return t.startEnvoy(ctx)
 }
 
-// startEnvoy starts Envoy in the thread's network namespace and waits until its listeners take connections.
+// startEnvoy starts Envoy in the thread's network namespace and waits until its
+// listeners take connections.
 func (t *Testbed) startEnvoy(ctx context.Context) error {
 	binary := filepath.Join(t.dir, processName)
-	t.envoy = exec.CommandContext(ctx, binary, "-c", filepath.Join(t.dir, configFile), "--concurrency", "2", "-l", "warning", "--disable-hot-restart")
+	t.envoy = exec.CommandContext(ctx, binary, "-c", filepath.Join(t.dir, configFile),
+		"--concurrency", "2", "-l", "warning", "--disable-hot-restart")
 	t.envoy.Stderr, t.envoy.Stdout = t.log, t.log
 	t.envoy.Env, t.envoy.Dir = confinedEnvironment, t.dir
 	t.envoy.ExtraFiles, t.envoy.SysProcAttr = []*os.File{t.binary}, t.confinement.attributes()
@@ -223,7 +230,8 @@ func (t *Testbed) startEnvoy(ctx context.Context) error {
 			return fmt.Errorf("start Envoy: it ended: %s", strings.TrimSpace(t.log.String()))
 		case <-ctx.Done():
 			t.kill()
-			return fmt.Errorf("start Envoy: it takes no connection within %s: %s", Timeout, strings.TrimSpace(t.log.String()))
+			return fmt.Errorf("start Envoy: it takes no connection within %s: %s", Timeout,
+				strings.TrimSpace(t.log.String()))
 		}
 	}
 	return nil

@@ -13,8 +13,9 @@ import (
 
 const root = "../../.."
 
-// TestOutsiderCompiles builds another project's module against the public packages. It has this checkout in the place of
-// the released module and nothing else; versions of libraries are those of the released module, as `go mod tidy` finds them.
+// TestOutsiderCompiles builds another project's module against the public packages. It has this
+// checkout in the place of the released module and nothing else; versions of libraries are those of
+// the released module, as `go mod tidy` finds them.
 func TestOutsiderCompiles(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it compiles another module, which -short has no time for")
@@ -28,14 +29,16 @@ func TestOutsiderCompiles(t *testing.T) {
 	dumps := absolute(t, root, "scenarios", "dumps")
 	out := gocommand(t, dir, "run", "./offline", filepath.Join(dumps, "netshoot.json.gz"),
 		filepath.Join(dumps, "fortio-server.json.gz"), absolute(t, root, "harness", "bundle", "testdata", "inbound"))
-	for _, want := range []string{"no such name: true", "the way has 26 hops and is certain", "are confirmed 26 hops, and refuted 0"} {
+	for _, want := range []string{"no such name: true", "the way has 26 hops and is certain",
+		"are confirmed 26 hops, and refuted 0"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("it printed\n%swithout %q", out, want)
 		}
 	}
 }
 
-// requireAll writes what `go mod tidy` would into the module's go.mod and go.sum, without a network.
+// requireAll writes what `go mod tidy` would into the module's go.mod and go.sum,
+// without a network.
 func requireAll(t *testing.T, dir string) {
 	t.Helper()
 	own := read(t, filepath.Join(root, "go.mod"))

@@ -72,7 +72,8 @@ func Take(ctx context.Context, kubeconfig string) (Inventory, error) {
 	return all, nil
 }
 
-func (all Inventory) add(ctx context.Context, client metadata.Interface, resource schema.GroupVersionResource, kind string) error {
+func (all Inventory) add(ctx context.Context, client metadata.Interface, resource schema.GroupVersionResource,
+	kind string) error {
 	found, err := client.Resource(resource).List(ctx, metav1.ListOptions{})
 	if apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err) {
 		return nil
@@ -87,7 +88,8 @@ func (all Inventory) add(ctx context.Context, client metadata.Interface, resourc
 		}
 		all[key] = fmt.Sprintf("%s version %s", o.UID, o.ResourceVersion)
 		if reported[kind] != "" {
-			all[key] = fmt.Sprintf("%s generation %d labels %v annotations %v", o.UID, o.Generation, o.Labels, o.Annotations)
+			all[key] = fmt.Sprintf("%s generation %d labels %v annotations %v", o.UID, o.Generation, o.Labels,
+				o.Annotations)
 		}
 	}
 	return nil

@@ -1,10 +1,12 @@
-// Package early keeps a library from reading every process of the machine each time the command starts, also where it is only asked
-// for help: testcontainers-go names its session after the parent process, which it looks for among all, in an initialiser. Where
-// there is no /proc the library takes a random name, which is as good here: what is made for a client outside is found
+// Package early keeps a library from reading every process of the machine each time the command
+// starts, also where it is only asked for help: testcontainers-go names its session after the
+// parent process, which it looks for among all, in an initialiser. Where there is no /proc the
+// library takes a random name, which is as good here: what is made for a client outside is found
 // again by labels of our own.
 //
-// It works by order: packages are initialised by their import paths, as far as their own imports allow (Go 1.21 and later), and this one
-// imports nothing but os. Done, which the package that uses the library calls from its own initialiser, takes the setting back.
+// It works by order: packages are initialised by their import paths, as far as their own imports
+// allow (Go 1.21 and later), and this one imports nothing but os. Done, which the package that uses
+// the library calls from its own initialiser, takes the setting back.
 package early
 
 import "os"

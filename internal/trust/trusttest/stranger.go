@@ -32,8 +32,9 @@ func NeedRoot(t *testing.T) {
 	t.Skip(why)
 }
 
-// As is a command that runs one test of this test program again, as the stranger, with words in FLOWPROOF_STRANGER. The
-// program is reached through /proc, since a stranger may not enter the directory that it lies in.
+// As is a command that runs one test of this test program again, as the stranger, with words in
+// FLOWPROOF_STRANGER. The program is reached through /proc, since a stranger may not enter the
+// directory that it lies in.
 func As(t *testing.T, test, words string) *exec.Cmd {
 	t.Helper()
 	NeedRoot(t)

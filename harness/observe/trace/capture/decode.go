@@ -13,13 +13,18 @@ import (
 
 // kernelKinds maps the numbers of bpf/kernel.
 var kernelKinds = map[uint16]trace.Kind{
-	kernel.Accept: trace.Accept, kernel.OriginalDst: trace.OriginalDst, kernel.Bind: trace.Bind, kernel.Listen: trace.Listen, kernel.Connect: trace.Connect,
-	kernel.Dup: trace.Dup, kernel.SetOption: trace.SetOption, kernel.Read: trace.Read, kernel.Peek: trace.Peek, kernel.Write: trace.Write, kernel.Close: trace.Close,
-	kernel.Shutdown: trace.Shutdown, kernel.Wake: trace.Wake, kernel.Interest: trace.Interest, kernel.State: trace.State, kernel.SendReset: trace.SendReset,
-	kernel.ReceiveReset: trace.ReceiveReset, kernel.Retransmit: trace.Retransmit, kernel.Open: trace.Open, kernel.Exec: trace.Exec,
+	kernel.Accept: trace.Accept, kernel.OriginalDst: trace.OriginalDst, kernel.Bind: trace.Bind,
+	kernel.Listen: trace.Listen, kernel.Connect: trace.Connect,
+	kernel.Dup: trace.Dup, kernel.SetOption: trace.SetOption, kernel.Read: trace.Read, kernel.Peek: trace.Peek,
+	kernel.Write: trace.Write, kernel.Close: trace.Close,
+	kernel.Shutdown: trace.Shutdown, kernel.Wake: trace.Wake, kernel.Interest: trace.Interest,
+	kernel.State: trace.State, kernel.SendReset: trace.SendReset,
+	kernel.ReceiveReset: trace.ReceiveReset, kernel.Retransmit: trace.Retransmit, kernel.Open: trace.Open,
+	kernel.Exec: trace.Exec,
 }
 
-// head reads what events of all probes have in common. boot is the time at which CLOCK_MONOTONIC was 0.
+// head reads what events of all probes have in common. boot is the time at which
+// CLOCK_MONOTONIC was 0.
 func head(r *probe.Record, boot time.Time) trace.Event {
 	return trace.Event{
 		Time: boot.Add(time.Duration(r.Time)), Process: r.Process(), Thread: r.Thread(), PID: r.TGID, TID: r.TID,
@@ -27,7 +32,8 @@ func head(r *probe.Record, boot time.Time) trace.Event {
 	}
 }
 
-// kernelEvent reads an event of bpf/kernel. What it copied of the traffic is understood here and goes no further.
+// kernelEvent reads an event of bpf/kernel. What it copied of the traffic is understood here
+// and goes no further.
 func kernelEvent(r *probe.Record, boot time.Time) (trace.Event, error) {
 	e := head(r, boot)
 	e.Kind = kernelKinds[r.Kind]
@@ -77,7 +83,8 @@ const epollEventSize = 12
 func ready(b []byte) []trace.Ready {
 	var all []trace.Ready
 	for ; len(b) >= epollEventSize; b = b[epollEventSize:] {
-		all = append(all, trace.Ready{FD: int32(binary.NativeEndian.Uint32(b[4:])), Events: epollEvents(binary.NativeEndian.Uint32(b))})
+		all = append(all, trace.Ready{FD: int32(binary.NativeEndian.Uint32(b[4:])),
+			Events: epollEvents(binary.NativeEndian.Uint32(b))})
 	}
 	return all
 }
@@ -105,8 +112,8 @@ func epollEvents(mask uint32) string {
 }
 
 // stateNames are in the order of include/net/tcp_states.h.
-var stateNames = []string{"", "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT", "CLOSE", "CLOSE_WAIT",
-	"LAST_ACK", "LISTEN", "CLOSING", "NEW_SYN_RECV", "BOUND_INACTIVE"}
+var stateNames = []string{"", "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2",
+	"TIME_WAIT", "CLOSE", "CLOSE_WAIT", "LAST_ACK", "LISTEN", "CLOSING", "NEW_SYN_RECV", "BOUND_INACTIVE"}
 
 func stateName(state uint8) string {
 	if int(state) < len(stateNames) {
@@ -118,8 +125,10 @@ func stateName(state uint8) string {
 // Source: include/uapi/asm-generic/socket.h, include/uapi/linux/tcp.h and in.h.
 func optionName(level, option uint32) string {
 	names := map[[2]uint32]string{
-		{1, 2}: "SO_REUSEADDR", {1, 9}: "SO_KEEPALIVE", {1, 15}: "SO_REUSEPORT", {6, 1}: "TCP_NODELAY", {6, 4}: "TCP_KEEPIDLE",
-		{6, 5}: "TCP_KEEPINTVL", {6, 6}: "TCP_KEEPCNT", {6, 18}: "TCP_USER_TIMEOUT", {0, 24}: "IP_BIND_ADDRESS_NO_PORT", {41, 26}: "IPV6_V6ONLY",
+		{1, 2}: "SO_REUSEADDR", {1, 9}: "SO_KEEPALIVE", {1, 15}: "SO_REUSEPORT", {6, 1}: "TCP_NODELAY",
+		{6, 4}: "TCP_KEEPIDLE",
+		{6, 5}: "TCP_KEEPINTVL", {6, 6}: "TCP_KEEPCNT", {6, 18}: "TCP_USER_TIMEOUT", {0, 24}: "IP_BIND_ADDRESS_NO_PORT",
+		{41, 26}: "IPV6_V6ONLY",
 	}
 	if name := names[[2]uint32{level, option}]; name != "" {
 		return name

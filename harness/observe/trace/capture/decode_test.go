@@ -23,7 +23,8 @@ func FuzzKernelEvent(f *testing.F) {
 	})
 }
 
-// TestEveryKindIsUnderstood holds that every event of the kernel's probes has a name here and words in a timeline.
+// TestEveryKindIsUnderstood holds that every event of the kernel's probes has a name here and
+// words in a timeline.
 func TestEveryKindIsUnderstood(t *testing.T) {
 	for kind := kernel.Accept; kind <= kernel.Exec; kind++ {
 		r := probe.Record{Head: probe.Head{Kind: kind}}

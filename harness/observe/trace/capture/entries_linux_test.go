@@ -11,8 +11,8 @@ import (
 	"github.com/flowproof/lab/internal/envoybinary/testbed"
 )
 
-// TestClusterOfEachEntry reads the cluster of requests that Envoy routes by each kind of route entry: by the join, and by what its
-// router calls.
+// TestClusterOfEachEntry reads the cluster of requests that Envoy routes by each kind of route
+// entry: by the join, and by what its router calls.
 func TestClusterOfEachEntry(t *testing.T) {
 	needRoot(t)
 	for version, path := range binaries(t) {

@@ -1,7 +1,7 @@
 package capture
 
-// A Feature is one thing that the instrument can use of the kernel. Without a needed one it does not work at all; without
-// another it sees less or takes longer.
+// A Feature is one thing that the instrument can use of the kernel. Without a needed one it does
+// not work at all; without another it sees less or takes longer.
 type Feature struct {
 	Name   string `json:"name"`
 	Needed bool   `json:"needed"`

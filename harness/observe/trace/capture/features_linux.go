@@ -18,8 +18,8 @@ import (
 	"github.com/flowproof/lab/bpf/envoy"
 )
 
-// Features asks the kernel what it has, by loading and attaching what a probe would need. The answers are kept: they do
-// not change while the process runs.
+// Features asks the kernel what it has, by loading and attaching what a probe would need. The
+// answers are kept: they do not change while the process runs.
 func Features() []Feature { return probedFeatures() }
 
 var probedFeatures = sync.OnceValue(func() []Feature {
@@ -28,15 +28,20 @@ var probedFeatures = sync.OnceValue(func() []Feature {
 	}
 	return []Feature{
 		feature("btf", true, "the kernel's own types: programs find their members on any kernel", haveBTF()),
-		feature("ring buffer", true, "events of all CPUs in one buffer (Linux 5.8)", features.HaveMapType(ebpf.RingBuf)),
-		feature("tp_btf", true, "tracepoints with types: system calls, TCP states, resets, retransmissions", attachTracing(ebpf.AttachTraceRawTp, "inet_sock_set_state")),
+		feature("ring buffer", true, "events of all CPUs in one buffer (Linux 5.8)",
+			features.HaveMapType(ebpf.RingBuf)),
+		feature("tp_btf", true, "tracepoints with types: system calls, TCP states, resets, retransmissions",
+			attachTracing(ebpf.AttachTraceRawTp, "inet_sock_set_state")),
 		feature("iter/task_file", true, "sockets that were open before", attachIterator("task_file")),
 		feature("iter/tcp", false, "sockets without a descriptor; task_file is used", attachIterator("tcp")),
 		feature("uprobe", false, "probes on Envoy's functions", haveUprobe()),
-		feature("attach cookie", false, "which probe of a program was hit (Linux 5.15)", features.HaveProgramHelper(ebpf.Kprobe, asm.FnGetAttachCookie)),
-		feature("uprobe.multi", false, "all probes on an Envoy by one link (Linux 6.6, right since 6.10): attached and detached fast, and log statements of one level alone", envoy.HaveMulti()),
+		feature("attach cookie", false, "which probe of a program was hit (Linux 5.15)",
+			features.HaveProgramHelper(ebpf.Kprobe, asm.FnGetAttachCookie)),
+		feature("uprobe.multi", false, "all probes on an Envoy by one link (Linux 6.6, right since 6.10): attached "+
+			"and detached fast, and log statements of one level alone", envoy.HaveMulti()),
 		feature("kprobe", false, "not used: tracepoints tell the same", haveKprobe()),
-		feature("fentry", false, "not used: tracepoints tell the same", attachTracing(ebpf.AttachTraceFEntry, "tcp_connect")),
+		feature("fentry", false, "not used: tracepoints tell the same",
+			attachTracing(ebpf.AttachTraceFEntry, "tcp_connect")),
 	}
 })
 
@@ -55,8 +60,8 @@ func haveBTF() error {
 
 // empty is a program that does nothing.
 func empty(kind ebpf.ProgramType, attach ebpf.AttachType, to string) (*ebpf.Program, error) {
-	return ebpf.NewProgram(&ebpf.ProgramSpec{Name: "feature", Type: kind, AttachType: attach, AttachTo: to, License: "GPL",
-		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()}})
+	return ebpf.NewProgram(&ebpf.ProgramSpec{Name: "feature", Type: kind, AttachType: attach, AttachTo: to,
+		License: "GPL", Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()}})
 }
 
 // try loads an empty program, attaches it and detaches it again.
@@ -86,7 +91,9 @@ func attachIterator(of string) error {
 }
 
 func haveKprobe() error {
-	return try(ebpf.Kprobe, ebpf.AttachNone, "", func(p *ebpf.Program) (link.Link, error) { return link.Kprobe("tcp_connect", p, nil) })
+	return try(ebpf.Kprobe, ebpf.AttachNone, "", func(p *ebpf.Program) (link.Link, error) {
+		return link.Kprobe("tcp_connect", p, nil)
+	})
 }
 
 // haveUprobe puts a probe on a function of this program's own that is never called.

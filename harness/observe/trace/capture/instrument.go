@@ -33,7 +33,8 @@ func (i *Instrument) Probed() (pods []trace.Pod, on bool) {
 	return i.Options.Pods, i.session != nil
 }
 
-// Before attaches the probes. Where this process may not, or the pods' processes are elsewhere, it does not take part.
+// Before attaches the probes. Where this process may not, or the pods' processes are elsewhere, it
+// does not take part.
 func (i *Instrument) Before(ctx context.Context, pods []instrument.Target) error {
 	absent := func(reason error) error {
 		for _, pod := range pods {

@@ -17,8 +17,8 @@ import (
 	"github.com/flowproof/lab/internal/envoybinary/testbed"
 )
 
-// starting is an Envoy that starts in a namespace which is watched already. Its steps are taken one after the other on one
-// thread, which belongs to the namespace.
+// starting is an Envoy that starts in a namespace which is watched already. Its steps are taken one
+// after the other on one thread, which belongs to the namespace.
 type starting struct {
 	bed     *testbed.Testbed
 	process *exec.Cmd // the one that holds the namespace, as pilot-agent does in a pod
@@ -61,7 +61,8 @@ func (s *starting) take(t *testing.T, step func() error) {
 	}
 }
 
-// TestEnvoyThatStartsLater watches an Envoy from its first system call on. Its probes are put on it while it starts.
+// TestEnvoyThatStartsLater watches an Envoy from its first system call on. Its probes are put
+// on it while it starts.
 func TestEnvoyThatStartsLater(t *testing.T) {
 	needRoot(t)
 	for version, path := range binaries(t) {
@@ -71,7 +72,9 @@ func TestEnvoyThatStartsLater(t *testing.T) {
 				t.Fatal(err)
 			}
 			later := newStarting(t)
-			session, err := Start(t.Context(), Options{Pods: []trace.Pod{{Name: "later.test", PIDs: []int{later.process.Process.Pid}}}, Data: kernel.DefaultData, Envoy: true, Cache: cache})
+			session, err := Start(t.Context(),
+				Options{Pods: []trace.Pod{{Name: "later.test", PIDs: []int{later.process.Process.Pid}}},
+					Data: kernel.DefaultData, Envoy: true, Cache: cache})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -102,8 +105,9 @@ func TestEnvoyThatStartsLater(t *testing.T) {
 	}
 }
 
-// startOrders are what an Envoy of two workers does when it starts. Since 1.20 its main thread makes a socket for each worker
-// (SO_REUSEPORT) and listens on all of them before any worker runs; before, workers duplicated one socket and listened.
+// startOrders are what an Envoy of two workers does when it starts. Since 1.20 its main thread
+// makes a socket for each worker (SO_REUSEPORT) and listens on all of them before any worker runs;
+// before, workers duplicated one socket and listened.
 var startOrders = map[string]string{
 	"sockets": `
 envoy: program starts

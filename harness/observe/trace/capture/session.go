@@ -42,11 +42,12 @@ type Session struct {
 	envoys   []trace.Inside
 }
 
-// Start attaches the probes to exactly the given pods: to their network namespaces, and so to all their processes and
-// threads and to those that start later. When it returns, nothing that happens is missed. The first Start with Envoy on a
-// build that is not known yet takes some seconds longer.
+// Start attaches the probes to exactly the given pods: to their network namespaces, and so to all
+// their processes and threads and to those that start later. When it returns, nothing that happens
+// is missed. The first Start with Envoy on a build that is not known yet takes some seconds longer.
 func Start(ctx context.Context, opts Options) (_ *Session, err error) {
-	s := &Session{pods: opts.Pods, cache: opts.Cache, level: opts.Statements, attached: map[int]bool{}, proofs: map[envoybinary.Build]*envoybinary.Proof{}}
+	s := &Session{pods: opts.Pods, cache: opts.Cache, level: opts.Statements, attached: map[int]bool{},
+		proofs: map[envoybinary.Build]*envoybinary.Proof{}}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	defer func() {
 		if err != nil {
@@ -66,7 +67,8 @@ func Start(ctx context.Context, opts Options) (_ *Session, err error) {
 	}
 	onEnvoy, onKernel := split(opts.Without)
 	s.without = onEnvoy
-	if s.watcher, err = newWatcher(kernel.Options{Data: opts.Data, Without: onKernel}, opts.Envoy); errors.Is(err, kernel.ErrUnknownProbe) {
+	if s.watcher, err = newWatcher(kernel.Options{Data: opts.Data, Without: onKernel}, opts.Envoy); errors.Is(err,
+		kernel.ErrUnknownProbe) {
 		return nil, exit.Usagef("start trace: %w; on Envoy: %s", err, strings.Join(trace.Costly, ", "))
 	} else if err != nil {
 		return nil, exit.Environmentf("start trace: %w", err)
@@ -93,7 +95,8 @@ func namespacesOf(pods []trace.Pod) (map[uint32]string, error) {
 		case err != nil:
 			return nil, fmt.Errorf("watch %s: %w", pod.Name, err)
 		case netns == own:
-			return nil, fmt.Errorf("watch %s: it shares this machine's network, and everything in it would be watched (give the pod a network of its own)", pod.Name)
+			return nil, fmt.Errorf("watch %s: it shares this machine's network, and everything in it would be "+
+				"watched (give the pod a network of its own)", pod.Name)
 		}
 		namespaces[netns] = pod.Name
 	}
@@ -142,7 +145,8 @@ func (s *Session) end() {
 	s.late.Wait()
 }
 
-// attach puts the probes on every Envoy of a namespace that has none yet. What cannot be is off, and its reason is kept.
+// attach puts the probes on every Envoy of a namespace that has none yet. What cannot be is off,
+// and its reason is kept.
 func (s *Session) attach(netns uint32) {
 	for _, pid := range envoys(netns) {
 		s.mu.Lock()
@@ -160,7 +164,8 @@ func (s *Session) attach(netns uint32) {
 		}
 		s.mu.Lock()
 		if err != nil {
-			s.envoys = append(s.envoys, trace.Inside{Pod: s.watcher.pod(netns), Since: time.Now(), Off: map[string]string{"every probe": err.Error()}})
+			s.envoys = append(s.envoys, trace.Inside{Pod: s.watcher.pod(netns), Since: time.Now(),
+				Off: map[string]string{"every probe": err.Error()}})
 		} else {
 			s.envoys = append(s.envoys, insideOf(s.watcher.pod(netns), proof, s.level))
 		}
@@ -183,7 +188,8 @@ func insideOf(pod string, p *envoybinary.Proof, level trace.Level) trace.Inside 
 	return i
 }
 
-// proof is that of a process's binary. Both sidecars of a request mostly run the same one, whose proof is read once.
+// proof is that of a process's binary. Both sidecars of a request mostly run the same one, whose
+// proof is read once.
 func (s *Session) proof(ctx context.Context, pid int) (*envoybinary.Proof, error) {
 	s.proving.Lock()
 	defer s.proving.Unlock()
@@ -243,7 +249,8 @@ func envoys(netns uint32) []int {
 	return pids
 }
 
-// netnsOf is the inode number of a process's network namespace, by which the kernel's own structures name it.
+// netnsOf is the inode number of a process's network namespace, by which the kernel's own
+// structures name it.
 func netnsOf(pid int) (uint32, error) {
 	netns, err := inode(fmt.Sprintf("/proc/%d/ns/net", pid))
 	if err != nil {
@@ -252,8 +259,9 @@ func netnsOf(pid int) (uint32, error) {
 	return netns, nil
 }
 
-// ownNetns returns the network namespace of this thread. That of the process is its first thread's, which may have been left in
-// another one: a goroutine that enters a namespace and never gives its thread back can have run there.
+// ownNetns returns the network namespace of this thread. That of the process is its first thread's,
+// which may have been left in another one: a goroutine that enters a namespace and never gives its
+// thread back can have run there.
 func ownNetns() (uint32, error) {
 	netns, err := inode("/proc/thread-self/ns/net")
 	if err != nil {

@@ -19,8 +19,9 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// TestEnvoyThatIsReplaced watches a network namespace in which Envoy ends and another one starts: the probes come upon it
-// by themselves. The log trace is left off, and what that would have told is not claimed.
+// TestEnvoyThatIsReplaced watches a network namespace in which Envoy ends and another one
+// starts: the probes come upon it by themselves. The log trace is left off, and what that would
+// have told is not claimed.
 func TestEnvoyThatIsReplaced(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("root is needed to make a network namespace and to attach probes")
@@ -36,21 +37,25 @@ func TestEnvoyThatIsReplaced(t *testing.T) {
 				t.Errorf("probed were %d Envoys, want 2", len(r.Envoys))
 			}
 			for _, i := range r.Envoys {
-				if !i.Join || len(i.Values) != 2 || i.Statements != nil || i.Off[envoy.ProbeStatements] != probe.LeftOff {
+				if !i.Join || len(i.Values) != 2 || i.Statements != nil ||
+					i.Off[envoy.ProbeStatements] != probe.LeftOff {
 					t.Errorf("claimed of an Envoy: %+v", i)
 				}
 			}
 			if slices.ContainsFunc(r.Events, func(e trace.Event) bool { return e.Kind == trace.Statement }) {
 				t.Error("a log statement was seen by a probe that is left off")
 			}
-			if !slices.ContainsFunc(r.Events, func(e trace.Event) bool { return e.Kind == trace.PoolReady && e.Ends.Cluster != "" }) {
+			if !slices.ContainsFunc(r.Events, func(e trace.Event) bool {
+				return e.Kind == trace.PoolReady && e.Ends.Cluster != ""
+			}) {
 				t.Error("the later Envoy's cluster was not read")
 			}
 		})
 	}
 }
 
-// onItsOwnThread does something with a testbed, whose thread is not used for anything else afterwards.
+// onItsOwnThread does something with a testbed, whose thread is not used for
+// anything else afterwards.
 func onItsOwnThread(t *testing.T, do func() (*trace.Recording, error)) *trace.Recording {
 	t.Helper()
 	type result struct {
@@ -72,7 +77,8 @@ func onItsOwnThread(t *testing.T, do func() (*trace.Recording, error)) *trace.Re
 // bedPod is how the testbed's events are named.
 const bedPod = "testbed.test"
 
-// watchBed watches the testbed, from another thread: a session refuses to watch the namespace that it is in.
+// watchBed watches the testbed, from another thread: a session refuses to watch the
+// namespace that it is in.
 func watchBed(ctx context.Context, b *testbed.Testbed, opts Options) (s *Session, err error) {
 	opts.Pods, opts.Data, opts.Envoy = []trace.Pod{{Name: bedPod, PIDs: []int{b.PID()}}}, kernel.DefaultData, true
 	started := make(chan bool)

@@ -2,8 +2,9 @@ package capture
 
 import "encoding/binary"
 
-// A tape keeps samples of a ring buffer as they are, one after the other, until the watch is over: while it goes on, the
-// buffer has to be emptied faster than a busy Envoy fills it. It is for one goroutine at a time.
+// A tape keeps samples of a ring buffer as they are, one after the other, until the watch is over:
+// while it goes on, the buffer has to be emptied faster than a busy Envoy fills it. It is for one
+// goroutine at a time.
 type tape struct {
 	chunks   [][]byte
 	size     int    // bytes of all samples

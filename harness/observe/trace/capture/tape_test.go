@@ -6,7 +6,8 @@ import (
 )
 
 func TestTape(t *testing.T) {
-	samples := [][]byte{{}, []byte("a"), bytes.Repeat([]byte("b"), chunkBytes-10), bytes.Repeat([]byte("c"), 2*chunkBytes), []byte("d")}
+	samples := [][]byte{{}, []byte("a"), bytes.Repeat([]byte("b"), chunkBytes-10),
+		bytes.Repeat([]byte("c"), 2*chunkBytes), []byte("d")}
 	var tape tape
 	for _, s := range samples {
 		tape.add(s)

@@ -43,10 +43,12 @@ type watcher struct {
 // recorded is what one set of probes told, which is understood only when the watch is over.
 type recorded struct {
 	tape
-	decode func(sample []byte) (e trace.Event, netns uint32, ok bool, err error) // ok is false of what is no event by itself
+	// ok is false of what is no event by itself
+	decode func(sample []byte) (e trace.Event, netns uint32, ok bool, err error)
 }
 
-// newWatcher loads the probes, both sets at once. That the ones on Envoy cannot be loaded is a problem of theirs alone.
+// newWatcher loads the probes, both sets at once. That the ones on Envoy cannot be loaded is a
+// problem of theirs alone.
 func newWatcher(opts kernel.Options, onEnvoy bool) (*watcher, error) {
 	type result struct {
 		probes *envoy.Probes
@@ -199,8 +201,8 @@ func (w *watcher) events() (events []trace.Event, overflow uint64) {
 
 // envoyKinds maps the numbers of bpf/envoy.
 var envoyKinds = map[uint16]trace.Kind{
-	envoy.Statement: trace.Statement, envoy.Value: trace.Value, envoy.Dispatch: trace.Dispatch, envoy.Request: trace.NewRequest,
-	envoy.Ready: trace.PoolReady,
+	envoy.Statement: trace.Statement, envoy.Value: trace.Value, envoy.Dispatch: trace.Dispatch,
+	envoy.Request: trace.NewRequest, envoy.Ready: trace.PoolReady,
 }
 
 // source says what a record of bpf/envoy means.
@@ -242,7 +244,8 @@ func (w *watcher) envoyEvent(r *probe.Record) (trace.Event, error) {
 	return e, nil
 }
 
-// endsOf reads the names in the order of a join's ways. Where an end is no address, the ways led somewhere else, and nothing of it counts.
+// endsOf reads the names in the order of a join's ways. Where an end is no address, the ways led
+// somewhere else, and nothing of it counts.
 func endsOf(names []string, connection uint64) *trace.Ends {
 	var ends trace.Ends
 	for i, to := range []*netip.AddrPort{&ends.Downstream, &ends.Local, &ends.Remote} {

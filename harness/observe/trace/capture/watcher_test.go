@@ -12,7 +12,8 @@ import (
 	"github.com/flowproof/lab/harness/observe/trace"
 )
 
-// TestManyProblems reads a recording again of which no event could be understood: that it has a problem has to stay readable.
+// TestManyProblems reads a recording again of which no event could be understood: that it has a
+// problem has to stay readable.
 func TestManyProblems(t *testing.T) {
 	broken := &recorded{decode: func(sample []byte) (trace.Event, uint32, bool, error) {
 		_, err := probe.Decode(sample)
@@ -46,9 +47,12 @@ func TestProbeThatIsNotAttached(t *testing.T) {
 		statuses []probe.Status
 		want     string
 	}{
-		{"all are", []probe.Status{{Name: cluster, Attached: true}, {Name: gate, Attached: true}, {Name: "cluster of process 8"}}, ""},
-		{"one is refused", []probe.Status{{Name: cluster, Attached: true}, {Name: gate, Problem: "attach: busy"}}, "probe gate of process 7: attach: busy"},
-		{"one has no program", []probe.Status{{Name: cluster, Attached: true}, {Name: "gate", Problem: "load: refused"}}, "probe gate of process 7: the kernel refused its program"},
+		{"all are", []probe.Status{{Name: cluster, Attached: true}, {Name: gate, Attached: true},
+			{Name: "cluster of process 8"}}, ""},
+		{"one is refused", []probe.Status{{Name: cluster, Attached: true}, {Name: gate, Problem: "attach: busy"}},
+			"probe gate of process 7: attach: busy"},
+		{"one has no program", []probe.Status{{Name: cluster, Attached: true},
+			{Name: "gate", Problem: "load: refused"}}, "probe gate of process 7: the kernel refused its program"},
 	} {
 		got := ""
 		if err := notAttached(tt.statuses, 7, recipes); err != nil {

@@ -17,9 +17,9 @@ import (
 	"github.com/flowproof/lab/internal/envoybinary/testbed"
 )
 
-// TestWaterfall sends one request through every build of Envoy: what each of its HTTP filters was given, in
-// which order, and how long it took is recovered from the statements of the filter manager, and all of it
-// together takes no longer than the request did.
+// TestWaterfall sends one request through every build of Envoy: what each of its HTTP filters was
+// given, in which order, and how long it took is recovered from the statements of the filter
+// manager, and all of it together takes no longer than the request did.
 func TestWaterfall(t *testing.T) {
 	needRoot(t)
 	if err := envoy.HaveMulti(); err != nil {
@@ -60,7 +60,8 @@ func TestWaterfall(t *testing.T) {
 	}
 }
 
-// watchRequest sends a request with an id through an Envoy of its own while it is watched, and says how long it took.
+// watchRequest sends a request with an id through an Envoy of its own while it is watched, and
+// says how long it took.
 func watchRequest(t *testing.T, path, id string, whole *time.Duration) (_ *trace.Recording, err error) {
 	b, err := testbed.New(t.Context(), path)
 	if err != nil {

@@ -5,7 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// A form is a line of a pattern as it is held against events: literal text, and what varies between.
+// A form is a line of a pattern as it is held against events: literal text, and
+// what varies between.
 type form struct {
 	pieces []piece
 	names  []string // in it, in their order; one that comes twice is there twice
@@ -16,7 +17,8 @@ type form struct {
 type piece struct {
 	kind pieceKind
 	text string // literal text, or the name
-	// tied is of a * that stands between the first and the last place of a name: what may follow depends on what the name stands for.
+	// tied is of a * that stands between the first and the last place of a name: what may follow
+	// depends on what the name stands for.
 	tied bool
 }
 
@@ -73,8 +75,9 @@ func (f *form) tie() {
 	}
 }
 
-// A matcher holds forms against texts, trying every way to lay one over the other. It counts its work, which is little where a
-// form is as definite as a line of a story, and has no bound for one that is open enough.
+// A matcher holds forms against texts, trying every way to lay one over the other. It counts its
+// work, which is little where a form is as definite as a line of a story, and has no bound for one
+// that is open enough.
 type matcher struct {
 	work   int // pieces that were tried
 	budget int // of work; match gives up when it is spent
@@ -83,11 +86,13 @@ type matcher struct {
 	known Binding
 	text  string
 	more  Binding
-	// failed is of each * the first place from which on it has failed already: from a later one it fails too.
+	// failed is of each * the first place from which on it has failed already: from a
+	// later one it fails too.
 	failed []int
 }
 
-// match holds a form against a text; more are the names that it gives a meaning. What a known name stands for is literal text.
+// match holds a form against a text; more are the names that it gives a meaning. What a known name
+// stands for is literal text.
 func (m *matcher) match(f form, known Binding, text string) (more Binding, ok bool) {
 	m.work++
 	if p := f.pieces; len(p) > 0 && p[0].kind == literalPiece && !strings.HasPrefix(text, p[0].text) {
@@ -164,7 +169,8 @@ func (m *matcher) anything(i, at int, tied bool) bool {
 	return false
 }
 
-// word tries to go on after a name that has no meaning yet, which takes as little of a word as it can.
+// word tries to go on after a name that has no meaning yet, which takes as little
+// of a word as it can.
 func (m *matcher) word(i, at int, name string) bool {
 	if m.more == nil {
 		m.more = Binding{}

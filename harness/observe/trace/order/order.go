@@ -17,8 +17,9 @@ type Match struct {
 	Names Binding // what the names stand for, those that were known before among them
 }
 
-// How much a search may do before the pattern is too open for the story, and how much it may remember. An order of a scenario in
-// the story of a request takes some thousands, and the most takes a second or two.
+// How much a search may do before the pattern is too open for the story, and how much it may
+// remember. An order of a scenario in the story of a request takes some thousands, and the most
+// takes a second or two.
 const (
 	maxWork   = 50_000_000
 	maxStates = 1_000_000
@@ -27,11 +28,13 @@ const (
 // stateWork is the work of a state beside that of its lines.
 const stateWork = 50
 
-// Find looks for the pattern in a story. known are names that have a meaning already. The error is an OrderError, which names the
-// first line of the pattern that nothing was found for, and the event that comes nearest to it; or one of usage, for a pattern
-// that could be laid over the story in more ways than can be tried; or the context's.
+// Find looks for the pattern in a story. known are names that have a meaning already. The error is
+// an OrderError, which names the first line of the pattern that nothing was found for, and the
+// event that comes nearest to it; or one of usage, for a pattern that could be laid over the story
+// in more ways than can be tried; or the context's.
 func (p *Pattern) Find(ctx context.Context, story []Line, known Binding) (*Match, error) {
-	s := &search{ctx: ctx, pattern: p, story: story, matcher: matcher{budget: maxWork}, failed: map[string]int{}, deepest: -1}
+	s := &search{ctx: ctx, pattern: p, story: story, matcher: matcher{budget: maxWork},
+		failed: map[string]int{}, deepest: -1}
 	for i := range story {
 		s.texts = append(s.texts, oneBlank(strings.TrimSpace(story[i].Text)))
 	}
@@ -73,7 +76,8 @@ func (s *search) stopped() bool {
 		return true
 	}
 	if s.matcher.spent() || len(s.failed) > maxStates {
-		s.err = exit.Usagef("search %s: the pattern is too open: %d events can be taken for its lines in too many ways (put more of the events' own text into the lines, and let names come again)",
+		s.err = exit.Usagef("search %s: the pattern is too open: %d events can be taken for its lines in too many "+
+			"ways (put more of the events' own text into the lines, and let names come again)",
 			s.pattern.Name, len(s.story))
 	} else if s.matcher.work-s.looked > lookInterval {
 		s.looked = s.matcher.work
@@ -100,8 +104,8 @@ func (s *search) from(i, at int, m *Match) bool {
 	return false
 }
 
-// state names what the steps from i on depend on. What fails from one event on fails from each later one, unless what must not
-// happen comes first: then a later one may be after it.
+// state names what the steps from i on depend on. What fails from one event on fails from each
+// later one, unless what must not happen comes first: then a later one may be after it.
 func (s *search) state(i, at int, names Binding) string {
 	key := binary.AppendUvarint(nil, uint64(i))
 	if i < len(s.pattern.steps) && s.pattern.steps[i].absent {
@@ -222,7 +226,8 @@ func (s *search) at(l *Line) string {
 	return fmt.Sprintf("%d µs  %s", l.Event.Time.Sub(s.story[0].Event.Time).Microseconds(), l.Text)
 }
 
-// nearest names the event that comes nearest to the one that is missing: the same one at an earlier time, or the most similar one.
+// nearest names the event that comes nearest to the one that is missing: the same one at an earlier
+// time, or the most similar one.
 func (s *search) nearest(missing step) string {
 	if len(s.story) == 0 {
 		return "\nthere is no event at all"

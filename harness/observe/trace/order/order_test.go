@@ -41,20 +41,33 @@ func TestOrder(t *testing.T) {
 		known         Binding
 		want          string // in the error; "": it holds
 	}{
-		{"in order", "envoy $w fd $d: accept $c → *:15006\nenvoy $w fd $d: read * bytes\nenvoy $w fd $d: write * bytes", nil, ""},
+		{"in order", "envoy $w fd $d: accept $c → *:15006\nenvoy $w fd $d: read * bytes\nenvoy $w fd $d: write * bytes",
+			nil, ""},
 		{"comments, blank lines, and blanks between words", "# First.\n\n  envoy  $w fd $d:  accept *\n", nil, ""},
-		{"the first that fits is not the one: the search goes back", "envoy $w fd $d: accept *\nenvoy $w fd $d: read *", nil, ""},
-		{"one name, one meaning", "envoy $w fd $d: read *\nenvoy $w fd $d: connect *", nil, "p.events:2: no such event: envoy wrk:worker_1 fd 39: connect *"},
-		{"a name that is known already", "envoy * fd 41: connect 127.0.0.6:* → $SERVER:8080", Binding{"SERVER": "10.0.0.2"}, ""},
-		{"and known to be another", "envoy * fd 41: connect 127.0.0.6:* → $SERVER:8080", Binding{"SERVER": "10.0.0.3"}, "no such event: envoy * fd 41: connect 127.0.0.6:* → 10.0.0.3:8080\nthe nearest is\n\t6 µs  envoy wrk:worker_1 fd 41: connect"},
-		{"too early", "envoy * fd 41: connect *\nenvoy * fd $d: accept *", nil, "no such event: envoy * fd $d: accept *\nafter\n\t6 µs  envoy wrk:worker_1 fd 41: connect 127.0.0.6:42 → 10.0.0.2:8080\nit comes too early\n\t1 µs"},
-		{"nothing in between", "envoy $w fd 39: accept *\nno envoy $w fd 39: write *\nenvoy $w fd 41: connect *", nil, ""},
-		{"something in between", "envoy $w fd 39: accept *\nno envoy $w fd 39: read *\nenvoy $w fd 41: connect *", nil, "p.events:2: this must not happen here, and it did: envoy wrk:worker_1 fd 39: read *\n\t5 µs"},
+		{"the first that fits is not the one: the search goes back",
+			"envoy $w fd $d: accept *\nenvoy $w fd $d: read *", nil, ""},
+		{"one name, one meaning", "envoy $w fd $d: read *\nenvoy $w fd $d: connect *", nil,
+			"p.events:2: no such event: envoy wrk:worker_1 fd 39: connect *"},
+		{"a name that is known already", "envoy * fd 41: connect 127.0.0.6:* → $SERVER:8080",
+			Binding{"SERVER": "10.0.0.2"}, ""},
+		{"and known to be another", "envoy * fd 41: connect 127.0.0.6:* → $SERVER:8080", Binding{"SERVER": "10.0.0.3"},
+			"no such event: envoy * fd 41: connect 127.0.0.6:* → 10.0.0.3:8080\nthe nearest is\n\t6 µs  envoy " +
+				"wrk:worker_1 fd 41: connect"},
+		{"too early", "envoy * fd 41: connect *\nenvoy * fd $d: accept *", nil,
+			"no such event: envoy * fd $d: accept *\nafter\n\t6 µs  envoy wrk:worker_1 fd 41: connect 127.0.0.6:42 → " +
+				"10.0.0.2:8080\nit comes too early\n\t1 µs"},
+		{"nothing in between", "envoy $w fd 39: accept *\nno envoy $w fd 39: write *\nenvoy $w fd 41: connect *",
+			nil, ""},
+		{"something in between", "envoy $w fd 39: accept *\nno envoy $w fd 39: read *\nenvoy $w fd 41: connect *", nil,
+			"p.events:2: this must not happen here, and it did: envoy wrk:worker_1 fd 39: read *\n\t5 µs"},
 		{"the first of several is before what must not be", "no *: close\n*: accept *", nil, ""},
 		{"nothing afterwards", "*: accept *\n*fd 39: write *\nno *: write *", nil, ""},
-		{"something afterwards", "*fd 41: write *\nno *: write *", nil, "p.events:2: this must not happen here, and it did: *: write *\n\t8 µs  envoy wrk:worker_1 fd 39: write 75 bytes\nafter\n\t7 µs"},
+		{"something afterwards", "*fd 41: write *\nno *: write *", nil,
+			"p.events:2: this must not happen here, and it did: *: write *\n\t8 µs  envoy wrk:worker_1 fd 39: write " +
+				"75 bytes\nafter\n\t7 µs"},
 		{"what must not be comes after what was sought", "no * connect *\n*: recv(MSG_PEEK) *", nil, ""},
-		{"no wildcard but * and names", "envoy wrk:worker_. fd 39: read 134 bytes", nil, "no such event: envoy wrk:worker_. fd 39"},
+		{"no wildcard but * and names", "envoy wrk:worker_. fd 39: read 134 bytes", nil,
+			"no such event: envoy wrk:worker_. fd 39"},
 		{"nothing is like it", "quic", nil, "p.events:1: no such event: quic"},
 		{"twice in a line", "envoy wrk:$w fd $w: *", nil, "no such event"},
 	}
@@ -73,16 +86,19 @@ func TestOrder(t *testing.T) {
 			}
 		})
 	}
-	if _, err := ParsePattern("p.events", "*\nno\n"); err == nil || !strings.Contains(err.Error(), `read p.events:2: there is no event after "no"`) {
+	if _, err := ParsePattern("p.events", "*\nno\n"); err == nil ||
+		!strings.Contains(err.Error(), `read p.events:2: there is no event after "no"`) {
 		t.Errorf("a no alone: %v", err)
 	}
 	for _, empty := range []string{"", "# Only words.\n", "no such event"} {
-		if _, err := ParsePattern("p.events", empty); err == nil || !strings.Contains(err.Error(), "read p.events: there is no event in it") {
+		if _, err := ParsePattern("p.events", empty); err == nil ||
+			!strings.Contains(err.Error(), "read p.events: there is no event in it") {
 			t.Errorf("%q: %v", empty, err)
 		}
 	}
 	p, _ := ParsePattern("p.events", "*")
-	if _, err := p.Find(t.Context(), nil, nil); err == nil || !strings.Contains(err.Error(), "there is no event at all") {
+	if _, err := p.Find(t.Context(), nil, nil); err == nil ||
+		!strings.Contains(err.Error(), "there is no event at all") {
 		t.Errorf("nothing was seen: %v", err)
 	}
 }
@@ -149,10 +165,11 @@ func busy(n int) []Line {
 	return told(texts...)
 }
 
-// TestOpenPattern searches where nothing fits: what later lines do not use must not multiply the ways, and where they are many all
-// the same, the search ends with a word that helps.
+// TestOpenPattern searches where nothing fits: what later lines do not use must not multiply the
+// ways, and where they are many all the same, the search ends with a word that helps.
 func TestOpenPattern(t *testing.T) {
-	const fresh = "envoy $a fd $b: read $c bytes\nenvoy $d fd $e: read $f bytes\nenvoy $g fd $h: read $i bytes\nenvoy $j fd $k: read $l bytes\n"
+	const fresh = "envoy $a fd $b: read $c bytes\nenvoy $d fd $e: read $f bytes\nenvoy $g fd $h: read $i " +
+		"bytes\nenvoy $j fd $k: read $l bytes\n"
 	for _, tt := range []struct {
 		name, pattern string
 		events        int
@@ -160,16 +177,20 @@ func TestOpenPattern(t *testing.T) {
 		want          string
 	}{
 		{"names that nothing uses again", fresh + "quic", 2000, exit.Environment, "p.events:5: no such event: quic"},
-		{"a name that is used at the end", fresh + "quic $b", 500, exit.Environment, "p.events:5: no such event: quic 0"},
-		{"names that are all used at the end", fresh + "quic $b $e $h $k", 2000, exit.Usage, "search p.events: the pattern is too open: 2000 events can be taken for its lines in too many ways"},
-		{"a line that is too open", "*" + strings.Repeat("$a*$b*$c*", 3) + "quic$a$b$c", 2000, exit.Usage, "the pattern is too open"},
+		{"a name that is used at the end", fresh + "quic $b", 500, exit.Environment,
+			"p.events:5: no such event: quic 0"},
+		{"names that are all used at the end", fresh + "quic $b $e $h $k", 2000, exit.Usage,
+			"search p.events: the pattern is too open: 2000 events can be taken for its lines in too many ways"},
+		{"a line that is too open", "*" + strings.Repeat("$a*$b*$c*", 3) + "quic$a$b$c", 2000, exit.Usage,
+			"the pattern is too open"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p, err := ParsePattern("p.events", tt.pattern)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := p.Find(t.Context(), busy(tt.events), nil); exit.Code(err) != tt.code || !strings.Contains(err.Error(), tt.want) {
+			if _, err := p.Find(t.Context(), busy(tt.events), nil); exit.Code(err) != tt.code ||
+				!strings.Contains(err.Error(), tt.want) {
 				t.Errorf("code %d: %v\nwant %d: %s", exit.Code(err), err, tt.code, tt.want)
 			}
 		})
@@ -205,7 +226,8 @@ func TestOrderOfARecordedRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]string{"worker": "wrk:worker_1", "down": "39", "up": "42", "client": "172.21.206.197:58524", "own": "127.0.0.6:34830"} {
+	for name, want := range map[string]string{"worker": "wrk:worker_1", "down": "39", "up": "42",
+		"client": "172.21.206.197:58524", "own": "127.0.0.6:34830"} {
 		if m.Names[name] != want {
 			t.Errorf("$%s is %s, want %s", name, m.Names[name], want)
 		}
@@ -216,7 +238,8 @@ func TestOrderOfARecordedRequest(t *testing.T) {
 	}
 	golden.Equal(t, filepath.Join("testdata", "cold.story"), out.String())
 
-	// Each line matters: without its event the order does not hold, unless another event is the same.
+	// Each line matters: without its event the order does not hold, unless another
+	// event is the same.
 	for i, l := range m.Lines {
 		var without []Line
 		for _, other := range story {
@@ -231,7 +254,8 @@ func TestOrderOfARecordedRequest(t *testing.T) {
 }
 
 func FuzzPattern(f *testing.F) {
-	f.Add("envoy $w fd $d: read *\nno *: write *\n$w", "envoy wrk:worker_1 fd 39: read 1 bytes\nenvoy wrk:worker_1 fd 39: write 1 bytes")
+	f.Add("envoy $w fd $d: read *\nno *: write *\n$w",
+		"envoy wrk:worker_1 fd 39: read 1 bytes\nenvoy wrk:worker_1 fd 39: write 1 bytes")
 	f.Add("$a $a\n**$b", "x x\ny")
 	f.Add("no \xff$", "\xff")
 	f.Add("* $x * $x *\nno $x\n*$x$x*", "a 1 2 3 2 b\n1\n11")

@@ -14,14 +14,15 @@ import (
 // A Pattern is an order of events: lines of a story in which what varies is left open. It holds
 // where its lines are found in this order. Anything may happen in between.
 //
-//	# A comment.
-//	envoy $worker fd $down: accept $peer → *:15006
-//	no envoy $worker fd $down: write *
-//	envoy $worker: filter.chain = "0.0.0.0_8080"
+//		# A comment.
+//		envoy $worker fd $down: accept $peer → *:15006
+//		no envoy $worker fd $down: write *
+//		envoy $worker: filter.chain = "0.0.0.0_8080"
 //
-// * stands for any text. $name stands for one word, or a part of one, and for the same one wherever the name comes again; $NAME in
-// capitals for what is known already. Where a line fits an event in several ways, its first * or name takes as little as it can. A
-// line that begins with "no" holds where no such event comes between the lines around it. Several blanks are as one.
+//	  - stands for any text. $name stands for one word, or a part of one, and for the same one wherever
+//	    the name comes again; $NAME in capitals for what is known already. Where a line fits an event
+//	    in several ways, its first * or name takes as little as it can. A line that begins with "no"
+//	    holds where no such event comes between the lines around it. Several blanks are as one.
 type Pattern struct {
 	Name  string
 	steps []step
@@ -51,7 +52,8 @@ func ParsePattern(name, text string) (*Pattern, error) {
 			continue
 		}
 		if line == "no" {
-			return nil, fmt.Errorf("read %s:%d: there is no event after \"no\" (write the one that must not happen; no * is any)", name, number)
+			return nil, fmt.Errorf("read %s:%d: there is no event after \"no\" (write the one that must not happen; "+
+				"no * is any)", name, number)
 		}
 		s := step{number: number, text: line}
 		if s.text, s.absent = strings.CutPrefix(line, "no "); !s.absent {
@@ -64,7 +66,8 @@ func ParsePattern(name, text string) (*Pattern, error) {
 		p.steps = append(p.steps, s)
 	}
 	if events == 0 {
-		return nil, fmt.Errorf("read %s: there is no event in it (write one a line, as `lab trace --events` shows it, with * and $name for what varies)", name)
+		return nil, fmt.Errorf("read %s: there is no event in it (write one a line, as `lab trace --events` shows "+
+			"it, with * and $name for what varies)", name)
 	}
 	p.uses = make([][]string, len(p.steps)+1)
 	for i, s := range slices.Backward(p.steps) {
@@ -91,22 +94,25 @@ func (p *Pattern) Expects() []Expected {
 	return all
 }
 
-// Forbids says whether the pattern says of an event that it must not happen. That proves something only where it would have been
-// seen: see Recording.Blind.
+// Forbids says whether the pattern says of an event that it must not happen. That proves something
+// only where it would have been seen: see Recording.Blind.
 func (p *Pattern) Forbids() bool {
 	return slices.ContainsFunc(p.steps, func(s step) bool { return s.absent })
 }
 
-// Check reports the first name in capitals that has no meaning yet, and the first of any that is known to be nothing.
+// Check reports the first name in capitals that has no meaning yet, and the first of any that is
+// known to be nothing.
 func (p *Pattern) Check(known Binding) error {
 	for _, s := range p.steps {
 		for _, name := range s.form.names {
 			value, ok := known[name]
 			switch {
 			case !ok && strings.ToUpper(name) == name && strings.ToLower(name) != name:
-				return fmt.Errorf("read %s:%d: $%s stands for nothing yet (a name that the events give a meaning is written small)", p.Name, s.number, name)
+				return fmt.Errorf("read %s:%d: $%s stands for nothing yet (a name that the events give a meaning is "+
+					"written small)", p.Name, s.number, name)
 			case ok && strings.TrimSpace(value) == "":
-				return fmt.Errorf("read %s:%d: $%s stands for an empty text, which is in any event", p.Name, s.number, name)
+				return fmt.Errorf("read %s:%d: $%s stands for an empty text, which is in any event", p.Name,
+					s.number, name)
 			}
 		}
 	}

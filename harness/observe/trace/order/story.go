@@ -9,8 +9,8 @@ import (
 	"github.com/flowproof/lab/harness/observe/trace"
 )
 
-// A Line is one event as a story tells it: thread, descriptor, and what happened. Where the event is about an object of Envoy's,
-// it has the descriptor of the connection that the object is.
+// A Line is one event as a story tells it: thread, descriptor, and what happened. Where the event
+// is about an object of Envoy's, it has the descriptor of the connection that the object is.
 type Line struct {
 	Event *trace.Event
 	Text  string
@@ -34,7 +34,8 @@ func Story(r *trace.Recording, keep func(*trace.Event) bool) []Line {
 	var lines []Line
 	for i := range r.Events {
 		if e := &r.Events[i]; keep == nil || keep(e) {
-			// A thread has its parent's name until it is given its own, and may have begun its work before.
+			// A thread has its parent's name until it is given its own, and may have
+			// begun its work before.
 			named := *e
 			named.Thread = threads[thread{e.PID, e.TID}]
 			lines = append(lines, Line{e, named.Tell(descriptors(e))})
@@ -43,13 +44,15 @@ func Story(r *trace.Recording, keep func(*trace.Event) bool) []Line {
 	return lines
 }
 
-// Timeline writes events in order of time, a line each: microseconds since the first, pod, process and thread, and what
-// happened. keep says which; nil keeps all. What repeats itself at once is one line.
+// Timeline writes events in order of time, a line each: microseconds since the first, pod,
+// process and thread, and what happened. keep says which; nil keeps all. What repeats
+// itself at once is one line.
 func Timeline(w io.Writer, r *trace.Recording, keep func(*trace.Event) bool) error {
 	var lines []Line
 	repeated := 1
 	for _, l := range Story(r, keep) {
-		if n := len(lines); n > 0 && lines[n-1].Event.Pod == l.Event.Pod && strings.TrimSuffix(lines[n-1].Text, times(repeated)) == l.Text {
+		if n := len(lines); n > 0 && lines[n-1].Event.Pod == l.Event.Pod &&
+			strings.TrimSuffix(lines[n-1].Text, times(repeated)) == l.Text {
 			repeated++
 			lines[n-1].Text = l.Text + times(repeated)
 			continue
@@ -67,7 +70,8 @@ func times(n int) string {
 	return fmt.Sprintf(" (%d times)", n)
 }
 
-// WriteLines writes a story: microseconds since its first event, the pod unless there is one alone, and the line.
+// WriteLines writes a story: microseconds since its first event, the pod unless there is one
+// alone, and the line.
 func WriteLines(w io.Writer, lines []Line, pods bool) error {
 	var start time.Time
 	for i := range lines {

@@ -15,12 +15,16 @@ func TestTimeline(t *testing.T) {
 		e.Time, e.Pod, e.Process, e.PID, e.FD = time.UnixMicro(int64(µs)), "server.mark", "envoy", 9, -1
 		return e
 	}
-	header := trace.Event{Kind: trace.Statement, TID: 10, Thread: "wrk:worker_0", Where: "codec_impl.cc:533 completeCurrentHeader", Text: "{}completed header"}
+	header := trace.Event{Kind: trace.Statement, TID: 10, Thread: "wrk:worker_0",
+		Where: "codec_impl.cc:533 completeCurrentHeader", Text: "{}completed header"}
 	r := &trace.Recording{Events: []trace.Event{
-		at(0, trace.Event{Kind: trace.Statement, TID: 10, Thread: "envoy", Where: "worker_impl.cc:172 threadRoutine", Text: "worker entering dispatch loop"}),
-		at(1, trace.Event{Kind: trace.Statement, TID: 9, Thread: "envoy", Where: "server.cc:1098 run", Text: "starting main dispatch loop"}),
+		at(0, trace.Event{Kind: trace.Statement, TID: 10, Thread: "envoy", Where: "worker_impl.cc:172 threadRoutine",
+			Text: "worker entering dispatch loop"}),
+		at(1, trace.Event{Kind: trace.Statement, TID: 9, Thread: "envoy", Where: "server.cc:1098 run",
+			Text: "starting main dispatch loop"}),
 		at(5, header), at(6, header), at(7, header),
-		at(8, trace.Event{Kind: trace.Statement, TID: 10, Thread: "wrk:worker_0", Where: "dispatcher_impl.cc:259 deferredDelete", Text: "item added to deferred deletion list (size={})"}),
+		at(8, trace.Event{Kind: trace.Statement, TID: 10, Thread: "wrk:worker_0",
+			Where: "dispatcher_impl.cc:259 deferredDelete", Text: "item added to deferred deletion list (size={})"}),
 		at(9, trace.Event{Kind: trace.Value, TID: 10, Thread: "wrk:worker_0", Name: "cluster", Text: "inbound|8080||"}),
 	}}
 	var out strings.Builder
