@@ -15,8 +15,7 @@ import (
 
 	"github.com/flowproof/lab/docs/schema"
 	"github.com/flowproof/lab/harness/mesh"
-	"github.com/flowproof/lab/harness/observe"
-	"github.com/flowproof/lab/harness/observe/instrument"
+	"github.com/flowproof/lab/harness/page"
 	"github.com/flowproof/lab/harness/report"
 	"github.com/flowproof/lab/harness/script"
 	"github.com/flowproof/lab/harness/site"
@@ -44,7 +43,7 @@ func (a *app) writeSite(cmd *cobra.Command, dir string, bundles []string) error 
 	if s.Lessons, err = a.siteLessons(cmd.Context(), s.Runs, recorded); err != nil {
 		return err
 	}
-	article, err := site.SeedLog(recordingOf(s.Runs, "fortio-server.mark"))
+	article, err := site.SeedLog(pageOf(s.Runs, "fortio-server.mark"))
 	if err != nil {
 		return err
 	}
@@ -69,12 +68,11 @@ func (a *app) writeSite(cmd *cobra.Command, dir string, bundles []string) error 
 	return nil
 }
 
-// recordingOf is the evidence of the first run whose server is a pod and has its log.
-func recordingOf(runs []site.Run, pod string) *observe.Recording {
+// pageOf is the page of the first run whose server is a pod and has its log.
+func pageOf(runs []site.Run, pod string) *page.Page {
 	for _, run := range runs {
-		if r := run.Page.Recording; r != nil && r.Server.Name == pod && !r.Server.Quiet &&
-			r.Server.Part(instrument.LogText) != nil {
-			return r
+		if r := run.Page.Recording; r != nil && r.Server.Name == pod && len(run.Page.LogOf(&r.Server)) > 0 {
+			return run.Page
 		}
 	}
 	return nil

@@ -13,32 +13,47 @@ import (
 	"github.com/flowproof/lab/harness/observe/instrument"
 )
 
-// logs are the sections of the sidecars' logs: each line about the request, the part of Envoy that
-// said it, and the line of Envoy's source.
-func (p *Page) logs() []section {
+// logs is the section of the sidecars' logs: a drawing for each pod, in which each line about the
+// request stands in the part of Envoy that wrote it, and leads to the line of Envoy's source; and
+// all of them as tables. nil: there are none.
+func (p *Page) logs() *section {
 	if p.Recording == nil || p.Run == nil {
 		return nil
 	}
-	var all []section
+	var drawings, tables strings.Builder
 	for _, pod := range p.Recording.Pods() {
-		said := saidOf(p.Recording, pod)
+		said := p.LogOf(pod)
 		if len(said) == 0 {
 			continue
 		}
 		id := "log-" + slug(pod.Name)
-		var body strings.Builder
-		componentMap(&body, id, said)
-		p.logTable(&body, id, pod.Name, said)
-		all = append(all, section{ID: id, Title: "What the log of " + pod.Name + " says, and who in Envoy says it",
-			Text: fmt.Sprintf(
-				"%d lines are about the request. Each number leads to its line, and each place to the line of "+
-					"Envoy's source "+
-					"that wrote it, at the version that the config dump names.",
-				len(said),
-			),
-			Body: template.HTML(body.String())})
+		name := fmt.Sprintf("%d lines of the log of %s", len(said), pod.Name)
+		fmt.Fprintf(&drawings, `<figure><figcaption>%s</figcaption>%s</figure>`,
+			html.EscapeString(name), LogDrawing(id, name, said))
+		logTable(&tables, pod.Name, said)
 	}
-	return all
+	if drawings.Len() == 0 {
+		return nil
+	}
+	return &section{
+		ID: "logs", Short: "Logs", Title: "What the logs say, and who in Envoy says it",
+		Text: "Each box is a part of Envoy, with the lines about the request that it wrote. The arrows lead from each " +
+			"line to the next: down on the left, and up again on the right. A line leads to Envoy's source " +
+			"where it is written, at the version that the config dump " +
+			"names; its number leads to the whole line below. Printed from here, the page has this drawing alone.",
+		Body: template.HTML(`<div class="lanes">` + drawings.String() + `</div>` + tables.String()),
+	}
+}
+
+// LogOf are the lines of a pod's log about the request, as a drawing shows them. Each leads to
+// Envoy's source, where its place there is known.
+func (p *Page) LogOf(pod *observe.Pod) []LogLine {
+	var lines []LogLine
+	for i, s := range saidOf(p.Recording, pod) {
+		row := fmt.Sprintf("log-%s-%d", slug(pod.Name), i+1)
+		lines = append(lines, LogLine{Said: s, ID: row, Link: SourceURL(p.version(pod.Name), s.Source)})
+	}
+	return lines
 }
 
 // saidOf are the lines of a pod's log about the request of a recording.
@@ -61,60 +76,25 @@ func saidOf(r *observe.Recording, pod *observe.Pod) []envoylog.Said {
 	)
 }
 
-// componentMap is the drawing: the parts of Envoy in the order in which a request meets them, each
-// with the numbers of its lines.
-func componentMap(b *strings.Builder, id string, said []envoylog.Said) {
-	b.WriteString(`<ol class="components">`)
-	for _, c := range envoylog.Components {
-		numbers := ""
-		for i, s := range said {
-			if s.Component == c {
-				numbers += fmt.Sprintf(` <a href="#%s-%d">%d</a>`, id, i+1, i+1)
-			}
-		}
-		if numbers != "" {
-			fmt.Fprintf(b, `<li><b>%s</b>%s</li>`, html.EscapeString(string(c)), numbers)
-		}
-	}
-	b.WriteString("</ol>")
-}
-
-func (p *Page) logTable(b *strings.Builder, id, proxy string, said []envoylog.Said) {
-	version := p.version(proxy)
-	fmt.Fprintf(
-		b,
-		`<details class="log"><summary>The lines</summary><div class="scroll" tabindex="0" role="region" `+
-			`aria-label="log of %s">`+
-			`<table><thead><tr><th class="num">no.</th><th `+
-			`class="num">µs</th><th>part</th><th>says</th><th>where</th></tr></thead><tbody>`,
-		html.EscapeString(proxy),
-	)
+// logTable writes the lines of a proxy's log as a table, with all that each of them says.
+func logTable(b *strings.Builder, proxy string, said []LogLine) {
+	fmt.Fprintf(b, `<details class="log"><summary>The lines of %[1]s</summary>`+
+		`<div class="scroll" tabindex="0" role="region" aria-label="log of %[1]s"><table><thead><tr>`+
+		`<th class="num">no.</th><th class="num">µs</th><th>part</th><th>says</th><th>where</th></tr></thead><tbody>`,
+		html.EscapeString(proxy))
 	for i, s := range said {
-		where := html.EscapeString(s.Source)
-		if url := sourceURL(version, s.Source); url != "" {
-			where = fmt.Sprintf(`<a rel="noreferrer" href="%s">%s</a>`, html.EscapeString(url), where)
+		where, message := html.EscapeString(s.Source), html.EscapeString(cut(s.Message, 400))
+		if s.Link != "" {
+			where = fmt.Sprintf(`<a rel="noreferrer" href="%s">%s</a>`, html.EscapeString(s.Link), where)
 		}
-		message := html.EscapeString(cut(s.Message, 400))
 		if len(s.Block) > 0 {
-			message += `<details class="raw"><summary>and ` + fmt.Sprint(
-				len(s.Block),
-			) + ` lines</summary><pre tabindex="0">` +
-				html.EscapeString(
-					cut(strings.Join(s.Block, "\n"), 4000),
-				) + `</pre></details>`
+			message += fmt.Sprintf(
+				`<details class="raw"><summary>and %d lines</summary><pre tabindex="0">%s</pre></details>`,
+				len(s.Block), html.EscapeString(cut(strings.Join(s.Block, "\n"), 4000)))
 		}
-		fmt.Fprintf(
-			b,
-			`<tr id="%s-%d" tabindex="-1"><td class="num">%d</td><td class="num">%d</td><td `+
-				`class="said-by">%s</td><td>%s</td><td>%s</td></tr>`,
-			id,
-			i+1,
-			i+1,
-			s.Time.Sub(said[0].Time).Microseconds(),
-			html.EscapeString(string(s.Component)),
-			message,
-			where,
-		)
+		fmt.Fprintf(b, `<tr id="%s" tabindex="-1"><td class="num">%d</td><td class="num">%d</td>`+
+			`<td class="said-by">%s</td><td>%s</td><td>%s</td></tr>`,
+			s.ID, i+1, s.Time.Sub(said[0].Time).Microseconds(), html.EscapeString(string(s.Component)), message, where)
 	}
 	b.WriteString("</tbody></table></div></details>")
 }

@@ -63,8 +63,10 @@ var BaseStyle string
 //go:embed page.css
 var pageStyle string
 
+// DrawingStyle is the style of drawings.
+//
 //go:embed drawing.css
-var drawingStyle string
+var DrawingStyle string
 
 var pageTemplate = template.Must(NewTemplate("page").Parse(pageText))
 
@@ -107,13 +109,14 @@ type view struct {
 // A section is a part of the page below the cards.
 type section struct {
 	ID, Title string
+	Short     string // what a link to it says
 	Text      string // one paragraph
 	Body      template.HTML
 }
 
 func (p *Page) view() (*view, error) {
 	v := &view{Title: p.Title, Ending: p.Ending, Summary: p.Summary, Answer: p.Answer, Links: p.Links,
-		Style: template.CSS(BaseStyle + pageStyle + drawingStyle)}
+		Style: template.CSS(BaseStyle + pageStyle + DrawingStyle)}
 	for _, l := range p.lanes() {
 		v.Lanes = append(v.Lanes, template.HTML(l.svg(true)))
 	}
@@ -122,7 +125,9 @@ func (p *Page) view() (*view, error) {
 	if s := p.waterfall(); s != nil {
 		v.Sections = append(v.Sections, *s)
 	}
-	v.Sections = append(v.Sections, p.logs()...)
+	if s := p.logs(); s != nil {
+		v.Sections = append(v.Sections, *s)
+	}
 	if p.Verdict != nil {
 		v.Judged, v.Result = true, string(p.Verdict.Result)
 		v.Problems, v.Without = p.Verdict.Problems, p.Verdict.Without

@@ -19,7 +19,7 @@ func picture(lanes []*lane, title string) string {
 		`aria-label="%s">`,
 		width, height, width, height, html.EscapeString(title))
 	fmt.Fprintf(&b, "<title>%s</title><style>%s.ground{fill:var(--sheet)}</style>",
-		html.EscapeString(title), drawingStyle)
+		html.EscapeString(title), DrawingStyle)
 	fmt.Fprintf(&b, `<rect class="ground" width="%d" height="%d"/>`, width, height)
 	for i, l := range lanes {
 		b.WriteString(tips(l.id))

@@ -9,9 +9,9 @@ var place = regexp.MustCompile(`^(?:\./|external/envoy/)?(source/[A-Za-z0-9_/]+\
 // release is a version that Envoy's repository has a tag for.
 var release = regexp.MustCompile(`^\d+\.\d+\.\d+$`)
 
-// sourceURL is the line of Envoy's source, at a version, that made a statement; ""
-// where it is not known.
-func sourceURL(version, source string) string {
+// SourceURL is the line of Envoy's source, at a version, that made a statement; "" where it is
+// not known.
+func SourceURL(version, source string) string {
 	at := place.FindStringSubmatch(source)
 	if at == nil || !release.MatchString(version) {
 		return ""

@@ -118,8 +118,8 @@ func (p *Page) waterfall() *section {
 			s.Took().Microseconds(), bar(s, begin, whole), html.EscapeString(s.Remark()))
 	}
 	b.WriteString("</tbody></table></div>")
-	return &section{ID: "filters", Title: "HTTP filters, one after the other", Text: StepsNote(statements),
-		Body: template.HTML(b.String())}
+	return &section{ID: "filters", Short: "HTTP filters", Title: "HTTP filters, one after the other",
+		Text: StepsNote(statements), Body: template.HTML(b.String())}
 }
 
 // bar draws when a step ran, and how long the request was held after it.

@@ -6,8 +6,9 @@ import (
 	"testing"
 )
 
-// TestLogIsLinkedToItsSource holds that every line of the request stands on the page with the part
-// of Envoy that said it, and leads to the line of Envoy's source at the dump's version.
+// TestLogIsLinkedToItsSource holds that every line of the request stands on the page, in the
+// drawing within the part of Envoy that wrote it, and leads to the line of Envoy's source at the
+// dump's version.
 func TestLogIsLinkedToItsSource(t *testing.T) {
 	page := recorded(t, "html")
 	ofBoth := []string{"listener", "HTTP connection manager", "router", "connection pool", "codec client", "connection"}
@@ -18,17 +19,17 @@ func TestLogIsLinkedToItsSource(t *testing.T) {
 		"netshoot-mark":      ofBoth,
 		"fortio-server-mark": append([]string{"original_dst"}, ofBoth...),
 	} {
-		_, section, found := strings.Cut(page, `<section id="log-`+pod+`">`)
-		section, _, _ = strings.Cut(section, "</section>")
+		_, drawing, found := strings.Cut(page, `<svg class="lane log" id="log-`+pod+`"`)
+		drawing, _, _ = strings.Cut(drawing, "</svg>")
 		if !found {
-			t.Fatalf("there is no log of %s", pod)
+			t.Fatalf("there is no drawing of the log of %s", pod)
 		}
 		for _, part := range parts {
-			if !strings.Contains(section, "<b>"+part+"</b> <a href=\"#log-"+pod+"-") {
-				t.Errorf("%s: the drawing has no lines of %s", pod, part)
+			if !strings.Contains(drawing, `<text class="name"`) || !strings.Contains(drawing, ">"+part+"</text>") {
+				t.Errorf("%s: the drawing has no box of %s", pod, part)
 			}
 		}
-		rows := regexp.MustCompile(`(?s)<tr id="log-`+pod+`-\d+".*?</tr>`).FindAllString(section, -1)
+		rows := regexp.MustCompile(`(?s)<tr id="log-`+pod+`-\d+".*?</tr>`).FindAllString(page, -1)
 		linked := 0
 		for _, row := range rows {
 			if link.MatchString(row) {
@@ -39,6 +40,14 @@ func TestLogIsLinkedToItsSource(t *testing.T) {
 		}
 		if len(rows) < 25 || linked < len(rows) {
 			t.Errorf("%s: %d of %d lines are linked to Envoy's source", pod, linked, len(rows))
+		}
+		drawn := regexp.MustCompile(`<a class="says" rel="noreferrer" href="https://github\.com/envoyproxy/envoy/blob/`+
+			`v1\.40\.0/source/`).FindAllString(drawing, -1)
+		arrows := regexp.MustCompile(`<path class="arrow" id="log-`+pod+`-to-\d+"`).
+			FindAllString(drawing, -1)
+		if len(drawn) != len(rows) || len(arrows) != len(rows)-1 {
+			t.Errorf("%s: the drawing has %d of %d lines with their source, and %d arrows",
+				pod, len(drawn), len(rows), len(arrows))
 		}
 	}
 }

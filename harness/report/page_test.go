@@ -170,6 +170,10 @@ func TestPageInABrowser(t *testing.T) {
 	if sheets := bytes.Count(tab.PDF(), []byte("/Type /Page\n")); sheets != 1 {
 		t.Errorf("the page prints on %d sheets, not on one", sheets)
 	}
+	browsertest.Eval[bool](tab, `(location.hash = '#logs') === '#logs'`)
+	if sheets := bytes.Count(tab.PDF(), []byte("/Type /Page\n")); sheets != 1 {
+		t.Errorf("the drawing of the logs prints on %d sheets, not on one", sheets)
+	}
 	tab.Quiet()
 }
 

@@ -2,7 +2,6 @@ package site
 
 import (
 	"bytes"
-	"cmp"
 	_ "embed"
 	"encoding/base64"
 	"fmt"
@@ -14,9 +13,8 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/flowproof/lab/harness/flow"
-	"github.com/flowproof/lab/harness/observe"
 	"github.com/flowproof/lab/harness/observe/envoylog"
-	"github.com/flowproof/lab/harness/observe/instrument"
+	"github.com/flowproof/lab/harness/page"
 )
 
 // seedLog is the log of the chapter, as the book prints it: one cold request to
@@ -28,53 +26,66 @@ var seedLog []byte
 
 const seedRequestID = "437a5a3e-f057-4079-a959-dad3d7dcf6a6"
 
-// SeedLog is the page of the chapter's log: each line with the part of Envoy that wrote it, what it
-// proves, and how the lab's Envoy writes it today. recorded is a run of the same request on the
-// lab, whose server's log is the one that is held beside it; nil: there is none.
-func SeedLog(recorded *observe.Recording) (Article, error) {
+// SeedLog is the page of the chapter's log: a drawing of it, and each line with the part of Envoy
+// that wrote it, what it proves, and how the lab's Envoy writes it today. recorded is the page of a
+// run of the same request on the lab, whose server's log is held beside it; nil: there is none.
+func SeedLog(recorded *page.Page) (Article, error) {
 	said, err := seedLines()
 	if err != nil {
 		return Article{}, err
 	}
 	today := todays(recorded)
 	var b strings.Builder
-	b.WriteString(
-		"<p>The book's chapter shows this log of fortio-server's sidecar: one request from netshoot, on 28 August " +
-			"2022, with Istio 1.14.3 and " +
-			"Envoy 1.22. Each line stands here with the part of Envoy that wrote it, and with what it proves.</p>",
-	)
+	b.WriteString(seedIntroduction)
 	if today != nil {
-		b.WriteString(
-			"<p>Under today stands the same statement in the log of the lab's Envoy, of the run that stands on this " +
-				"site. The lab runs Envoy as " +
-				"its project publishes it, without Istio's own extensions: those lines, and the headers that Istio's " +
-				"metadata exchange adds, it never writes.</p>",
-		)
+		b.WriteString(todayIntroduction)
 	}
-	b.WriteString(
-		`<div class="scroll" tabindex="0" role="region" aria-label="the log"><table><thead><tr><th ` +
-			`class="num">no.</th><th>part</th><th>the book's line</th>`,
-	)
+	drawn := make([]page.LogLine, len(said))
+	for i, s := range said {
+		drawn[i] = page.LogLine{Said: s, ID: fmt.Sprintf("L%02d", i+1)}
+	}
+	drawing := page.LogDrawing("drawing", "the lines of the chapter's log, by the parts of Envoy", drawn)
+	fmt.Fprintf(&b, "<figure>%s</figure>", drawing)
+	b.WriteString(`<div class="scroll" tabindex="0" role="region" aria-label="the log"><table class="stack"><thead><tr>` +
+		`<th class="num">no.</th><th>part</th><th>the book's line</th>`)
 	if today != nil {
 		b.WriteString("<th>today</th>")
 	}
 	b.WriteString("<th>what it proves</th></tr></thead><tbody>")
 	for i, s := range said {
-		fmt.Fprintf(
-			&b,
-			`<tr id="L%02d"><td class="num">L%02d</td><td class="said-by">%s</td><td>%s</td>`,
-			i+1,
-			i+1,
-			html.EscapeString(string(s.Component)),
-			bookLine(s),
-		)
+		fmt.Fprintf(&b, `<tr id="L%02[1]d"><td class="num">L%02[1]d</td><td class="said-by">%[2]s</td><td>%[3]s</td>`,
+			i+1, html.EscapeString(string(s.Component)), bookLine(s))
 		if today != nil {
-			fmt.Fprintf(&b, "<td>%s</td>", html.EscapeString(cmp.Or(today[s.Event], never(s))))
+			fmt.Fprintf(&b, `<td data-label="today">%s</td>`, todayCell(s, today))
 		}
-		fmt.Fprintf(&b, "<td>%s</td></tr>", html.EscapeString(proves[s.Event]))
+		fmt.Fprintf(&b, `<td data-label="it proves">%s</td></tr>`, html.EscapeString(proves[s.Event]))
 	}
 	b.WriteString("</tbody></table></div>")
-	return Article{Name: "seed-log", Title: "The chapter's log, line by line", Body: b.String()}, nil
+	return Article{Name: "seed-log", Title: "The chapter's log, line by line", Body: b.String(),
+		Style: page.DrawingStyle}, nil
+}
+
+const seedIntroduction = "<p>The book's chapter shows this log of fortio-server's sidecar: one request from " +
+	"netshoot, on 28 August 2022, with Istio 1.14.3 and Envoy 1.22. Each box of the drawing is a part of Envoy, with " +
+	"the lines that it wrote. The arrows lead from each line to the next: down on the left, and up again on the " +
+	"right. A line leads to its row in the table, which says what it proves.</p>"
+
+const todayIntroduction = "<p>Under today stands the same statement in the log of the lab's Envoy, of the run that " +
+	"stands on this site, and the line of Envoy's source that writes it. The lab runs Envoy as its project publishes " +
+	"it, without Istio's own extensions: those lines, and the headers that Istio's metadata exchange adds, it never " +
+	"writes.</p>"
+
+// todayCell is how the lab's Envoy writes a statement of the book, or why it does not.
+func todayCell(s envoylog.Said, today map[envoylog.Event]page.LogLine) string {
+	now, ok := today[s.Event]
+	switch {
+	case !ok:
+		return html.EscapeString(never(s))
+	case now.Link == "":
+		return html.EscapeString(now.Message)
+	}
+	return fmt.Sprintf(`%s <a rel="noreferrer" href="%s">%s</a>`,
+		html.EscapeString(now.Message), html.EscapeString(now.Link), html.EscapeString(now.Source))
 }
 
 // seedLines reads the chapter's log. Its lines have no times, which the reader wants.
@@ -95,26 +106,21 @@ func seedLines() ([]envoylog.Said, error) {
 	return envoylog.About(lines, envoylog.Selection{RequestID: seedRequestID, Side: flow.Server}), nil
 }
 
-// todays are the messages of the lab's Envoy by what they say; nil where there is no recorded log.
-func todays(recorded *observe.Recording) map[envoylog.Event]string {
+// todays are the lines of the lab's Envoy by what they say; nil where there is no recorded log.
+func todays(recorded *page.Page) map[envoylog.Event]page.LogLine {
 	if recorded == nil {
 		return nil
 	}
-	text := recorded.Server.Part(instrument.LogText)
-	lines, err := envoylog.ReadAll(bytes.NewReader(text))
-	if err != nil || text == nil {
-		return nil
-	}
-	messages := map[envoylog.Event]string{}
-	for _, s := range envoylog.About(lines, envoylog.Selection{RequestID: recorded.RequestID, Side: flow.Server}) {
-		if messages[s.Event] == "" {
-			messages[s.Event] = s.Message
+	var lines map[envoylog.Event]page.LogLine
+	for _, l := range recorded.LogOf(&recorded.Recording.Server) {
+		if lines == nil {
+			lines = map[envoylog.Event]page.LogLine{}
+		}
+		if _, known := lines[l.Event]; !known {
+			lines[l.Event] = l
 		}
 	}
-	if len(messages) == 0 {
-		return nil
-	}
-	return messages
+	return lines
 }
 
 // never says of a statement that the lab's log does not have why that is.

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/flowproof/lab/harness/bundle"
+	"github.com/flowproof/lab/harness/page"
 )
 
 // TestSeedLog holds that the chapter's whole log is on its page: 40 lines, each with a part of
@@ -24,7 +25,7 @@ func TestSeedLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	page, err := SeedLog(c.Recording)
+	page, err := SeedLog(&page.Page{Recording: c.Recording})
 	if err != nil {
 		t.Fatal(err)
 	}

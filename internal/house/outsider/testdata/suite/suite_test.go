@@ -1,5 +1,5 @@
-// Package suite is a suite of e2e-framework in another project that runs on a lab, with a request that is inferred, sent and
-// verified.
+// Package suite is a suite of e2e-framework in another project that runs on a lab, with a request
+// that is inferred, sent and verified.
 package suite
 
 import (
