@@ -216,22 +216,12 @@ func (a *app) reportTrace(kept bundle.Contents, flags traceFlags) error {
 	}
 	err := a.print(result, func(w io.Writer) error {
 		if flags.events {
-			left := 0
-			if err := order.Timeline(w, recording, func(e *trace.Event) bool {
-				if !about(e) {
-					return false
-				}
-				if e.Housekeeping() {
-					left++
-				}
-				return !e.Housekeeping()
-			}); err != nil {
+			if err := a.printEvents(w, recording, about); err != nil {
 				return err
 			}
-			fmt.Fprintf(w, "%d events of Envoy's housekeeping are left out (-o json has them)\n\n", left)
 		}
 		if result.Filters != nil {
-			if err := shown(a, *result.Filters).Text(w); err != nil {
+			if err := shown(a, *result.Filters).Text(w, a.reportWidth()); err != nil {
 				return err
 			}
 		}
@@ -239,12 +229,30 @@ func (a *app) reportTrace(kept bundle.Contents, flags traceFlags) error {
 			Verbose: flags.verbose, Fold: true, Width: a.reportWidth()}); err != nil {
 			return err
 		}
-		return printProbes(w, recording)
+		return printProbes(w, recording, a.reportWidth())
 	})
 	if err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
 	return flags.judge(run, verdict, result.Answer)
+}
+
+// printEvents writes the events that are about the request as a timeline.
+func (a *app) printEvents(w io.Writer, r *trace.Recording, about func(*trace.Event) bool) error {
+	left := 0
+	err := order.Timeline(w, r, func(e *trace.Event) bool {
+		if !about(e) {
+			return false
+		}
+		if e.Housekeeping() {
+			left++
+		}
+		return !e.Housekeeping()
+	}, a.reportWidth())
+	if err == nil {
+		_, err = fmt.Fprintf(w, "%d events of Envoy's housekeeping are left out (-o json has them)\n\n", left)
+	}
+	return err
 }
 
 // judge is the error that a verdict ends the command with, which has been said.
@@ -259,22 +267,27 @@ func (f traceFlags) judge(run flow.Run, verdict flow.RunVerdict, answer flow.Ans
 }
 
 // printProbes says how the instrument fared: the honest line at the end.
-func printProbes(w io.Writer, r *trace.Recording) error {
+func printProbes(w io.Writer, r *trace.Recording, columns int) error {
 	if len(r.Probes) == 0 {
 		return nil // it did not take part, which the verdict has said
 	}
+	var lines []string
 	on := 0
 	for _, p := range r.Probes {
 		if p.Attached {
 			on++
 			continue
 		}
-		fmt.Fprintf(w, "probe %s is off: %s\n", p.Name, p.Problem)
+		lines = append(lines, fmt.Sprintf("probe %s is off: %s", p.Name, p.Problem))
 	}
-	for _, line := range r.Off() {
-		fmt.Fprintln(w, line)
+	lines = append(append(lines, r.Off()...), fmt.Sprintf("ebpf: %d probes, %d events, %d lost, %d missed",
+		on, r.Counts.Emitted, r.Counts.Lost, r.Counts.Missed))
+	for _, line := range lines {
+		for _, part := range screen.Hang("", line, columns) {
+			if _, err := fmt.Fprintln(w, part); err != nil {
+				return err
+			}
+		}
 	}
-	_, err := fmt.Fprintf(w, "ebpf: %d probes, %d events, %d lost, %d missed\n", on, r.Counts.Emitted, r.Counts.Lost,
-		r.Counts.Missed)
-	return err
+	return nil
 }

@@ -88,7 +88,7 @@ func (s *session) eventsOf(recording *trace.Recording, ref string, files []strin
 	maps.Copy(s.variables, match.Names)
 	s.sawOrder(name)
 	s.print("%s in the order of %s", plural(len(match.Lines), "event"), name)
-	return order.WriteLines(&s.out, match.Lines, false)
+	return order.WriteLines(&s.out, match.Lines, false, 0)
 }
 
 // patterns reads the orders in files. Every name in them has to have its meaning.

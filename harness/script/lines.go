@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mattn/go-runewidth"
-
 	"github.com/flowproof/lab/internal/screen"
 )
 
@@ -21,31 +19,7 @@ func Lines(step StepResult, columns int) []string {
 	}
 	var lines []string
 	for line := range strings.Lines(text) {
-		lines = append(lines, hang(ResultIndent, strings.TrimRight(line, "\n"), columns)...)
-	}
-	return lines
-}
-
-// hang puts one line behind an indent, and folds it where it is too long: what follows the first
-// column of a table stays to the right of it.
-func hang(indent, line string, columns int) []string {
-	if columns == 0 || runewidth.StringWidth(indent+line) <= columns {
-		return []string{strings.TrimRight(indent+line, " ")}
-	}
-	rest := strings.TrimLeft(line, " ")
-	begin := indent + line[:len(line)-len(rest)]
-	more := begin + "  "
-	if _, cell, ok := strings.Cut(rest, "  "); ok {
-		cell = strings.TrimLeft(cell, " ")
-		lead := begin + rest[:len(rest)-len(cell)]
-		if runewidth.StringWidth(lead) <= columns/2 {
-			begin, rest, more = lead, cell, strings.Repeat(" ", runewidth.StringWidth(lead))
-		}
-	}
-	var lines []string
-	for _, part := range screen.Fold(rest, max(columns-runewidth.StringWidth(more), columns/3), screen.NameBreaks) {
-		lines = append(lines, begin+part)
-		begin = more
+		lines = append(lines, screen.Hang(ResultIndent, strings.TrimRight(line, "\n"), columns)...)
 	}
 	return lines
 }

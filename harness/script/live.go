@@ -76,7 +76,7 @@ func (l *Live) Done(step StepResult) {
 		fmt.Fprintln(l.w, line)
 	}
 	for line := range strings.Lines(step.Error) {
-		for _, line := range hang("      ", strings.TrimRight(line, "\n"), l.Width) {
+		for _, line := range screen.Hang("      ", strings.TrimRight(line, "\n"), l.Width) {
 			fmt.Fprintln(l.w, l.paint(red, line))
 		}
 	}

@@ -99,7 +99,7 @@ func TestEnvoyThatStartsLater(t *testing.T) {
 				}
 			}
 			if t.Failed() {
-				_ = order.WriteLines(t.Output(), story, false)
+				_ = order.WriteLines(t.Output(), story, false, 0)
 			}
 		})
 	}

@@ -233,7 +233,7 @@ func TestOrderOfARecordedRequest(t *testing.T) {
 		}
 	}
 	var out strings.Builder
-	if err := WriteLines(&out, m.Lines, false); err != nil {
+	if err := WriteLines(&out, m.Lines, false, 0); err != nil {
 		t.Fatal(err)
 	}
 	golden.Equal(t, filepath.Join("testdata", "cold.story"), out.String())

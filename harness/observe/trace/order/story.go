@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/harness/observe/trace"
+	"github.com/flowproof/lab/internal/screen"
 )
 
 // A Line is one event as a story tells it: thread, descriptor, and what happened. Where the event
@@ -47,7 +48,8 @@ func Story(r *trace.Recording, keep func(*trace.Event) bool) []Line {
 // Timeline writes events in order of time, a line each: microseconds since the first, pod,
 // process and thread, and what happened. keep says which; nil keeps all. What repeats
 // itself at once is one line.
-func Timeline(w io.Writer, r *trace.Recording, keep func(*trace.Event) bool) error {
+// columns is the width of the screen; 0: lines are as long as they are.
+func Timeline(w io.Writer, r *trace.Recording, keep func(*trace.Event) bool, columns int) error {
 	var lines []Line
 	repeated := 1
 	for _, l := range Story(r, keep) {
@@ -60,7 +62,7 @@ func Timeline(w io.Writer, r *trace.Recording, keep func(*trace.Event) bool) err
 		repeated = 1
 		lines = append(lines, l)
 	}
-	return WriteLines(w, lines, true)
+	return WriteLines(w, lines, true, columns)
 }
 
 func times(n int) string {
@@ -71,9 +73,13 @@ func times(n int) string {
 }
 
 // WriteLines writes a story: microseconds since its first event, the pod unless there is one
-// alone, and the line.
-func WriteLines(w io.Writer, lines []Line, pods bool) error {
+// alone, and the line. One that is longer than the columns of the screen is folded; 0: none is.
+func WriteLines(w io.Writer, lines []Line, pods bool, columns int) error {
 	var start time.Time
+	longest := 0
+	for i := range lines {
+		longest = max(longest, len(lines[i].Pod()))
+	}
 	for i := range lines {
 		l := &lines[i]
 		if i == 0 {
@@ -81,10 +87,13 @@ func WriteLines(w io.Writer, lines []Line, pods bool) error {
 		}
 		pod := ""
 		if pods {
-			pod = fmt.Sprintf("%-14s ", l.Pod())
+			pod = fmt.Sprintf("%-*s  ", longest, l.Pod())
 		}
-		if _, err := fmt.Fprintf(w, "%9d µs  %s%s\n", l.Event.Time.Sub(start).Microseconds(), pod, l.Text); err != nil {
-			return err
+		line := fmt.Sprintf("%9d µs  %s%s", l.Event.Time.Sub(start).Microseconds(), pod, l.Text)
+		for _, part := range screen.Hang("", line, columns) {
+			if _, err := fmt.Fprintln(w, part); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -28,13 +28,13 @@ func TestTimeline(t *testing.T) {
 		at(9, trace.Event{Kind: trace.Value, TID: 10, Thread: "wrk:worker_0", Name: "cluster", Text: "inbound|8080||"}),
 	}}
 	var out strings.Builder
-	if err := Timeline(&out, r, func(e *trace.Event) bool { return !e.Housekeeping() }); err != nil {
+	if err := Timeline(&out, r, func(e *trace.Event) bool { return !e.Housekeeping() }, 0); err != nil {
 		t.Fatal(err)
 	}
-	want := `        0 µs  server         envoy wrk:worker_0: worker_impl.cc:172 threadRoutine "worker entering dispatch loop"
-        1 µs  server         envoy: server.cc:1098 run "starting main dispatch loop"
-        5 µs  server         envoy wrk:worker_0: codec_impl.cc:533 completeCurrentHeader "{}completed header" (3 times)
-        9 µs  server         envoy wrk:worker_0: cluster = "inbound|8080||"
+	want := `        0 µs  server  envoy wrk:worker_0: worker_impl.cc:172 threadRoutine "worker entering dispatch loop"
+        1 µs  server  envoy: server.cc:1098 run "starting main dispatch loop"
+        5 µs  server  envoy wrk:worker_0: codec_impl.cc:533 completeCurrentHeader "{}completed header" (3 times)
+        9 µs  server  envoy wrk:worker_0: cluster = "inbound|8080||"
 `
 	if out.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
@@ -67,7 +67,7 @@ func FuzzTimeline(f *testing.F) {
 			return
 		}
 		var out bytes.Buffer
-		if err := Timeline(&out, r, nil); err != nil {
+		if err := Timeline(&out, r, nil, 0); err != nil {
 			t.Fatal(err)
 		}
 		if len(r.Events) > 0 && out.Len() == 0 {
