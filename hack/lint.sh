@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Searches the source for faults without running it: gofmt, go vet, staticcheck and govulncheck, whose versions
-# hack/lint pins, and whether the command can be built for the systems on which it infers and verifies without a lab.
-# It says which step failed, and ends with that. Where the database of vulnerabilities cannot be reached it says so.
+# Searches the source for faults without running it: gofmt, go vet, staticcheck and govulncheck,
+# whose versions hack/lint pins, and whether the command can be built for the systems on which it
+# infers and verifies without a lab. It says which step failed, and ends with that. Where the
+# database of vulnerabilities cannot be reached it says so.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export CGO_ENABLED=0
@@ -22,7 +23,9 @@ bin/staticcheck ./...
 step "govulncheck"
 if ! said=$(bin/govulncheck ./... 2>&1); then
   case $said in
-  *"fetching vulnerabilities"*) echo "   the database of vulnerabilities is out of reach from here: known vulnerabilities were not looked for" ;;
+  *"fetching vulnerabilities"*)
+    echo "   the database of vulnerabilities is out of reach from here: known vulnerabilities were not looked for"
+    ;;
   *) echo "$said"; exit 1 ;;
   esac
 fi

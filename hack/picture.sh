@@ -1,5 +1,6 @@
 #!/bin/sh
-# Renews the picture of the README: one request of the lab, from its client to its application, as it was inferred and seen.
+# Renews the picture of the README: one request of the lab, from its client to its application, as
+# it was inferred and seen.
 # usage: hack/picture.sh [LAB-ARGUMENT...], such as --name second
 set -eu
 cd "$(dirname "$0")/.."

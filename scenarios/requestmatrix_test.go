@@ -166,7 +166,8 @@ func (m *matrix) call(ctx context.Context, t *testing.T, k requestKind) (call, t
 
 // connects asks for a URL from a source port of its own, and has the server end the connection, so
 // that the port is free again and netfilter still knows it.
-const connects = `use Socket; socket(S,PF_INET,SOCK_STREAM,0); bind(S,sockaddr_in($ARGV[0],INADDR_ANY)) or die "bind: $!";
+const connects = `use Socket; socket(S,PF_INET,SOCK_STREAM,0); bind(S,sockaddr_in($ARGV[0],
+	INADDR_ANY)) or die "bind: $!";
 connect(S,sockaddr_in($ARGV[2],inet_aton($ARGV[1]))) or die "connect: $!";
 syswrite(S,"GET / HTTP/1.1\r\nhost: fortio-server\r\nconnection: close\r\n\r\n"); while(sysread(S,$b,4096)){} close S;`
 

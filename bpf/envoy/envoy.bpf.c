@@ -1,14 +1,16 @@
 //go:build ignore
 
-// What Envoy itself does, seen by probes on its functions. The programs know no offset of any Envoy: recipes, which user
-// space writes, say where a value is and how to make sure that it is one.
+// What Envoy itself does, seen by probes on its functions. The programs know no offset of any
+// Envoy: recipes, which user space writes, say where a value is and how to make sure that it is
+// one.
 #include "probe.h"
 #include "way.h"
 
 enum kind { KIND_STATEMENT = 1, KIND_VALUE, KIND_DISPATCH, KIND_REQUEST, KIND_READY, KIND_CALL, KIND_THREAD };
 
-// A busy Envoy hits a hundred probes a request, so that an event is as small as can be: what it costs is mostly the memory that it
-// touches. The names of its thread come once, in an event of KIND_THREAD with a whole head.
+// A busy Envoy hits a hundred probes a request, so that an event is as small as can be: what it
+// costs is mostly the memory that it touches. The names of its thread come once, in an event of
+// KIND_THREAD with a whole head.
 struct brief {
 	__u64 time; // CLOCK_MONOTONIC, ns
 	__u64 value;
@@ -27,8 +29,8 @@ struct event {
 	__u8 data[DATA];
 };
 
-// A recipe belongs to one probe, which is named by its cookie. Addresses are as linked; the probe's own tells how far
-// away the program is loaded.
+// A recipe belongs to one probe, which is named by its cookie. Addresses are as linked; the probe's
+// own tells how far away the program is loaded.
 #define TABLES 4
 #define WAYS 4
 struct recipe {
@@ -43,8 +45,9 @@ struct recipe {
 };
 const struct recipe *unused_recipe __attribute__((unused));
 
-// A request that is given its connection, with the ends of both connections as Envoy writes them, and its cluster. Each is its length
-// and so many bytes; what stands behind them is left over from before.
+// A request that is given its connection, with the ends of both connections as Envoy writes them,
+// and its cluster. Each is its length and so many bytes; what stands behind them is left over from
+// before.
 #define END 64 // a power of two; "[ffff:…:ffff]:65535" has 47
 struct ready {
 	struct brief brief;
@@ -71,9 +74,9 @@ struct {
 	__type(value, struct name);
 } threads SEC(".maps");
 
-// The thread whose names were told and that ran last on each CPU: mostly it is the same again, and to see that costs no
-// helper's call. Another thread may come between two writes here; then tid and name do not belong together, and at worst the
-// other map is asked.
+// The thread whose names were told and that ran last on each CPU: mostly it is the same again, and
+// to see that costs no helper's call. Another thread may come between two writes here; then tid and
+// name do not belong together, and at worst the other map is asked.
 struct last {
 	struct name name;
 	__u64 tid;
@@ -85,7 +88,10 @@ struct {
 	__type(value, struct last);
 } last SEC(".maps");
 
-static __always_inline int same(struct name *a, struct name *b) { return a->half[0] == b->half[0] && a->half[1] == b->half[1]; }
+static __always_inline int same(struct name *a, struct name *b)
+{
+	return a->half[0] == b->half[0] && a->half[1] == b->half[1];
+}
 
 // introduce tells the thread's names, unless they were told. It counts as no event.
 static __always_inline void introduce(struct task_struct *task, __u32 netns)
@@ -111,7 +117,8 @@ static __always_inline void introduce(struct task_struct *task, __u32 netns)
 	here->tid = tid;
 }
 
-static __always_inline void fill(struct brief *b, __u32 kind, __u32 id, __u64 value, __u64 other, struct task_struct *task, __u32 netns)
+static __always_inline void fill(struct brief *b, __u32 kind, __u32 id, __u64 value, __u64 other,
+	struct task_struct *task, __u32 netns)
 {
 	b->time = bpf_ktime_get_ns();
 	b->value = value;
@@ -132,8 +139,8 @@ static __always_inline void send(__u32 kind, __u32 id, __u64 value, struct task_
 	count(bpf_ringbuf_output(&events, &b, sizeof(b), BPF_RB_NO_WAKEUP) ? COUNT_LOST : COUNT_EMITTED);
 }
 
-// genuine makes sure that the object is of the class and the caller the function that the recipe is for. To read the
-// process's memory is what costs most here.
+// genuine makes sure that the object is of the class and the caller the function that the recipe is
+// for. To read the process's memory is what costs most here.
 static __always_inline int genuine(struct recipe *r, struct pt_regs *ctx, __u64 load)
 {
 	if (r->caller_to) {
@@ -150,7 +157,8 @@ static __always_inline int genuine(struct recipe *r, struct pt_regs *ctx, __u64 
 	return 0;
 }
 
-static __always_inline void value_event(struct recipe *r, __u32 id, struct pt_regs *ctx, struct task_struct *task, __u32 netns)
+static __always_inline void value_event(struct recipe *r, __u32 id, struct pt_regs *ctx,
+	struct task_struct *task, __u32 netns)
 {
 	struct event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 	if (!e) {
@@ -173,7 +181,8 @@ static __always_inline void value_event(struct recipe *r, __u32 id, struct pt_re
 	count(COUNT_EMITTED);
 }
 
-static __always_inline void ready_event(struct recipe *r, __u32 id, struct pt_regs *ctx, struct task_struct *task, __u32 netns)
+static __always_inline void ready_event(struct recipe *r, __u32 id, struct pt_regs *ctx,
+	struct task_struct *task, __u32 netns)
 {
 	struct ready *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 	if (!e) {
@@ -191,7 +200,8 @@ static __always_inline void ready_event(struct recipe *r, __u32 id, struct pt_re
 	count(COUNT_EMITTED);
 }
 
-// One program for every recipe. A probe is put on one process, so that nothing has to be asked about who hits it.
+// One program for every recipe. A probe is put on one process, so that nothing has to be asked
+// about who hits it.
 SEC("uprobe/value")
 int value(struct pt_regs *ctx)
 {
@@ -215,7 +225,8 @@ int value(struct pt_regs *ctx)
 	return 0;
 }
 
-// Every log statement calls the gate first, at every log level: its return address says which statement it is.
+// Every log statement calls the gate first, at every log level: its return address says which
+// statement it is.
 SEC("uprobe/gate")
 int gate(struct pt_regs *ctx)
 {
@@ -228,8 +239,8 @@ int gate(struct pt_regs *ctx)
 	return 0;
 }
 
-// A probe on a statement's own call of the gate costs only those that are wanted. Its cookie says which statement it is: the number of the
-// recipe, then the address that the gate returns to.
+// A probe on a statement's own call of the gate costs only those that are wanted. Its cookie says
+// which statement it is: the number of the recipe, then the address that the gate returns to.
 #define RETURN_BITS 48
 SEC("uprobe/site")
 int site(struct pt_regs *ctx)

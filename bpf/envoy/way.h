@@ -16,7 +16,8 @@ static __always_inline __u64 word(__u64 at)
 	return value;
 }
 
-// Arguments are read one by one, each at its own place: the verifier knows no other way to read registers.
+// Arguments are read one by one, each at its own place: the verifier knows no other way to read
+// registers.
 #define ARGUMENTS 6
 struct arguments {
 	__u64 of[ARGUMENTS];
@@ -42,9 +43,10 @@ static __always_inline __u32 take(__u8 *to, __u64 from, __u64 n, __u64 max)
 	return n && bpf_probe_read_user(to, n, (void *)from) == 0 ? n : 0;
 }
 
-// take_string reads a std::string of libc++: a short one holds its length doubled and its bytes, a long one, whose
-// first bit is set, its capacity, its length and a pointer. There has to be room for a short one, with any max. To read a
-// process's memory is what costs most here, so that it is not done twice.
+// take_string reads a std::string of libc++: a short one holds its length doubled and its bytes, a
+// long one, whose first bit is set, its capacity, its length and a pointer. There has to be room
+// for a short one, with any max. To read a process's memory is what costs most here, so that it is
+// not done twice.
 #define SHORT 23
 static __always_inline __u32 take_string(__u8 *to, __u64 at, __u64 max)
 {

@@ -1,7 +1,8 @@
 // The system calls that are watched, and their arguments.
 #pragma once
 
-// kind_of maps the system calls of x86-64 (arch/x86/entry/syscalls/syscall_64.tbl); 0: of no interest.
+// kind_of maps the system calls of x86-64 (arch/x86/entry/syscalls/syscall_64.tbl); 0: of no
+// interest.
 static __always_inline __u16 kind_of(long number)
 {
 	switch (number) {

@@ -1,14 +1,15 @@
 //go:build ignore
 
-// What the kernel sees of a connection: system calls of the processes in the watched network namespaces, socket states,
-// resets and retransmissions. Only tracepoints with BTF are used: they need neither kprobes nor a mounted tracefs.
+// What the kernel sees of a connection: system calls of the processes in the watched network
+// namespaces, socket states, resets and retransmissions. Only tracepoints with BTF are used: they
+// need neither kprobes nor a mounted tracefs.
 #include "probe.h"
 #include "ring.h"
 
 enum kind {
-	KIND_ACCEPT = 1, KIND_ORIGINAL_DST, KIND_BIND, KIND_LISTEN, KIND_CONNECT, KIND_DUP, KIND_SET_OPTION, KIND_READ, KIND_PEEK,
-	KIND_WRITE, KIND_CLOSE, KIND_SHUTDOWN, KIND_WAKE, KIND_INTEREST, KIND_STATE, KIND_SEND_RESET, KIND_RECEIVE_RESET,
-	KIND_RETRANSMIT, KIND_OPEN, KIND_EXEC,
+	KIND_ACCEPT = 1, KIND_ORIGINAL_DST, KIND_BIND, KIND_LISTEN, KIND_CONNECT, KIND_DUP, KIND_SET_OPTION,
+	KIND_READ, KIND_PEEK, KIND_WRITE, KIND_CLOSE, KIND_SHUTDOWN, KIND_WAKE, KIND_INTEREST, KIND_STATE,
+	KIND_SEND_RESET, KIND_RECEIVE_RESET, KIND_RETRANSMIT, KIND_OPEN, KIND_EXEC,
 };
 
 const volatile __u32 data_max = 1024;  // of each read and write; 0: none
@@ -54,8 +55,9 @@ static __always_inline int is_socket(struct file *file)
 	return (GET(inode, i_mode) & S_IFMT) == S_IFSOCK;
 }
 
-// sock_of is the internet socket that a file is; 0 of any other. The files of all sockets have the same functions: once these are
-// known, the inode is left alone, which the system call itself does not touch.
+// sock_of is the internet socket that a file is; 0 of any other. The files of all sockets have the
+// same functions: once these are known, the inode is left alone, which the system call itself does
+// not touch.
 static __always_inline struct sock *sock_of(struct file *raw, __u64 *known)
 {
 	struct file *file = TYPED(struct file, raw);
@@ -95,9 +97,9 @@ static __always_inline void take(struct entry *e, const void *from, __u64 n, __u
 #define FIRST 512 // to read so much at once costs little more than to read one byte
 #define OPAQUE 16
 
-// wanted is how much is kept of what begins with a byte: of a TLS handshake the whole ClientHello, of a message's head, which begins
-// with a capital letter, as much as is wanted. All else says nothing by its bytes but what it is, and most of what passes between
-// sidecars is encrypted.
+// wanted is how much is kept of what begins with a byte: of a TLS handshake the whole ClientHello,
+// of a message's head, which begins with a capital letter, as much as is wanted. All else says
+// nothing by its bytes but what it is, and most of what passes between sidecars is encrypted.
 static __always_inline __u32 wanted(__u8 first)
 {
 	if (first == TLS_HANDSHAKE)
@@ -138,8 +140,8 @@ static __always_inline void emit_head(struct head *h)
 
 #include "arguments.h"
 
-// One probe at the end of all system calls but close(): the arguments still stand in the registers there, so that nothing has to be
-// kept from the beginning.
+// One probe at the end of all system calls but close(): the arguments still stand in the registers
+// there, so that nothing has to be kept from the beginning.
 SEC("tp_btf/sys_exit")
 int BPF_PROG(sys_exit, struct pt_regs *regs, long result)
 {
@@ -173,8 +175,8 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long result)
 	return 0;
 }
 
-// A descriptor leads to its socket only until it is closed, and another thread may be given the same number before
-// close() has come to its end.
+// A descriptor leads to its socket only until it is closed, and another thread may be given the
+// same number before close() has come to its end.
 SEC("tp_btf/sys_enter")
 int BPF_PROG(sys_enter, struct pt_regs *regs, long number)
 {
@@ -198,8 +200,8 @@ int BPF_PROG(sys_enter, struct pt_regs *regs, long number)
 	return 0;
 }
 
-// State changes happen mostly while a packet is handled, in any process that runs at that moment: the socket's own
-// namespace tells whether it is watched.
+// State changes happen mostly while a packet is handled, in any process that runs at that moment:
+// the socket's own namespace tells whether it is watched.
 static __always_inline int of_socket(struct sock *sk, __u16 kind, int old_state, int state)
 {
 	if (!sk)
@@ -218,7 +220,10 @@ static __always_inline int of_socket(struct sock *sk, __u16 kind, int old_state,
 }
 
 SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(set_state, struct sock *sk, int old_state, int state) { return of_socket(sk, KIND_STATE, old_state, state); }
+int BPF_PROG(set_state, struct sock *sk, int old_state, int state)
+{
+	return of_socket(sk, KIND_STATE, old_state, state);
+}
 
 SEC("tp_btf/tcp_send_reset")
 int BPF_PROG(send_reset, struct sock *sk) { return of_socket(sk, KIND_SEND_RESET, 0, 0); }

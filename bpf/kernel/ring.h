@@ -1,6 +1,7 @@
-// Where sys_exit puts its events: a ring of memory of each CPU, which user space has mapped (../probe/rings.go). An event is built
-// where it will be read, without a lock, a copy, or a line of memory that two CPUs write. Only sys_exit writes here: it runs with
-// preemption off and never within itself, and the probes that interrupt it use the ring buffer.
+// Where sys_exit puts its events: a ring of memory of each CPU, which user space has mapped
+// (../probe/rings.go). An event is built where it will be read, without a lock, a copy, or a line
+// of memory that two CPUs write. Only sys_exit writes here: it runs with preemption off and never
+// within itself, and the probes that interrupt it use the ring buffer.
 #pragma once
 
 #define DATA 4096 // a power of two: the verifier keeps a bound that is a mask
@@ -10,7 +11,8 @@ struct entry {
 	__u8 data[DATA];
 };
 
-// Positions count bytes and never fall. What begins at the end of a ring runs on beyond it, and the next entry is at the beginning.
+// Positions count bytes and never fall. What begins at the end of a ring runs on beyond it, and the
+// next entry is at the beginning.
 struct ring {
 	__u64 written;
 	__u64 emitted;
@@ -39,7 +41,8 @@ static __always_inline struct ring *own_ring(void)
 	return bpf_map_lookup_elem(&rings, &cpu);
 }
 
-// next_entry is where the next event is to be built; 0 and counted as lost where there is no room for the largest.
+// next_entry is where the next event is to be built; 0 and counted as lost where there is no room
+// for the largest.
 static __always_inline struct entry *next_entry(struct ring *r)
 {
 	if (r->written + sizeof(struct entry) - r->read > ring_size) {

@@ -175,7 +175,8 @@ func TestCancelledCommandIsInterrupted(t *testing.T) {
 func kubeconfigToNowhere(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "kubeconfig")
-	config := `{"apiVersion":"v1","kind":"Config","current-context":"x","contexts":[{"name":"x","context":{"cluster":"x"}}],
+	config := `{"apiVersion":"v1","kind":"Config","current-context":"x",
+		"contexts":[{"name":"x","context":{"cluster":"x"}}],
 		"clusters":[{"name":"x","cluster":{"server":"http://127.0.0.1:1"}}]}`
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		t.Fatal(err)

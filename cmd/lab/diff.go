@@ -18,9 +18,9 @@ func diffCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "diff BEFORE AFTER [--requests FILE]",
 		Short: "Say which requests take another way after a change of configuration, or how two runs differ",
-		Long: `diff takes two config dumps of a proxy and a list of requests, and shows each request whose way is not the same in
-both: which hops changed and why. The exit code is 0 when no way changed and 1
-when one did.
+		Long: `diff takes two config dumps of a proxy and a list of requests, and shows each request
+whose way is not the same in both: which hops changed and why. The exit code is 0 when no way
+changed and 1 when one did.
 
 It also takes two bundles, as --bundle keeps them. Both are judged again, and what differs is shown in the order in
 which one thing follows from another: the request, the configuration on its way, the way that was inferred, what was

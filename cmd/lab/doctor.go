@@ -16,9 +16,10 @@ func doctorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Say what this machine has of all that a lab needs, and what mends the rest",
-		Long: `doctor tries what a lab will do and says what it found: ✓ there, ✗ missing and needed, · missing and not needed. Beneath
-what is missing stands the line that mends it. It changes nothing. The exit code is 3 when something needed is missing.
-What only root can try is not tried for another user, and marked by ?.
+		Long: `doctor tries what a lab will do and says what it found: ✓ there, ✗ missing and
+needed, · missing and not needed. Beneath what is missing stands the line that mends it. It changes
+nothing. The exit code is 3 when something needed is missing. What only root can try is not tried
+for another user, and marked by ?.
 
 With --kubeconfig, --context or $KUBECONFIG it examines that cluster instead: which rights there are, in which form the
 mesh writes its access log, which instruments would take part in a run, and which hops nothing would see. It asks, and

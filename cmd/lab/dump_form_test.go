@@ -29,14 +29,22 @@ func peer(t *testing.T, what string) string {
 }
 
 // odd are strings and numbers that YAML and JSON write in different ways.
-const odd = `{"a":"yes","b":"no","c":"On","d":"y","e":"null","f":"~","g":"1","h":"1.5","i":"0x1F","j":"2026-01-01","k":"a: b","l":"# c",
-"m":" lead","n":"trail ","o":"multi\nline","p":"tab\tx","q":"","r":"true","s":"True","t":"1e3","u":"0o17","v":"- x","w":"*a","x":"&a",
-"y":"!t","z":"%x","aa":"@x","ab":"` + "`" + `x","ac":"[x","ad":"{x","ae":"x,y","af":"?x","ag":"'q","ah":"\"q","ai":"é中","aj":"\u0001","ak":"\u2028",
-"al":"x\ny\n","am":[],"an":{},"ao":[[1,[2]],{"b":[]}],"ap":1.0,"aq":1e10,"ar":null,"as":true,"at":-0,"au":12345678901234567890,"av":"<<",
-"aw":"=","ax":".inf","ay":".NaN","az":"long long long long long long long long long long long long long long long long long long long long",
-"on":1,"yes":2,"1":3,"null":4,"~":5,"true":6,"":7,"a b":8,"a:b":9,"- q":10,"ba":"012","bb":"1_000","bc":"12:30:45","bd":"-","be":"--- x",
-"bf":"...","bg":"\\","bh":"\u00a0","bj":"\n","bk":"\n\nx","bl":"N","bm":"OFF","bn":"x: ","bo":":x","bp":"x #y","bq":"x\r\ny",
-"br":"  multi\n lead","bs":"0b11","bt":"+1","bu":"1.","bv":".5","bw":"2001-12-14t21:59:43.10-05:00","bx":"\n  x","by":"\n\tx\n",
+const odd = `{"a":"yes","b":"no","c":"On","d":"y","e":"null","f":"~","g":"1","h":"1.5","i":"0x1F","j":"2026-01-01",
+	"k":"a: b","l":"# c",
+"m":" lead","n":"trail ","o":"multi\nline","p":"tab\tx","q":"","r":"true","s":"True","t":"1e3","u":"0o17","v":"- x",
+  "w":"*a","x":"&a",
+"y":"!t","z":"%x","aa":"@x","ab":"` + "`" + `x","ac":"[x","ad":"{x","ae":"x,y","af":"?x","ag":"'q","ah":"\"q","ai":"é中",
+	"aj":"\u0001","ak":"\u2028",
+"al":"x\ny\n","am":[],"an":{},"ao":[[1,[2]],{"b":[]}],"ap":1.0,"aq":1e10,"ar":null,"as":true,"at":-0,
+  "au":12345678901234567890,"av":"<<",
+"aw":"=","ax":".inf","ay":".NaN",
+"az":"long long long long long long long long long long long long long long long long long long long long",
+"on":1,"yes":2,"1":3,"null":4,"~":5,"true":6,"":7,"a b":8,"a:b":9,"- q":10,"ba":"012","bb":"1_000","bc":"12:30:45",
+  "bd":"-","be":"--- x",
+"bf":"...","bg":"\\","bh":"\u00a0","bj":"\n","bk":"\n\nx","bl":"N","bm":"OFF","bn":"x: ","bo":":x","bp":"x #y",
+  "bq":"x\r\ny",
+"br":"  multi\n lead","bs":"0b11","bt":"+1","bu":"1.","bv":".5","bw":"2001-12-14t21:59:43.10-05:00","bx":"\n  x",
+  "by":"\n\tx\n",
 "bz":{"code":"\nfunction envoy_on_request(h)\n  h:x()  \nend\n"},"ca":[" \n","\n"],"cb":"x \ny"}`
 
 // TestYAMLIsYqs holds that -o yaml is what the real yq makes of a dump, byte for byte.

@@ -42,10 +42,11 @@ func inferCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "infer",
 		Short: "Say which way Envoy would send a request, and why, from config dumps alone",
-		Long: `infer reads what Envoy's /config_dump returns (JSON or YAML, plain, gzip or zstd, of any Envoy from 1.18 on,
-also out of an istioctl bug-report) and says for a request which listener, filter chain, route, cluster
-and endpoint Envoy would take, from which field of the dump, why, and what lost; or how the request would
-fail. It sends nothing. A failure is an answer: the exit code is 0.
+		Long: `infer reads what Envoy's /config_dump returns (JSON or YAML, plain, gzip or zstd, of
+any Envoy from 1.18 on, also out of an istioctl bug-report) and says for a request which listener,
+filter chain, route, cluster and endpoint Envoy would take, from which field of the dump, why, and
+what lost; or how the request would fail. It sends nothing. A failure is an answer: the exit code is
+0.
 
 One dump answers for one proxy. Two dumps, or --from a pod of the lab, make a whole way through both
 sidecars. The pod's netfilter rules count where they are given: what "iptables-save -c" or

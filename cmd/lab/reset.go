@@ -30,9 +30,10 @@ func resetCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "reset",
 		Short: "Put right what a command that was killed has left changed in the cluster",
-		Long: `reset gives the sidecars whose log levels were raised by a command that is gone their levels back. Which they were
-stands in an annotation on the pod, so any machine with the cluster's kubeconfig will do. What a command that still
-runs has raised is named, and left. It is content when there is nothing.`,
+		Long: `reset gives the sidecars whose log levels were raised by a command that is gone their
+levels back. Which they were stands in an annotation on the pod, so any machine with the cluster's
+kubeconfig will do. What a command that still runs has raised is named, and left. It is content when
+there is nothing.`,
 		Example: `  lab reset
   lab reset --context staging`,
 		Args: cobra.NoArgs,

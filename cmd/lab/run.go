@@ -43,9 +43,10 @@ func runCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run SCENARIO|./FILE.txtar",
 		Short: "Run a scenario: infer, send, watch, verify, restore",
-		Long: `run runs a scenario on the lab and prints it as a report while it goes on: the sentences of the scenario, and
-beneath each what its commands found. A lab that is not up is brought up first. What the scenario changes, such as
-the log level of a sidecar, is restored: at the end, after a failure, after Ctrl-C, and even when lab is killed.
+		Long: `run runs a scenario on the lab and prints it as a report while it goes on: the
+sentences of the scenario, and beneath each what its commands found. A lab that is not up is brought
+up first. What the scenario changes, such as the log level of a sidecar, is restored: at the end,
+after a failure, after Ctrl-C, and even when lab is killed.
 
 The exit code is 0 when every hop is verified, 1 when one is refuted, 4 when something was not observed or lost.`,
 		Example: `  lab run --list

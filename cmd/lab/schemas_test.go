@@ -147,7 +147,8 @@ func TestVersionsHaveSchemas(t *testing.T) {
 func TestResultsHaveTheirForm(t *testing.T) {
 	dir := t.TempDir()
 	requests := filepath.Join(dir, "requests.jsonl")
-	lines := `{"id":"a","address":"10.96.215.136","port":8080,"authority":"fortio-server:8080","headers":{"x-a":["1","2"]}}
+	lines := `{"id":"a","address":"10.96.215.136","port":8080,"authority":"fortio-server:8080","headers":` +
+		`{"x-a":["1","2"]}}
 no request
 {"id":"b","direction":"inbound","address":"172.21.206.196","port":8080,"protocol":"tcp"}
 {"id":"c","port":-1}

@@ -48,29 +48,34 @@ func traceCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "trace --from POD --to URL [-- CURL-ARGUMENT...]",
 		Short: "Infer a request's way, send it, and watch it from the kernel and inside both Envoys",
-		Long: `trace infers the way of one request from the sidecars' dumps, sends it with curl, and watches it with every instrument of
-the lab and one more: BPF programs in the kernel and on the running Envoys. They see whose socket is whose on the whole
-way, what is said on it, which filter chain and cluster are taken, and which log statements are reached at every log
-level. The table says hop by hop what was inferred, who saw it, and whether both agree.
+		Long: `trace infers the way of one request from the sidecars' dumps, sends it with curl, and
+watches it with every instrument of the lab and one more: BPF programs in the kernel and on the
+running Envoys. They see whose socket is whose on the whole way, what is said on it, which filter
+chain and cluster are taken, and which log statements are reached at every log level. The table says
+hop by hop what was inferred, who saw it, and whether both agree.
 
-In a lab of its own, connections that are pooled on the way are ended first, so that everything can be seen from its
-beginning, and the sidecars log every decision meanwhile; with --warm the pools are left. On a cluster that is not the lab's
-own neither is done, unless --cold or --log-level debug asks for it; --dry-run says what would be touched. Connections with
-requests in flight are never ended without --force. Every report says what was touched. A stripped Envoy is understood all the same: what the probes need is recovered from the binary and proven
-on an Envoy of its own, once for each build. What cannot be proven is off, and the report says so.
+In a lab of its own, connections that are pooled on the way are ended first, so that everything can
+be seen from its beginning, and the sidecars log every decision meanwhile; with --warm the pools are
+left. On a cluster that is not the lab's own neither is done, unless --cold or --log-level debug
+asks for it; --dry-run says what would be touched. Connections with requests in flight are never
+ended without --force. Every report says what was touched. A stripped Envoy is understood all the
+same: what the probes need is recovered from the binary and proven on an Envoy of its own, once for
+each build. What cannot be proven is off, and the report says so.
 
-What the probes cost a request is in bpf/kernel/README.md and bpf/envoy/README.md. On pods that are busy, --statements debug
-traces only the log statements of level debug and above, a third of them, and --without statements leaves off the log trace,
-the dearest of all, and with it the cluster of a request that is given no connection; what they would have told is not
-observed then.
+What the probes cost a request is in bpf/kernel/README.md and bpf/envoy/README.md. On pods that are
+busy, --statements debug traces only the log statements of level debug and above, a third of them,
+and --without statements leaves off the log trace, the dearest of all, and with it the cluster of a
+request that is given no connection; what they would have told is not observed then.
 
-It works on any cluster (--kubeconfig, --context) and with any pods that have a sidecar, curl and ss; --from POD/CONTAINER names
-the container that sends. Where the pods' processes are not on this machine eBPF does not take part, and the verdict says so.
+It works on any cluster (--kubeconfig, --context) and with any pods that have a sidecar, curl and
+ss; --from POD/CONTAINER names the container that sends. Where the pods' processes are not on this
+machine eBPF does not take part, and the verdict says so.
 
--X, -H and -d are curl's. --curl-config FILE reads options of curl's from a file, or from standard input, so that they are on
-no command line. What stands behind -- is given to curl as it is, and every instrument looks all the same. Which
-pods are watched follows from the URL and from the apiserver, not from what was inferred: the client, every pod behind the
-URL, and all sidecars of their namespaces where these are few.`,
+-X, -H and -d are curl's. --curl-config FILE reads options of curl's from a file, or from standard
+input, so that they are on no command line. What stands behind -- is given to curl as it is, and
+every instrument looks all the same. Which pods are watched follows from the URL and from the
+apiserver, not from what was inferred: the client, every pod behind the URL, and all sidecars of
+their namespaces where these are few.`,
 		Example: `  lab trace --from netshoot --to http://fortio-server:8080/
   lab trace --from netshoot --to http://fortio-server:8080/ --events
   lab trace --from netshoot --to http://fortio-server:8080/ --filters

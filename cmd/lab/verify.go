@@ -12,14 +12,16 @@ import (
 	"github.com/flowproof/lab/internal/screen"
 )
 
-const verifyLong = `verify judges the run in a bundle again, without a cluster, and believes nothing that the bundle says of
-itself. The path is inferred again from the config dumps; the logs, socket tables, counters, events and curl's
-output are read again; what run.json, verdict.json and recording.json say is held against both, and the request
-against what curl and the sidecars' access logs say of it. What does not agree is named, and such a run is never
-verified. A bundle that was not touched gives the verdict that it was written with.
+const verifyLong = `verify judges the run in a bundle again, without a cluster, and believes nothing
+that the bundle says of itself. The path is inferred again from the config dumps; the logs, socket
+tables, counters, events and curl's output are read again; what run.json, verdict.json and
+recording.json say is held against both, and the request against what curl and the sidecars' access
+logs say of it. What does not agree is named, and such a run is never verified. A bundle that was
+not touched gives the verdict that it was written with.
 
-A bundle that was forged alike in every raw part cannot be told from a true one, unless it was signed: with --key it must have the
-signature of that key, which lab run and lab trace make with --sign. Key and signature are minisign's.
+A bundle that was forged alike in every raw part cannot be told from a true one, unless it was
+signed: with --key it must have the signature of that key, which lab run and lab trace make with
+--sign. Key and signature are minisign's.
 
 The exit code is 0 when every hop is verified, 1 when one is refuted, 2 when the bundle cannot be read or is not
 whole, and 4 when something was not observed, lost, or changed. A hop that the scenario accepts without evidence may

@@ -38,10 +38,10 @@ type walkFlags struct {
 	site     string
 }
 
-const walkLong = `walk takes you through a lesson. It stops before each step, shows its sentences and what you could type by
-hand, asks what inference will decide before it is shown, runs the step, and holds what you said beside what was
-inferred and what was seen. The wrong answers are resources of the sidecar's own configuration, and why they are
-wrong is why they really lost.
+const walkLong = `walk takes you through a lesson. It stops before each step, shows its sentences
+and what you could type by hand, asks what inference will decide before it is shown, runs the step,
+and holds what you said beside what was inferred and what was seen. The wrong answers are resources
+of the sidecar's own configuration, and why they are wrong is why they really lost.
 
 A lesson is a scenario: one of ours by its name, a file of yours, a workshop of ours or a folder of lessons, which are
 walked one after the other, or a bundle of a recorded run, which needs no lab (then --lesson says which, where it cannot

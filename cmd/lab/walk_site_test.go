@@ -160,10 +160,16 @@ const faintText = `(() => {
 	const rgb = c => c.match(/[\d.]+/g).map(Number);
 	const lin = c => rgb(c).slice(0, 3).map(v => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
 	const light = c => { const [r, g, b] = lin(c); return .2126 * r + .7152 * g + .0722 * b };
-	const ground = e => { for (; e; e = e.parentElement) { const c = getComputedStyle(e).backgroundColor; if (rgb(c)[3] !== 0) return c } return 'rgb(255,255,255)' };
+	const ground = e => {
+		for (; e; e = e.parentElement) {
+			const c = getComputedStyle(e).backgroundColor;
+			if (rgb(c)[3] !== 0) return c
+		}
+		return 'rgb(255,255,255)' };
 	const ratio = (a, b) => (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
 	return [...document.querySelectorAll('main :is(p,li,dt,dd,summary,pre,td,th,h1,h2,a,code,b)')].filter(e =>
-		!e.closest('svg') && e.checkVisibility() && e.textContent.trim() && ratio(light(getComputedStyle(e).color), light(ground(e))) < 4.5)
+		!e.closest('svg') && e.checkVisibility() && e.textContent.trim() &&
+		ratio(light(getComputedStyle(e).color), light(ground(e))) < 4.5)
 		.map(e => e.tagName + ' ' + e.textContent.trim().slice(0, 40)).slice(0, 5) })()`
 
 // reachable holds that the Tab key comes to every link, and that Enter opens what is folded up.
@@ -172,7 +178,8 @@ func reachable(t *testing.T, tab *browsertest.Tab, name string) {
 	want := browsertest.Eval[int](tab, `(() => {
 		window.came = new Set();
 		document.addEventListener('focusin', e => window.came.add(e.target));
-		window.all = [...document.querySelectorAll('a[href], summary, [tabindex="0"]')].filter(e => e.checkVisibility());
+		window.all = [...document.querySelectorAll('a[href], summary, [tabindex="0"]')].filter(e =>
+			e.checkVisibility());
 		return all.length })()`)
 	tab.Press(strings.Repeat(kb.Tab, want+2))
 	missed := browsertest.Eval[[]string](

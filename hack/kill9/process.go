@@ -74,9 +74,11 @@ func (k *killer) describe(all map[string][]int) (lines []string) {
 
 // guest is a pod that has a person's folder.
 const guest = `{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "guest", "namespace": "default",
-"annotations": {"sidecar.istio.io/inject": "false"}}, "spec": {"terminationGracePeriodSeconds": 0, "containers": [{"name": "sh",
+"annotations": {"sidecar.istio.io/inject": "false"}}, "spec": {"terminationGracePeriodSeconds": 0,
+  "containers": [{"name": "sh",
 "image": "docker.io/nicolaka/netshoot:latest", "imagePullPolicy": "Never", "command": ["sleep", "3600"],
-"volumeMounts": [{"name": "folder", "mountPath": "/folder"}]}], "volumes": [{"name": "folder", "hostPath": {"path": "/mnt"}}]}}`
+"volumeMounts": [{"name": "folder", "mountPath": "/folder"}]}],
+  "volumes": [{"name": "folder", "hostPath": {"path": "/mnt"}}]}}`
 
 // bind mounts the person's folder on the node's /mnt, as a person with root on both sides might,
 // and starts a pod with it.

@@ -26,11 +26,13 @@ func TestAdopt(t *testing.T) {
 				`"name": "l"}]}`, "",
 		},
 		"wrapped resources": {
-			`{"resources": [{"name": "l", "version": "1", "resource": {"@type": ` +
-				`"type.googleapis.com/envoy.config.listener.v3.Listener", "name": "l"}}]}`, "",
+			`{"resources": [{"name": "l", "version": "1", ` +
+				`"resource": {"@type": "type.googleapis.com/envoy.config.listener.v3.Listener", "name": "l"}}]}`, "",
 		},
-		"one section": {`{"@type": "type.googleapis.com/envoy.admin.v3.ListenersConfigDump", "static_listeners": ` +
-			`[{"listener": ` + listener + `}]}`, ""},
+		"one section": {
+			`{"@type": "type.googleapis.com/envoy.admin.v3.ListenersConfigDump", "static_listeners": [{"listener": ` +
+				listener + `}]}`, "",
+		},
 		"no resources": {`{"resources": []}`, "static_resources"},
 		"egctl":        {`{"gw": {"pod-1": ` + dump + `}}`, ""},
 		"two proxies": {`{"gw": {"pod-1": ` + dump + `, "pod-2": ` + dump + `}}`,

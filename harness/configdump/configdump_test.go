@@ -11,12 +11,17 @@ import (
 )
 
 const small = `{"configs": [
- {"@type": "type.googleapis.com/envoy.admin.v3.BootstrapConfigDump", "bootstrap": {"node": {"id": "sidecar~10.0.0.1~pod.ns~ns.svc.cluster.local",
+ {"@type": "type.googleapis.com/envoy.admin.v3.BootstrapConfigDump",
+   "bootstrap": {"node": {"id": "sidecar~10.0.0.1~pod.ns~ns.svc.cluster.local",
   "metadata": {"ISTIO_VERSION": "1.2.3", "LABELS": {"a/b": "c"}}}}},
  {"@type": "type.googleapis.com/envoy.admin.v3.ListenersConfigDump", "dynamic_listeners": [
-  {"name": "l", "warming_state": {"listener": {"name": "l", "address": {"socket_address": {"address": "0.0.0.0", "port_value": 2}}}},
-   "active_state": {"listener": {"name": "l", "address": {"socket_address": {"address": "0.0.0.0", "port_value": 1}}, "filter_chains": [{"name": "a\u0062~/"}]}}}]},
- {"@type": "type.googleapis.com/envoy.admin.v3.ClustersConfigDump", "staticClusters": [{"cluster": {"name": "c", "connectTimeout": "0.250s", "n": "12", "f": 1.5, "b": true, "x": null}}]}
+  {"name": "l", "warming_state": {"listener": {"name": "l", "address": {"socket_address": {"address": "0.0.0.0",
+    "port_value": 2}}}},
+   "active_state": {"listener": {"name": "l", "address": {"socket_address": {"address": "0.0.0.0", "port_value": 1}},
+     "filter_chains": [{"name": "a\u0062~/"}]}}}]},
+ {"@type": "type.googleapis.com/envoy.admin.v3.ClustersConfigDump",
+   "staticClusters": [{"cluster": {"name": "c", "connectTimeout": "0.250s", "n": "12", "f": 1.5, "b": true,
+     "x": null}}]}
 ]}`
 
 func TestReading(t *testing.T) {
@@ -62,7 +67,8 @@ func TestReading(t *testing.T) {
 func TestMissingRoutes(t *testing.T) {
 	for filters, want := range map[string]bool{`{"name": "envoy.filters.network.tcp_proxy"}`: false,
 		`{"name": "h", "typed_config": {"@type": "t/H", "rds": {"route_config_name": "80"}}}`: true} {
-		d, err := Parse([]byte(`{"configs": [{"@type": "type.googleapis.com/envoy.admin.v3.ListenersConfigDump", "static_listeners": [{"listener": {"name": "l",
+		d, err := Parse([]byte(`{"configs": [{"@type": "type.googleapis.com/envoy.admin.v3.ListenersConfigDump",
+			"static_listeners": [{"listener": {"name": "l",
 			"filter_chains": [{"filters": [` + filters + `]}]}}]}]}`))
 		if err != nil {
 			t.Fatal(err)

@@ -217,14 +217,20 @@ func TestRequest(t *testing.T) {
 // TestOpen holds that a route that asks for a header which the line does not tell is open, and not
 // held against the line.
 func TestOpen(t *testing.T) {
-	raw := `{"configs":[{"@type":"type.googleapis.com/envoy.admin.v3.BootstrapConfigDump","bootstrap":{"node":{"id":"sidecar~10.0.0.1~a.b~b.svc.cluster.local"}}},
-	{"@type":"type.googleapis.com/envoy.admin.v3.ClustersConfigDump","static_clusters":[{"cluster":{"name":"red","type":"STATIC"}},{"cluster":{"name":"blue","type":"STATIC"}}]},
-	{"@type":"type.googleapis.com/envoy.admin.v3.ListenersConfigDump","static_listeners":[{"listener":{"name":"l","address":{"socket_address":{"address":"0.0.0.0","port_value":80}},
+	raw := `{"configs":[{"@type":"type.googleapis.com/envoy.admin.v3.BootstrapConfigDump",
+		"bootstrap":{"node":{"id":"sidecar~10.0.0.1~a.b~b.svc.cluster.local"}}},
+	{"@type":"type.googleapis.com/envoy.admin.v3.ClustersConfigDump",
+	  "static_clusters":[{"cluster":{"name":"red","type":"STATIC"}},{"cluster":{"name":"blue","type":"STATIC"}}]},
+	{"@type":"type.googleapis.com/envoy.admin.v3.ListenersConfigDump",
+	  "static_listeners":[{"listener":{"name":"l","address":{"socket_address":{"address":"0.0.0.0","port_value":80}},
 	"filter_chains":[{"filters":[{"name":"envoy.filters.network.http_connection_manager","typed_config":{
-	"@type":"type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager","stat_prefix":"x",
+	"@type":"type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+	  "stat_prefix":"x",
 	"route_config":{"name":"r","virtual_hosts":[{"name":"v","domains":["*"],"routes":[
-	{"match":{"prefix":"/","headers":[{"name":"x-team","string_match":{"exact":"red"}}]},"route":{"cluster":"red"}},{"match":{"prefix":"/"},"route":{"cluster":"blue"}}]}]},
-	"http_filters":[{"name":"envoy.filters.http.router","typed_config":{"@type":"type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}}]}}]}]}}]}]}`
+	{"match":{"prefix":"/","headers":[{"name":"x-team","string_match":{"exact":"red"}}]},"route":{"cluster":"red"}},
+	  {"match":{"prefix":"/"},"route":{"cluster":"blue"}}]}]},
+	"http_filters":[{"name":"envoy.filters.http.router",
+	  "typed_config":{"@type":"type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}}]}}]}]}}]}]}`
 	dump, err := configdump.Parse([]byte(raw))
 	if err != nil {
 		t.Fatal(err)

@@ -162,7 +162,8 @@ var provocations = []provocation{
 			"l",
 			ext+"local_ratelimit.v3.LocalRateLimit",
 			`stat_prefix: l, token_bucket: {max_tokens: 1, tokens_per_fill: 1,
-  fill_interval: 3600s}, filter_enabled: {default_value: {numerator: 100}}, filter_enforced: {default_value: {numerator: 100}}`,
+  fill_interval: 3600s}, filter_enabled: {default_value: {numerator: 100}},
+    filter_enforced: {default_value: {numerator: 100}}`,
 		),
 		routes: routeTo(
 			"good",
@@ -207,7 +208,8 @@ var provocations = []provocation{
 		filters: filter(
 			"j",
 			ext+"jwt_authn.v3.JwtAuthentication",
-			`providers: {p: {issuer: i, local_jwks: {inline_string: '{"keys":[{"kty":"oct","alg":"HS256","kid":"a","k":"c2VjcmV0"}]}'}}},
+			`providers: {p: {issuer: i,
+  local_jwks: {inline_string: '{"keys":[{"kty":"oct","alg":"HS256","kid":"a","k":"c2VjcmV0"}]}'}}},
   rules: [{match: {prefix: /}, requires: {provider_name: p}}]`,
 		),
 		routes:  routeTo("good", ""),

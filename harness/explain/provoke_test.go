@@ -147,7 +147,8 @@ func listeners(t *testing.T, admin string, exited chan error, said *bytes.Buffer
 func (p provocation) listener(dir string) string {
 	log := func(kind, text string) string {
 		return fmt.Sprintf(
-			`{name: %s, typed_config: {"@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog,
+			`{name: %s,
+ typed_config: {"@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog,
       path: %s, log_format: {text_format_source: {inline_string: %q}}}}`,
 			kind,
 			filepath.Join(dir, p.name+"."+kind),
@@ -213,7 +214,8 @@ func upstreams(t *testing.T) map[string]string {
 			refuses,
 			"",
 		) + `, typed_extension_protocol_options: {envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
-    {"@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, explicit_http_config: {http2_protocol_options: {}}}}`,
+    {"@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions,
+      explicit_http_config: {http2_protocol_options: {}}}}`,
 		"tls": at("tls", babbles, "") + `, transport_socket: {name: tls, typed_config:
     {"@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext}}`,
 		"full": at(
@@ -226,7 +228,8 @@ func upstreams(t *testing.T) map[string]string {
 			silent,
 			"",
 		) + `, typed_extension_protocol_options: {envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
-    {"@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, explicit_http_config: {http_protocol_options: {}},
+    {"@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions,
+      explicit_http_config: {http_protocol_options: {}},
     common_http_protocol_options: {max_stream_duration: 0.2s}}}`,
 		"drops": at("drops", good, drop(1_000_000)), "drops_most": at("drops_most", good, drop(999_999)),
 		"maintained": at("maintained", good, ""),

@@ -129,11 +129,15 @@ func TestFind(t *testing.T) {
 	for word, want := range map[string]string{
 		"filter-chain": "filter-chain", "Filter Chain": "filter-chain", "filter_chain": "filter-chain", "nr": "NR",
 		"NoRouteFound": "NR",
-		"upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused}": "upstream_reset_before_response_started",
-		"rbac_access_denied_matched_policy[ns[mark]-policy[deny]-rule[0]]":                                            "rbac_access_denied_matched_policy",
-		"downstream_local_disconnect(codec_error:x)":                                                                  "downstream_local_disconnect",
-		"virtualinbound": "virtualInbound", "envoy.filters.listener.original_dst": "original_dst", "mTLS": "mutual TLS", "iptables": "netfilter",
-		"15006": "15006", "not observed": "not observed", "rbac.no-policy-matches": "rbac.no-policy-matches",
+
+		"upstream_reset_before_response_started{remote_connection_failure|" +
+			"delayed_connect_error:_Connection_refused}": "upstream_reset_before_response_started",
+
+		"rbac_access_denied_matched_policy[ns[mark]-policy[deny]-rule[0]]": "rbac_access_denied_matched_policy",
+		"downstream_local_disconnect(codec_error:x)":                       "downstream_local_disconnect",
+		"virtualinbound": "virtualInbound", "envoy.filters.listener.original_dst": "original_dst", "mTLS": "mutual TLS",
+		"iptables": "netfilter",
+		"15006":    "15006", "not observed": "not observed", "rbac.no-policy-matches": "rbac.no-policy-matches",
 	} {
 		if found := glossary.Find(word, "en"); len(found) == 0 || found[0].Name != want {
 			t.Errorf("%q: %v, want %s", word, found, want)

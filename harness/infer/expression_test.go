@@ -27,11 +27,16 @@ func conditional(t testing.TB, expression string) *configdump.Dump {
 
 func withCondition(t testing.TB, condition string) *configdump.Dump {
 	t.Helper()
-	d, err := configdump.Parse([]byte(`{"configs":[{"static_clusters":[{"cluster":{"name":"a","load_assignment":{"endpoints":[{"lb_endpoints":[
- {"endpoint":{"address":{"socket_address":{"address":"10.0.0.1","port_value":80}}}}]}]}}}]},{"static_listeners":[{"listener":{"name":"l",
+	d, err := configdump.Parse([]byte(`{"configs":[{"static_clusters":[{"cluster":{"name":"a",
+		"load_assignment":{"endpoints":[{"lb_endpoints":[
+ {"endpoint":{"address":{"socket_address":{"address":"10.0.0.1","port_value":80}}}}]}]}}}]},
+   {"static_listeners":[{"listener":{"name":"l",
  "address":{"socket_address":{"address":"0.0.0.0","port_value":80}},"filter_chains":[{"filters":[{"typed_config":{
- "@type":"x/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager","http_filters":[{"name":"rbac","typed_config":{
- "@type":"x/envoy.extensions.filters.http.rbac.v3.RBAC","rules":{"policies":{"p":{"permissions":[{"any":true}],"principals":[{"any":true}],"condition":` + condition + `}}}}},
+ "@type":"x/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+   "http_filters":[{"name":"rbac","typed_config":{
+ "@type":"x/envoy.extensions.filters.http.rbac.v3.RBAC",
+   "rules":{"policies":{"p":{"permissions":[{"any":true}],"principals":[{"any":true}],
+     "condition":` + condition + `}}}}},
  {"name":"envoy.filters.http.router"}],
  "route_config":` + routesTo(`{"prefix":"/"}`) + `}}]}]}}]}]}`))
 	must(t, err)
@@ -77,7 +82,8 @@ func TestConditionsThatHurt(t *testing.T) {
 	for range 6 {
 		loop = `{"comprehensionExpr":{"iterVar":"x","iterRange":{"listExpr":{"elements":[` +
 			strings.Repeat(`{"constExpr":{"int64Value":1}},`, 200) + `{"constExpr":{"int64Value":1}}]}},
- "accuVar":"y","accuInit":{"constExpr":{"boolValue":true}},"loopCondition":{"constExpr":{"boolValue":true}},"loopStep":` + loop + `,"result":{"identExpr":{"name":"y"}}}}`
+ "accuVar":"y","accuInit":{"constExpr":{"boolValue":true}},"loopCondition":{"constExpr":{"boolValue":true}},
+   "loopStep":` + loop + `,"result":{"identExpr":{"name":"y"}}}}`
 	}
 	for name, condition := range map[string]string{
 		"loops inside loops": loop, "no tree": `{}`, "a string": `"x"`,

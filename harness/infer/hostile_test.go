@@ -20,8 +20,10 @@ func hostile(t testing.TB, routes, clusters string) *configdump.Dump {
 	d, err := configdump.Parse([]byte(`{"configs":[
  {"@type":"type.googleapis.com/envoy.admin.v3.ClustersConfigDump","static_clusters":[` + clusters + `]},
  {"@type":"type.googleapis.com/envoy.admin.v3.ListenersConfigDump","static_listeners":[{"listener":{"name":"l",
-  "address":{"socket_address":{"address":"0.0.0.0","port_value":80}},"filter_chains":[{"filters":[{"name":"m","typed_config":{
-  "@type":"type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager","route_config":` + routes + `}}]}]}}]}]}`))
+  "address":{"socket_address":{"address":"0.0.0.0","port_value":80}},
+    "filter_chains":[{"filters":[{"name":"m","typed_config":{
+  "@type":"type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+    "route_config":` + routes + `}}]}]}}]}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,8 +79,11 @@ func FuzzDecide(f *testing.F) {
 			`"path_template":"/{a=*}/**"}}},"route":{"cluster":"a","regex_rewrite":{"pattern":{"regex":"a"},`+
 			`"substitution":"\\1$"}}}]}]}`), "CONNECT", "*", "", uint16(80))
 	f.Fuzz(func(t *testing.T, routes []byte, method, path, authority string, port uint16) {
-		text := fmt.Appendf(nil, `{"configs":[{"static_listeners":[{"listener":{"name":"l","address":{"socket_address":{"address":"0.0.0.0","port_value":80}},
-"filter_chains":[{"filters":[{"typed_config":{"@type":"x/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager","normalize_path":true,"merge_slashes":true,"route_config":%s}}]}]}}]},
+		text := fmt.Appendf(nil, `{"configs":[{"static_listeners":[{"listener":{"name":"l",
+			"address":{"socket_address":{"address":"0.0.0.0","port_value":80}},
+"filter_chains":[{"filters":[{"typed_config":{
+"@type":"x/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+"normalize_path":true,"merge_slashes":true,"route_config":%s}}]}]}}]},
 {"static_clusters":[{"cluster":{"name":"a"}}]}]}`, routes)
 		d, err := configdump.Parse(text)
 		if err != nil {

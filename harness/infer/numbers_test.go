@@ -18,8 +18,7 @@ const numbered = `static_resources:
     - filters:
       - name: envoy.filters.network.http_connection_manager
         typed_config:
-          "@type": type.googleapis.com/` +
-	`envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
           stat_prefix: in
           path_with_escaped_slashes_action: <UNESCAPE_AND_FORWARD|4>
           route_config:
@@ -35,8 +34,8 @@ const numbered = `static_resources:
             - {name: outside, domains: [outside], require_tls: <EXTERNAL_ONLY|1>, routes: []}
             - {name: all, domains: [all], require_tls: <ALL|2>, routes: []}
           http_filters:
-          - {name: envoy.filters.http.router, typed_config: {"@type": ` +
-	`type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}
+          - {name: envoy.filters.http.router,
+             typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}
   clusters:
   - name: c
     type: STATIC

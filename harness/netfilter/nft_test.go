@@ -95,10 +95,15 @@ func TestNativeNFT(t *testing.T) {
 func TestBoth(t *testing.T) {
 	saved, err := os.ReadFile("testdata/iptables.save")
 	must(t, err)
-	const listing = `{"nftables": [{"chain": {"family": "ip", "table": "nat", "name": "OUTPUT", "type": "nat", "hook": "output", "prio": -100, "policy": "accept"}},
-		{"rule": {"family": "ip", "table": "nat", "chain": "OUTPUT", "expr": [{"xt": {"type": "match", "name": "owner"}}, {"return": null}]}},
-		{"chain": {"family": "inet", "table": "own", "name": "o", "type": "filter", "hook": "output", "prio": -400, "policy": "accept"}},
-		{"rule": {"family": "inet", "table": "own", "chain": "o", "expr": [{"match": {"op": "==", "left": {"payload": {"protocol": "tcp", "field": "dport"}}, "right": 81}}, {"drop": null}]}}]}`
+	const listing = `{"nftables": [{"chain": {"family": "ip", "table": "nat", "name": "OUTPUT", "type": "nat",
+		"hook": "output", "prio": -100, "policy": "accept"}},
+		{"rule": {"family": "ip", "table": "nat", "chain": "OUTPUT",
+		  "expr": [{"xt": {"type": "match", "name": "owner"}}, {"return": null}]}},
+		{"chain": {"family": "inet", "table": "own", "name": "o", "type": "filter", "hook": "output", "prio": -400,
+		  "policy": "accept"}},
+		{"rule": {"family": "inet", "table": "own", "chain": "o",
+		  "expr": [{"match": {"op": "==", "left": {"payload": {"protocol": "tcp", "field": "dport"}}, "right": 81}},
+		    {"drop": null}]}}]}`
 	rules, err := Parse(string(saved) + listing)
 	must(t, err)
 	for port, want := range map[uint16]string{80: "REDIRECT", 81: ""} {

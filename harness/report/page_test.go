@@ -185,19 +185,23 @@ func legible(t *testing.T, tab *browsertest.Tab, width int64) {
 		e => e.getScreenCTM().a * parseFloat(getComputedStyle(e).fontSize)))`); small < 9.5 {
 		t.Errorf("at %d pixels the smallest letters of a box have %.1f", width, small)
 	}
-	over := browsertest.Eval[[]string](tab, `[...document.querySelectorAll('svg .box')].filter(b => [...b.querySelectorAll('text')].some(
-		e => e.getBBox().x + e.getBBox().width > b.querySelector('rect').getBBox().x + b.querySelector('rect').getBBox().width)).map(b => b.id)`)
+	over := browsertest.Eval[[]string](tab, `(() => {
+		const end = e => e.getBBox().x + e.getBBox().width;
+		return [...document.querySelectorAll('svg .box')].filter(b =>
+			[...b.querySelectorAll('text')].some(e => end(e) > end(b.querySelector('rect')))).map(b => b.id) })()`)
 	if len(over) > 0 {
 		t.Errorf("at %d pixels text leaves its box: %s", width, strings.Join(over, ", "))
 	}
 	faint := browsertest.Eval[[]string](tab, `(() => {
-		const rgb = c => c.match(/[\d.]+/g).slice(0, 3).map(v => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
+		const linear = v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
+		const rgb = c => c.match(/[\d.]+/g).slice(0, 3).map(v => linear(v / 255));
 		const light = c => { const [r, g, b] = rgb(c); return .2126 * r + .7152 * g + .0722 * b };
 		const ratio = (a, b) => (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
 		return [...document.querySelectorAll('svg .box')].filter(b => {
 			let ground = getComputedStyle(b.querySelector('rect')).fill;
 			if (ground === 'none') ground = getComputedStyle(document.querySelector('svg .proxy rect')).fill;
-			return [...b.querySelectorAll('text')].some(e => ratio(light(getComputedStyle(e).fill), light(ground)) < 4.5);
+			return [...b.querySelectorAll('text')].some(e =>
+				ratio(light(getComputedStyle(e).fill), light(ground)) < 4.5);
 		}).map(b => b.id) })()`)
 	if len(faint) > 0 {
 		t.Errorf("text does not stand out: %s", strings.Join(faint, ", "))

@@ -23,7 +23,8 @@ var update = flag.Bool("update", false, "rewrite golden files")
 func noLab(t *testing.T) Lab {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "kubeconfig")
-	config := `{"apiVersion":"v1","kind":"Config","current-context":"x","contexts":[{"name":"x","context":{"cluster":"x","namespace":"mark"}}],
+	config := `{"apiVersion":"v1","kind":"Config","current-context":"x",
+		"contexts":[{"name":"x","context":{"cluster":"x","namespace":"mark"}}],
 		"clusters":[{"name":"x","cluster":{"server":"http://127.0.0.1:1"}}]}`
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		t.Fatal(err)

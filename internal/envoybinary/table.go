@@ -70,7 +70,8 @@ var anchors = []anchor{
 		"acceptHeadersFromRouter", "upstream request aborted during onHostSelected"},
 	{OnPoolReady, "", "router/upstream_request.cc", "onPoolReady", "{}pool ready"},
 	{OnServerName,
-		"_ZN5Envoy10Extensions15ListenerFilters12TlsInspector6Filter12onServernameESt17basic_string_viewIcSt11char_traitsIcEE",
+		"_ZN5Envoy10Extensions15ListenerFilters12TlsInspector6Filter12" +
+			"onServernameESt17basic_string_viewIcSt11char_traitsIcEE",
 		"tls_inspector/tls_inspector.cc", "onServername", "tls:onServerName(), requestedServerName: {}"},
 	{NewConnection, "", "active_stream_listener_base.cc", "newConnection",
 		"closing connection from {}: no matching filter chain found"},

@@ -192,8 +192,9 @@ func (p place) text(text string) string {
 }
 
 // names are fields that hold names of a configuration.
-var names = set(`name cluster route listener cluster_name route_config_name service_name stat_prefix alt_stat_name sni virtual_host virtual_hosts
-	filter_chain_name resource_name principal server_names domains authority proxy from namespace pod host_rewrite_literal`)
+var names = set(`name cluster route listener cluster_name route_config_name service_name stat_prefix
+alt_stat_name sni virtual_host virtual_hosts filter_chain_name resource_name principal server_names domains
+authority proxy from namespace pod host_rewrite_literal`)
 
 // matched is what the value of a header or a query parameter is compared with.
 func matched(name, text string) string {

@@ -49,7 +49,8 @@ func (*paper) Processes(context.Context, *cluster.Lab, string, string, string) (
 func kubeconfig(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "kubeconfig")
-	config := `{"apiVersion":"v1","kind":"Config","current-context":"paper","contexts":[{"name":"paper","context":{"cluster":"x"}}],
+	config := `{"apiVersion":"v1","kind":"Config","current-context":"paper",
+		"contexts":[{"name":"paper","context":{"cluster":"x"}}],
 		"clusters":[{"name":"x","cluster":{"server":"http://127.0.0.1:1"}}]}`
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		t.Fatal(err)

@@ -146,8 +146,10 @@ func TestClusterConfig(t *testing.T) {
 }
 
 func TestKubeconfigLeadsToTheForwarder(t *testing.T) {
-	const text = `{"apiVersion":"v1","kind":"Config","current-context":"kind-x","contexts":[{"name":"kind-x","context":{"cluster":"kind-x","user":"kind-x"}}],
-		"clusters":[{"name":"kind-x","cluster":{"server":"https://127.0.0.1:40001"}}],"users":[{"name":"kind-x","user":{}}]}`
+	const text = `{"apiVersion":"v1","kind":"Config","current-context":"kind-x",
+		"contexts":[{"name":"kind-x","context":{"cluster":"kind-x","user":"kind-x"}}],
+		"clusters":[{"name":"kind-x","cluster":{"server":"https://127.0.0.1:40001"}}],
+		  "users":[{"name":"kind-x","user":{}}]}`
 	for _, tt := range []struct {
 		docker docker.Docker
 		want   string

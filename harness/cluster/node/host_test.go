@@ -52,7 +52,8 @@ for d in dev dev/shm run tmp etc var/lib root lib/modules opt/lab/bin opt/lab/st
   : > /node/$d/flowproof-trespass
 done 2>/dev/null
 mkdir /node/sys/fs/bpf/flowproof-trespass 2>/dev/null
-for f in proc/sys/kernel/core_pattern proc/sys/kernel/modprobe proc/sys/vm/swappiness proc/sys/fs/file-max proc/sysrq-trigger \
+for f in proc/sys/kernel/core_pattern proc/sys/kernel/modprobe proc/sys/vm/swappiness \
+  proc/sys/fs/file-max proc/sysrq-trigger \
   proc/sys/fs/binfmt_misc/register proc/irq/default_smp_affinity proc/sys/net/netfilter/nf_hooks_lwtunnel \
   sys/kernel/uevent_helper sys/kernel/mm/ksm/run sys/power/state sys/kernel/tracing/tracing_on opt/lab/bin/kubelet; do
   (: >> /node/$f) 2>/dev/null && echo "opened $f"

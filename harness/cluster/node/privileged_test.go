@@ -24,11 +24,13 @@ import (
 // file on the host that no pod can see.
 const breakIn = `
 mark=flowproof-break-in
-for d in opt/lab/bin opt/lab/store opt/lab/prepared lib/modules $(awk '$5 ~ /\/snapshots\/[0-9]+$/ {print substr($5, 2)}' /proc/1/mountinfo); do
+for d in opt/lab/bin opt/lab/store opt/lab/prepared lib/modules \
+  $(awk '$5 ~ /\/snapshots\/[0-9]+$/ {print substr($5, 2)}' /proc/1/mountinfo); do
   [ -d /node/$d ] || continue
   mount -o remount,bind,rw /node/$d && echo "remounted $d"
   nsenter -t 1 -m mount -o remount,bind,rw /$d && echo "remounted $d in the node"
-  mkdir -p /tmp/again && mount --bind /node/$d /tmp/again && mount -o remount,bind,rw /tmp/again && echo "remounted a copy of $d"
+  mkdir -p /tmp/again && mount --bind /node/$d /tmp/again &&
+    mount -o remount,bind,rw /tmp/again && echo "remounted a copy of $d"
   unshare -m mount -o remount,bind,rw /node/$d && echo "remounted $d in namespaces of its own"
   for at in /node/$d /proc/1/root/$d /tmp/again; do
     touch $at/$mark && echo "wrote to $at"

@@ -184,7 +184,8 @@ func TestOnWay(t *testing.T) {
 			m := d.manager()
 			m["http_filters"] = append([]any{map[string]any{"name": "envoy.filters.http.rbac"}},
 				m["http_filters"].([]any)...)
-		}, "filter_chains[0.0.0.0_8080]/filters[envoy.filters.network.http_connection_manager]/typed_config/http_filters[envoy.filters.http.rbac] was added"},
+		}, "filter_chains[0.0.0.0_8080]/filters[envoy.filters.network.http_connection_manager]" +
+			"/typed_config/http_filters[envoy.filters.http.rbac] was added"},
 		"a network filter in the server's chain": {"fortio-server", func(d tree) {
 			c := d.taken()
 			c["filters"] = append([]any{map[string]any{"name": "envoy.filters.network.rbac"}}, c["filters"].([]any)...)

@@ -10,24 +10,19 @@ import (
 
 const (
 	uhLine = `[2026-11-23T06:46:18.107Z] "GET /a?b=c HTTP/1.1" 503 UH no_healthy_upstream - "-" 0 19 1 - "-" ` +
-		`"curl/8.5.0" ` +
-		`"d1bd9705-f406-4bb6-85b0-3dbe66b959d6" "fortio-server:8080" "-" ` +
-		`outbound|8080||fortio-server.mark.svc.cluster.local - ` +
-		`10.96.215.136:8080 172.21.206.197:48606 - default`
+		`"curl/8.5.0" "d1bd9705-f406-4bb6-85b0-3dbe66b959d6" "fortio-server:8080" "-" ` +
+		`outbound|8080||fortio-server.mark.svc.cluster.local - 10.96.215.136:8080 172.21.206.197:48606 - default`
 	ufLine = `[2026-11-23T06:46:18.107Z] "POST / HTTP/2" 503 URX,UF ` +
-		`upstream_reset_before_response_started{remote_connection_failure|` +
-		`delayed_connect_error:_Connection_refused} - "delayed_connect_error:_Connection_refused" 3 19 22 - ` +
-		`"10.0.0.1,10.0.0.2" "a b" ` +
+		`upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused} ` +
+		`- "delayed_connect_error:_Connection_refused" 3 19 22 - "10.0.0.1,10.0.0.2" "a b" ` +
 		`"d1bd9705-f406-4bb6-85b0-3dbe66b959d6" "fortio-server:8080" "172.21.206.196:9090" inbound|9090|| ` +
-		`127.0.0.6:33333 ` +
-		`172.21.206.196:9090 172.21.206.197:48606 outbound_.9090_._.fortio-server.mark.svc.cluster.local default`
-	tcpLine = `[2026-11-23T06:46:18.107Z] "- - -" 0 NR filter_chain_not_found - "-" 0 0 0 - "-" "-" "-" "-" "-" - - ` +
-		`172.21.206.196:8080 ` +
-		`172.21.206.197:48606 - -`
-	jsonLine = `{"authority":"a","response_code":404,"response_flags":"NR","response_code_details":"route_not_found",` +
-		`"path":"/x","method":"GET",` +
-		`"protocol":"HTTP/1.1","upstream_cluster":null,"downstream_local_address":"10.0.0.1:80",` +
-		`"start_time":"2026-11-23T06:46:18.107Z"}`
+		`127.0.0.6:33333 172.21.206.196:9090 172.21.206.197:48606 ` +
+		`outbound_.9090_._.fortio-server.mark.svc.cluster.local default`
+	tcpLine = `[2026-11-23T06:46:18.107Z] "- - -" 0 NR filter_chain_not_found - "-" 0 0 0 - "-" "-" "-" "-" "-" - ` +
+		`- 172.21.206.196:8080 172.21.206.197:48606 - -`
+	jsonLine = `{"authority":"a","response_code":404,"response_flags":"NR",` +
+		`"response_code_details":"route_not_found","path":"/x","method":"GET","protocol":"HTTP/1.1",` +
+		`"upstream_cluster":null,"downstream_local_address":"10.0.0.1:80","start_time":"2026-11-23T06:46:18.107Z"}`
 	envoyLine = `[2026-11-23T06:46:18.107Z] "GET / HTTP/1.1" 200 - 0 19 1 1 "-" "curl" "id" "a" "1.2.3.4:5"`
 )
 
@@ -145,10 +140,14 @@ func TestUnsure(t *testing.T) {
 }
 
 func TestFormatOfDump(t *testing.T) {
-	const text = `{"configs":[{"@type":"type.googleapis.com/envoy.admin.v3.ListenersConfigDump","dynamic_listeners":[{"name":"l","active_state":{"listener":
-	{"name":"l","address":{"socket_address":{"address":"0.0.0.0","port_value":15006}},"access_log":[{"typed_config":{"log_format":{"text_format_source":{"inline_string":
+	const text = `{"configs":[{"@type":"type.googleapis.com/envoy.admin.v3.ListenersConfigDump",
+		"dynamic_listeners":[{"name":"l","active_state":{"listener":
+	{"name":"l","address":{"socket_address":{"address":"0.0.0.0","port_value":15006}},
+	  "access_log":[{"typed_config":{"log_format":{"text_format_source":{"inline_string":
 	"%START_TIME(%Y-%m-%dT%H:%M:%S.%6fZ)% <%RESPONSE_CODE%> flags=%RESPONSE_FLAGS_LONG% %REQ(X-Team):5% 100%%\n"}}}}],
-	"filter_chains":[{"filters":[{"typed_config":{"access_log":[{"typed_config":{"log_format":{"json_format":{"when":"%START_TIME%","a":{"code":"%RESPONSE_CODE%"},
+	"filter_chains":[{"filters":[{"typed_config":{"access_log":[{"typed_config":{"log_format":{
+	  "json_format":{"when":"%START_TIME%",
+	  "a":{"code":"%RESPONSE_CODE%"},
 	"both":"%REQ(:METHOD)% %REQ(:PATH)%","flags":"%RESPONSE_FLAGS%","plain":"x"}}}}]}}]}]}}}]}]}`
 	dump, err := configdump.Parse([]byte(text))
 	if err != nil {

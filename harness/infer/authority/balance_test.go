@@ -155,7 +155,8 @@ func TestBalance(t *testing.T) {
 	rules := balanceRules
 	for i, members := range []string{"[k5, k0]", "[k1, k0]", "[k8, k0]", "[k9, k3]"} {
 		name := fmt.Sprint("aggregate", i)
-		c.clusters = append(c.clusters, "{name: "+name+`, lb_policy: CLUSTER_PROVIDED, cluster_type: {name: envoy.clusters.aggregate, typed_config: {
+		c.clusters = append(c.clusters, "{name: "+name+`, lb_policy: CLUSTER_PROVIDED,
+			cluster_type: {name: envoy.clusters.aggregate, typed_config: {
 			"@type": type.googleapis.com/envoy.extensions.clusters.aggregate.v3.ClusterConfig, clusters: `+
 			members+`}}}`)
 		c.listeners = append(c.listeners,

@@ -58,7 +58,9 @@ func (b *bootstrap) build() ([]byte, error) {
 		"overload_manager": object{
 			"resource_monitors": []any{object{"name": "envoy.resource_monitors.global_downstream_max_connections",
 				"typed_config": object{
-					"@type":                             "type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+					"@type": "type.googleapis.com/envoy.extensions.resource_monitors." +
+						"downstream_connections.v3.DownstreamConnectionsConfig",
+
 					"max_active_downstream_connections": 10000}}}},
 	}
 	if runtime := b.dump.Bootstrap().Get("layered_runtime"); runtime.Exists() {

@@ -159,7 +159,8 @@ func rbacAction(name, action string) string {
 // celMatch leads to an action where an expression holds.
 func celMatch(expr, name, action string) string {
 	return `matcher_list: {matchers: [{predicate: {single_predicate: {input: {name: attributes, typed_config: {
-		"@type": type.googleapis.com/xds.type.matcher.v3.HttpAttributesCelMatchInput}}, custom_match: {name: cel, typed_config: {
+		"@type": type.googleapis.com/xds.type.matcher.v3.HttpAttributesCelMatchInput}}, custom_match: {name: cel,
+		  typed_config: {
 		"@type": type.googleapis.com/xds.type.matcher.v3.CelMatcher, expr_match: {` + expr + `}}}}}, on_match: ` +
 		rbacAction(name, action) + `}]}`
 }
@@ -239,7 +240,9 @@ var matcherRules = []rule{
 			"}}", ", header_name: ':path'}}", 1) + ", prefix_match_map: {map: {/a: " + rbacAction("a", "ALLOW") +
 			", /a/b: " + rbacAction("b", "DENY") + "}}}"), vhost(toA),
 		[]string{"GET x /a", "GET x /a/b/c", "GET x /c", "GET x /ab"}},
-	{"rbac matcher: source address", rbacMatcher("matcher_tree: {" + inputOf(networkInputs+"SourceIPInput") + `, custom_match: {name: ip, typed_config: {"@type": type.googleapis.com/xds.type.matcher.v3.IPMatcher, range_matchers: [
+	{"rbac matcher: source address", rbacMatcher("matcher_tree: {" + inputOf(networkInputs+"SourceIPInput") + `,
+		custom_match: {name: ip, typed_config: {"@type": type.googleapis.com/xds.type.matcher.v3.IPMatcher,
+		  range_matchers: [
 		{ranges: [{address_prefix: 192.0.2.0, prefix_len: 24}], on_match: ` + rbacAction("a", "ALLOW") + `}]}}}`),
 		vhost(toA), []string{"GET x /", "GET x / x-forwarded-for=203.0.113.9", "GET x / x-forwarded-for=192.0.2.9"}},
 	{

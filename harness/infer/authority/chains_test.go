@@ -153,9 +153,13 @@ var chainRules = []chainRule{
 		[]flow.Request{through("127.8.2.1:1", "192.0.2.1:7"), through("127.8.2.2:1", "192.0.2.7:7"),
 			through("127.8.2.3:1", "192.0.2.7:8"), through("127.9.2.4:1", "192.0.2.7:7"),
 			through("127.8.2.5:1", "192.0.3.7:7")}},
-	{"direct source by filter_chain_matcher", "", []string{"", ""}, `, filter_chain_matcher: {matcher_tree: {input: {name: ip, typed_config: {
-		"@type": type.googleapis.com/envoy.extensions.matching.common_inputs.network.v3.DirectSourceIPInput}}, exact_match_map: {map: {
-		127.8.3.1: {action: {name: n0, typed_config: {"@type": type.googleapis.com/google.protobuf.StringValue, value: n0}}}}}}, on_no_match: {action: {name: n1, typed_config: {"@type": type.googleapis.com/google.protobuf.StringValue, value: n1}}}}`,
+	{"direct source by filter_chain_matcher", "", []string{"", ""}, `,
+		filter_chain_matcher: {matcher_tree: {input: {name: ip, typed_config: {
+		"@type": type.googleapis.com/envoy.extensions.matching.common_inputs.network.v3.DirectSourceIPInput}},
+		  exact_match_map: {map: {
+		127.8.3.1: {action: {name: n0, typed_config: {"@type": type.googleapis.com/google.protobuf.StringValue,
+		  value: n0}}}}}}, on_no_match: {action: {name: n1,
+		    typed_config: {"@type": type.googleapis.com/google.protobuf.StringValue, value: n1}}}}`,
 		[]flow.Request{through("127.8.3.1:1", "192.0.2.1:1"), through("127.8.3.2:1", "127.8.3.1:1")}},
 	{"source type", "", []string{"{source_type: SAME_IP_OR_LOOPBACK}", "{source_type: EXTERNAL}"}, "",
 		[]flow.Request{from("192.0.3.1:1000", "10.0.0.1"), from("10.0.0.1:1000", "10.0.0.1"),
@@ -175,21 +179,37 @@ var chainRules = []chainRule{
 		[]flow.Request{hello("x", "istio"), hello("x", "h2"), clear("tcp")}},
 	{"destination port of others", tlsInspector, []string{"{destination_port: 1}", ""}, "",
 		[]flow.Request{clear("tcp"), hello("x")}},
-	{"filter_chain_matcher", tlsInspector, []string{"", "", ""}, `, filter_chain_matcher: {matcher_tree: {input: {name: port, typed_config: {
-		"@type": type.googleapis.com/envoy.extensions.matching.common_inputs.network.v3.TransportProtocolInput}}, exact_match_map: {map: {
-		tls: {matcher: {matcher_tree: {input: {name: sni, typed_config: {"@type": type.googleapis.com/envoy.extensions.matching.common_inputs.network.v3.ServerNameInput}},
-			custom_match: {name: s, typed_config: {"@type": type.googleapis.com/xds.type.matcher.v3.ServerNameMatcher, domain_matchers: [
-			{domains: [a.b], on_match: {action: {name: n0, typed_config: {"@type": type.googleapis.com/google.protobuf.StringValue, value: n0}}}},
-			{domains: ['*.b'], on_match: {action: {name: n1, typed_config: {"@type": type.googleapis.com/google.protobuf.StringValue, value: n1}}}}]}}}}},
-		raw_buffer: {action: {name: n2, typed_config: {"@type": type.googleapis.com/google.protobuf.StringValue, value: n2}}}}}}}`,
+	{"filter_chain_matcher", tlsInspector, []string{"", "", ""}, `,
+		filter_chain_matcher: {matcher_tree: {input: {name: port, typed_config: {
+		"@type": type.googleapis.com/envoy.extensions.matching.common_inputs.network.v3.TransportProtocolInput}},
+		  exact_match_map: {map: {
+		tls: {matcher: {matcher_tree: {input: {name: sni,
+		  typed_config: {
+		    "@type": type.googleapis.com/envoy.extensions.matching.common_inputs.network.v3.ServerNameInput}},
+			custom_match: {name: s, typed_config: {"@type": type.googleapis.com/xds.type.matcher.v3.ServerNameMatcher,
+			  domain_matchers: [
+			{domains: [a.b], on_match: {action: {name: n0,
+			  typed_config: {"@type": type.googleapis.com/google.protobuf.StringValue, value: n0}}}},
+			{domains: ['*.b'], on_match: {action: {name: n1,
+			  typed_config: {"@type": type.googleapis.com/google.protobuf.StringValue, value: n1}}}}]}}}}},
+		raw_buffer: {action: {name: n2, typed_config: {"@type": type.googleapis.com/google.protobuf.StringValue,
+		  value: n2}}}}}}}`,
 		[]flow.Request{hello("a.b"), hello("c.b"), hello("d.e"), clear("tcp")}},
-	{"filter_chain_matcher by address", "", []string{"", "", ""}, `, filter_chain_matcher: {matcher_tree: {input: {name: ip, typed_config: {
-		"@type": type.googleapis.com/envoy.extensions.matching.common_inputs.network.v3.DestinationIPInput}}, custom_match: {name: ip, typed_config: {
+	{"filter_chain_matcher by address", "", []string{"", "", ""}, `,
+		filter_chain_matcher: {matcher_tree: {input: {name: ip, typed_config: {
+		"@type": type.googleapis.com/envoy.extensions.matching.common_inputs.network.v3.DestinationIPInput}},
+		  custom_match: {name: ip, typed_config: {
 		"@type": type.googleapis.com/xds.type.matcher.v3.IPMatcher, range_matchers: [
-		{ranges: [{address_prefix: 10.0.0.0, prefix_len: 8}], on_match: {action: {name: n0, typed_config: {"@type": type.googleapis.com/google.protobuf.StringValue, value: n0}}}},
-		{ranges: [{address_prefix: 10.1.0.0, prefix_len: 16}], on_match: {matcher: {matcher_tree: {input: {name: p, typed_config: {
-			"@type": type.googleapis.com/envoy.extensions.matching.common_inputs.network.v3.SourceIPInput}}, exact_match_map: {map: {192.0.2.9: {action: {name: n1, typed_config: {"@type": type.googleapis.com/google.protobuf.StringValue, value: n1}}}}}}}}}]}}},
-		on_no_match: {action: {name: n2, typed_config: {"@type": type.googleapis.com/google.protobuf.StringValue, value: n2}}}}`,
+		{ranges: [{address_prefix: 10.0.0.0, prefix_len: 8}],
+		  on_match: {action: {name: n0, typed_config: {"@type": type.googleapis.com/google.protobuf.StringValue,
+		    value: n0}}}},
+		{ranges: [{address_prefix: 10.1.0.0, prefix_len: 16}],
+		  on_match: {matcher: {matcher_tree: {input: {name: p, typed_config: {
+			"@type": type.googleapis.com/envoy.extensions.matching.common_inputs.network.v3.SourceIPInput}},
+			  exact_match_map: {map: {192.0.2.9: {action: {name: n1,
+			    typed_config: {"@type": type.googleapis.com/google.protobuf.StringValue, value: n1}}}}}}}}}]}}},
+		on_no_match: {action: {name: n2, typed_config: {"@type": type.googleapis.com/google.protobuf.StringValue,
+		  value: n2}}}}`,
 		[]flow.Request{from("", "10.2.3.4"), from("192.0.2.9:1", "10.1.2.4"), from("192.0.2.8:1", "10.1.2.4"),
 			from("", "12.0.0.1")}},
 }

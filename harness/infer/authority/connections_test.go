@@ -30,13 +30,14 @@ func hosted(host string) flow.Request { return flow.Request{Authority: host} }
 
 // state is a set_filter_state filter that names an object by a format.
 func state(kind, when, key, format string) string {
-	return fmt.Sprintf(`{name: state, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.%s.set_filter_state.v3.Config, %s: [
+	return fmt.Sprintf(`{name: state,
+  typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.%s.set_filter_state.v3.Config, %s: [
   {object_key: %s, format_string: {text_format_source: {inline_string: %q}}, shared_with_upstream: ONCE}]}}`, kind,
 		when, key, format)
 }
 
-const router = `{name: envoy.filters.http.router, typed_config: {"@type": ` +
-	`type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}`
+const router = `{name: envoy.filters.http.router, ` +
+	`typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}`
 
 // host1 to host5 are endpoints of which each has a stub.
 const host1, host2, host3, host4 = "127.61.0.1:9461", "127.61.0.2:9461", "127.61.0.3:9461", "127.61.0.4:9461"
@@ -52,8 +53,12 @@ func staticCluster(name, address, more string) string {
 func insideCluster(name, listener, metadata string, passing bool) string {
 	socket := ""
 	if passing {
-		socket = `, transport_socket: {name: i, typed_config: {"@type": type.googleapis.com/envoy.extensions.transport_sockets.internal_upstream.v3.InternalUpstreamTransport,
-  passthrough_metadata: [{kind: {host: {}}, name: envoy.filters.listener.original_dst}], transport_socket: {name: r, typed_config: {"@type": type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer}}}}`
+		socket = `, transport_socket: {name: i,
+			typed_config: {
+		    "@type": type.googleapis.com/envoy.extensions.transport_sockets.` +
+			`internal_upstream.v3.InternalUpstreamTransport,
+  passthrough_metadata: [{kind: {host: {}}, name: envoy.filters.listener.original_dst}], transport_socket: {name: r,
+    typed_config: {"@type": type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer}}}}`
 	}
 	if metadata != "" {
 		metadata = ", metadata: {filter_metadata: {envoy.filters.listener.original_dst: {local: " + metadata + "}}}"
@@ -64,21 +69,22 @@ func insideCluster(name, listener, metadata string, passing bool) string {
 }
 
 const (
-	originalDst = `{name: o, typed_config: {"@type": ` +
-		`type.googleapis.com/envoy.extensions.filters.listener.original_dst.v3.OriginalDst}}`
+	originalDst = `{name: o, ` +
+		`typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.listener.original_dst.v3.OriginalDst}}`
 	tcpConnect = `upgrade_configs: [{upgrade_type: CONNECT, connect_config: {}}]`
 )
 
 var connectionClusters = []string{
 	staticCluster("one", host1, ""), staticCluster("two", host2, ""), staticCluster("three", host3, ""),
 	staticCluster("four", host4, ""),
-	`{name: byheader, type: ORIGINAL_DST, lb_policy: CLUSTER_PROVIDED, original_dst_lb_config: {use_http_header: ` +
-		`true}}`,
-	`{name: byownheader, type: ORIGINAL_DST, lb_policy: CLUSTER_PROVIDED, original_dst_lb_config: {use_http_header: ` +
-		`true, http_header_name: x-to, upstream_port_override: 9461}}`,
-	`{name: dynamic, lb_policy: CLUSTER_PROVIDED, cluster_type: {name: d, typed_config: {"@type": ` +
-		`type.googleapis.com/envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig, dns_cache_config: ` +
-		`{name: c, dns_lookup_family: V4_ONLY}}}}`,
+	`{name: byheader, type: ORIGINAL_DST, lb_policy: CLUSTER_PROVIDED, ` +
+		`original_dst_lb_config: {use_http_header: true}}`,
+	`{name: byownheader, type: ORIGINAL_DST, lb_policy: CLUSTER_PROVIDED, ` +
+		`original_dst_lb_config: {use_http_header: true, http_header_name: x-to, upstream_port_override: 9461}}`,
+	`{name: dynamic, lb_policy: CLUSTER_PROVIDED, cluster_type: {name: d, ` +
+		`typed_config: {"@type": ` +
+		`type.googleapis.com/envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig, ` +
+		`dns_cache_config: {name: c, dns_lookup_family: V4_ONLY}}}}`,
 	insideCluster("inside", "by-port", "", true), insideCluster("blind", "by-port", "", false),
 	insideCluster("marked", "by-port", host2, true), insideCluster("nowhere", "missing", "", true),
 	insideCluster("again", "http-inside", "", true),

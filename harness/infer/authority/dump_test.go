@@ -24,7 +24,8 @@ type config struct {
 
 // bootstrapText is who the proxy is, and a runtime as a bootstrap may set it.
 const bootstrapText = `{node: {id: authority, cluster: authority}, layered_runtime: {layers: [
-  {name: first, static_layer: {test: {none: 0, all: 100, over: 0, fraction: {numerator: 10000, denominator: TEN_THOUSAND}}, test.flat: 100}},
+  {name: first, static_layer: {test: {none: 0, all: 100, over: 0, fraction: {numerator: 10000,
+    denominator: TEN_THOUSAND}}, test.flat: 100}},
   {name: second, static_layer: {test.over: 100}}, {name: admin, admin_layer: {}}]}}`
 
 // message turns YAML into JSON.
@@ -69,7 +70,8 @@ func (c config) dump(t testing.TB) *configdump.Dump {
 func stubbed(names ...string) []string {
 	var all []string
 	for _, n := range names {
-		all = append(all, fmt.Sprintf(`{name: %q, type: STATIC, load_assignment: {cluster_name: %q, endpoints: [{lb_endpoints: [
+		all = append(all, fmt.Sprintf(`{name: %q, type: STATIC, load_assignment: {cluster_name: %q,
+			endpoints: [{lb_endpoints: [
   {endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: 1}}}}]}]}}`, n, n))
 	}
 	return all
@@ -109,7 +111,8 @@ func tcpChain(more, cluster string) string {
 		more = ", " + more
 	}
 	return fmt.Sprintf(`{filters: [{name: envoy.filters.network.tcp_proxy, typed_config: {
-  "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: test, cluster: %q}}]%s}`, cluster, more)
+  "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: test,
+    cluster: %q}}]%s}`, cluster, more)
 }
 
 // envoyOrSkip returns an Envoy binary. Without one the test is skipped, except in CI, where it

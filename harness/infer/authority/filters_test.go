@@ -7,7 +7,9 @@ func filtered(name, kind, config string) string {
 	if config != "" {
 		config = ", " + config
 	}
-	return fmt.Sprintf(`http_filters: [{name: %s, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.%s%s}}, {name: envoy.filters.http.router,
+	return fmt.Sprintf(`http_filters: [{name: %s,
+		typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.%s%s}},
+		  {name: envoy.filters.http.router,
 		typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}]`,
 		name, kind, config)
 }
@@ -33,20 +35,27 @@ const (
 )
 
 var jwtFilter = filtered("jwt", "jwt_authn.v3.JwtAuthentication", `
-	providers: {p: {issuer: test, local_jwks: {inline_string: '{"keys":[{"kty":"EC","crv":"P-256","alg":"ES256","kid":"1","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}'}}},
+	providers: {p: {issuer: test, local_jwks: {inline_string: '{"keys":[{"kty":"EC","crv":"P-256",`+
+	`"alg":"ES256","kid":"1",`+
+	`"x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",`+
+	`"y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}'}}},
 	rules: [{match: {prefix: /open}}, {match: {prefix: /need}, requires: {provider_name: p}},
-		{match: {prefix: /optional}, requires: {requires_any: {requirements: [{provider_name: p}, {allow_missing: {}}]}}},
+		{match: {prefix: /optional}, requires: {requires_any: {requirements: [{provider_name: p},
+		  {allow_missing: {}}]}}},
 		{match: {prefix: /lax}, requires: {allow_missing_or_failed: {}}},
-		{match: {prefix: /all}, requires: {requires_all: {requirements: [{provider_name: p}, {allow_missing_or_failed: {}}]}}}]`)
+		{match: {prefix: /all}, requires: {requires_all: {requirements: [{provider_name: p},
+		  {allow_missing_or_failed: {}}]}}}]`)
 
 var filterRules = []rule{
 	{"rbac: allow", rbacRules(`action: ALLOW, policies: {
 		get: {permissions: [{header: {name: ":method", string_match: {exact: GET}}}], ` + anyone + `},
-		path: {permissions: [{and_rules: {rules: [{url_path: {path: {prefix: /ok}}}, {not_rule: {header: {name: x-no, present_match: true}}}]}}], ` + anyone + `}}`), vhost(toA),
+		path: {permissions: [{and_rules: {rules: [{url_path: {path: {prefix: /ok}}},
+		  {not_rule: {header: {name: x-no, present_match: true}}}]}}], ` + anyone + `}}`), vhost(toA),
 		[]string{"GET x /", "POST x /", "POST x /ok?a", "POST x /ok x-no=1", "POST x /?/ok"}},
 	{"rbac: deny", rbacRules(`action: DENY, policies: {
 		header: {permissions: [{header: {name: x-user, string_match: {suffix: evil}}}], ` + anyone + `},
-		or: {permissions: [{or_rules: {rules: [{url_path: {path: {exact: /admin}}}, {destination_port: 1}]}}], principals: [{header: {name: x-role, present_match: true}}]}}`), vhost(toA),
+		or: {permissions: [{or_rules: {rules: [{url_path: {path: {exact: /admin}}}, {destination_port: 1}]}}],
+		  principals: [{header: {name: x-role, present_match: true}}]}}`), vhost(toA),
 		[]string{"GET x /", "GET x / x-user=devil_evil", "GET x /admin", "GET x /admin x-role=1",
 			"GET x /admin?x x-role=1"}},
 	{"rbac: nothing allowed", rbacRules(`action: ALLOW`), vhost(toA), []string{"GET x /"}},
@@ -54,14 +63,18 @@ var filterRules = []rule{
 	{"rbac: log", rbacRules(`action: LOG, policies: {p: {permissions: [{any: true}], ` + anyone + `}}`), vhost(toA),
 		[]string{"GET x /"}},
 	{"rbac: addresses", rbacRules(`action: ALLOW, policies: {
-		a: {permissions: [{destination_port_range: {start: 20000, end: 25000}}], principals: [{remote_ip: {address_prefix: 192.0.2.0, prefix_len: 24}}]}}`), vhost(toA), []string{"GET x /"}},
+		a: {permissions: [{destination_port_range: {start: 20000, end: 25000}}],
+		  principals: [{remote_ip: {address_prefix: 192.0.2.0, prefix_len: 24}}]}}`), vhost(toA), []string{"GET x /"}},
 	{
 		"rbac: authenticated on clear text",
 		rbacRules(`action: ALLOW, policies: {a: {permissions: [{any: true}], principals: [{authenticated: {}}]}}`),
 		vhost(toA), []string{"GET x /"},
 	},
-	{"rbac: sets", rbacRules(`action: ALLOW, policies: {a: {permissions: [{any: true}], principals: [{and_ids: {ids: [{header: {name: a, present_match: true}}, {or_ids: {ids: [
-		{header: {name: b, present_match: true}}, {not_id: {url_path: {path: {safe_regex: {regex: '/x.*'}}}}}]}}]}}]}}`), vhost(toA),
+	{"rbac: sets", rbacRules(`action: ALLOW,
+		policies: {a: {permissions: [{any: true}],
+		  principals: [{and_ids: {ids: [{header: {name: a, present_match: true}}, {or_ids: {ids: [
+		{header: {name: b, present_match: true}},
+		  {not_id: {url_path: {path: {safe_regex: {regex: '/x.*'}}}}}]}}]}}]}}`), vhost(toA),
 		[]string{"GET x /", "GET x / a=1", "GET x /xy a=1", "GET x /xy a=1 b=1"}},
 	{"rbac: per route", rbacRules(`action: ALLOW`), vhost(perRoute("/free", "rbac", "rbac.v3.RBACPerRoute", "") + ", " +
 		perRoute("/get", "rbac", "rbac.v3.RBACPerRoute", `, rbac: {rules: {policies: {p: {permissions: [{header: `+
@@ -71,7 +84,8 @@ var filterRules = []rule{
 		vhost(`{match: {prefix: /}, redirect: {host_redirect: yy}}`), []string{"GET x /"}},
 	{"rbac: denied without a route", rbacRules(`action: ALLOW`), vhost(`{match: {path: /only}, route: {cluster: a}}`),
 		[]string{"GET x /"}},
-	{"filter disabled per route", rbacRules(`action: ALLOW`), vhost(`{match: {prefix: /off}, route: {cluster: a}, typed_per_filter_config: {rbac: {
+	{"filter disabled per route", rbacRules(`action: ALLOW`), vhost(`{match: {prefix: /off}, route: {cluster: a},
+		typed_per_filter_config: {rbac: {
 		"@type": type.googleapis.com/envoy.config.route.v3.FilterConfig, disabled: true}}}, ` + toA),
 		[]string{"GET x /off", "GET x /on"}},
 	{"fault: abort", filtered("fault", "fault.v3.HTTPFault", "abort: {http_status: 418, percentage: {numerator: 100}}"),

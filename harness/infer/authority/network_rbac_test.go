@@ -22,11 +22,16 @@ func TestNetworkRBAC(t *testing.T) {
 	c := config{clusters: stubbed("a")}
 	var requests []flow.Request
 	for i, p := range policies {
-		filter := `{name: rbac, typed_config: {"@type": ` +
-			`type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC, stat_prefix: r, rules: {` + p + `}}}`
+		filter := `{name: rbac, ` +
+			`typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC, ` +
+			`stat_prefix: r, rules: {` + p + `}}}`
 		port := 47000 + i
-		c.listeners = append(c.listeners, fmt.Sprintf(`{name: "l_%d", address: {socket_address: {address: 0.0.0.0, port_value: %d}}, listener_filters: [%s], filter_chains: [{filters: [%s,
-			{name: tcp, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: t, cluster: a}}]}]}`, port, port, tlsInspector, filter))
+		c.listeners = append(c.listeners, fmt.Sprintf(`{name: "l_%d",
+			address: {socket_address: {address: 0.0.0.0, port_value: %d}}, listener_filters: [%s],
+			  filter_chains: [{filters: [%s,
+			{name: tcp, typed_config: {
+    "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy,
+    stat_prefix: t, cluster: a}}]}]}`, port, port, tlsInspector, filter))
 		for _, address := range []string{"10.0.0.1", "10.1.0.1", "11.0.0.1"} {
 			for _, source := range []string{"192.0.2.1:1", "198.51.100.1:1"} {
 				requests = append(requests, flow.Request{Direction: flow.Gateway, Address: address, Port: uint32(port),

@@ -18,8 +18,9 @@ func networkFilter(name, kind, config string) string {
 		name, kind, config)
 }
 
-const toDefault = `{name: tcp, typed_config: {"@type": ` +
-	`type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: t, cluster: default}}`
+const toDefault = `{name: tcp, ` +
+	`typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, ` +
+	`stat_prefix: t, cluster: default}}`
 
 // networkRules are chains of network filters, and the connections that show what they do.
 var networkRules = []struct {
@@ -36,21 +37,28 @@ var networkRules = []struct {
 	{"direct_response answers", networkFilter("direct", "direct_response.v3.Config", "response: {inline_string: hi}"),
 		[]flow.Request{clear("tcp"), hello("a")}},
 	{
-		"weighted clusters of one", `{name: tcp, typed_config: {"@type": ` +
-			`type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: t, ` +
-			`weighted_clusters: {clusters: [{name: a, weight: 1}]}}}`, []flow.Request{clear("tcp")},
+		"weighted clusters of one",
+		`{name: tcp, ` +
+			`typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, ` +
+			`stat_prefix: t, weighted_clusters: {clusters: [{name: a, weight: 1}]}}}`, []flow.Request{
+			clear("tcp"),
+		},
 	},
 	{
-		"no such cluster", `{name: tcp, typed_config: {"@type": ` +
-			`type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: t, cluster: ` +
-			`nowhere}}`, []flow.Request{
+		"no such cluster",
+		`{name: tcp, ` +
+			`typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, ` +
+			`stat_prefix: t, cluster: nowhere}}`, []flow.Request{
 			clear("tcp"), hello("a"),
 		},
 	},
 	{
-		"a cluster without endpoints", `{name: tcp, typed_config: {"@type": ` +
-			`type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: t, cluster: ` +
-			`empty}}`, []flow.Request{clear("tcp")},
+		"a cluster without endpoints",
+		`{name: tcp, ` +
+			`typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, ` +
+			`stat_prefix: t, cluster: empty}}`, []flow.Request{
+			clear("tcp"),
+		},
 	},
 }
 

@@ -213,7 +213,8 @@ func (g *generator) path() string {
 		return "path_separated_prefix: " + pick(g, "/a", "/a/b", "/x1", "/api/v1")
 	case 6:
 		if g.IntN(4) == 0 {
-			return `path_match_policy: {name: t, typed_config: {"@type": ` +
+			return `path_match_policy: {name: t, ` +
+				`typed_config: {"@type": ` +
 				`type.googleapis.com/envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig, ` +
 				`path_template: '` + pick(g, "/a/{x}", "/api/**", "/{x=*}/b", "/*") + `'}}`
 		}

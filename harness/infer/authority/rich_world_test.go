@@ -258,15 +258,19 @@ func (g *rich) redirected() []string {
 			chain(clusters[i%len(clusters)])))
 	}
 	for port := range map[int]bool{pick(g.generator, 1000, 2000, 3000): true} {
-		all = append(all, fmt.Sprintf(`{name: udp, address: {socket_address: {protocol: UDP, address: 127.77.0.1, port_value: %d}}, udp_listener_config: {}, listener_filters: [{name: envoy.filters.udp_listener.udp_proxy,
-  typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.udp.udp_proxy.v3.UdpProxyConfig, stat_prefix: u, matcher: {on_no_match: {action: {name: route, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.udp.udp_proxy.v3.Route, cluster: f}}}}}}]}`, port))
+		all = append(all, fmt.Sprintf(`{name: udp, address: {socket_address: {protocol: UDP, address: 127.77.0.1,
+			port_value: %d}}, udp_listener_config: {}, listener_filters: [{name: envoy.filters.udp_listener.udp_proxy,
+  typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.udp.udp_proxy.v3.UdpProxyConfig, stat_prefix: u,
+    matcher: {on_no_match: {action: {name: route,
+      typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.udp.udp_proxy.v3.Route,
+        cluster: f}}}}}}]}`, port))
 	}
 	return all
 }
 
 // proxied is the listener filter that reads the header by which the client says its destination.
-const proxied = `{name: envoy.filters.listener.proxy_protocol, typed_config: {"@type": ` +
-	`type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol}}`
+const proxied = `{name: envoy.filters.listener.proxy_protocol, ` +
+	`typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol}}`
 
 // richConfig draws a whole configuration and returns the ports of its gateways.
 func (g *rich) richConfig() (config, []int) {

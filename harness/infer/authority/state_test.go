@@ -14,8 +14,8 @@ func chained(filters ...[3]string) string {
 		all += fmt.Sprintf(`{name: %s, typed_config: {"@type": `+
 			`type.googleapis.com/envoy.extensions.filters.http.%s%s}}, `, f[0], f[1], config)
 	}
-	return "http_filters: [" + all + `{name: envoy.filters.http.router, typed_config: {"@type": ` +
-		`type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}]`
+	return "http_filters: [" + all + `{name: envoy.filters.http.router, ` +
+		`typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}]`
 }
 
 // byValue routes by what a header has become: one cluster for each value, d for none of them.
@@ -117,9 +117,13 @@ var stateRules = []rule{
 	{"header_mutation: levels",
 		chained(mutating("request_mutations: ["+setting("x-a", "own", "OVERWRITE_IF_EXISTS_OR_ADD")+"]"), clearing),
 		`typed_per_filter_config: {hm: {"@type": ` +
-			`type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute, mutations: ` +
-			`{request_mutations: [` + setting("x-a", "table", "OVERWRITE_IF_EXISTS_OR_ADD") + `]}}},
-		virtual_hosts: [{name: v, domains: ['*'], routes: [{match: {prefix: /r}, route: {cluster: d}, typed_per_filter_config: {hm: {"@type": type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute, mutations: {request_mutations: [` +
+			`type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute, ` +
+			`mutations: {request_mutations: [` + setting("x-a", "table", "OVERWRITE_IF_EXISTS_OR_ADD") + `]}}},
+		virtual_hosts: [{name: v, domains: ['*'],
+		  routes: [{match: {prefix: /r}, route: {cluster: d},
+		    typed_per_filter_config: {hm: {
+		      "@type": type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute,
+		      mutations: {request_mutations: [` +
 			setting("x-a", "route", "OVERWRITE_IF_EXISTS_OR_ADD") + `]}}}}, ` + byValue("x-a", "own", "table",
 			"route") + "]}]", []string{"GET x /r", "GET x /"}},
 	{"header_mutation: query",
@@ -298,9 +302,9 @@ var stateRules = []rule{
 	},
 	{"jwt: audiences", jwtHS(", audiences: [other]"), vhost(toA), []string{"GET x / authorization=Bearer_" + hsToken}},
 
-	{"upgrade: a filter list of its own", chained(allowIf(headerPrincipal("x-user", "me"))) + `, upgrade_configs: ` +
-		`[{upgrade_type: websocket, filters: [{name: envoy.filters.http.router, typed_config: {"@type": ` +
-		`type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}]}]`, vhost(toA),
+	{"upgrade: a filter list of its own", chained(allowIf(headerPrincipal("x-user", "me"))) + `, ` +
+		`upgrade_configs: [{upgrade_type: websocket, filters: [{name: envoy.filters.http.router, ` +
+		`typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}]}]`, vhost(toA),
 		[]string{"GET x /", "GET x / x-user=me"}},
 	{"upgrade: turned off", "upgrade_configs: [{upgrade_type: websocket, enabled: false}]",
 		vhost("{match: {prefix: /on}, route: {cluster: a, upgrade_configs: [{upgrade_type: websocket}]}}, " + toA),
@@ -347,41 +351,9 @@ var stateRules = []rule{
 		[]string{"CONNECT x x", "CONNECT x:80 x:80", "CONNECT x: x:", "CONNECT x:y x:y"}},
 	{"too many headers", "common_http_protocol_options: {max_headers_count: 4}", vhost(toA),
 		[]string{"GET x /", "GET x / a=1", "GET x / a=1 b=1 c=1 d=1 e=1", "http2 GET x / a=1 b=1 c=1 d=1 e=1"}},
-	{"ip detection: refused", `original_ip_detection_extensions: [{name: c, typed_config: {"@type": ` +
+	{"ip detection: refused", `original_ip_detection_extensions: [{name: c, ` +
+		`typed_config: {"@type": ` +
 		`type.googleapis.com/envoy.extensions.http.original_ip_detection.custom_header.v3.CustomHeaderConfig, ` +
 		`header_name: x-real-ip, reject_with_status: {code: Unauthorized}}}]`, vhost(toA),
 		[]string{"GET x /", "GET x / x-real-ip=203.0.113.9", "GET x / x-real-ip=nonsense"}},
-}
-
-// hsToken is {"iss":"test","role":"beta","n":7,"o":{"p":"q"},"exp":4102444800,"i":5} signed with
-// HS256 by "secret-secret-secret-secret-1234"; the signature of hsForged is another's.
-const (
-	hsToken  = "eyJhbGciOiJIUzI1NiIsImtpZCI6ImsxIn0.eyJpc3MiOiAidGVzdCIsICJyb2xlIjogImJldGEiLCAibiI6IDcsICJvIjogeyJwIjogInEifSwgImV4cCI6IDQxMDI0NDQ4MDAsICJpIjogNX0.oeSudmdPo2hQjplZzpSQWcct3Qh-pMNHD3DMLJHDXKs"
-	hsForged = "eyJhbGciOiJIUzI1NiIsImtpZCI6ImsxIn0.eyJpc3MiOiAidGVzdCIsICJyb2xlIjogImJldGEiLCAibiI6IDcsICJvIjogeyJwIjogInEifSwgImV4cCI6IDQxMDI0NDQ4MDAsICJpIjogNX0.WOUKbeFSTnbSPAnT59P7o06aory8pFT46POmpwvJQLw"
-)
-
-func hsProvider(more string) string {
-	return `providers: {p: {issuer: test, local_jwks: {inline_string: '{"keys":[{"kty":"oct","alg":"HS256","kid":"k1","k":"c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LTEyMzQ"}]}'}` + more + `}}, rules: [{match: {prefix: /}, requires: {provider_name: p}}]`
-}
-
-func jwtHS(more string) string {
-	return filtered("jwt", "jwt_authn.v3.JwtAuthentication", hsProvider(more))
-}
-
-// delegating is a filter within an ExtensionWithMatcher.
-func delegating(inner, matcher string) string {
-	return `http_filters: [{name: md, typed_config: {"@type": type.googleapis.com/envoy.extensions.common.matching.v3.ExtensionWithMatcher, extension_config: {name: inner, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.` + inner + `}}, xds_matcher: {` + matcher + `}}},
-		{name: envoy.filters.http.router, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}]`
-}
-
-func headerTree(name string, entries string) string {
-	return `matcher_tree: {input: {name: i, typed_config: {"@type": type.googleapis.com/envoy.type.matcher.v3.HttpRequestHeaderMatchInput, header_name: ` + name + `}}, exact_match_map: {map: {` + entries + `}}}`
-}
-
-func compositeRBAC() string {
-	return delegating("composite.v3.Composite", headerTree("x-c", `deny: {action: {name: a, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.composite.v3.ExecuteFilterAction, typed_config: {name: r, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC, rules: {}}}}}}`))
-}
-
-func skipping() string {
-	return delegating("rbac.v3.RBAC, rules: {}", headerTree("x-s", `'1': {action: {name: s, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.common.matcher.action.v3.SkipFilter}}}`))
 }

@@ -13,8 +13,8 @@ import (
 
 // upstreamContext is a transport socket that speaks TLS with further fields.
 func upstreamContext(more, common string) string {
-	return `{name: envoy.transport_sockets.tls, typed_config: {"@type": ` +
-		`type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext, ` +
+	return `{name: envoy.transport_sockets.tls, ` +
+		`typed_config: {"@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext, ` +
 		more + `common_tls_context: {` + common + `}}}`
 }
 
@@ -42,12 +42,18 @@ var sockets = []struct{ name, cluster, tag string }{
 	{"no tag, so the cluster's own socket", "transport_socket: " + upstreamContext("sni: own, ", "") +
 		", transport_socket_matches: [{name: m, match: {tlsMode: istio}, transport_socket: " +
 		upstreamContext("sni: never, ", "") + "}]", ""},
-	{"HTTP/2 upstream", "transport_socket: " + upstreamContext("sni: h2, ", "") + `, typed_extension_protocol_options: {envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {
-		"@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, explicit_http_config: {http2_protocol_options: {}}}}`, ""},
-	{"protocol of the client", "transport_socket: " + upstreamContext("sni: down, ", "") + `, typed_extension_protocol_options: {envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {
-		"@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, use_downstream_protocol_config: {http_protocol_options: {}, http2_protocol_options: {}}}}`, ""},
-	{"SNI of the host", "transport_socket: " + upstreamContext("", "") + `, typed_extension_protocol_options: {envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {
-		"@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, upstream_http_protocol_options: {auto_sni: true}, explicit_http_config: {http_protocol_options: {}}}}`, ""},
+	{"HTTP/2 upstream", "transport_socket: " + upstreamContext("sni: h2, ", "") + `,
+		typed_extension_protocol_options: {envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {
+		"@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions,
+		  explicit_http_config: {http2_protocol_options: {}}}}`, ""},
+	{"protocol of the client", "transport_socket: " + upstreamContext("sni: down, ", "") + `,
+		typed_extension_protocol_options: {envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {
+		"@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions,
+		  use_downstream_protocol_config: {http_protocol_options: {}, http2_protocol_options: {}}}}`, ""},
+	{"SNI of the host", "transport_socket: " + upstreamContext("", "") + `,
+		typed_extension_protocol_options: {envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {
+		"@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions,
+		  upstream_http_protocol_options: {auto_sni: true}, explicit_http_config: {http_protocol_options: {}}}}`, ""},
 	{"HTTP/2 in clear text, by the older field", "http2_protocol_options: {}", ""},
 }
 
@@ -64,7 +70,8 @@ func TestUpstreamTLS(t *testing.T) {
 		if s.tag != "" {
 			tag = ", metadata: {filter_metadata: {envoy.transport_socket_match: {" + s.tag + "}}}"
 		}
-		c.clusters = append(c.clusters, fmt.Sprintf(`{name: %s, type: STATIC%s, load_assignment: {cluster_name: %s, endpoints: [{lb_endpoints: [
+		c.clusters = append(c.clusters, fmt.Sprintf(`{name: %s, type: STATIC%s, load_assignment: {cluster_name: %s,
+			endpoints: [{lb_endpoints: [
 			{endpoint: {address: {socket_address: {address: 127.4.0.%d, port_value: 8080}}}%s}]}]}}`, name, fields,
 			name, i+1, tag))
 		c.listeners = append(c.listeners,
@@ -114,8 +121,10 @@ func compareTLS(t *testing.T, d flow.Decision, r Result) {
 func TestDownstreamTLS(t *testing.T) {
 	server := func(required bool) string {
 		return fmt.Sprintf(`transport_socket: {name: envoy.transport_sockets.tls, typed_config: {
-			"@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext, require_client_certificate: %v,
-			common_tls_context: {%s, alpn_protocols: [h2, http/1.1], validation_context_sds_secret_config: {name: ROOTCA}}}}`, required, certificates)
+			"@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext,
+			  require_client_certificate: %v,
+			common_tls_context: {%s, alpn_protocols: [h2, http/1.1],
+			  validation_context_sds_secret_config: {name: ROOTCA}}}}`, required, certificates)
 	}
 	identity := "forward_client_cert_details: APPEND_FORWARD, set_current_client_cert_details: {uri: true}, "
 	only := func(name string) string {
@@ -155,10 +164,14 @@ func TestDownstreamTLS(t *testing.T) {
 			"true}], principals: [{authenticated: {principal_name: {safe_regex: {regex: '.*'}}}}]}}"), vhost(toA))),
 		listener(46014, httpChain(server(false), rbacRules("action: DENY, policies: {p: {permissions: [{any: true}], "+
 			"principals: [{not_id: {authenticated: {principal_name: {prefix: 'spiffe://'}}}}]}}"), vhost(toA))),
-		listener(46011, httpChain(server(false), rbacRules(`action: ALLOW, policies: {p: {permissions: [{any: true}], principals: [{custom: {name: m, typed_config: {
-			"@type": type.googleapis.com/envoy.extensions.rbac.principals.mtls_authenticated.v3.Config, any_validated_client_certificate: true}}}]}}`), vhost(toA))),
-		listener(46012, httpChain(server(false), rbacRules(`action: ALLOW, policies: {p: {permissions: [{any: true}], principals: [{custom: {name: m, typed_config: {
-			"@type": type.googleapis.com/envoy.extensions.rbac.principals.mtls_authenticated.v3.Config, san_matcher: {san_type: URI, matcher: {exact: '`+workload+`'}}}}}]}}`), vhost(toA))),
+		listener(46011, httpChain(server(false), rbacRules(`action: ALLOW,
+			policies: {p: {permissions: [{any: true}], principals: [{custom: {name: m, typed_config: {
+			"@type": type.googleapis.com/envoy.extensions.rbac.principals.mtls_authenticated.v3.Config,
+			  any_validated_client_certificate: true}}}]}}`), vhost(toA))),
+		listener(46012, httpChain(server(false), rbacRules(`action: ALLOW,
+			policies: {p: {permissions: [{any: true}], principals: [{custom: {name: m, typed_config: {
+			"@type": type.googleapis.com/envoy.extensions.rbac.principals.mtls_authenticated.v3.Config,
+			  san_matcher: {san_type: URI, matcher: {exact: '`+workload+`'}}}}}]}}`), vhost(toA))),
 	}}
 	d := c.dump(t)
 	e, engine := start(t, d, Options{}), infer.New(d)

@@ -88,8 +88,9 @@ func TestPath(t *testing.T) {
 				`"pathTemplate": "/{x}/b"}}}`, "/a/c", not,
 		},
 		{
-			"policy that is not known", `{"path_match_policy": {"name": "p", "typed_config": {"@type": ` +
-				`"type.googleapis.com/acme.path.Anything"}}}`, "/a", open,
+			"policy that is not known",
+			`{"path_match_policy": {"name": "p", "typed_config": {"@type": "type.googleapis.com/acme.path.Anything"}}}`,
+			"/a", open,
 		},
 		{"nothing", `{}`, "/a", not},
 	} {

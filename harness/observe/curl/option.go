@@ -21,20 +21,21 @@ const shortValued = "AbcCdDeEFHKmoPQrtTuUwxXyYz"
 
 // flags are curl's long options without a value, but for those that begin with no-; source:
 // curl(1), 7.63 to 8.17.
-var flags = strings.Fields(`anyauth append basic ca-native cert-status compressed compressed-ssh create-dirs crlf digest disable
-	disable-eprt disable-epsv disallow-username-in-url doh-cert-status doh-insecure dump-ca-embed fail fail-early fail-with-body
-	false-start follow form-escape ftp-create-dirs ftp-pasv ftp-pret ftp-skip-pasv-ip ftp-ssl ftp-ssl-ccc ftp-ssl-control
-	ftp-ssl-reqd get globoff haproxy-protocol head http0.9 http1.0 http1.1 http2 http2-prior-knowledge http3 http3-only
-	ignore-content-length include insecure ipv4 ipv6 junk-session-cookies list-only location location-trusted
-	mail-rcpt-allowfails manual metalink mptcp negotiate netrc netrc-optional next npn alpn buffer keepalive progress-meter
-	sessionid clobber ntlm ntlm-wb out-null parallel parallel-immediate path-as-is post301 post302 post303 progress-bar
-	proxy-anyauth proxy-basic proxy-ca-native proxy-digest proxy-http2 proxy-insecure proxy-negotiate proxy-ntlm
-	proxy-ssl-allow-beast proxy-ssl-auto-client-cert proxy-tlsv1 proxytunnel raw remote-header-name remote-name
-	remote-name-all remote-time remove-on-error retry-all-errors retry-connrefused sasl-ir show-error show-headers silent
-	skip-existing socks5-basic socks5-gssapi socks5-gssapi-nec ssl ssl-allow-beast ssl-auto-client-cert ssl-no-revoke
-	ssl-reqd ssl-revoke-best-effort sslv2 sslv3 styled-output suppress-connect-headers tcp-fastopen tcp-nodelay
-	tftp-no-options tls-earlydata tlsv1 tlsv1.0 tlsv1.1 tlsv1.2 tlsv1.3 tr-encoding trace-ids trace-time use-ascii verbose
-	version xattr`)
+var flags = strings.Fields(`anyauth append basic ca-native cert-status compressed compressed-ssh create-dirs
+crlf digest disable disable-eprt disable-epsv disallow-username-in-url doh-cert-status doh-insecure
+dump-ca-embed fail fail-early fail-with-body false-start follow form-escape ftp-create-dirs ftp-pasv ftp-pret
+ftp-skip-pasv-ip ftp-ssl ftp-ssl-ccc ftp-ssl-control ftp-ssl-reqd get globoff haproxy-protocol head http0.9
+http1.0 http1.1 http2 http2-prior-knowledge http3 http3-only ignore-content-length include insecure ipv4 ipv6
+junk-session-cookies list-only location location-trusted mail-rcpt-allowfails manual metalink mptcp negotiate
+netrc netrc-optional next npn alpn buffer keepalive progress-meter sessionid clobber ntlm ntlm-wb out-null
+parallel parallel-immediate path-as-is post301 post302 post303 progress-bar proxy-anyauth proxy-basic
+proxy-ca-native proxy-digest proxy-http2 proxy-insecure proxy-negotiate proxy-ntlm proxy-ssl-allow-beast
+proxy-ssl-auto-client-cert proxy-tlsv1 proxytunnel raw remote-header-name remote-name remote-name-all
+remote-time remove-on-error retry-all-errors retry-connrefused sasl-ir show-error show-headers silent
+skip-existing socks5-basic socks5-gssapi socks5-gssapi-nec ssl ssl-allow-beast ssl-auto-client-cert
+ssl-no-revoke ssl-reqd ssl-revoke-best-effort sslv2 sslv3 styled-output suppress-connect-headers tcp-fastopen
+tcp-nodelay tftp-no-options tls-earlydata tlsv1 tlsv1.0 tlsv1.1 tlsv1.2 tlsv1.3 tr-encoding trace-ids trace-time
+use-ascii verbose version xattr`)
 
 // ErrNoOption is in the chain of the error about an argument that is no option of curl's.
 var ErrNoOption = errors.New("it is no option of curl's, and the URL is --to's")

@@ -171,7 +171,8 @@ ESTAB 0 0 10.77.0.2:15006 10.77.0.1:35314 users:(("envoy",pid=9,fd=38)) uid:1337
 func TestListening(t *testing.T) {
 	// The book's sidecar: one socket per port, duplicated for each worker (Envoy
 	// without reuse_port).
-	book := rows(t, `LISTEN 0 4096 0.0.0.0:15006 0.0.0.0:* users:(("envoy",pid=9,fd=32),("envoy",pid=9,fd=39),("envoy",pid=9,fd=40))
+	book := rows(t, `
+LISTEN 0 4096 0.0.0.0:15006 0.0.0.0:* users:(("envoy",pid=9,fd=32),("envoy",pid=9,fd=39),("envoy",pid=9,fd=40))
 LISTEN 0 4096 127.0.0.1:15000 0.0.0.0:* users:(("envoy",pid=9,fd=18))
 LISTEN 0 4096 *:15020 *:* users:(("pilot-agent",pid=1,fd=12))
 `)

@@ -14,15 +14,15 @@ import (
 // A Pattern is an order of events: lines of a story in which what varies is left open. It holds
 // where its lines are found in this order. Anything may happen in between.
 //
-//		# A comment.
-//		envoy $worker fd $down: accept $peer → *:15006
-//		no envoy $worker fd $down: write *
-//		envoy $worker: filter.chain = "0.0.0.0_8080"
+//	# A comment.
+//	envoy $worker fd $down: accept $peer → *:15006
+//	no envoy $worker fd $down: write *
+//	envoy $worker: filter.chain = "0.0.0.0_8080"
 //
-//	  - stands for any text. $name stands for one word, or a part of one, and for the same one wherever
-//	    the name comes again; $NAME in capitals for what is known already. Where a line fits an event
-//	    in several ways, its first * or name takes as little as it can. A line that begins with "no"
-//	    holds where no such event comes between the lines around it. Several blanks are as one.
+// A * stands for any text. $name stands for one word, or a part of one, and for the same one
+// wherever the name comes again; $NAME in capitals for what is known already. Where a line fits an
+// event in several ways, its first * or name takes as little as it can. A line that begins with
+// "no" holds where no such event comes between the lines around it. Several blanks are as one.
 type Pattern struct {
 	Name  string
 	steps []step
