@@ -141,6 +141,9 @@ func (a *app) siteLessons(
 					shown(a, result.Err.Error()))
 			}
 		}
+		if out.Result == nil {
+			out.Asked = script.Questions(ctx, l.Scenario)
+		}
 		all = append(all, out)
 	}
 	return all, nil

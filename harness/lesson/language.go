@@ -19,6 +19,7 @@ var texts embed.FS
 type Language struct {
 	Code  string // en, zh
 	words map[string]string
+	forms []form // of reasons; none: they stay as they are
 }
 
 // Languages are the codes of the languages that there are; the first is the one that
@@ -37,7 +38,11 @@ func Speak(name string) (l Language, ok bool) {
 	if err != nil {
 		panic("lesson: no texts of " + code + ", which Languages has") // they are part of the program
 	}
-	return Language{Code: code, words: parseWords(string(text))}, ok
+	forms, err := reasons.ReadFile("reasons/" + code + ".txt")
+	if err != nil && code != Languages[0] {
+		panic("lesson: no reasons of " + code + ", which Languages has") // they are part of the program
+	}
+	return Language{Code: code, words: parseWords(string(text)), forms: parseForms(string(forms))}, ok
 }
 
 // parseWords reads lines of KEY = TEXT.
@@ -85,6 +90,18 @@ func (l Language) Question(q Question, own string) string {
 		return strings.ReplaceAll(text, "{proxy}", l.whose(q))
 	}
 	return l.Say("ask.any", q.Subject, l.whose(q))
+}
+
+// Lost says why a choice of a question is not the answer: the reason for which it lost, or that it is
+// what another proxy decides; "" where it has no reason.
+func (l Language) Lost(q Question, c Choice) string {
+	switch {
+	case c.Why == "" || c.Right:
+		return ""
+	case q.Proxy != "" && c.Proxy != "" && c.Proxy != q.Proxy:
+		return l.Say("other", c.Proxy, c.Why)
+	}
+	return l.Say("lost", c.Why)
 }
 
 // whose names the side that a question is about.

@@ -123,6 +123,9 @@ func (s *Session) addressOf(ctx context.Context, call flow.Call) (string, error)
 	if call.Outside {
 		return s.outsiders[call.From].Address(), nil
 	}
+	if s.Lab.Mesh == nil {
+		return "", exit.Environmentf("find the address of %s: there is no cluster to ask", Caller(call))
+	}
 	pod, err := s.Lab.Mesh.Pod(ctx, Caller(call))
 	if err != nil {
 		return "", err

@@ -11,8 +11,9 @@ import (
 type Lesson struct {
 	*walk.Lesson
 	Namespace string
-	Result    *script.Result // of a recorded run; nil: there is none
-	Run       string         // name of that run in Site.Runs; "": it has no page
+	Result    *script.Result  // of a recorded run; nil: there is none
+	Asked     []lesson.Answer // what can be asked without one
+	Run       string          // name of that run in Site.Runs; "": it has no page
 }
 
 // names are what a language calls itself.
@@ -58,6 +59,7 @@ func (w *writer) lesson(l Lesson) {
 			Language:  language,
 			Namespace: l.Namespace,
 			Result:    l.Result,
+			Asked:     l.Asked,
 			Links:     links,
 			Term:      hop(code),
 		}

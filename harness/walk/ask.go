@@ -44,6 +44,7 @@ func (w *Walker) put(q lesson.Question) lesson.Answer {
 		}
 	}
 	answer := lesson.Answer{Question: q}
+	q = q.In(w.Language)
 	hints := w.hints(q)
 	for {
 		typed, ok := w.promptFor(q)
@@ -76,7 +77,7 @@ func (w *Walker) put(q lesson.Question) lesson.Answer {
 				continue
 			}
 			answer.Guess, answer.Right = c.Name, c.Right
-			w.grade(answer, c.Why, "wrong")
+			w.grade(answer, w.Language.Lost(q, c), "wrong")
 		default:
 			answer.Guess, answer.Right = typed, q.Right(typed)
 			w.grade(answer, "", "wrong.value")
@@ -105,7 +106,7 @@ func (w *Walker) hints(q lesson.Question) []func() {
 	if len(q.Choices) > 2 {
 		for _, c := range q.Choices {
 			if !c.Right && c.Why != "" {
-				add(w.Language.Say("eliminated", c.Name, c.Why))
+				add(w.Language.Say("eliminated", c.Name, w.Language.Lost(q, c)))
 				break
 			}
 		}
@@ -128,7 +129,7 @@ func (w *Walker) grade(a lesson.Answer, why, wrong string) {
 	}
 	w.para("  ", red, w.Language.Say(wrong, a.Guess))
 	if why != "" {
-		w.para("    ", "", w.Language.Say("lost", why))
+		w.para("    ", "", why)
 	}
 }
 

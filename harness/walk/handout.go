@@ -29,5 +29,9 @@ func Handout(
 		Solutions             bool
 		Minutes               int
 		Steps                 []paperStep
-	}{language.Code, l.Title, l.Name, solutions, l.Minutes(), l.paper(language, namespace, answers, nil)})
+		Lost                  func(lesson.Question, lesson.Choice) string
+	}{
+		language.Code, l.Title, l.Name, solutions, l.Minutes(),
+		l.paper(language, namespace, answers, nil), language.Lost,
+	})
 }

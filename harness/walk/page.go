@@ -19,8 +19,11 @@ type Page struct {
 	Lesson    *Lesson
 	Language  lesson.Language
 	Namespace string // of pods that the lesson names without one
-	// Result is a run of the lesson; nil: the page has its sentences, and its questions in words.
+	// Result is a run of the lesson; nil: there is none, and the page has its sentences, and its
+	// questions as far as Asked has them.
 	Result *script.Result
+	// Asked are the questions that can be put without a run, where there is none.
+	Asked []lesson.Answer
 	// Links stand at the top of the page.
 	Links []page.Link
 	// Term is where the page leads for a kind of hop; nil: nowhere.
@@ -52,8 +55,9 @@ func (p Page) Write(w io.Writer) error {
 		Steps    []paperStep
 		Score    string
 		Recorded string
+		Without  string // that there is no run, and what follows from it
 	}{Page: p, Style: template.CSS(page.BaseStyle)}
-	var answers []lesson.Answer
+	answers := p.Asked
 	var results []script.StepResult
 	if r := p.Result; r != nil {
 		answers = r.Answers
@@ -68,6 +72,8 @@ func (p Page) Write(w io.Writer) error {
 			)
 		}
 		view.Score = score(p.Language, answers)
+	} else {
+		view.Without = without(p.Language, p.Lesson.Questions(), answers)
 	}
 	view.Steps = p.Lesson.paper(p.Language, p.Namespace, answers, results)
 	if err := walkPage.Execute(w, view); err != nil {
@@ -79,12 +85,28 @@ func (p Page) Write(w io.Writer) error {
 // Say is a text of the page's language, for its template.
 func (p Page) Say(key string, values ...any) string { return p.Language.Say(key, values...) }
 
+// Lost says why a choice is not the answer, in the page's language.
+func (p Page) Lost(q lesson.Question, c lesson.Choice) string { return p.Language.Lost(q, c) }
+
 // About is where the glossary says what a question is about; "" where there is no glossary.
 func (p Page) About(q lesson.Question) string {
 	if p.Term == nil || q.Subject.Kind == "" {
 		return ""
 	}
 	return p.Term(q.Subject.Kind)
+}
+
+// without says of a lesson without a run where its choices come from, and which there are none of.
+func without(language lesson.Language, questions int, answers []lesson.Answer) string {
+	switch {
+	case questions == 0:
+		return language.Say("without.nothing")
+	case len(answers) == questions:
+		return language.Say("without.run")
+	case len(answers) == 0:
+		return language.Say("without.choices")
+	}
+	return language.Say("without.some", questions-len(answers), questions)
 }
 
 // score says how many answers were right; "" where no learner has answered.

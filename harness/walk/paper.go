@@ -46,6 +46,7 @@ func (l *Lesson) paper(
 				asked := paperQuestion{Number: number, Text: l.words(p, line.Asks(), language)}
 				if next < len(answers) && answers[next].Question.Key() == key {
 					asked.Answer = answers[next]
+					asked.Question = asked.Question.In(language)
 					asked.Text = l.words(p, asked.Question, language)
 					asked.Guessed, asked.Seen = guessText(language, asked.Answer), seenText(language, asked.Answer)
 					next++

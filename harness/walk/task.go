@@ -61,7 +61,8 @@ func (w *Walker) taskHints(t *script.Task) []func() {
 		hints = append(hints,
 			func() { w.para("  ", "", w.Language.Say("task.hint.hop", m.Hop)) },
 			func() {
-				w.para("  ", "", w.Language.Say("why", m.Why))
+				why, _ := w.Language.Because(m.Why)
+				w.para("  ", "", w.Language.Say("why", why))
 				if m.Source != "" {
 					w.para("  ", "", w.Language.Say("from", m.Source, m.Proxy))
 					w.verbatim("    ", w.look(m.Proxy, m.Source))
