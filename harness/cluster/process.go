@@ -58,6 +58,16 @@ func SortByAge(pids []int) {
 	slices.SortStableFunc(pids, func(a, b int) int { return cmp.Compare(startTime(a), startTime(b)) })
 }
 
+// Started says when each of some processes started, in clock ticks since boot; the end of time for
+// one that is gone. A number that another process has by now has another time.
+func Started(pids []int) []uint64 {
+	all := make([]uint64, len(pids))
+	for i, pid := range pids {
+		all[i] = startTime(pid)
+	}
+	return all
+}
+
 // startTime is when a process started, in clock ticks since boot; the end of time for one that is
 // gone. Source: proc_pid_stat(5), field 22. The name in field 2 may hold anything, so fields are
 // counted after its closing bracket.

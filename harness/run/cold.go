@@ -183,30 +183,36 @@ func (s *Session) Sockets(ctx context.Context, ref string) (Pod, []sockets.Row, 
 	return w.Pod, rows, err
 }
 
-// kill ends connections by SOCK_DESTROY, which needs CAP_NET_ADMIN in the pod's network
-// namespace: some container of the pod may have it; else the host's root does, where the
-// backend knows the pod's processes.
+// kill ends connections by SOCK_DESTROY, which needs CAP_NET_ADMIN in the pod's network namespace:
+// the host's root has it, where the backend knows the pod's processes; else some container of the
+// pod may.
 func (s *Session) kill(ctx context.Context, pod Pod, live []sockets.Row) error {
-	reason := killInside(ctx, pod, live)
-	if reason == nil {
+	outside := s.killOutside(ctx, pod, live)
+	if outside == nil {
 		return nil
 	}
-	pids, err := s.Lab.Processes(ctx, pod, mesh.SidecarContainer)
-	if errors.Is(err, process.ErrElsewhere) {
+	inside := killInside(ctx, pod, live)
+	switch {
+	case inside == nil:
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(outside, process.ErrElsewhere):
 		return fmt.Errorf("%w: %w; nor from the host: %w (give a container of the pod ss and CAP_NET_ADMIN)",
-			ErrMayNotKill, reason, process.ErrElsewhere)
+			ErrMayNotKill, inside, process.ErrElsewhere)
+	case errors.Is(outside, fs.ErrPermission):
+		return fmt.Errorf("%w: %w; nor from the host: %w (run as root)", ErrMayNotKill, inside, outside)
 	}
+	return fmt.Errorf("%w; nor from the host: %w", inside, outside)
+}
+
+// killOutside ends connections from this host.
+func (s *Session) killOutside(ctx context.Context, pod Pod, live []sockets.Row) error {
+	pids, err := s.Lab.Processes(ctx, pod, mesh.SidecarContainer)
 	if err != nil {
-		return fmt.Errorf("%w; nor from the host: %w", reason, err)
+		return err
 	}
-	err = destroySockets(pids[0], live)
-	if errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("%w: %w; nor from the host: %w (run as root)", ErrMayNotKill, reason, err)
-	}
-	if err != nil {
-		return fmt.Errorf("%w; nor from the host: %w", reason, err)
-	}
-	return nil
+	return destroySockets(pids[0], live)
 }
 
 // killInside runs ss -K in the application's container and checks that it was obeyed: ss says

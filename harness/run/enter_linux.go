@@ -3,7 +3,9 @@ package run
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"runtime"
 
@@ -36,11 +38,27 @@ func inNetworkOf(pid int, f func() error) error {
 // commandFromHost runs one of the host's own programs in the network namespace of a process. What
 // it prints is never nil.
 func commandFromHost(ctx context.Context, pid int, command []string) (text []byte, err error) {
+	if _, err := exec.LookPath(command[0]); err != nil {
+		return nil, err // as the program itself would say; no thread is spent
+	}
 	err = inNetworkOf(pid, func() error {
 		text, err = output(ctx, command)
 		return err
 	})
+	if err == nil && command[0] == "iptables-save" && !bytes.Contains(text, []byte("-A ")) && legacyTables(pid) {
+		return nil, errLegacy
+	}
 	return text, err
+}
+
+// errLegacy says why the host's iptables-save is not believed that a pod has no rules.
+var errLegacy = errors.New("the pod has tables of iptables-legacy, which the iptables-save of this host may not show")
+
+// legacyTables says whether a network namespace has tables that were made by iptables-legacy: an
+// iptables-save that shows nft's own tables (iptables-nft(8)) shows none of them.
+func legacyTables(pid int) bool {
+	names, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/ip_tables_names", pid))
+	return err == nil && len(bytes.TrimSpace(names)) > 0
 }
 
 func output(ctx context.Context, command []string) ([]byte, error) {

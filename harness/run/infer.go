@@ -13,6 +13,7 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer"
 	"github.com/flowproof/lab/harness/mesh"
+	"github.com/flowproof/lab/harness/netfilter"
 	"github.com/flowproof/lab/harness/observe/instrument"
 	"github.com/flowproof/lab/internal/exit"
 )
@@ -110,12 +111,20 @@ func (s *Session) infer(ctx context.Context, call flow.Call, opts infer.WayOptio
 	return infer.Way(client, server, call, q.Options)
 }
 
-// rulesOf are a pod's netfilter rules as they were read before the request; nil: they were not.
+// rulesOf are a pod's netfilter rules as they were read before the request; nil: they were not, or
+// they cannot be understood, as those that iptables wrote where only nft could be asked. Istio's
+// own are assumed then, and inference says so.
 func (s *Session) rulesOf(pod string) []byte {
-	if w := s.pods[pod]; w != nil {
-		return w.parts[instrument.RulesBefore]
+	w := s.pods[pod]
+	if w == nil {
+		return nil
 	}
-	return nil
+	rules := w.parts[instrument.RulesBefore]
+	if _, err := netfilter.Parse(string(rules)); err != nil {
+		s.Absent(flow.Netfilter, pod, err)
+		return nil
+	}
+	return rules
 }
 
 // addressOf is the address that a call is sent from.

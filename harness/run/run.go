@@ -142,11 +142,23 @@ func (s *Session) before(ctx context.Context, plan Plan,
 				return nil, nil, err
 			}
 		}
-		if err := i.Before(ctx, targets); err != nil {
+		if err := i.Before(ctx, s.notReadLater(i, targets)); err != nil {
 			return nil, nil, err
 		}
 	}
 	return instruments, targets, nil
+}
+
+// notReadLater are the targets that an instrument looks at now. The socket tables of the pods whose
+// pools are empty are read as the last thing before the request, and could be read: they are not
+// read now as well.
+func (s *Session) notReadLater(i observe.Instrument, targets []instrument.Target) []instrument.Target {
+	if i.Name() != flow.Sockets {
+		return targets
+	}
+	return slices.DeleteFunc(slices.Clone(targets), func(t instrument.Target) bool {
+		return slices.ContainsFunc(s.proven, func(p Pool) bool { return s.FullName(p.Pod) == t.Ref() })
+	})
 }
 
 // instruments are all but those that the plan leaves off. eBPF knows how it is to watch, and is

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 
 	"github.com/flowproof/lab/harness/cluster/process"
@@ -11,6 +12,7 @@ import (
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/observe"
 	"github.com/flowproof/lab/harness/observe/instrument"
+	"github.com/flowproof/lab/harness/observe/sockets"
 	"github.com/flowproof/lab/internal/exit"
 )
 
@@ -24,6 +26,7 @@ type watched struct {
 	parts      map[string][]byte
 	incomplete map[flow.Instrument]error
 	lacks      map[string]bool // programs that a container does not have, as "container/program"
+	found      found
 }
 
 // watch finds a pod for instruments, once a session.
@@ -62,8 +65,14 @@ func (w *watched) HasSidecar() bool {
 	return slices.Contains(w.Containers(), mesh.SidecarContainer)
 }
 
-// Run runs a command in the pod's containers, and then on this host in the pod's network.
+// Run runs a command on this host in the pod's network, where the pod is on this host and the host
+// has the program: what the kernel says is the same, no program of a pod's image is believed, and
+// no process is started in the pod. Else it is run in the pod's containers.
 func (w *watched) Run(ctx context.Context, where instrument.Place, command []string) ([]byte, error) {
+	text, outside := w.runOutside(ctx, command)
+	if outside == nil {
+		return text, nil
+	}
 	containers := []string{w.App()}
 	if where == instrument.InSidecar {
 		containers = slices.DeleteFunc(w.Containers(), func(name string) bool { return name == mesh.SidecarContainer })
@@ -78,19 +87,29 @@ func (w *watched) Run(ctx context.Context, where instrument.Place, command []str
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	pids, err := w.session.Lab.Processes(ctx, w.Pod, w.App())
-	if err == nil {
-		var text []byte
-		if text, err = commandFromHost(ctx, pids[0], command); err == nil {
-			return text, nil
-		}
-	}
 	way := ""
-	if errors.Is(err, process.ErrElsewhere) {
-		way = fmt.Sprintf(" (add a container that has it: kubectl debug -n %s %s --image docker.io/nicolaka/netshoot "+
-			"-c tools -- sleep 1d)", w.Namespace(), w.Name())
+	if errors.Is(outside, process.ErrElsewhere) {
+		way = fmt.Sprintf(" (add a container that has it: "+
+			"kubectl debug -n %s %s --image docker.io/nicolaka/netshoot -c tools -- sleep 1d)",
+			w.Namespace(), w.Name())
 	}
-	return nil, fmt.Errorf("%w: %w; nor from the host: %w%s", instrument.ErrUnavailable, inside.err, err, way)
+	return nil, fmt.Errorf("%w: %w; nor from the host: %w%s", instrument.ErrUnavailable, inside.err, outside, way)
+}
+
+// runOutside runs a command on this host in the pod's network.
+func (w *watched) runOutside(ctx context.Context, command []string) ([]byte, error) {
+	container := w.App()
+	if slices.Contains(w.Containers(), mesh.SidecarContainer) {
+		container = mesh.SidecarContainer // whose processes eBPF asks for too
+	}
+	pids, err := w.processesOf(ctx, container)
+	if err != nil {
+		return nil, err
+	}
+	if slices.Equal(command, sockets.Command) && os.Geteuid() == 0 {
+		command = sockets.FromHost
+	}
+	return commandFromHost(ctx, pids[0], command)
 }
 
 // ran is what became of a command.
@@ -159,7 +178,7 @@ func (w *watched) Log(ctx context.Context) (instrument.Log, error) {
 }
 
 func (w *watched) Processes(ctx context.Context) ([]int, error) {
-	pids, err := w.session.Lab.Processes(ctx, w.Pod, mesh.SidecarContainer)
+	pids, err := w.processesOf(ctx, mesh.SidecarContainer)
 	if errors.Is(err, process.ErrElsewhere) {
 		return nil, fmt.Errorf("%w: %w", instrument.ErrElsewhere, err)
 	}

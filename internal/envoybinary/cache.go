@@ -116,14 +116,20 @@ func (c Cache) Keep(p *Proof) error {
 	return nil
 }
 
-// Ensure returns the proof of the binary at path: the one that is kept, or a new
-// one, which prove makes.
-func (c Cache) Ensure(ctx context.Context, path string, prove func(ctx context.Context, path string,
-	t *Table) (*Proof, error)) (*Proof, error) {
+// Ensure returns the proof of the binary at path: the one that is kept, or a new one, which prove
+// makes.
+func (c Cache) Ensure(ctx context.Context, path string,
+	prove func(ctx context.Context, path string, t *Table) (*Proof, error)) (*Proof, error) {
 	build, err := Identify(path)
 	if err != nil {
 		return nil, err
 	}
+	return c.EnsureOf(ctx, build, path, prove)
+}
+
+// EnsureOf is Ensure for a binary that was identified already.
+func (c Cache) EnsureOf(ctx context.Context, build Build, path string,
+	prove func(ctx context.Context, path string, t *Table) (*Proof, error)) (*Proof, error) {
 	if p, ok, err := c.Find(build); err != nil || ok {
 		return p, err
 	}

@@ -17,6 +17,10 @@ import (
 // as these may be seen.
 var Command = []string{"ss", "-H", "-t", "-n", "-a", "-p", "-e"}
 
+// FromHost is Command for this host's root, who sees the owner of every socket: -e, which tells of
+// the user where no owner is seen, has ss read the host's whole hierarchy of cgroups.
+var FromHost = []string{"ss", "-H", "-t", "-n", "-a", "-p"}
+
 // Instrument is the socket tables of the pods.
 type Instrument struct{}
 

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -59,8 +58,8 @@ func Start(ctx context.Context, opts Options) (_ *Session, err error) {
 		return nil, exit.Environmentf("start trace: %w", err)
 	}
 	if opts.Envoy { // proofs first: they take time, and a watch should not
-		for netns := range namespaces {
-			for _, pid := range envoys(netns) {
+		for _, pids := range envoys(namespaces) {
+			for _, pid := range pids {
 				_, _ = s.proof(ctx, pid) // what fails is said when it is attached
 			}
 		}
@@ -115,14 +114,12 @@ func (s *Session) start(namespaces map[uint32]string, onEnvoy bool) error {
 	if err := s.watcher.start(); err != nil {
 		return err
 	}
-	for netns, pod := range namespaces {
-		for _, pid := range envoys(netns) {
-			s.before = append(s.before, redirected(pid, pod)...)
+	for netns, pids := range envoys(namespaces) {
+		for _, pid := range pids {
+			s.before = append(s.before, redirected(pid, namespaces[netns])...)
 		}
-	}
-	if onEnvoy {
-		for netns := range namespaces {
-			s.attach(netns)
+		if onEnvoy {
+			s.attach(netns, pids)
 		}
 	}
 	return nil
@@ -133,7 +130,7 @@ func (s *Session) later(netns uint32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ctx.Err() == nil {
-		s.late.Go(func() { s.attach(netns) })
+		s.late.Go(func() { s.attach(netns, envoys(map[uint32]bool{netns: true})[netns]) })
 	}
 }
 
@@ -145,10 +142,10 @@ func (s *Session) end() {
 	s.late.Wait()
 }
 
-// attach puts the probes on every Envoy of a namespace that has none yet. What cannot be is off,
+// attach puts the probes on those Envoys of a namespace that have none yet. What cannot be is off,
 // and its reason is kept.
-func (s *Session) attach(netns uint32) {
-	for _, pid := range envoys(netns) {
+func (s *Session) attach(netns uint32, pids []int) {
+	for _, pid := range pids {
 		s.mu.Lock()
 		done := s.attached[pid]
 		s.attached[pid] = true
@@ -194,12 +191,12 @@ func (s *Session) proof(ctx context.Context, pid int) (*envoybinary.Proof, error
 	s.proving.Lock()
 	defer s.proving.Unlock()
 	path := fmt.Sprintf("/proc/%d/exe", pid)
-	build, err := envoybinary.Identify(path)
+	build, err := identify(path)
 	if err != nil {
 		return nil, err
 	}
 	if s.proofs[build] == nil {
-		p, err := s.cache.Ensure(ctx, path, Prove)
+		p, err := s.cache.EnsureOf(ctx, build, path, Prove)
 		if err != nil {
 			return nil, err
 		}
@@ -228,25 +225,34 @@ func (s *Session) Close() error {
 	return s.watcher.close()
 }
 
-// envoys finds the processes named envoy in a network namespace, as this process numbers them.
-func envoys(netns uint32) []int {
-	var pids []int
-	comms, _ := filepath.Glob("/proc/[0-9]*/comm")
-	for _, comm := range comms {
-		name, err := os.ReadFile(comm)
-		if err != nil || strings.TrimSpace(string(name)) != trace.ProxyProcess {
-			continue
-		}
-		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(comm)))
+// envoys finds the processes named envoy in network namespaces, by namespace, as this process
+// numbers them. It looks at every process of this machine once.
+func envoys[T any](namespaces map[uint32]T) map[uint32][]int {
+	found := map[uint32][]int{}
+	proc, err := os.Open("/proc")
+	if err != nil {
+		return nil
+	}
+	defer proc.Close()
+	names, _ := proc.Readdirnames(-1) // what could be read is looked at
+	for _, name := range names {
+		pid, err := strconv.Atoi(name)
 		if err != nil {
 			continue
 		}
-		if of, err := netnsOf(pid); err == nil && of == netns {
-			pids = append(pids, pid)
+		comm, err := os.ReadFile("/proc/" + name + "/comm")
+		if err != nil || strings.TrimSpace(string(comm)) != trace.ProxyProcess {
+			continue
+		}
+		netns, err := netnsOf(pid)
+		if _, watched := namespaces[netns]; err == nil && watched {
+			found[netns] = append(found[netns], pid)
 		}
 	}
-	slices.Sort(pids)
-	return pids
+	for _, pids := range found {
+		slices.Sort(pids)
+	}
+	return found
 }
 
 // netnsOf is the inode number of a process's network namespace, by which the kernel's own

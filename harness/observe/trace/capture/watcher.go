@@ -172,12 +172,13 @@ func (w *watcher) read(set *probe.Set, decode func([]byte) (trace.Event, uint32,
 	})
 }
 
-// lookForExec tells the session of a program that has just started.
+// lookForExec tells the session of an Envoy that has just started. Its process bears its name from
+// the start on; what runs in a pod for a moment, as the programs of other instruments do, is none.
 func (w *watcher) lookForExec(sample []byte) {
 	if probe.Kind(sample) != kernel.Exec {
 		return
 	}
-	if r, err := probe.Decode(sample); err == nil {
+	if r, err := probe.Decode(sample); err == nil && r.Process() == trace.ProxyProcess {
 		w.onExec(r.NetNS)
 	}
 }
