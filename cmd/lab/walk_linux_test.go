@@ -55,11 +55,12 @@ func TestWalkOnTerminal(t *testing.T) {
 		8: {
 			"outbound_.8080_._.fortio-server.mark.svc.cluster.local",
 		}, 9: {"15006"}, 10: {"9", "virtualInbound"}, 11: {"3"},
-		12: {"4"}, 13: {"2"}, 14: {"HTTP1"}, 15: {"1"}, 18: {"127.0.0.6"},
+		12: {"4"}, 13: {"2"}, 14: {"spiffe://cluster.local/ns/mark/sa/default"}, 15: {"HTTP1"}, 16: {"4"}, 17: {"1"},
+		19: {"172.21.206.196:8080"}, 21: {"127.0.0.6"},
 	}))
 	golden.Equal(t, "testdata/walk-inbound.golden", session)
 	for _, want := range []string{"`lab walk ./run` goes on from there", "Going on at step 3 of 15",
-		"12 of 18 right, 2 skipped, 0 not asked.", "✓ Done: inbound"} {
+		"15 of 21 right, 2 skipped, 0 not asked.", "✓ Done: inbound"} {
 		if !strings.Contains(session, want) {
 			t.Errorf("the session does not say %q", want)
 		}
@@ -85,7 +86,7 @@ var excerpts = [][2]string{
 	{"Hop by hop, what was seen", "        ✓ listener-filters"},
 	{"      verified:", "  1. "},
 	{"  12. server/filter-chain", "  13. "},
-	{"12 of 18 right", ""},
+	{"15 of 21 right", ""},
 }
 
 // readmeShows holds that the README's transcript is of this session, or writes it with -update.

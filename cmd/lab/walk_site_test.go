@@ -241,7 +241,7 @@ func TestWalkPage(t *testing.T) {
 		t.Fatalf("exit code %d, %d bytes: %s", code, len(page), errs)
 	}
 	for _, want := range []string{"<dd>✓ 15001</dd>", "<dd>✗ virtualOutbound</dd>",
-		"1 of 18 right, 0 skipped, 16 not asked.", "needs destination port 8070",
+		"1 of 21 right, 0 skipped, 19 not asked.", "needs destination port 8070",
 		" by access-log, sockets, ebpf</dd>", "kubectl exec netshoot"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not say %q", want)

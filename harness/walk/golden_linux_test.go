@@ -79,7 +79,8 @@ var answers = []string{
 	"", "x", "", "b", "", // two steps, and one step back
 	"15001", "1", "1", "h", "h", "h", "s", "2", "10.0.0.1:80", "? SNI", "b", "2",
 	"outbound_.8080_._.fortio-server.mark.svc.cluster.local",
-	"15006", "9", "virtualInbound", "3", "4", "2", "HTTP1", "1", "s", "1", "127.0.0.6",
+	"15006", "9", "virtualInbound", "3", "4", "2",
+	"spiffe://cluster.local/ns/mark/sa/default", "HTTP1", "4", "1", "s", "172.21.206.196:8080", "1", "127.0.0.6",
 	"b", "!", "", "", "", "", "", "", "", "", "", "", "",
 }
 
@@ -161,7 +162,7 @@ func TestNothingShownBeforeItIsAsked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	last := strings.LastIndex(got, "Question 18 of 18")
+	last := strings.LastIndex(got, "Question 21 of 21")
 	shown := strings.Index(got, "✓ infer")
 	if last < 0 || shown < last {
 		t.Errorf("what infer found stands at %d, before the last question at %d", shown, last)
