@@ -25,6 +25,10 @@ type Lab struct {
 	Services  map[string]*mesh.Service // by "name.namespace"
 	Log       string                   // form of the access log
 
+	// Fails is asked before everything that the lab is asked for, by what it is: "dump
+	// netshoot.mark". What it returns is what comes of it; nil: what came without it.
+	Fails func(what string) error
+
 	mu    sync.Mutex
 	asked []string
 }
@@ -111,8 +115,21 @@ func (l *Lab) note(format string, args ...any) {
 	l.asked = append(l.asked, fmt.Sprintf(format, args...))
 }
 
+// fails is what Fails says.
+func (l *Lab) fails(format string, args ...any) error {
+	if l.Fails == nil {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.Fails(fmt.Sprintf(format, args...))
+}
+
 // Pod finds a pod by its name or "name.namespace".
 func (l *Lab) Pod(_ context.Context, ref string) (run.Pod, error) {
+	if err := l.fails("pod %s", ref); err != nil {
+		return nil, err
+	}
 	name, namespace := mesh.SplitRef(ref, l.Namespace())
 	if p := l.PodsByRef[name+"."+namespace]; p != nil {
 		return p, nil
@@ -135,20 +152,28 @@ func (l *Lab) WithSidecar(ctx context.Context, namespace string) ([]string, erro
 	refs, _ := l.Pods(ctx)
 	return slices.DeleteFunc(refs, func(ref string) bool {
 		return !strings.HasSuffix(ref, "."+namespace) || len(l.PodsByRef[ref].Dumps) == 0
-	}), nil
+	}), l.fails("sidecars in %s", namespace)
 }
 
 // Behind says who is behind "host:port".
 func (l *Lab) Behind(_ context.Context, host string, port uint16, _ string) (mesh.Behind, error) {
+	if err := l.fails("behind %s:%d", host, port); err != nil {
+		return mesh.Behind{}, err
+	}
 	l.note("behind %s:%d", host, port)
 	return l.Behinds[fmt.Sprintf("%s:%d", host, port)], nil
 }
 
 // CheckPort finds nothing wrong with any port.
-func (l *Lab) CheckPort(context.Context, string, uint16, string) error { return nil }
+func (l *Lab) CheckPort(_ context.Context, host string, port uint16, _ string) error {
+	return l.fails("port %s:%d", host, port)
+}
 
 // Service finds one of Services.
 func (l *Lab) Service(_ context.Context, ref string) (*mesh.Service, error) {
+	if err := l.fails("service %s", ref); err != nil {
+		return nil, err
+	}
 	name, namespace := mesh.SplitRef(ref, l.Namespace())
 	if s := l.Services[name+"."+namespace]; s != nil {
 		return s, nil
@@ -157,10 +182,10 @@ func (l *Lab) Service(_ context.Context, ref string) (*mesh.Service, error) {
 }
 
 // Nodes knows none.
-func (l *Lab) Nodes(context.Context) (map[string]string, error) { return nil, nil }
+func (l *Lab) Nodes(context.Context) (map[string]string, error) { return nil, l.fails("nodes") }
 
 // AccessLog is the form of the access log.
-func (l *Lab) AccessLog(context.Context) (string, error) { return l.Log, nil }
+func (l *Lab) AccessLog(context.Context) (string, error) { return l.Log, l.fails("access log") }
 
 // Namespace is the workshop's.
 func (l *Lab) Namespace() string { return mesh.Workshop }
@@ -170,6 +195,12 @@ func (l *Lab) Kubeconfig() string { return "" }
 
 // Context names none.
 func (l *Lab) Context() string { return "" }
+
+// Levels are those of its sidecar's loggers.
+func (p *Pod) Levels() mesh.Levels { return p.levels }
+
+// Held says whether a run has its sidecar alone.
+func (p *Pod) Held() bool { return len(p.alone) > 0 }
 
 // Ref is "name.namespace".
 func (p *Pod) Ref() string { return p.Ref_ }
@@ -207,6 +238,9 @@ func (p *Pod) App() string { return "app" }
 
 // Exec asks Answer.
 func (p *Pod) Exec(_ context.Context, _ string, command []string, stdin io.Reader) (*mesh.Output, error) {
+	if err := p.lab.fails("exec %s %s", p.Ref_, command[0]); err != nil {
+		return nil, err
+	}
 	var input []byte
 	if stdin != nil {
 		input, _ = io.ReadAll(stdin)
@@ -222,12 +256,18 @@ func (p *Pod) Exec(_ context.Context, _ string, command []string, stdin io.Reade
 
 // Follow opens a window with Lines in it.
 func (p *Pod) Follow(context.Context, string) (run.Window, error) {
+	if err := p.lab.fails("follow %s", p.Ref_); err != nil {
+		return nil, err
+	}
 	p.lab.note("follow %s", p.Ref_)
 	return window{p}, nil
 }
 
 // Sidecar is the pod's, if it has one.
 func (p *Pod) Sidecar() (run.Sidecar, error) {
+	if err := p.lab.fails("sidecar of %s", p.Ref_); err != nil {
+		return nil, err
+	}
 	if len(p.Dumps) == 0 {
 		return nil, fmt.Errorf("reach sidecar of %s: %w", p.Ref_, mesh.ErrNoSidecar)
 	}
@@ -253,6 +293,9 @@ type sidecar struct{ pod *Pod }
 func (s sidecar) Pod() run.Pod { return s.pod }
 
 func (s sidecar) Dump(context.Context) ([]byte, error) {
+	if err := s.pod.lab.fails("dump %s", s.pod.Ref_); err != nil {
+		return nil, err
+	}
 	s.pod.lab.note("dump %s", s.pod.Ref_)
 	at := min(s.pod.dumped, len(s.pod.Dumps)-1)
 	s.pod.dumped++
@@ -260,6 +303,9 @@ func (s sidecar) Dump(context.Context) ([]byte, error) {
 }
 
 func (s sidecar) Stats(_ context.Context, filter string) ([]byte, error) {
+	if err := s.pod.lab.fails("stats %s", s.pod.Ref_); err != nil {
+		return nil, err
+	}
 	s.pod.lab.note("stats %s", s.pod.Ref_)
 	if s.pod.Counters != nil {
 		return s.pod.Counters(filter), nil
@@ -268,6 +314,9 @@ func (s sidecar) Stats(_ context.Context, filter string) ([]byte, error) {
 }
 
 func (s sidecar) Runtime(context.Context) ([]byte, error) {
+	if err := s.pod.lab.fails("runtime %s", s.pod.Ref_); err != nil {
+		return nil, err
+	}
 	text := []byte(`{"layers":["global config","admin"],"entries":{}}`)
 	if n := len(s.pod.Runtimes); n > 0 {
 		text = s.pod.Runtimes[min(s.pod.ran, n-1)]
@@ -276,9 +325,14 @@ func (s sidecar) Runtime(context.Context) ([]byte, error) {
 	return text, nil
 }
 
-func (s sidecar) Loggers(context.Context) (mesh.Levels, error) { return s.pod.levels, nil }
+func (s sidecar) Loggers(context.Context) (mesh.Levels, error) {
+	return s.pod.levels, s.pod.lab.fails("loggers %s", s.pod.Ref_)
+}
 
 func (s sidecar) HoldLevels(ctx context.Context, wait func(mesh.Holder)) (*mesh.LevelLease, error) {
+	if err := s.pod.lab.fails("hold levels %s", s.pod.Ref_); err != nil {
+		return nil, err
+	}
 	select {
 	case s.pod.alone <- struct{}{}:
 	default:
@@ -294,11 +348,17 @@ func (s sidecar) HoldLevels(ctx context.Context, wait func(mesh.Holder)) (*mesh.
 }
 
 func (s sidecar) AwaitFree(context.Context, func(mesh.Holder)) error {
+	if err := s.pod.lab.fails("await %s", s.pod.Ref_); err != nil {
+		return err
+	}
 	s.pod.lab.note("await %s", s.pod.Ref_)
 	return nil
 }
 
 func (s sidecar) SetLevel(_ context.Context, level string) error {
+	if err := s.pod.lab.fails("level %s", s.pod.Ref_); err != nil {
+		return err
+	}
 	s.pod.lab.note("level %s %s", s.pod.Ref_, level)
 	next := mesh.Levels{}
 	for logger := range s.pod.levels {
@@ -309,6 +369,9 @@ func (s sidecar) SetLevel(_ context.Context, level string) error {
 }
 
 func (s sidecar) Identity(context.Context) (mesh.Identity, error) {
+	if err := s.pod.lab.fails("identity %s", s.pod.Ref_); err != nil {
+		return mesh.Identity{}, err
+	}
 	return mesh.Identity{
 		Version: "commit/1.40.0/Clean/RELEASE/BoringSSL", Container: fmt.Sprintf("container %d", s.pod.restarts+1),
 		Workers: 2, Started: time.Unix(1700000000, 0),
@@ -323,7 +386,9 @@ func (s sidecar) Reads() []mesh.Read {
 	return []mesh.Read{{Path: "/config_dump", Bytes: 7, Took: time.Millisecond}}
 }
 
-func (s sidecar) Fence(context.Context, run.Window) error { return nil }
+func (s sidecar) Fence(context.Context, run.Window) error {
+	return s.pod.lab.fails("fence %s", s.pod.Ref_)
+}
 
 func (s sidecar) Quit(context.Context) error {
 	s.pod.restarts++
