@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -54,7 +55,7 @@ func (s *Session) record(ctx context.Context) (observe.Recording, error) {
 		r.Authority = host[0]
 	}
 	if r.AccessLog, err = s.Lab.Mesh.AccessLog(ctx); err != nil {
-		s.note("no access log is read: %v", err)
+		s.Absent(flow.AccessLog, "", fmt.Errorf("which form its lines have is not known: %w", err))
 	}
 	behind, err := s.Behind(ctx, call)
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/flowproof/lab/harness/run"
 )
 
-// TestNamesThatNoServiceHas calls names of which the apiserver knows nothing. Whether the request is
-// sent, the resolver of the container that sends it says, or curl's --resolve; where nothing can
+// TestNamesThatNoServiceHas calls names of which the apiserver knows nothing. Whether the request
+// is sent, the resolver of the container that sends it says, or curl's --resolve; where nothing can
 // say, nothing is refused for its name.
 func TestNamesThatNoServiceHas(t *testing.T) {
 	for _, c := range []struct {
