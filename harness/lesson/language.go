@@ -92,8 +92,8 @@ func (l Language) Question(q Question, own string) string {
 	return l.Say("ask.any", q.Subject, l.whose(q))
 }
 
-// Lost says why a choice of a question is not the answer: the reason for which it lost, or that it is
-// what another proxy decides; "" where it has no reason.
+// Lost says why a choice of a question is not the answer: the reason for which it lost, or that it
+// is what another proxy decides; "" where it has no reason.
 func (l Language) Lost(q Question, c Choice) string {
 	switch {
 	case c.Why == "" || c.Right:

@@ -14,7 +14,8 @@ func TestBecause(t *testing.T) {
 		{"needs destination port 8079, the connection has 8080", "要求目的端口 8079，而连接的是 8080", true},
 		{"matched by destination port 8080, transport protocol tls, application protocol istio",
 			"匹配的条件：目的端口 8080、传输协议 tls、应用协议 istio", true},
-		{"rds names route configuration 8080; virtual host b: domain b is the authority itself; route default [0]: the " +
+		{"rds names route configuration 8080; virtual host b: domain b is the authority itself; route default [0]: " +
+			"the " +
 			"first that matches, by prefix /; no timeout, 2 retries on connect-failure,unavailable by the route",
 			"rds 指定了 route configuration 8080；virtual host b：domain b 就是请求的 authority；route default [0]：" +
 				"第一个匹配的 route，条件：前缀 /；没有超时限制，按 route 的设置最多重试 2 次，条件：connect-failure,unavailable", true},
