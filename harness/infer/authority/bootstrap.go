@@ -53,7 +53,7 @@ func (b *bootstrap) build() ([]byte, error) {
 		"admin": object{"address": socketAddress("127.0.0.1", 0)},
 		"bootstrap_extensions": []any{object{"name": "envoy.bootstrap.internal_listener", "typed_config": object{
 			"@type": "type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener"}}},
-		"static_resources": object{"listeners": listeners, "clusters": clusters},
+		"static_resources": object{"listeners": listeners, "clusters": clusters, "secrets": secrets()},
 		// Limits that a test never reaches and Envoy otherwise warns about.
 		"overload_manager": object{
 			"resource_monitors": []any{object{"name": "envoy.resource_monitors.global_downstream_max_connections",
@@ -71,6 +71,15 @@ func (b *bootstrap) build() ([]byte, error) {
 		config["layered_runtime"] = layers
 	}
 	return json.MarshalIndent(config, "", " ")
+}
+
+// secrets are those that filters ask for by name: an OAuth2 client's.
+func secrets() []any {
+	var all []any
+	for _, name := range []string{"token", "hmac"} {
+		all = append(all, object{"name": name, "generic_secret": object{"secret": object{"inline_string": name}}})
+	}
+	return all
 }
 
 func socketAddress(host string, port int) object {

@@ -253,7 +253,7 @@ func managed(w *passage.Walk, hop *flow.Hop, list configdump.Value) {
 		}
 		w.Add(flow.NetworkFilters, w.HCM.At.Value, *hop)
 		w.Fail(flow.ProtocolError, "DPE")
-		w.Out.Status = w.CodecStatus(status)
+		w.Out.Status = w.CodecStatus(status, w.Out.Flag)
 		return
 	}
 	hop.Why = fmt.Sprintf("http_connection_manager %q ends the chain, codec %s",

@@ -1,6 +1,7 @@
 package filters
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -28,8 +29,13 @@ func fault(r *Request, f *Filter) Result {
 	}
 	abort := config.Get("abort")
 	status, numerator, of, ok := r.abort(abort)
-	if !abort.Exists() || !ok || numerator == 0 {
+	if most := config.Get("max_active_faults"); !abort.Exists() || !ok || numerator == 0 ||
+		most.Exists() && most.Uint() == 0 {
 		return Result{}
+	}
+	runtimeStatus := cmp.Or(config.Get("abort_http_status_runtime").Text(), "fault.http.abort.http_status")
+	if set := r.Way.Runtime(runtimeStatus); set.Exists() && abort.Has("http_status") {
+		status = int(set.Uint())
 	}
 	if numerator < of && !r.Way.Lot(flow.WhatAnswer, abort, numerator, of,
 		fmt.Sprintf("fault aborts %d of %d requests with %d", numerator, of, status)) {
@@ -125,6 +131,20 @@ func buffer(r *Request, f *Filter) Result {
 	if own := f.Route().Get("buffer", "max_request_bytes"); own.Exists() {
 		limit = own
 	}
+	return bounded(r, limit)
+}
+
+// bodySize refuses a body that is larger than max_request_bytes as it comes, and does not hold it.
+func bodySize(r *Request, f *Filter) Result {
+	limit := f.own().Get("max_request_bytes")
+	if !limit.Exists() {
+		return Result{}
+	}
+	return bounded(r, limit)
+}
+
+// bounded refuses a request whose body is larger than a limit.
+func bounded(r *Request, limit configdump.Value) Result {
 	text, given := r.Headers.Get("content-length")
 	if !given {
 		if te, _ := r.Headers.Get("transfer-encoding"); te == "" && !match.IsGRPC(r.Headers) {
@@ -168,17 +188,6 @@ func cdnLoop(r *Request, f *Filter) Result {
 	}
 	r.Headers.Append("cdn-loop", id)
 	return Result{}
-}
-
-// rateLimit asks a service where the route has rate_limits or the filter descriptors;
-// without, it passes.
-func rateLimit(r *Request, f *Filter) Result {
-	if !r.Way.May(flow.WhatAnswer, f.Name,
-		"filter "+f.Name+" may answer by itself: that depends on a rate limit service", f.At) {
-		return Result{}
-	}
-	return answered(Reply{Status: 429, Flag: "RL", Denied: true, Source: f.Config,
-		Why: "the rate limit service refuses the request"})
 }
 
 // localRateLimit counts requests; where it is off, or enforced for none, it passes.

@@ -17,7 +17,7 @@ var httpTable = newTable("envoy.extensions.filters.http", "configuration/http/ht
 		"api_key_auth_filter"},
 	{".health_check.v3.HealthCheck", "envoy.filters.http.health_check", Answer, true, "", "health_check_filter"},
 	{".buffer.v3.Buffer", "envoy.filters.http.buffer", Answer | Stop, true, "", "buffer_filter"},
-	{".body_size_limit.v3.BodySizeLimit", "envoy.filters.http.body_size_limit", Answer, false, "the size of the body",
+	{".body_size_limit.v3.BodySizeLimit", "envoy.filters.http.body_size_limit", Answer, true, "",
 		"body_size_limit_filter"},
 	{".header_mutation.v3.HeaderMutation", "envoy.filters.http.header_mutation", Headers | Path, true, "",
 		"header_mutation_filter"},

@@ -22,8 +22,11 @@ func (passing) May(flow.What, string, string, configdump.Value) bool         { r
 func (p passing) Format(text, _ string) (string, bool)                       { return text, true }
 func (passing) Fraction(configdump.Value) (uint64, uint64)                   { return 100, 100 }
 func (passing) Flag(configdump.Value, bool) bool                             { return true }
+func (passing) Runtime(string) configdump.Value                              { return configdump.Value{} }
 func (passing) Match(configdump.Value) bool                                  { return true }
 func (passing) Reachable(string) bool                                        { return true }
+func (passing) Dynamic(string) bool                                          { return false }
+func (passing) Open(flow.What, string, string, configdump.Value)             {}
 func (passing) Healthy(string) (float64, bool)                               { return 100, true }
 
 // TestOpenStaysOpen holds that what is made of an open value is open: a filter that is computed

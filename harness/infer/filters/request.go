@@ -15,6 +15,7 @@ type Request struct {
 	HTTP2    bool
 	Routed   bool // there is a route
 	Forwards bool // the route has an action that forwards
+	Limits   RateLimits
 	Way      Way
 }
 
@@ -37,11 +38,17 @@ type Way interface {
 	Fraction(v configdump.Value) (numerator, of uint64)
 	// Flag reads RuntimeFeatureFlag or BoolValue.
 	Flag(v configdump.Value, otherwise bool) bool
+	// Runtime returns what the runtime says of a key, or a Value that does not exist.
+	Runtime(key string) configdump.Value
 	// Match evaluates a RouteMatch.
 	Match(rule configdump.Value) bool
 	// Cluster says whether a cluster could be reached at all: it is in the dump and
 	// has an endpoint.
 	Reachable(cluster string) bool
+	// Dynamic says whether a cluster may ask DNS for the host that the request names.
+	Dynamic(cluster string) bool
+	// Open notes something that decides and whose outcomes cannot be named.
+	Open(what flow.What, on, why string, at configdump.Value)
 	// Unhealthy says how many percent of a cluster's endpoints are healthy; known is false where
 	// the dump does not say.
 	Healthy(cluster string) (percent float64, known bool)
@@ -106,6 +113,7 @@ func init() {
 		"cors.v3.Cors": cors, "csrf.v3.CsrfPolicy": csrf, "basic_auth.v3.BasicAuth": basicAuth,
 		"api_key_auth.v3.ApiKeyAuth": apiKey,
 		"fault.v3.HTTPFault":         fault, "health_check.v3.HealthCheck": healthCheck, "buffer.v3.Buffer": buffer,
+		"body_size_limit.v3.BodySizeLimit":  bodySize,
 		"cdn_loop.v3.CdnLoopConfig":         cdnLoop,
 		"header_mutation.v3.HeaderMutation": headerMutation, "set_metadata.v3.Config": setMetadata,
 		"set_filter_state.v3.Config":   setFilterState,
@@ -125,9 +133,15 @@ func init() {
 
 func nothing(*Request, *Filter) Result { return Result{} }
 
-// Run lets a filter act on the request. ok is false where the filter is not one of
-// those that are computed.
+// Run lets a filter act on the request. ok is false where what the filter does to this
+// request is not computed.
 func Run(r *Request, f *Filter) (result Result, ok bool) {
+	if does := idle[f.Kind]; does != nil && does(r, f) {
+		return Result{}, true
+	}
+	if run := partly[f.Kind]; run != nil {
+		return run(r, f)
+	}
 	run, ok := computed[f.Kind]
 	if !ok {
 		return Result{}, false

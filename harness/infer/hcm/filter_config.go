@@ -86,10 +86,15 @@ func WeightedEntry(w *passage.Walk) configdump.Value {
 
 // filterRequest is the request as package filters sees it.
 func filterRequest(w *passage.Walk) *filters.Request {
-	return &filters.Request{Headers: w.Req.Header, Metadata: &w.Meta, State: &w.State, Cluster: w.Out.Cluster,
+	r := &filters.Request{Headers: w.Req.Header, Metadata: &w.Meta, State: &w.State, Cluster: w.Out.Cluster,
 		HTTP2:  w.Req.IsHTTP2(),
 		Routed: hasRoute(w), Forwards: w.Route != nil && w.Route.At.Has("route"),
 		Way: filterWay{passage.FilterWay{Walk: w}}}
+	if r.Forwards {
+		r.Limits = filters.RateLimits{Route: w.Route.Action.Get("rate_limits"),
+			Host: w.VirtualHost.At.Get("rate_limits"), Both: w.Route.Action.Get("include_vh_rate_limits").Bool()}
+	}
+	return r
 }
 
 // hasRoute says whether the request has a route, of which one is the redirect that

@@ -184,7 +184,7 @@ func (run *filtering) reply(f httpFilter, answer *filters.Reply) {
 	hop.Why = say.Join(append(run.notes, answer.Why)...)
 	if answer.Status != 0 {
 		hop.Decision += " " + fmt.Sprint(answer.Status)
-		hop.Expect = append(hop.Expect, passage.StatusFact(w.LocalStatus(answer.Status))...)
+		hop.Expect = append(hop.Expect, passage.StatusFact(w.LocalStatus(answer.Status, answer.Flag))...)
 	}
 	if answer.Details != "" {
 		hop.Expect = append(hop.Expect, passage.Fact(flow.FactDetails, answer.Details))
@@ -192,11 +192,11 @@ func (run *filtering) reply(f httpFilter, answer *filters.Reply) {
 	w.Add(flow.HTTPFilters, either(answer.Source, f.At), hop)
 	if answer.Denied {
 		w.Fail(flow.Denied, answer.Flag)
-		w.Out.Status = w.LocalStatus(answer.Status)
+		w.Out.Status = w.LocalStatus(answer.Status, answer.Flag)
 		return
 	}
-	w.Answer(answer.Status, "")
-	w.Out.Flag = answer.Flag
+	w.Answer(0, "")
+	w.Out.Status, w.Out.Flag = w.LocalStatus(answer.Status, answer.Flag), answer.Flag
 }
 
 // opened lets a filter that is not computed do what the catalogue says that it can do.

@@ -71,8 +71,11 @@ func tooMany(w *passage.Walk, details string, status int, flag string) *passage.
 		largest = kb.Uint()
 	}
 	if size > largest<<10 {
-		return &passage.Refusal{Status: 431, Flag: flag, Code: flow.TooManyHeaders,
-			Details: strings.Replace(details, "too_many_headers", "headers_too_large", 1), At: kb,
+		details = "http1.headers_too_large"
+		if w.Req.IsHTTP2() {
+			details = "http2.header_list_size_too_large"
+		}
+		return &passage.Refusal{Status: status, Flag: flag, Code: flow.TooManyHeaders, Details: details, At: kb,
 			Why: fmt.Sprintf("the headers have %d bytes, and max_request_headers_kb is %d", size, largest)}
 	}
 	return nil

@@ -47,6 +47,7 @@ func Decide(w *passage.Walk) {
 		return
 	}
 	w.Deciding = flow.Route
+	respondOtherwise(w)
 	found := findRoute(w)
 	w.Deciding = flow.HTTPFilters
 	if (w.Route != nil || found.status/100 == 3) && refuse(w, upgradeRefused(w)) { // without a route 404 is the answer
@@ -73,7 +74,7 @@ func end(w *passage.Walk, found routeResult) {
 	switch {
 	case found.failure != "":
 		w.Fail(found.failure, found.flag)
-		w.Out.Status = w.LocalStatus(found.status)
+		w.Out.Status = w.LocalStatus(found.status, found.flag)
 	case found.status != 0:
 		w.Answer(found.status, found.location)
 	case found.unknown:

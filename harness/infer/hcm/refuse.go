@@ -21,7 +21,7 @@ func refuse(w *passage.Walk, r *passage.Refusal) bool {
 	}
 	hop := flow.Hop{
 		Decision: fmt.Sprintf("refused with %d", r.Status), Reason: flow.Reason(cmp.Or(r.Code, flow.Malformed)),
-		Why: r.Why, Expect: passage.StatusFact(w.LocalStatus(r.Status)),
+		Why: r.Why, Expect: passage.StatusFact(w.LocalStatus(r.Status, r.Flag)),
 	}
 	if r.Status == 0 {
 		hop.Decision, hop.Expect = "refused by a reset of the stream", nil
@@ -36,9 +36,9 @@ func refuse(w *passage.Walk, r *passage.Refusal) bool {
 		return true
 	}
 	w.Fail(flow.ProtocolError, r.Flag)
-	w.Out.Status = w.LocalStatus(r.Status)
+	w.Out.Status = w.LocalStatus(r.Status, r.Flag)
 	if r.Flag == "DPE" {
-		w.Out.Status = w.CodecStatus(r.Status)
+		w.Out.Status = w.CodecStatus(r.Status, r.Flag)
 	}
 	return true
 }

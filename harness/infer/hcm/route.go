@@ -51,7 +51,7 @@ func findRoute(w *passage.Walk) routeResult {
 			Decision: fmt.Sprintf("%d to %s", status, location),
 			Why: "virtual host " + vh.Name + " has require_tls and x-forwarded-proto is " + proto(w) + ", " +
 				w.Causes["x-forwarded-proto"], Reason: flow.RequireTLS,
-			Expect: passage.StatusFact(w.LocalStatus(status))}}
+			Expect: passage.StatusFact(w.LocalStatus(status, ""))}}
 	}
 	entry, rejected, matchWhy := matchRoute(w, vh)
 	rejected = append(otherHosts(table, vh, authority), rejected...)
@@ -109,7 +109,7 @@ func authority(w *passage.Walk, t *proxy.RouteTable) (host string, ok bool) {
 func notFound(w *passage.Walk, failure flow.Failure, source configdump.Value, decision, why string) routeResult {
 	return routeResult{failure: failure, flag: "NR", status: 404, source: source,
 		hop: flow.Hop{Decision: decision, Reason: notFoundCode[failure], Why: why + ": Envoy answers 404 (NR)",
-			Expect: []flow.Fact{passage.Fact(flow.FactStatus, fmt.Sprint(w.LocalStatus(404))),
+			Expect: []flow.Fact{passage.Fact(flow.FactStatus, fmt.Sprint(w.LocalStatus(404, "NR"))),
 				passage.Fact(flow.FactDetails, "route_not_found")}}}
 }
 
@@ -181,7 +181,7 @@ func follow(w *passage.Walk, r *proxy.RouteEntry) routeResult {
 		status, location := redirectTo(w, action, r)
 		return routeResult{source: action, status: status, location: location,
 			hop: flow.Hop{Decision: fmt.Sprintf("%d to %s", status, location), Reason: flow.RouteRedirects,
-				Why: "its action is a redirect", Expect: passage.StatusFact(w.LocalStatus(status))}}
+				Why: "its action is a redirect", Expect: passage.StatusFact(w.LocalStatus(status, ""))}}
 	case r.At.Has("direct_response"):
 		action := r.At.Get("direct_response")
 		status, location := int(action.Get("status").Uint()), ""
@@ -190,7 +190,7 @@ func follow(w *passage.Walk, r *proxy.RouteEntry) routeResult {
 		}
 		return routeResult{source: action, status: status, location: location, hop: flow.Hop{
 			Decision: fmt.Sprintf("answered %d by the proxy", status), Reason: flow.RouteAnswers,
-			Why: "its action is a direct response", Expect: passage.StatusFact(w.LocalStatus(status))}}
+			Why: "its action is a direct response", Expect: passage.StatusFact(w.LocalStatus(status, ""))}}
 	case r.At.Has("non_forwarding_action"):
 		return routeResult{source: r.At.Value, failure: flow.NoCluster, flag: "NC", status: 503,
 			hop: flow.Hop{Decision: "not forwarded",

@@ -49,13 +49,29 @@ func (m *Matching) input(v configdump.Value) datum {
 		}
 		return datum{name: "name in the client's certificate", have: Known(false, "name in the client's certificate")}
 	case "HttpResponseHeaderMatchInput", "HttpResponseTrailerMatchInput", "HttpRequestTrailerMatchInput",
-		"HttpResponseStatusCodeMatchInput":
-		return datum{name: kind} // there is no response yet
+		"HttpResponseStatusCodeMatchInput", "HttpResponseStatusCodeClassMatchInput", "HttpResponseLocalReplyMatchInput":
+		return m.response(kind)
 	}
 	name := cmp.Or(kind, "an unknown input")
 	return datum{
 		name: name, have: match.Depends("matcher input "+name, "what the matcher input "+name+" reads is not known"),
 	}
+}
+
+// response reads an input of the response: of the proxy's own answer, or of none.
+func (m *Matching) response(kind string) datum {
+	switch {
+	case m.Status == 0 || strings.Contains(kind, "Trailer"):
+		return datum{name: kind} // there is no response yet
+	case kind == "HttpResponseStatusCodeMatchInput":
+		return datum{"response code", fmt.Sprint(m.Status), match.Yes}
+	case kind == "HttpResponseStatusCodeClassMatchInput":
+		return datum{"class of the response code", fmt.Sprintf("%dxx", m.Status/100), match.Yes}
+	case kind == "HttpResponseLocalReplyMatchInput":
+		return datum{"answer of the proxy itself", "true", match.Yes}
+	}
+	return datum{name: kind,
+		have: match.Depends("the answer's headers", "which headers the proxy's own answer has is not known")}
 }
 
 // Known is yes for what is known and open for what is not.

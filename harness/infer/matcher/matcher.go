@@ -27,6 +27,7 @@ type Matching struct {
 	// the search goes on.
 	Accept func(action configdump.Value) bool
 	HTTP   bool // a request is there, not only a connection
+	Status int  // of the proxy's own answer; 0: there is no response yet
 	// waits says that a predicate asks for the response. Where it decides, the search ends
 	// without a result: ended.
 	waits, ended bool

@@ -24,6 +24,9 @@ func (f FilterWay) Format(text, missing string) (string, bool) { return f.Format
 // Fraction reads RuntimeFractionalPercent.
 func (f FilterWay) Fraction(v configdump.Value) (numerator, of uint64) { return f.Proxy.Fraction(v) }
 
+// Runtime returns what the runtime says of a key, or a Value that does not exist.
+func (f FilterWay) Runtime(key string) configdump.Value { return f.Proxy.Runtime(key) }
+
 // Flag reads RuntimeFeatureFlag: what the runtime says, or else default_value.
 func (f FilterWay) Flag(v configdump.Value, otherwise bool) bool {
 	if set := f.Proxy.Runtime(v.Get("runtime_key").Text()); set.Exists() {
@@ -46,6 +49,15 @@ func (f FilterWay) Reachable(name string) bool {
 	}
 	load := f.Proxy.Load(c)
 	return len(load.Hosts) > 0 || c.Kind == "EDS" && !f.Proxy.Dump.Has(configdump.Endpoints)
+}
+
+// Dynamic says whether a cluster is dynamic_forward_proxy, or may be.
+func (f FilterWay) Dynamic(name string) bool {
+	c := f.Proxy.Cluster(name)
+	if c == nil {
+		return name != "" && !f.Proxy.Dump.Has(configdump.Cluster)
+	}
+	return c.ForwardsDynamically()
 }
 
 // Healthy says how many percent of a cluster's endpoints are healthy, as far as the

@@ -1,6 +1,7 @@
 package passage
 
 import (
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -48,7 +49,16 @@ func (w *Walk) Formatted(text, missing string) (filled string, known bool) {
 // opened says whether a filter may have changed a header that a command reads.
 func (w *Walk) opened(command string) bool {
 	name, argument, _ := strings.Cut(command, "(")
-	if name != "REQ" && name != "REQ_WITHOUT_QUERY" {
+	switch name {
+	case "REQ", "REQ_WITHOUT_QUERY":
+	case "PATH", "QUERY_PARAM":
+		_, open := w.Req.Header.Open(":path")
+		return open
+	case "DYNAMIC_METADATA":
+		namespace, _, _ := strings.Cut(strings.TrimSuffix(argument, ")"), ":")
+		_, open := w.Meta.Open(namespace)
+		return open
+	default:
 		return false
 	}
 	argument, _, _ = strings.Cut(argument, ")")
@@ -82,6 +92,7 @@ func cutCommand(text string) (command, after string, ok bool) {
 
 // command evaluates one command of a format string.
 func (w *Walk) command(text string) (value string, have, known bool) {
+	known = true
 	name, argument, _ := strings.Cut(text, "(")
 	argument, length, _ := strings.Cut(argument, ")")
 	switch name {
@@ -98,17 +109,88 @@ func (w *Walk) command(text string) (value string, have, known bool) {
 		value, have = w.Conn.ServerName, w.Conn.ServerName != ""
 	case "PROTOCOL":
 		value, have = httpVersions[w.Req.Protocol], w.Req.IsHTTP()
-	case "DOWNSTREAM_LOCAL_ADDRESS":
-		value, have = w.Conn.Local.String(), true
-	case "DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT":
-		value, have = w.Conn.Local.Addr().String(), true
-	case "DOWNSTREAM_LOCAL_PORT":
-		value, have = strconv.Itoa(int(w.Conn.Local.Port())), true
+	case "PATH":
+		value, have, known = w.pathCommand(argument)
+	case "QUERY_PARAM":
+		path, _ := w.Req.Header.Get(":path")
+		value, have = match.QueryParams(path)[argument]
+	case "DYNAMIC_METADATA":
+		value, have, known = w.metadataCommand(argument)
 	default:
+		value, have, known = w.endCommand(name)
+		known = known && argument == ""
+	}
+	if !known {
 		return "", false, false
 	}
 	if n, err := strconv.Atoi(strings.TrimPrefix(length, ":")); err == nil && n >= 0 && n < len(value) {
 		value = value[:n]
 	}
 	return value, have, true
+}
+
+// endCommand evaluates a command that asks for an end of the downstream connection, or for its TLS.
+func (w *Walk) endCommand(name string) (value string, have, known bool) {
+	of := func(end netip.AddrPort) (string, bool, bool) {
+		switch {
+		case !end.IsValid() || strings.HasSuffix(name, "_ID"):
+			return "", false, false
+		case strings.HasSuffix(name, "_WITHOUT_PORT"):
+			return end.Addr().String(), true, true
+		case strings.HasSuffix(name, "_PORT"):
+			return strconv.Itoa(int(end.Port())), true, true
+		}
+		return end.String(), true, true
+	}
+	switch {
+	case strings.HasPrefix(name, "DOWNSTREAM_LOCAL_ADDRESS"), name == "DOWNSTREAM_LOCAL_PORT":
+		return of(w.Conn.Local)
+	case strings.HasPrefix(name, "DOWNSTREAM_REMOTE_ADDRESS"), name == "DOWNSTREAM_REMOTE_PORT":
+		return of(w.DownstreamRemote())
+	case strings.HasPrefix(name, "DOWNSTREAM_DIRECT_REMOTE_ADDRESS"), name == "DOWNSTREAM_DIRECT_REMOTE_PORT":
+		return of(w.Conn.Direct)
+	case strings.HasPrefix(name, "DOWNSTREAM_TLS_"), strings.HasPrefix(name, "DOWNSTREAM_LOCAL_"):
+		return "", false, !w.Conn.Terminated
+	case name == "DOWNSTREAM_PEER_URI_SAN":
+		return w.Opts.Peer, w.Mutual(), !w.Mutual() || w.Opts.Peer != ""
+	case strings.HasPrefix(name, "DOWNSTREAM_PEER_"):
+		return "", false, !w.Mutual()
+	}
+	return "", false, false
+}
+
+// pathCommand evaluates PATH: with the query (WQ) or without (NQ), of the request as it is
+// or as it came (ORIG).
+func (w *Walk) pathCommand(argument string) (value string, have, known bool) {
+	query, of, _ := strings.Cut(argument, ":")
+	original, rewritten := w.Req.Header.Get("x-envoy-original-path")
+	value, have = w.Req.Header.Get(":path")
+	switch {
+	case of == "ORIG", (of == "" || of == "ORIG_OR_PATH") && rewritten:
+		value, have = original, rewritten
+	case of != "" && of != "PATH" && of != "ORIG_OR_PATH":
+		return "", false, false
+	}
+	switch query {
+	case "NQ":
+		value = match.PathOnly(value)
+	case "", "WQ":
+	default:
+		return "", false, false
+	}
+	return value, have, true
+}
+
+// metadataCommand evaluates DYNAMIC_METADATA where it leads to a text or to nothing.
+func (w *Walk) metadataCommand(argument string) (value string, have, known bool) {
+	namespace, rest, _ := strings.Cut(argument, ":")
+	var at any = w.Meta.Namespace(namespace)
+	for _, key := range strings.Split(rest, ":") {
+		of, _ := at.(map[string]any)
+		if at = of[key]; at == nil {
+			return "", false, true
+		}
+	}
+	value, have = at.(string)
+	return value, have, have
 }

@@ -1,46 +1,55 @@
 package passage
 
 import (
+	"slices"
+
 	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer/match"
 )
 
-// StatusOf is the status of a reply that the proxy makes itself; a TCP proxy has none.
-func (w *Walk) StatusOf(status int) int {
+// StatusOf is the status of a reply that the proxy makes itself for the reason that a response
+// flag names; a TCP proxy has none.
+func (w *Walk) StatusOf(status int, flag string) int {
 	if w.HCM == nil {
 		return 0
 	}
-	return w.LocalStatus(status)
+	return w.LocalStatus(status, flag)
 }
 
 // LocalStatus is the status on the wire of an answer that the proxy makes itself:
 // local_reply_config may map it to another, and to gRPC it is always 200, and the status becomes a
-// grpc-status. (Http::Utility::sendLocalReply)
-func (w *Walk) LocalStatus(status int) int {
+// grpc-status. Filters may then respond otherwise. flag is the response flag, "" for none.
+// (Http::Utility::sendLocalReply)
+func (w *Walk) LocalStatus(status int, flag string) int {
 	if status == 0 {
 		return 0
 	}
 	if w.HCM != nil {
-		status = w.mappedStatus(status, w.Req.Header)
+		status = w.mappedStatus(status, flag, w.Req.Header)
 	}
 	if match.IsGRPC(w.Req.Header) {
-		return 200
+		status = 200
+	}
+	if w.Respond != nil {
+		status = w.Respond(status)
 	}
 	return status
 }
 
 // CodecStatus is LocalStatus for an error of the codec, which knows neither headers nor gRPC.
-func (w *Walk) CodecStatus(status int) int {
+func (w *Walk) CodecStatus(status int, flag string) int {
 	if status == 0 {
 		return 0
 	}
-	return w.mappedStatus(status, match.NewHeaders(nil))
+	return w.mappedStatus(status, flag, match.NewHeaders(nil))
 }
 
 // mappedStatus applies the first mapper of local_reply_config whose filter takes the answer.
-func (w *Walk) mappedStatus(status int, h *match.Headers) int {
+func (w *Walk) mappedStatus(status int, flag string, h *match.Headers) int {
 	for _, m := range w.HCM.At.Get("local_reply_config", "mappers").Elements() {
-		if !w.logs(m.Get("filter"), status, h, 0).Yes() {
+		takes := replied{w, status, flag, h}.takes(m.Get("filter"), 0)
+		if !w.Settle(takes, flow.WhatAnswer, m, "local_reply_config takes the answer") {
 			continue
 		}
 		if to := m.Get("status_code"); to.Exists() {
@@ -51,19 +60,34 @@ func (w *Walk) mappedStatus(status int, h *match.Headers) int {
 	return status
 }
 
-// logs evaluates envoy.config.accesslog.v3.AccessLogFilter for an answer with a status, as far as
-// the filter looks at the status and the request.
-func (w *Walk) logs(v configdump.Value, status int, h *match.Headers, depth int) match.Truth {
+// A replied is an answer as a filter of access logs sees it.
+type replied struct {
+	*Walk
+	status int
+	flag   string
+	header *match.Headers
+}
+
+// takes evaluates envoy.config.accesslog.v3.AccessLogFilter for an answer, as far as the filter
+// looks at the status, the response flag and the request.
+func (r replied) takes(v configdump.Value, depth int) match.Truth {
 	if depth > match.MaxDepth {
 		return match.Depends("access log filter", "what the filter of local_reply_config looks at is not known")
 	}
-	deeper := func(e configdump.Value) match.Truth { return w.logs(e, status, h, depth+1) }
+	deeper := func(e configdump.Value) match.Truth { return r.takes(e, depth+1) }
 	for kind, f := range v.Fields() {
 		switch configdump.FieldName(kind) {
 		case "status_code_filter":
-			return match.Of(w.compares(f.Get("comparison"), uint64(status)))
+			return match.Of(r.compares(f.Get("comparison"), uint64(r.status)))
 		case "header_filter":
-			return match.Header(f.Get("header"), h)
+			return match.Header(f.Get("header"), r.header)
+		case "response_flag_filter":
+			flags := f.Get("flags").Texts()
+			return match.Of(r.flag != "" && (len(flags) == 0 || slices.Contains(flags, r.flag)))
+		case "not_health_check_filter":
+			return match.Yes
+		case "metadata_filter":
+			return r.metadata(f)
 		case "and_filter":
 			return match.All(f.Get("filters"), deeper)
 		case "or_filter":
@@ -71,6 +95,20 @@ func (w *Walk) logs(v configdump.Value, status int, h *match.Headers, depth int)
 		}
 	}
 	return match.Depends("access log filter", "what the filter of local_reply_config looks at is not known")
+}
+
+// metadata evaluates MetadataFilter; what no filter has written is taken as
+// match_if_key_not_found says.
+func (r replied) metadata(f configdump.Value) match.Truth {
+	matcher := f.Get("matcher")
+	if r.Meta.Has(matcher.Get("filter").Text()) {
+		return r.Meta.Matches(matcher)
+	}
+	missing := match.Of(!f.Has("match_if_key_not_found") || f.Get("match_if_key_not_found").Bool())
+	if cause, open := r.Meta.Open(matcher.Get("filter").Text()); open {
+		return cause.Opened(missing)
+	}
+	return missing
 }
 
 // compares evaluates ComparisonFilter; the runtime may say another value than the default.

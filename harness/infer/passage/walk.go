@@ -106,6 +106,8 @@ type Walk struct {
 	HostBy     string            // a filter that may choose the host
 	Causes     map[string]string // why the connection manager made of something what it is
 
+	Respond func(status int) int // what filters make of an answer of the proxy itself; nil: nothing
+
 	Meta  match.Metadata // dynamic metadata
 	State match.Metadata // filter state: each key is a namespace with one value, ""
 }
@@ -221,7 +223,7 @@ func (w *Walk) Fail(failure flow.Failure, flag string) {
 
 // Answer ends the way with a response that the proxy makes itself.
 func (w *Walk) Answer(status int, location string) {
-	w.Out.Outcome, w.Out.Status, w.Out.Location, w.Done = flow.Answered, w.LocalStatus(status), location, true
+	w.Out.Outcome, w.Out.Status, w.Out.Location, w.Done = flow.Answered, w.LocalStatus(status, ""), location, true
 }
 
 // Decided is what the walk has decided.

@@ -157,11 +157,29 @@ func (r *Rules) permission(v configdump.Value, depth int) match.Truth {
 		case "requested_server_name":
 			return r.saw(rule, match.String(rule, r.W.Conn.ServerName), strconv.Quote(r.W.Conn.ServerName),
 				"server name has to be %s", match.StringText(rule))
+		case "matcher":
+			return r.upstream(rule)
 		default:
 			return r.common(kind, rule)
 		}
 	}
 	return match.No
+}
+
+// upstream evaluates UpstreamIpPortMatcher: the address of the upstream is there only once a filter
+// dynamic_forward_proxy with save_upstream_address has noted it.
+func (r *Rules) upstream(rule configdump.Value) match.Truth {
+	config, kind := rule.Get("typed_config").Typed()
+	open := match.Depends("rule matcher", "what the rule matcher tests is not known")
+	if !strings.HasSuffix(kind, ".UpstreamIpPortMatcher") || r.W.HCM == nil {
+		return open
+	}
+	for _, f := range r.W.HCM.Filters {
+		if strings.Contains(f.Kind, "dynamic_forward_proxy") || f.Kind == "" {
+			return open
+		}
+	}
+	return r.saw(config, match.No, "", "a filter notes the address of the upstream")
 }
 
 func (r *Rules) principal(v configdump.Value, depth int) match.Truth {

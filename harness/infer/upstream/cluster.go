@@ -46,7 +46,7 @@ func FindCluster(w *passage.Walk) {
 		hop.Expect = append(hop.Expect, passage.Absent(flow.FactUpstreamRemote, ""))
 		w.Add(flow.Cluster, c.At.Value, hop)
 		w.Fail(flow.BlackHole, "UH")
-		w.Out.Status = w.StatusOf(503)
+		w.Out.Status = w.StatusOf(503, "UH")
 		return
 	}
 	w.Add(flow.Cluster, c.At.Value, hop)
@@ -75,9 +75,9 @@ func noCluster(w *passage.Walk, source configdump.Value) {
 	if !w.Proxy.Dump.Has(configdump.Cluster) {
 		why = "the dump has no ClustersConfigDump"
 	}
-	status := w.StatusOf(503)
+	status := w.StatusOf(503, "NC")
 	if w.HCM != nil {
-		status = w.LocalStatus(hcm.NotFoundStatus(w.Route.Action))
+		status = w.LocalStatus(hcm.NotFoundStatus(w.Route.Action), "NC")
 		why += fmt.Sprintf(": Envoy answers %d (NC)", status)
 	}
 	hop := flow.Hop{Decision: "no cluster", Why: why}

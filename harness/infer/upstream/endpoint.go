@@ -139,7 +139,7 @@ func hostList(hosts []proxy.Host) []flow.Host {
 // noEndpoint is a cluster without a host that may be used: 503 with the flag UH.
 func noEndpoint(w *passage.Walk, source configdump.Value, why string) {
 	hop := flow.Hop{Decision: "no healthy endpoint", Why: why}
-	status := w.StatusOf(503)
+	status := w.StatusOf(503, "UH")
 	if status != 0 {
 		hop.Why += ": Envoy answers 503 (UH)"
 		hop.Expect = passage.StatusFact(status)

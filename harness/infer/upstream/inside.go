@@ -51,7 +51,7 @@ func noInside(w *passage.Walk, name string) {
 	h.Decision, h.Why = "connection fails",
 		fmt.Sprintf("the dump has no internal listener %q, so the connection to it fails", name)
 	w.Fail(flow.NoListener, "UF")
-	w.Out.Status = w.StatusOf(503)
+	w.Out.Status = w.StatusOf(503, w.Out.Flag)
 }
 
 // chooseInside returns the internal listener that the picked endpoint is; "" for one outside. Of
