@@ -51,7 +51,8 @@ func customised(input, key, policy string) string {
 	return `custom_response_matcher: {matcher_tree: {input: {name: i, ` +
 		`typed_config: {"@type": type.googleapis.com/envoy.type.matcher.v3.` + input + `}},
 		exact_match_map: {map: {'` + key + `': {action: {name: a, typed_config: {
-		"@type": type.googleapis.com/envoy.extensions.http.custom_response.local_response_policy.v3.LocalResponsePolicy` + policy + `}}}}}}}`
+		"@type": type.googleapis.com/envoy.extensions.http.custom_response.local_response_policy.v3.` +
+		`LocalResponsePolicy` + policy + `}}}}}}}`
 }
 
 // manyLetters are more than a KiB.

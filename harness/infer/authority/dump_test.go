@@ -24,7 +24,8 @@ type config struct {
 
 // bootstrapText is who the proxy is, and a runtime as a bootstrap may set it.
 const bootstrapText = `{node: {id: authority, cluster: authority}, layered_runtime: {layers: [
-  {name: first, static_layer: {test: {none: 0, all: 100, over: 0, status: 432, fraction: {numerator: 10000, denominator: TEN_THOUSAND}}, test.flat: 100}},
+  {name: first, static_layer: {test: {none: 0, all: 100, over: 0, status: 432,
+    fraction: {numerator: 10000, denominator: TEN_THOUSAND}}, test.flat: 100}},
   {name: second, static_layer: {test.over: 100}}, {name: admin, admin_layer: {}}]}}`
 
 // message turns YAML into JSON.
