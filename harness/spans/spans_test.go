@@ -3,6 +3,8 @@ package spans
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -16,7 +18,12 @@ import (
 // recorded is the run that is kept with the bundles' tests.
 func recorded(t testing.TB) (flow.Run, flow.RunVerdict, *observe.Recording) {
 	t.Helper()
-	c, err := bundle.Read(t.Context(), "../bundle/testdata/inbound")
+	return recordedAs(t, "inbound")
+}
+
+func recordedAs(t testing.TB, name string) (flow.Run, flow.RunVerdict, *observe.Recording) {
+	t.Helper()
+	c, err := bundle.Read(t.Context(), "../bundle/testdata/"+name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,22 +117,93 @@ func TestParent(t *testing.T) {
 // TestPerfettoRules holds what the Trace Event Format asks of a file, and that slices of a
 // thread do not overlap.
 func TestPerfettoRules(t *testing.T) {
-	run, verdict, recording := recorded(t)
-	var out, again bytes.Buffer
-	if err := Of(run, verdict, recording).Perfetto(&out); err != nil {
+	for _, name := range []string{"inbound", "outbound", "open"} {
+		t.Run(name, func(t *testing.T) {
+			run, verdict, recording := recordedAs(t, name)
+			var out, again bytes.Buffer
+			if err := Of(run, verdict, recording).Perfetto(&out); err != nil {
+				t.Fatal(err)
+			}
+			if err := Of(run, verdict, recording).Perfetto(&again); err != nil || out.String() != again.String() {
+				t.Error("the same run gives another file")
+			}
+			holdKeys(t, out.Bytes())
+			var file struct {
+				Events []traceEvent `json:"traceEvents"`
+			}
+			if err := json.Unmarshal(out.Bytes(), &file); err != nil {
+				t.Fatal(err)
+			}
+			holdRules(t, file.Events)
+		})
+	}
+}
+
+// keysOf are the keys that an event of a phase must have, with the JSON type of each, and those that
+// it may have besides, which begin with a question mark.
+var keysOf = map[string]map[string]string{
+	"M": {"name": "string", "ph": "string", "ts": "number", "pid": "number", "tid": "number", "args": "object"},
+	"X": {"name": "string", "cat": "string", "ph": "string", "ts": "number", "dur": "number", "pid": "number",
+		"tid": "number", "?args": "object"},
+	"s": {"name": "string", "cat": "string", "ph": "string", "ts": "number", "pid": "number", "tid": "number",
+		"id": "number"},
+	"f": {"name": "string", "cat": "string", "ph": "string", "ts": "number", "pid": "number", "tid": "number",
+		"id": "number", "bp": "string"},
+}
+
+// holdKeys holds a file against the JSON Object Format of the Trace Event Format, key by key.
+func holdKeys(t *testing.T, text []byte) {
+	t.Helper()
+	var file map[string]any
+	if err := json.Unmarshal(text, &file); err != nil {
 		t.Fatal(err)
 	}
-	if err := Of(run, verdict, recording).Perfetto(&again); err != nil || out.String() != again.String() {
-		t.Error("the same run gives another file")
+	events, isList := file["traceEvents"].([]any)
+	if !isList {
+		t.Fatalf("traceEvents is a %T, and has to be a list", file["traceEvents"])
 	}
-	var file struct {
-		Events []traceEvent `json:"traceEvents"`
+	if unit := file["displayTimeUnit"]; unit != "ms" && unit != "ns" {
+		t.Errorf("displayTimeUnit is %v", unit)
 	}
-	decoder := json.NewDecoder(&out)
-	if err := decoder.Decode(&file); err != nil {
-		t.Fatal(err)
+	if _, isObject := file["otherData"].(map[string]any); !isObject {
+		t.Errorf("otherData is a %T", file["otherData"])
 	}
-	holdRules(t, file.Events)
+	for _, e := range events {
+		event, _ := e.(map[string]any)
+		phase, _ := event["ph"].(string)
+		want, known := keysOf[phase]
+		if !known {
+			t.Errorf("an event of phase %q", phase)
+			continue
+		}
+		for key, kind := range want {
+			name := strings.TrimPrefix(key, "?")
+			if value, is := event[name]; (is || name == key) && jsonType(value) != kind {
+				t.Errorf("phase %s: %s is a %s, not a %s: %v", phase, name, jsonType(value), kind, event)
+			}
+		}
+		for key, value := range event {
+			if want[key] == "" && want["?"+key] == "" {
+				t.Errorf("phase %s has no %s: %v", phase, key, event)
+			}
+			whole, isNumber := value.(float64)
+			if (key == "pid" || key == "tid" || key == "id") && (!isNumber || whole != math.Trunc(whole)) {
+				t.Errorf("%s is no whole number: %v", key, event)
+			}
+		}
+	}
+}
+
+func jsonType(value any) string {
+	switch value.(type) {
+	case string:
+		return "string"
+	case float64:
+		return "number"
+	case map[string]any:
+		return "object"
+	}
+	return fmt.Sprintf("%T", value)
 }
 
 // holdRules goes through the events of a file in the order in which a viewer does.
@@ -191,6 +269,9 @@ func TestEmpty(t *testing.T) {
 		var out bytes.Buffer
 		if err := write(Of(flow.Run{}, flow.RunVerdict{}, nil), &out); err != nil || !json.Valid(out.Bytes()) {
 			t.Errorf("%v: %s", err, out.String())
+		}
+		if strings.Contains(out.String(), "traceEvents") {
+			holdKeys(t, out.Bytes())
 		}
 	}
 }
