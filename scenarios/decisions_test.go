@@ -9,8 +9,8 @@ import (
 	"github.com/flowproof/lab/scenarios"
 )
 
-// TestChapterIsAsked holds our lessons against the steps and inferences of the chapter: each is asked
-// for or shown by the lesson that the list names, or the list says why it is no decision.
+// TestChapterIsAsked holds our lessons against the steps and inferences of the chapter: each is
+// asked for or shown by the lesson that the list names, or the list says why it is no decision.
 func TestChapterIsAsked(t *testing.T) {
 	text, err := os.ReadFile("testdata/chapter-decisions.txt")
 	if err != nil {

@@ -37,6 +37,13 @@ func Names() []string {
 	return names
 }
 
+// Parse reads a scenario that is not one of ours. Our recorded dumps lie beside it too.
+func Parse(name string, text []byte) *script.Scenario {
+	s := script.Parse(name, text)
+	s.Files = recorded
+	return s
+}
+
 // Find returns a scenario by its name. An error names the near ones and has the exit
 // code for bad input.
 func Find(name string) (*script.Scenario, error) {
@@ -45,9 +52,32 @@ func Find(name string) (*script.Scenario, error) {
 	if err != nil {
 		return nil, exit.Usagef("find scenario %q: there is none of that name (%s)", name, hint(name))
 	}
-	s := script.Parse(name, text)
-	s.Files = recorded
-	return s, nil
+	return Parse(name, text), nil
+}
+
+// Sources are the files of a lesson as they were written: its scenario, and its words in other
+// languages. They are by what stands behind the lesson's name: .txtar, .zh.txt.
+func Sources(name string) (map[string][]byte, error) {
+	s, err := Find(name)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string][]byte{}
+	ends := []string{".txtar"}
+	for _, language := range lesson.Languages {
+		ends = append(ends, "."+language+".txt")
+	}
+	for _, end := range ends {
+		text, err := files.ReadFile(s.Name + end)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return nil, err
+		default:
+			all[end] = text
+		}
+	}
+	return all, nil
 }
 
 // Lesson returns a scenario as it is walked, with its words in the languages that it has them in.

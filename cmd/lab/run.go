@@ -28,13 +28,15 @@ import (
 
 // runFlags are the flags of `lab run`.
 type runFlags struct {
-	up     cluster.Options
-	down   bool
-	list   bool
-	junit  string
-	bundle string
-	sign   string
-	signer *bundle.Signer
+	up   cluster.Options
+	down bool
+	list bool
+	// commands asks for the scenario language instead of a run
+	commands bool
+	junit    string
+	bundle   string
+	sign     string
+	signer   *bundle.Signer
 	asked
 }
 
@@ -50,6 +52,7 @@ after a failure, after Ctrl-C, and even when lab is killed.
 
 The exit code is 0 when every hop is verified, 1 when one is refuted, 4 when something was not observed or lost.`,
 		Example: `  lab run --list
+  lab run --commands
   lab run inbound
   lab run inbound --down --junit inbound.xml
   lab run ./mine.txtar
@@ -60,6 +63,11 @@ The exit code is 0 when every hop is verified, 1 when one is refuted, 4 when som
 		Args:              runArgs(&flags),
 		ValidArgsFunction: completeScenarios,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if flags.commands {
+				a := appOf(cmd)
+				_, err := fmt.Fprint(a.Out, script.Reference(a.width(0)))
+				return err
+			}
 			if flags.list {
 				return appOf(cmd).listScenarios()
 			}
@@ -72,6 +80,7 @@ The exit code is 0 when every hop is verified, 1 when one is refuted, 4 when som
 	flags.addScenario(cmd)
 	flags.addDryRun(cmd)
 	cmd.Flags().BoolVar(&flags.list, "list", false, "list the scenarios with their first sentences")
+	cmd.Flags().BoolVar(&flags.commands, "commands", false, "say what each command of a scenario does")
 	cmd.Flags().BoolVar(&flags.down, "down", false, "take the lab down afterwards")
 	cmd.Flags().StringVar(&flags.bundle, "bundle", "", "keep the whole run in this directory: dumps, evidence, verdict")
 	cmd.Flags().StringVar(&flags.sign, "sign", "", signHelp)
@@ -81,7 +90,7 @@ The exit code is 0 when every hop is verified, 1 when one is refuted, 4 when som
 
 func runArgs(flags *runFlags) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if flags.list {
+		if flags.list || flags.commands {
 			return cobra.NoArgs(cmd, args)
 		}
 		return cobra.ExactArgs(1)(cmd, args)
@@ -184,7 +193,7 @@ func findScenario(ctx context.Context, name string) (*script.Scenario, error) {
 	if err != nil {
 		return nil, exit.Usagef("read scenario: %w", err)
 	}
-	return script.Parse(strings.TrimSuffix(filepath.Base(name), ".txtar"), text), nil
+	return scenarios.Parse(strings.TrimSuffix(filepath.Base(name), ".txtar"), text), nil
 }
 
 // deliver writes the run's result in the forms that were asked for.

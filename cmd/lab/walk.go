@@ -74,7 +74,7 @@ func walkCommand() *cobra.Command {
 			case flags.list:
 				return a.listLessons(cmd.Context(), args, flags)
 			case flags.create != "":
-				return a.newLesson(flags.create)
+				return a.newLesson(flags.create, flags.lesson)
 			case flags.site != "":
 				return a.writeSite(cmd, flags.site, args)
 			}
@@ -104,7 +104,9 @@ func (flags *walkFlags) add(cmd *cobra.Command) {
 		"",
 		"language of the sentences and questions: "+strings.Join(lesson.Languages, ", ")+" (default: that of LANG)",
 	)
-	f.StringVar(&flags.lesson, "lesson", "", "with a bundle: the lesson that it is a run of")
+	f.StringVar(&flags.lesson, "lesson", "",
+		"with a bundle: the lesson that it is a run of; with --new: the lesson to begin with a copy of",
+	)
 	f.IntVar(&flags.width, "width", 0, "columns to wrap at (default: the terminal's, else 80)")
 	f.StringVar(&flags.create, "new", "", "make a folder of this name with a lesson to begin with")
 	f.StringVar(

@@ -170,7 +170,7 @@ func readLesson(ctx context.Context, path string) (*walk.Lesson, error) {
 		return nil, exit.Usagef("read lesson: %w", err)
 	}
 	base := strings.TrimSuffix(path, ".txtar")
-	l := walk.NewLesson(script.Parse(filepath.Base(base), text), text)
+	l := walk.NewLesson(scenarios.Parse(filepath.Base(base), text), text)
 	for _, language := range lesson.Languages {
 		words, err := input.ReadFile(ctx, base+"."+language+".txt", maxScenario)
 		if os.IsNotExist(err) {

@@ -13,6 +13,7 @@ import (
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/walk"
 	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/scenarios"
 )
 
 // skeleton is a lesson to begin with: it passes as it is.
@@ -36,8 +37,16 @@ type lessonResult struct {
 
 const lessonSchema = "flowproof.dev/lesson/v1"
 
-// newLesson makes a folder with a lesson in it. A folder that is there already is an error.
-func (a *app) newLesson(name string) error {
+// newLesson makes a folder with a lesson in it: a copy of one of ours, or where none is named a
+// short one to begin with. A folder that is there already is an error.
+func (a *app) newLesson(name, of string) error {
+	sources := map[string][]byte{".txtar": skeleton, ".zh.txt": skeletonWords}
+	if of != "" {
+		var err error
+		if sources, err = scenarios.Sources(of); err != nil {
+			return err
+		}
+	}
 	if !lessonName.MatchString(filepath.Base(name)) {
 		return exit.Usagef("make lesson %q: a name is of small letters, digits, - and _", filepath.Base(name))
 	}
@@ -45,8 +54,8 @@ func (a *app) newLesson(name string) error {
 		return exit.Usagef("make lesson: %w (give it another name)", err)
 	}
 	base := filepath.Join(name, filepath.Base(name))
-	for file, text := range map[string][]byte{base + ".txtar": skeleton, base + ".zh.txt": skeletonWords} {
-		if err := os.WriteFile(file, text, 0o644); err != nil {
+	for end, text := range sources {
+		if err := os.WriteFile(base+end, text, 0o644); err != nil {
 			return exit.Environmentf("make lesson: %w", err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -47,7 +48,7 @@ func (a *app) writeSite(cmd *cobra.Command, dir string, bundles []string) error 
 	if err != nil {
 		return err
 	}
-	s.Articles = append(s.Articles, article)
+	s.Articles = append(s.Articles, article, site.ScenarioLanguage())
 	files, err := fs.Glob(schema.Files, "*.json")
 	if err != nil {
 		return err
@@ -125,7 +126,7 @@ func (a *app) siteLessons(
 	for _, run := range runs {
 		runOf[run.Name] = run.Name
 	}
-	course, err := courseOf(scenarios.Names())
+	course, err := courseOf(inOrder())
 	if err != nil {
 		return nil, err
 	}
@@ -147,6 +148,22 @@ func (a *app) siteLessons(
 		all = append(all, out)
 	}
 	return all, nil
+}
+
+// inOrder are the names of all our lessons: those of the workshops as they are walked, and then
+// the others.
+func inOrder() []string {
+	var names []string
+	for _, w := range scenarios.Workshops() {
+		names = append(names, w.Lessons...)
+	}
+	var all []string
+	for _, name := range append(names, scenarios.Names()...) {
+		if !slices.Contains(all, name) {
+			all = append(all, name)
+		}
+	}
+	return all
 }
 
 // commandsOf are the commands of the program that its help shows, the program itself first.

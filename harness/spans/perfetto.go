@@ -28,7 +28,8 @@ type traceEvent struct {
 // each lane of spans, a complete event for each span, and a flow from the sidecar that dials to
 // the one that accepts.
 func (t Trace) Perfetto(w io.Writer) error {
-	p := perfetto{events: []traceEvent{}, processes: map[string]int{}, lanes: map[string]int{}, free: map[string][]time.Time{}}
+	p := perfetto{events: []traceEvent{},
+		processes: map[string]int{}, lanes: map[string]int{}, free: map[string][]time.Time{}}
 	for _, s := range t.Spans {
 		if p.start.IsZero() || s.Begin.Before(p.start) {
 			p.start = s.Begin

@@ -139,8 +139,8 @@ func TestPerfettoRules(t *testing.T) {
 	}
 }
 
-// keysOf are the keys that an event of a phase must have, with the JSON type of each, and those that
-// it may have besides, which begin with a question mark.
+// keysOf are the keys that an event of a phase must have, with the JSON type of each, and those
+// that it may have besides, which begin with a question mark.
 var keysOf = map[string]map[string]string{
 	"M": {"name": "string", "ph": "string", "ts": "number", "pid": "number", "tid": "number", "args": "object"},
 	"X": {"name": "string", "cat": "string", "ph": "string", "ts": "number", "dur": "number", "pid": "number",
