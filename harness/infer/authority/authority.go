@@ -74,6 +74,7 @@ type Envoy struct {
 type Options struct {
 	KeepEndpoints bool // clusters keep their endpoints, which are loopback addresses, and their load balancing
 	KeepTLS       bool // clusters keep their transport sockets; keys are replaced
+	Bound         bool // listeners keep their addresses, of loopback, and requests say where they arrive
 }
 
 // Start runs Envoy in a directory of its own. Stop it with Close.

@@ -136,33 +136,15 @@ func (b *bootstrap) listener(r *configdump.Resource) ([]any, error) {
 	if _, inside := l["internal_listener"]; inside {
 		return []any{l}, nil
 	}
+	if bound && b.opts.Bound {
+		return []any{headed(l)}, nil
+	}
 	l["bind_to_port"] = false
 	all := []any{l}
 	if bound {
 		all = append(all, entry(l, name))
 	}
 	return all, nil
-}
-
-// entry is the listener bound to a free port of loopback, with a PROXY header in the place
-// of SO_ORIGINAL_DST.
-func entry(l object, name string) object {
-	e := object{}
-	for k, v := range l {
-		e[k] = v
-	}
-	e["name"], e["bind_to_port"], e["address"] = entryPrefix+name, true, socketAddress("127.0.0.1", 0)
-	delete(e, "additional_addresses")
-	filters := []any{object{"name": "envoy.filters.listener.proxy_protocol", "typed_config": object{
-		"@type": "type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol"}}}
-	for _, f := range list(l, "listener_filters") {
-		of := fmt.Sprint(f["name"], typeOf(f))
-		if !strings.Contains(of, "original_dst") && !strings.Contains(of, "proxy_protocol") {
-			filters = append(filters, f)
-		}
-	}
-	e["listener_filters"] = filters
-	return e
 }
 
 // list returns the objects of a field that is an array.

@@ -2,6 +2,7 @@ package authority
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/flowproof/lab/harness/flow"
@@ -25,13 +26,11 @@ const (
 		"@type": type.googleapis.com/envoy.extensions.filters.listener.http_inspector.v3.HttpInspector}}`
 )
 
-// TestChains holds the choice of a filter chain against Envoy.
-func TestChains(t *testing.T) {
-	const base = 30000
-	c := config{clusters: stubbed("c0", "c1", "c2", "c3", "c4", "c5", "default")}
-	var requests []flow.Request
-	var owner []int
-	for i, r := range chainRules {
+// chainConfig is a configuration with a listener for each rule, with the requests of all and the
+// index of the rule that each belongs to.
+func chainConfig(base int, rules []chainRule) (c config, requests []flow.Request, owner []int) {
+	c = config{clusters: stubbed("c0", "c1", "c2", "c3", "c4", "c5", "default")}
+	for i, r := range rules {
 		chains := ""
 		for j, match := range r.chains {
 			more := "name: n" + fmt.Sprint(j)
@@ -52,6 +51,12 @@ func TestChains(t *testing.T) {
 			requests, owner = append(requests, req), append(owner, i)
 		}
 	}
+	return c, requests, owner
+}
+
+// TestChains holds the choice of a filter chain against Envoy.
+func TestChains(t *testing.T) {
+	c, requests, owner := chainConfig(30000, chainRules)
 	d := c.dump(t)
 	texts := judge(t, start(t, d, Options{}), infer.New(d), requests)
 	for i, r := range chainRules {
@@ -63,6 +68,11 @@ func TestChains(t *testing.T) {
 			}
 		})
 	}
+}
+
+// target is a request with a target that need not be a path.
+func target(method, path string) flow.Request {
+	return flow.Request{Authority: "x", Method: method, Path: path}
 }
 
 func clear(protocol string) flow.Request { return flow.Request{Protocol: protocol, Authority: "x"} }
@@ -102,6 +112,13 @@ var chainRules = []chainRule{
 		"{application_protocols: [http/1.1]}", "{application_protocols: [h2c]}", "{transport_protocol: raw_buffer}",
 		"{transport_protocol: tls}"}, "",
 		[]flow.Request{clear("http"), clear("http1.0"), clear("http2"), clear("grpc"), clear("tcp"), hello("x", "h2")}},
+	{"http_inspector and request targets", httpInspector,
+		[]string{"{application_protocols: [http/1.1]}", "{application_protocols: [http/1.0]}",
+			"{transport_protocol: raw_buffer}"}, "",
+		[]flow.Request{target("GET", "p"), target("OPTIONS", "*"), target("GET", "http://a.b/"),
+			target("CONNECT", "a:80"),
+			target("GET", "/a b"), target("GET", "?q"), target("FOO", "/"), target("get", "/"),
+			target("GET", "/"+strings.Repeat("a", 9000))}},
 	{"http_inspector first", httpInspector + ", " + tlsInspector, []string{"{application_protocols: [http/1.1]}",
 		"{application_protocols: [h2c]}", "{transport_protocol: tls}", ""}, "",
 		[]flow.Request{clear("http"), clear("http2"), clear("tcp"), hello("x", "http/1.1"), hello("x")}},

@@ -79,15 +79,24 @@ func (e *Envoy) entryOf(req flow.Request) (string, error) {
 
 // send makes one connection with one request.
 func (e *Envoy) send(ctx context.Context, req flow.Request) (Result, error) {
-	address, err := e.entryOf(req)
-	if err != nil {
-		return Result{}, err
+	address, own := dialled(req)
+	if !own {
+		var err error
+		if address, err = e.entryOf(req); err != nil {
+			return Result{}, err
+		}
 	}
 	local := e.nextAddress()
+	if strings.HasPrefix(address, "[") { // the kernel chooses
+		local = nil
+	}
 	if direct, err := netip.ParseAddrPort(req.DirectSource); err == nil {
 		local = net.TCPAddrFromAddrPort(netip.AddrPortFrom(direct.Addr(), 0))
 	}
-	dialer := &net.Dialer{Timeout: 5 * time.Second, LocalAddr: local}
+	dialer := &net.Dialer{Timeout: 5 * time.Second}
+	if local != nil {
+		dialer.LocalAddr = local
+	}
 	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return Result{}, err

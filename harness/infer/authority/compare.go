@@ -29,7 +29,8 @@ func Differences(req flow.Request, d flow.Decision, r Result) []string {
 	case flow.Forwarded:
 		if d.Cluster != "" {
 			differ("cluster", d.Cluster, entry.Cluster)
-			differ("upstream reached", true, r.Seen != nil || entry.Details == "via_upstream" || refused(entry))
+			differ("upstream reached", true, r.Seen != nil || entry.Details == "via_upstream" || refused(entry) ||
+				carried(entry))
 		}
 		if d.VirtualHost != "" && strings.Contains(entry.Route, "#") { // routes of a matcher tree keep their own names
 			differ("route", fmt.Sprintf("%s#%d", d.VirtualHost, d.RouteIndex), entry.Route)
@@ -110,6 +111,10 @@ func happens(p flow.Possibility, r Result) bool {
 	return r.Seen == nil && (p.Status == 0 || p.Status == status) && (p.Location == "" || p.Location == r.Location) &&
 		(p.Flag == "" || contains(strings.Split(entry.Flags, ","), p.Flag))
 }
+
+// carried says whether Envoy has connected a TCP stream to a host, which may have had no answer to
+// the bytes.
+func carried(e Entry) bool { return e.Method == "" && e.Host != "" }
 
 // refused says whether Envoy has dialled the host and it refused: the way led there.
 func refused(e Entry) bool { return e.Host != "" && contains(strings.Split(e.Flags, ","), "UF") }

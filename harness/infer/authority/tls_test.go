@@ -55,6 +55,31 @@ var sockets = []struct{ name, cluster, tag string }{
 		"@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions,
 		  upstream_http_protocol_options: {auto_sni: true}, explicit_http_config: {http_protocol_options: {}}}}`, ""},
 	{"HTTP/2 in clear text, by the older field", "http2_protocol_options: {}", ""},
+	{"SNI of the endpoint", "transport_socket: " + upstreamContext("auto_host_sni: true, ", ""), ""},
+	{"SNI of the endpoint before another",
+		"transport_socket: " + upstreamContext("sni: a.b, auto_host_sni: true, ", ""), ""},
+	{"SNI of a header", "transport_socket: " + upstreamContext("", "") +
+		overHTTP("upstream_http_protocol_options: {auto_sni: true, override_auto_sni_header: x-sni}, "+explicitHTTP1),
+		""},
+	{"SNI of the host, without the port", "transport_socket: " + upstreamContext("sni: a.b, ", "") +
+		overHTTP("upstream_http_protocol_options: {auto_sni: true}, "+explicitHTTP1), ""},
+	{"names to be checked, and no SNI", "transport_socket: " + upstreamContext("", "") +
+		overHTTP("upstream_http_protocol_options: {auto_san_validation: false}, "+explicitHTTP1), ""},
+	{"ALPN of a cluster of HTTP/2", "transport_socket: " + upstreamContext("", "alpn_protocols: [x]") +
+		overHTTP("explicit_http_config: {http2_protocol_options: {}}"), ""},
+	{"the protocol is agreed on", "transport_socket: " + upstreamContext("sni: a.b, ", "") +
+		overHTTP("auto_config: {http_protocol_options: {}, http2_protocol_options: {}}"), ""},
+	{"ALPN of its own, and the protocol is agreed on", "transport_socket: " + upstreamContext("sni: a.b, ",
+		"alpn_protocols: [http/1.1]") +
+		overHTTP("auto_config: {http_protocol_options: {}, http2_protocol_options: {}}"), ""},
+}
+
+const explicitHTTP1 = "explicit_http_config: {http_protocol_options: {}}"
+
+// overHTTP is a cluster's HttpProtocolOptions.
+func overHTTP(fields string) string {
+	return `, typed_extension_protocol_options: {envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {
+		"@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, ` + fields + `}}`
 }
 
 // TestUpstreamTLS compares what the endpoint sees of the upstream connection with what is inferred.
@@ -72,15 +97,16 @@ func TestUpstreamTLS(t *testing.T) {
 		}
 		c.clusters = append(c.clusters, fmt.Sprintf(`{name: %s, type: STATIC%s, load_assignment: {cluster_name: %s,
 			endpoints: [{lb_endpoints: [
-			{endpoint: {address: {socket_address: {address: 127.4.0.%d, port_value: 8080}}}%s}]}]}}`, name, fields,
-			name, i+1, tag))
+			{endpoint: {hostname: endpoint.test, address: {socket_address: {
+			address: 127.4.0.%d, port_value: 8080}}}%s}]}]}}`, name, fields, name, i+1, tag))
 		c.listeners = append(c.listeners,
 			httpListener(base+i, "", vhost("{match: {prefix: /}, route: {cluster: "+name+"}}")))
 	}
 	d := c.dump(t)
 	e, engine := start(t, d, Options{KeepEndpoints: true}), infer.New(d)
 	for i, s := range sockets {
-		for _, protocol := range []string{"GET host.name:80 /", "http2 GET host.name /"} {
+		for _, protocol := range []string{"GET host.name:80 /", "http2 GET host.name /",
+			"GET host.name / x-sni=of.header"} {
 			t.Run(s.name+" "+protocol, func(t *testing.T) {
 				req := shorthand(protocol, base+i)
 				decision, err := engine.Decide(req)

@@ -172,6 +172,9 @@ func prefixText(prefixes []netip.Prefix) string {
 // MatchChain chooses the filter chain: by filter_chain_matcher where the listener has one,
 // else by the criteria.
 func MatchChain(w *passage.Walk) {
+	if datagrams(w) {
+		return
+	}
 	l := w.Listener
 	hop := flow.Hop{}
 	var chosen *proxy.FilterChain

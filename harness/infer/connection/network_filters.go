@@ -27,6 +27,9 @@ type networkRun struct {
 
 // NetworkFilters walks over the chain's network filters up to the one that ends it.
 func NetworkFilters(w *passage.Walk) {
+	if w.Chain == nil {
+		return
+	}
 	run := &networkRun{w: w}
 	for _, f := range w.Chain.Network() {
 		run.names = append(run.names, f.Name)

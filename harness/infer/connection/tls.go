@@ -14,6 +14,9 @@ import (
 // DownstreamTLS decides whether the chain terminates TLS, and whether the client
 // can do what it asks.
 func DownstreamTLS(w *passage.Walk) {
+	if w.Chain == nil { // datagrams have none
+		return
+	}
 	context := proxy.TLSContext(w.Chain.TLS)
 	source := w.Chain.TLS
 	if !source.Exists() {
