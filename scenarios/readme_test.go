@@ -7,6 +7,7 @@ import (
 
 	"github.com/flowproof/lab/harness/script"
 	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/golden"
 	"github.com/flowproof/lab/scenarios"
 )
 
@@ -21,7 +22,7 @@ func TestREADME(t *testing.T) {
 		all = append(all, s)
 	}
 	want := script.README(all)
-	if *update {
+	if golden.Updating() {
 		if err := os.WriteFile("README.md", []byte(want), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -26,6 +26,7 @@ import (
 	runs "github.com/flowproof/lab/harness/run"
 	"github.com/flowproof/lab/harness/script"
 	"github.com/flowproof/lab/internal/docker"
+	"github.com/flowproof/lab/internal/golden"
 	"github.com/flowproof/lab/internal/progress"
 	"github.com/flowproof/lab/internal/schema"
 	"github.com/flowproof/lab/internal/undo"
@@ -36,7 +37,6 @@ var (
 	backendName = flag.String("backend", "node", "what the lab is made of: "+strings.Join(backendNames(), ", "))
 	labName     = flag.String("lab", "scenarios", "name of the lab that all scenarios share")
 	keep        = flag.Bool("keep", false, "leave the lab up afterwards")
-	update      = flag.Bool("update", false, "rewrite README.md and the scenarios' golden files")
 	junit       = flag.String("junit", "", "write a JUnit report to this file")
 )
 
@@ -151,7 +151,7 @@ func runScenario(ctx context.Context, t *testing.T, name string) {
 	lab := script.Lab{Mesh: runs.Of(connected), Cluster: provider.Lab(), Backend: backend,
 		Guard: []string{os.Args[0], "__undo"}}
 	var account bytes.Buffer
-	result := script.Run(ctx, lab, s, script.Options{Update: *update, Events: script.NewLive(&account)})
+	result := script.Run(ctx, lab, s, script.Options{Update: golden.Updating(), Events: script.NewLive(&account)})
 	suites = append(suites, result.Suite())
 	pageIsSmall(t, result)
 	if text, err := json.Marshal(result); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flowproof/lab/internal/bytesize"
 	"github.com/flowproof/lab/internal/components"
 	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/manifests"
@@ -128,7 +129,7 @@ func cachePruneCommand() *cobra.Command {
 			}
 			return a.print(pruneResult{pruneSchema, removed}, func(w io.Writer) error {
 				for _, e := range removed {
-					fmt.Fprintf(w, "removed %s (%s)\n", e.Name, mib(e.Size))
+					fmt.Fprintf(w, "removed %s (%s)\n", e.Name, bytesize.Text(e.Size))
 				}
 				return nil
 			})
@@ -148,12 +149,13 @@ func printInventory(w io.Writer, inventory components.Inventory) error {
 		case e.Held:
 			note = "in use"
 		}
-		fmt.Fprintf(table, "%s\t%s\tmade %s in %s\t%s\n", e.Name, mib(e.Size), e.Made.Format(time.DateTime),
+		fmt.Fprintf(table, "%s\t%s\tmade %s in %s\t%s\n", e.Name, bytesize.Text(e.Size), e.Made.Format(time.DateTime),
 			e.Took.Round(time.Second), note)
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "%d parts, %s, in %s\n", len(inventory.Entries), mib(inventory.Size), inventory.Dir)
+	_, err := fmt.Fprintf(w, "%d parts, %s, in %s\n", len(inventory.Entries),
+		bytesize.Text(inventory.Size), inventory.Dir)
 	return err
 }

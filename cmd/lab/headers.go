@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/flowproof/lab/harness/observe/curl"
+	"github.com/flowproof/lab/internal/bytesize"
 	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/input"
 )
@@ -51,7 +52,7 @@ func curlConfig(ctx context.Context, stdin io.Reader, path string) ([]string, er
 			return err
 		})
 		if len(text) > maxHeaders {
-			err = fmt.Errorf("standard input: %w: at most %s are read", input.ErrTooLarge, input.Size(maxHeaders))
+			err = fmt.Errorf("standard input: %w: at most %s are read", input.ErrTooLarge, bytesize.Text(maxHeaders))
 		}
 	default:
 		text, err = input.ReadFile(ctx, path, maxHeaders)

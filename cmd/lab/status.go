@@ -10,6 +10,7 @@ import (
 
 	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/cluster/existing"
+	"github.com/flowproof/lab/internal/bytesize"
 )
 
 func statusCommand() *cobra.Command {
@@ -52,10 +53,10 @@ func printStatus(w io.Writer, status cluster.Status) error {
 		fmt.Fprintf(table, "context\t%s\n", status.Context)
 	}
 	if status.Memory > 0 {
-		fmt.Fprintf(table, "memory\t%s in %d processes\n", mib(status.Memory), len(status.Processes))
+		fmt.Fprintf(table, "memory\t%s in %d processes\n", bytesize.Text(status.Memory), len(status.Processes))
 	}
 	for _, p := range status.Processes {
-		fmt.Fprintf(table, "  %d\t%s\t%s\n", p.PID, p.Name, mib(p.Memory))
+		fmt.Fprintf(table, "  %d\t%s\t%s\n", p.PID, p.Name, bytesize.Text(p.Memory))
 	}
 	for i, t := range status.Timings {
 		label := ""
@@ -69,6 +70,3 @@ func printStatus(w io.Writer, status cluster.Status) error {
 	}
 	return printObjects(w, status.Objects)
 }
-
-// mib writes a number of bytes in MiB.
-func mib(bytes int64) string { return fmt.Sprintf("%d MiB", bytes>>20) }

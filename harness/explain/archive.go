@@ -14,6 +14,7 @@ import (
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/explain/logformat"
+	"github.com/flowproof/lab/internal/bytesize"
 	"github.com/flowproof/lab/internal/input"
 )
 
@@ -89,7 +90,7 @@ func unpack(ctx context.Context, data []byte) (map[string]*archived, error) {
 			return nil, fmt.Errorf("%s: %w", h.Name, err)
 		}
 		if kept += len(text); kept > maxKept {
-			return nil, fmt.Errorf("its logs and dumps have more than %s", input.Size(maxKept))
+			return nil, fmt.Errorf("its logs and dumps have more than %s", bytesize.Text(maxKept))
 		}
 		name := strings.Trim(dir, "/")
 		if proxies[name] == nil {

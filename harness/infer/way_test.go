@@ -2,8 +2,6 @@ package infer
 
 import (
 	"bytes"
-	"flag"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -12,9 +10,8 @@ import (
 	"github.com/flowproof/lab/harness/infer/passage"
 	"github.com/flowproof/lab/harness/infer/proxy"
 	"github.com/flowproof/lab/harness/report"
+	"github.com/flowproof/lab/internal/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
 
 // workshop is the call that the chapter follows.
 var workshop = flow.Call{From: "netshoot", Namespace: "mark", URL: "http://fortio-server:8080/"}
@@ -34,19 +31,7 @@ func TestWorkshopWay(t *testing.T) {
 			t.Errorf("line has more than %d columns: %s", 100, line)
 		}
 	}
-	const golden = "testdata/way.txt"
-	if *update {
-		if err := os.WriteFile(golden, text.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if text.String() != string(want) {
-		t.Errorf("the way is not that of %s (write it with -update):\n%s", golden, text.String())
-	}
+	golden.Equal(t, "testdata/way.txt", text.String())
 }
 
 // TestEverySourceOpens takes each pointer of the way back to the dump that it belongs to.

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/flowproof/lab/internal/bytesize"
 	"github.com/flowproof/lab/internal/exit"
 )
 
@@ -42,7 +43,7 @@ func (s *Sidecar) dumpOf(ctx context.Context, path string, most int64) ([]byte, 
 		return err
 	})
 	if errors.Is(err, errTooLarge) {
-		return nil, fmt.Errorf("%w (give --max-dump SIZE, %s at most)", err, sizeOf(maxAnswer))
+		return nil, fmt.Errorf("%w (give --max-dump SIZE, %s at most)", err, bytesize.Text(maxAnswer))
 	}
 	if err != nil {
 		return nil, err

@@ -168,7 +168,7 @@ func TestMaxDump(t *testing.T) {
 		s := adminAnswering(t, proxy.ServeHTTP)
 		s.pod.mesh = &Mesh{limits: Limits{Dump: 4 << 10}}
 		_, err := s.Dump(t.Context())
-		check(t, err, "give --max-dump SIZE, 512.0 MiB at most", exit.Environment)
+		check(t, err, "give --max-dump SIZE, 512 MiB at most", exit.Environment)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/flowproof/lab/internal/bytesize"
 	"github.com/flowproof/lab/internal/exit"
 )
 
@@ -137,7 +138,7 @@ func (s *Sidecar) stream(ctx context.Context, method, path string, most int64, r
 	s.noteRead(Read{Path: path, Bytes: body.read, Took: time.Since(start)})
 	switch {
 	case body.over:
-		return fail(fmt.Errorf("%w: %s", errTooLarge, sizeOf(most)))
+		return fail(fmt.Errorf("%w: %s", errTooLarge, bytesize.Text(most)))
 	case body.err != nil:
 		return fail(fmt.Errorf("the answer broke off after %d bytes: %w", body.read, body.err))
 	case err != nil:

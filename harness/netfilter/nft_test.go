@@ -2,19 +2,18 @@ package netfilter
 
 import (
 	"encoding/json"
-	"flag"
 	"os"
 	"strings"
 	"testing"
-)
 
-var update = flag.Bool("update", false, "write what nft prints into testdata (as root, with nftables)")
+	"github.com/flowproof/lab/internal/golden"
+)
 
 // listingOf is what nft prints of a ruleset: nft's own output, kept beside the ruleset.
 func listingOf(t testing.TB, name, ruleset string) string {
 	t.Helper()
 	file := "testdata/" + name + ".json"
-	if *update {
+	if golden.Updating() {
 		text, err := listedByNFT(ruleset)
 		must(t, err)
 		must(t, os.WriteFile(file, []byte(text), 0o644))

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
-	"flag"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,9 +12,8 @@ import (
 
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/verify"
+	"github.com/flowproof/lab/internal/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 // run has one hop of each verdict: confirmed, refuted and not observed, and an instrument
 // that lost something.
@@ -75,19 +72,7 @@ func TestReports(t *testing.T) {
 			if err := write(&b); err != nil {
 				t.Fatal(err)
 			}
-			golden := filepath.Join("testdata", name)
-			if *update {
-				if err := os.WriteFile(golden, b.Bytes(), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !bytes.Equal(b.Bytes(), want) {
-				t.Errorf("got\n%s\nwant\n%s", b.Bytes(), want)
-			}
+			golden.Equal(t, filepath.Join("testdata", name), b.String())
 			if strings.Contains(b.String(), "hunter2") || strings.Contains(b.String(), "\x1b") {
 				t.Error("a secret or a control character came through")
 			}

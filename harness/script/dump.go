@@ -8,6 +8,7 @@ import (
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/internal/bytesize"
 	"github.com/flowproof/lab/internal/exit"
 )
 
@@ -58,7 +59,7 @@ func (s *session) dumpFrom(ref, file string) error {
 		return exit.Usagef("dump %s from %s: it is the dump of %s", ref, file, owner)
 	}
 	s.KeepDump(pod, text)
-	s.print("%s, recorded", size(parsed.Size()))
+	s.print("%s, recorded", bytesize.Text(int64(parsed.Size())))
 	return nil
 }
 
@@ -91,7 +92,7 @@ func (s *session) dump(ref string, changed part) error {
 	if changed != unchanged {
 		s.changed[pod] = changed
 	}
-	s.print("%s in %d sections: %s", size(len(dump)), len(sections), strings.Join(sections, ", "))
+	s.print("%s in %d sections: %s", bytesize.Text(int64(len(dump))), len(sections), strings.Join(sections, ", "))
 	return nil
 }
 
@@ -153,17 +154,6 @@ func (p part) versions(dump []byte) []string {
 	}
 	slices.Sort(versions)
 	return versions
-}
-
-// size writes a number of bytes as people do.
-func size(bytes int) string {
-	switch {
-	case bytes >= 1<<20:
-		return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20))
-	case bytes >= 1<<10:
-		return fmt.Sprintf("%.0f KiB", float64(bytes)/(1<<10))
-	}
-	return fmt.Sprintf("%d bytes", bytes)
 }
 
 var logLevelCommand = Command{

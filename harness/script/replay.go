@@ -20,6 +20,7 @@ import (
 	"github.com/flowproof/lab/harness/observe/sockets"
 	"github.com/flowproof/lab/harness/observe/stats"
 	"github.com/flowproof/lab/harness/observe/trace"
+	"github.com/flowproof/lab/internal/bytesize"
 )
 
 // Recorded is a run that was made before, as a bundle keeps it and judges it again.
@@ -129,7 +130,7 @@ func (r *replay) show(words []string) error {
 			return errNothing
 		}
 		sections, err := sectionsOf(dump)
-		s.print("%s in %d sections: %s", size(len(dump)), len(sections), strings.Join(sections, ", "))
+		s.print("%s in %d sections: %s", bytesize.Text(int64(len(dump))), len(sections), strings.Join(sections, ", "))
 		return err
 	case "infer":
 		s.print("%s, %s", ending(r.rec.Run.Path), plural(len(r.rec.Run.Path.Hops), "hop"))

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,9 +13,8 @@ import (
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/run"
 	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite golden files")
 
 // noLab is a lab whose apiserver does not answer: enough for everything that fails before, or needs
 // no lab.
@@ -159,7 +157,7 @@ func TestLive(t *testing.T) {
 	result := Run(t.Context(), noLab(t), Parse("t", []byte(text)), Options{Events: NewLive(&out)})
 	lines := strings.Split(out.String(), "\n")
 	lines[len(lines)-2] = strings.Split(lines[len(lines)-2], " after ")[0] // the time differs
-	golden(t, "live.txt", strings.Join(lines, "\n"))
+	golden.Equal(t, filepath.Join("testdata", "live.txt"), strings.Join(lines, "\n"))
 	if len(result.Phases) != 3 || result.Phases[1].Steps[1].Command != "! exists b" ||
 		result.Phases[2].Steps[0].Line != 9 {
 		t.Errorf("phases: %+v", result.Phases)
@@ -172,26 +170,6 @@ func TestLive(t *testing.T) {
 	if n := len(suite.Cases); n != 3 || !strings.HasPrefix(suite.Cases[2].Failure,
 		"observe it: observe: it takes no argument") {
 		t.Errorf("suite: %+v", suite)
-	}
-}
-
-func golden(t *testing.T, name, have string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.MkdirAll("testdata", 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(have), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(want) != have {
-		t.Errorf("%s differs (run with -update):\n%s", path, have)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,11 +14,10 @@ import (
 	"github.com/flowproof/lab/harness/lesson"
 	"github.com/flowproof/lab/harness/script"
 	"github.com/flowproof/lab/harness/walk"
+	"github.com/flowproof/lab/internal/golden"
 	"github.com/flowproof/lab/internal/terminaltest"
 	"github.com/flowproof/lab/scenarios"
 )
-
-var update = flag.Bool("update", false, "rewrite golden sessions")
 
 const recorded = "../bundle/testdata/inbound"
 
@@ -96,7 +94,7 @@ func TestGoldenSession(t *testing.T) {
 				t.Fatalf("%v, done %v\n%s", err, progress.Done, tail(got))
 			}
 			file := filepath.Join("testdata", "inbound."+language+".golden")
-			if *update {
+			if golden.Updating() {
 				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 					t.Fatal(err)
 				}

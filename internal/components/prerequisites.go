@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/flowproof/lab/internal/bytesize"
 	"github.com/flowproof/lab/internal/platform"
 	"github.com/flowproof/lab/internal/trust"
 )
@@ -166,14 +167,12 @@ func checkSpace() error {
 	}
 	for device, size := range need {
 		if free[device] < size {
-			return fmt.Errorf("%s has %.1f GiB free, a first build writes about %.1f GiB", where[device],
-				gib(free[device]), gib(size))
+			return fmt.Errorf("%s has %s free, a first build writes about %s", where[device],
+				bytesize.Text(int64(free[device])), bytesize.Text(int64(size)))
 		}
 	}
 	return nil
 }
-
-func gib(n uint64) float64 { return float64(n) / (1 << 30) }
 
 // fileSystem is the device and the free bytes of the file system that dir lies on or will lie on.
 func fileSystem(dir string) (device, free uint64, err error) {

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/flowproof/lab/internal/bytesize"
 	"github.com/flowproof/lab/internal/docker"
 )
 
@@ -154,10 +155,9 @@ func findMemory(context.Context) (string, error) {
 		return "", fmt.Errorf("MemAvailable %q is not a number", text)
 	}
 	if kib < neededMemory {
-		return "", fmt.Errorf("%.1f GiB available, a lab wants %.1f GiB", float64(kib)/(1<<20),
-			float64(neededMemory)/(1<<20))
+		return "", fmt.Errorf("%s available, a lab wants %s", bytesize.Text(kib<<10), bytesize.Text(neededMemory<<10))
 	}
-	return fmt.Sprintf("%.1f GiB available", float64(kib)/(1<<20)), nil
+	return bytesize.Text(kib<<10) + " available", nil
 }
 
 // neededDisk is what a lab writes beside the components' cache, in bytes.
@@ -172,12 +172,13 @@ func findDisk(context.Context) (string, error) {
 		}
 		free := fs.Bavail * uint64(fs.Bsize)
 		if dir != "/run" && free < neededDisk { // in /run there is only a kubeconfig
-			return "", fmt.Errorf("%s has %d MiB free, a lab wants %d MiB", dir, free>>20, neededDisk>>20)
+			return "", fmt.Errorf("%s has %s free, a lab wants %s", dir, bytesize.Text(int64(free)),
+				bytesize.Text(neededDisk))
 		}
 		if free < 1<<20 {
 			return "", fmt.Errorf("%s is full", dir)
 		}
-		found = append(found, fmt.Sprintf("%s %.1f GiB free", dir, float64(free)/(1<<30)))
+		found = append(found, dir+" "+bytesize.Text(int64(free))+" free")
 	}
 	return strings.Join(found, ", "), nil
 }

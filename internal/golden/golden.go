@@ -1,5 +1,6 @@
 // Package golden compares what a test made with a file that is kept beside the test. `go test
-// PACKAGE -update` writes the file instead. It is for tests alone: importing it defines the flag.
+// PACKAGE -update` writes the file instead. It is for tests alone, and no other package of tests
+// has that flag: importing this one defines it.
 package golden
 
 import (
@@ -10,6 +11,9 @@ import (
 )
 
 var update = flag.Bool("update", false, "write golden files and what is generated instead of comparing with it")
+
+// Updating says whether -update was given, for what is generated in another way than Equal's.
+func Updating() bool { return *update }
 
 // Equal fails the test where got is not what the file at path holds, and shows got. With
 // -update it writes the file.

@@ -10,6 +10,8 @@ import (
 	"io"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/flowproof/lab/internal/bytesize"
 )
 
 // What a compressed text may become: as much as any text, but of a small one not more than its own
@@ -103,7 +105,7 @@ func count(ctx context.Context, data []byte, most int64) (int64, error) {
 		switch {
 		case size > most:
 			return 0, fmt.Errorf("%w: it holds more than %s in %s (a text may have %d times what it takes, or %s)",
-				ErrTooLarge, Size(most), Size(int64(len(data))), mostRatio, Size(freeText))
+				ErrTooLarge, bytesize.Text(most), bytesize.Text(int64(len(data))), mostRatio, bytesize.Text(freeText))
 		case errors.Is(err, io.EOF):
 			return size, nil
 		case err != nil:

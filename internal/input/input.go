@@ -11,6 +11,8 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
+
+	"github.com/flowproof/lab/internal/bytesize"
 )
 
 // ErrNotRegular says that a path names a pipe, a device, a socket or a directory.
@@ -118,7 +120,7 @@ func readOpened(ctx context.Context, file *os.File, name string, limit int64) ([
 	}
 	if info.Size() > limit {
 		return nil, fmt.Errorf("read %s: %w: %s, and at most %s are read", name, ErrTooLarge,
-			Size(info.Size()), Size(limit))
+			bytesize.Text(info.Size()), bytesize.Text(limit))
 	}
 	text, err := ReadAll(ctx, file, limit)
 	if err != nil {
@@ -127,25 +129,12 @@ func readOpened(ctx context.Context, file *os.File, name string, limit int64) ([
 	return text, nil
 }
 
-// Size is a number of bytes in the unit that a person reads best.
-func Size(n int64) string {
-	switch {
-	case n >= 1<<30 && n%(1<<30) == 0:
-		return fmt.Sprintf("%d GiB", n>>30)
-	case n >= 1<<20:
-		return fmt.Sprintf("%d MiB", n>>20)
-	case n >= 1<<10:
-		return fmt.Sprintf("%d KiB", n>>10)
-	}
-	return fmt.Sprintf("%d bytes", n)
-}
-
 // ReadAll reads a stream to its end. A stream of more than limit bytes is ErrTooLarge; one that is
 // still open when ctx ends is the context's cause.
 func ReadAll(ctx context.Context, r io.Reader, limit int64) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(Interruptible(ctx, r), limit+1))
 	if err == nil && int64(len(text)) > limit {
-		err = fmt.Errorf("%w: more than %s", ErrTooLarge, Size(limit))
+		err = fmt.Errorf("%w: more than %s", ErrTooLarge, bytesize.Text(limit))
 	}
 	if err != nil {
 		return nil, err

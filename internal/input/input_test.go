@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/flowproof/lab/internal/bytesize"
 )
 
 // kinds puts one of each thing that a path can name into a folder, and returns what
@@ -221,7 +223,7 @@ func TestBomb(t *testing.T) {
 		}
 		most := max(freeText, mostRatio*int64(len(data)))
 		if took := int64(after.TotalAlloc - before.TotalAlloc); took > most+(64<<20) {
-			t.Errorf("%s: %s were allocated, and %s are allowed", name, Size(took), Size(most))
+			t.Errorf("%s: %s were allocated, and %s are allowed", name, bytesize.Text(took), bytesize.Text(most))
 		}
 	}
 }

@@ -2,16 +2,15 @@ package toolchain
 
 import (
 	"bytes"
-	"flag"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"golang.org/x/tools/txtar"
-)
 
-var update = flag.Bool("update", false, "write the archive from the folder")
+	"github.com/flowproof/lab/internal/golden"
+)
 
 // TestArchiveIsTheFolder holds what the program carries against what a developer edits.
 func TestArchiveIsTheFolder(t *testing.T) {
@@ -30,7 +29,7 @@ func TestArchiveIsTheFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := txtar.Format(&a)
-	if *update {
+	if golden.Updating() {
 		if err := os.WriteFile("toolchain.txtar", want, 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -2,14 +2,13 @@ package authority
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
 	"os"
 	"strings"
 	"testing"
-)
 
-var update = flag.Bool("update", false, "write the figures of the differential run into the README")
+	"github.com/flowproof/lab/internal/golden"
+)
 
 const (
 	readme      = "../../../README.md"
@@ -20,7 +19,7 @@ const (
 // figures writes what the run has measured into the README, between its markers. Only a run
 // without a fault may.
 func figures(t *testing.T, total *tally) {
-	if !*update || t.Failed() {
+	if !golden.Updating() || t.Failed() {
 		return
 	}
 	text, err := os.ReadFile(readme)
