@@ -46,9 +46,24 @@ type traceFlags struct {
 func traceCommand() *cobra.Command {
 	var flags traceFlags
 	cmd := &cobra.Command{
-		Use:   "trace --from POD --to URL [-- CURL-ARGUMENT...]",
-		Short: "Infer a request's way, send it, and watch it from the kernel and inside both Envoys",
-		Long: `trace infers the way of one request from the sidecars' dumps, sends it with curl, and
+		Use:     "trace --from POD --to URL [-- CURL-ARGUMENT...]",
+		Short:   "Infer a request's way, send it, and watch it from the kernel and inside both Envoys",
+		Long:    traceLong,
+		Example: traceExample,
+		Args:    onlyCurlsArguments,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := flags.read(cmd, args); err != nil {
+				return err
+			}
+			return appOf(cmd).trace(cmd, flags)
+		},
+	}
+	hasForms(cmd, append([]string{"json", "text"}, pageForms...))
+	flags.define(cmd)
+	return cmd
+}
+
+const traceLong = `trace infers the way of one request from the sidecars' dumps, sends it with curl, and
 watches it with every instrument of the lab and one more: BPF programs in the kernel and on the
 running Envoys. They see whose socket is whose on the whole way, what is said on it, which filter
 chain and cluster are taken, and which log statements are reached at every log level. The table says
@@ -75,8 +90,9 @@ machine eBPF does not take part, and the verdict says so.
 input, so that they are on no command line. What stands behind -- is given to curl as it is, and
 every instrument looks all the same. Which pods are watched follows from the URL and from the
 apiserver, not from what was inferred: the client, every pod behind the URL, and all sidecars of
-their namespaces where these are few.`,
-		Example: `  lab trace --from netshoot --to http://fortio-server:8080/
+their namespaces where these are few.`
+
+const traceExample = `  lab trace --from netshoot --to http://fortio-server:8080/
   lab trace --from netshoot --to http://fortio-server:8080/ --events
   lab trace --from netshoot --to http://fortio-server:8080/ --filters
   lab trace --from netshoot --to http://fortio-server:8080/ --statements debug
@@ -85,31 +101,36 @@ their namespaces where these are few.`,
   lab trace --from netshoot --to http://fortio-server:8080/ -o html > request.html
   lab trace --from netshoot --to http://fortio-server:8080/ -o json | jq .verdict.result
   lab trace --from netshoot --to 'http://fortio-server:8080/echo?q=$x' -X POST -H 'x-user: jason' -d hello
-  lab trace --from netshoot --to http://fortio-server:8080/ -- --http2-prior-knowledge`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if cmd.ArgsLenAtDash() != 0 && len(args) > 0 {
-				return exit.Usagef("read command line: %q is not expected (curl's own arguments stand after --)",
-					args[0])
-			}
-			return nil
-		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if !slices.Contains(trace.Levels, flags.level) {
-				return exit.Usagef("read command line: --statements %q is none of %s", flags.level,
-					strings.Join(trace.Levels, ", "))
-			}
-			if err := flags.check(); err != nil {
-				return err
-			}
-			configured, err := curlConfig(cmd.Context(), cmd.InOrStdin(), flags.config)
-			if err != nil {
-				return err
-			}
-			flags.curl = append(configured, args...)
-			return appOf(cmd).trace(cmd, flags)
-		},
+  lab trace --from netshoot --to http://fortio-server:8080/ -- --http2-prior-knowledge`
+
+// onlyCurlsArguments refuses arguments that do not stand behind --.
+func onlyCurlsArguments(cmd *cobra.Command, args []string) error {
+	if cmd.ArgsLenAtDash() != 0 && len(args) > 0 {
+		return exit.Usagef("read command line: %q is not expected (curl's own arguments stand after --)",
+			args[0])
 	}
-	hasForms(cmd, append([]string{"json", "text"}, pageForms...))
+	return nil
+}
+
+// read checks the flags, and adds curl's options from the file and the command line.
+func (flags *traceFlags) read(cmd *cobra.Command, args []string) error {
+	if !slices.Contains(trace.Levels, flags.level) {
+		return exit.Usagef("read command line: --statements %q is none of %s", flags.level,
+			strings.Join(trace.Levels, ", "))
+	}
+	if err := flags.check(); err != nil {
+		return err
+	}
+	configured, err := curlConfig(cmd.Context(), cmd.InOrStdin(), flags.config)
+	if err != nil {
+		return err
+	}
+	flags.curl = append(configured, args...)
+	return nil
+}
+
+// define gives the command its flags.
+func (flags *traceFlags) define(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&flags.from, "from", "",
 		"pod that sends the request: POD or POD.NAMESPACE, with /CONTAINER or its first one")
@@ -148,7 +169,6 @@ their namespaces where these are few.`,
 	_ = cmd.RegisterFlagCompletionFunc("from", completePods(1))
 	completeFixed(cmd, "without", trace.Costly...)
 	completeFixed(cmd, "statements", trace.Levels...)
-	return cmd
 }
 
 // traceResult is what `lab trace -o json` prints.

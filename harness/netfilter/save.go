@@ -1,6 +1,7 @@
 package netfilter
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -80,60 +81,78 @@ func parseRule(line string) (chain string, r rule, err error) {
 		return "", r, fmt.Errorf("a rule begins with -A and a chain: %.60q", line)
 	}
 	r.text = line
-	negate, module := false, ""
+	o := option{}
 	for i := 2; i < len(words); i++ {
-		word := words[i]
-		value := ""
-		if i+1 < len(words) && !strings.HasPrefix(words[i+1], "-") && words[i+1] != "!" {
-			value = words[i+1]
-		}
-		switch word {
-		case "!":
-			negate = true
+		if o.word = words[i]; o.word == "!" {
+			o.negate = true
 			continue
-		case "-j", "-g", "--jump", "--goto":
-			r.target, r.away = value, strings.Contains(word, "g")
-			r.untrack = r.untrack || value == "NOTRACK"
-		case "--notrack":
-			r.untrack = true
-		case "--to-ports", "--to-port", "--on-port":
-			first, _, _ := strings.Cut(value, "-")
-			port, err := strconv.ParseUint(first, 10, 16)
-			if err != nil {
-				return "", r, fmt.Errorf("port %q is no number", value)
-			}
-			r.port = uint16(port)
-		case "--set-mark", "--set-xmark":
-			r.mark = markOf(value)
-		case "--mark":
-			if module == "connmark" {
-				word = "--connmark"
-			}
-			r.tests = append(r.tests, test{name: word, value: listed(value), negate: negate})
-		case "-m", "--match":
-			module = value
-			r.tests = append(r.tests, test{name: word, value: listed(value), negate: negate})
-		case "--tcp-flags":
-			if value == "" || i+2 >= len(words) {
-				return "", r, fmt.Errorf("--tcp-flags has two lists of flags: %.60q", line)
-			}
-			r.tests = append(r.tests, test{name: word, value: listed(value + " " + words[i+2]), negate: negate})
-			i++
-		case "--to-destination":
-			r.to, r.port = destination(value)
-		case "--on-ip":
-			r.to, _ = netip.ParseAddr(value)
-		default:
-			if strings.HasPrefix(word, "-") {
-				r.tests = append(r.tests, test{name: word, value: listed(value), negate: negate})
-			}
 		}
-		negate = false
-		if value != "" {
+		o.value, o.rest = "", words[i+1:]
+		if len(o.rest) > 0 && !strings.HasPrefix(o.rest[0], "-") && o.rest[0] != "!" {
+			o.value = o.rest[0]
 			i++
 		}
+		more, err := r.read(&o)
+		if err != nil {
+			return "", r, fmt.Errorf("%w: %.60q", err, line)
+		}
+		i, o.negate = i+more, false
 	}
 	return words[1], r, nil
+}
+
+// An option is one of a rule's, as it stands in a line.
+type option struct {
+	word, value string   // value: the word behind it, where that is no option; "": there is none
+	rest        []string // the words behind it
+	negate      bool     // it stands behind "!"
+	module      string   // the match that -m named last
+}
+
+// read takes an option into the rule, and returns how many words it has behind its value.
+func (r *rule) read(o *option) (more int, err error) {
+	tested := func(name, value string) {
+		r.tests = append(r.tests, test{name: name, value: listed(value), negate: o.negate})
+	}
+	switch o.word {
+	case "-j", "-g", "--jump", "--goto":
+		r.target, r.away = o.value, strings.Contains(o.word, "g")
+		r.untrack = r.untrack || o.value == "NOTRACK"
+	case "--notrack":
+		r.untrack = true
+	case "--to-ports", "--to-port", "--on-port":
+		first, _, _ := strings.Cut(o.value, "-")
+		port, err := strconv.ParseUint(first, 10, 16)
+		if err != nil {
+			return 0, fmt.Errorf("port %q is no number", o.value)
+		}
+		r.port = uint16(port)
+	case "--set-mark", "--set-xmark":
+		r.mark = markOf(o.value)
+	case "--mark":
+		if o.module == "connmark" {
+			o.word = "--connmark"
+		}
+		tested(o.word, o.value)
+	case "-m", "--match":
+		o.module = o.value
+		tested(o.word, o.value)
+	case "--tcp-flags":
+		if o.value == "" || len(o.rest) < 2 {
+			return 0, errors.New("--tcp-flags has two lists of flags")
+		}
+		tested(o.word, o.value+" "+o.rest[1])
+		return 1, nil
+	case "--to-destination":
+		r.to, r.port = destination(o.value)
+	case "--on-ip":
+		r.to, _ = netip.ParseAddr(o.value)
+	default:
+		if strings.HasPrefix(o.word, "-") {
+			tested(o.word, o.value)
+		}
+	}
+	return 0, nil
 }
 
 // destination reads what DNAT translates to: an address, the first of a range, with

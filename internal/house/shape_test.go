@@ -22,12 +22,6 @@ const (
 	maxFunctionLines = 60
 )
 
-// longFunctions are those that are longer still. A name is taken off the list when its
-// function is short enough.
-var longFunctions = map[string]bool{
-	"cmd/lab.traceCommand": true, "harness/netfilter.parseRule": true,
-}
-
 // floors are the packages of the way of a request, from the ground up: one imports those of
 // floors below it, and none of its own floor or above. A package belongs to the longest
 // prefix that names it.
@@ -64,16 +58,11 @@ type source struct {
 // TestShape holds the bounds of packages and functions.
 func TestShape(t *testing.T) {
 	files, lines := map[string]int{}, map[string]int{}
-	seen := map[string]bool{}
 	for _, s := range sources(t) {
 		files[s.dir]++
 		lines[s.dir] += s.lines
 		for name, n := range s.functions {
-			key := s.dir + "." + name
 			if n > maxFunctionLines {
-				seen[key] = true
-			}
-			if n > maxFunctionLines && !longFunctions[key] {
 				t.Errorf("%s/%s: function %s has %d lines, and %d is the bound", s.dir, s.file, name, n,
 					maxFunctionLines)
 			}
@@ -83,11 +72,6 @@ func TestShape(t *testing.T) {
 		if n > maxFiles || lines[dir] > maxLines {
 			t.Errorf("%s has %d files and %d lines: split it (%d and %d are the bound)", dir, n,
 				lines[dir], maxFiles, maxLines)
-		}
-	}
-	for key := range longFunctions {
-		if !seen[key] {
-			t.Errorf("%s is no long function any more: take it off the list", key)
 		}
 	}
 }
