@@ -9,7 +9,7 @@ import (
 
 // corpus reads a file of spellings, one a line: \n, \r, \t and \\ are escapes, a line that begins
 // with # is a comment.
-func corpus(t *testing.T, name string) []string {
+func corpus(t testing.TB, name string) []string {
 	t.Helper()
 	file, err := os.Open("testdata/" + name)
 	if err != nil {

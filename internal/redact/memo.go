@@ -2,7 +2,9 @@ package redact
 
 import (
 	"reflect"
+	"strings"
 	"sync"
+	"unicode/utf8"
 )
 
 // maxRemembered bounds how many strings a memory has.
@@ -36,17 +38,18 @@ func Remembered[T any](m *Memo, value T) T {
 type memory struct {
 	shownAs map[standing]struct{}
 	secret  map[string]bool
+	form    []byte // of the last string
 }
 
-// A standing is a string where it stands.
+// A standing is a string where it stands, with its numbers as formOf has them.
 type standing struct {
 	hide             bool
-	key, above, text string
+	key, above, form string
 }
 
 func (m *memory) shown(p place, text string) string {
-	at := standing{p.hide, p.key, p.above, text}
-	if _, ok := m.shownAs[at]; ok {
+	m.form = formOf(m.form[:0], text)
+	if _, ok := m.shownAs[standing{p.hide, p.key, p.above, string(m.form)}]; ok {
 		return text
 	}
 	kept := p.change(p.text(text))
@@ -54,10 +57,44 @@ func (m *memory) shown(p place, text string) string {
 		if len(m.shownAs) >= maxRemembered {
 			clear(m.shownAs)
 		}
-		m.shownAs[at] = struct{}{}
+		m.shownAs[standing{p.hide, p.key, p.above, string(m.form)}] = struct{}{}
 	}
 	return kept
 }
+
+// maxNumber is how many digits a number has at most whose digits say nothing.
+const maxNumber = 8
+
+// formOf appends text with zeros in the place of the digits of each short number that is a word by
+// itself: names of one kind, such as those of many Services, have one form. Whether text is shown
+// as it is depends on where it has digits and not on which, but for the signs of an encoding, a
+// hash, a document or a version, which keep theirs.
+func formOf(form []byte, text string) []byte {
+	form = append(form, text...)
+	if strings.ContainsAny(text, "%\\$&#<{\r\n") || strings.HasPrefix(strings.TrimSpace(text), "[") ||
+		strings.Contains(text, "HTTP/") || strings.Contains(text, "1//") {
+		return form
+	}
+	for n := 0; n < len(form); n++ {
+		begin := n
+		for n < len(form) && form[n] >= '0' && form[n] <= '9' {
+			n++
+		}
+		alone := (begin == 0 || !inWord(form[begin-1])) && (n == len(form) || !inWord(form[n]))
+		if alone && n-begin <= maxNumber {
+			for at := begin; at < n; at++ {
+				form[at] = '0'
+			}
+		}
+		for n < len(form) && inWord(form[n]) {
+			n++
+		}
+	}
+	return form
+}
+
+// inWord says whether a byte makes a word of the digits beside it.
+func inWord(c byte) bool { return letterOrDigit(c) || c == '_' || c >= utf8.RuneSelf }
 
 // secretName is SecretName.
 func (p place) secretName(name string) bool {

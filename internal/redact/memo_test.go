@@ -68,3 +68,27 @@ func TestMemoForgets(t *testing.T) {
 		t.Errorf("%q is shown, and %d strings are remembered", got, len(m.shownAs))
 	}
 }
+
+// FuzzForm holds that which digits a short number has does not change whether a text is shown as it
+// is: a Memo asks once for all texts of one form.
+func FuzzForm(f *testing.F) {
+	for _, name := range []string{"secret-texts.txt", "secret-documents.txt", "harmless.txt",
+		"harmless-documents.txt"} {
+		for _, line := range corpus(f, name) {
+			f.Add(secrets.Replace(line), "why", "hops")
+		}
+	}
+	for _, text := range []string{"outbound|8080||svc-00012.mark.svc.cluster.local", "pin: 1234", "10.96.0.1:8080",
+		"/p/17?q=1", "id-1-2-3-4-5-6-7-8-9-0"} {
+		f.Add(text, "token", "headers")
+	}
+	f.Fuzz(func(t *testing.T, text, key, above string) {
+		form := string(formOf(nil, text))
+		for _, p := range []place{{}, {key: key, above: above}, {key: key, hide: true}, {key: "path"}, {key: "name"},
+			{header: key}} {
+			if shown, other := p.text(text) == text, p.text(form) == form; shown != other {
+				t.Errorf("%+v: %q is shown: %v, and its form %q: %v", p, text, shown, form, other)
+			}
+		}
+	})
+}
