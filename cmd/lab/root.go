@@ -58,6 +58,9 @@ func newRoot(a *app) *cobra.Command {
 			if !cmd.Hidden { // the hidden ones are processes of a command that has swept
 				scratch.Sweep()
 			}
+			if err := cmd.ValidateRequiredFlags(); err != nil {
+				return exit.Usagef("read command line: %w (see `%s --help`)", err, cmd.CommandPath())
+			}
 			if known := formsOf(cmd); !slices.Contains(known, a.output) {
 				return exit.Usagef("choose output %q: there are %s", a.output, strings.Join(known, ", "))
 			}

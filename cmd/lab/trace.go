@@ -282,11 +282,11 @@ func (a *app) printEvents(w io.Writer, r *trace.Recording, about func(*trace.Eve
 
 // judge is the error that a verdict ends the command with, which has been said.
 func (f traceFlags) judge(run flow.Run, verdict flow.RunVerdict, answer flow.Answer) error {
+	if f.fail && answer.Failed() { // also where the way was not seen whole: that the client was told so is known
+		return silentError{exit.Mismatchf("the request failed: %s", verify.AnswerText(answer))}
+	}
 	if err := verify.Passes(verdict, run.Accepted); err != nil {
 		return silentError{err}
-	}
-	if f.fail && answer.Failed() {
-		return silentError{exit.Mismatchf("the request failed: %s", verify.AnswerText(answer))}
 	}
 	return nil
 }

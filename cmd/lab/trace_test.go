@@ -27,3 +27,18 @@ func TestTraceRefuses(t *testing.T) {
 		})
 	}
 }
+
+// TestTraceNeedsBothEnds says in the class of wrong usage which end is missing.
+func TestTraceNeedsBothEnds(t *testing.T) {
+	for _, tt := range []struct{ given, value, missing string }{
+		{"--from", "a", `"to"`}, {"--to", "http://b/", `"from"`},
+	} {
+		var errout bytes.Buffer
+		code := Run(t.Context(), []string{"trace", tt.given, tt.value},
+			Streams{In: strings.NewReader(""), Out: &errout, Err: &errout})
+		if code != exit.Usage || !strings.Contains(errout.String(), tt.missing) {
+			t.Errorf("with %s alone: code %d, want %d with %s:\n%s", tt.given, code, exit.Usage, tt.missing,
+				errout.String())
+		}
+	}
+}

@@ -39,8 +39,9 @@ func parseTarget(call flow.Call) (target, error) {
 	t := target{scheme: u.Scheme, host: strings.ToLower(u.Hostname()), authority: u.Host,
 		path: strings.ReplaceAll(call.Target(), " ", "%20")}
 	port, ok := map[string]uint32{"http": 80, "https": 443}[u.Scheme]
-	if !ok && u.Port() == "" {
-		return t, fmt.Errorf("read URL %q: scheme %s has no default port (give one)", call.URL, u.Scheme)
+	if !ok {
+		return t, fmt.Errorf("read URL %q: its scheme is %s (give it as http://name:port/path; of gRPC too)",
+			call.URL, u.Scheme)
 	}
 	if u.Port() != "" {
 		n, err := strconv.ParseUint(u.Port(), 10, 16)

@@ -155,6 +155,7 @@ func TestWayFails(t *testing.T) {
 			"give the dump of the pod that is called"},
 		{"name that does not exist", "http://absent:8080/", WayOptions{}, "", "resolve absent"},
 		{"no host", "http://", WayOptions{}, "", "it has no host"},
+		{"a scheme that curl does not have", "grpc://fortio-server:8080/", WayOptions{}, "", "its scheme is grpc"},
 		{"bad port", "http://a:70000/", WayOptions{}, "", "port"},
 		{"bad rules", "http://fortio-server:8080/", WayOptions{ClientRules: "hello"}, "", "netfilter rules: line 1"},
 	} {

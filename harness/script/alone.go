@@ -1,6 +1,7 @@
 package script
 
 import (
+	"bytes"
 	"regexp"
 	"slices"
 	"strings"
@@ -23,16 +24,52 @@ func (s *Scenario) words() [][]string {
 	var all [][]string
 	for _, p := range s.phases {
 		for _, st := range p.lines {
-			words := strings.Fields(strings.TrimLeft(st.text[len(conditions.FindString(st.text)):], "!? "))
-			if len(words) > 2 && words[0] == eventuallyCommand.Name {
-				words = words[2:]
-			}
-			if len(words) > 0 {
+			if words := st.words(); len(words) > 0 {
 				all = append(all, words)
 			}
 		}
 	}
 	return all
+}
+
+// words are those of a line's command; where it is repeated, of what is repeated.
+func (st statement) words() []string {
+	words := strings.Fields(strings.TrimLeft(st.text[len(conditions.FindString(st.text)):], "!? "))
+	if len(words) > 2 && words[0] == eventuallyCommand.Name {
+		words = words[2:]
+	}
+	return words
+}
+
+// testscripts are the commands that testscript itself has.
+var testscripts = strings.Fields("cd chmod cmp cmpenv cp env exec exists grep kill mkdir mv rm skip stderr stdin" +
+	" stdout ttyin ttyout stop symlink unix2dos unquote wait")
+
+// onlyLine is a script with one of its lines alone, where it stands: what is misspelt there is told
+// by testscript, before anything is done.
+func onlyLine(script []byte, number int) []byte {
+	lines := bytes.Split(script, []byte("\n"))
+	for i := range lines {
+		if i != number-1 {
+			lines[i] = nil
+		}
+	}
+	return bytes.Join(lines, []byte("\n"))
+}
+
+// misspelt is the first line that begins with a word that is no command; 0: there is none. A word
+// in which a variable stands is known only when it runs.
+func (s *Scenario) misspelt() int {
+	for _, p := range s.phases {
+		for _, st := range p.lines {
+			words := st.words()
+			if len(words) > 0 && commandOf(words) == nil && !slices.Contains(testscripts, words[0]) &&
+				!strings.ContainsAny(words[0], "$'") {
+				return st.number
+			}
+		}
+	}
+	return 0
 }
 
 // commandOf is the command of the table by which a line begins; nil: it is testscript's.

@@ -117,11 +117,23 @@ func (l *Live) End(r *Result) {
 	case Skipped:
 		fmt.Fprintf(l.w, "\n· %s skipped: %s\n", r.Scenario, r.Reason)
 	default:
-		fmt.Fprintf(l.w, "\n%s %s failed after %s\n", l.paint(red, "✗"), r.Scenario, elapsed)
+		fmt.Fprintf(l.w, "\n%s %s failed after %s%s\n", l.paint(red, "✗"), r.Scenario, elapsed, place(r))
 		if !told(r) {
 			fmt.Fprintf(l.w, "  %s\n", l.paint(red, r.Reason))
 		}
 	}
+}
+
+// place names the line of a file that a scenario failed at; "": it failed outside of its commands.
+func place(r *Result) string {
+	for _, p := range r.Phases {
+		for _, step := range p.Steps {
+			if step.Error != "" && step.Line > 0 {
+				return fmt.Sprintf(", at %s.txtar:%d", r.Scenario, step.Line)
+			}
+		}
+	}
+	return ""
 }
 
 // told says whether a command's line has the reason already; what failed outside of the

@@ -111,7 +111,11 @@ func (r *runner) run(opts Options) error {
 		return err
 	}
 	file := filepath.Join(dir, r.scenario.Name+".txtar")
-	if err := os.WriteFile(file, r.scenario.instrumented(), 0o600); err != nil {
+	text := r.scenario.instrumented()
+	if n := r.scenario.misspelt(); n > 0 {
+		text = onlyLine(text, n)
+	}
+	if err := os.WriteFile(file, text, 0o600); err != nil {
 		return exit.Environmentf("write scenario: %w (is the disk full? TMPDIR names another)", err)
 	}
 	params := testscript.Params{
@@ -139,7 +143,7 @@ func (r *runner) run(opts Options) error {
 		r.fail(r.logError())
 	}
 	if opts.Update {
-		if rewritten, err := os.ReadFile(file); err == nil && string(rewritten) != string(r.scenario.instrumented()) {
+		if rewritten, err := os.ReadFile(file); err == nil && string(rewritten) != string(text) {
 			r.result.Updated = r.scenario.updated(rewritten)
 		}
 	}
