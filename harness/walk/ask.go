@@ -31,8 +31,8 @@ func (w *Walker) words(q lesson.Question, step int) string {
 	return w.lesson.words(w.lesson.Phases[max(step, 1)-1], q, w.Language)
 }
 
-// put asks until there is an answer.
-func (w *Walker) put(q lesson.Question) lesson.Answer {
+// pose shows a question and what can be chosen from.
+func (w *Walker) pose(q lesson.Question) {
 	w.blank()
 	w.para("  ", dim, w.Language.Say("question", w.asked, w.lesson.Questions()))
 	w.para("  ", bold, w.words(q, w.step))
@@ -43,6 +43,11 @@ func (w *Walker) put(q lesson.Question) lesson.Answer {
 			lead = "       "
 		}
 	}
+}
+
+// put asks until there is an answer.
+func (w *Walker) put(q lesson.Question) lesson.Answer {
+	w.pose(q)
 	answer := lesson.Answer{Question: q}
 	q = q.In(w.Language)
 	hints := w.hints(q)
@@ -61,6 +66,7 @@ func (w *Walker) put(q lesson.Question) lesson.Answer {
 		case typed == "b" || typed == "back":
 			if w.step > 1 {
 				w.again(w.step - 1)
+				w.pose(q)
 			} else {
 				w.say("no.back")
 			}
