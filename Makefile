@@ -61,8 +61,7 @@ setup: ## what this machine lacks; says what and why first
 bench: lab ## every promise of speed beside a peer, measured in the same run
 	$(LAB) build
 	$(GO) test -run '^$$' -bench Up -benchtime 3x -timeout 30m ./harness/cluster/node
-	$(GO) run ./hack/bench/infer -dump scenarios/dumps/netshoot.json.gz -lab $(LAB) \
-	  -istioctl "$$($(LAB) build -q -o json | sed -n 's/.*"dir": "\(.*\)",/\1/p')/content/bin/istioctl"
+	$(GO) run ./hack/bench/infer -dump scenarios/dumps/netshoot.json.gz -lab $(LAB)
 	$(GO) run ./hack/bench/trace -lab $(LAB)
 
 differential: lab ## twenty thousand random requests, each answered by inference and by a real Envoy

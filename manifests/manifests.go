@@ -3,8 +3,11 @@
 package manifests
 
 import (
+	"bytes"
+	"compress/gzip"
 	"embed"
 	"fmt"
+	"io"
 	"io/fs"
 	"slices"
 	"strings"
@@ -22,6 +25,23 @@ func IstioValues() []byte {
 		panic(err) // embedded: cannot be missing
 	}
 	return data
+}
+
+// Istio is the manifest that the lab's istioctl generates from IstioValues. A test of
+// internal/components generates it anew; so no lab needs an istioctl.
+func Istio() ([]byte, error) {
+	data, err := files.ReadFile("istio/generated.yaml.gz")
+	if err != nil {
+		return nil, fmt.Errorf("read Istio's manifest: %w", err)
+	}
+	r, err := gzip.NewReader(bytes.NewReader(data))
+	if err == nil {
+		data, err = io.ReadAll(r)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read Istio's manifest: %w", err)
+	}
+	return data, nil
 }
 
 // upstreamOnly are the install values that make up for what upstream Envoy lacks, by their

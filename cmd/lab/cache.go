@@ -149,8 +149,8 @@ func printInventory(w io.Writer, inventory components.Inventory) error {
 		case e.Held:
 			note = "in use"
 		}
-		fmt.Fprintf(table, "%s\t%s\tmade %s in %s\t%s\n", e.Name, bytesize.Text(e.Size), e.Made.Format(time.DateTime),
-			e.Took.Round(time.Second), note)
+		fmt.Fprintf(table, "%s\t%s\tmade %s in %s\t%s\t%s\n", e.Name, bytesize.Text(e.Size),
+			e.Made.Format(time.DateTime), e.Took.Round(time.Second), costOf(e.Cost), note)
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -158,4 +158,13 @@ func printInventory(w io.Writer, inventory components.Inventory) error {
 	_, err := fmt.Fprintf(w, "%d parts, %s, in %s\n", len(inventory.Entries),
 		bytesize.Text(inventory.Size), inventory.Dir)
 	return err
+}
+
+// costOf says what the programs took that made a part.
+func costOf(c components.Cost) string {
+	if c.Peak == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s user, %s system, %s memory",
+		c.User.Round(time.Second), c.System.Round(time.Second), bytesize.Text(c.Peak))
 }

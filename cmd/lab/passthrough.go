@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -23,7 +24,8 @@ func kubectlCommand() *cobra.Command {
 }
 
 func istioctlCommand() *cobra.Command {
-	return passthrough("istioctl", "Run the istioctl that belongs to the lab, on the lab", `  lab istioctl proxy-status
+	const short = "Run the istioctl that belongs to the lab, on the lab; the first call makes it"
+	return passthrough(istioctlProgram, short, `  lab istioctl proxy-status
   lab istioctl proxy-config listeners fortio-server.mark`)
 }
 
@@ -46,7 +48,7 @@ func passthrough(program, short, example string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			path, err := findProgram(program)
+			path, err := a.findProgram(cmd.Context(), program)
 			if err != nil {
 				return err
 			}
@@ -64,15 +66,40 @@ func passthrough(program, short, example string) *cobra.Command {
 	}
 }
 
-// findProgram finds a program among the lab's components; the machine's own will do for a lab
-// of published images.
-func findProgram(program string) (string, error) {
+// istioctlVerb runs the lab's istioctl as it is, and makes it first: in a lesson's shell it is
+// what istioctl means.
+const istioctlVerb = "__istioctl"
+
+func istioctlProcessCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:                istioctlVerb,
+		Hidden:             true,
+		DisableFlagParsing: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			a := appOf(cmd)
+			path, err := a.findProgram(cmd.Context(), istioctlProgram)
+			if err != nil {
+				return err
+			}
+			return a.runProgram(cmd, path, args, nil)
+		},
+	}
+}
+
+const istioctlProgram = "istioctl"
+
+// findProgram finds a program among the lab's components, or makes it where no lab needs it to
+// run; the machine's own will do for a lab of published images.
+func (a *app) findProgram(ctx context.Context, program string) (string, error) {
 	set, err := components.Find(componentOptions())
 	if err != nil {
 		if path, missing := trust.LookPath(program); missing == nil {
 			return path, nil
 		}
 		return "", exit.Environmentf("find %s: %w", program, err)
+	}
+	if program == istioctlProgram {
+		return components.Istioctl(ctx, componentOptions(), a.reporter())
 	}
 	if err := set.Check(program); err != nil {
 		return "", exit.Environmentf("run %s: %w", program, err)

@@ -18,7 +18,7 @@ var verbs = []func() *cobra.Command{
 	upCommand, downCommand, statusCommand, doctorCommand, buildCommand,
 	runCommand, walkCommand, traceCommand, dumpCommand, verifyCommand, inferCommand, diffCommand, explainCommand,
 	resetCommand, kubectlCommand, istioctlCommand, kubeconfigCommand, cacheCommand, versionCommand,
-	nodeProcessCommand, dockerProcessCommand, undoProcessCommand, manCommand,
+	nodeProcessCommand, dockerProcessCommand, undoProcessCommand, istioctlProcessCommand, manCommand,
 }
 
 const rootLong = `lab takes one request through an Istio mesh. It infers the way from the sidecars'

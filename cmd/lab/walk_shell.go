@@ -10,6 +10,7 @@ import (
 
 	"github.com/flowproof/lab/harness/cluster/existing"
 	"github.com/flowproof/lab/harness/script"
+	"github.com/flowproof/lab/internal/components"
 	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/screen"
 
@@ -26,7 +27,7 @@ func (w *walkOf) shellOf(lab script.Lab) func(context.Context, string) error {
 			return exit.Environmentf("open shell: %w (is the disk full? TMPDIR names another)", err)
 		}
 		defer removal.All(programs)
-		if err := linkPrograms(programs); err != nil {
+		if err := w.linkPrograms(ctx, programs); err != nil {
 			return err
 		}
 		shell := "/bin/sh"
@@ -59,9 +60,17 @@ func (w *walkOf) shellOf(lab script.Lab) func(context.Context, string) error {
 }
 
 // linkPrograms puts the lab's own programs into a folder under their names.
-func linkPrograms(dir string) error {
-	for _, program := range []string{"kubectl", "istioctl"} {
-		if path, err := findProgram(program); err == nil {
+func (w *walkOf) linkPrograms(ctx context.Context, dir string) error {
+	programs := []string{"kubectl", istioctlProgram}
+	if _, err := components.Find(componentOptions()); err == nil {
+		programs = programs[:1] // istioctl is made when it is first called
+		call := "#!/bin/sh\nexec \"$(dirname \"$0\")/lab\" " + istioctlVerb + " \"$@\"\n"
+		if err := os.WriteFile(filepath.Join(dir, istioctlProgram), []byte(call), 0o700); err != nil {
+			return exit.Environmentf("open shell: %w", err)
+		}
+	}
+	for _, program := range programs {
+		if path, err := w.findProgram(ctx, program); err == nil {
 			if err := os.Symlink(path, filepath.Join(dir, program)); err != nil {
 				return exit.Environmentf("open shell: %w", err)
 			}

@@ -129,14 +129,15 @@ func (c *cache) make(ctx context.Context, k key, task progress.Task,
 		}
 	}
 	start := time.Now()
-	if err := make(ctx, w); err != nil {
+	counted, cost := metered(ctx)
+	if err := make(counted, w); err != nil {
 		return m, explain(err, "")
 	}
 	if err := stopped(ctx); err != nil {
 		return m, err
 	}
 	m = manifest{Schema: manifestSchema, Key: k.String(), Inputs: k.inputs, Made: time.Now().UTC(),
-		Took: time.Since(start)}
+		Took: time.Since(start), Cost: cost.total()}
 	if m.Content, err = scan(w.content); err != nil {
 		return m, err
 	}

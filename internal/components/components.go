@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/flowproof/lab/internal/progress"
 	"github.com/flowproof/lab/internal/trust"
@@ -87,28 +86,21 @@ func IstioManifest(ctx context.Context, o Options, p progress.Reporter) ([]byte,
 	if err != nil {
 		return nil, err
 	}
-	istioctl := m.istioctl
-	if m.options.Images == Registry {
-		m.options.IstioValues = publishedValues(m.options.IstioValues, m.options.Istio)
-		istioctl = m.publishedIstioctl
-	}
 	if m.build, err = m.gobuild(ctx); err != nil {
 		return nil, err
 	}
 	first := made{programs: map[string]ingredient{}}
-	if first.programs["istioctl"], err = istioctl(ctx); err != nil {
-		return nil, err
+	if m.images.published {
+		m.options.IstioValues = publishedValues(m.options.IstioValues, m.options.Istio)
+		if first.programs[istioctlName], err = m.publishedIstioctl(ctx); err != nil {
+			return nil, err
+		}
 	}
 	rendered, err := m.istio(ctx, first)
 	if err != nil {
 		return nil, err
 	}
 	return os.ReadFile(filepath.Join(m.cache.content(rendered.String()), istioFile))
-}
-
-// istioctl is the one of the lab's own Istio.
-func (m *maker) istioctl(ctx context.Context) (ingredient, error) {
-	return m.built(ctx, programs[slices.IndexFunc(programs, func(p program) bool { return p.name == "istioctl" })])
 }
 
 // cacheDir is the directory that o's cache lives in.

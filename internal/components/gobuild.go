@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -42,40 +43,33 @@ func newGobuild(ctx context.Context, source string) (*gobuild, error) {
 func (g *gobuild) key(p program) (key, error) {
 	module := filepath.Join(g.source, p.module)
 	k := newKey(p.name).add("go", g.version).add("platform", "linux/"+runtime.GOARCH).
-		add("flags", strings.Join(goFlags, " ")).add("ldflags", p.ldflags()).add("links", strings.Join(p.links, " ")).
+		add("flags", strings.Join(goFlags, " ")).add("ldflags", strings.Join(p.ldflags(), " ")).
+		add("links", strings.Join(p.links, " ")).
 		file("go.mod", filepath.Join(module, "go.mod")).file("go.sum", filepath.Join(module, "go.sum"))
 	for _, b := range p.packages {
 		k.add("build "+b.file, b.path)
 	}
-	if p.local != "" {
-		k.sources("source", filepath.Join(module, p.local))
+	for _, dir := range p.local {
+		k.sources("source", filepath.Join(module, dir))
 	}
 	return k.key()
 }
 
-// ldflags leave out symbol tables and debug information: these binaries are not debugged, and they
-// halve in size.
-func (p program) ldflags() string {
-	return strings.Join(append([]string{"-s", "-w"}, p.flags...), " ")
-}
-
-// build makes p's binaries in w's content directory.
+// build makes p's binaries in w's content directory, by one go command.
 func (g *gobuild) build(ctx context.Context, p program, w work) error {
 	count := newPackageCount(w.task)
 	if err := g.list(ctx, p, count); err != nil {
 		return err
 	}
-	for _, b := range p.packages {
-		args := append([]string{"build", "-v"}, goFlags...)
-		args = append(args, "-ldflags", p.ldflags(), "-o", filepath.Join(w.content, b.file), b.path)
-		// Go's own temporary files lie in ours, so that they go with it when the build is killed.
-		cmd := goTool(filepath.Join(g.source, p.module), args...)
-		cmd.env, cmd.line = append([]string{"GOTMPDIR=" + w.scratch}, goEnv...), count.line
-		// its compilers end with it when we are killed, which a process group does not see to
-		cmd.private = os.Geteuid() == 0
-		if err := cmd.run(ctx); err != nil {
-			return err
-		}
+	args := slices.Concat([]string{"build", "-v"}, goFlags, p.ldflags(),
+		[]string{"-o", p.output(w.content)}, p.paths())
+	// Go's own temporary files lie in ours, so that they go with it when the build is killed.
+	cmd := goTool(filepath.Join(g.source, p.module), args...)
+	cmd.env, cmd.line = append([]string{"GOTMPDIR=" + w.scratch}, goEnv...), count.line
+	// its compilers end with it when we are killed, which a process group does not see to
+	cmd.private = os.Geteuid() == 0
+	if err := cmd.run(ctx); err != nil {
+		return err
 	}
 	count.finish()
 	for _, name := range p.links {
@@ -86,13 +80,28 @@ func (g *gobuild) build(ctx context.Context, p program, w work) error {
 	return nil
 }
 
-// list downloads the modules that p needs and finds out which of its packages are not
-// in the build cache.
-func (g *gobuild) list(ctx context.Context, p program, count *packageCount) error {
-	args := append([]string{"list", "-deps", "-f", "{{.ImportPath}}\t{{.StaleReason}}"}, goFlags...)
-	for _, b := range p.packages {
-		args = append(args, b.path)
+// output is where go build puts p's programs below dir: one program into a file, several into the
+// directory.
+func (p program) output(dir string) string {
+	if len(p.packages) == 1 {
+		return filepath.Join(dir, p.packages[0].file)
 	}
+	return dir + string(filepath.Separator)
+}
+
+// paths are p's main packages.
+func (p program) paths() []string {
+	var all []string
+	for _, b := range p.packages {
+		all = append(all, b.path)
+	}
+	return all
+}
+
+// list downloads the modules that p needs and finds out which of its packages are not in the build
+// cache.
+func (g *gobuild) list(ctx context.Context, p program, count *packageCount) error {
+	args := slices.Concat([]string{"list", "-deps", "-f", "{{.ImportPath}}\t{{.StaleReason}}"}, goFlags, p.paths())
 	cmd := goTool(filepath.Join(g.source, p.module), args...)
 	cmd.line = count.line
 	list, err := cmd.output(ctx)
@@ -102,12 +111,11 @@ func (g *gobuild) list(ctx context.Context, p program, count *packageCount) erro
 	return err
 }
 
-// moduleDir is where the source of a module lies that a folder of the toolchain builds from. It is
-// fetched when it is not there: a build from a full cache of binaries never needed it.
-func (g *gobuild) moduleDir(ctx context.Context, folder, module string) (string, error) {
-	dir := filepath.Join(g.source, folder)
-	if err := goTool(dir, "mod", "download", module).run(ctx); err != nil {
+// moduleDir is where the source of a module lies that the toolchain builds from. It is fetched
+// when it is not there: a build from a full cache of binaries never needed it.
+func (g *gobuild) moduleDir(ctx context.Context, module string) (string, error) {
+	if err := goTool(g.source, "mod", "download", module).run(ctx); err != nil {
 		return "", err
 	}
-	return goTool(dir, "list", "-m", "-f", "{{.Dir}}", module).output(ctx)
+	return goTool(g.source, "list", "-m", "-f", "{{.Dir}}", module).output(ctx)
 }

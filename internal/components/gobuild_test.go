@@ -20,8 +20,8 @@ func TestGoBuild(t *testing.T) {
 	if !strings.HasPrefix(g.version, "go1.") {
 		t.Errorf("Go's version is %q", g.version)
 	}
-	p := program{name: "tiny", module: ".", packages: []binary{{"hello", "./hello"}}, local: "hello",
-		links: []string{"hi"}, flags: []string{"-X main.version=stamped"}}
+	p := program{name: "tiny", module: ".", local: []string{"hello"}, links: []string{"hi"},
+		packages: []binary{{file: "hello", path: "./hello", flags: []string{"-X main.version=stamped"}}}}
 	var digests []string
 	for range 2 {
 		var said record
@@ -56,7 +56,7 @@ func TestGoBuildFailureShowsTheCompiler(t *testing.T) {
 	mustWrite(t, filepath.Join(dir, "main.go"), "package main\n\nfunc main() { undefined() }\n")
 	w := testWork(t)
 	g := &gobuild{source: dir}
-	err := g.build(t.Context(), program{name: "bad", module: ".", packages: []binary{{"bad", "."}}}, w)
+	err := g.build(t.Context(), program{name: "bad", module: ".", packages: []binary{{file: "bad", path: "."}}}, w)
 	if err == nil || !strings.Contains(err.Error(), "main.go:3:15: undefined: undefined") {
 		t.Errorf("error %v", err)
 	}

@@ -11,7 +11,8 @@ func TestKeyChangesWithEachInput(t *testing.T) {
 	dir := t.TempDir()
 	build := func(change func(p *program, g *gobuild)) string {
 		t.Helper()
-		p := program{name: "tiny", module: "tiny", packages: []binary{{"hello", "./hello"}}, local: "hello"}
+		p := program{name: "tiny", module: "tiny", local: []string{"hello"},
+			packages: []binary{{file: "hello", path: "./hello"}}}
 		g := &gobuild{source: dir, version: "go1.26.1"}
 		os.RemoveAll(filepath.Join(dir, "tiny"))
 		if err := os.CopyFS(filepath.Join(dir, "tiny"), os.DirFS("testdata/tiny")); err != nil {
@@ -34,7 +35,7 @@ func TestKeyChangesWithEachInput(t *testing.T) {
 	}
 	for name, change := range map[string]func(*program, *gobuild){
 		"go version":  func(_ *program, g *gobuild) { g.version = "go1.26.2" },
-		"linker flag": func(p *program, _ *gobuild) { p.flags = []string{"-X main.version=1"} },
+		"linker flag": func(p *program, _ *gobuild) { p.packages[0].flags = []string{"-X main.version=1"} },
 		"package":     func(p *program, _ *gobuild) { p.packages[0].path = "./other" },
 		"file name":   func(p *program, _ *gobuild) { p.packages[0].file = "bonjour" },
 		"link":        func(p *program, _ *gobuild) { p.links = []string{"hi"} },

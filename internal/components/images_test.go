@@ -281,7 +281,7 @@ func TestPublishedIstio(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rendered, err := m.istio(t.Context(), made{programs: map[string]ingredient{"istioctl": istioctl}})
+	rendered, err := m.istio(t.Context(), made{programs: map[string]ingredient{istioctlName: istioctl}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,10 +1,14 @@
 package components
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/flowproof/lab/internal/progress"
+	"github.com/flowproof/lab/manifests"
 )
 
 // istioFile is the rendered manifest's name in its entry.
@@ -13,7 +17,62 @@ const istioFile = "istio.yaml"
 // istioKey hashes the values and the istioctl that renders them, which carries its
 // charts in itself.
 func istioKey(istioctl key, values []byte) (key, error) {
-	return newKey("istio").add("istioctl", istioctl.hash).bytes("values", values).key()
+	return newKey("istio").add(istioctlName, istioctl.hash).bytes("values", values).key()
+}
+
+// istio makes or finds the manifest of Istio. What the lab's own istioctl makes of the lab's own
+// values is kept: for it no istioctl is built.
+func (m *maker) istio(ctx context.Context, first made) (key, error) {
+	if !m.images.published && bytes.Equal(m.options.IstioValues, manifests.IstioValues()) {
+		return m.keptIstio(ctx)
+	}
+	if _, ok := first.programs[istioctlName]; !ok {
+		var err error
+		if first.programs[istioctlName], err = m.istioctl(ctx); err != nil {
+			return key{}, err
+		}
+	}
+	k, err := istioKey(first.programs[istioctlName].key, m.options.IstioValues)
+	if err != nil {
+		return k, err
+	}
+	_, err = m.cache.ensure(ctx, k, "Rendering the Istio manifest", func(ctx context.Context, w work) error {
+		return render(ctx, m.program(first)(istioctlName), m.options.IstioValues, w)
+	})
+	return k, err
+}
+
+// keptIstio writes the manifest that the program carries into the cache.
+func (m *maker) keptIstio(ctx context.Context) (key, error) {
+	text, err := manifests.Istio()
+	if err != nil {
+		return key{}, err
+	}
+	k, err := newKey("istio").bytes("manifest", text).key()
+	if err != nil {
+		return k, err
+	}
+	_, err = m.cache.ensure(ctx, k, "Unpacking the Istio manifest", func(_ context.Context, w work) error {
+		return os.WriteFile(filepath.Join(w.content, istioFile), text, 0o644)
+	})
+	return k, err
+}
+
+// istioctl is the one of the lab's own Istio.
+func (m *maker) istioctl(ctx context.Context) (ingredient, error) { return m.built(ctx, istioctl) }
+
+// Istioctl makes or finds the istioctl of the lab's own Istio, and returns its path. No lab needs
+// it to run.
+func Istioctl(ctx context.Context, o Options, p progress.Reporter) (string, error) {
+	m, err := newMaker(o, p)
+	if err != nil {
+		return "", err
+	}
+	if m.build, err = m.gobuild(ctx); err != nil {
+		return "", err
+	}
+	made, err := m.istioctl(ctx)
+	return filepath.Join(m.cache.content(made.key.String()), istioctlName), err
 }
 
 // render lets istioctl make the manifest ahead: applying it is faster than an install,

@@ -109,7 +109,7 @@ func (m *maker) kind(ctx context.Context, first made, images ingredient, stored 
 func (m *maker) controlPlane(ctx context.Context, first made, images ingredient) (ingredient, error) {
 	k, err := newKey("kind-images").add("images", images.manifest.Digest).add("recipe",
 		fmt.Sprintf("%v", controlPlaneImages())).
-		add("kube", first.programs["kube"].key.hash).add("etcd", first.programs["etcd"].key.hash).key()
+		add(kubeName, first.programs[kubeName].key.hash).key()
 	if err != nil {
 		return ingredient{}, err
 	}
@@ -159,7 +159,7 @@ func (m *maker) kindStore(ctx context.Context, first made, stored key, control i
 	if err != nil {
 		return k, err
 	}
-	dir := m.cache.content(first.programs["containerd"].key.String())
+	dir := m.cache.content(first.programs[containerdName].key.String())
 	s := store{containerd: filepath.Join(dir, "containerd"), ctr: filepath.Join(dir, "ctr"),
 		layout: m.cache.content(control.key.String())}
 	_, err = m.cache.ensure(ctx, k, "Importing the control plane's images for kind", func(ctx context.Context,
@@ -203,7 +203,7 @@ func (m *maker) kindNode(ctx context.Context, first made) (key, error) {
 	}
 	k := newKey("kind-node").add("base", first.kindBase.manifest.Digest).add("recipe", fmt.Sprintf("%v", kindNode)).
 		add("files", ours).add("version", KubernetesVersion)
-	for _, name := range []string{"kind", "kubeadm", "kube", "containerd"} {
+	for _, name := range []string{"kind", "kubeadm", kubeName, containerdName} {
 		k.add(name, first.programs[name].key.hash)
 	}
 	nodeKey, err := k.key()
@@ -211,7 +211,7 @@ func (m *maker) kindNode(ctx context.Context, first made) (key, error) {
 		return nodeKey, err
 	}
 	_, err = m.cache.ensure(ctx, nodeKey, "Assembling kind's node image", func(ctx context.Context, w work) error {
-		module, err := m.build.moduleDir(ctx, kindModule, "sigs.k8s.io/kind")
+		module, err := m.build.moduleDir(ctx, "sigs.k8s.io/kind")
 		if err != nil {
 			return err
 		}

@@ -21,6 +21,7 @@ type Entry struct {
 	Size   int64         `json:"bytes"` // on disk; files that several entries share are counted with the first
 	Made   time.Time     `json:"made"`
 	Took   time.Duration `json:"tookNanoseconds"`
+	Cost   Cost          `json:"cost,omitzero"`
 	Held   bool          `json:"held,omitempty"`    // a running lab uses it
 	Broken string        `json:"damaged,omitempty"` // what differs from when it was made
 }
@@ -88,7 +89,7 @@ func inventory(o Options, full bool, p progress.Reporter) (Inventory, error) {
 		e := Entry{Name: name, Held: held[name], Size: diskUsage(c.entry(name), seen)}
 		m, err := readManifest(c.entry(name))
 		if err == nil {
-			e.Made, e.Took = m.Made, m.Took
+			e.Made, e.Took, e.Cost = m.Made, m.Took, m.Cost
 			err = m.check(c.content(name), full)
 		}
 		if err != nil {

@@ -135,7 +135,7 @@ func (m *maker) finish(ctx context.Context, s *Set, first made, parts []string) 
 	return err
 }
 
-// gather makes programs and base. Go builds one program after the other, because each build uses
+// gather makes programs and base. Go builds one module after the other, because each build uses
 // all processors; meanwhile the base and Envoy, which wait for the network, are fetched.
 func (m *maker) gather(ctx context.Context) (made, error) {
 	out := made{programs: map[string]ingredient{}}
@@ -225,7 +225,7 @@ func (m *maker) envoy(ctx context.Context) (ingredient, error) {
 // the archive's state.
 func (m *maker) builtImages(ctx context.Context, first made) (ingredient, error) {
 	k := newKey("images").add("base", first.base.manifest.Digest).add("recipe", fmt.Sprintf("%v", builtImages))
-	for _, name := range []string{"pause", "coredns", "fortio", "pilot-discovery", "pilot-agent", envoy} {
+	for _, name := range []string{kubeName, envoy} {
 		k.add(name, first.programs[name].key.hash)
 	}
 	imagesKey, err := k.key()
@@ -245,7 +245,7 @@ func (m *maker) builtImages(ctx context.Context, first made) (ingredient, error)
 
 // bootstrapTemplate is the file that pilot-agent makes Envoy's bootstrap from.
 func (m *maker) bootstrapTemplate(ctx context.Context) ([]byte, error) {
-	dir, err := m.build.moduleDir(ctx, ".", strings.TrimSuffix(istio, "/"))
+	dir, err := m.build.moduleDir(ctx, strings.TrimSuffix(istio, "/"))
 	if err != nil {
 		return nil, err
 	}
@@ -256,7 +256,7 @@ func (m *maker) bootstrapTemplate(ctx context.Context) ([]byte, error) {
 func (m *maker) program(first made) func(string) string {
 	return func(name string) string {
 		entry := name
-		for _, p := range programs {
+		for _, p := range slices.Concat(programs, kindPrograms) {
 			if slices.ContainsFunc(p.packages, func(b binary) bool { return b.file == name }) {
 				entry = p.name
 			}
@@ -267,24 +267,13 @@ func (m *maker) program(first made) func(string) string {
 
 func (m *maker) store(ctx context.Context, first made, images ingredient) (key, error) {
 	k, err := newKey("store").add("images", images.manifest.Digest).
-		add("containerd", first.programs["containerd"].key.hash).add("config", importConfig).key()
+		add(containerdName, first.programs[containerdName].key.hash).add("config", importConfig).key()
 	if err != nil {
 		return k, err
 	}
-	dir := m.cache.content(first.programs["containerd"].key.String())
+	dir := m.cache.content(first.programs[containerdName].key.String())
 	s := store{containerd: filepath.Join(dir, "containerd"), ctr: filepath.Join(dir, "ctr"),
 		layout: m.cache.content(images.key.String())}
 	_, err = m.cache.ensure(ctx, k, "Importing images", s.make)
-	return k, err
-}
-
-func (m *maker) istio(ctx context.Context, first made) (key, error) {
-	k, err := istioKey(first.programs["istioctl"].key, m.options.IstioValues)
-	if err != nil {
-		return k, err
-	}
-	_, err = m.cache.ensure(ctx, k, "Rendering the Istio manifest", func(ctx context.Context, w work) error {
-		return render(ctx, m.program(first)("istioctl"), m.options.IstioValues, w)
-	})
 	return k, err
 }

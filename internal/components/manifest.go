@@ -22,6 +22,7 @@ type manifest struct {
 	Inputs  []string      `json:"inputs"`
 	Made    time.Time     `json:"made"`
 	Took    time.Duration `json:"tookNanoseconds"`
+	Cost    Cost          `json:"cost,omitzero"`
 	Digest  string        `json:"digest"` // of the content, without times
 	Content []file        `json:"content"`
 }

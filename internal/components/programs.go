@@ -1,19 +1,23 @@
 package components
 
-// A program is one Go component: what is built from which of the toolchain's modules.
+import "strings"
+
+// A program is one component, or several that are built together: what is built from which of the
+// toolchain's modules.
 type program struct {
 	name     string
 	module   string   // folder of its go.mod, in the toolchain folder
-	packages []binary // built one after the other
+	packages []binary // built at once, so that one is linked while another is compiled
 	links    []string // further names of the first binary
-	flags    []string // -X flags for the linker
-	local    string   // folder with our own sources, below module; empty when there are none
+	local    []string // folders with our own sources, below module
 }
 
-// A binary is a main package and the file it becomes.
+// A binary is a main package and the file it becomes, which go build calls by the package's last
+// name.
 type binary struct {
-	file string
-	path string
+	file  string
+	path  string
+	flags []string // -X flags for the linker
 }
 
 const (
@@ -21,26 +25,38 @@ const (
 	istio      = "istio.io/istio/"
 )
 
-// programs are in the order in which they are built: those that nothing waits for come last.
+// programs are what every lab has, those first that nothing waits for. Their modules have one set
+// of versions: what two programs share is compiled once. containerd is a module of its own for the
+// sake of one interface, of which it needs a later version than the kubelet.
 var programs = []program{
-	{name: "containerd", module: "containerd", packages: []binary{
-		{"containerd", containerd + "containerd"},
-		{"ctr", containerd + "ctr"},
-		{"containerd-shim-runc-v2", containerd + "containerd-shim-runc-v2"},
+	{name: containerdName, module: "containerd", local: []string{"."}, packages: []binary{
+		{file: "containerd", path: "."},
+		{file: "ctr", path: containerd + "ctr"},
+		{file: "containerd-shim-runc-v2", path: containerd + "containerd-shim-runc-v2"},
 	}},
-	{name: "etcd", module: "etcd", packages: []binary{{"etcd", "."}}, local: "."},
-	{name: "fortio", module: "fortio", packages: []binary{{"fortio", "fortio.org/fortio"}}},
-	{name: "coredns", module: "coredns", packages: []binary{{"coredns", "."}}, local: "."},
-	{name: "pause", module: ".", packages: []binary{{"pause", "./pause"}}, local: "pause"},
-	{name: "pilot-agent", module: ".", packages: []binary{{"pilot-agent", istio + "pilot/cmd/pilot-agent"}}},
-	{
-		name: "pilot-discovery", module: ".",
-		packages: []binary{{"pilot-discovery", istio + "pilot/cmd/pilot-discovery"}},
-	},
-	{name: "istioctl", module: ".", packages: []binary{{"istioctl", istio + "istioctl/cmd/istioctl"}}},
-	{name: "kube", module: ".", packages: []binary{{"kube", "./kube"}}, local: "kube", links: kubeNames,
-		flags: kubernetesVersion("1", "36", "1")},
+	{name: kubeName, module: ".", local: []string{"coredns", "etcd", "kube", "pause"}, links: kubeNames,
+		packages: []binary{
+			{file: "kube", path: "./kube", flags: kubernetesVersion("1", "36", "1")},
+			{file: "coredns", path: "./coredns"},
+			{file: "etcd", path: "./etcd"},
+			{file: "fortio", path: "fortio.org/fortio"},
+			{file: "pause", path: "./pause"},
+			{file: "pilot-agent", path: istio + "pilot/cmd/pilot-agent"},
+			{file: "pilot-discovery", path: istio + "pilot/cmd/pilot-discovery"},
+		}},
 }
+
+// Names of programs, by which what was made of them is found.
+const (
+	containerdName = "containerd"
+	kubeName       = "node" // Kubernetes, Istio and the images' programs
+	istioctlName   = "istioctl"
+)
+
+// istioctl is built when it is asked for: the manifest that it would generate is kept
+// (manifests.Istio).
+var istioctl = program{name: istioctlName, module: ".",
+	packages: []binary{{file: istioctlName, path: istio + "istioctl/cmd/istioctl"}}}
 
 // kubeNames are the programs that the binary kube is, by the name that it is called by.
 var kubeNames = []string{"kubelet", "kubectl", "kube-apiserver", "kube-controller-manager",
@@ -49,15 +65,11 @@ var kubeNames = []string{"kubelet", "kubectl", "kube-apiserver", "kube-controlle
 // KubernetesVersion is what every program of Kubernetes calls itself.
 const KubernetesVersion = "v1.36.1"
 
-// kindModule is the folder of the module that kind's programs are built from, in
-// the toolchain folder.
-const kindModule = "kind"
-
 // kindPrograms are what a cluster made with kind needs beside.
 var kindPrograms = []program{
-	{name: "kind", module: kindModule, packages: []binary{{"kind", "sigs.k8s.io/kind"}}},
-	{name: "kubeadm", module: kindModule, packages: []binary{{"kubeadm", "k8s.io/kubernetes/cmd/kubeadm"}},
-		flags: kubernetesVersion("1", "36", "1")},
+	{name: "kind", module: ".", packages: []binary{{file: "kind", path: "sigs.k8s.io/kind"}}},
+	{name: "kubeadm", module: ".", packages: []binary{
+		{file: "kubeadm", path: "k8s.io/kubernetes/cmd/kubeadm", flags: kubernetesVersion("1", "36", "1")}}},
 }
 
 // kubernetesVersion stamps the version that Kubernetes' own build stamps; without it a kubelet
@@ -70,4 +82,19 @@ func kubernetesVersion(major, minor, patch string) []string {
 		"-X " + version + "gitMinor=" + minor,
 		"-X " + version + "gitTreeState=clean",
 	}
+}
+
+// linkerFlags leave out symbol tables and debug information: these binaries are not debugged, and
+// they halve in size.
+const linkerFlags = "-s -w"
+
+// ldflags are the linker's flags for each of p's programs, as arguments of go build.
+func (p program) ldflags() []string {
+	args := []string{"-ldflags=" + linkerFlags}
+	for _, b := range p.packages {
+		if len(b.flags) > 0 {
+			args = append(args, "-ldflags="+b.path+"="+linkerFlags+" "+strings.Join(b.flags, " "))
+		}
+	}
+	return args
 }

@@ -25,7 +25,7 @@ func (m *maker) publishedSet(ctx context.Context) (*Set, error) {
 		return nil, err
 	}
 	var err error
-	if first.programs["istioctl"], err = m.publishedIstioctl(ctx); err != nil {
+	if first.programs[istioctlName], err = m.publishedIstioctl(ctx); err != nil {
 		return nil, err
 	}
 	all := publishedImages(m.options.Istio)
@@ -71,14 +71,14 @@ func (m *maker) publishedIstioctl(ctx context.Context) (ingredient, error) {
 		version = publishedIstio
 	}
 	ref := "docker.io/istio/istioctl:" + version
-	k, err := newKey("istioctl").add("image", ref).key()
+	k, err := newKey(istioctlName).add("image", ref).key()
 	if err != nil {
 		return ingredient{}, err
 	}
 	done, err := m.cache.ensure(ctx, k, "Fetching istioctl "+version, func(ctx context.Context, w work) error {
 		image, err := published(ctx, ref)
 		if err == nil {
-			err = extractFile(image, istioctlPath, filepath.Join(w.content, "istioctl"))
+			err = extractFile(image, istioctlPath, filepath.Join(w.content, istioctlName))
 		}
 		if end := stopped(ctx); end != nil {
 			return end

@@ -53,6 +53,7 @@ func (c command) run(ctx context.Context) error {
 			c.started(cmd.Process)
 		}
 		err = cmd.Wait()
+		spent(ctx, cmd.ProcessState)
 	}
 	if end := stopped(ctx); end != nil {
 		return end

@@ -15,9 +15,9 @@ func TestVersionsAreTheModules(t *testing.T) {
 		{"Kubernetes", "go.mod", "k8s.io/kubernetes"},
 		{"Istio", "go.mod", "istio.io/istio"},
 		{"containerd", "containerd/go.mod", "github.com/containerd/containerd/v2"},
-		{"etcd", "etcd/go.mod", "go.etcd.io/etcd/server/v3"},
-		{"CoreDNS", "coredns/go.mod", "github.com/coredns/coredns"},
-		{"fortio", "fortio/go.mod", "fortio.org/fortio"},
+		{"etcd", "go.mod", "go.etcd.io/etcd/server/v3"},
+		{"CoreDNS", "go.mod", "github.com/coredns/coredns"},
+		{"fortio", "go.mod", "fortio.org/fortio"},
 	} {
 		t.Run(c.part, func(t *testing.T) {
 			i := slices.IndexFunc(Versions(), func(v Version) bool { return v.Part == c.part })

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"runtime"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -89,3 +90,16 @@ func OpenDir(dir string) (*os.File, error) {
 
 // RemoveAt removes a file of an open directory, which may not lie at its path any more.
 func RemoveAt(dir *os.File, name string) error { return unix.Unlinkat(int(dir.Fd()), name, 0) }
+
+// PeakMemory is the resident set in bytes of the largest process among one that has ended and
+// those that it waited for (getrusage(2)).
+func PeakMemory(p *os.ProcessState) int64 {
+	usage, ok := p.SysUsage().(*syscall.Rusage)
+	if !ok {
+		return 0
+	}
+	if runtime.GOOS == "darwin" {
+		return int64(usage.Maxrss) // in bytes there, in KiB elsewhere
+	}
+	return int64(usage.Maxrss) << 10
+}

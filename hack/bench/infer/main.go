@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/internal/components"
+	"github.com/flowproof/lab/internal/progress"
 	"github.com/flowproof/lab/internal/removal"
 )
 
@@ -33,7 +35,7 @@ func main() {
 	service := flag.String("service", "fortio-server.mark", "Service of the dump that is repeated, as name.namespace")
 	services := flag.Int("services", 6000, "how many Services the large dump has")
 	lab := flag.String("lab", "lab", "the lab program")
-	istioctl := flag.String("istioctl", "istioctl", "the istioctl to compare with; without it that column is left out")
+	istioctl := flag.String("istioctl", "", "the istioctl to compare with (default: the lab's own, which is built)")
 	repeat := flag.Int("repeat", 5, "how often each is run; the fastest counts")
 	flag.Parse()
 	if err := run(*dump, *service, *services, *lab, *istioctl, *repeat); err != nil {
@@ -51,6 +53,13 @@ type measure struct {
 }
 
 func run(path, service string, services int, lab, istioctl string, repeat int) error {
+	if istioctl == "" {
+		var err error
+		p := progress.New(os.Stderr, false, false)
+		if istioctl, err = components.Istioctl(context.Background(), components.Options{}, p); err != nil {
+			return err
+		}
+	}
 	recorded, err := configdump.Open(context.Background(), path)
 	if err != nil {
 		return err
