@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Runs a command in mount, network, IPC, UTS and cgroup namespaces of its own, with a /run, a /tmp
-# and a ~/.kube of its own, so that hack/fingerprint.sh sees nothing of what else happens on a
-# machine that others use too. What has no namespace, such as most sysctls and /dev, is the
-# machine's. Run as root:
+# Runs a command in mount, network, IPC, UTS and cgroup namespaces of its own, with a /run, a /tmp, a
+# /dev/shm and a ~/.kube of its own, so that hack/fingerprint.sh sees nothing of what else happens on a
+# machine that others use too. What has no namespace, such as most sysctls and /dev, is the machine's.
+# Run as root:
 #
 #   hack/apart.sh COMMAND [ARGUMENT...]
 set -euo pipefail
@@ -10,7 +10,7 @@ name=flowproof-apart-$$
 if [ "${1:-}" = --inside ]; then
   shift
   mounts=$(awk '{ for (i = 7; $i != "-"; i++); if ($(i+1) ~ /^cgroup/) print $5, $(i+1), $(i+3) }' /proc/self/mountinfo)
-  for dir in /run /tmp /var/tmp /mnt "${HOME:-/root}/.kube"; do
+  for dir in /run /tmp /var/tmp /dev/shm /mnt "${HOME:-/root}/.kube"; do
     [ ! -d "$dir" ] || mount -t tmpfs -o mode=1777 tmpfs $dir
   done
   chmod 755 /run
