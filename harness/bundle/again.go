@@ -2,7 +2,10 @@ package bundle
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
+	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer"
 	"github.com/flowproof/lab/harness/observe/instrument"
@@ -77,6 +80,13 @@ func (c Contents) questionProblems(q infer.Question) []string {
 		wrong("no sidecar takes a call from %s, and inference was asked of the client's sidecar %q", caller, q.Client)
 	case q.Server == caller:
 		wrong("client and server are both %s", caller)
+	}
+	for moment, dumps := range map[string]map[string][]byte{"before": c.Dumps, "after": c.After} {
+		for _, pod := range slices.Sorted(maps.Keys(dumps)) {
+			if dump, err := configdump.Parse(dumps[pod]); err == nil && dump.Node().Proxy() != pod {
+				wrong("the dump of %s of %s the request is that of %s", pod, moment, first(dump.Node().Proxy(), "no one"))
+			}
+		}
 	}
 	if c.Recording == nil {
 		return problems

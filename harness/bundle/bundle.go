@@ -50,6 +50,7 @@ type Contents struct {
 	Changed []string      // by Read: the files that are not as they were written, with how they differ
 	Old     bool          // by Read: it is of the layout before this one
 	told    circumstances // by Read: what the recording says of the run
+	written time.Time     // by Read: when
 
 	Signer    *Signer // for Write: who signs it; nil: it is not signed
 	manifest  []byte  // by Read: bundle.json as it is

@@ -14,6 +14,7 @@ import (
 
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/observe"
+	"github.com/flowproof/lab/internal/strict"
 )
 
 // mutantsInShort is how many mutants are tried where FLOWPROOF_MUTANTS says no other number.
@@ -145,7 +146,7 @@ func fromFiles(base Contents, files map[string][]byte) (Contents, error) {
 	var question asked
 	for name, into := range map[string]any{runFile: &c.Run, verdictFile: &c.Verdict, recordingFile: &kept,
 		questionFile: &question} {
-		if err := strict(files[name], into); err != nil {
+		if err := strict.JSON(files[name], into); err != nil {
 			return c, fmt.Errorf("%s: %w", name, err)
 		}
 	}

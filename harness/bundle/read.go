@@ -3,6 +3,7 @@ package bundle
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,6 +15,7 @@ import (
 	"github.com/flowproof/lab/harness/observe/trace"
 	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/input"
+	"github.com/flowproof/lab/internal/strict"
 )
 
 // Limits of what is read of one file: a dump or a text of an instrument, and what curl
@@ -51,7 +53,7 @@ func read(ctx context.Context, dir string) (Contents, error) {
 		return Contents{}, err
 	}
 	r := &reader{ctx: ctx, root: root, description: description, seen: map[string]bool{manifestFile: true}}
-	c := Contents{Old: description.Schema == oldSchema, manifest: text}
+	c := Contents{Old: description.Schema == oldSchema, written: description.Written, manifest: text}
 	if c.signature, err = input.ReadIn(ctx, root, signatureFile, maxKey); err != nil &&
 		!errors.Is(err, fs.ErrNotExist) {
 		return Contents{}, err
@@ -94,7 +96,7 @@ func readManifest(dir string) (m manifest, text []byte, err error) {
 	case err != nil:
 		return m, nil, err
 	}
-	if err := strict(text, &m); err != nil {
+	if err := strict.JSON(text, &m); err != nil {
 		return m, nil, fmt.Errorf("%s: %w", manifestFile, err)
 	}
 	if m.Schema != Schema && m.Schema != oldSchema {
@@ -165,7 +167,7 @@ func (r *reader) json(name string, into any) error {
 	if err != nil {
 		return err
 	}
-	if err := strict(text, into); err != nil {
+	if err := strict.JSON(text, into); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
@@ -228,6 +230,9 @@ func (r *reader) dumps(dir string, into *map[string][]byte, files map[string][]b
 		if err != nil {
 			return err
 		}
+		if err := strict.Message(text); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
 		if *into == nil {
 			*into = map[string][]byte{}
 		}
@@ -252,6 +257,9 @@ func (r *reader) recording(c *Contents) error {
 		}
 		if text, err = r.optional(name); text != nil {
 			files[name] = text
+		}
+		if wrong := once(text); err == nil && wrong != nil && name != traceFile {
+			err = fmt.Errorf("%s: %w", name, wrong)
 		}
 		return text
 	}
@@ -286,6 +294,15 @@ func (r *reader) recording(c *Contents) error {
 		return nil
 	}
 	return r.bound(recordingFile, kept.Parts, files)
+}
+
+// once refuses a text of an instrument in which JSON has a member twice: an answer in JSON, or a
+// line of one.
+func once(text []byte) error {
+	if bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) && json.Valid(text) {
+		return strict.Once(text)
+	}
+	return strict.Lines(text)
 }
 
 // bound compares the texts that were read with those that the file about them names. One that is

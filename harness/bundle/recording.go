@@ -33,6 +33,13 @@ func (c Contents) recordingProblems(run flow.Run) []string {
 		r.same("pools", c.Run.Pools, pools(r.Recording), runFile)
 		r.same("answered", c.Run.Answered.Format(time.RFC3339Nano), r.Answered.Format(time.RFC3339Nano), runFile)
 	}
+	if !c.Old && c.Run.Touched == nil {
+		r.wrong("it does not say what the run changed outside itself")
+	}
+	if !c.written.IsZero() && c.written.Before(c.Recording.Answered.Add(-clockSlack)) {
+		r.wrong("the request was answered at %s, and the bundle was written at %s, before that", r.Answered,
+			c.written)
+	}
 	r.request()
 	r.touched()
 	r.times()
@@ -41,9 +48,7 @@ func (c Contents) recordingProblems(run flow.Run) []string {
 	r.again()
 	r.pod(flow.Client, "client", r.Client)
 	r.pod(flow.Server, "server", r.Server)
-	for i, pod := range r.Others {
-		r.pod(flow.Server, fmt.Sprintf("others[%d]", i), pod)
-	}
+	r.others()
 	return append(problems, r.problems...)
 }
 
@@ -198,6 +203,23 @@ func (r *recordingCheck) pod(side flow.Side, at string, pod observe.Pod) {
 	}
 	if r.AccessLog != accesslog.JSON && r.hasLine(pod) {
 		r.wrong("accessLog is %q, and the log of %s has the request's line in JSON", r.AccessLog, pod.Name)
+	}
+}
+
+// others holds that each other pod is one, and that something of it was recorded: one that nothing
+// was seen of was not watched.
+func (r *recordingCheck) others() {
+	named := map[string]bool{r.Client.Name: true, r.Server.Name: true}
+	for i, pod := range r.Others {
+		at := fmt.Sprintf("others[%d]", i)
+		switch {
+		case pod.Name == "" || len(pod.Parts) == 0:
+			r.wrong("%s is %q, and nothing was recorded of it", at, pod.Name)
+		case named[pod.Name]:
+			r.wrong("%s is %s, which is there already", at, pod.Name)
+		}
+		named[pod.Name] = true
+		r.pod(flow.Server, at, pod)
 	}
 }
 

@@ -1,10 +1,12 @@
 package bundle
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/internal/exit"
@@ -71,6 +73,32 @@ func TestTamper(t *testing.T) {
 			flow.Mismatch, "ebpf's raw evidence is not what"},
 		{"events lost, forged", forge(edit(traceFile, `"lost":0`, `"lost":1`)), flow.Incomplete,
 			"1 events did not fit into the ring buffer"},
+		{"no changes outside, alike, forged", forge(touchedAlike(func([]any) []any { return []any{} })),
+			flow.Incomplete, "eBPF watched fortio-server-l2.mark, and touched does not say so"},
+		{"changes outside left out, alike, forged", forge(touchedAlike(nil)), flow.Incomplete,
+			"it does not say what the run changed outside itself"},
+		{"no lease, alike, forged", forge(touchedAlike(func(all []any) []any { return all[1:] })),
+			flow.Incomplete, "and not that it was held for that"},
+		{"a change twice, alike, forged", forge(touchedAlike(func(all []any) []any { return append(all, all[0]) })),
+			flow.Incomplete, "touched says lease of"},
+		{"probes on another, alike, forged", forge(touchedAlike(func(all []any) []any {
+			all[len(all)-1].(map[string]any)["pod"] = "another.mark"
+			return all
+		})), flow.Incomplete, "its recording is not of it"},
+		{"dump of another pod, forged", forge(func(t testing.TB, dir string) {
+			edit(questionFile, `"dumps/`+server, `"dumps/ghost.mark.json": "", "dumps/`+server)(t, dir)
+			text, err := os.ReadFile(filepath.Join(dir, "dumps", server+".json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			add("dumps/ghost.mark.json", string(text))(t, dir)
+		}), flow.Incomplete, "the dump of ghost.mark of before the request is that of " + server},
+		{"another pod, forged", forge(another("ghost.mark")), flow.Incomplete,
+			`others[0] is "ghost.mark", and nothing was recorded of it`},
+		{"another pod, which is the server, forged", forge(another(server)), flow.Incomplete,
+			"others[0] is " + server + ", which is there already"},
+		{"written before the request", forge(rewritten("2020-01-01T00:00:00Z")), flow.Incomplete,
+			"and the bundle was written at 2020-01-01"},
 		{"backend altered, forged", forge(edit(runFile, `"backend": "node"`, `"backend": "kind"`)), flow.Incomplete,
 			"recording.json says /run/backend"},
 	} {
@@ -86,6 +114,57 @@ func TestTamper(t *testing.T) {
 				t.Errorf("%s, want %s; problems %q, want %q", v.Result, c.result, v.Problems, c.problem)
 			}
 		})
+	}
+}
+
+// another lets the recording say that one more pod was watched.
+func another(pod string) func(testing.TB, string) {
+	return edit(recordingFile, `"path": "/"`, `"others": [{"name": "`+pod+`", "ip": "10.0.0.1"}], "path": "/"`)
+}
+
+// rewritten gives a bundle another time of writing.
+func rewritten(at string) func(testing.TB, string) {
+	return func(t testing.TB, dir string) {
+		t.Helper()
+		m, _, err := readManifest(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		edit(manifestFile, m.Written.Format(time.RFC3339), at)(t, dir)
+	}
+}
+
+// touchedAlike changes what the run and its recording say that was changed outside the run, alike;
+// nil takes it out of both.
+func touchedAlike(change func(all []any) []any) func(testing.TB, string) {
+	return func(t testing.TB, dir string) {
+		t.Helper()
+		for _, name := range []string{runFile, recordingFile} {
+			path := filepath.Join(dir, name)
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var document map[string]any
+			if err := json.Unmarshal(text, &document); err != nil {
+				t.Fatal(err)
+			}
+			holder := document
+			if name == recordingFile {
+				holder = document["run"].(map[string]any)
+			}
+			if all := holder["touched"].([]any); change == nil {
+				delete(holder, "touched")
+			} else {
+				holder["touched"] = change(all)
+			}
+			if text, err = json.Marshal(document); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
 
@@ -127,6 +206,20 @@ func TestNotWhole(t *testing.T) {
 		{"run twice in one", edit(runFile, `"call": {`, `"schema": "x", "call": {`), `stands twice in one object`},
 		{"run twice in one, by another case", edit(runFile, `"call": {`, `"Schema": "x", "call": {`),
 			`stands twice in one object`},
+		{"run twice in one, by a letter that is an s in lower case", forge(edit(runFile, `"call": {`,
+			`"ſchema": "x", "call": {`)), `stands twice in one object`},
+		{"a dump with a field twice", forge(edit("dumps/"+server+".json", `"configs": [`,
+			`"configs": [], "configs": [`)), `"configs" stands twice in one object`},
+		{"a dump with a field in both of its forms", forge(edit("dumps-after/"+server+".json",
+			`"port_value": 15021`, `"portValue": 1, "port_value": 15021`)), `stands twice in one object`},
+		{"events with a member twice", forge(edit(traceFile, `"lost":0`, `"lost":7,"lost":0`)),
+			`trace.jsonl: read trace: line 1: "lost" stands twice in one object`},
+		{"events with more", forge(edit(traceFile, `{"schema"`, `{"note":"all is well","schema"`)),
+			`unknown field "note"`},
+		{"a runtime with a member twice", forge(edit("runtime/"+server+".after.txt", `"layers"`,
+			`"layers": ["lie"], "layers"`)), `"layers" stands twice in one object`},
+		{"a line of the log with a member twice", forge(edit(serverLog, `"path":"/"`, `"path":"/lie","path":"/"`)),
+			`"path" stands twice in one object`},
 		{"checksum twice", edit(manifestFile, `"curl.txt": `, `"curl.txt": "0", "curl.txt": `),
 			`"curl.txt" stands twice`},
 		{"sockets no table", edit("sockets/"+server+".after.txt", "LISTEN", "HELLO"), ""},

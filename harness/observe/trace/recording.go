@@ -22,6 +22,7 @@ import (
 
 	"github.com/flowproof/lab/bpf/probe"
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/internal/strict"
 )
 
 // A Pod is one that is watched.
@@ -90,8 +91,8 @@ func ReadRecording(in io.Reader) (*Recording, error) {
 	for scanner.Scan() {
 		line++
 		if line == 1 {
-			if err := json.Unmarshal(scanner.Bytes(), r); err != nil {
-				return nil, fmt.Errorf("read trace: line 1: %w", err)
+			if err := strict.Line(scanner.Bytes(), line, r); err != nil {
+				return nil, fmt.Errorf("read trace: %w", err)
 			}
 			if r.Schema != RecordingSchema {
 				return nil, fmt.Errorf("read trace: line 1: schema %q is not %s", r.Schema, RecordingSchema)
@@ -99,8 +100,8 @@ func ReadRecording(in io.Reader) (*Recording, error) {
 			continue
 		}
 		var e Event
-		if err := json.Unmarshal(scanner.Bytes(), &e); err != nil {
-			return nil, fmt.Errorf("read trace: line %d: %w", line, err)
+		if err := strict.Line(scanner.Bytes(), line, &e); err != nil {
+			return nil, fmt.Errorf("read trace: %w", err)
 		}
 		r.Events = append(r.Events, e)
 	}
