@@ -84,7 +84,8 @@ func (c Contents) questionProblems(q infer.Question) []string {
 	for moment, dumps := range map[string]map[string][]byte{"before": c.Dumps, "after": c.After} {
 		for _, pod := range slices.Sorted(maps.Keys(dumps)) {
 			if dump, err := configdump.Parse(dumps[pod]); err == nil && dump.Node().Proxy() != pod {
-				wrong("the dump of %s of %s the request is that of %s", pod, moment, first(dump.Node().Proxy(), "no one"))
+				owner := first(dump.Node().Proxy(), "no one")
+				wrong("the dump of %s of %s the request is that of %s", pod, moment, owner)
 			}
 		}
 	}

@@ -93,9 +93,9 @@ func TestTamper(t *testing.T) {
 			}
 			add("dumps/ghost.mark.json", string(text))(t, dir)
 		}), flow.Incomplete, "the dump of ghost.mark of before the request is that of " + server},
-		{"another pod, forged", forge(another("ghost.mark")), flow.Incomplete,
+		{"another pod, forged", forge(withOther("ghost.mark")), flow.Incomplete,
 			`others[0] is "ghost.mark", and nothing was recorded of it`},
-		{"another pod, which is the server, forged", forge(another(server)), flow.Incomplete,
+		{"another pod, which is the server, forged", forge(withOther(server)), flow.Incomplete,
 			"others[0] is " + server + ", which is there already"},
 		{"written before the request", forge(rewritten("2020-01-01T00:00:00Z")), flow.Incomplete,
 			"and the bundle was written at 2020-01-01"},
@@ -117,8 +117,8 @@ func TestTamper(t *testing.T) {
 	}
 }
 
-// another lets the recording say that one more pod was watched.
-func another(pod string) func(testing.TB, string) {
+// withOther lets the recording say that one more pod was watched.
+func withOther(pod string) func(testing.TB, string) {
 	return edit(recordingFile, `"path": "/"`, `"others": [{"name": "`+pod+`", "ip": "10.0.0.1"}], "path": "/"`)
 }
 

@@ -8,7 +8,7 @@ auth_username downstream_auth_password downstream_auth_passwords downstream_auth
 backend_token web_identity_token_data_source credentials_data_source secret_access_key session_token
 access_key_id token_secret hmac_secret client_secret access_token refresh_token id_token bearer_token api_key
 passphrase client_key_data client_certificate_data auth_info data_source_token inline_credential
-trusted_shared_secret shared_secret signing_key encryption_key hmac_key`)
+trusted_shared_secret shared_secret json_key signing_key encryption_key hmac_key`)
 
 // sensitiveIn are fields whose names mean other things in other messages, by the last part of
 // the message's type.

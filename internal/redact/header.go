@@ -18,6 +18,8 @@ func Header(name, value string) string {
 		return Mark(value)
 	case opaque[name]:
 		return value
+	case name == ":authority" || name == "host" || name == "x-forwarded-host":
+		return inline(host(value))
 	case name == ":path" || name == "x-envoy-original-path":
 		return path(value)
 	case name == "x-forwarded-client-cert":
@@ -27,6 +29,15 @@ func Header(name, value string) string {
 		}))
 	}
 	return inline(value)
+}
+
+// host is an authority without what stands before its host.
+func host(value string) string {
+	at := strings.LastIndexByte(value, '@')
+	if at <= 0 || strings.Contains(value, "://") {
+		return value
+	}
+	return Mark(value[:at]) + value[at:]
 }
 
 var (

@@ -89,6 +89,11 @@ func (p place) object(v map[string]any) any {
 	if kind, ok := v["@type"].(string); ok {
 		p.message = kind[strings.LastIndexByte(kind, '.')+1:]
 	}
+	if kind, ok := stringOf(v, "type_url", "typeUrl"); ok && p.message == "TypedStruct" {
+		p.message = kind[strings.LastIndexByte(kind, '.')+1:]
+	}
+	of, _ := stringOf(v, "tag", "object_key", "objectKey", "descriptor_key", "descriptorKey")
+	about := SecretName(of)
 	name, _ := stringOf(v, "name", "key", "header_name", "headerName")
 	secret := v["kind"] == "Secret"
 	_, jwk := v["kty"]
@@ -100,8 +105,12 @@ func (p place) object(v map[string]any) any {
 		case sensitive[below.key], sensitiveIn[p.message][below.key], secret && (key == "data" || key == "stringData"),
 			jwk && jwkSecrets[key]:
 			below.hide = true
+		case about && held[below.key], below.key == "text" && (p.key == "send" || p.key == "receive"):
+			below.hide = true
 		case jwk:
 			continue // a public key
+		case name != "" && p.key == "request_header" && below.key == "default_value":
+			below.header = name
 		case name != "" && matchers[below.key]:
 			below.header = name
 		}
@@ -181,8 +190,11 @@ func (p place) text(text string) string {
 		return matched(p.header, text)
 	case strings.HasSuffix(p.above, "headers") && p.key != "headers" && p.key != "name":
 		return Header(strings.ReplaceAll(p.key, "_", "-"), text)
-	case p.above == "proxy_metadata", p.above == "env":
+	case p.above == "proxy_metadata", p.above == "env", p.above == "key_values",
+		p.key == "default_value" && p.above == "environment":
 		return variable(text)
+	case p.key == "host_redirect":
+		return Name(host(text))
 	case names[p.key]:
 		return Name(text)
 	case SecretName(p.key) && !reference(text) && !(small.MatchString(text) && !isPIN(p.key)):
@@ -195,6 +207,10 @@ func (p place) text(text string) string {
 var names = set(`name cluster route listener cluster_name route_config_name service_name stat_prefix
 alt_stat_name sni virtual_host virtual_hosts filter_chain_name resource_name principal server_names domains
 authority proxy from namespace pod host_rewrite_literal`)
+
+// held are the fields that hold the value of what a tag, a key of the filter state or a descriptor is
+// called.
+var held = set(`literal environment request_header descriptor_value format_string value`)
 
 // matched is what the value of a header or a query parameter is compared with.
 func matched(name, text string) string {
@@ -237,14 +253,17 @@ func sorted(document string) []byte {
 	return out.Bytes()
 }
 
-// snake writes a field's name as Envoy's proto files do.
+// snake writes a field's name as Envoy's proto files do: AWSAccessKeyId and AWS_ACCESS_KEY_ID are
+// aws_access_key_id.
 func snake(name string) string {
 	if strings.ToLower(name) == name {
 		return strings.ReplaceAll(name, "-", "_")
 	}
 	var b strings.Builder
-	for i, r := range name {
-		if unicode.IsUpper(r) && i > 0 {
+	runes := []rune(name)
+	for i, r := range runes {
+		if unicode.IsUpper(r) && i > 0 && runes[i-1] != '_' && runes[i-1] != '-' &&
+			(!unicode.IsUpper(runes[i-1]) || i+1 < len(runes) && unicode.IsLower(runes[i+1])) {
 			b.WriteByte('_')
 		}
 		b.WriteRune(unicode.ToLower(r))

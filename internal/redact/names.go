@@ -80,7 +80,8 @@ bearer signature sig hmac otp totp pin cvv cvc sessionid sessid sessionkey sid j
 apisecret accesskey secretkey privatekey signingkey encryptionkey authkey accountkey sharedkey sharedaccesskey
 masterkey storagekey clientassertion samlresponse samlrequest dsn authtoken accesstoken refreshtoken idtoken
 csrftoken xsrf csrf keyid clientsecret userpass userpwd dbpass dbpassword basicauth mypassword pgpassword
-redispassword webhookurl pkcs12 p12 pfx passkey magiclink resetcode verificationcode apppassword mnemonic
+redispassword webhookurl pkcs12 p12 pfx passkey magiclink resetcode verificationcode apppassword codeverifier devicecode
+	usercode authorizationcode authcode mnemonic
 seedphrase licensekey`)
 
 // lastWords make a secret's name where they are its last word, or all of it.
@@ -146,6 +147,11 @@ func words(name string) []string {
 		}
 	}
 	runes := []rune(name)
+	for n, r := range runes {
+		if r >= '！' && r <= '～' { // the same characters in full width
+			runes[n] = r - '！' + '!'
+		}
+	}
 	for n, r := range runes {
 		switch {
 		case !unicode.IsLetter(r) && !(unicode.IsDigit(r) && len(word) > 0):

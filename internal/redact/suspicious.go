@@ -10,7 +10,8 @@ import (
 var stems = []string{"pass", "pwd", "pw", "pswd", "secret", "token", "key", "cookie", "cred", "auth", "bearer", "sig",
 	"hmac", "otp", "pin", "cvv",
 	"cvc", "sess", "sid", "jwt", "jws", "ssn", "dsn", "saml", "assertion", "pkcs", "p12", "pfx", "magiclink",
-	"cationcode", "cation_code", "cation-code", "resetcode", "reset_code", "reset-code", "mnemonic", "seedphrase",
+	"cationcode", "verifier", "devicecode", "device_code", "device-code",
+	"usercode", "user_code", "user-code", "cation_code", "cation-code", "resetcode", "reset_code", "reset-code", "mnemonic", "seedphrase",
 	"connstr", "connections", "connection_s", "connection-s", "csrf", "xsrf", "webhook", "userpwd",
 	"userpass", "-user", "-u "}
 

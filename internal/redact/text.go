@@ -20,7 +20,7 @@ func Text(text string) string {
 	if strings.Contains(text, "PRIVATE KEY") {
 		text = pem.ReplaceAllStringFunc(text, Mark)
 	}
-	return lines(manifest(text))
+	return lines(yaml(manifest(text)))
 }
 
 // lines goes through text line by line: a header's line is hidden by the header's name, any
@@ -75,6 +75,14 @@ func blocks(text string) string {
 			return m[1] + m[2] + m[3] + Mark(m[4]) + m[5]
 		})
 	}
+	if strings.Contains(text, "value=") {
+		text = replace(inputs, text, func(m []string) string {
+			if !SecretName(m[2]) {
+				return m[0]
+			}
+			return m[1] + m[2] + m[3] + Mark(m[4])
+		})
+	}
 	if strings.Contains(text, `name="`) {
 		text = replace(parts, text, func(m []string) string {
 			if !SecretName(m[2]) {
@@ -98,7 +106,7 @@ func inline(text string) string {
 		return text
 	}
 	text = credentials(unescape(text))
-	text = query(text)
+	text = code(query(text))
 	words := long(text)
 	if words && strings.Contains(text, "/") {
 		text = inURLs(text)
@@ -165,7 +173,7 @@ const aValue = `(?:` + markForm + `|\\"(?:` + markForm +
 
 // pairs are names with values in the forms in which programs write them: name=value, name: value,
 // "name":"value", name => value, --name value, <name>value.
-var pairs = regexp.MustCompile(`(?i)([A-Za-z_][A-Za-z0-9_.-]*)((?:\\"|"|'|\x60|\])?(?:[ \t]*(?:=>|:=|==|=|:)[ ` +
+var pairs = regexp.MustCompile(`(?i)([A-Za-z_][A-Za-z0-9_.-]*)((?:\\"|"|'|\x60)?\]?(?:[ \t]*(?:=>|:=|==|=|:)[ ` +
 	`\t]*)(?:\[[ \t]*)?)(` + aValue + `)`)
 
 // options are options of a command line, and elements of XML, with values.
@@ -181,7 +189,7 @@ var (
 // wholeLine are names whose value goes to the end of the line where it is not quoted.
 var wholeLine = regexp.MustCompile(
 	`(?im)(^|[\s"'\x60,;({\[])((?:proxy-)?authorization|(?:set-)?cookie2?|www-authenticate|proxy-authenticate|` +
-		`authentication-info)(:[ \t]*)([^\r\n"'\\\]]+)`)
+		`authentication-info)([ \t]*:[ \t]*)((?:="[^"\r\n]*"|=\\"[^"\\\r\n]*\\"|[^\r\n"'\\\]])+)`)
 
 // authorization hides what stands to the end of a line after the name of a header with credentials.
 func authorization(text string) string {
@@ -209,7 +217,9 @@ func named(text string) string {
 	}
 	if mayOption(text) {
 		text = replace(options, text, func(m []string) string {
-			if !SecretName(m[3]) && m[3] != "user" && !(m[2] == "-" && m[3] == "u" && strings.Contains(m[5], ":")) ||
+			user := m[3] == "user" || m[3] == "proxy-user" ||
+				m[2] == "-" && (m[3] == "u" || m[3] == "U") && strings.Contains(m[5], ":")
+			if !SecretName(m[3]) && !user ||
 				strings.HasPrefix(m[5], "-") {
 				return m[0]
 			}

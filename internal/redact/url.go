@@ -69,7 +69,7 @@ func parameter(name, value string) string {
 // else in its place.
 func path(text string) string {
 	before, after, found := strings.Cut(unescape(text), "?")
-	if before = segment(before); found {
+	if before = matrix(segment(before)); found {
 		before += parameters("?" + after)
 	}
 	return forms(before)
@@ -123,6 +123,19 @@ func parameters(text string) string {
 		b.WriteString(part)
 	}
 	return b.String()
+}
+
+// matrixParameter is a parameter of a path's segment.
+var matrixParameter = regexp.MustCompile(`(;)([A-Za-z0-9_.~%-]+)(=)((?:` + markForm + `|[^;/?#\s])+)`)
+
+// matrix hides the values of parameters that stand in a path: /a;token=x/b.
+func matrix(text string) string {
+	if !strings.Contains(text, ";") {
+		return text
+	}
+	return replace(matrixParameter, text, func(m []string) string {
+		return m[1] + m[2] + m[3] + parameter(m[2], m[4])
+	})
 }
 
 // bare is a query that is no parameter and longer than a word.

@@ -57,8 +57,9 @@ func once(text []byte, fold func(name []byte) string) error {
 			open = open[:len(open)-1]
 		case '"':
 			end := quoted(text, i)
-			if isName(text[end:]) && !open[len(open)-1].add(text[i:end]) {
-				return fmt.Errorf("line %d: %s stands twice in one object", 1+bytes.Count(text[:i], []byte("\n")), text[i:end])
+			if name := text[i:end]; isName(text[end:]) && !open[len(open)-1].add(name) {
+				line := 1 + bytes.Count(text[:i], []byte("\n"))
+				return fmt.Errorf("line %d: %s stands twice in one object", line, name)
 			}
 			i = end - 1
 		}

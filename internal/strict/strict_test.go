@@ -13,39 +13,47 @@ func TestOnce(t *testing.T) {
 	for _, c := range "abcdefghijlmnopqrtuvwxyz" {
 		many += `"` + string(c) + `": 1, `
 	}
-	for _, c := range []struct{ name, text, want, message string }{
+	for _, c := range []struct {
+		name, text string
+		once       string // the line and the name that stands twice; "": each stands once
+		message    string // the same of a message of protobuf's
+	}{
 		{"an object", `{"a": {"a": [{"a": 1}, {"a": 2}]}, "b": "a"}`, "", ""},
-		{"twice", "{\"a\": 1,\n \"a\": 2}", `line 2: "a" stands twice in one object`, `line 2: "a" stands twice in one object`},
-		{"twice below", `{"x": [{"a": 1, "b": {}, "a": 2}]}`, `line 1: "a" stands twice in one object`, `line 1: "a" stands twice in one object`},
-		{"in another case", `{"url": 1, "URL": 2}`, `line 1: "URL" stands twice in one object`, ""},
-		{"with the long s", `{"instrument": 1, "inſtrument": 2}`, `line 1: "inſtrument" stands twice in one object`, ""},
-		{"with the sign of Kelvin", `{"kind": 1, "` + "\u212a" + `ind": 2}`, "line 1: \"\u212aind\" stands twice in one object", ""},
-		{"with an escape", `{"url": 1, "u\u0072l": 2}`, `line 1: "u\u0072l" stands twice in one object`, `line 1: "u\u0072l" stands twice in one object`},
-		{"as protobuf's other form", `{"filter_chain": 1, "filterChain": 2}`, "", `line 1: "filterChain" stands twice in one object`},
+		{"twice", "{\"a\": 1,\n \"a\": 2}", `2: "a"`, `2: "a"`},
+		{"twice below", `{"x": [{"a": 1, "b": {}, "a": 2}]}`, `1: "a"`, `1: "a"`},
+		{"in another case", `{"url": 1, "URL": 2}`, `1: "URL"`, ""},
+		{"with the long s", `{"instrument": 1, "inſtrument": 2}`, `1: "inſtrument"`, ""},
+		{"with the sign of Kelvin", "{\"kind\": 1, \"\u212aind\": 2}", "1: \"\u212aind\"", ""},
+		{"with an escape", `{"url": 1, "u\u0072l": 2}`, `1: "u\u0072l"`, `1: "u\u0072l"`},
+		{"as protobuf's other form", `{"filter_chain": 1, "filterChain": 2}`, "", `1: "filterChain"`},
 		{"labels", `{"a_b": 1, "ab": 2, "a-b": 3}`, "", ""},
-		{"of many", many + `"a": 2}`, `line 1: "a" stands twice in one object`, `line 1: "a" stands twice in one object`},
-		{"the last of many", many + `"z": 2}`, `line 1: "z" stands twice in one object`, `line 1: "z" stands twice in one object`},
+		{"of many", many + `"a": 2}`, `1: "a"`, `1: "a"`},
+		{"the last of many", many + `"z": 2}`, `1: "z"`, `1: "z"`},
 		{"strings that look like names", `{"a": "\"a\": 1, {", "b": ["a", "a"], "c":"a" }`, "", ""},
-		{"two documents", `{} {}`, "line 1: invalid character '{' after top-level value", "line 1: invalid character '{' after top-level value"},
-		{"cut", `{"a": `, "line 1: unexpected end of JSON input", "line 1: unexpected end of JSON input"},
-		{"no number", `{"a": NaN}`, "line 1: invalid character 'N' looking for beginning of value", "line 1: invalid character 'N' looking for beginning of value"},
-		{"too deep", strings.Repeat("[", 20000), "line 1: invalid character '[' exceeded max depth", "line 1: invalid character '[' exceeded max depth"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for _, way := range []struct {
 				err  error
 				want string
-			}{{Once([]byte(c.text)), c.want}, {Message([]byte(c.text)), c.message}} {
-				if got := ""; way.err != nil {
-					got = way.err.Error()
-					if got != way.want {
-						t.Errorf("%s, want %q", got, way.want)
-					}
-				} else if way.want != "" {
-					t.Errorf("it is read, want %q", way.want)
+			}{{Once([]byte(c.text)), c.once}, {Message([]byte(c.text)), c.message}} {
+				switch {
+				case way.want == "" && way.err != nil:
+					t.Error(way.err)
+				case way.want != "" && (way.err == nil || way.err.Error() != "line "+way.want+" stands twice in one object"):
+					t.Errorf("%v, want %s", way.err, way.want)
 				}
 			}
 		})
+	}
+	for text, want := range map[string]string{
+		`{} {}`:                    "line 1: invalid character '{' after top-level value",
+		`{"a": `:                   "line 1: unexpected end of JSON input",
+		"{\n\"a\": NaN}":           "line 2: invalid character 'N' looking for beginning of value",
+		strings.Repeat("[", 20000): "line 1: invalid character '[' exceeded max depth",
+	} {
+		if err := Once([]byte(text)); err == nil || err.Error() != want {
+			t.Errorf("%.20q: %v, want %s", text, err, want)
+		}
 	}
 }
 
@@ -82,7 +90,8 @@ func TestLines(t *testing.T) {
 
 // FuzzOnce holds that what is read means one thing: each member of a document stands in what encoding/json makes of it.
 func FuzzOnce(f *testing.F) {
-	for _, text := range []string{`{"a": 1, "A": 2}`, `{"a_b": [{"x": "\"x\":"}], "aB": null}`, `[{"\u0061": 1, "a": 2}]`, "{\"a\": \"\\\\\"}", ` { } `} {
+	for _, text := range []string{`{"a": 1, "A": 2}`, `{"a_b": [{"x": "\"x\":"}], "aB": null}`,
+		`[{"\u0061": 1, "a": 2}]`, "{\"a\": \"\\\\\"}", ` { } `} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
