@@ -13,6 +13,7 @@ import (
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/walk"
 	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/screen"
 	"github.com/flowproof/lab/scenarios"
 )
 
@@ -80,7 +81,7 @@ func (w *walkOf) handout(ctx context.Context, c *course, file string, language l
 		if err := walk.Handout(&page, l, shown(w.app, result.Answers), language, mesh.Workshop, solved); err != nil {
 			return err
 		}
-		if err := os.WriteFile(path, page.Bytes(), 0o644); err != nil {
+		if err := os.WriteFile(path, []byte(screen.Visible(page.String())), 0o644); err != nil {
 			return exit.Environmentf("write handout: %w", err)
 		}
 	}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/flowproof/lab/harness/glossary"
 	"github.com/flowproof/lab/harness/page"
+	"github.com/flowproof/lab/internal/screen"
 )
 
 // A Site is what is written.
@@ -60,7 +61,8 @@ const marker = ".flowproof-site"
 var ErrInUse = errors.New("the folder holds something else")
 
 // Write writes the site into a folder, which is made where it is not there. A site that was
-// written there before is replaced; a folder that holds anything else is left alone.
+// written there before is replaced; a folder that holds anything else is left alone. What is in a
+// name or a value of a run commands no terminal that a page is shown on, and turns no line of it.
 func (s *Site) Write(dir string) error {
 	files, err := s.Files()
 	if err != nil {
@@ -73,7 +75,7 @@ func (s *Site) Write(dir string) error {
 		file := filepath.Join(dir, filepath.FromSlash(name))
 		err := os.MkdirAll(filepath.Dir(file), 0o755)
 		if err == nil {
-			err = os.WriteFile(file, files[name], 0o644)
+			err = os.WriteFile(file, []byte(screen.Visible(string(files[name]))), 0o644)
 		}
 		if err != nil {
 			return fmt.Errorf("write site: %w", err)
