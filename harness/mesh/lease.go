@@ -208,11 +208,19 @@ func (s *Sidecar) ReleaseLevels(ctx context.Context, id string, levels Levels) e
 	}
 }
 
-// setBack restores the levels where they are still those of the same start of Envoy.
+// setBack restores the levels of the start of Envoy that they were raised of. Of another start, as
+// the apiserver tells it, the levels are its own, unless they are raised: the apiserver learns of a
+// restart late, so that what a run raised just then may be the next start's.
 func (s *Sidecar) setBack(ctx context.Context, container string, levels Levels) error {
 	now, err := s.container(ctx)
-	if err != nil || now != container {
+	if err != nil {
 		return err
+	}
+	if now != container {
+		loggers, err := s.Loggers(ctx)
+		if err != nil || !loggers.raisedFrom(levels) {
+			return err
+		}
 	}
 	return s.Restore(ctx, levels)
 }

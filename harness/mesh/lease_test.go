@@ -199,6 +199,40 @@ func TestDeadHolder(t *testing.T) {
 	}
 }
 
+// TestReleaseAfterRestart gives a lease back after the sidecar's container became another one for the
+// apiserver: where it was another already when the levels were raised, they are set back; where it
+// started since, its levels are its own.
+func TestReleaseAfterRestart(t *testing.T) {
+	for _, c := range []struct{ name, now, want string }{
+		{"raised since", "debug", "admin:warning,http:warning,misc:error"},
+		{"its own, which are others", "info", "admin:info,http:warning,misc:error"},
+		{"its own, at one level that is no higher", "warning", "admin:warning,http:warning,misc:warning"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s, api, levels := leasing(t)
+			lease, err := s.HoldLevels(t.Context(), nobodyWaits(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			lease.Stop()
+			api.mu.Lock()
+			api.pod.Status.ContainerStatuses[0].ContainerID = "two"
+			api.mu.Unlock()
+			if c.now == "info" {
+				levels["admin"] = "info"
+			} else if err := s.SetLevel(t.Context(), c.now); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.ReleaseLevels(t.Context(), lease.ID, lease.Levels); err != nil || levels.String() != c.want {
+				t.Errorf("%v, levels %s, want %s", err, levels, c.want)
+			}
+			if len(api.pod.Annotations) != 1 {
+				t.Errorf("annotations %v", api.pod.Annotations)
+			}
+		})
+	}
+}
+
 // TestLivingHolder names who holds the levels and since when, and does not touch them.
 func TestLivingHolder(t *testing.T) {
 	s, _, levels := leasing(t)

@@ -93,6 +93,25 @@ func (s *Sidecar) compare(now, want Levels) error {
 	return nil
 }
 
+// raisedFrom reports whether all loggers are at one level, as SetLevel leaves them, and that is more
+// verbose than any was before.
+func (l Levels) raisedFrom(before Levels) bool {
+	one := -1
+	for _, level := range l {
+		at := slices.Index(logLevels, level)
+		if one >= 0 && at != one {
+			return false
+		}
+		one = at
+	}
+	for _, level := range before {
+		if slices.Index(logLevels, level) <= one {
+			return false
+		}
+	}
+	return one >= 0
+}
+
 // String is the form of /logging's paths parameter: name:level,…, sorted by name.
 func (l Levels) String() string {
 	parts := make([]string, 0, len(l))

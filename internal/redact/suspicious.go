@@ -11,7 +11,8 @@ var stems = []string{"pass", "pwd", "pw", "pswd", "secret", "token", "key", "coo
 	"hmac", "otp", "pin", "cvv",
 	"cvc", "sess", "sid", "jwt", "jws", "ssn", "dsn", "saml", "assertion", "pkcs", "p12", "pfx", "magiclink",
 	"cationcode", "verifier", "devicecode", "device_code", "device-code",
-	"usercode", "user_code", "user-code", "cation_code", "cation-code", "resetcode", "reset_code", "reset-code", "mnemonic", "seedphrase",
+	"usercode", "user_code", "user-code", "cation_code", "cation-code", "resetcode", "reset_code", "reset-code",
+	"mnemonic", "seedphrase",
 	"connstr", "connections", "connection_s", "connection-s", "csrf", "xsrf", "webhook", "userpwd",
 	"userpass", "-user", "-u "}
 
