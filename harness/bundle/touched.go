@@ -22,8 +22,8 @@ var touchForms = map[flow.TouchKind]*regexp.Regexp{
 	flow.TouchObjects: regexp.MustCompile(`^[A-Za-z]+ [^ ]+ in [^ ]*$`),
 }
 
-// touched holds what the run says that it changed outside itself against what can be changed at all,
-// and against what was recorded.
+// touched holds what the run says that it changed outside itself against what can be changed at
+// all, and against what was recorded.
 func (r *recordingCheck) touched() {
 	said := map[flow.Touch]bool{}
 	for _, t := range r.run.Touched {

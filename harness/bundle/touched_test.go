@@ -35,7 +35,8 @@ func TestTouched(t *testing.T) {
 	} {
 		all := []flow.Touch{c.touch}
 		if c.touch.Kind == flow.TouchLogLevel { // for which the sidecar is held
-			all = append(all, flow.Touch{Kind: flow.TouchLease, What: "annotation flowproof.dev/log-levels", Restored: true})
+			lease := flow.Touch{Kind: flow.TouchLease, What: "annotation flowproof.dev/log-levels", Restored: true}
+			all = append(all, lease)
 		}
 		r := &recordingCheck{run: flow.Run{Touched: all}}
 		if r.touched(); (len(r.problems) == 0) != c.right {

@@ -199,9 +199,9 @@ func TestDeadHolder(t *testing.T) {
 	}
 }
 
-// TestReleaseAfterRestart gives a lease back after the sidecar's container became another one for the
-// apiserver: where it was another already when the levels were raised, they are set back; where it
-// started since, its levels are its own.
+// TestReleaseAfterRestart gives a lease back after the sidecar's container became another one for
+// the apiserver: where it was another already when the levels were raised, they are set back; where
+// it started since, its levels are its own.
 func TestReleaseAfterRestart(t *testing.T) {
 	for _, c := range []struct{ name, now, want string }{
 		{"raised since", "debug", "admin:warning,http:warning,misc:error"},

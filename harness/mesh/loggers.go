@@ -93,8 +93,8 @@ func (s *Sidecar) compare(now, want Levels) error {
 	return nil
 }
 
-// raisedFrom reports whether all loggers are at one level, as SetLevel leaves them, and that is more
-// verbose than any was before.
+// raisedFrom reports whether all loggers are at one level, as SetLevel leaves them, and that is
+// more verbose than any was before.
 func (l Levels) raisedFrom(before Levels) bool {
 	one := -1
 	for _, level := range l {

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestWriteIsVisible writes names that would command a terminal or turn a line: they are seen in the
-// pages, and nothing obeys them.
+// TestWriteIsVisible writes names that would command a terminal or turn a line: they are seen in
+// the pages, and nothing obeys them.
 func TestWriteIsVisible(t *testing.T) {
 	const hostile = "a\x1b]0;title\x07\u009b2J\u202ecod\u200b\r\x00é"
 	dir := t.TempDir()

@@ -10,8 +10,7 @@ const aString = `\\?["']`
 
 var (
 	// sets are calls that give a header a value, as Envoy's Lua filter has them:
-	// headers:add("x-key", "v").
-	// https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/lua_filter#header-object-api
+	// headers:add("x-key", "v"). Source: Envoy's documentation, "Lua", header object API.
 	sets = regexp.MustCompile(`(\b(?:add|replace|set|append)[A-Za-z_]*\(\s*` + aString + `)([A-Za-z0-9_:-]+)(` +
 		aString + `\s*,\s*` + aString + `)([^"'\\\n]+)(` + aString + `)`)
 	// compared are a header and what it is compared with: request.headers['x-key'] == 'v' of CEL,

@@ -208,8 +208,8 @@ var names = set(`name cluster route listener cluster_name route_config_name serv
 alt_stat_name sni virtual_host virtual_hosts filter_chain_name resource_name principal server_names domains
 authority proxy from namespace pod host_rewrite_literal`)
 
-// held are the fields that hold the value of what a tag, a key of the filter state or a descriptor is
-// called.
+// held are the fields that hold the value of what a tag, a key of the filter state or a descriptor
+// is called.
 var held = set(`literal environment request_header descriptor_value format_string value`)
 
 // matched is what the value of a header or a query parameter is compared with.

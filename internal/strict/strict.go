@@ -1,6 +1,6 @@
-// Package strict reads JSON of which each part means one thing. A reader that takes the first of two
-// members of one name, and one that takes the last, would read two documents: what a person reads
-// with another program is then not what was judged.
+// Package strict reads JSON of which each part means one thing. A reader that takes the first of
+// two members of one name, and one that takes the last, would read two documents: what a person
+// reads with another program is then not what was judged.
 package strict
 
 import (
@@ -16,8 +16,8 @@ import (
 	"github.com/flowproof/lab/internal/redact"
 )
 
-// JSON decodes a document: one value, no member twice in an object, and none that into does not know.
-// The error names the line.
+// JSON decodes a document: one value, no member twice in an object, and none that into does not
+// know. The error names the line.
 func JSON(text []byte, into any) error {
 	if err := Once(text); err != nil {
 		return err
@@ -96,7 +96,8 @@ func inLine(number int, err error) error {
 	return fmt.Errorf("line %d: %s", number, strings.TrimPrefix(err.Error(), "line 1: "))
 }
 
-// quoted is where a string that begins at a place ends, behind its closing quote. The text is valid JSON.
+// quoted is where a string that begins at a place ends, behind its closing quote. The text is
+// valid JSON.
 func quoted(text []byte, at int) int {
 	for at++; text[at] != '"'; at++ {
 		if text[at] == '\\' {
