@@ -88,7 +88,7 @@ func TestCallsThatMakeNoSense(t *testing.T) {
 	}{
 		"no host":                  {client, server, "http://", WayOptions{}, "it has no host"},
 		"not a URL":                {client, server, "http://a b:c", WayOptions{}, "it has no host"},
-		"a scheme without a port":  {client, server, "ftp://fortio-server", WayOptions{}, "ftp has no default port"},
+		"another scheme":           {client, server, "ftp://fortio-server", WayOptions{}, "its scheme is ftp"},
 		"port 0":                   {client, server, "fortio-server:0", WayOptions{}, "not between 1 and 65535"},
 		"a port that is too large": {client, server, "fortio-server:70000", WayOptions{}, "not between 1 and 65535"},
 		"an address that is none": {client, server, "fortio-server:8080", WayOptions{Resolved: "x"},
