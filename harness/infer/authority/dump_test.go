@@ -158,7 +158,7 @@ func judge(t testing.TB, e *Envoy, engine *infer.Engine, requests []flow.Request
 		if err != nil {
 			t.Fatalf("%+v: %v", req, err)
 		}
-		if all := Differences(req, d, results[i]); len(all) > 0 && explain(req, d, results[i]) == "" {
+		if all := Differences(req, d, results[i]); len(all) > 0 && explain(engine, req, d, results[i]) == "" {
 			shown, _ := json.Marshal(req)
 			texts[i] = fmt.Sprintf("%s\n  %v\n  Envoy logged %+v %s", shown, all, results[i].Entries,
 				results[i].Problem)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer"
 )
 
 // An explanation is a difference that is understood and that inference cannot avoid. Each stands
@@ -13,23 +14,41 @@ import (
 type explanation struct {
 	code  string
 	cause string // what Envoy does, and where in its source
-	fits  func(req flow.Request, d flow.Decision, r Result) bool
+	fits  func(engine *infer.Engine, req flow.Request, d flow.Decision, r Result) bool
 }
 
 var explanations = []explanation{
 	{"request-id.random", "Envoy makes a random UUID for a request without x-request-id " +
 		"(UUIDRequestIDExtension::set), so a condition on the " +
-		"beginning or end of it holds for one request in some hundreds", func(req flow.Request, d flow.Decision,
-		_ Result) bool {
+		"part of it holds for one request in some hundreds", func(engine *infer.Engine, req flow.Request,
+		d flow.Decision, r Result) bool {
 		text, _ := json.Marshal(d.Hops)
-		return req.Headers.Get("x-request-id") == "" && strings.Contains(string(text), "x-request-id")
+		return req.Headers.Get("x-request-id") == "" &&
+			(strings.Contains(string(text), "x-request-id") || withAnotherID(engine, req, r))
 	}},
 }
 
+// withAnotherID says whether Envoy did what is inferred for a request that has one of these as its
+// x-request-id. The conditions of random configurations look for parts of them.
+func withAnotherID(engine *infer.Engine, req flow.Request, r Result) bool {
+	for _, id := range []string{"abcdefbc-1051-4bc0-8abc-abcdef510abc", "5abc0000-0000-4000-8000-000000000005",
+		"10000000-0000-4000-8000-000000000001"} {
+		with := req
+		if with.Headers = req.Headers.Clone(); with.Headers == nil {
+			with.Headers = flow.Headers{}
+		}
+		with.Headers["x-request-id"] = []string{id}
+		if d, err := engine.Decide(with); err == nil && len(Contradicts(with, d, r)) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // explain returns the code of what explains a difference, or "".
-func explain(req flow.Request, d flow.Decision, r Result) string {
+func explain(engine *infer.Engine, req flow.Request, d flow.Decision, r Result) string {
 	for _, e := range explanations {
-		if e.fits(req, d, r) {
+		if e.fits(engine, req, d, r) {
 			return e.code
 		}
 	}

@@ -21,7 +21,8 @@ import (
 type tally struct {
 	requests, rounds, explained, open, needless int
 	byCode                                      map[string]int
-	version                                     string // of Envoy
+	version                                     string        // of Envoy
+	engine                                      *infer.Engine // of the round
 }
 
 // TestRandomRich sends random requests through random configurations in which the request changes
@@ -74,6 +75,7 @@ func richRound(t *testing.T, total *tally, dns *nameServer, round uint64, n int)
 	d, ports := richDump(t, dns, round, 0)
 	g := &rich{generator: &generator{rand.New(rand.NewPCG(*randomSeed, 5000+round))}}
 	engine := infer.New(d)
+	total.engine = engine
 	var requests []flow.Request
 	var decisions []flow.Decision
 	for i := range n {
@@ -136,7 +138,7 @@ func (total *tally) compare(t *testing.T, req flow.Request, d flow.Decision, r R
 	if len(all) == 0 {
 		return
 	}
-	if code := explain(req, d, r); code != "" {
+	if code := explain(total.engine, asSent(req), d, r); code != "" {
 		total.explained++
 		total.byCode[code]++
 		return
