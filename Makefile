@@ -36,9 +36,9 @@ test: lab ## every test, including the scenarios on a real lab, whose parts are 
 	CI=$(or $(CI),true) $(GO) test -count=1 -timeout 60m ./...
 
 RUNS ?= 10
-requests: lab ## every kind of request, RUNS times, by curl alone and by lab: what both are told, not one that differs
+requests: lab ## every kind of request, RUNS times, by curl alone and by lab: not one that differs; 20 traces at once
 	$(LAB) build
-	$(GO) test -count=1 -timeout 180m ./scenarios -run TestRequests -args -requests $(RUNS)
+	$(GO) test -count=1 -timeout 180m ./scenarios -run 'TestRequests|AtOnce' -args -requests $(RUNS) -traces 20
 
 test-kind: ## the scenarios on the backend kind, in Docker: the machine's, or one that is started for it
 	@hack/setup.sh kind

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/e2e-framework/pkg/envconf"
 	"sigs.k8s.io/e2e-framework/pkg/features"
 
+	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/kube/kubetest"
 	"github.com/flowproof/lab/internal/trust"
 )
@@ -31,18 +32,7 @@ func TestPeople(t *testing.T) {
 	}
 	suite.Test(t, features.New("people").Assess("find what they came for", func(ctx context.Context, t *testing.T,
 		_ *envconf.Config) context.Context {
-		bin := t.TempDir()
-		build := exec.CommandContext(ctx, "go", "build", "-ldflags", "-s -w", "-o", filepath.Join(bin, "lab.bin"),
-			"../cmd/lab")
-		if out, err := build.CombinedOutput(); err != nil {
-			t.Fatalf("build the command: %v\n%s", err, out)
-		}
-		cache, err := trust.UserCache()
-		if err != nil {
-			t.Fatal(err)
-		}
-		write(t, filepath.Join(bin, "lab"), "#!/bin/sh\nFLOWPROOF_CACHE="+cache+
-			" exec "+bin+"/lab.bin --name "+*labName+` "$@"`+"\n")
+		bin := buildLab(ctx, t)
 		write(t, filepath.Join(bin, "operator"), "#!/bin/sh\nexport KUBECONFIG=$KC\n"+
 			"exec setpriv --reuid 65534 --regid 65534 --clear-groups "+bin+`/lab.bin "$@"`+"\n")
 		for _, person := range []string{"operator", "learner", "teacher"} {
@@ -62,6 +52,25 @@ func TestPeople(t *testing.T) {
 		}
 		return ctx
 	}).Feature())
+}
+
+// buildLab builds the command, and returns a folder with it: lab is the one of the shared lab,
+// lab.bin that of any.
+func buildLab(ctx context.Context, t *testing.T) string {
+	t.Helper()
+	bin := t.TempDir()
+	build := exec.CommandContext(ctx, "go", "build", "-ldflags", "-s -w", "-o", filepath.Join(bin, "lab.bin"),
+		"../cmd/lab")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the command: %v\n%s", err, out)
+	}
+	cache, err := trust.UserCache()
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(bin, "lab"), "#!/bin/sh\nFLOWPROOF_CACHE="+cache+
+		" exec "+bin+"/lab.bin --name "+*labName+` "$@"`+"\n")
+	return bin
 }
 
 // inTurn runs scripts one after the other: all are about the same sidecars.
@@ -109,6 +118,7 @@ func settle(env *testscript.Env, bin string) error {
 }
 
 // ends runs a program and holds the exit code that it ends with: ends CODE PROGRAM [ARGUMENT...].
+// One that must end with 0 and is incomplete is run again, as often as a kind of request is.
 func ends(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: ends CODE PROGRAM [ARGUMENT...]")
@@ -116,11 +126,17 @@ func ends(ts *testscript.TestScript, neg bool, args []string) {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	got := 0
-	err = ts.Exec(args[1], args[2:]...)
-	if failed, ok := err.(*exec.ExitError); ok {
-		got = failed.ExitCode()
-	} else {
-		ts.Check(err)
+	for again := 0; ; again++ {
+		got = 0
+		err = ts.Exec(args[1], args[2:]...)
+		if failed, ok := err.(*exec.ExitError); ok {
+			got = failed.ExitCode()
+		} else {
+			ts.Check(err)
+		}
+		if want != exit.OK || got != exit.Incomplete || again == patience {
+			break
+		}
 	}
 	if got != want {
 		ts.Fatalf("%s ended with %d, want %d\n%s%s", strings.Join(args[1:], " "), got, want, ts.ReadFile("stdout"),
