@@ -57,14 +57,14 @@ kill "$sampler" && wait "$sampler" 2> /dev/null || true
     for (i = 1; i <= NF; i++) {
       if ($i == "in") wall = $(i + 1)
       if ($i == "user,") user = $(i - 1)
-      if ($i == "system,") system = $(i - 1)
+      if ($i == "system,") sys = $(i - 1)
       if ($i == "memory") memory = $(i - 2) $(i - 1)
     }
-    print $1, wall, user, system, memory
+    print $1, wall, user, sys, memory
   }'
 } | column -t
-awk '{ wall += $1; user += $2; system += $3 }
-  END { printf "all: %d:%02d min wall, %.1f min user, %.1f min system\n", wall / 60, wall % 60, user / 60, system / 60 }
+awk '{ wall += $1; user += $2; sys += $3 }
+  END { printf "all: %d:%02d min wall, %.1f min user, %.1f min system\n", wall / 60, wall % 60, user / 60, sys / 60 }
 ' "$dir/lab.time" "$dir/parts.time"
 awk '{ printf "memory at the peak, all processes: %d MiB\n", $1 / 1024 }' "$dir/peak"
 df -Pk "$dir" | awk -v before="$before" 'NR == 2 { printf "disk: %d MiB\n", ($3 - before) / 1024 }'
