@@ -12,6 +12,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/observe"
+	"github.com/flowproof/lab/harness/observe/instrument"
 )
 
 // English is the language that every entry has.
@@ -96,7 +98,20 @@ func read(language string, kind Kind) map[string]item {
 	if err != nil {
 		panic(fmt.Sprintf("glossary: %s in %s: %v", files[kind], language, err))
 	}
+	if kind == Instrument {
+		described(items, language, observe.Instruments())
+	}
 	return items
+}
+
+// described adds the instruments that say themselves what they are, and that no file has.
+func described(items map[string]item, language string, all []observe.Instrument) {
+	for _, i := range all {
+		name := string(i.Name())
+		if d, says := i.(instrument.Described); says && items[name].Is == "" {
+			items[name] = item{Is: d.Is(language)}
+		}
+	}
 }
 
 // readAll returns the entries in English. The meanings of flags and of reasons are those of package

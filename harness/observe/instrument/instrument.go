@@ -35,6 +35,12 @@ type Instrument interface {
 	Observe(e Evidence) ([]flow.Observation, []flow.Watch, error)
 }
 
+// Described is an instrument that brings what it is, where the glossary has no entry of its name.
+type Described interface {
+	// Is says what the instrument is, in a sentence in one of the glossary's languages.
+	Is(language string) string
+}
+
 // Sent is what is known of a request that was sent: what an instrument may find it by.
 type Sent struct {
 	RequestID string // x-request-id: of the request, or of the control that was sent after it
