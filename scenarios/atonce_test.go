@@ -20,8 +20,9 @@ import (
 
 var traces = flag.Int("traces", 6, "how many traces three processes send at once")
 
-// TestTracesAtOnce has three processes trace on the same sidecars, and kills those of the third while
-// log levels are raised. No verdict is another one for that, and in the end every level is as it was.
+// TestTracesAtOnce has three processes trace on the same sidecars, and kills those of the
+// third while log levels are raised. No verdict is another one for that, and in the end
+// every level is as it was.
 func TestTracesAtOnce(t *testing.T) {
 	switch {
 	case missing != "":
@@ -58,10 +59,12 @@ func TestTracesAtOnce(t *testing.T) {
 	}).Feature())
 }
 
-// traceOnce is one trace in a process of its own. One that is killed is so when a sidecar's level is raised, by
-// whichever trace: then the lease that it holds or waits for is another's to put right.
+// traceOnce is one trace in a process of its own. One that is killed is so when a sidecar's
+// level is raised, by whichever trace: then the lease that it holds or waits for is
+// another's to put right.
 func traceOnce(ctx context.Context, t *testing.T, bin string, kill bool) {
-	cmd := exec.CommandContext(ctx, bin+"/lab", "trace", "-q", "--from", "netshoot", "--to", "http://fortio-server:8080/")
+	cmd := exec.CommandContext(ctx, bin+"/lab", "trace", "-q", "--from", "netshoot", "--to",
+		"http://fortio-server:8080/")
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
