@@ -74,7 +74,11 @@ func (w *Walker) put(q lesson.Question) lesson.Answer {
 		case typed == "s" || typed == "skip":
 			answer.Skipped = true
 			w.say("skipped")
+		case typed == "" && len(q.Choices) > 0:
+			w.say("empty.choice")
+			continue
 		case typed == "":
+			w.say("empty.value")
 			continue
 		case len(q.Choices) > 0:
 			c, known := q.Choose(typed)

@@ -24,10 +24,10 @@ func (w *Walker) answers(result *script.Result) {
 			},
 		}
 		for _, a := range result.Answers {
-			rows = append(
-				rows,
-				[]string{a.Question.Key(), guessText(w.Language, a), a.Question.Answer, seenText(w.Language, a)},
-			)
+			rows = append(rows, []string{
+				subjectText(w.Language, a.Question), guessText(w.Language, a), a.Question.Answer,
+				seenText(w.Language, a),
+			})
 		}
 		right, skipped, unasked := tally(result.Answers)
 		w.blank()
@@ -54,6 +54,17 @@ func tally(answers []lesson.Answer) (right, skipped, unasked int) {
 		}
 	}
 	return right, skipped, unasked
+}
+
+// subjectText is what a question was about, as hop and fact.
+func subjectText(language lesson.Language, q lesson.Question) string {
+	switch {
+	case q.File != "":
+		return language.Say("end.after", q.After)
+	case q.Lost:
+		return language.Say("end.lost", q.Subject.String())
+	}
+	return q.Subject.String()
 }
 
 // guessText is what a learner has said, in words.
