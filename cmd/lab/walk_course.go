@@ -139,18 +139,8 @@ func folderCourse(ctx context.Context, dir string) (*course, error) {
 		)
 	}
 	slices.Sort(files)
-	order, err := input.ReadFile(ctx, filepath.Join(dir, orderFile), maxScenario)
-	if err == nil {
-		files = nil
-		_, names := scenarios.ParseWorkshop(string(order))
-		for _, name := range names {
-			if !filepath.IsLocal(name) {
-				return nil, exit.Usagef("read %s: %s leads out of the folder", filepath.Join(dir, orderFile), name)
-			}
-			files = append(files, filepath.Join(dir, name+".txtar"))
-		}
-	} else if !os.IsNotExist(err) {
-		return nil, exit.Usagef("read workshop: %w", err)
+	if files, err = ordered(ctx, dir, files); err != nil {
+		return nil, err
 	}
 	c := &course{}
 	for _, file := range files {
@@ -161,6 +151,36 @@ func folderCourse(ctx context.Context, dir string) (*course, error) {
 		c.lessons = append(c.lessons, l)
 	}
 	return c, nil
+}
+
+// ordered are those of a folder's lessons that its workshop.txt names, in its order; all as they
+// are where there is none.
+func ordered(ctx context.Context, dir string, lessons []string) ([]string, error) {
+	path := filepath.Join(dir, orderFile)
+	order, err := input.ReadFile(ctx, path, maxScenario)
+	if os.IsNotExist(err) {
+		return lessons, nil
+	}
+	if err != nil {
+		return nil, exit.Usagef("read workshop: %w", err)
+	}
+	var there, named []string
+	for _, lesson := range lessons {
+		there = append(there, strings.TrimSuffix(filepath.Base(lesson), ".txtar"))
+	}
+	_, names := scenarios.ParseWorkshop(string(order))
+	for _, name := range names {
+		if !slices.Contains(there, name) {
+			return nil, exit.Usagef("read %s: %s is no lesson of this folder (there are %s)", path, name,
+				strings.Join(there, ", "))
+		}
+		named = append(named, filepath.Join(dir, name+".txtar"))
+	}
+	if len(named) == 0 {
+		return nil, exit.Usagef("read %s: it names no lesson (one a line; there are %s)", path,
+			strings.Join(there, ", "))
+	}
+	return named, nil
 }
 
 // readLesson reads a lesson of the user's own, with the files of other languages beside it.
