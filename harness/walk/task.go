@@ -37,6 +37,9 @@ func (w *Walker) attempt(ctx context.Context, t *script.Task) (solved bool, err 
 				w.say("task.passes")
 				return true, nil
 			}
+			if err := context.Cause(w.ctx); err != nil {
+				return false, err // it was broken off, and says nothing of the cluster
+			}
 			t.Failure = result
 			w.failure(result)
 			hints = w.taskHints(t)
