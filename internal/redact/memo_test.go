@@ -79,7 +79,7 @@ func FuzzForm(f *testing.F) {
 		}
 	}
 	for _, text := range []string{"outbound|8080||svc-00012.mark.svc.cluster.local", "pin: 1234", "10.96.0.1:8080",
-		"/p/17?q=1", "id-1-2-3-4-5-6-7-8-9-0"} {
+		"/p/17?q=1", "id-1-2-3-4-5-6-7-8-9-0", "scram-sha-256 12345678"} {
 		f.Add(text, "token", "headers")
 	}
 	f.Fuzz(func(t *testing.T, text, key, above string) {

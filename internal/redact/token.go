@@ -88,7 +88,7 @@ var bootstrap = regexp.MustCompile(`^[a-z0-9]{6}\.[a-z0-9]{16}$`)
 // schemes are those of HTTP authentication (IANA registry) that carry the secret themselves.
 var schemes = regexp.MustCompile(
 	`(?i)\b(bearer|basic|negotiate|digest|ntlm|hawk|dpop|privatetoken|apikey|token|aws4-hmac-sha256|hoba|mutual|` +
-		`scram-sha-256|vapid|gnap|snowflake)([ \t]+|%20|\+)((?:` + markForm + `|[A-Za-z0-9._~+/=:-])+(?:[ \t]*,[ ` +
+		`scram-sha-[0-9]+|vapid|gnap|snowflake)([ \t]+|%20|\+)((?:` + markForm + `|[A-Za-z0-9._~+/=:-])+(?:[ \t]*,[ ` +
 		`\t]*[A-Za-z]+=(?:"[^"]*"|[^\s,'"]+))*)`)
 
 var (
