@@ -35,6 +35,11 @@ var formatRules = []rule{
 		[3]string{"hm", "header_mutation.v3.HeaderMutation", "mutations: {request_mutations: [" +
 			setting("x-v", "%DYNAMIC_METADATA(ns:k:d)%", "OVERWRITE_IF_EXISTS_OR_ADD") + "]}"}, clearing),
 		byHeader("x-v", "v"), []string{"GET x /"}},
+	{"format: all metadata of a namespace", chained([3]string{"sm", "set_metadata.v3.Config",
+		"metadata: [{metadata_namespace: ns, value: {k: v}}]"},
+		[3]string{"hm", "header_mutation.v3.HeaderMutation", "mutations: {request_mutations: [" +
+			setting("x-v", "%DYNAMIC_METADATA(ns)%", "OVERWRITE_IF_EXISTS_OR_ADD") + "]}"}, clearing),
+		byHeader("x-v", `{"k":"v"}`), []string{"GET x /"}},
 }
 
 // replyMappers is a connection manager with mappers of answers.
@@ -76,6 +81,14 @@ var replyRules = []rule{
 		replyMappers("{filter: {metadata_filter: {matcher: {filter: ns, path: [{key: k}], value: {string_match: " +
 			"{exact: v}}}, " +
 			"match_if_key_not_found: false}}, status_code: 418}"), vhost(answers), []string{"GET x /d", "GET x /none"}},
+	{"local reply: another key of the namespace", chained([3]string{"sm", "set_metadata.v3.Config",
+		"metadata: [{metadata_namespace: ns, value: {other: v}}]"}) + ", " +
+		replyMappers("{filter: {metadata_filter: {matcher: {filter: ns, path: [{key: k}], value: {string_match: "+
+			"{exact: v}}}}}, status_code: 418}"), vhost(answers), []string{"GET x /d"}},
+	{"local reply: a health check", filtered("health", "health_check.v3.HealthCheck", "pass_through_mode: false, "+
+		"headers: [{name: ':path', exact_match: /d}]") + ", " +
+		replyMappers("{filter: {not_health_check_filter: {}}, status_code: 418}"), vhost(answers),
+		[]string{"GET x /d", "GET x /4"}},
 	{"custom response: a status", one("custom_response.v3.CustomResponse",
 		customised("HttpResponseStatusCodeMatchInput", "404", ", status_code: 499")),
 		vhost(answers), []string{"GET x /4", "GET x /none", "GET x /a", "GET x /d"}},
@@ -232,6 +245,15 @@ var idleRules = []rule{
 	{
 		"no faults may be active", one("fault.v3.HTTPFault",
 			"abort: {http_status: 418, percentage: {numerator: 100}}, max_active_faults: 0"), vhost(toA),
+		[]string{"GET x /"},
+	},
+	{
+		"no faults may be active by the runtime", one("fault.v3.HTTPFault", "abort: {http_status: 418, percentage: "+
+			"{numerator: 100}}, max_active_faults_runtime: test.none"), vhost(toA), []string{"GET x /"},
+	},
+	{
+		"faults may be active by the runtime", one("fault.v3.HTTPFault", "abort: {http_status: 418, percentage: "+
+			"{numerator: 100}}, max_active_faults: 0, max_active_faults_runtime: test.all"), vhost(toA),
 		[]string{"GET x /"},
 	},
 	{

@@ -29,13 +29,19 @@ func fault(r *Request, f *Filter) Result {
 	}
 	abort := config.Get("abort")
 	status, numerator, of, ok := r.abort(abort)
-	if most := config.Get("max_active_faults"); !abort.Exists() || !ok || numerator == 0 ||
-		most.Exists() && most.Uint() == 0 {
+	set := func(field, otherwise string) configdump.Value {
+		return r.Way.Runtime(cmp.Or(config.Get(field).Text(), otherwise))
+	}
+	most := config.Get("max_active_faults")
+	if by := set("max_active_faults_runtime", "fault.http.max_active_faults"); by.Exists() {
+		most = by
+	}
+	if !abort.Exists() || !ok || numerator == 0 || most.Exists() && most.Uint() == 0 {
 		return Result{}
 	}
-	runtimeStatus := cmp.Or(config.Get("abort_http_status_runtime").Text(), "fault.http.abort.http_status")
-	if set := r.Way.Runtime(runtimeStatus); set.Exists() && abort.Has("http_status") {
-		status = int(set.Uint())
+	by := set("abort_http_status_runtime", "fault.http.abort.http_status")
+	if by.Exists() && abort.Has("http_status") {
+		status = int(by.Uint())
 	}
 	if numerator < of && !r.Way.Lot(flow.WhatAnswer, abort, numerator, of,
 		fmt.Sprintf("fault aborts %d of %d requests with %d", numerator, of, status)) {

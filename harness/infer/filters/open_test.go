@@ -2,6 +2,7 @@ package filters
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/flowproof/lab/harness/configdump"
@@ -107,3 +108,40 @@ func TestOpenStaysOpen(t *testing.T) {
 		})
 	}
 }
+
+// TestOpenOrigin holds that a filter for requests from one side knows no side of a request of which
+// a filter before may have said another.
+func TestOpenOrigin(t *testing.T) {
+	for _, tc := range []struct {
+		kind string // request_type
+		open bool
+	}{{"", false}, {"INTERNAL", true}, {"EXTERNAL", true}} {
+		const message = "type.googleapis.com/envoy.admin.v3.BootstrapConfigDump"
+		config := func(kind string) configdump.Value {
+			if kind != "" {
+				kind = "request_type: " + kind
+			}
+			dump, err := configdump.Parse([]byte(`configs: [{"@type": ` + message + `, bootstrap: {` + kind + `}}]`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return dump.Bootstrap()
+		}
+		h := match.NewHeaders(map[string]string{":path": "/"})
+		h.Loosen("x-envoy-internal", match.Cause{On: "filter before", Why: "filter before may have changed it"})
+		r := &Request{Headers: h, Way: client{passing{h}}}
+		f := &Filter{Name: "f", Kind: httpPrefix + "ip_tagging.v3.IPTagging", Config: config(tc.kind)}
+		if _, ok := Run(r, f); ok == tc.open {
+			t.Errorf("ip_tagging of type %q is computed: %v", tc.kind, ok)
+		}
+		f.Config = config(strings.ToLower(tc.kind))
+		if got := r.asked(f).Open(); got != tc.open {
+			t.Errorf("whether a service of type %q is asked is open: %v", tc.kind, got)
+		}
+	}
+}
+
+// client is a way on which the client's address is known.
+type client struct{ passing }
+
+func (client) Format(string, string) (string, bool) { return "192.0.2.1", true }

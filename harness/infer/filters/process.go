@@ -92,12 +92,12 @@ func ipTagging(r *Request, f *Filter) (Result, bool) {
 	config := f.Config
 	inside, _ := r.Headers.Get("x-envoy-internal")
 	switch kind := config.Get("request_type").Text(); {
+	case kind == "" || kind == "BOTH" || kind == "0":
+	case !r.settled("x-envoy-internal"):
+		return Result{}, false
 	case (kind == "INTERNAL" || kind == "1") && inside != "true",
 		(kind == "EXTERNAL" || kind == "2") && inside == "true":
 		return Result{}, true
-	}
-	if !r.settled("x-envoy-internal") {
-		return Result{}, false
 	}
 	text, known := r.Way.Format("%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%", "")
 	client, err := netip.ParseAddr(text)

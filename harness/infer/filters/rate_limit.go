@@ -16,7 +16,7 @@ type RateLimits struct {
 // request through. (docs/root/configuration/http/http_filters/rate_limit_filter;
 // Filter::initiateCall)
 func rateLimit(r *Request, f *Filter) Result {
-	if !r.Forwards || !r.asked(f) || !r.Way.Holds(r.described(f), flow.WhatAnswer, f.Config,
+	if !r.Forwards || !r.Way.Holds(r.asked(f).And(r.described(f)), flow.WhatAnswer, f.Config,
 		"%s has a descriptor for the request", f.Name) {
 		return Result{}
 	}
@@ -46,10 +46,13 @@ func rateLimit(r *Request, f *Filter) Result {
 }
 
 // asked says whether the filter is for requests from where this one comes: request_type.
-func (r *Request) asked(f *Filter) bool {
+func (r *Request) asked(f *Filter) match.Truth {
 	kind := f.Config.Get("request_type").Text()
+	if kind == "" || kind == "both" {
+		return match.Yes
+	}
 	inside, _ := r.Headers.Get("x-envoy-internal")
-	return kind == "" || kind == "both" || (kind == "internal") == (inside == "true")
+	return r.Headers.Or("x-envoy-internal", match.Of((kind == "internal") == (inside == "true")))
 }
 
 // described says whether one of the rate limits that count makes a descriptor: those of the

@@ -1,6 +1,8 @@
 package hcm
 
 import (
+	"slices"
+
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer/matcher"
@@ -35,7 +37,7 @@ func customStatus(w *passage.Walk, f httpFilter, status int) int {
 	if f.Disabled || status == 0 {
 		return status
 	}
-	for _, config := range append(f.routes, f.Config) {
+	for _, config := range slices.Concat(f.routes, []configdump.Value{f.Config}) {
 		policy, kind := customPolicy(w, config.Get("custom_response_matcher"), status)
 		own := policy.Get("status_code")
 		switch {

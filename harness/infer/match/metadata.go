@@ -104,19 +104,7 @@ func Struct(v configdump.Value) map[string]any {
 // Matches evaluates envoy.type.matcher.v3.MetadataMatcher.
 func (m *Metadata) Matches(v configdump.Value) Truth {
 	filter := v.Get("filter").Text()
-	var value any = m.all[filter]
-	found := m.all[filter] != nil
-	for _, segment := range v.Get("path").Elements() {
-		inner, ok := value.(map[string]any)
-		if !ok {
-			found = false
-			break
-		}
-		value, found = inner[segment.Get("key").Text()]
-	}
-	if !found {
-		value = nil
-	}
+	value, found := m.at(v)
 	result := Value(v.Get("value"), value, found)
 	if v.Get("invert").Bool() {
 		result = result.Not()
@@ -125,6 +113,28 @@ func (m *Metadata) Matches(v configdump.Value) Truth {
 		return c.Opened(result)
 	}
 	return result
+}
+
+// Written says whether there is a value where a MetadataMatcher looks.
+func (m *Metadata) Written(v configdump.Value) bool {
+	_, found := m.at(v)
+	return found
+}
+
+// at is the value where a MetadataMatcher looks.
+func (m *Metadata) at(v configdump.Value) (value any, found bool) {
+	filter := v.Get("filter").Text()
+	value, found = m.all[filter], m.all[filter] != nil
+	for _, segment := range v.Get("path").Elements() {
+		inner, ok := value.(map[string]any)
+		if !ok {
+			return nil, false
+		}
+		if value, found = inner[segment.Get("key").Text()]; !found {
+			return nil, false
+		}
+	}
+	return value, found
 }
 
 // Value evaluates envoy.type.matcher.v3.ValueMatcher for a value of a Struct.

@@ -49,19 +49,23 @@ func (w *Walk) Formatted(text, missing string) (filled string, known bool) {
 // opened says whether a filter may have changed a header that a command reads.
 func (w *Walk) opened(command string) bool {
 	name, argument, _ := strings.Cut(command, "(")
+	argument, _, _ = strings.Cut(argument, ")")
 	switch name {
 	case "REQ", "REQ_WITHOUT_QUERY":
-	case "PATH", "QUERY_PARAM":
+	case "PATH":
+		_, open := w.Req.Header.Open(":path")
+		_, original := w.Req.Header.Open("x-envoy-original-path")
+		return open || original
+	case "QUERY_PARAM":
 		_, open := w.Req.Header.Open(":path")
 		return open
 	case "DYNAMIC_METADATA":
-		namespace, _, _ := strings.Cut(strings.TrimSuffix(argument, ")"), ":")
+		namespace, _, _ := strings.Cut(argument, ":")
 		_, open := w.Meta.Open(namespace)
 		return open
 	default:
 		return false
 	}
-	argument, _, _ = strings.Cut(argument, ")")
 	for _, header := range strings.Split(argument, "?") {
 		if _, open := w.Req.Header.Open(header); open {
 			return true
@@ -181,9 +185,13 @@ func (w *Walk) pathCommand(argument string) (value string, have, known bool) {
 	return value, have, true
 }
 
-// metadataCommand evaluates DYNAMIC_METADATA where it leads to a text or to nothing.
+// metadataCommand evaluates DYNAMIC_METADATA where it leads to a text or to nothing. Without a key
+// it is all of a namespace, as JSON.
 func (w *Walk) metadataCommand(argument string) (value string, have, known bool) {
-	namespace, rest, _ := strings.Cut(argument, ":")
+	namespace, rest, keyed := strings.Cut(argument, ":")
+	if !keyed {
+		return "", false, !w.Meta.Has(namespace)
+	}
 	var at any = w.Meta.Namespace(namespace)
 	for _, key := range strings.Split(rest, ":") {
 		of, _ := at.(map[string]any)

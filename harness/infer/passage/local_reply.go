@@ -2,6 +2,7 @@ package passage
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
@@ -85,7 +86,7 @@ func (r replied) takes(v configdump.Value, depth int) match.Truth {
 			flags := f.Get("flags").Texts()
 			return match.Of(r.flag != "" && (len(flags) == 0 || slices.Contains(flags, r.flag)))
 		case "not_health_check_filter":
-			return match.Yes
+			return r.noHealthCheck()
 		case "metadata_filter":
 			return r.metadata(f)
 		case "and_filter":
@@ -97,11 +98,23 @@ func (r replied) takes(v configdump.Value, depth int) match.Truth {
 	return match.Depends("access log filter", "what the filter of local_reply_config looks at is not known")
 }
 
+// noHealthCheck says whether the request is none of those that a filter health_check takes
+// for a health check, and no other filter does.
+func (r replied) noHealthCheck() match.Truth {
+	for _, f := range r.HCM.Filters {
+		if strings.HasSuffix(f.Kind, ".health_check.v3.HealthCheck") || f.Kind == "" {
+			return match.Depends("filter "+f.Name, "whether it takes the request for a health check is not known").
+				Guessing(true)
+		}
+	}
+	return match.Yes
+}
+
 // metadata evaluates MetadataFilter; what no filter has written is taken as
 // match_if_key_not_found says.
 func (r replied) metadata(f configdump.Value) match.Truth {
 	matcher := f.Get("matcher")
-	if r.Meta.Has(matcher.Get("filter").Text()) {
+	if r.Meta.Written(matcher) {
 		return r.Meta.Matches(matcher)
 	}
 	missing := match.Of(!f.Has("match_if_key_not_found") || f.Get("match_if_key_not_found").Bool())
