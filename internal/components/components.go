@@ -29,7 +29,7 @@ type Options struct {
 type Set struct {
 	Dir string // of this set in the cache; its base name is a hash of everything that the set is made from
 	// programs: kube with its six names, etcd, containerd, ctr, the shim, coredns, fortio, pause,
-	// istioctl, pilot-*, envoy
+	// pilot-*, envoy
 	Bin    string
 	RootFS string  // the node's root file system: the Debian base with runc, CNI plugins, iptables, iproute2
 	Layout string  // an OCI image layout with all images, for backends that load images themselves
