@@ -91,11 +91,11 @@ func (s *session) alone(c Command, args []string) (unknown, err error) {
 	if s.Lab.Mesh == nil || c.touches == nothing || c.offline != nil && c.offline(args) {
 		return nil, nil
 	}
-	words, take := slices.Clone(args), c.touches == changes
+	words, take := c.named(args), c.touches == changes
 	for _, line := range s.script {
 		if command := commandOf(line); command != nil {
 			take = take || command.touches == changes
-			words = append(words, line[1:]...)
+			words = append(words, command.named(line[1:])...)
 		}
 	}
 	words = slices.DeleteFunc(words, func(word string) bool { return s.looked[word] })
@@ -114,6 +114,35 @@ func (s *session) alone(c Command, args []string) (unknown, err error) {
 	}
 	return nil, s.AwaitAlone(s.ctx, refs...)
 }
+
+// named are those arguments of a call that name pods, and the URL that is called.
+func (c Command) named(args []string) []string {
+	if c.names == nil {
+		return nil
+	}
+	return slices.Clone(c.names(args))
+}
+
+// ends are the arguments on both sides of the arrow; where there is none, the first that is no flag.
+func ends(args []string) []string {
+	for i := len(args) - 2; i > 0; i-- {
+		if args[i] == "->" {
+			return []string{args[i-1], args[i+1]}
+		}
+	}
+	for i, arg := range args {
+		if !strings.HasPrefix(arg, "-") {
+			return args[i : i+1]
+		}
+	}
+	return nil
+}
+
+// every is each of the arguments.
+func every(args []string) []string { return args }
+
+// last is the last of the arguments.
+func last(args []string) []string { return args[max(len(args)-1, 0):] }
 
 // podsOf are the pods that words may name, or that are behind a URL among them.
 func (s *session) podsOf(words []string) []string {

@@ -1,6 +1,8 @@
 package script
 
 import (
+	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -50,5 +52,49 @@ func TestAlone(t *testing.T) {
 				t.Errorf("%v, want %s: %v", got, want, lab.Asked())
 			}
 		})
+	}
+}
+
+// TestAloneAsks asks the cluster for the pods that commands name, and for no other word of a script.
+func TestAloneAsks(t *testing.T) {
+	script := `
+show service c
+show pod -ready b
+infer -H 'x-team: red' a/app -> http://c:80/
+expect route default
+predict -ask 'Which one?' endpoint
+apply broken.yaml
+kill-connections a -> b:80 until cold
+logs follow b
+dump -changed a
+loglevel a debug
+`
+	lab := runtest.New()
+	asked := map[string]bool{}
+	lab.Fails = func(what string) error {
+		if ref, isPod := strings.CutPrefix(what, "pod "); isPod {
+			asked[ref] = true
+		}
+		return nil
+	}
+	scenario := Parse("t", []byte(script))
+	s := newSession(t.Context(), lab.Run(), silent{})
+	defer s.Close()
+	s.script = scenario.words()
+	if _, err := s.alone(logLevelCommand, []string{"d", "debug"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := slices.Sorted(maps.Keys(asked)); !slices.Equal(got, []string{"a.mark", "b.mark", "d.mark"}) {
+		t.Errorf("asked for %v", got)
+	}
+}
+
+// TestNames holds that each command whose usage names a pod, or what is called, says where.
+func TestNames(t *testing.T) {
+	pods := regexp.MustCompile(`\b(POD|URL|SERVER|show pod)\b`)
+	for _, c := range commands {
+		if pods.MatchString(c.Usage) != (c.names != nil) {
+			t.Errorf("%s: names are given: %t", c.Usage, c.names != nil)
+		}
 	}
 }

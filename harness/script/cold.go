@@ -9,6 +9,7 @@ import (
 
 var killConnectionsCommand = Command{
 	Name:    "kill-connections",
+	names:   ends,
 	touches: changes,
 	changes: flow.TouchConnections,
 	Usage:   "kill-connections [-force] POD -> POD:PORT until cold",

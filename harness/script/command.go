@@ -21,7 +21,9 @@ type Command struct {
 	offline func(args []string) bool
 	changes flow.TouchKind // what it changes in the cluster; "": nothing
 	touches touch          // sidecars that another run may have to itself
-	run     func(s *session, args []string) error
+	// names are those of its arguments that name pods, and the URL that it calls; nil: none does
+	names func(args []string) []string
+	run   func(s *session, args []string) error
 }
 
 // commands is filled by init, because eventually refers to the table that it is part of.

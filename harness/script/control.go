@@ -2,6 +2,7 @@ package script
 
 var controlCommand = Command{
 	Name:    "control",
+	names:   ends,
 	touches: measures,
 	Usage:   "control FROM -> URL",
 	Summary: "After the request, send another one that must be answered, to show that the instruments were still " +

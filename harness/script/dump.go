@@ -14,6 +14,7 @@ import (
 
 var dumpCommand = Command{
 	Name:    "dump",
+	names:   ends,
 	touches: measures,
 	Usage:   "dump [-changed | -changed-routes] POD [from FILE]",
 	Summary: "Keep the whole configuration of a pod's sidecar, as Envoy itself reports it",
@@ -158,6 +159,7 @@ func (p part) versions(dump []byte) []string {
 
 var logLevelCommand = Command{
 	Name:    "loglevel",
+	names:   ends,
 	touches: changes,
 	changes: flow.TouchLogLevel,
 	Usage:   "loglevel POD LEVEL",

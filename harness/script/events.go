@@ -15,6 +15,7 @@ import (
 
 var eventsCommand = Command{
 	Name:    "events",
+	names:   ends,
 	Usage:   "events [-all] POD FILE [or FILE...]",
 	Summary: "Find in what eBPF saw in a pod the events of a file, in their order",
 	Detail: "FILE is one of the scenario's own. Each line of it is an event as `lab trace --events` shows it, with * " +

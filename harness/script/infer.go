@@ -9,6 +9,7 @@ import (
 
 var inferCommand = Command{
 	Name:    "infer",
+	names:   ends,
 	Usage:   "infer [-cold | -warm] [-X METHOD] [-H HEADER]... [-d DATA]... FROM -> URL",
 	Summary: "Infer from the kept dumps alone which way a request takes, hop by hop",
 	Detail: "It reads what dump has kept, and never the cluster. A FROM without a kept dump is a pod without a " +

@@ -8,6 +8,7 @@ import (
 
 var logsCommand = Command{
 	Name:    "logs",
+	names:   last,
 	touches: measures,
 	Usage:   "logs follow POD",
 	Summary: "Open a window onto the log of a pod's sidecar; observe closes it",

@@ -12,6 +12,7 @@ import (
 
 var netfilterCommand = Command{
 	Name:    "netfilter",
+	names:   every,
 	touches: measures,
 	Usage:   "netfilter POD...",
 	Summary: "Read the counters of the pods' REDIRECT rules and the connections that the kernel tracks there",

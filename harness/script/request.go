@@ -15,6 +15,7 @@ import (
 
 var requestCommand = Command{
 	Name:    "request",
+	names:   ends,
 	touches: measures,
 	Usage:   "request [-X METHOD] [-H HEADER]... [-d DATA]... FROM -> URL",
 	Summary: "Send one request with curl from a pod's application container",

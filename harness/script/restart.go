@@ -18,6 +18,7 @@ const restartTimeout = 90 * time.Second
 
 var restartCommand = Command{
 	Name:    "restart",
+	names:   ends,
 	touches: changes,
 	changes: flow.TouchRestart,
 	Usage:   "restart POD",

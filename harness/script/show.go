@@ -8,7 +8,13 @@ import (
 )
 
 var showCommand = Command{
-	Name:    "show",
+	Name: "show",
+	names: func(args []string) []string {
+		if len(args) > 1 && args[0] == "pod" {
+			return last(args)
+		}
+		return nil
+	},
 	Usage:   "show pod [-ready] NAME | show service NAME",
 	Summary: "Print what the cluster says about a pod or a Service",
 	Detail: "For a pod: its address, which $NAME_IP then stands for (NAME in capitals, with _ for -), its node and " +

@@ -15,6 +15,7 @@ import (
 
 var socketsCommand = Command{
 	Name:    "sockets",
+	names:   ends,
 	touches: measures,
 	Usage:   "sockets POD [-> POD:PORT]",
 	Summary: "Print the TCP connections of a pod, or those to another pod's port",

@@ -16,6 +16,7 @@ const mostMoved = 20
 
 var statsCommand = Command{
 	Name:    "stats",
+	names:   every,
 	touches: measures,
 	Usage:   "stats POD...",
 	Summary: "Read the counters of the pods' sidecars; after the request, print which of them went up",

@@ -11,6 +11,7 @@ import (
 
 var traceCommand = Command{
 	Name:    "trace",
+	names:   ends,
 	touches: measures,
 	Usage:   "trace CLIENT -> SERVER | trace POD",
 	Summary: "Watch two pods, or one, by eBPF, in the kernel and in their Envoys, until observe or events",

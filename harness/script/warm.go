@@ -10,6 +10,7 @@ import (
 
 var poolConnectionsCommand = Command{
 	Name:    "pool-connections",
+	names:   ends,
 	touches: changes,
 	changes: flow.TouchConnections,
 	Usage:   "pool-connections FROM -> URL until warm",
