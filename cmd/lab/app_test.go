@@ -93,6 +93,7 @@ func TestMachineForms(t *testing.T) {
 	}{
 		{[]string{"version"}, "flowproof.dev/version/v1"},
 		{[]string{"run", "--list"}, "flowproof.dev/scenarios/v1"},
+		{[]string{"run", "--commands"}, "flowproof.dev/commands/v1"},
 		{[]string{"status", "--name", "absent-lab"}, "flowproof.dev/status/v1"},
 		{[]string{"cache"}, "flowproof.dev/cache/v1"},
 	} {

@@ -28,11 +28,10 @@ import (
 
 // runFlags are the flags of `lab run`.
 type runFlags struct {
-	up   cluster.Options
-	down bool
-	list bool
-	// commands asks for the scenario language instead of a run
-	commands bool
+	up       cluster.Options
+	down     bool
+	list     bool
+	commands bool // asks for the scenario language instead of a run
 	junit    string
 	bundle   string
 	sign     string
@@ -64,9 +63,7 @@ The exit code is 0 when every hop is verified, 1 when one is refuted, 4 when som
 		ValidArgsFunction: completeScenarios,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if flags.commands {
-				a := appOf(cmd)
-				_, err := fmt.Fprint(a.Out, script.Reference(a.width(0)))
-				return err
+				return appOf(cmd).listCommands()
 			}
 			if flags.list {
 				return appOf(cmd).listScenarios()
@@ -81,6 +78,7 @@ The exit code is 0 when every hop is verified, 1 when one is refuted, 4 when som
 	flags.addDryRun(cmd)
 	cmd.Flags().BoolVar(&flags.list, "list", false, "list the scenarios with their first sentences")
 	cmd.Flags().BoolVar(&flags.commands, "commands", false, "say what each command of a scenario does")
+	cmd.MarkFlagsMutuallyExclusive("list", "commands")
 	cmd.Flags().BoolVar(&flags.down, "down", false, "take the lab down afterwards")
 	cmd.Flags().StringVar(&flags.bundle, "bundle", "", "keep the whole run in this directory: dumps, evidence, verdict")
 	cmd.Flags().StringVar(&flags.sign, "sign", "", signHelp)
@@ -133,6 +131,22 @@ func (a *app) listScenarios() error {
 			fmt.Fprintf(table, "%s\t%s\n", e.Name, e.Summary)
 		}
 		return table.Flush()
+	})
+}
+
+// commandsResult is the JSON form of `lab run --commands`.
+type commandsResult struct {
+	Schema     string             `json:"schema"` // commandsSchema
+	Commands   []script.Command   `json:"commands"`
+	Conditions []script.Condition `json:"conditions"`
+}
+
+const commandsSchema = "flowproof.dev/commands/v1"
+
+func (a *app) listCommands() error {
+	return a.print(commandsResult{commandsSchema, script.Commands(), script.Conditions()}, func(w io.Writer) error {
+		_, err := fmt.Fprint(w, script.Reference(a.width(0)))
+		return err
 	})
 }
 

@@ -47,6 +47,7 @@ var resultForms = []struct {
 	{report.Schema, report.Document{}, "`lab verify`"},
 	{script.ResultSchema, script.Result{}, "`lab run`"},
 	{scenariosSchema, scenariosResult{}, "`lab run --list`"},
+	{commandsSchema, commandsResult{}, "`lab run --commands`"},
 	{traceSchema, traceResult{}, "`lab trace`"},
 	{dryRunSchema, dryRun{}, "`lab run --dry-run`, `lab trace --dry-run`"},
 	{lessonsSchema, lessonsResult{}, "`lab walk --list`"},

@@ -13,10 +13,10 @@ import (
 // A Command is one word of the scenario language. The table of all of them is what testscript runs,
 // what scenarios/README.md is made from, and what the verbs of `lab` are built on.
 type Command struct {
-	Name    string
-	Usage   string // the whole line: "dump POD"
-	Summary string // one sentence without a full stop
-	Detail  string // paragraphs; may be empty
+	Name    string `json:"name"`
+	Usage   string `json:"usage"`            // the whole line: "dump POD"
+	Summary string `json:"summary"`          // one sentence without a full stop
+	Detail  string `json:"detail,omitempty"` // paragraphs; may be empty
 	// offline says whether a call with these arguments can do without a lab; nil: none can
 	offline func(args []string) bool
 	changes flow.TouchKind // what it changes in the cluster; "": nothing

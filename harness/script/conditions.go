@@ -18,8 +18,8 @@ import (
 // A Condition is what may stand in brackets before a command. Its answer is found when it
 // is first asked for.
 type Condition struct {
-	Name    string // "kernel:VERSION" when it takes a suffix
-	Summary string
+	Name    string `json:"name"` // "kernel:VERSION" when it takes a suffix
+	Summary string `json:"summary"`
 	holds   func(s *session, suffix string) (bool, error)
 }
 
