@@ -33,7 +33,7 @@ func (c Contents) inferred() inferred {
 		}
 	}
 	held, unheld := c.held(best.path)
-	best.held, best.problems = held, append(best.problems, unheld...)
+	best.held, best.problems = held, append(append(best.problems, c.foreignDumps()...), unheld...)
 	best.problems = append(best.problems, said(runFile, "/configuration", c.Run.Configuration, held,
 		"the dumps of before and after show that it")...)
 	return best
@@ -62,6 +62,24 @@ func (c Contents) inferredBy(q infer.Question) inferred {
 	return inferred{path: path, problems: append(problems, c.questionProblems(q)...)}
 }
 
+// foreignDumps holds that each dump is of the pod whose name it has.
+func (c Contents) foreignDumps() []string {
+	var problems []string
+	for _, kept := range []struct {
+		moment string
+		dumps  map[string][]byte
+	}{{"before", c.Dumps}, {"after", c.After}} {
+		for _, pod := range slices.Sorted(maps.Keys(kept.dumps)) {
+			if dump, err := configdump.Parse(kept.dumps[pod]); err == nil && dump.Node().Proxy() != pod {
+				owner := first(dump.Node().Proxy(), "no one")
+				problems = append(problems, fmt.Sprintf("bundle: the dump of %s of %s the request is that of %s",
+					pod, kept.moment, owner))
+			}
+		}
+	}
+	return problems
+}
+
 // questionProblems holds what inference was asked against the raw parts: who takes part, from which
 // address, by which rules.
 func (c Contents) questionProblems(q infer.Question) []string {
@@ -80,14 +98,6 @@ func (c Contents) questionProblems(q infer.Question) []string {
 		wrong("no sidecar takes a call from %s, and inference was asked of the client's sidecar %q", caller, q.Client)
 	case q.Server == caller:
 		wrong("client and server are both %s", caller)
-	}
-	for moment, dumps := range map[string]map[string][]byte{"before": c.Dumps, "after": c.After} {
-		for _, pod := range slices.Sorted(maps.Keys(dumps)) {
-			if dump, err := configdump.Parse(dumps[pod]); err == nil && dump.Node().Proxy() != pod {
-				owner := first(dump.Node().Proxy(), "no one")
-				wrong("the dump of %s of %s the request is that of %s", pod, moment, owner)
-			}
-		}
 	}
 	if c.Recording == nil {
 		return problems

@@ -64,9 +64,9 @@ func (r *recordingCheck) probed(said map[flow.Touch]bool) {
 			r.wrong("eBPF watched %s, and touched does not say so", pod.Name)
 		}
 	}
-	for of := range said {
-		if of.Kind == flow.TouchProbes && !traced[of.Pod] {
-			r.wrong("touched says that eBPF watched %s, and its recording is not of it", of.Pod)
+	for _, t := range r.run.Touched {
+		if t.Kind == flow.TouchProbes && !traced[t.Pod] {
+			r.wrong("touched says that eBPF watched %s, and its recording is not of it", t.Pod)
 		}
 	}
 }
