@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/internal/bytesize"
 )
 
 // Touched says in one line what a run changed outside itself, and what of it is again as it was.
@@ -78,7 +79,7 @@ func Reads(all []flow.Read) string {
 		}
 	}
 	path, _, _ := strings.Cut(slowest.Path, "?")
-	return fmt.Sprintf("read: %d answers of /config_dump and %d others of Envoy's admin interface, %d KiB; the "+
-		"slowest took %.0f ms (%s of %s)",
-		dumps, others, (bytes+1023)/1024, slowest.Seconds*1000, clean(path), clean(slowest.Pod))
+	return fmt.Sprintf("read: %d answers of /config_dump and %d others of Envoy's admin interface, %s; "+
+		"the slowest took %.0f ms (%s of %s)",
+		dumps, others, bytesize.Text(bytes), slowest.Seconds*1000, clean(path), clean(slowest.Pod))
 }
