@@ -106,8 +106,7 @@ const traceExample = `  lab trace --from netshoot --to http://fortio-server:8080
 // onlyCurlsArguments refuses arguments that do not stand behind --.
 func onlyCurlsArguments(cmd *cobra.Command, args []string) error {
 	if cmd.ArgsLenAtDash() != 0 && len(args) > 0 {
-		return exit.Usagef("read command line: %q is not expected (curl's own arguments stand after --)",
-			args[0])
+		return exit.Usagef("read command line: %q is not expected (curl's own arguments stand after --)", args[0])
 	}
 	return nil
 }
@@ -115,8 +114,8 @@ func onlyCurlsArguments(cmd *cobra.Command, args []string) error {
 // read checks the flags, and adds curl's options from the file and the command line.
 func (flags *traceFlags) read(cmd *cobra.Command, args []string) error {
 	if !slices.Contains(trace.Levels, flags.level) {
-		return exit.Usagef("read command line: --statements %q is none of %s", flags.level,
-			strings.Join(trace.Levels, ", "))
+		return exit.Usagef("read command line: --statements %q is none of %s",
+			flags.level, strings.Join(trace.Levels, ", "))
 	}
 	if err := flags.check(); err != nil {
 		return err
@@ -161,8 +160,8 @@ func (flags *traceFlags) define(cmd *cobra.Command) {
 	f.StringVar(&flags.bundle, "bundle", "", "keep all of it in this directory: dumps, evidence, verdict")
 	f.StringVar(&flags.sign, "sign", "", signHelp)
 	f.StringVar(&flags.level, "statements", string(trace.LevelTrace),
-		"log statements that are traced: trace (all), debug (those of debug and above; all where Linux is older than "+
-			"6.10)")
+		"log statements that are traced: trace (all), debug (those of debug and above; "+
+			"all where Linux is older than 6.10)")
 	for _, name := range []string{"from", "to"} {
 		_ = cmd.MarkFlagRequired(name)
 	}
@@ -212,12 +211,12 @@ func (a *app) trace(cmd *cobra.Command, flags traceFlags) error {
 	return errors.Join(err, failed)
 }
 
-// reportTrace prints what became of a traced request; the error has the verdict's exit
-// code and has been said.
+// reportTrace prints what became of a traced request; the error has the verdict's exit code and has
+// been said.
 func (a *app) reportTrace(kept bundle.Contents, flags traceFlags) error {
 	run, verdict, recording := kept.Run, kept.Verdict, kept.Recording.Trace
-	result := traceResult{Schema: traceSchema, Answer: verify.Answered(run), Run: run, Verdict: verdict,
-		Touched: run.Touched}
+	result := traceResult{Schema: traceSchema, Answer: verify.Answered(run),
+		Run: run, Verdict: verdict, Touched: run.Touched}
 	if recording == nil {
 		recording, flags.events = &trace.Recording{}, false
 	}
@@ -250,8 +249,10 @@ func (a *app) reportTrace(kept bundle.Contents, flags traceFlags) error {
 				return err
 			}
 		}
-		if err := report.Text(w, shown(a, run), shown(a, verdict), report.Options{Color: screen.Colours(a.Out),
-			Verbose: flags.verbose, Fold: true, Width: a.reportWidth()}); err != nil {
+		options := report.Options{
+			Color: screen.Colours(a.Out), Verbose: flags.verbose, Fold: true, Width: a.reportWidth(),
+		}
+		if err := report.Text(w, shown(a, run), shown(a, verdict), options); err != nil {
 			return err
 		}
 		return printProbes(w, recording, a.reportWidth())
@@ -305,7 +306,8 @@ func printProbes(w io.Writer, r *trace.Recording, columns int) error {
 		}
 		lines = append(lines, fmt.Sprintf("probe %s is off: %s", p.Name, p.Problem))
 	}
-	lines = append(append(lines, r.Off()...), fmt.Sprintf("ebpf: %d probes, %d events, %d lost, %d missed",
+	lines = append(lines, r.Off()...)
+	lines = append(lines, fmt.Sprintf("ebpf: %d probes, %d events, %d lost, %d missed",
 		on, r.Counts.Emitted, r.Counts.Lost, r.Counts.Missed))
 	for _, line := range lines {
 		for _, part := range screen.Hang("", line, columns) {

@@ -9,9 +9,9 @@ type FlagRow struct {
 	Meaning string `json:"meaning"`
 }
 
-// Flags are Envoy's response flags: every one that Envoy 1.40 takes in a
-// response_flag_filter. A test of package explain asks it. Source: Envoy's documentation on
-// access logging, %RESPONSE_FLAGS%.
+// Flags are Envoy's response flags: every one that Envoy 1.40 takes in a response_flag_filter. A
+// test of package explain asks it.
+// Source: Envoy's documentation on access logging, %RESPONSE_FLAGS%.
 var Flags = []FlagRow{
 	{"UH", "NoHealthyUpstream", "no healthy upstream host"},
 	{"UF", "UpstreamConnectionFailure", "upstream connection failure"},

@@ -70,8 +70,8 @@ type Request struct {
 	DirectSource string `json:"directSource,omitempty"`
 	Address      string `json:"address"` // original destination IP, before REDIRECT
 	Port         uint32 `json:"port"`    // original destination port, before REDIRECT
-	// "ip:port" or port of the proxy's socket that netfilter takes it to; default from dump and
-	// direction
+	// "ip:port" or port of the proxy's socket that netfilter takes it to;
+	// default from dump and direction
 	Redirect  string   `json:"redirect,omitempty"`
 	Protocol  string   `json:"protocol,omitempty"`  // http (default), http2, http3, grpc, tcp, udp, http1.0
 	TLS       string   `json:"tls,omitempty"`       // plaintext (default), tls, mtls
@@ -82,8 +82,8 @@ type Request struct {
 	Method    string   `json:"method,omitempty"`    // default GET
 	Path      string   `json:"path,omitempty"`      // default /; with the query string
 	Headers   Headers  `json:"headers,omitempty"`   // names in lower case
-	// what a CONNECT carries: a request whose address is the CONNECT's; default a GET for its
-	// authority
+	// what a CONNECT carries: a request whose address is the CONNECT's;
+	// default a GET for its authority
 	Inner  *Request `json:"inner,omitempty"`
 	Random *uint64  `json:"random,omitempty"` // picks among weighted clusters; absent: the set is the answer
 }

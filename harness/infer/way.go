@@ -27,8 +27,8 @@ type WayOptions struct {
 	Resolved string `json:"resolved,omitempty"`
 	// the client's address, ip or ip:port; "": the client's pod IP
 	Source string `json:"source,omitempty"`
-	// what `iptables-save -c` or `nft -j list ruleset` prints in the client's pod; "": from the
-	// interception mode
+	// what `iptables-save -c` or `nft -j list ruleset` prints in the client's pod;
+	// "": from the interception mode
 	ClientRules string           `json:"-"`
 	ServerRules string           `json:"-"`               // the same of the server's pod
 	Sender      netfilter.Sender `json:"sender,omitzero"` // who sends in the client's pod
@@ -41,8 +41,8 @@ type WayOptions struct {
 	Cold     bool      `json:"cold,omitempty"` // no connection is pooled between the two sidecars or to the app
 	// every worker has a connection pooled, to the other sidecar and to the app
 	Warm bool `json:"warm,omitempty"`
-	// why no sidecar takes the call where the client's sends it; "": one may, whose dump is not
-	// given
+	// why no sidecar takes the call where the client's sends it;
+	// "": one may, whose dump is not given
 	Beyond  string `json:"beyond,omitempty"`
 	Explain bool   `json:"explain,omitempty"` // keep every condition
 }
@@ -189,8 +189,9 @@ func promote(path *flow.Path) bool {
 }
 
 // leave is a request that leaves the client's proxy for the server's.
-func (a *arrival) leave(e *Engine, left *passage.Walk, decision flow.Decision, sent flow.Request,
-	server *configdump.Dump) error {
+func (a *arrival) leave(
+	e *Engine, left *passage.Walk, decision flow.Decision, sent flow.Request, server *configdump.Dump,
+) error {
 	a.peer, a.left = identity(e), left
 	if left.HCM != nil {
 		sent.Headers = sentHeaders(left)
@@ -200,12 +201,13 @@ func (a *arrival) leave(e *Engine, left *passage.Walk, decision flow.Decision, s
 
 // variant is the way of a call that takes another way through the client's proxy. Where that does
 // not lead to the server's pod, the way is known up to there.
-func (a *arrival) variant(e *Engine, left *passage.Walk, sent flow.Request, server *configdump.Dump,
-	before []flow.Hop) flow.Variant {
+func (a *arrival) variant(
+	e *Engine, left *passage.Walk, sent flow.Request, server *configdump.Dump, before []flow.Hop,
+) flow.Variant {
 	path := flow.Path{Hops: append(slices.Clone(before), left.Out.Hops...)}
 	path.Outcome, path.Failure, path.Flag = left.Out.Outcome, left.Out.Failure, left.Out.Flag
-	if next := *a; left.Out.Outcome == flow.Forwarded && server != nil &&
-		next.leave(e, left, left.Out, sent, server) == nil {
+	next, goesOn := *a, left.Out.Outcome == flow.Forwarded && server != nil
+	if goesOn && next.leave(e, left, left.Out, sent, server) == nil {
 		_ = next.throughServer(New(server), &path) // where it cannot be followed, the way is known up to there
 	}
 	return flow.Variant{Outcome: path.Outcome, Failure: path.Failure, Flag: path.Flag, Hops: path.Hops}
@@ -213,8 +215,9 @@ func (a *arrival) variant(e *Engine, left *passage.Walk, sent flow.Request, serv
 
 // clientDecision resolves the call's host, which becomes a hop, and decides the request at
 // the client's proxy.
-func (a *arrival) clientDecision(e *Engine, server *configdump.Dump,
-	path *flow.Path) (flow.Decision, *passage.Walk, []*passage.Walk, flow.Request, error) {
+func (a *arrival) clientDecision(
+	e *Engine, server *configdump.Dump, path *flow.Path,
+) (flow.Decision, *passage.Walk, []*passage.Walk, flow.Request, error) {
 	resolved, hop, err := e.resolve(a.target, a.opts.Resolved)
 	if err != nil {
 		return flow.Decision{}, nil, nil, flow.Request{}, err
@@ -245,9 +248,8 @@ func (a *arrival) clientDecision(e *Engine, server *configdump.Dump,
 func (a *arrival) firstRequest(resolved netip.Addr, source string) flow.Request {
 	req := flow.Request{
 		Direction: flow.Outbound, Source: source, Address: resolved.String(), Port: a.target.port,
-		Protocol: a.opts.Protocol,
-		TLS:      a.opts.TLS, Scheme: a.target.scheme, Authority: a.target.authority, Method: a.call.Method,
-		Path: a.target.path, Headers: a.call.Headers, Random: a.opts.Random,
+		Protocol: a.opts.Protocol, TLS: a.opts.TLS, Scheme: a.target.scheme, Authority: a.target.authority,
+		Method: a.call.Method, Path: a.target.path, Headers: a.call.Headers, Random: a.opts.Random,
 	}
 	if a.call.RequestID != "" {
 		req.Headers = withHeader(req.Headers, "x-request-id", a.call.RequestID)
@@ -342,10 +344,9 @@ func chosenEndpoint(d flow.Decision, server configdump.Node) (netip.AddrPort, er
 		}
 		seen = append(seen, h.Address)
 	}
-	return netip.AddrPort{},
-		fmt.Errorf("%w: cluster %s of the client sends to %s, and the server's dump is of %s at %s "+
-			"(give the dump of the pod that is called)", ErrWay, d.Cluster, say.OrNone(say.List(seen)), server.Proxy(),
-			say.List(server.IPs))
+	return netip.AddrPort{}, fmt.Errorf("%w: cluster %s of the client sends to %s, and the server's dump is of %s at %s "+
+		"(give the dump of the pod that is called)",
+		ErrWay, d.Cluster, say.OrNone(say.List(seen)), server.Proxy(), say.List(server.IPs))
 }
 
 // straightTo is a call from a client without a sidecar: clear text, to the server's pod itself, or
@@ -387,8 +388,10 @@ func (a *arrival) throughServer(e *Engine, path *flow.Path) error {
 	}
 	before := slices.Clone(path.Hops)
 	for _, other := range others {
-		path.Variants = append(path.Variants, flow.Variant{Outcome: other.Out.Outcome, Failure: other.Out.Failure,
-			Flag: other.Out.Flag, Hops: append(slices.Clone(before), atServer(e, other.Out)...)})
+		path.Variants = append(path.Variants, flow.Variant{
+			Outcome: other.Out.Outcome, Failure: other.Out.Failure, Flag: other.Out.Flag,
+			Hops: append(slices.Clone(before), atServer(e, other.Out)...),
+		})
 	}
 	path.Hops = append(path.Hops, atServer(e, decision)...)
 	concluded(path, decision)

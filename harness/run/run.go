@@ -69,8 +69,8 @@ func Do(ctx context.Context, lab Lab, plan Plan, note func(format string, args .
 	if restored != nil {
 		err = errors.Join(err, exit.Environmentf("restore what the run changed: %w", restored))
 	}
-	return Result{Question: s.question, Run: s.Flow, Touched: touches, Recording: s.Recording, Dumps: s.Dumps(),
-		DumpsAfter: s.DumpsAfter()}, err
+	return Result{Question: s.question, Run: s.Flow, Touched: touches, Recording: s.Recording,
+		Dumps: s.Dumps(), DumpsAfter: s.DumpsAfter()}, err
 }
 
 // Do takes the steps from plan to answer, and lets every instrument look for the last time. What
@@ -106,8 +106,9 @@ func (s *Session) Do(ctx context.Context, plan Plan) error {
 
 // before has the sidecars alone, dumps them, empties the pools, and begins to look: last of all
 // instruments those that tell what happens from now on.
-func (s *Session) before(ctx context.Context, plan Plan,
-	scene Scene) ([]observe.Instrument, []instrument.Target, error) {
+func (s *Session) before(
+	ctx context.Context, plan Plan, scene Scene,
+) ([]observe.Instrument, []instrument.Target, error) {
 	alone := s.Alone
 	if !plan.changes() {
 		alone = s.AwaitAlone
@@ -187,8 +188,8 @@ func MayTrace(ctx context.Context) error {
 }
 
 // errUnasked says why log levels are left.
-var errUnasked = errors.New("log levels are left as they are in a cluster that is not the lab's own (ask for it: " +
-	"--log-level debug)")
+var errUnasked = errors.New("log levels are left as they are in a cluster that is not the lab's own " +
+	"(ask for it: --log-level debug)")
 
 // errNoBPF says that eBPF cannot be used, for the processes of any user.
 var errNoBPF = fmt.Errorf("this process may not load BPF programs (run as root; `lab doctor` says more)")

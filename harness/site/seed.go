@@ -46,9 +46,8 @@ func SeedLog(recorded *page.Page) (Article, error) {
 	}
 	drawing := page.LogDrawing("drawing", "the lines of the chapter's log, by the parts of Envoy", drawn)
 	fmt.Fprintf(&b, "<figure>%s</figure>", drawing)
-	b.WriteString(`<div class="scroll" tabindex="0" role="region" aria-label="the log"><table ` +
-		`class="stack"><thead><tr>` +
-		`<th class="num">no.</th><th>part</th><th>the book's line</th>`)
+	b.WriteString(`<div class="scroll" tabindex="0" role="region" aria-label="the log">` +
+		`<table class="stack"><thead><tr><th class="num">no.</th><th>part</th><th>the book's line</th>`)
 	if today != nil {
 		b.WriteString("<th>today</th>")
 	}

@@ -78,9 +78,10 @@ func (j *judge) absent(hop *flow.Hop, fact flow.Fact) result {
 	}
 	for _, w := range watches {
 		if whole(w) {
-			r.evidence = append(r.evidence, flow.Evidence{Instrument: w.Instrument, Fact: fact.Name,
-				Expected: "absent" + ofValue(fact.Value),
-				Seen:     "nothing, and it watched throughout", Agrees: true, Observation: -1})
+			r.evidence = append(r.evidence, flow.Evidence{
+				Instrument: w.Instrument, Fact: fact.Name, Expected: "absent" + ofValue(fact.Value),
+				Seen: "nothing, and it watched throughout", Agrees: true, Observation: -1,
+			})
 		}
 	}
 	if len(r.evidence) == 0 {
@@ -113,8 +114,8 @@ type seenFact struct {
 }
 
 func evidence(s seenFact, fact, expected string, agrees bool) flow.Evidence {
-	return flow.Evidence{Instrument: s.instrument, Fact: fact, Expected: expected, Seen: s.value, Agrees: agrees,
-		Observation: s.observation}
+	return flow.Evidence{Instrument: s.instrument, Fact: fact, Expected: expected,
+		Seen: s.value, Agrees: agrees, Observation: s.observation}
 }
 
 // observed returns every value of a fact that was seen at a hop: by an observation of the hop's own
@@ -143,8 +144,8 @@ func (j *judge) broken(hop *flow.Hop) []flow.Evidence {
 		}
 		for _, s := range o.Facts {
 			if flow.FactOf(s.Name).Refutes {
-				all = append(all, flow.Evidence{Instrument: o.Instrument, Fact: s.Name, Expected: s.Value, Seen: o.Raw,
-					Observation: i})
+				all = append(all, flow.Evidence{Instrument: o.Instrument, Fact: s.Name,
+					Expected: s.Value, Seen: o.Raw, Observation: i})
 			}
 		}
 	}

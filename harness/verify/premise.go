@@ -17,8 +17,8 @@ func disturbed(run flow.Run) []string {
 	for _, o := range run.Observations {
 		for _, s := range o.Facts {
 			if s.Name == flow.FactOthers || s.Name == flow.FactUpstreamReused && s.Value == "true" {
-				return []string{fmt.Sprintf("the pools were cold, and others used them before this request did: %s "+
-					"saw at %s %s: %s %s (run it again)",
+				return []string{fmt.Sprintf("the pools were cold, and others used them before this request did: "+
+					"%s saw at %s %s: %s %s (run it again)",
 					o.Instrument, o.Side, o.Kind, s.Name, s.Value)}
 			}
 		}

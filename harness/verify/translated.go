@@ -45,9 +45,8 @@ func withPeer(observations []flow.Observation, proxy flow.Hop, from, to string) 
 // mayBeTranslated says whether a downstream peer that was seen with several ports may be one all
 // the same: no instrument that watched there could see what the redirection made of it.
 func (j *judge) mayBeTranslated(a seenAt, values []string) bool {
-	if a.seen.Name != flow.FactPeer || slices.ContainsFunc(values, func(v string) bool {
-		return !flow.SameHost(v, values[0])
-	}) {
+	otherHost := func(v string) bool { return !flow.SameHost(v, values[0]) }
+	if a.seen.Name != flow.FactPeer || slices.ContainsFunc(values, otherHost) {
 		return false
 	}
 	hop := flow.Hop{Side: a.o.Side, Proxy: a.o.Where.Pod, Kind: flow.Redirect}

@@ -71,8 +71,8 @@ func (j *judge) nowhere(hop *flow.Hop, kind flow.HopKind, fact string) bool {
 func (j *judge) undecided(i int) (reasons []string) {
 	for _, c := range j.conflictsAt(i) {
 		if c.undecided {
-			reasons = append(reasons, c.reason+": the redirection may have made one of the other, and no instrument "+
-				"that ran could see that")
+			reasons = append(reasons, c.reason+": the redirection may have made one of the other, "+
+				"and no instrument that ran could see that")
 		}
 	}
 	return reasons
@@ -81,8 +81,8 @@ func (j *judge) undecided(i int) (reasons []string) {
 // conflictsAt are the conflicts that belong to a hop.
 func (j *judge) conflictsAt(i int) (all []conflict) {
 	for _, c := range j.conflicts() {
-		if o := j.run.Observations[c.evidence[0].Observation]; j.place(o) == i &&
-			!j.before(&j.run.Path.Hops[i], o.Kind) {
+		o := j.run.Observations[c.evidence[0].Observation]
+		if j.place(o) == i && !j.before(&j.run.Path.Hops[i], o.Kind) {
 			all = append(all, c)
 		}
 	}

@@ -44,9 +44,8 @@ func canSee(hop *flow.Hop, name flow.Instrument) bool {
 func witnesses(hop *flow.Hop, run flow.Run) string {
 	var names []string
 	for _, i := range instruments() {
-		if !canSee(hop, i.name) || slices.ContainsFunc(run.Watches, func(w flow.Watch) bool {
-			return w.Instrument == i.name
-		}) {
+		ran := slices.ContainsFunc(run.Watches, func(w flow.Watch) bool { return w.Instrument == i.name })
+		if ran || !canSee(hop, i.name) {
 			continue
 		}
 		name := string(i.name)
@@ -61,8 +60,8 @@ func witnesses(hop *flow.Hop, run flow.Run) string {
 	return strings.Join(names, " or ")
 }
 
-// missedBy says whether an absence concerns what a proxy does; a hop without a
-// proxy is everybody's.
+// missedBy says whether an absence concerns what a proxy does; a hop without a proxy is
+// everybody's.
 func missedBy(proxy string, a flow.Absence) bool { return a.Pod == "" || proxy == "" || a.Pod == proxy }
 
 // without says of each instrument that could not take part why, and which hops stay unobserved that
