@@ -344,8 +344,8 @@ func chosenEndpoint(d flow.Decision, server configdump.Node) (netip.AddrPort, er
 		}
 		seen = append(seen, h.Address)
 	}
-	return netip.AddrPort{}, fmt.Errorf("%w: cluster %s of the client sends to %s, and the server's dump is of %s at %s "+
-		"(give the dump of the pod that is called)",
+	return netip.AddrPort{}, fmt.Errorf("%w: cluster %s of the client sends to %s, and the server's dump is of "+
+		"%s at %s (give the dump of the pod that is called)",
 		ErrWay, d.Cluster, say.OrNone(say.List(seen)), server.Proxy(), say.List(server.IPs))
 }
 
@@ -388,10 +388,8 @@ func (a *arrival) throughServer(e *Engine, path *flow.Path) error {
 	}
 	before := slices.Clone(path.Hops)
 	for _, other := range others {
-		path.Variants = append(path.Variants, flow.Variant{
-			Outcome: other.Out.Outcome, Failure: other.Out.Failure, Flag: other.Out.Flag,
-			Hops: append(slices.Clone(before), atServer(e, other.Out)...),
-		})
+		path.Variants = append(path.Variants, flow.Variant{Outcome: other.Out.Outcome, Failure: other.Out.Failure,
+			Flag: other.Out.Flag, Hops: append(slices.Clone(before), atServer(e, other.Out)...)})
 	}
 	path.Hops = append(path.Hops, atServer(e, decision)...)
 	concluded(path, decision)

@@ -39,8 +39,8 @@ func (p *Page) logs() *section {
 		ID: "logs", Short: "Logs", Title: "What the logs say, and who in Envoy says it",
 		Text: "Each box is a part of Envoy, with the lines about the request that it wrote. The arrows lead " +
 			"from each line to the next: down on the left, and up again on the right. A line leads to Envoy's source " +
-			"where it is written, at the version that the config dump names; its number leads to the whole line below. " +
-			"Printed from here, the page has this drawing alone.",
+			"where it is written, at the version that the config dump names; its number leads to the whole line " +
+			"below. Printed from here, the page has this drawing alone.",
 		Body: template.HTML(`<div class="lanes">` + drawings.String() + `</div>` + tables.String()),
 	}
 }

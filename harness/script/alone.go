@@ -123,7 +123,7 @@ func (c Command) named(args []string) []string {
 	return slices.Clone(c.names(args))
 }
 
-// ends are the arguments on both sides of the arrow; where there is none, the first that is no flag.
+// ends are the arguments on both sides of the arrow; without one, the first that is no flag.
 func ends(args []string) []string {
 	for i := len(args) - 2; i > 0; i-- {
 		if args[i] == "->" {

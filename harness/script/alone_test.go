@@ -55,7 +55,7 @@ func TestAlone(t *testing.T) {
 	}
 }
 
-// TestAloneAsks asks the cluster for the pods that commands name, and for no other word of a script.
+// TestAloneAsks asks the cluster for the pods that commands name, and for no other word of them.
 func TestAloneAsks(t *testing.T) {
 	script := `
 show service c
