@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"regexp"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -23,7 +24,8 @@ var applyCommand = Command{
 		"command is killed; one that is\n" +
 		"there already is an error, so that another's object is never touched. The sidecars hear of it a moment " +
 		"later: wait with\n" +
-		"`eventually`.",
+		"`eventually`. In the manifest $NAME_IP stands for the address of a pod that show pod has read; ${NAME_IP} " +
+		"is left for a shell.",
 	run: func(s *session, args []string) error {
 		if len(args) != 1 {
 			return badUsage("it needs one file")
@@ -31,6 +33,9 @@ var applyCommand = Command{
 		manifest, err := s.readFile(args[0])
 		if err != nil {
 			return exit.Usagef("apply: %w", err)
+		}
+		if manifest, err = s.withAddresses(manifest); err != nil {
+			return exit.Usagef("apply %s: %w", args[0], err)
 		}
 		objects, err := kube.Decode(manifest)
 		if err != nil || len(objects) == 0 {
@@ -44,6 +49,22 @@ var applyCommand = Command{
 		}
 		return nil
 	},
+}
+
+// addressName is $NAME_IP in a manifest.
+var addressName = regexp.MustCompile(`\$[A-Z][A-Z0-9_]*_IP\b`)
+
+// withAddresses puts the addresses of pods where a manifest has their names.
+func (s *session) withAddresses(manifest []byte) ([]byte, error) {
+	var unknown error
+	manifest = addressName.ReplaceAllFunc(manifest, func(name []byte) []byte {
+		address, ok := s.variables[string(name[1:])]
+		if !ok {
+			unknown = fmt.Errorf("%s stands for nothing yet (call show pod before)", name)
+		}
+		return []byte(address)
+	})
+	return manifest, unknown
 }
 
 // create creates one object. What deletes it is noted before, but never for an object

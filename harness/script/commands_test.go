@@ -138,6 +138,31 @@ func TestPodsAndServices(t *testing.T) {
 	}
 }
 
+// TestAddressesInAManifest puts the address of a pod that show pod has read where its name stands.
+func TestAddressesInAManifest(t *testing.T) {
+	s := newSession(t.Context(), Lab{}, silent{})
+	s.variables["WEB_IP"] = "10.0.0.7"
+	for manifest, want := range map[string]string{
+		"{address: $WEB_IP, port: 80}":        "{address: 10.0.0.7, port: 80}",
+		"'$WEB_IP:80' [\"$WEB_IP\"]":          "'10.0.0.7:80' [\"10.0.0.7\"]",
+		"echo ${WEB_IP} $(WEB_IP) $WEB %s+$":  "echo ${WEB_IP} $(WEB_IP) $WEB %s+$",
+		"{address: $WEB_IPS, other: $web_IP}": "{address: $WEB_IPS, other: $web_IP}",
+		"{address: $GONE_IP}":                 "$GONE_IP stands for nothing yet (call show pod before)",
+	} {
+		got, err := s.withAddresses([]byte(manifest))
+		if err != nil {
+			got = []byte(err.Error())
+		}
+		if string(got) != want {
+			t.Errorf("%s: %s, want %s", manifest, got, want)
+		}
+	}
+	_, result := lines(t, recordedLab(t, "inbound"), "apply a.yaml\n-- a.yaml --\n{kind: $GONE_IP}\n", Options{})
+	if result.Err == nil || !strings.Contains(result.Err.Error(), "apply a.yaml: $GONE_IP stands for nothing yet") {
+		t.Error(result.Err)
+	}
+}
+
 // TestDumpChanged waits for other listeners than those of the dump before.
 func TestDumpChanged(t *testing.T) {
 	lab := recordedLab(t, "inbound")
