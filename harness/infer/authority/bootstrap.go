@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -371,6 +372,9 @@ func (b *bootstrap) keptCluster(c object, r *configdump.Resource) (object, error
 				continue
 			}
 			host := fmt.Sprint(socket["address"])
+			if _, err := netip.ParseAddr(host); err != nil {
+				continue // a name: the stub stands where DNS leads to
+			}
 			if _, err := b.stubs.at(net.JoinHostPort(host, fmt.Sprint(socket["port_value"]))); err != nil {
 				return nil, err
 			}

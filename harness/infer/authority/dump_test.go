@@ -20,6 +20,7 @@ type config struct {
 	listeners []string
 	routes    []string
 	clusters  []string
+	endpoints any // the whole section; nil: one of no endpoints
 }
 
 // bootstrapText is who the proxy is, and a runtime as a bootstrap may set it.
@@ -48,13 +49,17 @@ func (c config) dump(t testing.TB) *configdump.Dump {
 		}
 		return object{"@type": "type.googleapis.com/envoy.admin.v3." + kind, array: elements}
 	}
+	endpoints := c.endpoints
+	if endpoints == nil {
+		endpoints = object{"@type": "type.googleapis.com/envoy.admin.v3.EndpointsConfigDump"}
+	}
 	text, err := json.Marshal(object{"configs": []any{
 		object{"@type": "type.googleapis.com/envoy.admin.v3.BootstrapConfigDump",
 			"bootstrap": message(t, bootstrapText)},
 		section("ClustersConfigDump", "static_clusters", "cluster", c.clusters),
 		section("ListenersConfigDump", "static_listeners", "listener", c.listeners),
 		section("RoutesConfigDump", "static_route_configs", "route_config", c.routes),
-		object{"@type": "type.googleapis.com/envoy.admin.v3.EndpointsConfigDump"},
+		endpoints,
 	}})
 	if err != nil {
 		t.Fatal(err)

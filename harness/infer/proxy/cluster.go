@@ -50,6 +50,12 @@ func (c *Cluster) ForwardsDynamically() bool {
 		c.Kind == "dynamic_forward_proxy"
 }
 
+// AsksDNS says whether DNS gives the addresses of the cluster's endpoints, which are names.
+func (c *Cluster) AsksDNS() bool {
+	_, kind := c.At.Get("cluster_type", "typed_config").Typed()
+	return c.Kind == "STRICT_DNS" || c.Kind == "LOGICAL_DNS" || strings.HasSuffix(kind, ".clusters.dns.v3.DnsCluster")
+}
+
 // Policy returns the first policy of load_balancing_policy and its type, or a Value
 // that does not exist.
 func (c *Cluster) Policy() (policy configdump.Value, kind string) {

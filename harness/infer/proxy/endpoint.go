@@ -35,6 +35,8 @@ type Host struct {
 func (h Host) Healthy() bool { return h.Health == "" || h.Health == "UNKNOWN" || h.Health == "HEALTHY" }
 
 // Load returns the endpoints of a cluster: from EDS, or from the cluster's own load_assignment.
+// Those of a DNS cluster are names there, and Envoy reports with its endpoints which addresses DNS
+// gave. (ConfigDumpHandler::dumpEndpointConfigs)
 func (e *Proxy) Load(c *Cluster) *LoadAssignment {
 	name := c.At.Get("eds_cluster_config", "service_name").Text()
 	name = cmp.Or(name, c.Name)
@@ -43,6 +45,8 @@ func (e *Proxy) Load(c *Cluster) *LoadAssignment {
 		v := c.At.Get("load_assignment")
 		if c.Kind == "EDS" {
 			v = configdump.Value{}
+		}
+		if c.Kind == "EDS" || c.AsksDNS() {
 			if r, ok := e.Dump.Lookup(configdump.Endpoints, name); ok {
 				v = r.Value()
 			}
@@ -93,7 +97,7 @@ var healthNames = map[string]string{
 // Name is what Envoy calls a host: its hostname, which of a DNS cluster is the name that was looked
 // up where none is given.
 func (h Host) Name(c *Cluster) string {
-	if h.Hostname == "" && strings.HasSuffix(c.Kind, "_DNS") {
+	if h.Hostname == "" && c.AsksDNS() {
 		return h.At.Get("endpoint", "address", "socket_address", "address").Text()
 	}
 	return h.Hostname

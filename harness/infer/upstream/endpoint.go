@@ -37,6 +37,7 @@ func PickEndpoint(w *passage.Walk) {
 		return
 	}
 	hosts, choices, why := balance(w, c, load)
+	askDNS(w, c, load)
 	if len(hosts) == 0 {
 		noEndpoint(w, load.At, why)
 		return

@@ -15,8 +15,8 @@ import (
 	"github.com/flowproof/lab/harness/infer/say"
 )
 
-// This file holds the clusters whose host is in no dump, because the request itself names it:
-// ORIGINAL_DST and dynamic_forward_proxy.
+// This file holds the clusters whose host may be in no dump: the request itself names it, as with
+// ORIGINAL_DST and dynamic_forward_proxy, or DNS does.
 
 // Filter state that names a host, by the filters that read it.
 const (
@@ -145,6 +145,24 @@ func dynamicName(w *passage.Walk) (name, port, why string) {
 		port = own
 	}
 	return name, port, "the cluster is dynamic_forward_proxy: the request's own host is where it goes"
+}
+
+// askDNS opens the addresses of a DNS cluster's endpoints where the dump does not have them: DNS
+// had given none, or the dump is one without endpoints and has their names alone.
+func askDNS(w *passage.Walk, c *proxy.Cluster, load *proxy.LoadAssignment) {
+	if !c.AsksDNS() {
+		return
+	}
+	if names := c.At.Get("load_assignment", "endpoints"); len(load.Hosts) == 0 && names.Element(0).Exists() {
+		w.Open(flow.WhatAddress, "DNS", "DNS had given no address of the cluster's endpoints when the dump was taken",
+			names)
+	}
+	for _, h := range load.Hosts {
+		if _, err := netip.ParseAddrPort(h.Address); err != nil {
+			w.Open(flow.WhatAddress, "DNS", "DNS says the address of "+h.Address, h.At)
+			return
+		}
+	}
 }
 
 // sniProxy returns the configuration of the chain's sni_dynamic_forward_proxy filter, or a Value
