@@ -160,18 +160,24 @@ func (v Value) field(name string) Value {
 	return found
 }
 
-// sameField says whether a key of the text names the protobuf field.
+// sameField says whether a key of the text names the protobuf field, in either of its forms. In
+// lowerCamelCase no underscore is left, before a digit neither: accept_http_10 is acceptHttp10.
+// Source: ToJsonName in protobuf's descriptor.cc.
 func sameField[T string | []byte](key T, name string) bool {
 	if string(key) == name {
 		return true
 	}
-	i := 0
+	i, upper := 0, false
 	for j := 0; j < len(name); j++ {
 		c := name[j]
-		if c == '_' && j+1 < len(name) && name[j+1] >= 'a' && name[j+1] <= 'z' {
-			j++
-			c = name[j] - 'a' + 'A'
+		if c == '_' {
+			upper = true
+			continue
 		}
+		if upper && c >= 'a' && c <= 'z' {
+			c -= 'a' - 'A'
+		}
+		upper = false
 		if i >= len(key) || key[i] != c {
 			return false
 		}

@@ -158,19 +158,24 @@ func fold(name []byte) string {
 	}, string(name))
 }
 
-// camel is a field's name in lowerCamelCase, whichever of its two forms it has.
+// camel is a field's name in lowerCamelCase, whichever of its two forms it has. No underscore is
+// left in it, before a digit neither.
+// Source: ToJsonName in protobuf's descriptor.cc.
 func camel(name []byte) string {
 	if bytes.IndexByte(name, '_') < 0 {
 		return string(name)
 	}
-	out := make([]byte, 0, len(name))
-	for i := 0; i < len(name); i++ {
-		if c := name[i]; c == '_' && i+1 < len(name) && name[i+1] >= 'a' && name[i+1] <= 'z' {
-			i++
-			out = append(out, name[i]-'a'+'A')
-		} else {
-			out = append(out, c)
+	out, upper := make([]byte, 0, len(name)), false
+	for _, c := range name {
+		if c == '_' {
+			upper = true
+			continue
 		}
+		if upper && c >= 'a' && c <= 'z' {
+			c -= 'a' - 'A'
+		}
+		upper = false
+		out = append(out, c)
 	}
 	return string(out)
 }

@@ -26,6 +26,8 @@ func TestOnce(t *testing.T) {
 		{"with the sign of Kelvin", "{\"kind\": 1, \"\u212aind\": 2}", "1: \"\u212aind\"", ""},
 		{"with an escape", `{"url": 1, "u\u0072l": 2}`, `1: "u\u0072l"`, `1: "u\u0072l"`},
 		{"as protobuf's other form", `{"filter_chain": 1, "filterChain": 2}`, "", `1: "filterChain"`},
+		{"as protobuf's other form, before a digit", `{"accept_http_10": 1, "acceptHttp10": 2}`, "",
+			`1: "acceptHttp10"`},
 		{"labels", `{"a_b": 1, "ab": 2, "a-b": 3}`, "", ""},
 		{"of many", many + `"a": 2}`, `1: "a"`, `1: "a"`},
 		{"the last of many", many + `"z": 2}`, `1: "z"`, `1: "z"`},
