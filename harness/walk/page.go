@@ -85,9 +85,6 @@ func (p Page) Write(w io.Writer) error {
 // Say is a text of the page's language, for its template.
 func (p Page) Say(key string, values ...any) string { return p.Language.Say(key, values...) }
 
-// Lost says why a choice is not the answer, in the page's language.
-func (p Page) Lost(q lesson.Question, c lesson.Choice) string { return p.Language.Lost(q, c) }
-
 // About is where the glossary says what a question is about; "" where there is no glossary.
 func (p Page) About(q lesson.Question) string {
 	if p.Term == nil || q.Subject.Kind == "" {
