@@ -35,11 +35,6 @@ var formatRules = []rule{
 		[3]string{"hm", "header_mutation.v3.HeaderMutation", "mutations: {request_mutations: [" +
 			setting("x-v", "%DYNAMIC_METADATA(ns:k:d)%", "OVERWRITE_IF_EXISTS_OR_ADD") + "]}"}, clearing),
 		byHeader("x-v", "v"), []string{"GET x /"}},
-	{"format: all metadata of a namespace", chained([3]string{"sm", "set_metadata.v3.Config",
-		"metadata: [{metadata_namespace: ns, value: {k: v}}]"},
-		[3]string{"hm", "header_mutation.v3.HeaderMutation", "mutations: {request_mutations: [" +
-			setting("x-v", "%DYNAMIC_METADATA(ns)%", "OVERWRITE_IF_EXISTS_OR_ADD") + "]}"}, clearing),
-		byHeader("x-v", `{"k":"v"}`), []string{"GET x /"}},
 }
 
 // replyMappers is a connection manager with mappers of answers.

@@ -26,6 +26,7 @@ func (passing) Flag(configdump.Value, bool) bool                             { r
 func (passing) Runtime(string) configdump.Value                              { return configdump.Value{} }
 func (passing) Match(configdump.Value) bool                                  { return true }
 func (passing) Reachable(string) bool                                        { return true }
+func (passing) Labelled(string, string, string) bool                         { return true }
 func (passing) Dynamic(string) bool                                          { return false }
 func (passing) Open(flow.What, string, string, configdump.Value)             {}
 func (passing) Healthy(string) (float64, bool)                               { return 100, true }

@@ -85,41 +85,31 @@ func (r *Request) anyOf(limits configdump.Value, stage uint64) match.Truth {
 		if limit.Get("stage").Uint() != stage || limit.Get("apply_on_stream_done").Bool() {
 			return match.No
 		}
-		entries := 0
-		made := match.All(limit.Get("actions"), func(action configdump.Value) match.Truth {
-			entry, skipped := r.entry(action)
-			if !skipped {
-				entries++
-			}
-			return entry
-		})
-		if entries == 0 {
-			return match.No
-		}
-		return made
+		return match.All(limit.Get("actions"), r.entry)
 	})
 }
 
 // entry says whether an action makes an entry of a descriptor. One that does not leaves the
-// descriptor out, unless it is skipped where what it asks for is absent.
-func (r *Request) entry(action configdump.Value) (made match.Truth, skipped bool) {
+// descriptor out, unless it is skipped where what it asks for is absent: the service is asked then
+// with a descriptor that may be empty.
+func (r *Request) entry(action configdump.Value) match.Truth {
 	for kind, a := range action.Fields() {
-		absent := func(there match.Truth) (match.Truth, bool) {
-			if there.No() && a.Get("skip_if_absent").Bool() {
-				return match.Yes, true
+		absent := func(there match.Truth) match.Truth {
+			if a.Get("skip_if_absent").Bool() {
+				return match.Yes
 			}
-			return there, false
+			return there
 		}
-		expected := func(t match.Truth) (match.Truth, bool) {
+		expected := func(t match.Truth) match.Truth {
 			if e := a.Get("expect_match"); e.Exists() && !e.Bool() {
-				return t.Not(), false
+				return t.Not()
 			}
-			return t, false
+			return t
 		}
 		path, _ := r.Headers.Get(":path")
 		switch configdump.FieldName(kind) {
 		case "source_cluster", "destination_cluster", "generic_key", "remote_address", "masked_remote_address":
-			return match.Yes, false
+			return match.Yes
 		case "request_headers":
 			_, given, open := r.Headers.Known(a.Get("header_name").Text())
 			return absent(match.Of(given).Or(open))
@@ -137,7 +127,7 @@ func (r *Request) entry(action configdump.Value) (made match.Truth, skipped bool
 				})))
 		}
 		return match.Depends("rate limit action "+configdump.FieldName(kind),
-			"whether the action makes an entry is not known"), false
+			"whether the action makes an entry is not known")
 	}
-	return match.No, false
+	return match.No
 }

@@ -45,6 +45,8 @@ type Way interface {
 	// Cluster says whether a cluster could be reached at all: it is in the dump and
 	// has an endpoint.
 	Reachable(cluster string) bool
+	// Labelled says whether a cluster's filter_metadata has true under a key of a namespace.
+	Labelled(cluster, namespace, key string) bool
 	// Dynamic says whether a cluster may ask DNS for the host that the request names.
 	Dynamic(cluster string) bool
 	// Open notes something that decides and whose outcomes cannot be named.

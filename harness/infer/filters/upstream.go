@@ -63,7 +63,7 @@ func awsLambda(r *Request, f *Filter) Result {
 	}
 	arn := config.Get("arn").Text()
 	parts := strings.SplitN(arn, ":", 7)
-	if len(parts) != 7 {
+	if len(parts) != 7 || !r.Way.Labelled(r.Cluster, "com.amazonaws.lambda", "egress_gateway") {
 		return Result{}
 	}
 	r.Headers.Set(":path", "/2015-03-31/functions/"+arn+"/invocations")

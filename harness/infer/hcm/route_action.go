@@ -163,10 +163,7 @@ func rewrite(w *passage.Walk, action configdump.Message, r *proxy.RouteEntry) {
 		rw.Path = p
 	}
 	host, _ := w.Req.Header.Get(":authority")
-	weighted := WeightedEntry(w)
 	switch {
-	case weighted.Has("host_rewrite_literal"):
-		rw.Host = weighted.Get("host_rewrite_literal").Text()
 	case action.Has("host_rewrite_literal"):
 		rw.Host = action.Get("host_rewrite_literal").Text()
 	case action.Has("host_rewrite"): // the v2 name of host_rewrite_literal, and since Envoy 1.36 a format
@@ -176,7 +173,8 @@ func rewrite(w *passage.Walk, action configdump.Message, r *proxy.RouteEntry) {
 	case action.Has("host_rewrite_path_regex"):
 		rw.Host = match.Substitute(action.Get("host_rewrite_path_regex"), match.PathOnly(path))
 	}
-	if rw.Host = cmp.Or(rw.Host, host); rw.Host == w.Req.Authority {
+	weighted := WeightedEntry(w).Get("host_rewrite_literal").Text() // the route rewrites after it
+	if rw.Host = cmp.Or(rw.Host, weighted, host); rw.Host == w.Req.Authority {
 		rw.Host = ""
 	}
 	if rw != (flow.Rewrite{}) {

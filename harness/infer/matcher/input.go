@@ -37,6 +37,12 @@ func (m *Matching) input(v configdump.Value) datum {
 		path, _, open := h.Known(":path")
 		value, ok := match.QueryParams(path)[param]
 		return datum{"query parameter " + param, value, match.Of(ok).Or(open)}
+	case "UriSanInput", "DnsSanInput", "SubjectInput":
+		if !m.W.Conn.Terminated {
+			return m.without("certificate of clear text")
+		}
+	}
+	switch kind {
 	case "UriSanInput":
 		if !m.W.Mutual() {
 			return datum{name: "URI in the client's certificate"}
@@ -56,6 +62,13 @@ func (m *Matching) input(v configdump.Value) datum {
 	return datum{
 		name: name, have: match.Depends("matcher input "+name, "what the matcher input "+name+" reads is not known"),
 	}
+}
+
+// without is an input that is not there and will not be: a condition on it ends the search where it
+// decides, as one on the response does. (Matcher::DataInputGetResult, NotAvailable)
+func (m *Matching) without(what string) datum {
+	m.waits = true
+	return datum{name: what, have: match.Depends(what, "there is none")}
 }
 
 // response reads an input of the response: of the proxy's own answer, or of none.

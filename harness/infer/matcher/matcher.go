@@ -28,8 +28,8 @@ type Matching struct {
 	Accept func(action configdump.Value) bool
 	HTTP   bool // a request is there, not only a connection
 	Status int  // of the proxy's own answer; 0: there is no response yet
-	// waits says that a predicate asks for the response. Where it decides, the search ends
-	// without a result: ended.
+	// waits says that a predicate asks for what is not there, such as the response. Where it
+	// decides, the search ends without a result: ended.
 	waits, ended bool
 }
 
@@ -128,7 +128,12 @@ func (m *Matching) saw(at configdump.Value, result match.Truth, name, value stri
 
 // tree looks an input up in a map; of prefixes the longest that leads to an action counts.
 func (m *Matching) tree(v configdump.Value, depth int) bool {
+	m.waits = false
 	d := m.input(v.Get("input"))
+	if m.waits {
+		m.ended = true
+		return false
+	}
 	if d.have.Open() {
 		return m.openTree(v, d, depth)
 	}

@@ -51,6 +51,12 @@ func (f FilterWay) Reachable(name string) bool {
 	return len(load.Hosts) > 0 || c.Kind == "EDS" && !f.Proxy.Dump.Has(configdump.Endpoints)
 }
 
+// Labelled says whether a cluster's filter_metadata has true under a key of a namespace.
+func (f FilterWay) Labelled(name, namespace, key string) bool {
+	c := f.Proxy.Cluster(name)
+	return c != nil && c.At.Get("metadata", "filter_metadata", namespace, key).Bool()
+}
+
 // Dynamic says whether a cluster is dynamic_forward_proxy, or may be.
 func (f FilterWay) Dynamic(name string) bool {
 	c := f.Proxy.Cluster(name)
