@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/flowproof/lab/harness/bundle"
 	"github.com/flowproof/lab/harness/configdump"
@@ -13,11 +12,8 @@ import (
 	"github.com/flowproof/lab/internal/exit"
 )
 
-// pageForms are the forms of a run that show what its dumps and its evidence hold.
-var pageForms = []string{"html", "otlp", "perfetto", "svg"}
-
 // page says whether the result is wanted in a form that shows what its dumps and its evidence hold.
-func (a *app) page() bool { return slices.Contains(pageForms, a.output) }
+func (a *app) page() bool { return report.ShowsSources(a.output) }
 
 // pageSources are the dumps and the evidence of a bundle. A dump that cannot be read, which the
 // verdict says, gives no excerpts.
@@ -51,7 +47,7 @@ func (a *app) runPage(result *script.Result) error {
 	return a.writePage(contents)
 }
 
-// writePage writes a run in the form that was asked for, one of pageForms.
+// writePage writes a run in the form that was asked for, one that page is true of.
 func (a *app) writePage(c bundle.Contents) error {
 	opts := report.Options{Sources: pageSources(c)}
 	if err := report.Write(a.Out, a.output, shown(a, c.Run), shown(a, c.Verdict), opts); err != nil {

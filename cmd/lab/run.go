@@ -71,7 +71,7 @@ The exit code is 0 when every hop is verified, 1 when one is refuted, 4 when som
 			return appOf(cmd).runScenario(cmd, args[0], flags)
 		},
 	}
-	hasForms(cmd, append([]string{"json", "text"}, pageForms...))
+	hasForms(cmd, report.SentForms())
 	addUpFlags(cmd, &flags.up)
 	flags.add(cmd)
 	flags.addScenario(cmd)

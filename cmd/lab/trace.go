@@ -58,7 +58,7 @@ func traceCommand() *cobra.Command {
 			return appOf(cmd).trace(cmd, flags)
 		},
 	}
-	hasForms(cmd, append([]string{"json", "text"}, pageForms...))
+	hasForms(cmd, report.SentForms())
 	flags.define(cmd)
 	return cmd
 }

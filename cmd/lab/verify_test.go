@@ -11,6 +11,7 @@ import (
 	"github.com/flowproof/lab/harness/bundle"
 	"github.com/flowproof/lab/harness/observe"
 	"github.com/flowproof/lab/harness/observe/instrument"
+	"github.com/flowproof/lab/harness/report"
 	"github.com/flowproof/lab/harness/verify"
 	"github.com/flowproof/lab/internal/exit"
 )
@@ -95,7 +96,7 @@ func TestVerify(t *testing.T) {
 		{"no bundle", []string{t.TempDir()}, exit.Usage, "", "there is no bundle.json in it, so it is not a bundle"},
 		{"not JSON", []string{tampered(t, "run.json", `"schema"`, `schema`)}, exit.Usage, "", "run.json: line "},
 		{"no such form", []string{whole, "-o", "xml"}, exit.Usage, "",
-			`choose output "xml": there are html, json, junit, mermaid, otlp, perfetto, svg, text`},
+			`choose output "xml": there are ` + strings.Join(report.Forms(), ", ")},
 		{"no argument", nil, exit.Usage, "", "usage: lab verify DIR"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
