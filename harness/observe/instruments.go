@@ -17,6 +17,9 @@ import (
 // An Instrument is one way to see a request: see package instrument.
 type Instrument = instrument.Instrument
 
+// Described is an instrument that brings what it is.
+type Described = instrument.Described
+
 // Instruments returns every instrument that there is, new for one run, in the order in which they
 // look and tell. A new one is a folder beside this file and a line here.
 func Instruments() []Instrument {

@@ -4,15 +4,20 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/observe"
 )
 
-// instruments in the order of their marks, with what each is.
-var instruments = []struct {
+// An instrumentMark is the mark of one instrument.
+type instrumentMark struct {
 	name  flow.Instrument
 	about string
-}{
+}
+
+// ordered are instruments in the order of their marks, with what each is.
+var ordered = []instrumentMark{
 	{flow.Curl, "what the client itself was told"},
 	{flow.EnvoyLog, "Envoy's debug log"},
 	{flow.AccessLog, "Envoy's access log"},
@@ -20,6 +25,26 @@ var instruments = []struct {
 	{flow.Sockets, "the kernel's socket tables"},
 	{flow.Netfilter, "counters of netfilter's rules, and conntrack"},
 	{flow.Trace, "eBPF probes in the kernel and on Envoy"},
+}
+
+// instruments are all that there are, in the order of their marks.
+var instruments = sync.OnceValue(func() []instrumentMark { return marked(observe.Instruments()) })
+
+// marked are the ordered instruments and, after them, those of a list that have no place there, in
+// the words that they bring for the glossary.
+func marked(all []observe.Instrument) []instrumentMark {
+	marked := slices.Clone(ordered)
+	for _, i := range all {
+		if slices.ContainsFunc(ordered, func(o instrumentMark) bool { return o.name == i.Name() }) {
+			continue
+		}
+		about := ""
+		if d, says := i.(observe.Described); says {
+			about = d.Is("en")
+		}
+		marked = append(marked, instrumentMark{i.Name(), about})
+	}
+	return marked
 }
 
 // What an instrument had to do with a hop.
@@ -71,7 +96,7 @@ func (p *Page) marks(hop flow.Hop, verdict *flow.HopVerdict) []mark {
 		return nil
 	}
 	var all []mark
-	for _, i := range instruments {
+	for _, i := range instruments() {
 		all = append(all, mark{i.name, p.had(i.name, hop, verdict)})
 	}
 	return all
@@ -118,7 +143,7 @@ func (p *Page) able(i flow.Instrument, hop flow.Hop) bool {
 // legend says which instruments there are and which of them watched.
 func (p *Page) legend() []legendRow {
 	var rows []legendRow
-	for _, i := range instruments {
+	for _, i := range instruments() {
 		present := p.Run != nil && slices.ContainsFunc(p.Run.Watches, func(w flow.Watch) bool {
 			return w.Instrument == i.name
 		})
