@@ -56,7 +56,7 @@ func routeLacks(w *passage.Walk, r *proxy.RouteEntry) (lacks, share string) {
 		return lacks, ""
 	}
 	for name, v := range r.Cond.Fields() {
-		switch configdump.FieldName(name) {
+		switch field := configdump.FieldName(name); field {
 		case "headers":
 			lacks = headersLack(w, r, v)
 		case "query_parameters":
@@ -73,9 +73,10 @@ func routeLacks(w *passage.Walk, r *proxy.RouteEntry) (lacks, share string) {
 			lacks = metadataLacks(w, r, v)
 		case "filter_state":
 			lacks = stateLacks(w, r, v)
-		case "prefix", "path", "safe_regex", "regex", "path_separated_prefix", "case_sensitive", "connect_matcher",
-			"path_match_policy":
 		default:
+			if match.IsPathField(field) {
+				continue
+			}
 			why := "what the condition " + name + " tests is not known"
 			if !w.Holds(match.Depends("condition "+name, why), flow.WhatRoute, v, "route %s: %s", r.Label(), name) {
 				lacks = why + ", and is taken not to hold"

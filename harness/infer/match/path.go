@@ -27,36 +27,45 @@ const (
 	pathUnknown // a path_match_policy of a type that is not known, which text names
 )
 
+// pathFields are the fields of a RouteMatch that are conditions on the path, with how each is
+// read.
+var pathFields = map[string]func(*Path, configdump.Value){
+	"prefix":                func(p *Path, v configdump.Value) { p.kind, p.text = pathPrefix, v.Text() },
+	"path":                  func(p *Path, v configdump.Value) { p.kind, p.text = pathExact, v.Text() },
+	"path_separated_prefix": func(p *Path, v configdump.Value) { p.kind, p.text = pathSeparatedPrefix, v.Text() },
+	"safe_regex":            func(p *Path, v configdump.Value) { p.kind, p.text = pathRegex, v.Get("regex").Text() },
+	// until Envoy 1.18
+	"regex":             func(p *Path, v configdump.Value) { p.kind, p.text = pathRegex, v.Text() },
+	"connect_matcher":   func(p *Path, _ configdump.Value) { p.kind = pathConnect },
+	"path_match_policy": (*Path).policy,
+	"case_sensitive":    func(p *Path, v configdump.Value) { p.fold = v.Exists() && !v.Bool() },
+}
+
+// IsPathField says whether a field of a RouteMatch is one that NewPath reads. The name is as
+// configdump.FieldName gives it.
+func IsPathField(name string) bool { return pathFields[name] != nil }
+
 // NewPath reads the path_specifier of a RouteMatch.
 func NewPath(m configdump.Value) Path {
-	insensitive := m.Get("case_sensitive")
-	p := Path{fold: insensitive.Exists() && !insensitive.Bool()}
+	var p Path
 	for name, v := range m.Fields() {
-		switch configdump.FieldName(name) {
-		case "prefix":
-			p.kind, p.text = pathPrefix, v.Text()
-		case "path":
-			p.kind, p.text = pathExact, v.Text()
-		case "path_separated_prefix":
-			p.kind, p.text = pathSeparatedPrefix, v.Text()
-		case "safe_regex":
-			p.kind, p.text = pathRegex, v.Get("regex").Text()
-		case "regex": // until Envoy 1.18
-			p.kind, p.text = pathRegex, v.Text()
-		case "connect_matcher":
-			p.kind = pathConnect
-		case "path_match_policy":
-			config, kind := v.Get("typed_config").Typed()
-			p.kind, p.text = pathTemplate, config.Get("path_template").Text()
-			if !strings.HasSuffix(kind, ".uri_template.v3.UriTemplateMatchConfig") {
-				p.kind, p.text = pathUnknown, TypeOf(v)
-			}
+		if read := pathFields[configdump.FieldName(name)]; read != nil {
+			read(&p, v)
 		}
 	}
 	if p.fold && p.kind != pathRegex && p.kind != pathTemplate && p.kind != pathUnknown {
 		p.text = strings.ToLower(p.text)
 	}
 	return p
+}
+
+// policy reads path_match_policy.
+func (p *Path) policy(v configdump.Value) {
+	config, kind := v.Get("typed_config").Typed()
+	p.kind, p.text = pathTemplate, config.Get("path_template").Text()
+	if !strings.HasSuffix(kind, ".uri_template.v3.UriTemplateMatchConfig") {
+		p.kind, p.text = pathUnknown, TypeOf(v)
+	}
 }
 
 // String shows the condition.

@@ -44,12 +44,7 @@ func NewRouteEntry(v configdump.Value, index int) *RouteEntry {
 	r := &RouteEntry{At: at, Cond: m, Action: at.Get("route").Message(), Index: index, Name: at.Get("name").Text(),
 		Path: match.NewPath(m)}
 	for field := range m.Fields() {
-		switch configdump.FieldName(field) {
-		case "prefix", "path", "safe_regex", "regex", "path_separated_prefix", "case_sensitive", "connect_matcher",
-			"path_match_policy":
-		default:
-			r.More = true
-		}
+		r.More = r.More || !match.IsPathField(configdump.FieldName(field))
 	}
 	return r
 }
