@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-//go:embed cluster istio workshop
+//go:embed cluster istio/install.yaml istio/generated.yaml.gz workshop
 var files embed.FS
 
 // IstioValues is the IstioOperator resource that Istio's manifest is generated from.

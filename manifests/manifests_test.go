@@ -1,11 +1,26 @@
 package manifests
 
 import (
+	"crypto/sha256"
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 
 	"sigs.k8s.io/yaml"
 )
+
+// TestKeptManifestIsOfTheseValues needs no istioctl: the sum is written together with the manifest.
+func TestKeptManifestIsOfTheseValues(t *testing.T) {
+	sum, err := os.ReadFile("istio/install.yaml.sha256")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("%x  install.yaml\n", sha256.Sum256(IstioValues())); string(sum) != want {
+		t.Error("manifests/istio/install.yaml was changed, and generated.yaml.gz beside it, which a lab applies, " +
+			"was not made anew (run: CGO_ENABLED=0 go test ./internal/components -run KeptManifest -update)")
+	}
+}
 
 // TestPublishedIstioValuesKeepsWhatIsNotOfUpstreamEnvoy names each value that is left out, so that
 // a renamed one is noticed.

@@ -3,7 +3,9 @@ package components
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -16,6 +18,9 @@ var update = flag.Bool("update", false, "write what is generated instead of comp
 
 // keptManifest is the file that manifests.Istio reads.
 const keptManifest = "../../manifests/istio/generated.yaml.gz"
+
+// keptSum says of which values the kept manifest was made; a test of package manifests reads it.
+const keptSum = "../../manifests/istio/install.yaml.sha256"
 
 // TestIstioctlGeneratesTheKeptManifest generates Istio's manifest anew with the lab's istioctl,
 // and builds it in CI.
@@ -46,6 +51,7 @@ func TestIstioctlGeneratesTheKeptManifest(t *testing.T) {
 			t.Fatal(err)
 		}
 		mustWrite(t, keptManifest, out.String())
+		mustWrite(t, keptSum, fmt.Sprintf("%x  install.yaml\n", sha256.Sum256(manifests.IstioValues())))
 		return
 	}
 	if kept, err := manifests.Istio(); err != nil || !bytes.Equal(got, kept) {
