@@ -32,9 +32,13 @@ var references = set(`filename environment_variable @type name path cluster auth
 path_config_source watched_directory resource_api_version initial_fetch_timeout provider_name header_name client
 token_endpoint uri timeout key_source type_url`)
 
-// matchers are the fields by which a header or a query parameter is matched.
+// matchers are the fields by which a header or a query parameter is matched, in any object.
 var matchers = set(`exact_match safe_regex_match regex_match range_match prefix_match suffix_match contains_match ` +
 	`string_match`)
+
+// matched are the fields whose objects of a name match a header, a query parameter or a cookie. All
+// that such an object holds is taken for what is matched: a field of a later Envoy too.
+var matched = set(`headers header query_parameters cookies retriable_headers retriable_request_headers`)
 
 // jwkSecrets are the members of a JSON Web Key that are private (RFC 7518, section 6).
 var jwkSecrets = set("d p q dp dq qi k oth")

@@ -97,6 +97,7 @@ func (p place) object(v map[string]any) any {
 	name, _ := stringOf(v, "name", "key", "header_name", "headerName")
 	secret := v["kind"] == "Secret"
 	_, jwk := v["kty"]
+	matcher := matched[p.key] && !p.holds(v)
 	for key, child := range v {
 		below := place{hide: p.hide, message: p.message, key: snake(key), above: p.key, header: p.header}
 		switch {
@@ -111,7 +112,7 @@ func (p place) object(v map[string]any) any {
 			continue // a public key
 		case name != "" && p.key == "request_header" && below.key == "default_value":
 			below.header = name
-		case name != "" && matchers[below.key]:
+		case name != "" && (matcher || matchers[below.key]):
 			below.header = name
 		}
 		if name != "" && below.key == "value" && !p.hide {
@@ -187,7 +188,7 @@ func (p place) text(text string) string {
 	case p.key == "url":
 		return URL(text)
 	case p.header != "":
-		return matched(p.header, text)
+		return comparedWith(p.header, text)
 	case strings.HasSuffix(p.above, "headers") && p.key != "headers" && p.key != "name":
 		return Header(strings.ReplaceAll(p.key, "_", "-"), text)
 	case p.above == "proxy_metadata", p.above == "env", p.above == "key_values",
@@ -212,8 +213,8 @@ authority proxy from namespace pod host_rewrite_literal`)
 // is called.
 var held = set(`literal environment request_header descriptor_value format_string value`)
 
-// matched is what the value of a header or a query parameter is compared with.
-func matched(name, text string) string {
+// comparedWith is what the value of a header or a query parameter is compared with.
+func comparedWith(name, text string) string {
 	if ShownHeader(name) || ShownParameter(name) {
 		return inline(text)
 	}
