@@ -346,6 +346,15 @@ var stateRules = []rule{
 		"no host, with a default for HTTP/1.0", "http_protocol_options: {accept_http_10: true, " +
 			"default_host_for_http_10: dflt}", vhost(toA), []string{"GET - /", "http1.0 GET - /", "http1.0 GET x /"},
 	},
+	{"CONNECT that is redirected is told no place", "upgrade_configs: [{upgrade_type: CONNECT}]",
+		vhost("{match: {connect_matcher: {}}, redirect: {https_redirect: true}}, " +
+			"{match: {prefix: /}, redirect: {host_redirect: c}}"), []string{"CONNECT x:80 x:80", "GET x /"}},
+	{"CONNECT that needs TLS is told no place", "upgrade_configs: [{upgrade_type: CONNECT}]",
+		"virtual_hosts: [{name: v, domains: ['*'], require_tls: ALL, routes: [{match: {connect_matcher: {}}, " +
+			"direct_response: {status: 302}}, " + toA + "]}]", []string{"CONNECT x:80 x:80", "GET x /"}},
+	{"CONNECT that is answered 302 is told no place", "upgrade_configs: [{upgrade_type: CONNECT}]",
+		vhost("{match: {connect_matcher: {}}, direct_response: {status: 302}}, " +
+			"{match: {prefix: /}, direct_response: {status: 302}}"), []string{"CONNECT x:80 x:80", "GET x /"}},
 	{"CONNECT without a port", "upgrade_configs: [{upgrade_type: CONNECT}]",
 		vhost("{match: {connect_matcher: {}}, direct_response: {status: 204}}"),
 		[]string{"CONNECT x x", "CONNECT x:80 x:80", "CONNECT x: x:", "CONNECT x:y x:y"}},

@@ -48,7 +48,7 @@ func findRoute(w *passage.Walk) routeResult {
 	hostWhy := table.Why(authority, domain)
 	if location, status := requireTLS(w, vh); status != 0 {
 		return routeResult{source: vh.At.Get("require_tls"), status: status, location: location, hop: flow.Hop{
-			Decision: fmt.Sprintf("%d to %s", status, location),
+			Decision: redirected(status, location),
 			Why: "virtual host " + vh.Name + " has require_tls and x-forwarded-proto is " + proto(w) + ", " +
 				w.Causes["x-forwarded-proto"], Reason: flow.RequireTLS,
 			Expect: passage.StatusFact(w.LocalStatus(status, ""))}}
@@ -157,6 +157,9 @@ func requireTLS(w *passage.Walk, vh *proxy.VirtualHost) (location string, status
 	if w.ComparedHeader("x-envoy-internal"); holds {
 		return "", 0
 	}
+	if !hasPath(w) {
+		return "", 301
+	}
 	host, _ := w.Req.Header.Get(":authority")
 	path, _ := w.Req.Header.Get(":path")
 	return "https://" + host + path, 301
@@ -180,7 +183,7 @@ func follow(w *passage.Walk, r *proxy.RouteEntry) routeResult {
 		action := r.At.Get("redirect")
 		status, location := redirectTo(w, action, r)
 		return routeResult{source: action, status: status, location: location,
-			hop: flow.Hop{Decision: fmt.Sprintf("%d to %s", status, location), Reason: flow.RouteRedirects,
+			hop: flow.Hop{Decision: redirected(status, location), Reason: flow.RouteRedirects,
 				Why: "its action is a redirect", Expect: passage.StatusFact(w.LocalStatus(status, ""))}}
 	case r.At.Has("direct_response"):
 		action := r.At.Get("direct_response")

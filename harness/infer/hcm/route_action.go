@@ -211,9 +211,13 @@ var redirectStatus = map[string]int{
 	"PERMANENT_REDIRECT": 308, "0": 301, "1": 302, "2": 303, "3": 307, "4": 308,
 }
 
-// redirectTo builds the answer of a RedirectAction: RouteEntryImplBase::newUri.
+// redirectTo builds the answer of a RedirectAction: RouteEntryImplBase::newUri. A request without a
+// path, as a CONNECT of HTTP/1 is, is told no place. (Router::Filter::decodeHeaders)
 func redirectTo(w *passage.Walk, action configdump.Value, r *proxy.RouteEntry) (status int, location string) {
 	status = redirectStatus[action.Get("response_code").Text()]
+	if !hasPath(w) {
+		return status, ""
+	}
 	scheme, _ := w.Req.Header.Get(":scheme")
 	if action.Get("https_redirect").Bool() {
 		scheme = "https"
@@ -236,6 +240,21 @@ func redirectTo(w *passage.Walk, action configdump.Value, r *proxy.RouteEntry) (
 		}
 	}
 	return status, scheme + "://" + host + port + redirectPath(w, action, r)
+}
+
+// hasPath says whether the request has a path, or may have one.
+func hasPath(w *passage.Walk) bool {
+	_, has := w.Req.Header.Get(":path")
+	_, open := w.Req.Header.Open(":path")
+	return has || open
+}
+
+// redirected says what a redirect answers.
+func redirected(status int, location string) string {
+	if location == "" {
+		return fmt.Sprintf("%d without a location", status)
+	}
+	return fmt.Sprintf("%d to %s", status, location)
 }
 
 // redirectHost keeps the request's host; its port goes when another is given, or when it was the
