@@ -2,6 +2,7 @@ package redact
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -63,6 +64,7 @@ type place struct {
 	change  func(string) string // what Strings does instead, and a Memo afterwards
 	memo    *memory             // strings that a Memo has judged
 	header  string              // name of the header or parameter that the object is about
+	keys    string              // name of the one whose values are the keys of the map here
 }
 
 // walk returns a value without its secrets.
@@ -98,6 +100,10 @@ func (p place) object(v map[string]any) any {
 	secret := v["kind"] == "Secret"
 	_, jwk := v["kty"]
 	matcher := matched[p.key] && !p.holds(v)
+	input := inputOf(v)
+	if p.key == "map" && p.keys != "" {
+		v = keyed(v, p.keys)
+	}
 	for key, child := range v {
 		below := place{hide: p.hide, message: p.message, key: snake(key), above: p.key, header: p.header}
 		switch {
@@ -114,6 +120,12 @@ func (p place) object(v map[string]any) any {
 			below.header = name
 		case name != "" && (matcher || matchers[below.key]):
 			below.header = name
+		case below.key == "map":
+			below.keys = p.keys
+		case input != "" && strings.HasSuffix(below.key, "_match_map"):
+			below.keys = input
+		case input != "" && below.key != "input" && p.key != "matcher_tree": // whose other members are actions
+			below.header = input
 		}
 		if name != "" && below.key == "value" && !p.hide {
 			v[key] = p.pair(name, below, child)
@@ -122,6 +134,24 @@ func (p place) object(v map[string]any) any {
 		v[key] = below.walk(child)
 	}
 	return v
+}
+
+// inputOf is the name of the header or parameter whose value an object of the matcher API compares;
+// "" where it compares none. (xds.type.matcher.v3.Matcher; type.matcher.v3.HttpInputs)
+func inputOf(v map[string]any) string {
+	input, _ := v["input"].(map[string]any)
+	config, _ := cmp.Or(input["typed_config"], input["typedConfig"]).(map[string]any)
+	name, _ := stringOf(config, "header_name", "headerName", "query_param", "queryParam")
+	return name
+}
+
+// keyed is a map whose keys are values of a header or a parameter.
+func keyed(v map[string]any, of string) map[string]any {
+	all := map[string]any{}
+	for key, child := range v {
+		all[comparedWith(of, key)] = child
+	}
+	return all
 }
 
 // holds says that an object is a pair of a key and a value, whose key is only a name.

@@ -153,6 +153,23 @@ func TestJSON(t *testing.T) {
 			`{"queryParameters":[{"name":"token","new_test":"[redacted]"}]}`},
 		{"a cookie's", `{"cookies":[{"name":"session","new_test":"abcdefgh"}]}`,
 			`{"cookies":[{"name":"session","new_test":"[redacted]"}]}`},
+		{"a header in the matcher API", `{"single_predicate":{"input":{"name":"i","typed_config":{"@type":` +
+			`"type.googleapis.com/envoy.type.matcher.v3.HttpRequestHeaderMatchInput","header_name":"authorization"}},` +
+			`"value_match":{"exact":"abcdefgh"}}}`,
+			`{"single_predicate":{"input":{"name":"i","typed_config":{"@type":` +
+				`"type.googleapis.com/envoy.type.matcher.v3.HttpRequestHeaderMatchInput",` +
+				`"header_name":"authorization"}},"value_match":{"exact":"[redacted]"}}}`},
+		{"a parameter in it", `{"singlePredicate":{"input":{"typedConfig":{"queryParam":"token"}},` +
+			`"valueMatch":{"safeRegex":{"regex":"abc.*"}}}}`,
+			`{"singlePredicate":{"input":{"typedConfig":{"queryParam":"token"}},` +
+				`"valueMatch":{"safeRegex":{"regex":"[redacted]"}}}}`},
+		{"the values of a header as keys", `{"matcher_tree":{"input":{"typed_config":{"header_name":"x-key"}},` +
+			`"exact_match_map":{"map":{"abcdefgh":{"action":{"name":"route","typed_config":{"cluster":"a"}}}}}}}`,
+			`{"matcher_tree":{"exact_match_map":{"map":{"[redacted]":{"action":{"name":"route",` +
+				`"typed_config":{"cluster":"a"}}}}},"input":{"typed_config":{"header_name":"x-key"}}}}`},
+		{"the keys of another map", `{"matcher_tree":{"input":{"name":"port"},` +
+			`"exact_match_map":{"map":{"8080":{"action":{"name":"a"}}}}}}`,
+			`{"matcher_tree":{"exact_match_map":{"map":{"8080":{"action":{"name":"a"}}}},"input":{"name":"port"}}}`},
 		{"header object", `{"headers":{"authorization":"x","accept":"y"}}`,
 			`{"headers":{"accept":"y","authorization":"[redacted]"}}`},
 		{"cookie hash policy stays", `{"cookie":{"name":"JSESSIONID","ttl":"0s"}}`,
