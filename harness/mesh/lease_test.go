@@ -109,7 +109,7 @@ func another(s *Sidecar) *Sidecar {
 	return &Sidecar{pod: &Pod{mesh: s.pod.mesh, obj: s.pod.obj.DeepCopy()}, forward: s.forward, client: s.client}
 }
 
-func nobodyWaits(t *testing.T) func(Holder) {
+func mayNotWait(t *testing.T) func(Holder) {
 	return func(h Holder) { t.Errorf("it waits for %s", h) }
 }
 
@@ -177,7 +177,7 @@ func TestDeadHolder(t *testing.T) {
 			if err := s.SetLevel(t.Context(), "debug"); err != nil {
 				t.Fatal(err)
 			}
-			lease, err := s.HoldLevels(t.Context(), nobodyWaits(t))
+			lease, err := s.HoldLevels(t.Context(), mayNotWait(t))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -210,7 +210,7 @@ func TestReleaseAfterRestart(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, api, levels := leasing(t)
-			lease, err := s.HoldLevels(t.Context(), nobodyWaits(t))
+			lease, err := s.HoldLevels(t.Context(), mayNotWait(t))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -236,7 +236,7 @@ func TestReleaseAfterRestart(t *testing.T) {
 // TestLivingHolder names who holds the levels and since when, and does not touch them.
 func TestLivingHolder(t *testing.T) {
 	s, _, levels := leasing(t)
-	lease, err := s.HoldLevels(t.Context(), nobodyWaits(t))
+	lease, err := s.HoldLevels(t.Context(), mayNotWait(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,7 +290,7 @@ func TestAwaitFree(t *testing.T) {
 		if left != "" {
 			api.pod.Annotations[LeaseAnnotation] = left
 		}
-		if err := s.AwaitFree(t.Context(), nobodyWaits(t)); err != nil || api.version != 1 ||
+		if err := s.AwaitFree(t.Context(), mayNotWait(t)); err != nil || api.version != 1 ||
 			api.pod.Annotations[LeaseAnnotation] != left {
 			t.Errorf("%v, version %d, annotations %v", err, api.version, api.pod.Annotations)
 		}
@@ -301,7 +301,7 @@ func TestAwaitFree(t *testing.T) {
 func TestNoRight(t *testing.T) {
 	s, api, levels := leasing(t)
 	api.forbidden = true
-	lease, err := s.HoldLevels(t.Context(), nobodyWaits(t))
+	lease, err := s.HoldLevels(t.Context(), mayNotWait(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -323,7 +323,7 @@ func TestNoLease(t *testing.T) {
 	for _, text := range []string{"", "{", `{"holder":{"id":"a"}}`, `{"holder":{"id":"a"},"levels":{"http":"loud"}}`} {
 		s, api, _ := leasing(t)
 		api.pod.Annotations[LeaseAnnotation] = text
-		_, err := s.HoldLevels(t.Context(), nobodyWaits(t))
+		_, err := s.HoldLevels(t.Context(), mayNotWait(t))
 		if err == nil || exit.Code(err) != exit.Environment ||
 			!strings.Contains(err.Error(), "take it off with kubectl annotate") {
 			t.Errorf("%q: %v", text, err)

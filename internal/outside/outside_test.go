@@ -189,7 +189,7 @@ func TestClient(t *testing.T) {
 // killed has a process start a client and be killed: what is left goes by its label,
 // and nothing else goes.
 func killed(t *testing.T, p Place) {
-	if _, err := p.Docker.Run(t.Context(), "run", "--detach", "--name", "somebodys", image, "sleep"); err != nil {
+	if _, err := p.Docker.Run(t.Context(), "run", "--detach", "--name", "foreign", image, "sleep"); err != nil {
 		t.Fatal(err)
 	}
 	text, err := json.Marshal(p)
@@ -223,10 +223,10 @@ func killed(t *testing.T, p Place) {
 			t.Fatal(err)
 		}
 	}
-	if left := containers(t, p.Docker); left != "somebodys" {
+	if left := containers(t, p.Docker); left != "foreign" {
 		t.Errorf("left: %q", left)
 	}
-	_, _ = p.Docker.Run(t.Context(), "rm", "--force", "somebodys")
+	_, _ = p.Docker.Run(t.Context(), "rm", "--force", "foreign")
 }
 
 func TestRemoveNeedsALabel(t *testing.T) {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestNobodyRemovesPastMounts looks for os.RemoveAll outside of tests.
-func TestNobodyRemovesPastMounts(t *testing.T) {
+// TestNoRemovalPastMounts looks for os.RemoveAll outside of tests.
+func TestNoRemovalPastMounts(t *testing.T) {
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)

@@ -40,9 +40,9 @@ func TestMain(m *testing.M) {
 
 const host = "existing-host" // name of the cluster that stands for a person's own
 
-// somebodys brings up a cluster and takes from it what a lab of ours has: Istio, the workshop. What
+// foreign brings up a cluster and takes from it what a lab of ours has: Istio, the workshop. What
 // is left is a Kubernetes like any other's.
-func somebodys(t *testing.T) *cluster.Lab {
+func foreign(t *testing.T) *cluster.Lab {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("a lab takes longer than -short allows")
@@ -133,7 +133,7 @@ func unchanged(t *testing.T, lab *cluster.Lab, before kubetest.Inventory) {
 // TestOnAnothersCluster installs, refuses to install, breaks off, and removes, on a cluster with
 // objects of another's; after each of these the cluster has what it had before.
 func TestOnAnothersCluster(t *testing.T) {
-	lab := somebodys(t)
+	lab := foreign(t)
 	config, err := kube.Config(lab.Kubeconfig)
 	if err != nil {
 		t.Fatal(err)
@@ -192,7 +192,7 @@ func TestOnAnothersCluster(t *testing.T) {
 	}
 	t.Run("installed", func(t *testing.T) { installed(t, backend, up, lab, before) })
 	t.Run("removed", func(t *testing.T) {
-		kept := object("v1", "ConfigMap", "myprd-mark", "somebodys") // made after the lab has made the namespace
+		kept := object("v1", "ConfigMap", "myprd-mark", "foreign") // made after the lab has made the namespace
 		if err := kube.Create(t.Context(), config, kept); err != nil {
 			t.Fatal(err)
 		}
@@ -201,7 +201,7 @@ func TestOnAnothersCluster(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !strings.Contains(said.all, "Kept Namespace myprd-mark: it holds what this lab did not make: ConfigMap "+
-			"myprd-mark/somebodys.") {
+			"myprd-mark/foreign.") {
 			t.Errorf("said %q", said.all)
 		}
 		if there, err := kube.Exists(t.Context(), config, kept); err != nil || !there {

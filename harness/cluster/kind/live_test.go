@@ -94,9 +94,9 @@ func TestLab(t *testing.T) {
 	}
 }
 
-// TestSomebodyElsesDocker runs the test below where a Docker that is not the lab's answers, in its
+// TestForeignDocker runs the test below where a Docker that is not the lab's answers, in its
 // network namespace: a lab in it is found and removed by labels alone.
-func TestSomebodyElsesDocker(t *testing.T) {
+func TestForeignDocker(t *testing.T) {
 	needLab(t)
 	const name = "kind-host"
 	d, err := docker.Start(t.Context(), name, docker.Options{}, progress.Quiet)
@@ -109,7 +109,7 @@ func TestSomebodyElsesDocker(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), "nsenter", "--net="+d.NetNS, "--", self,
-		"-test.run=^TestInSomebodyElsesDocker$", "-test.v")
+		"-test.run=^TestInForeignDocker$", "-test.v")
 	cmd.Env = append(os.Environ(), "DOCKER_HOST="+d.Host, inside+"="+d.Host)
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "--- PASS") {
@@ -117,12 +117,12 @@ func TestSomebodyElsesDocker(t *testing.T) {
 	}
 }
 
-// inside is set where TestInSomebodyElsesDocker can run.
+// inside is set where TestInForeignDocker can run.
 const inside = "FLOWPROOF_TEST_DOCKER"
 
-func TestInSomebodyElsesDocker(t *testing.T) {
+func TestInForeignDocker(t *testing.T) {
 	if os.Getenv(inside) == "" {
-		t.Skip("runs in the network namespace of a Docker that TestSomebodyElsesDocker starts")
+		t.Skip("runs in the network namespace of a Docker that TestForeignDocker starts")
 	}
 	const name = "theirs"
 	ctx, backend := t.Context(), New()
