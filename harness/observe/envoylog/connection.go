@@ -132,9 +132,8 @@ func (j *journal) watchConnection(found []*phase) (sees []flow.Capability, probl
 	if s, ok := found[0].find(OriginalDstSet); ok && s.rest != "" {
 		sees = append(sees, flow.Capability{Kind: flow.Redirect, Fact: flow.FactOriginalDst})
 	}
-	if found[0].ambiguous {
-		problems = append(problems,
-			"the log names no threads, and the listener filters of two sockets cannot be told apart")
+	if found[0].unsure != "" {
+		problems = append(problems, found[0].unsure)
 	}
 	return sees, append(problems, unknownProblems(j.steps[found[0].accepted.index:])...)
 }

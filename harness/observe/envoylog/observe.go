@@ -133,7 +133,7 @@ func (o *observer) downstream() {
 
 // listenerFilters tells what the listener filters said, unless it is unknown about which socket.
 func (o *observer) listenerFilters(p *phase) {
-	if p.ambiguous {
+	if p.unsure != "" {
 		return
 	}
 	for _, s := range p.steps {
@@ -346,6 +346,6 @@ func (j *journal) accepted(sel Selection) []flow.Observation {
 // redirected reports whether listener filters ran for the connection that is accepted at s.
 func (j *journal) redirected(s step) bool {
 	return slices.ContainsFunc(j.phases[s.Connection], func(p *phase) bool {
-		return p.accepted.index == s.index && len(p.steps) > 0
+		return p.accepted.index == s.index && len(p.steps) > 0 && !p.unlike
 	})
 }

@@ -165,7 +165,7 @@ func (x *exchange) locate(event Event) (step, bool) {
 		}
 		return step{}, false
 	}
-	if x.phase != nil && !x.phase.ambiguous && inPhase(event) {
+	if x.phase != nil && x.phase.unsure == "" && inPhase(event) {
 		return x.phase.find(event)
 	}
 	return x.first(event)

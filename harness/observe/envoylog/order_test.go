@@ -189,6 +189,75 @@ func TestTwoSocketsAtOnce(t *testing.T) {
 	}
 }
 
+// TestListenerWithoutFilters lets the health check's connection, whose listener has no filters, be
+// accepted on the same thread while the request's socket waits for its data.
+func TestListenerWithoutFilters(t *testing.T) {
+	const (
+		set    = "original_dst: set destination to 10.77.0.2:8080"
+		server = "10.77.0.2:8080"
+	)
+	b, err := os.ReadFile("testdata/server-1.40.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(text string) string {
+		return "2026-11-23T05:40:08.420400Z\tdebug\tenvoy " + text + "\tthread=24212"
+	}
+	accepted := func(id, peer string) string {
+		return at(`conn_handler active_tcp_listener.cc:162	[Tags: "ConnectionId":"` + id +
+			`"] new connection from ` + peer)
+	}
+	other := at("filter original_dst.cc:67\toriginal_dst: set destination to 10.9.9.9:80")
+	probe, outbound := accepted("901", "127.0.0.1:40000"), accepted("902", "10.77.0.2:40002")
+	for _, c := range []struct {
+		name     string
+		between  string // on the thread, between accept and the inspector's word
+		before   string // on the thread, before the request's socket was accepted
+		original string // what is seen as the request's original destination
+		probe    bool   // the probe's connection is said to have had listener filters, which is false
+	}{
+		{"nothing between", "", "", server, false},
+		{"a probe", probe, "", server, false},
+		{"a probe, after a connection of the application's own", probe, other + "\n" + outbound, "", false},
+		{"a connection of the application's own", other + "\n" + outbound, "", "", false},
+		{"a probe, while another socket waits", probe, other, "", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			text := string(b)
+			if c.before != "" {
+				text = strings.Replace(text, lineWith(text, set), c.before+"\n"+lineWith(text, set), 1)
+			}
+			if c.between != "" {
+				text = insert(text, set, c.between)
+			}
+			j := newJournal(parse(t, text))
+			p := j.phases["1"][0]
+			got, _ := p.find(OriginalDstSet)
+			if got.Line == nil || got.rest != c.original {
+				t.Errorf("original destination %q, want %q", got.rest, c.original)
+			}
+			if p.unsure != "" {
+				t.Errorf("the request's own statements are unsure: %s", p.unsure)
+			}
+			for _, q := range j.phases["901"] {
+				if said := len(q.steps) > 0 && q.unsure == ""; said != c.probe {
+					t.Errorf("the probe passed listener filters: %v (%s)", said, q.unsure)
+				}
+			}
+		})
+	}
+}
+
+// lineWith is the first line of a text that holds part.
+func lineWith(text, part string) string {
+	for line := range strings.SplitSeq(text, "\n") {
+		if strings.Contains(line, part) {
+			return line
+		}
+	}
+	return ""
+}
+
 // TestOrderCurrent checks real logs of Envoy 1.40: none breaks a rule.
 func TestOrderCurrent(t *testing.T) {
 	for _, c := range []struct {

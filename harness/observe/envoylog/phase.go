@@ -14,12 +14,24 @@ import (
 // closed while it waits leaves no line. So what was said at accept is taken as the connection's
 // only where all sockets that wait agree. An inspector that has its data speaks in the call that
 // ends with `new connection from`, so its statements stand directly before it.
+//
+// A listener without filters, such as that of the health check, accepts in one call too. Where its
+// connection follows directly on a socket that waits, it looks as if the two were one. That shows
+// when an inspector speaks and no socket waits: then one of those that were taken had none.
 type phase struct {
-	steps     []step
-	others    []step // of listener filters whose wording is not known here, by the file of the statement
-	accepted  step   // NewConnection or NoFilterChain
-	ambiguous bool   // the log names no threads, and two inspectors spoke before one connection came of it
+	steps    []step
+	others   []step // of listener filters whose wording is not known here, by the file of the statement
+	accepted step   // NewConnection or NoFilterChain
+	unsure   string // why the statements may be another connection's; empty where they are its own
+	unlike   bool   // of those taken, one had no listener filters, and this is counted as that one
 }
+
+// Why statements may be another connection's.
+const (
+	noThreads = "the log names no threads, and the listener filters of two sockets cannot be told apart"
+	noFilters = "a connection to a listener without filters was accepted while a socket waited for data, " +
+		"and they cannot be told apart"
+)
 
 // atAccept says whether an event is said when a socket is accepted.
 func atAccept(e Event) bool {
@@ -44,6 +56,7 @@ const mostWaiting = 64
 // worker is what one thread's listener filters have said that is not joined yet.
 type worker struct {
 	waiting  [][]step // what was said at accept, by socket
+	taken    []*phase // connections that stood directly behind what was said at accept
 	spoken   []step   // what inspectors have said since the last connection
 	repeated bool     // … one of them twice
 	previous int      // index of the thread's line before
@@ -138,7 +151,10 @@ func (w *worker) speak(s step) {
 
 // join makes the phase of the connection that is accepted, or refused, at s.
 func (w *worker) join(j *journal, s step) *phase {
-	p := &phase{accepted: s, ambiguous: w.repeated && !j.threads}
+	p := &phase{accepted: s}
+	if w.repeated && !j.threads {
+		p.unsure = noThreads
+	}
 	if len(w.waiting) <= 1 {
 		p.others = w.others
 	}
@@ -151,17 +167,57 @@ func (w *worker) join(j *journal, s step) *phase {
 	if adjacent && j.threads { // accepted and connected in one call
 		p.steps = w.waiting[len(w.waiting)-1]
 		w.waiting = w.waiting[:len(w.waiting)-1]
+		w.taken = append(w.taken[max(0, len(w.taken)+1-mostWaiting):], p)
 		return p
 	}
-	if len(w.spoken) > 0 && len(w.waiting) > 0 {
-		p.steps = agreed(w.waiting)
+	switch {
+	case len(w.spoken) > 0 && len(w.waiting) > 0:
+		p.steps = agreed(append(w.takenSince(), w.waiting...))
 		if unanimous(w.waiting) {
 			w.waiting = w.waiting[:len(w.waiting)-1]
 		}
+	case len(w.spoken) > 0:
+		p.steps = w.giveBack()
 	}
 	p.steps = append(slices.Clip(p.steps), w.spoken...)
 	w.spoken, w.repeated = nil, false
 	return p
+}
+
+// takenSince returns what was said at accept of the connections that were taken after the newest
+// socket that waits was accepted: one of them may have been taken wrongly.
+func (w *worker) takenSince() [][]step {
+	newest := w.waiting[len(w.waiting)-1]
+	var said [][]step
+	for _, p := range w.taken {
+		if len(p.steps) > 0 && p.steps[0].index > newest[len(newest)-1].index {
+			said = append(said, p.steps)
+		}
+	}
+	return said
+}
+
+// giveBack returns what was said at accept of a socket whose inspector speaks now, where
+// connections behind it were taken for it: what was said of all of them. Where there was one, it
+// had no listener filters; where there were several, it is unknown which of them had none.
+func (w *worker) giveBack() []step {
+	if len(w.taken) == 0 {
+		return nil
+	}
+	var said [][]step
+	for _, p := range w.taken {
+		said = append(said, p.steps)
+		if len(w.taken) > 1 {
+			p.unsure = noFilters
+		}
+	}
+	last := w.taken[len(w.taken)-1]
+	last.unlike = true
+	if len(w.taken) == 1 {
+		last.steps = nil
+	}
+	w.taken = w.taken[:len(w.taken)-1]
+	return agreed(said)
 }
 
 // unanimous reports whether the same was said of all sockets that wait.

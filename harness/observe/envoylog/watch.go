@@ -108,9 +108,8 @@ func exchangeProblems(x *exchange, sel Selection) []string {
 		if len(x.phase.steps) > 0 {
 			begin = x.phase.steps[0].index
 		}
-		if x.phase.ambiguous {
-			problems = append(problems, fmt.Sprintf("the log names no threads, and the listener filters of two "+
-				"sockets spoke before line %d, so they cannot be told apart", x.phase.accepted.Number))
+		if x.phase.unsure != "" {
+			problems = append(problems, fmt.Sprintf("line %d: %s", x.phase.accepted.Number, x.phase.unsure))
 		}
 	} else if stream, ok := x.before(x.headers.index, NewStream); !ok || stream.Connection != x.downstream ||
 		firstDebug(steps) == stream.index {
@@ -232,7 +231,7 @@ func capabilities(x *exchange) []flow.Capability {
 	} else if x.has(ClusterMatch) || x.has(UnknownCluster) {
 		sees = append(sees, flow.Capability{Kind: flow.Cluster, Fact: flow.FactCluster})
 	}
-	accepted := x == nil || x.phase != nil && !x.phase.ambiguous
+	accepted := x == nil || x.phase != nil && x.phase.unsure == ""
 	if accepted {
 		sees = append(sees,
 			flow.Capability{Kind: flow.Listener, Fact: flow.FactPeer},
