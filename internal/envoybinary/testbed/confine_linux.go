@@ -18,8 +18,8 @@ import (
 
 // What the testbed runs is the binary of a process in a pod, which any user of the
 // pod can have written. So it runs as a user that nothing else belongs to, without a
-// capability and without a way to one, in namespaces of its own: no network but the testbed's,
-// no process of others that it may signal, and no file of the host's that every user may write to.
+// capability and without a way to one, in namespaces of its own: no network but the testbed's, no
+// process of others that it may see or signal, and no file of the host's that every user may write.
 type confinement struct{ uid uint32 }
 
 // firstUID and manyUIDs are a range of user ids that neither distributions nor containers' mappings
@@ -54,8 +54,34 @@ func confine() (c confinement, dir string, err error) {
 			return c, "", fmt.Errorf("mount %s of the testbed's own: %w", dir, err)
 		}
 	}
+	if err := hideOthers(); err != nil {
+		return c, "", fmt.Errorf("hide the processes of others: %w", err)
+	}
 	return confinement{firstUID + rand.Uint32N(manyUIDs)}, openToAll[0],
 		unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+}
+
+// hideOthers mounts a /proc that has only a user's own processes: the command line of another may
+// hold a secret. Kernels before 5.8 know that option of a whole pid namespace alone, so it would
+// change the host's, and nothing is done. Source: proc(5), hidepid; Linux commit fa10fed30f25.
+func hideOthers() error {
+	fs, err := unix.Fsopen("proc", unix.FSOPEN_CLOEXEC)
+	if err != nil {
+		return nil // before 5.2
+	}
+	defer unix.Close(fs)
+	if unix.FsconfigSetString(fs, "hidepid", "invisible") != nil { // a word that 5.8 brought
+		return nil
+	}
+	if err := unix.FsconfigCreate(fs); err != nil {
+		return err
+	}
+	mount, err := unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(mount)
+	return unix.MoveMount(mount, "", unix.AT_FDCWD, "/proc", unix.MOVE_MOUNT_F_EMPTY_PATH)
 }
 
 // attributes are those of a process that is started on the thread which confine has prepared.

@@ -45,6 +45,9 @@ func hostile(left string) {
 	if unix.Kill(os.Getppid(), 0) == nil {
 		fmt.Println("could signal others")
 	}
+	if all, _ := filepath.Glob("/proc/[0-9]*"); len(all) > 1 {
+		fmt.Println("sees processes of others:", all)
+	}
 	survivor := exec.Command("/bin/sleep", "3600")
 	survivor.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := survivor.Start(); err != nil {
