@@ -130,6 +130,9 @@ func EraseLine() string { return mark + "\r" + mark + mark + "K" + mark }
 func (w *Writer) Write(text []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if len(text) > 0 && len(w.partial) == 0 && !w.ascii && unfinished(text) == 0 && plain(text, false) {
+		return w.w.Write(text) // which has no mark of ours, either: that begins with an escape
+	}
 	all := append(w.partial, text...)
 	end := len(all) - unfinished(all)
 	w.partial = append([]byte(nil), all[end:]...)
@@ -201,11 +204,24 @@ func Line(text string) string {
 	return b.String()
 }
 
-func plain(text string, line bool) bool {
-	if !utf8.ValidString(text) {
-		return false
+// plain reports whether a text is shown as it is. Most bytes of most texts are printable ASCII.
+func plain[T string | []byte](text T, line bool) bool {
+	for i := 0; i < len(text); {
+		c := text[i]
+		if c < utf8.RuneSelf {
+			if (c < ' ' || c == 0x7f) && !shown(rune(c), line) {
+				return false
+			}
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(string(text[i:min(i+utf8.UTFMax, len(text))]))
+		if r == utf8.RuneError && size == 1 || !shown(r, line) {
+			return false
+		}
+		i += size
 	}
-	return strings.IndexFunc(text, func(r rune) bool { return !shown(r, line) }) < 0
+	return true
 }
 
 // visible writes text with what a terminal would obey as an escape sequence: \x1b below a space,
