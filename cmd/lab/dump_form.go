@@ -6,9 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/flowproof/lab/internal/lazyregexp"
 )
 
 // prettyYAML is JSON as YAML, as `yq eval -P` writes it: the fields in their order, in block style,
@@ -69,7 +70,7 @@ func yamlNode(decoder *json.Decoder) (*yaml.Node, error) {
 
 // ambiguous are words that YAML 1.1 takes for booleans: yq leaves their quotes, and
 // those of the merge key.
-var ambiguous = regexp.MustCompile(`(?i)^(y|yes|n|no|on|off)$`)
+var ambiguous = lazyregexp.New(`(?i)^(y|yes|n|no|on|off)$`)
 
 func yamlString(text string) *yaml.Node {
 	node := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text}

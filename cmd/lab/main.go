@@ -8,6 +8,8 @@ import (
 
 	"github.com/go-logr/logr"
 	"k8s.io/klog/v2"
+
+	_ "github.com/flowproof/lab/internal/startup" // collects no garbage before main
 )
 
 // The first thread stays with main, so that no goroutine that enters a namespace and ends with its

@@ -6,13 +6,13 @@ import (
 	_ "embed"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/flowproof/lab/harness/lesson"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/walk"
 	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/lazyregexp"
 	"github.com/flowproof/lab/internal/screen"
 	"github.com/flowproof/lab/scenarios"
 )
@@ -28,7 +28,7 @@ var skeleton []byte
 var skeletonWords []byte
 
 // lessonName is a name that a folder and a file can have everywhere.
-var lessonName = regexp.MustCompile(`^[a-z0-9][-_a-z0-9]{0,60}$`)
+var lessonName = lazyregexp.New(`^[a-z0-9][-_a-z0-9]{0,60}$`)
 
 // lessonResult is the JSON form of `lab walk --new`.
 type lessonResult struct {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -22,6 +21,7 @@ import (
 	"github.com/flowproof/lab/harness/site"
 	"github.com/flowproof/lab/harness/verify"
 	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/lazyregexp"
 	"github.com/flowproof/lab/scenarios"
 )
 
@@ -80,7 +80,7 @@ func pageOf(runs []site.Run, pod string) *page.Page {
 }
 
 // siteName is what a run's page may be called.
-var siteName = regexp.MustCompile(`^[A-Za-z0-9][-_A-Za-z0-9]{0,60}$`)
+var siteName = lazyregexp.New(`^[A-Za-z0-9][-_A-Za-z0-9]{0,60}$`)
 
 // siteRun reads a bundle, judges it again, and makes its pages.
 func (a *app) siteRun(ctx context.Context, dir string) (site.Run, *script.Recorded, error) {

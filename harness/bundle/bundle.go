@@ -6,7 +6,6 @@
 package bundle
 
 import (
-	"regexp"
 	"strings"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/flowproof/lab/harness/infer"
 	"github.com/flowproof/lab/harness/observe"
 	"github.com/flowproof/lab/harness/observe/instrument"
+	"github.com/flowproof/lab/internal/lazyregexp"
 )
 
 // Schema is the version of a bundle's layout; it changes only with that layout.
@@ -107,7 +107,7 @@ func place(part string) (dir, suffix string) {
 // podName is what Kubernetes allows in names, so that no name leads out of the bundle. Its
 // length is not in the expression: a count is compiled by repetition, and that at each
 // start of the command.
-var podName = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
+var podName = lazyregexp.New(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
 
 // longestPodName is a pod's, a dot, and a namespace's.
 const longestPodName = 253 + 1 + 63

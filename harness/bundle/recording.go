@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"github.com/flowproof/lab/harness/observe/accesslog"
 	"github.com/flowproof/lab/harness/observe/curl"
 	"github.com/flowproof/lab/harness/observe/instrument"
+	"github.com/flowproof/lab/internal/lazyregexp"
 	"github.com/flowproof/lab/internal/redact"
 )
 
@@ -236,9 +236,9 @@ func (r *recordingCheck) hasLine(pod observe.Pod) bool {
 var (
 	// debugLine is a line of Envoy's own log at debug or trace, in the format that Istio gives it:
 	// time, level, "envoy", logger.
-	debugLine = regexp.MustCompile(`(?m)^[0-9TZ:.-]+\t(debug|trace)\tenvoy `)
+	debugLine = lazyregexp.New(`(?m)^[0-9TZ:.-]+\t(debug|trace)\tenvoy `)
 	// workerStat is a counter that a listener has for each worker thread.
-	workerStat = regexp.MustCompile(`(?m)^listener\..*\.worker_([0-9]+)\.downstream_cx_total: `)
+	workerStat = lazyregexp.New(`(?m)^listener\..*\.worker_([0-9]+)\.downstream_cx_total: `)
 )
 
 // workersIn counts the worker threads of which a sidecar has statistics; 0 where it

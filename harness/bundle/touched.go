@@ -1,9 +1,8 @@
 package bundle
 
 import (
-	"regexp"
-
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/internal/lazyregexp"
 )
 
 // What a run writes of each kind of thing that it changed outside itself.
@@ -12,14 +11,14 @@ const (
 	aLogger = `[^ ,;]+ at ` + aLevel
 )
 
-var touchForms = map[flow.TouchKind]*regexp.Regexp{
-	flow.TouchConnections: regexp.MustCompile(`^[0-9]+ connections? to [0-9a-f.:\[\]]+ ended$`),
-	flow.TouchLogLevel: regexp.MustCompile(`^` + aLevel + ` instead of ` + aLevel + `(?:; ` + aLogger + `(?:, ` +
+var touchForms = map[flow.TouchKind]*lazyregexp.Regexp{
+	flow.TouchConnections: lazyregexp.New(`^[0-9]+ connections? to [0-9a-f.:\[\]]+ ended$`),
+	flow.TouchLogLevel: lazyregexp.New(`^` + aLevel + ` instead of ` + aLevel + `(?:; ` + aLogger + `(?:, ` +
 		aLogger + `)*)?$`),
-	flow.TouchLease:   regexp.MustCompile(`^annotation flowproof\.dev/log-levels$`),
-	flow.TouchProbes:  regexp.MustCompile(`^BPF programs in the kernel(?: and on its Envoy)?$`),
-	flow.TouchRestart: regexp.MustCompile(`^its Envoy was ended, and another started$`),
-	flow.TouchObjects: regexp.MustCompile(`^[A-Za-z]+ [^ ]+ in [^ ]*$`),
+	flow.TouchLease:   lazyregexp.New(`^annotation flowproof\.dev/log-levels$`),
+	flow.TouchProbes:  lazyregexp.New(`^BPF programs in the kernel(?: and on its Envoy)?$`),
+	flow.TouchRestart: lazyregexp.New(`^its Envoy was ended, and another started$`),
+	flow.TouchObjects: lazyregexp.New(`^[A-Za-z]+ [^ ]+ in [^ ]*$`),
 }
 
 // touched holds what the run says that it changed outside itself against what can be changed at

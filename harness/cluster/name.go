@@ -1,13 +1,12 @@
 package cluster
 
 import (
-	"regexp"
-
 	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/lazyregexp"
 )
 
 // labName is what a lab may be called: it becomes part of a directory, a cgroup and a socket.
-var labName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$`)
+var labName = lazyregexp.New(`^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$`)
 
 // Bakery is the name under which backends prepare data that labs start from. No lab
 // can be called so.

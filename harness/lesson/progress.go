@@ -11,10 +11,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"time"
 
 	"github.com/flowproof/lab/internal/input"
+	"github.com/flowproof/lab/internal/lazyregexp"
 	"github.com/flowproof/lab/internal/trust"
 )
 
@@ -39,7 +39,7 @@ type Store struct{ dir string }
 const maxProgress = 4 << 20
 
 // storeName is a name that a file may have.
-var storeName = regexp.MustCompile(`^[A-Za-z0-9][-_.A-Za-z0-9]{0,100}$`)
+var storeName = lazyregexp.New(`^[A-Za-z0-9][-_.A-Za-z0-9]{0,100}$`)
 
 // Open returns the store of this user: $XDG_STATE_HOME/flowproof/walk, or
 // ~/.local/state/flowproof/walk (XDG Base Directory Specification). The folder is made

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"sync"
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
@@ -68,7 +69,9 @@ var pageStyle string
 //go:embed drawing.css
 var DrawingStyle string
 
-var pageTemplate = template.Must(NewTemplate("page").Parse(pageText))
+var pageTemplate = sync.OnceValue(func() *template.Template {
+	return template.Must(NewTemplate("page").Parse(pageText))
+})
 
 // Write writes the page.
 func (p *Page) Write(w io.Writer) error {
@@ -76,7 +79,7 @@ func (p *Page) Write(w io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("write page: %w", err)
 	}
-	if err := pageTemplate.Execute(w, v); err != nil {
+	if err := pageTemplate().Execute(w, v); err != nil {
 		return fmt.Errorf("write page: %w", err)
 	}
 	return nil

@@ -2,9 +2,10 @@ package script
 
 import (
 	"bytes"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/flowproof/lab/internal/lazyregexp"
 )
 
 // A touch is what a command does to the sidecars of its pods.
@@ -17,7 +18,7 @@ const (
 )
 
 // podWord is a word of a script that may name a pod: POD, POD.NAMESPACE, with /CONTAINER or :PORT.
-var podWord = regexp.MustCompile(`^([a-z0-9](?:[-.a-z0-9]*[a-z0-9])?)(?:[:/][-a-z0-9]+)?$`)
+var podWord = lazyregexp.New(`^([a-z0-9](?:[-.a-z0-9]*[a-z0-9])?)(?:[:/][-a-z0-9]+)?$`)
 
 // words are the lines of a scenario as commands with their arguments, without their conditions.
 func (s *Scenario) words() [][]string {

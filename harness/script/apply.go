@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"regexp"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/flowproof/lab/harness/run"
 	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/kube"
+	"github.com/flowproof/lab/internal/lazyregexp"
 )
 
 var applyCommand = Command{
@@ -52,7 +52,7 @@ var applyCommand = Command{
 }
 
 // addressName is $NAME_IP in a manifest.
-var addressName = regexp.MustCompile(`\$[A-Z][A-Z0-9_]*_IP\b`)
+var addressName = lazyregexp.New(`\$[A-Z][A-Z0-9_]*_IP\b`)
 
 // withAddresses puts the addresses of pods where a manifest has their names.
 func (s *session) withAddresses(manifest []byte) ([]byte, error) {

@@ -5,12 +5,12 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/flowproof/lab/internal/docker"
 	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/lazyregexp"
 	"github.com/flowproof/lab/internal/outside"
 )
 
@@ -37,7 +37,7 @@ var outsideCommand = Command{
 }
 
 // outsiderName is a name that can be part of a container's, and is no pod with its namespace.
-var outsiderName = regexp.MustCompile(`^[a-z0-9][-a-z0-9]{0,30}$`)
+var outsiderName = lazyregexp.New(`^[a-z0-9][-a-z0-9]{0,30}$`)
 
 func (s *session) startOutsider(name string) error {
 	host, ok := s.Lab.Backend.(outside.Host)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/lazyregexp"
 )
 
 // Events hears of a run while it goes on. Its methods are called one after the other.
@@ -258,7 +258,7 @@ func (r *runner) call(ts *testscript.TestScript, c Command, neg bool, args []str
 }
 
 // failLine is how testscript ends the log of a failed script.
-var failLine = regexp.MustCompile(`(?m)^FAIL: (?:[^\n]*?):(\d+): (.*)$`)
+var failLine = lazyregexp.New(`(?m)^FAIL: (?:[^\n]*?):(\d+): (.*)$`)
 
 // logError makes an error of a failure that none of our commands reported: a failed assertion such
 // as stdout or cmp is a mismatch, a line that is no script is bad input.

@@ -6,13 +6,13 @@ package script
 import (
 	"fmt"
 	"io/fs"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/lazyregexp"
 )
 
 // A Scenario is one txtar archive: the script in its comment, files for the script beneath.
@@ -91,7 +91,7 @@ func (s *Scenario) NeedsLab() bool {
 }
 
 // conditions are the conditions before a command.
-var conditions = regexp.MustCompile(`^\s*(\[[^\]]*\]\s*)*`)
+var conditions = lazyregexp.New(`^\s*(\[[^\]]*\]\s*)*`)
 
 // lineCondition is the name of the condition by which a running script says which line it is at.
 const lineCondition = "line:"

@@ -3,12 +3,12 @@ package script
 import (
 	"bytes"
 	"maps"
-	"regexp"
 	"slices"
 
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/observe/instrument"
 	"github.com/flowproof/lab/harness/observe/stats"
+	"github.com/flowproof/lab/internal/lazyregexp"
 )
 
 // mostMoved bounds how many counters are printed.
@@ -63,7 +63,7 @@ func (s *session) showStats(ref string) error {
 
 // ownCounters are those of the sidecar's own ports, which go up all the time: health, metrics, and
 // the admin interface that is asked for the counters. They are kept and not printed.
-var ownCounters = regexp.MustCompile(`^(http|listener)\.(admin|agent|stats)\.|^listener\.[^;]*_(15021|15090)\.`)
+var ownCounters = lazyregexp.New(`^(http|listener)\.(admin|agent|stats)\.|^listener\.[^;]*_(15021|15090)\.`)
 
 // printMoved prints the counters that went up.
 func (s *session) printMoved(pod string, before, now stats.Counters) {

@@ -3,6 +3,7 @@ package site
 import (
 	"embed"
 	"html/template"
+	"sync"
 
 	"github.com/flowproof/lab/harness/glossary"
 	"github.com/flowproof/lab/harness/page"
@@ -14,11 +15,11 @@ var files embed.FS
 //go:embed site.css
 var style string
 
-var templates = template.Must(
-	page.NewTemplate("site").
-		Funcs(template.FuncMap{"prose": prose, "safe": func(s string) template.HTML { return template.HTML(s) }}).
-		ParseFS(files, "*.html"),
-)
+var templates = sync.OnceValue(func() *template.Template {
+	safe := func(s string) template.HTML { return template.HTML(s) }
+	return template.Must(page.NewTemplate("site").Funcs(template.FuncMap{"prose": prose, "safe": safe}).
+		ParseFS(files, "*.html"))
+})
 
 // A frame is what every page of this package's templates has around it.
 type frame struct {

@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"html"
 	"html/template"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/glossary"
+	"github.com/flowproof/lab/internal/lazyregexp"
 )
 
 // A Command is a command of the program, as its help says it.
@@ -97,7 +97,7 @@ func wordFile(language string) string {
 }
 
 // notAnchor is what an anchor has none of.
-var notAnchor = regexp.MustCompile(`[^A-Za-z0-9_.]+`)
+var notAnchor = lazyregexp.New(`[^A-Za-z0-9_.]+`)
 
 // anchor is the id of an entry: flags and terms differ by the case of their letters, so it stays.
 func anchor(kind, name string) string {
@@ -191,7 +191,7 @@ func orElse(text, other string) string {
 }
 
 // quoted is a command in a text.
-var quoted = regexp.MustCompile("`([^`\n]+)`")
+var quoted = lazyregexp.New("`([^`\n]+)`")
 
 // prose makes HTML of a help text: an empty line ends a paragraph, lines that are indented stay as
 // they are, and what stands in backticks is code.

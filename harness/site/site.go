@@ -178,7 +178,7 @@ func (w *writer) put(name string, write func(io.Writer) error) {
 // write keeps a page that one of this package's templates makes.
 func (w *writer) write(name, template, title string, data any) {
 	w.put(name, func(out io.Writer) error {
-		return templates.ExecuteTemplate(out, template, frame{Site: w.site, Name: name, Title: title, Data: data})
+		return templates().ExecuteTemplate(out, template, frame{Site: w.site, Name: name, Title: title, Data: data})
 	})
 }
 

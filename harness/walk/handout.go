@@ -4,6 +4,7 @@ import (
 	"embed"
 	"html/template"
 	"io"
+	"sync"
 
 	"github.com/flowproof/lab/harness/lesson"
 )
@@ -11,7 +12,9 @@ import (
 //go:embed handout.html page.html
 var pages embed.FS
 
-var handout = template.Must(template.ParseFS(pages, "handout.html"))
+var handout = sync.OnceValue(func() *template.Template {
+	return template.Must(template.ParseFS(pages, "handout.html"))
+})
 
 // Handout writes a lesson as one page that needs nothing else and prints: its sentences, what is
 // typed by hand, and its questions with room for an answer. With solutions it has the answers, and
@@ -24,7 +27,7 @@ func Handout(
 	namespace string,
 	solutions bool,
 ) error {
-	return handout.Execute(w, struct {
+	return handout().Execute(w, struct {
 		Language, Title, Name string
 		Solutions             bool
 		Minutes               int

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/lesson"
@@ -30,7 +31,9 @@ type Page struct {
 	Term func(flow.HopKind) string
 }
 
-var walkPage = template.Must(page.NewTemplate("page.html").ParseFS(pages, "page.html"))
+var walkPage = sync.OnceValue(func() *template.Template {
+	return template.Must(page.NewTemplate("page.html").ParseFS(pages, "page.html"))
+})
 
 // Remember gives the questions of a run what a learner has said to them in a walk, which Walker.ask
 // keeps by the step, the number and the key of each question.
@@ -76,7 +79,7 @@ func (p Page) Write(w io.Writer) error {
 		view.Without = without(p.Language, p.Lesson.Questions(), answers)
 	}
 	view.Steps = p.Lesson.paper(p.Language, p.Namespace, answers, results)
-	if err := walkPage.Execute(w, view); err != nil {
+	if err := walkPage().Execute(w, view); err != nil {
 		return fmt.Errorf("write page: %w", err)
 	}
 	return nil

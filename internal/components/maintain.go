@@ -6,11 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/flowproof/lab/internal/lazyregexp"
 	"github.com/flowproof/lab/internal/platform"
 	"github.com/flowproof/lab/internal/progress"
 )
@@ -181,7 +181,7 @@ func (c *cache) remove(name string) (bool, error) {
 
 // entryName is what a key's String looks like; other directories in the cache are
 // not ours to judge.
-var entryName = regexp.MustCompile(`^[a-z0-9-]+-[0-9a-f]{16}$`)
+var entryName = lazyregexp.New(`^[a-z0-9-]+-[0-9a-f]{16}$`)
 
 // entries lists the names of what is in the cache.
 func (c *cache) entries() []string {

@@ -7,11 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/flowproof/lab/internal/bytesize"
+	"github.com/flowproof/lab/internal/lazyregexp"
 	"github.com/flowproof/lab/internal/platform"
 	"github.com/flowproof/lab/internal/trust"
 )
@@ -81,7 +81,7 @@ func exists(path string) func() error {
 // (https://go.dev/doc/toolchain).
 const firstFetchingGo = 21
 
-var goVersion = regexp.MustCompile(`^go1\.(\d+)`)
+var goVersion = lazyregexp.New(`^go1\.(\d+)`)
 
 func checkGo() error {
 	if err := installed("go")(); err != nil {

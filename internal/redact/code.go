@@ -1,8 +1,9 @@
 package redact
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/flowproof/lab/internal/lazyregexp"
 )
 
 // A string of a program, and one that stands in JSON.
@@ -11,24 +12,24 @@ const aString = `\\?["']`
 var (
 	// sets are calls that give a header a value, as Envoy's Lua filter has them:
 	// headers:add("x-key", "v"). Source: Envoy's documentation, "Lua", header object API.
-	sets = regexp.MustCompile(`(\b(?:add|replace|set|append)[A-Za-z_]*\(\s*` + aString + `)([A-Za-z0-9_:-]+)(` +
+	sets = lazyregexp.New(`(\b(?:add|replace|set|append)[A-Za-z_]*\(\s*` + aString + `)([A-Za-z0-9_:-]+)(` +
 		aString + `\s*,\s*` + aString + `)([^"'\\\n]+)(` + aString + `)`)
 	// compared are a header and what it is compared with: request.headers['x-key'] == 'v' of CEL,
 	// headers:get("x-key") == "v" of Lua.
-	compared = regexp.MustCompile(`(headers(?:\(\))?(?:\[|:get\()\s*` + aString + `)([A-Za-z0-9_:-]+)(` + aString +
+	compared = lazyregexp.New(`(headers(?:\(\))?(?:\[|:get\()\s*` + aString + `)([A-Za-z0-9_:-]+)(` + aString +
 		`\s*[\])]\s*[=!~]=\s*` + aString + `)([^"'\\\n]+)(` + aString + `)`)
 	// headerOptions are options of curl's with a header.
-	headerOptions = regexp.MustCompile(`(^|[\s'"\x60\[,])(-H|--header|--proxy-header)([ \t=]*)` +
+	headerOptions = lazyregexp.New(`(^|[\s'"\x60\[,])(-H|--header|--proxy-header)([ \t=]*)` +
 		`('[^'\n]*'|"[^"\n]*"|(?:` +
 		markForm + `|[^\s'"])+)`)
 	// inputs are fields of a form in HTML with values.
-	inputs = regexp.MustCompile(`(\bname=["'])([^"']+)(["'][^<>]*?\svalue=["'])([^"']+)`)
+	inputs = lazyregexp.New(`(\bname=["'])([^"']+)(["'][^<>]*?\svalue=["'])([^"']+)`)
 )
 
 // code hides the values of headers in programs and in command lines, by the headers' names.
 func code(text string) string {
 	if strings.Contains(text, "eaders") {
-		for _, form := range []*regexp.Regexp{sets, compared} {
+		for _, form := range []*lazyregexp.Regexp{sets, compared} {
 			text = replace(form, text, func(m []string) string {
 				return m[1] + m[2] + m[3] + Header(m[2], m[4]) + m[5]
 			})
@@ -54,14 +55,14 @@ func code(text string) string {
 
 var (
 	// valueBelow and valueAbove are a name and a value on two lines of YAML.
-	valueBelow = regexp.MustCompile(`(?m)^([ \t-]*(?:name|key):[ \t]*["']?)([A-Za-z0-9_.-]+)` +
+	valueBelow = lazyregexp.New(`(?m)^([ \t-]*(?:name|key):[ \t]*["']?)([A-Za-z0-9_.-]+)` +
 		`(["']?[ \t\r]*\n[ \t]*value:[ \t]*)([^\r\n]+)`)
-	valueAbove = regexp.MustCompile(`(?m)^([ \t-]*value:[ \t]*)([^\r\n]+)` +
+	valueAbove = lazyregexp.New(`(?m)^([ \t-]*value:[ \t]*)([^\r\n]+)` +
 		`(\r?\n[ \t]*(?:name|key):[ \t]*["']?)([A-Za-z0-9_.-]+)`)
 	// keyAlone is a key whose value begins on the next line.
-	keyAlone = regexp.MustCompile(`^([ \t-]*)["']?([A-Za-z0-9_.-]+)["']?:[ \t]*([|>][+-]?)?[ \t\r]*$`)
+	keyAlone = lazyregexp.New(`^([ \t-]*)["']?([A-Za-z0-9_.-]+)["']?:[ \t]*([|>][+-]?)?[ \t\r]*$`)
 	// aKey is the beginning of a line that has a key of its own.
-	aKey = regexp.MustCompile(`^[ \t-]*["']?[A-Za-z0-9_./-]+["']?:(?:[ \t]|$)`)
+	aKey = lazyregexp.New(`^[ \t-]*["']?[A-Za-z0-9_./-]+["']?:(?:[ \t]|$)`)
 )
 
 // yaml hides values that stand on another line than their names.

@@ -1,8 +1,9 @@
 package redact
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/flowproof/lab/internal/lazyregexp"
 )
 
 // Header returns the value of a header as it may be kept: of one that is not on the list its
@@ -41,18 +42,18 @@ func host(value string) string {
 }
 
 var (
-	xfccCert = regexp.MustCompile(`(?i)\b(?:Cert|Chain)="[^"]*"`)
+	xfccCert = lazyregexp.New(`(?i)\b(?:Cert|Chain)="[^"]*"`)
 	// Envoy prints a header map as one 'name', 'value' per line.
-	envoyHeader = regexp.MustCompile(`^([ \t]*')(:?[A-Za-z0-9!#$%&*+.^_|~\x60-]+)(', ')(.*)('[ \t\r]*)$`)
+	envoyHeader = lazyregexp.New(`^([ \t]*')(:?[A-Za-z0-9!#$%&*+.^_|~\x60-]+)(', ')(.*)('[ \t\r]*)$`)
 	// curl -v prints "> name: value" and "< name: value", and of HTTP/2 "* [HTTP/2]
 	// [1] [name: value]".
-	curlHeader = regexp.MustCompile(`^([<>] )([A-Za-z0-9!#$%&'*+.^_|~\x60-]+)(:[ \t]*)(.*?)([ \t\r]*)$`)
-	curlHTTP2  = regexp.MustCompile(`^(\* (?:h2h3 |\[HTTP/[0-9.]+\] \[[0-9]+\] |h[23] ` +
+	curlHeader = lazyregexp.New(`^([<>] )([A-Za-z0-9!#$%&'*+.^_|~\x60-]+)(:[ \t]*)(.*?)([ \t\r]*)$`)
+	curlHTTP2  = lazyregexp.New(`^(\* (?:h2h3 |\[HTTP/[0-9.]+\] \[[0-9]+\] |h[23] ` +
 		`)\[)(:?[A-Za-z0-9!#$%&'*+.^_|~\x60-]+)(:[ \t]*)([^\r\n]*?)(\][ \t\r]*)$`)
 	// curl -v says whom it authenticates as.
-	curlUser = regexp.MustCompile(`(?m)^(\* .*\bauth using .* with user ')([^'\r\n]*)(')`)
+	curlUser = lazyregexp.New(`(?m)^(\* .*\bauth using .* with user ')([^'\r\n]*)(')`)
 	// curl prints its request line without a colon, and so does every HTTP/1 message.
-	requestLine = regexp.MustCompile(`(?m)(^|[\s"'\x60>])([A-Z]{3,20} )([^\s"]+)( HTTP/[0-9.]+)`)
+	requestLine = lazyregexp.New(`(?m)(^|[\s"'\x60>])([A-Z]{3,20} )([^\s"]+)( HTTP/[0-9.]+)`)
 )
 
 // header hides the value in a line that is a header in one of the forms in which Envoy and curl
@@ -92,7 +93,7 @@ func requests(text string) string {
 
 // message is the head of an HTTP/1 message in clear text; what follows it is headers up to an empty
 // line, and then a body.
-var message = regexp.MustCompile(`^(?:[A-Z]{3,20} [^\s]+ HTTP/1\.[01]|HTTP/1\.[01] [0-9]{3}[^\r\n]*)\r\n`)
+var message = lazyregexp.New(`^(?:[A-Z]{3,20} [^\s]+ HTTP/1\.[01]|HTTP/1\.[01] [0-9]{3}[^\r\n]*)\r\n`)
 
 // Message returns an HTTP/1 message, or its beginning, as it may be kept: headers by their names,
 // and of the body its length. ok is false for anything else.

@@ -1,10 +1,11 @@
 package redact
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/flowproof/lab/internal/lazyregexp"
 )
 
 func set(words string) map[string]bool {
@@ -71,7 +72,7 @@ func ShownHeader(name string) bool {
 
 // small is a value that gives nothing away under any name: a switch, or a number of at most three
 // digits.
-var small = regexp.MustCompile(`^(?i:true|false|yes|no|on|off|null|none|enabled|disabled|[0-9]{1,3})$`)
+var small = lazyregexp.New(`^(?i:true|false|yes|no|on|off|null|none|enabled|disabled|[0-9]{1,3})$`)
 
 // secretWords are words that make a name the name of a secret, wherever they stand in it.
 var secretWords = set(`password passwords passwd pwd pswd passphrase passcode passwort secret secrets token

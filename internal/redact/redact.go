@@ -12,9 +12,10 @@ package redact
 import (
 	"crypto/sha256"
 	"fmt"
-	"regexp"
 	"strings"
 	"sync"
+
+	"github.com/flowproof/lab/internal/lazyregexp"
 )
 
 // Masked is the word that Envoy's own config_dump writes in place of a secret.
@@ -27,8 +28,8 @@ const maskedBytes = "W3JlZGFjdGVkXQ=="
 const markForm = `«redacted [0-9]+ B(?:, [0-9]+)?»`
 
 var (
-	aMark    = regexp.MustCompile(markForm)
-	onlyMark = regexp.MustCompile(`^(?:` + markForm + `)$`)
+	aMark    = lazyregexp.New(markForm)
+	onlyMark = lazyregexp.New(`^(?:` + markForm + `)$`)
 )
 
 // marks gives each value its number among the values of its length. A value's digest is
@@ -62,7 +63,7 @@ func Mark(value string) string {
 
 // escapedMark is a mark that stood in a URL of which all was escaped that may not stand there,
 // or only the blanks.
-var escapedMark = regexp.MustCompile(`(?:«|%C2%AB)redacted%20([0-9]+)%20B(?:,%20([0-9]+))?(?:»|%C2%BB)`)
+var escapedMark = lazyregexp.New(`(?:«|%C2%AB)redacted%20([0-9]+)%20B(?:,%20([0-9]+))?(?:»|%C2%BB)`)
 
 // unescape writes marks in a URL as they are written everywhere else.
 func unescape(text string) string {

@@ -1,8 +1,9 @@
 package redact
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/flowproof/lab/internal/lazyregexp"
 )
 
 // Text returns text as it may be kept: a log of Envoy, the output of curl, a command's error, or
@@ -126,7 +127,7 @@ func inline(text string) string {
 }
 
 // inURL is a URL, or a path that stands by itself, up to its query.
-var inURL = regexp.MustCompile(`(?:[a-z][a-z0-9+.-]*://[^\s/?#'"<>]+)?(?:/[A-Za-z0-9._~=+:@!$*%-]*)+`)
+var inURL = lazyregexp.New(`(?:[a-z][a-z0-9+.-]*://[^\s/?#'"<>]+)?(?:/[A-Za-z0-9._~=+:@!$*%-]*)+`)
 
 // inURLs hides the segments of URLs that look like tokens.
 func inURLs(text string) string {
@@ -173,21 +174,21 @@ const aValue = `(?:` + markForm + `|\\"(?:` + markForm +
 
 // pairs are names with values in the forms in which programs write them: name=value, name: value,
 // "name":"value", name => value, --name value, <name>value.
-var pairs = regexp.MustCompile(`(?i)([A-Za-z_][A-Za-z0-9_.-]*)((?:\\"|"|'|\x60)?\]?(?:[ \t]*(?:=>|:=|==|=|:)[ ` +
+var pairs = lazyregexp.New(`(?i)([A-Za-z_][A-Za-z0-9_.-]*)((?:\\"|"|'|\x60)?\]?(?:[ \t]*(?:=>|:=|==|=|:)[ ` +
 	`\t]*)(?:\[[ \t]*)?)(` + aValue + `)`)
 
 // options are options of a command line, and elements of XML, with values.
 var (
-	options  = regexp.MustCompile(`(^|[\s'"\x60\[,])(--?)([A-Za-z][A-Za-z0-9_-]*)((?:"|')?[ \t,]+)(` + aValue + `)`)
-	elements = regexp.MustCompile(`(<)([A-Za-z_][A-Za-z0-9_.:-]*)((?:\s[^<>]*)?>)([^<>]+)(</)`)
-	inLine   = regexp.MustCompile(`(')([A-Za-z0-9_-]+)(', ')([^'\n]+)(')`)
-	parts    = regexp.MustCompile(`(\bname=")([^"]+)("\r?\n(?:[^\r\n]+\r?\n)*\r?\n)([^\r\n]+)`)
-	words2   = regexp.MustCompile(`(?i)\b(password|passwd|passphrase|passcode|secret|token|api[ ` +
+	options  = lazyregexp.New(`(^|[\s'"\x60\[,])(--?)([A-Za-z][A-Za-z0-9_-]*)((?:"|')?[ \t,]+)(` + aValue + `)`)
+	elements = lazyregexp.New(`(<)([A-Za-z_][A-Za-z0-9_.:-]*)((?:\s[^<>]*)?>)([^<>]+)(</)`)
+	inLine   = lazyregexp.New(`(')([A-Za-z0-9_-]+)(', ')([^'\n]+)(')`)
+	parts    = lazyregexp.New(`(\bname=")([^"]+)("\r?\n(?:[^\r\n]+\r?\n)*\r?\n)([^\r\n]+)`)
+	words2   = lazyregexp.New(`(?i)\b(password|passwd|passphrase|passcode|secret|token|api[ ` +
 		`-]?key|credentials?)( (?:is|was|are|to|of) )(` + aValue + `)`)
 )
 
 // wholeLine are names whose value goes to the end of the line where it is not quoted.
-var wholeLine = regexp.MustCompile(
+var wholeLine = lazyregexp.New(
 	`(?im)(^|[\s"'\x60,;({\[])((?:proxy-)?authorization|(?:set-)?cookie2?|www-authenticate|proxy-authenticate|` +
 		`authentication-info)([ \t]*:[ \t]*)((?:="[^"\r\n]*"|=\\"[^"\\\r\n]*\\"|[^\r\n"'\\\]])+)`)
 
@@ -272,7 +273,7 @@ func isPIN(name string) bool {
 }
 
 // file is the path of a file, which names where a secret is.
-var file = regexp.MustCompile(
+var file = lazyregexp.New(
 	`^["']?(?:file:(?://)?)?(?:\.{0,2}/(?:etc|var|run|home|usr|tmp|root|opt|srv|proc|sys|dev|mnt)/[A-Za-z0-9_./-]*|` +
 		`\.{0,2}/?(?:[A-Za-z0-9_.-]+/)*[A-Za-z0-9_-]+\.(?:pem|key|crt|cer|der|txt|json|ya?ml|p12|pfx|jks|env|conf|` +
 		`sock|go|cc|h|py))["']?$`)
@@ -305,9 +306,9 @@ func markQuoted(value string) string {
 
 // secretManifest begins a Secret of Kubernetes in YAML, and dataLine is a line of its data.
 var (
-	secretManifest = regexp.MustCompile(`(?m)^[ \t-]*kind:[ \t]*["']?Secret(?:List)?["']?[ \t\r]*$`)
-	dataKey        = regexp.MustCompile(`^([ \t-]*)(data|stringData):[ \t\r]*$`)
-	dataLine       = regexp.MustCompile(`^([ \t]+)([^\s:#]+)(:[ \t]*)(.*?)([ \t\r]*)$`)
+	secretManifest = lazyregexp.New(`(?m)^[ \t-]*kind:[ \t]*["']?Secret(?:List)?["']?[ \t\r]*$`)
+	dataKey        = lazyregexp.New(`^([ \t-]*)(data|stringData):[ \t\r]*$`)
+	dataLine       = lazyregexp.New(`^([ \t]+)([^\s:#]+)(:[ \t]*)(.*?)([ \t\r]*)$`)
 )
 
 // manifest hides the data of Secrets in YAML.

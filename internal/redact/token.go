@@ -2,17 +2,18 @@ package redact
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/flowproof/lab/internal/lazyregexp"
 )
 
 // A form is how an issuer of tokens writes them. Every one has a text in it by which it is looked
 // for before the expression is tried.
 type form struct {
 	has        string
-	expression *regexp.Regexp
+	expression *lazyregexp.Regexp
 }
 
 // known are the forms of tokens that their issuers publish.
@@ -61,7 +62,7 @@ var known = forTokens(map[string][]string{
 func forTokens(expressions map[string][]string) []form {
 	var all []form
 	for expression, texts := range expressions {
-		compiled := regexp.MustCompile(expression)
+		compiled := lazyregexp.New(expression)
 		for _, has := range texts {
 			all = append(all, form{has, compiled})
 		}
@@ -83,19 +84,19 @@ func issued(text string) string {
 }
 
 // bootstrap is a token of Kubernetes' for nodes that join.
-var bootstrap = regexp.MustCompile(`^[a-z0-9]{6}\.[a-z0-9]{16}$`)
+var bootstrap = lazyregexp.New(`^[a-z0-9]{6}\.[a-z0-9]{16}$`)
 
 // schemes are those of HTTP authentication (IANA registry) that carry the secret themselves.
-var schemes = regexp.MustCompile(
+var schemes = lazyregexp.New(
 	`(?i)\b(bearer|basic|negotiate|digest|ntlm|hawk|dpop|privatetoken|apikey|token|aws4-hmac-sha256|hoba|mutual|` +
 		`scram-sha-[0-9]+|vapid|gnap|snowflake)([ \t]+|%20|\+)((?:` + markForm + `|[A-Za-z0-9._~+/=:-])+(?:[ \t]*,[ ` +
 		`\t]*[A-Za-z]+=(?:"[^"]*"|[^\s,'"]+))*)`)
 
 var (
-	pem = regexp.MustCompile(`(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ` +
+	pem = lazyregexp.New(`(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ` +
 		`]*PRIVATE KEY(?: BLOCK)?-----|\z)`)
-	pemBase64   = regexp.MustCompile(`\bLS0tLS1CRUdJTi[A-Za-z0-9+/=_-]+`) // "-----BEGIN " in base64
-	hexadecimal = regexp.MustCompile(`^(?:[0-9a-f]{32,}|[0-9A-F]{32,})$`)
+	pemBase64   = lazyregexp.New(`\bLS0tLS1CRUdJTi[A-Za-z0-9+/=_-]+`) // "-----BEGIN " in base64
+	hexadecimal = lazyregexp.New(`^(?:[0-9a-f]{32,}|[0-9A-F]{32,})$`)
 )
 
 // keyInBase64 is "PRIVATE KEY" in base64, at each of its three offsets.
@@ -175,7 +176,7 @@ func plain(word string) bool {
 }
 
 // public is a certificate or a public key.
-var public = regexp.MustCompile(`(?s)-----BEGIN (?:[A-Z0-9]+ )*(?:CERTIFICATE|PUBLIC KEY|CERTIFICATE REQUEST|X509 ` +
+var public = lazyregexp.New(`(?s)-----BEGIN (?:[A-Z0-9]+ )*(?:CERTIFICATE|PUBLIC KEY|CERTIFICATE REQUEST|X509 ` +
 	`CRL)-----.*?(?:-----END [A-Z0-9 ]*-----|\z)`)
 
 // tokens hides words of text that look like tokens, but for those of certificates,

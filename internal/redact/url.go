@@ -2,8 +2,9 @@ package redact
 
 import (
 	"net/url"
-	"regexp"
 	"strings"
+
+	"github.com/flowproof/lab/internal/lazyregexp"
 )
 
 // URL returns a URL, or a path with its query, as it may be kept: without a user and password
@@ -21,19 +22,19 @@ func Path(text string) string { return path(text) }
 
 var (
 	// userinfo is what stands before the host of a URL of any scheme.
-	userinfo = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)((?:` + markForm + `|[^\s/?#@'"<>\\])+(?:@(?:` +
+	userinfo = lazyregexp.New(`([A-Za-z][A-Za-z0-9+.-]*://)((?:` + markForm + `|[^\s/?#@'"<>\\])+(?:@(?:` +
 		markForm + `|[^\s/?#@'"<>\\])+)*)@`)
 	// queries are runs of parameters after a question mark, as they stand in the middle of text. A
 	// quote, a bracket or a comma belongs to a value where a letter or a digit comes after it: one
 	// that ends the URL has another character after it.
-	queries = regexp.MustCompile(`([?&]|\\u0026|&amp;|%3[Ff]|%26)([A-Za-z0-9_.~$\[\]%:'()*!/@+-]+)(=|%3[Dd])((?:` +
+	queries = lazyregexp.New(`([?&]|\\u0026|&amp;|%3[Ff]|%26)([A-Za-z0-9_.~$\[\]%:'()*!/@+-]+)(=|%3[Dd])((?:` +
 		markForm +
 		`|['"<>()\x60|,][A-Za-z0-9%]|[^&;\s'"<>#\\)\x60|,%]|%(?:[013-9a-fA-F][0-9a-fA-F]|2[0-57-9a-fA-F]))+)`)
 	// semicolons are runs of parameters as queries, in which a semicolon stands between two.
-	semicolons = regexp.MustCompile(`\?[A-Za-z0-9_.~$\[\]%:-]+=(?:` + markForm + `|[^\s'"<>#\\)\x60|,])*;(?:` +
+	semicolons = lazyregexp.New(`\?[A-Za-z0-9_.~$\[\]%:-]+=(?:` + markForm + `|[^\s'"<>#\\)\x60|,])*;(?:` +
 		markForm + `|[^\s'"<>#\\)\x60|,])*`)
 	// segments are the parts of a path that begin at a slash.
-	segments = regexp.MustCompile(`(/)([A-Za-z0-9._~=+:@!$*-]{16,})`)
+	segments = lazyregexp.New(`(/)([A-Za-z0-9._~=+:@!$*-]{16,})`)
 )
 
 // query hides the values of parameters that are not shown.
@@ -76,7 +77,7 @@ func path(text string) string {
 }
 
 // aURL is text that is one URL or path with a query, and nothing else.
-var aURL = regexp.MustCompile(`^(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s]*)?(/[^?#\s]*)?\?\S*$`)
+var aURL = lazyregexp.New(`^(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s]*)?(/[^?#\s]*)?\?\S*$`)
 
 // longestURL is what Envoy takes of a request's headers at most where nothing else is
 // configured (60 KiB).
@@ -126,7 +127,7 @@ func parameters(text string) string {
 }
 
 // matrixParameter is a parameter of a path's segment.
-var matrixParameter = regexp.MustCompile(`(;)([A-Za-z0-9_.~%-]+)(=)((?:` + markForm + `|[^;/?#\s])+)`)
+var matrixParameter = lazyregexp.New(`(;)([A-Za-z0-9_.~%-]+)(=)((?:` + markForm + `|[^;/?#\s])+)`)
 
 // matrix hides the values of parameters that stand in a path: /a;token=x/b.
 func matrix(text string) string {
@@ -161,7 +162,7 @@ func credentials(text string) string {
 }
 
 // replace is ReplaceAllStringFunc for what needs the groups of the expression.
-func replace(expression *regexp.Regexp, text string, by func(groups []string) string) string {
+func replace(expression *lazyregexp.Regexp, text string, by func(groups []string) string) string {
 	found := expression.FindAllStringSubmatchIndex(text, -1)
 	if found == nil {
 		return text

@@ -1,8 +1,9 @@
 package logformat
 
 import (
-	"regexp"
 	"sync"
+
+	"github.com/flowproof/lab/internal/lazyregexp"
 )
 
 // What the formats share: how they begin, and how they tell of the request.
@@ -34,7 +35,7 @@ var known = sync.OnceValue(func() []*Format {
 
 // before is what kubectl logs --prefix and --timestamps, docker compose, stern and the container
 // runtime put before a line.
-var before = regexp.MustCompile(`^(?:\[pod/[^\]\s]+\] |\S+ istio-proxy |istio-proxy(?:-\d+)? +\| |` +
+var before = lazyregexp.New(`^(?:\[pod/[^\]\s]+\] |\S+ istio-proxy |istio-proxy(?:-\d+)? +\| |` +
 	`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d) (?:std(?:out|err) [FP] )?)+`)
 
 // cutPrefix takes off a row what was put before it.

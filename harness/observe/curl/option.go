@@ -3,9 +3,10 @@ package curl
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/flowproof/lab/internal/lazyregexp"
 )
 
 // An Option is one option of curl's as it was given.
@@ -41,7 +42,7 @@ use-ascii verbose version xattr`)
 var ErrNoOption = errors.New("it is no option of curl's, and the URL is --to's")
 
 // optionName is what a name of curl's options is made of.
-var optionName = regexp.MustCompile(`^(?:-[A-Za-z0-9#:]|[a-z0-9][a-z0-9.-]*)$`)
+var optionName = lazyregexp.New(`^(?:-[A-Za-z0-9#:]|[a-z0-9][a-z0-9.-]*)$`)
 
 // Options reads arguments of curl's own as curl does: letters without a value can stand together,
 // and one with a value after them, as in -skXPOST; a long option's value is the next argument, or

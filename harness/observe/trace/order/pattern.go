@@ -6,9 +6,10 @@ package order
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/flowproof/lab/internal/lazyregexp"
 )
 
 // A Pattern is an order of events: lines of a story in which what varies is left open. It holds
@@ -120,7 +121,7 @@ func (p *Pattern) Check(known Binding) error {
 }
 
 // blanks are what oneBlank makes one of.
-var blanks = regexp.MustCompile(`\s+`)
+var blanks = lazyregexp.New(`\s+`)
 
 // oneBlank has one blank wherever text has blanks of any kind and number.
 func oneBlank(text string) string {
@@ -131,7 +132,7 @@ func oneBlank(text string) string {
 }
 
 // variable is a name in a pattern's line.
-var variable = regexp.MustCompile(`\*|\$[A-Za-z_][A-Za-z0-9_]*`)
+var variable = lazyregexp.New(`\*|\$[A-Za-z_][A-Za-z0-9_]*`)
 
 // A Binding says what the names in a pattern stand for.
 type Binding map[string]string
