@@ -18,12 +18,10 @@ import (
 
 // A Dump is one proxy's configuration. It may be used by several goroutines at once until Close.
 type Dump struct {
-	data      []byte
-	unmap     func() error
-	bootstrap Value
-	resources map[Kind][]*Resource
-	byName    map[Kind]map[string]*Resource
-	sections  map[Kind]bool
+	data   []byte
+	unmap  func() error
+	found  // the index
+	byName map[Kind]map[string]*Resource
 
 	mu  sync.Mutex
 	err error

@@ -11,16 +11,24 @@ import (
 var errNoConfigs = errors.New(`no "configs" at the top`)
 
 // build makes the index of a dump in one pass over its text.
-func build(data []byte) (*Dump, error) {
-	d := &Dump{data: data, resources: map[Kind][]*Resource{}, byName: map[Kind]map[string]*Resource{},
-		sections: map[Kind]bool{}}
-	x := indexer{scanner: scanner{data: data}, dump: d}
+func build(data []byte) (*Dump, error) { return buildWith(data, helpersFor(data)) }
+
+// buildWith is build with the help of so many other processors.
+func buildWith(data []byte, helpers int) (*Dump, error) {
+	d := &Dump{data: data, byName: map[Kind]map[string]*Resource{}}
+	x := newIndexer(d)
+	others := startAhead(d, helpers)
+	defer others.end()
 	found := false
 	x.object(func(key []byte) {
 		if string(key) == "configs" {
 			found = true
 			at := below(nil, "configs", -1)
-			x.array(func(i int) { x.section(below(at, "", i)) })
+			x.array(func(i int) {
+				if at := below(at, "", i); !x.join(others.taken(x.pos), at) {
+					x.section(at)
+				}
+			})
 		}
 	})
 	if x.err == nil && x.peek() != 0 {
@@ -32,6 +40,7 @@ func build(data []byte) (*Dump, error) {
 	if !found {
 		return nil, errNoConfigs
 	}
+	d.found = x.found
 	d.order()
 	return d, nil
 }
@@ -52,7 +61,20 @@ func (d *Dump) order() {
 // An indexer is the scanner that builds a dump's index.
 type indexer struct {
 	scanner
-	dump *Dump
+	dump  *Dump
+	found found
+}
+
+// found is what an index has of a dump, or of a part of it.
+type found struct {
+	bootstrap Value
+	resources map[Kind][]*Resource
+	sections  map[Kind]bool
+}
+
+func newIndexer(d *Dump) indexer {
+	return indexer{scanner: scanner{data: d.data}, dump: d,
+		found: found{resources: map[Kind][]*Resource{}, sections: map[Kind]bool{}}}
 }
 
 // section indexes one member of configs, which is a section or, in a dump of ?resource=…,
@@ -63,7 +85,7 @@ func (x *indexer) section(at *step) {
 	x.object(func(key []byte) {
 		name := string(key)
 		if shape, ok := arrays[FieldName(name)]; ok {
-			x.dump.sections[shape.kind] = true
+			x.found.sections[shape.kind] = true
 			if list := below(at, name, -1); x.peek() == '[' {
 				x.array(func(i int) { x.element(shape, below(list, "", i)) })
 			}
@@ -76,7 +98,7 @@ func (x *indexer) section(at *step) {
 			}
 		case "bootstrap":
 			from, to := x.skip()
-			x.dump.bootstrap = Value{x.dump, from, to, below(at, name, -1)}
+			x.found.bootstrap = Value{x.dump, from, to, below(at, name, -1)}
 		}
 	})
 	if x.err != nil {
@@ -88,13 +110,13 @@ func (x *indexer) section(at *step) {
 	}
 	for kind := Listener; kind <= Extension; kind++ {
 		if message == kind.section() {
-			x.dump.sections[kind] = true // a section may be empty
+			x.found.sections[kind] = true // a section may be empty
 		}
 	}
 	if array, ok := singles[message]; ok {
 		end := x.pos
 		x.pos = start
-		x.dump.sections[arrays[array].kind] = true
+		x.found.sections[arrays[array].kind] = true
 		x.element(arrays[array], at)
 		x.pos = end
 	}
@@ -142,7 +164,7 @@ func (x *indexer) members(field func(key string)) {
 func (x *indexer) resource(shape shape, at *step) {
 	if c := x.peek(); c == '[' && shape.kind == ScopedRoute { // the scopes of one connection manager
 		start, end := x.skip()
-		x.dump.resources[shape.kind] = append(x.dump.resources[shape.kind],
+		x.found.resources[shape.kind] = append(x.found.resources[shape.kind],
 			&Resource{Kind: shape.kind, State: shape.state, value: Value{x.dump, start, end, at}})
 		return
 	} else if c != '{' {
@@ -164,7 +186,7 @@ func (x *indexer) resource(shape shape, at *step) {
 		}
 	})
 	r.value = Value{x.dump, start, x.pos, at}
-	x.dump.resources[shape.kind] = append(x.dump.resources[shape.kind], r)
+	x.found.resources[shape.kind] = append(x.found.resources[shape.kind], r)
 }
 
 // FieldName returns a protobuf field name from its lowerCamelCase form, which protobuf's JSON
