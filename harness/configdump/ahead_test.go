@@ -16,8 +16,7 @@ func TestAhead(t *testing.T) {
 	section := func(kind, array, field string, n int) string {
 		var all []string
 		for i := range n {
-			all = append(all, fmt.Sprintf(`{%q: {"name": "%s-%d", "cluster_name": "e-%d", "x": "%s"}}`, field, kind, i, i,
-				strings.Repeat("y", 40)))
+			all = append(all, fmt.Sprintf(`{%q: {"name": "%s-%d", "cluster_name": "e-%d"}}`, field, kind, i, i))
 		}
 		return fmt.Sprintf(`{
    "@type" :  "type.googleapis.com/envoy.admin.v3.%sConfigDump", %q: [%s]}`, kind, array, strings.Join(all, ",\n"))
@@ -31,10 +30,11 @@ func TestAhead(t *testing.T) {
 		section("Routes", "dynamic_route_configs", "route_config", 200),
 		section("Clusters", "static_clusters", "cluster", 3),
 		section("Endpoints", "dynamic_endpoint_configs", "endpoint_config", 200),
-		`{"@type":"type.googleapis.com/envoy.admin.v3.SecretsConfigDump"}`,
+		`{"@type":"type.googleapis.com/envoy.admin.v3.SecretsConfigDump"}`, bootstrap,
 	}, ",\n") + `]}`
 	for name, text := range map[string]string{
-		"whole": whole, "cut off": whole[:len(whole)*3/4], "damaged at the end": strings.Replace(whole, `"e-199"`, `e`, 1),
+		"whole": whole, "cut off": whole[:len(whole)*3/4],
+		"damaged at the end":       strings.Replace(whole, `"e-199"`, `e`, 1),
 		"damaged at the beginning": strings.Replace(whole, `"Clusters-7"`, `}`, 1),
 		"another kind of end":      whole[:len(whole)-1], "none": `{"configs": []}`, "no dump": `{"a": 1}`,
 	} {
@@ -60,7 +60,8 @@ func places(d *Dump) []string {
 	all := []string{d.Bootstrap().Pointer(), fmt.Sprint(slices.Sorted(maps.Keys(d.sections)))}
 	for kind := Listener; kind <= Extension; kind++ {
 		for _, r := range d.Resources(kind) {
-			all = append(all, fmt.Sprint(kind, r.Name, r.State, r.Value().Pointer(), len(r.Value().Raw()), r.Value().start))
+			v := r.Value()
+			all = append(all, fmt.Sprint(kind, r.Name, r.State, v.Pointer(), v.start, v.end))
 		}
 	}
 	return all

@@ -90,8 +90,8 @@ func (m *memory) fields(s *spot, of *shape) []*spot {
 	return below
 }
 
-// same says whether a value is shown as it is. A value with a map is copied in any case, and not looked
-// into here.
+// same says whether a value is shown as it is. A value with a map is copied in any case, and not
+// looked into here.
 func (m *memory) same(v reflect.Value, at *spot) bool {
 	switch v.Kind() {
 	case reflect.String:
