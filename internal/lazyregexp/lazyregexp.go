@@ -83,7 +83,9 @@ func (r *Regexp) ReplaceAllStringFunc(s string, by func(string) string) string {
 }
 
 // FindAllSubmatch is regexp.Regexp's.
-func (r *Regexp) FindAllSubmatch(b []byte, n int) [][][]byte { return r.compiled().FindAllSubmatch(b, n) }
+func (r *Regexp) FindAllSubmatch(b []byte, n int) [][][]byte {
+	return r.compiled().FindAllSubmatch(b, n)
+}
 
 // ReplaceAllFunc is regexp.Regexp's.
 func (r *Regexp) ReplaceAllFunc(b []byte, by func([]byte) []byte) []byte {
