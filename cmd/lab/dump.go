@@ -26,8 +26,9 @@ interface, as JSON. POD is a name in the namespace mark, or NAME.NAMESPACE; with
 kept, such as one of a bundle. A truncated answer is an error, never a shorter dump. Private keys are redacted by
 Envoy. -o yaml is what yq eval -P makes of it.
 
---at shows the field that a report names after from, by its JSON pointer. It also takes a selector of names, which
-leads to the same field in the next dump: a section, a resource's name, and fields and elements below it.`,
+--at shows the field that a report names: after from by its JSON pointer, after that is by names. A selector of names
+leads to the same field in the next dump: a section, a resource's name, and fields and elements below it, written as
+routes["8080"].virtual_hosts["NAME"].routes[0] or routes/8080/virtual_hosts/NAME/routes/0.`,
 		Example: `  lab dump fortio-server > fortio-server.json
   lab dump fortio-server -o yaml > fortio-server.yaml
   lab dump fortio-server | jq '.configs[]."@type"'

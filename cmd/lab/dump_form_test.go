@@ -156,21 +156,3 @@ func scalarsOfYAML(n *yaml.Node, all []string) []string {
 	}
 	return all
 }
-
-// FuzzSelected holds that any selector leads somewhere or is refused.
-func FuzzSelected(f *testing.F) {
-	for _, s := range []string{"listeners/virtualInbound/filter_chains/10", "clusters//", "bootstrap/node", "/", "",
-		"routes/8080/virtual_hosts/~1"} {
-		f.Add(s)
-	}
-	dump, err := configdump.Open(f.Context(), "../../scenarios/dumps/fortio-server.json.gz")
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Fuzz(func(t *testing.T, selector string) {
-		value, err := selected(dump, selector)
-		if err == nil && !dump.At(value.Pointer()).Exists() {
-			t.Errorf("%q leads to %s, and there is nothing", selector, value.Pointer())
-		}
-	})
-}

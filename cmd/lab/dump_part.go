@@ -50,9 +50,9 @@ func fieldAt(dump []byte, at string) ([]byte, error) {
 	}
 	defer parsed.Close()
 	if !strings.HasPrefix(at, "/") {
-		value, err := selected(parsed, at)
+		value, err := parsed.Select(at)
 		if err != nil {
-			return nil, err
+			return nil, exit.Usagef("%w", err)
 		}
 		return bytes.Clone(value.Raw()), nil
 	}

@@ -27,7 +27,8 @@ type inferFlags struct {
 	rules, serverRules    string
 	resolve               string
 	hop                   string
-	explain, cold, warm   bool
+	explain, verbose      bool
+	cold, warm            bool
 	reasons               bool
 	headers, alpn         []string
 	request               flow.Request
@@ -47,6 +48,10 @@ any Envoy from 1.18 on, also out of an istioctl bug-report) and says for a reque
 filter chain, route, cluster and endpoint Envoy would take, from which field of the dump, why, and
 what lost; or how the request would fail. It sends nothing. A failure is an answer: the exit code is
 0.
+
+As text it says first how the request ends, and then of each hop in a line what is decided and why;
+-v adds the field that decides, by a JSON pointer and by names (lab dump --at takes both), and what
+lost, --explain every condition.
 
 One dump answers for one proxy. Two dumps, or --from a pod of the lab, make a whole way through both
 sidecars. The pod's netfilter rules count where they are given: what "iptables-save -c" or
@@ -85,6 +90,7 @@ func (f *inferFlags) register(cmd *cobra.Command) {
 	fs.StringVar(&f.serverRules, "server-iptables", "", "netfilter rules of the server's pod")
 	fs.StringVar(&f.resolve, "resolve", "", "address that the URL's host resolves to")
 	fs.StringVar(&f.hop, "hop", "", "show one kind of hop only, such as filter-chain")
+	fs.BoolVarP(&f.verbose, "verbose", "v", false, "say of each hop why, from which field, and what lost")
 	fs.BoolVar(&f.explain, "explain", false, "show every condition that was evaluated and all that lost")
 	fs.BoolVar(&f.reasons, "reasons", false, "list the codes of reasons and assumptions, and what each means")
 	fs.BoolVar(&f.cold, "cold", false, "no connection is pooled")
@@ -167,8 +173,9 @@ func (f *inferFlags) sender() netfilter.Sender {
 	return netfilter.Sender{UID: f.uid, GID: f.gid, Known: f.uid >= 0 || f.gid >= 0}
 }
 
-func (f *inferFlags) text() report.WayOptions {
-	opts := report.WayOptions{Hop: flow.HopKind(f.hop), Rejected: 4}
+func (f *inferFlags) text(columns int) report.WayOptions {
+	opts := report.WayOptions{Hop: flow.HopKind(f.hop), Rejected: 4, Width: columns,
+		Short: !f.verbose && !f.explain && f.hop == ""}
 	if f.explain || f.hop != "" {
 		opts.Rejected = -1
 	}
@@ -206,7 +213,7 @@ func (f *inferFlags) oneProxy(ctx context.Context, a *app) error {
 	if err != nil {
 		return exit.Usagef("%w", err)
 	}
-	text := f.text()
+	text := f.text(a.reportWidth())
 	text.Dumps = map[string]*configdump.Dump{decision.Proxy: dump}
 	return report.Decision(a.Out, a.output, shownLines(a, decision), text)
 }
@@ -222,7 +229,7 @@ func (f *inferFlags) batch(ctx context.Context, a *app, engine *infer.Engine, op
 	defer in.Close()
 	lines := batchLines(a)
 	err = engine.Batch(in, a.Out, opts, func(w io.Writer, d flow.Decision) error {
-		return report.Decision(w, a.output, lines(d), f.text())
+		return report.Decision(w, a.output, lines(d), f.text(a.reportWidth()))
 	})
 	if err != nil {
 		return exit.Usagef("%s: %w", f.requests, err)
@@ -271,7 +278,7 @@ func (f *inferFlags) writeWay(a *app, client, server *configdump.Dump, opts infe
 	if err != nil {
 		return exit.Usagef("%w", err)
 	}
-	text := f.text()
+	text := f.text(a.reportWidth())
 	text.Dumps = dumpsOfWay(path, client, server)
 	return report.Way(a.Out, a.output, shownLines(a, path), text)
 }

@@ -39,8 +39,8 @@ func TestExplained(t *testing.T) {
 	var text bytes.Buffer
 	text.WriteString(begin + "\nFrom two dumps alone, no cluster needed; each line names the field that decided and " +
 		"what lost:\n\n```\n" +
-		"$ lab infer --client-dump netshoot.json.gz --server-dump fortio-server.json.gz --to " + call.URL + "\n")
-	if err := report.Way(&text, "text", way, (&inferFlags{}).text()); err != nil {
+		"$ lab infer -v --client-dump netshoot.json.gz --server-dump fortio-server.json.gz --to " + call.URL + "\n")
+	if err := report.Way(&text, "text", way, (&inferFlags{verbose: true}).text(0)); err != nil {
 		t.Fatal(err)
 	}
 	text.WriteString("```\n\nBoth dumps are in [scenarios/dumps](../scenarios/dumps), so the command can be tried " +

@@ -100,6 +100,8 @@ func (e *explanation) place(d flow.Decision) {
 			Decision:  h.Decision,
 			Certainty: h.Certainty,
 			Source:    h.Source,
+			Field:     h.Field,
+			Object:    h.Object,
 			Why:       h.Why,
 			State:     flow.Passed,
 		}
@@ -163,7 +165,14 @@ func (e *explanation) sentence(line logformat.Line) string {
 		}
 		return fmt.Sprintf("%s: %s had sent it to %s%s", text, who, to, because(e.Ended.Why))
 	}
-	text = fmt.Sprintf("%s: ended by %s at %s%s%s", text, who, e.Ended.Hop, of(e.Ended.At), because(e.Ended.Why))
+	object := ""
+	for _, h := range e.Hops {
+		if h.State == flow.Ended && h.Object != "" {
+			object = " of " + h.Object
+		}
+	}
+	text = fmt.Sprintf("%s: ended by %s at %s%s%s%s", text, who, e.Ended.Hop, object, of(e.Ended.At),
+		because(e.Ended.Why))
 	if len(e.Differ) > 0 {
 		text += "; the dump says otherwise"
 	}

@@ -64,6 +64,8 @@ func (h *Hop) appendJSON(b []byte) []byte {
 	b = appendOptional(b, `,"reason":`, string(h.Reason))
 	b = appendList(b, `,"assumptions":`, h.Assumptions)
 	b = appendOptional(b, `,"source":`, h.Source)
+	b = appendOptional(b, `,"field":`, h.Field)
+	b = appendOptional(b, `,"object":`, h.Object)
 	b = appendOptional(b, `,"why":`, h.Why)
 	b = appendEach(b, `,"rejected":`, h.Rejected, (*Alternative).appendJSON)
 	b = appendList(b, `,"choices":`, h.Choices)
@@ -74,6 +76,7 @@ func (h *Hop) appendJSON(b []byte) []byte {
 func (a *Alternative) appendJSON(b []byte) []byte {
 	b = appendString(append(b, `{"name":`...), a.Name)
 	b = appendOptional(b, `,"source":`, a.Source)
+	b = appendOptional(b, `,"object":`, a.Object)
 	b = appendOptional(b, `,"reason":`, string(a.Reason))
 	return append(appendString(append(b, `,"why":`...), a.Why), '}')
 }

@@ -60,6 +60,8 @@ type ExplainedHop struct {
 	Decision  string    `json:"decision"`
 	Certainty Certainty `json:"certainty,omitempty"`
 	Source    string    `json:"source,omitempty"`
+	Field     string    `json:"field,omitempty"`  // as of a Hop
+	Object    string    `json:"object,omitempty"` // as of a Hop
 	Why       string    `json:"why,omitempty"`
 	State     string    `json:"state"`
 	Logged    string    `json:"logged,omitempty"` // what the line says of it, if anything

@@ -46,7 +46,14 @@ type Hop struct {
 	Reason      Reason    `json:"reason,omitempty"`      // code of Why, where it has one
 	Assumptions []Reason  `json:"assumptions,omitempty"` // codes of what was taken for granted
 
-	Source   string        `json:"source,omitempty"` // JSON pointer (RFC 6901) into the proxy's dump
+	Source string `json:"source,omitempty"` // JSON pointer (RFC 6901) into the proxy's dump
+	// the same place by names, as `lab dump --at` takes it:
+	// routes["8080"].virtual_hosts["a"].routes[0]. A batch has it only where all conditions were
+	// asked for, as has Object
+	Field string `json:"field,omitempty"`
+	// the object that Istio made the field of, such as VirtualService mark/reviews; "": the dump
+	// does not say
+	Object   string        `json:"object,omitempty"`
 	Why      string        `json:"why,omitempty"`
 	Rejected []Alternative `json:"rejected,omitempty"`
 	Choices  []Choice      `json:"choices,omitempty"` // several possible results, with their expected shares
@@ -68,6 +75,7 @@ type Condition struct {
 type Alternative struct {
 	Name   string `json:"name"`
 	Source string `json:"source,omitempty"`
+	Object string `json:"object,omitempty"` // as of a Hop
 	Reason Reason `json:"reason,omitempty"`
 	Why    string `json:"why"`
 }

@@ -140,7 +140,11 @@ func (e *Engine) line(line []byte, opts Options) (flow.Decision, error) {
 	if err != nil {
 		return flow.Decision{ID: req.ID}, err
 	}
-	d, err := e.DecideWith(req, opts)
+	decide := e.decide
+	if opts.Explain {
+		decide = e.DecideWith
+	}
+	d, err := decide(req, opts)
 	if err != nil {
 		d.ID = req.ID
 	}

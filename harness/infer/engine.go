@@ -57,6 +57,13 @@ func (o Options) around() passage.Around {
 
 // DecideWith is Decide with what is known of the request's surroundings.
 func (e *Engine) DecideWith(req flow.Request, opts Options) (flow.Decision, error) {
+	decision, err := e.decide(req, opts)
+	places(decision.Hops, map[string]*configdump.Dump{e.proxy.Name: e.proxy.Dump})
+	return decision, err
+}
+
+// decide is DecideWith, without the names of places.
+func (e *Engine) decide(req flow.Request, opts Options) (flow.Decision, error) {
 	decision, _, _, err := e.decideWalk(req, opts.around())
 	return decision, err
 }

@@ -56,12 +56,8 @@ var (
 	ErrRequest = passage.ErrRequest
 )
 
-// Way returns the whole way of a call between two pods: resolve, the hops of the client's sidecar,
-// the hops of the server's sidecar, and the app. What the client's sidecar offers upstream (SNI,
-// ALPN, TLS) is what the server's sidecar sees downstream. A nil client is a pod without a sidecar;
-// with a nil server the way ends where the client's sidecar connects. An error means that the call
-// makes no sense with these dumps.
-func Way(client, server *configdump.Dump, call flow.Call, opts WayOptions) (flow.Path, error) {
+// way is Way, without the names of places.
+func way(client, server *configdump.Dump, call flow.Call, opts WayOptions) (flow.Path, error) {
 	path := flow.Path{Schema: flow.PathSchema, Call: call, Hops: []flow.Hop{}}
 	target, err := parseTarget(call)
 	if err != nil {

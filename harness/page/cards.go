@@ -1,7 +1,6 @@
 package page
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
 
@@ -122,17 +121,10 @@ func cut(text string, n int) string {
 // maker names the Istio object that the hop's field was made of, where the dump says so; else
 // whose default it is.
 func (p *Page) maker(h flow.Hop) string {
-	d := p.Dumps[h.Proxy]
-	if d == nil || h.Source == "" {
-		return ""
+	if d := p.Dumps[h.Proxy]; d != nil && h.Object == "" {
+		return d.Place(h.Source).Origin // of a run of before hops named it
 	}
-	for pointer := h.Source; pointer != ""; pointer = pointer[:strings.LastIndexByte(pointer, '/')] {
-		istio := d.At(pointer).Get("metadata").Get("filter_metadata").Get("istio")
-		if made := cmp.Or(istio.Get("config").Text(), istio.Get("policy").Text()); made != "" {
-			return made
-		}
-	}
-	return ""
+	return h.Object
 }
 
 // SignOf is the sign of a state, for the template.

@@ -103,10 +103,9 @@ func (t *textWriter) explainedHop(h flow.ExplainedHop, verbose bool) {
 	if !verbose && h.State != flow.Ended || h.State == flow.NotReached {
 		return
 	}
+	t.wrap(textColumn, textColumn+2, with("of ", h.Object))
 	t.wrap(textColumn, textColumn+2, h.Why)
-	if h.Source != "" {
-		t.wrap(textColumn, textColumn+2, "from "+h.Source)
-	}
+	t.wrap(textColumn, textColumn+2, with("from ", h.Source))
 }
 
 func (t *textWriter) causes(causes []flow.Cause) {

@@ -181,17 +181,16 @@ func (t *text) decision(v flow.HopVerdict) string {
 	return strings.ReplaceAll(clean(t.hop(v).Decision), "\n", " ")
 }
 
-// gist says in short where a proxy sends the request on to: the last of its hops that names a
-// cluster, and the endpoint.
+// gist says in short where a proxy sends the request on to: the cluster, the endpoint, and the
+// object of Istio's that its route is of.
 func (t *text) gist(hops []flow.HopVerdict) string {
-	to := ""
+	where := map[flow.HopKind]flow.Hop{}
 	for _, v := range hops {
-		if hop := t.hop(v); hop.Kind == flow.Endpoint || hop.Kind == flow.Cluster ||
-			hop.Kind == flow.Route && to == "" {
-			to += ", " + string(hop.Kind) + " " + strings.ReplaceAll(clean(hop.Decision), "\n", " ")
-		}
+		where[t.hop(v).Kind] = t.hop(v)
 	}
-	return to
+	cluster := orElse(where[flow.Cluster].Decision, where[flow.Route].Decision)
+	text := with(" → ", cluster) + with(", ", where[flow.Endpoint].Decision)
+	return strings.ReplaceAll(clean(text+with(", by ", where[flow.Route].Object)), "\n", " ")
 }
 
 // mark is the sign of a state, coloured when asked for.
@@ -232,6 +231,7 @@ func (t *text) detail(v flow.HopVerdict) {
 	hop := t.hop(v)
 	t.line("")
 	t.line("%s %s", t.mark(v.State), clean(hopName(hop)))
+	t.paragraph("object   ", hop.Object)
 	if v.Reason != "" {
 		t.paragraph("", v.Reason)
 	}
@@ -250,8 +250,9 @@ func (t *text) detail(v flow.HopVerdict) {
 func (t *text) verbose(hop flow.Hop, v flow.HopVerdict) {
 	t.paragraph("why      ", hop.Why)
 	t.paragraph("field    ", hop.Source)
+	t.paragraph("that is  ", hop.Field)
 	for _, r := range hop.Rejected {
-		t.paragraph("not      ", r.Name+": "+r.Why)
+		t.paragraph("not      ", r.Name+with(" of ", r.Object)+": "+r.Why)
 	}
 	for _, c := range hop.Choices {
 		t.paragraph("choice   ", fmt.Sprintf("%s (%.0f %%)", c.Name, c.Share*100))

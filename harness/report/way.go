@@ -20,6 +20,8 @@ import (
 type WayOptions struct {
 	Hop      flow.HopKind                // only hops of this kind; "" is all
 	Rejected int                         // how many rejected alternatives of each hop; negative: all
+	Short    bool                        // as text, a line a hop, and why in a few words
+	Width    int                         // columns of the text; 0: width
 	Dumps    map[string]*configdump.Dump // by "pod.namespace", for the excerpts of a page
 }
 

@@ -10,21 +10,17 @@ import (
 	"github.com/flowproof/lab/internal/screen"
 )
 
-// wayText writes a way to be read from top to bottom in 100 columns: each hop with its decision,
-// why, the place in the dump, and what lost.
+// wayText writes a way to be read from top to bottom: how it ends, and then each hop with its
+// decision, why, the place in the dump, and what lost; or a line each.
 func wayText(w io.Writer, path flow.Path, opts WayOptions) error {
-	t := &textWriter{w: w, opts: opts}
-	method := path.Call.Method
-	if method == "" {
-		method = "GET"
-	}
+	t := &textWriter{w: w, opts: opts, columns: opts.Width}
 	if opts.Hop == "" {
-		t.wrap(0, 2, fmt.Sprintf("%s %s from %s", method, path.Call.URL, from(path.Call)))
+		end := conclusion{path.Outcome, path.Failure, path.Flag, 0, "", path.Certainty, path.Beyond, path.Hops}
+		t.wrap(0, 2, end.headline())
+		t.wrap(0, 2, fmt.Sprintf("%s %s from %s", cmp.Or(path.Call.Method, "GET"), path.Call.URL, from(path.Call)))
 	}
 	t.hops(path.Hops)
 	if opts.Hop == "" {
-		t.line("")
-		t.wrap(0, 2, endingText(path.Outcome, path.Failure, path.Flag, 0, ""))
 		t.openEnding(path.Certainty, path.Depends, path.Possible, path.Others)
 	}
 	return t.err
@@ -39,18 +35,20 @@ func from(c flow.Call) string {
 
 // decisionText writes the way of one request through one proxy as wayText writes a whole way.
 func decisionText(w io.Writer, d *flow.Decision, opts WayOptions) error {
-	t := &textWriter{w: w, opts: opts}
-	if d.ID != "" && opts.Hop == "" {
-		t.wrap(0, 2, "request "+d.ID)
-	}
+	t := &textWriter{w: w, opts: opts, columns: opts.Width}
 	if d.Error != "" {
 		t.wrap(0, 2, d.Error)
 		return t.err
 	}
+	if opts.Hop == "" {
+		end := conclusion{d.Outcome, d.Failure, d.Flag, d.Status, d.Location, d.Certainty, "", d.Hops}
+		t.wrap(0, 2, end.headline())
+		if d.ID != "" {
+			t.wrap(0, 2, "request "+d.ID)
+		}
+	}
 	t.hops(d.Hops)
 	if opts.Hop == "" {
-		t.line("")
-		t.wrap(0, 2, decisionEnding(d))
 		t.openEnding(d.Certainty, d.Depends, d.Possible, d.Others)
 	}
 	return t.err
@@ -103,6 +101,10 @@ const (
 )
 
 func (t *textWriter) hops(hops []flow.Hop) {
+	if t.opts.Short {
+		t.short(hops)
+		return
+	}
 	proxy := "\x00"
 	for _, h := range hops {
 		if t.opts.Hop != "" && h.Kind != t.opts.Hop {
@@ -127,20 +129,20 @@ func heading(h flow.Hop) string {
 
 func (t *textWriter) hop(h flow.Hop) {
 	t.labelled(openMark(h.Certainty)+string(h.Kind), cmp.Or(h.Decision, "-"))
+	t.wrap(textColumn, textColumn+2, with("of ", h.Object))
 	t.wrap(textColumn, textColumn+2, openText(h))
 	t.wrap(textColumn, textColumn+2, h.Why)
 	for _, c := range h.Choices {
 		t.wrap(textColumn, textColumn+2, fmt.Sprintf("%5.1f %%  %s", c.Share*100, c.Name))
 	}
-	if h.Source != "" {
-		t.wrap(textColumn, textColumn+2, "from "+h.Source)
-	}
+	t.wrap(textColumn, textColumn+2, with("from ", h.Source))
+	t.wrap(textColumn, textColumn+2, with("that is ", h.Field))
 	for i, r := range h.Rejected {
 		if t.opts.Rejected >= 0 && i == t.opts.Rejected {
 			t.wrap(textColumn, textColumn+2, fmt.Sprintf("not … and %d more", len(h.Rejected)-i))
 			break
 		}
-		t.wrap(textColumn, textColumn+2, "not "+r.Name+": "+r.Why)
+		t.wrap(textColumn, textColumn+2, "not "+r.Name+with(" of ", r.Object)+": "+r.Why)
 	}
 	for _, c := range h.Conditions {
 		mark := "no "
@@ -175,6 +177,7 @@ func (t *textWriter) openEnding(c flow.Certainty, depends []flow.Dependency, pos
 	if c == flow.Certain || c == "" {
 		return
 	}
+	t.line("")
 	t.wrap(0, 2, map[flow.Certainty]string{flow.Depends: "not certain:", flow.Chance: "left to chance:"}[c])
 	for _, d := range depends {
 		t.wrap(2, 4, fmt.Sprintf("%s of %s: %s", d.What, d.Hop, d.Why))

@@ -2,6 +2,7 @@ package hcm
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
@@ -33,7 +34,7 @@ func firstRoute(w *passage.Walk, routes []*proxy.RouteEntry) (chosen *proxy.Rout
 				rejected = append(rejected, flow.Alternative{Name: fmt.Sprintf("%d more routes", skipped),
 					Why: "they come before it and do not match"})
 			}
-			why = "the first that matches, by " + r.Path.String()
+			why = "the first that matches, by " + r.Path.String() + besidePath(r)
 			if share != "" {
 				why += ", " + share
 			}
@@ -47,6 +48,27 @@ func firstRoute(w *passage.Walk, routes []*proxy.RouteEntry) (chosen *proxy.Rout
 		}
 	}
 	return nil, rejected, fmt.Sprintf("none of its %d routes matches", len(routes))
+}
+
+// besidePath names what a route asks for beside its path: ", header x-team is red".
+func besidePath(r *proxy.RouteEntry) string {
+	if !r.More {
+		return ""
+	}
+	var b strings.Builder
+	for name, v := range r.Cond.Fields() {
+		for _, m := range v.Elements() {
+			switch configdump.FieldName(name) {
+			case "headers":
+				b.WriteString(", header " + match.HeaderText(m))
+			case "query_parameters":
+				b.WriteString(", query parameter " + m.Get("name").Text())
+			case "cookies":
+				b.WriteString(", cookie " + m.Get("name").Text())
+			}
+		}
+	}
+	return b.String()
 }
 
 // routeLacks says which condition of the route the request does not meet, or "". share names a

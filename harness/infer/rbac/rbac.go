@@ -29,13 +29,15 @@ type Rules struct {
 	failed string         // which part of the last policy failed
 }
 
-// allowed says whether the rules let the request through, and which policy decided. Policies are
-// asked in the order of their names; the first that matches decides.
-func (r *Rules) allowed(rules configdump.Value) (result match.Truth, code flow.Reason, why string) {
+// allowed says whether the rules let the request through, and which policy decided: at is the
+// policy, or the rules where none did. Policies are asked in the order of their names; the first
+// that matches decides.
+func (r *Rules) allowed(rules configdump.Value) (result match.Truth, code flow.Reason, why string,
+	at configdump.Value) {
 	action := rules.Get("action").Text()
 	deny := action == "DENY" || action == "1"
 	if action == "LOG" || action == "2" {
-		return match.Yes, "", "RBAC only logs"
+		return match.Yes, "", "RBAC only logs", rules
 	}
 	result, code = match.Of(deny), flow.RBACNoPolicy
 	var failed []string
@@ -44,9 +46,9 @@ func (r *Rules) allowed(rules configdump.Value) (result match.Truth, code flow.R
 		switch {
 		case t.Yes() && deny:
 			return match.No, flow.RBACDenyPolicy, fmt.Sprintf("RBAC policy %s matches, action %s", name,
-				cmp.Or(action, "ALLOW"))
+				cmp.Or(action, "ALLOW")), p
 		case t.Yes():
-			return match.Yes, "", fmt.Sprintf("RBAC policy %s matches, action %s", name, cmp.Or(action, "ALLOW"))
+			return match.Yes, "", fmt.Sprintf("RBAC policy %s matches, action %s", name, cmp.Or(action, "ALLOW")), p
 		case t.Open():
 			result, why = t, fmt.Sprintf("RBAC policy %s depends on %s", name, t.On)
 		default:
@@ -54,13 +56,13 @@ func (r *Rules) allowed(rules configdump.Value) (result match.Truth, code flow.R
 		}
 	}
 	if result.Open() {
-		return result, code, why
+		return result, code, why, rules
 	}
 	why = fmt.Sprintf("no RBAC policy matches, action %s", cmp.Or(action, "ALLOW"))
 	if len(failed) > 0 {
 		why += ": " + say.List(failed)
 	}
-	return result, code, why
+	return result, code, why, rules
 }
 
 // policy matches when one permission and one principal do. Where it does not, failed says
@@ -123,8 +125,8 @@ func (r *Rules) Judge(config configdump.Value) (result match.Truth, code flow.Re
 	if !rules.Exists() {
 		return match.Yes, "", "", rules, false
 	}
-	result, code, why = r.allowed(rules)
-	return result, code, why, rules, true
+	result, code, why, at = r.allowed(rules)
+	return result, code, why, at, true
 }
 
 func (r *Rules) permission(v configdump.Value, depth int) match.Truth {
