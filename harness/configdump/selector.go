@@ -22,8 +22,8 @@ var selectable = map[string]Kind{
 	"secrets":   Secret,
 }
 
-// A part is one step of a selector.
-type part struct {
+// A selectorStep is one step of a selector.
+type selectorStep struct {
 	text    string
 	place   bool // it can be an index
 	byIndex bool // it is one, and no name
@@ -53,7 +53,7 @@ func (d *Dump) Select(selector string) (Value, error) {
 }
 
 // begin is the resource that the first two parts of a selector name, and what is left of it.
-func (d *Dump) begin(section string, rest []part) (Value, []part, error) {
+func (d *Dump) begin(section string, rest []selectorStep) (Value, []selectorStep, error) {
 	kind, ok := selectable[section]
 	switch {
 	case section == "bootstrap":
@@ -81,7 +81,7 @@ var (
 )
 
 // partsOf takes a selector apart, in either of its forms.
-func partsOf(selector string) (section string, rest []part, err error) {
+func partsOf(selector string) (section string, rest []selectorStep, err error) {
 	if !bracketed.MatchString(selector) {
 		for i, text := range strings.Split(selector, "/") {
 			text = strings.NewReplacer("~1", "/", "~0", "~").Replace(text)
@@ -89,14 +89,14 @@ func partsOf(selector string) (section string, rest []part, err error) {
 				section = text
 				continue
 			}
-			rest = append(rest, part{text: text, place: true})
+			rest = append(rest, selectorStep{text: text, place: true})
 		}
 		return section, rest, nil
 	}
 	end := strings.IndexAny(selector, "[.")
 	section = selector[:end]
 	for left := selector[end:]; left != ""; {
-		var p part
+		var p selectorStep
 		token := quoted.FindString(left)
 		switch {
 		case token != "":
@@ -105,7 +105,7 @@ func partsOf(selector string) (section string, rest []part, err error) {
 			}
 		case indexed.MatchString(left):
 			token = indexed.FindString(left)
-			p = part{text: token[1 : len(token)-1], place: true, byIndex: true}
+			p = selectorStep{text: token[1 : len(token)-1], place: true, byIndex: true}
 		case dotted.MatchString(left):
 			token = dotted.FindString(left)
 			p.text = token[1:]
@@ -117,8 +117,8 @@ func partsOf(selector string) (section string, rest []part, err error) {
 	return section, rest, nil
 }
 
-// step is the field or the element of a value that a part of a selector names.
-func (v Value) step(p part) (Value, error) {
+// step is the field or the element of a value that a step of a selector names.
+func (v Value) step(p selectorStep) (Value, error) {
 	if v.IsObject() && !p.byIndex {
 		if next := v.Get(p.text); next.Exists() {
 			return next, nil
