@@ -156,15 +156,11 @@ func (m *matrix) holdLog(t *testing.T, id string, answer flow.Answer) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	if err := m.log.WaitFor(ctx, accesslog.Mark(id)); err != nil {
+	if err := m.log.WaitFor(ctx, accesslog.Marks(id)...); err != nil {
 		t.Errorf("the access log has no line of curl's own request: %v", err)
 		return
 	}
-	lines, _ := accesslog.Parse(m.log.Text())
-	for _, line := range lines {
-		if !flow.SameRequestID(line.RequestID(), id) {
-			continue
-		}
+	for _, line := range accesslog.Of(m.log.Text(), id) {
 		var told struct {
 			Details string `json:"response_code_details"`
 			Flags   string `json:"response_flags"`

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flowproof/lab/internal/components"
 	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/schema"
 )
@@ -69,9 +70,9 @@ func TestBadInput(t *testing.T) {
 		{"an unknown part", []string{"--kubeconfig", kubeconfigToNowhere(t), "up", "--install", "istoi"}, exit.Usage,
 			`install "istoi": there is no such part (there are: istio, workshop)`},
 		{"images from nowhere", []string{"--kubeconfig", kubeconfigToNowhere(t), "up", "--images", "foo"}, exit.Usage,
-			`--images "foo" is not known (there are: built, registry)`},
+			`--images "foo" is not known (there are: ` + strings.Join(components.ImageSources(), ", ") + `)`},
 		{"images from nowhere, to build", []string{"build", "--images", "foo"}, exit.Usage,
-			`choose images: "foo" is none of built, registry`},
+			`choose images: "foo" is none of ` + strings.Join(components.ImageSources(), ", ")},
 		{"parts for a cluster of ours", []string{"up", "--install", "workshop"}, exit.Usage,
 			"--install is for a cluster that is there already"},
 	} {

@@ -11,6 +11,7 @@ import (
 	"github.com/flowproof/lab/harness/cluster/existing"
 	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/scratch"
+	"github.com/flowproof/lab/internal/screen"
 )
 
 // verbs make the commands of the program, in the order in which a newcomer meets them.
@@ -21,12 +22,14 @@ var verbs = []func() *cobra.Command{
 	nodeProcessCommand, dockerProcessCommand, undoProcessCommand, istioctlProcessCommand, manCommand,
 }
 
-const rootLong = `lab takes one request through an Istio mesh. It infers the way from the sidecars'
+var rootLong = `lab takes one request through an Istio mesh. It infers the way from the sidecars'
 configuration, sends the request, watches it with instruments that share nothing
 with the inference, and says hop by hop whether what was seen is what was inferred.
 
 The whole cluster comes with it: Kubernetes, Istio and the workshop's pods run in
-namespaces of their own on this machine, without Docker and without a registry.`
+namespaces of their own on this machine, without Docker and without a registry.
+
+` + strings.Join(screen.Fold(exit.Sentence(), 80, ""), "\n")
 
 const rootExample = `  # Is this machine fit for it?
   lab doctor

@@ -49,7 +49,7 @@ sentences of the scenario, and beneath each what its commands found. A lab that 
 up first. What the scenario changes, such as the log level of a sidecar, is restored: at the end,
 after a failure, after Ctrl-C, and even when lab is killed.
 
-The exit code is 0 when every hop is verified, 1 when one is refuted, 4 when something was not observed or lost.`,
+` + exit.OfARun(),
 		Example: `  lab run --list
   lab run --commands
   lab run inbound

@@ -9,10 +9,11 @@ import (
 	"github.com/flowproof/lab/harness/bundle"
 	"github.com/flowproof/lab/harness/report"
 	"github.com/flowproof/lab/harness/verify"
+	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/screen"
 )
 
-const verifyLong = `verify judges the run in a bundle again, without a cluster, and believes nothing
+var verifyLong = `verify judges the run in a bundle again, without a cluster, and believes nothing
 that the bundle says of itself. The path is inferred again from the config dumps; the logs, socket
 tables, counters, events and curl's output are read again; what run.json, verdict.json and
 recording.json say is held against both, and the request against what curl and the sidecars' access
@@ -23,9 +24,9 @@ A bundle that was forged alike in every raw part cannot be told from a true one,
 signed: with --key it must have the signature of that key, which lab run and lab trace make with
 --sign. Key and signature are minisign's.
 
-The exit code is 0 when every hop is verified, 1 when one is refuted, 2 when the bundle cannot be read or is not
-whole, and 4 when something was not observed, lost, or changed. A hop that the scenario accepts without evidence may
-stay unobserved; the line of the result names it.`
+` + exit.OfARun() + `
+A bundle that was changed is incomplete too; one that cannot be read or is not whole is bad input. A hop that
+the scenario accepts without evidence may stay unobserved; the line of the result names it.`
 
 func verifyCommand() *cobra.Command {
 	var verbose bool

@@ -1,7 +1,6 @@
 package bundle
 
 import (
-	"bytes"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -123,9 +122,8 @@ func (r *recordingCheck) times() {
 		}
 	}
 	for _, pod := range r.Pods() {
-		lines, _ := accesslog.Parse(pod.Part(instrument.LogText))
-		for _, line := range lines {
-			if flow.SameRequestID(line.RequestID(), r.RequestID) && !line.Time.IsZero() {
+		for _, line := range accesslog.Of(pod.Part(instrument.LogText), r.RequestID) {
+			if !line.Time.IsZero() {
 				r.within("the access log of "+pod.Name, line.Time)
 			}
 		}
@@ -198,11 +196,12 @@ func (r *recordingCheck) pod(side flow.Side, at string, pod observe.Pod) {
 	if pod.Quiet && debugLine.Match(pod.Part(instrument.LogText)) {
 		r.wrong("%s.quiet says that no log level was raised, and its log has lines of the level debug", at)
 	}
-	if pod.AccessLogProblem != "" && r.hasLine(pod) {
+	lines := accesslog.Of(pod.Part(instrument.LogText), r.RequestID)
+	if pod.AccessLogProblem != "" && len(lines) > 0 {
 		r.wrong("%s.accessLogProblem says %q, and its log has the request's line", at, pod.AccessLogProblem)
 	}
-	if r.AccessLog != accesslog.JSON && r.hasLine(pod) {
-		r.wrong("accessLog is %q, and the log of %s has the request's line in JSON", r.AccessLog, pod.Name)
+	if len(lines) > 0 && r.AccessLog != lines[0].Form {
+		r.wrong("accessLog is %q, and the log of %s has the request's line in %s", r.AccessLog, pod.Name, lines[0].Form)
 	}
 }
 
@@ -221,16 +220,6 @@ func (r *recordingCheck) others() {
 		named[pod.Name] = true
 		r.pod(flow.Server, at, pod)
 	}
-}
-
-func (r *recordingCheck) hasLine(pod observe.Pod) bool {
-	if !bytes.Contains(pod.Part(instrument.LogText), []byte(accesslog.Mark(r.RequestID))) {
-		return false
-	}
-	lines, _ := accesslog.Parse(pod.Part(instrument.LogText))
-	return slices.ContainsFunc(lines, func(l accesslog.Line) bool {
-		return flow.SameRequestID(l.RequestID(), r.RequestID)
-	})
 }
 
 var (

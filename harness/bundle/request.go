@@ -1,7 +1,6 @@
 package bundle
 
 import (
-	"bytes"
 	"fmt"
 	"maps"
 	"net/url"
@@ -114,14 +113,7 @@ func (p *requestCheck) requestID() string {
 // accessLog looks for the request's line by its id, and compares what Envoy wrote of the
 // request as it came.
 func (p *requestCheck) accessLog(pod string, log []byte) {
-	if log == nil || !bytes.Contains(log, []byte(accesslog.Mark(p.call.RequestID))) {
-		return
-	}
-	lines, _ := accesslog.Parse(log)
-	for _, line := range lines {
-		if !flow.SameRequestID(line.RequestID(), p.call.RequestID) {
-			continue
-		}
+	for _, line := range accesslog.Of(log, p.call.RequestID) {
 		for _, member := range []struct{ name, what, called string }{
 			{"method", "method", first(p.call.Method, "GET")}, {"path", "path", redact.Text(p.call.Target())},
 			{"authority", "authority", p.authority()},

@@ -68,7 +68,7 @@ func reached(e instrument.Evidence) []instrument.Pod {
 		return marked
 	}
 	ip, known := accesslog.Upstream(e.Client.Part(instrument.LogText), e.RequestID, e.Peer)
-	if !known || e.AccessLog != accesslog.JSON {
+	if !known || !accesslog.Reads(e.AccessLog) {
 		return e.Servers
 	}
 	return slices.DeleteFunc(slices.Clone(e.Servers), func(p instrument.Pod) bool { return p.IP != ip })

@@ -130,11 +130,10 @@ func TestNoNameIsCut(t *testing.T) {
 // decisionColumn is what a line of the table has in the column of decisions, without blanks.
 func decisionColumn(line string) string {
 	runes := []rune(line)
-	const begins = len("  v network-filters   ")
-	if len(runes) <= begins {
+	if len(runes) <= lead {
 		return ""
 	}
-	decision, _, _ := strings.Cut(string(runes[begins:]), "  ")
+	decision, _, _ := strings.Cut(string(runes[lead:]), "  ")
 	return strings.Join(strings.Fields(decision), "")
 }
 

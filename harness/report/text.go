@@ -113,6 +113,9 @@ func callName(call flow.Call) string {
 // redactCall returns the call without the secrets that its URL or its headers hold.
 func redactCall(call flow.Call) flow.Call { return redact.Value(call) }
 
+// lead is how many columns of the table come before the decision: the sign and the kind of the hop.
+const lead = len("  v network-filters   ")
+
 // table writes the hops, those of each proxy under its name.
 func (t *text) table(verdict flow.RunVerdict) {
 	for rest := verdict.Hops; len(rest) > 0; {
@@ -145,7 +148,6 @@ func (t *text) proxy(name string, hops []flow.HopVerdict) {
 		longest = max(longest, utf8.RuneCountInString(t.decision(v)))
 		witnesses = max(witnesses, utf8.RuneCountInString(strings.Join(seenBy(v), " ")))
 	}
-	const lead = len("  ✓ network-filters   ") - len("✓") + 1
 	witnesses = min(witnesses, t.width()/3)
 	room := min(t.width()-lead-witnesses-2, longest)
 	for _, v := range hops {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // The exit codes of the command, for scripts and CI.
@@ -16,6 +17,45 @@ const (
 	Incomplete  = 4   // something was not observed, or lost
 	Interrupted = 130 // Ctrl-C, as shells report SIGINT
 )
+
+// meanings say of each code when the command ends with it, and in other words when a verb that
+// judges a run does. Help and README have them from here.
+var meanings = []struct {
+	code         int
+	when, ofARun string
+}{
+	{OK, "when verified", "when every hop is verified"},
+	{Mismatch, "on a mismatch", "when one is refuted"},
+	{Usage, "for wrong usage or bad input", ""},
+	{Environment, "when the environment does not allow it", ""},
+	{Incomplete, "when a run is incomplete", "when something was not observed or lost"},
+	{Interrupted, "when it was interrupted", ""},
+}
+
+// Sentence says what each code means.
+func Sentence() string {
+	var all []string
+	for _, m := range meanings {
+		all = append(all, fmt.Sprintf("%d %s", m.code, m.when))
+	}
+	return sentence(all)
+}
+
+// OfARun says what the codes mean that tell of a run's verdict.
+func OfARun() string {
+	var all []string
+	for _, m := range meanings {
+		if m.ofARun != "" {
+			all = append(all, fmt.Sprintf("%d %s", m.code, m.ofARun))
+		}
+	}
+	return sentence(all)
+}
+
+func sentence(parts []string) string {
+	last := len(parts) - 1
+	return "The exit code is " + strings.Join(parts[:last], ", ") + ", and " + parts[last] + "."
+}
 
 // An Error is an error that knows the exit code it stands for.
 type Error struct {

@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"regexp"
 	"testing"
 
 	"github.com/flowproof/lab/internal/exit"
@@ -29,5 +33,32 @@ func TestCode(t *testing.T) {
 				t.Errorf("Code(%v) = %d, want %d", tc.err, got, tc.want)
 			}
 		})
+	}
+}
+
+// TestEveryCodeHasItsMeaning holds that each constant stands in the sentence that help and README
+// have.
+func TestEveryCodeHasItsMeaning(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "exit.go", nil, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	codes := 0
+	ast.Inspect(file, func(n ast.Node) bool {
+		c, ok := n.(*ast.ValueSpec)
+		if !ok || len(c.Names) != 1 || len(c.Values) != 1 {
+			return true
+		}
+		value, ok := c.Values[0].(*ast.BasicLit)
+		if !ok || value.Kind != token.INT {
+			return true
+		}
+		if codes++; !regexp.MustCompile(`\b` + value.Value + ` (when|on|for) `).MatchString(exit.Sentence()) {
+			t.Errorf("%s is %s, and the sentence does not say when: %s", c.Names[0].Name, value.Value, exit.Sentence())
+		}
+		return true
+	})
+	if codes < 6 {
+		t.Errorf("%d codes were found", codes)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -35,4 +36,29 @@ func Equal(t testing.TB, path, got string) {
 	if got != string(want) {
 		t.Errorf("it differs from %s (go test -update rewrites it):\n%s", path, got)
 	}
+}
+
+// Part holds text, which ends in a newline, against what a page has between its marks <!-- name -->
+// and <!-- /name -->. With -update it writes it there.
+func Part(t testing.TB, page, name, text string) {
+	t.Helper()
+	before, _, after := Between(t, page, name)
+	Equal(t, page, before+text+after)
+}
+
+// Between returns what a page has between its marks <!-- name --> and <!-- /name -->, and what
+// stands before and after, the marks among it.
+func Between(t testing.TB, page, name string) (before, part, after string) {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin, end := "<!-- "+name+" -->\n", "<!-- /"+name+" -->"
+	before, rest, ok := strings.Cut(string(text), begin)
+	part, after, closed := strings.Cut(rest, end)
+	if !ok || !closed {
+		t.Fatalf("%s has nothing between %s and %s", page, strings.TrimSpace(begin), end)
+	}
+	return before + begin, part, end + after
 }

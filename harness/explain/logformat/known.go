@@ -33,6 +33,16 @@ var known = sync.OnceValue(func() []*Format {
 		must("Istio's text format until 1.8", istioTextOld), must("Envoy's text format", envoyText)}
 })
 
+// Known returns the names of the formats that are tried on a line without a dump that has one, in
+// the order in which they are.
+func Known() []string {
+	var names []string
+	for _, f := range known() {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
 // before is what kubectl logs --prefix and --timestamps, docker compose, stern and the container
 // runtime put before a line.
 var before = lazyregexp.New(`^(?:\[pod/[^\]\s]+\] |\S+ istio-proxy |istio-proxy(?:-\d+)? +\| |` +

@@ -3,17 +3,10 @@ package authority
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/flowproof/lab/internal/golden"
-)
-
-const (
-	readme      = "../../../README.md"
-	figuresFrom = "<!-- differential -->\n"
-	figuresTo   = "<!-- /differential -->"
 )
 
 // figures writes what the run has measured into the README, between its markers. Only a run
@@ -22,23 +15,12 @@ func figures(t *testing.T, total *tally) {
 	if !golden.Updating() || t.Failed() {
 		return
 	}
-	text, err := os.ReadFile(readme)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, ok := strings.Cut(string(text), figuresFrom)
-	_, after, also := strings.Cut(rest, figuresTo)
-	if !ok || !also {
-		t.Fatalf("%s has no block of figures", readme)
-	}
 	said := fmt.Sprintf("%d random requests through %d random configurations, each decided by inference and sent "+
 		"through Envoy %s: %d differences that nothing\n"+
 		"explains, %d with a known cause. %d answers were open; for %d of them Envoy did the same with every value "+
 		"that was tried of what is open.\n",
 		total.requests, total.rounds, total.version, 0, total.explained, total.open, total.needless)
-	if err := os.WriteFile(readme, []byte(before+figuresFrom+said+figuresTo+after), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	golden.Part(t, "../../../README.md", "differential", said)
 }
 
 // version asks Envoy which version it is.

@@ -11,9 +11,6 @@ import (
 	"github.com/flowproof/lab/harness/observe/instrument"
 )
 
-// JSON is the form of an access log that can be read.
-const JSON = "JSON"
-
 // Instrument is the access log of the sidecars.
 type Instrument struct{}
 
@@ -56,13 +53,10 @@ var errNoLine = errors.New("Envoy's line about the request has not come within "
 // are the lines themselves say: the client's names the address that the request was sent on to.
 // Where it has none, every server is waited for until one has a line.
 func (Instrument) After(ctx context.Context, pods []instrument.Target, sent instrument.Sent) error {
-	if sent.AccessLog != JSON {
+	if !Reads(sent.AccessLog) {
 		return nil
 	}
-	texts := []string{Mark(sent.RequestID)}
-	if sent.Peer != "" {
-		texts = append(texts, `"`+downRemote+`":"`+sent.Peer+`"`)
-	}
+	texts := marks(sent.RequestID, sent.Peer)
 	var servers []instrument.Target
 	known, next := false, ""
 	for _, pod := range pods {
@@ -169,7 +163,7 @@ func Upstream(log []byte, id, peer string) (ip string, known bool) {
 func (Instrument) Observe(e instrument.Evidence) (seen []flow.Observation, watches []flow.Watch, problem error) {
 	for _, pod := range e.Pods() {
 		text := pod.Part(instrument.LogText)
-		if text == nil || e.AccessLog != JSON {
+		if text == nil || !Reads(e.AccessLog) {
 			continue
 		}
 		why := pod.AccessLogProblem

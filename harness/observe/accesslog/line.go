@@ -5,7 +5,6 @@
 package accesslog
 
 import (
-	"bytes"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -50,6 +49,7 @@ const (
 
 // A Line is one line of the access log.
 type Line struct {
+	Form   string    // in which it is written, one of Forms
 	Number int       // in the log, counted from 1
 	Text   string    // as it was printed
 	Time   time.Time // when the request began; zero when the line does not tell
@@ -66,31 +66,12 @@ func (l Line) Get(name string) (value string, known bool) {
 // RequestID is the x-request-id that the request had when it was over, or "".
 func (l Line) RequestID() string { return l.values[requestID] }
 
-// Parse returns the lines of the access log in the text of a container's log, and the numbers of
-// those lines of text that begin as one does and cannot be read as JSON: they are cut or damaged.
-func Parse(text []byte) (lines []Line, damaged []int) {
-	number := 0
-	for row := range bytes.Lines(text) {
-		number++
-		row = bytes.TrimRight(row, "\r\n")
-		if len(row) == 0 || row[0] != '{' {
-			continue
-		}
-		line, ok, whole := parseLine(row)
-		switch {
-		case !whole:
-			damaged = append(damaged, number)
-		case ok:
-			line.Number = number
-			lines = append(lines, line)
-		}
-	}
-	return lines, damaged
-}
-
-// parseLine reads one JSON object. ok is false for an object that is something else, such as a line
+// readJSON reads one JSON object. ok is false for an object that is something else, such as a line
 // of pilot-agent's own.
-func parseLine(row []byte) (line Line, ok, whole bool) {
+func readJSON(row []byte) (line Line, ok, whole bool) {
+	if len(row) == 0 || row[0] != '{' {
+		return Line{}, false, true
+	}
 	if len(row) > maxLine {
 		return Line{}, false, false
 	}
@@ -129,12 +110,14 @@ func isNumber(text string) bool {
 	return err == nil
 }
 
-// Mark returns a text that only the access-log line of a request holds, and that is in the log as
-// soon as the line is.
-func Mark(id string) string {
+// markJSON is a text that only the line of the request with an id has.
+func markJSON(id string) string {
 	const version = 14
 	if len(id) == 36 {
 		id = id[:version]
 	}
 	return `"` + requestID + `":"` + id
 }
+
+// peerJSON is a text that only lines of the connection from a client's end have.
+func peerJSON(address string) string { return `"` + downRemote + `":"` + address + `"` }

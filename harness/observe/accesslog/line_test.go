@@ -57,8 +57,8 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestMark(t *testing.T) {
-	if text := log(t, "client.log"); !strings.Contains(string(text), Mark(requestOfLog)) {
+func TestMarks(t *testing.T) {
+	if text := log(t, "client.log"); !strings.Contains(string(text), Marks(requestOfLog)[0]) {
 		t.Error("the mark is not in a real log")
 	}
 }

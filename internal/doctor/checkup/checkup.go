@@ -16,6 +16,7 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/observe"
+	"github.com/flowproof/lab/harness/observe/accesslog"
 )
 
 // Schema is the version of the Report's JSON form.
@@ -213,23 +214,26 @@ func (e Environment) instruments(r *Report) []Instrument {
 }
 
 func (e Environment) accessLog(r *Report, logs bool) Instrument {
+	read := strings.Join(accesslog.Forms(), " or ")
 	switch {
 	case !logs:
 		return Instrument{Why: "there is no right to get pods/log"}
-	case r.AccessLog == "JSON":
+	case accesslog.Reads(r.AccessLog):
 		return Instrument{
 			Takes: true,
-			Why:   "the mesh writes JSON to standard output; what its format has no field for stays unseen",
+			Why: "the mesh writes " + r.AccessLog +
+				" to standard output; what its format has no field for stays unseen",
 		}
 	case r.AccessLog == "":
 		return Instrument{
-			Why: "the mesh declares none at /dev/stdout (meshConfig.accessLogFile, accessLogEncoding: JSON)",
+			Why: "the mesh declares none at /dev/stdout (meshConfig.accessLogFile, accessLogEncoding: " + read + ")",
 		}
 	}
 	return Instrument{
 		Why: fmt.Sprintf(
-			"the mesh writes %s, and JSON is read (meshConfig.accessLogEncoding: JSON); `lab explain` reads either",
-			r.AccessLog,
+			"the mesh writes %[1]s, and %[2]s is read (meshConfig.accessLogEncoding: %[2]s); "+
+				"`lab explain` reads either",
+			r.AccessLog, read,
 		),
 	}
 }

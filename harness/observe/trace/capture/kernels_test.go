@@ -3,26 +3,18 @@
 package capture
 
 import (
-	"flag"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
-)
 
-var update = flag.Bool("update", false, "write the row of this machine's kernel instead of comparing with it")
+	"github.com/flowproof/lab/internal/golden"
+)
 
 // notUsed are features that are asked for and not used.
 var notUsed = []string{"kprobe", "fentry"}
-
-// The table of kernels in docs stands between two marks.
-const (
-	kernelsPage = "../../../../docs/backends.md"
-	kernelsFrom = "<!-- kernels -->\n"
-	kernelsTo   = "<!-- /kernels -->"
-)
 
 // TestKernelsTable holds the row of the running kernel in docs against what this kernel has. A
 // kernel without a row is one that was not written down yet.
@@ -30,30 +22,20 @@ func TestKernelsTable(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("root is needed to ask the kernel")
 	}
-	page, err := os.ReadFile(kernelsPage)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, ok := strings.Cut(string(page), kernelsFrom)
-	table, after, closed := strings.Cut(rest, kernelsTo)
-	if !ok || !closed {
-		t.Fatalf("%s has no table between %q and %q", kernelsPage, kernelsFrom, kernelsTo)
-	}
+	const page, part = "../../../../docs/backends.md", "kernels"
+	_, table, _ := golden.Between(t, page, part)
 	head, row := kernelRow(Features(), release(t))
 	rows := strings.Split(strings.TrimSpace(table), "\n")
 	name, _, _ := strings.Cut(row, "| ✓")
 	name, _, _ = strings.Cut(name, "| –")
 	i := slices.IndexFunc(rows, func(r string) bool { return strings.HasPrefix(r, name) })
-	if *update {
+	if golden.Updating() {
 		rows = slices.DeleteFunc(rows, func(r string) bool {
 			return !strings.HasPrefix(r, "| Linux") || strings.HasPrefix(r, name)
 		})
 		rows = append(rows, row)
 		slices.Sort(rows)
-		text := before + kernelsFrom + head + strings.Join(rows, "\n") + "\n" + kernelsTo + after
-		if err := os.WriteFile(kernelsPage, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		golden.Part(t, page, part, head+strings.Join(rows, "\n")+"\n")
 		return
 	}
 	if i < 0 {
