@@ -56,8 +56,8 @@ func TestTables(t *testing.T) {
 	for _, c := range []struct{ page, part, text string }{
 		{"../../README.md", "exit codes", exit.Sentence()},
 		{"../../docs/backends.md", "image sources", "- `--images` says " + components.ImageSourcesHelp() + "."},
-		{"../../docs/explain.md", "log formats", "A line of an access log is read by the first format that fits it: the one in the dump, " +
-			strings.Join(logformat.Known(), ", ") + "."},
+		{"../../docs/explain.md", "log formats", "A line of an access log is read by the first format that fits it: " +
+			"the one in the dump, " + strings.Join(logformat.Known(), ", ") + "."},
 	} {
 		golden.Part(t, c.page, c.part, strings.Join(screen.Fold(c.text, 120, ""), "\n")+"\n")
 	}
