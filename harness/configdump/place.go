@@ -141,7 +141,7 @@ func bracket(name string) string {
 // /apis/networking.istio.io/v1/namespaces/mark/virtual-service/reviews. Source:
 // AddConfigInfoMetadata in pilot/pkg/networking/util/util.go of Istio.
 func originOf(v Value) string {
-	path := v.Get("metadata", "filter_metadata", "istio", "config").Text()
+	path := v.Get("metadata", "filter_metadata").Key("istio").Key("config").Text()
 	parts := strings.Split(path, "/")
 	const namespaces, namespace, kind, name = 4, 5, 6, 7
 	if len(parts) != name+1 || parts[namespaces] != "namespaces" {

@@ -140,6 +140,17 @@ func (v Value) Get(names ...string) Value {
 	return v
 }
 
+// Key returns a map's value by its key, which is no field name: it stands in the text as it is
+// given here, or it is not there.
+func (v Value) Key(key string) Value {
+	for k, value := range v.Fields() {
+		if k == key {
+			return value
+		}
+	}
+	return Value{}
+}
+
 func (v Value) field(name string) Value {
 	if !v.IsObject() {
 		return Value{}

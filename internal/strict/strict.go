@@ -35,15 +35,16 @@ func JSON(text []byte, into any) error {
 
 // Once returns an error unless a text is one JSON document in which no object has a member twice.
 // Names that encoding/json takes for one field are one: in either case, where ſ is an s.
-func Once(text []byte) error { return once(text, fold) }
+func Once(text []byte) error { return once(text, fold, nil) }
 
 // Message is Once for a message of protobuf's in JSON, such as a config dump: filter_chain and
-// filterChain are one field, and a label App is another than app.
+// filterChain are one field, and a label App is another than app. The keys of a map and of a Struct
+// are no fields: labels a_b and aB are two.
 // Source: https://protobuf.dev/programming-guides/json/
-func Message(text []byte) error { return once(text, camel) }
+func Message(text []byte) error { return once(text, camel, maps) }
 
-// once does it, with names that are one where they are folded to one.
-func once(text []byte, fold func(name []byte) string) error {
+// once does it, with names that are one where they are folded to one, and maps that have none.
+func once(text []byte, fold folding, maps map[string]bool) error {
 	var value json.RawMessage
 	if err := json.Unmarshal(text, &value); err != nil {
 		return redact.Place(text, err)
@@ -52,14 +53,17 @@ func once(text []byte, fold func(name []byte) string) error {
 	for i := 0; i < len(text); i++ {
 		switch text[i] {
 		case '{':
-			open = append(open, names{fold: fold})
+			open = append(open, below(open, text[:i], fold, maps))
 		case '}':
 			open = open[:len(open)-1]
 		case '"':
 			end := quoted(text, i)
-			if name := text[i:end]; isName(text[end:]) && !open[len(open)-1].add(name) {
-				line := 1 + bytes.Count(text[:i], []byte("\n"))
-				return fmt.Errorf("line %d: %s stands twice in one object", line, name)
+			if name := text[i:end]; isName(text[end:]) {
+				object := &open[len(open)-1]
+				if !object.add(name) {
+					line := 1 + bytes.Count(text[:i], []byte("\n"))
+					return fmt.Errorf("line %d: %s stands twice in one object", line, name)
+				}
 			}
 			i = end - 1
 		}
@@ -113,11 +117,46 @@ func isName(rest []byte) bool {
 	return len(rest) > 0 && rest[0] == ':'
 }
 
+// A folding gives all names that are one name the same text.
+type folding func(name []byte) string
+
 // names are those of one object.
 type names struct {
-	fold func([]byte) string
+	fold folding
+	free bool   // a Struct, in which no object has fields
+	last string // the name that was added last, folded
 	few  []string
 	many map[string]bool
+}
+
+// maps are the fields of Envoy's messages whose keys are a user's: those of the maps, and whether
+// their values are free too, as those of a Struct are. Of node, metadata is one.
+// Source: the proto files of Envoy's API, https://www.envoyproxy.io/docs/envoy/latest/api-v3/api.
+var maps = map[string]bool{
+	"typedPerFilterConfig": false, "perFilterConfig": false, "typedExtensionProtocolOptions": false,
+	"extensionProtocolOptions": false, "typedFilterMetadata": false, "policies": false, "providers": false,
+	"requirementMap": false, "map": false, "sourceCodes": false, "contextExtensions": false,
+	"filterMetadata": true, "jsonFormat": true, "defaultSubset": true, "staticLayer": true,
+}
+
+// below are the names of an object that opens behind a text. The objects in open are around it.
+func below(open []names, before []byte, fold folding, maps map[string]bool) names {
+	n := names{fold: fold}
+	if len(open) == 0 || maps == nil {
+		return n
+	}
+	around := open[len(open)-1]
+	keys, free := false, around.free
+	if before = bytes.TrimRight(before, " \t\r\n"); before[len(before)-1] == ':' { // and not in a list
+		var own bool
+		own, keys = maps[around.last]
+		node := around.last == "metadata" && len(open) > 1 && open[len(open)-2].last == "node"
+		free = free || own || node
+	}
+	if n.free = free; free || keys {
+		n.fold = func(name []byte) string { return string(name) }
+	}
+	return n
 }
 
 // few are compared one by one: a map costs more.
@@ -133,6 +172,7 @@ func (n *names) add(quoted []byte) bool {
 		}
 	}
 	folded := n.fold(name)
+	n.last = folded
 	if slices.Contains(n.few, folded) || n.many[folded] {
 		return false
 	}

@@ -58,7 +58,7 @@ func (r *Request) jwtRequirement(f *Filter) configdump.Value {
 		if route.Get("disabled").Bool() {
 			return configdump.Value{}
 		}
-		return named(f.Config.Get("requirement_map"), route.Get("requirement_name").Text())
+		return f.Config.Get("requirement_map").Key(route.Get("requirement_name").Text())
 	}
 	if f.Config.Get("bypass_cors_preflight").Bool() {
 		method, _ := r.Headers.Get(":method")
@@ -75,19 +75,9 @@ func (r *Request) jwtRequirement(f *Filter) configdump.Value {
 	for _, rule := range f.Config.Get("rules").Elements() {
 		if r.Way.Match(rule.Get("match")) {
 			if name := rule.Get("requirement_name").Text(); name != "" {
-				return named(f.Config.Get("requirement_map"), name)
+				return f.Config.Get("requirement_map").Key(name)
 			}
 			return rule.Get("requires")
-		}
-	}
-	return configdump.Value{}
-}
-
-// named returns a map's value by its key, which is no field name.
-func named(m configdump.Value, key string) configdump.Value {
-	for k, v := range m.Fields() {
-		if k == key {
-			return v
 		}
 	}
 	return configdump.Value{}
@@ -175,7 +165,7 @@ func (t *tokens) missing() (match.Truth, string) {
 // provider says whether a token for it is there and good as far as it can be read.
 func (t *tokens) provider(name string, audiences []string) (match.Truth, string) {
 	t.absent, t.audience = false, false
-	p := named(t.providers, name)
+	p := t.providers.Key(name)
 	token, header, open := t.token(p)
 	if open.Open() {
 		t.loose = append(t.loose, goodToken{provider: p, doubt: open})

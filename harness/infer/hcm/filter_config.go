@@ -58,7 +58,7 @@ func perRoute(w *passage.Walk, name string) []configdump.Value {
 	const field = "typed_per_filter_config"
 	var found []configdump.Value
 	add := func(p configdump.Value) {
-		if v := proxy.Named(p, name); v.Exists() {
+		if v := p.Key(name); v.Exists() {
 			found = append(found, v)
 		}
 	}

@@ -54,7 +54,7 @@ func (f FilterWay) Reachable(name string) bool {
 // Labelled says whether a cluster's filter_metadata has true under a key of a namespace.
 func (f FilterWay) Labelled(name, namespace, key string) bool {
 	c := f.Proxy.Cluster(name)
-	return c != nil && c.At.Get("metadata", "filter_metadata", namespace, key).Bool()
+	return c != nil && c.At.Get("metadata", "filter_metadata").Key(namespace).Key(key).Bool()
 }
 
 // Dynamic says whether a cluster is dynamic_forward_proxy, or may be.

@@ -84,7 +84,7 @@ func newHost(v configdump.Value, of Host) Host {
 	}
 	h.Metadata = fields.Get("metadata")
 	h.Hostname = fields.Get("endpoint", "hostname").Text()
-	h.Sockets = h.Metadata.Get("filter_metadata", "envoy.transport_socket_match")
+	h.Sockets = h.Metadata.Get("filter_metadata").Key("envoy.transport_socket_match")
 	h.Weight = max(1, uint32(fields.Get("load_balancing_weight").Uint()))
 	return h
 }

@@ -6,16 +6,6 @@ import (
 	"github.com/flowproof/lab/harness/configdump"
 )
 
-// Named returns a map's value by its key, which is no field name.
-func Named(m configdump.Value, key string) configdump.Value {
-	for k, v := range m.Fields() {
-		if k == key {
-			return v
-		}
-	}
-	return configdump.Value{}
-}
-
 // CanonicalJSON returns JSON text with its keys in order and without white space, so that equal
 // values are equal text.
 func CanonicalJSON(raw []byte) string {

@@ -132,7 +132,7 @@ func pairs(v configdump.Value) []pair {
 // to it, and what filters have written into the request's metadata of that name, which counts
 // before both. (Router::Filter::metadataMatchCriteria)
 func metadataMatch(w *passage.Walk) []pair {
-	lb := func(v configdump.Value) []pair { return pairs(v.Get("metadata_match", "filter_metadata", envoyLB)) }
+	lb := func(v configdump.Value) []pair { return pairs(v.Get("metadata_match", "filter_metadata").Key(envoyLB)) }
 	if w.HCM == nil {
 		return merged(lb(w.TCPProxy), writtenPairs(w))
 	}
@@ -197,9 +197,9 @@ func withMetadata(config configdump.Value, hosts []proxy.Host, match []pair) []p
 }
 
 func hasPairs(h proxy.Host, match []pair, anyOf bool) bool {
-	have := h.Metadata.Get("filter_metadata", envoyLB)
+	have := h.Metadata.Get("filter_metadata").Key(envoyLB)
 	for _, p := range match {
-		v := proxy.Named(have, p.key)
+		v := have.Key(p.key)
 		has := v.Exists() && proxy.CanonicalJSON(v.Raw()) == p.value
 		for _, e := range v.Elements() {
 			has = has || anyOf && proxy.CanonicalJSON(e.Raw()) == p.value

@@ -59,8 +59,7 @@ func noInside(w *passage.Walk, name string) {
 func chooseInside(w *passage.Walk) string {
 	groups := map[string][]proxy.Host{}
 	for _, h := range w.Pick.Hosts {
-		key := h.InternalOf() + "\n" + string(proxy.Named(h.Metadata.Get("filter_metadata"),
-			passage.RestoredFrom).Raw())
+		key := h.InternalOf() + "\n" + string(h.Metadata.Get("filter_metadata").Key(passage.RestoredFrom).Raw())
 		groups[key] = append(groups[key], h)
 	}
 	keys := slices.Sorted(maps.Keys(groups))
@@ -138,7 +137,7 @@ func passed(w *passage.Walk) (state, meta match.Metadata) {
 		if m.Get("kind").Has("cluster") {
 			from = w.Cluster.At.Get("metadata")
 		}
-		if v := proxy.Named(from.Get("filter_metadata"), name); v.Exists() {
+		if v := from.Get("filter_metadata").Key(name); v.Exists() {
 			meta.Set(name, match.Struct(v))
 		}
 	}

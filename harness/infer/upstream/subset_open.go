@@ -74,9 +74,9 @@ func otherSubsets(config configdump.Value, hosts, guess []proxy.Host) (all []hos
 
 // valuesOf are a host's values of some keys. list says that one of them is a list.
 func valuesOf(h proxy.Host, keys []string) (match []pair, list bool) {
-	have := h.Metadata.Get("filter_metadata", envoyLB)
+	have := h.Metadata.Get("filter_metadata").Key(envoyLB)
 	for _, key := range keys {
-		if v := proxy.Named(have, key); v.Exists() {
+		if v := have.Key(key); v.Exists() {
 			match = append(match, pair{key, proxy.CanonicalJSON(v.Raw())})
 			list = list || v.IsArray()
 		}

@@ -289,7 +289,7 @@ func upstreamALPN(w *passage.Walk, c *proxy.Cluster, own []string) []string {
 // alpnSwitch says whether the cluster lets istio.alpn act: Istio turns it off in the
 // cluster's metadata.
 func alpnSwitch(w *passage.Walk) bool {
-	v := w.Cluster.At.Get("metadata", "filter_metadata", "istio", "alpn_override")
+	v := w.Cluster.At.Get("metadata", "filter_metadata").Key("istio").Key("alpn_override")
 	return v.Text() != "false"
 }
 
