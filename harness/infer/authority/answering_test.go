@@ -30,6 +30,44 @@ var formatRules = []rule{
 	formatted("metadata that is missing", "%DYNAMIC_METADATA(ns:k)%", "c", "GET x /"),
 	formatted("TLS of clear text", "%DOWNSTREAM_TLS_VERSION%", "TLSv1.3", "GET x /"),
 	formatted("certificate of clear text", "%DOWNSTREAM_PEER_URI_SAN%", "x", "GET x /"),
+	formatted("header by its longer name", "%REQUEST_HEADER(x-a?x-b):2%", "bc", "GET x / x-b=bcd", "GET x / x-a=bc"),
+	formatted("cluster", "%UPSTREAM_CLUSTER%-%UPSTREAM_CLUSTER_RAW%", "c-c", "GET x /"),
+	formatted("upstream that is not there yet", "%UPSTREAM_HOST%%UPSTREAM_PROTOCOL%%UPSTREAM_LOCAL_ADDRESS%", "---",
+		"GET x /"),
+	formatted("response that is not there yet", "%RESPONSE_CODE%%RESPONSE_FLAGS%%RESP(x)%%TRAILER(x)%"+
+		"%GRPC_STATUS%%RESPONSE_CODE_DETAILS%", "0-----", "GET x /"),
+	formatted("coalesce", `%COALESCE({"operators": ["REQUESTED_SERVER_NAME", {"command": "REQ", "param": "x-a", `+
+		`"max_length": 2}, "PROTOCOL"]})%`, "bc", "GET x / x-a=bcd", "GET x / x-a=b", "GET x /"),
+	formatted("coalesce to nothing", `%COALESCE({"operators": [{"command": "REQ", "param": "x-b"}]}):1%`, "-",
+		"GET x /", "GET x / x-b=-c"),
+	formatted("CEL: a header", "%CEL(request.headers['x-a']):3%", "bcd", "GET x / x-a=bcde", "GET x / x-a=b", "GET x /"),
+	formatted("CEL: a condition", "%CEL(request.headers['x-a'].startsWith('b'))%", "true", "GET x / x-a=bcde",
+		"GET x / x-a=c", "GET x /"),
+	formatted("CEL: a number", "%CEL(size(request.headers['x-a']))%", "3", "GET x / x-a=bcd", "GET x / x-a=c"),
+	formatted("CEL: one of two texts", "%CEL(request.url_path == '/a' ? 'yes' : 'no')%", "yes", "GET x /a?b", "GET x /b"),
+	formatted("CEL: no concatenation", "%CEL(request.method + request.url_path)%", "GET/a", "GET x /a"),
+	formatted("CEL: a sum", "%CEL(size(request.url_path) + 1)%", "3", "GET x /a"),
+	formatted("CEL: cluster", "%CEL(xds.cluster_name)%", "c", "GET x /"),
+	formatted("CEL: metadata that is missing", "%CEL(metadata.filter_metadata['ns']['k'])%", "-", "GET x /"),
+	formatted("CEL: response", "%CEL(response.code)%", "-", "GET x /"),
+	{"format: names and metadata of route, virtual host, cluster and listener", chained([3]string{"sm",
+		"set_metadata.v3.Config", "metadata: [{metadata_namespace: ns, value: {n: 5, b: true, f: 1.5, o: {d: v}, " +
+			"l: [1, a], s: text, z: null}}]"},
+		[3]string{"fs", "set_filter_state.v3.Config", "on_request_headers: [{object_key: my.key, factory_key: " +
+			"envoy.string, format_string: {text_format_source: {inline_string: a b}}}]"},
+		[3]string{"hm", "header_mutation.v3.HeaderMutation", "mutations: {request_mutations: [" +
+			setting("x-v", "%ROUTE_NAME%|%METADATA(ROUTE:rn:k)%|%METADATA(ROUTE:rn:n):1%|%METADATA(ROUTE:no:k)%|"+
+				"%METADATA(VIRTUAL_HOST:vn:k)%|%METADATA(DYNAMIC:ns:n)%|%DYNAMIC_METADATA(ns:b)%|%METADATA(DYNAMIC:ns:f)%|"+
+				"%METADATA(DYNAMIC:ns:o)%|%DYNAMIC_METADATA(ns:l)%|%DYNAMIC_METADATA(ns:z)%|%METADATA(CLUSTER:cn:k)%|"+
+				"%METADATA(UPSTREAM_HOST:cn:k)%|%FILTER_STATE(my.key:PLAIN):2%|%FILTER_STATE(my.key)%|"+
+				"%CEL(metadata.filter_metadata['ns']['s'])%|%CEL(metadata.filter_metadata['ns']['n'] == 5.0)%|"+
+				"%CEL(xds.route_name)%", "OVERWRITE_IF_EXISTS_OR_ADD") + "]}"}, clearing),
+		"virtual_hosts: [{name: v, domains: ['*'], metadata: {filter_metadata: {vn: {k: vv}}}, routes: [" +
+			`{match: {prefix: /, headers: [{name: x-v, string_match: {exact: 'r1|rv|1|-|vv|5|true|1.5|{"d":"v"}|` +
+			`[1,"a"]|-|-|-|a |"a b"|text|true|r1'}}]}, route: {cluster: a}}, ` +
+			"{match: {prefix: /, headers: [{name: x-v, present_match: true}]}, route: {cluster: b}}, " +
+			"{name: r1, match: {prefix: /}, metadata: {filter_metadata: {rn: {k: rv, n: 12}}}, route: {cluster: c}}]}]",
+		[]string{"GET x /"}},
 	{"format: metadata", chained([3]string{"sm", "set_metadata.v3.Config",
 		"metadata: [{metadata_namespace: ns, value: {k: {d: v}}}]"},
 		[3]string{"hm", "header_mutation.v3.HeaderMutation", "mutations: {request_mutations: [" +
@@ -214,6 +252,9 @@ var idleRules = []rule{
 			", " + perRoute("/skip", "f", "ext_proc.v3.ExtProcPerRoute", ", overrides: {processing_mode: "+
 			"{request_header_mode: SKIP, response_header_mode: SKIP}}") + ", " + toA),
 		[]string{"GET x /off", "GET x /skip", "GET x /"}},
+	{"rbac: a condition that may join texts", rbacRules("action: ALLOW, policies: {p: {permissions: [{any: true}], " +
+		anyone + ", condition: " + asJSON(parsed("request.method + 'x' == 'GETx'").Expr) +
+		", cel_config: {enable_string_concat: true}}}"), vhost(toA), []string{"GET x /", "POST x /"}},
 	{"no session", one("stateful_session.v3.StatefulSession", `session_state: {name: `+
 		`envoy.http.stateful_session.cookie, `+
 		`typed_config: {"@type": `+

@@ -253,7 +253,7 @@ func (g *generator) stringMatcher(words ...string) string {
 	return "{safe_regex: {regex: '" + pick(g, "[a-z]+", "/a.*", ".*[0-9]") + "'}}"
 }
 
-func quoted(s string) string { return "'" + s + "'" }
+func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
 func (g *generator) action(regex bool) string {
 	switch g.IntN(12) {

@@ -26,7 +26,7 @@ func FuzzCondition(f *testing.F) {
 		known.Unknown("request", "time")
 		known.Unknown("response")
 		var programs Programs
-		Holds(programs.Of(d.At("/condition"), Policy), known)
-		Holds(programs.Of(d.At("/condition"), Matcher), known)
+		Holds(programs.Of(d.At("/condition"), Policy, configdump.Value{}), known)
+		Holds(programs.Of(d.At("/condition"), Matcher, configdump.Value{}), known)
 	})
 }

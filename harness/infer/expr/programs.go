@@ -7,8 +7,6 @@ import (
 	"sync"
 
 	"cel.dev/cel-go/cel"
-
-	"github.com/flowproof/lab/harness/configdump"
 )
 
 // Bounds of an expression: how deep its tree may nest in the dump, and what its
@@ -40,28 +38,26 @@ type compiled struct {
 	program Program
 }
 
-// Of returns the program of an expression that stands in the dump, or nil for one that is not
-// understood. read takes the expression out of its message: Policy or Matcher.
-func (p *Programs) Of(v configdump.Value, read func(configdump.Value) *cel.Ast) Program {
-	at := v.Pointer()
+// at returns the program that is kept at a place. joins says whether it can join texts and lists.
+func (p *Programs) at(place string, joins bool, read func(*cel.Env) *cel.Ast) Program {
 	p.mu.Lock()
-	c, ok := p.known[at]
+	c, ok := p.known[place]
 	if !ok {
 		if p.known == nil {
 			p.known = map[string]*compiled{}
 		}
 		c = new(compiled)
-		p.known[at] = c
+		p.known[place] = c
 	}
 	p.mu.Unlock()
-	c.once.Do(func() { c.program = compile(p.environment(), read, v) })
+	c.once.Do(func() { c.program = compile(p.environment(), read, joins) })
 	return c.program
 }
 
 // environment is made when the first expression is met: most dumps have none.
 func (p *Programs) environment() *cel.Env {
 	p.once.Do(func() {
-		options := []cel.EnvOption{cel.StdLib()}
+		options := []cel.EnvOption{cel.StdLib(), sum}
 		for _, name := range variables {
 			options = append(options, cel.Variable(name, cel.DynType))
 		}
@@ -71,16 +67,24 @@ func (p *Programs) environment() *cel.Env {
 	return p.env
 }
 
-func compile(env *cel.Env, read func(configdump.Value) *cel.Ast, v configdump.Value) (program Program) {
+func compile(env *cel.Env, read func(*cel.Env) *cel.Ast, joins bool) (program Program) {
 	// The planner panics on trees that no parser makes, such as a comparison of one value.
 	defer func() {
 		if recover() != nil {
 			program = nil
 		}
 	}()
-	tree := read(v)
-	if env == nil || tree == nil {
+	if env == nil {
 		return nil
+	}
+	tree := read(env)
+	if tree == nil {
+		return nil
+	}
+	if !joins {
+		if tree = withoutJoining(tree); tree == nil {
+			return nil
+		}
 	}
 	program, err := env.Program(tree, cel.EvalOptions(cel.OptPartialEval), cel.CostLimit(maxCost))
 	if err != nil {

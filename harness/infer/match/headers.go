@@ -64,6 +64,9 @@ func (h *Headers) Open(name string) (Cause, bool) {
 	return Cause{}, false
 }
 
+// AnyOpen says whether a filter may have changed a header.
+func (h *Headers) AnyOpen() bool { return h != nil && (h.any != nil || len(h.open) > 0) }
+
 // Known returns a header's value where it is known, and otherwise an open Truth.
 func (h *Headers) Known(name string) (value string, ok bool, open Truth) {
 	if c, is := h.Open(name); is {

@@ -41,6 +41,9 @@ func (m *Metadata) Open(name string) (Cause, bool) {
 	return Cause{}, false
 }
 
+// AnyOpen says whether a namespace may hold something else.
+func (m *Metadata) AnyOpen() bool { return m.any != nil || len(m.open) > 0 }
+
 // Loosen opens a namespace.
 func (m *Metadata) Loosen(name string, c Cause) {
 	if m.open == nil {

@@ -94,7 +94,8 @@ func (m *Matching) predicate(v configdump.Value, depth int) match.Truth {
 func (m *Matching) single(p configdump.Value) match.Truth {
 	custom, kind := p.Get("custom_match", "typed_config").Typed()
 	if strings.HasSuffix(kind, ".CelMatcher") {
-		result, what := m.W.Condition(m.W.Proxy.Programs.Of(custom.Get("expr_match"), expr.Matcher), m.HTTP)
+		program := m.W.Proxy.Programs.Of(custom.Get("expr_match"), expr.Matcher, custom.Get("cel_config"))
+		result, what := m.W.Condition(program, m.HTTP)
 		if what == expr.TheResponse {
 			m.waits = true
 			return match.Depends(expr.TheResponse, "there is none yet")

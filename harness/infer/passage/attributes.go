@@ -49,16 +49,40 @@ func (w *Walk) attributes(overHTTP bool) *expr.Attributes {
 			ends["uri_san_peer_certificate"] = w.Opts.Peer
 		}
 	}
-	for _, name := range []string{"response", "metadata", "filter_state", "xds"} {
-		of.Unknown(name)
+	of.Unknown("response")
+	of.Unknown("filter_state")
+	metadata := map[string]any{}
+	if overHTTP && !w.Meta.AnyOpen() {
+		metadata["filter_metadata"] = namespaces(w.Meta.Namespaces())
+		of.Unknown("metadata", "typed_filter_metadata")
+	} else {
+		of.Unknown("metadata")
+	}
+	xds := map[string]any{}
+	of.Unknown("xds", "node", "cluster_metadata", "listener_metadata", "listener_direction", "filter_chain_name",
+		"route_metadata", "upstream_host_metadata", "upstream_host_locality_metadata", "virtual_host_name",
+		"virtual_host_metadata")
+	if overHTTP && w.Route != nil && w.Proxy.Cluster(w.Out.Cluster) != nil {
+		xds["route_name"], xds["cluster_name"] = w.Route.Name, w.Out.Cluster
+	} else {
+		of.Unknown("xds", "route_name", "cluster_name")
 	}
 	of.Known = map[string]any{
 		"request": request, "source": source, "connection": ends,
 		"destination": map[string]any{"address": w.Conn.Local.String(), "port": int64(w.Conn.Local.Port())},
-		"response":    map[string]any{}, "upstream": map[string]any{}, "metadata": map[string]any{},
-		"filter_state": map[string]any{}, "xds": map[string]any{},
+		"response":    map[string]any{}, "upstream": map[string]any{}, "metadata": metadata,
+		"filter_state": map[string]any{}, "xds": xds,
 	}
 	return of
+}
+
+// namespaces are those of dynamic metadata as an expression sees them.
+func namespaces(all map[string]map[string]any) map[string]any {
+	seen := make(map[string]any, len(all))
+	for name, values := range all {
+		seen[name] = values
+	}
+	return seen
 }
 
 // requestAttributes are those of request. Headers are found by name in any case.

@@ -1,11 +1,14 @@
 package passage
 
 import (
+	"cmp"
 	"net/netip"
 	"strconv"
 	"strings"
 
+	"github.com/flowproof/lab/harness/infer/expr"
 	"github.com/flowproof/lab/harness/infer/match"
+	"github.com/flowproof/lab/internal/lazyregexp"
 )
 
 // httpVersions are Envoy's names of the versions of HTTP: Utility::getProtocolString.
@@ -13,11 +16,32 @@ var httpVersions = map[string]string{
 	HTTP10: "HTTP/1.0", HTTP11: "HTTP/1.1", HTTP2: "HTTP/2", GRPC: "HTTP/2", HTTP3: "HTTP/3",
 }
 
-// Formatted fills a substitution format string for the request: %REQ(x-a?:authority):10%,
-// %REQUESTED_SERVER_NAME% and a few more that are known before the request goes upstream. What is
-// not there becomes missing. known is false where the text has a command whose value is not known,
-// or a filter may have changed it: filled is then what it is if none has.
-// (docs/root/configuration/observability/access_log/usage)
+// A command is one of a format string: %NAME(argument):length%. (The expression in
+// SubstitutionFormatParser::parse)
+type command struct {
+	name, argument string
+	length         int // of the text that is taken of the value, in bytes; -1: all of it
+}
+
+var commandForm = lazyregexp.New(`^([A-Z0-9_]+)(?:\((.*?)\))?(?::([0-9]+))?%`)
+
+// cutCommand cuts a command behind the percent sign that begins it.
+func cutCommand(text string) (c command, after string, ok bool) {
+	m := commandForm.FindStringSubmatch(text)
+	if m == nil {
+		return command{}, "", false
+	}
+	c = command{m[1], m[2], -1}
+	if n, err := strconv.Atoi(m[3]); err == nil {
+		c.length = n
+	}
+	return c, text[len(m[0]):], true
+}
+
+// Formatted fills a substitution format string for the request, with what is known before the
+// request goes upstream. What is not there becomes missing. known is false where the text has a
+// command whose value is not known, or a filter may have changed it: filled is then what it is if
+// none has. (docs/root/configuration/observability/access_log/usage)
 func (w *Walk) Formatted(text, missing string) (filled string, known bool) {
 	var b strings.Builder
 	known = true
@@ -32,12 +56,12 @@ func (w *Walk) Formatted(text, missing string) (filled string, known bool) {
 			text = after
 			continue
 		}
-		command, after, ok := cutCommand(rest)
-		value, have, there := w.command(command)
+		c, after, ok := cutCommand(rest)
+		value, have, there := w.command(c)
 		if !ok || !there {
 			return "", false
 		}
-		known = known && !w.opened(command)
+		known = known && !w.opened(c)
 		if !have {
 			value = missing
 		}
@@ -46,12 +70,18 @@ func (w *Walk) Formatted(text, missing string) (filled string, known bool) {
 	}
 }
 
-// opened says whether a filter may have changed a header that a command reads.
-func (w *Walk) opened(command string) bool {
-	name, argument, _ := strings.Cut(command, "(")
-	argument, _, _ = strings.Cut(argument, ")")
-	switch name {
-	case "REQ", "REQ_WITHOUT_QUERY":
+// opened says whether a filter may have changed what a command reads.
+func (w *Walk) opened(c command) bool {
+	switch c.name {
+	case "REQ", "REQUEST_HEADER":
+		for _, header := range strings.Split(c.argument, "?") {
+			if _, open := w.Req.Header.Open(header); open {
+				return true
+			}
+			if _, have := w.Req.Header.Get(header); have {
+				return false
+			}
+		}
 	case "PATH":
 		_, open := w.Req.Header.Open(":path")
 		_, original := w.Req.Header.Open("x-envoy-original-path")
@@ -60,77 +90,109 @@ func (w *Walk) opened(command string) bool {
 		_, open := w.Req.Header.Open(":path")
 		return open
 	case "DYNAMIC_METADATA":
-		namespace, _, _ := strings.Cut(argument, ":")
-		_, open := w.Meta.Open(namespace)
+		return w.metadataOpen(c.argument)
+	case "METADATA":
+		of, key, _ := strings.Cut(c.argument, ":")
+		return of == "DYNAMIC" && w.metadataOpen(key)
+	case "FILTER_STATE":
+		key, _, _ := strings.Cut(c.argument, ":")
+		_, open := w.State.Open(key)
 		return open
-	default:
-		return false
-	}
-	for _, header := range strings.Split(argument, "?") {
-		if _, open := w.Req.Header.Open(header); open {
-			return true
-		}
-		if _, have := w.Req.Header.Get(header); have {
-			return false
+	case "CEL", "TYPED_CEL":
+		return w.Req.Header.AnyOpen()
+	case "COALESCE":
+		for _, c := range alternatives(c.argument) {
+			if w.opened(c) {
+				return true
+			}
+			if _, have, known := w.command(c); !known || have {
+				return false
+			}
 		}
 	}
 	return false
 }
 
-// cutCommand cuts a command at the percent sign that ends it, which may also stand in its argument.
-func cutCommand(text string) (command, after string, ok bool) {
-	from := 0
-	if open := strings.IndexByte(text, '('); open >= 0 && open < strings.IndexByte(text+"%", '%') {
-		closing := strings.IndexByte(text, ')')
-		if closing < 0 {
-			return "", "", false
-		}
-		from = closing
-	}
-	end := strings.IndexByte(text[from:], '%')
-	if end < 0 {
-		return "", "", false
-	}
-	return text[:from+end], text[from+end+1:], true
+func (w *Walk) metadataOpen(argument string) bool {
+	namespace, _, _ := strings.Cut(argument, ":")
+	_, open := w.Meta.Open(namespace)
+	return open
 }
 
 // command evaluates one command of a format string.
-func (w *Walk) command(text string) (value string, have, known bool) {
+func (w *Walk) command(c command) (value string, have, known bool) {
 	known = true
-	name, argument, _ := strings.Cut(text, "(")
-	argument, length, _ := strings.Cut(argument, ")")
-	switch name {
-	case "REQ", "REQ_WITHOUT_QUERY":
-		for _, header := range strings.Split(argument, "?") {
+	switch c.name {
+	case "REQ", "REQUEST_HEADER":
+		for _, header := range strings.Split(c.argument, "?") {
 			if value, have = w.Req.Header.Get(header); have {
 				break
 			}
 		}
-		if name == "REQ_WITHOUT_QUERY" {
-			value = match.PathOnly(value)
-		}
-	case "REQUESTED_SERVER_NAME":
-		value, have = w.Conn.ServerName, w.Conn.ServerName != ""
-	case "PROTOCOL":
-		value, have = httpVersions[w.Req.Protocol], w.Req.IsHTTP()
 	case "PATH":
-		value, have, known = w.pathCommand(argument)
+		value, have, known = w.pathCommand(c.argument)
 	case "QUERY_PARAM":
 		path, _ := w.Req.Header.Get(":path")
-		value, have = match.QueryParams(path)[argument]
+		value, have = match.QueryParams(path)[c.argument]
 	case "DYNAMIC_METADATA":
-		value, have, known = w.metadataCommand(argument)
+		value, have, known = w.dynamicMetadata(c.argument)
+	case "METADATA":
+		value, have, known = w.metadataCommand(c.argument)
+	case "CLUSTER_METADATA":
+		value, have, known = w.metadataCommand("CLUSTER:" + c.argument)
+	case "FILTER_STATE":
+		value, have, known = w.stateCommand(c.argument)
+	case "CEL", "TYPED_CEL":
+		value, have, known = expr.Text(w.Proxy.Programs.OfText(c.argument), w.attributes(w.HCM != nil))
+	case "COALESCE":
+		value, have, known = w.coalesce(c.argument)
+	case "RESP", "RESPONSE_HEADER", "TRAILER", "RESPONSE_TRAILER", "UPSTREAM_METADATA": // there is none yet
 	default:
-		value, have, known = w.endCommand(name)
-		known = known && argument == ""
+		if value, have, known = w.routeCommand(c.name); !known {
+			value, have, known = w.endCommand(c.name)
+		}
+		known = known && c.argument == ""
 	}
 	if !known {
 		return "", false, false
 	}
-	if n, err := strconv.Atoi(strings.TrimPrefix(length, ":")); err == nil && n >= 0 && n < len(value) {
-		value = value[:n]
+	if c.length >= 0 && c.length < len(value) {
+		value = value[:c.length]
 	}
 	return value, have, true
+}
+
+// routeCommand evaluates a command that asks for the route, or for an upstream that is not there
+// yet.
+func (w *Walk) routeCommand(name string) (value string, have, known bool) {
+	switch name {
+	case "REQUESTED_SERVER_NAME":
+		return w.Conn.ServerName, w.Conn.ServerName != "", true
+	case "PROTOCOL":
+		return httpVersions[w.Req.Protocol], w.Req.IsHTTP(), true
+	case "ROUTE_NAME":
+		if w.Route != nil {
+			return w.Route.Name, w.Route.Name != "", true
+		}
+	case "UPSTREAM_CLUSTER", "UPSTREAM_CLUSTER_RAW":
+		c := w.Proxy.Cluster(w.Out.Cluster)
+		if c == nil {
+			return "", false, false
+		}
+		value = w.Out.Cluster
+		if name == "UPSTREAM_CLUSTER" {
+			value = cmp.Or(c.At.Get("alt_stat_name").Text(), value)
+		}
+		return value, true, true
+	case "RESPONSE_CODE":
+		return "0", true, w.HCM != nil
+	case "RESPONSE_FLAGS", "RESPONSE_FLAGS_LONG":
+		return "-", true, w.HCM != nil
+	case "UPSTREAM_HOST", "UPSTREAM_LOCAL_ADDRESS", "UPSTREAM_REMOTE_ADDRESS", "UPSTREAM_PROTOCOL",
+		"UPSTREAM_TRANSPORT_FAILURE_REASON", "UPSTREAM_TLS_VERSION", "RESPONSE_CODE_DETAILS", "GRPC_STATUS", "GRPC_STATUS_NUMBER", "LOCAL_REPLY_BODY":
+		return "", false, w.HCM != nil
+	}
+	return "", false, false
 }
 
 // endCommand evaluates a command that asks for an end of the downstream connection, or for its TLS.
@@ -183,22 +245,4 @@ func (w *Walk) pathCommand(argument string) (value string, have, known bool) {
 		return "", false, false
 	}
 	return value, have, true
-}
-
-// metadataCommand evaluates DYNAMIC_METADATA where it leads to a text or to nothing. Without a key
-// it is all of a namespace, as JSON.
-func (w *Walk) metadataCommand(argument string) (value string, have, known bool) {
-	namespace, rest, keyed := strings.Cut(argument, ":")
-	if !keyed {
-		return "", false, !w.Meta.Has(namespace)
-	}
-	var at any = w.Meta.Namespace(namespace)
-	for _, key := range strings.Split(rest, ":") {
-		of, _ := at.(map[string]any)
-		if at = of[key]; at == nil {
-			return "", false, true
-		}
-	}
-	value, have = at.(string)
-	return value, have, have
 }

@@ -80,7 +80,7 @@ func (r *Rules) policy(p configdump.Value) match.Truth {
 	}
 	condition := match.Yes
 	if v := p.Get("condition"); v.Exists() {
-		if condition = r.condition(v); condition.No() {
+		if condition = r.condition(v, p.Get("cel_config")); condition.No() {
 			r.failed = "its condition does not hold"
 			return condition
 		}
@@ -90,8 +90,8 @@ func (r *Rules) policy(p configdump.Value) match.Truth {
 
 // condition evaluates a policy's CEL expression. checked_condition is there to be
 // read, not evaluated.
-func (r *Rules) condition(v configdump.Value) match.Truth {
-	result, _ := r.W.Condition(r.W.Proxy.Programs.Of(v, expr.Policy), r.Header != nil)
+func (r *Rules) condition(v, config configdump.Value) match.Truth {
+	result, _ := r.W.Condition(r.W.Proxy.Programs.Of(v, expr.Policy, config), r.Header != nil)
 	return r.saw(v, result, "", "the policy's CEL condition")
 }
 
