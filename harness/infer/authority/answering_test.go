@@ -40,11 +40,13 @@ var formatRules = []rule{
 		`"max_length": 2}, "PROTOCOL"]})%`, "bc", "GET x / x-a=bcd", "GET x / x-a=b", "GET x /"),
 	formatted("coalesce to nothing", `%COALESCE({"operators": [{"command": "REQ", "param": "x-b"}]}):1%`, "-",
 		"GET x /", "GET x / x-b=-c"),
-	formatted("CEL: a header", "%CEL(request.headers['x-a']):3%", "bcd", "GET x / x-a=bcde", "GET x / x-a=b", "GET x /"),
+	formatted("CEL: a header", "%CEL(request.headers['x-a']):3%", "bcd", "GET x / x-a=bcde", "GET x / x-a=b",
+		"GET x /"),
 	formatted("CEL: a condition", "%CEL(request.headers['x-a'].startsWith('b'))%", "true", "GET x / x-a=bcde",
 		"GET x / x-a=c", "GET x /"),
 	formatted("CEL: a number", "%CEL(size(request.headers['x-a']))%", "3", "GET x / x-a=bcd", "GET x / x-a=c"),
-	formatted("CEL: one of two texts", "%CEL(request.url_path == '/a' ? 'yes' : 'no')%", "yes", "GET x /a?b", "GET x /b"),
+	formatted("CEL: one of two texts", "%CEL(request.url_path == '/a' ? 'yes' : 'no')%", "yes", "GET x /a?b",
+		"GET x /b"),
 	formatted("CEL: no concatenation", "%CEL(request.method + request.url_path)%", "GET/a", "GET x /a"),
 	formatted("CEL: a sum", "%CEL(size(request.url_path) + 1)%", "3", "GET x /a"),
 	formatted("CEL: cluster", "%CEL(xds.cluster_name)%", "c", "GET x /"),
@@ -57,8 +59,8 @@ var formatRules = []rule{
 			"envoy.string, format_string: {text_format_source: {inline_string: a b}}}]"},
 		[3]string{"hm", "header_mutation.v3.HeaderMutation", "mutations: {request_mutations: [" +
 			setting("x-v", "%ROUTE_NAME%|%METADATA(ROUTE:rn:k)%|%METADATA(ROUTE:rn:n):1%|%METADATA(ROUTE:no:k)%|"+
-				"%METADATA(VIRTUAL_HOST:vn:k)%|%METADATA(DYNAMIC:ns:n)%|%DYNAMIC_METADATA(ns:b)%|%METADATA(DYNAMIC:ns:f)%|"+
-				"%METADATA(DYNAMIC:ns:o)%|%DYNAMIC_METADATA(ns:l)%|%DYNAMIC_METADATA(ns:z)%|%METADATA(CLUSTER:cn:k)%|"+
+				"%METADATA(VIRTUAL_HOST:vn:k)%|%METADATA(DYNAMIC:ns:n)%|%DYNAMIC_METADATA(ns:b)%|"+
+				"%METADATA(DYNAMIC:ns:f)%|%METADATA(DYNAMIC:ns:o)%|%DYNAMIC_METADATA(ns:l)%|%DYNAMIC_METADATA(ns:z)%|%METADATA(CLUSTER:cn:k)%|"+
 				"%METADATA(UPSTREAM_HOST:cn:k)%|%FILTER_STATE(my.key:PLAIN):2%|%FILTER_STATE(my.key)%|"+
 				"%CEL(metadata.filter_metadata['ns']['s'])%|%CEL(metadata.filter_metadata['ns']['n'] == 5.0)%|"+
 				"%CEL(xds.route_name)%", "OVERWRITE_IF_EXISTS_OR_ADD") + "]}"}, clearing),
