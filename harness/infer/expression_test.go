@@ -49,16 +49,16 @@ func TestConditionsDepend(t *testing.T) {
 	many := "[" + strings.Repeat("1,", 49) + "1]"
 	for expression, on := range map[string]string{
 		many + `.all(a, ` + many + `.all(b, ` + many + `.all(c, a == b || c == 1)))`: "too costly",
-		`size({bytes('a'): 1}) == 1`:                       "not understood", // a panic in the library
-		`request.total_size > 1000`:                        "request.total_size",
-		`request.time > timestamp('2020-01-01T00:00:00Z')`: "request.time",
-		`request.id == 'x'`:                                "request.id",
-		`metadata.filter_metadata['envoy.filters.http.jwt_authn']['sub'] == 'me'`: "metadata",
-		`filter_state['x'] == 'y'`:                           "filter_state",
-		`xds.route_name == 'r'`:                              "xds",
-		`source.address.startsWith('10.')`:                   "source.address",
-		`request.method == 'GET' && xds.cluster_name == 'c'`: "xds",
-		`connection.id == 1u`:                                "connection.id",
+		`size({bytes('a'): 1}) == 1`:                        "not understood", // a panic in the library
+		`request.total_size > 1000`:                         "request.total_size",
+		`request.time > timestamp('2020-01-01T00:00:00Z')`:  "request.time",
+		`request.id == 'x'`:                                 "request.id",
+		`metadata.typed_filter_metadata['x'].y == 'me'`:     "metadata",
+		`filter_state['x'] == 'y'`:                          "filter_state",
+		`xds.route_metadata.filter_metadata['r']['k'] == 1`: "xds",
+		`source.address.startsWith('10.')`:                  "source.address",
+		`request.method == 'GET' && xds.node.id == 'c'`:     "xds",
+		`connection.id == 1u`:                               "connection.id",
 	} {
 		d, err := Decide(conditional(t, expression), flow.Request{Direction: flow.Gateway, Address: "10.0.0.9",
 			Port: 80, Authority: "x"})

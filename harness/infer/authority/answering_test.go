@@ -60,7 +60,8 @@ var formatRules = []rule{
 		[3]string{"hm", "header_mutation.v3.HeaderMutation", "mutations: {request_mutations: [" +
 			setting("x-v", "%ROUTE_NAME%|%METADATA(ROUTE:rn:k)%|%METADATA(ROUTE:rn:n):1%|%METADATA(ROUTE:no:k)%|"+
 				"%METADATA(VIRTUAL_HOST:vn:k)%|%METADATA(DYNAMIC:ns:n)%|%DYNAMIC_METADATA(ns:b)%|"+
-				"%METADATA(DYNAMIC:ns:f)%|%METADATA(DYNAMIC:ns:o)%|%DYNAMIC_METADATA(ns:l)%|%DYNAMIC_METADATA(ns:z)%|%METADATA(CLUSTER:cn:k)%|"+
+				"%METADATA(DYNAMIC:ns:f)%|%METADATA(DYNAMIC:ns:o)%|%DYNAMIC_METADATA(ns:l)%|%DYNAMIC_METADATA(ns:z)%|"+
+				"%METADATA(CLUSTER:cn:k)%|"+
 				"%METADATA(UPSTREAM_HOST:cn:k)%|%FILTER_STATE(my.key:PLAIN):2%|%FILTER_STATE(my.key)%|"+
 				"%CEL(metadata.filter_metadata['ns']['s'])%|%CEL(metadata.filter_metadata['ns']['n'] == 5.0)%|"+
 				"%CEL(xds.route_name)%", "OVERWRITE_IF_EXISTS_OR_ADD") + "]}"}, clearing),
