@@ -2,8 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -11,14 +9,11 @@ import (
 
 	"github.com/flowproof/lab/bpf/kernel"
 	"github.com/flowproof/lab/bpf/probe"
-	"github.com/flowproof/lab/harness/bundle"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/observe/trace"
-	"github.com/flowproof/lab/harness/observe/trace/order"
 	"github.com/flowproof/lab/harness/report"
 	"github.com/flowproof/lab/harness/verify"
 	"github.com/flowproof/lab/internal/exit"
-	"github.com/flowproof/lab/internal/screen"
 )
 
 // traceFlags are the flags of `lab trace`.
@@ -29,7 +24,7 @@ type traceFlags struct {
 	data     []string // of the request, as curl has it
 	curl     []string // more arguments of curl
 	config   string   // file of more
-	events   bool
+	events   string   // "": none; one of eventForms
 	filters  bool
 	verbose  bool
 	warm     bool
@@ -94,6 +89,7 @@ their namespaces where these are few.`
 
 const traceExample = `  lab trace --from netshoot --to http://fortio-server:8080/
   lab trace --from netshoot --to http://fortio-server:8080/ --events
+  lab trace --from netshoot --to http://fortio-server:8080/ --events=envoy
   lab trace --from netshoot --to http://fortio-server:8080/ --filters
   lab trace --from netshoot --to http://fortio-server:8080/ --statements debug
   lab trace --from netshoot --to http://fortio-server:8080/ --without statements
@@ -117,6 +113,9 @@ func (flags *traceFlags) read(cmd *cobra.Command, args []string) error {
 		return exit.Usagef("read command line: --statements %q is none of %s",
 			flags.level, strings.Join(trace.Levels, ", "))
 	}
+	if flags.events != "" && !slices.Contains(eventForms, flags.events) {
+		return exit.Usagef("read command line: --events=%s is none of %s", flags.events, strings.Join(eventForms, ", "))
+	}
 	if err := flags.check(); err != nil {
 		return err
 	}
@@ -134,8 +133,10 @@ func (flags *traceFlags) define(cmd *cobra.Command) {
 	f.StringVar(&flags.from, "from", "",
 		"pod that sends the request: POD or POD.NAMESPACE, with /CONTAINER or its first one")
 	f.StringVar(&flags.to, "to", "", "URL of the request")
-	f.BoolVar(&flags.events, "events", false,
-		"print the ordered events of the request: µs, pod, thread, descriptor, what happened")
+	f.StringVar(&flags.events, "events", "", "print what eBPF saw of the request: phases with their times, "+
+		"or with =all every event with its values, =envoy or =kernel those of one of them, =raw all as orders of a "+
+		"scenario have them")
+	f.Lookup("events").NoOptDefVal = eventPhases
 	f.BoolVar(&flags.filters, "filters", false,
 		"print what each HTTP filter took, which stopped the request, and which answered")
 	f.BoolVarP(&flags.verbose, "verbose", "v", false, "say of each hop why, from which field, and by which evidence")
@@ -166,6 +167,7 @@ func (flags *traceFlags) define(cmd *cobra.Command) {
 		_ = cmd.MarkFlagRequired(name)
 	}
 	_ = cmd.RegisterFlagCompletionFunc("from", completePods(1))
+	completeFixed(cmd, "events", eventForms...)
 	completeFixed(cmd, "without", trace.Costly...)
 	completeFixed(cmd, "statements", trace.Levels...)
 }
@@ -180,6 +182,7 @@ type traceResult struct {
 	Probes  []probe.Status  `json:"probes"`
 	Counts  probe.Counts    `json:"counts"`
 	Envoys  []trace.Inside  `json:"envoys,omitempty"`
+	Phases  []report.Phase  `json:"phases,omitempty"`
 	Events  []trace.Event   `json:"events,omitempty"`
 	Filters *report.Steps   `json:"filters,omitempty"`
 }
@@ -211,76 +214,6 @@ func (a *app) trace(cmd *cobra.Command, flags traceFlags) error {
 	return errors.Join(err, failed)
 }
 
-// reportTrace prints what became of a traced request; the error has the verdict's exit code and has
-// been said.
-func (a *app) reportTrace(kept bundle.Contents, flags traceFlags) error {
-	run, verdict, recording := kept.Run, kept.Verdict, kept.Recording.Trace
-	result := traceResult{Schema: traceSchema, Answer: verify.Answered(run),
-		Run: run, Verdict: verdict, Touched: run.Touched}
-	if recording == nil {
-		recording, flags.events = &trace.Recording{}, false
-	}
-	if flags.events || flags.filters {
-		result.Filters = report.StepsOf(verdict.TakenPath(run.Path), recording, run.Call.RequestID)
-	}
-	about := recording.About(trace.Selection{RequestID: run.Call.RequestID})
-	result.Probes, result.Counts, result.Envoys = recording.Probes, recording.Counts, recording.Envoys
-	if flags.events {
-		for i := range recording.Events {
-			if about(&recording.Events[i]) {
-				result.Events = append(result.Events, recording.Events[i])
-			}
-		}
-	}
-	if a.page() {
-		if err := a.writePage(kept); err != nil {
-			return err
-		}
-		return flags.judge(run, verdict, result.Answer)
-	}
-	err := a.print(result, func(w io.Writer) error {
-		if flags.events {
-			if err := a.printEvents(w, recording, about); err != nil {
-				return err
-			}
-		}
-		if result.Filters != nil {
-			if err := shown(a, *result.Filters).Text(w, a.reportWidth()); err != nil {
-				return err
-			}
-		}
-		options := report.Options{
-			Color: screen.Colours(a.Out), Verbose: flags.verbose, Fold: true, Width: a.reportWidth(),
-		}
-		if err := report.Text(w, shown(a, run), shown(a, verdict), options); err != nil {
-			return err
-		}
-		return printProbes(w, recording, a.reportWidth())
-	})
-	if err != nil {
-		return fmt.Errorf("write report: %w", err)
-	}
-	return flags.judge(run, verdict, result.Answer)
-}
-
-// printEvents writes the events that are about the request as a timeline.
-func (a *app) printEvents(w io.Writer, r *trace.Recording, about func(*trace.Event) bool) error {
-	left := 0
-	err := order.Timeline(w, r, func(e *trace.Event) bool {
-		if !about(e) {
-			return false
-		}
-		if e.Housekeeping() {
-			left++
-		}
-		return !e.Housekeeping()
-	}, a.reportWidth())
-	if err == nil {
-		_, err = fmt.Fprintf(w, "%d events of Envoy's housekeeping are left out (-o json has them)\n\n", left)
-	}
-	return err
-}
-
 // judge is the error that a verdict ends the command with, which has been said.
 func (f traceFlags) judge(run flow.Run, verdict flow.RunVerdict, answer flow.Answer) error {
 	if f.fail && answer.Failed() { // also where the way was not seen whole: that the client was told so is known
@@ -288,33 +221,6 @@ func (f traceFlags) judge(run flow.Run, verdict flow.RunVerdict, answer flow.Ans
 	}
 	if err := verify.Passes(verdict, run.Accepted); err != nil {
 		return silentError{err}
-	}
-	return nil
-}
-
-// printProbes says how the instrument fared: the honest line at the end.
-func printProbes(w io.Writer, r *trace.Recording, columns int) error {
-	if len(r.Probes) == 0 {
-		return nil // it did not take part, which the verdict has said
-	}
-	var lines []string
-	on := 0
-	for _, p := range r.Probes {
-		if p.Attached {
-			on++
-			continue
-		}
-		lines = append(lines, fmt.Sprintf("probe %s is off: %s", p.Name, p.Problem))
-	}
-	lines = append(lines, r.Off()...)
-	lines = append(lines, fmt.Sprintf("ebpf: %d probes, %d events, %d lost, %d missed",
-		on, r.Counts.Emitted, r.Counts.Lost, r.Counts.Missed))
-	for _, line := range lines {
-		for _, part := range screen.Hang("", line, columns) {
-			if _, err := fmt.Fprintln(w, part); err != nil {
-				return err
-			}
-		}
 	}
 	return nil
 }

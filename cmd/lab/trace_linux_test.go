@@ -24,7 +24,12 @@ func TestTraceOnANarrowTerminal(t *testing.T) {
 	if kept.Run, kept.Verdict, err = bundle.Judge(t.Context(), kept); err != nil {
 		t.Fatal(err)
 	}
-	flags := traceFlags{events: true, filters: true}
+	for _, form := range eventForms {
+		t.Run(form, func(t *testing.T) { narrowReport(t, kept, traceFlags{events: form, filters: true}) })
+	}
+}
+
+func narrowReport(t *testing.T, kept bundle.Contents, flags traceFlags) {
 	terminal := terminaltest.Open(t, "\x00", nil)
 	out := screen.New(terminal.Program)
 	a := &app{Streams: Streams{Out: out}}
@@ -35,7 +40,7 @@ func TestTraceOnANarrowTerminal(t *testing.T) {
 		t.Error(err)
 	}
 	narrow := terminal.Close(t)
-	golden.Equal(t, "testdata/trace-narrow.golden", narrow)
+	golden.Equal(t, "testdata/trace-"+flags.events+".golden", narrow)
 	for line := range strings.Lines(narrow) {
 		if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 80 {
 			t.Errorf("%d columns: %s", n, line)

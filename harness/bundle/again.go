@@ -57,9 +57,36 @@ func (c Contents) inferredBy(q infer.Question) inferred {
 	if err != nil {
 		return cannot(err.Error())
 	}
-	problems := said(runFile, "/path", c.Run.Path, path, "inferred again from the dumps it")
+	problems := said(runFile, "/path", c.Run.Path, asKept(c.Run.Path, path), "inferred again from the dumps it")
 	problems = append(problems, said(runFile, "/call", c.Run.Call, q.Call, "inference was asked of one that")...)
 	return inferred{path: path, problems: append(problems, c.questionProblems(q)...)}
+}
+
+// asKept is a path that was inferred again, without the names of places where the path that was
+// kept has none: it is of before inference gave them.
+func asKept(kept, path flow.Path) flow.Path {
+	named := func(h flow.Hop) bool { return h.Field != "" || h.Object != "" }
+	if slices.ContainsFunc(kept.Hops, named) {
+		return path
+	}
+	path.Hops = unnamed(path.Hops)
+	path.Variants = slices.Clone(path.Variants)
+	for i := range path.Variants {
+		path.Variants[i].Hops = unnamed(path.Variants[i].Hops)
+	}
+	return path
+}
+
+func unnamed(hops []flow.Hop) []flow.Hop {
+	hops = slices.Clone(hops)
+	for i := range hops {
+		hops[i].Field, hops[i].Object = "", ""
+		hops[i].Rejected = slices.Clone(hops[i].Rejected)
+		for k := range hops[i].Rejected {
+			hops[i].Rejected[k].Object = ""
+		}
+	}
+	return hops
 }
 
 // foreignDumps holds that each dump is of the pod whose name it has.

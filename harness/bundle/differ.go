@@ -97,7 +97,7 @@ func shown(value any, there bool) string {
 }
 
 // words are the members of a hop that say in words what others decide.
-var words = []string{"decision", "why", "source", "rejected", "conditions"}
+var words = []string{"decision", "why", "source", "field", "object", "rejected", "conditions"}
 
 // decisiveDifferences are the differences of two paths in what decides: not in the request and not
 // in the words about a hop.

@@ -18,8 +18,8 @@ var eventsCommand = Command{
 	names:   ends,
 	Usage:   "events [-all] POD FILE [or FILE...]",
 	Summary: "Find in what eBPF saw in a pod the events of a file, in their order",
-	Detail: "FILE is one of the scenario's own. Each line of it is an event as `lab trace --events` shows it, with * " +
-		"for any text and $name for\n" +
+	Detail: "FILE is one of the scenario's own. Each line of it is an event as `lab trace --events=raw` shows it, " +
+		"with * for any text and $name for\n" +
 		"a word that has to be the same wherever the name comes again, also in the scenario's next file and in its " +
 		"commands; a $NAME in\n" +
 		"capitals has its meaning already, as $NAME_IP has after show pod. Other events may come between two lines; " +
