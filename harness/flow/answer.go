@@ -13,7 +13,11 @@ type Answer struct {
 	// time until the answer was there, as the client measured it: 18.8ms
 	After string `json:"after,omitempty"`
 	// how often the sidecar at the client's end asked upstream, where it was more than once
-	Attempts int        `json:"attempts,omitempty"`
+	Attempts int `json:"attempts,omitempty"`
+	// Tried is each attempt of a proxy that tried more than once, or got no answer; the client's
+	// proxy is the first
+	Tried    []Attempt  `json:"tried,omitempty"`
+	Next     []NextCall `json:"next,omitempty"`  // requests that the application made on its own for this one
 	Bytes    string     `json:"bytes,omitempty"` // size of the body that the client received
 	State    State      `json:"state"`           // whether the instruments agree on the status
 	Evidence []Evidence `json:"evidence,omitempty"`

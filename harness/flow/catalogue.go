@@ -136,6 +136,12 @@ var Facts = []FactInfo{
 	{Name: FactFailure, Scope: OfHop, Number: Several}, {Name: FactAttempts, Scope: OfHop, Number: Several},
 	{Name: FactUpstreamError, Scope: OfHop, Number: Several},
 	{Name: FactOthers, Scope: OfHop, Number: Several},
+	{Name: FactAttempt, Scope: OfHop, Number: Several}, {Name: FactAttemptEndpoint, Scope: OfHop, Number: Several},
+	{Name: FactAttemptStatus, Scope: OfHop, Number: Several}, {Name: FactAttemptFailure, Scope: OfHop, Number: Several},
+	{Name: FactAttemptAfter, Scope: OfHop, Number: Several}, {Name: FactAttemptConnects, Scope: OfHop, Number: Several},
+	{Name: FactArrival, Scope: OfHop, Number: Several}, {Name: FactNextCall, Scope: OfHop, Number: Several},
+	{Name: FactNextEndpoint, Scope: OfHop, Number: Several}, {Name: FactNextStatus, Scope: OfHop, Number: Several},
+	{Name: FactNextPeer, Scope: OfHop, Number: Several},
 	{Name: FactOrder, Scope: OfHop, Number: Several, Refutes: true},
 }
 

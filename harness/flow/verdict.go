@@ -6,12 +6,14 @@ import "time"
 type State string
 
 // A hop is confirmed by evidence, refuted by evidence, or not observed. One that inference leaves
-// open is learned: what was seen is one of the things that are possible.
+// open is learned: what was seen is one of the things that are possible. One is not reached where
+// the way broke before it, and an instrument that would have seen it watched and saw nothing.
 const (
 	Confirmed   State = "confirmed"
 	Learned     State = "learned"
 	Refuted     State = "refuted"
 	NotObserved State = "not observed"
+	Unreached   State = "not reached"
 )
 
 // A HopVerdict is the verdict on one hop of a Path with what it rests on.
@@ -37,7 +39,8 @@ type Evidence struct {
 // Result is the verdict on a whole run.
 type Result string
 
-// A run is verified only when every hop is confirmed and no instrument lost anything. One whose way
+// A run is verified only when every hop that was reached is confirmed and no instrument lost
+// anything. One whose way
 // inference leaves open is consistent at best: what was seen is one of the ways that are possible.
 const (
 	Verified   Result = "verified"
@@ -54,7 +57,8 @@ type RunVerdict struct {
 	Learned     int      `json:"learned,omitempty"`
 	Refuted     int      `json:"refuted"`
 	NotObserved int      `json:"notObserved"`
-	Problems    []string `json:"problems,omitempty"` // why a run is incomplete
+	NotReached  int      `json:"notReached,omitempty"` // hops behind the one where the way broke
+	Problems    []string `json:"problems,omitempty"`   // why a run is incomplete
 	// which instruments were not available, why, and what that costs
 	Without []string     `json:"without,omitempty"`
 	Taken   int          `json:"taken,omitempty"` // the variant of the path that was taken, from 1; 0: the path itself

@@ -18,6 +18,9 @@ func (r Recording) evidence() instrument.Evidence {
 		e.Trace = r.Trace
 	}
 	e.Client = r.Client.evidence(flow.Client, e.Peer)
+	if r.Client.Part(instrument.LogText) != nil && !r.Translated {
+		e.From = r.Client.IP
+	}
 	peer := e.Peer
 	if r.Client.Part(instrument.LogText) != nil || r.Translated {
 		peer = "" // the client's sidecar is between, or a node
@@ -67,11 +70,13 @@ func reached(e instrument.Evidence) []instrument.Pod {
 	if len(marked) > 0 {
 		return marked
 	}
-	ip, known := accesslog.Upstream(e.Client.Part(instrument.LogText), e.RequestID, e.Peer)
-	if !known || !accesslog.Reads(e.AccessLog) {
+	sent := accesslog.SentOn(e.Client.Part(instrument.LogText), e.RequestID, e.Peer)
+	if !sent.Known || !accesslog.Reads(e.AccessLog) {
 		return e.Servers
 	}
-	return slices.DeleteFunc(slices.Clone(e.Servers), func(p instrument.Pod) bool { return p.IP != ip })
+	return slices.DeleteFunc(slices.Clone(e.Servers), func(p instrument.Pod) bool {
+		return p.IP != sent.IP && (sent.RequestID == "" || !mentions(p.Part(instrument.LogText), sent.RequestID))
+	})
 }
 
 // mentions says whether a log has a request's id. Envoy may write another character over the one at

@@ -27,6 +27,7 @@ type Document struct {
 	Learned     int          `json:"learned,omitempty"`
 	Refuted     int          `json:"refuted"`
 	NotObserved int          `json:"notObserved"`
+	NotReached  int          `json:"notReached,omitempty"` // hops behind the one where the way broke
 	Problems    []string     `json:"problems,omitempty"`
 	Accepted    []string     `json:"accepted,omitempty"` // hops that are accepted without evidence
 	Without     []string     `json:"without,omitempty"`
@@ -49,7 +50,8 @@ func NewDocument(run flow.Run, verdict flow.RunVerdict) Document {
 		Failure: run.Path.Failure,
 		Flag:    run.Path.Flag, Answer: verify.Answered(run), Result: verdict.Result, Summary: verify.Summary(verdict),
 		Confirmed: verdict.Confirmed, Learned: verdict.Learned,
-		Refuted: verdict.Refuted, NotObserved: verdict.NotObserved, Problems: verdict.Problems, Accepted: run.Accepted,
+		Refuted: verdict.Refuted, NotObserved: verdict.NotObserved, NotReached: verdict.NotReached,
+		Problems: verdict.Problems, Accepted: run.Accepted,
 		Without: verdict.Without, Hops: []Hop{}, Watches: run.Watches}
 	if d.Watches == nil {
 		d.Watches = []flow.Watch{}

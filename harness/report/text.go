@@ -77,6 +77,7 @@ func (t *text) heading(verdict flow.RunVerdict) {
 	}
 	t.line("%s %s", t.resultMark(verdict.Result), verify.WayText(verdict))
 	t.line("%s", clean(callName(t.run.Call)))
+	t.attempts(answer)
 	t.line("")
 }
 
@@ -220,6 +221,8 @@ func sign(state flow.State) string {
 		return "?"
 	case flow.Refuted:
 		return "✗"
+	case flow.Unreached:
+		return "–"
 	}
 	return "·"
 }

@@ -6,10 +6,12 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/observe"
 	"github.com/flowproof/lab/harness/observe/accesslog"
+	"github.com/flowproof/lab/harness/observe/envoylog"
 	"github.com/flowproof/lab/harness/observe/instrument"
 	"github.com/flowproof/lab/harness/observe/trace"
 	"github.com/flowproof/lab/harness/observe/trace/capture"
@@ -85,7 +87,44 @@ func (s *Session) finish(ctx context.Context, form string) error {
 	if s.control.URL != "" {
 		sent = instrument.Sent{RequestID: s.control.RequestID, AccessLog: form}
 	}
-	return accesslog.Instrument{}.After(ctx, followed, sent)
+	if err := (accesslog.Instrument{}).After(ctx, followed, sent); err != nil || !accesslog.Reads(form) {
+		return err
+	}
+	return s.awaitBeside(ctx, sent.RequestID)
+}
+
+// besideTimeout is how long is waited for lines of the access log beside the one of the request: of
+// other attempts, and of what the application called on. Envoy writes its buffer out each second.
+const besideTimeout = 3 * time.Second
+
+// awaitBeside waits until each stream with the request's id that a debug log tells of has its line
+// in the access log beside it. One that does not come is missed by nothing but the instrument
+// itself: what the two logs then tell does not agree.
+func (s *Session) awaitBeside(ctx context.Context, id string) error {
+	waiting, cancel := context.WithTimeout(ctx, besideTimeout)
+	defer cancel()
+	for pause := time.NewTicker(50 * time.Millisecond); ; {
+		behind, some := false, false
+		for _, w := range s.pods {
+			if w.window == nil {
+				continue
+			}
+			text := w.window.Text()
+			lines := len(accesslog.Of(text, id))
+			behind, some = behind || lines < envoylog.Streams(text, id), some || lines > 0
+		}
+		if !behind || !some { // where no line has the id, a route may have replaced it
+			return nil
+		}
+		select {
+		case <-pause.C:
+		case <-waiting.Done():
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			return nil
+		}
+	}
 }
 
 // recordPods collects what was recorded of each pod: the client's, and of all others as servers,

@@ -25,8 +25,13 @@ func Answered(run flow.Run) flow.Answer {
 	if n, err := strconv.Atoi(a.value(flow.Client, flow.FactAttempts)); err == nil && n > 1 {
 		answer.Attempts = n
 	}
+	answer.Tried, answer.Next = attemptsOf(run).attempts, nextOf(run).calls
 	if answer.Failed() || answer.Failure != "" || len(answer.Flags) > 0 {
-		answer.Cause = cause(answer, a.values(answer.By, flow.FactUpstreamError))
+		if refused := refusedBy(answer); refused != "" {
+			answer.Cause = strings.TrimSuffix(refused+": "+cause(answer, nil), ": ")
+		} else {
+			answer.Cause = cause(answer, a.values(answer.By, flow.FactUpstreamError))
+		}
 	}
 	return answer
 }
@@ -176,6 +181,24 @@ func cause(answer flow.Answer, transport []string) string {
 	return ""
 }
 
+// refusedBy says which endpoint refused every attempt of the proxy that answered; "": none did.
+func refusedBy(answer flow.Answer) string {
+	endpoint, times := "", 0
+	for _, a := range answer.Tried {
+		if a.Proxy != answer.By {
+			continue
+		}
+		if !strings.Contains(a.Failure, "Connection refused") || endpoint != "" && a.Endpoint != endpoint {
+			return ""
+		}
+		endpoint, times = a.Endpoint, times+1
+	}
+	if endpoint == "" {
+		return ""
+	}
+	return refusal(endpoint, "Connection refused", times)
+}
+
 // readable is one of Envoy's texts for a log, in which underscores stand for blanks, as
 // a person writes it.
 func readable(text string) string { return strings.ReplaceAll(text, "_", " ") }
@@ -210,6 +233,9 @@ func AnswerText(a flow.Answer) string {
 // WayText says in one line whether the way is as inferred, and by how many hops.
 func WayText(v flow.RunVerdict) string {
 	hops := fmt.Sprintf("%d of %d hops seen", v.Confirmed+v.Learned, len(v.Hops))
+	if v.NotReached > 0 {
+		hops += fmt.Sprintf(", %d not reached", v.NotReached)
+	}
 	switch v.Result {
 	case flow.Verified:
 		return "the way is as inferred: " + hops

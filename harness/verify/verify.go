@@ -52,20 +52,14 @@ func judgeWay(run flow.Run) flow.RunVerdict {
 	j := &judge{run: run, joins: joined(run), asSeen: asSeen}
 	verdict := flow.RunVerdict{Schema: flow.VerdictSchema, Hops: make([]flow.HopVerdict, 0, len(run.Path.Hops))}
 	for i := range run.Path.Hops {
-		hop := j.hop(i)
-		switch hop.State {
-		case flow.Confirmed:
-			verdict.Confirmed++
-		case flow.Refuted:
-			verdict.Refuted++
-		default:
-			verdict.NotObserved++
-		}
-		verdict.Hops = append(verdict.Hops, hop)
+		verdict.Hops = append(verdict.Hops, j.hop(i))
 	}
+	j.unreached(verdict.Hops)
+	count(&verdict)
 	j.limit(verdict.Hops)
 	others := disturbed(run)
-	verdict.Problems = slices.Concat(problems(run), others, unended(run.Path))
+	verdict.Problems = slices.Concat(problems(run), others, unended(run.Path), attemptsOf(run).problems,
+		nextOf(run).problems)
 	verdict.Without = without(run, verdict.Hops)
 	switch {
 	case verdict.Refuted > 0 && !anyChanged(run) && len(others) == 0:
@@ -76,6 +70,22 @@ func judgeWay(run flow.Run) flow.RunVerdict {
 		verdict.Result = flow.Verified
 	}
 	return verdict
+}
+
+// count counts the hops of a verdict by their states.
+func count(v *flow.RunVerdict) {
+	for _, hop := range v.Hops {
+		switch hop.State {
+		case flow.Confirmed:
+			v.Confirmed++
+		case flow.Refuted:
+			v.Refuted++
+		case flow.Unreached:
+			v.NotReached++
+		default:
+			v.NotObserved++
+		}
+	}
 }
 
 // comparable is a path whose expectations have no secrets, as the observations have none.
@@ -122,8 +132,12 @@ func Summary(v flow.RunVerdict) string {
 	if v.Learned > 0 {
 		learned = fmt.Sprintf(", %d learned", v.Learned)
 	}
-	return fmt.Sprintf("confirmed %d/%d hops%s, %d not observed, %d refuted", v.Confirmed, len(v.Hops), learned,
-		v.NotObserved, v.Refuted)
+	unreached := ""
+	if v.NotReached > 0 {
+		unreached = fmt.Sprintf(", %d not reached", v.NotReached)
+	}
+	return fmt.Sprintf("confirmed %d/%d hops%s%s, %d not observed, %d refuted", v.Confirmed, len(v.Hops), learned,
+		unreached, v.NotObserved, v.Refuted)
 }
 
 // problems says why the run cannot be verified, even with all hops confirmed.

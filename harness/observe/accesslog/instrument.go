@@ -3,7 +3,6 @@ package accesslog
 import (
 	"context"
 	"errors"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -29,6 +28,12 @@ func (Instrument) Sees() []flow.Capability {
 	}
 	o.values[downRemote] = "192.0.2.1:1"
 	o.observe()
+	for _, fact := range []string{flow.FactArrival, flow.FactAttemptStatus} {
+		o.sees = append(o.sees, flow.Capability{Kind: flow.NetworkFilters, Fact: fact})
+	}
+	for _, fact := range []string{flow.FactNextCall, flow.FactNextEndpoint, flow.FactNextStatus, flow.FactNextPeer} {
+		o.sees = append(o.sees, flow.Capability{Kind: flow.App, Fact: fact})
+	}
 	return o.sees
 }
 
@@ -58,7 +63,7 @@ func (Instrument) After(ctx context.Context, pods []instrument.Target, sent inst
 	}
 	texts := marks(sent.RequestID, sent.Peer)
 	var servers []instrument.Target
-	known, next := false, ""
+	var client Sent
 	for _, pod := range pods {
 		switch {
 		case !pod.HasSidecar():
@@ -69,11 +74,14 @@ func (Instrument) After(ctx context.Context, pods []instrument.Target, sent inst
 			if err != nil {
 				return err
 			}
-			next, known = Upstream(text, sent.RequestID, sent.Peer)
+			client = SentOn(text, sent.RequestID, sent.Peer)
 		}
 	}
-	if known {
-		servers = slices.DeleteFunc(servers, func(pod instrument.Target) bool { return pod.IP() != next })
+	if client.Known && client.Attempts < 2 { // of several attempts it names where the last one went
+		servers = slices.DeleteFunc(servers, func(pod instrument.Target) bool { return pod.IP() != client.IP })
+	}
+	if client.RequestID != "" {
+		texts = marks(client.RequestID, sent.Peer)
 	}
 	return awaitAny(ctx, servers, texts)
 }
@@ -139,28 +147,10 @@ func awaitAny(ctx context.Context, pods []instrument.Target, texts []string) err
 	return nil
 }
 
-// Upstream is the address, without its port, that the line of a request says it was sent on to; ""
-// where it was not sent on. known is false where no line of the request says either.
-func Upstream(log []byte, id, peer string) (ip string, known bool) {
-	lines, _ := Parse(log)
-	for _, line := range find(lines, Selection{RequestID: id, Peer: peer, Side: flow.Client}) {
-		host, has := line.Get(upHost)
-		if !has {
-			continue
-		}
-		if end, err := netip.ParseAddrPort(host); err == nil {
-			return end.Addr().String(), true
-		}
-		if host == "" {
-			known = true
-		}
-	}
-	return "", known
-}
-
 // Observe reads the access log of each sidecar. A mesh that declares none, or one in another form,
 // has no such instrument.
 func (Instrument) Observe(e instrument.Evidence) (seen []flow.Observation, watches []flow.Watch, problem error) {
+	client := SentOn(e.Client.Part(instrument.LogText), e.RequestID, e.Peer)
 	for _, pod := range e.Pods() {
 		text := pod.Part(instrument.LogText)
 		if text == nil || !Reads(e.AccessLog) {
@@ -172,7 +162,7 @@ func (Instrument) Observe(e instrument.Evidence) (seen []flow.Observation, watch
 		}
 		lines, damaged := Parse(text)
 		observations, watch := Observe(lines, damaged, Selection{RequestID: e.RequestID, Peer: pod.Peer, Pod: pod.Name,
-			Side: pod.Side, Answered: e.Answered, Problem: why})
+			Side: pod.Side, From: e.From, Client: client, Answered: e.Answered, Problem: why})
 		seen, watches = append(seen, observations...), append(watches, watch)
 	}
 	return seen, watches, nil

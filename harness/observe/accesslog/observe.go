@@ -18,6 +18,8 @@ type Selection struct {
 	Peer      string // ip:port of the client's end: finds the line of a connection that is no HTTP; "": unknown
 	Pod       string // "pod.namespace" of the sidecar
 	Side      flow.Side
+	From      string    // address of the client's pod, where its own sidecar dials; "": another address arrives
+	Client    Sent      // what the client's sidecar wrote about the request, for a server's log
 	Answered  time.Time // when the answer was there; zero: unknown
 	Problem   string    // why the log may not be whole, such as a deadline that passed; "": it is
 }
@@ -36,7 +38,10 @@ const (
 // chain has no access log, and the instrument can see nothing of it.
 func Observe(lines []Line, damaged []int, sel Selection) ([]flow.Observation, flow.Watch) {
 	w := flow.Watch{Instrument: flow.AccessLog, Pod: sel.Pod, Side: sel.Side}
-	found := find(lines, sel)
+	f := find(lines, sel)
+	found := f.own
+	beside := &observer{sel: sel}
+	beside.next(f)
 	var problems []string
 	if len(damaged) > 0 {
 		w.Lost = len(damaged)
@@ -47,13 +52,15 @@ func Observe(lines []Line, damaged []int, sel Selection) ([]flow.Observation, fl
 	case 1:
 		o := observer{Line: found[0], sel: sel}
 		o.observe()
+		beside.arrived(f.arrivals)
+		o.seen = append(o.seen, beside.seen...)
 		w.Sees = o.sees
 		w.Complete, w.Problem = len(problems) == 0, strings.Join(problems, "; ")
 		return o.seen, w
 	case 0:
-		if len(problems) == 0 && writtenAfter(lines, sel.Answered) {
+		if len(problems) == 0 && (writtenAfter(lines, sel.Answered) || len(f.came) > 0) {
 			w.Complete = true
-			return nil, w
+			return beside.seen, w
 		}
 		problems = append(problems, fmt.Sprintf("no line of the request %s among %d", sel.RequestID, len(lines)))
 		if sel.Problem != "" {
@@ -63,7 +70,7 @@ func Observe(lines []Line, damaged []int, sel Selection) ([]flow.Observation, fl
 		w.Complete, w.Problem = len(problems) == 0, strings.Join(problems, "; ")
 		w.Abstains = fmt.Sprintf("%d lines are of the request, so none can be said to be it: lines %d and %d",
 			len(found), found[0].Number, found[1].Number)
-		return nil, w
+		return beside.seen, w
 	}
 	if len(lines) > 0 { // what it would have shown
 		o := observer{Line: lines[0], sel: sel}
@@ -78,26 +85,6 @@ func Observe(lines []Line, damaged []int, sel Selection) ([]flow.Observation, fl
 // lines in the order in which requests end, and writes what it has in one piece.
 func writtenAfter(lines []Line, at time.Time) bool {
 	return !at.IsZero() && slices.ContainsFunc(lines, func(l Line) bool { return l.Time.After(at) })
-}
-
-// find returns the lines of the selected request, or of its connection where it is no HTTP. Of
-// several, those count that came through the side's own port.
-func find(lines []Line, sel Selection) []Line {
-	var found, own []Line
-	for _, l := range lines {
-		if flow.SameRequestID(l.RequestID(), sel.RequestID) ||
-			sel.Peer != "" && l.RequestID() == "" && l.values[downRemote] == sel.Peer {
-			found = append(found, l)
-			if direct, err := netip.ParseAddrPort(l.values[downDirectLocal]); err == nil &&
-				direct.Port() == portOf(sel.Side) {
-				own = append(own, l)
-			}
-		}
-	}
-	if len(found) > 1 && len(own) > 0 {
-		return own
-	}
-	return found
 }
 
 func portOf(side flow.Side) uint16 {

@@ -55,6 +55,7 @@ const (
 	StreamReset                  // stream reset: reset reason: <reason>, response details: <details>
 	UpstreamReset                // upstream reset: reset reason: <reason>
 	LocalReply                   // Sending local reply with details <details>
+	Retry                        // performing retry
 	ConnectError                 // delayed connect error: <error>
 	RemoteClose                  // remote close
 	ClosingSocket                // closing socket: <n>
@@ -114,6 +115,7 @@ var wordings = []wording{
 	{event: Attached, logger: "router", begin: "Attached upstream connection [C"},
 	{event: UpstreamHeaders, logger: "router", begin: "upstream headers complete: end_stream="},
 	{event: UpstreamReset, logger: "router", begin: "upstream reset: reset reason: "},
+	{event: Retry, logger: "router", begin: "performing retry", exact: true},
 	{event: SocketMatch, logger: "upstream", begin: "transport socket match, socket "},
 	{event: CreatedHost, logger: "upstream", begin: "Created host "},
 	{event: AddHost, logger: "upstream", begin: "addHost() adding "},

@@ -1,14 +1,6 @@
 package envoylog
 
-import (
-	"fmt"
-	"maps"
-	"slices"
-	"strconv"
-	"strings"
-
-	"github.com/flowproof/lab/harness/flow"
-)
+import "fmt"
 
 // step is a line with what it says.
 type step struct {
@@ -51,76 +43,9 @@ type exchange struct {
 	upstream   string // id of the upstream connection; empty when there was none
 	reused     bool   // the upstream connection came from the pool
 	problems   []string
-}
-
-// mostExchanges bounds how many streams are followed that could be the request's; two are one too
-// many already, apart from a request's own retries.
-const mostExchanges = 16
-
-// find returns the exchanges whose request carries the id on the side's own way through the proxy.
-// Where none does, because a route replaced the id, they are those of the whole log with the
-// authority and path: of more than one, none can be told from other traffic.
-func (j *journal) find(sel Selection) []*exchange {
-	var byID, byURL []step
-	for _, s := range j.steps {
-		if s.event != RequestHeaders || s.Stream == "" {
-			continue
-		}
-		id, _ := s.Header("x-request-id")
-		authority, _ := s.Header(":authority")
-		path, _ := s.Header(":path")
-		switch {
-		case sel.RequestID != "" && flow.SameRequestID(id, sel.RequestID):
-			byID = append(byID, s)
-		case sel.Authority != "" && authority == sel.Authority && (sel.Path == "" || path == sel.Path):
-			byURL = append(byURL, s)
-		}
-	}
-	if len(byID) == 0 {
-		byID = byURL
-	}
-	var all []*exchange
-	for _, s := range byID[:min(len(byID), mostExchanges)] {
-		all = append(all, j.exchange(s))
-	}
-	return firstAttempt(onSide(all, sel))
-}
-
-// firstAttempt keeps of the attempts of one request, which the client's sidecar makes with one id
-// and counts, the one that came first: what it finds is what the way begins with. Streams that are
-// no attempts, or of which two have one count, stay as they are.
-func firstAttempt(all []*exchange) []*exchange {
-	if len(all) < 2 {
-		return all
-	}
-	counts := map[int]*exchange{}
-	for _, x := range all {
-		text, _ := x.headers.Header("x-envoy-attempt-count")
-		n, err := strconv.Atoi(text)
-		if err != nil || counts[n] != nil {
-			return all
-		}
-		counts[n] = x
-	}
-	return []*exchange{counts[slices.Min(slices.Collect(maps.Keys(counts)))]}
-}
-
-// onSide drops the exchanges of the other direction: a pod that calls itself logs both in one file.
-func onSide(all []*exchange, sel Selection) []*exchange {
-	prefix := map[bool]string{true: "outbound|", false: "inbound|"}[sel.Side == "server"] // of the other side
-	if sel.Side == "" || len(all) < 2 {
-		return all
-	}
-	var kept []*exchange
-	for _, x := range all {
-		if s, ok := x.first(ClusterMatch); ok {
-			if cluster, _, _ := clusterMatch(s.rest); strings.HasPrefix(cluster, prefix) {
-				continue
-			}
-		}
-		kept = append(kept, x)
-	}
-	return kept
+	// answering is the index of the line that begins the attempt whose connection is upstream: the
+	// last that was given one, or the first over the same
+	answering int
 }
 
 // exchange gathers what belongs to the stream whose request headers are at s.
@@ -139,15 +64,18 @@ func (j *journal) exchange(s step) *exchange {
 			x.phase = p
 		}
 	}
+	x.answering = x.lastGiven()
 	x.findUpstream()
 	x.checkConcurrency()
 	return x
 }
 
-// first returns the first of the stream's own lines that says event.
+// first returns the first of the stream's own lines that says event; of what belongs to an attempt,
+// the first of the one that counts.
 func (x *exchange) first(event Event) (step, bool) {
+	ofAttempt := event == PoolReady || event == UpstreamHeaders || event == UpstreamReset
 	for _, s := range x.own {
-		if s.event == event {
+		if s.event == event && (!ofAttempt || s.index >= x.answering) {
 			return s, true
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/observe/instrument"
@@ -23,6 +24,7 @@ func (Instrument) Sees() []flow.Capability {
 		flow.Capability{Kind: flow.Endpoint, Fact: flow.FactEndpoint},
 		flow.Capability{Kind: flow.Connect, Fact: flow.FactUpstreamLocal},
 		flow.Capability{Kind: flow.Route, Fact: flow.FactCluster},
+		flow.Capability{Kind: flow.Route, Fact: flow.FactDetails},
 		flow.Capability{Kind: flow.Connect, Fact: flow.FactMethod},
 		flow.Capability{Kind: flow.Connect, Fact: flow.FactPath},
 		flow.Capability{Kind: flow.Connect, Fact: flow.FactAuthority},
@@ -30,6 +32,19 @@ func (Instrument) Sees() []flow.Capability {
 		flow.Capability{Kind: flow.HTTPFilters, Fact: flow.FactHTTPFilters},
 		flow.Capability{Kind: flow.Listener, Fact: flow.FactOthers},
 		flow.Capability{Kind: flow.Connect, Fact: flow.FactOthers},
+		flow.Capability{Kind: flow.Connect, Fact: flow.FactAttempt},
+		flow.Capability{Kind: flow.Connect, Fact: flow.FactAttemptEndpoint},
+		flow.Capability{Kind: flow.Connect, Fact: flow.FactAttemptConnects},
+		flow.Capability{Kind: flow.Connect, Fact: flow.FactAttemptStatus},
+		flow.Capability{Kind: flow.Connect, Fact: flow.FactAttemptFailure},
+		flow.Capability{Kind: flow.Connect, Fact: flow.FactAttemptAfter},
+		flow.Capability{Kind: flow.NetworkFilters, Fact: flow.FactArrival},
+		flow.Capability{Kind: flow.NetworkFilters, Fact: flow.FactAttempt},
+		flow.Capability{Kind: flow.NetworkFilters, Fact: flow.FactAttemptStatus},
+		flow.Capability{Kind: flow.App, Fact: flow.FactNextCall},
+		flow.Capability{Kind: flow.App, Fact: flow.FactNextEndpoint},
+		flow.Capability{Kind: flow.App, Fact: flow.FactNextStatus},
+		flow.Capability{Kind: flow.App, Fact: flow.FactNextPeer},
 		flow.Capability{Kind: flow.UpstreamTLS, Fact: flow.FactSocketMatch})
 }
 
@@ -49,6 +64,7 @@ func (Instrument) After(context.Context, []instrument.Target, instrument.Sent) e
 
 // Observe reads the log of each sidecar whose log level was raised.
 func (Instrument) Observe(e instrument.Evidence) (seen []flow.Observation, watches []flow.Watch, problem error) {
+	several := false
 	for _, pod := range e.Pods() {
 		text := pod.Part(instrument.LogText)
 		if text == nil || pod.Quiet {
@@ -58,14 +74,27 @@ func (Instrument) Observe(e instrument.Evidence) (seen []flow.Observation, watch
 		if err != nil {
 			problem = errors.Join(problem, fmt.Errorf("read log of %s: %w", pod.Name, err))
 		}
-		server := pod.Side == flow.Server // what must be absent is written down for the server's side alone
-		observations, watch := Observe(lines, Selection{RequestID: e.RequestID, Authority: e.Authority, Path: e.Path,
-			Pod: pod.Name, Side: pod.Side, Peer: pod.Peer, Workers: pod.Workers, Since: e.Sent, Until: e.Answered,
-			Cold: e.Cold && server, Warm: e.Warm && server, AccessLog: e.AccessLog != ""})
+		sel := selection(e, pod)
+		sel.Several = several
+		observations, watch := Observe(lines, sel)
+		several = several || pod.Side == flow.Client && slices.ContainsFunc(observations, isAttempt)
 		if pod.LogProblem != "" {
 			watch.Complete, watch.Problem = false, pod.LogProblem
 		}
 		seen, watches = append(seen, observations...), append(watches, watch)
 	}
 	return seen, watches, problem
+}
+
+// selection says how the request is found in the log of a pod.
+func selection(e instrument.Evidence, pod instrument.Pod) Selection {
+	server := pod.Side == flow.Server // what must be absent is written down for the server's side alone
+	return Selection{RequestID: e.RequestID, Authority: e.Authority, Path: e.Path, Pod: pod.Name, Side: pod.Side,
+		Peer: pod.Peer, From: e.From, IP: pod.IP, Workers: pod.Workers, Since: e.Sent, Until: e.Answered,
+		Cold: e.Cold && server, Warm: e.Warm && server, AccessLog: e.AccessLog != ""}
+}
+
+// isAttempt says whether an observation is of an attempt after the first.
+func isAttempt(o flow.Observation) bool {
+	return slices.ContainsFunc(o.Facts, func(f flow.Seen) bool { return f.Name == flow.FactAttempt && f.Value != "1" })
 }

@@ -18,6 +18,8 @@ type Selection struct {
 	// ip:port of the client's end: finds the connection when no request is found, such as a TCP
 	// stream
 	Peer    string
+	From    string    // address of the client's pod, where its own sidecar dials; "": another address arrives
+	IP      string    // address of the sidecar's own pod; "": unknown
 	Pod     string    // "pod.namespace" of the sidecar
 	Side    flow.Side // which half of the way the sidecar is
 	Workers int       // worker threads of the sidecar; 0: unknown, and not checked
@@ -27,6 +29,7 @@ type Selection struct {
 	// no connection was there before, so the lines of a cold request and none of the others are
 	// demanded
 	Cold      bool
+	Several   bool // the client's sidecar made several attempts, so that each that arrives is told of
 	AccessLog bool // the sidecar writes an access log into this log, so its lines are no surprise
 }
 
@@ -48,11 +51,21 @@ const (
 // flow.FactOrder, which refutes its hop.
 func Observe(lines []Line, sel Selection) ([]flow.Observation, flow.Watch) {
 	j := newJournal(lines)
-	found := j.find(sel)
+	finding := j.find(sel)
+	found := finding.own
+	beside := &observer{exchange: &exchange{journal: j}, sel: sel}
+	beside.next(finding)
 	if len(found) > 1 {
-		return j.accepted(sel), abstain(j, found, sel)
+		return append(beside.seen, j.accepted(sel)...), abstain(j, found, sel)
 	}
-	var all []flow.Observation
+	if len(found) == 0 && len(finding.came) > 0 { // the request did not come here, and its id did
+		return beside.seen, flow.Watch{Instrument: flow.EnvoyLog, Pod: sel.Pod, Side: sel.Side, Complete: true}
+	}
+	if sel.Several && len(finding.arrivals) == 0 {
+		finding.arrivals = found
+	}
+	beside.arrived(finding.arrivals)
+	all := beside.seen
 	for _, x := range found {
 		o := &observer{exchange: x, sel: sel}
 		o.downstream()
@@ -60,6 +73,7 @@ func Observe(lines []Line, sel Selection) ([]flow.Observation, flow.Watch) {
 		o.filters()
 		o.upstreamConnection()
 		o.response()
+		o.attempts()
 		o.order()
 		all = append(all, o.seen...)
 	}

@@ -87,7 +87,9 @@ func TestObserve(t *testing.T) {
 				"route " +
 					"response.details=upstream_reset_before_response_started{remote_connection_failure|" +
 					"delayed_connect_error:_Connection_refused}",
-				"app status=503"}},
+				"app status=503", "connect attempt=1", "connect attempt.endpoint=10.77.0.2:8080",
+				"connect attempt.after=373µs",
+				"connect attempt.failure=remote connection failure: delayed connect error: Connection refused"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			seen, watch := Observe(read(t, c.log), c.sel)

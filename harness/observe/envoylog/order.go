@@ -43,7 +43,7 @@ type Variant struct {
 // breaks no rule: Observe's Watch says that it is not there.
 func CheckOrder(lines []Line, sel Selection, variant Variant) []Violation {
 	var all []Violation
-	for _, x := range newJournal(lines).find(sel) {
+	for _, x := range newJournal(lines).find(sel).own {
 		all = append(all, x.check(variant)...)
 	}
 	return all

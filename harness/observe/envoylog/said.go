@@ -72,7 +72,7 @@ func componentOf(s step) Component {
 // could be it, there are none.
 func About(lines []Line, sel Selection) []Said {
 	j := newJournal(lines)
-	found := j.find(sel)
+	found := j.find(sel).own
 	if len(found) != 1 {
 		return nil
 	}

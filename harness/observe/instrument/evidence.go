@@ -17,6 +17,9 @@ type Evidence struct {
 	Cold      bool   // no connection of the way was pooled before the request
 	Warm      bool   // every worker had one pooled
 	Peer      string // ip:port of the client's own end, as the client was told; "": unknown, or replaced on the way
+	// From is the address that the client's own sidecar dials from, as a server's sees it; "":
+	// there is no such sidecar, or a node replaces the address.
+	From      string
 	AccessLog string // form of the access log that the mesh declares: JSON or TEXT; "": it declares none
 	Curl      []byte // what curl printed; nil: it was not kept
 	Trace     any    // what package trace recorded; nil: it did not watch

@@ -1,0 +1,165 @@
+package verify
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/flowproof/lab/harness/flow"
+)
+
+// next are the requests that applications made on their own for the one that they served, and where
+// what the instruments told of them does not agree.
+type next struct {
+	calls    []flow.NextCall
+	problems []string
+}
+
+// nextOf joins what was told of next calls by pod and order. Each instrument that can see one, and
+// saw all at a pod, has to tell of each.
+func nextOf(run flow.Run) next {
+	var n next
+	observations := redacted(run.Observations)
+	told := map[string]map[flow.Instrument][]flow.NextCall{}
+	for _, o := range observations {
+		facts := values(o)
+		call, made := facts[flow.FactNextCall]
+		if !made {
+			n.alone(o, facts)
+			continue
+		}
+		method, url, whole := strings.Cut(call, " ")
+		status, _ := strconv.Atoi(facts[flow.FactNextStatus])
+		// one that goes on has no status in the debug log yet, and no line in the access log
+		endpoint, went := facts[flow.FactNextEndpoint]
+		answer, ended := facts[flow.FactNextStatus]
+		if !whole || ended && !isStatus(answer) || !ended && o.Instrument != flow.EnvoyLog ||
+			went && !isEndpoint(endpoint) {
+			n.problems = append(n.problems, fmt.Sprintf("%s saw a next call that is none: %s", o.Instrument, call))
+		}
+		pod := o.Where.Pod
+		if told[pod] == nil {
+			told[pod] = map[flow.Instrument][]flow.NextCall{}
+		}
+		told[pod][o.Instrument] = append(told[pod][o.Instrument], flow.NextCall{From: pod, Method: method, URL: url,
+			Endpoint: facts[flow.FactNextEndpoint], Status: status})
+	}
+	for _, pod := range sortedPods(told) {
+		n.join(run, pod, told[pod])
+	}
+	n.came(observations)
+	return n
+}
+
+func sortedPods(told map[string]map[flow.Instrument][]flow.NextCall) []string {
+	var all []string
+	for pod := range told {
+		all = append(all, pod)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// alone says that an observation tells of a next call what cannot stand without one.
+func (n *next) alone(o flow.Observation, facts map[string]string) {
+	for _, fact := range []string{flow.FactNextEndpoint, flow.FactNextStatus} {
+		if facts[fact] != "" && facts[flow.FactNextPeer] == "" {
+			n.problems = append(n.problems, fmt.Sprintf("%s saw %s %s of no call", o.Instrument, fact, facts[fact]))
+		}
+	}
+}
+
+// join joins what the instruments of one pod told. Calls of one method and URL are the same in the
+// order in which they are told.
+func (n *next) join(run flow.Run, pod string, told map[flow.Instrument][]flow.NextCall) {
+	for _, i := range instruments() {
+		for _, call := range told[i.name] {
+			at := slices.IndexFunc(n.calls, func(c flow.NextCall) bool {
+				return c.From == pod && c.Method == call.Method && c.URL == call.URL &&
+					!slices.Contains(c.SeenBy, i.name)
+			})
+			if at < 0 {
+				call.SeenBy = []flow.Instrument{i.name}
+				n.calls = append(n.calls, call)
+				continue
+			}
+			n.agree(&n.calls[at], call, i.name)
+		}
+	}
+	for _, c := range n.calls {
+		if c.From != pod || c.Status == 0 { // one without an answer may go on
+			continue
+		}
+		for _, i := range instruments() {
+			can := slices.ContainsFunc(i.sees, func(s flow.Capability) bool { return s.Fact == flow.FactNextCall })
+			if can && !slices.Contains(c.SeenBy, i.name) && watchedWhole(run, i.name, pod) {
+				n.problems = append(n.problems, fmt.Sprintf("%s of %s saw the next call %s %s, and %s, which saw all "+
+					"there, did not", c.SeenBy[0], pod, c.Method, c.URL, i.name))
+			}
+		}
+	}
+}
+
+// agree adds what another instrument told of a call.
+func (n *next) agree(c *flow.NextCall, other flow.NextCall, by flow.Instrument) {
+	if c.Endpoint != "" && other.Endpoint != "" && c.Endpoint != other.Endpoint ||
+		c.Status != 0 && other.Status != 0 && c.Status != other.Status {
+		n.problems = append(n.problems, fmt.Sprintf("of the next call %s %s %s saw %s %d, and %s %s %d", c.Method,
+			c.URL, c.SeenBy[0], c.Endpoint, c.Status, by, other.Endpoint, other.Status))
+	}
+	c.Endpoint, c.SeenBy = orElse(c.Endpoint, other.Endpoint), append(c.SeenBy, by)
+	if c.Status == 0 {
+		c.Status = other.Status
+	}
+}
+
+// came holds the calls as they came to other pods against those that were made: as many to each
+// endpoint, with the same answers.
+func (n *next) came(observations []flow.Observation) {
+	type answers map[string][]int // by endpoint
+	seen := map[flow.Instrument]answers{}
+	for _, o := range observations {
+		facts := values(o)
+		peer, is := facts[flow.FactNextPeer]
+		if !is {
+			continue
+		}
+		text, ended := facts[flow.FactNextStatus]
+		endpoint := facts[flow.FactNextEndpoint]
+		if !isEndpoint(peer) || ended && !isStatus(text) || !ended && o.Instrument != flow.EnvoyLog {
+			n.problems = append(n.problems, fmt.Sprintf("%s saw a next call that is none come from %s: %s %s",
+				o.Instrument, peer, endpoint, text))
+			continue
+		}
+		if seen[o.Instrument] == nil {
+			seen[o.Instrument] = answers{}
+		}
+		status, _ := strconv.Atoi(text)
+		seen[o.Instrument][endpoint] = append(seen[o.Instrument][endpoint], status)
+	}
+	for _, i := range instruments() {
+		for _, endpoint := range slices.Sorted(maps.Keys(seen[i.name])) {
+			came, made := seen[i.name][endpoint], []int{}
+			for _, c := range n.calls {
+				if c.Endpoint == endpoint {
+					made = append(made, c.Status)
+				}
+			}
+			slices.Sort(came)
+			slices.Sort(made)
+			if endpoint != "" && !slices.Equal(came, made) {
+				n.problems = append(n.problems, fmt.Sprintf("%d calls of applications were made to %s, and %s saw "+
+					"%d come, answered with %v and %v", len(made), endpoint, i.name, len(came), made, came))
+			}
+		}
+	}
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
