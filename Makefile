@@ -13,7 +13,7 @@ unexport KUBECONFIG
 BUILD := $(GO) build -ldflags '-s -w' -o $(LAB) ./cmd/lab
 
 .PHONY: inbound walk site test requests test-kind lint lab setup bench differential fuzz probes-matrix
-.PHONY: kill9 load nightly clean release install test-release
+.PHONY: kill9 load cover nightly clean release install test-release
 
 inbound: lab ## the main job: a lab, a request, and every hop of its way inferred and seen
 	$(LAB) run inbound
@@ -93,6 +93,10 @@ kill9: lab ## 50 rounds of SIGKILL to one, two or all processes at a random mome
 
 load: lab ## verdicts while others send requests on the same way: never a mismatch, and at 50 a second 95 % verified
 	$(GO) run ./hack/load
+
+cover: lab ## which share of verify, script, run and infer tests run without a lab, and whether it is enough
+	$(LAB) build
+	hack/cover.sh
 
 MINUTES ?= 60
 nightly: lab ## all that searches for faults shares MINUTES, goes on from the last time, says what is short

@@ -21,6 +21,7 @@ import (
 	"github.com/flowproof/lab/harness/script"
 	"github.com/flowproof/lab/internal/kube/kubetest"
 	"github.com/flowproof/lab/internal/progress"
+	"github.com/flowproof/lab/internal/undo"
 	"github.com/flowproof/lab/scenarios"
 )
 
@@ -111,7 +112,7 @@ func runOn(ctx context.Context, t *testing.T, lab *cluster.Lab, backend cluster.
 		t.Fatal(err)
 	}
 	return script.Run(ctx, script.Lab{Mesh: runs.Of(m), Cluster: lab, Backend: backend,
-		Guard: []string{os.Args[0], "__undo"}}, s, script.Options{})
+		Guard: []string{os.Args[0], undo.Verb}}, s, script.Options{})
 }
 
 // look takes the inventory of a cluster and the log levels of the workshop's sidecars.

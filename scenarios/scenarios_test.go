@@ -65,11 +65,11 @@ var (
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
 		switch os.Args[1] { // the processes that outlive their starter are this program too
-		case "__node":
+		case node.Verb:
 			os.Exit(node.Main(os.Args[2:]))
 		case docker.Verb:
 			os.Exit(docker.Main(os.Args[2:]))
-		case "__undo":
+		case undo.Verb:
 			if err := undo.Guard(os.Stdin, os.Stderr, script.UndoKinds); err != nil {
 				os.Exit(1)
 			}

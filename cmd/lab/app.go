@@ -22,6 +22,7 @@ import (
 	"github.com/flowproof/lab/internal/redact"
 	"github.com/flowproof/lab/internal/screen"
 	"github.com/flowproof/lab/internal/trust"
+	"github.com/flowproof/lab/internal/undo"
 )
 
 // Streams are what a verb reads and writes: results on Out, progress and errors on Err.
@@ -183,7 +184,7 @@ func (a *app) connect(lab *cluster.Lab) (*mesh.Mesh, error) {
 func forScripts(backend cluster.Backend, lab *cluster.Lab, m *mesh.Mesh, bounds *runs.Bounds) runs.Lab {
 	l := runs.Lab{Mesh: runs.Of(m), Backend: backend, Cluster: lab, Bounds: bounds}
 	if self, err := os.Executable(); err == nil {
-		l.Guard = []string{self, "__undo"}
+		l.Guard = []string{self, undo.Verb}
 	}
 	return l
 }

@@ -16,7 +16,7 @@ import (
 // which started them.
 func nodeProcessCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:                "__node",
+		Use:                node.Verb,
 		Hidden:             true,
 		DisableFlagParsing: true,
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -47,7 +47,7 @@ func dockerProcessCommand() *cobra.Command {
 // undoProcessCommand is the guard that restores what a killed run had changed.
 func undoProcessCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:    "__undo",
+		Use:    undo.Verb,
 		Hidden: true,
 		Args:   cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -34,6 +34,10 @@ var parts = []part{
 	{name: "rare", same: true, weight: 1, least: 30 * time.Second, goal: 80, unit: "tests that bring a rare case about",
 		command: tests("./internal/enclosure ./internal/undo ./internal/removal ./harness/verify", "."),
 		count:   regexp.MustCompile(`(?m)^ *--- PASS`)},
+	{name: "coverage", same: true, weight: 1, least: 4 * time.Minute, goal: 4,
+		unit:    "packages whose tests run enough of them",
+		command: func(time.Duration, int) []string { return []string{"hack/cover.sh"} },
+		count:   regexp.MustCompile(`(?m)^held: `)},
 	{name: "mutants", weight: 2, least: time.Minute, goal: 1000, unit: "mutants of bundles",
 		command: func(budget time.Duration, turn int) []string {
 			words := tests("./harness/bundle", "Mutation|Forgeries|Added")(budget, turn)

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -89,7 +90,7 @@ func writeSuites(w io.Writer, comment string, suites ...testSuite) error {
 func hopCase(run flow.Run, v flow.HopVerdict) testCase {
 	hop := hopOf(run, v)
 	c := testCase{
-		Class: orElse(string(hop.Side), "run"),
+		Class: cmp.Or(string(hop.Side), "run"),
 		Name:  clean(fmt.Sprintf("%02d %s: %s", v.Hop+1, hop.Kind, hop.Decision)),
 	}
 	var lines []string
@@ -106,11 +107,4 @@ func hopCase(run flow.Run, v flow.HopVerdict) testCase {
 		c.Skipped = &message{clean(v.Reason), text}
 	}
 	return c
-}
-
-func orElse(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
 }

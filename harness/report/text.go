@@ -3,6 +3,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -108,7 +109,7 @@ func callName(call flow.Call) string {
 	if call.Namespace != "" {
 		from += "." + call.Namespace
 	}
-	return from + " ➔ " + orElse(call.Method, "GET") + " " + call.URL
+	return from + " ➔ " + cmp.Or(call.Method, "GET") + " " + call.URL
 }
 
 // redactCall returns the call without the secrets that its URL or its headers hold.
@@ -133,7 +134,7 @@ func (t *text) table(verdict flow.RunVerdict) {
 // owner names the proxy, or else the side, that a verdict's hop belongs to.
 func (t *text) owner(v flow.HopVerdict) string {
 	hop := t.hop(v)
-	return orElse(hop.Proxy, orElse(string(hop.Side), "the way"))
+	return cmp.Or(hop.Proxy, cmp.Or(string(hop.Side), "the way"))
 }
 
 // proxy writes the hops of one proxy: one line for all, where all are confirmed and that is wanted.
@@ -191,7 +192,7 @@ func (t *text) gist(hops []flow.HopVerdict) string {
 	for _, v := range hops {
 		where[t.hop(v).Kind] = t.hop(v)
 	}
-	cluster := orElse(where[flow.Cluster].Decision, where[flow.Route].Decision)
+	cluster := cmp.Or(where[flow.Cluster].Decision, where[flow.Route].Decision)
 	text := with(" → ", cluster) + with(", ", where[flow.Endpoint].Decision)
 	return strings.ReplaceAll(clean(text+with(", by ", where[flow.Route].Object)), "\n", " ")
 }

@@ -2,6 +2,7 @@ package site
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"html"
 	"html/template"
@@ -140,7 +141,7 @@ func (s *Site) schemas() []schemaEntry {
 		}
 		decoder := json.NewDecoder(bytes.NewReader(schema.Text))
 		if decoder.Decode(&document) == nil {
-			entry.Title, entry.Description = orElse(document.Title, schema.Name), document.Description
+			entry.Title, entry.Description = cmp.Or(document.Title, schema.Name), document.Description
 			for _, name := range fieldsOf(schema.Text) {
 				p := document.Properties[name]
 				kind, _ := p.Type.(string)
@@ -149,7 +150,7 @@ func (s *Site) schemas() []schemaEntry {
 				}
 				entry.Fields = append(
 					entry.Fields,
-					schemaField{name, orElse(kind, strings.TrimPrefix(p.Ref, "#/$defs/")), p.Description},
+					schemaField{name, cmp.Or(kind, strings.TrimPrefix(p.Ref, "#/$defs/")), p.Description},
 				)
 			}
 		}
@@ -181,13 +182,6 @@ func fieldsOf(text []byte) []string {
 		}
 	}
 	return names
-}
-
-func orElse(text, other string) string {
-	if text == "" {
-		return other
-	}
-	return text
 }
 
 // quoted is a command in a text.

@@ -107,6 +107,10 @@ func (g *guard) wait() error {
 	return nil
 }
 
+// Verb is the word behind the program's name that makes it a guard: a program whose runs have one
+// calls Guard for it.
+const Verb = "__undo"
+
 // Guard is the whole life of a guard: it reads messages from in until the run says that nothing is
 // left, or until the run is gone; then it carries out what is left, newest first, says so on out,
 // and returns what failed. A deputy does so only if its chief could not.

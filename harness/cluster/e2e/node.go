@@ -24,7 +24,7 @@ func NewNode() *Provider {
 // lab that outlive their starter are the test program too, and in them Main does not return. In the
 // test itself it does nothing.
 func Main() {
-	if len(os.Args) > 1 && os.Args[1] == "__node" {
+	if len(os.Args) > 1 && os.Args[1] == node.Verb {
 		os.Exit(node.Main(os.Args[2:]))
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 // TestMain lets the test binary be the guard and the init of the labs that its tests bring up.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 2 && os.Args[1] == "__node" {
+	if len(os.Args) > 2 && os.Args[1] == Verb {
 		os.Exit(Main(os.Args[2:]))
 	}
 	os.Exit(m.Run())

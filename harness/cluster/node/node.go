@@ -40,7 +40,7 @@ const (
 )
 
 // enclosed is what the node lives in.
-var enclosed = enclosure.Kind{Name: "node", Noun: "lab", Verb: "__node", Exposed: true}
+var enclosed = enclosure.Kind{Name: "node", Noun: "lab", Verb: Verb, Exposed: true}
 
 func init() { enclosed.Resident = newSupervisor }
 

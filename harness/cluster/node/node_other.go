@@ -14,7 +14,7 @@ import (
 	"github.com/flowproof/lab/internal/progress"
 )
 
-var enclosed = enclosure.Kind{Name: "node", Noun: "lab", Verb: "__node"}
+var enclosed = enclosure.Kind{Name: "node", Noun: "lab", Verb: Verb}
 
 // Main is the hidden verb `lab __node`, whose processes this operating system cannot run.
 func Main(args []string) int { return enclosed.Main(args) }

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"text/template"
+
+	"github.com/flowproof/lab/internal/components"
 )
 
 //go:embed conf
@@ -22,13 +24,11 @@ type confValues struct {
 	PodCIDR, NodeIP, DNS, ClusterDomain             string
 }
 
-// pauseImage holds every pod's namespaces.
-const pauseImage = "lab.local/pause:1"
-
 // writeConf fills in the components' configuration files below dir.
 func writeConf(dir string) error {
 	values := confValues{
-		ContainerdRoot: containerdDir, ContainerdRun: containerdRun, Pause: pauseImage, Conf: confDir, PKI: pkiDir,
+		ContainerdRoot: containerdDir, ContainerdRun: containerdRun, Pause: components.PauseImage,
+		Conf: confDir, PKI: pkiDir,
 		PodCIDR: podCIDR, NodeIP: nodeIP, DNS: dnsIP, ClusterDomain: clusterDomain,
 	}
 	return fs.WalkDir(confFiles, "conf", func(path string, d fs.DirEntry, err error) error {

@@ -9,7 +9,19 @@ import (
 
 // idle are filters that are not computed, each with what says that it does nothing to this request.
 // Where that does not hold the filter is opened.
-var idle = map[string]func(*Request, *Filter) bool{}
+var idle = map[string]func(*Request, *Filter) bool{
+	httpPrefix + "admission_control.v3.AdmissionControl":       turnedOff,
+	httpPrefix + "adaptive_concurrency.v3.AdaptiveConcurrency": turnedOff,
+	httpPrefix + "cache.v3.CacheConfig":                        notFromCache,
+	httpPrefix + "cache_v2.v3.CacheV2Config":                   notFromCache,
+	httpPrefix + "lua.v3.Lua":                                  noRequestScript,
+	httpPrefix + "connect_grpc_bridge.v3.FilterConfig":         noConnect,
+	httpPrefix + "mcp.v3.Mcp":                                  noJSON,
+	httpPrefix + "a2a.v3.A2a":                                  noJSON,
+	httpPrefix + "stateful_session.v3.StatefulSession":         noSession,
+	httpPrefix + "grpc_json_transcoder.v3.GrpcJsonTranscoder":  transcoderPasses,
+	httpPrefix + "dynamic_forward_proxy.v3.FilterConfig":       otherCluster,
+}
 
 // partly are filters that are computed for some requests: ok is false for one that opens what
 // the filter can touch.
@@ -17,24 +29,6 @@ var partly = map[string]func(*Request, *Filter) (result Result, ok bool){
 	httpPrefix + "ext_proc.v3.ExternalProcessor": extProc,
 	httpPrefix + "oauth2.v3.OAuth2":              oauth2,
 	httpPrefix + "ip_tagging.v3.IPTagging":       ipTagging,
-}
-
-func init() {
-	for kind, does := range map[string]func(*Request, *Filter) bool{
-		"admission_control.v3.AdmissionControl":       turnedOff,
-		"adaptive_concurrency.v3.AdaptiveConcurrency": turnedOff,
-		"cache.v3.CacheConfig":                        notFromCache,
-		"cache_v2.v3.CacheV2Config":                   notFromCache,
-		"lua.v3.Lua":                                  noRequestScript,
-		"connect_grpc_bridge.v3.FilterConfig":         noConnect,
-		"mcp.v3.Mcp":                                  noJSON,
-		"a2a.v3.A2a":                                  noJSON,
-		"stateful_session.v3.StatefulSession":         noSession,
-		"grpc_json_transcoder.v3.GrpcJsonTranscoder":  transcoderPasses,
-		"dynamic_forward_proxy.v3.FilterConfig":       otherCluster,
-	} {
-		idle[httpPrefix+kind] = does
-	}
 }
 
 // settled says whether none of the headers is open.

@@ -106,32 +106,38 @@ type Result struct {
 func answered(r Reply) Result { return Result{Reply: &r} }
 
 // computed are the filters whose doing is computed, by the type of their configuration.
-var computed = map[string]func(*Request, *Filter) Result{}
+var computed = map[string]func(*Request, *Filter) Result{
+	httpPrefix + "cors.v3.Cors":                              cors,
+	httpPrefix + "csrf.v3.CsrfPolicy":                        csrf,
+	httpPrefix + "basic_auth.v3.BasicAuth":                   basicAuth,
+	httpPrefix + "api_key_auth.v3.ApiKeyAuth":                apiKey,
+	httpPrefix + "fault.v3.HTTPFault":                        fault,
+	httpPrefix + "health_check.v3.HealthCheck":               healthCheck,
+	httpPrefix + "buffer.v3.Buffer":                          buffer,
+	httpPrefix + "body_size_limit.v3.BodySizeLimit":          bodySize,
+	httpPrefix + "cdn_loop.v3.CdnLoopConfig":                 cdnLoop,
+	httpPrefix + "header_mutation.v3.HeaderMutation":         headerMutation,
+	httpPrefix + "set_metadata.v3.Config":                    setMetadata,
+	httpPrefix + "set_filter_state.v3.Config":                setFilterState,
+	httpPrefix + "header_to_metadata.v3.Config":              headerToMetadata,
+	httpPrefix + "json_to_metadata.v3.JsonToMetadata":        jsonToMetadata,
+	httpPrefix + "ext_authz.v3.ExtAuthz":                     extAuthz,
+	httpPrefix + "ext_authz.v2alpha.ExtAuthz":                extAuthz,
+	httpPrefix + "jwt_authn.v3.JwtAuthentication":            jwt,
+	httpPrefix + "ratelimit.v3.RateLimit":                    rateLimit,
+	httpPrefix + "local_ratelimit.v3.LocalRateLimit":         localRateLimit,
+	httpPrefix + "grpc_web.v3.GrpcWeb":                       grpcWeb,
+	httpPrefix + "grpc_http1_bridge.v3.Config":               grpcHTTP1Bridge,
+	httpPrefix + "grpc_http1_reverse_bridge.v3.FilterConfig": grpcReverseBridge,
+	httpPrefix + "compressor.v3.Compressor":                  compressor,
+	httpPrefix + "aws_lambda.v3.Config":                      awsLambda,
+	httpPrefix + "aws_request_signing.v3.AwsRequestSigning":  awsSigning,
+	httpPrefix + "credential_injector.v3.CredentialInjector": credentialInjector,
+	httpPrefix + "original_src.v3.OriginalSrc":               nothing,
+	httpPrefix + "on_demand.v3.OnDemand":                     nothing,
+}
 
 const httpPrefix = "envoy.extensions.filters.http."
-
-func init() {
-	for kind, run := range map[string]func(*Request, *Filter) Result{
-		"cors.v3.Cors": cors, "csrf.v3.CsrfPolicy": csrf, "basic_auth.v3.BasicAuth": basicAuth,
-		"api_key_auth.v3.ApiKeyAuth": apiKey,
-		"fault.v3.HTTPFault":         fault, "health_check.v3.HealthCheck": healthCheck, "buffer.v3.Buffer": buffer,
-		"body_size_limit.v3.BodySizeLimit":  bodySize,
-		"cdn_loop.v3.CdnLoopConfig":         cdnLoop,
-		"header_mutation.v3.HeaderMutation": headerMutation, "set_metadata.v3.Config": setMetadata,
-		"set_filter_state.v3.Config":   setFilterState,
-		"header_to_metadata.v3.Config": headerToMetadata, "json_to_metadata.v3.JsonToMetadata": jsonToMetadata,
-		"ext_authz.v3.ExtAuthz": extAuthz, "ext_authz.v2alpha.ExtAuthz": extAuthz,
-		"jwt_authn.v3.JwtAuthentication": jwt,
-		"ratelimit.v3.RateLimit":         rateLimit, "local_ratelimit.v3.LocalRateLimit": localRateLimit,
-		"grpc_web.v3.GrpcWeb": grpcWeb, "grpc_http1_bridge.v3.Config": grpcHTTP1Bridge,
-		"grpc_http1_reverse_bridge.v3.FilterConfig": grpcReverseBridge, "compressor.v3.Compressor": compressor,
-		"aws_lambda.v3.Config": awsLambda, "aws_request_signing.v3.AwsRequestSigning": awsSigning,
-		"credential_injector.v3.CredentialInjector": credentialInjector,
-		"original_src.v3.OriginalSrc":               nothing, "on_demand.v3.OnDemand": nothing,
-	} {
-		computed[httpPrefix+kind] = run
-	}
-}
 
 func nothing(*Request, *Filter) Result { return Result{} }
 

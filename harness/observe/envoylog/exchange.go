@@ -127,7 +127,7 @@ func (x *exchange) carried(index int) bool {
 		case s.Connection != x.upstream:
 		case s.event == CreatingStream:
 			return true
-		case oneOf(s.event, []Event{ConnectingTo, Connected, ClientConnected}):
+		case slices.Contains([]Event{ConnectingTo, Connected, ClientConnected}, s.event):
 			dialled = true
 		default:
 			before = before || routed && s.index < router.index
@@ -140,7 +140,7 @@ func (x *exchange) carried(index int) bool {
 // one of the events.
 func (x *exchange) before(index int, events ...Event) (step, bool) {
 	for i := index - 1; i >= 0; i-- {
-		if s := x.journal.steps[i]; s.Thread == x.thread && oneOf(s.event, events) {
+		if s := x.journal.steps[i]; s.Thread == x.thread && slices.Contains(events, s.event) {
 			return s, true
 		}
 	}
@@ -150,20 +150,11 @@ func (x *exchange) before(index int, events ...Event) (step, bool) {
 // after returns the nearest line of the exchange's thread after index that says one of the events.
 func (x *exchange) after(index int, events ...Event) (step, bool) {
 	for _, s := range x.journal.steps[min(index+1, len(x.journal.steps)):] {
-		if s.Thread == x.thread && oneOf(s.event, events) {
+		if s.Thread == x.thread && slices.Contains(events, s.event) {
 			return s, true
 		}
 	}
 	return step{}, false
-}
-
-func oneOf(event Event, events []Event) bool {
-	for _, e := range events {
-		if e == event {
-			return true
-		}
-	}
-	return false
 }
 
 // ofUpstream returns the line that says event and has the upstream connection's id: the last before

@@ -1,6 +1,7 @@
 package envoylog
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -107,19 +108,12 @@ func (o *observer) see(s step, kind flow.HopKind, facts ...string) {
 	}
 	o.seen = append(o.seen, flow.Observation{
 		Time: s.Time, Instrument: flow.EnvoyLog, Side: o.sel.Side, Kind: kind, Facts: seen, Raw: raw(*s.Line),
-		Where: flow.Where{Pod: o.sel.Pod, Thread: s.Thread, Connection: orElse(s.Connection, o.downstreamID()),
+		Where: flow.Where{Pod: o.sel.Pod, Thread: s.Thread, Connection: cmp.Or(s.Connection, o.downstreamID()),
 			Stream: s.Stream},
 	})
 }
 
 func (o *observer) downstreamID() string { return o.exchange.downstream }
-
-func orElse(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
-}
 
 // raw returns a line as it may be kept with an observation: without secrets, and not
 // longer than a screen.

@@ -26,17 +26,12 @@ const (
 	extensionVersions   = 43
 )
 
-// cursor reads what may end anywhere: after the end everything is empty and short is true.
-type cursor struct {
-	rest  []byte
-	short bool
-}
+// cursor reads what may end anywhere, as what a probe copied of a message does: after the end all is
+// empty, and a vector that is cut has what was copied. cryptobyte would refuse it whole.
+type cursor struct{ rest []byte }
 
 func (c *cursor) take(n int) []byte {
-	if n > len(c.rest) {
-		c.short = true
-		n = len(c.rest)
-	}
+	n = min(n, len(c.rest))
 	taken := c.rest[:n]
 	c.rest = c.rest[n:]
 	return taken
