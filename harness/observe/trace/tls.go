@@ -26,7 +26,7 @@ const (
 	extensionVersions   = 43
 )
 
-// cursor reads what may end anywhere, as what a probe copied of a message does: after the end all is
+// cursor reads what may end anywhere, as a probe's copy of a message does: after the end all is
 // empty, and a vector that is cut has what was copied. cryptobyte would refuse it whole.
 type cursor struct{ rest []byte }
 
