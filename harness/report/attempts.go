@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -36,7 +37,7 @@ func (t *text) tried(all []flow.Attempt) {
 		connection = max(connection, len(connectionText(a)))
 	}
 	for _, a := range all {
-		row := fmt.Sprintf("%4d  %s  %s  %s  %s", a.Number, pad(orElse(clean(a.Endpoint), "?"), endpoint),
+		row := fmt.Sprintf("%4d  %s  %s  %s  %s", a.Number, pad(cmp.Or(clean(a.Endpoint), "?"), endpoint),
 			pad(statusText(a), len("failed")), pad(clean(a.After), after), pad(connectionText(a), connection))
 		if a.Failure == "" {
 			t.line("    %s", row)

@@ -1,6 +1,9 @@
 package envoylog
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // step is a line with what it says.
 type step struct {
