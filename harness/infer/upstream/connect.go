@@ -42,7 +42,7 @@ func Connect(w *passage.Walk) {
 		hop.Choices = w.Pick.Choices
 		hop.Expect = append(hop.Expect, passage.Fact(flow.FactUpstreamRemote, "*"))
 	case w.Pick.Address() != "":
-		hop.Expect = append(hop.Expect, passage.Fact(flow.FactUpstreamRemote, w.Pick.Address()))
+		hop.Expect = append(hop.Expect, passage.Fact(flow.FactUpstreamRemote, seenAs(w.Pick.Address())))
 	}
 	if w.Opts.Cold {
 		hop.Why += "; no connection is pooled, so a new one is dialled"

@@ -37,12 +37,15 @@ func PickEndpoint(w *passage.Walk) {
 		return
 	}
 	hosts, choices, why := balance(w, c, load)
-	askDNS(w, c, load)
+	unresolved := askDNS(w, c, load)
 	if len(hosts) == 0 {
 		noEndpoint(w, load.At, why)
 		return
 	}
 	hosts, choices, hashed := byHash(w, c, hosts, choices)
+	if unresolved { // what is picked from are addresses that are not known
+		choices = nil
+	}
 	why = say.Join(why, hashed)
 	w.Pick = passage.Picked{Hosts: towards(w, hosts), Choices: choices}
 	w.Out.Endpoints = hostList(load.Hosts)
@@ -54,7 +57,7 @@ func PickEndpoint(w *passage.Walk) {
 		hop.Decision, hop.Choices = fmt.Sprintf("one of %d endpoints", len(hosts)), choices
 		hop.Expect = []flow.Fact{passage.Fact(flow.FactEndpoint, "*")}
 	} else {
-		hop.Expect = []flow.Fact{passage.Fact(flow.FactEndpoint, hosts[0].Address)}
+		hop.Expect = []flow.Fact{passage.Fact(flow.FactEndpoint, seenAs(hosts[0].Address))}
 	}
 	if len(hosts) < len(load.Hosts) {
 		hop.Rejected = passedOver(load.Hosts, hosts)

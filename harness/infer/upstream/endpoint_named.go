@@ -85,7 +85,7 @@ func sendTo(w *passage.Walk, address, why string, original bool) {
 	w.Pick = passage.Picked{Hosts: []proxy.Host{{Address: address, Weight: 1}}, Original: original}
 	w.Out.Endpoints = []flow.Host{{Address: address, Weight: 1, Healthy: true}}
 	w.Add(flow.Endpoint, w.Cluster.At.Value,
-		flow.Hop{Decision: address, Why: why, Expect: []flow.Fact{passage.Fact(flow.FactEndpoint, address)}})
+		flow.Hop{Decision: address, Why: why, Expect: []flow.Fact{passage.Fact(flow.FactEndpoint, seenAs(address))}})
 }
 
 // dynamicHost is the host of a dynamic_forward_proxy cluster: the request's own, or the server name
@@ -147,22 +147,37 @@ func dynamicName(w *passage.Walk) (name, port, why string) {
 	return name, port, "the cluster is dynamic_forward_proxy: the request's own host is where it goes"
 }
 
+// seenAs is what a connection to a host shows of it, as a pattern: of a name the port alone, since
+// DNS says the address.
+func seenAs(address string) string {
+	if _, err := netip.ParseAddrPort(address); err == nil {
+		return address
+	}
+	if host, port, err := net.SplitHostPort(address); err == nil && host != "" && match.Digits(port) {
+		return "*:" + port
+	}
+	return address
+}
+
 // askDNS opens the addresses of a DNS cluster's endpoints where the dump does not have them: DNS
-// had given none, or the dump is one without endpoints and has their names alone.
-func askDNS(w *passage.Walk, c *proxy.Cluster, load *proxy.LoadAssignment) {
+// had given none, or the dump is one without endpoints and has their names alone. It says whether
+// it is so.
+func askDNS(w *passage.Walk, c *proxy.Cluster, load *proxy.LoadAssignment) bool {
 	if !c.AsksDNS() {
-		return
+		return false
 	}
 	if names := c.At.Get("load_assignment", "endpoints"); len(load.Hosts) == 0 && names.Element(0).Exists() {
 		w.Open(flow.WhatAddress, "DNS", "DNS had given no address of the cluster's endpoints when the dump was taken",
 			names)
+		return true
 	}
 	for _, h := range load.Hosts {
 		if _, err := netip.ParseAddrPort(h.Address); err != nil {
 			w.Open(flow.WhatAddress, "DNS", "DNS says the address of "+h.Address, h.At)
-			return
+			return true
 		}
 	}
+	return false
 }
 
 // sniProxy returns the configuration of the chain's sni_dynamic_forward_proxy filter, or a Value
