@@ -25,6 +25,7 @@ const (
 	APIKeyRefused    Reason = "api-key.no-valid-key"
 	BodyTooLarge     Reason = "buffer.body-too-large"
 	LoopDetected     Reason = "cdn-loop.too-often"
+	NotItsProtocol   Reason = "filter.not-its-protocol"
 	HealthAnswered   Reason = "health-check.answered"
 	ExtAuthzDenies   Reason = "ext-authz.no-service"
 	UpgradeRefused   Reason = "upgrade.not-allowed"
@@ -62,6 +63,7 @@ var Reasons = []ReasonRow{
 	{BasicAuthRefused, "the request has no user and password that the filter knows"},
 	{APIKeyRefused, "the request has no API key that the filter knows"},
 	{BodyTooLarge, "the body is larger than the filter may hold"},
+	{NotItsProtocol, "a filter lets only requests of its own protocol pass, and the request is none"},
 	{LoopDetected, "the request has come through this CDN more often than the filter allows"},
 	{HealthAnswered, "the health check filter answers by itself"},
 	{ExtAuthzDenies, "the authorization service cannot be reached and failure_mode_allow is not set"},

@@ -279,6 +279,13 @@ var idleRules = []rule{
 	{"a request that is not Connect", one("connect_grpc_bridge.v3.FilterConfig", ""), vhost(toA),
 		[]string{"GET x /", "POST x / content-type=application/json"}},
 	{"a request without JSON", one("mcp.v3.Mcp", ""), vhost(toA), []string{"GET x /", "POST x /", "DELETE x /"}},
+	{"mcp: only its protocol", one("mcp.v3.Mcp", "traffic_mode: REJECT_NO_MCP"), vhost(toA), []string{"GET x /",
+		"POST x /", "DELETE x /", "HEAD x /", "PUT x / content-type=application/json", "DELETE x / mcp-session-id=a",
+		"GET x / accept=text/event-stream", "GET x / accept=application/json,text/event-stream", "GET x / accept=*/*",
+		"POST x / content-type=application/json", "POST x / accept=text/event-stream", "http2 GET x /"}},
+	{"a2a: only its protocol", one("a2a.v3.A2a", "traffic_mode: REJECT"), vhost(toA), []string{"GET x /", "POST x /",
+		"DELETE x /", "PUT x / content-type=application/json", "GET x / accept=text/event-stream"}},
+	{"a2a: others too", one("a2a.v3.A2a", ""), vhost(toA), []string{"GET x /", "POST x /"}},
 	{"the size of no body", one("body_size_limit.v3.BodySizeLimit", "max_request_bytes: 10"), vhost(toA),
 		[]string{"GET x /", "POST x / content-length=0"}},
 	{

@@ -16,8 +16,6 @@ var idle = map[string]func(*Request, *Filter) bool{
 	httpPrefix + "cache_v2.v3.CacheV2Config":                   notFromCache,
 	httpPrefix + "lua.v3.Lua":                                  noRequestScript,
 	httpPrefix + "connect_grpc_bridge.v3.FilterConfig":         noConnect,
-	httpPrefix + "mcp.v3.Mcp":                                  noJSON,
-	httpPrefix + "a2a.v3.A2a":                                  noJSON,
 	httpPrefix + "stateful_session.v3.StatefulSession":         noSession,
 	httpPrefix + "grpc_json_transcoder.v3.GrpcJsonTranscoder":  transcoderPasses,
 	httpPrefix + "dynamic_forward_proxy.v3.FilterConfig":       otherCluster,
@@ -29,6 +27,8 @@ var partly = map[string]func(*Request, *Filter) (result Result, ok bool){
 	httpPrefix + "ext_proc.v3.ExternalProcessor": extProc,
 	httpPrefix + "oauth2.v3.OAuth2":              oauth2,
 	httpPrefix + "ip_tagging.v3.IPTagging":       ipTagging,
+	httpPrefix + "mcp.v3.Mcp":                    mcp,
+	httpPrefix + "a2a.v3.A2a":                    a2a,
 }
 
 // settled says whether none of the headers is open.
@@ -105,20 +105,6 @@ func noConnect(r *Request, _ *Filter) bool {
 	_, version := r.Headers.Get("connect-protocol-version")
 	path, _ := r.Headers.Get(":path")
 	return !version && !strings.HasPrefix(kind, "application/connect") && match.QueryParams(path)["connect"] == ""
-}
-
-// noJSON is a request without a JSON document in its body, which filters of JSON-RPC let through
-// where they do not reject others.
-func noJSON(r *Request, f *Filter) bool {
-	if !r.settled(":method", "content-type") {
-		return false
-	}
-	if mode := f.own().Get("traffic_mode").Text(); mode != "" && mode != "PASS_THROUGH" && mode != "0" {
-		return false
-	}
-	method, _ := r.Headers.Get(":method")
-	kind, _ := r.Headers.Get("content-type")
-	return method != "POST" || !strings.Contains(kind, "json")
 }
 
 // noSession is a request that belongs to no session: it has no cookie, or no header,
