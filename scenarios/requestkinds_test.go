@@ -12,6 +12,8 @@ type requestKind struct {
 	says     string   // what the result line says of the answer, without its time; {…} as in to
 	verdict  flow.Result
 	attempts int    // how often the sidecar asked upstream; 0: it is not held
+	tried    string // status of each attempt, or "failed": "503 503 200"; "": it is not held
+	next     string // what the application calls on, and its answer; "": nothing
 	takes    string // URL of another connection that has the request's source port already; "": there is none
 	noise    bool   // other requests of the same pod to the same URL, meanwhile
 	refused  string // what an error says that ends the run before anything is touched; "": there is none
@@ -101,14 +103,21 @@ var requestKinds = []requestKind{
 	{name: "a header that routes", to: "http://header:8080/", curl: []string{"-H", "x-team: red"},
 		says: "200 by {l2}:8080", verdict: flow.Verified},
 	{name: "without the header that routes", to: "http://header:8080/", says: app, verdict: flow.Verified},
-	// The logs do not name the request by the id that it was sent with.
-	{name: "a route that sets the id", to: "http://own-id:8080/", says: app, verdict: flow.Incomplete},
+	// The logs do not name the request by the id that it was sent with: its connections tell it.
+	{name: "a route that sets the id", to: "http://own-id:8080/", says: app, verdict: flow.Verified},
+	{name: "an id of the client's own", to: "http://fortio-server:8080/", curl: []string{"-H", "x-request-id: mine"},
+		says: app, verdict: flow.Verified},
 	// Which of the two clusters with weights takes it is open, and each way is inferred to the
 	// client's end only. Nothing may be refuted.
 	{name: "a route that splits", to: "http://split:8080/", says: "200 by ", verdict: flow.Incomplete},
 	{name: "a delay", to: "http://delay:8080/", says: app, verdict: flow.Verified},
 	{name: "the application calls on", to: "http://fortio-server:8070/", says: "200 by {pod}:8070",
-		verdict: flow.Verified},
+		next: "GET fortio-server-l2:8080/ 200", verdict: flow.Verified},
+	{name: "the application calls on, behind another Service", to: "http://chain:8080/", says: "200 by {pod}:8070",
+		next: "GET fortio-server-l2:8080/ 200", verdict: flow.Verified},
+	{name: "each attempt calls on", to: "http://chain:8080/?status=503", says: "503 by {pod}:8070", attempts: 3,
+		tried: "503 503 503", verdict: flow.Verified,
+		next: "GET fortio-server-l2:8080/ 503, GET fortio-server-l2:8080/ 503, GET fortio-server-l2:8080/ 503"},
 
 	// What fails.
 	{name: "the application's 404", to: "http://fortio-server:8080/?status=404", says: "404 by {pod}:8080",
@@ -116,6 +125,9 @@ var requestKinds = []requestKind{
 	{name: "the application's 503, retried by default", to: "http://fortio-server:8080/?status=503", says: "503 by ",
 		verdict: flow.Verified},
 	{name: "retries that a route asks for", to: "http://retry:8080/?status=503", says: "503 by ", attempts: 3,
+		tried: "503 503 503", verdict: flow.Verified},
+	// Which of the two endpoints is asked first is chance; the other one refuses.
+	{name: "an endpoint that refuses beside one that answers", to: "http://half:8080/", says: app,
 		verdict: flow.Verified},
 	{
 		name: "a timeout of the route", to: "http://timeout:8080/?delay=1s",
@@ -141,8 +153,15 @@ var requestKinds = []requestKind{
 		name: "RBAC denies", to: "http://fortio-server-l2:8080/denied",
 		says: "403 by fortio-server-l2.mark: rbac access denied matched policy", verdict: flow.Verified,
 	},
-	{name: "the application refuses", to: "http://refused:8080/", says: "503 by fortio-server.mark: ",
-		verdict: flow.Incomplete},
+	{
+		name: "the application refuses", to: "http://refused:8080/", tried: "failed failed failed",
+		says: "503 by fortio-server.mark: {pod}:9090 refused the connection, three times: ", verdict: flow.Verified,
+	},
+	{
+		name: "an application without sidecar refuses", to: "http://plain-refused.requests:8080/",
+		says:  "503 by netshoot.mark: {plain}:9090 refused the connection, three times: ",
+		tried: "failed failed failed", verdict: flow.Verified,
+	},
 	{name: "the application resets", to: "http://naked.requests:9999/", says: "503 by netshoot.mark: ",
 		verdict: flow.Verified},
 

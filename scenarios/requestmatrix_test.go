@@ -100,8 +100,8 @@ func (m *matrix) apply(ctx context.Context, t *testing.T, kubeconfig string) {
 			t.Fatal(err)
 		}
 	}
-	last = strings.NewReplacer("PLAIN", m.ip(ctx, t, "plain.requests"), "POD", m.ip(ctx, t, "fortio-server"), "L2",
-		m.ip(ctx, t, "fortio-server-l2")).
+	last = strings.NewReplacer("NAKED", m.ip(ctx, t, "naked.requests"), "PLAIN", m.ip(ctx, t, "plain.requests"),
+		"POD", m.ip(ctx, t, "fortio-server"), "L2", m.ip(ctx, t, "fortio-server-l2")).
 		Replace("apiVersion: networking.istio.io/v1\nkind: ServiceEntry" + last)
 	if err := kube.Apply(ctx, config, []byte(last)); err != nil {
 		t.Fatal(err)

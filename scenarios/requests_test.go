@@ -9,6 +9,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -111,6 +112,12 @@ func (m *matrix) hold(ctx context.Context, t *testing.T, k requestKind) {
 	if k.attempts > 0 && answer.Attempts != k.attempts {
 		t.Errorf("%d attempts, want %d", answer.Attempts, k.attempts)
 	}
+	if tried := triedText(answer); k.tried != "" && tried != k.tried {
+		t.Errorf("attempts %s, want %s: %+v", tried, k.tried, answer.Tried)
+	}
+	if next := nextText(answer); next != k.next {
+		t.Errorf("the application called on %q, want %q: %+v", next, k.next, answer.Next)
+	}
 	if answer.Status != told.Status {
 		t.Errorf("lab was told %d, and curl alone %d", answer.Status, told.Status)
 	}
@@ -123,6 +130,28 @@ func (m *matrix) hold(ctx context.Context, t *testing.T, k requestKind) {
 	if verdict.Result == flow.Verified {
 		holdVariants(t, run, verdict)
 	}
+}
+
+// triedText is what each attempt was answered with.
+func triedText(a flow.Answer) string {
+	var all []string
+	for _, attempt := range a.Tried {
+		if attempt.Failure != "" {
+			all = append(all, "failed")
+		} else {
+			all = append(all, strconv.Itoa(attempt.Status))
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+// nextText is what the application called on, and what it was answered with.
+func nextText(a flow.Answer) string {
+	var all []string
+	for _, c := range a.Next {
+		all = append(all, fmt.Sprintf("%s %s %d", c.Method, c.URL, c.Status))
+	}
+	return strings.Join(all, ", ")
 }
 
 // patience is how often a kind is sent again whose run is incomplete and must not be, where each is
