@@ -29,6 +29,7 @@ type traceFlags struct {
 	verbose  bool
 	warm     bool
 	asked
+	body    int  // bytes of the answer's body that are shown
 	fail    bool // a failed answer is a mismatch
 	peek    int  // bytes of each read and write that are looked at for HTTP
 	noEnvoy bool
@@ -90,6 +91,7 @@ their namespaces where these are few.`
 const traceExample = `  lab trace --from netshoot --to http://fortio-server:8080/
   lab trace --from netshoot --to http://fortio-server:8080/ --events
   lab trace --from netshoot --to http://fortio-server:8080/ --events=envoy
+  lab trace --from netshoot --to http://fortio-server:8080/debug --body
   lab trace --from netshoot --to http://fortio-server:8080/ --filters
   lab trace --from netshoot --to http://fortio-server:8080/ --statements debug
   lab trace --from netshoot --to http://fortio-server:8080/ --without statements
@@ -116,6 +118,9 @@ func (flags *traceFlags) read(cmd *cobra.Command, args []string) error {
 	if flags.events != "" && !slices.Contains(eventForms, flags.events) {
 		return exit.Usagef("read command line: --events=%s is none of %s", flags.events, strings.Join(eventForms, ", "))
 	}
+	if flags.body < 0 || flags.body > mostBody {
+		return exit.Usagef("read command line: --body=%d is not between 0 and %d", flags.body, mostBody)
+	}
 	if err := flags.check(); err != nil {
 		return err
 	}
@@ -126,6 +131,9 @@ func (flags *traceFlags) read(cmd *cobra.Command, args []string) error {
 	flags.curl = append(configured, args...)
 	return nil
 }
+
+// mostBody is the most bytes of a body that are shown.
+const mostBody = 64 << 10
 
 // define gives the command its flags.
 func (flags *traceFlags) define(cmd *cobra.Command) {
@@ -141,6 +149,9 @@ func (flags *traceFlags) define(cmd *cobra.Command) {
 		"print what each HTTP filter took, which stopped the request, and which answered")
 	f.BoolVarP(&flags.verbose, "verbose", "v", false, "say of each hop why, from which field, and by which evidence")
 	f.BoolVar(&flags.warm, "warm", false, "leave pooled connections; what happened on them before is not seen")
+	f.IntVar(&flags.body, "body", 0,
+		"show the first bytes of the answer's body, 512 or as many as --body=BYTES says, without secrets")
+	f.Lookup("body").NoOptDefVal = "512"
 	f.BoolVar(&flags.fail, "fail", false,
 		"make a failed answer a mismatch: none, or one with a status of 400 and above")
 	flags.add(cmd)
@@ -195,14 +206,14 @@ func (a *app) trace(cmd *cobra.Command, flags traceFlags) error {
 	if err != nil {
 		return err
 	}
-	kept, err := a.traced(cmd.Context(), flags)
+	kept, body, err := a.traced(cmd.Context(), flags)
 	if flags.dryRun {
 		return err
 	}
 	kept.Signer = signer
 	kept.Verdict = verify.Judge(kept.Run)
 	if err == nil {
-		err = a.reportTrace(kept, flags)
+		err = a.reportTrace(kept, body, flags)
 	}
 	if flags.bundle == "" || len(kept.Run.Path.Hops) == 0 {
 		return err

@@ -33,7 +33,7 @@ func narrowReport(t *testing.T, kept bundle.Contents, flags traceFlags) {
 	terminal := terminaltest.Open(t, "\x00", nil)
 	out := screen.New(terminal.Program)
 	a := &app{Streams: Streams{Out: out}}
-	if err := a.reportTrace(kept, flags); err != nil {
+	if err := a.reportTrace(kept, "", flags); err != nil {
 		t.Error(err)
 	}
 	if err := out.Flush(); err != nil {
@@ -47,7 +47,7 @@ func narrowReport(t *testing.T, kept bundle.Contents, flags traceFlags) {
 		}
 	}
 	var wide strings.Builder
-	if err := (&app{Streams: Streams{Out: &wide}}).reportTrace(kept, flags); err != nil {
+	if err := (&app{Streams: Streams{Out: &wide}}).reportTrace(kept, "", flags); err != nil {
 		t.Error(err)
 	}
 	squeezed := strings.Join(strings.Fields(narrow), "")

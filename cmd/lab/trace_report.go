@@ -23,10 +23,11 @@ var eventForms = []string{eventPhases, "all", "envoy", "kernel", eventRaw}
 
 // reportTrace prints what became of a traced request; the error has the verdict's exit code and has
 // been said.
-func (a *app) reportTrace(kept bundle.Contents, flags traceFlags) error {
+func (a *app) reportTrace(kept bundle.Contents, body string, flags traceFlags) error {
 	run, verdict, recording := kept.Run, kept.Verdict, kept.Recording.Trace
 	result := traceResult{Schema: traceSchema, Answer: verify.Answered(run),
 		Run: run, Verdict: verdict, Touched: run.Touched}
+	result.Answer.Body = body
 	if recording == nil {
 		recording, flags.events = &trace.Recording{}, ""
 	}
@@ -62,6 +63,7 @@ func (a *app) traceText(w io.Writer, kept bundle.Contents, flags traceFlags, res
 	about func(*trace.Event) bool) error {
 	options := report.Options{
 		Color: screen.Colours(a.Out), Verbose: flags.verbose, Fold: true, Width: a.reportWidth(),
+		Body: shown(a, result.Answer.Body),
 	}
 	if err := report.Text(w, shown(a, kept.Run), shown(a, kept.Verdict), options); err != nil {
 		return err

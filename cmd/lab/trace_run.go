@@ -59,29 +59,31 @@ func (f traceFlags) plan(ctx context.Context, m *mesh.Mesh) (runs.Plan, error) {
 	if err != nil {
 		return runs.Plan{}, exit.Environmentf("%w", err)
 	}
-	return runs.Plan{Call: call, Curl: f.curl, Told: told, Keep: f.warm,
+	return runs.Plan{Call: call, Curl: f.curl, Told: told, Keep: f.warm, Body: f.body,
 		Trace: capture.Options{Data: f.peek, Envoy: !f.noEnvoy, Cache: cache,
 			Without: f.without, Statements: trace.Level(f.level)}}, nil
 }
 
-// traced takes one request from plan to evidence, and restores what was changed for it.
-func (a *app) traced(ctx context.Context, flags traceFlags) (kept bundle.Contents, err error) {
+// traced takes one request from plan to evidence, and restores what was changed for it. body is the
+// beginning of the answer's, where it is wanted.
+func (a *app) traced(ctx context.Context, flags traceFlags) (kept bundle.Contents, body string,
+	err error) {
 	backend, lab, err := a.lab(ctx)
 	if err != nil {
-		return kept, err
+		return kept, "", err
 	}
 	m, err := a.connect(lab)
 	if err != nil {
-		return kept, err
+		return kept, "", err
 	}
 	plan, err := flags.plan(ctx, m)
 	if err != nil {
-		return kept, err
+		return kept, "", err
 	}
 	flags.apply(&plan, lab)
 	forRun := forScripts(backend, lab, m, flags.bounds(lab))
 	if flags.dryRun {
-		return kept, a.dryTrace(ctx, forRun, plan)
+		return kept, "", a.dryTrace(ctx, forRun, plan)
 	}
 	task := a.reporter().Start("Sending one request, and watching it (a build of Envoy that is new is understood " +
 		"first)")
@@ -91,5 +93,5 @@ func (a *app) traced(ctx context.Context, flags traceFlags) (kept bundle.Content
 		err = fmt.Errorf("%w (or leave the connections: --warm)", err)
 	}
 	return bundle.Contents{Run: result.Run, Question: result.Question, Recording: &result.Recording,
-		Dumps: result.Dumps, After: result.DumpsAfter}, err
+		Dumps: result.Dumps, After: result.DumpsAfter}, result.Body, err
 }

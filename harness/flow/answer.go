@@ -16,10 +16,13 @@ type Answer struct {
 	Attempts int `json:"attempts,omitempty"`
 	// Tried is each attempt of a proxy that tried more than once, or got no answer; the client's
 	// proxy is the first
-	Tried    []Attempt  `json:"tried,omitempty"`
-	Next     []NextCall `json:"next,omitempty"`  // requests that the application made on its own for this one
-	Bytes    string     `json:"bytes,omitempty"` // size of the body that the client received
-	State    State      `json:"state"`           // whether the instruments agree on the status
+	Tried []Attempt  `json:"tried,omitempty"`
+	Next  []NextCall `json:"next,omitempty"`  // requests that the application made on its own for this one
+	Bytes string     `json:"bytes,omitempty"` // size of the body that the client received
+	// beginning of the body, where it was asked for: without secrets and control characters. No
+	// instrument reads it, and it is not kept
+	Body     string     `json:"body,omitempty"`
+	State    State      `json:"state"` // whether the instruments agree on the status
 	Evidence []Evidence `json:"evidence,omitempty"`
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 
@@ -30,6 +31,13 @@ type Output struct {
 // code other than 0 is not an error: the code stands in the Output. When ctx ends the streams are
 // closed; the command itself may go on.
 func (p *Pod) Exec(ctx context.Context, container string, command []string, stdin io.Reader) (*Output, error) {
+	return p.ExecHead(ctx, container, command, stdin, math.MaxInt)
+}
+
+// ExecHead is Exec for a command that may write more to its standard output than is wanted: the
+// Output has the first bytes of it, and the command writes all of it.
+func (p *Pod) ExecHead(ctx context.Context, container string, command []string, stdin io.Reader, most int) (*Output,
+	error) {
 	if !slices.Contains(p.Containers(), container) {
 		return nil, exit.Usagef("exec in %s: no container %q (there are: %s)", p.Ref(), container,
 			strings.Join(p.Containers(), ", "))
@@ -38,9 +46,10 @@ func (p *Pod) Exec(ctx context.Context, container string, command []string, stdi
 	if err != nil {
 		return nil, exit.Environmentf("exec %s in %s/%s: %w", command[0], p.Ref(), container, err)
 	}
-	var stdout, stderr bytes.Buffer
+	var stderr bytes.Buffer
+	stdout := head{most: most}
 	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdin: stdin, Stdout: &stdout, Stderr: &stderr})
-	out := &Output{Stdout: stdout.Bytes(), Stderr: stderr.Bytes()}
+	out := &Output{Stdout: stdout.text.Bytes(), Stderr: stderr.Bytes()}
 	if noProgram(err, out) {
 		return nil, p.withoutProgram(container, command[0])
 	}
@@ -55,6 +64,17 @@ func (p *Pod) Exec(ctx context.Context, container string, command []string, stdi
 		return nil, exitEnvironment(err, "exec %s in %s/%s", command[0], p.Ref(), container)
 	}
 	return out, nil
+}
+
+// head keeps the first bytes of what is written to it.
+type head struct {
+	text bytes.Buffer
+	most int
+}
+
+func (h *head) Write(p []byte) (int, error) {
+	h.text.Write(p[:min(len(p), h.most-h.text.Len())])
+	return len(p), nil
 }
 
 // executor prefers WebSocket, which newer servers speak, and falls back to SPDY.

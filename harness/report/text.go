@@ -23,6 +23,7 @@ type Options struct {
 	Fold    bool    // one line for a pod all of whose hops are confirmed, unless Verbose
 	Width   int     // columns of the terminal; 0: width
 	Sources Sources // for a page
+	Body    string  // beginning of the answer's body, which stands below the answer; "": it is not shown
 }
 
 // width is the most columns that a line takes where no terminal says how many it has.
@@ -79,6 +80,7 @@ func (t *text) heading(verdict flow.RunVerdict) {
 	t.line("%s %s", t.resultMark(verdict.Result), verify.WayText(verdict))
 	t.line("%s", clean(callName(t.run.Call)))
 	t.attempts(answer)
+	t.body(answer)
 	t.line("")
 }
 

@@ -31,6 +31,7 @@ type Plan struct {
 	// Unasked says that log levels are left because raising them was not asked for; the run then
 	// notes what that costs.
 	Unasked bool
+	Body    int             // how many bytes of the answer's body the result has; 0: none
 	Trace   capture.Options // how eBPF watches; its Pods follow from what is watched
 	Watched []string        // pods to watch beside those that the cluster names
 }

@@ -33,6 +33,7 @@ type Result struct {
 	Touched    []flow.Touch      // what the run changed outside itself, and which of it is again as it was
 	Dumps      map[string][]byte // config dumps by "pod.namespace", as inference read them
 	DumpsAfter map[string][]byte // the same after the request
+	Body       string            // beginning of the answer's body, where the plan asks for it: see Session.Body
 }
 
 // restoreTimeout bounds what is done after a run to restore the lab.
@@ -70,7 +71,7 @@ func Do(ctx context.Context, lab Lab, plan Plan, note func(format string, args .
 		err = errors.Join(err, exit.Environmentf("restore what the run changed: %w", restored))
 	}
 	return Result{Question: s.question, Run: s.Flow, Touched: touches, Recording: s.Recording,
-		Dumps: s.Dumps(), DumpsAfter: s.DumpsAfter()}, err
+		Dumps: s.Dumps(), DumpsAfter: s.DumpsAfter(), Body: s.Body()}, err
 }
 
 // Do takes the steps from plan to answer, and lets every instrument look for the last time. What
@@ -79,7 +80,7 @@ func (s *Session) Do(ctx context.Context, plan Plan) error {
 	if err := plan.check(s.Lab.Bounds); err != nil {
 		return err
 	}
-	s.Force, s.insist = plan.Force, plan.Cold
+	s.Force, s.insist, s.body = plan.Force, plan.Cold, plan.Body
 	if plan.Unasked {
 		s.Absent(flow.EnvoyLog, "", errUnasked)
 	}

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/observe/curl"
 	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/internal/redact"
 )
 
 // requestTimeout bounds one request; curl itself gives up before.
@@ -49,7 +51,7 @@ func (s *Session) send(ctx context.Context, call flow.Call, args ...string) (cur
 	if err != nil {
 		return curl.Result{}, err
 	}
-	request.curl, request.code = out.Stderr, out.Code
+	request.curl, request.code, request.body = out.Stderr, out.Code, out.Stdout
 	s.sent = request
 	told, err := curl.Parse(out.Stderr)
 	if err != nil {
@@ -86,6 +88,9 @@ func (s *Session) Controlled() bool { return s.control.URL != "" }
 // curl sends a call from where it is sent from, some times one after the other.
 func (s *Session) curl(ctx context.Context, call flow.Call, times int, args ...string) (*mesh.Output, error) {
 	command, err := curl.Send(call, times, args...)
+	if s.body > 0 && times == 1 {
+		command, err = curl.Show(call, args...)
+	}
 	if err != nil {
 		return nil, exit.Usagef("%w", err)
 	}
@@ -100,5 +105,32 @@ func (s *Session) curl(ctx context.Context, call flow.Call, times int, args ...s
 	if container == "" {
 		container = pod.App()
 	}
+	if pod, bounded := pod.(headed); bounded && s.body > 0 {
+		return pod.ExecHead(ctx, container, command.Line, bytes.NewReader(command.Input), s.body+bodyMargin)
+	}
 	return pod.Exec(ctx, container, command.Line, bytes.NewReader(command.Input))
+}
+
+// headed is a pod that keeps no more of what a command writes than is wanted.
+type headed interface {
+	ExecHead(ctx context.Context, container string, command []string, stdin io.Reader, most int) (*mesh.Output, error)
+}
+
+// bodyMargin is how many bytes of a body are read beside those that are shown: a secret that begins
+// among these is known for one by what follows.
+const bodyMargin = 4 << 10
+
+// Body is the beginning of the body that the request was answered with, as it may be shown: without
+// secrets, and without anything that could command a terminal. It is kept nowhere. "" where it was
+// not asked for.
+func (s *Session) Body() string {
+	if s.sent == nil || s.body == 0 {
+		return ""
+	}
+	text := s.sent.body[:min(len(s.sent.body), s.body+bodyMargin)]
+	shown := redact.Printable(redact.Text(string(text)))
+	if cut := []rune(shown); len(cut) > s.body {
+		shown = string(cut[:s.body])
+	}
+	return shown
 }

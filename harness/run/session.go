@@ -55,6 +55,7 @@ type Session struct {
 	unknown   bool      // they were asked for cold or warm, and it is not known whether they are
 	workers   int       // worker threads of the client's sidecar, where the pools are warm
 	insist    bool      // a pool that is in use ends the run, instead of being kept
+	body      int       // bytes of the answer's body that are wanted
 	touches   []touched // what was changed outside the run
 }
 
@@ -63,6 +64,7 @@ type sent struct {
 	since, until time.Time
 	curl         []byte // what curl wrote to its standard error
 	code         int    // that curl ended with
+	body         []byte // beginning of the answer's body, where it was asked for
 	local        string // the client's end of its connection, as curl says it
 }
 

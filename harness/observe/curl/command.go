@@ -28,6 +28,14 @@ const maxLine = 96 << 10
 // Standard error then holds what Parse reads. The error says which argument cannot be given,
 // and never what an argument holds.
 func Send(call flow.Call, times int, args ...string) (Command, error) {
+	return send(call, times, "/dev/null", args)
+}
+
+// Show returns the curl that sends a call once, as Send does, and writes the answer's body to its
+// standard output.
+func Show(call flow.Call, args ...string) (Command, error) { return send(call, 1, "-", args) }
+
+func send(call flow.Call, times int, output string, args []string) (Command, error) {
 	c := &config{line: append([]string{"curl"}, Args()...)}
 	c.option("max-time", maxTime)
 	c.flag("globoff")    // the URL is one URL, also with brackets in it
@@ -50,7 +58,7 @@ func Send(call flow.Call, times int, args ...string) (Command, error) {
 		return Command{}, err
 	}
 	for range times {
-		c.option("output", "/dev/null")
+		c.option("output", output)
 		c.option("url", strings.ReplaceAll(call.URL, " ", "%20"))
 	}
 	if c.err != nil {
