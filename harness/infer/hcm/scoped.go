@@ -71,8 +71,8 @@ func fragment(w *passage.Walk, v configdump.Value) (string, bool) {
 	}
 	if element := v.Get("element"); element.Exists() {
 		for _, p := range parts {
-			key, value, found := strings.Cut(p, element.Get("separator").Text())
-			if found && key == element.Get("key").Text() {
+			key, value, _ := strings.Cut(p, element.Get("separator").Text()) // without one the value is empty
+			if key == element.Get("key").Text() {
 				return value, true
 			}
 		}

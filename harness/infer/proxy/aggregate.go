@@ -7,10 +7,6 @@ import (
 	"github.com/flowproof/lab/harness/infer/say"
 )
 
-// maxAggregate bounds how deep aggregate clusters may hold each other: a forged dump may let
-// them do so in a circle.
-const maxAggregate = 8
-
 // Members returns the clusters of an aggregate cluster, or nil for any other.
 func (c *Cluster) Members() []string {
 	config, kind := c.At.Get("cluster_type", "typed_config").Typed()
@@ -22,41 +18,38 @@ func (c *Cluster) Members() []string {
 
 // Endpoints returns the endpoints that a cluster may send to: its own, or those of an
 // aggregate's members.
-func (e *Proxy) Endpoints(c *Cluster) *LoadAssignment { return e.endpointsAt(c, 0) }
-
-// endpointsAt joins the hosts of an aggregate cluster's members, which is itself inside of so many
-// others: the priorities of each member come after those of the members before it. Every host keeps
-// the cluster that it belongs to, which decides its transport socket.
-func (e *Proxy) endpointsAt(c *Cluster, depth int) *LoadAssignment {
+func (e *Proxy) Endpoints(c *Cluster) *LoadAssignment {
 	members := c.Members()
 	if members == nil {
 		return e.Load(c)
 	}
 	all := &LoadAssignment{At: c.At.Value, Over: 140}
-	if depth > maxAggregate {
-		return all
-	}
 	var next uint32
 	for _, name := range members {
 		member := e.Cluster(name)
-		if member == nil {
+		if member == nil || member.Members() != nil { // an aggregate has no hosts of its own
 			continue
 		}
-		load := e.endpointsAt(member, depth+1)
-		highest := uint32(0)
-		for _, h := range load.Hosts {
-			highest = max(highest, h.Priority+1)
-			h.Priority += next
-			if h.Cluster == nil {
-				h.Cluster = member
-			}
-			all.Hosts = append(all.Hosts, h)
-		}
-		if next += highest; len(all.Hosts) > 1<<20 {
-			break
-		}
+		next += all.join(member, e.Load(member), next)
 	}
 	return all
+}
+
+// join adds the hosts of an aggregate cluster's member: its priorities come after those of the
+// members before it, and each host keeps the cluster that it belongs to, which decides its
+// transport socket. It returns how many priorities the member has.
+// (Cluster::linearizePrioritySet of source/extensions/clusters/aggregate)
+func (l *LoadAssignment) join(member *Cluster, load *LoadAssignment, from uint32) uint32 {
+	var levels uint32
+	for _, h := range load.Hosts {
+		levels = max(levels, h.Priority+1)
+		h.Priority += from
+		if h.Cluster == nil {
+			h.Cluster = member
+		}
+		l.Hosts = append(l.Hosts, h)
+	}
+	return levels
 }
 
 // AggregateText says that endpoints come from several clusters.
