@@ -93,7 +93,8 @@ var balanceRules = []balanceRule{
 		"{value: 0}}", locality("priority: 0, ", ep(1, unhealthy)) + "," +
 		locality("priority: 1, ", ep(2), ep(3, unhealthy), ep(4, unhealthy)), ""},
 	{"priorities: no host panics and traffic fails", "lb_policy: ROUND_ROBIN, common_lb_config: " +
-		"{zone_aware_lb_config: {fail_traffic_on_panic: true}}", locality("priority: 0, ", ep(1), ep(2, unhealthy), ep(3, unhealthy)), ""},
+		"{zone_aware_lb_config: {fail_traffic_on_panic: true}}",
+		locality("priority: 0, ", ep(1), ep(2, unhealthy), ep(3, unhealthy)), ""},
 	{"degraded", "lb_policy: ROUND_ROBIN", locality("", ep(1), ep(2, degraded), ep(3, unhealthy)), ""},
 	{"locality weights", "lb_policy: ROUND_ROBIN, common_lb_config: {locality_weighted_lb_config: {}}",
 		locality("locality: {zone: a}, load_balancing_weight: 1, ", ep(1)) + "," +
@@ -172,7 +173,7 @@ func TestBalance(t *testing.T) {
 			httpListener(base+i, "", vhost("{match: {prefix: /}, route: {cluster: "+name+more+"}}")))
 	}
 	rules := balanceRules
-	for i, members := range []string{"[k5, k0]", "[k1, k0]", "[k8, k0]", "[k9, k3]", 
+	for i, members := range []string{"[k5, k0]", "[k1, k0]", "[k8, k0]", "[k9, k3]",
 		"[k10, k7]", "[k11, k8, k1]", "[aggregate0, k2]", "[k2, aggregate0]", "[aggregate0]", "[k6]"} {
 		name := fmt.Sprint("aggregate", i)
 		c.clusters = append(c.clusters, "{name: "+name+`, lb_policy: CLUSTER_PROVIDED,
