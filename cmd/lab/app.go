@@ -44,6 +44,7 @@ type app struct {
 	showSecrets bool
 	color       string
 	wide        bool
+	ascii       bool
 	maxDump     byteSize
 	toldCluster bool // that the cluster is $KUBECONFIG's
 }
@@ -90,7 +91,16 @@ func Run(ctx context.Context, args []string, streams Streams) int {
 // sentence is an error as it is shown. What follows its first line is indented, so that no line of
 // it, from any writer, can be taken for one of lab's own.
 func (a *app) sentence(err error) string {
-	return strings.ReplaceAll(shown(a, err.Error()), "\n", "\n  ")
+	const lead = len("lab: ")
+	lines := strings.Split(shown(a, err.Error()), "\n")
+	if columns := screen.Width(a.Err); columns > 2*lead {
+		var folded []string
+		for _, line := range lines {
+			folded = append(folded, screen.Wrap(line, columns-lead)...)
+		}
+		lines = folded
+	}
+	return strings.Join(lines, "\n  ")
 }
 
 // shown is a value as it is shown: without its secrets, unless --show-secrets was typed.
@@ -125,6 +135,29 @@ func (a *app) print(value any, text func(io.Writer) error) error {
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(shown(a, value))
+}
+
+// table is print for text in rows: what is wider than the terminal goes on below its own column.
+func (a *app) table(value any, text func(io.Writer) error) error {
+	return a.print(value, func(w io.Writer) error {
+		var rows strings.Builder
+		if err := text(&rows); err != nil {
+			return err
+		}
+		return fold(w, rows.String())
+	})
+}
+
+// fold writes lines so that none is wider than the terminal.
+func fold(w io.Writer, text string) error {
+	for line := range strings.Lines(text) {
+		for _, part := range screen.Hang("", strings.TrimSuffix(line, "\n"), screen.Width(w)) {
+			if _, err := fmt.Fprintln(w, part); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // reporter says progress on Err, or nothing with -q.
@@ -208,10 +241,16 @@ func (a *app) setColours() error {
 // widest is more columns than any line of a report has.
 const widest = 1 << 16
 
-// reportWidth is how many columns a report takes; 0: as it likes.
-func (a *app) reportWidth() int {
+// setScreen does what --ascii and --wide say.
+func (a *app) setScreen() {
 	if a.wide {
-		return widest
+		screen.SetWidth(a.Out, widest)
 	}
-	return screen.Width(a.Out)
+	if a.ascii {
+		screen.SetASCII(a.Out)
+		screen.SetASCII(a.Err)
+	}
 }
+
+// reportWidth is how many columns a report takes; 0: as it likes.
+func (a *app) reportWidth() int { return screen.Width(a.Out) }

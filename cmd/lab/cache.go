@@ -77,7 +77,7 @@ everything that went in, in the folder that FLOWPROOF_CACHE names, or in the use
 			if err != nil {
 				return err
 			}
-			return a.print(inventory, func(w io.Writer) error { return printInventory(w, inventory) })
+			return a.table(inventory, func(w io.Writer) error { return printInventory(w, inventory) })
 		},
 	}
 	cmd.AddCommand(cacheVerifyCommand(), cachePruneCommand())
@@ -93,7 +93,7 @@ func cacheVerifyCommand() *cobra.Command {
 			a := appOf(cmd)
 			inventory, err := components.Verify(componentOptions(), a.reporter())
 			if len(inventory.Entries) > 0 || err == nil {
-				if failed := a.print(inventory, func(w io.Writer) error {
+				if failed := a.table(inventory, func(w io.Writer) error {
 					return printInventory(w, inventory)
 				}); failed != nil {
 					return failed

@@ -37,7 +37,7 @@ changes nothing.`,
 				return a.doctorOfCluster(cmd.Context())
 			}
 			report := doctor.Examine(cmd.Context(), componentOptions(), opts)
-			if err := a.print(report, func(w io.Writer) error { return printReport(w, report) }); err != nil {
+			if err := a.table(report, func(w io.Writer) error { return printReport(w, report) }); err != nil {
 				return err
 			}
 			if !report.Fit {

@@ -45,7 +45,7 @@ func (a *app) doctorOfCluster(ctx context.Context) error {
 		Kubeconfig: lab.Kubeconfig,
 		Context:    lab.Context,
 	})
-	if err := a.print(report, func(w io.Writer) error { return printCluster(w, report) }); err != nil {
+	if err := a.table(report, func(w io.Writer) error { return printCluster(w, report) }); err != nil {
 		return err
 	}
 	if !report.Fit {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -67,6 +69,7 @@ func newRoot(a *app) *cobra.Command {
 			if known := formsOf(cmd); !slices.Contains(known, a.output) {
 				return exit.Usagef("choose output %q: there are %s", a.output, strings.Join(known, ", "))
 			}
+			a.setScreen()
 			return a.setColours()
 		},
 	}
@@ -85,6 +88,8 @@ func newRoot(a *app) *cobra.Command {
 			"forms; what is kept never has them")
 	flags.StringVar(&a.color, "color", "auto", "colours: "+strings.Join(colours, ", ")+" (auto: on a terminal, "+
 		"unless NO_COLOR is set, or where CLICOLOR_FORCE is)")
+	flags.BoolVar(&a.ascii, "ascii", false,
+		"write signs as ✓ and → in ASCII (default: where the locale is C, POSIX or has a codeset that is not UTF-8)")
 	flags.BoolVar(&a.wide, "wide", false, "cut nothing of a report to the terminal's width")
 	flags.Var(&a.maxDump, "max-dump", "most that is read of a sidecar's config dump, such as 64MiB (default 512MiB); "+
 		"one of many clusters is read in slices")
@@ -92,6 +97,7 @@ func newRoot(a *app) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return exit.Usagef("read command line: %w (see `%s --help`)", err, cmd.CommandPath())
 	})
+	foldHelp(root)
 	completeFlags(root)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	for _, verb := range verbs {
@@ -101,6 +107,25 @@ func newRoot(a *app) *cobra.Command {
 	}
 	root.Args = usageArgs(unknownVerb)
 	return root
+}
+
+// foldHelp folds the help of all commands at the width of the terminal that it is written to.
+func foldHelp(root *cobra.Command) {
+	help := root.HelpFunc()
+	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		out := cmd.OutOrStdout()
+		var text bytes.Buffer
+		cmd.SetOut(&text)
+		help(cmd, args)
+		cmd.SetOut(out)
+		begin, rest, ok := strings.Cut(text.String(), "Examples:\n")
+		_ = fold(out, begin)
+		if ok { // a command is copied whole
+			examples, flags, _ := strings.Cut(rest, "\n\n")
+			fmt.Fprintf(out, "Examples:\n%s\n\n", strings.TrimSuffix(examples, "\n"))
+			_ = fold(out, flags)
+		}
+	})
 }
 
 // completeFlags lets a shell complete the values of the flags that every verb has.

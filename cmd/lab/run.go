@@ -125,7 +125,7 @@ func (a *app) listScenarios() error {
 		}
 		entries = append(entries, scenarioEntry{name, s.Summary()})
 	}
-	return a.print(scenariosResult{scenariosSchema, entries}, func(w io.Writer) error {
+	return a.table(scenariosResult{scenariosSchema, entries}, func(w io.Writer) error {
 		table := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 		for _, e := range entries {
 			fmt.Fprintf(table, "%s\t%s\n", e.Name, e.Summary)

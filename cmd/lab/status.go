@@ -30,7 +30,7 @@ func statusCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.print(status, func(w io.Writer) error { return printStatus(w, status) })
+			return a.table(status, func(w io.Writer) error { return printStatus(w, status) })
 		},
 	}
 }

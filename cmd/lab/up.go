@@ -69,7 +69,7 @@ lab's, and ` + "`lab down`" + ` removes those and no other.`,
 			if err != nil {
 				return err
 			}
-			return a.print(toResult(lab), func(w io.Writer) error {
+			return a.table(toResult(lab), func(w io.Writer) error {
 				if timings {
 					printTimings(w, lab.Timings)
 				}

@@ -55,7 +55,7 @@ func (a *app) listLessons(ctx context.Context, args []string, flags walkFlags) e
 	for _, l := range c.lessons {
 		result.Lessons = append(result.Lessons, entryOf(l, store.Load(ctx, l.Name, l.Sum)))
 	}
-	return a.print(result, result.text)
+	return a.table(result, result.text)
 }
 
 // entryOf is the line of a lesson, with how far the learner is in it.

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/internal/screen"
 )
 
 // ReasonsSchema is the version of the JSON form of the catalogue of codes.
@@ -34,8 +35,11 @@ func Reasons(w io.Writer, format string) error {
 			return err
 		}
 		for _, r := range part.rows {
-			if _, err := fmt.Fprintf(w, "  %-36s %s\n", r.Code, r.Meaning); err != nil {
-				return err
+			line := fmt.Sprintf("  %-36s  %s", r.Code, r.Meaning)
+			for _, folded := range screen.Hang("", line, screen.Width(w)) {
+				if _, err := fmt.Fprintln(w, folded); err != nil {
+					return err
+				}
 			}
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 
+	"github.com/mattn/go-runewidth"
+
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/internal/screen"
 )
@@ -76,14 +78,14 @@ func endingText(o flow.Outcome, f flow.Failure, flag string, status int, locatio
 type textWriter struct {
 	w       io.Writer
 	opts    WayOptions
-	columns int // of a line at most; 0: width
+	columns int // of a line at most; 0: the terminal's, or else width
 	err     error
 }
 
 // width is how many columns a line takes at most.
 func (t *textWriter) width() int {
-	if t.columns > 0 {
-		return max(t.columns, narrowest)
+	if columns := cmp.Or(t.columns, screen.Width(t.w)); columns > 0 {
+		return max(columns, narrowest)
 	}
 	return width
 }
@@ -217,11 +219,11 @@ func possibleText(p flow.Possibility) string {
 // labelled writes a hop's first line: its kind and, in the text column, its decision.
 func (t *textWriter) labelled(kind, decision string) {
 	lead := strings.Repeat(" ", kindColumn) + kind
-	if strings.HasPrefix(kind, "? ") {
-		lead = kind
+	if mark, _, ok := strings.Cut(kind, " "); ok && strings.Contains("?✓✗·", mark) {
+		lead = kind // the mark stands before the column
 	}
-	lead += strings.Repeat(" ", max(1, textColumn-len(lead)))
-	for i, line := range screen.Fold(decision, t.width()-textColumn, "/|,") {
+	lead = pad(lead, max(textColumn, runewidth.StringWidth(lead)+1))
+	for i, line := range screen.Fold(decision, t.width()-runewidth.StringWidth(lead), "/|,") {
 		if i > 0 {
 			lead = strings.Repeat(" ", textColumn)
 		}

@@ -25,6 +25,7 @@ type Writer struct {
 	terminal bool // the cursor can be moved
 	colours  bool
 	ascii    bool   // signs are written in ASCII
+	width    int    // columns, where they were set; 0: the terminal's
 	partial  []byte // the beginning of a character whose rest has not come
 }
 
@@ -41,12 +42,16 @@ func New(w io.Writer) *Writer {
 	return &Writer{w: w, terminal: terminal, colours: colours, ascii: onlyASCII(os.Getenv)}
 }
 
-// onlyASCII says whether the locale has no other characters: it is C or POSIX by name. Source:
-// POSIX, 8.2 Internationalization Variables. One that is not set at all says nothing.
+// onlyASCII says whether the locale has no characters of Unicode: it is C or POSIX by name, or has a
+// codeset that is not UTF-8, as en_US.ISO-8859-1. Source: POSIX, 8.2 Internationalization Variables.
+// One that is not set at all says nothing, and neither does a name without a codeset.
 func onlyASCII(get func(string) string) bool {
 	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
 		if locale := get(name); locale != "" {
-			return locale == "C" || locale == "POSIX"
+			_, codeset, ok := strings.Cut(locale, ".")
+			codeset, _, _ = strings.Cut(codeset, "@")
+			utf8 := strings.EqualFold(strings.ReplaceAll(codeset, "-", ""), "utf8")
+			return locale == "C" || locale == "POSIX" || ok && !utf8
 		}
 	}
 	return false
@@ -54,7 +59,7 @@ func onlyASCII(get func(string) string) bool {
 
 // signs are lab's own signs in ASCII.
 var signs = strings.NewReplacer("✓", "+", "✗", "x", "·", "-", "➔", "->", "→", "->", "…", "...", "•", "*", "«", "<",
-	"»", ">", "–", "-")
+	"»", ">", "–", "-", "█", "#", "↔", "<->", "µ", "u")
 
 // SetColours says whether a Writer shows colours, also where it writes to no terminal.
 func SetColours(w io.Writer, colours bool) {
@@ -65,10 +70,35 @@ func SetColours(w io.Writer, colours bool) {
 	}
 }
 
+// SetASCII says that a Writer writes signs in ASCII in any locale.
+func SetASCII(w io.Writer) {
+	if writer, ok := w.(*Writer); ok {
+		writer.mu.Lock()
+		defer writer.mu.Unlock()
+		writer.ascii = true
+	}
+}
+
+// ASCII reports whether w is a Writer that writes signs in ASCII.
+func ASCII(w io.Writer) bool {
+	writer, ok := w.(*Writer)
+	return ok && writer.ascii
+}
+
+// SetWidth says how many columns Width tells of a Writer.
+func SetWidth(w io.Writer, columns int) {
+	if writer, ok := w.(*Writer); ok {
+		writer.width = columns
+	}
+}
+
 // Width is how many columns the terminal has that a Writer writes to; 0 where it is
 // none, or does not say.
 func Width(w io.Writer) int {
 	writer, ok := w.(*Writer)
+	if ok && writer.width > 0 {
+		return writer.width
+	}
 	if !ok || !writer.terminal {
 		return 0
 	}
