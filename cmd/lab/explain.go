@@ -100,7 +100,7 @@ func (f *explainFlags) run(cmd *cobra.Command, args []string) error {
 	switch {
 	case f.list:
 		return report.Words(a.Out, glossary.All(language.Code))
-	case len(args) == 0:
+	case len(args) == 0, strings.TrimSpace(args[0]) == "":
 		return exit.Usagef("explain: nothing to explain " +
 			"(give a word, a flag, a log line, a file or -; `lab explain --list` lists the words)")
 	case !slices.Contains([]string{"", string(flow.Outbound), string(flow.Inbound), string(flow.Gateway)}, f.direction):

@@ -73,6 +73,24 @@ func newRoot(a *app) *cobra.Command {
 			return a.setColours()
 		},
 	}
+	a.defineFlags(root)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return exit.Usagef("read command line: %w (see `%s --help`)", err, cmd.CommandPath())
+	})
+	foldHelp(root)
+	completeFlags(root)
+	root.CompletionOptions.HiddenDefaultCmd = false
+	for _, verb := range verbs {
+		cmd := verb()
+		cmd.Args = usageArgs(cmd.Args)
+		root.AddCommand(cmd)
+	}
+	root.Args = usageArgs(unknownVerb)
+	return root
+}
+
+// defineFlags gives all verbs the flags that they share.
+func (a *app) defineFlags(root *cobra.Command) {
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.backendName, "backend", "", "what the lab is made of: "+strings.Join(backendNames(), ", ")+
 		" (default "+defaultBackend+", or existing with --kubeconfig, --context or $KUBECONFIG)")
@@ -94,19 +112,6 @@ func newRoot(a *app) *cobra.Command {
 	flags.Var(&a.maxDump, "max-dump", "most that is read of a sidecar's config dump, such as 64MiB (default 512MiB); "+
 		"one of many clusters is read in slices")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "say no progress on stderr")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return exit.Usagef("read command line: %w (see `%s --help`)", err, cmd.CommandPath())
-	})
-	foldHelp(root)
-	completeFlags(root)
-	root.CompletionOptions.HiddenDefaultCmd = false
-	for _, verb := range verbs {
-		cmd := verb()
-		cmd.Args = usageArgs(cmd.Args)
-		root.AddCommand(cmd)
-	}
-	root.Args = usageArgs(unknownVerb)
-	return root
 }
 
 // foldHelp folds the help of all commands at the width of the terminal that it is written to.

@@ -47,9 +47,10 @@ A lesson is a scenario: one of ours by its name, a file of yours, a workshop of 
 walked one after the other, or a bundle of a recorded run, which needs no lab (then --lesson says which, where it cannot
 be told).
 
-At each stop: Enter goes on, b goes back, h gives a hint, s skips, ! opens a shell of the lab (! COMMAND runs one),
-? TERM explains, q leaves. What you have done is kept, and the same command goes on from there. Every line is plain
-text and no line is taken back, so a screen reader can follow. However a walk ends, the lab is restored.`
+At each stop: Enter goes on, b goes back, ! opens a shell of the lab (! COMMAND runs one), ? TERM explains, q leaves.
+At a question and at a task h gives a hint too, and s skips it. What you have done is kept, and the same command goes
+on from there. Every line is plain text and no line is taken back, so a screen reader can follow. However
+a walk ends, the lab is restored.`
 
 func walkCommand() *cobra.Command {
 	var flags walkFlags

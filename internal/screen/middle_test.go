@@ -38,3 +38,21 @@ func TestEnd(t *testing.T) {
 		}
 	}
 }
+
+// TestOnlyASCII tells by the locale whether a terminal shows more than ASCII; the first of the
+// variables that is set decides.
+func TestOnlyASCII(t *testing.T) {
+	for _, c := range []struct {
+		all, ctype, lang string
+		want             bool
+	}{
+		{"", "", "", false}, {"C", "", "en_US.UTF-8", true}, {"", "", "POSIX", true}, {"C.UTF-8", "", "", false},
+		{"", "", "en_US.utf8", false}, {"", "", "de_DE.ISO-8859-15@euro", true}, {"", "ja_JP.eucJP", "C.UTF-8", true},
+		{"", "", "en_US", false},
+	} {
+		locale := map[string]string{"LC_ALL": c.all, "LC_CTYPE": c.ctype, "LANG": c.lang}
+		if got := onlyASCII(func(name string) string { return locale[name] }); got != c.want {
+			t.Errorf("%v: %v", locale, got)
+		}
+	}
+}

@@ -42,9 +42,9 @@ func New(w io.Writer) *Writer {
 	return &Writer{w: w, terminal: terminal, colours: colours, ascii: onlyASCII(os.Getenv)}
 }
 
-// onlyASCII says whether the locale has no characters of Unicode: it is C or POSIX by name, or has a
-// codeset that is not UTF-8, as en_US.ISO-8859-1. Source: POSIX, 8.2 Internationalization Variables.
-// One that is not set at all says nothing, and neither does a name without a codeset.
+// onlyASCII says whether the locale has no characters of Unicode: it is C or POSIX by name, or has
+// a codeset that is not UTF-8, as en_US.ISO-8859-1. Source: POSIX, 8.2 Internationalization
+// Variables. One that is not set at all says nothing, and neither does a name without a codeset.
 func onlyASCII(get func(string) string) bool {
 	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
 		if locale := get(name); locale != "" {

@@ -1,6 +1,8 @@
 package logformat
 
 import (
+	"encoding/json"
+	"strings"
 	"sync"
 
 	"github.com/flowproof/lab/internal/lazyregexp"
@@ -47,6 +49,42 @@ func Known() []string {
 // runtime put before a line.
 var before = lazyregexp.New(`^(?:\[pod/[^\]\s]+\] |\S+ istio-proxy |istio-proxy(?:-\d+)? +\| |` +
 	`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d) (?:std(?:out|err) [FP] )?)+`)
+
+// wrappers are the members in which collectors of logs keep a line: docker's json-file, Fluent Bit,
+// Loki, Google Cloud Logging.
+var wrappers = []string{"log", "message", "msg", "line", "textPayload"}
+
+// within returns the lines that may stand in a row: in quotes, as a line is pasted with those of a
+// shell, or in an object of a collector of logs.
+func within(row string) []string {
+	row = strings.TrimSpace(row)
+	for _, quote := range []string{"'", "`", `"`} {
+		if inner, ok := strings.CutPrefix(row, quote); ok {
+			if inner, ok = strings.CutSuffix(inner, quote); ok {
+				return []string{inner}
+			}
+		}
+	}
+	if len(row) > maxLine || !strings.HasPrefix(row, "{") {
+		return nil
+	}
+	var object map[string]any
+	if json.Unmarshal([]byte(row), &object) != nil {
+		return nil
+	}
+	var lines []string
+	for _, member := range wrappers {
+		switch line := object[member].(type) {
+		case string:
+			lines = append(lines, strings.TrimRight(line, "\r\n"))
+		case map[string]any: // a line of JSON that the collector has read
+			if text, err := json.Marshal(line); err == nil {
+				lines = append(lines, string(text))
+			}
+		}
+	}
+	return lines
+}
 
 // cutPrefix takes off a row what was put before it.
 func cutPrefix(row string) (prefix, rest string) {

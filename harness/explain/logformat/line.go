@@ -155,6 +155,7 @@ func parseRow(row string, formats []*Format) (Line, bool) {
 	if prefix != "" {
 		rows = append(rows, row) // what looks like a prefix may be of the format
 	}
+	rows = append(rows, within(rest)...)
 	for i, r := range rows {
 		for _, f := range formats {
 			if line, ok := f.Parse(r); ok && line.plausible() {

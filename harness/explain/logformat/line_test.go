@@ -2,6 +2,7 @@ package logformat
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -72,6 +73,20 @@ func TestParseLog(t *testing.T) {
 		},
 		"JSON":        {jsonLine, map[string]string{Code: "404", OriginalPath: "/x", Cluster: ""}, []string{"NR"}},
 		"Envoy's own": {envoyLine, map[string]string{Code: "200", Host: "1.2.3.4:5"}, nil},
+		"in docker's json-file": {
+			row:  `{"log":` + strconv.Quote(uhLine+"\n") + `,"stream":"stdout","time":"2026-11-30T10:00:00Z"}`,
+			want: map[string]string{Code: "503", Method: "GET"}, flags: []string{"UH"},
+		},
+		"JSON in what Google Cloud Logging keeps": {
+			row:  `{"insertId":"a","textPayload":` + strconv.Quote(jsonLine) + `}`,
+			want: map[string]string{Code: "404", Authority: "a"}, flags: []string{"NR"},
+		},
+		"JSON that a collector has read": {
+			row:  `{"log":` + jsonLine + `,"kubernetes":{"pod_name":"a"}}`,
+			want: map[string]string{Code: "404", Authority: "a"}, flags: []string{"NR"},
+		},
+		"in the quotes of a shell": {row: "'" + uhLine + "'", want: map[string]string{Code: "503"},
+			flags: []string{"UH"}},
 		"kubectl --prefix": {
 			row:   "[pod/netshoot/istio-proxy] " + uhLine,
 			want:  map[string]string{Code: "503"},

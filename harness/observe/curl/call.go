@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/net/http/httpguts"
+
 	"github.com/flowproof/lab/harness/flow"
 )
 
@@ -14,6 +16,7 @@ import (
 // Options that say nothing of these are left alone.
 func Apply(options []Option, call *flow.Call, read func(name string) ([]byte, error)) error {
 	method, implied, inURL := "", "", false
+	headers := 0
 	for _, o := range options {
 		switch o.Name {
 		case "-X", "request":
@@ -32,7 +35,10 @@ func Apply(options []Option, call *flow.Call, read func(name string) ([]byte, er
 				return err
 			}
 		case "-H", "header":
-			addHeader(call, o.Value)
+			if headers++; !addHeader(call, o.Value) {
+				return fmt.Errorf("read header %d of the request: it has to be \"name: value\", or \"name;\" for an "+
+					"empty one, or \"name:\" for one that is not sent", headers)
+			}
 		case "-b", "cookie":
 			if strings.Contains(o.Value, "=") { // else it names a file of cookies
 				call.Headers.Add("cookie", o.Value)
@@ -51,6 +57,10 @@ func Apply(options []Option, call *flow.Call, read func(name string) ([]byte, er
 		call.URL, call.Body = call.URL+separator+string(call.Body), nil
 	}
 	call.Method = cmp.Or(method, implied, call.Method)
+	if !httpguts.ValidHeaderFieldName(cmp.Or(call.Method, "GET")) { // both are a token (RFC 9110, 5.6.2)
+		return fmt.Errorf("read method %q: it is no token (GET, POST, or another word without blanks and separators)",
+			call.Method)
+	}
 	return nil
 }
 
@@ -72,17 +82,25 @@ func Protocol(options []Option) string {
 	return protocol
 }
 
-// addHeader takes a header as curl does: "name: value"; "name;" is one with an empty value, and
-// "name:" one that is not sent.
-func addHeader(call *flow.Call, text string) {
+// addHeader takes a header as curl does: "name: value"; "name;" is one with an empty value, "name:"
+// one that is not sent, and "@FILE" names a file of them, which is not looked at. Of another text
+// curl sends something else than was meant, or nothing, so it is refused.
+func addHeader(call *flow.Call, text string) bool {
 	name, value, ok := strings.Cut(text, ":")
 	value = strings.TrimSpace(value)
-	if empty, found := strings.CutSuffix(strings.TrimSpace(text), ";"); found && !ok {
+	empty, found := strings.CutSuffix(strings.TrimSpace(text), ";")
+	switch {
+	case strings.HasPrefix(text, "@"):
+		return true
+	case found && !ok:
 		name = empty
-	} else if value == "" {
-		return
+	case !ok || !httpguts.ValidHeaderFieldName(name):
+		return false
+	case value == "":
+		return true
 	}
 	call.Headers.Add(name, value)
+	return true
 }
 
 // addData adds to a call's body as curl's --data does: several are joined by &, and of a file the

@@ -107,3 +107,32 @@ func TestProtocol(t *testing.T) {
 		}
 	}
 }
+
+// TestApplyRefuses says of a header and of a method that they are none, before anything is sent:
+// curl leaves such a header out without a word, and sends such a method as it is.
+func TestApplyRefuses(t *testing.T) {
+	for want, args := range map[string][]string{
+		"read header 1 of the request: it has to be": {"-H", "no colon"},
+		"read header 2 of the request: it has to be": {"-H", "a: b", "-H", ": v"},
+		"read header 1 of the":                       {"-H", "a b: v"},
+		`read method "GE T": it is no token`:         {"-X", "GE T"},
+		`read method "GET\r\nx": it is no token`:     {"-X", "GET\r\nx"},
+	} {
+		options, err := Options(args)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Apply(options, &flow.Call{}, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", args, err, want)
+		}
+	}
+	for _, fine := range []string{"a;", "a:", "@file", "a: b: c", "X-Y_z.1: é"} {
+		options, err := Options([]string{"-H", fine})
+		if err == nil {
+			err = Apply(options, &flow.Call{Headers: flow.Headers{}}, nil)
+		}
+		if err != nil {
+			t.Errorf("%q: %v", fine, err)
+		}
+	}
+}
