@@ -19,7 +19,8 @@ func TestASCII(t *testing.T) {
 			t.Fatalf("%q is not ASCII", r)
 		}
 	}
-	for _, name := range []string{"netshoot.mark -> GET http://fortio-server:8080/", "+ the way is as inferred", "verified"} {
+	for _, name := range []string{"netshoot.mark -> GET http://fortio-server:8080/", "+ the way is as inferred",
+		"verified"} {
 		if !strings.Contains(out, name) {
 			t.Errorf("%s is not there:\n%s", name, out)
 		}
