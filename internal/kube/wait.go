@@ -61,6 +61,19 @@ func WaitPodReady(ctx context.Context, c kubernetes.Interface, namespace, name s
 	})
 }
 
+// WaitPodStarted waits until all containers of a pod with these labels have started.
+func WaitPodStarted(ctx context.Context, c kubernetes.Interface, namespace, labels string) error {
+	lw := cache.NewFilteredListWatchFromClient(c.CoreV1().RESTClient(), "pods", namespace,
+		func(o *metav1.ListOptions) { o.LabelSelector = labels })
+	return wait(ctx, lw, &corev1.Pod{}, "a pod "+labels+" of "+namespace, func(o runtime.Object) string {
+		p := o.(*corev1.Pod)
+		if p.Status.Phase == corev1.PodRunning {
+			return ""
+		}
+		return podTrouble(p)
+	})
+}
+
 // podTrouble says in one line why a pod is not ready; "" when it is.
 func podTrouble(p *corev1.Pod) string {
 	for _, c := range p.Status.Conditions {

@@ -30,6 +30,14 @@ type Site struct {
 	// Create creates the workshop's pods; nil: they are applied as the manifests have them. It is
 	// called again when it fails.
 	Create func(context.Context) error
+	// Held says that the workshop's pods are there already, before the gate (see Hold).
+	Held bool
+}
+
+// A step is a part of the installation, and the stage that is reached when it is done.
+type step struct {
+	title, stage string
+	work         func(context.Context) error
 }
 
 // An installer takes a Site to the first answer through both sidecars.
@@ -59,16 +67,7 @@ func InstallOn(ctx context.Context, site Site, p progress.Reporter, clock *progr
 		return fmt.Errorf("make a client of the cluster: %w", err)
 	}
 	i := &installer{site: site, config: config, client: client, progress: p, clock: clock}
-	for _, step := range []struct {
-		title, stage string
-		work         func(context.Context) error
-	}{
-		{"Waiting for the node", "node ready", i.nodeReady},
-		{"Waiting for istiod", "istiod ready", i.istiodReady},
-		{"Creating the workshop's pods", "pods created", i.createPods},
-		{"Waiting for the pods with their sidecars", "pods ready", i.podsReady},
-		{"Asking fortio-server through both sidecars", "first 200 through both sidecars", i.firstAnswer},
-	} {
+	for _, step := range i.steps() {
 		task := p.Start(step.title)
 		err := step.work(ctx)
 		task.Done(err)
@@ -80,16 +79,36 @@ func InstallOn(ctx context.Context, site Site, p progress.Reporter, clock *progr
 	return nil
 }
 
+// steps is the order of the installation. Pods that are there start beside istiod; others cannot be
+// created before it injects.
+func (i *installer) steps() []step {
+	node := step{"Waiting for the node", "node ready", i.nodeReady}
+	istiod := step{"Waiting for istiod", "istiod ready", i.istiodReady}
+	ready := step{"Waiting for the pods with their sidecars", "pods ready", i.podsReady}
+	answer := step{"Asking fortio-server through both sidecars", "first 200 through both sidecars", i.firstAnswer}
+	if i.site.Held {
+		start := step{"Starting istiod and the workshop's pods", "pods started", i.openGate}
+		return []step{node, start, istiod, ready, answer}
+	}
+	return []step{node, istiod, {"Creating the workshop's pods", "pods created", i.createPods}, ready, answer}
+}
+
 func (i *installer) nodeReady(ctx context.Context) error {
 	return kube.WaitNodeReady(ctx, i.client, "")
 }
 
 func (i *installer) istiodReady(ctx context.Context) error {
-	namespace, name := "istio-system", "istiod"
-	if i.site.Istiod != "" {
-		namespace, name, _ = strings.Cut(i.site.Istiod, "/")
-	}
+	namespace, name := i.istiod()
 	return kube.WaitDeploymentReady(ctx, i.client, namespace, name)
+}
+
+// istiod is the namespace and the name of istiod's deployment.
+func (i *installer) istiod() (namespace, name string) {
+	if i.site.Istiod == "" {
+		return "istio-system", "istiod"
+	}
+	namespace, name, _ = strings.Cut(i.site.Istiod, "/")
+	return namespace, name
 }
 
 // createPods creates the pods. The injector's webhook may refuse for a moment after istiod is
@@ -99,7 +118,7 @@ func (i *installer) createPods(ctx context.Context) error {
 	if create == nil {
 		create = func(ctx context.Context) error { return kube.Apply(ctx, i.config, manifests.WorkshopPods()) }
 	}
-	return retry(ctx, 50*time.Millisecond, func() error { return create(ctx) })
+	return retry(ctx, pause, func() error { return create(ctx) })
 }
 
 func (i *installer) podsReady(ctx context.Context) error {
@@ -142,6 +161,9 @@ func (i *installer) firstAnswer(ctx context.Context) error {
 	}
 	return nil
 }
+
+// pause is between two attempts at what the cluster refuses for a moment.
+const pause = 50 * time.Millisecond
 
 // retry repeats work until it succeeds or ctx ends; then its last error counts.
 func retry(ctx context.Context, pause time.Duration, work func() error) error {

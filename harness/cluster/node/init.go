@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -35,6 +36,8 @@ const (
 type supervisor struct {
 	*enclosure.Init
 	config initConfig
+	// meshAuthority is made while the control plane starts
+	meshAuthority func() (keyPair, error)
 }
 
 func newSupervisor(i *enclosure.Init) (enclosure.Resident, error) {
@@ -79,6 +82,10 @@ func (s *supervisor) Boot() error {
 		return err
 	}
 	s.Stage("node prepared")
+	if s.config.Prepared != "" {
+		s.meshAuthority = sync.OnceValues(newMeshAuthority)
+		go s.meshAuthority() //nolint:errcheck // who asks for it has the error
+	}
 	go s.Serve(func() (net.Conn, error) { return net.Dial("tcp", "127.0.0.1:"+apiserverPort) })
 	return s.startAll(context.Background())
 }

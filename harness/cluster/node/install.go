@@ -17,9 +17,9 @@ import (
 const upDeadline = 3 * time.Minute
 
 // install takes a node that was just launched to the first answer through both sidecars. objects
-// are what its data do not hold yet.
-func install(ctx context.Context, o *enclosure.Owner, name string, objects [][]byte, p progress.Reporter,
-	clock *progress.Stopwatch) (*cluster.Lab, error) {
+// are what its data do not hold yet; held says that they have the workshop's pods.
+func install(ctx context.Context, o *enclosure.Owner, name string, objects [][]byte, held bool,
+	p progress.Reporter, clock *progress.Stopwatch) (*cluster.Lab, error) {
 	ctx, cancel := context.WithTimeout(ctx, upDeadline)
 	defer cancel()
 	task := p.Start("Starting the control plane")
@@ -32,7 +32,7 @@ func install(ctx context.Context, o *enclosure.Owner, name string, objects [][]b
 	ctx, lost := context.WithCancelCause(ctx)
 	defer lost(nil)
 	go o.Watch(ctx, lost)
-	if err := fill(ctx, o.State().Kubeconfig, objects, p, clock); err != nil {
+	if err := fill(ctx, o.State().Kubeconfig, objects, held, p, clock); err != nil {
 		if cause := context.Cause(ctx); errors.Is(cause, enclosure.ErrLost) {
 			return nil, cause // the component that died, not the watch that broke because of it
 		}
@@ -41,8 +41,8 @@ func install(ctx context.Context, o *enclosure.Owner, name string, objects [][]b
 	return &cluster.Lab{Name: name, Backend: "node", Kubeconfig: o.State().Kubeconfig, Timings: clock.Timings}, nil
 }
 
-// fill puts objects, if any, and the workshop's pods into the cluster.
-func fill(ctx context.Context, kubeconfig string, objects [][]byte, p progress.Reporter,
+// fill puts objects, if any, and the workshop's pods, unless they are held there, into the cluster.
+func fill(ctx context.Context, kubeconfig string, objects [][]byte, held bool, p progress.Reporter,
 	clock *progress.Stopwatch) error {
 	if objects != nil {
 		task := p.Start("Applying DNS, Istio and the workshop's Services")
@@ -53,5 +53,5 @@ func fill(ctx context.Context, kubeconfig string, objects [][]byte, p progress.R
 		}
 		clock.Reached("objects applied")
 	}
-	return workshop.Install(ctx, kubeconfig, p, clock)
+	return workshop.InstallOn(ctx, workshop.Site{Kubeconfig: kubeconfig, Held: held}, p, clock)
 }

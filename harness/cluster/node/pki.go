@@ -102,12 +102,17 @@ func (a *authority) issue(id identity) (keyPair, error) {
 
 func sign(template, parent *x509.Certificate, public crypto.PublicKey,
 	signer crypto.Signer) (*x509.Certificate, error) {
+	return signFor(certificateLife, template, parent, public, signer)
+}
+
+func signFor(life time.Duration, template, parent *x509.Certificate, public crypto.PublicKey,
+	signer crypto.Signer) (*x509.Certificate, error) {
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
 	if err != nil {
 		return nil, err
 	}
 	now := time.Now()
-	template.SerialNumber, template.NotBefore, template.NotAfter = serial, now.Add(-time.Hour), now.Add(certificateLife)
+	template.SerialNumber, template.NotBefore, template.NotAfter = serial, now.Add(-time.Hour), now.Add(life)
 	der, err := x509.CreateCertificate(rand.Reader, template, parent, public, signer)
 	if err != nil {
 		return nil, fmt.Errorf("sign the certificate of %s: %w", template.Subject.CommonName, err)

@@ -3,6 +3,7 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io/fs"
@@ -73,6 +74,9 @@ func TestPrivilegedPodCannotReachTheCache(t *testing.T) {
 		t.Errorf("%s is a socket of the host's network namespace", fd)
 	}
 	for _, dir := range hostFolders(t, name) {
+		if filepath.Base(dir) == "prepared" {
+			holdsNoKey(t, dir)
+		}
 		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 			if err == nil && d.Name() == "flowproof-break-in" {
 				t.Errorf("the pod left %s", path)
@@ -83,6 +87,24 @@ func TestPrivilegedPodCannotReachTheCache(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// holdsNoKey looks for keys in the data that every lab starts from: each has to make its own.
+func holdsNoKey(t *testing.T, prepared string) {
+	t.Helper()
+	err := filepath.WalkDir(prepared, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if bytes.Contains(data, []byte("PRIVATE KEY")) {
+			t.Errorf("%s of the prepared data holds a private key", d.Name())
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

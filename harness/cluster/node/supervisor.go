@@ -3,6 +3,7 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -28,6 +29,8 @@ func (s *supervisor) startAll(ctx context.Context) error {
 	if err := s.startInOrder(ctx, etcd(), apiserver()); err != nil {
 		return err
 	}
+	roots := make(chan error, 1)
+	go func() { roots <- s.publishRoots(ctx) }() // the apiserver takes no object for a second
 	if err := <-done; err != nil {
 		return err
 	}
@@ -39,7 +42,10 @@ func (s *supervisor) startAll(ctx context.Context) error {
 	if err := s.Await(ctx, apiserver().inside(), s.awaitAuthorization); err != nil {
 		return err
 	}
-	return s.startInOrder(ctx, controllerManager())
+	if err := s.startInOrder(ctx, controllerManager()); err != nil {
+		return err
+	}
+	return <-roots
 }
 
 func (s *supervisor) startInOrder(ctx context.Context, programs ...program) error {
@@ -102,7 +108,11 @@ func (s *supervisor) awaitAuthorization() error {
 }
 
 // ask asks the apiserver for a path, as a client with the certificate of that name.
-func ask(name, path string) error {
+func ask(name, path string) error { return call(name, http.MethodGet, path, nil) }
+
+// call sends a request to the apiserver, as a client with the certificate of that name. An object
+// that is there already is no error: the request that made it may have been given up on.
+func call(name, method, path string, body []byte) error {
 	pair, err := tls.LoadX509KeyPair(pki(name+".crt"), pki(name+".key"))
 	if err != nil {
 		return err
@@ -115,15 +125,19 @@ func ask(name, path string) error {
 	pool.AppendCertsFromPEM(ca)
 	transport := &http.Transport{TLSClientConfig: &tls.Config{Certificates: []tls.Certificate{pair}, RootCAs: pool}}
 	defer transport.CloseIdleConnections()
-	resp, err := (&http.Client{Transport: transport, Timeout: 2 * time.Second}).Get("https://127.0.0.1:" +
-		apiserverPort + path)
+	req, err := http.NewRequest(method, "https://127.0.0.1:"+apiserverPort+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := (&http.Client{Transport: transport, Timeout: 2 * time.Second}).Do(req)
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		body, _ := io.ReadAll(io.LimitReader(resp.Body, 4096))
-		return fmt.Errorf("the apiserver answers %s: %s", resp.Status, body)
+	if resp.StatusCode/100 != 2 && resp.StatusCode != http.StatusConflict {
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 4096))
+		return fmt.Errorf("the apiserver answers %s: %s", resp.Status, text)
 	}
 	return nil
 }

@@ -57,7 +57,7 @@ func (b *Backend) Up(ctx context.Context, opts cluster.Options, p progress.Repor
 	if err != nil {
 		return nil, err
 	}
-	lab, err := install(ctx, o, name, objects, p, clock)
+	lab, err := install(ctx, o, name, objects, prepared != "", p, clock)
 	if err != nil && !opts.Retain {
 		o.Abandon()
 		return nil, err
