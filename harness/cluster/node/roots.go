@@ -62,8 +62,9 @@ func (s *supervisor) publishRoots(ctx context.Context) error {
 
 // A root is an object that holds a root of trust.
 type root struct {
-	kind   string // as in a path of the API
-	object metav1.Object
+	manager string // who makes and keeps it, as managed fields say it
+	kind    string // as in a path of the API
+	object  metav1.Object
 }
 
 // rootsOf are the objects that the pods of prepared data mount, and istiod's authority.
@@ -71,9 +72,10 @@ func rootsOf(ca []byte, authority keyPair) []root {
 	meta := func(namespace, name string) metav1.ObjectMeta {
 		return metav1.ObjectMeta{Namespace: namespace, Name: name}
 	}
+	const kubernetes, istiod = "kube-controller-manager", "pilot-discovery"
 	var roots []root
 	for _, namespace := range []string{"kube-system", istioSystem, mesh.Workshop} {
-		roots = append(roots, root{"configmaps", &corev1.ConfigMap{ObjectMeta: meta(namespace, clusterRoot),
+		roots = append(roots, root{kubernetes, "configmaps", &corev1.ConfigMap{ObjectMeta: meta(namespace, clusterRoot),
 			Data: map[string]string{"ca.crt": string(ca)}}})
 	}
 	theirs := &corev1.ConfigMap{ObjectMeta: meta(mesh.Workshop, meshRoot),
@@ -82,7 +84,7 @@ func rootsOf(ca []byte, authority keyPair) []root {
 	kept := &corev1.Secret{ObjectMeta: meta(istioSystem, meshSecret), Type: "istio.io/ca-root",
 		Data: map[string][]byte{"ca-cert.pem": authority.cert, "ca-key.pem": authority.key,
 			"root-cert.pem": authority.cert, "cert-chain.pem": {}, "key.pem": {}}}
-	return append(roots, root{"secrets", kept}, root{"configmaps", theirs})
+	return append(roots, root{istiod, "secrets", kept}, root{istiod, "configmaps", theirs})
 }
 
 // publish makes the object, unless it is there.
@@ -91,7 +93,7 @@ func (r root) publish() error {
 	if err != nil {
 		return err
 	}
-	path := "/api/v1/namespaces/" + r.object.GetNamespace() + "/" + r.kind
+	path := "/api/v1/namespaces/" + r.object.GetNamespace() + "/" + r.kind + "?fieldManager=" + r.manager
 	if err := call("supervisor", http.MethodPost, path, body); err != nil {
 		return fmt.Errorf("publish root of trust %s/%s: %w", r.object.GetNamespace(), r.object.GetName(), err)
 	}
