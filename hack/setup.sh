@@ -37,10 +37,11 @@ need() {
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# usable_go: whether the first Go on the path can fetch the one that go.mod asks for.
+# usable_go: whether the first Go on the path can fetch the one that go.mod asks for. It is asked
+# outside of this module, where it would fetch that one to answer, and fail where nothing answers it.
 usable_go() {
 	have go || return 1
-	minor=$(go env GOVERSION 2>/dev/null | sed -n 's/^go1\.\([0-9]*\).*/\1/p')
+	minor=$(cd / && GOTOOLCHAIN=local go env GOVERSION 2>/dev/null | sed -n 's/^go1\.\([0-9]*\).*/\1/p')
 	[ -n "$minor" ] && [ "$minor" -ge "$go_minor" ]
 }
 
