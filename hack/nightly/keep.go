@@ -100,7 +100,7 @@ func (n *night) collect() error {
 	if err != nil {
 		return err
 	}
-	counts, unknown, err := sometimes.Read(bytes.NewReader(data))
+	counts, unknown, err := sometimes.Read(bytes.NewReader(data), rare())
 	if err != nil {
 		return err
 	}

@@ -50,9 +50,9 @@ func Reached(name string) {
 	_, _ = file.WriteString(name + "\n") // one write: lines of several processes do not mix
 }
 
-// Read counts the names in a file that Reached has written. Lines that are no names of the
-// Catalogue are returned apart.
-func Read(r io.Reader) (counts map[string]int, unknown []string, err error) {
+// Read counts the names in a file that Reached has written. Lines that are no names of a
+// catalogue are returned apart.
+func Read(r io.Reader, catalogue []string) (counts map[string]int, unknown []string, err error) {
 	counts = map[string]int{}
 	for lines := bufio.NewScanner(r); ; {
 		if !lines.Scan() {
@@ -61,7 +61,7 @@ func Read(r io.Reader) (counts map[string]int, unknown []string, err error) {
 		name := strings.TrimSpace(lines.Text())
 		switch {
 		case name == "":
-		case slices.Contains(Catalogue, name):
+		case slices.Contains(catalogue, name):
 			counts[name]++
 		case !slices.Contains(unknown, name):
 			unknown = append(unknown, name)
@@ -69,10 +69,10 @@ func Read(r io.Reader) (counts map[string]int, unknown []string, err error) {
 	}
 }
 
-// Missing returns the names of the Catalogue that were never reached.
-func Missing(counts map[string]int) []string {
+// Missing returns the names of a catalogue that were never reached.
+func Missing(catalogue []string, counts map[string]int) []string {
 	var missing []string
-	for _, name := range Catalogue {
+	for _, name := range catalogue {
 		if counts[name] == 0 {
 			missing = append(missing, name)
 		}

@@ -3,7 +3,9 @@ package accesslog
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/flowproof/lab/harness/flow"
@@ -35,6 +37,23 @@ func (Instrument) Sees() []flow.Capability {
 		o.sees = append(o.sees, flow.Capability{Kind: flow.App, Fact: fact})
 	}
 	return o.sees
+}
+
+// Takes says whether it would take part on a cluster, and what it needs there.
+func (Instrument) Takes(on instrument.Cluster) (part bool, why string) {
+	read := strings.Join(Forms(), " or ")
+	switch {
+	case !on.Logs:
+		return instrument.NoRight("get pods/log")
+	case Reads(on.AccessLog):
+		return true, "the mesh writes " + on.AccessLog +
+			" to standard output; what its format has no field for stays unseen"
+	case on.AccessLog == "":
+		return false, "the mesh declares none at /dev/stdout (meshConfig.accessLogFile, accessLogEncoding: " +
+			read + ")"
+	}
+	return false, fmt.Sprintf("the mesh writes %[1]s, and %[2]s is read (meshConfig.accessLogEncoding: %[2]s); "+
+		"`lab explain` reads either", on.AccessLog, read)
 }
 
 // Parts are the names of the raw evidence that it keeps.

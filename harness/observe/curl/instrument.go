@@ -23,6 +23,14 @@ func (Instrument) Sees() []flow.Capability {
 		{Kind: flow.App, Fact: flow.FactFailure}}
 }
 
+// Takes says whether it would take part on a cluster, and what it needs there.
+func (Instrument) Takes(on instrument.Cluster) (part bool, why string) {
+	if !on.Exec {
+		return instrument.NoRight("create pods/exec")
+	}
+	return true, "the client's container needs curl"
+}
+
 // Parts are none: what curl printed is kept with the request.
 func (Instrument) Parts() []string { return nil }
 

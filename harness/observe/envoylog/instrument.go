@@ -48,6 +48,14 @@ func (Instrument) Sees() []flow.Capability {
 		flow.Capability{Kind: flow.UpstreamTLS, Fact: flow.FactSocketMatch})
 }
 
+// Takes says whether it would take part on a cluster, and what it needs there.
+func (Instrument) Takes(on instrument.Cluster) (part bool, why string) {
+	if !on.Logs || !on.Forward {
+		return instrument.NoRight("get pods/log and create pods/portforward")
+	}
+	return true, "only with --log-level debug, which raises the sidecars' levels meanwhile"
+}
+
 // Parts are the names of the raw evidence that it keeps.
 func (Instrument) Parts() []string {
 	return []string{instrument.LogText}

@@ -34,6 +34,14 @@ func (Instrument) Sees() []flow.Capability {
 	return all
 }
 
+// Takes says whether it would take part on a cluster, and what it needs there.
+func (Instrument) Takes(on instrument.Cluster) (part bool, why string) {
+	if fits, why := instrument.HostOnly(on); !fits {
+		return false, why
+	}
+	return true, "in the pods' network namespaces"
+}
+
 // Parts are the names of the raw evidence that it keeps.
 func (Instrument) Parts() []string {
 	return []string{instrument.RulesBefore, instrument.RulesAfter, instrument.ConntrackBefore,

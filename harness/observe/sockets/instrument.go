@@ -43,6 +43,14 @@ func (Instrument) Sees() []flow.Capability {
 	return all
 }
 
+// Takes says whether it would take part on a cluster, and what it needs there.
+func (Instrument) Takes(on instrument.Cluster) (part bool, why string) {
+	if !on.Exec {
+		return instrument.NoRight("create pods/exec")
+	}
+	return true, "a container of each pod needs ss"
+}
+
 // Parts are the names of the raw evidence that it keeps.
 func (Instrument) Parts() []string {
 	return []string{instrument.SocketsBefore, instrument.SocketsAfter, instrument.SocketsAgain}

@@ -44,6 +44,14 @@ func (Instrument) Sees() []flow.Capability {
 	}...)
 }
 
+// Takes says whether it would take part on a cluster, and what it needs there.
+func (Instrument) Takes(on instrument.Cluster) (part bool, why string) {
+	if !on.Forward {
+		return instrument.NoRight("create pods/portforward")
+	}
+	return true, "the counters that the mesh keeps (proxyStatsMatcher)"
+}
+
 // Parts are the names of the raw evidence that it keeps.
 func (Instrument) Parts() []string {
 	return []string{instrument.StatsBefore, instrument.StatsAfter, instrument.RuntimeBefore, instrument.RuntimeAfter}

@@ -35,6 +35,17 @@ func (Instrument) Sees() []flow.Capability {
 			Fact: flow.FactFilter, Value: tlsInspector})
 }
 
+// Takes says whether it would take part on a cluster, and what it needs there.
+func (Instrument) Takes(on instrument.Cluster) (part bool, why string) {
+	if fits, why := instrument.HostOnly(on); !fits {
+		return false, why
+	}
+	if !on.BPF {
+		return false, "the kernel takes no BPF programs"
+	}
+	return true, "the kernel takes BPF programs"
+}
+
 // Parts are none of one pod alone: a Recording is of all of them.
 func (Instrument) Parts() []string { return nil }
 

@@ -5,7 +5,6 @@ package checkup
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -16,7 +15,7 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/observe"
-	"github.com/flowproof/lab/harness/observe/accesslog"
+	"github.com/flowproof/lab/harness/observe/instrument"
 )
 
 // Schema is the version of the Report's JSON form.
@@ -167,75 +166,17 @@ func (r Report) may(verb, resource string) bool {
 
 // instruments says of each whether it would take part.
 func (e Environment) instruments(r *Report) []Instrument {
-	exec, forward, logs := r.may("create", "pods/exec"), r.may("create", "pods/portforward"), r.may("get", "pods/log")
-	no := func(right string) string { return "there is no right to " + right }
-	by := map[flow.Instrument]Instrument{
-		flow.Curl:    {Takes: exec, Why: "the client's container needs curl"},
-		flow.Sockets: {Takes: exec, Why: "a container of each pod needs ss"},
-		flow.Stats:   {Takes: forward, Why: "the counters that the mesh keeps (proxyStatsMatcher)"},
-		flow.EnvoyLog: {
-			Takes: logs && forward,
-			Why:   "only with --log-level debug, which raises the sidecars' levels meanwhile",
-		},
-	}
-	if !exec {
-		by[flow.Curl], by[flow.Sockets] = Instrument{
-			Why: no("create pods/exec"),
-		}, Instrument{
-			Why: no("create pods/exec"),
-		}
-	}
-	if !forward {
-		by[flow.Stats] = Instrument{Why: no("create pods/portforward")}
-	}
-	if !logs || !forward {
-		by[flow.EnvoyLog] = Instrument{Why: no("get pods/log and create pods/portforward")}
-	}
-	by[flow.AccessLog] = e.accessLog(r, logs)
-	local := Instrument{Why: "the pods' processes are on other machines"}
-	if e.Local {
-		local = Instrument{Why: "only root can look at the pods' processes"}
-	}
-	by[flow.Netfilter], by[flow.Trace] = local, local
-	if e.Local && e.Root {
-		by[flow.Netfilter] = Instrument{Takes: true, Why: "in the pods' network namespaces"}
-		by[flow.Trace] = Instrument{Takes: e.BPF, Why: "the kernel takes BPF programs"}
-		if !e.BPF {
-			by[flow.Trace] = Instrument{Why: "the kernel takes no BPF programs"}
-		}
-	}
+	on := instrument.Cluster{Exec: r.may("create", "pods/exec"), Forward: r.may("create", "pods/portforward"),
+		Logs: r.may("get", "pods/log"), Local: e.Local, Root: e.Root, BPF: e.BPF, AccessLog: r.AccessLog}
 	var all []Instrument
 	for _, i := range observe.Instruments() {
-		entry := by[i.Name()]
-		entry.Name = i.Name()
+		entry := Instrument{Name: i.Name(), Takes: true, Why: "it needs nothing of the cluster"}
+		if demanding, ok := i.(instrument.Demanding); ok {
+			entry.Takes, entry.Why = demanding.Takes(on)
+		}
 		all = append(all, entry)
 	}
 	return all
-}
-
-func (e Environment) accessLog(r *Report, logs bool) Instrument {
-	read := strings.Join(accesslog.Forms(), " or ")
-	switch {
-	case !logs:
-		return Instrument{Why: "there is no right to get pods/log"}
-	case accesslog.Reads(r.AccessLog):
-		return Instrument{
-			Takes: true,
-			Why: "the mesh writes " + r.AccessLog +
-				" to standard output; what its format has no field for stays unseen",
-		}
-	case r.AccessLog == "":
-		return Instrument{
-			Why: "the mesh declares none at /dev/stdout (meshConfig.accessLogFile, accessLogEncoding: " + read + ")",
-		}
-	}
-	return Instrument{
-		Why: fmt.Sprintf(
-			"the mesh writes %[1]s, and %[2]s is read (meshConfig.accessLogEncoding: %[2]s); "+
-				"`lab explain` reads either",
-			r.AccessLog, read,
-		),
-	}
 }
 
 // unseen are the kinds of hops of which no instrument that takes part can see anything. What shows

@@ -113,7 +113,7 @@ func TestExamine(t *testing.T) {
 			var takes []flow.Instrument
 			for _, i := range r.Instruments {
 				if i.Why == "" {
-					t.Errorf("internal/doctor/checkup/checkup.go does not say what %s needs of a cluster", i.Name)
+					t.Errorf("%s does not say what it needs of a cluster", i.Name)
 				}
 				if i.Takes {
 					takes = append(takes, i.Name)
