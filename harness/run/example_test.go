@@ -6,6 +6,7 @@ import (
 	"log"
 
 	"github.com/flowproof/lab/harness/mesh"
+	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/run"
 	"github.com/flowproof/lab/harness/run/runtest"
 	"github.com/flowproof/lab/harness/verify"
@@ -30,11 +31,13 @@ func ExampleDo() {
 	verdict := verify.Judge(result.Run)
 	fmt.Printf("%s, %d hops\n", verdict.Result, len(verdict.Hops))
 	for _, absent := range result.Run.Absences {
-		fmt.Println("without", absent.Instrument)
+		if absent.Instrument == flow.Trace {
+			fmt.Println("without eBPF, which no recording stands in for")
+		}
 	}
 	// Output:
 	// verified, 26 hops
-	// without ebpf
+	// without eBPF, which no recording stands in for
 }
 
 // A lab is any cluster with Istio that a kubeconfig leads to.
