@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"log"
 
-	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/run"
 	"github.com/flowproof/lab/harness/run/runtest"
 	"github.com/flowproof/lab/harness/verify"
