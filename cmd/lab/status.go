@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -14,7 +16,8 @@ import (
 )
 
 func statusCommand() *cobra.Command {
-	return &cobra.Command{
+	verbose := false
+	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Say how the lab is: state, processes, memory, bring-up times",
 		Example: `  lab status
@@ -30,12 +33,34 @@ func statusCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.table(status, func(w io.Writer) error { return printStatus(w, status) })
+			var pods []string
+			if status.State == cluster.Running && !a.json() {
+				pods = a.podsOf(cmd.Context())
+			}
+			return a.table(status, func(w io.Writer) error { return printStatus(w, status, pods, verbose) })
 		},
 	}
+	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "list the processes, and what each takes")
+	return cmd
 }
 
-func printStatus(w io.Writer, status cluster.Status) error {
+// podsOf are the pods that run in the lab; none where the apiserver does not answer in time, which
+// is for the state to say.
+func (a *app) podsOf(ctx context.Context) []string {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	m, err := a.mesh(ctx)
+	if err != nil {
+		return nil
+	}
+	pods, err := m.Pods(ctx)
+	if err != nil {
+		return nil
+	}
+	return pods
+}
+
+func printStatus(w io.Writer, status cluster.Status, pods []string, verbose bool) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "lab\t%s (%s)\n", status.Name, status.Backend)
 	fmt.Fprintf(table, "state\t%s\n", status.State)
@@ -52,11 +77,20 @@ func printStatus(w io.Writer, status cluster.Status) error {
 	if status.Context != "" {
 		fmt.Fprintf(table, "context\t%s\n", status.Context)
 	}
+	if len(pods) > 0 {
+		fmt.Fprintf(table, "pods\t%s\n", strings.Join(pods, ", "))
+	}
 	if status.Memory > 0 {
-		fmt.Fprintf(table, "memory\t%s in %d processes\n", bytesize.Text(status.Memory), len(status.Processes))
+		hint := " (-v lists them)"
+		if verbose {
+			hint = ""
+		}
+		fmt.Fprintf(table, "memory\t%s in %d processes%s\n", bytesize.Text(status.Memory), len(status.Processes), hint)
 	}
 	for _, p := range status.Processes {
-		fmt.Fprintf(table, "  %d\t%s\t%s\n", p.PID, p.Name, bytesize.Text(p.Memory))
+		if verbose {
+			fmt.Fprintf(table, "  %d\t%s\t%s\n", p.PID, p.Name, bytesize.Text(p.Memory))
+		}
 	}
 	for i, t := range status.Timings {
 		label := ""

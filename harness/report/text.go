@@ -75,13 +75,23 @@ func (t *text) line(format string, args ...any) {
 func (t *text) heading(verdict flow.RunVerdict) {
 	answer := verify.Answered(t.run)
 	if len(t.run.Observations) > 0 {
-		t.line("%s %s", t.answerMark(answer), clean(verify.AnswerText(answer)))
+		t.headline(t.answerMark(answer), verify.AnswerText(answer))
 	}
-	t.line("%s %s", t.resultMark(verdict.Result), verify.WayText(verdict))
+	t.headline(t.resultMark(verdict.Result), verify.WayText(verdict))
 	t.line("%s", clean(callName(t.run.Call)))
 	t.attempts(answer)
 	t.body(answer)
 	t.line("")
+}
+
+// headline writes one of the first lines, which is folded on a terminal only: what reads a report
+// finds it whole.
+func (t *text) headline(begin, content string) {
+	if t.opts.Width == 0 {
+		t.line("%s %s", begin, clean(content))
+		return
+	}
+	t.folded(begin, content)
 }
 
 // answerMark is the sign of an answer. A failed request is no success, also where it went the
@@ -175,8 +185,12 @@ func at(lines []string, i int) string {
 
 // marked writes text behind the sign of a state, on as many lines as it takes.
 func (t *text) marked(state flow.State, content string) {
-	begin := t.mark(state)
-	for _, line := range screen.Fold(content, t.width()-len("  "), screen.NameBreaks) {
+	t.folded(t.mark(state), content)
+}
+
+// folded writes text behind a sign.
+func (t *text) folded(begin, content string) {
+	for _, line := range screen.Fold(clean(content), t.width()-len("  "), screen.NameBreaks) {
 		t.line("%s %s", begin, line)
 		begin = " "
 	}
@@ -195,8 +209,11 @@ func (t *text) gist(hops []flow.HopVerdict) string {
 		where[t.hop(v).Kind] = t.hop(v)
 	}
 	cluster := cmp.Or(where[flow.Cluster].Decision, where[flow.Route].Decision)
-	text := with(" → ", cluster) + with(", ", where[flow.Endpoint].Decision)
-	return strings.ReplaceAll(clean(text+with(", by ", where[flow.Route].Object)), "\n", " ")
+	text := with(" → ", cluster) + with(", ", where[flow.Endpoint].Decision) + with(", by ", where[flow.Route].Object)
+	if last := t.hop(hops[len(hops)-1]); last.Kind != flow.Connect && last.Kind != flow.App {
+		text = fmt.Sprintf(", ends at %s: %s%s", last.Kind, last.Decision, with(", by ", last.Object))
+	}
+	return strings.ReplaceAll(clean(text), "\n", " ")
 }
 
 // mark is the sign of a state, coloured when asked for.
