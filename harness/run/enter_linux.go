@@ -7,9 +7,14 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
+	"strings"
+	"syscall"
 
 	"github.com/vishvananda/netns"
+
+	"github.com/flowproof/lab/internal/trust"
 )
 
 // inNetworkOf runs f on a thread that is in the network namespace of a process, and so is every
@@ -35,17 +40,22 @@ func inNetworkOf(pid int, f func() error) error {
 	return <-done
 }
 
-// commandFromHost runs one of the host's own programs in the network namespace of a process. What
+// commandFromHost runs one of the host's own programs, or one of the embedded node's where the host
+// does not have it, in the network namespace of a process. What
 // it prints is never nil.
 func commandFromHost(ctx context.Context, pid int, command []string) (text []byte, err error) {
+	root := ""
 	if _, err := exec.LookPath(command[0]); err != nil {
-		return nil, err // as the program itself would say; no thread is spent
+		if root, command = nodesOwn(pid, command); root == "" {
+			return nil, err // as the program itself would say; no thread is spent
+		}
 	}
 	err = inNetworkOf(pid, func() error {
-		text, err = output(ctx, command)
+		text, err = output(ctx, root, command)
 		return err
 	})
-	if err == nil && command[0] == "iptables-save" && !bytes.Contains(text, []byte("-A ")) && legacyTables(pid) {
+	saved := err == nil && filepath.Base(command[0]) == "iptables-save"
+	if saved && !bytes.Contains(text, []byte("-A ")) && legacyTables(pid) {
 		return nil, errLegacy
 	}
 	return text, err
@@ -61,9 +71,60 @@ func legacyTables(pid int) bool {
 	return err == nil && len(bytes.TrimSpace(names)) > 0
 }
 
-func output(ctx context.Context, command []string) ([]byte, error) {
+// nodesOwn is the root in which a command can be run that the host does not have, and the command
+// as it is there; "" where there is none. It is the base that the embedded node's root is laid
+// over: what a pod writes stands in the layer above, and no other user can write the base. Only
+// programs are run there that need no more than the kernel's netlink.
+func nodesOwn(pid int, command []string) (root string, there []string) {
+	netlinks := command[0] == "iptables-save" || command[0] == "nft"
+	if root = baseOf(pid); !netlinks || root == "" || trust.Path(root) != nil {
+		return "", command
+	}
+	for _, dir := range []string{"/usr/sbin", "/usr/bin"} {
+		if _, err := os.Lstat(root + dir + "/" + command[0]); err == nil {
+			return root, append([]string{dir + "/" + command[0]}, command[1:]...)
+		}
+	}
+	return "", command
+}
+
+// baseOf is the only lower layer of the overlay that is the root of what started a container, by
+// one of the container's processes; "" where its root is none.
+func baseOf(pid int) string {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return ""
+	}
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])) // proc(5): state, then the parent
+	if len(fields) < 2 {
+		return ""
+	}
+	mounts, err := os.ReadFile("/proc/" + fields[1] + "/mountinfo")
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(mounts)) {
+		mount, source, _ := strings.Cut(line, " - ") // proc(5): type, source, options
+		at, of := strings.Fields(mount), strings.Fields(source)
+		if len(at) < 5 || at[4] != "/" || len(of) < 3 || of[0] != "overlay" {
+			continue
+		}
+		for option := range strings.SplitSeq(of[2], ",") {
+			if base, is := strings.CutPrefix(option, "lowerdir="); is && !strings.Contains(base, ":") {
+				return base
+			}
+		}
+	}
+	return ""
+}
+
+// output runs a command, in a root of its own where that is not "".
+func output(ctx context.Context, root string, command []string) ([]byte, error) {
 	var stdout, stderr bytes.Buffer
 	program := exec.CommandContext(ctx, command[0], command[1:]...)
+	if root != "" {
+		program.SysProcAttr, program.Dir = &syscall.SysProcAttr{Chroot: root}, "/"
+	}
 	program.Stdout, program.Stderr = &stdout, &stderr
 	if err := program.Run(); err != nil {
 		return nil, fmt.Errorf("%s: %w: %s", command[0], err, firstLine(stderr.Bytes()))
