@@ -22,6 +22,9 @@ type Dump struct {
 	unmap  func() error
 	found  // the index
 	byName map[Kind]map[string]*Resource
+	// what places were asked for, by where it begins
+	names    sync.Map // *names of arrays
+	messages sync.Map // Message of resources
 
 	mu  sync.Mutex
 	err error

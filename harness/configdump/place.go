@@ -2,9 +2,10 @@ package configdump
 
 import (
 	"encoding/json"
-	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/flowproof/lab/internal/lazyregexp"
 )
 
 // A Place is where a field stands in a dump, said for people.
@@ -28,14 +29,20 @@ func (d *Dump) Place(pointer string) Place {
 		return Place{}
 	}
 	b := []byte(selector)
-	origin := originOf(at)
-	for _, token := range rest {
+	whole := d.messageOf(at)
+	origin := originOf(whole.Get("metadata"))
+	for i, token := range rest {
 		var name []byte
-		if at, name = at.below(token); !at.Exists() {
+		if i == 0 && at.IsObject() && plainField.MatchString(token) {
+			at, name = whole.Get(token), []byte("."+token)
+		} else {
+			at, name = at.below(token)
+		}
+		if !at.Exists() {
 			return Place{}
 		}
 		b = append(b, name...)
-		if made := originOf(at); made != "" {
+		if made := originOf(at.Get("metadata")); made != "" {
 			origin = made
 		}
 		if of := policyName.FindStringSubmatch(token); of != nil {
@@ -64,7 +71,11 @@ func (d *Dump) resourceAt(tokens []string) (at Value, selector string, rest []st
 	if !ok {
 		return Value{}, "", nil
 	}
+	element, err := strconv.Atoi(tokens[place-1])
 	for _, r := range d.resources[shape.kind] {
+		if err == nil && r.value.at.element() != element { // most are told apart by this alone
+			continue
+		}
 		depth, ok := r.value.at.under(tokens)
 		if !ok {
 			continue
@@ -77,6 +88,16 @@ func (d *Dump) resourceAt(tokens []string) (at Value, selector string, rest []st
 		return r.value, selector, tokens[depth:]
 	}
 	return Value{}, "", nil
+}
+
+// element is the last index on the way to a place, or -1.
+func (s *step) element() int {
+	for ; s != nil; s = s.parent {
+		if s.index >= 0 {
+			return s.index
+		}
+	}
+	return -1
 }
 
 // under reports whether a place is on the way of a pointer, and how many tokens lead to it.
@@ -109,23 +130,50 @@ func (v Value) below(token string) (Value, []byte) {
 	if err != nil {
 		return Value{}, nil
 	}
-	var found Value
-	same := map[string]int{}
-	for i, e := range v.Elements() {
-		if name := e.Get("name"); name.first() == '"' {
-			same[name.Text()]++
-		}
-		if i == index {
-			found = e
-		}
+	all := v.dump.namesOf(v)
+	if index < 0 || index >= len(all.elements) {
+		return Value{}, []byte("[" + token + "]")
 	}
-	if name := found.Get("name").Text(); name != "" && same[name] == 1 {
+	found := all.elements[index]
+	if name := found.Get("name").Text(); name != "" && all.same[name] == 1 {
 		return found, []byte(bracket(name))
 	}
 	return found, []byte("[" + token + "]")
 }
 
-var plainField = regexp.MustCompile(`^\w+$`)
+// messageOf finds the fields of a resource once: it may have tens of megabytes.
+func (d *Dump) messageOf(v Value) Message {
+	if known, ok := d.messages.Load(v.start); ok {
+		return known.(Message)
+	}
+	known, _ := d.messages.LoadOrStore(v.start, v.Message())
+	return known.(Message)
+}
+
+// names are an array's elements, and how many have each name.
+type names struct {
+	elements []Value
+	same     map[string]int
+}
+
+// namesOf reads the names of an array's elements once: it may have thousands, and many places
+// below it are asked for.
+func (d *Dump) namesOf(array Value) *names {
+	if known, ok := d.names.Load(array.start); ok {
+		return known.(*names)
+	}
+	n := &names{same: map[string]int{}}
+	for _, e := range array.Elements() {
+		n.elements = append(n.elements, e)
+		if name := e.Get("name"); name.first() == '"' {
+			n.same[name.Text()]++
+		}
+	}
+	known, _ := d.names.LoadOrStore(array.start, n)
+	return known.(*names)
+}
+
+var plainField = lazyregexp.New(`^\w+$`)
 
 // bracket is a name as a selector has it.
 func bracket(name string) string {
@@ -140,8 +188,8 @@ func bracket(name string) string {
 // and filter chains stands the path of the object in the API, such as
 // /apis/networking.istio.io/v1/namespaces/mark/virtual-service/reviews. Source:
 // AddConfigInfoMetadata in pilot/pkg/networking/util/util.go of Istio.
-func originOf(v Value) string {
-	path := v.Get("metadata", "filter_metadata").Key("istio").Key("config").Text()
+func originOf(metadata Value) string {
+	path := metadata.Get("filter_metadata").Key("istio").Key("config").Text()
 	parts := strings.Split(path, "/")
 	const namespaces, namespace, kind, name = 4, 5, 6, 7
 	if len(parts) != name+1 || parts[namespaces] != "namespaces" {
@@ -162,11 +210,11 @@ func originOf(v Value) string {
 // ofGateway takes the name of an object of the Gateway API out of that of the one that istiod makes
 // of it for itself: NAME~0~, or NAME-0- before Istio 1.27. Source:
 // pilot/pkg/config/kube/gateway/route_collections.go of Istio.
-var ofGateway = regexp.MustCompile(`^([^~]*?)(?:~.*|-\d+-)?$`)
+var ofGateway = lazyregexp.New(`^([^~]*?)(?:~.*|-\d+-)?$`)
 
 // policyName is how istiod names a rule of an AuthorizationPolicy in Envoy's RBAC filters. Source:
 // pilot/pkg/security/authz/builder/builder.go of Istio.
-var policyName = regexp.MustCompile(`^ns\[([^\]]+)\]-policy\[([^\]]+)\]-rule\[\d+\]$`)
+var policyName = lazyregexp.New(`^ns\[([^\]]+)\]-policy\[([^\]]+)\]-rule\[\d+\]$`)
 
 // objectKind is a kind of Istio's as manifests write it, from its form with dashes: virtual-service
 // is VirtualService.
