@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/flowproof/lab/harness/flow"
@@ -19,8 +20,8 @@ func (j *judge) unreached(hops []flow.HopVerdict) {
 			continue
 		}
 		hop := &j.run.Path.Hops[begin+at]
-		cause := j.broke(hop)
 		witnesses := j.sawNone(hop, flow.Fact{Name: flow.FactUpstreamLocal})
+		cause := j.broke(hop, witnesses)
 		if cause == "" || len(witnesses) == 0 {
 			continue
 		}
@@ -58,39 +59,97 @@ func untouched(v flow.HopVerdict) bool {
 }
 
 // broke says in words why no connection of a proxy's came about; "" where one did, where it is not
-// known, or where the instruments do not agree.
-func (j *judge) broke(hop *flow.Hop) string {
+// known of each attempt that there was one, or where the instruments do not agree.
+func (j *judge) broke(hop *flow.Hop, witnesses []flow.Evidence) string {
 	said := ""
 	for _, o := range j.run.Observations {
+		if further(*hop, o) && arrival(o) {
+			return ""
+		}
 		if !sameProxy(hop, o.Side, o.Where.Pod) {
 			continue
 		}
 		for _, f := range o.Facts {
 			switch {
-			case f.Name == flow.FactUpstreamLocal && f.Value != "":
+			case connected(o, f):
 				return ""
 			case f.Name == flow.FactUpstreamError && said == "":
 				said = f.Value
 			}
 		}
 	}
-	endpoint, failed := "", 0
+	var endpoints []string
+	failed := 0
 	for _, a := range attemptsOf(j.run).attempts {
 		if a.Proxy != hop.Proxy {
 			continue
 		}
-		if a.Failure == "" || a.Connection != "" || said != "" && !strings.Contains(plainly(a.Failure), plainly(said)) {
+		said = orElse(said, a.Failure)
+		if a.Connection != "" || !strings.Contains(plainly(a.Failure), plainly(said)) {
 			return ""
 		}
-		endpoint, failed = orElse(endpoint, a.Endpoint), failed+1
-		if said == "" && a.Number == failed {
-			said = a.Failure
+		if failed++; a.Endpoint != "" && !slices.Contains(endpoints, a.Endpoint) {
+			endpoints = append(endpoints, a.Endpoint)
 		}
 	}
-	if said == "" {
+	if !j.undialled(hop, said) || failed == 0 && j.counted(hop) != 1 && !slices.ContainsFunc(witnesses, byKernel) {
 		return ""
 	}
-	return refusal(orElse(endpoint, j.asked(hop)), said, failed)
+	return refusal(orElse(strings.Join(endpoints, " and "), j.asked(hop)), said, failed)
+}
+
+// byKernel says of evidence that it is of all connections of a request, of each of its attempts.
+func byKernel(e flow.Evidence) bool { return e.Instrument == flow.Trace }
+
+// arrival says whether an observation shows that something came to where it was made.
+func arrival(o flow.Observation) bool {
+	info := o.Kind.Info()
+	return slices.ContainsFunc(o.Facts, func(f flow.Seen) bool {
+		return f.Value != "" && (slices.Contains(info.Arrivals, f.Name) || slices.Contains(info.Present, f.Name))
+	})
+}
+
+// connected says whether a fact shows that a proxy had a connection upstream. The counters of a
+// proxy count an attempt that failed beside those that did not.
+func connected(o flow.Observation, f flow.Seen) bool {
+	switch f.Name {
+	case flow.FactUpstreamLocal:
+		return f.Value != ""
+	case flow.FactUpstreamReused, flow.FactUpstreamStatus:
+		return f.Value != "" && o.Instrument != flow.Stats
+	}
+	return false
+}
+
+// undialled says whether a failure is one before a connection stood. The kernel's own word on what
+// was dialled is: Envoy writes it behind "connect error". Its timeout also ends a TLS handshake, so
+// it is one only where the endpoint is spoken to in clear text; any other failure, such as one of
+// TLS, came over a connection. (Envoy: ConnectionImpl::onWriteReady, ConnPoolImplBase)
+func (j *judge) undialled(hop *flow.Hop, failure string) bool {
+	failure = plainly(failure)
+	return strings.Contains(failure, "connect error") ||
+		strings.Contains(failure, "connection timeout") && j.speaksClear(hop)
+}
+
+// speaksClear says whether a proxy is inferred to speak to its endpoint in clear text.
+func (j *judge) speaksClear(hop *flow.Hop) bool {
+	return slices.ContainsFunc(j.run.Path.Hops, func(h flow.Hop) bool {
+		return h.Proxy == hop.Proxy && h.Side == hop.Side && h.Kind == flow.UpstreamTLS &&
+			slices.ContainsFunc(h.Expect, func(f flow.Fact) bool {
+				return f.Name == flow.FactTransport && f.Value == rawBuffer && !f.Absent && !f.May
+			})
+	})
+}
+
+// counted is how many attempts a proxy counted; 0 where it does not say. What became of several
+// that were not told of one by one is not known: the last may be the only one that failed.
+func (j *judge) counted(hop *flow.Hop) int {
+	for _, o := range j.run.Observations {
+		if n, err := strconv.Atoi(values(o)[flow.FactAttempts]); err == nil && sameProxy(hop, o.Side, o.Where.Pod) {
+			return n
+		}
+	}
+	return 0
 }
 
 // plainly is a failure as both logs write it: one of them without blanks.
