@@ -115,7 +115,7 @@ func (o *observer) attempts() {
 		switch {
 		case given && reused:
 			facts = append(facts, flow.FactAttemptConnects, flow.ReusedConnection)
-		case given:
+		case given && id != "": // of one that the log does not name it is not known
 			facts = append(facts, flow.FactAttemptConnects, flow.NewConnection)
 		}
 		o.see(a.begin, flow.Connect, append(facts, o.became(a, i == len(all)-1)...)...)
@@ -126,6 +126,7 @@ func (o *observer) attempts() {
 // router does not print.
 func (o *observer) became(a attempt, last bool) (facts []string) {
 	reset, failed := a.find(UpstreamReset)
+	timeout, late := a.find(PerTryTimeout)
 	headers, answered := a.find(UpstreamHeaders)
 	switch {
 	case answered:
@@ -139,6 +140,9 @@ func (o *observer) became(a attempt, last bool) (facts []string) {
 	case failed:
 		facts = append(facts, flow.FactAttemptAfter, between(a.begin, reset), flow.FactAttemptFailure,
 			failure(reset.rest))
+	case late:
+		facts = append(facts, flow.FactAttemptAfter, between(a.begin, timeout), flow.FactAttemptFailure,
+			"upstream per try timeout")
 	default:
 		if reply, ok := a.find(LocalReply); ok {
 			facts = append(facts, flow.FactAttemptAfter, between(a.begin, reply), flow.FactAttemptFailure, reply.rest)
@@ -162,7 +166,10 @@ func between(a, b step) string { return b.Time.Sub(a.Time).Round(time.Microsecon
 // arrived tells of each attempt of the proxy before that arrived here, where there were several.
 func (o *observer) arrived(all []*exchange) {
 	for i, x := range all {
-		facts := []string{flow.FactArrival, strconv.Itoa(i + 1), flow.FactAttempt, strconv.Itoa(x.number())}
+		facts := []string{flow.FactArrival, strconv.Itoa(i + 1)}
+		if n := x.number(); n > 0 {
+			facts = append(facts, flow.FactAttempt, strconv.Itoa(n))
+		}
 		if s, ok := x.first(ResponseHeaders); ok {
 			status, _ := s.Header(":status")
 			facts = append(facts, flow.FactAttemptStatus, status)

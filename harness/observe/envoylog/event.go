@@ -55,6 +55,7 @@ const (
 	StreamReset                  // stream reset: reset reason: <reason>, response details: <details>
 	UpstreamReset                // upstream reset: reset reason: <reason>
 	LocalReply                   // Sending local reply with details <details>
+	PerTryTimeout                // upstream per try timeout
 	Retry                        // performing retry
 	ConnectError                 // delayed connect error: <error>
 	RemoteClose                  // remote close
@@ -115,6 +116,7 @@ var wordings = []wording{
 	{event: Attached, logger: "router", begin: "Attached upstream connection [C"},
 	{event: UpstreamHeaders, logger: "router", begin: "upstream headers complete: end_stream="},
 	{event: UpstreamReset, logger: "router", begin: "upstream reset: reset reason: "},
+	{event: PerTryTimeout, logger: "router", begin: "upstream per try timeout", exact: true},
 	{event: Retry, logger: "router", begin: "performing retry", exact: true},
 	{event: SocketMatch, logger: "upstream", begin: "transport socket match, socket "},
 	{event: CreatedHost, logger: "upstream", begin: "Created host "},
