@@ -117,3 +117,21 @@ func TestMutationsOfAttempts(t *testing.T) {
 		t.Errorf("only %d mutations", sum)
 	}
 }
+
+// TestLastAttempt holds that the status of the last attempt is the one that its proxy answered
+// with: all instruments that tell of attempts alike do not make another one true.
+func TestLastAttempt(t *testing.T) {
+	run := kept(t, "retried").Run
+	run.Observations = slices.Clone(run.Observations)
+	for i, o := range run.Observations {
+		run.Observations[i].Facts = slices.Clone(o.Facts)
+		for k, f := range o.Facts {
+			if f.Name == flow.FactAttemptStatus {
+				run.Observations[i].Facts[k].Value = "200"
+			}
+		}
+	}
+	if v := verify.Judge(run); v.Result == flow.Verified {
+		t.Errorf("an answer with 503 to attempts that were answered with 200 is verified: %s", verify.Summary(v))
+	}
+}

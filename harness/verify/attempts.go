@@ -3,6 +3,7 @@ package verify
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -29,7 +30,7 @@ func attemptsOf(run flow.Run) tried {
 	observations := redacted(run.Observations)
 	t.formed(observations)
 	t.made(observations)
-	t.arrived(observations)
+	t.arrived(clientPod(run), observations)
 	t.counted(run, observations)
 	t.possible(run.Path)
 	slices.SortStableFunc(t.attempts, func(a, b flow.Attempt) int {
@@ -182,12 +183,28 @@ func (t *tried) made(observations []flow.Observation) {
 			facts[flow.FactAttemptAfter]
 		a.Connection = facts[flow.FactAttemptConnects]
 		a.Status, _ = strconv.Atoi(facts[flow.FactAttemptStatus])
+		t.handedOn(observations, o, *a)
+	}
+}
+
+// handedOn holds the status that a proxy's own log tells of an attempt, which it does of the last
+// one, against the one that the proxy answered with.
+func (t *tried) handedOn(observations []flow.Observation, told flow.Observation, a flow.Attempt) {
+	for _, o := range observations {
+		text := values(o)[flow.FactStatus]
+		if a.Status == 0 || text == "" || o.Side != told.Side || o.Where.Pod != told.Where.Pod {
+			continue
+		}
+		if text != strconv.Itoa(a.Status) {
+			t.problem("attempt %d of %s was answered with %d, and %s saw the proxy answer with %s", a.Number, a.Proxy,
+				a.Status, o.Instrument, text)
+		}
 	}
 }
 
 // arrived takes what the proxies tell where the client's attempts arrived: each instrument of a pod
 // has to tell of as many, with the same answers.
-func (t *tried) arrived(observations []flow.Observation) {
+func (t *tried) arrived(client string, observations []flow.Observation) {
 	numbers := map[string][]int{} // of a pod's arrivals, as its debug log has them
 	answers := map[string]map[flow.Instrument][]string{}
 	for _, o := range observations {
@@ -211,45 +228,62 @@ func (t *tried) arrived(observations []flow.Observation) {
 			numbers[pod] = append(numbers[pod], n)
 		}
 	}
-	for pod, by := range answers {
-		for instrument, statuses := range by {
-			if slices.Contains(statuses, "") {
-				t.problem("%s of %s saw an attempt arrive, and not what it was answered with", instrument, pod)
-			}
-			if n := numbers[pod]; len(n) > 0 && len(n) != len(statuses) {
-				t.problem("%d attempts arrived at %s, and %s saw %d of them", len(n), pod, instrument, len(statuses))
-				continue
-			}
-			for i, status := range statuses {
-				if i < len(numbers[pod]) {
-					t.answered(numbers[pod][i], instrument, status)
-				}
-			}
+	for _, pod := range slices.Sorted(maps.Keys(answers)) {
+		for _, instrument := range slices.Sorted(maps.Keys(answers[pod])) {
+			t.told(client, pod, instrument, numbers[pod], answers[pod][instrument])
 		}
 	}
 	slices.Sort(t.problems)
 }
 
+// told takes what one instrument of a pod tells of the attempts that arrived there: their statuses,
+// in the order of their numbers.
+func (t *tried) told(client, pod string, instrument flow.Instrument, numbers []int, statuses []string) {
+	if len(numbers) > 0 && len(numbers) != len(statuses) {
+		t.problem("%d attempts arrived at %s, and %s saw %d of them", len(numbers), pod, instrument, len(statuses))
+		return
+	}
+	for i, status := range statuses {
+		number := 0 // it is not known
+		if i < len(numbers) {
+			number = numbers[i]
+		}
+		if status == "" && !t.failed(client, number) {
+			t.problem("%s of %s saw an attempt arrive, and not what it was answered with", instrument, pod)
+		}
+		if number > 0 {
+			t.answered(client, number, instrument, status)
+		}
+	}
+}
+
+// failed says whether a proxy tells of an attempt that it got no answer: it may have given it up
+// before there was one.
+func (t *tried) failed(proxy string, number int) bool {
+	return slices.ContainsFunc(t.attempts, func(a flow.Attempt) bool {
+		return a.Proxy == proxy && a.Number == number && a.Failure != ""
+	})
+}
+
 // answered takes the status that an attempt of the client's proxy was answered with, where it
 // arrived.
-func (t *tried) answered(number int, instrument flow.Instrument, text string) {
-	status, err := strconv.Atoi(text)
-	if err != nil {
-		return
-	}
-	i := slices.IndexFunc(t.attempts, func(a flow.Attempt) bool { return a.Number == number })
-	switch {
-	case i < 0:
+func (t *tried) answered(client string, number int, instrument flow.Instrument, text string) {
+	i := slices.IndexFunc(t.attempts, func(a flow.Attempt) bool { return a.Proxy == client && a.Number == number })
+	if i < 0 {
 		t.problem("attempt %d arrived, and the proxy that made it tells of none", number)
 		return
-	case t.attempts[i].Status == 0 && t.attempts[i].Failure == "":
-		t.attempts[i].Status = status
-	case t.attempts[i].Status != status && t.attempts[i].Failure == "":
-		t.problem("attempt %d was answered with %d, and %s saw %d where it arrived", number, t.attempts[i].Status,
-			instrument, status)
 	}
-	if !slices.Contains(t.attempts[i].SeenBy, instrument) {
-		t.attempts[i].SeenBy = append(t.attempts[i].SeenBy, instrument)
+	a := &t.attempts[i]
+	if status, err := strconv.Atoi(text); err == nil && a.Failure == "" {
+		if a.Status != 0 && a.Status != status {
+			t.problem("attempt %d was answered with %d, and %s saw %d where it arrived", number, a.Status, instrument,
+				status)
+		} else {
+			a.Status = status
+		}
+	}
+	if !slices.Contains(a.SeenBy, instrument) {
+		a.SeenBy = append(a.SeenBy, instrument)
 	}
 }
 
