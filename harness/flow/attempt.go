@@ -30,6 +30,7 @@ type NextCall struct {
 	URL      string       `json:"url"`                // authority and path, without a query
 	Endpoint string       `json:"endpoint,omitempty"` // where its sidecar sent it
 	Status   int          `json:"status,omitempty"`   // that it was answered with
+	Attempts int          `json:"attempts,omitempty"` // how often its sidecar asked upstream, where it was more than once
 	SeenBy   []Instrument `json:"seenBy"`
 }
 
@@ -49,5 +50,6 @@ const (
 	FactNextCall     = "next.call"
 	FactNextEndpoint = "next.endpoint" // ip:port that its sidecar sent it to, or that it came to
 	FactNextStatus   = "next.status"   // HTTP status that it was answered with
+	FactNextAttempts = "next.attempts" // how often its sidecar asked upstream, where it was more than once
 	FactNextPeer     = "next.peer"     // ip:port that one came from, at the sidecar that it came to
 )

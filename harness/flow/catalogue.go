@@ -141,7 +141,7 @@ var Facts = []FactInfo{
 	{Name: FactAttemptAfter, Scope: OfHop, Number: Several}, {Name: FactAttemptConnects, Scope: OfHop, Number: Several},
 	{Name: FactArrival, Scope: OfHop, Number: Several}, {Name: FactNextCall, Scope: OfHop, Number: Several},
 	{Name: FactNextEndpoint, Scope: OfHop, Number: Several}, {Name: FactNextStatus, Scope: OfHop, Number: Several},
-	{Name: FactNextPeer, Scope: OfHop, Number: Several},
+	{Name: FactNextPeer, Scope: OfHop, Number: Several}, {Name: FactNextAttempts, Scope: OfHop, Number: Several},
 	{Name: FactOrder, Scope: OfHop, Number: Several, Refutes: true},
 }
 

@@ -32,11 +32,12 @@ func nextOf(run flow.Run) next {
 		}
 		method, url, whole := strings.Cut(call, " ")
 		status, _ := strconv.Atoi(facts[flow.FactNextStatus])
+		attempts, err := strconv.Atoi(facts[flow.FactNextAttempts])
 		// one that goes on has no status in the debug log yet, and no line in the access log
 		endpoint, went := facts[flow.FactNextEndpoint]
 		answer, ended := facts[flow.FactNextStatus]
 		if !whole || ended && !isStatus(answer) || !ended && o.Instrument != flow.EnvoyLog ||
-			went && !isEndpoint(endpoint) {
+			went && !isEndpoint(endpoint) || facts[flow.FactNextAttempts] != "" && (err != nil || attempts < 2) {
 			n.problems = append(n.problems, fmt.Sprintf("%s saw a next call that is none: %s", o.Instrument, call))
 		}
 		pod := o.Where.Pod
@@ -44,7 +45,7 @@ func nextOf(run flow.Run) next {
 			told[pod] = map[flow.Instrument][]flow.NextCall{}
 		}
 		told[pod][o.Instrument] = append(told[pod][o.Instrument], flow.NextCall{From: pod, Method: method, URL: url,
-			Endpoint: facts[flow.FactNextEndpoint], Status: status})
+			Endpoint: facts[flow.FactNextEndpoint], Status: status, Attempts: attempts})
 	}
 	for _, pod := range sortedPods(told) {
 		n.join(run, pod, told[pod])
@@ -64,7 +65,7 @@ func sortedPods(told map[string]map[flow.Instrument][]flow.NextCall) []string {
 
 // alone says that an observation tells of a next call what cannot stand without one.
 func (n *next) alone(o flow.Observation, facts map[string]string) {
-	for _, fact := range []string{flow.FactNextEndpoint, flow.FactNextStatus} {
+	for _, fact := range []string{flow.FactNextEndpoint, flow.FactNextStatus, flow.FactNextAttempts} {
 		if facts[fact] != "" && facts[flow.FactNextPeer] == "" {
 			n.problems = append(n.problems, fmt.Sprintf("%s saw %s %s of no call", o.Instrument, fact, facts[fact]))
 		}
@@ -113,13 +114,41 @@ func (n *next) agree(c *flow.NextCall, other flow.NextCall, by flow.Instrument) 
 	if c.Status == 0 {
 		c.Status = other.Status
 	}
+	c.Attempts = max(c.Attempts, other.Attempts)
 }
 
-// came holds the calls as they came to other pods against those that were made: as many to each
-// endpoint, with the same answers.
+// came holds the calls as they came to other pods against those that were made: to each endpoint
+// those that were made, with their answers, and no more beside them than the attempts before the
+// last of each call.
 func (n *next) came(observations []flow.Observation) {
-	type answers map[string][]int // by endpoint
-	seen := map[flow.Instrument]answers{}
+	seen := n.arrivals(observations)
+	made := map[string][]int{} // answers by endpoint
+	before := 0
+	for _, c := range n.calls {
+		made[c.Endpoint] = append(made[c.Endpoint], c.Status)
+		before += max(c.Attempts-1, 0)
+	}
+	for _, i := range instruments() {
+		left := before
+		for _, endpoint := range slices.Sorted(maps.Keys(seen[i.name])) {
+			if endpoint == "" {
+				continue
+			}
+			more, missing := remainder(seen[i.name][endpoint], made[endpoint])
+			if left -= len(more); len(missing) == 0 && left >= 0 {
+				continue
+			}
+			n.problems = append(n.problems, fmt.Sprintf("%d calls of applications were made to %s, and %s saw "+
+				"%d come, answered with %v and %v", len(made[endpoint]), endpoint, i.name, len(seen[i.name][endpoint]),
+				made[endpoint], seen[i.name][endpoint]))
+		}
+	}
+}
+
+// arrivals are the answers to calls of applications as they came, by the instrument that saw them
+// and the endpoint.
+func (n *next) arrivals(observations []flow.Observation) map[flow.Instrument]map[string][]int {
+	seen := map[flow.Instrument]map[string][]int{}
 	for _, o := range observations {
 		facts := values(o)
 		peer, is := facts[flow.FactNextPeer]
@@ -134,27 +163,25 @@ func (n *next) came(observations []flow.Observation) {
 			continue
 		}
 		if seen[o.Instrument] == nil {
-			seen[o.Instrument] = answers{}
+			seen[o.Instrument] = map[string][]int{}
 		}
 		status, _ := strconv.Atoi(text)
 		seen[o.Instrument][endpoint] = append(seen[o.Instrument][endpoint], status)
 	}
-	for _, i := range instruments() {
-		for _, endpoint := range slices.Sorted(maps.Keys(seen[i.name])) {
-			came, made := seen[i.name][endpoint], []int{}
-			for _, c := range n.calls {
-				if c.Endpoint == endpoint {
-					made = append(made, c.Status)
-				}
-			}
-			slices.Sort(came)
-			slices.Sort(made)
-			if endpoint != "" && !slices.Equal(came, made) {
-				n.problems = append(n.problems, fmt.Sprintf("%d calls of applications were made to %s, and %s saw "+
-					"%d come, answered with %v and %v", len(made), endpoint, i.name, len(came), made, came))
-			}
+	return seen
+}
+
+// remainder takes of two lists of answers away what both have.
+func remainder(a, b []int) (ofA, ofB []int) {
+	ofA = slices.Clone(a)
+	for _, status := range b {
+		if i := slices.Index(ofA, status); i >= 0 {
+			ofA = slices.Delete(ofA, i, i+1)
+		} else {
+			ofB = append(ofB, status)
 		}
 	}
+	return ofA, ofB
 }
 
 func orElse(s, other string) string {

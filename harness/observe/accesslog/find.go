@@ -135,14 +135,21 @@ func (f *finding) ofPeer(sel Selection) {
 }
 
 // attempts keeps of the lines of attempts, where the client's sidecar made several, the first that
-// came over the connection of its last one. More lines than it made attempts are not all attempts.
+// came over the connection of its last one; where that one did not come here, of the last that did.
+// More lines than it made attempts are not all attempts.
 func (f *finding) attempts(sel Selection) {
 	if sel.Side != flow.Server || len(f.own) == 0 || sel.Client.Attempts < 2 || len(f.own) > sel.Client.Attempts {
 		return
 	}
 	f.arrivals = slices.SortedStableFunc(slices.Values(f.own), func(a, b Line) int { return a.Time.Compare(b.Time) })
-	i := slices.IndexFunc(f.arrivals, func(l Line) bool { return l.values[downRemote] == sel.Client.Local })
-	f.own = []Line{f.arrivals[max(i, 0)]}
+	over := func(peer string) int {
+		return slices.IndexFunc(f.arrivals, func(l Line) bool { return l.values[downRemote] == peer })
+	}
+	i := over(sel.Client.Local)
+	if i < 0 {
+		i = over(f.arrivals[len(f.arrivals)-1].values[downRemote])
+	}
+	f.own = f.arrivals[i : i+1]
 }
 
 // arrived tells of each attempt of the client's sidecar that arrived here, where there were
@@ -159,8 +166,12 @@ func (o *observer) next(f finding) {
 	for _, l := range f.next {
 		path, _, _ := strings.Cut(l.values["path"], "?")
 		call := l.values["method"] + " " + l.values["authority"] + path
+		attempts := ""
+		if n, err := strconv.Atoi(l.values[attemptCount]); err == nil && n > 1 {
+			attempts = strconv.Itoa(n)
+		}
 		o.tell(l, flow.App, flow.FactNextCall, call, flow.FactNextEndpoint, l.values[upHost],
-			flow.FactNextStatus, l.values[responseCode])
+			flow.FactNextStatus, l.values[responseCode], flow.FactNextAttempts, attempts)
 	}
 	for _, l := range f.came {
 		o.tell(l, flow.App, flow.FactNextPeer, l.values[downRemote], flow.FactNextEndpoint, l.values[downLocal],

@@ -33,7 +33,8 @@ func (Instrument) Sees() []flow.Capability {
 	for _, fact := range []string{flow.FactArrival, flow.FactAttemptStatus} {
 		o.sees = append(o.sees, flow.Capability{Kind: flow.NetworkFilters, Fact: fact})
 	}
-	for _, fact := range []string{flow.FactNextCall, flow.FactNextEndpoint, flow.FactNextStatus, flow.FactNextPeer} {
+	for _, fact := range []string{flow.FactNextCall, flow.FactNextEndpoint, flow.FactNextStatus, flow.FactNextPeer,
+		flow.FactNextAttempts} {
 		o.sees = append(o.sees, flow.Capability{Kind: flow.App, Fact: fact})
 	}
 	return o.sees
