@@ -30,7 +30,7 @@ type NextCall struct {
 	URL      string       `json:"url"`                // authority and path, without a query
 	Endpoint string       `json:"endpoint,omitempty"` // where its sidecar sent it
 	Status   int          `json:"status,omitempty"`   // that it was answered with
-	Attempts int          `json:"attempts,omitempty"` // how often its sidecar asked upstream, where it was more than once
+	Attempts int          `json:"attempts,omitempty"` // how often its sidecar asked upstream; 0: once
 	SeenBy   []Instrument `json:"seenBy"`
 }
 

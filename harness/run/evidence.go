@@ -94,8 +94,9 @@ func (s *Session) finish(ctx context.Context, form string) error {
 }
 
 // besideTimeout is how long is waited for lines of the access log beside the one of the request: of
-// other attempts, and of what the application called on. Envoy writes its buffer out each second.
-const besideTimeout = 3 * time.Second
+// other attempts, and of what the application called on. Envoy writes its buffer out each second;
+// on a machine with much to do a line is on its way for longer.
+const besideTimeout = 10 * time.Second
 
 // awaitBeside waits until each stream with the request's id that a debug log tells of has its line
 // in the access log beside it. One that does not come is missed by nothing but the instrument

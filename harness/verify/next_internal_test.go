@@ -10,8 +10,8 @@ import (
 // its sidecar may have tried some more than once.
 func TestNextCame(t *testing.T) {
 	made := func(endpoint, status, attempts string) flow.Observation {
-		facts := []flow.Seen{{Name: flow.FactNextCall, Value: "GET b:80/"}, {Name: flow.FactNextEndpoint, Value: endpoint},
-			{Name: flow.FactNextStatus, Value: status}}
+		facts := []flow.Seen{{Name: flow.FactNextCall, Value: "GET b:80/"},
+			{Name: flow.FactNextEndpoint, Value: endpoint}, {Name: flow.FactNextStatus, Value: status}}
 		if attempts != "" {
 			facts = append(facts, flow.Seen{Name: flow.FactNextAttempts, Value: attempts})
 		}
@@ -33,11 +33,11 @@ func TestNextCame(t *testing.T) {
 		{"another answer", []flow.Observation{made(b, "200", ""), came(b, "503")}, false},
 		{"one too many", []flow.Observation{made(b, "200", ""), came(b, "200"), came(b, "200")}, false},
 		{"at another pod too", []flow.Observation{made(b, "200", ""), came(b, "200"), came(c, "200")}, false},
-		{"each of its attempts", []flow.Observation{made(b, "200", "3"), came(b, "503"), came(b, "503"), came(b, "200")},
-			true},
+		{"each of its attempts",
+			[]flow.Observation{made(b, "200", "3"), came(b, "503"), came(b, "503"), came(b, "200")}, true},
 		{"its attempts at two pods", []flow.Observation{made(b, "200", "2"), came(c, "503"), came(b, "200")}, true},
-		{"more than its attempts", []flow.Observation{made(b, "200", "2"), came(c, "503"), came(b, "503"), came(b, "200")},
-			false},
+		{"more than its attempts",
+			[]flow.Observation{made(b, "200", "2"), came(c, "503"), came(b, "503"), came(b, "200")}, false},
 		{"its attempts without the last", []flow.Observation{made(b, "200", "2"), came(b, "503")}, false},
 		{"one attempt is none that is counted", []flow.Observation{made(b, "200", "1"), came(b, "200")}, false},
 		{"a count of no call", []flow.Observation{{Instrument: flow.AccessLog, Kind: flow.App,
