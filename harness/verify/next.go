@@ -72,15 +72,11 @@ func (n *next) alone(o flow.Observation, facts map[string]string) {
 	}
 }
 
-// join joins what the instruments of one pod told. Calls of one method and URL are the same in the
-// order in which they are told.
+// join joins what the instruments of one pod told.
 func (n *next) join(run flow.Run, pod string, told map[flow.Instrument][]flow.NextCall) {
 	for _, i := range instruments() {
 		for _, call := range told[i.name] {
-			at := slices.IndexFunc(n.calls, func(c flow.NextCall) bool {
-				return c.From == pod && c.Method == call.Method && c.URL == call.URL &&
-					!slices.Contains(c.SeenBy, i.name)
-			})
+			at := n.same(call, i.name)
 			if at < 0 {
 				call.SeenBy = []flow.Instrument{i.name}
 				n.calls = append(n.calls, call)
@@ -103,10 +99,35 @@ func (n *next) join(run flow.Run, pod string, told map[flow.Instrument][]flow.Ne
 	}
 }
 
+// same is the call of one method and URL that another instrument told of; -1: there is none. Of
+// several it is one with the same answer from the same endpoint, else one that may have it, else
+// the first: an instrument tells of calls when they begin, and another when they end.
+func (n *next) same(call flow.NextCall, by flow.Instrument) int {
+	for _, fits := range []func(c flow.NextCall) bool{
+		func(c flow.NextCall) bool { return c.Status == call.Status && !contradict(c, call) },
+		func(c flow.NextCall) bool { return !contradict(c, call) },
+		func(flow.NextCall) bool { return true },
+	} {
+		at := slices.IndexFunc(n.calls, func(c flow.NextCall) bool {
+			return c.From == call.From && c.Method == call.Method && c.URL == call.URL &&
+				!slices.Contains(c.SeenBy, by) && fits(c)
+		})
+		if at >= 0 {
+			return at
+		}
+	}
+	return -1
+}
+
+// contradict says whether two calls went to two endpoints, or were answered with two statuses.
+func contradict(a, b flow.NextCall) bool {
+	return a.Endpoint != "" && b.Endpoint != "" && a.Endpoint != b.Endpoint ||
+		a.Status != 0 && b.Status != 0 && a.Status != b.Status
+}
+
 // agree adds what another instrument told of a call.
 func (n *next) agree(c *flow.NextCall, other flow.NextCall, by flow.Instrument) {
-	if c.Endpoint != "" && other.Endpoint != "" && c.Endpoint != other.Endpoint ||
-		c.Status != 0 && other.Status != 0 && c.Status != other.Status {
+	if contradict(*c, other) {
 		n.problems = append(n.problems, fmt.Sprintf("of the next call %s %s %s saw %s %d, and %s %s %d", c.Method,
 			c.URL, c.SeenBy[0], c.Endpoint, c.Status, by, other.Endpoint, other.Status))
 	}

@@ -49,3 +49,45 @@ func TestNextCame(t *testing.T) {
 		}
 	}
 }
+
+// TestNextJoined joins what two instruments tell of calls to one URL, of which one tells when they
+// begin and one when they end.
+func TestNextJoined(t *testing.T) {
+	call := func(by flow.Instrument, endpoint, status string) flow.Observation {
+		facts := []flow.Seen{{Name: flow.FactNextCall, Value: "GET b:80/"}}
+		if endpoint != "" {
+			facts = append(facts, flow.Seen{Name: flow.FactNextEndpoint, Value: endpoint})
+		}
+		if status != "" {
+			facts = append(facts, flow.Seen{Name: flow.FactNextStatus, Value: status})
+		}
+		return flow.Observation{Instrument: by, Side: flow.Server, Kind: flow.App,
+			Where: flow.Where{Pod: "a.mark"}, Facts: facts}
+	}
+	const b, c, log, access = "10.0.0.2:80", "10.0.0.3:80", flow.EnvoyLog, flow.AccessLog
+	for _, test := range []struct {
+		name  string
+		seen  []flow.Observation
+		calls int
+		fine  bool
+	}{
+		{"in one order", []flow.Observation{call(log, b, "200"), call(log, b, "503"), call(access, b, "200"),
+			call(access, b, "503")}, 2, true},
+		{"the second ended first", []flow.Observation{call(log, b, "200"), call(log, b, "503"), call(access, b, "503"),
+			call(access, b, "200")}, 2, true},
+		{"the first goes on", []flow.Observation{call(log, b, ""), call(log, b, "200"), call(access, b, "200")},
+			2, true},
+		{"at two endpoints", []flow.Observation{call(log, b, "200"), call(log, "", "200"), call(access, c, "200"),
+			call(access, b, "200")}, 2, true},
+		{"another answer", []flow.Observation{call(log, b, "200"), call(access, b, "503")}, 1, false},
+		{"another endpoint", []flow.Observation{call(log, b, "200"), call(access, c, "200")}, 1, false},
+		{"one that the other did not see", []flow.Observation{call(log, b, "200"), call(log, b, "200"),
+			call(access, b, "200")}, 2, false},
+	} {
+		n := nextOf(flow.Run{Observations: test.seen, Watches: []flow.Watch{
+			{Instrument: log, Pod: "a.mark", Complete: true}, {Instrument: access, Pod: "a.mark", Complete: true}}})
+		if fine := len(n.problems) == 0; fine != test.fine || len(n.calls) != test.calls {
+			t.Errorf("%s: %d calls, %q", test.name, len(n.calls), n.problems)
+		}
+	}
+}

@@ -18,8 +18,12 @@ type finding struct {
 	came     []*exchange // and as it came here from another application
 }
 
-// mostExchanges bounds how many streams are followed that could be the request's.
-const mostExchanges = 16
+// How many streams are followed: of those that have the request's id, which attempts and what
+// applications call on have too, and of those that only have its URL.
+const (
+	mostOfID  = 256
+	mostOfURL = 16
+)
 
 // find returns the exchanges whose request carries the id. Where none does, because a route
 // replaced the id, they are those of the whole log with the authority and path: of more than one,
@@ -44,11 +48,12 @@ func (j *journal) find(sel Selection) finding {
 			byURL = append(byURL, s)
 		}
 	}
+	byID = byID[:min(len(byID), mostOfID)]
 	if len(byID) == 0 {
-		byID = byURL
+		byID = byURL[:min(len(byURL), mostOfURL)]
 	}
 	var f finding
-	for _, s := range byID[:min(len(byID), mostExchanges)] {
+	for _, s := range byID {
 		f.own = append(f.own, j.exchange(s))
 	}
 	f.sort(sel)
