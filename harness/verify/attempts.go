@@ -244,40 +244,40 @@ func (t *tried) told(client, pod string, instrument flow.Instrument, numbers []i
 		return
 	}
 	for i, status := range statuses {
-		number := 0 // it is not known
+		var a *flow.Attempt
 		if i < len(numbers) {
-			number = numbers[i]
+			if a = t.arrivedAs(client, pod, numbers[i]); a == nil {
+				t.problem("attempt %d arrived, and the proxy that made it tells of none", numbers[i])
+				continue
+			}
+			t.answered(a, instrument, status)
 		}
-		if status == "" && !t.failed(client, number) {
+		if status == "" && (a == nil || a.Failure == "") { // one that failed may have been given up before
 			t.problem("%s of %s saw an attempt arrive, and not what it was answered with", instrument, pod)
 		}
-		if number > 0 {
-			t.answered(client, number, instrument, status)
+	}
+}
+
+// arrivedAs is the attempt that arrived at a pod with a number: of the client's proxy, or, where a
+// client outside of the mesh has none, of another one before the pod.
+func (t *tried) arrivedAs(client, pod string, number int) *flow.Attempt {
+	for _, by := range []func(proxy string) bool{
+		func(proxy string) bool { return proxy == client }, func(proxy string) bool { return proxy != pod },
+	} {
+		i := slices.IndexFunc(t.attempts, func(a flow.Attempt) bool { return a.Number == number && by(a.Proxy) })
+		if i >= 0 {
+			return &t.attempts[i]
 		}
 	}
+	return nil
 }
 
-// failed says whether a proxy tells of an attempt that it got no answer: it may have given it up
-// before there was one.
-func (t *tried) failed(proxy string, number int) bool {
-	return slices.ContainsFunc(t.attempts, func(a flow.Attempt) bool {
-		return a.Proxy == proxy && a.Number == number && a.Failure != ""
-	})
-}
-
-// answered takes the status that an attempt of the client's proxy was answered with, where it
-// arrived.
-func (t *tried) answered(client string, number int, instrument flow.Instrument, text string) {
-	i := slices.IndexFunc(t.attempts, func(a flow.Attempt) bool { return a.Proxy == client && a.Number == number })
-	if i < 0 {
-		t.problem("attempt %d arrived, and the proxy that made it tells of none", number)
-		return
-	}
-	a := &t.attempts[i]
+// answered takes the status that an attempt was answered with, where it arrived.
+func (t *tried) answered(a *flow.Attempt, instrument flow.Instrument, text string) {
 	if status, err := strconv.Atoi(text); err == nil && a.Failure == "" {
 		if a.Status != 0 && a.Status != status {
-			t.problem("attempt %d was answered with %d, and %s saw %d where it arrived", number, a.Status, instrument,
-				status)
+			t.problem("attempt %d was answered with %d, and %s saw %d where it arrived", a.Number, a.Status,
+				instrument, status)
 		} else {
 			a.Status = status
 		}
