@@ -113,16 +113,17 @@ func (p *requestCheck) requestID() string {
 // accessLog looks for the request's line by its id, and compares what Envoy wrote of the
 // request as it came.
 func (p *requestCheck) accessLog(pod string, log []byte) {
-	for _, line := range accesslog.Of(log, p.call.RequestID) {
-		for _, member := range []struct{ name, what, called string }{
-			{"method", "method", first(p.call.Method, "GET")}, {"path", "path", redact.Text(p.call.Target())},
-			{"authority", "authority", p.authority()},
-		} {
-			if seen, known := line.Get(member.name); known && seen != "" {
-				p.same("the access log of "+pod, member.what, member.called, seen)
-			}
-		}
+	lines := accesslog.Of(log, p.call.RequestID)
+	if len(lines) == 0 {
 		return
+	}
+	for _, member := range []struct{ name, what, called string }{
+		{"method", "method", first(p.call.Method, "GET")}, {"path", "path", redact.Text(p.call.Target())},
+		{"authority", "authority", p.authority()},
+	} {
+		if seen, known := lines[0].Get(member.name); known && seen != "" {
+			p.same("the access log of "+pod, member.what, member.called, seen)
+		}
 	}
 }
 

@@ -87,13 +87,6 @@ func writtenAfter(lines []Line, at time.Time) bool {
 	return !at.IsZero() && slices.ContainsFunc(lines, func(l Line) bool { return l.Time.After(at) })
 }
 
-func portOf(side flow.Side) uint16 {
-	if side == flow.Client {
-		return outboundPort
-	}
-	return inboundPort
-}
-
 // observer turns one line into observations.
 type observer struct {
 	Line
