@@ -27,6 +27,8 @@ var formatRules = []rule{
 	formatted("path as it came", "%PATH(WQ:ORIG)%", "/a", "GET x /a", "GET x /b x-envoy-original-path=/a"),
 	formatted("path as it came, or is", "%PATH(NQ:ORIG_OR_PATH)%", "/a", "GET x /a?c", "GET x /b"),
 	formatted("query parameter", "%QUERY_PARAM(b)%", "c", "GET x /a?b=c", "GET x /a?b=d", "GET x /a"),
+	formatted("query parameter with escapes", "%QUERY_PARAM(b)%", "1+%zz%", "GET x /a?b=1+%zz%25",
+		"GET x /a?%62=1%2b%zz%"),
 	formatted("metadata that is missing", "%DYNAMIC_METADATA(ns:k)%", "c", "GET x /"),
 	formatted("TLS of clear text", "%DOWNSTREAM_TLS_VERSION%", "TLSv1.3", "GET x /"),
 	formatted("certificate of clear text", "%DOWNSTREAM_PEER_URI_SAN%", "x", "GET x /"),
@@ -52,6 +54,18 @@ var formatRules = []rule{
 	formatted("CEL: cluster", "%CEL(xds.cluster_name)%", "c", "GET x /"),
 	formatted("CEL: metadata that is missing", "%CEL(metadata.filter_metadata['ns']['k'])%", "-", "GET x /"),
 	formatted("CEL: response", "%CEL(response.code)%", "-", "GET x /"),
+	formatted("CEL: response that has no size yet", "%CEL(response.size)%%CEL(response.total_size)%%CEL(response.flags)%",
+		"000", "GET x /"),
+	formatted("CEL: fields of a response", "%CEL(has(response.code))% %CEL(has(response.size))% "+
+		"%CEL('x' in response.headers)%%CEL(size(response.trailers))% %CEL(response.nothing)%",
+		"false true false0 -", "GET x /"),
+	formatted("CEL: fields of metadata", "%CEL(has(metadata.filter_metadata))%%CEL(has(metadata.nothing))%", "false-",
+		"GET x /"),
+	{"format: numbers", chained([3]string{"sm", "set_metadata.v3.Config",
+		"metadata: [{metadata_namespace: ns, value: {a: 100000, b: 10000, c: [-1200000, 120000000], d: 0.001}}]"},
+		mutating("request_mutations: ["+setting("x-v", "%DYNAMIC_METADATA(ns:a)% %DYNAMIC_METADATA(ns:b)% "+
+			"%DYNAMIC_METADATA(ns:c)% %DYNAMIC_METADATA(ns:d)%", "OVERWRITE_IF_EXISTS_OR_ADD")+"]"), clearing),
+		byHeader("x-v", "1e+05 10000 [-1200000,1.2e+08] 0.001"), []string{"GET x /"}},
 	{"format: names and metadata of route, virtual host, cluster and listener", chained([3]string{"sm",
 		"set_metadata.v3.Config", "metadata: [{metadata_namespace: ns, value: {n: 5, b: true, f: 1.5, o: {d: v}, " +
 			"l: [1, a], s: text, z: null}}]"},
@@ -285,6 +299,18 @@ var idleRules = []rule{
 		"POST x / content-type=application/json", "POST x / accept=text/event-stream", "http2 GET x /"}},
 	{"a2a: only its protocol", one("a2a.v3.A2a", "traffic_mode: REJECT"), vhost(toA), []string{"GET x /", "POST x /",
 		"DELETE x /", "PUT x / content-type=application/json", "GET x / accept=text/event-stream"}},
+	{"mcp: a session without a name", one("mcp.v3.Mcp", "traffic_mode: REJECT_NO_MCP"), vhost(toA),
+		[]string{"DELETE x / mcp-session-id="}},
+	{"a2a: the card of an agent", one("a2a.v3.A2a", "traffic_mode: REJECT"), vhost(toA),
+		[]string{"GET x /.well-known/agent-card.json?a=b", "HEAD x /.well-known/agent-card.json",
+			"GET x /a/.well-known/agent-card.json", "GET x /.well-known/agent.json"}},
+	{"metadata that filters write about themselves", chained(
+		[3]string{"one", "rbac.v3.RBAC", "shadow_rules: {policies: {p: {permissions: [{any: true}], " + anyone + "}}}"},
+		[3]string{"fault", "fault.v3.HTTPFault", "delay: {fixed_delay: 0.001s, percentage: {numerator: 100}}"},
+		[3]string{"two", "rbac.v3.RBAC", "rules: {policies: {p: {permissions: [{any: true}], " + anyone +
+			", condition: " + asJSON(parsed("size(metadata.filter_metadata) == 0 || metadata.filter_metadata"+
+			"['envoy.filters.http.rbac']['shadow_engine_result'] == 'denied'").Expr) + "}}}"}),
+		vhost(toA), []string{"GET x /"}},
 	{"a2a: others too", one("a2a.v3.A2a", ""), vhost(toA), []string{"GET x /", "POST x /"}},
 	{"the size of no body", one("body_size_limit.v3.BodySizeLimit", "max_request_bytes: 10"), vhost(toA),
 		[]string{"GET x /", "POST x / content-length=0"}},

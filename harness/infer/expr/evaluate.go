@@ -30,12 +30,22 @@ func (a *Attributes) Unknown(variable string, fields ...string) {
 	}
 }
 
+// UnknownBelow notes values that are not known in a field of a variable that is a map.
+func (a *Attributes) UnknownBelow(variable, field string, keys []string) {
+	for _, key := range keys {
+		a.unknown = append(a.unknown, cel.AttributePattern(variable).QualString(field).QualString(key))
+	}
+}
+
 // TheResponse is what an expression cannot have before there is one.
 const TheResponse = "the response"
 
+// NoBoolean is what an expression has for a result that is no boolean, such as an error.
+const NoBoolean = "no boolean"
+
 // Holds evaluates a program for what is known of a connection or request. An error, such as a
 // header that is not there, and a result that is no boolean are no. what is TheResponse where
-// that was asked for.
+// that was asked for, and NoBoolean where the result is none.
 func Holds(program Program, of *Attributes) (result match.Truth, what string) {
 	if program == nil {
 		return decides("a CEL expression that is not understood"), ""
@@ -68,7 +78,7 @@ func Holds(program Program, of *Attributes) (result match.Truth, what string) {
 			return match.Of(bool(v)), ""
 		}
 	}
-	return match.No, ""
+	return match.No, NoBoolean
 }
 
 func decides(what string) match.Truth { return match.Depends(what, what+" decides") }

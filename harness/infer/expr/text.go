@@ -3,7 +3,6 @@ package expr
 import (
 	"errors"
 	"strconv"
-	"strings"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
@@ -63,7 +62,7 @@ func Text(program Program, of *Attributes) (text string, have, known bool) {
 func written(value ref.Val, err error) (text string, have, known bool) {
 	switch v := value.(type) {
 	case *types.Unknown:
-		return "", false, strings.HasPrefix(unknownText(v), "response")
+		return "", false, false
 	case types.String:
 		return string(v), true, true
 	case types.Int:

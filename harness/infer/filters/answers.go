@@ -27,6 +27,7 @@ func fault(r *Request, f *Filter) Result {
 			return Result{}
 		}
 	}
+	r.Metadata.Loosen("envoy.filters.http.fault", f.cause("whether it injects a fault"))
 	abort := config.Get("abort")
 	status, numerator, of, ok := r.abort(abort)
 	set := func(field, otherwise string) configdump.Value {

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer/match"
 )
 
 // mcp and a2a are filters for protocols of JSON-RPC. A request of the protocol is known by its
@@ -15,12 +16,12 @@ func mcp(r *Request, f *Filter) (Result, bool) {
 	}
 	method, _ := r.Headers.Get(":method")
 	accept, _ := r.Headers.Get("accept")
-	session, _ := r.Headers.Get("mcp-session-id")
+	_, session := r.Headers.Get("mcp-session-id")
 	switch {
 	case method == "POST" && r.mayBeMessage() && accept != "":
 		return Result{}, false
 	case method == "GET" && (strings.Contains(accept, "text/event-stream") || strings.Contains(accept, "*/*")),
-		method == "DELETE" && session != "":
+		method == "DELETE" && session:
 		return Result{}, true
 	case method == "GET" && strings.Contains(accept, "*"):
 		return Result{}, false
@@ -29,14 +30,24 @@ func mcp(r *Request, f *Filter) (Result, bool) {
 }
 
 func a2a(r *Request, f *Filter) (Result, bool) {
-	if !r.settled(":method", "content-type") {
+	if !r.settled(":method", ":path", "content-type") {
 		return Result{}, false
 	}
-	if method, _ := r.Headers.Get(":method"); method == "POST" && r.mayBeMessage() {
+	method, _ := r.Headers.Get(":method")
+	path, _ := r.Headers.Get(":path")
+	switch {
+	case method == "POST" && r.mayBeMessage():
+		return Result{}, false
+	case method == "GET" && match.PathOnly(path) == agentCard:
+		return Result{}, true
+	case method == "GET" && strings.Contains(path, "agent-card"):
 		return Result{}, false
 	}
 	return onlyItsProtocol(f, "A2A", "")
 }
+
+// agentCard is where an agent of A2A describes itself.
+const agentCard = "/.well-known/agent-card.json"
 
 // mayBeMessage says whether the body of a POST may be a document in JSON.
 func (r *Request) mayBeMessage() bool {

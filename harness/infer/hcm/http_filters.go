@@ -316,6 +316,9 @@ func either(first, second configdump.Value) configdump.Value {
 	return second
 }
 
+// rbacNamespace is where RBAC writes which policy has matched, as dynamic metadata.
+const rbacNamespace = "envoy.filters.http.rbac"
+
 // rbacAnswers evaluates the RBAC filter; RBACPerRoute replaces its rules.
 func rbacAnswers(w *passage.Walk, f httpFilter) filters.Result {
 	config := f.Config
@@ -324,6 +327,10 @@ func rbacAnswers(w *passage.Walk, f httpFilter) filters.Result {
 	}
 	engine := rbac.Rules{W: w, Header: w.Req.Header}
 	allowed, code, why, rules, ok := engine.Judge(config)
+	if ok || config.Has("shadow_rules") || config.Has("shadow_matcher") {
+		w.Meta.Loosen(rbacNamespace, match.Cause{On: "filter " + f.Name,
+			Why: "filter " + f.Name + " writes its result there"})
+	}
 	// What is not known at all is taken to allow: the way then says more.
 	if !ok || w.Settle(allowed.Guessing(true), flow.WhatAnswer, rules, "RBAC of "+f.Name+" allows the request") {
 		return filters.Result{}

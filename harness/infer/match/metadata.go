@@ -3,6 +3,7 @@ package match
 import (
 	"encoding/json"
 	"maps"
+	"slices"
 
 	"github.com/flowproof/lab/harness/configdump"
 )
@@ -41,8 +42,10 @@ func (m *Metadata) Open(name string) (Cause, bool) {
 	return Cause{}, false
 }
 
-// AnyOpen says whether a namespace may hold something else.
-func (m *Metadata) AnyOpen() bool { return m.any != nil || len(m.open) > 0 }
+// OpenNamespaces are those that may hold something else; all says that each may.
+func (m *Metadata) OpenNamespaces() (names []string, all bool) {
+	return slices.Sorted(maps.Keys(m.open)), m.any != nil
+}
 
 // Loosen opens a namespace.
 func (m *Metadata) Loosen(name string, c Cause) {

@@ -1,6 +1,7 @@
 package match
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/flowproof/lab/harness/configdump"
@@ -23,17 +24,43 @@ func QueryOf(path string) string {
 }
 
 // QueryParams returns the first value of each parameter, as it stands: Envoy
-// decodes no escapes here.
+// decodes no escapes here. (QueryParamsMulti::parseQueryString)
 func QueryParams(path string) map[string]string {
+	return queryParams(path, func(text string) string { return text })
+}
+
+// DecodedParams is QueryParams with escapes decoded, in names and values. A + stays.
+// (QueryParamsMulti::parseAndDecodeQueryString)
+func DecodedParams(path string) map[string]string { return queryParams(path, decoded) }
+
+func queryParams(path string, read func(string) string) map[string]string {
 	params := map[string]string{}
 	query, _, _ := strings.Cut(strings.TrimPrefix(QueryOf(path), "?"), "#")
 	for pair := range strings.SplitSeq(query, "&") {
 		name, value, _ := strings.Cut(pair, "=")
-		if _, ok := params[name]; !ok && pair != "" {
-			params[name] = value
+		if name = read(name); pair == "" {
+			continue
+		}
+		if _, ok := params[name]; !ok {
+			params[name] = read(value)
 		}
 	}
 	return params
+}
+
+// decoded replaces each %XX by its byte; what is none stays. (PercentEncoding::decode)
+func decoded(text string) string {
+	var b []byte
+	for i := 0; i < len(text); i++ {
+		if text[i] == '%' && i+2 < len(text) {
+			if c, err := strconv.ParseUint(text[i+1:i+3], 16, 8); err == nil {
+				b, i = append(b, byte(c)), i+2
+				continue
+			}
+		}
+		b = append(b, text[i])
+	}
+	return string(b)
 }
 
 // Query evaluates envoy.config.route.v3.QueryParameterMatcher: ConfigUtility::matchQueryParams.

@@ -95,7 +95,7 @@ func (m *Matching) single(p configdump.Value) match.Truth {
 	custom, kind := p.Get("custom_match", "typed_config").Typed()
 	if strings.HasSuffix(kind, ".CelMatcher") {
 		program := m.W.Proxy.Programs.Of(custom.Get("expr_match"), expr.Matcher, custom.Get("cel_config"))
-		result, what := m.W.Condition(program, m.HTTP)
+		result, what := m.W.ConditionOfMatcher(program, m.HTTP)
 		if what == expr.TheResponse {
 			m.waits = true
 			return match.Depends(expr.TheResponse, "there is none yet")

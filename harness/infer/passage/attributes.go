@@ -11,11 +11,23 @@ import (
 
 // Condition evaluates an expression for the connection, or for the request where overHTTP
 // says that there is one.
-func (w *Walk) Condition(program expr.Program, overHTTP bool) (result match.Truth, what string) {
-	return expr.Holds(program, w.attributes(overHTTP))
+func (w *Walk) Condition(program expr.Program, overHTTP bool) match.Truth {
+	result, _ := expr.Holds(program, w.attributes(overHTTP))
+	return result
 }
 
-// attributes are what an expression may ask for.
+// ConditionOfMatcher is Condition for a matcher. Where there is no result without the response, a
+// matcher waits for it: what is expr.TheResponse then. (CelInputMatcher::match)
+func (w *Walk) ConditionOfMatcher(program expr.Program, overHTTP bool) (result match.Truth, what string) {
+	of := w.attributes(overHTTP)
+	if result, what = expr.Holds(program, of); what != expr.NoBoolean {
+		return result, what
+	}
+	of.Unknown("response")
+	return expr.Holds(program, of)
+}
+
+// attributes are what an expression may ask for, before there is a response.
 // (docs/root/intro/arch_overview/advanced/attributes)
 func (w *Walk) attributes(overHTTP bool) *expr.Attributes {
 	of := &expr.Attributes{}
@@ -49,12 +61,10 @@ func (w *Walk) attributes(overHTTP bool) *expr.Attributes {
 			ends["uri_san_peer_certificate"] = w.Opts.Peer
 		}
 	}
-	of.Unknown("response")
 	of.Unknown("filter_state")
-	metadata := map[string]any{}
-	if overHTTP && !w.Meta.AnyOpen() {
-		metadata["filter_metadata"] = namespaces(w.Meta.Namespaces())
+	if open, all := w.Meta.OpenNamespaces(); overHTTP && !all {
 		of.Unknown("metadata", "typed_filter_metadata")
+		of.UnknownBelow("metadata", "filter_metadata", open)
 	} else {
 		of.Unknown("metadata")
 	}
@@ -70,19 +80,17 @@ func (w *Walk) attributes(overHTTP bool) *expr.Attributes {
 	of.Known = map[string]any{
 		"request": request, "source": source, "connection": ends,
 		"destination": map[string]any{"address": w.Conn.Local.String(), "port": int64(w.Conn.Local.Port())},
-		"response":    map[string]any{}, "upstream": map[string]any{}, "metadata": metadata,
+		"response":    noResponse, "upstream": map[string]any{}, "metadata": expr.Metadata(w.Meta.Namespaces()),
 		"filter_state": map[string]any{}, "xds": xds,
 	}
 	return of
 }
 
-// namespaces are those of dynamic metadata as an expression sees them.
-func namespaces(all map[string]map[string]any) map[string]any {
-	seen := make(map[string]any, len(all))
-	for name, values := range all {
-		seen[name] = values
-	}
-	return seen
+// noResponse are the attributes of a response that there is not yet. (ResponseWrapper of
+// source/extensions/filters/common/expr/context.cc)
+var noResponse = map[string]any{
+	"size": int64(0), "total_size": int64(0), "flags": int64(0), "headers": map[string]any{},
+	"trailers": map[string]any{},
 }
 
 // requestAttributes are those of request. Headers are found by name in any case.

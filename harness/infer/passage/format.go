@@ -133,7 +133,7 @@ func (w *Walk) command(c command) (value string, have, known bool) {
 		value, have, known = w.pathCommand(c.argument)
 	case "QUERY_PARAM":
 		path, _ := w.Req.Header.Get(":path")
-		value, have = match.QueryParams(path)[c.argument]
+		value, have = match.DecodedParams(path)[c.argument]
 	case "DYNAMIC_METADATA":
 		value, have, known = w.dynamicMetadata(c.argument)
 	case "METADATA":

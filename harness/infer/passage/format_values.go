@@ -83,8 +83,36 @@ func valueAt(all map[string]any, keys string, keyed bool) (value string, have, k
 	if !oneForm(at) {
 		return "", false, false
 	}
-	text, err := json.Marshal(at)
-	return string(text), true, err == nil
+	return inJSON(at), true, true
+}
+
+// inJSON is a value of one form in JSON, as Envoy writes it: a number is written with an exponent
+// where that is shorter. (Json::Utility::appendValueToString)
+func inJSON(v any) string {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, inner := range v {
+			return `{"` + key + `":` + inJSON(inner) + "}"
+		}
+		return "{}"
+	case []any:
+		parts := make([]string, 0, len(v))
+		for _, inner := range v {
+			parts = append(parts, inJSON(inner))
+		}
+		return "[" + strings.Join(parts, ",") + "]"
+	case string:
+		return `"` + v + `"`
+	case float64:
+		plain, short := strconv.FormatFloat(v, 'f', -1, 64), strconv.FormatFloat(v, 'e', -1, 64)
+		if len(short) < len(plain) {
+			return short
+		}
+		return plain
+	case bool:
+		return strconv.FormatBool(v)
+	}
+	return "null"
 }
 
 // exact is the bound below which a number has one form in JSON.

@@ -91,7 +91,7 @@ func (r *Rules) policy(p configdump.Value) match.Truth {
 // condition evaluates a policy's CEL expression. checked_condition is there to be
 // read, not evaluated.
 func (r *Rules) condition(v, config configdump.Value) match.Truth {
-	result, _ := r.W.Condition(r.W.Proxy.Programs.Of(v, expr.Policy, config), r.Header != nil)
+	result := r.W.Condition(r.W.Proxy.Programs.Of(v, expr.Policy, config), r.Header != nil)
 	return r.saw(v, result, "", "the policy's CEL condition")
 }
 
