@@ -210,7 +210,7 @@ func originOf(metadata Value) string {
 // ofGateway takes the name of an object of the Gateway API out of that of the one that istiod makes
 // of it for itself: NAME~0~, or NAME-0- before Istio 1.27. Source:
 // pilot/pkg/config/kube/gateway/route_collections.go of Istio.
-var ofGateway = lazyregexp.New(`^([^~]*?)(?:~.*|-\d+-)?$`)
+var ofGateway = lazyregexp.New(`(?s)^([^~]*?)(?:~.*|-\d+-)?$`)
 
 // policyName is how istiod names a rule of an AuthorizationPolicy in Envoy's RBAC filters. Source:
 // pilot/pkg/security/authz/builder/builder.go of Istio.

@@ -4,10 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/flowproof/lab/internal/lazyregexp"
 )
 
 // ErrSelector is in the chain of an error about a selector that leads to no field of the dump.
@@ -74,10 +75,10 @@ func (d *Dump) begin(section string, rest []selectorStep) (Value, []selectorStep
 }
 
 var (
-	bracketed = regexp.MustCompile(`^\w+[[.]`)
-	quoted    = regexp.MustCompile(`^\["(?:[^"\\]|\\.)*"\]`)
-	indexed   = regexp.MustCompile(`^\[\d+\]`)
-	dotted    = regexp.MustCompile(`^\.\w+`)
+	bracketed = lazyregexp.New(`^\w+[[.]`)
+	quoted    = lazyregexp.New(`^\["(?:[^"\\]|\\.)*"\]`)
+	indexed   = lazyregexp.New(`^\[\d+\]`)
+	dotted    = lazyregexp.New(`^\.\w+`)
 )
 
 // partsOf takes a selector apart, in either of its forms.
