@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/mattn/go-runewidth"
@@ -32,11 +33,7 @@ func (c conclusion) headline() string {
 	text := ""
 	switch c.outcome {
 	case flow.Forwarded:
-		to := strings.TrimPrefix(last.Decision, "the application on ")
-		if _, end, ok := strings.Cut(to, "* → "); ok {
-			to = end
-		}
-		text = c.sign(true) + "forwarded to " + to
+		text = c.sign(true) + "forwarded to " + c.destination(last)
 		if last.Kind == flow.App && last.Proxy != "" {
 			text += ", the application of " + last.Proxy
 		}
@@ -55,6 +52,23 @@ func (c conclusion) headline() string {
 		text += "; that is not certain, see below"
 	}
 	return text
+}
+
+// destination is what a request that is forwarded reaches: an application, an address, or one of
+// several endpoints.
+func (c conclusion) destination(last flow.Hop) string {
+	if last.Kind == flow.Connect && len(last.Choices) > 0 {
+		for _, h := range slices.Backward(c.hops) {
+			if h.Kind == flow.Endpoint {
+				return h.Decision
+			}
+		}
+	}
+	to := strings.TrimPrefix(last.Decision, "the application on ")
+	if _, end, ok := strings.Cut(to, "* → "); ok {
+		return end
+	}
+	return to
 }
 
 func (c conclusion) sign(good bool) string {
@@ -91,7 +105,12 @@ func (c conclusion) answer(last flow.Hop) string {
 	if status := c.statusOf(last); status != 0 {
 		words = append(words, fmt.Sprint(status))
 	}
-	if meaning := cmp.Or(flow.FlagMeaning(c.flag), strings.ReplaceAll(string(c.failure), "_", " ")); meaning != "" {
+	failure := strings.ReplaceAll(string(c.failure), "_", " ")
+	meaning := cmp.Or(flow.FlagMeaning(c.flag), failure)
+	if c.failure == flow.NoFilterChain { // has the flag of a request without a route
+		meaning = failure
+	}
+	if meaning != "" {
 		words = append(words, meaning)
 	}
 	text := strings.Join(words, ", ")

@@ -108,6 +108,13 @@ func TestHeadline(t *testing.T) {
 		{conclusion{outcome: flow.Forwarded, certainty: flow.Chance, hops: []flow.Hop{{Kind: flow.Connect,
 			Decision: "10.0.0.1:* → 10.0.0.2:80"}}},
 			"? forwarded to 10.0.0.2:80; that is not certain, see below"},
+		{conclusion{outcome: flow.Forwarded, certainty: flow.Chance, hops: []flow.Hop{
+			{Kind: flow.Endpoint, Decision: "one of 3 endpoints"}, {Kind: flow.UpstreamTLS, Decision: "clear text"},
+			{Kind: flow.Connect, Decision: "10.0.0.1:* → one of them", Choices: make([]flow.Choice, 3)}}},
+			"? forwarded to one of 3 endpoints; that is not certain, see below"},
+		{conclusion{outcome: flow.Failed, failure: flow.NoFilterChain, flag: "NR", hops: []flow.Hop{
+			{Kind: flow.FilterChain, Proxy: "a.b", Why: "no chain is for port 80"}}},
+			"✗ no filter chain (NR) by a.b at filter-chain: no chain is for port 80"},
 		{conclusion{outcome: flow.Failed, failure: flow.NoListener}, "failed: no listener"},
 	} {
 		if got := tc.end.headline(); got != tc.want {

@@ -30,7 +30,7 @@ func basicAuth(r *Request, f *Filter) Result {
 	value, given := r.Headers.Get(header)
 	refused := func(details, why string) *Reply {
 		return &Reply{Status: 401, Code: flow.BasicAuthRefused, Denied: true, Details: details, Source: users,
-			Why: "basic auth: " + why + ": Envoy answers 401"}
+			Why: "basic_auth refuses the request, since " + why + ", and Envoy answers 401"}
 	}
 	var reply *Reply
 	token, basic := strings.CutPrefix(value, "Basic ")
@@ -38,7 +38,7 @@ func basicAuth(r *Request, f *Filter) Result {
 	known := match.Yes
 	switch {
 	case !given:
-		reply = refused("no_credential_for_basic_auth", "the request has no header "+header)
+		reply = refused("no_credential_for_basic_auth", "the request has no credentials in its header "+header)
 	case !basic:
 		reply = refused("invalid_scheme_for_basic_auth", "header "+header+" does not have the scheme Basic")
 	case !pair:
@@ -51,7 +51,7 @@ func basicAuth(r *Request, f *Filter) Result {
 		known = match.No
 	}
 	holds := r.Way.Holds(r.Headers.Or(header, known), flow.WhatAnswer, users,
-		"basic auth: user and password are in the list")
+		"user and password are in the list of basic_auth")
 	if r.Way.ComparedHeader(header); !holds {
 		return Result{Reply: reply}
 	}
@@ -99,7 +99,7 @@ func apiKey(r *Request, f *Filter) Result {
 	sources, credentials, forwarding := pick("key_sources"), pick("credentials"), pick("forwarding")
 	refused := func(details, why string) Result {
 		return answered(Reply{Status: 401, Code: flow.APIKeyRefused, Denied: true, Details: details, Source: f.own(),
-			Why: "API key: " + why + ": Envoy answers 401"})
+			Why: "api_key_auth refuses the request, since " + why + ", and Envoy answers 401"})
 	}
 	switch {
 	case sources.Len() == 0:
@@ -108,16 +108,18 @@ func apiKey(r *Request, f *Filter) Result {
 		return refused("missing_credentials", "the filter has no credentials")
 	}
 	key, open := r.keyOf(sources)
-	holds := r.Way.Holds(match.Of(key != "").Or(open), flow.WhatAnswer, sources, "API key: the request has a key")
+	holds := r.Way.Holds(match.Of(key != "").Or(open), flow.WhatAnswer, sources,
+		"the request has a key where key_sources look")
 	if r.Way.Compared(shownKey(key)); !holds {
-		return refused("missing_api_key", "the request has none where key_sources look")
+		return refused("missing_api_key", "the request has no key where key_sources look")
 	}
 	client, known := clientOf(credentials, key)
 	if open.Open() { // another key may be there
 		open.Guess = known.Guess || known.Yes()
 		known = open
 	}
-	holds = r.Way.Holds(known, flow.WhatAnswer, credentials, "API key: the key is one of the credentials")
+	holds = r.Way.Holds(known, flow.WhatAnswer, credentials,
+		"the key is one of the credentials of api_key_auth")
 	if r.Way.Compared(shownKey(key)); !holds {
 		return refused("unkonwn_api_key", "the key is none of the credentials")
 	}
@@ -127,11 +129,12 @@ func apiKey(r *Request, f *Filter) Result {
 			is = match.Depends("the client of the API key", known.Why)
 			is.Guess = true
 		}
-		holds = r.Way.Holds(is, flow.WhatAnswer, allowed, "API key: its client may use the route")
+		holds = r.Way.Holds(is, flow.WhatAnswer, allowed, "the client of the key may use the route")
 		if r.Way.Compared(say.OrNone(client)); !holds {
 			return answered(Reply{Status: 403, Code: flow.APIKeyRefused, Denied: true, Details: "client_not_allowed",
 				Source: allowed,
-				Why:    "API key: its client is not among the route's allowed_clients: Envoy answers 403"})
+				Why: "api_key_auth refuses the request, since its client is not among the route's allowed_clients, and " +
+					"Envoy answers 403"})
 		}
 	}
 	if header := forwarding.Get("header").Text(); header != "" {
