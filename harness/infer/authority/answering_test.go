@@ -54,7 +54,8 @@ var formatRules = []rule{
 	formatted("CEL: cluster", "%CEL(xds.cluster_name)%", "c", "GET x /"),
 	formatted("CEL: metadata that is missing", "%CEL(metadata.filter_metadata['ns']['k'])%", "-", "GET x /"),
 	formatted("CEL: response", "%CEL(response.code)%", "-", "GET x /"),
-	formatted("CEL: response that has no size yet", "%CEL(response.size)%%CEL(response.total_size)%%CEL(response.flags)%",
+	formatted("CEL: response without a size yet",
+		"%CEL(response.size)%%CEL(response.total_size)%%CEL(response.flags)%",
 		"000", "GET x /"),
 	formatted("CEL: fields of a response", "%CEL(has(response.code))% %CEL(has(response.size))% "+
 		"%CEL('x' in response.headers)%%CEL(size(response.trailers))% %CEL(response.nothing)%",

@@ -132,9 +132,7 @@ func apiKey(r *Request, f *Filter) Result {
 		holds = r.Way.Holds(is, flow.WhatAnswer, allowed, "the client of the key may use the route")
 		if r.Way.Compared(say.OrNone(client)); !holds {
 			return answered(Reply{Status: 403, Code: flow.APIKeyRefused, Denied: true, Details: "client_not_allowed",
-				Source: allowed,
-				Why: "api_key_auth refuses the request, since its client is not among the route's allowed_clients, and " +
-					"Envoy answers 403"})
+				Source: allowed, Why: "the client of the key is not in allowed_clients: Envoy answers 403"})
 		}
 	}
 	if header := forwarding.Get("header").Text(); header != "" {
