@@ -91,6 +91,13 @@ func TestText(t *testing.T) {
 		{"private key", "a\n-----BEGIN EC PRIVATE KEY-----\nMHc\n-----END EC PRIVATE KEY-----\nb", "a\n[redacted]\nb"},
 		{"private key of an unknown kind", "-----BEGIN " + strings.Repeat("X9 ", 40) + "PRIVATE KEY-----\nMHc",
 			"[redacted]"},
+		{"what a matcher asks of a header", "by prefix /k, header x-api-key has to be *A9b C, d*; timeout 15s\n" +
+			"header x-token has to be not present\n" +
+			"route [0]: header x-token has to match a+b, and the request has none\n" +
+			"header x-team has to be red", "by prefix /k, header x-api-key has to be [redacted]; timeout 15s\n" +
+			"header x-token has to be not present\n" +
+			"route [0]: header x-token has to match [redacted], and the request has none\n" +
+			"header x-team has to be red"},
 		{"private key cut", "-----BEGIN PRIVATE KEY-----\nMHc", "[redacted]"},
 		{"request id stays", "'x-request-id', '7d3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f'",
 			"'x-request-id', '7d3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f'"},

@@ -187,6 +187,16 @@ var (
 		`-]?key|credentials?)( (?:is|was|are|to|of) )(` + aValue + `)`)
 )
 
+// required is what a matcher asks of a header, as reports say it: "header x-key has to be VALUE,
+// and the request has none".
+var required = lazyregexp.New(`(?m)([A-Za-z0-9_-]+)(` + hasTo + `(?:not )?(?:be|match) (?:not )?)([^\r\n]+?)` +
+	`(, and the request|, header |, query parameter |, cookie | \(it is |; |$)`)
+
+const hasTo = " has to "
+
+// noValue are words that begin what a matcher asks for without a value.
+var noValue = set("present absent in anything what")
+
 // wholeLine are names whose value goes to the end of the line where it is not quoted.
 var wholeLine = lazyregexp.New(
 	`(?im)(^|[\s"'\x60,;({\[])((?:proxy-)?authorization|(?:set-)?cookie2?|www-authenticate|proxy-authenticate|` +
@@ -225,6 +235,14 @@ func named(text string) string {
 				return m[0]
 			}
 			return m[1] + m[2] + m[3] + m[4] + markQuoted(m[5])
+		})
+	}
+	if strings.Contains(text, hasTo) {
+		text = replace(required, text, func(m []string) string {
+			if first, _, _ := strings.Cut(m[3], " "); !SecretName(m[1]) || noValue[first] {
+				return m[0]
+			}
+			return m[1] + m[2] + Mark(m[3]) + m[4]
 		})
 	}
 	if !maySay(text) {
