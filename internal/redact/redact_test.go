@@ -98,6 +98,9 @@ func TestText(t *testing.T) {
 			"header x-token has to be not present\n" +
 			"route [0]: header x-token has to match [redacted], and the request has none\n" +
 			"header x-team has to be red"},
+		{"what a policy asks of a header", "p (no principal; header x-api-key has to be (a|b)c, and it is none): " +
+			"Envoy answers 403", "p (no principal; header x-api-key has to be [redacted], and it is none): " +
+			"Envoy answers 403"},
 		{"private key cut", "-----BEGIN PRIVATE KEY-----\nMHc", "[redacted]"},
 		{"request id stays", "'x-request-id', '7d3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f'",
 			"'x-request-id', '7d3a1b52-9c1e-4f0a-8d6b-0a1b2c3d4e5f'"},

@@ -190,7 +190,7 @@ var (
 // required is what a matcher asks of a header, as reports say it: "header x-key has to be VALUE,
 // and the request has none".
 var required = lazyregexp.New(`(?m)([A-Za-z0-9_-]+)(` + hasTo + `(?:not )?(?:be|match) (?:not )?)([^\r\n]+?)` +
-	`(, and the request|, header |, query parameter |, cookie | \(it is |; |$)`)
+	`(, and the request |, and it is |, header |, query parameter |, cookie | \(it is |; |$)`)
 
 const hasTo = " has to "
 
