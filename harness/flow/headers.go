@@ -69,7 +69,7 @@ func (h Headers) MarshalJSON() ([]byte, error) {
 	return json.Marshal(forms)
 }
 
-// UnmarshalJSON reads both forms.
+// UnmarshalJSON reads both forms. Blanks around a value are no part of it: RFC 9110, 5.5.
 func (h *Headers) UnmarshalJSON(text []byte) error {
 	var forms map[string]json.RawMessage
 	if err := json.Unmarshal(text, &forms); err != nil {
@@ -87,6 +87,9 @@ func (h *Headers) UnmarshalJSON(text []byte) error {
 			several = []string{one}
 		} else if err := json.Unmarshal(raw, &several); err != nil {
 			return fmt.Errorf("header %s: its value is neither a string nor a list of strings", name)
+		}
+		for i := range several {
+			several[i] = strings.Trim(several[i], " \t")
 		}
 		(*h)[name] = several
 	}
