@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
 )
 
 // maxDepth is how deep brackets may nest. Envoy's own configuration stays far below: protobuf
@@ -70,10 +71,25 @@ func (s *scanner) peek() byte {
 	return 0
 }
 
+const eightQuotes, eightOnes, eightHighs = 0x2222222222222222, 0x0101010101010101, 0x8080808080808080
+
+// nextQuote is the index of the first quote, or -1. Most strings of a dump are short: their first
+// 24 bytes are looked at eight in one step, which takes less than the call of a function. Source of
+// the test for a byte that is 0: Hacker's Delight, 6-1.
+func nextQuote(data []byte) int {
+	for i := 0; i < 24 && i+8 <= len(data); i += 8 {
+		others := binary.LittleEndian.Uint64(data[i:]) ^ eightQuotes
+		if found := (others - eightOnes) &^ others & eightHighs; found != 0 {
+			return i + bits.TrailingZeros64(found)/8
+		}
+	}
+	return bytes.IndexByte(data, '"')
+}
+
 // stringEnd returns the index after the closing quote of the string that opens at data[at], or -1.
 func stringEnd(data []byte, at int) int {
 	for i := at + 1; ; {
-		n := bytes.IndexByte(data[i:], '"')
+		n := nextQuote(data[i:])
 		if n < 0 {
 			return -1
 		}
@@ -131,6 +147,19 @@ func isScalar(c byte) bool {
 
 const eightSpaces = 0x2020202020202020
 
+// pastSpaces is the first place from i on that has no space, or one of the last seven. Envoy
+// indents by a space a level, so eight bytes are looked at in one step.
+func pastSpaces(data []byte, i int) int {
+	for i+8 <= len(data) {
+		others := binary.LittleEndian.Uint64(data[i:]) ^ eightSpaces
+		if others != 0 {
+			return i + bits.TrailingZeros64(others)/8
+		}
+		i += 8
+	}
+	return i
+}
+
 // brackets consumes an object or array without looking into it, except that each closing bracket
 // has to be of the kind that was opened.
 func (s *scanner) brackets() {
@@ -140,10 +169,9 @@ func (s *scanner) brackets() {
 		c := data[i]
 		switch classes[c] {
 		case plain:
-			// Envoy indents by a space a level: long runs of white space are taken
-			// eight bytes at a time.
-			for i++; c == ' ' && i+8 <= len(data) && binary.LittleEndian.Uint64(data[i:]) == eightSpaces; {
-				i += 8
+			i++
+			if c <= ' ' {
+				i = pastSpaces(data, i)
 			}
 		case quote:
 			end := stringEnd(data, i)
