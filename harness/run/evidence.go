@@ -64,7 +64,7 @@ func (s *Session) record(ctx context.Context) (observe.Recording, error) {
 		s.note("it is not known which pods are behind the URL, so every port is looked at: %v", err)
 	}
 	r.Port, r.Translated = behind.Port, behind.NodePort
-	if err := s.finish(ctx, r.AccessLog); err != nil {
+	if err := s.finish(ctx, r.AccessLog, behind.Pods); err != nil {
 		return r, err
 	}
 	if err := s.recordPods(ctx, &r, behind.Pods); err != nil {
@@ -74,18 +74,18 @@ func (s *Session) record(ctx context.Context) (observe.Recording, error) {
 	return r, err
 }
 
-// finish waits for what comes late: the request's lines in the access logs of the pods
-// whose logs are followed.
-func (s *Session) finish(ctx context.Context, form string) error {
+// finish waits for what comes late: the request's lines in the access logs of the pods whose logs
+// are followed, and among them those that Kubernetes says are behind the URL.
+func (s *Session) finish(ctx context.Context, form string, behind []string) error {
 	var followed []instrument.Target
 	for _, ref := range sortedKeys(s.pods) {
 		if w := s.pods[ref]; w.window != nil {
 			followed = append(followed, w)
 		}
 	}
-	sent := instrument.Sent{RequestID: s.Flow.Call.RequestID, Peer: s.sent.local, AccessLog: form}
+	sent := instrument.Sent{RequestID: s.Flow.Call.RequestID, Peer: s.sent.local, AccessLog: form, Behind: behind}
 	if s.control.URL != "" {
-		sent = instrument.Sent{RequestID: s.control.RequestID, AccessLog: form}
+		sent = instrument.Sent{RequestID: s.control.RequestID, AccessLog: form, Behind: behind}
 	}
 	if err := (accesslog.Instrument{}).After(ctx, followed, sent); err != nil || !accesslog.Reads(form) {
 		return err

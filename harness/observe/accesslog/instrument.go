@@ -97,13 +97,32 @@ func (Instrument) After(ctx context.Context, pods []instrument.Target, sent inst
 			client = SentOn(text, sent.RequestID, sent.Peer)
 		}
 	}
-	if client.Known && client.Attempts < 2 { // of several attempts it names where the last one went
-		servers = slices.DeleteFunc(servers, func(pod instrument.Target) bool { return pod.IP() != client.IP })
-	}
+	servers = reached(servers, client, sent.Behind)
 	if client.RequestID != "" {
 		texts = marks(client.RequestID, sent.Peer)
 	}
 	return awaitAny(ctx, servers, texts)
+}
+
+// reached are the servers to which the client's sidecar may have sent the request on. Of several
+// attempts its line names where the last one went. An address that is none of theirs, such as a
+// node's, is translated behind the sidecar where Kubernetes knows pods behind it.
+func reached(servers []instrument.Target, client Sent, behind []string) []instrument.Target {
+	if !client.Known || client.Attempts > 1 {
+		return servers
+	}
+	var named, translated []instrument.Target
+	for _, pod := range servers {
+		if pod.IP() == client.IP {
+			named = append(named, pod)
+		} else if client.IP != "" && slices.Contains(behind, pod.Ref()) {
+			translated = append(translated, pod)
+		}
+	}
+	if named != nil {
+		return named
+	}
+	return translated
 }
 
 // await waits for a line in one log and returns the log. Only the end of the run's own context is

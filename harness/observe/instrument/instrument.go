@@ -46,6 +46,8 @@ type Sent struct {
 	RequestID string // x-request-id: of the request, or of the control that was sent after it
 	Peer      string // ip:port of the client's end of its connection, as the client says; "": unknown
 	AccessLog string // form of the access log that the mesh declares; "": it declares none
+	// Behind are the pods that Kubernetes says are behind the URL, by their Ref.
+	Behind []string
 }
 
 // A Place is where in a pod a command is run first. All containers of a pod have one network; when
