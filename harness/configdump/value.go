@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/flowproof/lab/internal/protoname"
 )
 
 // A Value is one place in a dump: it knows its own JSON pointer and is decoded only where it is
@@ -171,30 +173,16 @@ func (v Value) field(name string) Value {
 	return found
 }
 
-// sameField says whether a key of the text names the protobuf field, in either of its forms. In
-// lowerCamelCase no underscore is left, before a digit neither: accept_http_10 is acceptHttp10.
-// Source: ToJsonName in protobuf's descriptor.cc.
+// sameField says whether a key of the text names the protobuf field, in either of its forms.
 func sameField[T string | []byte](key T, name string) bool {
-	if string(key) == name {
-		return true
+	if len(key) >= len(name) { // without its underscores a name is shorter
+		return string(key) == name
 	}
-	i, upper := 0, false
-	for j := 0; j < len(name); j++ {
-		c := name[j]
-		if c == '_' {
-			upper = true
-			continue
-		}
-		if upper && c >= 'a' && c <= 'z' {
-			c -= 'a' - 'A'
-		}
-		upper = false
-		if i >= len(key) || key[i] != c {
-			return false
-		}
-		i++
+	if len(key) == 0 || key[0] != name[0] && name[0] != '_' { // most keys
+		return false
 	}
-	return i == len(key)
+	var room [64]byte
+	return string(key) == string(protoname.AppendJSON(room[:0], name))
 }
 
 // Has says whether the field is there and not null.

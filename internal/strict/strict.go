@@ -13,6 +13,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/flowproof/lab/internal/protoname"
 	"github.com/flowproof/lab/internal/redact"
 )
 
@@ -198,24 +199,10 @@ func fold(name []byte) string {
 	}, string(name))
 }
 
-// camel is a field's name in lowerCamelCase, whichever of its two forms it has. No underscore is
-// left in it, before a digit neither.
-// Source: ToJsonName in protobuf's descriptor.cc.
+// camel is a field's name in lowerCamelCase, whichever of its two forms it has.
 func camel(name []byte) string {
 	if bytes.IndexByte(name, '_') < 0 {
 		return string(name)
 	}
-	out, upper := make([]byte, 0, len(name)), false
-	for _, c := range name {
-		if c == '_' {
-			upper = true
-			continue
-		}
-		if upper && c >= 'a' && c <= 'z' {
-			c -= 'a' - 'A'
-		}
-		upper = false
-		out = append(out, c)
-	}
-	return string(out)
+	return string(protoname.AppendJSON(nil, name))
 }

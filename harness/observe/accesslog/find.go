@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/observe/instrument"
 )
 
 // Sent is what the client's sidecar wrote about the request that it sent on.
@@ -118,20 +119,16 @@ func (sel Selection) fromOther(l Line) bool {
 // ofPeer keeps of several lines the one of the client's own connection: the others are of what the
 // application called on.
 func (f *finding) ofPeer(sel Selection) {
-	is := func(l Line) bool { return l.values[downRemote] == sel.Peer }
-	if sel.Peer == "" || len(f.own) < 2 || !slices.ContainsFunc(f.own, is) {
+	mine, rest := instrument.Split(f.own, func(l Line) bool { return l.values[downRemote] == sel.Peer })
+	if sel.Peer == "" || len(mine) == 0 || len(rest) == 0 {
 		return
 	}
-	others := &f.came
+	f.own = mine
 	if sel.Side == flow.Client {
-		others = &f.next
+		f.next = append(f.next, rest...)
+	} else {
+		f.came = append(f.came, rest...)
 	}
-	for _, l := range f.own {
-		if !is(l) {
-			*others = append(*others, l)
-		}
-	}
-	f.own = slices.DeleteFunc(f.own, func(l Line) bool { return !is(l) })
 }
 
 // attempts keeps of the lines of attempts, where the client's sidecar made several, the first that

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/observe/instrument"
 )
 
 // A finding is what a log has of one request.
@@ -77,29 +78,23 @@ func (f *finding) sort(sel Selection) {
 			f.own = append(f.own, x)
 		}
 	}
-	if sel.Peer != "" && len(f.own) > 1 {
-		f.ofPeer(sel)
-	}
+	f.ofPeer(sel)
 	f.attempts()
 }
 
 // ofPeer keeps of several streams the one that came over the client's own connection: the others
 // are the application's next calls.
 func (f *finding) ofPeer(sel Selection) {
-	is := func(x *exchange) bool { return x.peer() == sel.Peer }
-	if !slices.ContainsFunc(f.own, is) {
+	mine, rest := instrument.Split(f.own, func(x *exchange) bool { return x.peer() == sel.Peer })
+	if sel.Peer == "" || len(mine) == 0 || len(rest) == 0 {
 		return
 	}
-	others := &f.came
+	f.own = mine
 	if sel.Side == flow.Client {
-		others = &f.next
+		f.next = append(f.next, rest...)
+	} else {
+		f.came = append(f.came, rest...)
 	}
-	for _, x := range f.own {
-		if !is(x) {
-			*others = append(*others, x)
-		}
-	}
-	f.own = slices.DeleteFunc(f.own, func(x *exchange) bool { return !is(x) })
 }
 
 // attempts keeps of the attempts of one request, which the client's sidecar makes with one id and
