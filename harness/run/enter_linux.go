@@ -89,7 +89,8 @@ func nodesOwn(pid int, command []string) (root string, there []string) {
 }
 
 // baseOf is the only lower layer of the overlay that is the root of what started a container, by
-// one of the container's processes; "" where its root is none.
+// the container's first process; "" where its root is none. What started it is outside of the
+// container's PID namespace: a parent inside of it is the pod's own, with the root of an image.
 func baseOf(pid int) string {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -97,6 +98,11 @@ func baseOf(pid int) string {
 	}
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])) // proc(5): state, then the parent
 	if len(fields) < 2 {
+		return ""
+	}
+	own, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", pid))
+	starter, unknown := os.Readlink("/proc/" + fields[1] + "/ns/pid")
+	if err != nil || unknown != nil || own == starter {
 		return ""
 	}
 	mounts, err := os.ReadFile("/proc/" + fields[1] + "/mountinfo")
