@@ -17,7 +17,8 @@ const viaUpstream = "via_upstream"
 // instrument than the client saw the status too, and refuted where two saw different ones at the
 // client's end.
 func Answered(run flow.Run) flow.Answer {
-	a := answering{observations: redacted(run.Observations), client: clientPod(run)}
+	run.Observations = redacted(run.Observations)
+	a := answering{observations: run.Observations, client: clientPod(run)}
 	answer := flow.Answer{After: a.value(flow.Client, flow.FactElapsed), Bytes: a.value(flow.Client, flow.FactBytes),
 		Failure: a.value(flow.Client, flow.FactFailure)}
 	answer.Status, answer.State, answer.Evidence = a.status()

@@ -24,14 +24,13 @@ var ofAttempt = []string{flow.FactAttemptEndpoint, flow.FactAttemptStatus, flow.
 	flow.FactAttemptAfter, flow.FactAttemptConnects}
 
 // attemptsOf joins what was told of attempts: by the proxy that made them, by its count, and by the
-// proxies where they arrived.
+// proxies where they arrived. The run's observations are redacted.
 func attemptsOf(run flow.Run) tried {
 	t := &tried{}
-	observations := redacted(run.Observations)
-	t.formed(observations)
-	t.made(observations)
-	t.arrived(clientPod(run), observations)
-	t.counted(run, observations)
+	t.formed(run.Observations)
+	t.made(run.Observations)
+	t.arrived(clientPod(run), run.Observations)
+	t.counted(run, run.Observations)
 	t.possible(run.Path)
 	slices.SortStableFunc(t.attempts, func(a, b flow.Attempt) int {
 		return cmp.Or(rankOf(run, a.Proxy)-rankOf(run, b.Proxy), strings.Compare(a.Proxy, b.Proxy), a.Number-b.Number)
@@ -116,7 +115,7 @@ func (t *tried) possible(path flow.Path) {
 	for _, a := range t.attempts {
 		known, may := mayGoTo(path, a)
 		switch {
-		case a.Endpoint == "" && a.Failure == "" && a.Connection == "", a.Failure == "" && a.Connection == "",
+		case a.Failure == "" && a.Connection == "",
 			a.Failure == "" && a.Status == 0 && a.Number == last[a.Proxy]:
 			t.problem("attempt %d of %s was not seen whole", a.Number, a.Proxy)
 		case a.Endpoint == "" && a.Connection != flow.ReusedConnection:
@@ -304,7 +303,12 @@ func (t *tried) counted(run flow.Run, observations []flow.Observation) {
 	for _, a := range t.attempts {
 		told[a.Proxy] = append(told[a.Proxy], a.Number)
 	}
-	for _, pod := range sortedKeys(counts, told) {
+	for pod := range counts {
+		if told[pod] == nil {
+			told[pod] = []int{} // counted, and told of by none
+		}
+	}
+	for _, pod := range slices.Sorted(maps.Keys(told)) {
 		slices.Sort(told[pod])
 		n, count, known := len(told[pod]), 0, false
 		if count, known = counts[pod]; !known {
@@ -338,16 +342,4 @@ func watchedWhole(run flow.Run, instrument flow.Instrument, pod string) bool {
 	return slices.ContainsFunc(run.Watches, func(w flow.Watch) bool {
 		return w.Instrument == instrument && w.Pod == pod && whole(w) && w.Abstains == ""
 	})
-}
-
-func sortedKeys(counts map[string]int, told map[string][]int) []string {
-	var all []string
-	for key := range counts {
-		all = append(all, key)
-	}
-	for key := range told {
-		all = append(all, key)
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
 }

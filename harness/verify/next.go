@@ -18,12 +18,11 @@ type next struct {
 }
 
 // nextOf joins what was told of next calls by pod and order. Each instrument that can see one, and
-// saw all at a pod, has to tell of each.
+// saw all at a pod, has to tell of each. The run's observations are redacted.
 func nextOf(run flow.Run) next {
 	var n next
-	observations := redacted(run.Observations)
 	told := map[string]map[flow.Instrument][]flow.NextCall{}
-	for _, o := range observations {
+	for _, o := range run.Observations {
 		facts := values(o)
 		call, made := facts[flow.FactNextCall]
 		if !made {
@@ -47,20 +46,11 @@ func nextOf(run flow.Run) next {
 		told[pod][o.Instrument] = append(told[pod][o.Instrument], flow.NextCall{From: pod, Method: method, URL: url,
 			Endpoint: facts[flow.FactNextEndpoint], Status: status, Attempts: attempts})
 	}
-	for _, pod := range sortedPods(told) {
+	for _, pod := range slices.Sorted(maps.Keys(told)) {
 		n.join(run, pod, told[pod])
 	}
-	n.came(observations)
+	n.came(run.Observations)
 	return n
-}
-
-func sortedPods(told map[string]map[flow.Instrument][]flow.NextCall) []string {
-	var all []string
-	for pod := range told {
-		all = append(all, pod)
-	}
-	slices.Sort(all)
-	return all
 }
 
 // alone says that an observation tells of a next call what cannot stand without one.

@@ -80,7 +80,7 @@ func (j *judge) broke(hop *flow.Hop, witnesses []flow.Evidence) string {
 	}
 	var endpoints []string
 	failed := 0
-	for _, a := range attemptsOf(j.run).attempts {
+	for _, a := range j.tried.attempts {
 		if a.Proxy != hop.Proxy {
 			continue
 		}

@@ -49,7 +49,7 @@ func judgeWay(run flow.Run) flow.RunVerdict {
 	run.Path, run.Observations = comparable(run.Path), redacted(run.Observations)
 	asSeen := run.Observations
 	run.Observations = translated(asSeen)
-	j := &judge{run: run, joins: joined(run), asSeen: asSeen}
+	j := &judge{run: run, joins: joined(run), asSeen: asSeen, tried: attemptsOf(run)}
 	verdict := flow.RunVerdict{Schema: flow.VerdictSchema, Hops: make([]flow.HopVerdict, 0, len(run.Path.Hops))}
 	for i := range run.Path.Hops {
 		verdict.Hops = append(verdict.Hops, j.hop(i))
@@ -58,8 +58,7 @@ func judgeWay(run flow.Run) flow.RunVerdict {
 	count(&verdict)
 	j.limit(verdict.Hops)
 	others := disturbed(run)
-	verdict.Problems = slices.Concat(problems(run), others, unended(run.Path), attemptsOf(run).problems,
-		nextOf(run).problems)
+	verdict.Problems = slices.Concat(problems(run), others, unended(run.Path), j.tried.problems, nextOf(run).problems)
 	verdict.Without = without(run, verdict.Hops)
 	switch {
 	case verdict.Refuted > 0 && !anyChanged(run) && len(others) == 0:
@@ -212,6 +211,7 @@ type judge struct {
 	asSeen []flow.Observation // the run's observations before ports were translated
 	joins  map[string][]joinedValue
 	open   []conflict // what conflicts found
+	tried  tried
 }
 
 // hop judges one hop.
