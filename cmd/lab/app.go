@@ -144,20 +144,8 @@ func (a *app) table(value any, text func(io.Writer) error) error {
 		if err := text(&rows); err != nil {
 			return err
 		}
-		return fold(w, rows.String())
+		return screen.WriteHung(w, rows.String(), screen.Width(w))
 	})
-}
-
-// fold writes lines so that none is wider than the terminal.
-func fold(w io.Writer, text string) error {
-	for line := range strings.Lines(text) {
-		for _, part := range screen.Hang("", strings.TrimSuffix(line, "\n"), screen.Width(w)) {
-			if _, err := fmt.Fprintln(w, part); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // reporter says progress on Err, or nothing with -q.

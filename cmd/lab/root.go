@@ -124,11 +124,11 @@ func foldHelp(root *cobra.Command) {
 		help(cmd, args)
 		cmd.SetOut(out)
 		begin, rest, ok := strings.Cut(text.String(), "Examples:\n")
-		_ = fold(out, begin)
+		_ = screen.WriteHung(out, begin, screen.Width(out))
 		if ok { // a command is copied whole
 			examples, flags, _ := strings.Cut(rest, "\n\n")
 			fmt.Fprintf(out, "Examples:\n%s\n\n", strings.TrimSuffix(examples, "\n"))
-			_ = fold(out, flags)
+			_ = screen.WriteHung(out, flags, screen.Width(out))
 		}
 	})
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/flowproof/lab/harness/bundle"
 	"github.com/flowproof/lab/harness/observe"
@@ -121,12 +122,7 @@ func (a *app) printEvents(w io.Writer, r *observe.Recording, form string, result
 		note += fmt.Sprintf("; … stands for values of %d log statements that the probes do not read and the sidecars' "+
 			"logs do not have", unknown)
 	}
-	for _, part := range screen.Hang("", note, a.reportWidth()) {
-		if _, err := fmt.Fprintln(w, part); err != nil {
-			return err
-		}
-	}
-	return nil
+	return screen.WriteHung(w, note, a.reportWidth())
 }
 
 // fromEnvoy says whether the probes on Envoy saw an event, and not those in the kernel.
@@ -155,12 +151,5 @@ func printProbes(w io.Writer, r *trace.Recording, columns int) error {
 	lines = append(lines, r.Off()...)
 	lines = append(lines, fmt.Sprintf("ebpf: %d probes, %d events, %d lost, %d missed",
 		on, r.Counts.Emitted, r.Counts.Lost, r.Counts.Missed))
-	for _, line := range lines {
-		for _, part := range screen.Hang("", line, columns) {
-			if _, err := fmt.Fprintln(w, part); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return screen.WriteHung(w, strings.Join(lines, "\n"), columns)
 }

@@ -36,10 +36,8 @@ func Reasons(w io.Writer, format string) error {
 		}
 		for _, r := range part.rows {
 			line := fmt.Sprintf("  %-36s  %s", r.Code, r.Meaning)
-			for _, folded := range screen.Hang("", line, screen.Width(w)) {
-				if _, err := fmt.Fprintln(w, folded); err != nil {
-					return err
-				}
+			if err := screen.WriteHung(w, line, screen.Width(w)); err != nil {
+				return err
 			}
 		}
 	}

@@ -1,6 +1,8 @@
 package screen
 
 import (
+	"fmt"
+	"io"
 	"strings"
 
 	"github.com/mattn/go-runewidth"
@@ -32,4 +34,16 @@ func Hang(indent, line string, columns int) []string {
 		begin = more
 	}
 	return lines
+}
+
+// WriteHung writes lines of text, each folded as Hang folds it.
+func WriteHung(w io.Writer, text string, columns int) error {
+	for line := range strings.Lines(text) {
+		for _, part := range Hang("", strings.TrimSuffix(line, "\n"), columns) {
+			if _, err := fmt.Fprintln(w, part); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -90,10 +90,8 @@ func WriteLines(w io.Writer, lines []Line, pods bool, columns int) error {
 			pod = fmt.Sprintf("%-*s  ", longest, l.Pod())
 		}
 		line := fmt.Sprintf("%9d µs  %s%s", l.Event.Time.Sub(start).Microseconds(), pod, l.Text)
-		for _, part := range screen.Hang("", line, columns) {
-			if _, err := fmt.Fprintln(w, part); err != nil {
-				return err
-			}
+		if err := screen.WriteHung(w, line, columns); err != nil {
+			return err
 		}
 	}
 	return nil
