@@ -53,7 +53,7 @@ var requestKinds = []requestKind{
 		curl: []string{"--http2-prior-knowledge", "-d", "hello",
 			"-H", "content-type: application/grpc", "-H", "te: trailers"}, says: "200 by {pod}:8079",
 		verdict: flow.Verified},
-	{name: "HTTP/1 to the port of gRPC", to: "http://fortio-server:8079/", says: "415 by {pod}:8079",
+	{name: "HTTP 1 to the port of gRPC", to: "http://fortio-server:8079/", says: "415 by {pod}:8079",
 		verdict: flow.Verified},
 	{name: "https to a port of clear text", to: "https://fortio-server:8080/", curl: []string{"-k"},
 		says: "no answer: (35) ",
@@ -80,7 +80,7 @@ var requestKinds = []requestKind{
 		verdict: flow.Verified},
 	{name: "connection: close", to: "http://fortio-server:8080/", curl: []string{"-H", "connection: close"}, says: app,
 		verdict: flow.Verified},
-	{name: "HTTP/2", to: "http://fortio-server:8080/", curl: []string{"--http2-prior-knowledge"}, says: app,
+	{name: "HTTP 2", to: "http://fortio-server:8080/", curl: []string{"--http2-prior-knowledge"}, says: app,
 		verdict: flow.Verified},
 	{
 		name: "a body in chunks", to: "http://fortio-server:8080/echo",

@@ -45,8 +45,8 @@ func TestRequests(t *testing.T) {
 		m := newMatrix(ctx, t)
 		for _, k := range requestKinds {
 			t.Run(k.name, func(t *testing.T) {
-				for range times() {
-					m.hold(ctx, t, k)
+				for round := range times() {
+					t.Run(strconv.Itoa(round+1), func(t *testing.T) { m.hold(ctx, t, k) })
 				}
 			})
 		}
@@ -154,9 +154,9 @@ func nextText(a flow.Answer) string {
 	return strings.Join(all, ", ")
 }
 
-// patience is how often a kind is sent again whose run is incomplete and must not be, where each is
-// sent once: an instrument may lose something on a machine that has no time for it. What is
-// refuted, or verified and must not be, is so at once.
+// patience is how often a kind is sent again whose run is incomplete and must not be, where no number
+// of them was asked for: an instrument may lose something on a machine that has no time for it.
+// What is refuted, or verified and must not be, is so at once.
 const patience = 2
 
 // judged is a kind of request as lab sends and judges it.
@@ -167,7 +167,7 @@ func (m *matrix) judged(ctx context.Context, t *testing.T, k requestKind) (flow.
 			t.Fatal(err)
 		}
 		verdict := verify.Judge(run)
-		if verdict.Result != flow.Incomplete || k.verdict == flow.Incomplete || times() > 1 || again == patience {
+		if verdict.Result != flow.Incomplete || k.verdict == flow.Incomplete || *requests > 0 || again == patience {
 			return run, verdict
 		}
 		t.Logf("again: %s: %s\n%s", verdict.Result, verify.Summary(verdict), reasons(verdict))

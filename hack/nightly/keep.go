@@ -17,6 +17,7 @@ import (
 type kept struct {
 	Parts   map[string]*tally `json:"parts"`
 	Fuzzed  map[string]int    `json:"fuzzed"`  // seconds of each fuzz target
+	Rounds  map[string]int    `json:"rounds"`  // of each kind of request, since the last one that differed
 	Reached map[string]int    `json:"reached"` // how often each rare case was reached
 }
 
@@ -53,7 +54,8 @@ func open(dir, file string) (*night, error) {
 
 // read returns what is kept in a file; nothing where there is none.
 func read(file string) (kept, error) {
-	state := kept{Parts: map[string]*tally{}, Fuzzed: map[string]int{}, Reached: map[string]int{}}
+	state := kept{Parts: map[string]*tally{}, Fuzzed: map[string]int{}, Rounds: map[string]int{},
+		Reached: map[string]int{}}
 	data, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return state, nil

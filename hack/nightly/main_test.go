@@ -26,9 +26,6 @@ func TestCounted(t *testing.T) {
 			1004},
 		{"secrets", "    corpus_test.go:84: 646 spellings in text and 81 in documents, 0 survived\n", 646},
 		{"rare", "--- PASS: TestA (0.01s)\n    --- PASS: TestA/b (0.01s)\n--- FAIL: TestC (0.00s)\n", 2},
-		{"requests", "--- PASS: TestRequests (1s)\n    --- PASS: TestRequests/requests (1s)\n        --- PASS: " +
-			"TestRequests/requests/are_told_right (1s)\n" +
-			"            --- PASS: TestRequests/requests/are_told_right/a_rewrite (1s)\n", 1},
 		{"differential", "    random_test.go:9: 600 random requests, 0 answered otherwise\n", 600},
 	} {
 		if got := counted(by[tt.part].count, []byte(tt.output)); got != tt.want {

@@ -51,11 +51,8 @@ var parts = []part{
 				"hack/nightly/kept.json"}
 		}, count: regexp.MustCompile(`(?m) round \d+: .* \((\d+) killed: `)},
 	{name: "fuzz", weight: 3, least: 10 * time.Second, goal: 3600, unit: "s of search", take: (*night).fuzz},
-	{name: "requests", same: true, weight: 2, least: 6 * time.Minute, goal: 51, unit: "kinds of requests",
-		command: func(time.Duration, int) []string {
-			return []string{"go", "test", "./scenarios", "-v", "-count=1", "-timeout", "40m", "-run",
-				"TestRequests", "-args", "-requests", "1"}
-		}, count: regexp.MustCompile(`(?m)^ +--- PASS: TestRequests/[^/\n]+/[^/\n]+/`)},
+	{name: "requests", weight: 2, least: 6 * time.Minute, goal: kindsOfRequests * roundsOfKind,
+		unit: "rounds of kinds of requests", take: (*night).requests},
 	{name: "load", weight: 2, least: 2 * time.Minute, goal: 200, unit: "runs under load",
 		command: func(budget time.Duration, _ int) []string {
 			return []string{"go", "run", "./hack/load", "-runs", "5", "-for", budget.String()}
