@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"sigs.k8s.io/e2e-framework/pkg/env"
@@ -86,12 +87,13 @@ func run(m *testing.M) int {
 	if missing == "" {
 		backend = backends[*backendName].new()
 		provider = e2e.NewProvider(backend, progress.New(os.Stderr, false, !testing.Verbose()))
-		suite.Setup(envfuncs.CreateCluster(provider, *labName))
-		if !*keep {
-			suite.Finish(provider.Finish)
-		}
+		suite.BeforeEachTest(needLab())
 	}
 	code := suite.Run(m)
+	if said := mistaken(flag.Lookup("test.run").Value.String()); said != "" {
+		fmt.Fprintln(os.Stderr, said)
+		return 2
+	}
 	if *junit != "" {
 		if err := writeJUnit(*junit); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -99,6 +101,28 @@ func run(m *testing.M) int {
 		}
 	}
 	return code
+}
+
+// needLab brings the lab up before the first test that needs it: a list of tests, or a pattern that
+// none of them has, brings none up.
+func needLab() env.TestFunc {
+	up := sync.OnceValue(func() error {
+		if !*keep {
+			suite.Finish(provider.Finish)
+		}
+		_, err := envfuncs.CreateCluster(provider, *labName)(context.Background(), suite.EnvConf())
+		return err
+	})
+	return func(ctx context.Context, _ *envconf.Config, _ *testing.T) (context.Context, error) { return ctx, up() }
+}
+
+// mistaken says what a pattern of -run has to be where it is the name of a scenario alone: no test
+// has that name, and Go's own test command then says ok.
+func mistaken(pattern string) string {
+	if !slices.Contains(scenarios.Names(), pattern) {
+		return ""
+	}
+	return fmt.Sprintf("no test was run: scenario %s is run with -run TestScenarios/%s", pattern, pattern)
 }
 
 // whyNoLab says what this machine lacks. In a CI that is a failure: there a test that skips is one

@@ -39,9 +39,9 @@ const readmeIntro = `# Scenarios
 
 Each file here is lesson, test and demonstration at once. ` + "`lab run NAME`" +
 	` runs one live, with its comments as the report;
-` + "`go test ./scenarios`" + ` runs them all on one lab. Read one aloud: the comments are sentences,
-the commands beneath a sentence are what it says. What a scenario changes in the lab is restored when
-it ends, however it ends.
+` + "`go test ./scenarios`" + ` runs them all on one lab, and with ` + "`-run TestScenarios/NAME -v`" + ` one of them.
+Read one aloud: the comments are sentences, the commands beneath a sentence are what it says. What a
+scenario changes in the lab is restored when it ends, however it ends.
 `
 
 const readmeEnd = `
