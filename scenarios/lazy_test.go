@@ -9,8 +9,8 @@ import (
 )
 
 // TestNoLabForNothing asks this program for what needs no lab: a list of the tests, a test that has
-// none, and a scenario by its bare name, which Go's test command takes for a test that is not there.
-// The lab's name is one that no lab can have, so that what brings one up fails.
+// none, and a scenario by its bare name, which Go takes for a test that is not there. The lab has a
+// name that no lab can have, so that what brings one up fails.
 func TestNoLabForNothing(t *testing.T) {
 	for _, tt := range []struct {
 		name string

@@ -154,9 +154,9 @@ func nextText(a flow.Answer) string {
 	return strings.Join(all, ", ")
 }
 
-// patience is how often a kind is sent again whose run is incomplete and must not be, where no number
-// of them was asked for: an instrument may lose something on a machine that has no time for it.
-// What is refuted, or verified and must not be, is so at once.
+// patience is how often a kind is sent again whose run is incomplete and must not be, where no
+// number of them was asked for: an instrument may lose something on a machine that has no time for
+// it. What is refuted, or verified and must not be, is so at once.
 const patience = 2
 
 // judged is a kind of request as lab sends and judges it.

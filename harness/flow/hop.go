@@ -54,6 +54,7 @@ type Hop struct {
 	// the object that Istio made the field of, such as VirtualService mark/reviews; "": the dump
 	// does not say
 	Object   string        `json:"object,omitempty"`
+	Timeout  string        `json:"timeout,omitempty"` // how long a route lets its request take; "": for ever
 	Why      string        `json:"why,omitempty"`
 	Rejected []Alternative `json:"rejected,omitempty"`
 	Choices  []Choice      `json:"choices,omitempty"` // several possible results, with their expected shares

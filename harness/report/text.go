@@ -76,6 +76,9 @@ func (t *text) heading(verdict flow.RunVerdict) {
 	answer := verify.Answered(t.run)
 	if len(t.run.Observations) > 0 {
 		t.headline(t.answerMark(answer), verify.AnswerText(answer))
+		if ground := verify.Ground(t.run.Path, answer); ground != "" {
+			t.headline(" ", ground)
+		}
 	}
 	t.headline(t.resultMark(verdict.Result), verify.WayText(verdict))
 	t.line("%s", clean(callName(t.run.Call)))

@@ -18,7 +18,8 @@ import (
 // done to the request.
 func forward(w *passage.Walk, r *proxy.RouteEntry) routeResult {
 	action := r.Action
-	result := routeResult{source: action.Value, hop: flow.Hop{Why: policies(w, action)}}
+	why, limit := policies(w, action)
+	result := routeResult{source: action.Value, hop: flow.Hop{Why: why, Timeout: limit}}
 	switch {
 	case action.Has("cluster"):
 		w.Out.Cluster = action.Get("cluster").Text()

@@ -11,11 +11,16 @@ import (
 	"github.com/flowproof/lab/harness/infer/passage"
 )
 
-// policies says what the route does about time and repetition, as Envoy will apply it.
-func policies(w *passage.Walk, action configdump.Message) string {
-	parts := []string{timeout(w, action)}
+// policies says what the route does about time and repetition, as Envoy will apply it, and how long
+// it lets the request take; "": for ever.
+func policies(w *passage.Walk, action configdump.Message) (why, limit string) {
+	limit, of := timeout(w, action)
+	parts := []string{"no timeout"}
+	if limit != "" {
+		parts[0] = "timeout " + limit + of
+	}
 	retry := action.Get("retry_policy")
-	of := "the route"
+	of = "the route"
 	if !retry.Exists() && w.VirtualHost != nil {
 		retry, of = w.VirtualHost.At.Get("retry_policy"), "the virtual host"
 	}
@@ -32,28 +37,28 @@ func policies(w *passage.Walk, action configdump.Message) string {
 		n, _ := w.Req.Header.Get("x-envoy-max-retries")
 		parts = append(parts, cmp.Or(n, "1")+" retries on "+on+" by the request's own header")
 	}
-	return strings.Join(parts, ", ")
+	return strings.Join(parts, ", "), limit
 }
 
-// timeout is the time that the request may take: of gRPC grpc-timeout where max_grpc_timeout or
-// max_stream_duration take it, of others what the request's own header or the route says.
-// (Router::FilterUtility::finalTimeout)
-func timeout(w *passage.Walk, action configdump.Message) string {
+// timeout is the time that the request may take, and who says so: of gRPC grpc-timeout where
+// max_grpc_timeout or max_stream_duration take it, of others what the request's own header or the
+// route says. (Router::FilterUtility::finalTimeout)
+func timeout(w *passage.Walk, action configdump.Message) (limit, of string) {
 	if own, ok := w.Req.Header.Get("x-envoy-upstream-rq-timeout-ms"); ok {
-		return "timeout " + own + " ms by the request's own header"
+		return own + " ms", " by the request's own header"
 	}
-	limit := cmp.Or(action.Get("max_stream_duration", "grpc_timeout_header_max").Text(),
+	most := cmp.Or(action.Get("max_stream_duration", "grpc_timeout_header_max").Text(),
 		action.Get("max_grpc_timeout").Text())
-	if given, ok := w.Req.Header.Get("grpc-timeout"); ok && limit != "" && match.IsGRPC(w.Req.Header) {
-		return "timeout " + given + " by grpc-timeout, at most " + limit
+	if given, ok := w.Req.Header.Get("grpc-timeout"); ok && most != "" && match.IsGRPC(w.Req.Header) {
+		return given, " by grpc-timeout, at most " + most
 	}
 	switch t := action.Get("timeout"); {
 	case !t.Exists():
-		return "timeout 15s, Envoy's default"
+		return "15s", ", Envoy's default"
 	case t.Duration() == 0:
-		return "no timeout"
+		return "", ""
 	default:
-		return "timeout " + t.Text()
+		return t.Text(), ""
 	}
 }
 
