@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/script"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/golden"
 	"github.com/flowproof/lab/scenarios"
 )
@@ -84,8 +84,8 @@ func TestFind(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := scenarios.Find(tc.name)
-			if err == nil || !strings.Contains(err.Error(), tc.want) || exit.Code(err) != exit.Usage {
-				t.Errorf("Find: %v (exit code %d), want %q and 2", err, exit.Code(err), tc.want)
+			if err == nil || !strings.Contains(err.Error(), tc.want) || fault.Of(err) != fault.Usage {
+				t.Errorf("Find: %v (kind %q), want %q and a usage error", err, fault.Of(err), tc.want)
 			}
 		})
 	}

@@ -11,10 +11,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/lesson"
 	"github.com/flowproof/lab/harness/script"
 	"github.com/flowproof/lab/harness/walk"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/near"
 )
 
@@ -50,7 +50,7 @@ func Find(name string) (*script.Scenario, error) {
 	name = strings.TrimSuffix(name, ".txtar")
 	text, err := files.ReadFile(name + ".txtar")
 	if err != nil {
-		return nil, exit.Usagef("find scenario %q: there is none of that name (%s)", name, hint(name))
+		return nil, fault.Usagef("find scenario %q: there is none of that name (%s)", name, hint(name))
 	}
 	return Parse(name, text), nil
 }

@@ -14,10 +14,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flowproof/lab/cmd/lab/internal/exit"
 	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/mesh"
 	runs "github.com/flowproof/lab/harness/run"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/progress"
 	"github.com/flowproof/lab/internal/redact"
 	"github.com/flowproof/lab/internal/screen"
@@ -172,7 +173,7 @@ func (a *app) lab(ctx context.Context) (cluster.Backend, *cluster.Lab, error) {
 		if status.Reason != "" {
 			why += ": " + status.Reason
 		}
-		return nil, nil, exit.Environmentf("reach lab %s: it is %s (bring it up with `lab up`, or name a cluster "+
+		return nil, nil, fault.Environmentf("reach lab %s: it is %s (bring it up with `lab up`, or name a cluster "+
 			"with --kubeconfig)", status.Name, why)
 	}
 	return backend, &cluster.Lab{Name: status.Name, Backend: status.Backend, Kubeconfig: status.Kubeconfig,
@@ -221,7 +222,7 @@ func (a *app) setColours() error {
 		screen.SetColours(a.Out, a.color == "always")
 		screen.SetColours(a.Err, a.color == "always")
 	default:
-		return exit.Usagef("read command line: --color %q is none of %s", a.color, strings.Join(colours, ", "))
+		return fault.Usagef("read command line: --color %q is none of %s", a.color, strings.Join(colours, ", "))
 	}
 	return nil
 }

@@ -11,8 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flowproof/lab/cmd/lab/internal/exit"
 	"github.com/flowproof/lab/internal/components"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/schema"
 )
 

@@ -11,10 +11,10 @@ import (
 
 	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/cluster/existing"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
 	runs "github.com/flowproof/lab/harness/run"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // asked are the flags by which changes to a cluster are asked for. In a lab of the lab's own what a
@@ -58,7 +58,7 @@ func (f *asked) addScenario(cmd *cobra.Command) {
 // check refuses what makes no sense.
 func (f *asked) check() error {
 	if !slices.Contains([]string{"", levelDebug, levelKeep}, f.logLevel) {
-		return exit.Usagef("read command line: --log-level %q is none of debug, keep", f.logLevel)
+		return fault.Usagef("read command line: --log-level %q is none of debug, keep", f.logLevel)
 	}
 	return nil
 }

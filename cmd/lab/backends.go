@@ -14,7 +14,7 @@ import (
 	"github.com/flowproof/lab/harness/cluster/existing"
 	"github.com/flowproof/lab/harness/cluster/kind"
 	"github.com/flowproof/lab/harness/cluster/node"
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/input"
 )
 
@@ -68,7 +68,7 @@ func (a *app) backend() (cluster.Backend, error) {
 	name := a.backendName
 	if a.kubeconfig != "" {
 		if err := input.Check(a.kubeconfig); err != nil {
-			return nil, exit.Usagef("read kubeconfig: %w", err)
+			return nil, fault.Usagef("read kubeconfig: %w", err)
 		}
 	}
 	byVariable, err := a.byVariable(context.Background())
@@ -84,14 +84,14 @@ func (a *app) backend() (cluster.Backend, error) {
 	}
 	make := backends[name]
 	if make == nil {
-		return nil, exit.Usagef(
+		return nil, fault.Usagef(
 			"choose backend %q: there is none of that name (there are: %s)",
 			name,
 			strings.Join(backendNames(), ", "),
 		)
 	}
 	if named && name != existing.Name {
-		return nil, exit.Usagef(
+		return nil, fault.Usagef(
 			"choose backend %s: --kubeconfig and --context name an existing cluster (use --backend %s)",
 			name,
 			existing.Name,

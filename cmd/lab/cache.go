@@ -8,9 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/bytesize"
 	"github.com/flowproof/lab/internal/components"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/manifests"
 )
 
@@ -100,7 +100,7 @@ func cacheVerifyCommand() *cobra.Command {
 				}
 			}
 			if err != nil {
-				return exit.Environmentf("%w", err)
+				return fault.Environmentf("%w", err)
 			}
 			return nil
 		},

@@ -6,10 +6,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer"
 	"github.com/flowproof/lab/harness/report"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/input"
 )
 
@@ -36,7 +36,7 @@ when a configuration cannot be compared.`,
 				return diffBundles(ctx, a, args[0], args[1])
 			}
 			if requests == "" {
-				return exit.Usagef("diff: no requests (give --requests FILE, one JSON object a line, or two bundles)")
+				return fault.Usagef("diff: no requests (give --requests FILE, one JSON object a line, or two bundles)")
 			}
 			return input.Do(ctx, func() error { return diff(ctx, a, args[0], args[1], requests) })
 		},
@@ -69,10 +69,10 @@ func diff(ctx context.Context, a *app, before, after, requests string) error {
 		fmt.Fprintf(a.Err, "%d of %d requests take another way\n", changes, total)
 	}
 	if err != nil {
-		return exit.Usagef("%s: %w", requests, err)
+		return fault.Usagef("%s: %w", requests, err)
 	}
 	if changes > 0 {
-		return silentError{exit.Mismatchf("ways changed")}
+		return silentError{fault.Mismatchf("ways changed")}
 	}
 	return nil
 }

@@ -5,8 +5,8 @@ import (
 	"fmt"
 
 	"github.com/flowproof/lab/harness/bundle"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/report"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // diffBundles compares two bundles and ends with a mismatch when they differ.
@@ -28,7 +28,7 @@ func diffBundles(ctx context.Context, a *app, before, after string) error {
 		return fmt.Errorf("write difference: %w", err)
 	}
 	if !d.Same {
-		return silentError{exit.Mismatchf("the runs differ")}
+		return silentError{fault.Mismatchf("the runs differ")}
 	}
 	return nil
 }

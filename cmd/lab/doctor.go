@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/doctor"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 func doctorCommand() *cobra.Command {
@@ -41,7 +41,7 @@ changes nothing.`,
 				return err
 			}
 			if !report.Fit {
-				return silentError{exit.Environmentf("this machine lacks something that a lab needs")}
+				return silentError{fault.Environmentf("this machine lacks something that a lab needs")}
 			}
 			return nil
 		},

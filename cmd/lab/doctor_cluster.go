@@ -10,10 +10,10 @@ import (
 	typed "k8s.io/client-go/kubernetes/typed/authorization/v1"
 
 	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/internal/doctor"
 	"github.com/flowproof/lab/internal/doctor/checkup"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/kube"
 )
 
@@ -25,11 +25,11 @@ func (a *app) doctorOfCluster(ctx context.Context) error {
 	}
 	config, err := kube.ContextConfig(lab.Kubeconfig, lab.Context)
 	if err != nil {
-		return exit.Environmentf("%w", err)
+		return fault.Environmentf("%w", err)
 	}
 	client, err := typed.NewForConfig(config)
 	if err != nil {
-		return exit.Environmentf("reach the cluster: %w", err)
+		return fault.Environmentf("reach the cluster: %w", err)
 	}
 	m, err := a.connect(lab)
 	if err != nil {
@@ -49,7 +49,7 @@ func (a *app) doctorOfCluster(ctx context.Context) error {
 		return err
 	}
 	if !report.Fit {
-		return silentError{exit.Environmentf("a right is missing that a request takes")}
+		return silentError{fault.Environmentf("a right is missing that a request takes")}
 	}
 	return nil
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/flowproof/lab/harness/configdump"
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 )
 
 // partOf is the part of a dump that was asked for: a section by its name, as listeners, a field by
@@ -16,7 +16,7 @@ func partOf(dump []byte, section, at string) ([]byte, error) {
 	case section == "" && at == "":
 		return dump, nil
 	case section != "" && at != "":
-		return nil, exit.Usagef("show dump: --section and --at name two things (give one)")
+		return nil, fault.Usagef("show dump: --section and --at name two things (give one)")
 	case at != "":
 		return fieldAt(dump, at)
 	}
@@ -24,7 +24,7 @@ func partOf(dump []byte, section, at string) ([]byte, error) {
 		Configs []json.RawMessage `json:"configs"`
 	}
 	if err := json.Unmarshal(dump, &shell); err != nil {
-		return nil, exit.Environmentf("show section: the answer is no config dump: %w", err)
+		return nil, fault.Environmentf("show section: the answer is no config dump: %w", err)
 	}
 	var names []string
 	for _, text := range shell.Configs {
@@ -38,7 +38,7 @@ func partOf(dump []byte, section, at string) ([]byte, error) {
 		}
 		names = append(names, strings.ToLower(name))
 	}
-	return nil, exit.Usagef("show section %q: the dump has none of that name (%s)", section, strings.Join(names, ", "))
+	return nil, fault.Usagef("show section %q: the dump has none of that name (%s)", section, strings.Join(names, ", "))
 }
 
 // fieldAt is the field that a JSON pointer or a selector names. Where there is none, the error
@@ -46,13 +46,13 @@ func partOf(dump []byte, section, at string) ([]byte, error) {
 func fieldAt(dump []byte, at string) ([]byte, error) {
 	parsed, err := configdump.Parse(dump)
 	if err != nil {
-		return nil, exit.Environmentf("show field: %w", err)
+		return nil, fault.Environmentf("show field: %w", err)
 	}
 	defer parsed.Close()
 	if !strings.HasPrefix(at, "/") {
 		value, err := parsed.Select(at)
 		if err != nil {
-			return nil, exit.Usagef("%w", err)
+			return nil, fault.Usagef("%w", err)
 		}
 		return bytes.Clone(value.Raw()), nil
 	}
@@ -63,5 +63,5 @@ func fieldAt(dump []byte, at string) ([]byte, error) {
 	for known != "" && !parsed.At(known).Exists() {
 		known = known[:strings.LastIndexByte(known, '/')]
 	}
-	return nil, exit.Usagef("show field %s: the dump has nothing there (it leads as far as %q)", at, known)
+	return nil, fault.Usagef("show field %s: the dump has nothing there (it leads as far as %q)", at, known)
 }

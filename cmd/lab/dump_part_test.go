@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/cmd/lab/internal/exit"
 )
 
 // TestPartOf shows parts of a dump, and says of what is not there what there is.

@@ -13,12 +13,12 @@ import (
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/explain"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/glossary"
 	"github.com/flowproof/lab/harness/lesson"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/report"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/input"
 )
 
@@ -101,12 +101,12 @@ func (f *explainFlags) run(cmd *cobra.Command, args []string) error {
 	case f.list:
 		return report.Words(a.Out, glossary.All(language.Code))
 	case len(args) == 0, strings.TrimSpace(args[0]) == "":
-		return exit.Usagef("explain: nothing to explain " +
+		return fault.Usagef("explain: nothing to explain " +
 			"(give a word, a flag, a log line, a file or -; `lab explain --list` lists the words)")
 	case !slices.Contains([]string{"", string(flow.Outbound), string(flow.Inbound), string(flow.Gateway)}, f.direction):
-		return exit.Usagef("choose direction %q: there are outbound, inbound, gateway", f.direction)
+		return fault.Usagef("choose direction %q: there are outbound, inbound, gateway", f.direction)
 	case f.dump != "" && f.pod != "":
-		return exit.Usagef("explain: --dump is a file's dump and --pod a pod's (give one of them)")
+		return fault.Usagef("explain: --dump is a file's dump and --pod a pod's (give one of them)")
 	}
 	return input.Do(ctx, func() error { return f.explain(ctx, a, args[0], language) })
 }
@@ -141,7 +141,7 @@ func (f *explainFlags) explain(ctx context.Context, a *app, what string, languag
 		return err
 	}
 	if !explain.IsArchive(data) && len(parts[0].Lines) == 0 {
-		return exit.Usagef("read %s: no line of an access log that can be read "+
+		return fault.Usagef("read %s: no line of an access log that can be read "+
 			"(formats: Istio's text, JSON, Envoy's default, and those of --dump)", name)
 	}
 	return f.parts(a, parts, opts)
@@ -154,7 +154,7 @@ func partsOf(ctx context.Context, name string, data []byte, dump *configdump.Dum
 	}
 	parts, err := explain.Archive(ctx, data)
 	if err != nil {
-		return nil, exit.Usagef("%s: %w", name, err)
+		return nil, fault.Usagef("%s: %w", name, err)
 	}
 	return parts, nil
 }
@@ -222,7 +222,7 @@ func (f *explainFlags) parts(a *app, parts []explain.Part, opts explain.Options)
 	if f.id != "" {
 		found := explain.Select(parts, f.id, opts)
 		if len(found) == 0 {
-			return exit.Usagef("find request %s: none of the %d lines of the access log has that id "+
+			return fault.Usagef("find request %s: none of the %d lines of the access log has that id "+
 				"(a sidecar writes a line when the request is over)", f.id, lines)
 		}
 		return f.write(a, found)
@@ -253,7 +253,7 @@ func (f *explainFlags) data(ctx context.Context, a *app, path string) ([]byte, s
 	if path == "-" {
 		data, err := input.ReadAll(ctx, a.In, maxLog)
 		if err != nil {
-			return nil, "", exit.Usagef("read standard input: %w", err)
+			return nil, "", fault.Usagef("read standard input: %w", err)
 		}
 		return data, "standard input", nil
 	}
@@ -262,19 +262,19 @@ func (f *explainFlags) data(ctx context.Context, a *app, path string) ([]byte, s
 	case errors.Is(err, fs.ErrNotExist) && path != f.log:
 		return nil, "", unknownWord(path)
 	case err != nil:
-		return nil, "", exit.Usagef("read %s: %w", path, err)
+		return nil, "", fault.Usagef("read %s: %w", path, err)
 	}
 	return data, path, nil
 }
 
 func unknownWord(word string) error {
 	if len(word) > 80 || strings.ContainsAny(word, " \n") {
-		return exit.Usagef(
+		return fault.Usagef(
 			"explain: it is neither a word, a flag or a file, nor a line of an access log in a format that is known " +
 				"(give --dump of the sidecar that wrote it: its format stands there)",
 		)
 	}
-	return exit.Usagef(
+	return fault.Usagef(
 		"explain %s: it is neither a word of a report, a flag, a details string, nor a file (%s)",
 		word,
 		nearWords(word, "`lab explain --list` lists the words; an x-request-id needs --log FILE or --pod POD"),

@@ -6,9 +6,9 @@ import (
 	"io"
 	"strings"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/observe/curl"
 	"github.com/flowproof/lab/internal/bytesize"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/input"
 )
 
@@ -27,7 +27,7 @@ func headerLines(ctx context.Context, given []string) ([]string, error) {
 		}
 		text, err := input.ReadFile(ctx, file, maxHeaders)
 		if err != nil {
-			return nil, exit.Usagef("read headers: %w", err)
+			return nil, fault.Usagef("read headers: %w", err)
 		}
 		for line := range strings.Lines(string(text)) {
 			if line = strings.TrimRight(line, "\r\n"); strings.TrimSpace(line) != "" && !strings.HasPrefix(line, "#") {
@@ -58,11 +58,11 @@ func curlConfig(ctx context.Context, stdin io.Reader, path string) ([]string, er
 		text, err = input.ReadFile(ctx, path, maxHeaders)
 	}
 	if err != nil {
-		return nil, exit.Usagef("read curl's options: %w", err)
+		return nil, fault.Usagef("read curl's options: %w", err)
 	}
 	args, err := curl.ReadConfig(string(text))
 	if err != nil {
-		return nil, exit.Usagef("read curl's options: %s: %w", path, err)
+		return nil, fault.Usagef("read curl's options: %s: %w", path, err)
 	}
 	return args, nil
 }

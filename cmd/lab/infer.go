@@ -11,11 +11,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer"
 	"github.com/flowproof/lab/harness/netfilter"
 	"github.com/flowproof/lab/harness/report"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/input"
 )
 
@@ -125,7 +125,7 @@ func (f *inferFlags) register(cmd *cobra.Command) {
 
 func (f *inferFlags) run(cmd *cobra.Command) error {
 	if f.hop != "" && !slices.Contains(flow.HopKinds(), f.hop) {
-		return exit.Usagef("choose hop %q: there are %s", f.hop, strings.Join(flow.HopKinds(), ", "))
+		return fault.Usagef("choose hop %q: there are %s", f.hop, strings.Join(flow.HopKinds(), ", "))
 	}
 	a := appOf(cmd)
 	if f.reasons {
@@ -138,14 +138,14 @@ func (f *inferFlags) run(cmd *cobra.Command) error {
 	case f.dump != "" && f.from == "" && f.client == "" && f.server == "":
 		return input.Do(cmd.Context(), func() error { return f.oneProxy(cmd.Context(), a) })
 	case f.to == "":
-		return exit.Usagef("infer: nothing to infer from (give --dump FILE, or --from POD --to URL, or --client-dump " +
-			"and --server-dump with --to)")
+		return fault.Usagef("infer: nothing to infer from (give --dump FILE, or --from POD --to URL, or " +
+			"--client-dump and --server-dump with --to)")
 	case f.from != "" && f.client == "" && f.server == "" && f.dump == "":
 		return f.live(cmd, a)
 	case f.client != "" || f.server != "":
 		return input.Do(cmd.Context(), func() error { return f.offline(cmd.Context(), a) })
 	}
-	return exit.Usagef("infer: --dump answers for one proxy and --from for the lab (give one of them)")
+	return fault.Usagef("infer: --dump answers for one proxy and --from for the lab (give one of them)")
 }
 
 // complete puts the flags that need work into the request.
@@ -162,7 +162,7 @@ func (f *inferFlags) complete(cmd *cobra.Command) error {
 	for n, h := range headers {
 		name, value, ok := strings.Cut(h, ":")
 		if !ok || strings.TrimSpace(name) == "" {
-			return exit.Usagef("read header %d of %d: it has to be \"name: value\"", n+1, len(headers))
+			return fault.Usagef("read header %d of %d: it has to be \"name: value\"", n+1, len(headers))
 		}
 		f.request.Headers.Add(name, strings.TrimSpace(value))
 	}
@@ -185,7 +185,7 @@ func (f *inferFlags) text(columns int) report.WayOptions {
 // oneProxy answers for one dump: one request by flags or by URL, or a batch.
 func (f *inferFlags) oneProxy(ctx context.Context, a *app) error {
 	if f.requests == "-" && f.dump == "-" {
-		return exit.Usagef("infer: --dump and --requests cannot both be standard input")
+		return fault.Usagef("infer: --dump and --requests cannot both be standard input")
 	}
 	dump, err := a.openDump(ctx, f.dump)
 	if err != nil {
@@ -203,15 +203,15 @@ func (f *inferFlags) oneProxy(ctx context.Context, a *app) error {
 	}
 	if f.to != "" {
 		if err := engine.Address(&f.request, f.to, f.resolve); err != nil {
-			return exit.Usagef("%w", err)
+			return fault.Usagef("%w", err)
 		}
 	}
 	if f.request.Address == "" || f.request.Port == 0 {
-		return exit.Usagef("infer: no request (give --address and --port, or --to URL, or --requests FILE)")
+		return fault.Usagef("infer: no request (give --address and --port, or --to URL, or --requests FILE)")
 	}
 	decision, err := engine.DecideWith(f.request, opts)
 	if err != nil {
-		return exit.Usagef("%w", err)
+		return fault.Usagef("%w", err)
 	}
 	text := f.text(a.reportWidth())
 	text.Dumps = map[string]*configdump.Dump{decision.Proxy: dump}
@@ -232,7 +232,7 @@ func (f *inferFlags) batch(ctx context.Context, a *app, engine *infer.Engine, op
 		return report.Decision(w, a.output, lines(d), f.text(a.reportWidth()))
 	})
 	if err != nil {
-		return exit.Usagef("%s: %w", f.requests, err)
+		return fault.Usagef("%s: %w", f.requests, err)
 	}
 	return nil
 }
@@ -276,7 +276,7 @@ func (f *inferFlags) writeWay(a *app, client, server *configdump.Dump, opts infe
 	}
 	path, err := infer.Way(client, server, call, opts)
 	if err != nil {
-		return exit.Usagef("%w", err)
+		return fault.Usagef("%w", err)
 	}
 	text := f.text(a.reportWidth())
 	text.Dumps = dumpsOfWay(path, client, server)

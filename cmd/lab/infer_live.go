@@ -8,10 +8,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer"
 	"github.com/flowproof/lab/harness/mesh"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // live makes a whole way of the dumps that the lab's sidecars give now. Which pod is the server
@@ -40,7 +40,7 @@ func (f *inferFlags) live(cmd *cobra.Command, a *app) error {
 	call := flow.Call{URL: f.to, Method: f.method, Headers: f.request.Headers}
 	decision, err := infer.Destination(client, call, opts)
 	if err != nil {
-		return exit.Usagef("%w", err)
+		return fault.Usagef("%w", err)
 	}
 	server, err := serverDump(ctx, m, decision)
 	if err != nil {
@@ -51,7 +51,8 @@ func (f *inferFlags) live(cmd *cobra.Command, a *app) error {
 
 // notCaptured refuses a sidecar as the sender: what it sends itself takes no way through a sidecar.
 func notCaptured(verb, from string) error {
-	return exit.Usagef("%s from %s: what the sidecar itself sends is not captured (name another container)", verb, from)
+	return fault.Usagef("%s from %s: what the sidecar itself sends is not captured (name another container)",
+		verb, from)
 }
 
 // dumpOf takes the dump of a pod's sidecar.

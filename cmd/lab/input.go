@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/netfilter"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/input"
 )
 
@@ -27,7 +27,7 @@ func (a *app) openDump(ctx context.Context, path string) (*configdump.Dump, erro
 	}
 	dump, err := open()
 	if err != nil {
-		return nil, exit.Usagef("%w", err)
+		return nil, fault.Usagef("%w", err)
 	}
 	if missing := dump.Missing(); len(missing) > 0 && !a.quiet {
 		fmt.Fprintf(a.Err, "lab: %s has no %s\n", path, strings.Join(missing, ", no "))
@@ -42,7 +42,7 @@ func (a *app) openRequests(ctx context.Context, path string) (io.ReadCloser, err
 	}
 	file, err := input.Open(path)
 	if err != nil {
-		return nil, exit.Usagef("read requests: %w", err)
+		return nil, fault.Usagef("read requests: %w", err)
 	}
 	return file, nil
 }
@@ -54,7 +54,7 @@ func readRules(ctx context.Context, path string) (*netfilter.Ruleset, error) {
 	}
 	rules, err := netfilter.Parse(text)
 	if err != nil {
-		return nil, exit.Usagef("%s: %w", path, err)
+		return nil, fault.Usagef("%s: %w", path, err)
 	}
 	return rules, nil
 }
@@ -66,7 +66,7 @@ func readText(ctx context.Context, path string) (string, error) {
 	}
 	text, err := input.ReadFile(ctx, path, maxRules)
 	if err != nil {
-		return "", exit.Usagef("read netfilter rules: %w", err)
+		return "", fault.Usagef("read netfilter rules: %w", err)
 	}
 	return string(text), nil
 }

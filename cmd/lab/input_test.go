@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/cmd/lab/internal/exit"
 )
 
 // TestNoPipeIsOpened hands a pipe without a writer to every flag and argument that names a file: an

@@ -5,10 +5,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flowproof/lab/cmd/lab/internal/exit"
 	"github.com/flowproof/lab/harness/cluster/node"
 	"github.com/flowproof/lab/harness/script"
 	"github.com/flowproof/lab/internal/docker"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/undo"
 )
 

@@ -5,11 +5,11 @@ import (
 
 	"github.com/flowproof/lab/harness/bundle"
 	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/report"
 	"github.com/flowproof/lab/harness/script"
 	"github.com/flowproof/lab/harness/verify"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // page says whether the result is wanted in a form that shows what its dumps and its evidence hold.
@@ -36,7 +36,7 @@ func pageSources(c bundle.Contents) report.Sources {
 // sends none has none.
 func (a *app) runPage(result *script.Result) error {
 	if result.Run == nil {
-		return exit.Incompletef("write a page: the scenario came to no request")
+		return fault.Incompletef("write a page: the scenario came to no request")
 	}
 	contents := bundle.Contents{Run: *result.Run, Dumps: result.Dumps, Recording: &result.Recording}
 	if result.Verdict != nil {

@@ -10,9 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flowproof/lab/cmd/lab/internal/exit"
 	"github.com/flowproof/lab/harness/cluster/existing"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/components"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/screen"
 	"github.com/flowproof/lab/internal/trust"
 )
@@ -96,17 +97,17 @@ func (a *app) findProgram(ctx context.Context, program string) (string, error) {
 		if path, missing := trust.LookPath(program); missing == nil {
 			return path, nil
 		}
-		return "", exit.Environmentf("find %s: %w", program, err)
+		return "", fault.Environmentf("find %s: %w", program, err)
 	}
 	if program == istioctlProgram {
 		return components.Istioctl(ctx, componentOptions(), a.reporter())
 	}
 	if err := set.Check(program); err != nil {
-		return "", exit.Environmentf("run %s: %w", program, err)
+		return "", fault.Environmentf("run %s: %w", program, err)
 	}
 	path := filepath.Join(set.Bin, program)
 	if _, err := os.Stat(path); err != nil {
-		return "", exit.Environmentf("find %s: %w", program, err)
+		return "", fault.Environmentf("find %s: %w", program, err)
 	}
 	return path, nil
 }
@@ -122,7 +123,7 @@ func (a *app) runProgram(cmd *cobra.Command, path string, args, env []string) er
 		return silentError{&exit.Error{Code: failed.ExitCode(), Err: err}}
 	}
 	if err != nil {
-		return exit.Environmentf("run %s: %w", path, err)
+		return fault.Environmentf("run %s: %w", path, err)
 	}
 	return nil
 }

@@ -10,13 +10,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flowproof/lab/cmd/lab/internal/exit"
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/explain/logformat"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer"
 	"github.com/flowproof/lab/harness/report"
 	"github.com/flowproof/lab/internal/components"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/golden"
 	"github.com/flowproof/lab/internal/screen"
 )

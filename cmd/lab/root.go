@@ -9,9 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flowproof/lab/cmd/lab/internal/exit"
 	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/cluster/existing"
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/scratch"
 	"github.com/flowproof/lab/internal/screen"
 )
@@ -64,10 +65,10 @@ func newRoot(a *app) *cobra.Command {
 				scratch.Sweep()
 			}
 			if err := cmd.ValidateRequiredFlags(); err != nil {
-				return exit.Usagef("read command line: %w (see `%s --help`)", err, cmd.CommandPath())
+				return fault.Usagef("read command line: %w (see `%s --help`)", err, cmd.CommandPath())
 			}
 			if known := formsOf(cmd); !slices.Contains(known, a.output) {
-				return exit.Usagef("choose output %q: there are %s", a.output, strings.Join(known, ", "))
+				return fault.Usagef("choose output %q: there are %s", a.output, strings.Join(known, ", "))
 			}
 			a.setScreen()
 			return a.setColours()
@@ -75,7 +76,7 @@ func newRoot(a *app) *cobra.Command {
 	}
 	a.defineFlags(root)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return exit.Usagef("read command line: %w (see `%s --help`)", err, cmd.CommandPath())
+		return fault.Usagef("read command line: %w (see `%s --help`)", err, cmd.CommandPath())
 	})
 	foldHelp(root)
 	completeFlags(root)
@@ -171,7 +172,7 @@ func unknownVerb(cmd *cobra.Command, args []string) error {
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		hint = "did you mean " + strings.Join(near, " or ") + "?"
 	}
-	return exit.Usagef("find verb %q: there is none of that name (%s)", args[0], hint)
+	return fault.Usagef("find verb %q: there is none of that name (%s)", args[0], hint)
 }
 
 // usageArgs makes a wrong number of arguments bad input, with the line that says what is right.
@@ -184,7 +185,7 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 		if err == nil || exit.Code(err) == exit.Usage {
 			return err
 		}
-		return exit.Usagef("read command line: %w (usage: %s)", err, cmd.UseLine())
+		return fault.Usagef("read command line: %w (usage: %s)", err, cmd.UseLine())
 	}
 }
 

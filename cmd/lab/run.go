@@ -14,13 +14,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flowproof/lab/cmd/lab/internal/exit"
 	"github.com/flowproof/lab/harness/bundle"
 	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/report"
 	runs "github.com/flowproof/lab/harness/run"
 	"github.com/flowproof/lab/harness/script"
 	"github.com/flowproof/lab/harness/verify"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/input"
 	"github.com/flowproof/lab/internal/redact"
 	"github.com/flowproof/lab/scenarios"
@@ -205,7 +206,7 @@ func findScenario(ctx context.Context, name string) (*script.Scenario, error) {
 	}
 	text, err := input.ReadFile(ctx, name, maxScenario)
 	if err != nil {
-		return nil, exit.Usagef("read scenario: %w", err)
+		return nil, fault.Usagef("read scenario: %w", err)
 	}
 	return scenarios.Parse(strings.TrimSuffix(filepath.Base(name), ".txtar"), text), nil
 }
@@ -231,7 +232,7 @@ func (a *app) deliver(result *script.Result, flags runFlags) error {
 		return nil
 	}
 	if result.Run == nil {
-		return exit.Incompletef("write bundle %s: the scenario came to no request", flags.bundle)
+		return fault.Incompletef("write bundle %s: the scenario came to no request", flags.bundle)
 	}
 	contents := bundle.Contents{Run: *result.Run, Question: result.Question, Dumps: result.Dumps,
 		After: result.DumpsAfter, Recording: &result.Recording, Signer: flags.signer}
@@ -251,7 +252,7 @@ const signHelp = "sign the bundle with this private key of minisign's; its passw
 func keeping(ctx context.Context, dir, key string) (*bundle.Signer, error) {
 	if dir == "" {
 		if key != "" {
-			return nil, exit.Usagef("sign with %s: there is no bundle to sign (give --bundle DIR)", key)
+			return nil, fault.Usagef("sign with %s: there is no bundle to sign (give --bundle DIR)", key)
 		}
 		return nil, nil
 	}
@@ -282,7 +283,7 @@ func writeJUnit(path string, suite report.Suite) error {
 		return err
 	}
 	if err := os.WriteFile(path, text.Bytes(), 0o644); err != nil {
-		return exit.Environmentf("write JUnit report: %w", err)
+		return fault.Environmentf("write JUnit report: %w", err)
 	}
 	return nil
 }
@@ -316,6 +317,6 @@ func mayRun(s *script.Scenario, bounds *runs.Bounds) error {
 	if len(lacks) == 0 {
 		return nil
 	}
-	return exit.Usagef("run %s: %w: %s (ask for it: %s; --dry-run says all that it would touch)", s.Name,
+	return fault.Usagef("run %s: %w: %s (ask for it: %s; --dry-run says all that it would touch)", s.Name,
 		runs.ErrNotAsked, strings.Join(what, "; "), strings.Join(lacks, " "))
 }

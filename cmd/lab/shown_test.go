@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/cmd/lab/internal/exit"
 )
 
 // TestASCII writes no sign that is not ASCII where that was asked for, and the names that a report

@@ -9,11 +9,11 @@ import (
 
 	"github.com/flowproof/lab/bpf/kernel"
 	"github.com/flowproof/lab/bpf/probe"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/observe/trace"
 	"github.com/flowproof/lab/harness/report"
 	"github.com/flowproof/lab/harness/verify"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // traceFlags are the flags of `lab trace`.
@@ -104,7 +104,7 @@ const traceExample = `  lab trace --from netshoot --to http://fortio-server:8080
 // onlyCurlsArguments refuses arguments that do not stand behind --.
 func onlyCurlsArguments(cmd *cobra.Command, args []string) error {
 	if cmd.ArgsLenAtDash() != 0 && len(args) > 0 {
-		return exit.Usagef("read command line: %q is not expected (curl's own arguments stand after --)", args[0])
+		return fault.Usagef("read command line: %q is not expected (curl's own arguments stand after --)", args[0])
 	}
 	return nil
 }
@@ -112,14 +112,15 @@ func onlyCurlsArguments(cmd *cobra.Command, args []string) error {
 // read checks the flags, and adds curl's options from the file and the command line.
 func (flags *traceFlags) read(cmd *cobra.Command, args []string) error {
 	if !slices.Contains(trace.Levels, flags.level) {
-		return exit.Usagef("read command line: --statements %q is none of %s",
+		return fault.Usagef("read command line: --statements %q is none of %s",
 			flags.level, strings.Join(trace.Levels, ", "))
 	}
 	if flags.events != "" && !slices.Contains(eventForms, flags.events) {
-		return exit.Usagef("read command line: --events=%s is none of %s", flags.events, strings.Join(eventForms, ", "))
+		return fault.Usagef("read command line: --events=%s is none of %s", flags.events,
+			strings.Join(eventForms, ", "))
 	}
 	if flags.body < 0 || flags.body > mostBody {
-		return exit.Usagef("read command line: --body=%d is not between 0 and %d", flags.body, mostBody)
+		return fault.Usagef("read command line: --body=%d is not between 0 and %d", flags.body, mostBody)
 	}
 	if err := flags.check(); err != nil {
 		return err
@@ -228,7 +229,7 @@ func (a *app) trace(cmd *cobra.Command, flags traceFlags) error {
 // judge is the error that a verdict ends the command with, which has been said.
 func (f traceFlags) judge(run flow.Run, verdict flow.RunVerdict, answer flow.Answer) error {
 	if f.fail && answer.Failed() { // also where the way was not seen whole: that the client was told so is known
-		return silentError{exit.Mismatchf("the request failed: %s", verify.AnswerText(answer))}
+		return silentError{fault.Mismatchf("the request failed: %s", verify.AnswerText(answer))}
 	}
 	if err := verify.Passes(verdict, run.Accepted); err != nil {
 		return silentError{err}

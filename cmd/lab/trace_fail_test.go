@@ -3,8 +3,8 @@ package main
 import (
 	"testing"
 
+	"github.com/flowproof/lab/cmd/lab/internal/exit"
 	"github.com/flowproof/lab/harness/flow"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // TestFail holds the exit code of a trace: --fail makes a failed answer a mismatch, also where the

@@ -6,13 +6,13 @@ import (
 	"fmt"
 
 	"github.com/flowproof/lab/harness/bundle"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/observe/curl"
 	"github.com/flowproof/lab/harness/observe/trace"
 	"github.com/flowproof/lab/harness/observe/trace/capture"
 	runs "github.com/flowproof/lab/harness/run"
 	"github.com/flowproof/lab/internal/envoybinary"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/input"
 )
 
@@ -44,20 +44,20 @@ func (f traceFlags) plan(ctx context.Context, m *mesh.Mesh) (runs.Plan, error) {
 	if err := curl.Apply(own, &call, func(name string) ([]byte, error) {
 		return input.ReadFile(ctx, name, maxData)
 	}); err != nil {
-		return runs.Plan{}, exit.Usagef("%w", err)
+		return runs.Plan{}, fault.Usagef("%w", err)
 	}
 	more, err := curl.Options(f.curl)
 	if err != nil {
-		return runs.Plan{}, exit.Usagef("%w", err)
+		return runs.Plan{}, fault.Usagef("%w", err)
 	}
 	told := call
 	told.Headers = told.Headers.Clone()
 	if err := curl.Apply(more, &told, nil); err != nil {
-		return runs.Plan{}, exit.Usagef("%w", err)
+		return runs.Plan{}, fault.Usagef("%w", err)
 	}
 	cache, err := envoybinary.DefaultCache()
 	if err != nil {
-		return runs.Plan{}, exit.Environmentf("%w", err)
+		return runs.Plan{}, fault.Environmentf("%w", err)
 	}
 	return runs.Plan{Call: call, Curl: f.curl, Told: told, Keep: f.warm, Body: f.body,
 		Trace: capture.Options{Data: f.peek, Envoy: !f.noEnvoy, Cache: cache,

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/cmd/lab/internal/exit"
 )
 
 // TestTraceRefuses says before anything runs, and without a cluster, what cannot be.

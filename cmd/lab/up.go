@@ -12,8 +12,8 @@ import (
 
 	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/cluster/existing"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/components"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/progress"
 )
 
@@ -122,12 +122,12 @@ func (a *app) backendFor(opts cluster.Options) (cluster.Backend, error) {
 		return nil, err
 	}
 	if len(opts.Install) > 0 && backend.Name() != existing.Name {
-		return nil, exit.Usagef("bring up lab %s: --install is for a cluster that is there already, and the backend "+
+		return nil, fault.Usagef("bring up lab %s: --install is for a cluster that is there already, and the backend "+
 			"%s brings everything (leave it out)",
 			a.name, backend.Name())
 	}
 	if images := components.ImageSources(); !slices.Contains(images, opts.Images) {
-		return nil, exit.Usagef("bring up lab %s: --images %q is not known (there are: %s)", a.name, opts.Images,
+		return nil, fault.Usagef("bring up lab %s: --images %q is not known (there are: %s)", a.name, opts.Images,
 			strings.Join(images, ", "))
 	}
 	return backend, nil

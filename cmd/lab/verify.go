@@ -6,10 +6,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flowproof/lab/cmd/lab/internal/exit"
 	"github.com/flowproof/lab/harness/bundle"
 	"github.com/flowproof/lab/harness/report"
 	"github.com/flowproof/lab/harness/verify"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/screen"
 )
 

@@ -8,12 +8,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flowproof/lab/cmd/lab/internal/exit"
 	"github.com/flowproof/lab/harness/bundle"
 	"github.com/flowproof/lab/harness/observe"
 	"github.com/flowproof/lab/harness/observe/instrument"
 	"github.com/flowproof/lab/harness/report"
 	"github.com/flowproof/lab/harness/verify"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 const inboundBundle = "../../harness/bundle/testdata/inbound"

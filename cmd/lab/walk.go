@@ -12,11 +12,11 @@ import (
 
 	"github.com/flowproof/lab/harness/bundle"
 	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/lesson"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/script"
 	"github.com/flowproof/lab/harness/walk"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/screen"
 	"github.com/flowproof/lab/internal/trust"
 )
@@ -182,7 +182,7 @@ func languageOf(asked string) (lesson.Language, error) {
 	if asked != "" {
 		l, ok := lesson.Speak(asked)
 		if !ok {
-			return l, exit.Usagef("choose language %q: there are %s", asked, strings.Join(lesson.Languages, ", "))
+			return l, fault.Usagef("choose language %q: there are %s", asked, strings.Join(lesson.Languages, ", "))
 		}
 		return l, nil
 	}

@@ -7,11 +7,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/lesson"
 	"github.com/flowproof/lab/harness/script"
 	"github.com/flowproof/lab/harness/walk"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/input"
 	"github.com/flowproof/lab/scenarios"
 )
@@ -34,7 +34,7 @@ func findCourse(ctx context.Context, name, of string) (*course, error) {
 	case isDir && isBundle(name):
 		return bundleCourse(ctx, name, of)
 	case of != "":
-		return nil, exit.Usagef("walk %s: --lesson is for a bundle, and there is none", name)
+		return nil, fault.Usagef("walk %s: --lesson is for a bundle, and there is none", name)
 	case isDir && strings.ContainsRune(name, os.PathSeparator):
 		return folderCourse(ctx, name)
 	case strings.ContainsRune(name, os.PathSeparator):
@@ -85,7 +85,7 @@ func bundleCourse(ctx context.Context, dir, of string) (*course, error) {
 	}
 	if of == "" {
 		if of = lessonOf(recorded.Run.Call); of == "" {
-			return nil, exit.Usagef(
+			return nil, fault.Usagef(
 				"walk %s: no lesson sends its request, %s %s (name one with --lesson)",
 				dir,
 				recorded.Run.Call.Method,
@@ -133,7 +133,7 @@ func sends(line script.Line, call flow.Call) bool {
 func folderCourse(ctx context.Context, dir string) (*course, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.txtar"))
 	if err != nil || len(files) == 0 {
-		return nil, exit.Usagef(
+		return nil, fault.Usagef(
 			"walk %s: there is no lesson in it (a lesson is a file NAME.txtar; `lab walk --new NAME` makes one)",
 			dir,
 		)
@@ -162,7 +162,7 @@ func ordered(ctx context.Context, dir string, lessons []string) ([]string, error
 		return lessons, nil
 	}
 	if err != nil {
-		return nil, exit.Usagef("read workshop: %w", err)
+		return nil, fault.Usagef("read workshop: %w", err)
 	}
 	var there, named []string
 	for _, lesson := range lessons {
@@ -171,13 +171,13 @@ func ordered(ctx context.Context, dir string, lessons []string) ([]string, error
 	_, names := scenarios.ParseWorkshop(string(order))
 	for _, name := range names {
 		if !slices.Contains(there, name) {
-			return nil, exit.Usagef("read %s: %s is no lesson of this folder (there are %s)", path, name,
+			return nil, fault.Usagef("read %s: %s is no lesson of this folder (there are %s)", path, name,
 				strings.Join(there, ", "))
 		}
 		named = append(named, filepath.Join(dir, name+".txtar"))
 	}
 	if len(named) == 0 {
-		return nil, exit.Usagef("read %s: it names no lesson (one a line; there are %s)", path,
+		return nil, fault.Usagef("read %s: it names no lesson (one a line; there are %s)", path,
 			strings.Join(there, ", "))
 	}
 	return named, nil
@@ -187,7 +187,7 @@ func ordered(ctx context.Context, dir string, lessons []string) ([]string, error
 func readLesson(ctx context.Context, path string) (*walk.Lesson, error) {
 	text, err := input.ReadFile(ctx, path, maxScenario)
 	if err != nil {
-		return nil, exit.Usagef("read lesson: %w", err)
+		return nil, fault.Usagef("read lesson: %w", err)
 	}
 	base := strings.TrimSuffix(path, ".txtar")
 	l := walk.NewLesson(scenarios.Parse(filepath.Base(base), text), text)
@@ -200,7 +200,7 @@ func readLesson(ctx context.Context, path string) (*walk.Lesson, error) {
 			err = l.Add(language, string(words))
 		}
 		if err != nil {
-			return nil, exit.Usagef("read lesson: %w", err)
+			return nil, fault.Usagef("read lesson: %w", err)
 		}
 	}
 	return l, nil

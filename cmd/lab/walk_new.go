@@ -8,10 +8,10 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/lesson"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/walk"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/lazyregexp"
 	"github.com/flowproof/lab/internal/screen"
 	"github.com/flowproof/lab/scenarios"
@@ -49,15 +49,15 @@ func (a *app) newLesson(name, of string) error {
 		}
 	}
 	if !lessonName.MatchString(filepath.Base(name)) {
-		return exit.Usagef("make lesson %q: a name is of small letters, digits, - and _", filepath.Base(name))
+		return fault.Usagef("make lesson %q: a name is of small letters, digits, - and _", filepath.Base(name))
 	}
 	if err := os.Mkdir(name, 0o755); err != nil {
-		return exit.Usagef("make lesson: %w (give it another name)", err)
+		return fault.Usagef("make lesson: %w (give it another name)", err)
 	}
 	base := filepath.Join(name, filepath.Base(name))
 	for end, text := range sources {
 		if err := os.WriteFile(base+end, text, 0o644); err != nil {
-			return exit.Environmentf("make lesson: %w", err)
+			return fault.Environmentf("make lesson: %w", err)
 		}
 	}
 	return a.print(lessonResult{lessonSchema, base + ".txtar"},
@@ -68,7 +68,7 @@ func (a *app) newLesson(name, of string) error {
 // the recorded run, or from one on the lab.
 func (w *walkOf) handout(ctx context.Context, c *course, file string, language lesson.Language) error {
 	if len(c.lessons) != 1 {
-		return exit.Usagef("write handout: it is of one lesson, and there are %d", len(c.lessons))
+		return fault.Usagef("write handout: it is of one lesson, and there are %d", len(c.lessons))
 	}
 	l := c.lessons[0]
 	result, err := w.resultOf(ctx, c, l)
@@ -82,7 +82,7 @@ func (w *walkOf) handout(ctx context.Context, c *course, file string, language l
 			return err
 		}
 		if err := os.WriteFile(path, []byte(screen.Visible(page.String())), 0o644); err != nil {
-			return exit.Environmentf("write handout: %w", err)
+			return fault.Environmentf("write handout: %w", err)
 		}
 	}
 	w.reporter().Say("The handout is %s; its solutions are %s.", file, solutions)

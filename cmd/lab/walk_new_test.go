@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flowproof/lab/cmd/lab/internal/exit"
 	"github.com/flowproof/lab/harness/script"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/scenarios"
 )
 

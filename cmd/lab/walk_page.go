@@ -3,15 +3,15 @@ package main
 import (
 	"context"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/script"
 	"github.com/flowproof/lab/harness/walk"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // page writes the walk of one lesson as a page, with what the learner has said so far.
 func (w *walkOf) page(ctx context.Context, c *course) error {
 	if len(c.lessons) != 1 {
-		return exit.Usagef(
+		return fault.Usagef(
 			"write page: it is of one lesson, and there are %d (`lab walk --site DIR` writes them all)",
 			len(c.lessons),
 		)

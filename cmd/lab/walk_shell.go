@@ -9,9 +9,9 @@ import (
 	"path/filepath"
 
 	"github.com/flowproof/lab/harness/cluster/existing"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/script"
 	"github.com/flowproof/lab/internal/components"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/screen"
 
 	"github.com/flowproof/lab/internal/removal"
@@ -24,7 +24,7 @@ func (w *walkOf) shellOf(lab script.Lab) func(context.Context, string) error {
 	return func(ctx context.Context, line string) error {
 		programs, err := os.MkdirTemp("", "flowproof-shell-")
 		if err != nil {
-			return exit.Environmentf("open shell: %w (is the disk full? TMPDIR names another)", err)
+			return fault.Environmentf("open shell: %w (is the disk full? TMPDIR names another)", err)
 		}
 		defer removal.All(programs)
 		if err := w.linkPrograms(ctx, programs); err != nil {
@@ -66,13 +66,13 @@ func (w *walkOf) linkPrograms(ctx context.Context, dir string) error {
 		programs = programs[:1] // istioctl is made when it is first called
 		call := "#!/bin/sh\nexec \"$(dirname \"$0\")/lab\" " + istioctlVerb + " \"$@\"\n"
 		if err := os.WriteFile(filepath.Join(dir, istioctlProgram), []byte(call), 0o700); err != nil {
-			return exit.Environmentf("open shell: %w", err)
+			return fault.Environmentf("open shell: %w", err)
 		}
 	}
 	for _, program := range programs {
 		if path, err := w.findProgram(ctx, program); err == nil {
 			if err := os.Symlink(path, filepath.Join(dir, program)); err != nil {
-				return exit.Environmentf("open shell: %w", err)
+				return fault.Environmentf("open shell: %w", err)
 			}
 		}
 	}
@@ -81,7 +81,7 @@ func (w *walkOf) linkPrograms(ctx context.Context, dir string) error {
 		err = os.Symlink(self, filepath.Join(dir, "lab"))
 	}
 	if err != nil {
-		return exit.Environmentf("open shell: %w", err)
+		return fault.Environmentf("open shell: %w", err)
 	}
 	return nil
 }

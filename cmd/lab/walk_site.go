@@ -14,13 +14,13 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/flowproof/lab/docs/schema"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/page"
 	"github.com/flowproof/lab/harness/report"
 	"github.com/flowproof/lab/harness/script"
 	"github.com/flowproof/lab/harness/site"
 	"github.com/flowproof/lab/harness/verify"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/lazyregexp"
 	"github.com/flowproof/lab/scenarios"
 )
@@ -35,7 +35,7 @@ func (a *app) writeSite(cmd *cobra.Command, dir string, bundles []string) error 
 			return err
 		}
 		if recorded[run.Name] != nil {
-			return exit.Usagef("write site: two bundles are called %s (give their folders other names)", run.Name)
+			return fault.Usagef("write site: two bundles are called %s (give their folders other names)", run.Name)
 		}
 		s.Runs = append(s.Runs, run)
 		recorded[run.Name] = kept
@@ -61,9 +61,9 @@ func (a *app) writeSite(cmd *cobra.Command, dir string, bundles []string) error 
 		s.Schemas = append(s.Schemas, site.Schema{Name: name, Text: text})
 	}
 	if err := s.Write(dir); errors.Is(err, site.ErrInUse) {
-		return exit.Usagef("%w", err)
+		return fault.Usagef("%w", err)
 	} else if err != nil {
-		return exit.Environmentf("%w", err)
+		return fault.Environmentf("%w", err)
 	}
 	a.reporter().Say("The site is in %s: open %s.", dir, filepath.Join(dir, "index.html"))
 	return nil
@@ -86,11 +86,11 @@ var siteName = lazyregexp.New(`^[A-Za-z0-9][-_A-Za-z0-9]{0,60}$`)
 func (a *app) siteRun(ctx context.Context, dir string) (site.Run, *script.Recorded, error) {
 	full, err := filepath.Abs(dir)
 	if err != nil {
-		return site.Run{}, nil, exit.Usagef("write site: %w", err)
+		return site.Run{}, nil, fault.Usagef("write site: %w", err)
 	}
 	name := filepath.Base(full)
 	if !siteName.MatchString(name) {
-		return site.Run{}, nil, exit.Usagef(
+		return site.Run{}, nil, fault.Usagef(
 			"write site: %q is no name for a page (rename the bundle: letters, digits, - and _)",
 			name,
 		)

@@ -15,8 +15,8 @@ import (
 	"github.com/chromedp/chromedp/kb"
 	"golang.org/x/net/html"
 
+	"github.com/flowproof/lab/cmd/lab/internal/exit"
 	"github.com/flowproof/lab/internal/browsertest"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/scenarios"
 )
 

@@ -4,8 +4,8 @@ import (
 	"strings"
 
 	"github.com/flowproof/lab/harness/explain"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/report"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // termText says what a word of a report means as `lab explain` does, for a learner who asks in the
@@ -13,7 +13,7 @@ import (
 func termText(word, language string, columns int) (string, error) {
 	m, ok := meaning(word, explain.Options{Language: language})
 	if !ok {
-		return "", exit.Usagef("explain %q: the glossary has no such word (%s)", word,
+		return "", fault.Usagef("explain %q: the glossary has no such word (%s)", word,
 			nearWords(word, "see `lab explain --list`"))
 	}
 	var text strings.Builder

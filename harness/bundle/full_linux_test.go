@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // onSmallDisk runs f with a directory that is a tmpfs of so many KiB, in a mount namespace of its
@@ -58,7 +58,7 @@ func TestFullDisk(t *testing.T) {
 				return fmt.Errorf("with room for it: %w", err)
 			}
 			for _, at := range []string{good, filepath.Join(dir, "fresh")} {
-				if _, err := Write(at, c); exit.Code(err) != exit.Environment || !errors.Is(err, unix.ENOSPC) {
+				if _, err := Write(at, c); fault.Of(err) != fault.Environment || !errors.Is(err, unix.ENOSPC) {
 					return fmt.Errorf("write to %s without room for it: %v", at, err)
 				}
 			}

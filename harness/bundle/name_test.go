@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/observe"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 func TestPodFile(t *testing.T) {
@@ -43,8 +43,8 @@ func TestWritable(t *testing.T) {
 			switch err := Writable(c.dir); {
 			case c.want == "" && err != nil:
 				t.Error(err)
-			case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want) || exit.Code(err) != exit.Usage):
-				t.Errorf("got %v with code %d, want %q and code %d", err, exit.Code(err), c.want, exit.Usage)
+			case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want) || fault.Of(err) != fault.Usage):
+				t.Errorf("got %v with kind %q, want %q and kind %q", err, fault.Of(err), c.want, fault.Usage)
 			}
 		})
 	}

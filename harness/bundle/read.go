@@ -10,10 +10,10 @@ import (
 	"os"
 	"slices"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/observe"
 	"github.com/flowproof/lab/harness/observe/trace"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/input"
 	"github.com/flowproof/lab/internal/strict"
 )
@@ -34,7 +34,7 @@ func Read(ctx context.Context, dir string) (Contents, error) {
 	case err != nil && ctx.Err() != nil:
 		return Contents{}, context.Cause(ctx)
 	case err != nil:
-		return Contents{}, exit.Usagef("read bundle %s: %w", dir, err)
+		return Contents{}, fault.Usagef("read bundle %s: %w", dir, err)
 	}
 	return c, nil
 }

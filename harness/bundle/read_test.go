@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 )
 
 func TestReadMalformed(t *testing.T) {
@@ -64,12 +64,12 @@ func TestReadMalformed(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err := Read(t.Context(), dir)
-			if exit.Code(err) != exit.Usage || !strings.Contains(err.Error(), c.want) {
+			if fault.Of(err) != fault.Usage || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v, want %q", err, c.want)
 			}
 		})
 	}
-	if _, err := Read(t.Context(), filepath.Join(t.TempDir(), "nowhere")); exit.Code(err) != exit.Usage {
+	if _, err := Read(t.Context(), filepath.Join(t.TempDir(), "nowhere")); fault.Of(err) != fault.Usage {
 		t.Errorf("error %v", err)
 	}
 }

@@ -8,7 +8,7 @@ import (
 
 	"aead.dev/minisign"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/input"
 )
 
@@ -26,19 +26,19 @@ type Signer struct{ key minisign.PrivateKey }
 func NewSigner(ctx context.Context, file, password string) (*Signer, error) {
 	text, err := input.ReadFile(ctx, file, maxKey)
 	if err != nil {
-		return nil, exit.Usagef("read signing key: %w", err)
+		return nil, fault.Usagef("read signing key: %w", err)
 	}
 	s := &Signer{}
 	switch {
 	case !minisign.IsEncrypted(text):
 		err = s.key.UnmarshalText(text)
 	case password == "":
-		return nil, exit.Usagef("read signing key %s: it has a password (set FLOWPROOF_SIGN_PASSWORD)", file)
+		return nil, fault.Usagef("read signing key %s: it has a password (set FLOWPROOF_SIGN_PASSWORD)", file)
 	default:
 		s.key, err = minisign.DecryptKey(password, text)
 	}
 	if err != nil {
-		return nil, exit.Usagef("read signing key %s: %w (minisign -G makes one)", file, err)
+		return nil, fault.Usagef("read signing key %s: %w (minisign -G makes one)", file, err)
 	}
 	return s, nil
 }
@@ -66,7 +66,7 @@ func (s *Signer) sign(manifest []byte) []byte {
 // stands in a file of minisign's, and every file is as it was signed.
 func (c Contents) Signed(ctx context.Context, keyFile string) error {
 	refused := func(format string, args ...any) error {
-		return exit.Usagef("check signature: %w", fmt.Errorf(format, args...))
+		return fault.Usagef("check signature: %w", fmt.Errorf(format, args...))
 	}
 	text, err := input.ReadFile(ctx, keyFile, maxKey)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 const (
@@ -237,7 +237,7 @@ func TestNotWhole(t *testing.T) {
 				}
 				return
 			}
-			if exit.Code(err) != exit.Usage || !strings.Contains(err.Error(), c.want) {
+			if fault.Of(err) != fault.Usage || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v, want %q", err, c.want)
 			}
 		})

@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/removal"
 )
 
@@ -34,13 +34,13 @@ func Write(dir string, c Contents) (replaced time.Time, err error) {
 	dir = filepath.Clean(dir)
 	temporary, err := os.MkdirTemp(filepath.Dir(dir), "."+filepath.Base(dir)+"-*")
 	if err != nil {
-		return failed(exit.Environmentf("%w", err))
+		return failed(fault.Environmentf("%w", err))
 	}
 	if err = writeAll(temporary, files); err == nil {
 		err = replace(temporary, dir)
 	}
 	if err != nil {
-		return failed(exit.Environmentf("%w", errors.Join(err, removal.All(temporary))))
+		return failed(fault.Environmentf("%w", errors.Join(err, removal.All(temporary))))
 	}
 	return old, nil
 }
@@ -53,13 +53,13 @@ func Writable(dir string) error {
 	}
 	parent := filepath.Dir(filepath.Clean(dir))
 	if info, err := os.Stat(parent); err != nil {
-		return exit.Usagef("write bundle %s: %w (make that directory first)", dir, err)
+		return fault.Usagef("write bundle %s: %w (make that directory first)", dir, err)
 	} else if !info.IsDir() {
-		return exit.Usagef("write bundle %s: %s is no directory", dir, parent)
+		return fault.Usagef("write bundle %s: %s is no directory", dir, parent)
 	}
 	trial, err := os.MkdirTemp(parent, ".bundle-*")
 	if err != nil {
-		return exit.Usagef("write bundle %s: %w (choose a place where you may write)", dir, err)
+		return fault.Usagef("write bundle %s: %w (choose a place where you may write)", dir, err)
 	}
 	return os.Remove(trial)
 }
@@ -72,20 +72,20 @@ func replaceable(dir string) (old time.Time, err error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return old, nil
 	case err != nil:
-		return old, exit.Usagef("%w (choose another directory)", err)
+		return old, fault.Usagef("%w (choose another directory)", err)
 	case !info.IsDir():
-		return old, exit.Usagef("it is there and no directory (choose another one)")
+		return old, fault.Usagef("it is there and no directory (choose another one)")
 	}
 	entries, err := os.ReadDir(dir)
 	switch {
 	case err == nil && len(entries) == 0:
 		return old, nil
 	case err != nil:
-		return old, exit.Usagef("%w (choose another directory)", err)
+		return old, fault.Usagef("%w (choose another directory)", err)
 	}
 	m, _, err := readManifest(dir)
 	if err != nil {
-		return old, exit.Usagef("the directory holds something else than a bundle (choose another one): %w", err)
+		return old, fault.Usagef("the directory holds something else than a bundle (choose another one): %w", err)
 	}
 	return m.Written, nil
 }

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 func TestRoundTrip(t *testing.T) {
@@ -71,7 +71,7 @@ func TestWriteRefuses(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(other, "thesis.txt"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Write(other, contents(t)); exit.Code(err) != exit.Usage ||
+	if _, err := Write(other, contents(t)); fault.Of(err) != fault.Usage ||
 		!strings.Contains(err.Error(), "something else than a bundle") {
 		t.Errorf("error %v", err)
 	}
@@ -87,14 +87,14 @@ func TestWriteRefuses(t *testing.T) {
 		!strings.Contains(err.Error(), "it is no name of a pod") {
 		t.Errorf("error %v", err)
 	}
-	if _, err := Write(filepath.Join(t.TempDir(), "no", "parent"), contents(t)); exit.Code(err) != exit.Environment {
+	if _, err := Write(filepath.Join(t.TempDir(), "no", "parent"), contents(t)); fault.Of(err) != fault.Environment {
 		t.Errorf("error %v", err)
 	}
 	link := filepath.Join(t.TempDir(), "link")
 	if err := os.Symlink(written(t), link); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Write(link, contents(t)); exit.Code(err) != exit.Usage {
+	if _, err := Write(link, contents(t)); fault.Of(err) != fault.Usage {
 		t.Errorf("a link to a bundle must not be replaced: %v", err)
 	}
 }

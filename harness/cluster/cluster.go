@@ -6,7 +6,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/progress"
 )
 
@@ -47,7 +47,7 @@ type Lab struct {
 // error when that lab is gone again.
 func Joined(name string, lab *Lab, err error) (*Lab, error) {
 	if lab == nil && err == nil {
-		return nil, exit.Environmentf("join lab %s: another process brought it up and took it down again (try again)",
+		return nil, fault.Environmentf("join lab %s: another process brought it up and took it down again (try again)",
 			name)
 	}
 	return lab, err

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 )
 
 func TestJoinedIsALabOrAnError(t *testing.T) {
@@ -13,14 +13,14 @@ func TestJoinedIsALabOrAnError(t *testing.T) {
 		name string
 		lab  *Lab
 		err  error
-		code int
+		kind fault.Kind
 	}{
-		{"it runs", lab, nil, exit.OK},
-		{"it is going down", nil, failed, exit.Environment},
-		{"it came and went", nil, nil, exit.Environment},
+		{"it runs", lab, nil, fault.None},
+		{"it is going down", nil, failed, fault.Environment},
+		{"it came and went", nil, nil, fault.Environment},
 	} {
 		got, err := Joined("x", tt.lab, tt.err)
-		if got != tt.lab || (got == nil) == (err == nil) || exit.Code(err) != tt.code {
+		if got != tt.lab || (got == nil) == (err == nil) || fault.Of(err) != tt.kind {
 			t.Errorf("%s: %v, %v", tt.name, got, err)
 		}
 	}

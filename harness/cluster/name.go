@@ -1,7 +1,7 @@
 package cluster
 
 import (
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/lazyregexp"
 )
 
@@ -18,7 +18,7 @@ func CheckName(name string) (string, error) {
 		name = DefaultName
 	}
 	if !labName.MatchString(name) {
-		return "", exit.Usagef("name a lab %q: use up to 32 of a-z, 0-9 and -", name)
+		return "", fault.Usagef("name a lab %q: use up to 32 of a-z, 0-9 and -", name)
 	}
 	return name, nil
 }

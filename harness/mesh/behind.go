@@ -11,7 +11,7 @@ import (
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 )
 
 // Behind is what the cluster itself says about who answers at a host and port. It comes from the
@@ -37,7 +37,7 @@ func (m *Mesh) Behind(ctx context.Context, host string, port uint16, namespace s
 	services, err := m.core.Services(namespace).List(ctx,
 		metav1.ListOptions{FieldSelector: "metadata.name=" + labels[0]})
 	if err != nil {
-		return Behind{}, exit.Environmentf("find who is behind %s: %w", host, err)
+		return Behind{}, fault.Environmentf("find who is behind %s: %w", host, err)
 	}
 	for i := range services.Items {
 		if b, err := m.behindService(ctx, &services.Items[i], func(p v1.ServicePort) bool {
@@ -52,7 +52,7 @@ func (m *Mesh) Behind(ctx context.Context, host string, port uint16, namespace s
 func (m *Mesh) behindAddress(ctx context.Context, ip string, port uint16) (Behind, error) {
 	pods, err := m.core.Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{FieldSelector: "status.podIP=" + ip})
 	if err != nil {
-		return Behind{}, exit.Environmentf("find the pod at %s: %w", ip, err)
+		return Behind{}, fault.Environmentf("find the pod at %s: %w", ip, err)
 	}
 	b := Behind{Port: port}
 	for _, pod := range pods.Items {
@@ -66,7 +66,7 @@ func (m *Mesh) behindAddress(ctx context.Context, ip string, port uint16) (Behin
 	}
 	services, err := m.core.Services(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
 	if err != nil {
-		return Behind{}, exit.Environmentf("find the service at %s: %w", ip, err)
+		return Behind{}, fault.Environmentf("find the service at %s: %w", ip, err)
 	}
 	for i := range services.Items {
 		s := &services.Items[i]
@@ -105,7 +105,7 @@ func (m *Mesh) behindService(ctx context.Context, service *v1.Service,
 	selector := metav1.FormatLabelSelector(&metav1.LabelSelector{MatchLabels: service.Spec.Selector})
 	pods, err := m.core.Pods(service.Namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
 	if err != nil {
-		return Behind{}, exit.Environmentf("list pods of service %s.%s: %w", service.Name, service.Namespace, err)
+		return Behind{}, fault.Environmentf("list pods of service %s.%s: %w", service.Name, service.Namespace, err)
 	}
 	b := Behind{Service: service.Name + "." + service.Namespace}
 	for n := range pods.Items {
@@ -143,7 +143,7 @@ func (m *Mesh) CheckPort(ctx context.Context, host string, port uint16, namespac
 	services, err := m.core.Services(namespace).List(ctx,
 		metav1.ListOptions{FieldSelector: "metadata.name=" + labels[0]})
 	if err != nil {
-		return exit.Environmentf("find service %s: %w", host, err)
+		return fault.Environmentf("find service %s: %w", host, err)
 	}
 	for _, s := range services.Items {
 		if s.Spec.ClusterIP == v1.ClusterIPNone || s.Spec.Type == v1.ServiceTypeExternalName {
@@ -156,7 +156,7 @@ func (m *Mesh) CheckPort(ctx context.Context, host string, port uint16, namespac
 			}
 			has = append(has, strings.TrimSpace(fmt.Sprintf("%d %s", p.Port, p.Name)))
 		}
-		return exit.Usagef("call %s.%s at port %d: %w (it has %s)", s.Name, s.Namespace, port, ErrNoPort,
+		return fault.Usagef("call %s.%s at port %d: %w (it has %s)", s.Name, s.Namespace, port, ErrNoPort,
 			strings.Join(has, ", "))
 	}
 	return nil
@@ -167,7 +167,7 @@ func (m *Mesh) CheckPort(ctx context.Context, host string, port uint16, namespac
 func (m *Mesh) WithSidecar(ctx context.Context, namespace string) ([]string, error) {
 	list, err := m.core.Pods(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
-		return nil, exit.Environmentf("list pods of namespace %s: %w", namespace, err)
+		return nil, fault.Environmentf("list pods of namespace %s: %w", namespace, err)
 	}
 	var refs []string
 	for n := range list.Items {

@@ -12,8 +12,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/bytesize"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // sliceFrom is from how many clusters on a dump is asked for in slices. Envoy writes
@@ -50,7 +50,7 @@ func (s *Sidecar) dumpOf(ctx context.Context, path string, most int64) ([]byte, 
 	}
 	trimmed := bytes.TrimSpace(dump)
 	if len(trimmed) == 0 || trimmed[0] != '{' || trimmed[len(trimmed)-1] != '}' {
-		return nil, exit.Environmentf("dump %s: the answer of %d bytes is not one JSON object (it was cut, or 15000 "+
+		return nil, fault.Environmentf("dump %s: the answer of %d bytes is not one JSON object (it was cut, or 15000 "+
 			"is not Envoy)", s.pod.Ref(), len(dump))
 	}
 	return dump, nil
@@ -112,7 +112,7 @@ func (s *Sidecar) sliced(ctx context.Context) ([]byte, error) {
 			left = 1 // nothing more fits
 		}
 		if err := json.Unmarshal(text, &answer); err != nil {
-			return answer, exit.Environmentf("dump %s in slices: %s: %w", s.pod.Ref(), query, err)
+			return answer, fault.Environmentf("dump %s in slices: %s: %w", s.pod.Ref(), query, err)
 		}
 		return answer, nil
 	}
@@ -137,7 +137,7 @@ func (s *Sidecar) sliced(ctx context.Context) ([]byte, error) {
 		}
 		text, err := json.Marshal(section)
 		if err != nil {
-			return nil, exit.Environmentf("dump %s in slices: %w", s.pod.Ref(), err)
+			return nil, fault.Environmentf("dump %s in slices: %w", s.pod.Ref(), err)
 		}
 		whole.Configs = append(whole.Configs, text)
 	}
@@ -172,7 +172,7 @@ func (s *Sidecar) listOf(list string, ask func(query string) (configs, error)) (
 		for _, element := range answer.Configs {
 			bare, err := withoutType(element)
 			if err != nil {
-				return nil, exit.Environmentf("dump %s in slices: %s: %w", s.pod.Ref(), list, err)
+				return nil, fault.Environmentf("dump %s in slices: %s: %w", s.pod.Ref(), list, err)
 			}
 			all = append(all, bare)
 		}

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 )
 
 // A largeProxy is the admin interface of a sidecar in a mesh of many services, as
@@ -168,7 +168,7 @@ func TestMaxDump(t *testing.T) {
 		s := adminAnswering(t, proxy.ServeHTTP)
 		s.pod.mesh = &Mesh{limits: Limits{Dump: 4 << 10}}
 		_, err := s.Dump(t.Context())
-		check(t, err, "give --max-dump SIZE, 512 MiB at most", exit.Environment)
+		check(t, err, "give --max-dump SIZE, 512 MiB at most", fault.Environment)
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 	utilexec "k8s.io/client-go/util/exec"
 	"k8s.io/streaming/pkg/httpstream"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 )
 
 // Output is what a command in a container wrote, and the code it ended with.
@@ -39,12 +39,12 @@ func (p *Pod) Exec(ctx context.Context, container string, command []string, stdi
 func (p *Pod) ExecHead(ctx context.Context, container string, command []string, stdin io.Reader, most int) (*Output,
 	error) {
 	if !slices.Contains(p.Containers(), container) {
-		return nil, exit.Usagef("exec in %s: no container %q (there are: %s)", p.Ref(), container,
+		return nil, fault.Usagef("exec in %s: no container %q (there are: %s)", p.Ref(), container,
 			strings.Join(p.Containers(), ", "))
 	}
 	executor, err := p.executor(container, command, stdin != nil)
 	if err != nil {
-		return nil, exit.Environmentf("exec %s in %s/%s: %w", command[0], p.Ref(), container, err)
+		return nil, fault.Environmentf("exec %s in %s/%s: %w", command[0], p.Ref(), container, err)
 	}
 	var stderr bytes.Buffer
 	stdout := head{most: most}
@@ -61,7 +61,7 @@ func (p *Pod) ExecHead(ctx context.Context, container string, command []string, 
 		return nil, fmt.Errorf("exec %s in %s/%s: %w", command[0], p.Ref(), container, context.Cause(ctx))
 	}
 	if err != nil {
-		return nil, exitEnvironment(err, "exec %s in %s/%s", command[0], p.Ref(), container)
+		return nil, environment(err, "exec %s in %s/%s", command[0], p.Ref(), container)
 	}
 	return out, nil
 }
@@ -120,7 +120,7 @@ func noProgram(err error, out *Output) bool {
 // withoutProgram says what can be done: a container for debugging shares the pod's network, and its
 // traffic is captured as the application's is.
 func (p *Pod) withoutProgram(container, program string) error {
-	return exit.Environmentf("run %s in %s/%s: %w (name another container as POD/CONTAINER, or add one that has it: "+
+	return fault.Environmentf("run %s in %s/%s: %w (name another container as POD/CONTAINER, or add one that has it: "+
 		"kubectl debug -n %s %s --image docker.io/nicolaka/netshoot -c tools -- sleep 1d, then POD/tools)",
 		program, p.Ref(), container, ErrNoProgram, p.Namespace(), p.Name())
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 )
 
 // startSlack is how far two computations of the same start may lie apart: Envoy tells its
@@ -46,7 +46,7 @@ func (s *Sidecar) Identity(ctx context.Context) (Identity, error) {
 		return id, err
 	}
 	if err := id.parseServerInfo(answer, time.Now()); err != nil {
-		return id, exit.Environmentf("read server_info of %s: %w", s.pod.Ref(), err)
+		return id, fault.Environmentf("read server_info of %s: %w", s.pod.Ref(), err)
 	}
 	return id, nil
 }

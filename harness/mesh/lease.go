@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 )
 
 // LeaseAnnotation is the annotation on a pod by which a run has its sidecar alone: its log levels,
@@ -96,7 +96,7 @@ func (s *Sidecar) awaitFree(ctx context.Context, store leaseStore, wait func(Hol
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return nil, "", exit.Environmentf("have %s alone: %w: %s (wait for it to end; where it is gone, `lab "+
+			return nil, "", fault.Environmentf("have %s alone: %w: %s (wait for it to end; where it is gone, `lab "+
 				"reset` puts right what it left)",
 				s.pod.Ref(), ErrHeld, record.Holder)
 		}

@@ -22,7 +22,7 @@ import (
 	corev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 )
 
 // onePod is an apiserver that has one pod, and takes patches of its annotations as a real one does:
@@ -324,7 +324,7 @@ func TestNoLease(t *testing.T) {
 		s, api, _ := leasing(t)
 		api.pod.Annotations[LeaseAnnotation] = text
 		_, err := s.HoldLevels(t.Context(), mayNotWait(t))
-		if err == nil || exit.Code(err) != exit.Environment ||
+		if err == nil || fault.Of(err) != fault.Environment ||
 			!strings.Contains(err.Error(), "take it off with kubectl annotate") {
 			t.Errorf("%q: %v", text, err)
 		}

@@ -14,7 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/platform"
 )
 
@@ -48,7 +48,7 @@ func (podStore) kind() string { return annotationStore }
 func (p podStore) read(ctx context.Context) (*leaseRecord, string, error) {
 	obj, err := p.pod.mesh.core.Pods(p.pod.Namespace()).Get(ctx, p.pod.Name(), metav1.GetOptions{})
 	if err != nil {
-		return nil, "", exitEnvironment(err, "read the lease of %s", p.pod.Ref())
+		return nil, "", environment(err, "read the lease of %s", p.pod.Ref())
 	}
 	text, ok := obj.Annotations[LeaseAnnotation]
 	if !ok {
@@ -56,7 +56,7 @@ func (p podStore) read(ctx context.Context) (*leaseRecord, string, error) {
 	}
 	record, err := decodeLease(text)
 	if err != nil {
-		return nil, "", exit.Environmentf("read the lease of %s: %w (take it off with kubectl annotate pod -n %s %s "+
+		return nil, "", fault.Environmentf("read the lease of %s: %w (take it off with kubectl annotate pod -n %s %s "+
 			"%s-)",
 			p.pod.Ref(), err, p.pod.Namespace(), p.pod.Name(), LeaseAnnotation)
 	}
@@ -89,14 +89,14 @@ func (p podStore) write(ctx context.Context, record *leaseRecord, version string
 	case apierrors.IsNotFound(err) && record == nil:
 		return "", nil // it went with the pod
 	}
-	return "", exitEnvironment(err, "write the lease of %s", p.pod.Ref())
+	return "", environment(err, "write the lease of %s", p.pod.Ref())
 }
 
 // leased are the pods that have the annotation.
 func (m *Mesh) leased(ctx context.Context) ([]*Pod, error) {
 	list, err := m.core.Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
 	if err != nil {
-		return nil, exit.Environmentf("list pods: %w (is the lab up? see `lab status`)", err)
+		return nil, fault.Environmentf("list pods: %w (is the lab up? see `lab status`)", err)
 	}
 	var pods []*Pod
 	for n := range list.Items {
@@ -130,7 +130,7 @@ func (f lockFile) read(context.Context) (*leaseRecord, string, error) {
 		return nil, "", nil
 	}
 	if err != nil {
-		return nil, "", exit.Environmentf("read lease: %w", err)
+		return nil, "", fault.Environmentf("read lease: %w", err)
 	}
 	record, err := decodeLease(string(text))
 	if err != nil {
@@ -141,7 +141,7 @@ func (f lockFile) read(context.Context) (*leaseRecord, string, error) {
 
 func (f lockFile) write(ctx context.Context, record *leaseRecord, version string) (string, error) {
 	if err := os.MkdirAll(filepath.Dir(f.path), 0o700); err != nil {
-		return "", exit.Environmentf("write lease: %w", err)
+		return "", fault.Environmentf("write lease: %w", err)
 	}
 	guard, err := os.OpenFile(f.path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
 	if err == nil {
@@ -149,7 +149,7 @@ func (f lockFile) write(ctx context.Context, record *leaseRecord, version string
 		err = platform.LockWait(guard, platform.Exclusive)
 	}
 	if err != nil {
-		return "", exit.Environmentf("write lease: %w", err)
+		return "", fault.Environmentf("write lease: %w", err)
 	}
 	if _, now, err := f.read(ctx); err != nil {
 		return "", err
@@ -164,10 +164,10 @@ func (f lockFile) write(ctx context.Context, record *leaseRecord, version string
 		return "", err
 	}
 	if err := os.WriteFile(f.path+".new", text, 0o600); err != nil {
-		return "", exit.Environmentf("write lease: %w", err)
+		return "", fault.Environmentf("write lease: %w", err)
 	}
 	if err := os.Rename(f.path+".new", f.path); err != nil {
-		return "", exit.Environmentf("write lease: %w", err)
+		return "", fault.Environmentf("write lease: %w", err)
 	}
 	return digest(text), nil
 }

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 )
 
 // Levels are the levels of Envoy's loggers by logger name.
@@ -26,7 +26,7 @@ func (s *Sidecar) Loggers(ctx context.Context) (Levels, error) {
 	}
 	levels, err := parseLoggers(string(answer))
 	if err != nil {
-		return nil, exit.Environmentf("read log levels of %s: %w", s.pod.Ref(), err)
+		return nil, fault.Environmentf("read log levels of %s: %w", s.pod.Ref(), err)
 	}
 	return levels, nil
 }
@@ -34,7 +34,7 @@ func (s *Sidecar) Loggers(ctx context.Context) (Levels, error) {
 // SetLevel sets every logger to one level and proves it by reading them back.
 func (s *Sidecar) SetLevel(ctx context.Context, level string) error {
 	if !slices.Contains(logLevels, level) {
-		return exit.Usagef("set log level of %s: unknown level %q (there are: %s)", s.pod.Ref(), level,
+		return fault.Usagef("set log level of %s: unknown level %q (there are: %s)", s.pod.Ref(), level,
 			strings.Join(logLevels, ", "))
 	}
 	if _, err := s.call(ctx, http.MethodPost, "/logging?level="+level); err != nil {
@@ -86,8 +86,8 @@ func (s *Sidecar) restoreOneByOne(ctx context.Context, levels Levels) error {
 func (s *Sidecar) compare(now, want Levels) error {
 	for _, logger := range slices.Sorted(maps.Keys(want)) {
 		if now[logger] != want[logger] {
-			return exit.Environmentf("set log level of %s: logger %s is at %s and should be at %s", s.pod.Ref(), logger,
-				now[logger], want[logger])
+			return fault.Environmentf("set log level of %s: logger %s is at %s and should be at %s", s.pod.Ref(),
+				logger, now[logger], want[logger])
 		}
 	}
 	return nil

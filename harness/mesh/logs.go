@@ -16,7 +16,7 @@ import (
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 )
 
 // maxWindow bounds what one log window keeps. A request at debug level takes a hundred
@@ -53,7 +53,7 @@ func (p *Pod) Follow(ctx context.Context, container string) (*Window, error) {
 	stream, err := p.mesh.core.Pods(p.Namespace()).GetLogs(p.Name(), options).Stream(ctx)
 	if err != nil {
 		cancel()
-		return nil, exit.Environmentf("follow log of %s/%s: %w", p.Ref(), container, err)
+		return nil, fault.Environmentf("follow log of %s/%s: %w", p.Ref(), container, err)
 	}
 	w := &Window{pod: p, cancel: cancel, ended: make(chan struct{}), changed: make(chan struct{})}
 	go w.read(stream, last)
@@ -67,7 +67,7 @@ func (p *Pod) lastLine(ctx context.Context, container string) (time.Time, error)
 	text, err := p.mesh.core.Pods(p.Namespace()).GetLogs(p.Name(),
 		&v1.PodLogOptions{Container: container, Timestamps: true, TailLines: &one}).DoRaw(ctx)
 	if err != nil {
-		return time.Time{}, exit.Environmentf("read log of %s/%s: %w", p.Ref(), container, err)
+		return time.Time{}, fault.Environmentf("read log of %s/%s: %w", p.Ref(), container, err)
 	}
 	at, _, _ := splitTimestamp(strings.TrimRight(string(text), "\n"))
 	return at, nil
@@ -97,7 +97,7 @@ func (w *Window) add(line string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.text.Len()+len(line) > maxWindow {
-		w.err = exit.Incompletef("follow log of %s: more than %d MiB in one window", w.pod.Ref(), maxWindow>>20)
+		w.err = fault.Incompletef("follow log of %s: more than %d MiB in one window", w.pod.Ref(), maxWindow>>20)
 		w.cancel()
 		return
 	}
@@ -111,9 +111,10 @@ func (w *Window) end(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.err == nil && !errors.Is(err, io.EOF) && !errors.Is(err, context.Canceled) {
-		w.err = exit.Incompletef("follow log of %s: %w", w.pod.Ref(), err)
+		w.err = fault.Incompletef("follow log of %s: %w", w.pod.Ref(), err)
 	} else if w.err == nil && errors.Is(err, io.EOF) {
-		w.err = exit.Incompletef("follow log of %s: the stream ended by itself (the container restarted?)", w.pod.Ref())
+		w.err = fault.Incompletef("follow log of %s: the stream ended by itself (the container restarted?)",
+			w.pod.Ref())
 	}
 }
 
@@ -150,7 +151,7 @@ func (w *Window) WaitFor(ctx context.Context, texts ...string) error {
 			if err := w.Err(); err != nil {
 				return err
 			}
-			return exit.Incompletef("follow log of %s: closed before %q came", w.pod.Ref(), texts)
+			return fault.Incompletef("follow log of %s: closed before %q came", w.pod.Ref(), texts)
 		case <-ctx.Done():
 			return fmt.Errorf("wait for %q in the log of %s: %w", texts, w.pod.Ref(), context.Cause(ctx))
 		}
@@ -183,7 +184,7 @@ const fenceTimeout = 15 * time.Second
 // logger admin at debug level or below.
 func (s *Sidecar) Fence(ctx context.Context, w *Window) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, fenceTimeout,
-		exit.Incompletef("Envoy's own line has not come within %s (is its log level debug?)", fenceTimeout))
+		fault.Incompletef("Envoy's own line has not come within %s (is its log level debug?)", fenceTimeout))
 	defer cancel()
 	for range 2 {
 		mark := "/ready?fence=" + rand.Text()
@@ -211,12 +212,12 @@ func (p *Pod) Log(ctx context.Context, container string, most int64) ([]byte, er
 	stream, err := p.mesh.core.Pods(p.Namespace()).GetLogs(p.Name(),
 		&v1.PodLogOptions{Container: container, TailLines: &tail}).Stream(ctx)
 	if err != nil {
-		return nil, exit.Environmentf("read log of %s/%s: %w", p.Ref(), container, err)
+		return nil, fault.Environmentf("read log of %s/%s: %w", p.Ref(), container, err)
 	}
 	defer stream.Close()
 	text, err := io.ReadAll(io.LimitReader(stream, most))
 	if err != nil {
-		return nil, exit.Environmentf("read log of %s/%s: %w", p.Ref(), container, err)
+		return nil, fault.Environmentf("read log of %s/%s: %w", p.Ref(), container, err)
 	}
 	return text, nil
 }

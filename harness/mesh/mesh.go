@@ -10,7 +10,7 @@ import (
 	corev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/kube"
 )
 
@@ -29,7 +29,7 @@ type Mesh struct {
 }
 
 // Connect reads the kubeconfig at path and prepares a client for its current context. It does not
-// dial: the first call does. An error has the exit code for a missing environment.
+// dial: the first call does. An error is of the kind fault.Environment.
 func Connect(path string) (*Mesh, error) { return ConnectContext(path, "") }
 
 // ConnectContext is Connect for a context of the kubeconfig's by its name; empty is the current
@@ -37,15 +37,15 @@ func Connect(path string) (*Mesh, error) { return ConnectContext(path, "") }
 func ConnectContext(path, context string) (*Mesh, error) {
 	config, err := kube.ContextConfig(path, context)
 	if err != nil {
-		return nil, exit.Environmentf("%w (bring a lab up with `lab up`)", err)
+		return nil, fault.Environmentf("%w (bring a lab up with `lab up`)", err)
 	}
 	m, err := Of(config)
 	if err != nil {
-		return nil, exit.Environmentf("read kubeconfig %s: %w", path, err)
+		return nil, fault.Environmentf("read kubeconfig %s: %w", path, err)
 	}
 	namespace, _, err := kube.ClientConfig(path, context).Namespace()
 	if err != nil {
-		return nil, exit.Environmentf("read kubeconfig %s: %w", path, err)
+		return nil, fault.Environmentf("read kubeconfig %s: %w", path, err)
 	}
 	m.kubeconfig, m.context, m.namespace = path, context, namespace
 	return m, nil
@@ -58,7 +58,7 @@ func Of(config *rest.Config) (*Mesh, error) {
 	config.QPS = -1
 	core, err := corev1.NewForConfig(config)
 	if err != nil {
-		return nil, exit.Environmentf("reach a cluster: %w", err)
+		return nil, fault.Environmentf("reach a cluster: %w", err)
 	}
 	return &Mesh{namespace: "default", config: config, core: core}, nil
 }

@@ -8,7 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 )
 
 // Where Istio keeps the configuration of the mesh: MeshConfig, in the ConfigMap of
@@ -28,11 +28,11 @@ func (m *Mesh) AccessLog(ctx context.Context) (string, error) {
 		return "", nil
 	}
 	if err != nil {
-		return "", exit.Environmentf("read the mesh's configuration: %w", err)
+		return "", fault.Environmentf("read the mesh's configuration: %w", err)
 	}
 	form, err := declaredAccessLog(config.Data[meshConfigKey])
 	if err != nil {
-		return "", exit.Environmentf("read the mesh's configuration: %w", err)
+		return "", fault.Environmentf("read the mesh's configuration: %w", err)
 	}
 	return form, nil
 }

@@ -11,8 +11,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // SidecarContainer is the name that Istio's injector gives to the sidecar.
@@ -28,22 +28,22 @@ type Pod struct {
 }
 
 // Pod looks up a pod by "name" (in the mesh's own namespace) or "name.namespace", as
-// istioctl writes it. When there is none, the error lists the pods that there are; it has
-// the exit code for bad input.
+// istioctl writes it. When there is none, the error lists the pods that there are; it is
+// of the kind fault.Usage.
 func (m *Mesh) Pod(ctx context.Context, ref string) (*Pod, error) {
 	name, namespace := SplitRef(ref, m.namespace)
 	if name == "" {
-		return nil, exit.Usagef("find pod: no name given (write POD or POD.NAMESPACE)")
+		return nil, fault.Usagef("find pod: no name given (write POD or POD.NAMESPACE)")
 	}
 	obj, err := m.core.Pods(namespace).Get(ctx, name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil, m.noSuchPod(ctx, name, namespace)
 	}
 	if err != nil {
-		return nil, exit.Environmentf("find pod %s.%s: %w (is the lab up? see `lab status`)", name, namespace, err)
+		return nil, fault.Environmentf("find pod %s.%s: %w (is the lab up? see `lab status`)", name, namespace, err)
 	}
 	if obj.Status.Phase != v1.PodRunning {
-		return nil, exit.Environmentf("find pod %s.%s: it is %s, not Running (%s)", name, namespace, obj.Status.Phase,
+		return nil, fault.Environmentf("find pod %s.%s: it is %s, not Running (%s)", name, namespace, obj.Status.Phase,
 			pendingReason(obj))
 	}
 	return &Pod{mesh: m, obj: obj}, nil
@@ -53,7 +53,7 @@ func (m *Mesh) Pod(ctx context.Context, ref string) (*Pod, error) {
 func (m *Mesh) PodAt(ctx context.Context, ip string) (*Pod, error) {
 	list, err := m.core.Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{FieldSelector: "status.podIP=" + ip})
 	if err != nil {
-		return nil, exit.Environmentf("find the pod at %s: %w", ip, err)
+		return nil, fault.Environmentf("find the pod at %s: %w", ip, err)
 	}
 	for n := range list.Items {
 		pod := &Pod{mesh: m, obj: &list.Items[n]}
@@ -78,7 +78,7 @@ func SplitRef(ref, own string) (name, namespace string) {
 func (m *Mesh) Pods(ctx context.Context) ([]string, error) {
 	list, err := m.core.Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
 	if err != nil {
-		return nil, exit.Environmentf("list pods: %w (is the lab up? see `lab status`)", err)
+		return nil, fault.Environmentf("list pods: %w (is the lab up? see `lab status`)", err)
 	}
 	var own, others []string
 	for _, pod := range list.Items {
@@ -98,9 +98,9 @@ func (m *Mesh) Pods(ctx context.Context) ([]string, error) {
 func (m *Mesh) noSuchPod(ctx context.Context, name, namespace string) error {
 	pods, err := m.Pods(ctx)
 	if err != nil || len(pods) == 0 {
-		return exit.Usagef("find pod %s.%s: %w, nor any other that runs", name, namespace, ErrNoPod)
+		return fault.Usagef("find pod %s.%s: %w, nor any other that runs", name, namespace, ErrNoPod)
 	}
-	return exit.Usagef("find pod %s.%s: %w (running: %s)", name, namespace, ErrNoPod, strings.Join(pods, ", "))
+	return fault.Usagef("find pod %s.%s: %w (running: %s)", name, namespace, ErrNoPod, strings.Join(pods, ", "))
 }
 
 func pendingReason(pod *v1.Pod) string {
@@ -187,7 +187,7 @@ func (p *Pod) longLived() []v1.ContainerStatus {
 func (p *Pod) refresh(ctx context.Context) error {
 	obj, err := p.mesh.core.Pods(p.obj.Namespace).Get(ctx, p.obj.Name, metav1.GetOptions{})
 	if err != nil {
-		return exit.Environmentf("find pod %s again: %w", p.Ref(), err)
+		return fault.Environmentf("find pod %s again: %w", p.Ref(), err)
 	}
 	p.obj = obj
 	return nil

@@ -9,7 +9,7 @@ import (
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 )
 
 // A Service is what the cluster says about a Service: its address, its ports, and the
@@ -36,7 +36,7 @@ func (m *Mesh) Service(ctx context.Context, ref string) (*Service, error) {
 	name, namespace := SplitRef(ref, m.namespace)
 	obj, err := m.core.Services(namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
-		return nil, exit.Usagef("find service %s.%s: %w", name, namespace, err)
+		return nil, fault.Usagef("find service %s.%s: %w", name, namespace, err)
 	}
 	s := &Service{Name: name, Namespace: namespace, ClusterIP: obj.Spec.ClusterIP}
 	for _, p := range obj.Spec.Ports {
@@ -69,7 +69,7 @@ func (m *Mesh) Service(ctx context.Context, ref string) (*Service, error) {
 func (m *Mesh) Nodes(ctx context.Context) (map[string]string, error) {
 	list, err := m.core.Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
-		return nil, exit.Environmentf("list nodes: %w", err)
+		return nil, fault.Environmentf("list nodes: %w", err)
 	}
 	addresses := map[string]string{}
 	for _, node := range list.Items {
@@ -92,7 +92,7 @@ func (m *Mesh) endpoints(ctx context.Context, service *v1.Service, ports []v1.Se
 	selector := metav1.FormatLabelSelector(&metav1.LabelSelector{MatchLabels: service.Spec.Selector})
 	pods, err := m.core.Pods(service.Namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
 	if err != nil {
-		return nil, exit.Environmentf("list pods of service %s.%s: %w", service.Name, service.Namespace, err)
+		return nil, fault.Environmentf("list pods of service %s.%s: %w", service.Name, service.Namespace, err)
 	}
 	var endpoints []string
 	for _, pod := range pods.Items {

@@ -13,8 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/bytesize"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // AdminPort is where Envoy's admin interface listens inside the pod, on loopback only.
@@ -38,11 +38,11 @@ type Sidecar struct {
 	reads   []Read
 }
 
-// Sidecar prepares the pod's sidecar for use. A pod without one gives an error that says so, with
-// the exit code for bad input.
+// Sidecar prepares the pod's sidecar for use. A pod without one gives an error that says so, of the
+// kind fault.Usage.
 func (p *Pod) Sidecar() (*Sidecar, error) {
 	if !slices.Contains(p.Containers(), SidecarContainer) {
-		return nil, exit.Usagef("reach sidecar of %s: %w, its containers are: %s (label its namespace "+
+		return nil, fault.Usagef("reach sidecar of %s: %w, its containers are: %s (label its namespace "+
 			"istio-injection=enabled and start the pod again)",
 			p.Ref(), ErrNoSidecar, strings.Join(p.Containers(), ", "))
 	}
@@ -107,14 +107,14 @@ var errTooLarge = errors.New("the answer is larger than it may be")
 // stream makes one call of the admin interface, lets read have the answer, of most bytes at most,
 // and notes its size and how long it took.
 func (s *Sidecar) stream(ctx context.Context, method, path string, most int64, read func(io.Reader) error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, adminTimeout, exit.Environmentf("no answer within %s", adminTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, adminTimeout, fault.Environmentf("no answer within %s", adminTimeout))
 	defer cancel()
 	start := time.Now()
 	fail := func(err error) error {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
-		return exitEnvironment(err, "ask Envoy of %s for %s %s", s.pod.Ref(), path, errSince(start))
+		return environment(err, "ask Envoy of %s for %s %s", s.pod.Ref(), path, errSince(start))
 	}
 	request, err := http.NewRequestWithContext(ctx, method, "http://localhost"+path, nil)
 	if err != nil {
@@ -147,11 +147,11 @@ func (s *Sidecar) stream(ctx context.Context, method, path string, most int64, r
 	return nil
 }
 
-// exitEnvironment wraps err as the environment's fault, except when the caller gave up: then its
-// own reason stays visible.
-func exitEnvironment(err error, format string, args ...any) error {
-	if exit.Code(err) == exit.Interrupted {
+// environment wraps err as one of the kind fault.Environment, except when the caller gave up: then
+// its own reason stays visible.
+func environment(err error, format string, args ...any) error {
+	if fault.Of(err) == fault.Interrupted {
 		return fmt.Errorf(format+": %w", append(args, err)...)
 	}
-	return exit.Environmentf(format+": %w", append(args, err)...)
+	return fault.Environmentf(format+": %w", append(args, err)...)
 }

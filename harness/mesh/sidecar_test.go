@@ -13,7 +13,7 @@ import (
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 )
 
 // adminAnswering is a sidecar whose admin interface is a handler.
@@ -55,7 +55,7 @@ func TestDump(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := adminAnswering(t, tc.answer).Dump(t.Context())
-			check(t, err, tc.want, exit.Environment)
+			check(t, err, tc.want, fault.Environment)
 		})
 	}
 }
@@ -66,7 +66,7 @@ func TestCancelledCallIsInterrupted(t *testing.T) {
 		cancel()
 		<-r.Context().Done()
 	}).Dump(ctx)
-	check(t, err, "ask Envoy of fortio-server.mark for /config_dump", exit.Interrupted)
+	check(t, err, "ask Envoy of fortio-server.mark for /config_dump", fault.Interrupted)
 }
 
 // logging is an admin interface with three loggers. Envoys before 1.23 do not know paths.
@@ -131,8 +131,8 @@ func TestLevelsAreSetAndRestored(t *testing.T) {
 
 func TestLevelThatDoesNotChangeIsAnError(t *testing.T) {
 	s := adminAnswering(t, logging(Levels{"admin": "warning", "http": "warning"}, true, "http"))
-	check(t, s.SetLevel(t.Context(), "debug"), "logger http is at warning and should be at debug", exit.Environment)
-	check(t, s.SetLevel(t.Context(), "loud"), `unknown level "loud"`, exit.Usage)
+	check(t, s.SetLevel(t.Context(), "debug"), "logger http is at warning and should be at debug", fault.Environment)
+	check(t, s.SetLevel(t.Context(), "loud"), `unknown level "loud"`, fault.Usage)
 }
 
 func TestIdentity(t *testing.T) {
@@ -191,14 +191,14 @@ func TestPodWithoutSidecar(t *testing.T) {
 	pod := &Pod{obj: &v1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "coredns", Namespace: "kube-system"},
 		Status: v1.PodStatus{ContainerStatuses: []v1.ContainerStatus{{Name: "coredns"}}}}}
 	_, err := pod.Sidecar()
-	check(t, err, "reach sidecar of coredns.kube-system: the pod has none, its containers are: coredns", exit.Usage)
+	check(t, err, "reach sidecar of coredns.kube-system: the pod has none, its containers are: coredns", fault.Usage)
 	_, err = pod.Exec(t.Context(), "istio-proxy", []string{"true"}, nil)
-	check(t, err, `no container "istio-proxy" (there are: coredns)`, exit.Usage)
+	check(t, err, `no container "istio-proxy" (there are: coredns)`, fault.Usage)
 }
 
 func TestConnect(t *testing.T) {
 	_, err := Connect(t.TempDir() + "/nothing")
-	check(t, err, "bring a lab up with `lab up`", exit.Environment)
+	check(t, err, "bring a lab up with `lab up`", fault.Environment)
 }
 
 func FuzzParseLoggers(f *testing.F) {
@@ -227,8 +227,8 @@ func FuzzServerInfo(f *testing.F) {
 	})
 }
 
-// check compares an error with the text and the exit code that it is to have.
-func check(t *testing.T, err error, want string, code int) {
+// check compares an error with the text and the kind that it is to have.
+func check(t *testing.T, err error, want string, kind fault.Kind) {
 	t.Helper()
 	if want == "" {
 		if err != nil {
@@ -239,7 +239,7 @@ func check(t *testing.T, err error, want string, code int) {
 	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("error %v, want %q", err, want)
 	}
-	if err != nil && exit.Code(err) != code {
-		t.Errorf("error %v has exit code %d, want %d", err, exit.Code(err), code)
+	if err != nil && fault.Of(err) != kind {
+		t.Errorf("error %v has kind %q, want %q", err, fault.Of(err), kind)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 )
 
 // ErrNoWorkload is in the chain of the error about a workload or Service that no
@@ -42,7 +42,7 @@ func (m *Mesh) Sender(ctx context.Context, ref string) (string, error) {
 		return "", err
 	}
 	if len(pods) == 0 {
-		return "", exit.Usagef("find %s/%s in namespace %s: %w", kind, name, namespace, ErrNoWorkload)
+		return "", fault.Usagef("find %s/%s in namespace %s: %w", kind, name, namespace, ErrNoWorkload)
 	}
 	found := slices.Min(pods) + "." + namespace
 	if given {
@@ -57,7 +57,7 @@ func (m *Mesh) workload(ctx context.Context, owner, name, namespace string) ([]s
 	if owner == "Service" {
 		service, err := m.core.Services(namespace).Get(ctx, name, metav1.GetOptions{})
 		if err != nil {
-			return nil, exit.Usagef("find service %s.%s: %w", name, namespace, err)
+			return nil, fault.Usagef("find service %s.%s: %w", name, namespace, err)
 		}
 		if len(service.Spec.Selector) == 0 {
 			return nil, nil
@@ -66,7 +66,7 @@ func (m *Mesh) workload(ctx context.Context, owner, name, namespace string) ([]s
 	}
 	list, err := m.core.Pods(namespace).List(ctx, options)
 	if err != nil {
-		return nil, exit.Environmentf("list pods of namespace %s: %w", namespace, err)
+		return nil, fault.Environmentf("list pods of namespace %s: %w", namespace, err)
 	}
 	var names []string
 	for i := range list.Items {

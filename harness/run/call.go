@@ -6,9 +6,9 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // NewCall makes the call of a pod, POD or POD.NAMESPACE with /CONTAINER, to a URL: a GET with a new
@@ -18,7 +18,7 @@ import (
 func NewCall(from, to, own string) (flow.Call, error) {
 	target, err := url.Parse(to)
 	if err != nil || target.Host == "" || (target.Scheme != "http" && target.Scheme != "https") {
-		return flow.Call{}, exit.Usagef("read URL %q: it is not an http or https URL", to)
+		return flow.Call{}, fault.Usagef("read URL %q: it is not an http or https URL", to)
 	}
 	pod, container, _ := strings.Cut(from, "/")
 	name, namespace := mesh.SplitRef(pod, own)
@@ -60,12 +60,12 @@ func captured(call flow.Call) bool { return call.Container != mesh.SidecarContai
 func endOf(call flow.Call) (host string, port uint16, err error) {
 	target, err := url.Parse(call.URL)
 	if err != nil {
-		return "", 0, exit.Usagef("read URL %q: %w", call.URL, err)
+		return "", 0, fault.Usagef("read URL %q: %w", call.URL, err)
 	}
 	n := map[string]uint16{"http": 80, "https": 443}[target.Scheme]
 	if text := target.Port(); text != "" {
 		if _, err := fmt.Sscan(text, &n); err != nil {
-			return "", 0, exit.Usagef("read URL %q: port %s is not one", call.URL, text)
+			return "", 0, fault.Usagef("read URL %q: port %s is not one", call.URL, text)
 		}
 	}
 	return target.Hostname(), n, nil

@@ -12,11 +12,11 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/harness/cluster/process"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/observe/instrument"
 	"github.com/flowproof/lab/harness/observe/sockets"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // coldTimeout bounds how long connections are killed that others open again and again: each one
@@ -123,7 +123,7 @@ func (s *Session) emptyPool(ctx context.Context, p Pool) (killed int, err error)
 			return killed, nil
 		}
 		if time.Now().After(deadline) {
-			return killed, exit.Environmentf("empty %s: %w: %s to %s %s after the first was ended (send the request "+
+			return killed, fault.Environmentf("empty %s: %w: %s to %s %s after the first was ended (send the request "+
 				"when the others have ended)",
 				p.What, ErrInUse, plural(len(live), "connection"), p.Remote, coldTimeout)
 		}
@@ -131,7 +131,7 @@ func (s *Session) emptyPool(ctx context.Context, p Pool) (killed int, err error)
 			return killed, err
 		}
 		if err := s.kill(ctx, pod, live); err != nil {
-			return killed, exit.Environmentf("empty %s: %w", p.What, err)
+			return killed, fault.Environmentf("empty %s: %w", p.What, err)
 		}
 		killed += len(live)
 		s.Touched(flow.Touch{Kind: flow.TouchConnections, Pod: s.FullName(p.Pod),
@@ -175,7 +175,7 @@ func (s *Session) Sockets(ctx context.Context, ref string) (Pod, []sockets.Row, 
 	}
 	if err := sockets.Read(ctx, w, part); err != nil {
 		if s.sent != nil && errors.Is(err, instrument.ErrUnavailable) && w.parts[instrument.SocketsBefore] != nil {
-			err = exit.Incompletef("%w (before the request it could be read)", err)
+			err = fault.Incompletef("%w (before the request it could be read)", err)
 		}
 		return w.Pod, nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/observe"
 	"github.com/flowproof/lab/harness/observe/accesslog"
@@ -15,7 +16,6 @@ import (
 	"github.com/flowproof/lab/harness/observe/instrument"
 	"github.com/flowproof/lab/harness/observe/trace"
 	"github.com/flowproof/lab/harness/observe/trace/capture"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // Observe collects what the instruments recorded, and tells what they saw. Where several pods may
@@ -29,7 +29,7 @@ func (s *Session) Observe(ctx context.Context) error {
 	}
 	seen, watches, err := recording.Observe()
 	if err != nil {
-		return exit.Incompletef("observe: %w", err)
+		return fault.Incompletef("observe: %w", err)
 	}
 	if err := s.inferTaken(ctx, seen); err != nil {
 		return err
@@ -48,7 +48,7 @@ func (s *Session) record(ctx context.Context) (observe.Recording, error) {
 	call := s.Flow.Call
 	target, err := url.Parse(call.URL)
 	if err != nil {
-		return observe.Recording{}, exit.Usagef("read URL %q: %w", call.URL, err)
+		return observe.Recording{}, fault.Usagef("read URL %q: %w", call.URL, err)
 	}
 	path, _, _ := strings.Cut(call.Target(), "?")
 	r := observe.Recording{RequestID: call.RequestID, Authority: target.Host, Path: path, Sent: s.sent.since,

@@ -6,10 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/run"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // TestNothingUnasked sends a request in a cluster that is not the lab's own, asked for in every
@@ -40,7 +40,7 @@ func TestNothingUnasked(t *testing.T) {
 			}
 			result, err := run.Do(t.Context(), lab, p, nil)
 			if tt.refused != "" {
-				if !errors.Is(err, run.ErrNotAsked) || exit.Code(err) != exit.Usage ||
+				if !errors.Is(err, run.ErrNotAsked) || fault.Of(err) != fault.Usage ||
 					!strings.Contains(err.Error(), tt.refused) || len(*sent) > 0 {
 					t.Errorf("%v, sent %d", err, len(*sent))
 				}

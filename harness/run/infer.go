@@ -10,12 +10,12 @@ import (
 	"strings"
 
 	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/netfilter"
 	"github.com/flowproof/lab/harness/observe/instrument"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // Dump takes the configuration of a sidecar and keeps it: the newest is what Infer reads.
@@ -42,7 +42,7 @@ func (s *Session) KeptDump(pod string) []byte { return s.dumps[pod] }
 func (s *Session) Infer(ctx context.Context, call flow.Call, opts infer.WayOptions) (flow.Path, error) {
 	path, err := s.infer(ctx, call, opts, s.dumps)
 	if err != nil {
-		return flow.Path{}, exit.Usagef("infer %s -> %s: %w", senderOf(call), call.URL, err)
+		return flow.Path{}, fault.Usagef("infer %s -> %s: %w", senderOf(call), call.URL, err)
 	}
 	s.Flow.Call, s.Flow.Path = call, path
 	return path, nil
@@ -61,7 +61,7 @@ func senderOf(call flow.Call) string {
 func (s *Session) infer(ctx context.Context, call flow.Call, opts infer.WayOptions,
 	dumps map[string][]byte) (flow.Path, error) {
 	if len(dumps) == 0 {
-		return flow.Path{}, exit.Usagef("there is no dump to infer from")
+		return flow.Path{}, fault.Usagef("there is no dump to infer from")
 	}
 	parsed := map[string]*configdump.Dump{}
 	for pod, text := range dumps {
@@ -133,7 +133,7 @@ func (s *Session) addressOf(ctx context.Context, call flow.Call) (string, error)
 		return s.outsiders[call.From].Address(), nil
 	}
 	if s.Lab.Mesh == nil {
-		return "", exit.Environmentf("find the address of %s: there is no cluster to ask", Caller(call))
+		return "", fault.Environmentf("find the address of %s: there is no cluster to ask", Caller(call))
 	}
 	pod, err := s.Lab.Mesh.Pod(ctx, Caller(call))
 	if err != nil {
@@ -255,7 +255,7 @@ func (s *Session) directServer(ctx context.Context, others map[string]*configdum
 			}
 		}
 	}
-	return nil, exit.Usagef("no pod behind %s has a sidecar, so there is no configuration to infer a way from", host)
+	return nil, fault.Usagef("no pod behind %s has a sidecar, so there is no configuration to infer a way from", host)
 }
 
 // nodePort finds the port of a node that a call names among the Services that are known; nil when
@@ -273,7 +273,7 @@ func (s *Session) nodePort(call flow.Call) (*infer.NodePort, error) {
 		}
 	}
 	if call.Outside {
-		return nil, exit.Usagef("port %s is no node port of a Service that was shown (show service NAME comes before)",
+		return nil, fault.Usagef("port %s is no node port of a Service that was shown (show service NAME comes before)",
 			target.Port())
 	}
 	return nil, nil
@@ -284,7 +284,7 @@ func behindNode(ref string, p mesh.NodePort) (*infer.NodePort, error) {
 	for _, text := range p.Endpoints {
 		endpoint, err := netip.ParseAddrPort(text)
 		if err != nil {
-			return nil, exit.Environmentf("read endpoints of %s: %w", ref, err)
+			return nil, fault.Environmentf("read endpoints of %s: %w", ref, err)
 		}
 		found.Endpoints = append(found.Endpoints, endpoint)
 	}

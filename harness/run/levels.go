@@ -8,9 +8,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/undo"
 )
 
@@ -87,7 +87,7 @@ func (s *Session) Sidecars(ctx context.Context, refs ...string) ([]string, error
 
 // eachSidecar does something with sidecars in their order, within one patience.
 func (s *Session) eachSidecar(ctx context.Context, names []string, do func(context.Context, Sidecar) error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, alonePatience, exit.Environmentf("not free within %s", alonePatience))
+	ctx, cancel := context.WithTimeoutCause(ctx, alonePatience, fault.Environmentf("not free within %s", alonePatience))
 	defer cancel()
 	for _, name := range names {
 		sidecar, err := s.Sidecar(ctx, name)

@@ -15,10 +15,10 @@ import (
 	"testing"
 
 	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/run"
 	"github.com/flowproof/lab/harness/run/runtest"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/undo"
 )
 
@@ -186,7 +186,7 @@ func TestGone(t *testing.T) {
 			if tc.backend == "node" {
 				lab.Backend = withGuard{socket: socket}
 			}
-			failure := exit.Environmentf("no answer")
+			failure := fault.Environmentf("no answer")
 			if err := lab.Reach().UnlessGone(t.Context(), failure); errors.Is(err, failure) == tc.gone {
 				t.Errorf("%v", err)
 			}

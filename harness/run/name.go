@@ -6,10 +6,10 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/observe/curl"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // ErrUnknownHost is in the chain of the error about a host that the sender's
@@ -32,7 +32,7 @@ func (s *Session) checkTarget(ctx context.Context, plan Plan, behind mesh.Behind
 		return nil
 	}
 	if _, known := s.lookUp(ctx, plan.Call); !known {
-		return exit.Usagef("call %s from %s: %w (name a Service of its namespace, or NAME.NAMESPACE, or give an "+
+		return fault.Usagef("call %s from %s: %w (name a Service of its namespace, or NAME.NAMESPACE, or give an "+
 			"address with -- --resolve %s:%d:ADDRESS)",
 			host, Caller(plan.Call), ErrUnknownHost, host, port)
 	}

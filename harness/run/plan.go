@@ -5,10 +5,10 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/observe/trace/capture"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // A Plan is one request and how it is watched.
@@ -156,7 +156,7 @@ func (p Plan) check(bounds *Bounds) error {
 		}
 	}
 	if p.Call.URL == "" || p.Call.From == "" {
-		return exit.Usagef("plan a request: it has no sender or no URL")
+		return fault.Usagef("plan a request: it has no sender or no URL")
 	}
 	return nil
 }

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // holdPools looks at the pools that were shown to be cold or warm once more, as the last thing
@@ -51,7 +51,7 @@ func (s *Session) InferUnemptied(ctx context.Context) (flow.Path, error) {
 	options.Cold, options.Warm = false, false
 	path, err := s.infer(ctx, s.Flow.Call, options, s.inferredFrom)
 	if err != nil {
-		return path, exit.Usagef("infer again, with pools that may be warm: %w", err)
+		return path, fault.Usagef("infer again, with pools that may be warm: %w", err)
 	}
 	s.Flow.Path = path
 	return path, nil

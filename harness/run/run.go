@@ -14,6 +14,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer"
 	"github.com/flowproof/lab/harness/observe"
@@ -21,7 +22,6 @@ import (
 	"github.com/flowproof/lab/harness/observe/instrument"
 	"github.com/flowproof/lab/harness/observe/trace/capture"
 	"github.com/flowproof/lab/internal/doctor"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/undo"
 )
 
@@ -41,7 +41,7 @@ const restoreTimeout = 30 * time.Second
 
 // Do sends one request in a lab as planned, watches it, and restores what was changed for it, also
 // after an error: then the result is what there was up to it. note hears what is said beside the
-// run; nil: it is not said. An error has the exit code that fits it, and a request that was not
+// run; nil: it is not said. An error has a kind of package fault, and a request that was not
 // answered is none.
 func Do(ctx context.Context, lab Lab, plan Plan, note func(format string, args ...any)) (Result, error) {
 	kinds := lab.Restore
@@ -60,7 +60,7 @@ func Do(ctx context.Context, lab Lab, plan Plan, note func(format string, args .
 		err = s.Observe(ctx)
 	}
 	restoring, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), restoreTimeout,
-		exit.Environmentf("not done within %s", restoreTimeout))
+		fault.Environmentf("not done within %s", restoreTimeout))
 	defer cancel()
 	restored := list.Undo(restoring)
 	_ = s.Close()
@@ -68,7 +68,7 @@ func Do(ctx context.Context, lab Lab, plan Plan, note func(format string, args .
 	s.Flow.Reads = s.reads()
 	_ = list.Close() // what the guard could not do either, Undo has reported
 	if restored != nil {
-		err = errors.Join(err, exit.Environmentf("restore what the run changed: %w", restored))
+		err = errors.Join(err, fault.Environmentf("restore what the run changed: %w", restored))
 	}
 	return Result{Question: s.question, Run: s.Flow, Touched: touches, Recording: s.Recording,
 		Dumps: s.Dumps(), DumpsAfter: s.DumpsAfter(), Body: s.Body()}, err
@@ -219,11 +219,11 @@ func (s *Session) way(ctx context.Context, plan Plan) error {
 		call.RequestID = plan.Call.RequestID
 	}
 	if len(s.dumps) == 0 {
-		return exit.Usagef("infer %s -> %s: no pod on the way has a sidecar", senderOf(call), call.URL)
+		return fault.Usagef("infer %s -> %s: no pod on the way has a sidecar", senderOf(call), call.URL)
 	}
 	options, err := curl.Options(plan.Curl)
 	if err != nil {
-		return exit.Usagef("%w", err)
+		return fault.Usagef("%w", err)
 	}
 	host, _, err := endOf(call)
 	if err != nil {

@@ -7,10 +7,10 @@ import (
 	"io"
 	"time"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/observe/curl"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/redact"
 )
 
@@ -43,7 +43,7 @@ func (s *Session) Send(ctx context.Context) (curl.Result, error) {
 // send sends a call as it is; args are more arguments of curl's.
 func (s *Session) send(ctx context.Context, call flow.Call, args ...string) (curl.Result, error) {
 	sending, cancel := context.WithTimeoutCause(ctx, requestTimeout,
-		exit.Environmentf("no answer within %s", requestTimeout))
+		fault.Environmentf("no answer within %s", requestTimeout))
 	defer cancel()
 	request := &sent{since: time.Now()}
 	out, err := s.curl(sending, call, 1, args...)
@@ -55,7 +55,7 @@ func (s *Session) send(ctx context.Context, call flow.Call, args ...string) (cur
 	s.sent = request
 	told, err := curl.Parse(out.Stderr)
 	if err != nil {
-		return told, exit.Environmentf("send %s: curl ended with %d: %s", call.URL, out.Code, firstLine(out.Stderr))
+		return told, fault.Environmentf("send %s: curl ended with %d: %s", call.URL, out.Code, firstLine(out.Stderr))
 	}
 	if told.Local.IsValid() {
 		request.local = told.Local.String()
@@ -67,7 +67,7 @@ func (s *Session) send(ctx context.Context, call flow.Call, args ...string) (cur
 // the request then counts.
 func (s *Session) Control(ctx context.Context, call flow.Call) (curl.Result, error) {
 	sending, cancel := context.WithTimeoutCause(ctx, requestTimeout,
-		exit.Environmentf("no answer within %s", requestTimeout))
+		fault.Environmentf("no answer within %s", requestTimeout))
 	defer cancel()
 	out, err := s.curl(sending, call, 1)
 	if err != nil {
@@ -75,7 +75,7 @@ func (s *Session) Control(ctx context.Context, call flow.Call) (curl.Result, err
 	}
 	told, err := curl.Parse(out.Stderr)
 	if err != nil || told.Status == 0 {
-		return told, exit.Incompletef("control %s: it must be answered, and was not: %s", call.URL,
+		return told, fault.Incompletef("control %s: it must be answered, and was not: %s", call.URL,
 			firstLine([]byte(told.Failure)))
 	}
 	s.control = call
@@ -92,7 +92,7 @@ func (s *Session) curl(ctx context.Context, call flow.Call, times int, args ...s
 		command, err = curl.Show(call, args...)
 	}
 	if err != nil {
-		return nil, exit.Usagef("%w", err)
+		return nil, fault.Usagef("%w", err)
 	}
 	if call.Outside {
 		return s.outsiders[call.From].Exec(ctx, command.Line, command.Input)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/bpf/kernel"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer"
 	"github.com/flowproof/lab/harness/mesh"
@@ -16,7 +17,6 @@ import (
 	"github.com/flowproof/lab/harness/observe/instrument"
 	"github.com/flowproof/lab/harness/observe/trace"
 	"github.com/flowproof/lab/harness/observe/trace/capture"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/undo"
 )
 
@@ -211,7 +211,7 @@ func instrumentOf(name flow.Instrument) (observe.Instrument, error) {
 	all := observe.Instruments()
 	i := slices.IndexFunc(all, func(i observe.Instrument) bool { return i.Name() == name })
 	if i < 0 {
-		return nil, exit.Usagef("look with %s: there is no such instrument", name)
+		return nil, fault.Usagef("look with %s: there is no such instrument", name)
 	}
 	return all[i], nil
 }

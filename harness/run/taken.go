@@ -4,8 +4,8 @@ import (
 	"context"
 	"slices"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // Which of several endpoints a request is sent to, a load balancer decides and no dump says. Its
@@ -23,7 +23,7 @@ func (s *Session) inferTaken(ctx context.Context, seen []flow.Observation) error
 	s.taken = taken
 	path, err := s.infer(ctx, s.Flow.Call, s.question.Options, s.Dumps())
 	if err != nil {
-		return exit.Usagef("infer the way to %s, which took the request: %w", taken, err)
+		return fault.Usagef("infer the way to %s, which took the request: %w", taken, err)
 	}
 	call := s.Flow.Path.Call
 	s.Flow.Path = path

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // ErrNotAsked is in the chain of the error about a change, to a cluster that is not the lab's own,
@@ -29,7 +29,7 @@ func (b *Bounds) May(kind flow.TouchKind, what string) error {
 	if b.How != nil {
 		how = b.How(kind)
 	}
-	return exit.Usagef("%s: %w (ask for it: %s)", what, ErrNotAsked, how)
+	return fault.Usagef("%s: %w (ask for it: %s)", what, ErrNotAsked, how)
 }
 
 // May says whether the session may change something of a kind in the cluster.

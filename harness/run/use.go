@@ -3,8 +3,8 @@ package run
 import (
 	"context"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // mayEnd says whether a pool's connections may be ended: it was asked for where the cluster is not
@@ -29,12 +29,12 @@ func (s *Session) mayEnd(ctx context.Context, p Pool, connections int) error {
 		return context.Cause(ctx)
 	}
 	if err != nil {
-		return exit.Environmentf("end %s of %s: %w: whether requests are on them cannot be told: %w (leave them: "+
+		return fault.Environmentf("end %s of %s: %w: whether requests are on them cannot be told: %w (leave them: "+
 			"--warm; or end them all the same: --force)",
 			plural(connections, "connection"), p.What, ErrMayNotKill, err)
 	}
 	if active > 0 || began > 0 {
-		return exit.Environmentf("end %s of %s to %s: %w: %d under way, %d more began while it was looked (leave "+
+		return fault.Environmentf("end %s of %s to %s: %w: %d under way, %d more began while it was looked (leave "+
 			"them: --warm; or end them all the same: --force)",
 			plural(connections, "connection"), p.What, p.Remote, ErrInUse, active, began)
 	}

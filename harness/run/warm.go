@@ -7,8 +7,8 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // warmTimeout bounds how long requests are sent until every worker has had one.
@@ -65,7 +65,7 @@ func (s *Session) onlyEnd(ctx context.Context, call flow.Call) (netip.AddrPort, 
 		return netip.AddrPort{}, err
 	}
 	if len(behind.Pods) != 1 || behind.Port == 0 {
-		return netip.AddrPort{}, exit.Usagef("fill the pool to %s: %s behind it, and one is needed", call.URL,
+		return netip.AddrPort{}, fault.Usagef("fill the pool to %s: %s behind it, and one is needed", call.URL,
 			plural(len(behind.Pods), "pod"))
 	}
 	return s.addressAt(ctx, behind.Pods[0], behind.Port)
@@ -79,7 +79,7 @@ func (s *Session) addressAt(ctx context.Context, ref string, port uint16) (netip
 	}
 	ip, err := netip.ParseAddr(pod.IP())
 	if err != nil {
-		return netip.AddrPort{}, exit.Environmentf("read address of %s: %w", pod.Ref(), err)
+		return netip.AddrPort{}, fault.Environmentf("read address of %s: %w", pod.Ref(), err)
 	}
 	return netip.AddrPortFrom(ip.Unmap(), port), nil
 }
@@ -88,7 +88,7 @@ func (s *Session) addressAt(ctx context.Context, ref string, port uint16) (netip
 // has: one request after the other needs no second one, and where there are more, others send
 // requests.
 func (s *Session) fillPool(ctx context.Context, call flow.Call, p Pool, workers int) (int, error) {
-	filling, cancel := context.WithTimeoutCause(ctx, warmTimeout, exit.Environmentf("not done within %s", warmTimeout))
+	filling, cancel := context.WithTimeoutCause(ctx, warmTimeout, fault.Environmentf("not done within %s", warmTimeout))
 	defer cancel()
 	for {
 		if err := s.sendSome(filling, call); err != nil {
@@ -117,7 +117,7 @@ func (s *Session) sendSome(ctx context.Context, call flow.Call) error {
 		return fmt.Errorf("send %s: %w", call.URL, err)
 	}
 	if out.Code != 0 {
-		return exit.Environmentf("send %s: curl ended with %d: %s", call.URL, out.Code, firstLine(out.Stderr))
+		return fault.Environmentf("send %s: curl ended with %d: %s", call.URL, out.Code, firstLine(out.Stderr))
 	}
 	return nil
 }

@@ -8,12 +8,12 @@ import (
 	"slices"
 
 	"github.com/flowproof/lab/harness/cluster/process"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/observe"
 	"github.com/flowproof/lab/harness/observe/instrument"
 	"github.com/flowproof/lab/harness/observe/sockets"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // A watched pod is one that instruments look at: the Target that they are given.
@@ -226,9 +226,9 @@ func (l log) Whole(ctx context.Context) (quiet bool, problem error) {
 	case ctx.Err() != nil:
 		return quiet, context.Cause(ctx)
 	case err != nil && identity.Container == l.started.Container:
-		return quiet, exit.Incompletef("watch %s: Envoy answers no more: %w", l.Ref(), err)
+		return quiet, fault.Incompletef("watch %s: Envoy answers no more: %w", l.Ref(), err)
 	case restart != "":
-		return quiet, exit.Incompletef("watch %s: Envoy was restarted in the middle: %s (run it again)",
+		return quiet, fault.Incompletef("watch %s: Envoy was restarted in the middle: %s (run it again)",
 			l.Ref(), restart)
 	}
 	return quiet, problem
@@ -241,7 +241,7 @@ func (w *watched) record(ctx context.Context) (observe.Pod, error) {
 	if w.window != nil {
 		quiet, err := log{w}.Whole(ctx)
 		if p.Quiet = quiet; err != nil {
-			if exit.Code(err) == exit.Interrupted {
+			if fault.Of(err) == fault.Interrupted {
 				return p, err
 			}
 			p.LogProblem = err.Error()

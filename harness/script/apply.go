@@ -7,9 +7,9 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/run"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/kube"
 	"github.com/flowproof/lab/internal/lazyregexp"
 )
@@ -32,18 +32,18 @@ var applyCommand = Command{
 		}
 		manifest, err := s.readFile(args[0])
 		if err != nil {
-			return exit.Usagef("apply: %w", err)
+			return fault.Usagef("apply: %w", err)
 		}
 		if manifest, err = s.withAddresses(manifest); err != nil {
-			return exit.Usagef("apply %s: %w", args[0], err)
+			return fault.Usagef("apply %s: %w", args[0], err)
 		}
 		objects, err := kube.Decode(manifest)
 		if err != nil || len(objects) == 0 {
-			return exit.Usagef("apply %s: no object can be read from it: %w", args[0], err)
+			return fault.Usagef("apply %s: no object can be read from it: %w", args[0], err)
 		}
 		for _, o := range objects {
 			if err := s.create(o); err != nil {
-				return exit.Environmentf("apply %s: %w", args[0], err)
+				return fault.Environmentf("apply %s: %w", args[0], err)
 			}
 			s.print("%s %s in %s", o.GetKind(), o.GetName(), o.GetNamespace())
 		}

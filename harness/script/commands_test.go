@@ -13,11 +13,11 @@ import (
 	"testing"
 
 	"github.com/flowproof/lab/harness/bundle"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/lesson"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/run/runtest"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // lines runs lines in a lab and returns what each printed.
@@ -41,8 +41,8 @@ func TestEveryCommandSaysItsUsage(t *testing.T) {
 			_, result := lines(t, lab, c.Name+" "+arguments+"\n", Options{})
 			if result.Err == nil {
 				t.Errorf("%s %s passes", c.Name, arguments)
-			} else if code := exit.Code(result.Err); code != exit.Usage && code != exit.Environment {
-				t.Errorf("%s %s: exit code %d: %v", c.Name, arguments, code, result.Err)
+			} else if code := fault.Of(result.Err); code != fault.Usage && code != fault.Environment {
+				t.Errorf("%s %s: kind %q: %v", c.Name, arguments, code, result.Err)
 			}
 		}
 		if _, result := lines(t, lab, c.Name+"\n", Options{}); result.Err == nil && c.Name != "observe" &&
@@ -70,7 +70,7 @@ func TestExpect(t *testing.T) {
 		switch {
 		case c.missed == "" && (result.Err != nil || result.Missed != nil):
 			t.Errorf("%s: %v", c.line, result.Err)
-		case c.missed != "" && (exit.Code(result.Err) != exit.Mismatch || result.Missed == nil):
+		case c.missed != "" && (fault.Of(result.Err) != fault.Mismatch || result.Missed == nil):
 			t.Errorf("%s: %v, missed %+v", c.line, result.Err, result.Missed)
 		case c.missed != "":
 			if got := result.Missed.Hop + ": " + result.Missed.Got; !strings.HasPrefix(got, c.missed) ||

@@ -9,10 +9,10 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/run"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // A Condition is what may stand in brackets before a command. Its answer is found when it
@@ -62,7 +62,7 @@ func (s *session) condition(text string) (bool, error) {
 			continue
 		}
 		if (parameter == "") != (suffix == "") {
-			return false, exit.Usagef("condition [%s] is written [%s]", text, c.Name)
+			return false, fault.Usagef("condition [%s] is written [%s]", text, c.Name)
 		}
 		return c.holds(s, suffix)
 	}
@@ -70,7 +70,7 @@ func (s *session) condition(text string) (bool, error) {
 	for _, c := range conditionTable {
 		names = append(names, "["+c.Name+"]")
 	}
-	return false, exit.Usagef("unknown condition [%s] (there are: %s)", text, strings.Join(names, ", "))
+	return false, fault.Usagef("unknown condition [%s] (there are: %s)", text, strings.Join(names, ", "))
 }
 
 // whyNoTrace says why eBPF cannot watch; nil: it can. The first pod with a sidecar

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 )
 
 // TestWitnesses calls the commands of counters and controls in ways that must fail, each
@@ -13,21 +13,21 @@ func TestWitnesses(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		script string
-		code   int
+		kind   fault.Kind
 		reason string
 	}{
-		{"control before request", "control a -> http://b/\n", exit.Usage,
+		{"control before request", "control a -> http://b/\n", fault.Usage,
 			"control: it comes once, after request (usage: control FROM -> URL)"},
-		{"control of nothing", "control\n", exit.Usage, "write FROM -> URL"},
-		{"stats without a pod", "stats\n", exit.Usage, "stats: it needs a pod (usage: stats POD...)"},
-		{"netfilter without a pod", "netfilter\n", exit.Usage, "netfilter: it needs a pod (usage: netfilter POD...)"},
-		{"stats without a lab", "stats a\n", exit.Environment, "find pod a.mark:"},
-		{"netfilter without a lab", "netfilter a b\n", exit.Environment, "find pod a.mark:"},
+		{"control of nothing", "control\n", fault.Usage, "write FROM -> URL"},
+		{"stats without a pod", "stats\n", fault.Usage, "stats: it needs a pod (usage: stats POD...)"},
+		{"netfilter without a pod", "netfilter\n", fault.Usage, "netfilter: it needs a pod (usage: netfilter POD...)"},
+		{"stats without a lab", "stats a\n", fault.Environment, "find pod a.mark:"},
+		{"netfilter without a lab", "netfilter a b\n", fault.Environment, "find pod a.mark:"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			result := Run(t.Context(), noLab(t), Parse("t", []byte(tc.script)), Options{})
-			if exit.Code(result.Err) != tc.code || !strings.Contains(result.Reason, tc.reason) {
-				t.Errorf("exit code %d: %q; want %d: %q", exit.Code(result.Err), result.Reason, tc.code, tc.reason)
+			if fault.Of(result.Err) != tc.kind || !strings.Contains(result.Reason, tc.reason) {
+				t.Errorf("kind %q: %q; want %q: %q", fault.Of(result.Err), result.Reason, tc.kind, tc.reason)
 			}
 		})
 	}

@@ -7,9 +7,9 @@ import (
 	"strings"
 
 	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/internal/bytesize"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 var dumpCommand = Command{
@@ -48,16 +48,16 @@ var dumpCommand = Command{
 func (s *session) dumpFrom(ref, file string) error {
 	text, err := s.readFile(file)
 	if err != nil {
-		return exit.Usagef("dump %s from %s: %w", ref, file, err)
+		return fault.Usagef("dump %s from %s: %w", ref, file, err)
 	}
 	parsed, err := configdump.Parse(text)
 	if err != nil {
-		return exit.Usagef("dump %s from %s: %w", ref, file, err)
+		return fault.Usagef("dump %s from %s: %w", ref, file, err)
 	}
 	defer parsed.Close()
 	pod := s.FullName(ref)
 	if owner := parsed.Node().Proxy(); owner != pod {
-		return exit.Usagef("dump %s from %s: it is the dump of %s", ref, file, owner)
+		return fault.Usagef("dump %s from %s: it is the dump of %s", ref, file, owner)
 	}
 	s.KeepDump(pod, text)
 	s.print("%s, recorded", bytesize.Text(int64(parsed.Size())))
@@ -84,10 +84,10 @@ func (s *session) dump(ref string, changed part) error {
 	pod := s.FullName(ref)
 	sections, err := sectionsOf(dump)
 	if err != nil {
-		return exit.Environmentf("dump %s: %w", pod, err)
+		return fault.Environmentf("dump %s: %w", pod, err)
 	}
 	if changed != unchanged && slices.Equal(changed.versions(dump), changed.versions(s.KeptDump(pod))) {
-		return exit.Mismatchf("dump %s: its %s are still the ones of before", pod, changed)
+		return fault.Mismatchf("dump %s: its %s are still the ones of before", pod, changed)
 	}
 	s.KeepDump(pod, dump)
 	if changed != unchanged {

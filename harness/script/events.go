@@ -8,9 +8,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/observe/trace"
 	"github.com/flowproof/lab/harness/observe/trace/order"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 var eventsCommand = Command{
@@ -76,7 +76,7 @@ func (s *session) events(ref string, files []string, all bool) error {
 func (s *session) eventsOf(recording *trace.Recording, ref string, files []string, all bool) error {
 	patterns, err := s.patterns(files)
 	if err != nil {
-		return exit.Usagef("events: %w", err)
+		return fault.Usagef("events: %w", err)
 	}
 	story, err := s.story(recording, ref, all)
 	if err != nil {
@@ -120,7 +120,7 @@ func (s *session) story(r *trace.Recording, ref string, all bool) ([]order.Line,
 		return nil, badUsage(pod + " was not traced")
 	}
 	if gaps := r.Gaps(); len(gaps) > 0 {
-		return nil, exit.Incompletef("events %s: what was seen has gaps, so its order proves nothing: %s", ref,
+		return nil, fault.Incompletef("events %s: what was seen has gaps, so its order proves nothing: %s", ref,
 			strings.Join(gaps, "; "))
 	}
 	about := func(*trace.Event) bool { return true }
@@ -152,7 +152,7 @@ func (s *session) firstOf(patterns []*order.Pattern, story []order.Line, blind [
 	}
 	unseen := strings.Join(slices.Concat([]string{""}, blind), "\n")
 	if vacuous != "" {
-		return nil, "", exit.Incompletef("%s holds, and what must not happen there may have happened unseen%s",
+		return nil, "", fault.Incompletef("%s holds, and what must not happen there may have happened unseen%s",
 			vacuous, unseen)
 	}
 	var err error = best
@@ -160,7 +160,7 @@ func (s *session) firstOf(patterns []*order.Pattern, story []order.Line, blind [
 		err = fmt.Errorf("none of the %d ways holds; this comes furthest:\n%w", len(patterns), best)
 	}
 	if len(blind) > 0 {
-		return nil, "", exit.Incompletef("%w%s", err, unseen)
+		return nil, "", fault.Incompletef("%w%s", err, unseen)
 	}
-	return nil, "", exit.Mismatchf("%w", err)
+	return nil, "", fault.Mismatchf("%w", err)
 }

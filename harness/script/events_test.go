@@ -8,10 +8,10 @@ import (
 	"testing"
 
 	"github.com/flowproof/lab/bpf/probe"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/observe/trace"
 	"github.com/flowproof/lab/harness/run"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // traced is a session after a traced request, which was recorded on a lab, with
@@ -86,19 +86,19 @@ func TestEvents(t *testing.T) {
 	for _, tc := range []struct {
 		name, args string
 		damage     func(*session)
-		code       int
+		kind       fault.Kind
 		want       string // in the output, or in the error
 	}{
-		{"in order", "fortio-server server.events", nil, exit.OK,
+		{"in order", "fortio-server server.events", nil, fault.None,
 			"3 events in the order of server.events\n        0 µs  envoy wrk:worker_1 fd 39: accept " +
 				"172.21.206.197:58524"},
-		{"one of two ways", "fortio-server queued.events or waits.events", nil, exit.OK,
+		{"one of two ways", "fortio-server queued.events or waits.events", nil, fault.None,
 			"in the order of waits.events"},
-		{"only the other way", "fortio-server queued.events", nil, exit.Mismatch,
+		{"only the other way", "fortio-server queued.events", nil, fault.Mismatch,
 			"queued.events:2: this must not happen here, and it did"},
-		{"no way", "fortio-server queued.events or none.events", nil, exit.Mismatch,
+		{"no way", "fortio-server queued.events or none.events", nil, fault.Mismatch,
 			"none of the 2 ways holds; this comes furthest:\nqueued.events:2: "},
-		{"another pod", "netshoot server.events", nil, exit.Mismatch,
+		{"another pod", "netshoot server.events", nil, fault.Mismatch,
 			"server.events:1: no such event: envoy $s fd $down: accept $mesh → *:15006"},
 		{"off in another pod's Envoy", "fortio-server unchosen.events", func(s *session) {
 			for i, of := range s.recorded().Envoys {
@@ -107,19 +107,19 @@ func TestEvents(t *testing.T) {
 				}
 			}
 			s.drop("filter.chain")
-		}, exit.OK, "in the order of unchosen.events"},
+		}, fault.None, "in the order of unchosen.events"},
 		{"what is off is said", "netshoot server.events", func(s *session) { s.turnOff("sni", "no such class") },
-			exit.Incomplete, "\nsni is not observed: no such class"},
+			fault.Incomplete, "\nsni is not observed: no such class"},
 		{"a probe that could have seen it was off", "fortio-server chosen.events", func(s *session) {
 			for i := range s.recorded().Envoys {
 				s.recorded().Envoys[i].Values = []string{"cluster", "sni"}
 			}
 			s.drop("filter.chain")
-		}, exit.Incomplete, "\nfilter.chain is not observed in fortio-server.mark"},
+		}, fault.Incomplete, "\nfilter.chain is not observed in fortio-server.mark"},
 		{"what must not be seen, and it could not be", "fortio-server unchosen.events", func(s *session) {
 			s.turnOff("filter.chain", "the virtual table is not known")
 			s.drop("filter.chain")
-		}, exit.Incomplete, "unchosen.events holds, and what must not happen there may have happened " +
+		}, fault.Incomplete, "unchosen.events holds, and what must not happen there may have happened " +
 			"unseen\nfilter.chain is not observed: the virtual table is not known"},
 		{"its attachment failed", "fortio-server unchosen.events", func(s *session) {
 			for i, p := range s.recorded().Probes {
@@ -128,52 +128,52 @@ func TestEvents(t *testing.T) {
 				}
 			}
 			s.drop("filter.chain")
-		}, exit.Incomplete, "is off: attach: no such file"},
+		}, fault.Incomplete, "is off: attach: no such file"},
 		{"no probe on the pod's Envoy", "fortio-server unchosen.events", func(s *session) {
 			s.recorded().Envoys = s.recorded().Envoys[:1]
 			s.drop("filter.chain")
-		}, exit.Incomplete, "no probe was on an Envoy of fortio-server.mark"},
-		{"it was seen", "fortio-server unchosen.events", nil, exit.Mismatch,
+		}, fault.Incomplete, "no probe was on an Envoy of fortio-server.mark"},
+		{"it was seen", "fortio-server unchosen.events", nil, fault.Mismatch,
 			"unchosen.events:2: this must not happen here, and it did"},
 		{"what was seen was seen, also with an instrument off", "fortio-server server.events", func(s *session) {
 			s.turnOff("sni", "no such class")
-		}, exit.OK, "3 events in"},
+		}, fault.None, "3 events in"},
 		{"another way that forbids nothing", "fortio-server unchosen.events or server.events", func(s *session) {
 			s.turnOff("filter.chain", "no such class")
 			s.drop("filter.chain")
-		}, exit.OK, "in the order of server.events"},
+		}, fault.None, "in the order of server.events"},
 		{"an event was dropped", "fortio-server server.events", func(s *session) { s.recorded().Counts.Emitted++ },
-			exit.Incomplete, "so its order proves nothing: the probes told of "},
+			fault.Incomplete, "so its order proves nothing: the probes told of "},
 		{"a probe in the kernel off", "fortio-server server.events", func(s *session) {
 			s.recorded().Probes = slices.DeleteFunc(s.recorded().Probes, func(p probe.Status) bool {
 				return p.Name == "sys_enter"
 			})
-		}, exit.Incomplete, "probe sys_enter is off"},
-		{"a pattern that is too open", "-all fortio-server open.events", nil, exit.Usage, "the pattern is too open"},
-		{"all of the pod", "-all fortio-server listen.events", nil, exit.OK, "1 event in"},
-		{"not about the request", "fortio-server listen.events", nil, exit.Mismatch, "no such event"},
+		}, fault.Incomplete, "probe sys_enter is off"},
+		{"a pattern that is too open", "-all fortio-server open.events", nil, fault.Usage, "the pattern is too open"},
+		{"all of the pod", "-all fortio-server listen.events", nil, fault.None, "1 event in"},
+		{"not about the request", "fortio-server listen.events", nil, fault.Mismatch, "no such event"},
 		{"events lost", "fortio-server server.events", func(s *session) { s.recorded().Counts.Lost = 2 },
-			exit.Incomplete, "2 events did not fit"},
+			fault.Incomplete, "2 events did not fit"},
 		{"a reader failed", "fortio-server server.events", func(s *session) {
 			s.recorded().Problem = "read ring buffer: broken"
-		}, exit.Incomplete, "broken"},
-		{"no trace", "fortio-server server.events", func(s *session) { s.Replay(s.Flow.Call, nil) }, exit.Usage,
+		}, fault.Incomplete, "broken"},
+		{"no trace", "fortio-server server.events", func(s *session) { s.Replay(s.Flow.Call, nil) }, fault.Usage,
 			"there is no trace before it"},
 		{"no request", "fortio-server server.events", func(s *session) {
 			s.Session = run.NewSession(Lab{}, s.Undo)
-		}, exit.Usage, "it needs -all"},
-		{"a pod that was not traced", "istiod.istio-system server.events", nil, exit.Usage,
+		}, fault.Usage, "it needs -all"},
+		{"a pod that was not traced", "istiod.istio-system server.events", nil, fault.Usage,
 			"istiod.istio-system was not traced"},
-		{"no file", "fortio-server", nil, exit.Usage, "usage: events"},
-		{"no or", "fortio-server queued.events waits.events", nil, exit.Usage, "usage: events"},
-		{"another word than or", "fortio-server queued.events and waits.events", nil, exit.Usage,
+		{"no file", "fortio-server", nil, fault.Usage, "usage: events"},
+		{"no or", "fortio-server queued.events waits.events", nil, fault.Usage, "usage: events"},
+		{"another word than or", "fortio-server queued.events and waits.events", nil, fault.Usage,
 			"between two files stands: or"},
-		{"a file that is not there", "fortio-server x.events", nil, exit.Usage, "no such file"},
-		{"a file outside", "fortio-server ../../../etc/hostname", nil, exit.Usage,
+		{"a file that is not there", "fortio-server x.events", nil, fault.Usage, "no such file"},
+		{"a file outside", "fortio-server ../../../etc/hostname", nil, fault.Usage,
 			"it leads out of the scenario's folder"},
-		{"a name without a meaning", "fortio-server nameless.events", nil, exit.Usage,
+		{"a name without a meaning", "fortio-server nameless.events", nil, fault.Usage,
 			"read nameless.events:1: $NAMELESS_IP stands for nothing yet"},
-		{"nothing in the file", "fortio-server empty.events", nil, exit.Usage, "there is no event in it"},
+		{"nothing in the file", "fortio-server empty.events", nil, fault.Usage, "there is no event in it"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := traced(t, eventFiles)
@@ -184,8 +184,8 @@ func TestEvents(t *testing.T) {
 			if err != nil {
 				out = err.Error()
 			}
-			if exit.Code(err) != tc.code || !strings.Contains(out, tc.want) {
-				t.Errorf("exit code %d: %s\nwant %d: %s", exit.Code(err), out, tc.code, tc.want)
+			if fault.Of(err) != tc.kind || !strings.Contains(out, tc.want) {
+				t.Errorf("kind %q: %s\nwant %q: %s", fault.Of(err), out, tc.kind, tc.want)
 			}
 		})
 	}
@@ -204,7 +204,7 @@ func TestEventsOfTwoPods(t *testing.T) {
 		t.Errorf("$mesh is %s", got)
 	}
 	s.variables["mesh"] = "172.21.206.197:1"
-	if _, err := s.call(eventsCommand, []string{"fortio-server", "server.events"}); exit.Code(err) != exit.Mismatch {
+	if _, err := s.call(eventsCommand, []string{"fortio-server", "server.events"}); fault.Of(err) != fault.Mismatch {
 		t.Errorf("another connection than the client's: %v", err)
 	}
 }

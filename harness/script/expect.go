@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/lesson"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // Missed is a hop that is not as a scenario says it should be.
@@ -52,7 +52,7 @@ var expectCommand = Command{
 			}
 			if missed := missedAt(path, subject, args[i+1]); missed != nil {
 				s.missed = missed
-				return exit.Mismatchf("%w", missed)
+				return fault.Mismatchf("%w", missed)
 			}
 			s.print("%s %s", args[i], args[i+1])
 		}

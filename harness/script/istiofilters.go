@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 )
 
 // istioFilters asks the first sidecar of the lab which extensions its Envoy was built with: Istio's
@@ -25,7 +25,7 @@ func (s *session) istioFilters() (bool, error) {
 		}
 		return hasIstioFilters(dump)
 	}
-	return false, exit.Environmentf("look for Istio's filters: no pod has a sidecar")
+	return false, fault.Environmentf("look for Istio's filters: no pod has a sidecar")
 }
 
 func hasIstioFilters(dump []byte) (bool, error) {
@@ -41,7 +41,7 @@ func hasIstioFilters(dump []byte) (bool, error) {
 		} `json:"configs"`
 	}
 	if err := json.Unmarshal(dump, &shell); err != nil {
-		return false, exit.Environmentf("look for Istio's filters: %w", err)
+		return false, fault.Environmentf("look for Istio's filters: %w", err)
 	}
 	for _, section := range shell.Configs {
 		for _, extension := range section.Bootstrap.Node.Extensions {

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/docker"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/lazyregexp"
 	"github.com/flowproof/lab/internal/outside"
 )
@@ -42,15 +42,15 @@ var outsiderName = lazyregexp.New(`^[a-z0-9][-a-z0-9]{0,30}$`)
 func (s *session) startOutsider(name string) error {
 	host, ok := s.Lab.Backend.(outside.Host)
 	if !ok || s.Lab.Cluster == nil {
-		return exit.Environmentf("start a client outside of the mesh: the nodes of this lab are no containers (use " +
+		return fault.Environmentf("start a client outside of the mesh: the nodes of this lab are no containers (use " +
 			"--backend kind; in a scenario: [!backend:kind] skip)")
 	}
 	nodes, err := s.Lab.Mesh.Nodes(s.ctx)
 	if err != nil {
-		return exit.Environmentf("find the address of a node: %w", err)
+		return fault.Environmentf("find the address of a node: %w", err)
 	}
 	if len(nodes) == 0 {
-		return exit.Environmentf("find the address of a node: the cluster says of none (see `lab kubectl get nodes " +
+		return fault.Environmentf("find the address of a node: the cluster says of none (see `lab kubectl get nodes " +
 			"-o wide`; lab up mends a lab)")
 	}
 	place, err := host.Outside(s.ctx, s.Lab.Cluster)

@@ -7,10 +7,10 @@ import (
 	"strings"
 
 	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/lesson"
 	"github.com/flowproof/lab/harness/observe/trace/order"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // Ask puts a question to a learner and returns what came of it. An error ends the scenario.
@@ -72,7 +72,7 @@ func (s *session) question(call predictCall) (lesson.Question, error) {
 		err = s.resources(q)
 	}
 	if err != nil {
-		return q, exit.Mismatchf("predict %s: %w", call.subject, err)
+		return q, fault.Mismatchf("predict %s: %w", call.subject, err)
 	}
 	return q, nil
 }
@@ -89,11 +89,11 @@ func (s *session) next(call predictCall) (lesson.Question, error) {
 	}
 	text, err := s.readFile(call.file)
 	if err != nil {
-		return lesson.Question{}, exit.Usagef("predict: %w", err)
+		return lesson.Question{}, fault.Usagef("predict: %w", err)
 	}
 	pattern, err := order.ParsePattern(call.file, string(text))
 	if err != nil {
-		return lesson.Question{}, exit.Usagef("predict: %w", err)
+		return lesson.Question{}, fault.Usagef("predict: %w", err)
 	}
 	var events []lesson.Event
 	for _, e := range pattern.Expects() {
@@ -101,7 +101,7 @@ func (s *session) next(call predictCall) (lesson.Question, error) {
 	}
 	q, err := lesson.AskNext(call.file, events, call.after)
 	if err != nil {
-		return q, exit.Usagef("predict: %w", err)
+		return q, fault.Usagef("predict: %w", err)
 	}
 	q.Text, q.Hint = call.text, call.hint
 	return q, nil
@@ -214,7 +214,7 @@ func (s *session) judgeAnswers(verdict flow.RunVerdict) error {
 		}
 	}
 	if len(wrong) > 0 {
-		return exit.Mismatchf("verify: what was asked for is not what was seen: %s", strings.Join(wrong, "; "))
+		return fault.Mismatchf("verify: what was asked for is not what was seen: %s", strings.Join(wrong, "; "))
 	}
 	return nil
 }

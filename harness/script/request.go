@@ -7,10 +7,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/observe/curl"
 	"github.com/flowproof/lab/harness/run"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 var requestCommand = Command{
@@ -72,7 +72,7 @@ func (s *session) callOf(args []string) (flow.Call, error) {
 		}
 	}
 	if err := curl.Apply(options, &call, s.ownFile); err != nil {
-		return call, exit.Usagef("%w", err)
+		return call, fault.Usagef("%w", err)
 	}
 	return call, nil
 }

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/run"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // restartTimeout bounds how long a sidecar may take to come back. The kubelet waits longer with
@@ -79,7 +79,8 @@ func (s *session) awaitRestart(sidecar run.Sidecar, before mesh.Identity) (mesh.
 			if s.ctx.Err() != nil {
 				return now, context.Cause(s.ctx)
 			}
-			return now, exit.Environmentf("restart %s: not done after %s: %w", sidecar.Pod().Ref(), restartTimeout, err)
+			return now, fault.Environmentf("restart %s: not done after %s: %w", sidecar.Pod().Ref(), restartTimeout,
+				err)
 		}
 	}
 }

@@ -44,7 +44,7 @@ type Result struct {
 	Question   infer.Question    `json:"-"` // that inference was asked; zero: it was not
 	Recording  observe.Recording `json:"-"` // the raw evidence, without secrets; zero before observe
 	Updated    []byte            `json:"-"` // the scenario's text with rewritten goldens; nil when nothing changed
-	Err        error             `json:"-"` // with its exit code; nil unless failed
+	Err        error             `json:"-"` // of a kind of package fault; nil unless failed
 }
 
 // A PhaseResult is a comment and what the commands under it did.

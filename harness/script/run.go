@@ -12,7 +12,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/lazyregexp"
 )
 
@@ -74,10 +74,10 @@ func Run(ctx context.Context, lab Lab, s *Scenario, opts Options) *Result {
 	}
 	r.finishPhase()
 	if err := r.session.close(); err != nil {
-		r.fail(exit.Environmentf("restore what the scenario changed: %w", err))
+		r.fail(fault.Environmentf("restore what the scenario changed: %w", err))
 	}
 	if r.result.Err != nil && ctx.Err() != nil {
-		r.result.Err = &exit.Error{Code: exit.Interrupted, Err: r.result.Err}
+		r.result.Err = &fault.Error{Kind: fault.Interrupted, Err: r.result.Err}
 	}
 	r.session.fill(r.result)
 	r.result.Elapsed = Seconds(time.Since(start))
@@ -116,7 +116,7 @@ func (r *runner) run(opts Options) error {
 		text = onlyLine(text, n)
 	}
 	if err := os.WriteFile(file, text, 0o600); err != nil {
-		return exit.Environmentf("write scenario: %w (is the disk full? TMPDIR names another)", err)
+		return fault.Environmentf("write scenario: %w (is the disk full? TMPDIR names another)", err)
 	}
 	params := testscript.Params{
 		Files: []string{file}, WorkdirRoot: dir, UpdateScripts: opts.Update, RequireUniqueNames: true,
@@ -250,7 +250,7 @@ func (r *runner) call(ts *testscript.TestScript, c Command, neg bool, args []str
 		r.finishStep(err.Error())
 		ts.Fatalf("%v", err)
 	case neg:
-		err := exit.Mismatchf("%s: it succeeded, and the scenario says it must not", c.Name)
+		err := fault.Mismatchf("%s: it succeeded, and the scenario says it must not", c.Name)
 		r.fail(err)
 		r.finishStep(err.Error())
 		ts.Fatalf("%v", err)
@@ -265,17 +265,17 @@ var failLine = lazyregexp.New(`(?m)^FAIL: (?:[^\n]*?):(\d+): (.*)$`)
 func (r *runner) logError() error {
 	m := failLine.FindStringSubmatch(r.log)
 	if m == nil {
-		return exit.Usagef("run %s: %s", r.scenario.Name, strings.TrimSpace(r.log))
+		return fault.Usagef("run %s: %s", r.scenario.Name, strings.TrimSpace(r.log))
 	}
 	number, _ := strconv.Atoi(m[1])
 	if r.step == nil { // a condition failed, so the line was never reached
 		r.reach(number)
 	}
-	failure := exit.Mismatchf
+	failure := fault.Mismatchf
 	for _, word := range []string{"unknown command", "unknown condition", "bad condition", "usage:", "unterminated",
 		"missing command", "! on line"} {
 		if strings.HasPrefix(m[2], word) {
-			failure = exit.Usagef
+			failure = fault.Usagef
 		}
 	}
 	r.finishStep(m[2])

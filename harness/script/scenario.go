@@ -11,7 +11,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/lazyregexp"
 )
 
@@ -45,14 +45,14 @@ func Parse(name string, text []byte) *Scenario {
 	s := &Scenario{Name: name}
 	for i, line := range strings.Split(string(text), "\n") {
 		if strings.TrimSuffix(line, "\r") == namelessMarker {
-			s.broken = exit.Usagef("%s.txtar:%d: a file without a name (write -- NAME --)", name, i+1)
+			s.broken = fault.Usagef("%s.txtar:%d: a file without a name (write -- NAME --)", name, i+1)
 			text = nil
 			break
 		}
 	}
 	s.archive = txtar.Parse(text)
 	if member, why := outsideMember(s.archive); member != "" {
-		s.broken = exit.Usagef("%s.txtar: file %q: %s (give a name below the scenario's folder)", name, member, why)
+		s.broken = fault.Usagef("%s.txtar: file %q: %s (give a name below the scenario's folder)", name, member, why)
 	}
 	s.phases = []phase{{}}
 	blank := false

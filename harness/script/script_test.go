@@ -10,9 +10,9 @@ import (
 	"testing"
 
 	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/run"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/golden"
 )
 
@@ -39,74 +39,76 @@ func TestRun(t *testing.T) {
 		name   string
 		script string
 		status string
-		code   int
+		kind   fault.Kind
 		reason string
 	}{
-		{"only words", "# Nothing is done.\n", Passed, exit.OK, ""},
+		{"only words", "# Nothing is done.\n", Passed, fault.None, ""},
 		{"testscript's own commands", "# A file is there.\nexists a\ngrep hello a\n-- a --\nhello\n",
-			Passed, exit.OK, ""},
-		{"a failed assertion is a mismatch", "# A file is there.\n\nexists b\n", Failed, exit.Mismatch,
+			Passed, fault.None, ""},
+		{"a failed assertion is a mismatch", "# A file is there.\n\nexists b\n", Failed, fault.Mismatch,
 			"t.txtar:3: $WORK/b does not exist"},
-		{"misspelt command", "dmup netshoot\n", Failed, exit.Usage,
+		{"misspelt command", "dmup netshoot\n", Failed, fault.Usage,
 			`t.txtar:1: unknown command "dmup" (did you mean "dump"?)`},
 		{"misspelt command after others, none of which runs", "exec false\n\n# Then this.\ndmup netshoot\n",
-			Failed, exit.Usage, `t.txtar:4: unknown command "dmup" (did you mean "dump"?)`},
-		{"misspelt command that is repeated", "exec false\neventually 1s dmup netshoot\n", Failed, exit.Usage,
+			Failed, fault.Usage, `t.txtar:4: unknown command "dmup" (did you mean "dump"?)`},
+		{"misspelt command that is repeated", "exec false\neventually 1s dmup netshoot\n", Failed, fault.Usage,
 			"there is no command dmup that can be repeated"},
-		{"misspelt condition", "[rot] dump netshoot\n", Failed, exit.Usage,
+		{"misspelt condition", "[rot] dump netshoot\n", Failed, fault.Usage,
 			"unknown condition [rot] (there are: [backend:NAME], [bpf],"},
-		{"condition without its suffix", "[backend] dump netshoot\n", Failed, exit.Usage,
+		{"condition without its suffix", "[backend] dump netshoot\n", Failed, fault.Usage,
 			"condition [backend] is written [backend:NAME]"},
-		{"wrong call", "observe it\n", Failed, exit.Usage, "observe: it takes no argument (usage: observe)"},
-		{"wrong call of a sentence", "kill-connections a -> b:80\n", Failed, exit.Usage, "it ends with: until cold"},
-		{"half a sentence", "pool-connections a -> http://b/\n", Failed, exit.Usage, "write FROM -> URL until warm"},
-		{"warm before it is known where", "pool-connections a -> http://b/ until warm\n", Failed, exit.Usage,
+		{"wrong call", "observe it\n", Failed, fault.Usage, "observe: it takes no argument (usage: observe)"},
+		{"wrong call of a sentence", "kill-connections a -> b:80\n", Failed, fault.Usage, "it ends with: until cold"},
+		{"half a sentence", "pool-connections a -> http://b/\n", Failed, fault.Usage, "write FROM -> URL until warm"},
+		{"warm before it is known where", "pool-connections a -> http://b/ until warm\n", Failed, fault.Usage,
 			"infer has to say first which pod is called"},
-		{"restart of nothing", "restart\n", Failed, exit.Usage, "it needs one pod"},
-		{"trace of three", "trace a b c\n", Failed, exit.Usage, "write CLIENT -> SERVER, or one pod"},
-		{"events of nothing", "events -all a b\n-- b --\nx\n", Failed, exit.Usage, "there is no trace before it"},
-		{"no lab", "# Where is it?\ndump netshoot\n", Failed, exit.Environment, "find pod netshoot.mark:"},
-		{"must fail and does", "! dump\nstderr 'it needs one pod'\n", Passed, exit.OK, ""},
+		{"restart of nothing", "restart\n", Failed, fault.Usage, "it needs one pod"},
+		{"trace of three", "trace a b c\n", Failed, fault.Usage, "write CLIENT -> SERVER, or one pod"},
+		{"events of nothing", "events -all a b\n-- b --\nx\n", Failed, fault.Usage, "there is no trace before it"},
+		{"no lab", "# Where is it?\ndump netshoot\n", Failed, fault.Environment, "find pod netshoot.mark:"},
+		{"must fail and does", "! dump\nstderr 'it needs one pod'\n", Passed, fault.None, ""},
 		{"eventually does not nest", "! eventually 1s eventually 1s dump a\nstderr 'no command eventually'\n",
-			Passed, exit.OK, ""},
-		{"wrong order", "observe\n", Failed, exit.Usage, "there is nothing to observe before request"},
-		{"nothing to judge", "verify\n", Failed, exit.Usage, "there is nothing to judge before infer and observe"},
-		{"nothing to infer from", "infer a -> http://b/\n", Failed, exit.Usage, "there is no dump to infer from"},
-		{"not a URL", "infer a -> b:80\n", Failed, exit.Usage, `read URL "b:80": it is not an http or https URL`},
-		{"a file without a name", "exists a\n-- --\n", Failed, exit.Usage,
+			Passed, fault.None, ""},
+		{"wrong order", "observe\n", Failed, fault.Usage, "there is nothing to observe before request"},
+		{"nothing to judge", "verify\n", Failed, fault.Usage, "there is nothing to judge before infer and observe"},
+		{"nothing to infer from", "infer a -> http://b/\n", Failed, fault.Usage, "there is no dump to infer from"},
+		{"not a URL", "infer a -> b:80\n", Failed, fault.Usage, `read URL "b:80": it is not an http or https URL`},
+		{"a file without a name", "exists a\n-- --\n", Failed, fault.Usage,
 			"t.txtar:2: a file without a name (write -- NAME --)"},
-		{"a file above the folder", "exists a\n-- ../../flowproof-escaped --\nx\n", Failed, exit.Usage,
+		{"a file above the folder", "exists a\n-- ../../flowproof-escaped --\nx\n", Failed, fault.Usage,
 			"t.txtar: file \"../../flowproof-escaped\": the file lies outside of the scenario's folder"},
-		{"a file above it, by a way around", "exists a\n-- a/../../flowproof-escaped --\nx\n", Failed, exit.Usage,
+		{"a file above it, by a way around", "exists a\n-- a/../../flowproof-escaped --\nx\n", Failed, fault.Usage,
 			"the file lies outside"},
-		{"a file with its whole path", "exists a\n-- /tmp/flowproof-escaped --\nx\n", Failed, exit.Usage,
+		{"a file with its whole path", "exists a\n-- /tmp/flowproof-escaped --\nx\n", Failed, fault.Usage,
 			"the file lies outside"},
-		{"a file below a variable", "exists a\n-- $HOME/../flowproof-escaped --\nx\n", Failed, exit.Usage,
+		{"a file below a variable", "exists a\n-- $HOME/../flowproof-escaped --\nx\n", Failed, fault.Usage,
 			"a variable in a file's name may lead anywhere"},
-		{"a file below a variable in braces", "exists a\n-- ${/}tmp${/}flowproof-escaped --\nx\n", Failed, exit.Usage,
+		{"a file below a variable in braces", "exists a\n-- ${/}tmp${/}flowproof-escaped --\nx\n", Failed, fault.Usage,
 			"a variable in a file's name"},
-		{"the folder as a file", "exists a\n-- . --\nx\n", Failed, exit.Usage,
+		{"the folder as a file", "exists a\n-- . --\nx\n", Failed, fault.Usage,
 			"the name is the scenario's folder itself"},
-		{"a dump from above the folder", "dump a from ../../x\n", Failed, exit.Usage,
+		{"a dump from above the folder", "dump a from ../../x\n", Failed, fault.Usage,
 			"dump a from ../../x: read ../../x: it leads out of the scenario's folder"},
-		{"a dump from anywhere", "dump a from /etc/hostname\n", Failed, exit.Usage,
+		{"a dump from anywhere", "dump a from /etc/hostname\n", Failed, fault.Usage,
 			"it leads out of the scenario's folder"},
-		{"a dump from behind a link", "exec ln -s /etc/hostname x\ndump a from x\n", Failed, exit.Usage,
+		{"a dump from behind a link", "exec ln -s /etc/hostname x\ndump a from x\n", Failed, fault.Usage,
 			"not a regular file: it is a symbolic link"},
-		{"a dump from below a link", "exec ln -s /etc d\ndump a from d/hostname\n", Failed, exit.Usage, "escapes"},
-		{"a dump from a pipe", "exec mkfifo p\ndump a from p\n", Failed, exit.Usage,
+		{"a dump from below a link", "exec ln -s /etc d\ndump a from d/hostname\n", Failed, fault.Usage, "escapes"},
+		{"a dump from a pipe", "exec mkfifo p\ndump a from p\n", Failed, fault.Usage,
 			"not a regular file: it is a pipe"},
-		{"skipped", "# Not here.\nskip 'no kernel'\nexists b\n", Skipped, exit.OK, "no kernel"},
-		{"stopped", "stop 'enough'\nexists b\n", Passed, exit.OK, ""},
-		{"condition that holds", "[backend:existing] exists a\n[kernel:2.6] exists a\n-- a --\n", Passed, exit.OK, ""},
-		{"condition that does not", "[kernel:99] exists b\n[!backend:existing] exists b\n", Passed, exit.OK, ""},
+		{"skipped", "# Not here.\nskip 'no kernel'\nexists b\n", Skipped, fault.None, "no kernel"},
+		{"stopped", "stop 'enough'\nexists b\n", Passed, fault.None, ""},
+		{"condition that holds", "[backend:existing] exists a\n[kernel:2.6] exists a\n-- a --\n", Passed, fault.None,
+			""},
+		{"condition that does not", "[kernel:99] exists b\n[!backend:existing] exists b\n", Passed, fault.None,
+			""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			result := Run(t.Context(), noLab(t), Parse("t", []byte(tc.script)), Options{})
 			if result.Status != tc.status || !strings.Contains(result.Reason, tc.reason) ||
-				exit.Code(result.Err) != tc.code {
-				t.Errorf("%s (exit code %d): %q; want %s (%d): %q", result.Status, exit.Code(result.Err), result.Reason,
-					tc.status, tc.code, tc.reason)
+				fault.Of(result.Err) != tc.kind {
+				t.Errorf("%s (kind %q): %q; want %s (%q): %q", result.Status, fault.Of(result.Err), result.Reason,
+					tc.status, tc.kind, tc.reason)
 			}
 		})
 	}
@@ -116,8 +118,8 @@ func TestCancelledRunIsInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	result := Run(ctx, noLab(t), Parse("t", []byte("dump netshoot\n")), Options{})
-	if exit.Code(result.Err) != exit.Interrupted {
-		t.Errorf("exit code %d: %v", exit.Code(result.Err), result.Err)
+	if fault.Of(result.Err) != fault.Interrupted {
+		t.Errorf("kind %q: %v", fault.Of(result.Err), result.Err)
 	}
 }
 
@@ -134,9 +136,9 @@ func TestRunLeavesNothingBehind(t *testing.T) {
 func TestFullDiskIsTheEnvironments(t *testing.T) {
 	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "nothing"))
 	result := Run(t.Context(), noLab(t), Parse("t", []byte("stop\n")), Options{})
-	if exit.Code(result.Err) != exit.Environment ||
+	if fault.Of(result.Err) != fault.Environment ||
 		!strings.Contains(result.Reason, "is the disk full? TMPDIR names another") {
-		t.Errorf("exit code %d: %s", exit.Code(result.Err), result.Reason)
+		t.Errorf("kind %q: %s", fault.Of(result.Err), result.Reason)
 	}
 }
 

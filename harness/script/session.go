@@ -15,10 +15,10 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/lesson"
 	"github.com/flowproof/lab/harness/run"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/removal"
 	"github.com/flowproof/lab/internal/scratch"
 	"github.com/flowproof/lab/internal/undo"
@@ -73,7 +73,7 @@ func newSession(ctx context.Context, lab Lab, events Events) *session {
 func (s *session) workDir() (string, error) {
 	dir, err := scratch.Make()
 	if err != nil {
-		return "", exit.Environmentf("make work directory: %w (is the disk full? TMPDIR names another)", err)
+		return "", fault.Environmentf("make work directory: %w (is the disk full? TMPDIR names another)", err)
 	}
 	if _, err := s.Undo.Add(undoRemove, "remove "+dir.Path, dir.Path); err != nil {
 		dir.Close()
@@ -118,7 +118,7 @@ func (s *session) call(c Command, args []string) (string, error) {
 	}
 	if err != nil {
 		if usage := (usageError{}); asUsage(err, &usage) {
-			return s.out.String(), exit.Usagef("%s: %s (usage: %s)", c.Name, usage.message, c.Usage)
+			return s.out.String(), fault.Usagef("%s: %s (usage: %s)", c.Name, usage.message, c.Usage)
 		}
 		return s.out.String(), err
 	}
@@ -134,7 +134,7 @@ func (s *session) print(format string, args ...any) {
 // close restores what was changed, also after an error and when the run's context has ended.
 func (s *session) close() error {
 	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(s.ctx), restoreTimeout,
-		exit.Environmentf("not done within %s", restoreTimeout))
+		fault.Environmentf("not done within %s", restoreTimeout))
 	defer cancel()
 	pending := s.Undo.Pending()
 	for _, remove := range slices.Backward(s.applied) {

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 )
 
 var showCommand = Command{
@@ -48,7 +48,7 @@ func (s *session) showPod(ref string, wantReady bool) error {
 	}
 	ready, total := pod.Ready()
 	if wantReady && ready < total {
-		return exit.Environmentf("show pod %s: %d of its %d containers are ready", pod.Ref(), ready, total)
+		return fault.Environmentf("show pod %s: %d of its %d containers are ready", pod.Ref(), ready, total)
 	}
 	s.variables[addressVariable(pod.Name())] = pod.IP()
 	s.print("%d/%d ready at %s on %s: %s", ready, total, pod.IP(), pod.Node(), strings.Join(pod.Containers(), ", "))

@@ -7,10 +7,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/observe/instrument"
 	"github.com/flowproof/lab/harness/observe/sockets"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 var socketsCommand = Command{
@@ -35,7 +35,7 @@ var socketsCommand = Command{
 
 func (s *session) showSockets(ref string) error {
 	pod, rows, err := s.Sockets(s.ctx, ref)
-	if errors.Is(err, instrument.ErrUnavailable) && exit.Code(err) != exit.Incomplete {
+	if errors.Is(err, instrument.ErrUnavailable) && fault.Of(err) != fault.Incomplete {
 		s.Absent(flow.Sockets, pod.Ref(), err)
 		s.print("%s: not available: %v", pod.Ref(), err)
 		return nil
@@ -79,7 +79,7 @@ func (s *session) showConnections(args []string) error {
 func (s *session) printConnections(pod string, rows []sockets.Row, target netip.AddrPort) error {
 	found := inState(towards(rows, target), "ESTAB")
 	if len(found) == 0 {
-		return exit.Mismatchf("look for connections of %s to %s: there is none", pod, target)
+		return fault.Mismatchf("look for connections of %s to %s: there is none", pod, target)
 	}
 	s.print("%s to %s", plural(len(found), "connection"), target)
 	s.printRows(found)

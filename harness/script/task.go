@@ -9,7 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/kube"
 )
 
@@ -51,11 +51,11 @@ var taskCommand = Command{
 		}
 		solution, err := s.readFile(args[1])
 		if err != nil {
-			return exit.Usagef("task: %w", err)
+			return fault.Usagef("task: %w", err)
 		}
 		objects, err := kube.Decode(solution)
 		if err != nil {
-			return exit.Usagef("task %s: no object can be read from it: %w", args[1], err)
+			return fault.Usagef("task %s: no object can be read from it: %w", args[1], err)
 		}
 		check, err := s.checkOf(args[0])
 		if err != nil {
@@ -63,9 +63,9 @@ var taskCommand = Command{
 		}
 		broken := repeated(s.ctx, taskPatience, check, func(r *Result) bool { return r.Err != nil })
 		if broken.Err == nil {
-			return exit.Mismatchf("task: the check %s passes, so nothing is broken", args[0])
+			return fault.Mismatchf("task: the check %s passes, so nothing is broken", args[0])
 		}
-		if exit.Code(broken.Err) == exit.Environment {
+		if fault.Of(broken.Err) == fault.Environment {
 			return broken.Err
 		}
 		s.print("broken: %s", firstLine(broken.Reason))
@@ -74,7 +74,7 @@ var taskCommand = Command{
 		}
 		fixed := repeated(s.ctx, taskPatience, check, passes)
 		if fixed.Err != nil {
-			return exit.Mismatchf("task: the check %s fails with its solution too: %w", args[0], fixed.Err)
+			return fault.Mismatchf("task: the check %s fails with its solution too: %w", args[0], fixed.Err)
 		}
 		s.print("mended: the check passes")
 		return nil
@@ -101,7 +101,7 @@ func passes(r *Result) bool { return r.Err == nil }
 func (s *session) checkOf(name string) (func(context.Context) *Result, error) {
 	text, err := s.readFile(name)
 	if err != nil {
-		return nil, exit.Usagef("task: %w", err)
+		return nil, fault.Usagef("task: %w", err)
 	}
 	return func(ctx context.Context) *Result {
 		check := Parse(strings.TrimSuffix(name, ".txtar"), text)
@@ -146,19 +146,19 @@ func (s *session) solve(objects []*unstructured.Unstructured) error {
 	for _, o := range s.objects {
 		if !slices.ContainsFunc(objects, func(other *unstructured.Unstructured) bool { return same(o, other) }) {
 			if err := kube.Delete(s.ctx, config, o); err != nil {
-				return exit.Environmentf("solve task: %w", err)
+				return fault.Environmentf("solve task: %w", err)
 			}
 		}
 	}
 	for _, o := range objects {
 		if !slices.ContainsFunc(s.objects, func(other *unstructured.Unstructured) bool { return same(o, other) }) {
 			if err := s.create(o); err != nil {
-				return exit.Environmentf("solve task: %w", err)
+				return fault.Environmentf("solve task: %w", err)
 			}
 			continue
 		}
 		if err := kube.Replace(s.ctx, config, o); err != nil {
-			return exit.Environmentf("solve task: %w", err)
+			return fault.Environmentf("solve task: %w", err)
 		}
 	}
 	return nil

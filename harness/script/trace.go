@@ -4,9 +4,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/internal/envoybinary"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 var traceCommand = Command{
@@ -41,7 +41,7 @@ var traceCommand = Command{
 		}
 		var err error
 		if s.Trace.Cache, err = envoybinary.DefaultCache(); err != nil {
-			return exit.Environmentf("trace: %w", err)
+			return fault.Environmentf("trace: %w", err)
 		}
 		if err := s.StartTrace(s.ctx, client, server); err != nil {
 			return err

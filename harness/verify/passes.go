@@ -4,12 +4,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // Passes says why a run does not pass although the hops in allowed may stay without evidence: nil
-// when it does. The error has the exit code.
+// when it does. The error is of the kind fault.Mismatch or
+// fault.Incomplete, or fault.Usage where a hop in allowed needed no allowance.
 func Passes(verdict flow.RunVerdict, allowed []string) error {
 	used := map[string]bool{}
 	var unseen []string
@@ -26,22 +27,22 @@ func Passes(verdict flow.RunVerdict, allowed []string) error {
 	stale := slices.DeleteFunc(slices.Clone(allowed), func(name string) bool { return used[name] })
 	switch {
 	case verdict.Refuted > 0 && verdict.Result != flow.Incomplete:
-		return exit.Mismatchf("verify: %d of %d hops refuted", verdict.Refuted, len(verdict.Hops))
+		return fault.Mismatchf("verify: %d of %d hops refuted", verdict.Refuted, len(verdict.Hops))
 	case verdict.Refuted > 0: // and yet no mismatch: the problems say why
-		return exit.Incompletef("verify: %s", strings.Join(verdict.Problems, "; "))
+		return fault.Incompletef("verify: %s", strings.Join(verdict.Problems, "; "))
 	case len(unseen) > 0 && len(verdict.Problems) > 0:
-		return exit.Incompletef("verify: %s; not observed: %s", strings.Join(verdict.Problems, "; "),
+		return fault.Incompletef("verify: %s; not observed: %s", strings.Join(verdict.Problems, "; "),
 			strings.Join(unseen, ", "))
 	case len(unseen) > 0 && len(stale) > 0:
-		return exit.Incompletef("verify: not observed: %s (-allow-unobserved names %s, which is none of them)",
+		return fault.Incompletef("verify: not observed: %s (-allow-unobserved names %s, which is none of them)",
 			strings.Join(unseen, ", "), strings.Join(stale, ", "))
 	case len(unseen) > 0:
-		return exit.Incompletef("verify: not observed: %s", strings.Join(unseen, ", "))
+		return fault.Incompletef("verify: not observed: %s", strings.Join(unseen, ", "))
 	case len(verdict.Problems) > 0:
-		return exit.Incompletef("verify: %s", strings.Join(verdict.Problems, "; "))
+		return fault.Incompletef("verify: %s", strings.Join(verdict.Problems, "; "))
 	}
 	if len(stale) > 0 {
-		return exit.Usagef("verify: no hop %q stayed unobserved (take it off -allow-unobserved)", stale[0])
+		return fault.Usagef("verify: no hop %q stayed unobserved (take it off -allow-unobserved)", stale[0])
 	}
 	return nil
 }

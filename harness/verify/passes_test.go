@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 func TestPasses(t *testing.T) {
@@ -18,26 +18,27 @@ func TestPasses(t *testing.T) {
 		name    string
 		verdict flow.RunVerdict
 		allowed string
-		code    int
+		kind    fault.Kind
 		reason  string
 	}{
-		{"all seen", flow.RunVerdict{Hops: []flow.HopVerdict{seen}}, "", exit.OK, ""},
-		{"one not seen", flow.RunVerdict{Hops: []flow.HopVerdict{seen, unseen}}, "", exit.Incomplete,
+		{"all seen", flow.RunVerdict{Hops: []flow.HopVerdict{seen}}, "", fault.None, ""},
+		{"one not seen", flow.RunVerdict{Hops: []flow.HopVerdict{seen, unseen}}, "", fault.Incomplete,
 			"not observed: server/route"},
 		{"one not seen, and named", flow.RunVerdict{Hops: []flow.HopVerdict{seen, unseen}},
-			"server/route", exit.OK, ""},
-		{"one not seen, its kind named", flow.RunVerdict{Hops: []flow.HopVerdict{seen, unseen}}, "route", exit.OK, ""},
+			"server/route", fault.None, ""},
+		{"one not seen, its kind named", flow.RunVerdict{Hops: []flow.HopVerdict{seen, unseen}}, "route",
+			fault.None, ""},
 		{"the other side named", flow.RunVerdict{Hops: []flow.HopVerdict{seen, unseen}}, "client/route",
-			exit.Incomplete, "-allow-unobserved names client/route, which is none of them"},
-		{"seen although named", flow.RunVerdict{Hops: []flow.HopVerdict{seen}}, "cluster", exit.Usage,
+			fault.Incomplete, "-allow-unobserved names client/route, which is none of them"},
+		{"seen although named", flow.RunVerdict{Hops: []flow.HopVerdict{seen}}, "cluster", fault.Usage,
 			`no hop "cluster" stayed unobserved`},
 		{
 			"refuted, and naming does not help", flow.RunVerdict{Refuted: 1,
 				Hops: []flow.HopVerdict{hop(flow.Server, flow.Route, flow.Refuted), unseen}}, "server/route",
-			exit.Mismatch, "1 of 2 hops refuted",
+			fault.Mismatch, "1 of 2 hops refuted",
 		},
 		{"an instrument lost something", flow.RunVerdict{Hops: []flow.HopVerdict{seen},
-			Problems: []string{"log: 3 lines lost"}}, "", exit.Incomplete, "3 lines lost"},
+			Problems: []string{"log: 3 lines lost"}}, "", fault.Incomplete, "3 lines lost"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var allowed []string
@@ -45,8 +46,8 @@ func TestPasses(t *testing.T) {
 				allowed = strings.Split(tc.allowed, ",")
 			}
 			err := Passes(tc.verdict, allowed)
-			if exit.Code(err) != tc.code || err != nil && !strings.Contains(err.Error(), tc.reason) {
-				t.Errorf("Passes: %v (exit code %d), want %q and %d", err, exit.Code(err), tc.reason, tc.code)
+			if fault.Of(err) != tc.kind || err != nil && !strings.Contains(err.Error(), tc.reason) {
+				t.Errorf("Passes: %v (kind %q), want %q and %q", err, fault.Of(err), tc.reason, tc.kind)
 			}
 		})
 	}

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/platform"
 	"github.com/flowproof/lab/internal/progress"
 	"github.com/flowproof/lab/internal/removal"
@@ -34,7 +34,7 @@ type cache struct {
 // others can write to.
 func openCache(dir string, p progress.Reporter) (*cache, error) {
 	if err := trust.Cache(dir); err != nil {
-		return nil, exit.Environmentf("%w", err)
+		return nil, fault.Environmentf("%w", err)
 	}
 	for _, d := range []string{".locks", ".tmp"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {

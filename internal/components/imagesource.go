@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 )
 
 // Names of the places where images come from: values of Options.Images.
@@ -67,7 +67,7 @@ func imageSourceOf(name string) (imageSource, error) {
 	}
 	i := slices.IndexFunc(imageSources, func(s imageSource) bool { return s.name == name })
 	if i < 0 {
-		return imageSource{}, exit.Usagef("choose images: %q is none of %s", name, strings.Join(ImageSources(), ", "))
+		return imageSource{}, fault.Usagef("choose images: %q is none of %s", name, strings.Join(ImageSources(), ", "))
 	}
 	return imageSources[i], nil
 }

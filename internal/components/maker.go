@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/progress"
 )
 
@@ -29,7 +29,7 @@ func newMaker(o Options, p progress.Reporter) (*maker, error) {
 		return nil, err
 	}
 	if o.Istio != "" && !images.published {
-		return nil, exit.Usagef("choose Istio %s: only published images come in several versions (add --images "+
+		return nil, fault.Usagef("choose Istio %s: only published images come in several versions (add --images "+
 			"registry)", o.Istio)
 	}
 	dir, err := o.cacheDir()
@@ -61,7 +61,7 @@ const envoy = "envoy"
 // set makes or finds everything.
 func (m *maker) set(ctx context.Context) (*Set, error) {
 	if m.options.Istio != "" && !m.options.Kind {
-		return nil, exit.Usagef("choose Istio %s: the embedded node has the one that it was built with (use "+
+		return nil, fault.Usagef("choose Istio %s: the embedded node has the one that it was built with (use "+
 			"--backend kind)", m.options.Istio)
 	}
 	var err error

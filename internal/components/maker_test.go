@@ -3,7 +3,7 @@ package components
 import (
 	"testing"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/progress"
 )
 
@@ -12,8 +12,8 @@ func TestOptionsThatCannotBe(t *testing.T) {
 		"images of neither kind":           {Images: "foo"},
 		"a version of Istio that is built": {Istio: "1.29.0"},
 	} {
-		if _, err := newMaker(o, progress.Quiet); exit.Code(err) != exit.Usage {
-			t.Errorf("%s: %v with code %d, want a usage error", name, err, exit.Code(err))
+		if _, err := newMaker(o, progress.Quiet); fault.Of(err) != fault.Usage {
+			t.Errorf("%s: %v with kind %q, want a usage error", name, err, fault.Of(err))
 		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 )
 
 // publishedIstio is the version of Istio's images when none is named.
@@ -115,7 +115,7 @@ func reference(ref string) (name.Reference, error) {
 	}
 	moved, err := name.ParseReference(mirror + "/" + parsed.Context().RepositoryStr() + separator + parsed.Identifier())
 	if err != nil {
-		return nil, exit.Usagef("use registry %s=%s: %w", mirrorVariable, mirror, err)
+		return nil, fault.Usagef("use registry %s=%s: %w", mirrorVariable, mirror, err)
 	}
 	return moved, nil
 }

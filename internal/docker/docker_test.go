@@ -15,13 +15,13 @@ import (
 
 	"golang.org/x/net/dns/dnsmessage"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 )
 
 func TestChoose(t *testing.T) {
 	theirs := &Docker{Version: "27.0.1"}
 	none := fmt.Errorf("find Docker: %w: the command docker is not installed", ErrNone)
-	refused := exit.Environmentf("find Docker: permission denied")
+	refused := fault.Environmentf("find Docker: permission denied")
 	missing := errors.New("dockerd is not installed")
 	for _, tt := range []struct {
 		name     string
@@ -48,8 +48,8 @@ func TestChoose(t *testing.T) {
 			said := c.Reason
 			if c.Err != nil {
 				said = c.Err.Error()
-				if exit.Code(c.Err) != exit.Environment {
-					t.Errorf("%v has exit code %d", c.Err, exit.Code(c.Err))
+				if fault.Of(c.Err) != fault.Environment {
+					t.Errorf("%v has kind %q", c.Err, fault.Of(c.Err))
 				}
 			}
 			if c.Own != tt.own || (c.Err != nil) != tt.refused || !strings.Contains(said, tt.says) {
@@ -68,7 +68,7 @@ func TestNamedDockerIsNotReplaced(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	_, err := Find(ctx)
-	if err == nil || errors.Is(err, ErrNone) || exit.Code(err) != exit.Environment {
+	if err == nil || errors.Is(err, ErrNone) || fault.Of(err) != fault.Environment {
 		t.Errorf("find: %v, want an error that lets no caller start another", err)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/trust"
 )
 
@@ -27,7 +27,7 @@ var ErrNone = errors.New("no Docker answers")
 func Find(ctx context.Context) (*Docker, error) {
 	_, err := trust.LookPath("docker")
 	if errors.Is(err, trust.ErrUntrusted) {
-		return nil, exit.Environmentf("find Docker: %w", err)
+		return nil, fault.Environmentf("find Docker: %w", err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("find Docker: %w: the command docker is not installed", ErrNone)
@@ -44,16 +44,16 @@ func Find(ctx context.Context) (*Docker, error) {
 	}
 	switch {
 	case ctx.Err() != nil && err != nil && !IsGone(err):
-		return nil, exit.Environmentf("find Docker: %w (it is there and hangs: start it again)", err)
+		return nil, fault.Environmentf("find Docker: %w (it is there and hangs: start it again)", err)
 	case err == nil:
 		return d, nil
 	case IsGone(err) && named != "":
-		return nil, exit.Environmentf("find Docker: DOCKER_HOST=%s does not answer (start that Docker, or unset "+
+		return nil, fault.Environmentf("find Docker: DOCKER_HOST=%s does not answer (start that Docker, or unset "+
 			"DOCKER_HOST)", named)
 	case IsGone(err):
 		return nil, fmt.Errorf("find Docker: %w: %w", ErrNone, err)
 	}
-	return nil, exit.Environmentf("find Docker: %w (may this user speak with it?)", err)
+	return nil, fault.Environmentf("find Docker: %w (may this user speak with it?)", err)
 }
 
 // awaitStart waits for a Docker that should answer soon.
@@ -94,12 +94,12 @@ func choose(found *Docker, err error, root bool, noDaemon error) Choice {
 		return Choice{Err: err}
 	case noDaemon != nil:
 		return Choice{
-			Err: exit.Environmentf("find Docker: none runs, and none can be started: %w (run: hack/setup.sh kind)",
+			Err: fault.Environmentf("find Docker: none runs, and none can be started: %w (run: hack/setup.sh kind)",
 				noDaemon),
 		}
 	case !root:
 		return Choice{
-			Err: exit.Environmentf("find Docker: none runs, and starting one needs root (run as root, or start " +
+			Err: fault.Environmentf("find Docker: none runs, and starting one needs root (run as root, or start " +
 				"Docker)"),
 		}
 	}

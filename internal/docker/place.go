@@ -5,7 +5,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 )
 
 // Here says whether containers of this Docker run on this machine and see its files; its error
@@ -34,11 +34,11 @@ func (d *Docker) Here(ctx context.Context) error {
 func here(host, system string) error {
 	if host != "" && !strings.HasPrefix(host, "unix://") {
 		scheme, _, _ := strings.Cut(host, ":")
-		return exit.Environmentf("use Docker: it is reached by %s, so its containers may not see this machine's files",
+		return fault.Environmentf("use Docker: it is reached by %s, so its containers may not see this machine's files",
 			scheme)
 	}
 	if strings.Contains(system, "Desktop") {
-		return exit.Environmentf("use Docker: %s runs in a virtual machine, so its containers do not see this "+
+		return fault.Environmentf("use Docker: %s runs in a virtual machine, so its containers do not see this "+
 			"machine's processes and files", system)
 	}
 	return nil

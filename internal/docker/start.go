@@ -12,8 +12,8 @@ import (
 	"strings"
 
 	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/enclosure"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/progress"
 	"github.com/flowproof/lab/internal/trust"
 )
@@ -45,7 +45,7 @@ func Start(ctx context.Context, name string, o Options, p progress.Reporter) (*D
 	task.Done(err)
 	if errors.Is(err, enclosure.ErrTaken) {
 		if d, err = Ours(ctx, name); d == nil && err == nil { // another process was faster
-			err = exit.Environmentf("start Docker of lab %s: another process started it and took it down again (try "+
+			err = fault.Environmentf("start Docker of lab %s: another process started it and took it down again (try "+
 				"again)", name)
 		}
 	}
@@ -54,11 +54,11 @@ func Start(ctx context.Context, name string, o Options, p progress.Reporter) (*D
 
 func launch(ctx context.Context, name string, c payload, held []*os.File) (*Docker, error) {
 	if os.Geteuid() != 0 {
-		return nil, exit.Environmentf("start Docker: it makes namespaces and mounts (run as root, or start Docker " +
+		return nil, fault.Environmentf("start Docker: it makes namespaces and mounts (run as root, or start Docker " +
 			"yourself)")
 	}
 	if err := whyNoDaemon(); err != nil {
-		return nil, exit.Environmentf("start Docker: %w (run: hack/setup.sh kind)", err)
+		return nil, fault.Environmentf("start Docker: %w (run: hack/setup.sh kind)", err)
 	}
 	if err := enclosed.SweepLeft(ctx, name); err != nil {
 		return nil, err
@@ -84,11 +84,11 @@ func launch(ctx context.Context, name string, c payload, held []*os.File) (*Dock
 func DaemonVersion(ctx context.Context) (string, error) {
 	path, err := lookPath("dockerd")
 	if err != nil {
-		return "", exit.Environmentf("find dockerd: %w (run: hack/setup.sh kind)", err)
+		return "", fault.Environmentf("find dockerd: %w (run: hack/setup.sh kind)", err)
 	}
 	out, err := exec.CommandContext(ctx, path, "--version").Output()
 	if err != nil {
-		return "", exit.Environmentf("ask dockerd for its version: %w", err)
+		return "", fault.Environmentf("ask dockerd for its version: %w", err)
 	}
 	return strings.TrimSpace(string(out)), nil
 }
@@ -107,7 +107,7 @@ func Ours(ctx context.Context, name string) (*Docker, error) {
 		return nil, err
 	}
 	if s.State == cluster.Broken {
-		return nil, exit.Environmentf("join Docker of lab %s: it is going down: %s", name, s.Reason)
+		return nil, fault.Environmentf("join Docker of lab %s: it is going down: %s", name, s.Reason)
 	}
 	d := inside(name, s)
 	return d, d.Ping(ctx)

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/harness/cluster"
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/trust"
 )
 
@@ -89,7 +89,7 @@ func (k Kind) listen(name string) (*control, error) {
 		return nil, fmt.Errorf("start %s %s: %w", k.Noun, name, ErrTaken)
 	}
 	if err != nil {
-		return nil, exit.Environmentf("start %s %s: %w", k.Noun, name, err)
+		return nil, fault.Environmentf("start %s %s: %w", k.Noun, name, err)
 	}
 	l, err := hold.Listen(socketName)
 	if err != nil {
@@ -155,7 +155,7 @@ func (k Kind) Ask(ctx context.Context, name string, seen int) (State, error) {
 	if s.Kept {
 		s.Kubeconfig = k.kubeconfig(name)
 		if err := trust.File(s.Kubeconfig); err != nil {
-			return s, exit.Environmentf("use the kubeconfig of %s %s: %w", k.Noun, name, err)
+			return s, fault.Environmentf("use the kubeconfig of %s %s: %w", k.Noun, name, err)
 		}
 	}
 	return s, nil
@@ -166,7 +166,7 @@ func (k Kind) noGuard(name string, err error) error {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	case errors.Is(err, trust.ErrUntrusted):
-		return exit.Environmentf("ask %s %s: %w (end or remove it: a lab does not use what others can touch)",
+		return fault.Environmentf("ask %s %s: %w (end or remove it: a lab does not use what others can touch)",
 			k.Noun, name, err)
 	}
 	return fmt.Errorf("ask %s %s: %w (%w)", k.Noun, name, ErrNoGuard, err)

@@ -46,3 +46,6 @@ type Resident interface {
 // RunDir is the directory on the host of an enclosure: for files that those outside need, such as a
 // kubeconfig or a socket. It goes with the enclosure.
 func (k Kind) RunDir(name string) string { return filepath.Join(trust.Base(), name+k.Suffix) }
+
+// codeFailed is the exit code of a process of an enclosure that could not do its work.
+const codeFailed = 3

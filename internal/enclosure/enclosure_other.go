@@ -8,13 +8,13 @@ import (
 	"os"
 	"runtime"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/progress"
 )
 
 // Unsupported says of what is named that only Linux has what it is made of.
 func Unsupported(what string) error {
-	return exit.Environmentf("start %s: it is made of Linux's namespaces, which %s does not have "+
+	return fault.Environmentf("start %s: it is made of Linux's namespaces, which %s does not have "+
 		"(use a Linux machine, or --backend existing with a cluster of your own)", what, runtime.GOOS)
 }
 
@@ -27,7 +27,7 @@ type Owner struct{}
 // Main is the hidden verb.
 func (k Kind) Main([]string) int {
 	fmt.Fprintf(os.Stderr, "lab %s: %v\n", k.Verb, Unsupported("a process of a "+k.Noun))
-	return exit.Environment
+	return codeFailed
 }
 
 // Launch starts no enclosure.

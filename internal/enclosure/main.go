@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // cgroup is the directory of an enclosure in every hierarchy.
@@ -31,13 +29,13 @@ const codeTaken = 75
 func (k Kind) Main(args []string) int {
 	err := k.run(args)
 	if err == nil {
-		return exit.OK
+		return 0
 	}
 	fmt.Fprintf(os.Stderr, "lab %s: %v\n", k.Verb, err)
 	if errors.Is(err, ErrTaken) {
 		return codeTaken
 	}
-	return exit.Environment
+	return codeFailed
 }
 
 func (k Kind) run(args []string) error {

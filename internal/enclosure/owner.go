@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/harness/cluster"
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/progress"
 	"github.com/flowproof/lab/internal/sometimes"
 )
@@ -117,7 +117,8 @@ func (o *Owner) ended(stderr *os.File) error {
 		return fmt.Errorf("start %s %s: %w", o.kind.Noun, o.name, ErrTaken)
 	}
 	text, _ := io.ReadAll(io.NewSectionReader(stderr, 0, 64<<10))
-	return exit.Environmentf("start the guard of %s %s: it ended\n%s", o.kind.Noun, o.name, lastLines(string(text), 12))
+	return fault.Environmentf("start the guard of %s %s: it ended\n%s", o.kind.Noun, o.name,
+		lastLines(string(text), 12))
 }
 
 // State is what the guard told last.
@@ -212,5 +213,5 @@ func (o *Owner) broken(s State) error {
 		sometimes.Reached("up: the owner finds its guard gone")
 		reason = "its guard was killed"
 	}
-	return exit.Environmentf("bring up %s %s: %s", o.kind.Noun, o.name, reason)
+	return fault.Environmentf("bring up %s %s: %s", o.kind.Noun, o.name, reason)
 }

@@ -14,7 +14,7 @@ import (
 	"testing"
 
 	"github.com/flowproof/lab/harness/cluster"
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/trust"
 	"github.com/flowproof/lab/internal/trust/trusttest"
 )
@@ -119,8 +119,8 @@ func TestStrangerBehindTheSocketIsRefused(t *testing.T) {
 		if !errors.Is(err, trust.ErrUntrusted) || !strings.Contains(err.Error(), "of user 65534") {
 			t.Errorf("%s: %v, want who it is", verb, err)
 		}
-		if exit.Code(err) != exit.Environment {
-			t.Errorf("%s: exit code %d, want %d", verb, exit.Code(err), exit.Environment)
+		if fault.Of(err) != fault.Environment {
+			t.Errorf("%s: kind %q, want %q", verb, fault.Of(err), fault.Environment)
 		}
 	}
 }
@@ -140,7 +140,7 @@ func TestDirectoryOfAStrangerIsRefused(t *testing.T) {
 	_, asked := tested.Ask(t.Context(), name, -1)
 	_, launched := tested.Launch(t.Context(), name, nil)
 	for verb, err := range map[string]error{"ask": asked, "launch": launched, "down": tested.Down(t.Context(), name)} {
-		if err == nil || !strings.Contains(err.Error(), "belongs to user 65534") || exit.Code(err) != exit.Environment {
+		if err == nil || !strings.Contains(err.Error(), "belongs to user 65534") || fault.Of(err) != fault.Environment {
 			t.Errorf("%s: %v, want whose it is", verb, err)
 		}
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/docker"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // pullPatience is how long a registry may take to give an image that can be done without.
@@ -23,23 +23,23 @@ func Load(ctx context.Context, d *docker.Docker, dir, ref string) error {
 	if _, err := d.Run(ctx, "image", "inspect", "--format", "{{.Id}}", ref); err == nil {
 		return nil
 	} else if docker.IsGone(err) {
-		return exit.Environmentf("look for image %s: %w", ref, err)
+		return fault.Environmentf("look for image %s: %w", ref, err)
 	}
 	path, err := layout.FromPath(dir)
 	if err != nil {
-		return exit.Environmentf("load image %s: %w", ref, err)
+		return fault.Environmentf("load image %s: %w", ref, err)
 	}
 	tag, err := name.NewTag(ref)
 	if err != nil {
-		return exit.Environmentf("load image %s: %w", ref, err)
+		return fault.Environmentf("load image %s: %w", ref, err)
 	}
 	index, err := path.ImageIndex()
 	if err != nil {
-		return exit.Environmentf("load image %s: %w", ref, err)
+		return fault.Environmentf("load image %s: %w", ref, err)
 	}
 	manifest, err := index.IndexManifest()
 	if err != nil {
-		return exit.Environmentf("load image %s: %w", ref, err)
+		return fault.Environmentf("load image %s: %w", ref, err)
 	}
 	for _, entry := range manifest.Manifests {
 		if entry.Annotations[refName] != ref {
@@ -47,14 +47,14 @@ func Load(ctx context.Context, d *docker.Docker, dir, ref string) error {
 		}
 		image, err := index.Image(entry.Digest)
 		if err != nil {
-			return exit.Environmentf("load image %s: %w", ref, err)
+			return fault.Environmentf("load image %s: %w", ref, err)
 		}
 		if err := d.Load(ctx, func(w io.Writer) error { return tarball.Write(tag, image, w) }); err != nil {
-			return exit.Environmentf("load image %s: %w", ref, err)
+			return fault.Environmentf("load image %s: %w", ref, err)
 		}
 		return nil
 	}
-	return exit.Environmentf("load image %s: there is none of that name in %s", ref, dir)
+	return fault.Environmentf("load image %s: there is none of that name in %s", ref, dir)
 }
 
 // refName is the annotation that names an image of a layout, as containerd's import reads it.

@@ -21,9 +21,9 @@ import (
 	"github.com/testcontainers/testcontainers-go/log"
 
 	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/internal/docker"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/outside/early"
 )
 
@@ -67,7 +67,7 @@ func Start(ctx context.Context, place Place, name string) (*Client, error) {
 		if container != nil {
 			err = errors.Join(err, terminate(context.WithoutCancel(ctx), container))
 		}
-		return nil, exit.Environmentf("start a client outside of the mesh: %w", err)
+		return nil, fault.Environmentf("start a client outside of the mesh: %w", err)
 	}
 	ip, err := container.ContainerIP(ctx)
 	if err == nil && ip == "" {
@@ -76,7 +76,7 @@ func Start(ctx context.Context, place Place, name string) (*Client, error) {
 	}
 	if err != nil {
 		err = errors.Join(err, terminate(context.WithoutCancel(ctx), container))
-		return nil, exit.Environmentf("start a client outside of the mesh: %w", err)
+		return nil, fault.Environmentf("start a client outside of the mesh: %w", err)
 	}
 	return &Client{Name: name, IP: ip, container: container, docker: place.Docker}, nil
 }
@@ -92,15 +92,15 @@ func (c *Client) Exec(ctx context.Context, command []string, input []byte) (*mes
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
-		return nil, exit.Environmentf("run %s in container %s: %w", command[0], c.Name, err)
+		return nil, fault.Environmentf("run %s in container %s: %w", command[0], c.Name, err)
 	}
 	var stdout, stderr bytes.Buffer
 	if _, err := stdcopy.StdCopy(&stdout, &stderr, stream); err != nil {
-		return nil, exit.Environmentf("run %s in container %s: read its output: %w", command[0], c.Name, err)
+		return nil, fault.Environmentf("run %s in container %s: read its output: %w", command[0], c.Name, err)
 	}
 	if text := stdout.String() + stderr.String(); (code == 126 || code == 127) &&
 		strings.Contains(text, "executable file not found") {
-		return nil, exit.Environmentf("run %s in container %s: %w", command[0], c.Name, mesh.ErrNoProgram)
+		return nil, fault.Environmentf("run %s in container %s: %w", command[0], c.Name, mesh.ErrNoProgram)
 	}
 	return &mesh.Output{Stdout: stdout.Bytes(), Stderr: stderr.Bytes(), Code: code}, nil
 }
@@ -118,9 +118,9 @@ func (c *Client) feed(ctx context.Context, command []string, input []byte) (*mes
 	case err == nil:
 		return out, nil
 	case ctx.Err() != nil || !errors.As(err, &failed):
-		return nil, exit.Environmentf("run %s in container %s: %w", command[0], c.Name, err)
+		return nil, fault.Environmentf("run %s in container %s: %w", command[0], c.Name, err)
 	case strings.Contains(stderr.String(), "executable file not found"):
-		return nil, exit.Environmentf("run %s in container %s: %w", command[0], c.Name, mesh.ErrNoProgram)
+		return nil, fault.Environmentf("run %s in container %s: %w", command[0], c.Name, mesh.ErrNoProgram)
 	}
 	out.Code = failed.ExitCode()
 	return out, nil
@@ -143,7 +143,7 @@ func terminate(ctx context.Context, container testcontainers.Container) error {
 // Close removes the container.
 func (c *Client) Close(ctx context.Context) error {
 	if err := terminate(ctx, c.container); err != nil {
-		return exit.Environmentf("remove container %s: %w", c.Name, err)
+		return fault.Environmentf("remove container %s: %w", c.Name, err)
 	}
 	return nil
 }
@@ -163,11 +163,11 @@ func Remove(ctx context.Context, d *docker.Docker, labels map[string]string) err
 		return nil
 	}
 	if err != nil {
-		return exit.Environmentf("look for containers: %w", err)
+		return fault.Environmentf("look for containers: %w", err)
 	}
 	if _, err := d.Run(ctx, append([]string{"rm", "--force", "--volumes"}, strings.Fields(ids)...)...); err != nil &&
 		!docker.IsGone(err) && !already(err) {
-		return exit.Environmentf("remove containers: %w", err)
+		return fault.Environmentf("remove containers: %w", err)
 	}
 	return nil
 }
@@ -194,7 +194,7 @@ func use(ctx context.Context, d *docker.Docker) error {
 	defer used.Unlock()
 	if used.docker != nil {
 		if used.docker.Host != d.Host {
-			return exit.Environmentf("use Docker %s: this process works with %s already", d.Host, used.docker.Host)
+			return fault.Environmentf("use Docker %s: this process works with %s already", d.Host, used.docker.Host)
 		}
 		return nil
 	}

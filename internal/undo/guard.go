@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/redact"
 	"github.com/flowproof/lab/internal/screen"
 
@@ -162,8 +162,7 @@ func insist(ctx context.Context, out io.Writer, kinds Kinds, action Action) erro
 	defer pause.Stop()
 	for said := false; ; said = true {
 		err := carryOut(ctx, kinds, action)
-		failed, ok := errors.AsType[*exit.Error](err)
-		if err == nil || !ok || failed.Code != exit.Environment {
+		if !errors.Is(err, fault.Environment) {
 			return err
 		}
 		if deadline, _ := ctx.Deadline(); !said {

@@ -12,8 +12,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/mesh"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/kube"
 	"github.com/flowproof/lab/internal/progress"
 	"github.com/flowproof/lab/manifests"
@@ -156,7 +156,7 @@ func (i *installer) firstAnswer(ctx context.Context) error {
 		return err
 	}
 	if out.Code != 0 {
-		return exit.Environmentf("ask fortio-server from netshoot: no answer with status 200 within 60 s %s",
+		return fault.Environmentf("ask fortio-server from netshoot: no answer with status 200 within 60 s %s",
 			out.Stderr)
 	}
 	return nil

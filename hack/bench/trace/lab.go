@@ -15,10 +15,10 @@ import (
 
 	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/cluster/node"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/observe/trace"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // The load goes from one fortio to another, each behind its sidecar.
@@ -40,7 +40,7 @@ type lab struct {
 // openLab brings the lab up, or joins it, and finds the pods and their Envoys.
 func openLab(ctx context.Context, o options) (_ *lab, err error) {
 	if os.Geteuid() != 0 {
-		return nil, exit.Environmentf("measure tracing: uid %d cannot attach probes (run as root)", os.Geteuid())
+		return nil, fault.Environmentf("measure tracing: uid %d cannot attach probes (run as root)", os.Geteuid())
 	}
 	l := &lab{program: o.lab, name: o.name}
 	out, err := l.run(ctx, "up", "-o", "json")
@@ -52,7 +52,7 @@ func openLab(ctx context.Context, o options) (_ *lab, err error) {
 		Joined     bool   `json:"joined"`
 	}
 	if err := json.Unmarshal(out, &up); err != nil {
-		return nil, exit.Environmentf("read result of lab up: %w", err)
+		return nil, fault.Environmentf("read result of lab up: %w", err)
 	}
 	l.joined = up.Joined
 	defer func() {
@@ -78,11 +78,11 @@ func openLab(ctx context.Context, o options) (_ *lab, err error) {
 			return nil, err
 		}
 		if l.envoys[i], err = envoyOf(pids); err != nil {
-			return nil, exit.Environmentf("find Envoy of %s: %w", pod.Ref(), err)
+			return nil, fault.Environmentf("find Envoy of %s: %w", pod.Ref(), err)
 		}
 		address, err := netip.ParseAddr(pod.IP())
 		if err != nil {
-			return nil, exit.Environmentf("read address of %s: %w", pod.Ref(), err)
+			return nil, fault.Environmentf("read address of %s: %w", pod.Ref(), err)
 		}
 		l.pods = append(l.pods, trace.Pod{Name: pod.Ref(), Side: []flow.Side{flow.Client, flow.Server}[i],
 			IP: address, PIDs: pids})
@@ -106,7 +106,7 @@ func (l *lab) run(ctx context.Context, args ...string) ([]byte, error) {
 	var stdout bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, os.Stderr
 	if err := cmd.Run(); err != nil {
-		return nil, exit.Environmentf("lab %s: %w", strings.Join(args, " "), err)
+		return nil, fault.Environmentf("lab %s: %w", strings.Join(args, " "), err)
 	}
 	return stdout.Bytes(), nil
 }

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 )
 
 // A sample is what one load cost.
@@ -36,7 +36,7 @@ func (l *lab) load(ctx context.Context, rate, connections int, duration time.Dur
 		return sample{}, err
 	}
 	if out.Code != 0 {
-		return sample{}, exit.Environmentf("load %s: fortio ended with %d: %s", target, out.Code,
+		return sample{}, fault.Environmentf("load %s: fortio ended with %d: %s", target, out.Code,
 			strings.TrimSpace(string(out.Stderr)))
 	}
 	after, err := l.cpu()
@@ -45,7 +45,7 @@ func (l *lab) load(ctx context.Context, rate, connections int, duration time.Dur
 	}
 	s, err := parseLoad(out.Stdout)
 	if err != nil {
-		return s, exit.Environmentf("load %s: %w", target, err)
+		return s, fault.Environmentf("load %s: %w", target, err)
 	}
 	for i := range s.cpu {
 		s.cpu[i] = float64((after[i] - before[i]).Nanoseconds()) / 1e3 / float64(s.requests)
@@ -79,7 +79,7 @@ func parseLoad(out []byte) (sample, error) {
 func (l *lab) cpu() (used [2]time.Duration, err error) {
 	for i, pid := range l.envoys {
 		if used[i], err = cpuOf(pid); err != nil {
-			return used, exit.Environmentf("read CPU time of Envoy: %w", err)
+			return used, fault.Environmentf("read CPU time of Envoy: %w", err)
 		}
 	}
 	return used, nil

@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 )
 
 // options are how the measurement is made.
@@ -46,13 +46,13 @@ func main() {
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
 	}
-	os.Exit(exit.Code(err))
 }
 
 func run(ctx context.Context, o options) (err error) {
 	if o.rounds < 1 || flag.NArg() > 0 {
-		return exit.Usagef("read command line: %d rounds, %d arguments (at least one round, and flags only)",
+		return fault.Usagef("read command line: %d rounds, %d arguments (at least one round, and flags only)",
 			o.rounds, flag.NArg())
 	}
 	lab, err := openLab(ctx, o)

@@ -12,10 +12,10 @@ import (
 
 	"github.com/flowproof/lab/bpf/kernel"
 	"github.com/flowproof/lab/bpf/probe"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/observe/trace"
 	"github.com/flowproof/lab/harness/observe/trace/capture"
 	"github.com/flowproof/lab/internal/envoybinary"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // A mode is one set of probes whose cost is measured.
@@ -51,7 +51,7 @@ const none = -1
 func (l *lab) modes(ctx context.Context, o options) ([]mode, error) {
 	cache, err := envoybinary.DefaultCache()
 	if err != nil {
-		return nil, exit.Environmentf("%w", err)
+		return nil, fault.Environmentf("%w", err)
 	}
 	start := func(opts capture.Options) func(context.Context) (watch, error) {
 		opts.Pods, opts.Data, opts.Cache = l.pods, kernel.DefaultData, cache
@@ -89,7 +89,7 @@ func (l *lab) modes(ctx context.Context, o options) ([]mode, error) {
 	wanted := strings.Split(o.only, ",")
 	for _, name := range wanted {
 		if !slices.ContainsFunc(modes, func(m mode) bool { return m.name == name }) {
-			return nil, exit.Usagef("choose mode %q: there is none of that name", name)
+			return nil, fault.Usagef("choose mode %q: there is none of that name", name)
 		}
 	}
 	return slices.DeleteFunc(modes, func(m mode) bool {
@@ -114,17 +114,17 @@ func (s session) stop() (outcome, error) {
 		return outcome{}, err
 	}
 	if r.Problem != "" {
-		return outcome{}, exit.Incompletef("trace: %s", r.Problem)
+		return outcome{}, fault.Incompletef("trace: %s", r.Problem)
 	}
 	for _, p := range r.Probes {
 		if !p.Attached && p.Problem != probe.LeftOff {
-			return outcome{}, exit.Environmentf("trace: probe %s is off: %s", p.Name, p.Problem)
+			return outcome{}, fault.Environmentf("trace: probe %s is off: %s", p.Name, p.Problem)
 		}
 	}
 	for _, envoy := range r.Envoys {
 		for name, why := range envoy.Off {
 			if !strings.HasPrefix(why, probe.LeftOff) {
-				return outcome{}, exit.Environmentf("trace: %s is off in %s: %s", name, envoy.Pod, why)
+				return outcome{}, fault.Environmentf("trace: %s is off in %s: %s", name, envoy.Pod, why)
 			}
 		}
 	}

@@ -15,9 +15,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/observe/trace/capture"
 	"github.com/flowproof/lab/internal/envoybinary"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // The same probes in bpftrace's language; see their headers.
@@ -39,15 +39,15 @@ func (l *lab) peers(ctx context.Context, cache envoybinary.Cache) ([]mode, error
 	}
 	proof, err := cache.Ensure(ctx, fmt.Sprintf("/proc/%d/exe", l.envoys[0]), capture.Prove)
 	if err != nil {
-		return nil, exit.Environmentf("%w", err)
+		return nil, fault.Environmentf("%w", err)
 	}
 	join, functions := proof.Join, proof.Table.Functions
 	if join == nil {
-		return nil, exit.Environmentf("compare with bpftrace: the join is off: %s", proof.Off["join"])
+		return nil, fault.Environmentf("compare with bpftrace: the join is off: %s", proof.Off["join"])
 	}
 	begins, ok := proof.Table.RequestBegins()
 	if !ok {
-		return nil, exit.Environmentf("compare with bpftrace: where an upstream request begins is not known")
+		return nil, fault.Environmentf("compare with bpftrace: where an upstream request begins is not known")
 	}
 	fill := strings.NewReplacer("ENVOY", fmt.Sprintf("/proc/%d/exe", l.envoys[0]),
 		"ON_FILE_EVENT", offset(functions[envoybinary.OnFileEvent]), "ON_POOL_READY",
@@ -92,7 +92,7 @@ func (l *lab) bpftrace(ctx context.Context, text string) (*script, error) {
 	for i, pid := range l.envoys {
 		info, err := os.Stat(fmt.Sprintf("/proc/%d/ns/net", pid))
 		if err != nil {
-			return nil, exit.Environmentf("find network namespace: %w", err)
+			return nil, fault.Environmentf("find network namespace: %w", err)
 		}
 		netns[i] = strconv.FormatUint(info.Sys().(*syscall.Stat_t).Ino, 10)
 	}
@@ -110,13 +110,13 @@ func (l *lab) bpftrace(ctx context.Context, text string) (*script, error) {
 	s.cmd.Stdout, s.cmd.Stderr = output, s.stderr
 	if err := s.cmd.Start(); err != nil {
 		_ = output.Close()
-		return nil, exit.Environmentf("start bpftrace: %w", err)
+		return nil, fault.Environmentf("start bpftrace: %w", err)
 	}
 	if err := s.attached(ctx); err != nil {
 		_ = s.cmd.Process.Kill()
 		_ = s.cmd.Wait()
 		_ = output.Close()
-		return nil, exit.Environmentf("start bpftrace: %w: %s", err, firstError(s.stderr.String()))
+		return nil, fault.Environmentf("start bpftrace: %w: %s", err, firstError(s.stderr.String()))
 	}
 	return s, nil
 }
@@ -180,7 +180,7 @@ func (s *script) stop() (o outcome, err error) {
 	defer s.output.Close()
 	_ = s.cmd.Process.Signal(os.Interrupt)
 	if err := s.cmd.Wait(); err != nil {
-		return o, exit.Environmentf("end bpftrace: %w: %s", err, firstError(s.stderr.String()))
+		return o, fault.Environmentf("end bpftrace: %w: %s", err, firstError(s.stderr.String()))
 	}
 	if _, err := s.output.Seek(0, 0); err != nil {
 		return o, err

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"text/tabwriter"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 )
 
 // What is promised besides a mode's CPU.
@@ -126,7 +126,7 @@ func (b *bench) judge(w io.Writer) error {
 	}
 	t.Flush()
 	if len(broken) > 0 {
-		return exit.Mismatchf("keep promises: %d broken:\n%w", len(broken), errors.Join(broken...))
+		return fault.Mismatchf("keep promises: %d broken:\n%w", len(broken), errors.Join(broken...))
 	}
 	return nil
 }

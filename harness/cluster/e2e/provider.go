@@ -26,7 +26,7 @@ import (
 	"sigs.k8s.io/e2e-framework/support"
 
 	"github.com/flowproof/lab/harness/cluster"
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/progress"
 )
 
@@ -89,7 +89,7 @@ func (p *Provider) Create(ctx context.Context, _ ...string) (string, error) {
 
 // CreateWithConfig is refused: a lab has no configuration file.
 func (p *Provider) CreateWithConfig(context.Context, string) (string, error) {
-	return "", exit.Usagef("create lab %s: a lab has no configuration file (use Create)", p.options.Name)
+	return "", fault.Usagef("create lab %s: a lab has no configuration file (use Create)", p.options.Name)
 }
 
 // GetKubeconfig is the path of the lab's kubeconfig; empty before Create.
@@ -103,7 +103,7 @@ func (p *Provider) GetKubeconfig() string {
 // GenerateKubeconfig is GetKubeconfig: the lab has written it.
 func (p *Provider) GenerateKubeconfig(...string) (string, error) {
 	if p.lab == nil {
-		return "", exit.Environmentf("find kubeconfig of lab %s: it is not up", p.options.Name)
+		return "", fault.Environmentf("find kubeconfig of lab %s: it is not up", p.options.Name)
 	}
 	return p.lab.Kubeconfig, nil
 }
@@ -128,7 +128,7 @@ func (p *Provider) ExportLogs(ctx context.Context, dest string) error {
 		return err
 	}
 	if err := os.MkdirAll(dest, 0o700); err != nil {
-		return exit.Environmentf("export logs: %w", err)
+		return fault.Environmentf("export logs: %w", err)
 	}
 	return os.WriteFile(filepath.Join(dest, "status.json"), text, 0o600)
 }

@@ -8,7 +8,7 @@ import (
 
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/trust"
 	"github.com/flowproof/lab/internal/trust/trusttest"
 )
@@ -30,7 +30,7 @@ apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never}}}]}`
 	t.Cleanup(func() { clientcmd.RecommendedHomeFile = home })
 	t.Setenv(clientcmd.RecommendedConfigPathEnvVar, "")
 	_, _, err := Target{}.resolve()
-	if !errors.Is(err, trust.ErrUntrusted) || exit.Code(err) != exit.Environment {
+	if !errors.Is(err, trust.ErrUntrusted) || fault.Of(err) != fault.Environment {
 		t.Errorf("found: %v, want a refusal", err)
 	}
 	if _, _, err := (Target{Kubeconfig: path}).resolve(); err != nil {

@@ -18,7 +18,7 @@ import (
 
 	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/cluster/process"
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/kube"
 	"github.com/flowproof/lab/internal/progress"
 	"github.com/flowproof/lab/internal/trust"
@@ -53,7 +53,7 @@ func (b *Backend) Up(ctx context.Context, opts cluster.Options, p progress.Repor
 		return nil, err
 	}
 	if opts.Fresh {
-		return nil, exit.Usagef("bring up lab %s: --fresh is for a cluster of the lab's own", name)
+		return nil, fault.Usagef("bring up lab %s: --fresh is for a cluster of the lab's own", name)
 	}
 	if err := checkParts(opts.Install); err != nil {
 		return nil, err
@@ -131,7 +131,7 @@ func (b *Backend) site(name string) (*site, error) {
 	}
 	config, err := kube.ContextConfig(kubeconfig, context)
 	if err != nil {
-		return nil, exit.Environmentf("%w", err)
+		return nil, fault.Environmentf("%w", err)
 	}
 	return newSite(name, kubeconfig, context, config)
 }
@@ -150,7 +150,7 @@ func (t Target) resolve() (kubeconfig, context string, err error) {
 			_, err = os.Stat(path)
 		}
 		if err != nil && t.Kubeconfig != "" {
-			return "", "", exit.Environmentf("read kubeconfig: %w (give the path of the cluster's own)", err)
+			return "", "", fault.Environmentf("read kubeconfig: %w (give the path of the cluster's own)", err)
 		}
 		if err == nil && !t.named() {
 			if err := checkDefault(path); err != nil {
@@ -162,13 +162,13 @@ func (t Target) resolve() (kubeconfig, context string, err error) {
 		}
 	}
 	if len(found) == 0 {
-		return "", "", exit.Environmentf("find a cluster: there is no kubeconfig at %s (give --kubeconfig FILE)",
+		return "", "", fault.Environmentf("find a cluster: there is no kubeconfig at %s (give --kubeconfig FILE)",
 			strings.Join(files, ", "))
 	}
 	kubeconfig = strings.Join(found, string(filepath.ListSeparator))
 	raw, err := kube.ClientConfig(kubeconfig, "").RawConfig()
 	if err != nil {
-		return "", "", exit.Environmentf("read kubeconfig %s: %w", kubeconfig, err)
+		return "", "", fault.Environmentf("read kubeconfig %s: %w", kubeconfig, err)
 	}
 	context = t.Context
 	if context == "" {
@@ -193,7 +193,7 @@ func checkDefault(path string) error {
 		return nil
 	}
 	if err := trust.Path(path); err != nil {
-		return exit.Environmentf("use kubeconfig %s as root: %w (name it with --kubeconfig if its programs may run "+
+		return fault.Environmentf("use kubeconfig %s as root: %w (name it with --kubeconfig if its programs may run "+
 			"as root)", path, err)
 	}
 	return nil
@@ -202,12 +202,12 @@ func checkDefault(path string) error {
 func noContext(kubeconfig, context string, there []string) error {
 	switch {
 	case len(there) == 0:
-		return exit.Usagef("read kubeconfig %s: there is no context in it", kubeconfig)
+		return fault.Usagef("read kubeconfig %s: there is no context in it", kubeconfig)
 	case context == "":
-		return exit.Usagef("read kubeconfig %s: it has no current context (give --context, there are: %s)", kubeconfig,
+		return fault.Usagef("read kubeconfig %s: it has no current context (give --context, there are: %s)", kubeconfig,
 			strings.Join(there, ", "))
 	}
-	return exit.Usagef("choose context %q: kubeconfig %s has none of that name (there are: %s)", context, kubeconfig,
+	return fault.Usagef("choose context %q: kubeconfig %s has none of that name (there are: %s)", context, kubeconfig,
 		strings.Join(there, ", "))
 }
 

@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/flowproof/lab/harness/cluster"
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/kube"
 	"github.com/flowproof/lab/manifests"
 )
@@ -46,27 +46,27 @@ func TestResolve(t *testing.T) {
 		target      Target
 		environment string // KUBECONFIG
 		server      string
-		code        int
+		kind        fault.Kind
 		want        string // in the error
 	}{
-		{"the current context", Target{Kubeconfig: two}, none, "http://a:1", exit.OK, ""},
-		{"another", Target{Kubeconfig: two, Context: "b"}, none, "http://b:1", exit.OK, ""},
-		{"from the environment", Target{}, two, "http://a:1", exit.OK, ""},
-		{"of several files", Target{Context: "c"}, two + ":" + none + ":" + other, "http://c:1", exit.OK, ""},
-		{"the first of several files decides", Target{}, other + ":" + two, "http://c:1", exit.OK, ""},
-		{"no such context", Target{Kubeconfig: two, Context: "c"}, other, "", exit.Usage,
+		{"the current context", Target{Kubeconfig: two}, none, "http://a:1", fault.None, ""},
+		{"another", Target{Kubeconfig: two, Context: "b"}, none, "http://b:1", fault.None, ""},
+		{"from the environment", Target{}, two, "http://a:1", fault.None, ""},
+		{"of several files", Target{Context: "c"}, two + ":" + none + ":" + other, "http://c:1", fault.None, ""},
+		{"the first of several files decides", Target{}, other + ":" + two, "http://c:1", fault.None, ""},
+		{"no such context", Target{Kubeconfig: two, Context: "c"}, other, "", fault.Usage,
 			"has none of that name (there are: a, b)"},
-		{"no context at all", Target{Kubeconfig: empty}, none, "", exit.Usage, "there is no context in it"},
-		{"no current context", Target{Kubeconfig: writeConfig(t, "", "a")}, none, "", exit.Usage,
+		{"no context at all", Target{Kubeconfig: empty}, none, "", fault.Usage, "there is no context in it"},
+		{"no current context", Target{Kubeconfig: writeConfig(t, "", "a")}, none, "", fault.Usage,
 			"no current context (give --context, there are: a)"},
-		{"no such file", Target{Kubeconfig: none}, two, "", exit.Environment, "no such file or directory"},
-		{"nothing anywhere", Target{}, none, "", exit.Environment, "there is no kubeconfig at " + none},
+		{"no such file", Target{Kubeconfig: none}, two, "", fault.Environment, "no such file or directory"},
+		{"nothing anywhere", Target{}, none, "", fault.Environment, "there is no kubeconfig at " + none},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Setenv("KUBECONFIG", tt.environment)
 			kubeconfig, context, err := tt.target.resolve()
-			if exit.Code(err) != tt.code || err != nil && !strings.Contains(err.Error(), tt.want) {
-				t.Fatalf("%v (exit code %d), want %q (%d)", err, exit.Code(err), tt.want, tt.code)
+			if fault.Of(err) != tt.kind || err != nil && !strings.Contains(err.Error(), tt.want) {
+				t.Fatalf("%v (kind %q), want %q (%q)", err, fault.Of(err), tt.want, tt.kind)
 			}
 			if err != nil {
 				return

@@ -13,7 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/flowproof/lab/harness/cluster"
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/kube"
 	"github.com/flowproof/lab/internal/progress"
 	"github.com/flowproof/lab/internal/workshop"
@@ -29,7 +29,7 @@ var Parts = []string{cluster.Istio, cluster.Workshop}
 func checkParts(parts []string) error {
 	for _, part := range parts {
 		if !slices.Contains(Parts, part) {
-			return exit.Usagef("install %q: there is no such part (there are: %s)", part, strings.Join(Parts, ", "))
+			return fault.Usagef("install %q: there is no such part (there are: %s)", part, strings.Join(Parts, ", "))
 		}
 	}
 	return nil
@@ -49,7 +49,7 @@ type installer struct {
 func (s *site) install(ctx context.Context, opts cluster.Options, p progress.Reporter,
 	clock *progress.Stopwatch) (made bool, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, installDeadline,
-		exit.Environmentf("not done within %s", installDeadline))
+		fault.Environmentf("not done within %s", installDeadline))
 	defer cancel()
 	i := &installer{site: s, progress: p, clock: clock}
 	err = i.parts(ctx, opts)
@@ -130,7 +130,7 @@ func (i *installer) conflicts(ctx context.Context, objects []*unstructured.Unstr
 	if len(taken) > most {
 		more = fmt.Sprintf(" and %d more", len(taken)-most)
 	}
-	return exit.Environmentf("install: %s%s are there already, and this lab did not make them (leave the part out of "+
+	return fault.Environmentf("install: %s%s are there already, and this lab did not make them (leave the part out of "+
 		"--install to use them, or remove them)",
 		strings.Join(taken[:min(most, len(taken))], ", "), more)
 }
@@ -160,7 +160,7 @@ func (i *installer) ensure(ctx context.Context, o *unstructured.Unstructured) er
 			i.forget(o) // its maker may be another run of this lab, so that it has this lab's label
 			return i.overtaken(o)
 		case err != nil:
-			return exit.Environmentf("install: %w", err)
+			return fault.Environmentf("install: %w", err)
 		}
 		return nil
 	case there.GetLabels()[labLabel] != i.lab:
@@ -197,5 +197,5 @@ func (*installer) overtaken(o *unstructured.Unstructured) error {
 	if shared(o) {
 		return nil
 	}
-	return exit.Environmentf("install: %s was made by another meanwhile (run it again)", describe(o))
+	return fault.Environmentf("install: %s was made by another meanwhile (run it again)", describe(o))
 }

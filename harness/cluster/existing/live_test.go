@@ -23,9 +23,9 @@ import (
 	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/cluster/e2e"
 	"github.com/flowproof/lab/harness/cluster/node"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/internal/components"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/kube"
 	"github.com/flowproof/lab/internal/kube/kubetest"
 	"github.com/flowproof/lab/internal/progress"
@@ -255,8 +255,8 @@ func installed(t *testing.T, backend *Backend, up, lab *cluster.Lab, before kube
 
 func refused(t *testing.T, err error, want string) {
 	t.Helper()
-	if exit.Code(err) != exit.Environment || !strings.Contains(fmt.Sprint(err), want) {
-		t.Errorf("%v (exit code %d), want %q", err, exit.Code(err), want)
+	if fault.Of(err) != fault.Environment || !strings.Contains(fmt.Sprint(err), want) {
+		t.Errorf("%v (kind %q), want %q", err, fault.Of(err), want)
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/components"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/kube"
 	"github.com/flowproof/lab/manifests"
 )
@@ -30,7 +30,7 @@ func (i *installer) plan(ctx context.Context, opts cluster.Options) (plan, error
 	}
 	switch p.istiod = istiodName; {
 	case wanted(cluster.Istio) && there != nil && there.Labels[labLabel] != i.lab:
-		return p, exit.Environmentf("install istio: there is one already, %s/%s, and this lab did not make it (leave "+
+		return p, fault.Environmentf("install istio: there is one already, %s/%s, and this lab did not make it (leave "+
 			"istio out of --install to use it)",
 			there.Namespace, there.Name)
 	case wanted(cluster.Istio):
@@ -38,8 +38,8 @@ func (i *installer) plan(ctx context.Context, opts cluster.Options) (plan, error
 			return p, err
 		}
 	case there == nil:
-		return p, exit.Environmentf("install workshop: there is no istiod in this cluster (install it too: --install " +
-			"istio,workshop)")
+		return p, fault.Environmentf("install workshop: there is no istiod in this cluster (install it too: " +
+			"--install istio,workshop)")
 	default:
 		p.istiod = there.Namespace + "/" + there.Name
 	}
@@ -83,7 +83,7 @@ const istiodName = "istio-system/istiod"
 func (s *site) istiod(ctx context.Context) (*metav1.ObjectMeta, error) {
 	list, err := s.client.AppsV1().Deployments("").List(ctx, metav1.ListOptions{LabelSelector: "app=istiod"})
 	if err != nil {
-		return nil, exit.Environmentf("look for istiod: %w", err)
+		return nil, fault.Environmentf("look for istiod: %w", err)
 	}
 	for n := range list.Items {
 		if list.Items[n].Labels[labLabel] != s.lab || len(list.Items) == 1 {

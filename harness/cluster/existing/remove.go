@@ -15,7 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/flowproof/lab/harness/cluster"
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/kube"
 	"github.com/flowproof/lab/internal/progress"
 )
@@ -66,7 +66,7 @@ func (i *installer) takeBack(ctx context.Context) error {
 // sweep looks for the lab's objects, all or only some, and removes them; the deadline is for both.
 func (s *site) sweep(ctx context.Context, title string, only []cluster.Object, p progress.Reporter) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, removeDeadline,
-		exit.Environmentf("not done within %s (call it again: it goes on)", removeDeadline))
+		fault.Environmentf("not done within %s (call it again: it goes on)", removeDeadline))
 	defer cancel()
 	task := p.Start(title)
 	found, err := s.ours(ctx)
@@ -78,7 +78,7 @@ func (s *site) sweep(ctx context.Context, title string, only []cluster.Object, p
 		err = s.removeAll(ctx, found, p)
 	}
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
-		err = exit.Environmentf("%w: %w", context.Cause(ctx), err)
+		err = fault.Environmentf("%w: %w", context.Cause(ctx), err)
 	}
 	task.Done(err)
 	return err
@@ -131,7 +131,7 @@ func (s *site) removeStage(ctx context.Context, items []item, wait bool, p progr
 					i.Name, i.UID)
 			}
 			if err != nil {
-				return exit.Environmentf("remove %s: %w", i.object(), err)
+				return fault.Environmentf("remove %s: %w", i.object(), err)
 			}
 			return nil
 		})

@@ -19,7 +19,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/flowproof/lab/harness/cluster"
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 )
 
 // The labels of every object that a lab makes in a cluster which was there before.
@@ -43,11 +43,11 @@ type site struct {
 func newSite(lab, kubeconfig, context string, config *rest.Config) (*site, error) {
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
-		return nil, exit.Environmentf("read kubeconfig %s: %w", kubeconfig, err)
+		return nil, fault.Environmentf("read kubeconfig %s: %w", kubeconfig, err)
 	}
 	meta, err := metadata.NewForConfig(config)
 	if err != nil {
-		return nil, exit.Environmentf("read kubeconfig %s: %w", kubeconfig, err)
+		return nil, fault.Environmentf("read kubeconfig %s: %w", kubeconfig, err)
 	}
 	return &site{lab: lab, kubeconfig: kubeconfig, context: context, config: config, client: client,
 		metadata: meta}, nil
@@ -59,7 +59,7 @@ func (s *site) reach(ctx context.Context) error {
 	defer cancel()
 	err := s.client.Discovery().RESTClient().Get().AbsPath("/version").Do(ctx).Error()
 	if err != nil {
-		return exit.Environmentf("reach the cluster of context %s: %w (does `kubectl --kubeconfig %s --context %s "+
+		return fault.Environmentf("reach the cluster of context %s: %w (does `kubectl --kubeconfig %s --context %s "+
 			"version` answer?)",
 			s.context, err, s.kubeconfig, s.context)
 	}
@@ -91,7 +91,7 @@ func (s *site) kinds() (all []kind, silent map[schema.GroupVersion]error, err er
 	lists, err := s.client.Discovery().ServerPreferredResources()
 	silent, failed := discovery.GroupDiscoveryFailedErrorGroups(err)
 	if err != nil && !failed {
-		return nil, nil, exit.Environmentf("list the cluster's kinds of objects: %w", err)
+		return nil, nil, fault.Environmentf("list the cluster's kinds of objects: %w", err)
 	}
 	maps.DeleteFunc(silent, func(_ schema.GroupVersion, err error) bool { return apierrors.IsNotFound(err) })
 	for _, list := range lists {
@@ -144,7 +144,7 @@ func (s *site) list(ctx context.Context, kinds []kind, namespace, selector strin
 					fmt.Sprintf("%s (%s)", k.GroupResource(), strings.ToLower(string(apierrors.ReasonForError(err)))))
 				return nil
 			case err != nil:
-				return exit.Environmentf("list %s: %w", k.Resource, err)
+				return fault.Environmentf("list %s: %w", k.Resource, err)
 			}
 			for _, o := range found.Items {
 				seen.items = append(seen.items, item{k, o})

@@ -13,10 +13,10 @@ import (
 
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/internal/components"
 	"github.com/flowproof/lab/internal/docker"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/kube"
 	"github.com/flowproof/lab/internal/progress"
 	"github.com/flowproof/lab/internal/removal"
@@ -80,7 +80,7 @@ func (b *builder) create(ctx context.Context, ref string, task progress.Task) ([
 		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, exit.Environmentf("create cluster: %w", err)
+		return nil, fault.Environmentf("create cluster: %w", err)
 	}
 	defer removal.All(dir)
 	kubeconfig := filepath.Join(dir, "kubeconfig")
@@ -91,7 +91,7 @@ func (b *builder) create(ctx context.Context, ref string, task progress.Task) ([
 	}
 	data, err := os.ReadFile(kubeconfig)
 	if err != nil {
-		return nil, exit.Environmentf("read kind's kubeconfig: %w", err)
+		return nil, fault.Environmentf("read kind's kubeconfig: %w", err)
 	}
 	return b.reachable(data)
 }
@@ -104,7 +104,7 @@ func (b *builder) reachable(data []byte) ([]byte, error) {
 		return nil, fmt.Errorf("read kind's kubeconfig: %w", err)
 	}
 	if err := kube.Inert(config); err != nil {
-		return nil, exit.Environmentf("read kind's kubeconfig: %w", err)
+		return nil, fault.Environmentf("read kind's kubeconfig: %w", err)
 	}
 	for _, c := range config.Contexts {
 		c.Namespace = mesh.Workshop

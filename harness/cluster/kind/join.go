@@ -13,9 +13,9 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/docker"
 	"github.com/flowproof/lab/internal/enclosure"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/kube"
 	"github.com/flowproof/lab/internal/progress"
 	"github.com/flowproof/lab/internal/workshop"
@@ -41,9 +41,9 @@ func joinOwn(ctx context.Context, name string, p progress.Reporter) (*cluster.La
 	case err != nil:
 		return nil, err
 	case s.State != cluster.Running:
-		return nil, exit.Environmentf("join lab %s: it is going down: %s", name, s.Reason)
+		return nil, fault.Environmentf("join lab %s: it is going down: %s", name, s.Reason)
 	case s.Kubeconfig == "":
-		return nil, exit.Environmentf("join lab %s: its Docker runs without a cluster (lab down --backend kind "+
+		return nil, fault.Environmentf("join lab %s: its Docker runs without a cluster (lab down --backend kind "+
 			"--name %[1]s)", name)
 	}
 	lives, err := nodeLives(ctx, name)

@@ -10,9 +10,9 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/yaml"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/components"
 	"github.com/flowproof/lab/internal/docker"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 func TestJudge(t *testing.T) {
@@ -40,9 +40,9 @@ func TestJudge(t *testing.T) {
 			}
 			if got == foreign {
 				err := refuse("x", tt.all)
-				if exit.Code(err) != exit.Environment ||
+				if fault.Of(err) != fault.Environment ||
 					!strings.Contains(err.Error(), "kind delete cluster --name flowproof-x") {
-					t.Errorf("refusal %q with code %d", err, exit.Code(err))
+					t.Errorf("refusal %q with kind %q", err, fault.Of(err))
 				}
 			}
 		})

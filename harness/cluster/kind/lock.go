@@ -3,7 +3,7 @@ package kind
 import (
 	"context"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/progress"
 	"github.com/flowproof/lab/internal/trust"
 )
@@ -19,7 +19,7 @@ func exclusive(ctx context.Context, name string, p progress.Reporter) (release f
 		task.Done(err)
 	}
 	if err != nil && ctx.Err() == nil {
-		err = exit.Environmentf("take hold of lab %s: %w", name, err)
+		err = fault.Environmentf("take hold of lab %s: %w", name, err)
 	}
 	return release, err
 }

@@ -4,9 +4,9 @@ import (
 	"context"
 
 	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/components"
 	"github.com/flowproof/lab/internal/docker"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/outside"
 	"github.com/flowproof/lab/manifests"
 )
@@ -27,7 +27,7 @@ func (*Backend) Outside(ctx context.Context, lab *cluster.Lab) (outside.Place, e
 		Image: components.NetshootImage}
 	set, err := components.Find(components.Options{Kind: true, IstioValues: manifests.IstioValues()})
 	if err != nil && d.Ours {
-		return place, exit.Environmentf("find the client's image: %w", err)
+		return place, fault.Environmentf("find the client's image: %w", err)
 	}
 	if err != nil {
 		return place, nil // a lab of published images: Docker pulls it

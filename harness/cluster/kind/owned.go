@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/docker"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // A container is what Docker tells of a container that carries the name of our cluster.
@@ -78,7 +78,7 @@ func judge(lab string, all []container) string {
 
 // refuse is the error for a cluster that is not ours.
 func refuse(lab string, all []container) error {
-	return exit.Environmentf("bring up lab %s: Docker has a cluster %s that is not the lab's (its node %s lacks the "+
+	return fault.Environmentf("bring up lab %s: Docker has a cluster %s that is not the lab's (its node %s lacks the "+
 		"label %s=%s): remove it with kind delete cluster --name %[2]s, or give the lab another --name",
 		lab, clusterName(lab), all[0].Name, LabLabel, lab)
 }
@@ -110,7 +110,7 @@ const stubborn = 20
 // and keeps it for a moment.
 func remove(ctx context.Context, d *docker.Docker, lab string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, removeDeadline,
-		exit.Environmentf("not done within %s", removeDeadline))
+		fault.Environmentf("not done within %s", removeDeadline))
 	defer cancel()
 	for attempt := 1; ; attempt++ {
 		found, err := removeOnce(ctx, d, lab)

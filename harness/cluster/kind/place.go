@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/flowproof/lab/harness/cluster"
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/removal"
 	"github.com/flowproof/lab/internal/trust"
 )
@@ -38,10 +38,10 @@ func advise(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, trust.ErrUntrusted) && os.Geteuid() != 0:
-		return exit.Environmentf("keep the lab's kubeconfig in %s: %w (remove it, or set XDG_RUNTIME_DIR to a "+
+		return fault.Environmentf("keep the lab's kubeconfig in %s: %w (remove it, or set XDG_RUNTIME_DIR to a "+
 			"directory of your own)", trust.Base(), err)
 	}
-	return exit.Environmentf("keep the lab's kubeconfig in %s: %w", trust.Base(), err)
+	return fault.Environmentf("keep the lab's kubeconfig in %s: %w", trust.Base(), err)
 }
 
 // keep writes the kubeconfig of a lab in another's Docker.
@@ -51,7 +51,7 @@ func keep(lab string, data []byte) (string, error) {
 	}
 	path := kubeconfigPath(lab)
 	if err := cluster.WritePrivate(path, data); err != nil {
-		return "", exit.Environmentf("keep the lab's kubeconfig: %w", err)
+		return "", fault.Environmentf("keep the lab's kubeconfig: %w", err)
 	}
 	return path, nil
 }
@@ -63,7 +63,7 @@ func forget(lab string) error {
 		return err
 	}
 	if err := removal.All(dir); err != nil {
-		return exit.Environmentf("remove the lab's kubeconfig: %w", err)
+		return fault.Environmentf("remove the lab's kubeconfig: %w", err)
 	}
 	_ = os.Remove(filepath.Dir(dir)) // the directory of all labs, when this was the last
 	return nil

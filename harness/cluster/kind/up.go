@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/components"
 	"github.com/flowproof/lab/internal/docker"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/progress"
 	"github.com/flowproof/lab/internal/workshop"
 	"github.com/flowproof/lab/manifests"
@@ -199,7 +199,7 @@ func await(ctx context.Context, d *docker.Docker, p progress.Reporter) error {
 	err := d.Await(ctx)
 	task.Done(err)
 	if err != nil {
-		return exit.Environmentf("wait for Docker: %w", err)
+		return fault.Environmentf("wait for Docker: %w", err)
 	}
 	return nil
 }

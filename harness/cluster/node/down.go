@@ -7,7 +7,7 @@ import (
 	"os"
 
 	"github.com/flowproof/lab/harness/cluster"
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/progress"
 )
 
@@ -18,7 +18,7 @@ func (b *Backend) Down(ctx context.Context, name string, p progress.Reporter) er
 		return err
 	}
 	if os.Geteuid() != 0 {
-		return exit.Environmentf("take down lab %s: it is root's (run as root)", name)
+		return fault.Environmentf("take down lab %s: it is root's (run as root)", name)
 	}
 	task := p.Start("Taking down lab " + name)
 	err = enclosed.Down(ctx, name)

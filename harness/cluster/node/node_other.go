@@ -9,8 +9,8 @@ import (
 	"runtime"
 
 	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/enclosure"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/progress"
 )
 
@@ -49,7 +49,7 @@ func (b *Backend) Status(_ context.Context, name string) (cluster.Status, error)
 
 // Processes says that no container runs on this machine.
 func (*Backend) Processes(context.Context, *cluster.Lab, string, string, string) ([]int, error) {
-	return nil, exit.Environmentf("find processes: %s has no containers of its own", runtime.GOOS)
+	return nil, fault.Environmentf("find processes: %s has no containers of its own", runtime.GOOS)
 }
 
 // Guard is the socket of the process with which a lab of that name ends; it is not there.

@@ -8,9 +8,9 @@ import (
 	"os"
 
 	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/components"
 	"github.com/flowproof/lab/internal/enclosure"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/progress"
 	"github.com/flowproof/lab/internal/workshop"
 	"github.com/flowproof/lab/manifests"
@@ -23,7 +23,7 @@ func (b *Backend) Up(ctx context.Context, opts cluster.Options, p progress.Repor
 		return nil, err
 	}
 	if os.Geteuid() != 0 {
-		return nil, exit.Environmentf("bring up lab %s: the embedded node makes namespaces and mounts (run as root, "+
+		return nil, fault.Environmentf("bring up lab %s: the embedded node makes namespaces and mounts (run as root, "+
 			"or use a cluster of your own with --kubeconfig)", name)
 	}
 	if lab, err := join(ctx, name, p); lab != nil || err != nil {
@@ -103,7 +103,7 @@ func join(ctx context.Context, name string, p progress.Reporter) (*cluster.Lab, 
 		return nil, err
 	}
 	if s.State != cluster.Running {
-		return nil, exit.Environmentf("join lab %s: it is going down: %s", name, s.Reason)
+		return nil, fault.Environmentf("join lab %s: it is going down: %s", name, s.Reason)
 	}
 	return &cluster.Lab{Name: name, Backend: "node", Kubeconfig: s.Kubeconfig, Joined: true, Timings: s.Timings}, nil
 }

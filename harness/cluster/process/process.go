@@ -17,7 +17,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/flowproof/lab/harness/cluster"
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/kube"
 )
 
@@ -42,11 +42,11 @@ func Of(ctx context.Context, lab *cluster.Lab, namespace, pod, container string)
 	}
 	id := kube.ContainerIDOf(p, container)
 	if id == "" {
-		return nil, exit.Usagef("find container %s of %s/%s: there is none that runs", container, namespace, pod)
+		return nil, fault.Usagef("find container %s of %s/%s: there is none that runs", container, namespace, pod)
 	}
 	pids, err := OfContainer(id)
 	if errors.Is(err, ErrElsewhere) {
-		err = exit.Environmentf("find the processes of container %s of %s/%s: %w (the pod is on node %s: run lab "+
+		err = fault.Environmentf("find the processes of container %s of %s/%s: %w (the pod is on node %s: run lab "+
 			"there)",
 			container, namespace, pod, err, p.Spec.NodeName)
 	}
@@ -69,7 +69,7 @@ func OfContainer(id string) ([]int, error) {
 func inCgroup(proc, id string) ([]int, error) {
 	entries, err := os.ReadDir(proc)
 	if err != nil {
-		return nil, exit.Environmentf("look for processes: %w", err)
+		return nil, fault.Environmentf("look for processes: %w", err)
 	}
 	var pids []int
 	for _, e := range entries {
@@ -85,7 +85,7 @@ func inCgroup(proc, id string) ([]int, error) {
 		case errors.Is(err, fs.ErrPermission): // another user's, with proc's hidepid
 			continue
 		case err != nil:
-			return nil, exit.Environmentf("look for processes: %w", err)
+			return nil, fault.Environmentf("look for processes: %w", err)
 		}
 		if belongs(string(text), id) {
 			pids = append(pids, pid)

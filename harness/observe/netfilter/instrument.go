@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/observe/instrument"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // How netfilter is read: all tables of iptables with their counters, what nft has (also of a pod
@@ -74,7 +74,7 @@ func (Instrument) After(ctx context.Context, pods []instrument.Target, _ instrum
 	}
 	for i, err := range errs {
 		if err != nil && pods[i].Kept(instrument.RulesBefore) != nil {
-			return exit.Incompletef("read netfilter of %s after the request, as before it: %w", pods[i].Ref(), err)
+			return fault.Incompletef("read netfilter of %s after the request, as before it: %w", pods[i].Ref(), err)
 		}
 		if err != nil {
 			pods[i].Absent(flow.Netfilter, err)

@@ -8,9 +8,9 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/observe/instrument"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // Command prints all TCP sockets of a network namespace with their owners, as far
@@ -75,7 +75,7 @@ func (Instrument) After(ctx context.Context, pods []instrument.Target, _ instrum
 		pod := pods[i]
 		switch {
 		case errors.Is(err, instrument.ErrUnavailable) && pod.Kept(instrument.SocketsBefore) != nil:
-			return exit.Incompletef("read sockets of %s after the request, as before it: %w", pod.Ref(), err)
+			return fault.Incompletef("read sockets of %s after the request, as before it: %w", pod.Ref(), err)
 		case errors.Is(err, instrument.ErrUnavailable):
 			pod.Absent(flow.Sockets, err)
 		case err != nil:
@@ -94,7 +94,7 @@ func readAgain(ctx context.Context, pods []instrument.Target) error {
 			continue
 		}
 		if err := Read(ctx, pod, instrument.SocketsAgain); err != nil {
-			return exit.Incompletef("read sockets of %s once more: %w", pod.Ref(), err)
+			return fault.Incompletef("read sockets of %s once more: %w", pod.Ref(), err)
 		}
 	}
 	return nil
@@ -127,10 +127,10 @@ func readAll(ctx context.Context, pods []instrument.Target, part string) []error
 func Read(ctx context.Context, pod instrument.Target, part string) error {
 	text, err := pod.Run(ctx, instrument.InSidecar, Command)
 	if err != nil {
-		return exit.Environmentf("read sockets of %s: %w", pod.Ref(), err)
+		return fault.Environmentf("read sockets of %s: %w", pod.Ref(), err)
 	}
 	if _, err := Parse(bytes.NewReader(text)); err != nil {
-		return exit.Environmentf("read sockets of %s: %w", pod.Ref(), err)
+		return fault.Environmentf("read sockets of %s: %w", pod.Ref(), err)
 	}
 	pod.Keep(part, text)
 	return nil

@@ -7,9 +7,9 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/observe/instrument"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // Filter names the counters that are read, as a regular expression for the admin interface:
@@ -83,7 +83,7 @@ func readOne(ctx context.Context, pod instrument.Target, part, runtime string) e
 		return err
 	}
 	if _, err := Parse(bytes.NewReader(text)); err != nil {
-		return exit.Environmentf("read stats of %s: %w", pod.Ref(), err)
+		return fault.Environmentf("read stats of %s: %w", pod.Ref(), err)
 	}
 	pod.Keep(part, text)
 	if text, err = pod.Runtime(ctx); err != nil {

@@ -30,6 +30,7 @@ func TestOutsiderCompiles(t *testing.T) {
 	out := gocommand(t, dir, "run", "./offline", filepath.Join(dumps, "netshoot.json.gz"),
 		filepath.Join(dumps, "fortio-server.json.gz"), absolute(t, root, "harness", "bundle", "testdata", "inbound"))
 	for _, want := range []string{"no such name: true", "the way has 26 hops and is certain",
+		"no such bundle: usage true",
 		"are confirmed 26 hops, and refuted 0"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("it printed\n%swithout %q", out, want)

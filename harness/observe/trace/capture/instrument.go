@@ -5,10 +5,10 @@ import (
 	"errors"
 	"net/netip"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/observe/instrument"
 	"github.com/flowproof/lab/harness/observe/trace"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // An Instrument is BPF programs in the kernel and on the Envoys of the pods. Options say how it
@@ -56,11 +56,11 @@ func (i *Instrument) Before(ctx context.Context, pods []instrument.Target) error
 			return absent(err)
 		}
 		if err != nil {
-			return exit.Environmentf("trace %s: %w", pod.Ref(), err)
+			return fault.Environmentf("trace %s: %w", pod.Ref(), err)
 		}
 		address, err := netip.ParseAddr(pod.IP())
 		if err != nil {
-			return exit.Environmentf("trace %s: %w", pod.Ref(), err)
+			return fault.Environmentf("trace %s: %w", pod.Ref(), err)
 		}
 		i.Options.Pods = append(i.Options.Pods, trace.Pod{Name: pod.Ref(), Side: pod.Side(), IP: address, PIDs: pids})
 	}
@@ -79,7 +79,7 @@ func (i *Instrument) After(context.Context, []instrument.Target, instrument.Sent
 	i.session = nil
 	recording, err := session.Stop()
 	if err != nil {
-		return exit.Incompletef("%w", err)
+		return fault.Incompletef("%w", err)
 	}
 	i.Recording = recording
 	return nil

@@ -16,9 +16,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/flowproof/lab/bpf/kernel"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/observe/trace"
 	"github.com/flowproof/lab/internal/envoybinary"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // A Session is a watch that goes on. Stop or Close it.
@@ -55,7 +55,7 @@ func Start(ctx context.Context, opts Options) (_ *Session, err error) {
 	}()
 	namespaces, err := namespacesOf(opts.Pods)
 	if err != nil {
-		return nil, exit.Environmentf("start trace: %w", err)
+		return nil, fault.Environmentf("start trace: %w", err)
 	}
 	if opts.Envoy { // proofs first: they take time, and a watch should not
 		for _, pids := range envoys(namespaces) {
@@ -68,12 +68,12 @@ func Start(ctx context.Context, opts Options) (_ *Session, err error) {
 	s.without = onEnvoy
 	if s.watcher, err = newWatcher(kernel.Options{Data: opts.Data, Without: onKernel}, opts.Envoy); errors.Is(err,
 		kernel.ErrUnknownProbe) {
-		return nil, exit.Usagef("start trace: %w; on Envoy: %s", err, strings.Join(trace.Costly, ", "))
+		return nil, fault.Usagef("start trace: %w; on Envoy: %s", err, strings.Join(trace.Costly, ", "))
 	} else if err != nil {
-		return nil, exit.Environmentf("start trace: %w", err)
+		return nil, fault.Environmentf("start trace: %w", err)
 	}
 	if err := s.start(namespaces, opts.Envoy); err != nil {
-		return nil, errors.Join(exit.Environmentf("start trace: %w", err), s.Close())
+		return nil, errors.Join(fault.Environmentf("start trace: %w", err), s.Close())
 	}
 	return s, nil
 }

@@ -13,10 +13,10 @@ import (
 	"github.com/flowproof/lab/bpf/envoy"
 	"github.com/flowproof/lab/bpf/kernel"
 	"github.com/flowproof/lab/bpf/probe"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/observe/trace"
 	"github.com/flowproof/lab/internal/envoybinary"
 	"github.com/flowproof/lab/internal/envoybinary/testbed"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // TestEnvoyThatIsReplaced watches a network namespace in which Envoy ends and another one
@@ -134,7 +134,7 @@ func TestUnknownProbeCannotBeLeftOff(t *testing.T) {
 		t.Skip("root is needed to load probes")
 	}
 	_, err := Start(t.Context(), Options{Without: []string{"gaet"}})
-	if exit.Code(err) != exit.Usage {
-		t.Errorf("ends with code %d: %v", exit.Code(err), err)
+	if fault.Of(err) != fault.Usage {
+		t.Errorf("ends with kind %q: %v", fault.Of(err), err)
 	}
 }

@@ -5,9 +5,9 @@ package capture
 import (
 	"context"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/observe/trace"
 	"github.com/flowproof/lab/internal/envoybinary"
-	"github.com/flowproof/lab/internal/exit"
 )
 
 // A Session is a watch that goes on.
@@ -15,7 +15,7 @@ type Session struct{}
 
 // Start fails here: the probes are made for Linux on x86-64.
 func Start(context.Context, Options) (*Session, error) {
-	return nil, exit.Environmentf("start trace: the probes are made for Linux on x86-64")
+	return nil, fault.Environmentf("start trace: the probes are made for Linux on x86-64")
 }
 
 // Stop ends the session.
@@ -31,5 +31,5 @@ func Features() []Feature {
 
 // Prove fails here for the same reason.
 func Prove(context.Context, string, *envoybinary.Table) (*envoybinary.Proof, error) {
-	return nil, exit.Environmentf("prove symbols: the probes are made for Linux on x86-64")
+	return nil, fault.Environmentf("prove symbols: the probes are made for Linux on x86-64")
 }

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/flowproof/lab/internal/exit"
+	"github.com/flowproof/lab/harness/fault"
 )
 
 // A Match says where a pattern was found in a story.
@@ -76,7 +76,7 @@ func (s *search) stopped() bool {
 		return true
 	}
 	if s.matcher.spent() || len(s.failed) > maxStates {
-		s.err = exit.Usagef("search %s: the pattern is too open: %d events can be taken for its lines in too many "+
+		s.err = fault.Usagef("search %s: the pattern is too open: %d events can be taken for its lines in too many "+
 			"ways (put more of the events' own text into the lines, and let names come again)",
 			s.pattern.Name, len(s.story))
 	} else if s.matcher.work-s.looked > lookInterval {

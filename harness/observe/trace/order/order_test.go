@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/observe/trace"
-	"github.com/flowproof/lab/internal/exit"
 	"github.com/flowproof/lab/internal/golden"
 )
 
@@ -173,15 +173,15 @@ func TestOpenPattern(t *testing.T) {
 	for _, tt := range []struct {
 		name, pattern string
 		events        int
-		code          int
+		kind          fault.Kind
 		want          string
 	}{
-		{"names that nothing uses again", fresh + "quic", 2000, exit.Environment, "p.events:5: no such event: quic"},
-		{"a name that is used at the end", fresh + "quic $b", 500, exit.Environment,
+		{"names that nothing uses again", fresh + "quic", 2000, fault.Environment, "p.events:5: no such event: quic"},
+		{"a name that is used at the end", fresh + "quic $b", 500, fault.Environment,
 			"p.events:5: no such event: quic 0"},
-		{"names that are all used at the end", fresh + "quic $b $e $h $k", 2000, exit.Usage,
+		{"names that are all used at the end", fresh + "quic $b $e $h $k", 2000, fault.Usage,
 			"search p.events: the pattern is too open: 2000 events can be taken for its lines in too many ways"},
-		{"a line that is too open", "*" + strings.Repeat("$a*$b*$c*", 3) + "quic$a$b$c", 2000, exit.Usage,
+		{"a line that is too open", "*" + strings.Repeat("$a*$b*$c*", 3) + "quic$a$b$c", 2000, fault.Usage,
 			"the pattern is too open"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -189,9 +189,9 @@ func TestOpenPattern(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := p.Find(t.Context(), busy(tt.events), nil); exit.Code(err) != tt.code ||
+			if _, err := p.Find(t.Context(), busy(tt.events), nil); fault.Of(err) != tt.kind ||
 				!strings.Contains(err.Error(), tt.want) {
-				t.Errorf("code %d: %v\nwant %d: %s", exit.Code(err), err, tt.code, tt.want)
+				t.Errorf("kind %q: %v\nwant %q: %s", fault.Of(err), err, tt.kind, tt.want)
 			}
 		})
 	}

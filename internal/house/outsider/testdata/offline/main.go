@@ -11,6 +11,7 @@ import (
 
 	"github.com/flowproof/lab/harness/bundle"
 	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer"
 	"github.com/flowproof/lab/harness/netfilter"
@@ -60,6 +61,8 @@ func inferred(ctx context.Context, clientFile, serverFile string) error {
 
 // judged judges a bundle by its evidence, and the run in it once more.
 func judged(ctx context.Context, dir string) error {
+	_, err := bundle.Read(ctx, dir+".absent")
+	fmt.Println("no such bundle:", fault.Of(err), errors.Is(err, fault.Usage))
 	contents, err := bundle.Read(ctx, dir)
 	if err != nil {
 		return err
