@@ -13,10 +13,10 @@ unexport KUBECONFIG
 BUILD := $(GO) build -ldflags '-s -w' -o $(LAB) ./cmd/lab
 
 .PHONY: inbound walk site test requests test-kind lint lab setup bench differential fuzz probes-matrix
-.PHONY: kill9 load cover nightly clean release install test-release
+.PHONY: kill9 registry load cover nightly clean release install test-release
 
 inbound: lab ## the main job: a lab, a request, and every hop of its way inferred and seen
-	$(LAB) run inbound
+	$(LAB) run inbound --images auto
 
 walk: lab ## the same request as a lesson: guess, infer, see; what you have done is kept
 	$(LAB) $(LABFLAGS) walk inbound
@@ -90,6 +90,13 @@ probes-matrix: lab ## the tables of three builds of a stripped Envoy, recovered 
 kill9: lab ## 50 rounds of SIGKILL to one, two or all processes at a random moment, and nothing may be left
 	$(GO) build -o bin/kill9 ./hack/kill9
 	hack/apart.sh bin/kill9 -rounds 50
+
+# The published images are not to be had everywhere: these have their layout and the lab's own parts.
+registry: lab ## a lab of images from a registry on loopback, one request through it; nothing is compiled
+	$(LAB) build
+	$(GO) build -o bin/registry ./hack/registry
+	bin/registry sh -c '$(LAB) --name registry run inbound --images registry && \
+	  $(LAB) --name registry istioctl version --remote=false && $(LAB) --name registry down'
 
 load: lab ## verdicts while others send requests on the same way: never a mismatch, and at 50 a second 95 % verified
 	$(GO) run ./hack/load

@@ -34,10 +34,12 @@ interruption it goes on where it was.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a := appOf(cmd)
 			opts := opts
-			if opts.Kind = a.backendName == "kind"; opts.Kind && components.PublishedImages(opts.Images) {
-				opts.IstioValues = manifests.PublishedIstioValues()
+			opts.Kind = a.backendName == "kind"
+			opts, err := components.Choose(cmd.Context(), opts, a.reporter())
+			if err != nil {
+				return err
 			}
-			set, err := components.Ensure(cmd.Context(), opts, a.reporter())
+			set, err := components.Ensure(cmd.Context(), opts.WithValues(), a.reporter())
 			if err != nil {
 				return err
 			}
@@ -47,7 +49,7 @@ interruption it goes on where it was.`,
 	}
 	cmd.Flags().StringVar(&opts.Images, "images", components.Built, components.ImageSourcesHelp())
 	cmd.Flags().StringVar(&opts.Istio, "istio", "",
-		"version of Istio's published images, such as 1.29.0 (--backend kind --images registry)")
+		"version of Istio's published images, such as 1.29.0 (with --images registry)")
 	completeFixed(cmd, "images", components.ImageSources()...)
 	return cmd
 }

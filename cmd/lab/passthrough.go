@@ -92,14 +92,14 @@ const istioctlProgram = "istioctl"
 // findProgram finds a program among the lab's components, or makes it where no lab needs it to
 // run; the machine's own will do for a lab of published images.
 func (a *app) findProgram(ctx context.Context, program string) (string, error) {
-	set, err := components.Find(componentOptions())
+	set, published, err := components.FindAny(componentOptions())
 	if err != nil {
 		if path, missing := trust.LookPath(program); missing == nil {
 			return path, nil
 		}
 		return "", fault.Environmentf("find %s: %w", program, err)
 	}
-	if program == istioctlProgram {
+	if program == istioctlProgram && !published {
 		return components.Istioctl(ctx, componentOptions(), a.reporter())
 	}
 	if err := set.Check(program); err != nil {

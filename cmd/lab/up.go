@@ -52,7 +52,7 @@ lab's, and ` + "`lab down`" + ` removes those and no other.`,
   lab up --timings
   lab up --name second
   lab up --backend kind
-  lab up --backend kind --images registry --istio 1.28.3
+  lab up --images registry --istio 1.28.3
   lab up --backend existing --context staging --install istio,workshop
   lab up -o json | jq -r .kubeconfig`,
 		Args: cobra.NoArgs,
@@ -97,7 +97,7 @@ func printTimings(w io.Writer, timings []progress.Timing) {
 func addUpFlags(cmd *cobra.Command, opts *cluster.Options) {
 	cmd.Flags().StringVar(&opts.Images, "images", components.Built, components.ImageSourcesHelp())
 	cmd.Flags().StringVar(&opts.Istio, "istio", "",
-		"version of Istio to install, such as 1.29.0 (--backend kind --images registry)")
+		"version of Istio to install, such as 1.29.0 (with --images registry)")
 	cmd.Flags().BoolVar(&opts.Retain, "retain", false, "keep what is there when bring-up fails, to look at it")
 	cmd.Flags().StringSliceVar(&opts.Install, "install", nil,
 		"with the backend existing, parts to put into the cluster: "+strings.Join(existing.Parts, ", "))

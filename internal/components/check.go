@@ -27,9 +27,9 @@ func (s *Set) Check(names ...string) error {
 		made[f.Path] = f
 	}
 	var group errgroup.Group
-	for _, name := range names {
+	for path, name := range programFiles(filepath.Base(s.Bin), names, made) {
 		group.Go(func() error {
-			err := checkProgram(filepath.Dir(s.Bin), filepath.Join(filepath.Base(s.Bin), name), made)
+			err := checkFile(filepath.Dir(s.Bin), path, made)
 			if err != nil {
 				err = fmt.Errorf("check program %s: %w: %w (run: lab build, which makes it again)", name,
 					ErrDamaged, err)
@@ -41,8 +41,23 @@ func (s *Set) Check(names ...string) error {
 	return group.Wait()
 }
 
-// checkProgram compares a program, and what it is another name of, with what was made.
-func checkProgram(content, path string, made map[string]file) error {
+// programFiles are the files that programs consist of, each with the program: several may be
+// further names of one file, which is read once.
+func programFiles(bin string, names []string, made map[string]file) map[string]string {
+	files := map[string]string{}
+	for _, name := range names {
+		for path := filepath.Join(bin, name); files[path] == ""; {
+			files[path] = name
+			if target := made[path].Target; target != "" {
+				path = filepath.Join(filepath.Dir(path), target)
+			}
+		}
+	}
+	return files
+}
+
+// checkFile compares one file with what was made.
+func checkFile(content, path string, made map[string]file) error {
 	want, ok := made[path]
 	if !ok {
 		return fmt.Errorf("there was no %s", path)
@@ -54,8 +69,8 @@ func checkProgram(content, path string, made map[string]file) error {
 	if got.Mode != want.Mode || got.Target != want.Target {
 		return fmt.Errorf("%s is another kind of file", path)
 	}
-	if got.Target != "" {
-		return checkProgram(content, filepath.Join(filepath.Dir(path), got.Target), made)
+	if want.Target != "" {
+		return nil
 	}
 	sum, err := sumFile(filepath.Join(content, path))
 	if err == nil && sum != want.SHA256 {
@@ -81,11 +96,26 @@ func (s *Set) mark(m manifest, name string) error {
 		for _, f := range part.Content {
 			made[f.Path] = f
 		}
-		if _, has := made[name]; has && checkProgram(s.cache.content(f[1]), name, made) != nil {
-			failed = append(failed, unmark(s.cache.entry(f[1])))
+		for _, folder := range []string{"", nodeBin} {
+			if s.damaged(f[1], folder, name, made) {
+				failed = append(failed, unmark(s.cache.entry(f[1])))
+			}
 		}
 	}
 	return errors.Join(append(failed, unmark(s.Dir))...)
+}
+
+// damaged says whether a part has the program in a folder of its own and in another form than made.
+func (s *Set) damaged(part, folder, name string, made map[string]file) bool {
+	if _, has := made[filepath.Join(folder, name)]; !has {
+		return false
+	}
+	for path := range programFiles(folder, []string{name}, made) {
+		if checkFile(s.cache.content(part), path, made) != nil {
+			return true
+		}
+	}
+	return false
 }
 
 func unmark(entry string) error {

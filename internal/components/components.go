@@ -5,6 +5,7 @@
 package components
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -78,15 +79,29 @@ func Find(o Options) (*Set, error) {
 	return s, nil
 }
 
+// FindAny is Find for the first source of images whose set is in the cache, and says whether its
+// images are published.
+func FindAny(o Options) (s *Set, published bool, err error) {
+	for _, source := range imageSources {
+		if source.gather == nil {
+			continue
+		}
+		o.Images = source.name
+		found, failed := Find(o.WithValues())
+		if failed == nil {
+			return found, source.published, nil
+		}
+		err = cmp.Or(err, failed)
+	}
+	return nil, false, err
+}
+
 // IstioManifest renders o's Istio manifest alone, for a cluster that has everything else, and makes
 // or fetches no more than the program that renders it. With Registry it names the published images,
 // of release o.Istio.
 func IstioManifest(ctx context.Context, o Options, p progress.Reporter) ([]byte, error) {
 	m, err := newMaker(o, p)
 	if err != nil {
-		return nil, err
-	}
-	if m.build, err = m.gobuild(ctx); err != nil {
 		return nil, err
 	}
 	first := made{programs: map[string]ingredient{}}

@@ -15,18 +15,23 @@ type symptom struct {
 var symptoms = []symptom{
 	{[]string{"no space left on device", "disk quota exceeded"},
 		"the disk is full: free some space, or choose another place with FLOWPROOF_CACHE, GOCACHE, GOMODCACHE"},
-	{[]string{"checksum mismatch", "do not match the hashes", "hash mismatch", "hash sum mismatch"},
+	{[]string{"checksum mismatch", "do not match the hashes", "hash mismatch", "hash sum mismatch",
+		"does not match requested digest", "error verifying sha256 checksum",
+		"does not match expected size"},
 		"what was served is not what is pinned: do not use it; try again from another network"},
 	{[]string{"keyring file not available", "release signed by unknown key", "gpgv"},
 		"install the archive's keyring: debian-archive-keyring or ubuntu-keyring"},
+	{[]string{"blob_unknown", "manifest_unknown", "name_unknown", "404 not found"},
+		"the registry does not have it: check FLOWPROOF_REGISTRY and --istio; images need no registry with --images " +
+			"built"},
 	{[]string{"403 forbidden", "407 proxy", "401 unauthorized", "410 gone", "denied"},
 		"the registry refused: check GOPROXY, pip's index, apt's sources and proxy settings"},
 	{[]string{"no such host", "temporary failure in name resolution", "temporary failure resolving",
 		"connection refused",
 		"network is unreachable", "i/o timeout", "tls handshake timeout", "read timed out", "connection timed out",
 		"could not connect", "failed getting release file", "no matching distribution found"},
-		"the registry cannot be reached: check the network and GOPROXY, pip's index, apt's sources; images need none " +
-			"with --images built"},
+		"the registry cannot be reached: check the network, GOPROXY, pip's index, apt's sources, FLOWPROOF_REGISTRY; " +
+			"images need none with --images built"},
 	{[]string{"cannot allocate memory", "signal: killed", "out of memory"},
 		"memory ran out: linking Kubernetes needs about 2 GiB"},
 	{[]string{"operation not permitted", "permission denied"},

@@ -181,3 +181,22 @@ func readImages(dir string) ([]Image, error) {
 	}
 	return all, nil
 }
+
+// imageOf is the image of a layout that has that name.
+func imageOf(dir, ref string) (v1.Image, error) {
+	images, err := readImages(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range images {
+		if i.Ref != ref {
+			continue
+		}
+		hash, err := v1.NewHash(i.Digest)
+		if err != nil {
+			return nil, err
+		}
+		return layout.Path(dir).Image(hash)
+	}
+	return nil, fmt.Errorf("read image layout: it has no %s", ref)
+}

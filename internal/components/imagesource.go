@@ -21,19 +21,29 @@ type imageSource struct {
 	// the images are the published ones, so that Istio's version can be chosen and its own values
 	// are right
 	published bool
+	// gather makes the first stage: the node's programs and its file system; nil: the source stands
+	// for another, see Choose.
+	gather func(ctx context.Context, m *maker) (made, error)
 	// images makes the OCI image layout from what the first stage left.
 	images func(ctx context.Context, m *maker, first made) (ingredient, error)
+	// kind makes a whole set for kind; nil: the first stage has all that kind's node is made of.
+	kind func(ctx context.Context, m *maker) (*Set, error)
 }
 
 // imageSources are all of them, the default first. A new one is a row here.
 var imageSources = []imageSource{
-	{Built, "built (from packages, no registry)", false,
-		func(ctx context.Context, m *maker, first made) (ingredient, error) {
+	{name: Built, help: "built (from packages, no registry)",
+		gather: func(ctx context.Context, m *maker) (made, error) { return m.gather(ctx) },
+		images: func(ctx context.Context, m *maker, first made) (ingredient, error) {
 			return m.builtImages(ctx, first)
 		}},
-	{Registry, "registry", true, func(ctx context.Context, m *maker, _ made) (ingredient, error) {
-		return m.pulled(ctx, "pulled", publishedImages(m.options.Istio))
-	}},
+	{name: Registry, help: "registry (published, nothing is compiled)", published: true,
+		gather: func(ctx context.Context, m *maker) (made, error) { return m.gatherPublished(ctx) },
+		images: func(ctx context.Context, m *maker, _ made) (ingredient, error) {
+			return m.pulled(ctx, "pulled", PublishedRefs(m.options.Istio))
+		},
+		kind: func(ctx context.Context, m *maker) (*Set, error) { return m.publishedKind(ctx) }},
+	{name: Auto, help: "auto (what is here already, else a registry that answers, else built)"},
 }
 
 // ImageSources are the names of the places where images come from, the default first.
@@ -51,7 +61,7 @@ func ImageSourcesHelp() string {
 	for _, s := range imageSources {
 		all = append(all, s.help)
 	}
-	return "where images come from: " + strings.Join(all, " or ")
+	return "where images come from: " + strings.Join(all[:len(all)-1], ", ") + " or " + all[len(all)-1]
 }
 
 // PublishedImages says whether a source brings the published images.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/flowproof/lab/internal/progress"
 	"github.com/flowproof/lab/manifests"
@@ -42,6 +44,39 @@ func (m *maker) istio(ctx context.Context, first made) (key, error) {
 	return k, err
 }
 
+// WithValues returns o with the install values that are right for its images.
+func (o Options) WithValues() Options {
+	o.IstioValues = manifests.IstioValues()
+	if PublishedImages(o.Images) {
+		o.IstioValues = manifests.PublishedIstioValues()
+	}
+	return o
+}
+
+// istiosProxy is set by the images of Istio's own proxy. Source: pilot/docker/Dockerfile.proxyv2 of
+// Istio.
+const istiosProxy = "ISTIO_META_ISTIO_PROXY_SHA="
+
+// fitValues takes the values for upstream Envoy in the place of those for Istio's own proxy where
+// the layout's proxy is not Istio's: its sidecars would refuse filters that they do not have.
+func (m *maker) fitValues(dir string) error {
+	if !bytes.Equal(m.options.IstioValues, manifests.PublishedIstioValues()) {
+		return nil
+	}
+	proxy, err := imageOf(dir, ProxyImage)
+	if err != nil {
+		return err
+	}
+	config, err := proxy.ConfigFile()
+	if err != nil {
+		return fmt.Errorf("read the proxy's image: %w", err)
+	}
+	if !slices.ContainsFunc(config.Config.Env, func(e string) bool { return strings.HasPrefix(e, istiosProxy) }) {
+		m.options.IstioValues = manifests.IstioValues()
+	}
+	return nil
+}
+
 // keptIstio writes the manifest that the program carries into the cache.
 func (m *maker) keptIstio(ctx context.Context) (key, error) {
 	text, err := manifests.Istio()
@@ -66,9 +101,6 @@ func (m *maker) istioctl(ctx context.Context) (ingredient, error) { return m.bui
 func Istioctl(ctx context.Context, o Options, p progress.Reporter) (string, error) {
 	m, err := newMaker(o, p)
 	if err != nil {
-		return "", err
-	}
-	if m.build, err = m.gobuild(ctx); err != nil {
 		return "", err
 	}
 	made, err := m.istioctl(ctx)

@@ -68,7 +68,7 @@ func istioctlIsMade(t *testing.T, o Options) bool {
 		t.Fatal(err)
 	}
 	m.cache.readOnly = true
-	if m.build, err = m.gobuild(t.Context()); err != nil {
+	if _, err := m.builder(t.Context()); err != nil {
 		return false
 	}
 	_, err = m.istioctl(t.Context())

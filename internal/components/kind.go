@@ -11,7 +11,6 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 
@@ -62,25 +61,13 @@ func labelled(image v1.Image, labels map[string]string) (v1.Image, error) {
 
 // openKind reads the node image of a layout.
 func openKind(k *Kind) (*Kind, error) {
-	images, err := readImages(k.Node)
-	if err != nil {
-		return nil, err
+	var err error
+	if k.image, err = imageOf(k.Node, k.NodeRef); err != nil {
+		return nil, fmt.Errorf("read node image: %w", err)
 	}
-	for _, i := range images {
-		if i.Ref != k.NodeRef {
-			continue
-		}
-		hash, err := v1.NewHash(i.Digest)
-		if err != nil {
-			return nil, err
-		}
-		k.Digest = hash.Hex
-		if k.image, err = layout.Path(k.Node).Image(hash); err != nil {
-			return nil, fmt.Errorf("read node image: %w", err)
-		}
-		return k, nil
-	}
-	return nil, fmt.Errorf("read node image: the layout has no %s", k.NodeRef)
+	hash, err := k.image.Digest()
+	k.Digest = hash.Hex
+	return k, err
 }
 
 // kind makes the parts of a cluster made with kind, from those of the embedded node, and the
@@ -122,34 +109,20 @@ func (m *maker) controlPlane(ctx context.Context, first made, images ingredient)
 		return assembleImages(ctx, controlPlaneImages(), controlPlaneLayers(m.program(first)),
 			map[string]*layer{"base": base}, w)
 	})
-	return ingredient{k, done}, err
+	return ingredient{key: k, manifest: done}, err
 }
 
 // baseLayer gives the layout in dest the layer that netshoot's image of another layout consists of.
 func baseLayer(from, dest string) (*layer, error) {
-	all, err := readImages(from)
+	image, err := imageOf(from, NetshootImage)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read the base layer: %w", err)
 	}
-	for _, i := range all {
-		if i.Ref != NetshootImage {
-			continue
-		}
-		hash, err := v1.NewHash(i.Digest)
-		if err != nil {
-			return nil, err
-		}
-		image, err := layout.Path(from).Image(hash)
-		if err != nil {
-			return nil, err
-		}
-		layers, err := image.Layers()
-		if err != nil || len(layers) == 0 {
-			return nil, fmt.Errorf("read the base layer: %w", errors.Join(err, errors.New("netshoot has none")))
-		}
-		return linkLayer(layers[0], from, dest)
+	layers, err := image.Layers()
+	if err != nil || len(layers) == 0 {
+		return nil, fmt.Errorf("read the base layer: %w", errors.Join(err, errors.New("netshoot has none")))
 	}
-	return nil, fmt.Errorf("read the base layer: the layout has no %s", NetshootImage)
+	return linkLayer(layers[0], from, dest)
 }
 
 // kindStore adds the control plane's images to a copy of the store that shares all
@@ -159,9 +132,7 @@ func (m *maker) kindStore(ctx context.Context, first made, stored key, control i
 	if err != nil {
 		return k, err
 	}
-	dir := m.cache.content(first.programs[containerdName].key.String())
-	s := store{containerd: filepath.Join(dir, "containerd"), ctr: filepath.Join(dir, "ctr"),
-		layout: m.cache.content(control.key.String())}
+	s := m.importer(first, control)
 	_, err = m.cache.ensure(ctx, k, "Importing the control plane's images for kind", func(ctx context.Context,
 		w work) error {
 		if err := copyStore(ctx, m.cache.content(stored.String()), w.content); err != nil {
@@ -211,7 +182,11 @@ func (m *maker) kindNode(ctx context.Context, first made) (key, error) {
 		return nodeKey, err
 	}
 	_, err = m.cache.ensure(ctx, nodeKey, "Assembling kind's node image", func(ctx context.Context, w work) error {
-		module, err := m.build.moduleDir(ctx, "sigs.k8s.io/kind")
+		build, err := m.builder(ctx)
+		if err != nil {
+			return err
+		}
+		module, err := build.moduleDir(ctx, "sigs.k8s.io/kind")
 		if err != nil {
 			return err
 		}

@@ -167,7 +167,7 @@ func TestVersionsOfIstioArePublishedOnes(t *testing.T) {
 		!strings.Contains(err.Error(), "--images registry") {
 		t.Errorf("Istio 1.28.3 of built images: %v", err)
 	}
-	if got := publishedImages("1.28.3")[ProxyImage]; !strings.HasSuffix(got, "/proxyv2:1.28.3") {
+	if got := PublishedRefs("1.28.3")[ProxyImage]; !strings.HasSuffix(got, "/proxyv2:1.28.3") {
 		t.Errorf("image %s", got)
 	}
 }

@@ -117,14 +117,15 @@ func Prune(o Options, everything bool, p progress.Reporter) ([]Entry, error) {
 	c.sweep()
 	keep := c.held()
 	if !everything {
-		if s, err := Find(o); err == nil {
-			c.mark(s.key, keep)
-		} else {
-			c.markNewest(keep)
+		found := false
+		for _, of := range everySet(o) {
+			if s, err := Find(of); err == nil {
+				c.mark(s.key, keep)
+				found = found || !of.Kind && of.Images == o.Images
+			}
 		}
-		o.Kind = true // labs of both backends live on one cache
-		if s, err := Find(o); err == nil {
-			c.mark(s.key, keep)
+		if !found {
+			c.markNewest(keep)
 		}
 	}
 	removed := []Entry{}
@@ -141,6 +142,21 @@ func Prune(o Options, everything bool, p progress.Reporter) ([]Entry, error) {
 		}
 	}
 	return removed, nil
+}
+
+// everySet are the sets of this version that labs on one cache may be made of: of both backends,
+// and of each source of images.
+func everySet(o Options) []Options {
+	all := []Options{o}
+	for _, images := range imageSources {
+		for _, kind := range []bool{false, true} {
+			if images.gather != nil {
+				of := Options{CacheDir: o.CacheDir, Images: images.name, Kind: kind}
+				all = append(all, of.WithValues())
+			}
+		}
+	}
+	return all
 }
 
 // wanted says whether an entry stays: it is kept, or it was made from a set that is kept.

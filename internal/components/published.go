@@ -17,9 +17,9 @@ import (
 const publishedNode = "docker.io/kindest/node:v1.37.0@" +
 	"sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5"
 
-// publishedSet is a set for kind of published images. Of programs it has kind, and the istioctl of
+// publishedKind is a set for kind of published images. Of programs it has kind, and the istioctl of
 // the images' own release.
-func (m *maker) publishedSet(ctx context.Context) (*Set, error) {
+func (m *maker) publishedKind(ctx context.Context) (*Set, error) {
 	first := made{programs: map[string]ingredient{}}
 	if err := m.programs(ctx, kindPrograms[:1], first.programs); err != nil {
 		return nil, err
@@ -28,7 +28,7 @@ func (m *maker) publishedSet(ctx context.Context) (*Set, error) {
 	if first.programs[istioctlName], err = m.publishedIstioctl(ctx); err != nil {
 		return nil, err
 	}
-	all := publishedImages(m.options.Istio)
+	all := PublishedRefs(m.options.Istio)
 	for _, ofNode := range []string{PauseImage, CoreDNSImage} { // which the node image brings
 		delete(all, ofNode)
 	}
@@ -50,6 +50,9 @@ func (m *maker) publishedSet(ctx context.Context) (*Set, error) {
 	}
 	parts := []string{images.key.String(), node.key.String()}
 	if m.options.IstioValues != nil {
+		if err := m.fitValues(s.Layout); err != nil {
+			return nil, err
+		}
 		k, err := m.istio(ctx, first)
 		if err != nil {
 			return nil, err
@@ -66,16 +69,12 @@ const istioctlPath = "usr/local/bin/istioctl"
 // publishedIstioctl takes istioctl, with the charts of its release in itself, out
 // of Istio's own image.
 func (m *maker) publishedIstioctl(ctx context.Context) (ingredient, error) {
-	version := m.options.Istio
-	if version == "" {
-		version = publishedIstio
-	}
-	ref := "docker.io/istio/istioctl:" + version
+	ref := IstioctlRef(m.options.Istio)
 	k, err := newKey(istioctlName).add("image", ref).key()
 	if err != nil {
 		return ingredient{}, err
 	}
-	done, err := m.cache.ensure(ctx, k, "Fetching istioctl "+version, func(ctx context.Context, w work) error {
+	done, err := m.cache.ensure(ctx, k, "Fetching Istio's istioctl", func(ctx context.Context, w work) error {
 		image, err := published(ctx, ref)
 		if err == nil {
 			err = extractFile(image, istioctlPath, filepath.Join(w.content, istioctlName))
@@ -88,7 +87,7 @@ func (m *maker) publishedIstioctl(ctx context.Context) (ingredient, error) {
 		}
 		return nil
 	})
-	return ingredient{k, done}, err
+	return ingredient{key: k, manifest: done}, err
 }
 
 // extractFile writes one file of an image to dest, as a program.

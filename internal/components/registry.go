@@ -2,6 +2,7 @@ package components
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -23,12 +24,10 @@ import (
 // publishedIstio is the version of Istio's images when none is named.
 const publishedIstio = "1.29.0"
 
-// publishedImages says which published image stands behind each name. Istio's are of one release,
-// so that proxy and control plane know each other.
-func publishedImages(istio string) map[string]string {
-	if istio == "" {
-		istio = publishedIstio
-	}
+// PublishedRefs says which published image stands behind each name. Istio's are of one release, so
+// that proxy and control plane know each other; "" is the one that is pinned.
+func PublishedRefs(istio string) map[string]string {
+	istio = cmp.Or(istio, publishedIstio)
 	return map[string]string{
 		PauseImage:    "registry.k8s.io/pause:3.10.1",
 		CoreDNSImage:  "registry.k8s.io/coredns/coredns:v1.12.4",
@@ -37,6 +36,11 @@ func publishedImages(istio string) map[string]string {
 		PilotImage:    "docker.io/istio/pilot:" + istio,
 		ProxyImage:    "docker.io/istio/proxyv2:" + istio,
 	}
+}
+
+// IstioctlRef is the published image of a release's istioctl; "" is the release that is pinned.
+func IstioctlRef(istio string) string {
+	return "docker.io/istio/istioctl:" + cmp.Or(istio, publishedIstio)
 }
 
 // pulled makes an image layout from registries.
@@ -52,14 +56,14 @@ func (m *maker) pulled(ctx context.Context, name string, images map[string]strin
 	done, err := m.cache.ensure(ctx, pulledKey, "Pulling images", func(ctx context.Context, w work) error {
 		return pull(ctx, images, w)
 	})
-	return ingredient{pulledKey, done}, err
+	return ingredient{key: pulledKey, manifest: done}, err
 }
 
 // publishedValues gives Istio's install values the published images' tag in place of the lab's own.
 func publishedValues(values []byte, istio string) []byte {
 	tag := func(ref string) string { return ref[strings.LastIndexByte(ref, ':')+1:] }
 	return bytes.ReplaceAll(values, []byte("tag: "+tag(PilotImage)),
-		[]byte("tag: "+tag(publishedImages(istio)[PilotImage])))
+		[]byte("tag: "+tag(PublishedRefs(istio)[PilotImage])))
 }
 
 // pull writes published images into a layout under our names, with the person's own
@@ -120,9 +124,9 @@ func reference(ref string) (name.Reference, error) {
 	return moved, nil
 }
 
-// RegistryAnswers asks the registry of Istio's images for one of them, without fetching it.
-func RegistryAnswers(ctx context.Context) error {
-	parsed, err := reference(publishedImages("")[ProxyImage])
+// answers asks an image's registry whether it has it, without fetching it.
+func answers(ctx context.Context, ref string) error {
+	parsed, err := reference(ref)
 	if err != nil {
 		return err
 	}

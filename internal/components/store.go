@@ -44,6 +44,7 @@ disabled_plugins = ["io.containerd.cri.v1.images", "io.containerd.cri.v1.runtime
 // when makeStore returns.
 type store struct {
 	containerd, ctr string // programs
+	root            string // the file system that has the libraries which they may need
 	layout          string // the images
 }
 
@@ -63,7 +64,11 @@ func (s store) make(ctx context.Context, w work) error {
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return explain(err, "")
 	}
-	daemon, err := start(ctx, command{name: s.containerd, args: []string{"--config", config}, dir: w.scratch})
+	name, args, err := withLibraries(s.root, s.containerd, "--config", config)
+	if err != nil {
+		return fmt.Errorf("import images: %w", err)
+	}
+	daemon, err := start(ctx, command{name: name, args: args, dir: w.scratch})
 	if err != nil {
 		return err
 	}
@@ -76,9 +81,12 @@ func (s store) load(ctx context.Context, w work) error {
 	r, pipe := io.Pipe()
 	go func() { pipe.CloseWithError(tarTree(pipe, s.layout)) }()
 	defer r.Close()
-	ctr := command{name: s.ctr, dir: w.scratch, stdin: r,
-		args: []string{"--address", socket, "--namespace", importNamespace,
-			"images", "import", "--local", "--snapshotter", "overlayfs", "--label", pinned, "-"},
+	name, args, err := withLibraries(s.root, s.ctr, "--address", socket, "--namespace", importNamespace,
+		"images", "import", "--local", "--snapshotter", "overlayfs", "--label", pinned, "-")
+	if err != nil {
+		return fmt.Errorf("import images: %w", err)
+	}
+	ctr := command{name: name, dir: w.scratch, stdin: r, args: args,
 		line: func(line string) { w.task.Note("%s", line) }}
 	if err := ctr.run(ctx); err != nil {
 		return fmt.Errorf("import images: %w", err)

@@ -62,12 +62,12 @@ func findApt(ctx context.Context) (string, error) {
 	})
 }
 
-// findImages says where the backend kind's images come from, after asking for a published one.
-// Without a registry nothing is missing: they are assembled.
+// findImages says where images come from, after asking for published ones. Without a registry
+// nothing is missing: they are assembled.
 func findImages(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, registryTimeout)
 	defer cancel()
-	if err := components.RegistryAnswers(ctx); err != nil {
+	if err := components.RegistryAnswers(ctx, components.Options{}); err != nil {
 		return fmt.Sprintf("assembled from packages (--images built, the default); --images registry would fail: %v",
 			lastLine(err)), nil
 	}

@@ -98,15 +98,15 @@ var istioNamespace = []byte("apiVersion: v1\nkind: Namespace\nmetadata: {name: i
 
 // istioObjects renders Istio's manifest for the images that the cluster can have.
 func (i *installer) istioObjects(ctx context.Context, opts cluster.Options) ([]*unstructured.Unstructured, error) {
-	options := components.Options{Images: opts.Images, Istio: opts.Istio, IstioValues: manifests.IstioValues()}
+	options := components.Options{Images: opts.Images, Istio: opts.Istio}
+	if options.Images == components.Auto {
+		options.Images = components.Built
+	}
 	if !components.PublishedImages(opts.Images) && !i.hasImage(ctx, components.PilotImage) {
 		i.progress.Say("No node of this cluster has the lab's own images: it pulls the published ones.")
 		options.Images = components.Registry
 	}
-	if components.PublishedImages(options.Images) {
-		options.IstioValues = manifests.PublishedIstioValues()
-	}
-	manifest, err := components.IstioManifest(ctx, options, i.progress)
+	manifest, err := components.IstioManifest(ctx, options.WithValues(), i.progress)
 	if err != nil {
 		return nil, err
 	}

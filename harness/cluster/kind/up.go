@@ -13,7 +13,6 @@ import (
 	"github.com/flowproof/lab/internal/docker"
 	"github.com/flowproof/lab/internal/progress"
 	"github.com/flowproof/lab/internal/workshop"
-	"github.com/flowproof/lab/manifests"
 )
 
 // upDeadline is how long a lab may take to come up once its components are there.
@@ -36,6 +35,11 @@ func (b *Backend) Up(ctx context.Context, opts cluster.Options, p progress.Repor
 	if choice.Err != nil {
 		return nil, choice.Err
 	}
+	chosen, err := components.Choose(ctx, componentOptions(opts), p)
+	if err != nil {
+		return nil, err
+	}
+	opts.Images = chosen.Images
 	if !choice.Own && !components.PublishedImages(opts.Images) {
 		if err := found.Here(ctx); err != nil {
 			return nil, fmt.Errorf("bring up lab %s: %w (use --images registry, or unset DOCKER_HOST)", name, err)
@@ -54,11 +58,7 @@ func (b *Backend) Up(ctx context.Context, opts cluster.Options, p progress.Repor
 
 // componentOptions name the parts that a lab is made of.
 func componentOptions(opts cluster.Options) components.Options {
-	o := components.Options{Kind: true, Images: opts.Images, Istio: opts.Istio, IstioValues: manifests.IstioValues()}
-	if components.PublishedImages(o.Images) {
-		o.IstioValues = manifests.PublishedIstioValues()
-	}
-	return o
+	return components.Options{Kind: true, Images: opts.Images, Istio: opts.Istio}.WithValues()
 }
 
 // An upper brings up one lab.

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/template"
 
@@ -22,6 +23,7 @@ var confFiles embed.FS
 type confValues struct {
 	ContainerdRoot, ContainerdRun, Pause, Conf, PKI string
 	PodCIDR, NodeIP, DNS, ClusterDomain             string
+	Bridge                                          bool // the root has that CNI plugin
 }
 
 // writeConf fills in the components' configuration files below dir.
@@ -29,7 +31,7 @@ func writeConf(dir string) error {
 	values := confValues{
 		ContainerdRoot: containerdDir, ContainerdRun: containerdRun, Pause: components.PauseImage,
 		Conf: confDir, PKI: pkiDir,
-		PodCIDR: podCIDR, NodeIP: nodeIP, DNS: dnsIP, ClusterDomain: clusterDomain,
+		PodCIDR: podCIDR, NodeIP: nodeIP, DNS: dnsIP, ClusterDomain: clusterDomain, Bridge: hasPlugin("bridge"),
 	}
 	return fs.WalkDir(confFiles, "conf", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -49,6 +51,17 @@ func writeConf(dir string) error {
 			return err
 		}
 		return writeSecret(target, text.Bytes())
+	})
+}
+
+// pluginDirs are where CNI plugins lie: in kind's node image, and in Debian.
+var pluginDirs = []string{"/opt/cni/bin", "/usr/lib/cni"}
+
+// hasPlugin says whether the root file system has a CNI plugin. kind's node image has no bridge.
+func hasPlugin(name string) bool {
+	return slices.ContainsFunc(pluginDirs, func(dir string) bool {
+		_, err := os.Stat(filepath.Join(dir, name))
+		return err == nil
 	})
 }
 

@@ -13,7 +13,6 @@ import (
 	"github.com/flowproof/lab/internal/enclosure"
 	"github.com/flowproof/lab/internal/progress"
 	"github.com/flowproof/lab/internal/workshop"
-	"github.com/flowproof/lab/manifests"
 )
 
 // Up brings the lab up, or joins it when it runs.
@@ -29,27 +28,15 @@ func (b *Backend) Up(ctx context.Context, opts cluster.Options, p progress.Repor
 	if lab, err := join(ctx, name, p); lab != nil || err != nil {
 		return lab, err
 	}
-	set, err := programs(ctx, components.Options{Images: opts.Images, Istio: opts.Istio,
-		IstioValues: manifests.IstioValues()}, p)
+	made, err := makeParts(ctx, opts, p)
 	if err != nil {
 		return nil, err
-	}
-	objects, err := workshop.Objects(set.Istio, true)
-	if err != nil {
-		return nil, err
-	}
-	var prepared string
-	if !opts.Fresh {
-		if prepared, err = prepare(ctx, set, objects, p); err != nil {
-			return nil, err
-		}
-		objects = nil
 	}
 	clock := progress.NewStopwatch()
 	if err := enclosed.SweepLeft(ctx, name); err != nil {
 		return nil, err
 	}
-	o, err := launch(ctx, name, set, initConfig{Prepared: prepared})
+	o, err := launch(ctx, name, made.set, initConfig{Prepared: made.prepared})
 	if errors.Is(err, enclosure.ErrTaken) {
 		lab, err := join(ctx, name, p) // another process was faster
 		return cluster.Joined(name, lab, err)
@@ -57,12 +44,49 @@ func (b *Backend) Up(ctx context.Context, opts cluster.Options, p progress.Repor
 	if err != nil {
 		return nil, err
 	}
-	lab, err := install(ctx, o, name, objects, prepared != "", p, clock)
+	lab, err := install(ctx, o, name, made.objects, made.prepared != "", p, clock)
 	if err != nil && !opts.Retain {
 		o.Abandon()
 		return nil, err
 	}
 	return lab, errors.Join(err, o.Commit(clock.Timings))
+}
+
+// parts are what a lab is brought up from.
+type parts struct {
+	set      *components.Set
+	objects  [][]byte // to be applied; nil with prepared data
+	prepared string   // directory of prepared data; empty: the cluster begins empty
+}
+
+// makeParts makes or finds a lab's parts. Where it was left to choose between a registry's images
+// and built ones, images that make no lab are no reason for there being none.
+func makeParts(ctx context.Context, opts cluster.Options, p progress.Reporter) (parts, error) {
+	chosen, err := components.Choose(ctx, components.Options{Images: opts.Images, Istio: opts.Istio}, p)
+	if err != nil {
+		return parts{}, err
+	}
+	made, err := partsOf(ctx, chosen.WithValues(), opts.Fresh, p)
+	if err != nil && ctx.Err() == nil && opts.Images == components.Auto && components.PublishedImages(chosen.Images) &&
+		opts.Istio == "" {
+		p.Say("The registry's images make no lab: %v\nImages: %s, for that reason.", err, components.Built)
+		chosen.Images = components.Built
+		return partsOf(ctx, chosen.WithValues(), opts.Fresh, p)
+	}
+	return made, err
+}
+
+func partsOf(ctx context.Context, o components.Options, fresh bool, p progress.Reporter) (parts, error) {
+	set, err := programs(ctx, o, p)
+	if err != nil {
+		return parts{}, err
+	}
+	objects, err := workshop.Objects(set.Istio, true)
+	if err != nil || fresh {
+		return parts{set: set, objects: objects}, err
+	}
+	prepared, err := prepare(ctx, set, objects, p)
+	return parts{set: set, prepared: prepared}, err
 }
 
 // programs returns the components, after reading those that root is about to run to their
@@ -74,7 +98,7 @@ func programs(ctx context.Context, o components.Options, p progress.Reporter) (*
 		if err != nil {
 			return nil, err
 		}
-		err = set.Check("kube", "etcd", "containerd", "containerd-shim-runc-v2")
+		err = set.Check(components.NodePrograms()...)
 		if !errors.Is(err, components.ErrDamaged) || again {
 			return set, err
 		}
