@@ -54,8 +54,8 @@ func olderParts(ctx context.Context, dir string) (*older, error) {
 		return nil, fmt.Errorf("fetch %s: its sum is %s, pinned is %s", olderIstio, module.Sum, olderSum)
 	}
 	fmt.Fprintf(os.Stderr, " • building %s (some minutes the first time)\n", olderIstio)
-	if _, err := command(ctx, module.Dir, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w",
-		"-o", dir+"/", "./pilot/cmd/pilot-agent", "./pilot/cmd/pilot-discovery", "./istioctl/cmd/istioctl"); err != nil {
+	if _, err := command(ctx, module.Dir, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o",
+		dir+"/", "./pilot/cmd/pilot-agent", "./pilot/cmd/pilot-discovery", "./istioctl/cmd/istioctl"); err != nil {
 		return nil, err
 	}
 	pins := filepath.Join(dir, "requirements.txt")
