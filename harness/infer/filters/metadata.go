@@ -154,7 +154,7 @@ func (r *Request) jsonType(rules configdump.Value, contentType string) bool {
 	}
 	if m := rules.Get("allow_content_types_regex", "regex"); m.Exists() {
 		p := match.Regexp(m.Text())
-		return p != nil && p.MatchString(contentType)
+		return p != nil && p.MatchString(match.Latin1(contentType))
 	}
 	return false
 }

@@ -8,9 +8,11 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer/filters"
 	"github.com/flowproof/lab/harness/infer/match"
+	"github.com/flowproof/lab/harness/infer/matcher"
 	"github.com/flowproof/lab/harness/infer/passage"
 	"github.com/flowproof/lab/harness/infer/proxy"
 )
@@ -149,18 +151,7 @@ func isInternal(w *passage.Walk, addr netip.Addr) bool {
 	if ranges := proxy.PrefixRanges(config.Get("cidr_ranges")); len(ranges) > 0 {
 		return proxy.Longest(ranges, addr) >= 0
 	}
-	return (config.Exists() || olderThan(w.Proxy.Node.EnvoyVersion, 1, 33)) && proxy.Longest(privateNetworks, addr) >= 0
-}
-
-// olderThan says whether a version is known and below major.minor.
-func olderThan(version string, major, minor int) bool {
-	parts := strings.Split(version, ".")
-	if len(parts) < 2 {
-		return false
-	}
-	have, err := strconv.Atoi(parts[0])
-	haveMinor, err2 := strconv.Atoi(parts[1])
-	return err == nil && err2 == nil && (have < major || have == major && haveMinor < minor)
+	return (config.Exists() || w.Proxy.OlderThan(1, 33)) && proxy.Longest(privateNetworks, addr) >= 0
 }
 
 // onlyInternal are headers that a request from inside alone may carry to the router.
@@ -174,7 +165,7 @@ var onlyInternal = []string{
 
 // onlyBehindTheEdge are headers that no request from outside may carry.
 var onlyBehindTheEdge = []string{"x-envoy-decorator-operation", "x-envoy-downstream-service-cluster",
-	"x-envoy-downstream-service-node"}
+	"x-envoy-downstream-service-node", "x-envoy-original-path", "x-envoy-original-host"}
 
 // sanitise takes from the request what it may not carry further, and adds what the manager
 // says of its client.
@@ -182,8 +173,10 @@ func sanitise(w *passage.Walk, c clientAddress) {
 	h := w.Req.Header
 	if !upgrades(w) {
 		h.Remove("connection", "upgrade")
-		if te, ok := h.Get("te"); ok && !hasToken(te, "trailers") {
-			h.Remove("te")
+		if te, ok := h.Get("te"); ok {
+			if h.Remove("te"); hasToken(te, "trailers") {
+				h.Set("te", "trailers")
+			}
 		}
 	}
 	h.Remove("x-envoy-internal", "keep-alive", "proxy-connection", "transfer-encoding")
@@ -194,6 +187,9 @@ func sanitise(w *passage.Walk, c clientAddress) {
 			h.Remove(onlyBehindTheEdge...)
 		}
 		h.Remove(onlyInternal...)
+		if w.Proxy.Guarded("sanitize_upstream_stream_duration_header") {
+			h.Remove("x-envoy-upstream-stream-duration-ms")
+		}
 		h.Remove(tableHeaders(w)...)
 	}
 	if c.edge && c.addr.IsValid() {
@@ -252,7 +248,7 @@ func isReferer(text string) bool {
 
 // certificateHeader does to x-forwarded-client-cert what forward_client_cert_details says.
 func certificateHeader(w *passage.Walk) {
-	switch w.HCM.At.Get("forward_client_cert_details").Text() {
+	switch forwardClientCert(w).Text() {
 	case "ALWAYS_FORWARD_ONLY", "4":
 	case "FORWARD_ONLY", "1", "APPEND_FORWARD", "2", "SANITIZE_SET", "3":
 		if !w.Mutual() {
@@ -261,6 +257,21 @@ func certificateHeader(w *passage.Walk) {
 	default:
 		w.Req.Header.Remove("x-forwarded-client-cert")
 	}
+}
+
+// forwardClientCert is the forward_client_cert_details that counts: that of the action which
+// forward_client_cert_matcher leads to, or else the connection manager's own.
+func forwardClientCert(w *passage.Walk) (details configdump.Value) {
+	details = w.HCM.At.Get("forward_client_cert_details")
+	if tree := w.HCM.At.Get("forward_client_cert_matcher"); tree.Exists() {
+		m := matcher.Matching{W: w, What: flow.WhatHeaders, HTTP: true, Accept: func(v configdump.Value) bool {
+			action, _ := v.Get("typed_config").Typed()
+			details = action.Get("forward_client_cert_details")
+			return true
+		}}
+		m.Evaluate(tree)
+	}
+	return details
 }
 
 // tableHeaders are the internal_only_headers of the route configuration.

@@ -28,6 +28,9 @@ const (
 
 // codecRefused says what of the request's first line and headers the codec does not take.
 func codecRefused(w *passage.Walk) *passage.Refusal {
+	if bad := invalidBytes(w); bad != nil {
+		return bad
+	}
 	if w.Req.IsHTTP2() {
 		return tooMany(w, "http2.too_many_headers", 0, "DR")
 	}
@@ -44,7 +47,64 @@ func codecRefused(w *passage.Walk) *passage.Refusal {
 	case !isAuthority(host):
 		return bad("http.invalid_authority", "the host %q has a character that no authority may have", host)
 	}
-	return tooMany(w, "http1.too_many_headers", 431, "DPE")
+	if many := tooMany(w, "http1.too_many_headers", 431, "DPE"); many != nil {
+		return many
+	}
+	return hopByHop(w)
+}
+
+// invalidBytes refuses what no codec takes: a control character, another than a token's in a name,
+// and in HTTP/1 a byte beyond ASCII in the target. (BalsaParser, HeaderUtility::headerValueIsValid)
+func invalidBytes(w *passage.Walk) *passage.Refusal {
+	where, details := "", "http1.invalid_characters"
+	path, _ := w.Req.Header.Get(":path")
+	if !w.Req.IsHTTP2() && beyondASCII(path) {
+		where, details = "the target has a byte beyond ASCII", "http1.codec_error"
+	}
+	for name, value := range w.Req.Header.All() {
+		switch {
+		case control(name) || control(value):
+			where = "header " + name + " has a control character"
+		case !strings.HasPrefix(name, ":") && !isToken(name):
+			where, details = "the name of header "+name+" is no token", "http1.codec_error"
+		case name == "te" && w.Req.IsHTTP2() && value != "trailers" && value != "":
+			where = "HTTP/2 allows trailers alone in te"
+		default:
+			continue
+		}
+	}
+	switch {
+	case where == "":
+		return nil
+	case w.Req.IsHTTP2():
+		return &passage.Refusal{Flag: "DPE", Details: "http2.invalid.header.field", Why: where}
+	}
+	return &passage.Refusal{Status: 400, Flag: "DPE", Details: details, Why: where}
+}
+
+// control says whether a text has a control character other than a tab.
+func control(text string) bool {
+	for i := 0; i < len(text); i++ {
+		if c := text[i]; c < ' ' && c != '\t' || c == 0x7f {
+			return true
+		}
+	}
+	return false
+}
+
+func beyondASCII(text string) bool {
+	return strings.IndexFunc(text, func(r rune) bool { return r >= 0x80 }) >= 0
+}
+
+// isToken says whether a text is a token of RFC 9110, section 5.6.2.
+func isToken(text string) bool {
+	for i := 0; i < len(text); i++ {
+		if c := text[i]; !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' ||
+			strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0) {
+			return false
+		}
+	}
+	return text != ""
 }
 
 // tooMany refuses a request with more headers than max_headers_count, or larger ones than

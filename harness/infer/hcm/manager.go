@@ -99,6 +99,13 @@ func finalise(w *passage.Walk, found *routeResult) {
 	if found.unknown {
 		return
 	}
+	if name, at := strictLacks(w); name != "" {
+		found.failure, found.flag, found.status, found.source = flow.ProtocolError, "IH", 400, at
+		found.hop.Why = say.Join(found.hop.Why, "header "+name+" does not have the form that the router's "+
+			"strict_check_headers asks for: Envoy answers 400 (IH)")
+		found.hop.Expect = passage.StatusFact(w.LocalStatus(400, "IH"))
+		return
+	}
 	addHeaders(w)
 	rewrite(w, w.Route.Action, w.Route)
 	if connectWithPath(w) {
@@ -147,23 +154,20 @@ func prepareHeaders(w *passage.Walk) {
 	h, m := w.Req.Header, w.HCM.At
 	mutateEarly(w)
 	if path, ok := h.Get(":path"); ok {
-		h.Set(":path", normalisePath(m, path))
+		h.Set(":path", normalisePath(w, path))
 	}
 	if host, ok := h.Get(":authority"); ok {
 		h.Set(":authority", strippedHost(w, host))
 	}
 	client := findClient(w)
 	w.Client = client.addr
-	secure := "http"
-	if w.Conn.Terminated {
-		secure = "https"
-	}
+	secure, secureWhy := connectionScheme(w)
 	proto, given := h.Get("x-forwarded-proto")
 	if !given || m.Get("use_remote_address").Bool() && m.Get("xff_num_trusted_hops").Uint() == 0 {
-		why := "the request has none: whether this connection is encrypted"
+		why := "the request has none: " + secureWhy
 		if given {
-			why = "use_remote_address without xff_num_trusted_hops: whether this connection is encrypted, not what " +
-				"the request says (" + proto + ")"
+			why = "use_remote_address without xff_num_trusted_hops: " + secureWhy + ", not what the request says (" +
+				proto + ")"
 		}
 		proto = secure
 		h.Set("x-forwarded-proto", proto)
@@ -183,6 +187,24 @@ func prepareHeaders(w *passage.Walk) {
 	}
 	h.Set(":scheme", strings.ToLower(scheme))
 	sanitise(w, client)
+}
+
+// connectionScheme says by which scheme the connection came: by the destination port where
+// forward_proto_config knows it and it was restored, else by whether the connection is encrypted.
+func connectionScheme(w *passage.Walk) (scheme, why string) {
+	config := w.HCM.At.Get("forward_proto_config")
+	for field, scheme := range map[string]string{"https_destination_ports": "https", "http_destination_ports": "http"} {
+		for _, port := range config.Get(field).Elements() {
+			if w.Conn.Restored && port.Uint() == uint64(w.Conn.Local.Port()) {
+				return scheme, fmt.Sprintf("forward_proto_config has port %d among %s", port.Uint(), field)
+			}
+		}
+	}
+	why = "whether this connection is encrypted"
+	if w.Conn.Terminated {
+		return "https", why
+	}
+	return "http", why
 }
 
 // cause keeps what the connection manager made of something and by which field, to be said where it

@@ -4,13 +4,14 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/infer/match"
+	"github.com/flowproof/lab/harness/infer/passage"
 )
 
 // normalisePath does what the connection manager is told to do to a path before routing:
 // normalize_path, merge_slashes and path_with_escaped_slashes_action.
-func normalisePath(manager configdump.Message, path string) string {
+func normalisePath(w *passage.Walk, path string) string {
+	manager := w.HCM.At
 	only := match.PathOnly(path)
 	rest := path[len(only):]
 	switch manager.Get("path_with_escaped_slashes_action").Text() {
@@ -18,14 +19,42 @@ func normalisePath(manager configdump.Message, path string) string {
 		only = strings.NewReplacer("%2F", "/", "%2f", "/", "%5C", "\\", "%5c", "\\").Replace(only)
 	}
 	if manager.Get("normalize_path").Bool() {
+		if w.Proxy.Guarded("strip_dotdot_segments_with_parameters") {
+			only = plainDots(only)
+		}
 		only = canonicalPath(only)
 	}
-	if manager.Get("merge_slashes").Bool() {
-		for strings.Contains(only, "//") {
-			only = strings.ReplaceAll(only, "//", "/")
-		}
+	if manager.Get("merge_slashes").Bool() && strings.Contains(only, "//") {
+		only = mergeSlashes(only)
 	}
 	return only + rest
+}
+
+// mergeSlashes leaves one slash between two segments, and of a path of slashes the first and the
+// last. (PathUtil::mergeSlashes)
+func mergeSlashes(path string) string {
+	first, last := "", ""
+	if strings.HasPrefix(path, "/") {
+		first = "/"
+	}
+	if strings.HasSuffix(path, "/") {
+		last = "/"
+	}
+	return first + strings.Join(strings.FieldsFunc(path, func(r rune) bool { return r == '/' }), "/") + last
+}
+
+// plainDots takes the parameters from the segments . and .., which then are resolved.
+func plainDots(path string) string {
+	if !strings.Contains(path, ".;") {
+		return path
+	}
+	segments := strings.Split(path, "/")
+	for i, s := range segments {
+		if dots, _, ok := strings.Cut(s, ";"); ok && (dots == "." || dots == "..") {
+			segments[i] = dots
+		}
+	}
+	return strings.Join(segments, "/")
 }
 
 // canonicalPath resolves dot segments, turns backslashes into slashes and decodes escaped
@@ -55,7 +84,22 @@ func canonicalPath(path string) string {
 			out = append(out, s)
 		}
 	}
-	return "/" + strings.Join(out, "/")
+	return escaped("/" + strings.Join(out, "/"))
+}
+
+// escaped writes as %XX what may not stand in a path, and bytes beyond ASCII.
+func escaped(path string) string {
+	const hex = "0123456789ABCDEF"
+	odd := func(c byte) bool { return c >= 0x80 || c <= ' ' || strings.IndexByte("\"<>^`{|}", c) >= 0 }
+	var b strings.Builder
+	for i := 0; i < len(path); i++ {
+		if c := path[i]; odd(c) {
+			b.WriteString("%" + string(hex[c>>4]) + string(hex[c&15]))
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }
 
 // decodeUnreserved decodes %XX of letters, digits and -._~ and leaves other escapes as they are.

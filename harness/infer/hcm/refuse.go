@@ -51,15 +51,18 @@ func targetRefused(w *passage.Walk) *passage.Refusal {
 	if !ok || strings.HasPrefix(path, "/") || w.Req.Method == "CONNECT" {
 		return nil
 	}
-	if u, err := url.Parse(path); err == nil && !w.Req.IsHTTP2() && (u.Scheme == "http" || u.Scheme == "https") &&
-		u.Host != "" {
+	options := w.HCM.At.Get("http_protocol_options")
+	u, err := url.Parse(path)
+	absolute := err == nil && !w.Req.IsHTTP2() && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+	forbidden := absolute && proxy.IsFalse(options.Get("allow_absolute_url"))
+	if absolute && !forbidden {
 		w.Req.Header.Set(":authority", u.Host)
 		w.Req.Header.Set(":path", u.RequestURI())
 		w.Req.Header.Set(":scheme", u.Scheme)
 		return nil
 	}
 	switch {
-	case w.Req.IsHTTP2(), path == "*" && w.Req.Method == "OPTIONS":
+	case w.Req.IsHTTP2(), forbidden, path == "*" && w.Req.Method == "OPTIONS":
 		if old := versionRefused(w); old != nil {
 			// the codec has no objection, and the manager asks for the version first
 			return old
@@ -98,6 +101,10 @@ func pathRefused(w *passage.Walk) *passage.Refusal {
 	if strings.Contains(path, "#") {
 		return &passage.Refusal{Status: 400, Details: "path_normalization_failed", Why: "the path has a fragment (#)"}
 	}
+	if at := w.HCM.At.Get("normalize_path"); at.Bool() && strings.Contains(match.PathOnly(path), "%00") {
+		return &passage.Refusal{Status: 400, Details: "path_normalization_failed", At: at,
+			Why: "the path has an escaped NUL, which normalize_path does not take"}
+	}
 	if !hasEscapedSlash(match.PathOnly(path)) {
 		return nil
 	}
@@ -108,7 +115,7 @@ func pathRefused(w *passage.Walk) *passage.Refusal {
 			Why: "the path has an escaped slash and path_with_escaped_slashes_action rejects it"}
 	case "UNESCAPE_AND_REDIRECT", "3":
 		return &passage.Refusal{Status: 307, Details: "path_normalization_failed", At: action,
-			Location: normalisePath(w.HCM.At, path),
+			Location: normalisePath(w, path),
 			Why: "the path has an escaped slash and path_with_escaped_slashes_action redirects to the unescaped " +
 				"path"}
 	}

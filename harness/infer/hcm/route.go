@@ -37,6 +37,9 @@ func findRoute(w *passage.Walk) routeResult {
 		return notFound(w, flow.NoVirtualHost, config, "no virtual host",
 			"vhost_header names "+table.HostHeader+", which the request does not have")
 	}
+	if given, ok := w.Req.Header.Get("x-forwarded-proto"); ok && given == "" { // RouteMatcher::route
+		return notFound(w, flow.NoVirtualHost, config, "no virtual host", "x-forwarded-proto is empty")
+	}
 	vh, domain := table.Find(authority)
 	if vh == nil {
 		return notFound(w, flow.NoVirtualHost, config, "no virtual host",

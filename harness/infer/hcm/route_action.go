@@ -74,12 +74,16 @@ func clusterPlugin(action configdump.Message) string {
 // itself brings the value.
 func Weighted(w *passage.Walk, v configdump.Value) (choices []flow.Choice, why string) {
 	var total uint64
+	prefix := v.Get("runtime_key_prefix").Text()
 	for _, c := range v.Get("clusters").Elements() {
 		name := c.Get("name").Text()
 		if header := c.Get("cluster_header").Text(); name == "" && header != "" {
 			name, _ = w.Decisive(header, flow.WhatCluster, c)
 		}
 		weight := uint32(c.Get("weight").Uint())
+		if set := w.Proxy.Runtime(prefix + "." + name); prefix != "" && set.Exists() {
+			weight = uint32(set.Uint())
+		}
 		total += uint64(weight)
 		w.Out.Clusters = append(w.Out.Clusters, flow.WeightedCluster{Name: name, Weight: weight})
 	}
@@ -93,6 +97,11 @@ func Weighted(w *passage.Walk, v configdump.Value) (choices []flow.Choice, why s
 			if n, err := strconv.ParseUint(text, 10, 64); err == nil {
 				random = &n
 			}
+		}
+	}
+	if v.Get("use_hash_policy").Bool() && w.Route != nil {
+		if h := HashOf(w, w.Route.Action.Get("hash_policy")); len(h.By) > 0 && h.Known {
+			random = &h.Value
 		}
 	}
 	if random == nil {
@@ -189,7 +198,10 @@ func rewrittenPath(w *passage.Walk, action configdump.Message, r *proxy.RouteEnt
 	rest := path[len(only):]
 	switch {
 	case action.Get("prefix_rewrite").Text() != "":
-		matched := r.Path.Matched(only)
+		matched, ok := r.Path.Matched(only)
+		if !ok {
+			return path
+		}
 		return action.Get("prefix_rewrite").Text() + only[len(matched):] + rest
 	case action.Has("regex_rewrite"):
 		return match.Substitute(action.Get("regex_rewrite"), only) + rest

@@ -116,6 +116,9 @@ func pathLacks(w *passage.Walk, r *proxy.RouteEntry) string {
 	path, hasPath := w.Req.Header.Get(":path")
 	connect := w.Req.Method == "CONNECT"
 	only := match.PathOnly(path)
+	if !r.Path.Template() {
+		only = w.MatchedPath(path)
+	}
 	result := r.Path.Matches(only, hasPath && (!connect || w.Req.IsHTTP2()), connect)
 	if !r.Path.Any() {
 		result = w.Req.Header.Or(":path", result)

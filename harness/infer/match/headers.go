@@ -23,18 +23,19 @@ type Headers struct {
 	changes int
 }
 
-// NewHeaders returns the headers of a map, whose names may have any case.
+// NewHeaders returns the headers of a map, whose names may have any case. Blanks around a value are
+// no part of it. (RFC 9110, section 5.5)
 func NewHeaders(from map[string]string) *Headers {
 	h := &Headers{all: make(map[string]string, len(from)+4)}
 	for name, value := range from {
-		h.all[strings.ToLower(name)] = value
+		h.all[Lower(name)] = strings.Trim(value, " \t")
 	}
 	return h
 }
 
 // key is the name under which a header is kept. "host" is the authority, as Envoy stores it.
 func key(name string) string {
-	name = strings.ToLower(name)
+	name = Lower(name)
 	if name == "host" {
 		return ":authority"
 	}

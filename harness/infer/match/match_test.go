@@ -152,7 +152,7 @@ func FuzzPath(f *testing.F) {
 		for _, kind := range []pathKind{pathPrefix, pathExact, pathSeparatedPrefix, pathRegex, pathTemplate} {
 			p := Path{kind: kind, text: pattern}
 			p.Matches(path, true, false)
-			p.Matched(path)
+			_, _ = p.Matched(path)
 			p.TemplateRewrite("/{x}", path)
 		}
 	})

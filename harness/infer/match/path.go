@@ -54,7 +54,7 @@ func NewPath(m configdump.Value) Path {
 		}
 	}
 	if p.fold && p.kind != pathRegex && p.kind != pathTemplate && p.kind != pathUnknown {
-		p.text = strings.ToLower(p.text)
+		p.text = Lower(p.text)
 	}
 	return p
 }
@@ -92,7 +92,7 @@ func (p Path) Matches(path string, hasPath, connect bool) Truth {
 	}
 	folded := path
 	if p.fold {
-		folded = strings.ToLower(path)
+		folded = Lower(path)
 	}
 	switch p.kind {
 	case pathPrefix:
@@ -106,7 +106,7 @@ func (p Path) Matches(path string, hasPath, connect bool) Truth {
 		return Of(fullMatch(p.text, path))
 	case pathTemplate:
 		t := TemplatePattern(p.text)
-		return Of(t != nil && t.MatchString(path))
+		return Of(t != nil && t.MatchString(Latin1(path)))
 	}
 	return No
 }
@@ -114,13 +114,18 @@ func (p Path) Matches(path string, hasPath, connect bool) Truth {
 // Any says whether every path matches.
 func (p Path) Any() bool { return p.kind == pathPrefix && (p.text == "/" || p.text == "") }
 
-// Matched returns the part of the path that a prefix_rewrite replaces.
-func (p Path) Matched(path string) string {
+// Template says whether the path is held against a template.
+func (p Path) Template() bool { return p.kind == pathTemplate }
+
+// Matched returns the part of the path that a prefix_rewrite replaces. ok is false where the path
+// does not begin with what matched: parameters of its segments were ignored.
+func (p Path) Matched(path string) (part string, ok bool) {
 	switch p.kind {
-	case pathPrefix, pathSeparatedPrefix:
-		return path[:min(len(p.text), len(path))]
+	case pathPrefix, pathSeparatedPrefix, pathExact:
+		part = path[:min(len(p.text), len(path))]
+		return part, part == p.text || p.fold && Lower(part) == p.text
 	}
-	return path
+	return path, true
 }
 
 // TemplatePattern turns a path template (* one segment, ** any rest, {name=…} a variable) into a
@@ -175,13 +180,13 @@ func (p Path) TemplateRewrite(into, path string) (string, bool) {
 	if p.kind != pathTemplate || pattern == nil || into == "" {
 		return "", false
 	}
-	found := pattern.FindStringSubmatch(path)
+	found := pattern.FindStringSubmatch(Latin1(path))
 	if found == nil {
 		return "", false
 	}
 	for i, name := range pattern.SubexpNames() {
 		if name != "" {
-			into = strings.ReplaceAll(into, "{"+name+"}", found[i])
+			into = strings.ReplaceAll(into, "{"+name+"}", FromLatin1(found[i]))
 		}
 	}
 	return into, true

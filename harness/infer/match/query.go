@@ -84,14 +84,20 @@ func Query(m configdump.Value, params map[string]string) Truth {
 	return Of(ok)
 }
 
-// Cookies returns the first value of each cookie in a cookie header.
+// Cookies returns the first value of each cookie in a cookie header, as Http::Utility::parseCookies
+// does: what has no = is no cookie, blanks count before the name alone, and quotes go where they
+// stand at both ends.
 func Cookies(header string) map[string]string {
 	cookies := map[string]string{}
 	for pair := range strings.SplitSeq(header, ";") {
-		name, value, _ := strings.Cut(strings.TrimSpace(pair), "=")
-		if _, ok := cookies[name]; !ok {
-			cookies[name] = strings.Trim(value, `"`)
+		name, value, ok := strings.Cut(strings.TrimLeft(pair, " "), "=")
+		if _, given := cookies[name]; given || !ok {
+			continue
 		}
+		if len(value) > 1 && value[0] == '"' && value[len(value)-1] == '"' {
+			value = value[1 : len(value)-1]
+		}
+		cookies[name] = value
 	}
 	return cookies
 }

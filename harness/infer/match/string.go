@@ -13,7 +13,7 @@ func String(m configdump.Value, s string) Truth {
 	ignore := m.Get("ignore_case").Bool()
 	fold := func(t string) string {
 		if ignore {
-			return strings.ToLower(t)
+			return Lower(t)
 		}
 		return t
 	}
@@ -90,7 +90,7 @@ var patterns struct {
 }
 
 // pattern compiles a regular expression of a dump once. It returns nil for one that Envoy
-// would not have accepted.
+// would not have accepted. What it is asked about has to be as Latin1 gives it.
 func pattern(text string) *regexp.Regexp {
 	patterns.Lock()
 	defer patterns.Unlock()
@@ -101,8 +101,8 @@ func pattern(text string) *regexp.Regexp {
 		patterns.compiled = map[string]*regexp.Regexp{}
 	}
 	var p *regexp.Regexp
-	if _, err := regexp.Compile(text); err == nil && len(text) <= maxPattern {
-		p, _ = regexp.Compile(`^(?:` + text + `)$`) // checked alone first: a stray bracket must not reach the frame
+	if plain := goPattern(text); len(text) <= maxPattern && compiles(plain) {
+		p, _ = regexp.Compile(`^(?:` + plain + `)$`) // checked alone first: a stray bracket must not reach the frame
 	}
 	patterns.compiled[text] = p
 	return p
@@ -111,16 +111,16 @@ func pattern(text string) *regexp.Regexp {
 // fullMatch says whether the pattern matches the whole string.
 func fullMatch(text, s string) bool {
 	p := pattern(text)
-	return p != nil && p.MatchString(s)
+	return p != nil && p.MatchString(Latin1(s))
 }
 
 // SearchPattern compiles a regular expression that may match a part of a string, or returns nil for
-// one that is not valid.
+// one that is not valid. The string has to be as Latin1 gives it.
 func SearchPattern(text string) *regexp.Regexp {
 	if len(text) > maxPattern {
 		return nil
 	}
-	p, err := regexp.Compile(text)
+	p, err := regexp.Compile(goPattern(text))
 	if err != nil {
 		return nil
 	}
@@ -128,5 +128,5 @@ func SearchPattern(text string) *regexp.Regexp {
 }
 
 // Regexp compiles a pattern that has to match a whole string, or returns nil for
-// one that is not valid.
+// one that is not valid. The string has to be as Latin1 gives it.
 func Regexp(text string) *regexp.Regexp { return pattern(text) }

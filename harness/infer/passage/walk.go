@@ -5,6 +5,7 @@ package passage
 
 import (
 	"net/netip"
+	"strings"
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
@@ -228,3 +229,22 @@ func (w *Walk) Answer(status int, location string) {
 
 // Decided is what the walk has decided.
 func (w *Walk) Decided() *flow.Decision { return &w.Out }
+
+// MatchedPath is the path that conditions on it are held against: without its query, and without
+// the parameters of its segments where the route configuration ignores them.
+// (RouteEntryImplBase::sanitizePathBeforePathMatching)
+func (w *Walk) MatchedPath(path string) string {
+	path = match.PathOnly(path)
+	if w.Table == nil || !w.Table.NoParameters || !strings.Contains(path, ";") {
+		return path
+	}
+	if !w.Proxy.Guarded("strip_path_parameters_per_segment") {
+		path, _, _ = strings.Cut(path, ";")
+		return path
+	}
+	segments := strings.Split(path, "/")
+	for i := range segments {
+		segments[i], _, _ = strings.Cut(segments[i], ";")
+	}
+	return strings.Join(segments, "/")
+}

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/flowproof/lab/harness/configdump"
@@ -20,6 +21,25 @@ func (e *Proxy) Runtime(key string) configdump.Value {
 		}
 	}
 	return found
+}
+
+// Guarded says whether a change of Envoy's is in force: one of 1.37 or later, as security releases
+// brought some to, whose guard in the runtime does not turn it off.
+func (e *Proxy) Guarded(feature string) bool {
+	return !olderThan(e.Node.EnvoyVersion, 1, 37) && !IsFalse(e.Runtime("envoy.reloadable_features."+feature))
+}
+
+// OlderThan says whether the version of the proxy's Envoy is known and below major.minor.
+func (e *Proxy) OlderThan(major, minor int) bool { return olderThan(e.Node.EnvoyVersion, major, minor) }
+
+func olderThan(version string, major, minor int) bool {
+	parts := strings.Split(version, ".")
+	if len(parts) < 2 {
+		return false
+	}
+	have, err := strconv.Atoi(parts[0])
+	haveMinor, err2 := strconv.Atoi(parts[1])
+	return err == nil && err2 == nil && (have < major || have == major && haveMinor < minor)
 }
 
 // runtimeKey finds a key in a Struct where its parts may be nested: a.b as {"a": {"b": …}}

@@ -32,6 +32,7 @@ type RouteTable struct {
 	Namesakes    map[string][]*VirtualHost // by the first label of their name: the same Service in other namespaces
 	ignorePort   bool
 	InternalOnly []string // internal_only_headers
+	NoParameters bool     // ignore_path_parameters_in_path_matching
 	HostHeader   string   // vhost_header: where the host is read from instead of the authority
 }
 
@@ -70,6 +71,8 @@ func (e *Proxy) RouteTable(v configdump.Value) *RouteTable {
 				t.ignorePort = field.Bool()
 			case "internal_only_headers":
 				t.InternalOnly = field.Texts()
+			case "ignore_path_parameters_in_path_matching":
+				t.NoParameters = field.Bool()
 			case "vhost_header":
 				t.HostHeader = field.Text()
 			case "typed_per_filter_config":

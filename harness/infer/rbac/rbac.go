@@ -235,6 +235,15 @@ func (r *Rules) whose(addr netip.Addr) string {
 	return ""
 }
 
+// matched is the path that a rule is held against: as the route's configuration has it, where the
+// request has a route. (rbac_respect_ignore_path_parameters)
+func (r *Rules) matched(path string) string {
+	if r.W.Route == nil || !r.W.Proxy.Guarded("rbac_respect_ignore_path_parameters") {
+		return match.PathOnly(path)
+	}
+	return r.W.MatchedPath(path)
+}
+
 // common evaluates what permissions and principals share.
 func (r *Rules) common(kind string, rule configdump.Value) match.Truth {
 	switch kind {
@@ -247,7 +256,7 @@ func (r *Rules) common(kind string, rule configdump.Value) match.Truth {
 		path, ok, open := r.Header.Known(":path")
 		result := open
 		if ok {
-			result = match.String(rule.Get("path"), match.PathOnly(path))
+			result = match.String(rule.Get("path"), r.matched(path))
 		}
 		return r.saw(rule, result, r.pathShown(result, path), "path %s", match.StringText(rule.Get("path")))
 	case "uri_template":
@@ -257,7 +266,7 @@ func (r *Rules) common(kind string, rule configdump.Value) match.Truth {
 		}
 		config, _ := rule.Get("typed_config").Typed()
 		p := match.TemplatePattern(config.Get("path_template").Text())
-		result := match.Of(p != nil && p.MatchString(match.PathOnly(path)))
+		result := match.Of(p != nil && p.MatchString(match.Latin1(r.matched(path))))
 		return r.saw(rule, result, r.pathShown(result, path), "path %s", config.Get("path_template").Text())
 	case "filter_state":
 		if rule.Get("key").Text() == "io.istio.peer_principal" {

@@ -1,19 +1,16 @@
 package upstream
 
 import (
-	"cmp"
 	"strings"
 
-	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/flow"
-	"github.com/flowproof/lab/harness/infer/match"
+	"github.com/flowproof/lab/harness/infer/hcm"
 	"github.com/flowproof/lab/harness/infer/passage"
 	"github.com/flowproof/lab/harness/infer/proxy"
 )
 
-// hashPolicy says what gives the hash by which a ring or a Maglev table is asked; "" where nothing
-// does, and chance decides. (Http::HashPolicyImpl::generateHash)
-func hashPolicy(w *passage.Walk, c *proxy.Cluster) (by string) {
+// hashPolicy is the hash by which a ring or a Maglev table is asked.
+func hashPolicy(w *passage.Walk, c *proxy.Cluster) hcm.Hash {
 	list := w.TCPProxy.Get("hash_policy")
 	if w.HCM != nil && w.Route != nil {
 		list = w.Route.Action.Get("hash_policy")
@@ -22,50 +19,7 @@ func hashPolicy(w *passage.Walk, c *proxy.Cluster) (by string) {
 			list = own
 		}
 	}
-	var parts []string
-	for _, p := range list.Elements() {
-		if part := hashes(w, p); part != "" {
-			parts = append(parts, part)
-			if p.Get("terminal").Bool() {
-				break
-			}
-		}
-	}
-	return strings.Join(parts, ", ")
-}
-
-// hashes names what one hash policy hashes of this request, or "".
-func hashes(w *passage.Walk, p configdump.Value) string {
-	for kind, v := range p.Fields() {
-		switch configdump.FieldName(kind) {
-		case "header":
-			name := cmp.Or(v.Get("header_name").Text(), v.Get("name").Text())
-			if _, ok := w.Req.Header.Get(name); ok {
-				return "header " + name
-			}
-		case "cookie":
-			header, _ := w.Req.Header.Get("cookie")
-			if match.Cookies(header)[v.Get("name").Text()] != "" {
-				return "cookie " + v.Get("name").Text()
-			}
-		case "query_parameter":
-			path, _ := w.Req.Header.Get(":path")
-			if match.QueryParams(path)[v.Get("name").Text()] != "" {
-				return "query parameter " + v.Get("name").Text()
-			}
-		case "connection_properties":
-			if v.Get("source_ip").Bool() {
-				return "the client's address"
-			}
-		case "source_ip": // of a TCP proxy
-			return "the client's address"
-		case "filter_state":
-			if key := v.Get("key").Text(); w.State.Has(key) {
-				return "filter state " + key
-			}
-		}
-	}
-	return ""
+	return hcm.HashOf(w, list)
 }
 
 // maxDrawn bounds among how many endpoints a draw is followed.
@@ -78,10 +32,16 @@ func byHash(w *passage.Walk, c *proxy.Cluster, hosts []proxy.Host,
 	if !c.Hashed() || len(hosts) < 2 {
 		return hosts, choices, ""
 	}
-	if by := hashPolicy(w, c); by != "" {
-		return hosts, choices, "the hash of " + by + " decides: for the same value it is always the same endpoint"
+	hash := hashPolicy(w, c)
+	if len(hash.By) > 0 {
+		return hosts, choices, "the hash of " + strings.Join(hash.By, ", ") +
+			" decides: for the same value it is always the same endpoint"
 	}
 	why = "no hash policy gives this request a hash, so chance decides"
+	if len(hash.Lacks) > 0 {
+		why = "hash_policy asks for " + strings.Join(hash.Lacks, ", ") + ", which the request does not have, so " +
+			"chance decides"
+	}
 	shares := []float64{0}
 	for _, choice := range choices {
 		shares = append(shares, choice.Share)
