@@ -52,9 +52,6 @@ func headerResult(m configdump.Value, h *Headers) Truth {
 func headerSpecifier(m configdump.Value) (kind string, v configdump.Value) {
 	for name, v := range m.Fields() {
 		switch name = configdump.FieldName(name); name {
-		case "exact_match", "safe_regex_match", "range_match", "present_match", "prefix_match", "suffix_match",
-			"contains_match", "string_match", "regex_match":
-			return name, v
 		case "name", "invert_match", "treat_missing_header_as_empty", "hidden_envoy_deprecated_regex_match":
 		default:
 			return name, v

@@ -8,31 +8,56 @@ import (
 	"github.com/flowproof/lab/harness/configdump"
 )
 
+// A stringKind is a kind of StringMatcher: a field of its oneof match_pattern.
+type stringKind struct {
+	// test answers for a string by the field's value. fold makes of a text what ignore_case
+	// compares.
+	test func(v configdump.Value, s string, fold func(string) string) Truth
+	// text shows the matcher as it would be written by hand: a prefix ends in *.
+	text func(v configdump.Value) string
+}
+
+// stringKinds are the kinds by their fields. A new one is a row.
+var stringKinds = map[string]stringKind{
+	"exact":    folded(func(s, p string) bool { return s == p }, "", ""),
+	"prefix":   folded(strings.HasPrefix, "", "*"),
+	"suffix":   folded(strings.HasSuffix, "*", ""),
+	"contains": folded(strings.Contains, "*", "*"),
+	"safe_regex": {
+		func(v configdump.Value, s string, _ func(string) string) Truth { return Regex(v, s) },
+		func(v configdump.Value) string { return "~" + v.Get("regex").Text() },
+	},
+	"regex": { // before Envoy 1.19
+		func(v configdump.Value, s string, _ func(string) string) Truth { return Of(fullMatch(v.Text(), s)) },
+		func(v configdump.Value) string { return "~" + v.Text() },
+	},
+	"custom": {
+		func(v configdump.Value, _ string, _ func(string) string) Truth {
+			return unknownMatcher("string matcher", v)
+		},
+		func(v configdump.Value) string { return "what " + TypeOf(v) + " takes" },
+	},
+}
+
+// folded is the kind of a comparison with a text, which ignore_case concerns.
+func folded(compare func(s, pattern string) bool, before, behind string) stringKind {
+	return stringKind{
+		func(v configdump.Value, s string, fold func(string) string) Truth {
+			return Of(compare(fold(s), fold(v.Text())))
+		},
+		func(v configdump.Value) string { return before + v.Text() + behind },
+	}
+}
+
 // String evaluates envoy.type.matcher.v3.StringMatcher. One without a pattern matches nothing.
 func String(m configdump.Value, s string) Truth {
-	ignore := m.Get("ignore_case").Bool()
-	fold := func(t string) string {
-		if ignore {
-			return Lower(t)
-		}
-		return t
+	fold := func(t string) string { return t }
+	if m.Get("ignore_case").Bool() {
+		fold = Lower
 	}
-	for kind, v := range m.Fields() {
-		switch configdump.FieldName(kind) {
-		case "exact":
-			return Of(fold(s) == fold(v.Text()))
-		case "prefix":
-			return Of(strings.HasPrefix(fold(s), fold(v.Text())))
-		case "suffix":
-			return Of(strings.HasSuffix(fold(s), fold(v.Text())))
-		case "contains":
-			return Of(strings.Contains(fold(s), fold(v.Text())))
-		case "safe_regex":
-			return Regex(v, s)
-		case "regex": // before Envoy 1.19
-			return Of(fullMatch(v.Text(), s))
-		case "custom":
-			return unknownMatcher("string matcher", v)
+	for field, v := range m.Fields() {
+		if kind, ok := stringKinds[configdump.FieldName(field)]; ok {
+			return kind.test(v, s, fold)
 		}
 	}
 	return No
@@ -55,24 +80,11 @@ func TypeOf(v configdump.Value) string {
 	return "without a name"
 }
 
-// StringText shows a StringMatcher as it would be written by hand: a prefix ends in *.
+// StringText shows a StringMatcher as it would be written by hand.
 func StringText(m configdump.Value) string {
-	for kind, v := range m.Fields() {
-		switch configdump.FieldName(kind) {
-		case "exact":
-			return v.Text()
-		case "prefix":
-			return v.Text() + "*"
-		case "suffix":
-			return "*" + v.Text()
-		case "contains":
-			return "*" + v.Text() + "*"
-		case "safe_regex":
-			return "~" + v.Get("regex").Text()
-		case "regex":
-			return "~" + v.Text()
-		case "custom":
-			return "what " + TypeOf(v) + " takes"
+	for field, v := range m.Fields() {
+		if kind, ok := stringKinds[configdump.FieldName(field)]; ok {
+			return kind.text(v)
 		}
 	}
 	return "anything"
