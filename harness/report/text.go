@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -130,62 +129,6 @@ func callName(call flow.Call) string {
 // redactCall returns the call without the secrets that its URL or its headers hold.
 func redactCall(call flow.Call) flow.Call { return redact.Value(call) }
 
-// lead is how many columns of the table come before the decision: the sign and the kind of the hop.
-const lead = len("  v network-filters   ")
-
-// table writes the hops, those of each proxy under its name.
-func (t *text) table(verdict flow.RunVerdict) {
-	for rest := verdict.Hops; len(rest) > 0; {
-		proxy := t.owner(rest[0])
-		n := slices.IndexFunc(rest, func(v flow.HopVerdict) bool { return t.owner(v) != proxy })
-		if n < 0 {
-			n = len(rest)
-		}
-		t.proxy(proxy, rest[:n])
-		rest = rest[n:]
-	}
-}
-
-// owner names the proxy, or else the side, that a verdict's hop belongs to.
-func (t *text) owner(v flow.HopVerdict) string {
-	hop := t.hop(v)
-	return cmp.Or(hop.Proxy, cmp.Or(string(hop.Side), "the way"))
-}
-
-// proxy writes the hops of one proxy: one line for all, where all are confirmed and that is wanted.
-func (t *text) proxy(name string, hops []flow.HopVerdict) {
-	fine := !slices.ContainsFunc(hops, func(v flow.HopVerdict) bool { return v.State != flow.Confirmed })
-	if fine && t.opts.Fold && !t.opts.Verbose {
-		t.marked(flow.Confirmed, fmt.Sprintf("%s  %d hops, all seen%s", clean(name), len(hops), t.gist(hops)))
-		return
-	}
-	t.line("%s", clean(name))
-	witnesses, longest := 0, 0
-	for _, v := range hops {
-		longest = max(longest, utf8.RuneCountInString(t.decision(v)))
-		witnesses = max(witnesses, utf8.RuneCountInString(strings.Join(seenBy(v), " ")))
-	}
-	witnesses = min(witnesses, t.width()/3)
-	room := min(t.width()-lead-witnesses-2, longest)
-	for _, v := range hops {
-		decision := screen.Fold(t.decision(v), room, screen.NameBreaks)
-		by := screen.Fold(strings.Join(seenBy(v), " "), witnesses, "-")
-		begin := fmt.Sprintf("  %s %s ", t.mark(v.State), pad(string(t.hop(v).Kind), lead-5))
-		for i := range max(len(decision), len(by), 1) {
-			t.line("%s%s  %s", begin, pad(at(decision, i), room), at(by, i))
-			begin = strings.Repeat(" ", lead)
-		}
-	}
-}
-
-// at is the i-th of some lines; "" where there are fewer.
-func at(lines []string, i int) string {
-	if i < len(lines) {
-		return lines[i]
-	}
-	return ""
-}
-
 // marked writes text behind the sign of a state, on as many lines as it takes.
 func (t *text) marked(state flow.State, content string) {
 	t.folded(t.mark(state), content)
@@ -197,11 +140,6 @@ func (t *text) folded(begin, content string) {
 		t.line("%s %s", begin, line)
 		begin = " "
 	}
-}
-
-// decision is what a hop decides, on one line.
-func (t *text) decision(v flow.HopVerdict) string {
-	return strings.ReplaceAll(clean(t.hop(v).Decision), "\n", " ")
 }
 
 // gist says in short where a proxy sends the request on to: the cluster, the endpoint, and the
@@ -352,17 +290,6 @@ func hopName(hop flow.Hop) string {
 		return string(hop.Kind)
 	}
 	return string(hop.Side) + " " + string(hop.Kind)
-}
-
-// seenBy lists the instruments whose evidence a verdict has.
-func seenBy(v flow.HopVerdict) []string {
-	var names []string
-	for _, e := range v.Evidence {
-		if n := string(e.Instrument); !slices.Contains(names, n) {
-			names = append(names, n)
-		}
-	}
-	return names
 }
 
 // clean makes text safe for a terminal.

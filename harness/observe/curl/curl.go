@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -240,18 +241,15 @@ func Observe(r Result, pod string, at time.Time) ([]flow.Observation, flow.Watch
 		seen = append(seen, flow.Observation{Time: at, Instrument: flow.Curl, Where: flow.Where{Pod: pod},
 			Side: flow.Client, Kind: kind, Facts: []flow.Seen{{Name: name, Value: value}}, Raw: r.lines[what]})
 	}
-	w := flow.Watch{Instrument: flow.Curl, Pod: pod, Side: flow.Client, Sees: []flow.Capability{
-		{Kind: flow.Resolve, Fact: flow.FactResolved}, {Kind: flow.Redirect, Fact: flow.FactOriginalDst},
-		{Kind: flow.App, Fact: flow.FactStatus},
-		{Kind: flow.App, Fact: flow.FactElapsed}, {Kind: flow.App, Fact: flow.FactBytes},
-		{Kind: flow.App, Fact: flow.FactFailure}}}
+	w := flow.Watch{Instrument: flow.Curl, Pod: pod, Side: flow.Client, Sees: Instrument{}.Sees()}
 	if r.Remote.IsValid() {
 		see("remote", flow.Resolve, flow.FactResolved, r.Remote.Addr().String())
 		see("remote", flow.Redirect, flow.FactOriginalDst, r.Remote.String())
 	}
 	if r.Local.IsValid() {
 		see("local", flow.Redirect, flow.FactPeer, r.Local.String())
-		w.Sees = append(w.Sees, flow.Capability{Kind: flow.Redirect, Fact: flow.FactPeer})
+	} else {
+		w.Sees = slices.DeleteFunc(w.Sees, func(c flow.Capability) bool { return c.Fact == flow.FactPeer })
 	}
 	if r.Status > 0 {
 		see("status", flow.App, flow.FactStatus, strconv.Itoa(r.Status))

@@ -68,25 +68,23 @@ func TestExamine(t *testing.T) {
 		server      apiserver
 		root, local bool
 		fit         bool
-		takes       []flow.Instrument
+		lacks       []flow.Instrument // all others take part
 		unseen      bool
 		adds        string // what root would add
 	}{
-		"root on the pods' node": {apiserver{mesh: jsonLog}, true, true, true,
-			[]flow.Instrument{flow.Curl, flow.EnvoyLog, flow.Stats, flow.AccessLog, flow.Netfilter,
-				flow.Sockets, flow.Trace}, false, ""},
+		"root on the pods' node": {apiserver{mesh: jsonLog}, true, true, true, nil, false, ""},
 		"another user there": {apiserver{mesh: jsonLog}, false, true, true,
-			[]flow.Instrument{flow.Curl, flow.EnvoyLog, flow.Stats, flow.AccessLog, flow.Sockets}, true, "eBPF"},
+			[]flow.Instrument{flow.Netfilter, flow.Trace}, true, "eBPF"},
 		"far away": {apiserver{mesh: jsonLog}, false, false, true,
-			[]flow.Instrument{flow.Curl, flow.EnvoyLog, flow.Stats, flow.AccessLog, flow.Sockets}, true, "nothing"},
+			[]flow.Instrument{flow.Netfilter, flow.Trace}, true, "nothing"},
 		"an access log in text": {apiserver{mesh: "accessLogFile: /dev/stdout\n"}, false, false, true,
-			[]flow.Instrument{flow.Curl, flow.EnvoyLog, flow.Stats, flow.Sockets}, true, "nothing"},
-		"no mesh": {apiserver{}, false, false, true, []flow.Instrument{flow.Curl, flow.EnvoyLog, flow.Stats,
-			flow.Sockets}, true, "nothing"},
+			[]flow.Instrument{flow.AccessLog, flow.Netfilter, flow.Trace}, true, "nothing"},
+		"no mesh": {apiserver{}, false, false, true,
+			[]flow.Instrument{flow.AccessLog, flow.Netfilter, flow.Trace}, true, "nothing"},
 		"no exec": {apiserver{mesh: jsonLog, denied: []string{"create pods/exec"}}, false, false, false,
-			[]flow.Instrument{flow.EnvoyLog, flow.Stats, flow.AccessLog}, true, "nothing"},
+			[]flow.Instrument{flow.Curl, flow.Netfilter, flow.Sockets, flow.Trace}, true, "nothing"},
 		"no logs": {apiserver{mesh: jsonLog, denied: []string{"get pods/log"}}, false, false, true,
-			[]flow.Instrument{flow.Curl, flow.Stats, flow.Sockets}, true, "nothing"},
+			[]flow.Instrument{flow.EnvoyLog, flow.AccessLog, flow.Netfilter, flow.Trace}, true, "nothing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(c.server)
@@ -110,18 +108,18 @@ func TestExamine(t *testing.T) {
 					Local:  c.local,
 				},
 			)
-			var takes []flow.Instrument
+			var lacks []flow.Instrument
 			for _, i := range r.Instruments {
 				if i.Why == "" {
 					t.Errorf("%s does not say what it needs of a cluster", i.Name)
 				}
-				if i.Takes {
-					takes = append(takes, i.Name)
+				if !i.Takes {
+					lacks = append(lacks, i.Name)
 				}
 			}
-			if r.Fit != c.fit || !slices.Equal(takes, c.takes) || len(r.Problems) > 0 {
-				t.Errorf("fit %v, takes %v, problems %v; want %v, %v; %+v", r.Fit, takes,
-					r.Problems, c.fit, c.takes, r.Rights[0])
+			if r.Fit != c.fit || !slices.Equal(lacks, c.lacks) || len(r.Problems) > 0 {
+				t.Errorf("fit %v, all but %v take part, problems %v; want %v, all but %v; %+v", r.Fit, lacks,
+					r.Problems, c.fit, c.lacks, r.Rights[0])
 			}
 			if (len(r.Unseen) > 0) != c.unseen || !strings.HasPrefix(r.Root, c.adds) || c.adds == "" && r.Root != "" {
 				t.Errorf("unseen %v, root %q", r.Unseen, r.Root)
