@@ -67,8 +67,8 @@ var (
 
 // yaml hides values that stand on another line than their names.
 func yaml(text string) string {
-	if !strings.Contains(text, ":") || !strings.Contains(text, "\n") || !mayName(text) {
-		return text
+	if !strings.Contains(text, ":") || !strings.Contains(text, "\n") || len(text) < longText && !mayName(text) {
+		return text // a long text has some name that could be a secret's, and to look costs as much
 	}
 	if strings.Contains(text, "value:") {
 		text = replace(valueBelow, text, func(m []string) string {

@@ -80,6 +80,11 @@ func header(line string) (kept string, ok bool) {
 	return line, false
 }
 
+func isHeader(line string) bool {
+	_, ok := header(line)
+	return ok
+}
+
 // requests hides what is secret in request lines, and whom curl says that it authenticates as.
 func requests(text string) string {
 	if strings.Contains(text, "with user '") {

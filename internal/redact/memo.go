@@ -166,17 +166,18 @@ const maxNumber = 8
 // as it is depends on where it has digits and not on which, but for the meaning of an encoding, a
 // hash, a document or a version, which keep theirs.
 func formOf(form []byte, text string) []byte {
+	begins := len(form)
 	form = append(form, text...)
 	bracket := false
 	for n := 0; n < len(text); n++ {
 		switch c := text[n]; meaning[c] {
 		case keeps:
-			return append(form[:0], text...)
+			return append(form[:begins], text...)
 		case opens:
 			bracket = true
 		case slash:
 			if strings.HasSuffix(text[:n], "HTTP") || strings.HasSuffix(text[:n], "1/") {
-				return append(form[:0], text...)
+				return append(form[:begins], text...)
 			}
 		case digit:
 			begin := n
@@ -184,7 +185,7 @@ func formOf(form []byte, text string) []byte {
 			}
 			if n == len(text) || meaning[text[n]] != letter {
 				if n-begin <= maxNumber {
-					for at := begin; at < n; at++ {
+					for at := begins + begin; at < begins+n; at++ {
 						form[at] = '0'
 					}
 				}
@@ -199,7 +200,7 @@ func formOf(form []byte, text string) []byte {
 		}
 	}
 	if bracket && strings.HasPrefix(strings.TrimSpace(text), "[") {
-		return append(form[:0], text...)
+		return append(form[:begins], text...)
 	}
 	return form
 }
@@ -214,6 +215,9 @@ const (
 	keeps // the text as it is
 )
 
+// keptBytes are those that keep the text as it is.
+const keptBytes = "%\\$&#<{\r\n"
+
 var meaning = func() (all [256]uint8) {
 	for c := range all {
 		switch b := byte(c); {
@@ -225,7 +229,7 @@ var meaning = func() (all [256]uint8) {
 			all[c] = slash
 		case b == '[':
 			all[c] = opens
-		case strings.IndexByte("%\\$&#<{\r\n", b) >= 0:
+		case strings.IndexByte(keptBytes, b) >= 0:
 			all[c] = keeps
 		}
 	}

@@ -3,6 +3,7 @@ package redact
 import (
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 
 	"github.com/flowproof/lab/internal/lazyregexp"
@@ -106,7 +107,44 @@ authn authz filter time date status state error errors description`)
 // SecretName reports whether what stands under a name is a secret by its name alone:
 // DB_PASSWORD, x-apikey, clientSecret. Words are told apart by case, by digits and by any
 // character that is no letter.
-func SecretName(name string) bool {
+func SecretName(name string) bool { return judged.secret(name) }
+
+// judged are names that were judged before: most come again and again.
+var judged nameMemory
+
+// A nameMemory has whether each of some names is a secret's. It is safe for use by several goroutines.
+type nameMemory struct {
+	mu    sync.RWMutex
+	known map[string]bool
+}
+
+// How many names are remembered, and of how many bytes.
+const (
+	mostNames   = 4096
+	longestName = 64
+)
+
+func (n *nameMemory) secret(name string) bool {
+	if len(name) > longestName {
+		return secretName(name)
+	}
+	n.mu.RLock()
+	secret, ok := n.known[name]
+	n.mu.RUnlock()
+	if ok {
+		return secret
+	}
+	secret = secretName(name)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.known) >= mostNames || n.known == nil {
+		n.known = map[string]bool{}
+	}
+	n.known[strings.Clone(name)] = secret // which is not to keep the text that it is of
+	return secret
+}
+
+func secretName(name string) bool {
 	all := words(name)
 	if len(all) == 0 {
 		return false

@@ -19,12 +19,45 @@ var stems = []string{"pass", "pwd", "pw", "pswd", "secret", "token", "key", "coo
 // mayName reports whether the name of a secret may be in text. It is quick, so that most lines of a
 // log cost no expression.
 func mayName(text string) bool {
-	if !strings.ContainsAny(text, ":=-> '") {
-		return false
-	}
-	lower := strings.ToLower(text)
+	return strings.ContainsAny(text, ":=-> '") && hasStem(strings.ToLower(text))
+}
+
+func hasStem(lower string) bool {
 	for _, stem := range stems {
 		if strings.Contains(lower, stem) {
+			return true
+		}
+	}
+	return false
+}
+
+// mayAuthorize reports whether the name of a header with credentials may be in text.
+func mayAuthorize(text string) bool {
+	lower := strings.ToLower(text)
+	return strings.Contains(lower, "authorization") || strings.Contains(lower, "authenticat") ||
+		strings.Contains(lower, "cookie")
+}
+
+// mayPair reports whether the name of a secret stands in text before a sign that gives it a value:
+// whether pairs finds one. It looks from each sign backwards.
+func mayPair(text string) bool {
+	for n := range len(text) {
+		if text[n] != ':' && text[n] != '=' {
+			continue
+		}
+		before := strings.TrimRight(text[:n], " \t")
+		before = strings.TrimSuffix(before, "]")
+		if quoteless := strings.TrimRight(before, "\"'`"); len(before)-len(quoteless) == 1 {
+			before = strings.TrimSuffix(quoteless, `\`)
+		}
+		begin := len(before)
+		for begin > 0 && (letterOrDigit(before[begin-1]) || strings.IndexByte("_.-", before[begin-1]) >= 0) {
+			begin--
+		}
+		if begin > 0 && before[begin-1] >= utf8.RuneSelf { // some characters are equal to letters without regard to case
+			return true
+		}
+		if name := strings.TrimLeft(before[begin:], "0123456789.-"); name != "" && SecretName(name) {
 			return true
 		}
 	}
@@ -51,10 +84,15 @@ func long(text string) bool {
 	return false
 }
 
-// mayOption reports whether a dash stands in text where an option of a command line begins.
+// mayOption reports whether an option of a command line may begin in text: a dash or two before a
+// letter, behind a blank or a quote.
 func mayOption(text string) bool {
 	for n := range len(text) {
-		if text[n] == '-' && (n == 0 || strings.IndexByte(" \t\n\f\r'\"`[,", text[n-1]) >= 0) {
+		if text[n] != '-' || n > 0 && strings.IndexByte(" \t\n\f\r'\"`[,", text[n-1]) < 0 {
+			continue
+		}
+		name := strings.TrimPrefix(text[n+1:], "-")
+		if name != "" && letterOrDigit(name[0]) {
 			return true
 		}
 	}
@@ -64,10 +102,10 @@ func mayOption(text string) bool {
 // maySay reports whether text may have a word that stands between the name of a secret and the
 // secret in a sentence.
 func maySay(text string) bool {
+	if strings.ContainsAny(text, "\u017f\u212a") { // equal to s and k without regard to case
+		return true
+	}
 	for n := range len(text) {
-		if text[n] >= utf8.RuneSelf { // some characters are equal to letters without regard to case
-			return true
-		}
 		if text[n] != ' ' {
 			continue
 		}

@@ -29,6 +29,8 @@ func Text(text string) string {
 func lines(text string) string {
 	text = blocks(text)
 	var b strings.Builder
+	b.Grow(len(text))
+	known := rememberLines(text)
 	inside := false // a certificate, which holds no secret
 	for at := 0; at < len(text); {
 		end := len(text)
@@ -36,18 +38,18 @@ func lines(text string) string {
 			end = at + n + 1
 		}
 		bare := strings.TrimRight(text[at:end], "\n")
-		kept, ok := header(bare)
+		kept := bare
 		switch {
-		case ok:
-		case inside || strings.HasPrefix(bare, "-----BEGIN "):
+		case inside && !isHeader(bare) || strings.HasPrefix(bare, "-----BEGIN "):
 			inside = !strings.HasPrefix(bare, "-----END ")
 			if !plainBase64(bare) {
 				inside, kept = inside && strings.HasPrefix(bare, "-----BEGIN "), inline(requests(bare))
 			}
 		default:
-			kept = inline(requests(bare))
+			kept = known.line(bare)
 		}
-		b.WriteString(kept + text[at+len(bare):end])
+		b.WriteString(kept)
+		b.WriteString(text[at+len(bare) : end])
 		at = end
 	}
 	return b.String()
@@ -113,7 +115,7 @@ func inline(text string) string {
 		text = inURLs(text)
 	}
 	names := mayName(text)
-	if names {
+	if names && mayAuthorize(text) {
 		text = authorization(text)
 	}
 	text = forms(text)
@@ -215,7 +217,7 @@ func authorization(text string) string {
 
 // named hides what stands after the name of a secret.
 func named(text string) string {
-	if strings.ContainsAny(text, ":=") {
+	if mayPair(text) {
 		text = replacePairs(text)
 	}
 	if strings.Contains(text, "', '") {

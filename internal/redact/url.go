@@ -20,6 +20,11 @@ func URL(text string) string {
 // Path returns a path with its query as it may be kept.
 func Path(text string) string { return path(text) }
 
+// aQuery is a parameter behind a sign.
+const aQuery = `([?&]|\\u0026|&amp;|%3[Ff]|%26)([A-Za-z0-9_.~$\[\]%:'()*!/@+-]+)(=|%3[Dd])((?:` +
+	markForm +
+	`|['"<>()\x60|,][A-Za-z0-9%]|[^&;\s'"<>#\\)\x60|,%]|%(?:[013-9a-fA-F][0-9a-fA-F]|2[0-57-9a-fA-F]))+)`
+
 var (
 	// userinfo is what stands before the host of a URL of any scheme.
 	userinfo = lazyregexp.New(`([A-Za-z][A-Za-z0-9+.-]*://)((?:` + markForm + `|[^\s/?#@'"<>\\])+(?:@(?:` +
@@ -27,9 +32,7 @@ var (
 	// queries are runs of parameters after a question mark, as they stand in the middle of text. A
 	// quote, a bracket or a comma belongs to a value where a letter or a digit comes after it: one
 	// that ends the URL has another character after it.
-	queries = lazyregexp.New(`([?&]|\\u0026|&amp;|%3[Ff]|%26)([A-Za-z0-9_.~$\[\]%:'()*!/@+-]+)(=|%3[Dd])((?:` +
-		markForm +
-		`|['"<>()\x60|,][A-Za-z0-9%]|[^&;\s'"<>#\\)\x60|,%]|%(?:[013-9a-fA-F][0-9a-fA-F]|2[0-57-9a-fA-F]))+)`)
+	queries = begun{`?&%\`, lazyregexp.New(aQuery), lazyregexp.New(`^(?:` + aQuery + `)`)}
 	// semicolons are runs of parameters as queries, in which a semicolon stands between two.
 	semicolons = lazyregexp.New(`\?[A-Za-z0-9_.~$\[\]%:-]+=(?:` + markForm + `|[^\s'"<>#\\)\x60|,])*;(?:` +
 		markForm + `|[^\s'"<>#\\)\x60|,])*`)
@@ -45,7 +48,7 @@ func query(text string) string {
 	if strings.Contains(text, "?") && strings.Contains(text, ";") {
 		text = semicolons.ReplaceAllStringFunc(text, parameters)
 	}
-	return replace(queries, text, func(m []string) string {
+	return queries.replace(text, func(m []string) string {
 		return m[1] + m[2] + m[3] + parameter(m[2], m[4])
 	})
 }
@@ -159,6 +162,47 @@ func credentials(text string) string {
 		return text
 	}
 	return replace(userinfo, text, func(m []string) string { return m[1] + Mark(m[2]) + "@" })
+}
+
+// A begun expression is one of which every match begins with one of some characters.
+type begun struct {
+	with     string
+	anywhere *lazyregexp.Regexp
+	here     *lazyregexp.Regexp // the same, bound to where a text begins
+}
+
+// mostBegun is from how many such characters on a text is looked through as a whole: what begins at
+// each of them may go to its end.
+const mostBegun = 64
+
+// replace is replace for a begun expression, which is tried where a match may begin alone.
+func (e begun) replace(text string, by func(groups []string) string) string {
+	var b strings.Builder
+	last, tried := 0, 0
+	for at := 0; ; {
+		n := strings.IndexAny(text[at:], e.with)
+		if n < 0 {
+			break
+		}
+		at += n
+		if tried++; tried > mostBegun {
+			return b.String() + replace(e.anywhere, text[last:], by)
+		}
+		groups := e.here.FindStringSubmatch(text[at:])
+		if groups == nil {
+			at++
+			continue
+		}
+		b.WriteString(text[last:at])
+		b.WriteString(by(groups))
+		at += len(groups[0])
+		last = at
+	}
+	if last == 0 {
+		return text
+	}
+	b.WriteString(text[last:])
+	return b.String()
 }
 
 // replace is ReplaceAllStringFunc for what needs the groups of the expression.
