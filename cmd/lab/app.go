@@ -176,8 +176,13 @@ func (a *app) lab(ctx context.Context) (cluster.Backend, *cluster.Lab, error) {
 		return nil, nil, fault.Environmentf("reach lab %s: it is %s (bring it up with `lab up`, or name a cluster "+
 			"with --kubeconfig)", status.Name, why)
 	}
-	return backend, &cluster.Lab{Name: status.Name, Backend: status.Backend, Kubeconfig: status.Kubeconfig,
-		Context: status.Context, Joined: true, Objects: status.Objects}, nil
+	return backend, labOf(status), nil
+}
+
+// labOf is a lab that runs, by its status.
+func labOf(status cluster.Status) *cluster.Lab {
+	return &cluster.Lab{Name: status.Name, Backend: status.Backend, Kubeconfig: status.Kubeconfig,
+		Context: status.Context, Joined: true, Objects: status.Objects}
 }
 
 // mesh connects to the lab.

@@ -33,10 +33,10 @@ func statusCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var pods []string
-			if status.State == cluster.Running && !a.json() {
-				pods = a.podsOf(cmd.Context())
-			}
+			listed := make(chan []string, 1)
+			go func() { listed <- a.podsOf(cmd.Context(), status) }()
+			status.Measure()
+			pods := <-listed
 			return a.table(status, func(w io.Writer) error { return printStatus(w, status, pods, verbose) })
 		},
 	}
@@ -44,12 +44,15 @@ func statusCommand() *cobra.Command {
 	return cmd
 }
 
-// podsOf are the pods that run in the lab; none where the apiserver does not answer in time, which
-// is for the state to say.
-func (a *app) podsOf(ctx context.Context) []string {
+// podsOf are the pods that run in the lab, for a person to read; none where the apiserver does not
+// answer in time, which is for the state to say.
+func (a *app) podsOf(ctx context.Context, status cluster.Status) []string {
+	if status.State != cluster.Running || a.json() {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	m, err := a.mesh(ctx)
+	m, err := a.connect(labOf(status))
 	if err != nil {
 		return nil
 	}

@@ -7,16 +7,39 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 )
 
-// AddProcesses describes processes of the lab by their ids, the largest first. Those that have
-// ended meanwhile are left out.
+// AddProcesses adds processes of the lab by their ids alone: see Measure.
 func (s *Status) AddProcesses(pids []int) {
 	for _, pid := range pids {
-		if p, err := Describe(pid); err == nil {
+		s.Processes = append(s.Processes, Process{PID: pid})
+	}
+}
+
+// Measure reads the names of the lab's processes and the memory that each takes, the largest first.
+// Those that have ended meanwhile are left out. The kernel goes through all pages of a process to
+// tell its share, which takes longer than everything else that is said of a lab.
+func (s *Status) Measure() {
+	all := make([]Process, len(s.Processes))
+	var next atomic.Int64
+	var measuring sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		measuring.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(all)); i = next.Add(1) - 1 {
+				all[i], _ = Describe(s.Processes[i].PID) // one that has ended has no memory
+			}
+		})
+	}
+	measuring.Wait()
+	s.Processes, s.Memory = nil, 0
+	for _, p := range all {
+		if p.Memory > 0 {
 			s.Processes = append(s.Processes, p)
 			s.Memory += p.Memory
 		}

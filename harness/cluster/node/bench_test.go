@@ -62,6 +62,7 @@ func upAndDown(b *testing.B, opts cluster.Options) (up, down time.Duration, memo
 	if err != nil {
 		b.Fatal(err)
 	}
+	status.Measure()
 	start := time.Now()
 	if err := backend.Down(ctx, opts.Name, progress.Quiet); err != nil {
 		b.Fatal(err)
