@@ -208,6 +208,21 @@ func (s *Sidecar) ReleaseLevels(ctx context.Context, id string, levels Levels) e
 	}
 }
 
+// LowerLevels sets the loggers of the sidecar back, and leaves the lease to its holder: what the
+// holder raised them for is over, and what it still does takes longer where each request is logged.
+// It is content where the lease of that ID is another's by now, or gone.
+func (s *Sidecar) LowerLevels(ctx context.Context, id string, levels Levels) error {
+	store := s.store()
+	record, _, err := store.read(ctx)
+	if err == nil && record == nil && store.kind() == annotationStore {
+		record, _, err = s.fileStore().read(ctx)
+	}
+	if err != nil || record == nil || record.Holder.ID != id {
+		return err
+	}
+	return s.setBack(ctx, record.Container, levels)
+}
+
 // setBack restores the levels of the start of Envoy that they were raised of. Of another start, as
 // the apiserver tells it, the levels are its own, unless they are raised: the apiserver learns of a
 // restart late, so that what a run raised just then may be the next start's.

@@ -31,7 +31,7 @@ type Window struct {
 	ended   chan struct{}
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced at each line
-	text    bytes.Buffer
+	text    []byte
 	err     error
 }
 
@@ -96,13 +96,12 @@ func (w *Window) read(stream io.ReadCloser, last time.Time) {
 func (w *Window) add(line string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.text.Len()+len(line) > maxWindow {
+	if len(w.text)+len(line) > maxWindow {
 		w.err = fault.Incompletef("follow log of %s: more than %d MiB in one window", w.pod.Ref(), maxWindow>>20)
 		w.cancel()
 		return
 	}
-	w.text.WriteString(line)
-	w.text.WriteByte('\n')
+	w.text = append(append(w.text, line...), '\n')
 	close(w.changed)
 	w.changed = make(chan struct{})
 }
@@ -119,10 +118,13 @@ func (w *Window) end(err error) {
 }
 
 // Text returns the lines so far, each with its newline, without the runtime's timestamps.
-func (w *Window) Text() []byte {
+func (w *Window) Text() []byte { return w.From(0) }
+
+// From returns what Text does but for its first bytes. It is not to be changed.
+func (w *Window) From(at int) []byte {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return bytes.Clone(w.text.Bytes())
+	return w.text[at:len(w.text):len(w.text)] // which is not written to again
 }
 
 // WaitFor returns when the window holds one of the texts, and fails when ctx or the
@@ -134,10 +136,10 @@ func (w *Window) WaitFor(ctx context.Context, texts ...string) error {
 	}
 	for seen := 0; ; {
 		w.mu.Lock()
-		fresh := w.text.Bytes()[seen:]
+		fresh := w.text[seen:]
 		found := slices.ContainsFunc(texts, func(text string) bool { return bytes.Contains(fresh, []byte(text)) })
 		changed, err := w.changed, w.err
-		seen = max(0, w.text.Len()-longest)
+		seen = max(0, len(w.text)-longest)
 		w.mu.Unlock()
 		if found {
 			return nil

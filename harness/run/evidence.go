@@ -6,13 +6,11 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/observe"
 	"github.com/flowproof/lab/harness/observe/accesslog"
-	"github.com/flowproof/lab/harness/observe/envoylog"
 	"github.com/flowproof/lab/harness/observe/instrument"
 	"github.com/flowproof/lab/harness/observe/trace"
 	"github.com/flowproof/lab/harness/observe/trace/capture"
@@ -27,7 +25,10 @@ func (s *Session) Observe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	seen, watches, err := recording.Observe()
+	whole := recording
+	whole.Others = slices.Clone(recording.Others)
+	recording.Redact() // from here on it may be kept
+	seen, watches, err := recording.ObserveRedacted()
 	if err != nil {
 		return fault.Incompletef("observe: %w", err)
 	}
@@ -37,8 +38,7 @@ func (s *Session) Observe(ctx context.Context) error {
 	if err := s.holdConfiguration(ctx); err != nil {
 		return err
 	}
-	s.holdBeside(recording)
-	recording.Redact() // from here on it may be kept
+	s.holdBeside(whole)
 	s.Recording, s.Flow.Observations, s.Flow.Watches = recording, seen, watches
 	return nil
 }
@@ -70,6 +70,9 @@ func (s *Session) record(ctx context.Context) (observe.Recording, error) {
 	if err := s.recordPods(ctx, &r, behind.Pods); err != nil {
 		return r, err
 	}
+	if err := s.lowerLevels(ctx); err != nil {
+		return r, err
+	}
 	r.Trace, err = s.EndTrace(ctx)
 	return r, err
 }
@@ -93,41 +96,6 @@ func (s *Session) finish(ctx context.Context, form string, behind []string) erro
 	return s.awaitBeside(ctx, sent.RequestID)
 }
 
-// besideTimeout is how long is waited for lines of the access log beside the one of the request: of
-// other attempts, and of what the application called on. Envoy writes its buffer out each second;
-// on a machine with much to do a line is on its way for longer.
-const besideTimeout = 10 * time.Second
-
-// awaitBeside waits until each stream with the request's id that a debug log tells of has its line
-// in the access log beside it. One that does not come is missed by nothing but the instrument
-// itself: what the two logs then tell does not agree.
-func (s *Session) awaitBeside(ctx context.Context, id string) error {
-	waiting, cancel := context.WithTimeout(ctx, besideTimeout)
-	defer cancel()
-	for pause := time.NewTicker(50 * time.Millisecond); ; {
-		behind, some := false, false
-		for _, w := range s.pods {
-			if w.window == nil {
-				continue
-			}
-			text := w.window.Text()
-			lines := len(accesslog.Of(text, id))
-			behind, some = behind || lines < envoylog.Streams(text, id), some || lines > 0
-		}
-		if !behind || !some { // where no line has the id, a route may have replaced it
-			return nil
-		}
-		select {
-		case <-pause.C:
-		case <-waiting.Done():
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			return nil
-		}
-	}
-}
-
 // recordPods collects what was recorded of each pod: the client's, and of all others as servers,
 // those behind the URL first.
 func (s *Session) recordPods(ctx context.Context, r *observe.Recording, behind []string) error {
@@ -139,11 +107,13 @@ func (s *Session) recordPods(ctx context.Context, r *observe.Recording, behind [
 	}
 	refs := sortedKeys(s.pods)
 	slices.SortStableFunc(refs, func(a, b string) int { return rank(behind, a) - rank(behind, b) })
-	for _, ref := range refs {
-		pod, err := s.pods[ref].record(ctx)
+	pods, err := atOnce(refs, func(ref string) (observe.Pod, error) { return s.pods[ref].record(ctx) })
+	if err != nil {
+		return err
+	}
+	for i, ref := range refs {
+		pod := pods[i]
 		switch {
-		case err != nil:
-			return err
 		case !call.Outside && ref == Caller(call):
 			r.Client = pod
 		case len(s.pods[ref].parts) == 0:

@@ -54,6 +54,7 @@ type Pod interface {
 // A Window is what a container logs: see mesh.Window.
 type Window interface {
 	Text() []byte
+	From(at int) []byte
 	WaitFor(ctx context.Context, texts ...string) error
 	Close() error
 }
@@ -67,6 +68,7 @@ type Sidecar interface {
 	Loggers(ctx context.Context) (mesh.Levels, error)
 	SetLevel(ctx context.Context, level string) error
 	HoldLevels(ctx context.Context, wait func(mesh.Holder)) (*mesh.LevelLease, error)
+	LowerLevels(ctx context.Context, lease string, levels mesh.Levels) error
 	AwaitFree(ctx context.Context, wait func(mesh.Holder)) error
 	Identity(ctx context.Context) (mesh.Identity, error)
 	InUse(ctx context.Context, address string) (active, began uint64, err error)

@@ -122,6 +122,25 @@ func (s *Session) SetLevel(ctx context.Context, ref, level string) (mesh.Levels,
 	return levels, sidecar.SetLevel(ctx, level)
 }
 
+// lowerLevels sets the levels back that the session raised, as soon as no more is to be logged: a
+// busy sidecar at level debug logs thousands of lines a second, beside which all else is slow. What
+// cannot be set back now is tried again when the undo list is worked off.
+func (s *Session) lowerLevels(ctx context.Context) error {
+	problems, err := atOnce(sortedKeys(s.leases), func(pod string) (problem, err error) {
+		sidecar, err := s.Sidecar(ctx, pod)
+		if err != nil {
+			return nil, err
+		}
+		return sidecar.LowerLevels(ctx, s.leases[pod].ID, s.leases[pod].Levels), nil
+	})
+	for _, problem := range problems {
+		if problem != nil {
+			s.note("%v (it is tried again at the end)", problem)
+		}
+	}
+	return err
+}
+
 // hold takes the lease on a sidecar and notes its undoing. A process that dies between the two
 // leaves the levels as they were, and a lease that the next one takes over.
 func (s *Session) hold(ctx context.Context, sidecar Sidecar) error {

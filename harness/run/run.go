@@ -106,7 +106,8 @@ func (s *Session) Do(ctx context.Context, plan Plan) error {
 }
 
 // before has the sidecars alone, dumps them, empties the pools, and begins to look: last of all
-// instruments those that tell what happens from now on.
+// instruments those that tell what happens from now on. The sidecars log every decision, of every
+// request of theirs, from the last moment on.
 func (s *Session) before(
 	ctx context.Context, plan Plan, scene Scene,
 ) ([]observe.Instrument, []instrument.Target, error) {
@@ -139,16 +140,14 @@ func (s *Session) before(
 	}
 	instruments := s.instruments(plan)
 	for _, i := range instruments {
-		if i.Name() == flow.EnvoyLog {
-			if err := s.raiseLevels(ctx, targets); err != nil {
-				return nil, nil, err
-			}
-		}
 		if err := i.Before(ctx, s.notReadLater(i, targets)); err != nil {
 			return nil, nil, err
 		}
 	}
-	return instruments, targets, nil
+	if plan.without(flow.EnvoyLog) {
+		return instruments, targets, nil
+	}
+	return instruments, targets, s.raiseLevels(ctx, targets)
 }
 
 // notReadLater are the targets that an instrument looks at now. The socket tables of the pods whose

@@ -249,7 +249,10 @@ func (w *watched) record(ctx context.Context) (observe.Pod, error) {
 		if err := w.window.Close(); err != nil && p.LogProblem == "" {
 			p.LogProblem = err.Error()
 		}
-		w.parts[instrument.LogText] = append([]byte{}, w.window.Text()...) // an empty window is a log that was read
+		w.parts[instrument.LogText] = w.window.Text()
+		if w.parts[instrument.LogText] == nil {
+			w.parts[instrument.LogText] = []byte{} // an empty window is a log that was read
+		}
 		p.Workers = w.started.Workers
 	}
 	if reason := w.incomplete[flow.AccessLog]; reason != nil {

@@ -112,7 +112,8 @@ func SecretName(name string) bool { return judged.secret(name) }
 // judged are names that were judged before: most come again and again.
 var judged nameMemory
 
-// A nameMemory has whether each of some names is a secret's. It is safe for use by several goroutines.
+// A nameMemory has whether each of some names is a secret's. It is safe for use by several
+// goroutines.
 type nameMemory struct {
 	mu    sync.RWMutex
 	known map[string]bool

@@ -63,7 +63,8 @@ func FuzzPassedOver(f *testing.F) {
 			f.Add(secrets.Replace(line))
 		}
 	}
-	for _, text := range []string{"a\\\"]\t:= 1 pin'] = 12345", "\u212aey: abcd", "to\u212aen=abcd", "%3Fa%3Db%26c=d", "-- -a b",
+	for _, text := range []string{"a\\\"]\t:= 1 pin'] = 12345", "\u212aey: abcd", "to\u212aen=abcd", "%3Fa%3Db%26c=d",
+		"-- -a b",
 		strings.Repeat("%3Fa=b&", 70)} {
 		f.Add(text)
 	}

@@ -54,8 +54,8 @@ func mayPair(text string) bool {
 		for begin > 0 && (letterOrDigit(before[begin-1]) || strings.IndexByte("_.-", before[begin-1]) >= 0) {
 			begin--
 		}
-		if begin > 0 && before[begin-1] >= utf8.RuneSelf { // some characters are equal to letters without regard to case
-			return true
+		if begin > 0 && before[begin-1] >= utf8.RuneSelf {
+			return true // some characters are equal to letters without regard to case
 		}
 		if name := strings.TrimLeft(before[begin:], "0123456789.-"); name != "" && SecretName(name) {
 			return true

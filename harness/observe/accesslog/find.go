@@ -25,7 +25,7 @@ type Sent struct {
 // client's own connection.
 func SentOn(log []byte, id, peer string) Sent {
 	var sent Sent
-	lines, _ := Parse(log)
+	lines := marked(log, marks(id, peer))
 	for _, line := range find(lines, Selection{RequestID: id, Peer: peer, Side: flow.Client}).own {
 		if own := line.RequestID(); own != "" && !flow.SameRequestID(own, id) {
 			sent.RequestID = own

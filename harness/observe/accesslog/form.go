@@ -52,11 +52,35 @@ func Marks(id string) []string { return marks(id, "") }
 
 // Of returns the lines of the request with an x-request-id in the text of a container's log.
 func Of(text []byte, id string) []Line {
-	if !slices.ContainsFunc(Marks(id), func(mark string) bool { return bytes.Contains(text, []byte(mark)) }) {
+	others := func(l Line) bool { return !flow.SameRequestID(l.RequestID(), id) }
+	return slices.DeleteFunc(marked(text, Marks(id)), others)
+}
+
+// marked returns the lines of the access log that have one of the texts in them. The others, which
+// are most of a busy proxy's, are not read.
+func marked(log []byte, texts []string) (lines []Line) {
+	var all [][]byte
+	for _, text := range texts {
+		all = append(all, []byte(text))
+	}
+	has := func(text []byte) bool {
+		return slices.ContainsFunc(all, func(mark []byte) bool { return bytes.Contains(text, mark) })
+	}
+	if !has(log) {
 		return nil
 	}
-	lines, _ := Parse(text)
-	return slices.DeleteFunc(lines, func(l Line) bool { return !flow.SameRequestID(l.RequestID(), id) })
+	number := 0
+	for row := range bytes.Lines(log) {
+		number++
+		if !has(row) {
+			continue
+		}
+		if line, ok, whole := parseLine(bytes.TrimRight(row, "\r\n")); ok && whole {
+			line.Number = number
+			lines = append(lines, line)
+		}
+	}
+	return lines
 }
 
 // Parse returns the lines of the access log in the text of a container's log, and the numbers of

@@ -173,21 +173,27 @@ func (x *exchange) fromOther(ip string) bool {
 	return ip != "" && from != "" && from != ip
 }
 
-// Streams counts the requests of a log, as it is written, that came with an x-request-id.
-func Streams(text []byte, id string) int {
-	count, within := 0, false
+// A Tally counts the requests of a log that came with an x-request-id, as the log grows.
+type Tally struct {
+	ID      string // x-request-id
+	Streams int
+
+	within bool // the last line was of a request's headers
+}
+
+// Add reads the log on, by whole lines.
+func (t *Tally) Add(text []byte) {
 	for line := range bytes.Lines(text) {
 		switch {
-		case bytes.Contains(line, []byte("] request headers complete (end_stream=")):
-			within = true
-		case within && bytes.HasPrefix(line, []byte("'x-request-id', '")):
-			name, value, ok := parseHeader(strings.TrimRight(string(line), "\r\n"))
-			if ok && name == "x-request-id" && flow.SameRequestID(value, id) {
-				count++
+		case bytes.HasPrefix(line, []byte("'")):
+			if t.within && bytes.HasPrefix(line, []byte("'x-request-id', '")) {
+				_, value, ok := parseHeader(strings.TrimRight(string(line), "\r\n"))
+				if ok && flow.SameRequestID(value, t.ID) {
+					t.Streams++
+				}
 			}
-		case !bytes.HasPrefix(line, []byte("'")):
-			within = false
+		default:
+			t.within = bytes.Contains(line, []byte("] request headers complete (end_stream="))
 		}
 	}
-	return count
 }

@@ -274,20 +274,6 @@ func (p *Pod) Sidecar() (run.Sidecar, error) {
 	return sidecar{p}, nil
 }
 
-type window struct{ *Pod }
-
-func (w window) Text() []byte { return []byte(w.Lines) }
-
-func (w window) WaitFor(ctx context.Context, texts ...string) error {
-	if slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(w.Lines, text) }) {
-		return nil
-	}
-	<-ctx.Done()
-	return context.Cause(ctx)
-}
-
-func (w window) Close() error { return nil }
-
 type sidecar struct{ pod *Pod }
 
 func (s sidecar) Pod() run.Pod { return s.pod }
@@ -365,6 +351,15 @@ func (s sidecar) SetLevel(_ context.Context, level string) error {
 		next[logger] = level
 	}
 	s.pod.levels = next
+	return nil
+}
+
+func (s sidecar) LowerLevels(_ context.Context, _ string, levels mesh.Levels) error {
+	if err := s.pod.lab.fails("lower levels %s", s.pod.Ref_); err != nil {
+		return err
+	}
+	s.pod.lab.note("lower levels %s", s.pod.Ref_)
+	s.pod.levels = levels
 	return nil
 }
 
