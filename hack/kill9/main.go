@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command kill9 kills parts of a lab with SIGKILL at random moments and looks each time for what is
 // left: processes at once or within five seconds, and everything that hack/fingerprint.sh prints,
 // byte by byte. Run it as root on a machine that does nothing else, or where others are not seen:
