@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/harness/fault"
+	"github.com/flowproof/lab/internal/wait"
 )
 
 // LeaseAnnotation is the annotation on a pod by which a run has its sidecar alone: its log levels,
@@ -82,25 +83,26 @@ func (s *Sidecar) AwaitFree(ctx context.Context, wait func(Holder)) error {
 }
 
 // awaitFree waits until no living process has the lease, and returns what is in the store: nil, or
-// a dead holder's. It calls wait at each look at which one has it.
-func (s *Sidecar) awaitFree(ctx context.Context, store leaseStore, wait func(Holder)) (*leaseRecord, string, error) {
+// a dead holder's. It calls waiting at each look at which one has it.
+func (s *Sidecar) awaitFree(ctx context.Context, store leaseStore, waiting func(Holder)) (*leaseRecord, string,
+	error) {
 	var watched patience
-	tick := time.NewTicker(leaseLook)
-	defer tick.Stop()
-	for {
-		record, version, err := store.read(ctx)
-		if err != nil || record == nil || watched.dead(record) {
-			return record, version, err
+	var record *leaseRecord
+	var version string
+	var failed error
+	err := wait.Until(ctx, leaseLook, func() (bool, error) {
+		if record, version, failed = store.read(ctx); failed != nil || record == nil || watched.dead(record) {
+			return true, nil
 		}
-		wait(record.Holder)
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return nil, "", fault.Environmentf("have %s alone: %w: %s (wait for it to end; where it is gone, `lab "+
-				"reset` puts right what it left)",
-				s.pod.Ref(), ErrHeld, record.Holder)
-		}
+		waiting(record.Holder)
+		return false, nil
+	})
+	if err != nil {
+		return nil, "", fault.Environmentf("have %s alone: %w: %s (wait for it to end; where it is gone, `lab "+
+			"reset` puts right what it left)",
+			s.pod.Ref(), ErrHeld, record.Holder)
 	}
+	return record, version, failed
 }
 
 // once is wait for its first call alone.
@@ -298,29 +300,27 @@ func (m *Mesh) eachLease(ctx context.Context, release bool) (reset []LeftLease, 
 
 func (s *Sidecar) resetLevels(ctx context.Context, release bool) (left *LeftLease, living bool, err error) {
 	var watched patience
-	tick := time.NewTicker(leaseLook)
-	defer tick.Stop()
-	for {
-		record, _, err := s.store().read(ctx)
-		if err != nil || record == nil {
-			return nil, false, err
+	ended := wait.Until(ctx, leaseLook, func() (bool, error) {
+		var record *leaseRecord
+		if record, _, err = s.store().read(ctx); err != nil || record == nil {
+			left = nil
+			return true, nil
 		}
-		left := &LeftLease{Pod: s.pod.Ref(), Holder: record.Holder, Levels: record.Levels}
-		if watched.dead(record) {
-			if !release {
-				return left, false, nil
-			}
-			return left, false, s.ReleaseLevels(ctx, record.Holder.ID, record.Levels)
+		left = &LeftLease{Pod: s.pod.Ref(), Holder: record.Holder, Levels: record.Levels}
+		switch {
+		case watched.dead(record) && release:
+			err = s.ReleaseLevels(ctx, record.Holder.ID, record.Levels)
+			return true, nil
+		case watched.dead(record):
+			return true, nil
 		}
-		if watched.alive(record) {
-			return left, true, nil
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return nil, false, context.Cause(ctx)
-		}
+		living = watched.alive(record)
+		return living, nil
+	})
+	if ended != nil {
+		return nil, false, ended
 	}
+	return left, living, err
 }
 
 // patience watches one lease for whether its holder lives.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/flowproof/lab/harness/observe/accesslog"
 	"github.com/flowproof/lab/harness/observe/envoylog"
+	"github.com/flowproof/lab/internal/wait"
 )
 
 // besideTimeout is how long is waited for lines of the access log beside the one of the request: of
@@ -26,26 +27,15 @@ func (s *Session) awaitBeside(ctx context.Context, id string) error {
 			counts = append(counts, &besides{window: w.window, told: envoylog.Tally{ID: id}})
 		}
 	}
-	pause := time.NewTicker(50 * time.Millisecond)
-	defer pause.Stop()
-	for {
+	_ = wait.Until(waiting, 50*time.Millisecond, func() (bool, error) {
 		behind, some := false, false
 		for _, c := range counts {
 			c.readOn()
 			behind, some = behind || c.lines < c.told.Streams, some || c.lines > 0
 		}
-		if !behind || !some { // where no line has the id, a route may have replaced it
-			return nil
-		}
-		select {
-		case <-pause.C:
-		case <-waiting.Done():
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			return nil
-		}
-	}
+		return !behind || !some, nil // where no line has the id, a route may have replaced it
+	})
+	return context.Cause(ctx)
 }
 
 // besides count in a log that grows the streams with an id and the lines of the access log of it.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/internal/wait"
 )
 
 // A Command is one word of the scenario language. The table of all of them is what testscript runs,
@@ -78,25 +79,22 @@ var eventuallyCommand = Command{
 }
 
 func (s *session) repeat(limit time.Duration, c Command, args []string) error {
-	deadline := time.NewTimer(limit)
-	defer deadline.Stop()
-	pause := time.NewTicker(retryPause)
-	defer pause.Stop()
-	for {
-		out, err := s.call(c, args)
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-pause.C:
-		case <-deadline.C:
-			s.out.Reset()
-			s.out.WriteString(out)
-			return err
-		case <-s.ctx.Done():
-			return context.Cause(s.ctx)
-		}
+	ctx, cancel := context.WithTimeout(s.ctx, limit)
+	defer cancel()
+	out := ""
+	err := wait.Retry(ctx, retryPause, func() (err error) {
+		out, err = s.call(c, args)
+		return err
+	})
+	switch {
+	case err == nil:
+		return nil
+	case s.ctx.Err() != nil:
+		return context.Cause(s.ctx)
 	}
+	s.out.Reset()
+	s.out.WriteString(out)
+	return err
 }
 
 // fromTo reads the arguments "FROM -> TO".

@@ -10,6 +10,7 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/run"
+	"github.com/flowproof/lab/internal/wait"
 )
 
 // restartTimeout bounds how long a sidecar may take to come back. The kubelet waits longer with
@@ -59,28 +60,24 @@ var restartCommand = Command{
 func (s *session) awaitRestart(sidecar run.Sidecar, before mesh.Identity) (mesh.Identity, error) {
 	ctx, cancel := context.WithTimeout(s.ctx, restartTimeout)
 	defer cancel()
-	pause := time.NewTicker(retryPause)
-	defer pause.Stop()
-	for {
-		now, err := sidecar.Identity(ctx)
-		ready, total := sidecar.Pod().Ready()
-		switch {
-		case err != nil:
-		case now.Container == before.Container: // what is said of readiness is about the one before
-			err = errors.New("its container is still the one of before")
-		case ready < total:
-			err = fmt.Errorf("%d of %d containers are ready", ready, total)
-		default:
-			return now, nil
+	var now mesh.Identity
+	err := wait.Retry(ctx, retryPause, func() (err error) {
+		if now, err = sidecar.Identity(ctx); err != nil {
+			return err
 		}
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			if s.ctx.Err() != nil {
-				return now, context.Cause(s.ctx)
-			}
-			return now, fault.Environmentf("restart %s: not done after %s: %w", sidecar.Pod().Ref(), restartTimeout,
-				err)
+		if now.Container == before.Container { // what is said of readiness is about the one before
+			return errors.New("its container is still the one of before")
 		}
+		if ready, total := sidecar.Pod().Ready(); ready < total {
+			return fmt.Errorf("%d of %d containers are ready", ready, total)
+		}
+		return nil
+	})
+	switch {
+	case err == nil:
+		return now, nil
+	case s.ctx.Err() != nil:
+		return now, context.Cause(s.ctx)
 	}
+	return now, fault.Environmentf("restart %s: not done after %s: %w", sidecar.Pod().Ref(), restartTimeout, err)
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/flowproof/lab/internal/removal"
 	"github.com/flowproof/lab/internal/scratch"
 	"github.com/flowproof/lab/internal/undo"
+	"github.com/flowproof/lab/internal/wait"
 )
 
 // A Lab is what scenarios run on.
@@ -162,19 +163,13 @@ func (s *session) close() error {
 func (s *session) awaitListeners(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, listenersTimeout)
 	defer cancel()
-	pause := time.NewTicker(retryPause)
-	defer pause.Stop()
 	for pod, part := range s.changed {
-		for {
+		ended := wait.Until(ctx, retryPause, func() (bool, error) {
 			dump, err := s.Dump(ctx, pod)
-			if err != nil || !slices.Equal(part.versions(dump), part.versions(s.KeptDump(pod))) {
-				break
-			}
-			select {
-			case <-pause.C:
-			case <-ctx.Done():
-				return
-			}
+			return err != nil || !slices.Equal(part.versions(dump), part.versions(s.KeptDump(pod))), nil
+		})
+		if ended != nil {
+			return
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/kube"
+	"github.com/flowproof/lab/internal/wait"
 )
 
 // A Task is something in the lab that a lesson has broken on purpose, and that a
@@ -112,24 +113,14 @@ func (s *session) checkOf(name string) (func(context.Context) *Result, error) {
 
 // repeated runs a check until it is as wanted, for at most patience, and returns the last result.
 func repeated(ctx context.Context, patience time.Duration, check func(context.Context) *Result,
-	wanted func(*Result) bool) *Result {
-	deadline := time.NewTimer(patience)
-	defer deadline.Stop()
-	pause := time.NewTicker(retryPause)
-	defer pause.Stop()
-	for {
-		result := check(ctx)
-		if wanted(result) {
-			return result
-		}
-		select {
-		case <-pause.C:
-		case <-deadline.C:
-			return result
-		case <-ctx.Done():
-			return result
-		}
-	}
+	wanted func(*Result) bool) (last *Result) {
+	waiting, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	_ = wait.Until(waiting, retryPause, func() (bool, error) {
+		last = check(ctx)
+		return wanted(last), nil
+	})
+	return last
 }
 
 // solve brings the objects of a solution into the cluster, and deletes what apply has created and

@@ -21,6 +21,7 @@ import (
 	"github.com/flowproof/lab/internal/enclosure"
 	"github.com/flowproof/lab/internal/platform"
 	"github.com/flowproof/lab/internal/trust"
+	"github.com/flowproof/lab/internal/wait"
 )
 
 // A Docker is one that answers.
@@ -164,15 +165,10 @@ func (d *Docker) Watch(ctx context.Context, lost context.CancelCauseFunc) {
 
 // Await waits until a Docker that starts, or starts again, answers.
 func (d *Docker) Await(ctx context.Context) error {
-	for {
-		err := d.Ping(ctx)
-		if err == nil || !IsGone(err) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(200 * time.Millisecond): // a socket without a listener has no event
-		}
-	}
+	var last error
+	_ = wait.Until(ctx, 200*time.Millisecond, func() (bool, error) { // a socket without a listener has no event
+		last = d.Ping(ctx)
+		return last == nil || !IsGone(last), nil
+	})
+	return last
 }

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/flowproof/lab/internal/removal"
+	"github.com/flowproof/lab/internal/wait"
 )
 
 // A hierarchy is one mounted cgroup hierarchy of the host: a controller of version 1, or
@@ -168,24 +169,21 @@ func cgroupMembers(trees []string) []int {
 // sweepCgroups ends everything in the trees and removes them. It leaves the calling process alive:
 // the caller has moved itself out before. It returns when the directories are gone or ctx ends.
 func sweepCgroups(ctx context.Context, trees []string) error {
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for {
+	var left error
+	// A killed process leaves its cgroup a moment later; there is no event for version 1.
+	err := wait.Until(ctx, 10*time.Millisecond, func() (bool, error) {
 		for _, pid := range cgroupMembers(trees) {
 			if pid != os.Getpid() {
 				_ = unix.Kill(pid, unix.SIGKILL)
 			}
 		}
-		left := removeTrees(trees)
-		if left == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("remove the enclosure's cgroups: %w (still there: %w)", context.Cause(ctx), left)
-		case <-tick.C: // a killed process leaves its cgroup a moment later; there is no event for version 1
-		}
+		left = removeTrees(trees)
+		return left == nil, nil
+	})
+	if err != nil {
+		return fmt.Errorf("remove the enclosure's cgroups: %w (still there: %w)", err, left)
 	}
+	return nil
 }
 
 // removeTrees removes directories with those below and returns the first error.

@@ -16,6 +16,7 @@ import (
 	"github.com/flowproof/lab/internal/removal"
 	"github.com/flowproof/lab/internal/sometimes"
 	"github.com/flowproof/lab/internal/trust"
+	"github.com/flowproof/lab/internal/wait"
 )
 
 // Down ends an enclosure, from any state, and removes what one without a guard has left. It is
@@ -46,23 +47,25 @@ func (k Kind) Down(ctx context.Context, name string) error {
 // AwaitGone waits until the control socket is free: the guard frees it last. It asks by connecting,
 // since it would be in the way of a guard that starts if it tried to take the socket.
 func (k Kind) AwaitGone(ctx context.Context, name string) error {
-	for {
+	// A socket's end is no event to those who do not hold it.
+	err := wait.Until(ctx, 5*time.Millisecond, func() (bool, error) {
 		conn, err := trust.Dial(ctx, k.Socket(name))
 		if errors.Is(err, unix.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist) {
-			return nil
+			return true, nil
 		}
 		if err == nil {
 			_ = conn.Close()
+			return false, nil
 		}
-		if err != nil && ctx.Err() == nil && !errors.Is(err, unix.EAGAIN) { // EAGAIN: no accept, and the queue is full
-			return fmt.Errorf("wait for %s %s to end: %w", k.Noun, name, err)
+		if ctx.Err() == nil && !errors.Is(err, unix.EAGAIN) { // EAGAIN: no accept, and the queue is full
+			return false, err
 		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait for %s %s to end: %w", k.Noun, name, ctx.Err())
-		case <-time.After(5 * time.Millisecond): // a socket's end is no event to those who do not hold it
-		}
+		return false, nil
+	})
+	if err != nil {
+		return fmt.Errorf("wait for %s %s to end: %w", k.Noun, name, err)
 	}
+	return nil
 }
 
 // Traces are the paths on the host that an enclosure leaves when both guard and init are killed.
@@ -76,29 +79,34 @@ func (k Kind) Traces(name string) ([]string, error) {
 // guard starts in what it removes. It leaves an enclosure alone that has a guard, and waits
 // for another process that sweeps.
 func (k Kind) SweepLeft(ctx context.Context, name string) error {
-	for {
-		left, err := k.left(name)
-		if err != nil || !left {
-			return err
-		}
-		l, err := k.listen(name)
-		if err == nil {
-			defer l.Close()
-			sometimes.Reached("enclosure: what is left is swept")
-			return k.removeTraces(ctx, name)
-		}
-		if !errors.Is(err, ErrTaken) {
-			return err
-		}
-		if _, err := k.Ask(ctx, name, -1); err == nil {
-			return nil // a guard answers; one who sweeps does not
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("remove what is left of %s %s: %w", k.Noun, name, ctx.Err())
-		case <-time.After(5 * time.Millisecond):
-		}
+	var failed error
+	ended := wait.Until(ctx, 5*time.Millisecond, func() (done bool, _ error) {
+		done, failed = k.sweep(ctx, name)
+		return done, nil
+	})
+	if ended != nil {
+		return fmt.Errorf("remove what is left of %s %s: %w", k.Noun, name, ended)
 	}
+	return failed
+}
+
+// sweep is one attempt of SweepLeft; it is not done while another process sweeps.
+func (k Kind) sweep(ctx context.Context, name string) (done bool, err error) {
+	left, err := k.left(name)
+	if err != nil || !left {
+		return true, err
+	}
+	l, err := k.listen(name)
+	if err == nil {
+		defer l.Close()
+		sometimes.Reached("enclosure: what is left is swept")
+		return true, k.removeTraces(ctx, name)
+	}
+	if !errors.Is(err, ErrTaken) {
+		return true, err
+	}
+	_, err = k.Ask(ctx, name, -1)
+	return err == nil, nil // a guard answers; one who sweeps does not
 }
 
 // left says whether the host has traces of an enclosure.

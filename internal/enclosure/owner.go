@@ -17,6 +17,7 @@ import (
 	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/progress"
 	"github.com/flowproof/lab/internal/sometimes"
+	"github.com/flowproof/lab/internal/wait"
 )
 
 // An Owner is the hold of the one who launched an enclosure. It ends with the owner's process,
@@ -94,20 +95,27 @@ func (o *Owner) giveUp(why error, exited <-chan struct{}) {
 func (o *Owner) awaitGuard(ctx context.Context, stderr *os.File, exited <-chan struct{}) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, 10*time.Second, errors.New("it does not answer"))
 	defer cancel()
-	for {
+	ended := false
+	err := wait.Until(ctx, 5*time.Millisecond, func() (bool, error) {
 		s, err := o.kind.Ask(ctx, o.name, -1)
 		if err == nil && s.GuardPID == o.guard.Process.Pid {
 			o.state = s
-			return nil
+			return true, nil
 		}
 		select {
 		case <-exited:
-			return o.ended(stderr)
-		case <-ctx.Done():
-			return fmt.Errorf("start the guard of %s %s: %w", o.kind.Noun, o.name, context.Cause(ctx))
-		case <-time.After(5 * time.Millisecond):
+			ended = true
+		default:
 		}
+		return ended, nil
+	})
+	switch {
+	case ended:
+		return o.ended(stderr)
+	case err != nil:
+		return fmt.Errorf("start the guard of %s %s: %w", o.kind.Noun, o.name, err)
 	}
+	return nil
 }
 
 // ended is why a guard ended that never answered.

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/flowproof/lab/internal/sometimes"
+	"github.com/flowproof/lab/internal/wait"
 )
 
 // A Program is one that the init starts and watches: its end is the end of the enclosure.
@@ -86,19 +87,21 @@ func describeExit(status syscall.WaitStatus) string {
 func (i *Init) Await(ctx context.Context, p Program, ready func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	for {
-		err := ready()
-		if err == nil {
-			return nil
+	var last, failed error
+	ended := wait.Until(ctx, 20*time.Millisecond, func() (bool, error) {
+		if last = ready(); last == nil {
+			return true, nil
 		}
 		select {
-		case failed := <-i.failed:
-			return failed
-		case <-ctx.Done():
-			return fmt.Errorf("wait for %s to be ready: %w\n%s", p.Name, err, logTail(p.Log, 12))
-		case <-time.After(20 * time.Millisecond):
+		case failed = <-i.failed:
+		default:
 		}
+		return failed != nil, nil
+	})
+	if ended != nil {
+		return fmt.Errorf("wait for %s to be ready: %w\n%s", p.Name, last, logTail(p.Log, 12))
 	}
+	return failed
 }
 
 // Quiesce ends programs in order and in peace, so that their data are whole on their file system.
@@ -124,19 +127,16 @@ func (i *Init) Quiesce(ctx context.Context, names ...string) error {
 }
 
 func (i *Init) awaitEnd(ctx context.Context, name string) error {
-	for {
+	err := wait.Until(ctx, 5*time.Millisecond, func() (bool, error) {
 		i.mu.Lock()
+		defer i.mu.Unlock()
 		_, runs := i.running[name]
-		i.mu.Unlock()
-		if !runs {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait for %s to stop: %w", name, ctx.Err())
-		case <-time.After(5 * time.Millisecond):
-		}
+		return !runs, nil
+	})
+	if err != nil {
+		return fmt.Errorf("wait for %s to stop: %w", name, err)
 	}
+	return nil
 }
 
 // logTail returns the last lines of a log, for an error message.

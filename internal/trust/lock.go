@@ -10,9 +10,11 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/flowproof/lab/internal/platform"
+	"github.com/flowproof/lab/internal/wait"
 )
 
 // A Hold is a directory that one process has to itself, until it lets go or ends, however it ends:
@@ -115,29 +117,29 @@ func (h *Hold) Release(names ...string) {
 // waiting it calls waiting once, with words for who has it. The returned function lets go.
 func Lock(ctx context.Context, name string, waiting func(holder string)) (release func(), err error) {
 	dir := filepath.Join(Base(), name+".lock")
-	told, tick := time.After(time.Second), time.NewTicker(20*time.Millisecond)
-	defer tick.Stop()
-	for {
-		h, err := Take(dir)
-		if err == nil {
-			err = os.WriteFile(filepath.Join(dir, holderFile), []byte(strconv.Itoa(os.Getpid())), 0o600)
-			if err != nil {
-				h.Release()
-				return nil, fmt.Errorf("lock %s: %w", name, err)
-			}
+	tell := sync.OnceFunc(func() { waiting(holder(dir)) })
+	var h *Hold
+	began := time.Now()
+	// The end of a lock is no event to those who do not hold it.
+	late := wait.Until(ctx, 20*time.Millisecond, func() (bool, error) {
+		if h, err = Take(dir); !errors.Is(err, ErrHeld) {
+			return true, nil
+		}
+		if time.Since(began) > time.Second {
+			tell()
+		}
+		return false, nil
+	})
+	if late != nil {
+		return nil, fmt.Errorf("wait for %s: %w", holder(dir), late)
+	}
+	if err == nil {
+		if err = os.WriteFile(filepath.Join(dir, holderFile), []byte(strconv.Itoa(os.Getpid())), 0o600); err == nil {
 			return func() { h.Release(holderFile) }, nil
 		}
-		if !errors.Is(err, ErrHeld) {
-			return nil, fmt.Errorf("lock %s: %w", name, err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil, fmt.Errorf("wait for %s: %w", holder(dir), ctx.Err())
-		case <-told:
-			waiting(holder(dir))
-		case <-tick.C: // the end of a lock is no event to those who do not hold it
-		}
+		h.Release()
 	}
+	return nil, fmt.Errorf("lock %s: %w", name, err)
 }
 
 // holder names the process that left its id.

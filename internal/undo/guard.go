@@ -16,6 +16,7 @@ import (
 	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/redact"
 	"github.com/flowproof/lab/internal/screen"
+	"github.com/flowproof/lab/internal/wait"
 
 	"github.com/flowproof/lab/internal/platform"
 	"github.com/flowproof/lab/internal/sometimes"
@@ -158,23 +159,20 @@ func carryOutAll(left []Action, out io.Writer, kinds Kinds) error {
 // insist carries an action out, again and again where the environment is what keeps
 // it from being done.
 func insist(ctx context.Context, out io.Writer, kinds Kinds, action Action) error {
-	pause := time.NewTicker(guardPause)
-	defer pause.Stop()
-	for said := false; ; said = true {
-		err := carryOut(ctx, kinds, action)
-		if !errors.Is(err, fault.Environment) {
-			return err
+	var last error
+	said := false
+	_ = wait.Until(ctx, guardPause, func() (bool, error) {
+		if last = carryOut(ctx, kinds, action); !errors.Is(last, fault.Environment) {
+			return true, nil
 		}
 		if deadline, _ := ctx.Deadline(); !said {
-			fmt.Fprintf(out, "· %s (tried again until %s)\n", screen.Line(redact.Text(err.Error())),
+			fmt.Fprintf(out, "· %s (tried again until %s)\n", screen.Line(redact.Text(last.Error())),
 				deadline.Format("15:04:05"))
 		}
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			return err
-		}
-	}
+		said = true
+		return false, nil
+	})
+	return last
 }
 
 func carryOut(ctx context.Context, kinds Kinds, action Action) error {

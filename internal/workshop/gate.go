@@ -10,6 +10,7 @@ import (
 
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/internal/kube"
+	"github.com/flowproof/lab/internal/wait"
 )
 
 // gate keeps the scheduler from a pod until istiod runs. A sidecar that asks earlier is refused,
@@ -35,7 +36,7 @@ func (i *installer) openGate(ctx context.Context) error {
 // letIn takes the gate from the workshop's pods.
 func (i *installer) letIn(ctx context.Context) error {
 	for _, name := range pods {
-		err := retry(ctx, pause, func() error {
+		err := wait.Retry(ctx, pause, func() error {
 			_, err := i.client.CoreV1().Pods(mesh.Workshop).Patch(ctx, name, types.MergePatchType,
 				[]byte(`{"spec":{"schedulingGates":null}}`), metav1.PatchOptions{})
 			return err

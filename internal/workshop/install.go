@@ -16,6 +16,7 @@ import (
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/internal/kube"
 	"github.com/flowproof/lab/internal/progress"
+	"github.com/flowproof/lab/internal/wait"
 	"github.com/flowproof/lab/manifests"
 )
 
@@ -118,7 +119,7 @@ func (i *installer) createPods(ctx context.Context) error {
 	if create == nil {
 		create = func(ctx context.Context) error { return kube.Apply(ctx, i.config, manifests.WorkshopPods()) }
 	}
-	return retry(ctx, pause, func() error { return create(ctx) })
+	return wait.Retry(ctx, pause, func() error { return create(ctx) })
 }
 
 func (i *installer) podsReady(ctx context.Context) error {
@@ -164,18 +165,3 @@ func (i *installer) firstAnswer(ctx context.Context) error {
 
 // pause is between two attempts at what the cluster refuses for a moment.
 const pause = 50 * time.Millisecond
-
-// retry repeats work until it succeeds or ctx ends; then its last error counts.
-func retry(ctx context.Context, pause time.Duration, work func() error) error {
-	for {
-		err := work()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(pause):
-		}
-	}
-}

@@ -18,6 +18,7 @@ import (
 	"github.com/flowproof/lab/internal/enclosure"
 	"github.com/flowproof/lab/internal/kube"
 	"github.com/flowproof/lab/internal/progress"
+	"github.com/flowproof/lab/internal/wait"
 	"github.com/flowproof/lab/internal/workshop"
 )
 
@@ -129,17 +130,13 @@ func (u *upper) revive(ctx context.Context, d *docker.Docker, all []container) (
 // comeBack waits until the workshop answers on a node that was started again. At first the
 // apiserver still tells of the pods as they were, so an attempt may fail that the next does not.
 func comeBack(ctx context.Context, kubeconfig string) error {
-	for {
-		err := workshop.Install(ctx, kubeconfig, progress.Quiet, progress.NewStopwatch())
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait for the workshop: %w: %w", errHalf, err)
-		case <-time.After(time.Second):
-		}
+	err := wait.Retry(ctx, time.Second, func() error {
+		return workshop.Install(ctx, kubeconfig, progress.Quiet, progress.NewStopwatch())
+	})
+	if err != nil {
+		return fmt.Errorf("wait for the workshop: %w: %w", errHalf, err)
 	}
+	return nil
 }
 
 // The mark of a lab that is whole is an object of its own cluster, so that it goes with it.
@@ -176,27 +173,25 @@ func whole(ctx context.Context, kubeconfig string, restarted bool) ([]progress.T
 	if err != nil {
 		return nil, err
 	}
-	for {
-		mark, err := client.CoreV1().ConfigMaps(markNamespace).Get(ctx, markName, metav1.GetOptions{})
-		if err == nil {
-			var timings []progress.Timing
-			if err := json.Unmarshal([]byte(mark.Data[markTimings]), &timings); err != nil {
-				return nil, fmt.Errorf("read the mark of a whole lab: %w", err)
-			}
-			return timings, nil
-		}
-		if apierrors.IsNotFound(err) {
-			return nil, fmt.Errorf("look for the mark of a whole lab: %w: %w", errHalf, err)
-		}
-		if !restarted {
-			return nil, fmt.Errorf("look for the mark of a whole lab: %w", err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil, fmt.Errorf("wait for the apiserver: %w: %w", errHalf, err)
-		case <-time.After(200 * time.Millisecond): // an apiserver that is not there yet cannot be watched
-		}
+	var mark *corev1.ConfigMap
+	// An apiserver that is not there yet cannot be watched.
+	late := wait.Until(ctx, 200*time.Millisecond, func() (bool, error) {
+		mark, err = client.CoreV1().ConfigMaps(markNamespace).Get(ctx, markName, metav1.GetOptions{})
+		return err == nil || apierrors.IsNotFound(err) || !restarted, nil
+	})
+	switch {
+	case late != nil:
+		return nil, fmt.Errorf("wait for the apiserver: %w: %w", errHalf, err)
+	case apierrors.IsNotFound(err):
+		return nil, fmt.Errorf("look for the mark of a whole lab: %w: %w", errHalf, err)
+	case err != nil:
+		return nil, fmt.Errorf("look for the mark of a whole lab: %w", err)
 	}
+	var timings []progress.Timing
+	if err := json.Unmarshal([]byte(mark.Data[markTimings]), &timings); err != nil {
+		return nil, fmt.Errorf("read the mark of a whole lab: %w", err)
+	}
+	return timings, nil
 }
 
 func clientOf(kubeconfig string) (kubernetes.Interface, error) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/docker"
+	"github.com/flowproof/lab/internal/wait"
 )
 
 // A container is what Docker tells of a container that carries the name of our cluster.
@@ -112,20 +113,19 @@ func remove(ctx context.Context, d *docker.Docker, lab string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, removeDeadline,
 		fault.Environmentf("not done within %s", removeDeadline))
 	defer cancel()
-	for attempt := 1; ; attempt++ {
+	attempts := 0
+	var failed error
+	err := wait.Until(ctx, 100*time.Millisecond, func() (bool, error) {
 		found, err := removeOnce(ctx, d, lab)
-		switch {
-		case err != nil && (attempt >= stubborn || ctx.Err() != nil || docker.IsGone(err)):
-			return err
-		case err == nil && !found:
-			return nil
+		if attempts++; err != nil && (attempts >= stubborn || ctx.Err() != nil || docker.IsGone(err)) {
+			failed = err
 		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("remove what Docker has of lab %s: %w", lab, context.Cause(ctx))
-		case <-time.After(100 * time.Millisecond):
-		}
+		return failed != nil || err == nil && !found, nil
+	})
+	if err != nil {
+		return fmt.Errorf("remove what Docker has of lab %s: %w", lab, err)
 	}
+	return failed
 }
 
 // removeOnce tries to remove everything once, and says whether there was anything.

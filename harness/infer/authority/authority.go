@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/internal/wait"
 )
 
 // ErrNoEnvoy says that there is no Envoy to ask.
@@ -115,23 +116,24 @@ func (e *Envoy) launch(ctx context.Context, binary string, config []byte) error 
 		return fmt.Errorf("start envoy: %w", err)
 	}
 	go func() { e.exited <- e.cmd.Wait() }()
-	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
+	ctx, cancel := context.WithTimeoutCause(ctx, 60*time.Second, errors.New("not ready within a minute"))
 	defer cancel()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for {
+	err := wait.Until(ctx, 10*time.Millisecond, func() (bool, error) {
 		if e.ready(address) {
-			return e.findEntries()
+			return true, nil
 		}
 		select {
 		case err := <-e.exited:
 			e.exited <- err
-			return fmt.Errorf("start envoy: it ended: %v\n%s", err, brief(e.stderr.String()))
-		case <-ctx.Done():
-			return fmt.Errorf("start envoy: not ready: %w\n%s", ctx.Err(), brief(e.stderr.String()))
-		case <-tick.C:
+			return false, fmt.Errorf("it ended: %v", err)
+		default:
+			return false, nil
 		}
+	})
+	if err != nil {
+		return fmt.Errorf("start envoy: %w\n%s", err, brief(e.stderr.String()))
 	}
+	return e.findEntries()
 }
 
 // brief keeps both ends of Envoy's complaint: between them stands the whole configuration.

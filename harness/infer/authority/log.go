@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"github.com/flowproof/lab/internal/wait"
 )
 
 // An Entry is one line of Envoy's access log.
@@ -33,28 +35,25 @@ type accessLog struct {
 func (l *accessLog) wait(ctx context.Context, from []string) (map[string][]Entry, error) {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		entries, err := l.read()
-		if err != nil {
-			return nil, err
+	var entries map[string][]Entry
+	var failed error
+	missing := ""
+	late := wait.Until(ctx, 20*time.Millisecond, func() (bool, error) {
+		if entries, failed = l.read(); failed != nil {
+			return true, nil
 		}
-		missing := ""
+		missing = ""
 		for _, f := range from {
 			if len(entries[f]) == 0 {
 				missing = f
 			}
 		}
-		if missing == "" {
-			return entries, nil
-		}
-		select {
-		case <-ctx.Done():
-			return entries, fmt.Errorf("wait for envoy's access log: no line of %s", missing)
-		case <-tick.C:
-		}
+		return missing == "", nil
+	})
+	if late != nil {
+		return entries, fmt.Errorf("wait for envoy's access log: no line of %s", missing)
 	}
+	return entries, failed
 }
 
 func (l *accessLog) read() (map[string][]Entry, error) {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/internal/enclosure"
+	"github.com/flowproof/lab/internal/wait"
 )
 
 // AwaitNothing waits until the control socket, the cgroups and the directory of an
@@ -29,15 +30,12 @@ func AwaitNothing(t *testing.T, kind enclosure.Kind, name string) {
 		t.Fatal(err)
 	}
 	for _, path := range traces {
-		for {
-			if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-				break
-			}
-			select {
-			case <-ctx.Done():
-				t.Fatalf("%s is left", path)
-			case <-time.After(20 * time.Millisecond):
-			}
+		late := wait.Until(ctx, 20*time.Millisecond, func() (bool, error) {
+			_, err := os.Lstat(path)
+			return errors.Is(err, fs.ErrNotExist), nil
+		})
+		if late != nil {
+			t.Fatalf("%s is left", path)
 		}
 	}
 }

@@ -25,6 +25,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/flowproof/lab/internal/wait"
 )
 
 // A Testbed is an Envoy of its own in a network namespace of its own, with two listeners whose
@@ -215,24 +217,32 @@ func (t *Testbed) startEnvoy(ctx context.Context) error {
 	}(t.envoy, t.ended)
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for i := 0; i < len(t.Routes); {
-		conn, err := t.Dial(t.Routes[i].Port)
-		if err == nil {
+	answering, ended := 0, false
+	late := wait.Until(ctx, 20*time.Millisecond, func() (bool, error) {
+		for ; answering < len(t.Routes); answering++ {
+			conn, err := t.Dial(t.Routes[answering].Port)
+			if err != nil {
+				break
+			}
 			_ = conn.Close()
-			i++
-			continue
+		}
+		if answering == len(t.Routes) {
+			return true, nil
 		}
 		select {
-		case <-tick.C:
 		case <-t.ended:
-			return fmt.Errorf("start Envoy: it ended: %s", strings.TrimSpace(t.log.String()))
-		case <-ctx.Done():
-			t.kill()
-			return fmt.Errorf("start Envoy: it takes no connection within %s: %s", Timeout,
-				strings.TrimSpace(t.log.String()))
+			ended = true
+		default:
 		}
+		return ended, nil
+	})
+	switch {
+	case ended:
+		return fmt.Errorf("start Envoy: it ended: %s", strings.TrimSpace(t.log.String()))
+	case late != nil:
+		t.kill()
+		return fmt.Errorf("start Envoy: it takes no connection within %s: %s", Timeout,
+			strings.TrimSpace(t.log.String()))
 	}
 	return nil
 }
