@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,25 +23,27 @@ import (
 // A hierarchy is one mounted cgroup hierarchy of the host: a controller of version 1, or
 // the unified version 2.
 type hierarchy struct {
-	mount   string // absolute path of the mount point
-	options string // controllers of a version 1 hierarchy, as mount(2) takes them: "cpu,cpuacct", "name=systemd"
-	unified bool
+	mount    string // absolute path of the mount point
+	options  string // controllers of a version 1 hierarchy, as mount(2) takes them: "cpu,cpuacct", "name=systemd"
+	unified  bool
+	readOnly bool // the mount: nothing can be made in it
 }
 
-// hierarchies reads the host's cgroup hierarchies from /proc/self/mountinfo. On a hybrid
-// host, where a version 2 tree without controllers stands beside version 1, only the
-// version 1 hierarchies count.
+// hierarchies reads the host's cgroup hierarchies from /proc/self/mountinfo: those of version 1 or,
+// where there are none, the unified one. On a hybrid host it comes last, after version 1: it limits
+// nothing there, but a systemd in a container makes directories below its own place in it, and that
+// place has to be the enclosure's.
 func hierarchies() ([]hierarchy, error) {
 	data, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		return nil, fmt.Errorf("read the host's cgroup mounts: %w", err)
 	}
 	v1, v2 := parseHierarchies(string(data))
-	if len(v1) > 0 {
+	switch {
+	case len(v2) > 0 && (len(v1) == 0 || !v2[0].readOnly):
+		return append(v1, v2[0]), nil
+	case len(v1) > 0:
 		return v1, nil
-	}
-	if len(v2) > 0 {
-		return v2[:1], nil
 	}
 	return nil, errors.New("find a cgroup hierarchy: none is mounted (mount -t cgroup2 none /sys/fs/cgroup)")
 }
@@ -51,13 +54,14 @@ func parseHierarchies(mountinfo string) (v1, v2 []hierarchy) {
 	for line := range strings.Lines(mountinfo) {
 		before, after, ok := strings.Cut(line, " - ")
 		left, right := strings.Fields(before), strings.Fields(after)
-		if !ok || len(left) < 5 || len(right) < 3 {
+		if !ok || len(left) < 6 || len(right) < 3 {
 			continue
 		}
 		h := hierarchy{mount: left[4]}
 		switch right[0] {
 		case "cgroup2":
 			h.unified = true
+			h.readOnly = slices.Contains(strings.Split(left[5], ","), "ro")
 			v2 = append(v2, h)
 		case "cgroup":
 			h.options = controllers(right[2])

@@ -34,6 +34,8 @@ func TestParseHierarchies(t *testing.T) {
 			[]string{"/sys/fs/cgroup/cpu,cpuacct cpu,cpuacct", "/sys/fs/cgroup/cpuset cpuset",
 				"/sys/fs/cgroup/systemd name=systemd"},
 			[]string{"/sys/fs/cgroup/unified ", "/sys/fs/cgroup/unified "}},
+		{"version 2 that nothing can be made in", strings.Replace(mountsV2, "cgroup rw,", "cgroup ro,", 1), nil,
+			[]string{"/sys/fs/cgroup ro"}},
 		{"nothing", "", nil, nil},
 		{"cut off", "32 31 0:29 / /sys/fs/cgroup/cpu rw - cgro", nil, nil},
 	} {
@@ -52,7 +54,11 @@ func TestParseHierarchies(t *testing.T) {
 func names(all []hierarchy) []string {
 	var out []string
 	for _, h := range all {
-		out = append(out, h.mount+" "+h.options)
+		options := h.options
+		if h.readOnly {
+			options += "ro"
+		}
+		out = append(out, h.mount+" "+options)
 	}
 	return out
 }

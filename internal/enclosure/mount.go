@@ -67,7 +67,8 @@ type Cgroups []hierarchy
 func HostCgroups() (Cgroups, error) { return hierarchies() }
 
 // Mount mounts the host's hierarchies anew below root; in the enclosure's cgroup namespace each
-// shows the enclosure's own directory as its root.
+// shows the enclosure's own directory as its root. The unified one of a hybrid host is left to a
+// systemd that wants it: what runs here then takes the host for one of version 1.
 func (all Cgroups) Mount(root string) error {
 	const dir = "/sys/fs/cgroup"
 	if all[0].unified {
@@ -77,6 +78,9 @@ func (all Cgroups) Mount(root string) error {
 		return err
 	}
 	for _, h := range all {
+		if h.unified {
+			continue
+		}
 		name := strings.TrimPrefix(h.options, "name=")
 		target := filepath.Join(dir, name)
 		if err := (Mount{Source: "cgroup", Target: target, Kind: "cgroup", Data: h.options}).Make(root); err != nil {

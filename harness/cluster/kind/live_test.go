@@ -54,6 +54,7 @@ func TestLab(t *testing.T) {
 	const name = "kind-live"
 	ctx, backend := t.Context(), New()
 	t.Cleanup(func() { _ = backend.Down(context.Background(), name, progress.Quiet) })
+	before := kubeletCgroups(t)
 	lab, err := backend.Up(ctx, cluster.Options{Name: name}, progress.Quiet)
 	if err != nil {
 		t.Fatal(err)
@@ -92,6 +93,28 @@ func TestLab(t *testing.T) {
 	if _, err := os.Stat(lab.Kubeconfig); !os.IsNotExist(err) {
 		t.Errorf("the kubeconfig after down: %v", err)
 	}
+	for dir := range kubeletCgroups(t) {
+		if !before[dir] {
+			t.Errorf("%s is left", dir)
+		}
+	}
+}
+
+// kubeletCgroups are the directories that a node's kubelet makes at the top of a hierarchy where
+// that hierarchy's root is the host's own.
+func kubeletCgroups(t *testing.T) map[string]bool {
+	t.Helper()
+	found := map[string]bool{}
+	for _, pattern := range []string{"/sys/fs/cgroup/kubelet*", "/sys/fs/cgroup/*/kubelet*"} {
+		dirs, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, dir := range dirs {
+			found[dir] = true
+		}
+	}
+	return found
 }
 
 // TestForeignDocker runs the test below where a Docker that is not the lab's answers, in its
