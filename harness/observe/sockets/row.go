@@ -59,6 +59,14 @@ const (
 var states = []string{"", "ESTAB", "SYN-SENT", "SYN-RECV", "FIN-WAIT-1", "FIN-WAIT-2",
 	"TIME-WAIT", "UNCONN", "CLOSE-WAIT", "LAST-ACK", "LISTEN", "CLOSING", "SYN-RECV", "BOUND"}
 
+// State is the name of a TCP socket's state by its number; "UNKNOWN" of none.
+func State(number uint8) string {
+	if number == 0 || int(number) >= len(states) {
+		return "UNKNOWN"
+	}
+	return states[number]
+}
+
 // Parse reads a table in the form of `ss -H -t -n -a -p -e` (with or without -O, and with the
 // heading when there is no -H), or of /proc/net/tcp and /proc/net/tcp6; it sees which by the lines
 // themselves. An error names the line.
