@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/flowproof/lab/harness/cluster/process"
@@ -85,14 +86,22 @@ func (s *Session) EmptyPools(ctx context.Context, pools []Pool) ([]Emptied, erro
 	if err != nil {
 		return nil, err
 	}
+	may, err := s.mayEmpty(ctx, pools, tables)
+	if err != nil {
+		return nil, err
+	}
 	var all []Emptied
 	kept := false
-	for _, p := range pools {
-		if len(p.live(tables[s.FullName(p.Pod)])) == 0 {
+	for i, p := range pools {
+		live := p.live(tables[s.FullName(p.Pod)])
+		if len(live) == 0 {
 			all = append(all, Emptied{p, 0, nil})
 			continue
 		}
-		killed, err := s.emptyPool(ctx, p)
+		killed, err := 0, may[i]
+		if err == nil {
+			killed, err = s.emptyPool(ctx, p, live)
+		}
 		if (errors.Is(err, ErrMayNotKill) || errors.Is(err, ErrInUse) && !s.insist) && s.sent == nil {
 			s.poolUnknown(p, err)
 			all, kept = append(all, Emptied{p, killed, err}), true
@@ -109,28 +118,53 @@ func (s *Session) EmptyPools(ctx context.Context, pools []Pool) ([]Emptied, erro
 	return all, nil
 }
 
-// emptyPool kills until the table shows that the pool is empty, and returns how many
-// connections it took.
-func (s *Session) emptyPool(ctx context.Context, p Pool) (killed int, err error) {
-	deadline := time.Now().Add(coldTimeout)
-	for {
-		pod, rows, err := s.Sockets(ctx, p.Pod)
-		if err != nil {
-			return killed, err
-		}
-		live := p.live(rows)
+// mayEmpty says of each pool why it may not be emptied; nil: it may, or is empty. Each sidecar is
+// looked at for a while, all at once, and nothing is ended before all were.
+func (s *Session) mayEmpty(ctx context.Context, pools []Pool, tables map[string][]sockets.Row) ([]error, error) {
+	may := make([]error, len(pools))
+	var looking sync.WaitGroup
+	for i, p := range pools {
+		live := p.live(tables[s.FullName(p.Pod)])
 		if len(live) == 0 {
-			return killed, nil
+			continue
 		}
-		if time.Now().After(deadline) {
-			return killed, fault.Environmentf("empty %s: %w: %s to %s %s after the first was ended (send the request "+
-				"when the others have ended)",
-				p.What, ErrInUse, plural(len(live), "connection"), p.Remote, coldTimeout)
+		if _, err := s.watch(ctx, p.Pod); err != nil {
+			return nil, err
 		}
-		if err := s.mayEnd(ctx, p, len(live)); err != nil {
-			return killed, err
+		looking.Go(func() { may[i] = s.mayEnd(ctx, p, len(live)) })
+	}
+	looking.Wait()
+	return may, nil
+}
+
+// emptyPool kills until the table shows that the pool is empty, and returns how many connections it
+// took. live are those that it has now, of which it is known that they may be ended; nil: that is
+// looked for first.
+func (s *Session) emptyPool(ctx context.Context, p Pool, live []sockets.Row) (killed int, err error) {
+	deadline := time.Now().Add(coldTimeout)
+	pod, err := s.watch(ctx, p.Pod)
+	if err != nil {
+		return 0, err
+	}
+	for ; ; live = nil {
+		if live == nil {
+			_, rows, err := s.Sockets(ctx, p.Pod)
+			if err != nil {
+				return killed, err
+			}
+			if live = p.live(rows); len(live) == 0 {
+				return killed, nil
+			}
+			if time.Now().After(deadline) {
+				return killed, fault.Environmentf("empty %s: %w: %s to %s %s after the first was ended (send the "+
+					"request when the others have ended)",
+					p.What, ErrInUse, plural(len(live), "connection"), p.Remote, coldTimeout)
+			}
+			if err := s.mayEnd(ctx, p, len(live)); err != nil {
+				return killed, err
+			}
 		}
-		if err := s.kill(ctx, pod, live); err != nil {
+		if err := s.kill(ctx, pod.Pod, live); err != nil {
 			return killed, fault.Environmentf("empty %s: %w", p.What, err)
 		}
 		killed += len(live)

@@ -167,6 +167,9 @@ func (s *Session) EndTrace(ctx context.Context) (*trace.Recording, error) {
 	if err := s.tracer.After(ctx, nil, instrument.Sent{}); err != nil {
 		return nil, err
 	}
+	if err := s.tracer.Record(); err != nil {
+		return nil, err
+	}
 	if s.tracer.Recording != nil && first {
 		for _, line := range s.tracer.Recording.Off() {
 			s.note("eBPF: %s", line)

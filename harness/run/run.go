@@ -243,10 +243,11 @@ func (s *Session) way(ctx context.Context, plan Plan) error {
 	return nil
 }
 
-// after lets every instrument look for the last time.
+// after lets every instrument look for the last time, first those that watch everything that
+// happens.
 func (s *Session) after(ctx context.Context, instruments []observe.Instrument, targets []instrument.Target) error {
 	sent := instrument.Sent{RequestID: s.Flow.Call.RequestID, Peer: s.sent.local}
-	for _, i := range instruments {
+	for _, i := range slices.Backward(instruments) {
 		if i.Name() == flow.AccessLog {
 			continue // it is waited for when the evidence is collected
 		}

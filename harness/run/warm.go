@@ -37,7 +37,7 @@ func (s *Session) Warm(ctx context.Context, call flow.Call) (workers int, err er
 		return 0, err
 	}
 	s.cold, s.warm, s.unknown, s.proven, s.workers = false, false, false, nil, identity.Workers
-	if _, err := s.emptyPool(ctx, pool); errors.Is(err, ErrInUse) {
+	if _, err := s.emptyPool(ctx, pool, nil); errors.Is(err, ErrInUse) {
 		s.poolUnknown(pool, err)
 	} else if err != nil {
 		return 0, err

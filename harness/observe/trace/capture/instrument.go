@@ -18,10 +18,11 @@ type Instrument struct {
 	Options Options
 	// May says why this process cannot use BPF at all; nil: it is not asked.
 	May func(context.Context) error
-	// Recording is what was recorded, after After; nil where nothing was.
+	// Recording is what was recorded, after Record; nil where nothing was.
 	Recording *trace.Recording
 
-	session *Session
+	session *Session // whose probes are on
+	told    *Session // whose probes are off, and what they told is not understood yet
 	began   bool
 }
 
@@ -70,14 +71,26 @@ func (i *Instrument) Before(ctx context.Context, pods []instrument.Target) error
 	return err
 }
 
-// After takes the probes off.
+// After takes the probes off. What they told Record reads.
 func (i *Instrument) After(context.Context, []instrument.Target, instrument.Sent) error {
 	if i.session == nil {
 		return nil
 	}
-	session := i.session
-	i.session = nil
-	recording, err := session.Stop()
+	i.told, i.session = i.session, nil
+	if err := i.told.Detach(); err != nil {
+		return fault.Incompletef("%w", err)
+	}
+	return nil
+}
+
+// Record understands what the probes told, once, after After.
+func (i *Instrument) Record() error {
+	if i.told == nil {
+		return nil
+	}
+	told := i.told
+	i.told = nil
+	recording, err := told.Stop()
 	if err != nil {
 		return fault.Incompletef("%w", err)
 	}
@@ -85,11 +98,14 @@ func (i *Instrument) After(context.Context, []instrument.Target, instrument.Sent
 	return nil
 }
 
-// Close takes the probes off without a recording, where After was not reached.
+// Close takes the probes off without a recording, where After or Record was not reached.
 func (i *Instrument) Close() error {
-	if i.session == nil {
-		return nil
+	var all []error
+	for _, session := range []*Session{i.session, i.told} {
+		if session != nil {
+			all = append(all, session.Close())
+		}
 	}
-	defer func() { i.session = nil }()
-	return i.session.Close()
+	i.session, i.told = nil, nil
+	return errors.Join(all...)
 }

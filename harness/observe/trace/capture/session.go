@@ -205,8 +205,18 @@ func (s *Session) proof(ctx context.Context, pid int) (*envoybinary.Proof, error
 	return s.proofs[build], nil
 }
 
-// Stop detaches the probes and returns what they told. The session is over then, also after an
-// error.
+// Detach takes the probes off, and leaves it to Stop to understand what they told: of busy pods
+// that takes seconds, in which nothing more need be watched.
+func (s *Session) Detach() error {
+	s.end()
+	if err := s.watcher.detach(); err != nil {
+		return fmt.Errorf("stop trace: %w", err)
+	}
+	return nil
+}
+
+// Stop detaches the probes, where they are on still, and returns what they told. The session is
+// over then, also after an error.
 func (s *Session) Stop() (*trace.Recording, error) {
 	s.end()
 	r, err := s.watcher.stop()

@@ -30,6 +30,8 @@ type watcher struct {
 	readers sync.WaitGroup
 	tapes   []*recorded
 
+	detached bool
+
 	attaching sync.Mutex
 	sources   []envoybinary.Source // by the number of the recipe
 
@@ -260,14 +262,24 @@ func endsOf(names []string, connection uint64) *trace.Ends {
 	return &ends
 }
 
-// stop detaches the probes and returns what they told, without the pods.
-func (w *watcher) stop() (*trace.Recording, error) {
+// detach takes the probes off, once. What they told is on the tapes then.
+func (w *watcher) detach() error {
+	if w.detached {
+		return nil
+	}
+	w.detached = true
 	var errs []error
 	if w.envoy != nil { // first: what Envoy says of a connection counts only where the kernel is watched too
 		errs = append(errs, w.envoy.Detach(), w.envoy.Flush())
 	}
 	errs = append(errs, w.kernel.Detach(), w.kernel.Flush())
 	w.readers.Wait()
+	return errors.Join(errs...)
+}
+
+// stop detaches the probes and returns what they told, without the pods.
+func (w *watcher) stop() (*trace.Recording, error) {
+	detached := w.detach()
 	events, overflow := w.events()
 	r := &trace.Recording{Schema: trace.RecordingSchema, Events: events, Probes: w.kernel.Statuses()}
 	count := func(set *probe.Set) {
@@ -287,7 +299,7 @@ func (w *watcher) stop() (*trace.Recording, error) {
 		r.Problem = problem.Error()
 	}
 	r.Sort()
-	return r, errors.Join(append(errs, w.close())...)
+	return r, errors.Join(detached, w.close())
 }
 
 func (w *watcher) close() error {
