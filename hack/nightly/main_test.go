@@ -26,6 +26,8 @@ func TestCounted(t *testing.T) {
 			1004},
 		{"secrets", "    corpus_test.go:84: 646 spellings in text and 81 in documents, 0 survived\n", 646},
 		{"rare", "--- PASS: TestA (0.01s)\n    --- PASS: TestA/b (0.01s)\n--- FAIL: TestC (0.00s)\n", 2},
+		{"callers", "    callers_test.go:88: 200 callers, 3 rounds beside traces: 0 failures, without any 0\n" +
+			"    callers_test.go:58: 200 callers not harmed\n", 200},
 		{"differential", "    random_test.go:9: 600 random requests, 0 answered otherwise\n", 600},
 	} {
 		if got := counted(by[tt.part].count, []byte(tt.output)); got != tt.want {

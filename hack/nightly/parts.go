@@ -57,6 +57,12 @@ var parts = []part{
 		command: func(budget time.Duration, _ int) []string {
 			return []string{"go", "run", "./hack/load", "-runs", "5", "-for", budget.String()}
 		}, count: regexp.MustCompile(`(?m): (?:verified|incomplete) ?`)},
+	{name: "callers", same: true, weight: 1, least: 4 * time.Minute, goal: 200,
+		unit: "callers that traces beside them harmed no request of",
+		command: func(time.Duration, int) []string {
+			return []string{"go", "test", "./scenarios", "-v", "-count=1", "-timeout", "20m", "-run",
+				"TestTracesHarmNoCaller", "-args", "-callers", "200"}
+		}, count: regexp.MustCompile(`(\d+) callers not harmed`)},
 	{name: "differential", weight: 3, least: time.Minute, goal: 20000, unit: "requests that a real Envoy answered too",
 		command: func(budget time.Duration, turn int) []string {
 			words := tests("./harness/infer/authority", "Random|Recorded")(budget, turn)
