@@ -2,21 +2,24 @@ package curl
 
 import (
 	"cmp"
+	"encoding/base64"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/internal/lazyregexp"
 )
 
 // Apply tells a call what options of curl's say of its method, headers and data, as curl(1) has it.
 // read reads a file that an option names, as -d @FILE does; nil: data of files are not looked at.
 // Options that say nothing of these are left alone.
 func Apply(options []Option, call *flow.Call, read func(name string) ([]byte, error)) error {
-	method, implied, inURL := "", "", false
-	headers := 0
+	method, implied, inURL := requested(*call), "", false
+	headers, recoded := 0, false
 	for _, o := range options {
 		switch o.Name {
 		case "-X", "request":
@@ -27,11 +30,12 @@ func Apply(options []Option, call *flow.Call, read func(name string) ([]byte, er
 			implied = "PUT"
 		case "-G", "get":
 			implied, inURL = "GET", true
-		case "-F", "form", "form-string", "json", "data-urlencode", "data-ascii", "data-raw", "data-binary":
+		case "-F", "form", "form-string":
 			implied = cmp.Or(implied, "POST")
-		case "-d", "data":
+		case "-d", "data", "data-ascii", "data-binary", "data-raw", "data-urlencode", "json":
 			implied = cmp.Or(implied, "POST")
-			if err := addData(call, o.Value, read); err != nil {
+			recoded = recoded || o.Name == "data-urlencode" && changing.MatchString(o.Value)
+			if err := addData(call, o, read); err != nil {
 				return err
 			}
 		case "-H", "header":
@@ -49,7 +53,14 @@ func Apply(options []Option, call *flow.Call, read func(name string) ([]byte, er
 			}
 		}
 	}
+	for _, o := range options {
+		implyHeader(call, o)
+	}
 	if inURL && call.Body != nil {
+		if recoded {
+			return fmt.Errorf("read the data of the request: each version of curl encodes it for a URL in another way " +
+				"(write it into the URL, encoded)")
+		}
 		separator := "?"
 		if strings.Contains(call.URL, "?") {
 			separator = "&"
@@ -62,6 +73,35 @@ func Apply(options []Option, call *flow.Call, read func(name string) ([]byte, er
 			call.Method)
 	}
 	return nil
+}
+
+// requested is the method that curl is told by its name; "": it is left to curl. POST is curl's own for a body, and --get takes it back.
+func requested(call flow.Call) string {
+	switch {
+	case call.Method == "" || call.Method == "GET" && call.Body == nil, call.Method == "HEAD" && call.Body == nil,
+		call.Method == "POST" && call.Body != nil:
+		return ""
+	}
+	return call.Method
+}
+
+// implyHeader takes the header that an option other than --header makes curl send. One that was
+// given by --header stands in its place.
+func implyHeader(call *flow.Call, o Option) {
+	name, value := "", o.Value
+	switch o.Name {
+	case "-u", "user":
+		name, value = "authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(o.Value))
+	case "oauth2-bearer":
+		name, value = "authorization", "Bearer "+o.Value
+	case "-r", "range":
+		name, value = "range", "bytes="+o.Value
+	case "-A", "user-agent":
+		name = "user-agent"
+	}
+	if name != "" && value != "" && len(call.Headers[name]) == 0 {
+		call.Headers.Add(name, value)
+	}
 }
 
 // Protocol is the version of HTTP that options of curl's make it speak in clear text, by its name
@@ -103,11 +143,22 @@ func addHeader(call *flow.Call, text string) bool {
 	return true
 }
 
-// addData adds to a call's body as curl's --data does: several are joined by &, and of a file the
-// ends of lines are left out.
-func addData(call *flow.Call, value string, read func(string) ([]byte, error)) error {
-	data := []byte(value)
-	if name, ok := strings.CutPrefix(value, "@"); ok {
+// addData adds to a call's body as curl's --data and its kin do: all but those of --json are joined
+// by &, and of a file the ends of lines are left out, but for --data-binary and --json.
+func addData(call *flow.Call, o Option, read func(string) ([]byte, error)) error {
+	data, prefix := []byte(o.Value), ""
+	name, ok := strings.CutPrefix(o.Value, "@")
+	switch o.Name {
+	case "data-raw":
+		ok = false
+	case "data-urlencode":
+		at := strings.IndexAny(o.Value, "=@")
+		if ok = at >= 0 && o.Value[at] == '@'; at > 0 {
+			prefix = o.Value[:at] + "="
+		}
+		data, name = []byte(o.Value[at+1:]), o.Value[at+1:]
+	}
+	if ok {
 		if read == nil {
 			return nil
 		}
@@ -115,15 +166,27 @@ func addData(call *flow.Call, value string, read func(string) ([]byte, error)) e
 		if err != nil {
 			return fmt.Errorf("read the data of the request: %w", err)
 		}
-		data = withoutLineEnds(text)
+		data = text
+		if o.Name != "data-binary" && o.Name != "json" && o.Name != "data-urlencode" {
+			data = withoutLineEnds(text)
+		}
 	}
-	if call.Body == nil {
+	if o.Name == "data-urlencode" {
+		data = []byte(prefix + url.QueryEscape(string(data)))
+	}
+	switch {
+	case call.Body == nil:
 		call.Body = data
-		return nil
+	case o.Name == "json":
+		call.Body = append(call.Body, data...)
+	default:
+		call.Body = append(append(call.Body, '&'), data...)
 	}
-	call.Body = append(append(call.Body, '&'), data...)
 	return nil
 }
+
+// changing is data that curl does not write into a URL as it is.
+var changing = lazyregexp.New(`^[^=]*@|[^A-Za-z0-9._~=-]|=.*=`)
 
 func withoutLineEnds(text []byte) []byte {
 	return slices.DeleteFunc(slices.Clone(text), func(b byte) bool { return b == '\r' || b == '\n' || b == 0 })

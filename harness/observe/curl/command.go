@@ -40,8 +40,10 @@ func send(call flow.Call, times int, output string, args []string) (Command, err
 	c.option("max-time", maxTime)
 	c.flag("globoff")    // the URL is one URL, also with brackets in it
 	c.flag("path-as-is") // and its dots are not taken out, as inference does not
-	if call.Method != "" && call.Method != "GET" {
-		c.option("request", call.Method)
+	if method := requested(call); method != "" {
+		c.option("request", method)
+	} else if call.Method == "HEAD" { // by its name alone curl would wait for a body
+		c.flag("head")
 	}
 	if call.RequestID != "" {
 		c.header("x-request-id", call.RequestID)
@@ -128,11 +130,17 @@ func (c *config) header(name, value string) {
 	}
 }
 
+// again are options that would send a request once more, to where an answer redirects it or because
+// it failed. One request is sent: they are left out.
+var again = map[string]bool{"-L": true, "location": true, "location-trusted": true, "follow": true, "retry": true,
+	"retry-all-errors": true, "retry-connrefused": true, "retry-delay": true, "retry-max-time": true}
+
 // given writes an option that a person gave.
 func (c *config) given(o Option) error {
 	switch {
 	case o.Name == "url" || o.Name == "next" || o.Name == "-:":
 		return fmt.Errorf("give curl its option %s: it would send a second request", o.Name)
+	case again[o.Name]: // what it says is only for a second request
 	case o.Stdin():
 		return fmt.Errorf("give curl its option %s: standard input is taken by the request itself (use a file)", o.Name)
 	case o.Valued:

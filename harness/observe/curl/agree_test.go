@@ -1,0 +1,101 @@
+package curl
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/flowproof/lab/harness/flow"
+)
+
+// TestApplyIsWhatCurlSends has the machine's own curl send calls with arguments of a person's, and
+// holds what arrives against what inference is told of them.
+func TestApplyIsWhatCurlSends(t *testing.T) {
+	needCurl(t)
+	var got *http.Request
+	var body []byte
+	times := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		times++
+		got = r
+		body, _ = io.ReadAll(r.Body)
+		w.Header().Set("location", "/elsewhere")
+		w.WriteHeader(http.StatusFound)
+	}))
+	defer server.Close()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, []byte("a b\r\nc&d\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		call flow.Call
+		args []string
+	}{
+		{flow.Call{Method: "GET"}, nil},
+		{flow.Call{Method: "GET", Body: []byte("x")}, nil},
+		{flow.Call{Method: "HEAD"}, nil},
+		{flow.Call{Method: "POST"}, nil},
+		{flow.Call{Method: "POST", Body: []byte("a=b")}, []string{"-G"}},
+		{flow.Call{Method: "PUT", Body: []byte("a=b")}, []string{"-d", "c"}},
+		{flow.Call{Method: "GET"}, []string{"-d", "a", "-d@" + file, "-d", "b"}},
+		{flow.Call{Method: "GET"}, []string{"--data-binary", "@" + file}},
+		{flow.Call{Method: "GET"}, []string{"--data-raw", "@a"}},
+		{flow.Call{Method: "GET"}, []string{"--json", `{"a":1}`, "--json", "2"}},
+		{flow.Call{Method: "GET"}, []string{"--data-urlencode", "a=b-c", "--data-urlencode", "=x", "-G"}},
+		{flow.Call{Method: "GET"}, []string{"--data-urlencode", "n=b", "--data-urlencode", "a", "-d", "c d"}},
+		{flow.Call{Method: "GET"}, []string{"-u", "a:b"}},
+		{flow.Call{Method: "GET"}, []string{"-u", "a:b", "-H", "authorization: mine"}},
+		{flow.Call{Method: "GET"}, []string{"--oauth2-bearer", "t"}},
+		{flow.Call{Method: "GET"}, []string{"-r", "0-9", "-A", "mine", "-e", "http://a/", "-b", "c=d"}},
+		{flow.Call{Method: "GET"}, []string{"-I"}},
+		{flow.Call{Method: "GET"}, []string{"-sSL", "--retry", "3", "--retry-all-errors", "--location"}},
+	} {
+		name := tt.call.Method + " " + strings.Join(tt.args, " ")
+		tt.call.URL = server.URL + "/p"
+		command, err := Send(tt.call, 1, tt.args...)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		run := exec.CommandContext(t.Context(), command.Line[0], command.Line[1:]...)
+		run.Stdin = bytes.NewReader(command.Input)
+		got, body, times = nil, nil, 0
+		if out, err := run.CombinedOutput(); err != nil || got == nil {
+			t.Errorf("%s: %v\n%s", name, err, out)
+			continue
+		}
+		options, err := Options(tt.args)
+		if err == nil {
+			err = Apply(options, &tt.call, os.ReadFile)
+		}
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if times != 1 {
+			t.Errorf("%s: %d requests were sent", name, times)
+		}
+		if url := server.URL + got.URL.RequestURI(); tt.call.Method != got.Method || tt.call.URL != url {
+			t.Errorf("%s: told %s %s, sent %s %s", name, tt.call.Method, tt.call.URL, got.Method, url)
+		}
+		if string(body) != string(tt.call.Body) {
+			t.Errorf("%s: told the body %q, sent %q", name, tt.call.Body, body)
+		}
+		for header := range tt.call.Headers {
+			if told, sent := tt.call.Headers.Get(header), got.Header.Get(header); told != sent {
+				t.Errorf("%s: told %s: %s, sent %q", name, header, told, sent)
+			}
+		}
+		for _, header := range []string{"authorization", "range", "referer", "cookie"} {
+			if sent := got.Header.Get(header); sent != "" && len(tt.call.Headers[header]) == 0 {
+				t.Errorf("%s: sent %s: %s, and was told nothing of it", name, header, sent)
+			}
+		}
+	}
+}
