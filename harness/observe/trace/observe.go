@@ -66,14 +66,14 @@ func (o *observer) client() {
 		}
 	}
 	o.downstream(flow.Client, c.downstream)
-	o.upstream(flow.Client, c.upstream, c.clientRequest)
+	o.upstream(flow.Client, c.upstream, c.downstream, c.clientRequest)
 }
 
 // server tells of the server's pod.
 func (o *observer) server() {
 	c := o.chain
 	o.downstream(flow.Server, c.serverDown)
-	o.upstream(flow.Server, c.serverUp, c.serverRequest)
+	o.upstream(flow.Server, c.serverUp, c.serverDown, c.serverRequest)
 	if up := c.serverUp; up != nil {
 		o.see(flow.Server, c.serverRequest, flow.DownstreamTLS, flow.FactXFCC, c.serverRequest.HTTP.ClientURI)
 	}
@@ -159,14 +159,15 @@ func (o *observer) codec(side flow.Side, s *socket) {
 	}
 }
 
-// upstream tells of a connection that a sidecar made, and how it was used for the request.
-func (o *observer) upstream(side flow.Side, s *socket, request *Event) {
+// upstream tells of a connection that a sidecar made, and how it was used for the request, which
+// came over down.
+func (o *observer) upstream(side flow.Side, s, down *socket, request *Event) {
 	if s == nil {
 		return
 	}
 	at := s.first()
 	o.see(side, at, flow.Connect, flow.FactUpstreamLocal, s.local.String(), flow.FactUpstreamRemote, s.remote.String(),
-		flow.FactProcess, s.process, flow.FactUpstreamReused, o.reused(s, request))
+		flow.FactProcess, s.process, flow.FactUpstreamReused, o.reused(s, down, request))
 	o.see(side, at, flow.Endpoint, flow.FactEndpoint, s.remote.String())
 	if e := s.hello(Write, false); e != nil {
 		h := e.Hello
@@ -179,9 +180,10 @@ func (o *observer) upstream(side flow.Side, s *socket, request *Event) {
 
 // reused says whether the request went over a connection that was there before it: one that was
 // open when the watch began, one that carried another request before, or, where TLS hides that, one
-// over which a handshake was when the request came. It is "" for one that was being dialled then:
-// whether Envoy gave it to the request as a new one is not told.
-func (o *observer) reused(s *socket, request *Event) string {
+// over which a handshake was when the request came. It is "" for one that was being dialled then,
+// or that was dialled since the request's own connection was accepted, as it is where no HTTP is
+// looked at: whether Envoy gave it to the request as a new one is not told.
+func (o *observer) reused(s, down *socket, request *Event) string {
 	if s.connected == nil {
 		return "true"
 	}
@@ -190,6 +192,9 @@ func (o *observer) reused(s *socket, request *Event) string {
 	}
 	if !s.connected.Time.Before(request.Time) || s.head(Write, true) == request {
 		return "false"
+	}
+	if down != nil && down.accepted != nil && down.accepted.Time.Before(s.connected.Time) {
+		return ""
 	}
 	written := 0
 	for _, e := range s.writes {
@@ -205,11 +210,11 @@ func (o *observer) reused(s *socket, request *Event) string {
 
 // dialling says that a side's connection was being dialled when the request came.
 func (o *observer) dialling(side flow.Side) bool {
-	up, request := o.chain.upstream, o.chain.clientRequest
+	up, down, request := o.chain.upstream, o.chain.downstream, o.chain.clientRequest
 	if side == flow.Server {
-		up, request = o.chain.serverUp, o.chain.serverRequest
+		up, down, request = o.chain.serverUp, o.chain.serverDown, o.chain.serverRequest
 	}
-	return up != nil && request != nil && o.reused(up, request) == ""
+	return up != nil && request != nil && o.reused(up, down, request) == ""
 }
 
 // endText and addrText write an address; "" where there is none.
