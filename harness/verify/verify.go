@@ -47,6 +47,7 @@ func Judge(run flow.Run) flow.RunVerdict {
 // judgeWay judges one way.
 func judgeWay(run flow.Run) flow.RunVerdict {
 	run.Path, run.Observations = comparable(run.Path), redacted(run.Observations)
+	run = withoutCopies(run)
 	asSeen := run.Observations
 	run.Observations = translated(asSeen)
 	j := &judge{run: run, joins: joined(run), asSeen: asSeen, tried: attemptsOf(run)}

@@ -116,6 +116,7 @@ func finalise(w *passage.Walk, found *routeResult) {
 	}
 	if w.Out.Mirrors = mirrors(w); len(w.Out.Mirrors) > 0 {
 		found.hop.Why = say.Join(found.hop.Why, mirrorText(w.Out.Mirrors))
+		found.hop.Expect = append(found.hop.Expect, Mirrored(w)...)
 	}
 	if cause, open := w.Req.Header.Open(":path"); open {
 		w.Open(flow.WhatPath, cause.On, cause.Why, w.HCM.At.Value)

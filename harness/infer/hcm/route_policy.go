@@ -103,6 +103,16 @@ func mirrors(w *passage.Walk) []flow.Mirror {
 	return all
 }
 
+// Mirrored are the clusters that a copy of the request goes to: an instrument that counts what a
+// proxy sends may see these.
+func Mirrored(w *passage.Walk) []flow.Fact {
+	var all []flow.Fact
+	for _, m := range w.Out.Mirrors {
+		all = append(all, flow.Fact{Name: flow.FactCluster, Value: m.Cluster, May: true})
+	}
+	return all
+}
+
 func mirrorText(all []flow.Mirror) string {
 	var parts []string
 	for _, m := range all {

@@ -39,7 +39,7 @@ func FindCluster(w *passage.Walk) {
 		policy = p.Get("policies").Element(0).Get("typed_extension_config", "name").Text()
 	}
 	hop := flow.Hop{Decision: c.Name, Why: fmt.Sprintf("the cluster is of type %s, lb_policy %s", c.Kind, policy),
-		Expect: []flow.Fact{passage.Fact(flow.FactCluster, c.Name)}}
+		Expect: append([]flow.Fact{passage.Fact(flow.FactCluster, c.Name)}, hcm.Mirrored(w)...)}
 	if w.Out.Cluster == "BlackHoleCluster" || c.Kind == "STATIC" && len(w.Proxy.Load(c).Hosts) == 0 &&
 		w.TCPProxy.Exists() {
 		hop.Why += ": it never has an endpoint, so the connection is closed"
