@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/flowproof/lab/bpf/kernel"
 	"github.com/flowproof/lab/bpf/probe"
@@ -34,6 +35,7 @@ type traceFlags struct {
 	peek    int  // bytes of each read and write that are looked at for HTTP
 	noEnvoy bool
 	without []string
+	watched []string // pods beside those that the cluster names
 	level   string
 	bundle  string
 	sign    string
@@ -56,6 +58,13 @@ func traceCommand() *cobra.Command {
 	}
 	hasForms(cmd, report.SentForms())
 	flags.define(cmd)
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		way := "see `" + cmd.CommandPath() + " --help`"
+		if unknown := new(pflag.NotExistError); errors.As(err, &unknown) {
+			way += "; an option of curl's stands behind --"
+		}
+		return exit.Usagef("read command line: %w (%s)", err, way)
+	})
 	return cmd
 }
 
@@ -86,7 +95,7 @@ machine eBPF does not take part, and the verdict says so.
 input, so that they are on no command line. What stands behind -- is given to curl as it is, and
 every instrument looks all the same. Which pods are watched follows from the URL and from the
 apiserver, not from what was inferred: the client, every pod behind the URL, and all sidecars of
-their namespaces where these are few.`
+their namespaces where these are few; --watch names others.`
 
 const traceExample = `  lab trace --from netshoot --to http://fortio-server:8080/
   lab trace --from netshoot --to http://fortio-server:8080/ --events
@@ -170,6 +179,8 @@ func (flags *traceFlags) define(cmd *cobra.Command) {
 	f.BoolVar(&flags.noEnvoy, "kernel-only", false, "put no probes on the Envoys")
 	f.StringSliceVar(&flags.without, "without", nil,
 		"leave probes off that cost too much here: "+strings.Join(trace.Costly, ", ")+", or one of the kernel's")
+	f.StringSliceVar(&flags.watched, "watch", nil,
+		"watch this pod too, where a route may lead to one that is not behind the URL; may be repeated")
 	f.StringVar(&flags.bundle, "bundle", "", "keep all of it in this directory: dumps, evidence, verdict")
 	f.StringVar(&flags.sign, "sign", "", signHelp)
 	f.StringVar(&flags.level, "statements", string(trace.LevelTrace),
@@ -178,7 +189,9 @@ func (flags *traceFlags) define(cmd *cobra.Command) {
 	for _, name := range []string{"from", "to"} {
 		_ = cmd.MarkFlagRequired(name)
 	}
-	_ = cmd.RegisterFlagCompletionFunc("from", completePods(1))
+	for _, name := range []string{"from", "watch"} {
+		_ = cmd.RegisterFlagCompletionFunc(name, completePods(1))
+	}
 	completeFixed(cmd, "events", eventForms...)
 	completeFixed(cmd, "without", trace.Costly...)
 	completeFixed(cmd, "statements", trace.Levels...)

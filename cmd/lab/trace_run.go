@@ -59,7 +59,7 @@ func (f traceFlags) plan(ctx context.Context, m *mesh.Mesh) (runs.Plan, error) {
 	if err != nil {
 		return runs.Plan{}, fault.Environmentf("%w", err)
 	}
-	return runs.Plan{Call: call, Curl: f.curl, Told: told, Keep: f.warm, Body: f.body,
+	return runs.Plan{Call: call, Curl: f.curl, Told: told, Keep: f.warm, Body: f.body, Watched: f.watched,
 		Trace: capture.Options{Data: f.peek, Envoy: !f.noEnvoy, Cache: cache,
 			Without: f.without, Statements: trace.Level(f.level)}}, nil
 }

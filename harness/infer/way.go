@@ -85,16 +85,24 @@ func way(client, server *configdump.Dump, call flow.Call, opts WayOptions) (flow
 	return path, next.throughServer(New(server), &path)
 }
 
-// Destination returns the endpoints that the client's sidecar may send a call to; none
-// when it fails there.
+// Destination returns the endpoints that the client's sidecar may send a call to, on each way that
+// is possible; none when it fails there.
 func Destination(client *configdump.Dump, call flow.Call, opts WayOptions) ([]flow.Host, error) {
 	target, err := parseTarget(call)
 	if err != nil {
 		return nil, err
 	}
 	a := arrival{opts: opts, call: call, target: target}
-	decision, _, _, _, err := a.clientDecision(New(client), nil, &flow.Path{})
-	return decision.Endpoints, err
+	decision, _, others, _, err := a.clientDecision(New(client), nil, &flow.Path{})
+	hosts := slices.Clone(decision.Endpoints)
+	for _, other := range others {
+		for _, host := range other.Out.Endpoints {
+			if !slices.ContainsFunc(hosts, func(h flow.Host) bool { return h.Address == host.Address }) {
+				hosts = append(hosts, host)
+			}
+		}
+	}
+	return hosts, err
 }
 
 // Address fills a request for a URL: its destination, resolved as Way does, and what the URL

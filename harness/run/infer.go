@@ -181,7 +181,8 @@ func (s *Session) chooseServer(ctx context.Context, client *configdump.Dump, oth
 	if client == nil {
 		return s.directServer(ctx, others, call)
 	}
-	for _, host := range s.takenFirst(hosts) {
+	hosts = s.takenOf(hosts)
+	for _, host := range hosts {
 		address, err := netip.ParseAddrPort(host.Address)
 		if err != nil {
 			continue // a pipe or an internal listener has no pod

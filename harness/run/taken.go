@@ -77,20 +77,11 @@ func choosing(hops []flow.Hop, endpoint string) (several, has bool) {
 	return false, false
 }
 
-// takenFirst are hosts, the one that was seen to take the request before the others.
-func (s *Session) takenFirst(hosts []flow.Host) []flow.Host {
-	if s.taken == "" {
+// takenOf is of hosts the one that was seen to take the request; all, where none of them was.
+func (s *Session) takenOf(hosts []flow.Host) []flow.Host {
+	i := slices.IndexFunc(hosts, func(h flow.Host) bool { return h.Address == s.taken })
+	if s.taken == "" || i < 0 {
 		return hosts
 	}
-	hosts = slices.Clone(hosts)
-	slices.SortStableFunc(hosts, func(a, b flow.Host) int {
-		switch s.taken {
-		case a.Address:
-			return -1
-		case b.Address:
-			return 1
-		}
-		return 0
-	})
-	return hosts
+	return hosts[i : i+1]
 }

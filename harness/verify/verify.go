@@ -176,9 +176,11 @@ func unended(path flow.Path) []string {
 	if last.Kind == flow.App || last.Kind == flow.Connect && path.Beyond != "" {
 		return nil
 	}
-	return []string{
-		fmt.Sprintf("the path is forwarded, and it ends at %s %s instead of at an application", last.Side, last.Kind),
+	text := fmt.Sprintf("the path is forwarded, and it ends at %s %s instead of at an application", last.Side, last.Kind)
+	if last.Kind == flow.Connect && last.Side == flow.Client {
+		text += ": no pod that was watched has the address that it was sent to (name the pod: --watch POD)"
 	}
+	return []string{text}
 }
 
 // whole reports whether a watch saw everything that it can see.
