@@ -95,13 +95,17 @@ func (c *chain) clientEnd(j *journal, pod string, sel Selection) {
 		"client's own connection", &c.clientProblems)
 }
 
-// serverEnd finds the connection to the application by the request's id, and its other
-// end by the 4-tuple.
+// serverEnd finds the connection to the application by the request's id, and its other end by the
+// 4-tuple. Where each of several attempts had one of its own, it is the one of the attempt that
+// came over the client's last connection, as Envoy itself joined them.
 func (c *chain) serverEnd(j *journal, pod string, sel Selection) {
-	c.serverUp = one(j.find(pod, func(s *socket) bool {
+	ups := j.find(pod, func(s *socket) bool {
 		return s.proxy() && s.request(Write, sel.RequestID) != nil && s.inward()
-	}),
-		"server's sidecar's connection to its application", &c.serverProblems)
+	})
+	if last := j.lastOf(ups, c.lastJoin(j), sel); last != nil {
+		ups = []*socket{last}
+	}
+	c.serverUp = one(ups, "server's sidecar's connection to its application", &c.serverProblems)
 	if c.serverUp != nil {
 		c.serverRequest = c.serverUp.request(Write, sel.RequestID)
 		c.serverApp = one(j.find(pod, func(s *socket) bool {
@@ -116,6 +120,34 @@ func (c *chain) serverEnd(j *journal, pod string, sel Selection) {
 	if c.serverApp != nil {
 		c.appRequest = c.serverApp.request(Read, sel.RequestID)
 	}
+}
+
+// lastJoin is what Envoy itself joined with the client's connection last; nil where it was not seen.
+func (c *chain) lastJoin(j *journal) *join {
+	if c.downstream == nil || c.clientRequest == nil {
+		return nil
+	}
+	return j.joinAfter(c.downstream, c.clientRequest, c.answer())
+}
+
+// lastOf is of connections to an application the one that Envoy joined with what came over the
+// client's last connection; nil where there is only one, or Envoy was not seen to join them.
+func (j *journal) lastOf(ups []*socket, client *join, sel Selection) *socket {
+	if len(ups) < 2 || client == nil || client.up == nil {
+		return nil
+	}
+	var last *socket
+	for _, up := range ups {
+		server := j.joinBefore(up, up.request(Write, sel.RequestID))
+		if server == nil || server.down == nil || server.down.remote != client.up.local {
+			continue
+		}
+		if last != nil {
+			return nil
+		}
+		last = up
+	}
+	return last
 }
 
 // join is what Envoy itself joined in the sidecar of a side; nil where it did not, or was not
@@ -228,17 +260,24 @@ func (c *chain) joined(j *journal, pairs []pair) []pair {
 	return kept
 }
 
-// joinAfter is the first request of a downstream connection that was given an upstream one after an
-// event, and before the answer, where that was seen: the connection's next request is another.
+// joinAfter is the last time that a downstream connection's request was given an upstream one after
+// an event and before the answer: of several attempts the logs tell of the last one's connection
+// too. Without an answer it is the first time, as the connection's next request is another.
 func (j *journal) joinAfter(down *socket, after, answer *Event) *join {
+	var last *join
 	for i := range j.joins {
 		e := &j.joins[i]
-		if down != nil && e.down == down && !e.at.Time.Before(after.Time) &&
-			(answer == nil || e.at.Time.Before(answer.Time)) {
+		if down == nil || e.down != down || e.at.Time.Before(after.Time) {
+			continue
+		}
+		if answer == nil {
 			return e
 		}
+		if e.at.Time.Before(answer.Time) {
+			last = e
+		}
 	}
-	return nil
+	return last
 }
 
 // joinBefore is the last request that was given an upstream connection before an event.
