@@ -60,6 +60,7 @@ var requestKinds = []requestKind{
 		// it passes through to the Service's own address, and which pod a node makes of that is not
 		// inferred
 		verdict: flow.Incomplete},
+	{name: "a port of TCP", to: "http://tcp:8080/", says: app, verdict: flow.Verified},
 	{name: "over a source port that is taken", to: "http://fortio-server-l2:8080/", takes: "10.96.215.136:8080",
 		says: "200 by {l2}:8080", verdict: flow.Verified},
 	{name: "beside 200 others a second", to: "http://fortio-server:8080/", noise: true, says: app,
@@ -86,6 +87,8 @@ var requestKinds = []requestKind{
 		name: "a body in chunks", to: "http://fortio-server:8080/echo",
 		curl: []string{"-H", "transfer-encoding: chunked", "-d", "hello"}, says: app, verdict: flow.Verified,
 	},
+	{name: "a user, and data in the URL", to: "http://fortio-server:8080/echo",
+		curl: []string{"-u", "a:b", "-G", "-d", "c=d", "-r", "0-99"}, says: app, verdict: flow.Verified},
 	{name: "a large answer", to: "http://fortio-server:8080/?size=200000", says: app, verdict: flow.Verified},
 
 	// Who sends.
@@ -107,9 +110,9 @@ var requestKinds = []requestKind{
 	{name: "a route that sets the id", to: "http://own-id:8080/", says: app, verdict: flow.Verified},
 	{name: "an id of the client's own", to: "http://fortio-server:8080/", curl: []string{"-H", "x-request-id: mine"},
 		says: app, verdict: flow.Verified},
-	// Which of the two clusters with weights takes it is open, and each way is inferred to the
-	// client's end only. Nothing may be refuted.
-	{name: "a route that splits", to: "http://split:8080/", says: "200 by ", verdict: flow.Incomplete},
+	// Which of the two clusters with weights takes it is open.
+	{name: "a route that splits", to: "http://split:8080/", says: "200 by ", verdict: flow.Consistent},
+	{name: "a mirror", to: "http://mirror:8080/", says: app, verdict: flow.Verified},
 	{name: "a delay", to: "http://delay:8080/", says: app, verdict: flow.Verified},
 	{name: "the application calls on", to: "http://fortio-server:8070/", says: "200 by {pod}:8070",
 		next: "GET fortio-server-l2:8080/ 200", verdict: flow.Verified},
@@ -132,6 +135,11 @@ var requestKinds = []requestKind{
 	{
 		name: "a timeout of the route", to: "http://timeout:8080/?delay=1s",
 		says: "504 by netshoot.mark: upstream request timeout (UT)", verdict: flow.Verified,
+	},
+	{
+		name: "a timeout of each try", to: "http://tries:8080/?delay=1s", attempts: 3, tried: "failed failed failed",
+		says: "504 by netshoot.mark: the limit of retries or of connection attempts was reached (URX), " +
+			"upstream request timeout (UT)", verdict: flow.Verified,
 	},
 	{name: "a timeout of the client", to: "http://fortio-server:8080/?delay=2s", curl: []string{"--max-time", "1"},
 		says: "no answer: (28) ", verdict: flow.Verified},

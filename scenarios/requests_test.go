@@ -127,7 +127,7 @@ func (m *matrix) hold(ctx context.Context, t *testing.T, k requestKind) {
 	if verdict.Result != k.verdict {
 		t.Errorf("%s, want %s: %s\n%s", verdict.Result, k.verdict, verify.Summary(verdict), reasons(verdict))
 	}
-	if verdict.Result == flow.Verified {
+	if verdict.Result == flow.Verified || verdict.Result == flow.Consistent {
 		holdVariants(t, run, verdict)
 	}
 }
@@ -219,9 +219,11 @@ func (m *matrix) trace(ctx context.Context, t *testing.T, k requestKind) (flow.R
 	return result.Run, nil
 }
 
-// holdVariants changes one fact at a time that an instrument confirmed, and no such
-// run may be verified.
+// holdVariants changes one fact at a time that an instrument confirmed on the way that was taken,
+// and no such run may be verified, or consistent.
 func holdVariants(t *testing.T, run flow.Run, verdict flow.RunVerdict) {
+	run.Path = verdict.TakenPath(run.Path)
+	run.Path.Variants = nil
 	changed := 0
 	for i, hop := range verdict.Hops {
 		for _, e := range hop.Evidence {
@@ -237,7 +239,7 @@ func holdVariants(t *testing.T, run flow.Run, verdict flow.RunVerdict) {
 			variant.Path.Hops[i].Expect = slices.Clone(run.Path.Hops[i].Expect)
 			variant.Path.Hops[i].Expect[at].Value += "-other"
 			changed++
-			if verify.Judge(variant).Result == flow.Verified {
+			if got := verify.Judge(variant).Result; got == flow.Verified || got == flow.Consistent {
 				t.Errorf("verified with %s of %s %s", variant.Path.Hops[i].Expect[at].Value, hop.Side, hop.Kind)
 			}
 		}

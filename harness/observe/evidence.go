@@ -22,8 +22,11 @@ func (r Recording) evidence() instrument.Evidence {
 		e.From = r.Client.IP
 	}
 	peer := e.Peer
-	if r.Client.Part(instrument.LogText) != nil || r.Translated {
+	if log := r.Client.Part(instrument.LogText); log != nil || r.Translated {
 		peer = "" // the client's sidecar is between, or a node
+		if sent := accesslog.SentOn(log, r.RequestID, e.Peer); sent.Opaque && accesslog.Reads(r.AccessLog) {
+			peer = sent.Local // no log of the server's has the id that is hidden in the bytes
+		}
 	}
 	servers := append([]Pod{r.Server}, r.Others...)
 	for _, pod := range servers {
@@ -75,7 +78,9 @@ func reached(e instrument.Evidence) []instrument.Pod {
 		return e.Servers
 	}
 	return slices.DeleteFunc(slices.Clone(e.Servers), func(p instrument.Pod) bool {
-		return p.IP != sent.IP && (sent.RequestID == "" || !mentions(p.Part(instrument.LogText), sent.RequestID))
+		log := p.Part(instrument.LogText)
+		came := sent.Opaque && sent.Local != "" && bytes.Contains(log, []byte(sent.Local))
+		return p.IP != sent.IP && !came && (sent.RequestID == "" || !mentions(log, sent.RequestID))
 	})
 }
 

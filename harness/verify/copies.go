@@ -28,7 +28,9 @@ func withoutCopies(run flow.Run) flow.Run {
 		run.Watches = slices.Clone(run.Watches)
 		for k := range run.Watches {
 			if w := &run.Watches[k]; w.Instrument == flow.Stats && sameProxy(hop, w.Side, w.Pod) {
-				w.Sees = slices.DeleteFunc(slices.Clone(w.Sees), func(c flow.Capability) bool { return upstream(c.Kind) })
+				w.Sees = slices.DeleteFunc(slices.Clone(w.Sees), func(c flow.Capability) bool {
+					return upstream(c.Kind)
+				})
 			}
 		}
 	}

@@ -176,7 +176,8 @@ func unended(path flow.Path) []string {
 	if last.Kind == flow.App || last.Kind == flow.Connect && path.Beyond != "" {
 		return nil
 	}
-	text := fmt.Sprintf("the path is forwarded, and it ends at %s %s instead of at an application", last.Side, last.Kind)
+	text := fmt.Sprintf("the path is forwarded, and it ends at %s %s instead of at an application", last.Side,
+		last.Kind)
 	if last.Kind == flow.Connect && last.Side == flow.Client {
 		text += ": no pod that was watched has the address that it was sent to (name the pod: --watch POD)"
 	}

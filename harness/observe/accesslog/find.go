@@ -16,6 +16,7 @@ type Sent struct {
 	// the one that the request came with.
 	RequestID string
 	Local     string // ip:port that it was sent from, by the last attempt
+	Opaque    bool   // the proxy passed its bytes on and looked at no HTTP: no log has its id
 	IP        string // address that it was sent to, by the last attempt; "" and Known: it was not sent on
 	Known     bool   // a line tells where it was sent
 	Attempts  int    // how often it was sent; 0: unknown
@@ -30,7 +31,7 @@ func SentOn(log []byte, id, peer string) Sent {
 		if own := line.RequestID(); own != "" && !flow.SameRequestID(own, id) {
 			sent.RequestID = own
 		}
-		sent.Local = line.values[upLocal]
+		sent.Local, sent.Opaque = line.values[upLocal], line.opaque()
 		sent.Attempts, _ = strconv.Atoi(line.values[attemptCount])
 		host, has := line.Get(upHost)
 		if !has {
@@ -45,6 +46,13 @@ func SentOn(log []byte, id, peer string) Sent {
 		}
 	}
 	return sent
+}
+
+// opaque says of a line that it is of a connection whose bytes were passed on as they were: it has
+// no protocol and no id.
+func (l Line) opaque() bool {
+	spoken, known := l.Get(protocol)
+	return known && spoken == "" && l.RequestID() == ""
 }
 
 // A finding is what a log has of one request.

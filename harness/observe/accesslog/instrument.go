@@ -98,7 +98,10 @@ func (Instrument) After(ctx context.Context, pods []instrument.Target, sent inst
 		}
 	}
 	servers = reached(servers, client, sent.Behind)
-	if client.RequestID != "" {
+	switch {
+	case client.Opaque && client.Local != "":
+		texts = marks(sent.RequestID, client.Local)
+	case client.RequestID != "":
 		texts = marks(client.RequestID, sent.Peer)
 	}
 	return awaitAny(ctx, servers, texts)

@@ -226,10 +226,12 @@ func (o *observer) upstreamTLS() {
 // connection manager.
 func (o *observer) request() bool { return o.values[protocol] != "" }
 
-// filterChain tells the name of the filter chain, or that it has none.
+// filterChain tells the name of the filter chain, or that it has none: a filter of the chain looked
+// at a request, or chose a cluster for the connection.
 func (o *observer) filterChain() {
 	o.value(flow.FilterChain, flow.FactFilterChain, filterChainName)
-	if name, known := o.Get(filterChainName); known && name == "" && o.request() {
+	chosen := o.request() || o.values[upCluster] != ""
+	if name, known := o.Get(filterChainName); known && name == "" && chosen {
 		o.see(flow.FilterChain, flow.FactFilterChain, flow.Unnamed)
 	}
 }

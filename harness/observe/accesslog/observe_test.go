@@ -116,7 +116,11 @@ func TestWhatIsNotSeen(t *testing.T) {
 		{"the format lacks the listener", member(listenerName, ""), flow.Listener, flow.FactListener, "", true},
 		{"no listener", member(listenerName, "null"), flow.Listener, flow.FactListener, "", false},
 		{"the format lacks the chain", member(filterChainName, ""), flow.FilterChain, flow.FactFilterChain, "", true},
-		{"no HTTP, so no chain is shown", member(protocol, "null"), flow.FilterChain, flow.FactFilterChain, "", false},
+		{"no HTTP and no cluster, so no chain is shown", func(s string) string {
+			return member(upCluster, "null")(member(protocol, "null")(s))
+		}, flow.FilterChain, flow.FactFilterChain, "", false},
+		{"a filter of a chain without a name chose a cluster", member(protocol, "null"), flow.FilterChain,
+			flow.FactFilterChain, flow.Unnamed, false},
 		{"no HTTP, so TLS is not ruled out", member(protocol, "null"), flow.DownstreamTLS,
 			flow.FactTLSVersion, "", true},
 		{"a handshake failed", member(downTLSFailure, `"TLS_error:|268435703"`), flow.DownstreamTLS,

@@ -58,8 +58,8 @@ func Apply(options []Option, call *flow.Call, read func(name string) ([]byte, er
 	}
 	if inURL && call.Body != nil {
 		if recoded {
-			return fmt.Errorf("read the data of the request: each version of curl encodes it for a URL in another way " +
-				"(write it into the URL, encoded)")
+			return fmt.Errorf("read the data of the request: each version of curl encodes it for a URL in its " +
+				"own way (write it into the URL, encoded)")
 		}
 		separator := "?"
 		if strings.Contains(call.URL, "?") {
@@ -75,7 +75,8 @@ func Apply(options []Option, call *flow.Call, read func(name string) ([]byte, er
 	return nil
 }
 
-// requested is the method that curl is told by its name; "": it is left to curl. POST is curl's own for a body, and --get takes it back.
+// requested is the method that curl is told by its name; "": it is left to curl. POST is curl's own
+// for a body, and --get takes it back.
 func requested(call flow.Call) string {
 	switch {
 	case call.Method == "" || call.Method == "GET" && call.Body == nil, call.Method == "HEAD" && call.Body == nil,

@@ -122,7 +122,8 @@ func (c *chain) serverEnd(j *journal, pod string, sel Selection) {
 	}
 }
 
-// lastJoin is what Envoy itself joined with the client's connection last; nil where it was not seen.
+// lastJoin is what Envoy itself joined with the client's connection last; nil where it was not
+// seen.
 func (c *chain) lastJoin(j *journal) *join {
 	if c.downstream == nil || c.clientRequest == nil {
 		return nil
