@@ -63,7 +63,7 @@ func traceCommand() *cobra.Command {
 		if unknown := new(pflag.NotExistError); errors.As(err, &unknown) {
 			way += "; an option of curl's stands behind --"
 		}
-		return exit.Usagef("read command line: %w (%s)", err, way)
+		return fault.Usagef("read command line: %w (%s)", err, way)
 	})
 	return cmd
 }

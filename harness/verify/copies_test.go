@@ -42,7 +42,8 @@ func TestCopies(t *testing.T) {
 	}
 	refuted := func(counted string) bool {
 		run := flow.Run{Path: path, Watches: []flow.Watch{watch}, Observations: []flow.Observation{
-			saw(flow.AccessLog, flow.Cluster, flow.FactCluster, "b"), saw(flow.Stats, flow.Cluster, flow.FactCluster, counted),
+			saw(flow.AccessLog, flow.Cluster, flow.FactCluster, "b"),
+			saw(flow.Stats, flow.Cluster, flow.FactCluster, counted),
 		}}
 		return Judge(run).Refuted > 0
 	}
