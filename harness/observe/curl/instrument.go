@@ -17,10 +17,10 @@ func (Instrument) Name() flow.Instrument { return flow.Curl }
 // Sees are the facts that curl can tell.
 func (Instrument) Sees() []flow.Capability {
 	return []flow.Capability{{Kind: flow.Resolve, Fact: flow.FactResolved},
-		{Kind: flow.Redirect, Fact: flow.FactOriginalDst},
-		{Kind: flow.Redirect, Fact: flow.FactPeer}, {Kind: flow.App, Fact: flow.FactStatus},
+		{Kind: flow.Redirect, Fact: flow.FactOriginalDst}, {Kind: flow.App, Fact: flow.FactStatus},
 		{Kind: flow.App, Fact: flow.FactElapsed}, {Kind: flow.App, Fact: flow.FactBytes},
-		{Kind: flow.App, Fact: flow.FactFailure}}
+		{Kind: flow.App, Fact: flow.FactFailure},
+		{Kind: flow.Redirect, Fact: flow.FactPeer}} // in the order in which bundles have kept them
 }
 
 // Takes says whether it would take part on a cluster, and what it needs there.
