@@ -261,24 +261,23 @@ func (c *chain) joined(j *journal, pairs []pair) []pair {
 	return kept
 }
 
-// joinAfter is the last time that a downstream connection's request was given an upstream one after
-// an event and before the answer: of several attempts the logs tell of the last one's connection
-// too. Without an answer it is the first time, as the connection's next request is another.
+// joinAfter is the first time that a downstream connection's request was given an upstream one
+// after an event and before the answer, where that was seen: the connection's next request is
+// another. Of attempts over several connections it is the last one's, which is the one that logs
+// tell of.
 func (j *journal) joinAfter(down *socket, after, answer *Event) *join {
-	var last *join
+	var found *join
 	for i := range j.joins {
 		e := &j.joins[i]
-		if down == nil || e.down != down || e.at.Time.Before(after.Time) {
-			continue
-		}
-		if answer == nil {
+		switch {
+		case down == nil || e.down != down || e.at.Time.Before(after.Time):
+		case answer == nil:
 			return e
-		}
-		if e.at.Time.Before(answer.Time) {
-			last = e
+		case e.at.Time.Before(answer.Time) && (found == nil || found.up != e.up):
+			found = e
 		}
 	}
-	return last
+	return found
 }
 
 // joinBefore is the last request that was given an upstream connection before an event.
