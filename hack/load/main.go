@@ -72,7 +72,7 @@ func measure(args []string, out io.Writer) error {
 	times := flags.Int("runs", 20, "how many runs of each kind under each load")
 	onlyLoads := flags.String("loads", "", "loads, separated by commas; empty for all")
 	onlyRuns := flags.String("kinds", "cold,warm", "kinds of runs, separated by commas; empty for all")
-	most := flags.Duration("for", 24*time.Hour, "begin no run after this time")
+	most := flags.Duration("for", 0, "begin no run after this time, and until then begin again; 0: take all once")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -84,16 +84,35 @@ func measure(args []string, out io.Writer) error {
 		defer func() { _ = l.command(context.Background(), "down").Run() }() // what was measured has been said
 	}
 	start := time.Now()
+	goesOn := func() bool { return *most == 0 || time.Since(start) < *most }
 	var rows []*row
-	for _, load := range loads {
-		if !chosen(*onlyLoads, load.name) {
-			continue
+	for again := true; again; again = *most > 0 && goesOn() {
+		for _, load := range loads {
+			if !chosen(*onlyLoads, load.name) || !goesOn() {
+				continue
+			}
+			rows = added(rows, l.under(load, *times, func(r run) bool {
+				return chosen(*onlyRuns, r.name) && goesOn()
+			}))
 		}
-		rows = append(rows, l.under(load, *times, func(r run) bool {
-			return chosen(*onlyRuns, r.name) && time.Since(start) < *most
-		})...)
 	}
 	return table(out, rows)
+}
+
+// added are rows with the counts of more, of which those of one kind under one load are one row.
+func added(rows, more []*row) []*row {
+	for _, m := range more {
+		i := slices.IndexFunc(rows, func(r *row) bool { return r.load == m.load && r.run == m.run })
+		if i < 0 {
+			rows = append(rows, m)
+			continue
+		}
+		for result, n := range m.count {
+			rows[i].count[result] += n
+		}
+		rows[i].said = append(rows[i].said, m.said...)
+	}
+	return rows
 }
 
 // under takes all kinds of runs under one load.

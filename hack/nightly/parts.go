@@ -55,7 +55,7 @@ var parts = []part{
 		unit: "rounds of kinds of requests", take: (*night).requests},
 	{name: "load", weight: 2, least: 2 * time.Minute, goal: 200, unit: "runs under load",
 		command: func(budget time.Duration, _ int) []string {
-			return []string{"go", "run", "./hack/load", "-runs", "5", "-for", budget.String()}
+			return []string{"go", "run", "./hack/load", "-runs", "1", "-for", budget.String()}
 		}, count: regexp.MustCompile(`(?m): (?:verified|incomplete) ?`)},
 	{name: "callers", same: true, weight: 1, least: 4 * time.Minute, goal: 200,
 		unit: "callers that traces beside them harmed no request of",
