@@ -57,17 +57,15 @@ func Start(ctx context.Context, opts Options) (_ *Session, err error) {
 	if err != nil {
 		return nil, fault.Environmentf("start trace: %w", err)
 	}
-	if opts.Envoy { // proofs first: they take time, and a watch should not
-		for _, pids := range envoys(namespaces) {
-			for _, pid := range pids {
-				_, _ = s.proof(ctx, pid) // what fails is said when it is attached
-			}
-		}
-	}
 	onEnvoy, onKernel := split(opts.Without)
 	s.without = onEnvoy
-	if s.watcher, err = newWatcher(kernel.Options{Data: opts.Data, Without: onKernel}, opts.Envoy); errors.Is(err,
-		kernel.ErrUnknownProbe) {
+	var preparing sync.WaitGroup
+	if opts.Envoy { // proofs before anything is attached: they take time, and a watch should not
+		preparing.Go(func() { s.prove(ctx, envoys(namespaces)) })
+	}
+	s.watcher, err = newWatcher(kernel.Options{Data: opts.Data, Without: onKernel}, opts.Envoy)
+	preparing.Wait()
+	if errors.Is(err, kernel.ErrUnknownProbe) {
 		return nil, fault.Usagef("start trace: %w; on Envoy: %s", err, strings.Join(trace.Costly, ", "))
 	} else if err != nil {
 		return nil, fault.Environmentf("start trace: %w", err)
@@ -77,6 +75,26 @@ func Start(ctx context.Context, opts Options) (_ *Session, err error) {
 	}
 	return s, nil
 }
+
+// prove prepares the proofs of processes. Their binaries, of some hundred megabytes each, are read
+// at once. What fails is said when it is attached.
+func (s *Session) prove(ctx context.Context, namespaces map[uint32][]int) {
+	var reading sync.WaitGroup
+	for _, pids := range namespaces {
+		for _, pid := range pids {
+			reading.Go(func() { _, _ = identify(binaryOf(pid)) })
+		}
+	}
+	reading.Wait()
+	for _, pids := range namespaces {
+		for _, pid := range pids {
+			_, _ = s.proof(ctx, pid)
+		}
+	}
+}
+
+// binaryOf is the path of what a process runs.
+func binaryOf(pid int) string { return fmt.Sprintf("/proc/%d/exe", pid) }
 
 // namespacesOf finds the pods' network namespaces, and refuses the one of this machine.
 func namespacesOf(pods []trace.Pod) (map[uint32]string, error) {
@@ -190,7 +208,7 @@ func insideOf(pod string, p *envoybinary.Proof, level trace.Level) trace.Inside 
 func (s *Session) proof(ctx context.Context, pid int) (*envoybinary.Proof, error) {
 	s.proving.Lock()
 	defer s.proving.Unlock()
-	path := fmt.Sprintf("/proc/%d/exe", pid)
+	path := binaryOf(pid)
 	build, err := identify(path)
 	if err != nil {
 		return nil, err
