@@ -92,11 +92,12 @@ kill9: lab ## 50 rounds of SIGKILL to one, two or all processes at a random mome
 	hack/apart.sh bin/kill9 -rounds 50
 
 # The published images are not to be had everywhere: these have their layout and the lab's own parts.
-registry: lab ## a lab of images from a registry on loopback, one request through it; nothing is compiled
+registry: lab ## labs of images from a registry on loopback, also of an older Istio; nothing is compiled for them
 	$(LAB) build
 	$(GO) build -o bin/registry ./hack/registry
-	bin/registry sh -c '$(LAB) --name registry run inbound --images registry && \
-	  $(LAB) --name registry istioctl version --remote=false && $(LAB) --name registry down'
+	bin/registry -older sh -c 'trap "$(LAB) --name registry down" EXIT; \
+	  $(LAB) --name registry run inbound --images registry && $(LAB) --name registry down && \
+	  $(LAB) --name registry run inbound --images registry --istio $$OLDER_ISTIO'
 
 load: lab ## verdicts while others send requests on the same way: never a mismatch, and at 50 a second 95 % verified
 	$(GO) run ./hack/load

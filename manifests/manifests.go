@@ -49,11 +49,23 @@ func Istio() ([]byte, error) {
 var upstreamOnly = [][]string{{"telemetry"}, {"pilot", "env", "PILOT_ENABLE_METADATA_EXCHANGE"},
 	{"pilot", "env", "PILOT_ENABLE_ALPN_FILTER"}, {"pilot", "env", "PILOT_DISABLE_MX_ALPN"}}
 
-// PublishedIstioValues are IstioValues for Istio's own published proxy, which has all
+// ReleaseValues are IstioValues for another Envoy than the lab's own: before 1.40 an Envoy refuses
+// each listener whose access log has the operator LISTENER_NAME.
+func ReleaseValues() []byte {
+	var kept []byte
+	for line := range bytes.Lines(IstioValues()) {
+		if !bytes.Contains(line, []byte("%LISTENER_NAME%")) {
+			kept = append(kept, line...)
+		}
+	}
+	return kept
+}
+
+// PublishedIstioValues are ReleaseValues for Istio's own published proxy, which has all
 // of Istio's filters.
 func PublishedIstioValues() []byte {
 	var resource map[string]any
-	if err := yaml.Unmarshal(IstioValues(), &resource); err != nil {
+	if err := yaml.Unmarshal(ReleaseValues(), &resource); err != nil {
 		panic(err) // embedded, and read by a test
 	}
 	for _, path := range upstreamOnly {

@@ -2,7 +2,9 @@ package manifests
 
 import (
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -47,6 +49,34 @@ func TestPublishedIstioValuesKeepsWhatIsNotOfUpstreamEnvoy(t *testing.T) {
 	for _, path := range [][]string{{"global", "imagePullPolicy"}, {"pilot", "resources"}} {
 		if value(PublishedIstioValues(), path) == nil {
 			t.Errorf("for the published proxy %s is gone", strings.Join(path, "."))
+		}
+	}
+}
+
+// TestOtherReleasesWriteALogThatTheirEnvoyKnows: the form of the access log stays an object, with
+// all its members but the one.
+func TestOtherReleasesWriteALogThatTheirEnvoyKnows(t *testing.T) {
+	form := func(data []byte) map[string]string {
+		var values struct {
+			Spec struct {
+				MeshConfig struct{ AccessLogFormat string }
+			}
+		}
+		if err := yaml.Unmarshal(data, &values); err != nil {
+			t.Fatal(err)
+		}
+		var members map[string]string
+		if err := json.Unmarshal([]byte(values.Spec.MeshConfig.AccessLogFormat), &members); err != nil {
+			t.Fatal(err)
+		}
+		return members
+	}
+	want := form(IstioValues())
+	delete(want, "listener_name")
+	for name, data := range map[string][]byte{"upstream Envoy": ReleaseValues(),
+		"Istio's own": PublishedIstioValues()} {
+		if got := form(data); !maps.Equal(got, want) || len(got) == 0 {
+			t.Errorf("%s: %v, want %v", name, got, want)
 		}
 	}
 }

@@ -57,7 +57,7 @@ func run(ctx context.Context, dir string, withOlder bool, command []string) erro
 	if err := removal.All(dir); err != nil {
 		return err
 	}
-	for _, folder := range []string{"blobs", "scratch/older", "cache", "go"} {
+	for _, folder := range []string{"blobs", "scratch", "cache", "go"} {
 		if err := os.MkdirAll(filepath.Join(dir, folder), 0o755); err != nil {
 			return err
 		}
@@ -66,7 +66,8 @@ func run(ctx context.Context, dir string, withOlder bool, command []string) erro
 	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0)),
 		registry.WithBlobHandler(registry.NewDiskBlobHandler(filepath.Join(dir, "blobs")))))
 	defer server.Close()
-	p := &publisher{registry: strings.TrimPrefix(server.URL, "http://"), scratch: filepath.Join(dir, "scratch")}
+	p := &publisher{registry: strings.TrimPrefix(server.URL, "http://"), scratch: filepath.Join(dir, "scratch"),
+		kept: dir + "-older"}
 	node, err := p.publish(ctx, withOlder)
 	if err != nil {
 		return err
@@ -95,6 +96,7 @@ func run(ctx context.Context, dir string, withOlder bool, command []string) erro
 type publisher struct {
 	registry string // host and port
 	scratch  string // a directory
+	kept     string // one that stays
 }
 
 // publish puts every image into the registry, and returns the node image's name with its digest.
@@ -130,7 +132,7 @@ func (p *publisher) publish(ctx context.Context, withOlder bool) (string, error)
 		return "", err
 	}
 	if withOlder {
-		parts, err := olderParts(ctx, filepath.Join(p.scratch, "older"))
+		parts, err := olderParts(ctx, p.kept)
 		if err == nil {
 			err = p.publishOlder(ctx, set, parts)
 		}

@@ -40,8 +40,12 @@ type older struct {
 	source string // of the module
 }
 
-// olderParts builds the older Istio's programs and fetches its Envoy.
+// olderParts builds the older Istio's programs and fetches its Envoy, in a directory that stays:
+// what is there and as it would be made is not linked again.
 func olderParts(ctx context.Context, dir string) (*older, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
 	data, err := command(ctx, os.TempDir(), "go", "mod", "download", "-json", olderIstio)
 	if err != nil {
 		return nil, err
@@ -97,7 +101,7 @@ func unpackEnvoy(dir string) error {
 		return err
 	}
 	defer in.Close()
-	out, err := os.OpenFile(filepath.Join(dir, "envoy"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
+	out, err := os.OpenFile(filepath.Join(dir, "envoy"), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o755)
 	if err != nil {
 		return err
 	}

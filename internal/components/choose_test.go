@@ -77,7 +77,7 @@ func TestValuesFitTheProxy(t *testing.T) {
 		want []byte
 	}{
 		"Istio's own":    {[]string{"PATH=/bin", "ISTIO_META_ISTIO_PROXY_SHA=abc"}, manifests.PublishedIstioValues()},
-		"upstream Envoy": {[]string{"PATH=/bin"}, manifests.IstioValues()},
+		"upstream Envoy": {[]string{"PATH=/bin"}, manifests.ReleaseValues()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			image, err := mutate.Config(empty.Image, v1.Config{Env: tt.env})

@@ -57,8 +57,8 @@ func (o Options) WithValues() Options {
 // Istio.
 const istiosProxy = "ISTIO_META_ISTIO_PROXY_SHA="
 
-// fitValues takes the values for upstream Envoy in the place of those for Istio's own proxy where
-// the layout's proxy is not Istio's: its sidecars would refuse filters that they do not have.
+// fitValues takes the values for an upstream Envoy in the place of those for Istio's own proxy
+// where the layout's proxy is not Istio's: its sidecars would refuse filters that they do not have.
 func (m *maker) fitValues(dir string) error {
 	if !bytes.Equal(m.options.IstioValues, manifests.PublishedIstioValues()) {
 		return nil
@@ -72,7 +72,7 @@ func (m *maker) fitValues(dir string) error {
 		return fmt.Errorf("read the proxy's image: %w", err)
 	}
 	if !slices.ContainsFunc(config.Config.Env, func(e string) bool { return strings.HasPrefix(e, istiosProxy) }) {
-		m.options.IstioValues = manifests.IstioValues()
+		m.options.IstioValues = manifests.ReleaseValues()
 	}
 	return nil
 }
