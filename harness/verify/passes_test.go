@@ -37,6 +37,13 @@ func TestPasses(t *testing.T) {
 				Hops: []flow.HopVerdict{hop(flow.Server, flow.Route, flow.Refuted), unseen}}, "server/route",
 			fault.Mismatch, "1 of 2 hops refuted",
 		},
+		{"one of no side's not seen", flow.RunVerdict{Hops: []flow.HopVerdict{hop("", flow.App, flow.NotObserved)}}, "",
+			fault.Incomplete, "not observed: app"},
+		{"lost and not seen", flow.RunVerdict{Hops: []flow.HopVerdict{seen, unseen},
+			Problems: []string{"log: 3 lines lost"}}, "", fault.Incomplete, "3 lines lost; not observed: server/route"},
+		{"refuted where something was lost", flow.RunVerdict{Refuted: 1, Result: flow.Incomplete,
+			Hops:     []flow.HopVerdict{hop(flow.Server, flow.Route, flow.Refuted)},
+			Problems: []string{"log: 3 lines lost"}}, "", fault.Incomplete, "3 lines lost"},
 		{"an instrument lost something", flow.RunVerdict{Hops: []flow.HopVerdict{seen},
 			Problems: []string{"log: 3 lines lost"}}, "", fault.Incomplete, "3 lines lost"},
 	} {

@@ -1,9 +1,10 @@
-package bundle
+package verify_test
 
 import (
 	"slices"
 	"testing"
 
+	"github.com/flowproof/lab/harness/bundle"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/verify"
 )
@@ -13,7 +14,11 @@ import (
 // nothing was seen beyond.
 func TestUnreachedNeedsGround(t *testing.T) {
 	const server = "fortio-server.mark"
-	whole := kept(t, "refused").Run
+	contents, err := bundle.Read(t.Context(), "../bundle/testdata/refused")
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := contents.Run
 	failure := func(text string) func(*flow.Run) {
 		return func(run *flow.Run) {
 			for i, o := range run.Observations {
@@ -56,6 +61,7 @@ func TestUnreachedNeedsGround(t *testing.T) {
 		{"a process behind it", seen(flow.Sockets, flow.App, flow.FactProcess, "fortio"), false},
 		{"a request that came to it", seen(flow.Trace, flow.App, flow.FactMethod, "GET"), false},
 		{"a connection from the pool", seen(flow.EnvoyLog, flow.Connect, flow.FactUpstreamReused, "true"), false},
+		{"the kernel's word on each of them", without(flow.EnvoyLog), true},
 		{"no word on each of three attempts", without(flow.EnvoyLog, flow.Trace), false},
 	} {
 		run := whole
