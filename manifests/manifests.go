@@ -49,12 +49,15 @@ func Istio() ([]byte, error) {
 var upstreamOnly = [][]string{{"telemetry"}, {"pilot", "env", "PILOT_ENABLE_METADATA_EXCHANGE"},
 	{"pilot", "env", "PILOT_ENABLE_ALPN_FILTER"}, {"pilot", "env", "PILOT_DISABLE_MX_ALPN"}}
 
-// ReleaseValues are IstioValues for another Envoy than the lab's own: before 1.40 an Envoy refuses
-// each listener whose access log has the operator LISTENER_NAME.
+// laterOperators are those of the access log that Envoy 1.36 does not have: 1.40 brought the first,
+// 1.39 the second. An Envoy refuses each listener whose access log has one that it does not know.
+var laterOperators = [][]byte{[]byte("%LISTENER_NAME%"), []byte("%UPSTREAM_SERVER_NAME%")}
+
+// ReleaseValues are IstioValues for another Envoy than the lab's own, from 1.36 on.
 func ReleaseValues() []byte {
 	var kept []byte
 	for line := range bytes.Lines(IstioValues()) {
-		if !bytes.Contains(line, []byte("%LISTENER_NAME%")) {
+		if !slices.ContainsFunc(laterOperators, func(o []byte) bool { return bytes.Contains(line, o) }) {
 			kept = append(kept, line...)
 		}
 	}
