@@ -88,18 +88,33 @@ func (d *Dump) Missing() []string {
 		missing = append(missing, "BootstrapConfigDump (who the proxy is stays unknown)")
 	}
 	for _, k := range []Kind{Listener, RouteConfig, Cluster, Endpoints} {
-		if !d.sections[k] && (k != RouteConfig || d.asksForRoutes()) {
+		if !d.sections[k] && d.asksFor(k) {
 			missing = append(missing, k.section()+k.hint())
 		}
 	}
 	return missing
 }
 
-// asksForRoutes says whether a listener of the dump has its routes elsewhere: by RDS or in scopes.
-func (d *Dump) asksForRoutes() bool {
-	for _, r := range d.Resources(Listener) {
-		for _, name := range []string{`"rds"`, `"scoped_routes"`, `"scopedRoutes"`} {
-			if bytes.Contains(r.Value().Raw(), []byte(name)) {
+// elsewhere are the words by which a resource has a part of it in a section of its own: a listener
+// its routes, by RDS or in scopes, and a cluster its endpoints, by EDS or where DNS leads.
+var elsewhere = map[Kind]struct {
+	in    Kind
+	words []string
+}{
+	RouteConfig: {Listener, []string{`"rds"`, `"scoped_routes"`, `"scopedRoutes"`}},
+	Endpoints:   {Cluster, []string{`"EDS"`, `"STRICT_DNS"`, `"LOGICAL_DNS"`, `"cluster_type"`, `"clusterType"`}},
+}
+
+// asksFor says whether the dump needs a section: of listeners and clusters always, of others where
+// a resource has its part there. A bootstrap with endpoints of its own needs no more.
+func (d *Dump) asksFor(k Kind) bool {
+	part, ok := elsewhere[k]
+	if !ok {
+		return true
+	}
+	for _, r := range d.Resources(part.in) {
+		for _, word := range part.words {
+			if bytes.Contains(r.Value().Raw(), []byte(word)) {
 				return true
 			}
 		}

@@ -28,18 +28,20 @@ func Destination(client *configdump.Dump, call flow.Call, opts WayOptions) ([]fl
 	return hosts, err
 }
 
-// Address fills a request for a URL: its destination, resolved as Way does, and what the URL
-// says of the request.
+// Address fills a request for a URL: its destination, resolved as Way does where the request does
+// not have it, and what the URL says of the request.
 func (e *Engine) Address(req *flow.Request, url, resolved string) error {
 	target, err := parseTarget(flow.Call{URL: url, Headers: req.Headers})
 	if err != nil {
 		return err
 	}
-	addr, _, err := e.resolve(target, resolved)
-	if err != nil {
-		return err
+	if req.Address == "" {
+		addr, _, err := e.resolve(target, resolved)
+		if err != nil {
+			return err
+		}
+		req.Address = addr.String()
 	}
-	req.Address = cmp.Or(req.Address, addr.String())
 	req.Scheme = cmp.Or(req.Scheme, target.scheme)
 	req.Authority = cmp.Or(req.Authority, target.authority)
 	req.Path = cmp.Or(req.Path, target.path)

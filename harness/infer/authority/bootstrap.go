@@ -276,6 +276,7 @@ func (b *bootstrap) accessLog() []any {
 			"cluster": "%UPSTREAM_CLUSTER_RAW%",
 			"route":   "%ROUTE_NAME%", "code": "%RESPONSE_CODE%", "flags": "%RESPONSE_FLAGS%",
 			"details": "%RESPONSE_CODE_DETAILS%", "host": "%UPSTREAM_HOST%", "method": "%REQ(:METHOD)%",
+			"attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
 		}}}}}
 }
 
@@ -291,7 +292,7 @@ func (b *bootstrap) cluster(r *configdump.Resource) (object, error) {
 	}
 	kept := object{"name": r.Name, "connect_timeout": "5s", "type": "STATIC"}
 	for _, field := range []string{"typed_extension_protocol_options", "http2_protocol_options",
-		"protocol_selection", "metadata"} {
+		"protocol_selection", "metadata", "circuit_breakers"} {
 		if v, ok := c[field]; ok {
 			kept[field] = v
 		}

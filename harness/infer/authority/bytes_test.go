@@ -102,6 +102,16 @@ var hopRules = append([]rule{
 		"http_connection_manager.v3.HttpConnectionManager.ForwardClientCertConfig, forward_client_cert_details: " +
 		"ALWAYS_FORWARD_ONLY}}}}]}}", byPresence("x-forwarded-client-cert"),
 		each("GET x / x-forwarded-client-cert=a", "", " x-k=one", " x-k=two")},
+	{"a location that the route adds", "", "response_headers_to_remove: [x-none], " + vhost("{match: {prefix: /d}, "+
+		"direct_response: {status: 302}, response_headers_to_add: [{header: {key: location, value: /x}}]}, {match: "+
+		"{prefix: /o}, redirect: {path_redirect: /p}, response_headers_to_add: [{header: {key: Location, value: /y}, "+
+		"append_action: OVERWRITE_IF_EXISTS_OR_ADD}]}, {match: {prefix: /r}, redirect: {path_redirect: /p}, "+
+		"response_headers_to_remove: [location]}, {match: {prefix: /n}, direct_response: {status: 204}, "+
+		"response_headers_to_add: [{header: {key: location, value: /z}}]}"),
+		each("GET x /", "d", "o", "r", "n")},
+	{"cdn_loop: a header that is not of its form", filtered("b", "cdn_loop.v3.CdnLoopConfig", "cdn_id: c, "+
+		"max_allowed_occurrences: 1"), vhost(toA), each("GET x / cdn-loop=", "c", "c,c", "c;a=b,c", "\"", "@", "[::1],c",
+		"c,@", "a/b")},
 	{"an empty x-forwarded-proto", "", vhost(toA), each("GET x / x-forwarded-proto", "=", "=ftp", "=http")},
 	{"allow_absolute_url", "http_protocol_options: {allow_absolute_url: false}", vhost(toA),
 		[]string{"GET x http://other/p", "GET x /p", "GET x http:/p"}},

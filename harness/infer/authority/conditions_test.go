@@ -10,7 +10,7 @@ import (
 
 // saysItself begins the conditions whose text has the value that was compared, or
 // that compare none.
-var saysItself = []string{"RBAC: the policy's CEL condition", "x-", "input "}
+var saysItself = []string{"RBAC policy p: the policy's CEL condition", "x-", "input "}
 
 // TestConditionsHaveValues holds that each condition that --explain shows, of all rules, says the
 // value that was compared, or what it depends on.

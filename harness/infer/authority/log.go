@@ -22,6 +22,8 @@ type Entry struct {
 	Details string `json:"details"`
 	Host    string `json:"host"`
 	Method  string `json:"method"`
+
+	Attempts int `json:"attempts"` // upstream requests
 }
 
 // An accessLog reads the file that Envoy writes.

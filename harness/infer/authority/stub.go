@@ -26,6 +26,7 @@ type Seen struct {
 	Peer      bool     `json:"peer,omitempty"` // the client showed a certificate
 	XFCC      string   `json:"xfcc,omitempty"`
 	Forwarded string   `json:"forwarded,omitempty"` // x-forwarded-proto
+	Expected  string   `json:"expected,omitempty"`  // x-envoy-expected-rq-timeout-ms
 }
 
 // seenHeader carries a Seen in an HTTP response.
@@ -152,6 +153,7 @@ func serveOne(conn net.Conn, seen Seen) {
 		s := seen
 		s.Method, s.Path, s.Host, s.Protocol = r.Method, r.RequestURI, r.Host, r.Proto
 		s.XFCC, s.Forwarded = r.Header.Get("x-forwarded-client-cert"), r.Header.Get("x-forwarded-proto")
+		s.Expected = r.Header.Get("x-envoy-expected-rq-timeout-ms")
 		text, _ := json.Marshal(s)
 		w.Header().Set(seenHeader, string(text))
 		if strings.HasPrefix(r.Header.Get("content-type"), "application/grpc") {

@@ -179,6 +179,10 @@ func tooLarge(limit configdump.Value) Reply {
 func cdnLoop(r *Request, f *Filter) Result {
 	id := f.Config.Get("cdn_id").Text()
 	value, _ := r.Headers.Get("cdn-loop")
+	if odd := cdnLacks(value); odd != "" && !r.Headers.Or("cdn-loop", match.No).Open() {
+		return answered(Reply{Status: 400, Details: "invalid_cdn_loop_header", Source: f.Config,
+			Why: "cdn-loop is not of its form at " + odd + ": Envoy answers 400"})
+	}
 	seen := uint64(0)
 	for part := range strings.SplitSeq(value, ",") {
 		name, _, _ := strings.Cut(strings.TrimSpace(part), ";")
@@ -195,6 +199,18 @@ func cdnLoop(r *Request, f *Filter) Result {
 	}
 	r.Headers.Append("cdn-loop", id)
 	return Result{}
+}
+
+// cdnLacks returns the part of a cdn-loop header whose name is neither a token nor a host, or "".
+// (CdnLoop::Parser::parseCdnInfoList)
+func cdnLacks(value string) string {
+	for part := range strings.SplitSeq(value, ",") {
+		name, _, _ := strings.Cut(strings.TrimSpace(part), ";")
+		if name = strings.TrimSpace(name); strings.ContainsAny(name, "\"@(){}<>\\/= \t?") {
+			return name
+		}
+	}
+	return ""
 }
 
 // localRateLimit counts requests; where it is off, or enforced for none, it passes.

@@ -66,8 +66,8 @@ func hashPart(w *passage.Walk, p configdump.Value) hashedPart {
 			part.text, part.known = match.Cookies(all)[part.name], known
 			if part.given = part.text != ""; !part.given && v.Has("ttl") {
 				// Envoy makes the cookie, of the addresses of both ends
-				return hashedPart{name: "the addresses of the connection, as cookie " + part.name +
-					" is not there and has a ttl", given: true}
+				return hashedPart{name: "the connection's addresses (cookie " + part.name + " is not there, and " +
+					"with its ttl Envoy makes one of them)", given: true}
 			}
 			part.name = "cookie " + part.name
 		case "query_parameter":

@@ -4,6 +4,7 @@ package hcm
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/flowproof/lab/harness/configdump"
@@ -94,6 +95,7 @@ func finalise(w *passage.Walk, found *routeResult) {
 			again := follow(w, w.Route)
 			found.status, found.location, found.hop.Decision = again.status, again.location, again.hop.Decision
 		}
+		relocate(w, found)
 		return
 	}
 	if found.unknown {
@@ -145,6 +147,40 @@ func addHeaders(w *passage.Walk) {
 		}
 		for _, option := range level.Add.Elements() {
 			filters.AddHeader(w.Req.Header, option, w.Formatted, cause)
+		}
+	}
+}
+
+// relocate does to the location of the route's own answer what response_headers_to_add and
+// _to_remove say. (RouteEntryImplBase::finalizeResponseHeaders)
+func relocate(w *passage.Walk, found *routeResult) {
+	level := func(at configdump.Message) proxy.HeaderLevel {
+		return proxy.HeaderLevel{Add: at.Get("response_headers_to_add"), Remove: at.Get("response_headers_to_remove")}
+	}
+	levels := []proxy.HeaderLevel{level(w.Route.At), level(w.VirtualHost.At), w.Table.Answers}
+	if w.Table.SpecificWins {
+		slices.Reverse(levels)
+	}
+	h := match.NewHeaders(nil)
+	if found.location != "" {
+		h.Set("location", found.location)
+	}
+	cause := match.Cause{On: "a value that the route adds", Why: "the route adds a value to it that is not known"}
+	for _, level := range levels {
+		for _, name := range level.Remove.Elements() {
+			h.Remove(name.Text())
+		}
+		for _, option := range level.Add.Elements() {
+			filters.AddHeader(h, option, w.Formatted, cause)
+		}
+	}
+	if cause, open := h.Open("location"); open {
+		w.Open(flow.WhatAnswer, cause.On, "header location: "+cause.Why, w.Route.At.Value)
+	}
+	if to, _ := h.Joined("location"); to != found.location {
+		found.location = to
+		if found.status/100 == 3 && w.Route.At.Has("redirect") {
+			found.hop.Decision = redirected(found.status, to)
 		}
 	}
 }

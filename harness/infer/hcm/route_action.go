@@ -18,8 +18,7 @@ import (
 // done to the request.
 func forward(w *passage.Walk, r *proxy.RouteEntry) routeResult {
 	action := r.Action
-	why, limit := policies(w, action)
-	result := routeResult{source: action.Value, hop: flow.Hop{Why: why, Timeout: limit}}
+	result := routeResult{source: action.Value}
 	switch {
 	case action.Has("cluster"):
 		w.Out.Cluster = action.Get("cluster").Text()
@@ -33,17 +32,18 @@ func forward(w *passage.Walk, r *proxy.RouteEntry) routeResult {
 			return result
 		}
 		w.Out.Cluster = value
-		result.hop.Why = say.Join("cluster_header "+name+" says "+value, result.hop.Why)
+		result.hop.Why = "cluster_header " + name + " says " + value
 	case action.Has("weighted_clusters"):
-		var picked string
-		result.hop.Choices, picked = Weighted(w, action.Get("weighted_clusters"))
-		result.hop.Why = say.Join(picked, result.hop.Why)
+		result.hop.Choices, result.hop.Why = Weighted(w, action.Get("weighted_clusters"))
 	default: // a cluster_specifier_plugin
 		result.unknown = true
 		result.hop.Decision = "a cluster that is not known"
-		result.hop.Why = say.Join("the cluster depends on "+clusterPlugin(action), result.hop.Why)
+		why, most := policies(w, action)
+		result.hop.Why, result.hop.Timeout = say.Join("the cluster depends on "+clusterPlugin(action), why), most
 		return result
 	}
+	why, most := policies(w, action)
+	result.hop.Why, result.hop.Timeout = say.Join(result.hop.Why, why), most
 	result.hop.Decision = "cluster " + w.Out.Cluster
 	if w.Out.Cluster == "" {
 		result.hop.Decision = "one of " + fmt.Sprint(len(w.Out.Clusters)) + " weighted clusters"

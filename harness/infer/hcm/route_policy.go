@@ -1,7 +1,6 @@
 package hcm
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
 
@@ -11,62 +10,17 @@ import (
 	"github.com/flowproof/lab/harness/infer/passage"
 )
 
-// policies says what the route does about time and repetition, as Envoy will apply it, and how long
-// it lets the request take; "": for ever.
-func policies(w *passage.Walk, action configdump.Message) (why, limit string) {
-	limit, of := timeout(w, action)
-	parts := []string{"no timeout"}
-	if limit != "" {
-		parts[0] = "timeout " + limit + of
-	}
-	retry := action.Get("retry_policy")
-	of = "the route"
-	if !retry.Exists() && w.VirtualHost != nil {
-		retry, of = w.VirtualHost.At.Get("retry_policy"), "the virtual host"
-	}
-	if retry.Exists() {
-		n := retry.Get("num_retries").Text()
-		n = cmp.Or(n, "1")
-		text := n + " retries on " + retry.Get("retry_on").Text() + " by " + of
-		if per := retry.Get("per_try_timeout"); per.Exists() {
-			text += ", each try at most " + per.Text()
-		}
-		parts = append(parts, text)
-	}
-	if on, ok := w.Req.Header.Get("x-envoy-retry-on"); ok {
-		n, _ := w.Req.Header.Get("x-envoy-max-retries")
-		parts = append(parts, cmp.Or(n, "1")+" retries on "+on+" by the request's own header")
-	}
-	return strings.Join(parts, ", "), limit
-}
-
-// timeout is the time that the request may take, and who says so: of gRPC grpc-timeout where
-// max_grpc_timeout or max_stream_duration take it, of others what the request's own header or the
-// route says. (Router::FilterUtility::finalTimeout)
-func timeout(w *passage.Walk, action configdump.Message) (limit, of string) {
-	if own, ok := w.Req.Header.Get("x-envoy-upstream-rq-timeout-ms"); ok {
-		return own + " ms", " by the request's own header"
-	}
-	most := cmp.Or(action.Get("max_stream_duration", "grpc_timeout_header_max").Text(),
-		action.Get("max_grpc_timeout").Text())
-	if given, ok := w.Req.Header.Get("grpc-timeout"); ok && most != "" && match.IsGRPC(w.Req.Header) {
-		return given, " by grpc-timeout, at most " + most
-	}
-	switch t := action.Get("timeout"); {
-	case !t.Exists():
-		return "15s", ", Envoy's default"
-	case t.Duration() == 0:
-		return "", ""
-	default:
-		return t.Text(), ""
-	}
-}
-
-// mirrors lists the second ways of a request that is mirrored: the policies of the route, or else
-// of its virtual host, or else of the route configuration. (RouteEntryImplBase::shadowPolicies)
+// mirrors lists the second ways of a request that is mirrored: the policies of the cluster, or else
+// of the route, of its virtual host, of the route configuration. (RouteEntryImplBase::shadowPolicies)
 func mirrors(w *passage.Walk) []flow.Mirror {
 	const field = "request_mirror_policies"
-	list := w.Route.Action.Get(field)
+	var list configdump.Value
+	if c := w.Proxy.Cluster(w.Out.Cluster); c != nil {
+		list = c.Options().Get(field)
+	}
+	if list.Len() == 0 {
+		list = w.Route.Action.Get(field)
+	}
 	if list.Len() == 0 {
 		list = w.VirtualHost.At.Get(field)
 	}

@@ -20,6 +20,7 @@ type RouteTable struct {
 	List         configdump.Value // virtual_hosts
 	PerFilter    configdump.Value // typed_per_filter_config
 	Headers      HeaderLevel
+	Answers      HeaderLevel      // of responses
 	Mirrors      configdump.Value // request_mirror_policies
 	SpecificWins bool             // most_specific_header_mutations_wins
 	Name         string
@@ -83,6 +84,10 @@ func (e *Proxy) RouteTable(v configdump.Value) *RouteTable {
 				t.Headers.Add = field
 			case "request_headers_to_remove":
 				t.Headers.Remove = field
+			case "response_headers_to_add":
+				t.Answers.Add = field
+			case "response_headers_to_remove":
+				t.Answers.Remove = field
 			case "most_specific_header_mutations_wins":
 				t.SpecificWins = field.Bool()
 			}

@@ -26,6 +26,7 @@ type Rules struct {
 	W      *passage.Walk
 	Header *match.Headers // nil on a connection
 	last   string         // the last condition that failed
+	named  string         // of the policy that is asked, to be shown before its conditions
 	failed string         // which part of the last policy failed
 }
 
@@ -42,7 +43,9 @@ func (r *Rules) allowed(rules configdump.Value) (result match.Truth, code flow.R
 	result, code = match.Of(deny), flow.RBACNoPolicy
 	var failed []string
 	for name, p := range rules.Get("policies").Fields() {
+		r.named = name
 		t := r.policy(p)
+		r.named = ""
 		switch {
 		case t.Yes() && deny:
 			return match.No, flow.RBACDenyPolicy, fmt.Sprintf("RBAC policy %s matches, action %s", name,
@@ -379,14 +382,22 @@ func (r *Rules) peer(name configdump.Value) match.Truth {
 // says why a policy does not match.
 func (r *Rules) saw(at configdump.Value, result match.Truth, value, format string, args ...any) match.Truth {
 	if result.Open() {
-		r.W.Guessed(at, result.Likely(), result.On, "RBAC: "+format, args...)
+		r.W.Guessed(at, result.Likely(), result.On, r.prefix()+format, args...)
 		return result
 	}
-	if !r.W.Check(at, result.Yes(), "RBAC: "+format, args...) {
+	if !r.W.Check(at, result.Yes(), r.prefix()+format, args...) {
 		if r.last = fmt.Sprintf(format, args...); value != "" {
 			r.last += ", and it is " + value
 		}
 	}
 	r.W.Compared(value)
 	return result
+}
+
+// prefix begins a condition that is shown: with the policy's name, in a form for a format.
+func (r *Rules) prefix() string {
+	if r.named == "" || !r.W.Opts.Explain {
+		return "RBAC: "
+	}
+	return "RBAC policy " + strings.ReplaceAll(r.named, "%", "%%") + ": "
 }

@@ -14,6 +14,9 @@ func hashPolicy(w *passage.Walk, c *proxy.Cluster) hcm.Hash {
 	list := w.TCPProxy.Get("hash_policy")
 	if w.HCM != nil && w.Route != nil {
 		list = w.Route.Action.Get("hash_policy")
+		if own := c.Options().Get("hash_policy"); own.Len() > 0 {
+			list = own
+		}
 		policy, _ := c.Policy()
 		if own := policy.Get("consistent_hashing_lb_config", "hash_policy"); own.Len() > 0 {
 			list = own
