@@ -11,6 +11,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -95,31 +96,30 @@ func (d *Dump) Missing() []string {
 	return missing
 }
 
-// elsewhere are the words by which a resource has a part of it in a section of its own: a listener
-// its routes, by RDS or in scopes, and a cluster its endpoints, by EDS or where DNS leads.
-var elsewhere = map[Kind]struct {
-	in    Kind
-	words []string
-}{
-	RouteConfig: {Listener, []string{`"rds"`, `"scoped_routes"`, `"scopedRoutes"`}},
-	Endpoints:   {Cluster, []string{`"EDS"`, `"STRICT_DNS"`, `"LOGICAL_DNS"`, `"cluster_type"`, `"clusterType"`}},
+// asksFor says whether the dump needs a section: of routes where a listener has them elsewhere, by
+// RDS or in scopes, and of endpoints where a cluster does not have its own in it. A bootstrap with
+// endpoints of its own needs no more.
+func (d *Dump) asksFor(k Kind) bool {
+	switch k {
+	case RouteConfig:
+		return slices.ContainsFunc(d.Resources(Listener), func(r *Resource) bool {
+			return r.mentions("rds", "scoped_routes", "scopedRoutes")
+		})
+	case Endpoints:
+		clusters := d.Resources(Cluster)
+		return len(clusters) == 0 || slices.ContainsFunc(clusters, func(r *Resource) bool {
+			return !r.mentions("load_assignment", "loadAssignment") ||
+				r.mentions("EDS", "STRICT_DNS", "LOGICAL_DNS", "cluster_type", "clusterType")
+		})
+	}
+	return true
 }
 
-// asksFor says whether the dump needs a section: of listeners and clusters always, of others where
-// a resource has its part there. A bootstrap with endpoints of its own needs no more.
-func (d *Dump) asksFor(k Kind) bool {
-	part, ok := elsewhere[k]
-	if !ok {
-		return true
-	}
-	for _, r := range d.Resources(part.in) {
-		for _, word := range part.words {
-			if bytes.Contains(r.Value().Raw(), []byte(word)) {
-				return true
-			}
-		}
-	}
-	return false
+// mentions says whether the text of a resource has one of the words as a string.
+func (r *Resource) mentions(words ...string) bool {
+	return slices.ContainsFunc(words, func(word string) bool {
+		return bytes.Contains(r.Value().Raw(), []byte(`"`+word+`"`))
+	})
 }
 
 // Has says whether the dump has a section for that kind of resource.

@@ -110,8 +110,9 @@ var hopRules = append([]rule{
 		"response_headers_to_add: [{header: {key: location, value: /z}}]}"),
 		each("GET x /", "d", "o", "r", "n")},
 	{"cdn_loop: a header that is not of its form", filtered("b", "cdn_loop.v3.CdnLoopConfig", "cdn_id: c, "+
-		"max_allowed_occurrences: 1"), vhost(toA), each("GET x / cdn-loop=", "c", "c,c", "c;a=b,c", "\"", "@", "[::1],c",
-		"c,@", "a/b")},
+		"max_allowed_occurrences: 1"), vhost(toA),
+		each("GET x / cdn-loop=", "c", "c,c", "c;a=b,c", "\"", "@", "[::1],c",
+			"c,@", "a/b")},
 	{"an empty x-forwarded-proto", "", vhost(toA), each("GET x / x-forwarded-proto", "=", "=ftp", "=http")},
 	{"allow_absolute_url", "http_protocol_options: {allow_absolute_url: false}", vhost(toA),
 		[]string{"GET x http://other/p", "GET x /p", "GET x http:/p"}},

@@ -11,7 +11,8 @@ import (
 )
 
 // mirrors lists the second ways of a request that is mirrored: the policies of the cluster, or else
-// of the route, of its virtual host, of the route configuration. (RouteEntryImplBase::shadowPolicies)
+// of the route, of its virtual host, of the route configuration.
+// (RouteEntryImplBase::shadowPolicies)
 func mirrors(w *passage.Walk) []flow.Mirror {
 	const field = "request_mirror_policies"
 	var list configdump.Value

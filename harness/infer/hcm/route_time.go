@@ -120,8 +120,8 @@ func policies(w *passage.Walk, action configdump.Message) (why, most string) {
 	return strings.Join(parts, ", "), most
 }
 
-// retryPolicy is the policy that counts, and whose it is: the cluster's, the route's, or its virtual
-// host's.
+// retryPolicy is the policy that counts, and whose it is: the cluster's, the route's, or its
+// virtual host's.
 func retryPolicy(w *passage.Walk, action configdump.Message) (policy configdump.Value, of string) {
 	if c := w.Proxy.Cluster(w.Out.Cluster); c != nil {
 		if policy = c.Options().Get("retry_policy"); policy.Exists() {
