@@ -44,6 +44,8 @@ func send(call flow.Call, times int, output string, args []string) (Command, err
 		c.option("request", method)
 	} else if call.Method == "HEAD" { // by its name alone curl would wait for a body
 		c.flag("head")
+	} else if call.Method == "POST" && !inURL(args) {
+		c.option("request", call.Method)
 	}
 	if call.RequestID != "" {
 		c.header("x-request-id", call.RequestID)
@@ -67,6 +69,12 @@ func send(call flow.Call, times int, output string, args []string) (Command, err
 		return Command{}, c.err
 	}
 	return Command{Line: append(c.line, "--config", "-"), Input: []byte(c.text.String())}, nil
+}
+
+// inURL says whether arguments of curl's have it send data in the URL, by GET.
+func inURL(args []string) bool {
+	options, err := Options(args)
+	return err == nil && slices.ContainsFunc(options, func(o Option) bool { return o.Name == "-G" || o.Name == "get" })
 }
 
 // config is a configuration of curl that is being written.
