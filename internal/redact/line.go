@@ -53,11 +53,15 @@ func ofLine(line string) string {
 
 // formOfLine appends the form of a line to form: formOf, in which the time and the numbers of
 // connection and stream that Envoy begins a line of its log with are left out. ok is false of a
-// line that no other has the form of.
+// line that no other has the form of. A line with a time and one without have no form in common:
+// a header's line is one only where it begins as such.
 func formOfLine(form []byte, line string) (_ []byte, ok bool) {
 	rest := line[stamped(line):]
 	if strings.ContainsAny(rest, keptBytes) {
 		return form, false
+	}
+	if len(rest) < len(line) {
+		form = append(form, '\n') // which no line has
 	}
 	if before, after, tagged := strings.Cut(rest, connectionTag); tagged {
 		after, numbered := untagged(after)
