@@ -46,7 +46,7 @@ func socketTable(pid int) ([]byte, error) {
 	table := []byte{}
 	for _, s := range all {
 		table = fmt.Appendf(table, "%-9s %-6d %-6d %21s %21s", sockets.State(s.State), s.RQueue, s.WQueue,
-			end(s.ID.Source, s.ID.SourcePort), end(s.ID.Destination, s.ID.DestinationPort))
+			end(s.Family, s.ID.Source, s.ID.SourcePort), end(s.Family, s.ID.Destination, s.ID.DestinationPort))
 		if of := owners[s.INode]; of != "" && s.INode != 0 {
 			table = append(append(append(table, " users:("...), strings.TrimSuffix(of, ",")...), ')')
 		}
@@ -78,9 +78,13 @@ func socketsOf(pid int) ([]*netlink.Socket, error) {
 	return all, nil
 }
 
-// end is one end of a socket as ss prints it.
-func end(ip net.IP, port uint16) string {
+// end is one end of a socket of a family as ss prints it. An IPv4 address in IPv6 form stays in it
+// where the socket is of IPv6.
+func end(family uint8, ip net.IP, port uint16) string {
 	address, _ := netip.AddrFromSlice(ip)
+	if family == unix.AF_INET {
+		address = address.Unmap() // package net has any address as 16 bytes
+	}
 	if port == 0 {
 		return strings.TrimSuffix(netip.AddrPortFrom(address, 0).String(), "0") + "*"
 	}

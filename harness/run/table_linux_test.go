@@ -7,7 +7,10 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/flowproof/lab/harness/observe/sockets"
 )
@@ -51,8 +54,26 @@ func TestSocketTable(t *testing.T) {
 	}
 	for name, want := range rowsOf(t, printed, address) {
 		r, ok := got[name]
-		if !ok || fmt.Sprint(r.Owners) != fmt.Sprint(want.Owners) {
+		if !ok || fmt.Sprint(r.Owners) != fmt.Sprint(want.Owners) || endsOf(r) != endsOf(want) {
 			t.Errorf("%s is %q, and of ss %q", name, r.Raw, want.Raw)
+		}
+	}
+}
+
+// endsOf are the two ends of a row, as they are written.
+func endsOf(r sockets.Row) string { return strings.Join(strings.Fields(r.Raw)[3:5], " ") }
+
+// TestEnd holds how ends of sockets of each family are written.
+func TestEnd(t *testing.T) {
+	for want, got := range map[string]string{
+		"10.0.0.1:80":          end(unix.AF_INET, net.IPv4(10, 0, 0, 1), 80),
+		"0.0.0.0:*":            end(unix.AF_INET, net.IPv4zero, 0),
+		"[::1]:80":             end(unix.AF_INET6, net.IPv6loopback, 80),
+		"[::ffff:10.0.0.1]:80": end(unix.AF_INET6, net.IPv4(10, 0, 0, 1), 80),
+		"[::]:*":               end(unix.AF_INET6, net.IPv6zero, 0),
+	} {
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 }
