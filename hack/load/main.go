@@ -76,6 +76,12 @@ func measure(args []string, out io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+	if *times < 1 {
+		return fmt.Errorf("take %d runs of each kind: it has to be one at least", *times)
+	}
+	if err := errors.Join(known(*onlyLoads, loadNames()...), known(*onlyRuns, runNames()...)); err != nil {
+		return err
+	}
 	l := &laboratory{program: *lab, name: *name}
 	if out, err := l.command(context.Background(), "up").CombinedOutput(); err != nil {
 		return fmt.Errorf("bring lab %s up: %w: %s", *name, err, out)
@@ -110,9 +116,39 @@ func added(rows, more []*row) []*row {
 		for result, n := range m.count {
 			rows[i].count[result] += n
 		}
-		rows[i].said = append(rows[i].said, m.said...)
+		for _, said := range m.said {
+			if !slices.Contains(rows[i].said, said) {
+				rows[i].said = append(rows[i].said, said)
+			}
+		}
 	}
 	return rows
+}
+
+// loadNames and runNames are what a person can choose.
+func loadNames() (names []string) {
+	for _, l := range loads {
+		names = append(names, l.name)
+	}
+	return names
+}
+
+func runNames() (names []string) {
+	for _, r := range runs {
+		names = append(names, r.name)
+	}
+	return names
+}
+
+// known says what of a list that a person gave is none of the names: with nothing to take, every
+// promise would be kept.
+func known(list string, names ...string) error {
+	for name := range strings.SplitSeq(list, ",") {
+		if list != "" && !slices.Contains(names, name) {
+			return fmt.Errorf("choose %q: it is none of %s", name, strings.Join(names, ", "))
+		}
+	}
+	return nil
 }
 
 // under takes all kinds of runs under one load.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 
@@ -30,5 +31,19 @@ func TestTable(t *testing.T) {
 		if err := table(&out, rows); err == nil || !strings.Contains(err.Error(), more[0].load+" cold") {
 			t.Errorf("%v, with %v more", err, more[0].count)
 		}
+	}
+}
+
+// TestKnown refuses what would take no run at all: an empty table keeps every promise.
+func TestKnown(t *testing.T) {
+	for _, args := range [][]string{{"-runs", "0"}, {"-loads", "heavy"}, {"-kinds", "cold,hot"}} {
+		if err := measure(append(args, "-lab", "/nowhere/lab"), &bytes.Buffer{}); err == nil ||
+			strings.Contains(err.Error(), "/nowhere") {
+			t.Errorf("%v: %v", args, err)
+		}
+	}
+	if err := errors.Join(known("", loadNames()...), known("saturation from the same pod,none", loadNames()...),
+		known("cold,warm", runNames()...)); err != nil {
+		t.Error(err)
 	}
 }
