@@ -23,9 +23,11 @@ import (
 var callers = flag.Int("callers", 0, "how many callers send requests at once while others are traced; 0: 20 in a CI")
 
 // Traces that callers send requests beside, and how often is tried whether more fail for them.
+// Where they fail by chance, more of them do so beside the traces in at most half of the tries, and
+// in each of twenty once in a million.
 const (
 	tracesBeside = 2
-	harmTries    = 3
+	harmTries    = 20
 )
 
 // TestTracesHarmNoCaller has callers send requests from the pod that is traced to the one that is
@@ -46,7 +48,8 @@ func TestTracesHarmNoCaller(t *testing.T) {
 		_ *envconf.Config) context.Context {
 		for try := 1; !harmless(ctx, t, n); try++ {
 			if try == harmTries {
-				t.Fatalf("each time more requests of %d callers failed beside traces than without", n)
+				t.Fatalf("each time more requests of %d callers failed beside traces than without, or no trace "+
+					"came to its end", n)
 			}
 		}
 		t.Logf("%d callers not harmed", n)
@@ -54,7 +57,8 @@ func TestTracesHarmNoCaller(t *testing.T) {
 	}).Feature())
 }
 
-// harmless says whether no more requests of callers fail beside traces than without.
+// harmless says whether no more requests of callers fail beside traces than without. It is false
+// where no trace came to its end.
 func harmless(ctx context.Context, t *testing.T, callers int) bool {
 	backend := existing.New(existing.Target{Kubeconfig: provider.GetKubeconfig()})
 	lab, err := backend.Up(ctx, cluster.Options{}, progress.Quiet)
@@ -87,7 +91,7 @@ func harmless(ctx context.Context, t *testing.T, callers int) bool {
 		}
 	}
 	if whole == 0 {
-		t.Fatal("no trace came to its end")
+		return false
 	}
 	alone := 0
 	for range rounds {
