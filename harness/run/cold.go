@@ -86,12 +86,9 @@ func (s *Session) EmptyPools(ctx context.Context, pools []Pool) ([]Emptied, erro
 	if err != nil {
 		return nil, err
 	}
-	may, err := s.mayEmpty(ctx, pools, tables)
-	if err != nil {
-		return nil, err
-	}
+	may := s.mayEmpty(ctx, pools, tables)
 	var all []Emptied
-	kept := false
+	kept, filled := false, false // filled: others filled a pool again, so what was seen of the next is old
 	for i, p := range pools {
 		live := p.live(tables[s.FullName(p.Pod)])
 		if len(live) == 0 {
@@ -100,7 +97,12 @@ func (s *Session) EmptyPools(ctx context.Context, pools []Pool) ([]Emptied, erro
 		}
 		killed, err := 0, may[i]
 		if err == nil {
+			found := len(live)
+			if filled {
+				live = nil
+			}
 			killed, err = s.emptyPool(ctx, p, live)
+			filled = filled || killed != found
 		}
 		if (errors.Is(err, ErrMayNotKill) || errors.Is(err, ErrInUse) && !s.insist) && s.sent == nil {
 			s.poolUnknown(p, err)
@@ -118,23 +120,18 @@ func (s *Session) EmptyPools(ctx context.Context, pools []Pool) ([]Emptied, erro
 	return all, nil
 }
 
-// mayEmpty says of each pool why it may not be emptied; nil: it may, or is empty. Each sidecar is
-// looked at for a while, all at once, and nothing is ended before all were.
-func (s *Session) mayEmpty(ctx context.Context, pools []Pool, tables map[string][]sockets.Row) ([]error, error) {
+// mayEmpty says of each pool, whose pod is watched, why it may not be emptied; nil: it may, or is
+// empty. Each sidecar is looked at for a while, all at once, and nothing is ended before all were.
+func (s *Session) mayEmpty(ctx context.Context, pools []Pool, tables map[string][]sockets.Row) []error {
 	may := make([]error, len(pools))
 	var looking sync.WaitGroup
 	for i, p := range pools {
-		live := p.live(tables[s.FullName(p.Pod)])
-		if len(live) == 0 {
-			continue
+		if live := p.live(tables[s.FullName(p.Pod)]); len(live) > 0 {
+			looking.Go(func() { may[i] = s.mayEnd(ctx, p, len(live)) })
 		}
-		if _, err := s.watch(ctx, p.Pod); err != nil {
-			return nil, err
-		}
-		looking.Go(func() { may[i] = s.mayEnd(ctx, p, len(live)) })
 	}
 	looking.Wait()
-	return may, nil
+	return may
 }
 
 // emptyPool kills until the table shows that the pool is empty, and returns how many connections it

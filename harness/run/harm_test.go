@@ -10,6 +10,7 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/run"
+	"github.com/flowproof/lab/harness/run/runtest"
 )
 
 // TestNothingUnasked sends a request in a cluster that is not the lab's own, asked for in every
@@ -123,6 +124,40 @@ func TestConnectionsInUse(t *testing.T) {
 				t.Errorf("touched %+v", result.Touched)
 			}
 		})
+	}
+}
+
+// TestLooksAgain looks at the server's pool once more where others filled the client's again as it
+// was emptied: a request that began meanwhile is not ended.
+func TestLooksAgain(t *testing.T) {
+	for _, refilled := range []bool{false, true} {
+		fake, _ := workshop(t)
+		client, server := fake.PodsByRef["netshoot.mark"], fake.PodsByRef["fortio-server.mark"]
+		client.Address, server.Address = "10.0.0.1", "10.0.0.2"
+		ended := map[*runtest.Pod]int{}
+		pool := func(pod *runtest.Pod, row string, fillings int) {
+			answer := pod.Answer
+			pod.Answer = func(command []string, stdin []byte) *mesh.Output {
+				switch {
+				case command[0] == "ss" && slices.Contains(command, "-K"):
+					ended[pod]++
+					server.Active = 1
+					return &mesh.Output{Stdout: []byte(row)}
+				case command[0] == "ss" && ended[pod] < fillings:
+					return &mesh.Output{Stdout: []byte(row)}
+				case command[0] == "ss":
+					return &mesh.Output{}
+				}
+				return answer(command, stdin)
+			}
+		}
+		times := map[bool]int{false: 1, true: 2}[refilled]
+		pool(client, "ESTAB 0 0 10.0.0.1:40000 10.0.0.2:8080 users:((\"envoy\",pid=1,fd=40))\n", times)
+		pool(server, "ESTAB 0 0 127.0.0.6:41000 10.0.0.2:8080 users:((\"envoy\",pid=1,fd=41))\n", 1)
+		_, err := run.Do(t.Context(), fake.Run(), plan(t, "http://fortio-server:8080/"), nil)
+		if ended[client] != times || (ended[server] == 0) != refilled {
+			t.Errorf("filled again %t: ended %d and %d times: %v", refilled, ended[client], ended[server], err)
+		}
 	}
 }
 
