@@ -27,6 +27,7 @@ type hierarchy struct {
 	options  string // controllers of a version 1 hierarchy, as mount(2) takes them: "cpu,cpuacct", "name=systemd"
 	unified  bool
 	readOnly bool // the mount: nothing can be made in it
+	optional bool // the unified one beside version 1: an enclosure can do without a place in it
 }
 
 // hierarchies reads the host's cgroup hierarchies from /proc/self/mountinfo: those of version 1 or,
@@ -41,6 +42,7 @@ func hierarchies() ([]hierarchy, error) {
 	v1, v2 := parseHierarchies(string(data))
 	switch {
 	case len(v2) > 0 && (len(v1) == 0 || !v2[0].readOnly):
+		v2[0].optional = len(v1) > 0
 		return append(v1, v2[0]), nil
 	case len(v1) > 0:
 		return v1, nil
@@ -107,21 +109,37 @@ func enterCgroups(name string) error {
 	if err != nil {
 		return err
 	}
+	return enterAll(all, name)
+}
+
+func enterAll(all []hierarchy, name string) error {
 	for _, h := range all {
-		dir := filepath.Join(h.mount, name)
-		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("make the enclosure's cgroup: %w", err)
-		}
-		if strings.Contains(h.options, "cpuset") {
-			if err := inheritCPUSet(h.mount, dir); err != nil {
-				return err
-			}
-		}
-		if err := joinCgroup(dir); err != nil {
+		if err := h.enter(name); err != nil && !h.optional {
 			return err
 		}
 	}
 	return nil
+}
+
+// enter makes the directory of that name in a hierarchy and moves the calling process into it. In
+// an optional one it tries first whether the process can come back: in a container it may not be
+// let into the root, and a sweeper that cannot leave the directory cannot remove it.
+func (h hierarchy) enter(name string) error {
+	if h.optional {
+		if err := joinCgroup(h.mount); err != nil {
+			return err
+		}
+	}
+	dir := filepath.Join(h.mount, name)
+	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("make the enclosure's cgroup: %w", err)
+	}
+	if strings.Contains(h.options, "cpuset") {
+		if err := inheritCPUSet(h.mount, dir); err != nil {
+			return err
+		}
+	}
+	return joinCgroup(dir)
 }
 
 // inheritCPUSet gives a new version 1 cpuset its parent's processors; without them nothing
@@ -238,8 +256,12 @@ func leaveCgroups() error {
 	if err != nil {
 		return err
 	}
+	return leaveAll(all)
+}
+
+func leaveAll(all []hierarchy) error {
 	for _, h := range all {
-		if err := joinCgroup(h.mount); err != nil {
+		if err := joinCgroup(h.mount); err != nil && !h.optional {
 			return err
 		}
 	}

@@ -63,6 +63,25 @@ func names(all []hierarchy) []string {
 	return out
 }
 
+// TestEnterAsFarAsWanted: where the host does not let the lab into a hierarchy that it can do
+// without, it does without.
+func TestEnterAsFarAsWanted(t *testing.T) {
+	all := []hierarchy{{mount: "/proc/self", unified: true, optional: true}} // where root makes nothing either
+	if err := enterAll(all, "flowproof-none"); err != nil {
+		t.Errorf("enter an optional one: %v", err)
+	}
+	if err := leaveAll(all); err != nil {
+		t.Errorf("leave an optional one: %v", err)
+	}
+	all[0].optional = false
+	if err := enterAll(all, "flowproof-none"); err == nil {
+		t.Error("no error for one that is needed")
+	}
+	if err := leaveAll(all); err == nil {
+		t.Error("no error for one that cannot be left")
+	}
+}
+
 func FuzzParseHierarchies(f *testing.F) {
 	f.Add(mountsV1)
 	f.Add(mountsV2)
