@@ -14,10 +14,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/flowproof/lab/internal/platform"
 )
 
 // Words that make this test binary the first process of namespaces of its own,
@@ -56,6 +59,9 @@ func inside(t *testing.T, word string) {
 func needRoot(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() == 0 {
+		if _, err := alone(); err != nil {
+			t.Fatal(err)
+		}
 		return
 	}
 	if os.Getenv("CI") == "true" {
@@ -65,6 +71,17 @@ func needRoot(t *testing.T) {
 }
 
 // beInsider is for TestMain.
+// alone waits until no other process runs these tests on this machine, of another checkout perhaps:
+// their enclosures have the same names, and they kill processes by what those were started as. It
+// returns what holds the others off until this process ends.
+var alone = sync.OnceValues(func() (*os.File, error) {
+	dir, err := platform.OpenDir("/sys/fs/cgroup")
+	if err != nil {
+		return nil, err
+	}
+	return dir, platform.LockWait(dir, platform.Exclusive)
+})
+
 func beInsider(args []string) {
 	if len(args) != 3 || insiders[args[1]] == nil {
 		return

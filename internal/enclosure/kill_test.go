@@ -3,6 +3,7 @@
 package enclosure
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -94,6 +95,7 @@ func killed(t *testing.T, phase string, victims ...string) {
 	name := "kill-" + phase
 	t.Cleanup(func() { _ = tested.SweepLeft(context.Background(), name) })
 	owner := exec.Command("/proc/self/exe", wordOwner, name)
+	owner.Stderr = os.Stderr
 	said, err := owner.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -107,8 +109,8 @@ func killed(t *testing.T, phase string, victims ...string) {
 	t.Cleanup(func() { _ = owner.Process.Kill(); _ = owner.Wait() })
 	if phase == phaseStarting {
 		awaitRoles(t, victims...)
-	} else if _, err := said.Read(make([]byte, 2)); err != nil {
-		t.Fatal(err)
+	} else if line, err := bufio.NewReader(said).ReadString('\n'); line != "up\n" {
+		t.Fatalf("the owner says %q: %v", line, err)
 	}
 	down := make(chan error, 1)
 	if phase == phaseDown {
