@@ -2,11 +2,13 @@ package components
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/progress"
 )
 
@@ -40,6 +42,9 @@ func Choose(ctx context.Context, o Options, p progress.Reporter) (Options, error
 	task.Done(nil)
 	if end := stopped(ctx); end != nil {
 		return o, end
+	}
+	if errors.Is(err, fault.Usage) {
+		return o, err
 	}
 	if err == nil {
 		o.Images = Registry

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
+	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/manifests"
 )
 
@@ -58,6 +59,22 @@ func TestChoose(t *testing.T) {
 			if all := strings.Join(said.all(), "\n"); !strings.Contains(all, tt.wantSaid) ||
 				tt.wantSaid == "" && all != "" {
 				t.Errorf("it says %q, want %q", all, tt.wantSaid)
+			}
+		})
+	}
+}
+
+// TestChooseTellsBadInput: a variable that names nothing is no reason to build for a quarter of an
+// hour.
+func TestChooseTellsBadInput(t *testing.T) {
+	for variable, value := range map[string]string{mirrorVariable: "no registry", nodeVariable: "node:v1"} {
+		t.Run(variable, func(t *testing.T) {
+			t.Setenv(mirrorVariable, "127.0.0.1:1")
+			t.Setenv(nodeVariable, "")
+			t.Setenv(variable, value)
+			_, err := Choose(t.Context(), Options{Images: Auto, CacheDir: t.TempDir()}, &record{})
+			if fault.Of(err) != fault.Usage || !strings.Contains(err.Error(), variable) {
+				t.Errorf("%v (kind %q)", err, fault.Of(err))
 			}
 		})
 	}

@@ -24,6 +24,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/flowproof/lab/harness/fault"
 )
 
 // fakeParts are tiny programs and a tiny root, made at the given time.
@@ -234,19 +236,22 @@ func TestMirror(t *testing.T) {
 			t.Errorf("%s with mirror %q is pulled from %v (%v), want %s", tt.ref, tt.mirror, got, err, tt.want)
 		}
 	}
-	t.Setenv(mirrorVariable, "no registry")
-	if _, err := reference("docker.io/istio/pilot:1.29.0"); err == nil ||
-		!strings.Contains(err.Error(), mirrorVariable) {
-		t.Errorf("a mirror that is none: %v", err)
+	for _, mirror := range []string{"no registry", "me:hush@mirror.example", "https://me:hush@mirror.example"} {
+		t.Setenv(mirrorVariable, mirror)
+		if _, err := reference("docker.io/istio/pilot:1.29.0"); err == nil || fault.Of(err) != fault.Usage ||
+			!strings.Contains(err.Error(), mirrorVariable) || strings.Contains(err.Error(), "hush") {
+			t.Errorf("a mirror that is none: %v", err)
+		}
 	}
 }
 
 // TestPublishedIstio pulls an istioctl of a chosen release from a registry of the test's own
 // and lets it render.
 func TestPublishedIstio(t *testing.T) {
-	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
-	defer server.Close()
-	t.Setenv(mirrorVariable, strings.TrimPrefix(server.URL, "http://"))
+	alter, real := false, newRegistry()
+	t.Setenv(mirrorVariable, tampered(t, real, func(w http.ResponseWriter, r *http.Request) bool {
+		return alter && oneBit(real)(w, r)
+	}))
 	program := []byte("#!/bin/sh\n[ \"$1 $2 $3\" = \"manifest generate --filename\" ] && cat \"$4\" && echo rendered " +
 		"by 1.28.3\n")
 	blob, err := newLayer(t.TempDir(), text(istioctlPath, 0o755, program))
@@ -288,6 +293,10 @@ func TestPublishedIstio(t *testing.T) {
 	got, err := os.ReadFile(filepath.Join(m.cache.content(rendered.String()), istioFile))
 	if err != nil || string(got) != "values\nrendered by 1.28.3\n" {
 		t.Errorf("rendered %q, %v", got, err)
+	}
+	alter, m.cache = true, testCache(t, &record{})
+	if _, err := m.publishedIstioctl(t.Context()); err == nil || !strings.Contains(err.Error(), "do not use it") {
+		t.Errorf("a program with one bit altered: %v", err)
 	}
 }
 

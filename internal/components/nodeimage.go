@@ -105,12 +105,7 @@ func (m *maker) nodeImage(ctx context.Context) (ingredient, error) {
 		if os.Geteuid() != 0 {
 			return errors.New("its files have owners (run as root)")
 		}
-		at := filepath.Join(w.scratch, "layout")
-		// Whole, and each blob held against its digest, before a byte of it is used.
-		if err := pull(ctx, map[string]string{KindNodeImage: ref}, work{content: at, task: w.task}); err != nil {
-			return err
-		}
-		image, err := imageOf(at, KindNodeImage)
+		image, err := fetched(ctx, KindNodeImage, ref, w)
 		if err != nil {
 			return err
 		}

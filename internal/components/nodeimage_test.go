@@ -154,6 +154,21 @@ func tampered(t *testing.T, real http.Handler, with func(http.ResponseWriter, *h
 	return strings.TrimPrefix(server.URL, "http://")
 }
 
+// oneBit alters one bit of each blob.
+func oneBit(real http.Handler) func(http.ResponseWriter, *http.Request) bool {
+	return func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.Contains(r.URL.Path, "/blobs/") {
+			return false
+		}
+		held := httptest.NewRecorder()
+		real.ServeHTTP(held, r)
+		body := held.Body.Bytes()
+		body[len(body)/2] ^= 1
+		_, _ = w.Write(body)
+		return true
+	}
+}
+
 func newRegistry() http.Handler { return registry.New(registry.Logger(log.New(io.Discard, "", 0))) }
 
 func nodeImageOf(t *testing.T, ref string) (dir string, err error) {
@@ -230,17 +245,6 @@ func TestNodeImageIsRefused(t *testing.T) {
 		}
 		return strings.Contains(r.URL.Path, "/blobs/")
 	}
-	sameSize := func(w http.ResponseWriter, r *http.Request) bool {
-		if !strings.Contains(r.URL.Path, "/blobs/") {
-			return false
-		}
-		held := httptest.NewRecorder()
-		real.ServeHTTP(held, r)
-		body := held.Body.Bytes()
-		body[len(body)/2] ^= 1
-		w.Write(body)
-		return true
-	}
 	for name, tt := range map[string]struct {
 		alter func(*testing.T, *testNode)
 		with  func(http.ResponseWriter, *http.Request) bool
@@ -248,7 +252,7 @@ func TestNodeImageIsRefused(t *testing.T) {
 	}{
 		"another manifest than its digest names": {with: altered, want: []string{"do not use it"}},
 		"another layer than its digest names":    {with: otherBlob, want: []string{"do not use it"}},
-		"a layer with one bit altered":           {with: sameSize, want: []string{"do not use it"}},
+		"a layer with one bit altered":           {with: oneBit(real), want: []string{"do not use it"}},
 		"a layer is missing":                     {with: noBlob, want: []string{"does not have it", "--images built"}},
 		"no program in the file system": {without("usr/bin/kubelet"), nil,
 			[]string{"no program usr/bin/kubelet", "--images built"}},

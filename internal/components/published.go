@@ -75,15 +75,12 @@ func (m *maker) publishedIstioctl(ctx context.Context) (ingredient, error) {
 		return ingredient{}, err
 	}
 	done, err := m.cache.ensure(ctx, k, "Fetching Istio's istioctl", func(ctx context.Context, w work) error {
-		image, err := published(ctx, ref)
-		if err == nil {
-			err = extractFile(image, istioctlPath, filepath.Join(w.content, istioctlName))
-		}
-		if end := stopped(ctx); end != nil {
-			return end
-		}
+		image, err := fetched(ctx, istioctlName, ref, w)
 		if err != nil {
-			return explain(fmt.Errorf("fetch %s: %w", ref, err), "")
+			return err
+		}
+		if err := extractFile(image, istioctlPath, filepath.Join(w.content, istioctlName)); err != nil {
+			return fmt.Errorf("take istioctl out of %s: %w", ref, err)
 		}
 		return nil
 	})

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -91,6 +92,16 @@ func pull(ctx context.Context, images map[string]string, w work) error {
 	return nil
 }
 
+// fetched pulls an image that programs are taken out of: whole, and each blob held against its
+// digest, before a byte of it is used.
+func fetched(ctx context.Context, name, ref string, w work) (v1.Image, error) {
+	at := filepath.Join(w.scratch, "layout")
+	if err := pull(ctx, map[string]string{name: ref}, work{content: at, task: w.task}); err != nil {
+		return nil, err
+	}
+	return imageOf(at, name)
+}
+
 // published finds an image in its registry, for this machine's platform, with the
 // person's own credentials.
 func published(ctx context.Context, ref string) (v1.Image, error) {
@@ -112,6 +123,10 @@ func reference(ref string) (name.Reference, error) {
 	mirror := os.Getenv(mirrorVariable)
 	if err != nil || mirror == "" {
 		return parsed, err
+	}
+	if strings.Contains(mirror, "@") {
+		return nil, fault.Usagef("use registry %s: there is a user before its name (leave it out: who you are to a "+
+			"registry is what `docker login` has kept)", mirrorVariable)
 	}
 	separator := ":"
 	if strings.HasPrefix(parsed.Identifier(), "sha256:") {
