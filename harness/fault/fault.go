@@ -61,7 +61,7 @@ func Of(err error) Kind {
 	if err == nil {
 		return None
 	}
-	if typed, ok := errors.AsType[*Error](err); ok {
+	if typed, ok := errors.AsType[*Error](err); ok && typed.Kind != None {
 		return typed.Kind
 	}
 	if errors.Is(err, context.Canceled) {

@@ -22,6 +22,7 @@ func TestOf(t *testing.T) {
 		{"a hop was not observed", fault.Incompletef("verify run: 1 hop not observed"), fault.Incomplete},
 		{"wrapped without a kind", fmt.Errorf("run inbound: %w", fault.Usagef("x")), fault.Usage},
 		{"wrapped with another kind", fault.Incompletef("run: %w", fault.Usagef("x")), fault.Incomplete},
+		{"an error without a kind", &fault.Error{Err: errors.New("x")}, fault.Environment},
 		{"foreign errors are the environment's", errors.New("connection refused"), fault.Environment},
 		{"Ctrl-C", fmt.Errorf("read log: %w", context.Canceled), fault.Interrupted},
 	} {

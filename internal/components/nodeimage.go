@@ -35,6 +35,9 @@ func nodePartsRef() (string, error) {
 	if ref == "" {
 		return publishedNodeParts, nil
 	}
+	if err := withoutUser(nodeVariable, ref); err != nil {
+		return "", err
+	}
 	parsed, err := reference(ref)
 	if err != nil {
 		return "", fault.Usagef("use node image %s=%s: %w", nodeVariable, ref, err)

@@ -292,6 +292,7 @@ func TestNodeImageNeedsADigest(t *testing.T) {
 		"":                         publishedNodeParts,
 		"registry.example/node:v1": "no digest",
 		"registry.example/node@":   nodeVariable,
+		"me:hush@x.example/node:1": "docker login",
 		publishedNodeParts:         publishedNodeParts,
 		"x.example/n@" + publishedNodeParts[strings.Index(publishedNodeParts, "sha256:"):]: "x.example/n@",
 	} {
@@ -300,7 +301,7 @@ func TestNodeImageNeedsADigest(t *testing.T) {
 		if err != nil {
 			got = err.Error()
 		}
-		if !strings.Contains(got, want) {
+		if !strings.Contains(got, want) || strings.Contains(got, "hush") {
 			t.Errorf("%s=%q: %s, want %q", nodeVariable, ref, got, want)
 		}
 	}

@@ -124,9 +124,8 @@ func reference(ref string) (name.Reference, error) {
 	if err != nil || mirror == "" {
 		return parsed, err
 	}
-	if strings.Contains(mirror, "@") {
-		return nil, fault.Usagef("use registry %s: there is a user before its name (leave it out: who you are to a "+
-			"registry is what `docker login` has kept)", mirrorVariable)
+	if err := withoutUser(mirrorVariable, mirror+"/"); err != nil {
+		return nil, err
 	}
 	separator := ":"
 	if strings.HasPrefix(parsed.Identifier(), "sha256:") {
@@ -137,6 +136,16 @@ func reference(ref string) (name.Reference, error) {
 		return nil, fault.Usagef("use registry %s=%s: %w", mirrorVariable, mirror, err)
 	}
 	return moved, nil
+}
+
+// withoutUser refuses a name of an image, or its beginning, in which a user stands before the
+// registry, perhaps with a password, and does not show it.
+func withoutUser(variable, name string) error {
+	if _, after, ok := strings.Cut(name, "@"); ok && strings.Contains(after, "/") { // what no digest has
+		return fault.Usagef("use registry %s: there is a user in its name (leave it out: who you are to a registry is "+
+			"what `docker login` has kept)", variable)
+	}
+	return nil
 }
 
 // answers asks an image's registry whether it has it, without fetching it.
