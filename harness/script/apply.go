@@ -26,6 +26,8 @@ var applyCommand = Command{
 		"later: wait with\n" +
 		"`eventually`. In the manifest $NAME_IP stands for the address of a pod that show pod has read; ${NAME_IP} " +
 		"is left for a shell.",
+	hand:   func(_ string, args []string) []string { return []string{"kubectl apply -f " + args[0]} },
+	replay: nothingRecorded,
 	run: func(s *session, args []string) error {
 		if len(args) != 1 {
 			return badUsage("it needs one file")

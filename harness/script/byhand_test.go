@@ -3,6 +3,7 @@ package script
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -40,6 +41,7 @@ func TestByHand(t *testing.T) {
 		"verify":                               "",
 		"observe":                              "",
 		"request netshoot":                     "", // no whole line
+		"loglevel netshoot":                    "",
 		"kill-connections netshoot":            "",
 		"nothing at all":                       "",
 	} {
@@ -63,9 +65,8 @@ func TestScenariosByHand(t *testing.T) {
 		}
 		for _, phase := range Parse(filepath.Base(file), text).Phases() {
 			for _, line := range phase.Lines {
-				name := line.Words[0]
-				asks := slices.Contains([]string{"apply", "logs", "netfilter", "request", "restart", "show", "sockets",
-					"stats", "trace", "events"}, name)
+				c, args := commandOf(line.Words), line.Words[1:]
+				asks := c != nil && !same(c.hand, nothingTyped) && (c.offline == nil || !c.offline(args))
 				if asks && len(ByHand("mark", line.Words)) == 0 {
 					t.Errorf("%s:%d: nothing is to be typed for %s", file, line.Number, line.Text)
 				}
@@ -73,6 +74,27 @@ func TestScenariosByHand(t *testing.T) {
 		}
 	}
 }
+
+// TestCommandsSayAllOfThemselves holds that no command leaves out what a person types in its place,
+// and what a recorded run has of it: that there is nothing is said by name.
+func TestCommandsSayAllOfThemselves(t *testing.T) {
+	for _, c := range commands {
+		if c.hand == nil {
+			t.Errorf("%s does not say what is typed in its place: hand, or nothingTyped", c.Name)
+		}
+		if c.replay == nil {
+			t.Errorf("%s does not say what a recorded run has of it: replay, or nothingRecorded", c.Name)
+		}
+		if c.touches != nothing && same(c.hand, nothingTyped) && !slices.Contains(manyHands, c.Name) {
+			t.Errorf("%s asks the cluster for something, and nothing is to be typed in its place", c.Name)
+		}
+	}
+}
+
+// manyHands are the commands that ask the cluster for something that no line for a shell does.
+var manyHands = []string{"control", "outside", "pool-connections", "task"}
+
+func same(a, b hand) bool { return reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer() }
 
 // TestWords is how a line is split: as testscript does.
 func TestWords(t *testing.T) {

@@ -1,6 +1,7 @@
 package script
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/flowproof/lab/harness/flow"
@@ -23,6 +24,8 @@ var killConnectionsCommand = Command{
 		"`ss -K` in the pod's own container, or from the host where that container may not (CAP_NET_ADMIN). Where " +
 		"neither may, the pool stays,\n" +
 		"the way is inferred again for one that may be warm, and the verdict says so.",
+	hand:   handKill,
+	replay: nothingRecorded,
 	run: func(s *session, args []string) error {
 		s.Force = len(args) > 0 && args[0] == "-force"
 		if s.Force {
@@ -63,4 +66,18 @@ var killConnectionsCommand = Command{
 			plural(len(path.Hops), "hop"))
 		return nil
 	},
+}
+
+// handKill is the book's ss -K, by the address of the server's pod. Where the container may not end
+// a connection, ss says nothing and ends none.
+func handKill(ns string, args []string) []string {
+	if len(args) < 3 {
+		return nil
+	}
+	pod, podNS := podRef(ns, args[0])
+	server, serverNS := podRef(ns, args[2])
+	_, port, _ := strings.Cut(args[2], ":")
+	return []string{fmt.Sprintf("kubectl exec %s -n %s -- ss -K dst \"$(kubectl get pod %s -n %s -o "+
+		"jsonpath={.status.podIP})\" dport = :%s",
+		pod, podNS, server, serverNS, port)}
 }

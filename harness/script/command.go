@@ -24,7 +24,11 @@ type Command struct {
 	touches touch          // sidecars that another run may have to itself
 	// names are those of its arguments that name pods, and the URL that it calls; nil: none does
 	names func(args []string) []string
-	run   func(s *session, args []string) error
+	// hand says what a person types in its place; nothingTyped where there is nothing
+	hand hand
+	// replay shows what a recorded run has of it; nothingRecorded where that is nothing
+	replay func(r *replay, args []string) error
+	run    func(s *session, args []string) error
 }
 
 // commands is filled by init, because eventually refers to the table that it is part of.
@@ -62,6 +66,8 @@ var eventuallyCommand = Command{
 	Usage:   "eventually DURATION COMMAND [ARGUMENT...]",
 	Summary: "Repeat one of these commands until it succeeds, for at most DURATION",
 	Detail:  "DURATION is a number with a unit, such as 30s. The last error is the command's.",
+	hand:    nothingTyped,
+	replay:  nothingRecorded,
 	run: func(s *session, args []string) error {
 		if len(args) < 2 {
 			return badUsage("it needs a duration and a command")

@@ -12,6 +12,8 @@ var controlCommand = Command{
 		"and the socket tables before it, so that they are about the request alone; observe then waits for the " +
 		"control's line in the\n" +
 		"client's access log.",
+	hand:   nothingTyped,
+	replay: nothingRecorded,
 	run: func(s *session, args []string) error {
 		from, to, err := fromTo(args)
 		if err != nil || len(args) != 3 {

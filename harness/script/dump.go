@@ -24,7 +24,9 @@ var dumpCommand = Command{
 		"-changed POD`,\n" +
 		"or, where the objects change routes alone, with `-changed-routes`.\n" +
 		"From a FILE, JSON or YAML, plain or gzip, it needs no lab; recorded ones are in dumps/.",
-	offline: func(args []string) bool { return len(args) == 3 && args[1] == "from" },
+	offline: fromFile,
+	hand:    handDump,
+	replay:  (*replay).dump,
 	run: func(s *session, args []string) error {
 		changed := unchanged
 		if len(args) > 0 {
@@ -33,7 +35,7 @@ var dumpCommand = Command{
 		if changed != unchanged {
 			args = args[1:]
 		}
-		if len(args) == 3 && args[1] == "from" && changed == unchanged {
+		if fromFile(args) && changed == unchanged {
 			return s.dumpFrom(args[0], args[2])
 		}
 		if len(args) != 1 {
@@ -171,6 +173,13 @@ var logLevelCommand = Command{
 		"changes anything takes the sidecars of all pods that it names, before it first measures or changes one. " +
 		"Another one waits for it.\n" +
 		"LEVEL is trace, debug, info, warning, error, critical or off.",
+	hand: func(ns string, args []string) []string {
+		if len(args) < 2 {
+			return nil
+		}
+		return []string{admin(ns, args[0], "-XPOST 'localhost:15000/logging?level="+args[1]+"'")}
+	},
+	replay: nothingRecorded,
 	run: func(s *session, args []string) error {
 		if len(args) != 2 {
 			return badUsage("it needs a pod and a level")
@@ -182,4 +191,27 @@ var logLevelCommand = Command{
 		s.print("%d loggers at %s, before: %s", len(before), args[1], before.Summary())
 		return nil
 	},
+}
+
+// fromFile says that the arguments of dump name a recorded one: POD from FILE.
+func fromFile(args []string) bool { return len(args) == 3 && args[1] == "from" }
+
+// handDump asks Envoy for its configuration; of a recorded one there is nothing to type.
+func handDump(ns string, args []string) []string {
+	if fromFile(args) {
+		return nil
+	}
+	return []string{admin(ns, args[len(args)-1], "'localhost:15000/config_dump?include_eds'")}
+}
+
+// dump says how large the recorded dump is, and what is in it.
+func (r *replay) dump(args []string) error {
+	dump := r.session.KeptDump(r.session.FullName(args[len(args)-1]))
+	if dump == nil {
+		return errNothing
+	}
+	sections, err := sectionsOf(dump)
+	r.session.print("%s in %d sections: %s", bytesize.Text(int64(len(dump))), len(sections),
+		strings.Join(sections, ", "))
+	return err
 }

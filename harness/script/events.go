@@ -31,6 +31,8 @@ var eventsCommand = Command{
 		"where no request was sent. A trace that goes on is ended.\n" +
 		"Where a probe was off, it ends incomplete when no file holds, or only one with a `no` in it: what is " +
 		"missing may have been unseen.",
+	hand:   handEvents,
+	replay: (*replay).events,
 	run: func(s *session, args []string) error {
 		all := len(args) > 0 && args[0] == "-all"
 		if all {
@@ -163,4 +165,27 @@ func (s *session) firstOf(patterns []*order.Pattern, story []order.Line, blind [
 		return nil, "", fault.Incompletef("%w%s", err, unseen)
 	}
 	return nil, "", fault.Mismatchf("%w", err)
+}
+
+// handEvents is one of the author's own probes, as handTrace's are.
+func handEvents(string, []string) []string {
+	return []string{"bpftrace -e 'tracepoint:syscalls:sys_enter_epoll_ctl /comm == \"wrk:worker_0\" || comm == " +
+		"\"wrk:worker_1\"/ " +
+		"{ printf(\"%s epoll_ctl op %d fd %d\\n\", comm, args->op, args->fd); }'"}
+}
+
+// events holds the orders of events against the recorded ones. A line that needs a name that only
+// the cluster had is left out, and so is one about a pod that was not traced.
+func (r *replay) events(args []string) error {
+	recording := r.rec.Recording
+	if recording == nil || recording.Trace == nil || len(args) < 2 || args[0] == "-all" ||
+		!slices.ContainsFunc(recording.Trace.Pods, func(p trace.Pod) bool {
+			return p.Name == r.session.FullName(args[0])
+		}) {
+		return errNothing
+	}
+	if _, err := r.session.patterns(fileNames(args[1:])); err != nil {
+		return errNothing
+	}
+	return r.session.eventsOf(recording.Trace, args[0], fileNames(args[1:]), false)
 }

@@ -37,6 +37,8 @@ var expectCommand = Command{
 		"that decided; where the way does not come so far, that is the hop where it ends. A pattern of * says that " +
 		"the way comes there.",
 	offline: func([]string) bool { return true },
+	hand:    nothingTyped,
+	replay:  nothingRecorded,
 	run: func(s *session, args []string) error {
 		if len(args) == 0 || len(args)%2 != 0 {
 			return badUsage("it needs hops, each with a pattern")

@@ -23,6 +23,8 @@ var inferCommand = Command{
 		"taken from the Service, which\n" +
 		"show service has read.",
 	offline: func([]string) bool { return true },
+	hand:    handInfer,
+	replay:  (*replay).infer,
 	run: func(s *session, args []string) error {
 		var opts infer.WayOptions
 		if len(args) > 0 && (args[0] == "-cold" || args[0] == "-warm") {
@@ -80,4 +82,29 @@ func nameOf(hop flow.Hop) string {
 		return string(hop.Kind)
 	}
 	return string(hop.Side) + "/" + string(hop.Kind)
+}
+
+// handInfer reads a dump as istioctl shows it: what a person looks at before the
+// way is written down.
+func handInfer(ns string, args []string) []string {
+	if len(args) < 3 {
+		return nil
+	}
+	if _, aside, ok := strings.Cut(args[len(args)-3], "/"); ok && aside == proxyContainer {
+		return nil // it goes past its sidecar
+	}
+	pod, ns := podRef(ns, args[len(args)-3])
+	of := pod + "." + ns
+	return []string{"istioctl proxy-config listeners " + of, "istioctl proxy-config routes " + of,
+		"istioctl proxy-config clusters " + of, "istioctl proxy-config endpoints " + of}
+}
+
+// infer shows the recorded way.
+func (r *replay) infer([]string) error {
+	path := r.rec.Run.Path
+	r.session.print("%s, %s", ending(path), plural(len(path.Hops), "hop"))
+	for _, hop := range path.Hops {
+		r.session.print("%-24s %s", nameOf(hop), hop.Decision)
+	}
+	return nil
 }

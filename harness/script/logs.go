@@ -1,6 +1,7 @@
 package script
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/flowproof/lab/harness/mesh"
@@ -14,6 +15,11 @@ var logsCommand = Command{
 	Summary: "Open a window onto the log of a pod's sidecar; observe closes it",
 	Detail: "What is logged from here on is kept. The window is open when the command ends, so nothing that follows " +
 		"is missed.",
+	hand: func(ns string, args []string) []string {
+		pod, ns := podRef(ns, args[len(args)-1])
+		return []string{fmt.Sprintf("kubectl logs -f %s -n %s -c %s", pod, ns, proxyContainer)}
+	},
+	replay: nothingRecorded,
 	run: func(s *session, args []string) error {
 		if len(args) != 2 || args[0] != "follow" {
 			return badUsage("it needs follow and one pod")

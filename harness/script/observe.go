@@ -20,6 +20,8 @@ var observeCommand = Command{
 		"inference read it, nothing that was inferred is verified. An Envoy that was restarted in between, or a log " +
 		"that broke off, makes its instrument incomplete, and then\n" +
 		"no run is verified.",
+	hand:   nothingTyped,
+	replay: (*replay).observe,
 	run: func(s *session, args []string) error {
 		if len(args) != 0 {
 			return badUsage("it takes no argument")
@@ -64,4 +66,10 @@ func configurationLine(c flow.Configuration) string {
 		return "configuration of " + c.Proxy + ": changed on the way: " + c.Changes[0].String()
 	}
 	return "configuration of " + c.Proxy + ": unchanged on the way, " + plural(c.Compared, "resource")
+}
+
+// observe shows what the instruments of the recorded run saw.
+func (r *replay) observe([]string) error {
+	r.session.printWatches()
+	return nil
 }

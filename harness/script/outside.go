@@ -25,6 +25,8 @@ var outsideCommand = Command{
 		"The container is\n" +
 		"removed when the scenario ends, also when the command is killed. It needs a backend whose nodes are " +
 		"containers.",
+	hand:   nothingTyped,
+	replay: nothingRecorded,
 	run: func(s *session, args []string) error {
 		if len(args) != 1 || !outsiderName.MatchString(args[0]) {
 			return badUsage("it needs one name, of a-z, 0-9 and -")

@@ -35,29 +35,37 @@ var predictCommand = Command{
 		"With -after it asks which event of FILE comes next after the first one that has TEXT; a line `events` " +
 		"further on has to hold FILE.",
 	offline: func([]string) bool { return true },
-	run: func(s *session, args []string) error {
-		call, err := parsePredict(args)
-		if err != nil {
-			return err
-		}
-		q, err := s.question(call)
-		if err != nil {
-			return err
-		}
-		answer := lesson.Answer{Question: q}
-		if s.ask != nil {
-			if answer, err = s.ask(s.ctx, q); err != nil {
-				return err
-			}
-		}
-		s.answers = append(s.answers, answer)
-		s.print("%s", q.Answer)
-		if wrong := wrongNames(q); len(wrong) > 0 {
-			s.print("not %s", strings.Join(wrong, "; "))
-		}
-		return nil
-	},
+	hand:    nothingTyped,
+	replay:  (*replay).predict,
+	run:     (*session).predict,
 }
+
+// predict puts the question, or only looks at it where there is no one to be asked.
+func (s *session) predict(args []string) error {
+	call, err := parsePredict(args)
+	if err != nil {
+		return err
+	}
+	q, err := s.question(call)
+	if err != nil {
+		return err
+	}
+	answer := lesson.Answer{Question: q}
+	if s.ask != nil {
+		if answer, err = s.ask(s.ctx, q); err != nil {
+			return err
+		}
+	}
+	s.answers = append(s.answers, answer)
+	s.print("%s", q.Answer)
+	if wrong := wrongNames(q); len(wrong) > 0 {
+		s.print("not %s", strings.Join(wrong, "; "))
+	}
+	return nil
+}
+
+// predict puts the question over the recorded way, as a run does over its own.
+func (r *replay) predict(args []string) error { return r.session.predict(args) }
 
 // question makes the question of a predict line, and holds that it can be answered.
 func (s *session) question(call predictCall) (lesson.Question, error) {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/flowproof/lab/harness/fault"
@@ -25,6 +26,8 @@ var requestCommand = Command{
 		"@FILE of the scenario's\n" +
 		"own with them. A word with blanks, $ or # stands in single quotes, and a quote in it is written twice.\n" +
 		"An answer of any status is an answer; stdout has its status for the script to check.",
+	hand:   handRequest,
+	replay: (*replay).request,
 	run: func(s *session, args []string) error {
 		call, err := s.callOf(args)
 		if err != nil {
@@ -80,4 +83,39 @@ func (s *session) callOf(args []string) (flow.Call, error) {
 // ownFile reads one of the scenario's own files.
 func (s *session) ownFile(name string) ([]byte, error) {
 	return os.ReadFile(filepath.Join(s.dir, filepath.Clean("/"+name)))
+}
+
+func handRequest(ns string, args []string) []string {
+	if len(args) < 3 {
+		return nil
+	}
+	from, options := args[len(args)-3], args[:len(args)-3]
+	container := ""
+	if _, name, ok := strings.Cut(from, "/"); ok {
+		container = " -c " + name
+	}
+	pod, ns := podRef(ns, from)
+	line := fmt.Sprintf("kubectl exec %s -n %s%s -- curl -sv", pod, ns, container)
+	for _, o := range append(options, args[len(args)-1]) {
+		line += " " + shellWord(o)
+	}
+	return []string{line}
+}
+
+// request shows the answer that curl told of.
+func (r *replay) request([]string) error {
+	r.sent = true
+	if r.rec.Recording == nil || r.rec.Recording.Curl == nil {
+		return errNothing
+	}
+	told, err := curl.Parse(r.rec.Recording.Curl)
+	if err != nil {
+		return fmt.Errorf("read what curl said: %w", err)
+	}
+	if told.Status == 0 {
+		r.session.print("no answer: %s", told.Failure)
+		return nil
+	}
+	r.session.print("status %d, from %s to %s", told.Status, told.Local, told.Remote)
+	return nil
 }

@@ -28,6 +28,10 @@ var restartCommand = Command{
 		"again. The pod keeps its address\n" +
 		"and its network namespace, so what watches there goes on watching. It is meant for a pod that the scenario " +
 		"itself has applied.",
+	hand: func(ns string, args []string) []string {
+		return []string{admin(ns, args[0], "-XPOST localhost:15000/quitquitquit")}
+	},
+	replay: nothingRecorded,
 	run: func(s *session, args []string) error {
 		if len(args) != 1 {
 			return badUsage("it needs one pod")

@@ -24,6 +24,8 @@ var showCommand = Command{
 		"address, its ports and the endpoints behind it, counted from the pods themselves; infer takes from it what " +
 		"stands behind a\n" +
 		"node port.",
+	hand:   handShow,
+	replay: nothingRecorded,
 	run: func(s *session, args []string) error {
 		if len(args) == 3 && args[0] == "pod" && args[1] == "-ready" {
 			return s.showPod(args[2], true)
@@ -72,4 +74,13 @@ func (s *session) showService(ref string) error {
 	s.print("%s, ports %s", service.ClusterIP, strings.Join(service.Ports, ", "))
 	s.print("endpoints %s", strings.Join(service.Endpoints, ", "))
 	return nil
+}
+
+func handShow(ns string, args []string) []string {
+	name, ns := podRef(ns, args[len(args)-1])
+	if args[0] == "service" {
+		return []string{fmt.Sprintf("kubectl get service %s -n %s", name, ns),
+			fmt.Sprintf("kubectl get endpointslices -n %s -l kubernetes.io/service-name=%s", ns, name)}
+	}
+	return []string{fmt.Sprintf("kubectl get pod %s -n %s -o wide", name, ns)}
 }

@@ -1,8 +1,10 @@
 package script
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -22,6 +24,11 @@ var socketsCommand = Command{
 	Detail: "The table is kept: before the request as the state of before, after it as the state of after.\n" +
 		"It is read by ss in the pod's sidecar, whose connections it is about. With `->` it fails when there is no " +
 		"such connection.",
+	hand: func(ns string, args []string) []string {
+		pod, ns := podRef(ns, args[0])
+		return []string{fmt.Sprintf("kubectl exec %s -n %s -c %s -- ss -tanp", pod, ns, proxyContainer)}
+	},
+	replay: (*replay).sockets,
 	run: func(s *session, args []string) error {
 		switch len(args) {
 		case 1:
@@ -149,4 +156,37 @@ func plural(n int, what string) string {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// sockets shows the recorded table of a pod: before the request's line that of before.
+func (r *replay) sockets(args []string) error {
+	pod := r.pod(args[0])
+	if pod == nil {
+		return errNothing
+	}
+	text := pod.Part(instrument.SocketsBefore)
+	if r.sent {
+		text = pod.Part(instrument.SocketsAfter)
+	}
+	if text == nil {
+		return errNothing
+	}
+	rows, err := sockets.Parse(bytes.NewReader(text))
+	if err != nil {
+		return fmt.Errorf("read the socket table of %s: %w", pod.Name, err)
+	}
+	if len(args) != 3 {
+		r.session.printTable(rows)
+		return nil
+	}
+	ref, port, _ := strings.Cut(args[2], ":")
+	server := r.pod(ref)
+	if server == nil {
+		return errNothing
+	}
+	target, err := netip.ParseAddrPort(net.JoinHostPort(server.IP, port))
+	if err != nil {
+		return fmt.Errorf("read the target %s: %w", args[2], err)
+	}
+	return r.session.printConnections(pod.Name, rows, target)
 }

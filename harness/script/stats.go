@@ -24,6 +24,12 @@ var statsCommand = Command{
 		"shows the counters that\n" +
 		"the mesh's proxyStatsMatcher lets it keep. A counter names no request, so it proves something only when it " +
 		"alone went up, and by one.",
+	hand: func(ns string, args []string) []string {
+		return eachPod(ns, args, func(pod, ns string) string {
+			return admin(ns, pod, "'localhost:15000/stats?usedonly'")
+		})
+	},
+	replay: (*replay).stats,
 	run: func(s *session, args []string) error {
 		if len(args) == 0 {
 			return badUsage("it needs a pod")
@@ -80,4 +86,27 @@ func (s *session) printMoved(pod string, before, now stats.Counters) {
 	if len(moved) > mostMoved {
 		s.print("  and %d more", len(moved)-mostMoved)
 	}
+}
+
+// stats shows the recorded counters: before the request's line how many, after it which went up.
+func (r *replay) stats(refs []string) error {
+	shown := false
+	for _, ref := range refs {
+		pod := r.pod(ref)
+		if pod == nil || pod.Part(instrument.StatsBefore) == nil {
+			continue
+		}
+		shown = true
+		before, _ := stats.Parse(bytes.NewReader(pod.Part(instrument.StatsBefore))) // what is kept can be read
+		after, _ := stats.Parse(bytes.NewReader(pod.Part(instrument.StatsAfter)))
+		if r.sent {
+			r.session.printMoved(pod.Name, before, after)
+		} else {
+			r.session.print("%s: %s", pod.Name, plural(len(before), "counter"))
+		}
+	}
+	if !shown {
+		return errNothing
+	}
+	return nil
 }

@@ -46,6 +46,8 @@ var taskCommand = Command{
 		"is deleted. `lab walk` shows the learner the symptom and waits. `lab run` and `go test` hold that the check " +
 		"fails, solve it, and\n" +
 		"hold that it passes. What apply has created is deleted at the end, also when the learner has changed it.",
+	hand:   nothingTyped,
+	replay: nothingRecorded,
 	run: func(s *session, args []string) error {
 		if len(args) != 2 {
 			return badUsage("it needs a check and a solution")

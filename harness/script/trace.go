@@ -23,6 +23,8 @@ var traceCommand = Command{
 		"It needs root, and the pods' processes on this host: ask for it with [bpf]. Where they are elsewhere it " +
 		"does not take part, and the\n" +
 		"verdict says what that costs.",
+	hand:   handTrace,
+	replay: nothingRecorded,
 	run: func(s *session, args []string) error {
 		client, server := "", ""
 		switch from, to, err := fromTo(args); {
@@ -56,4 +58,15 @@ var traceCommand = Command{
 		s.print("watching %s, in the kernel and in Envoy", strings.Join(names, " and "))
 		return nil
 	},
+}
+
+// handTrace is the author's own probes, in one line each. They need bpftrace, a kernel with BTF
+// and, for what is inside of Envoy, an Envoy with its symbols, which a released one has not.
+func handTrace(string, []string) []string {
+	return []string{
+		"bpftrace -e 'kretprobe:inet_csk_accept { $s = (struct sock *)retval; printf(\"%s accepts on %d\\n\", comm, " +
+			"$s->__sk_common.skc_num); }'",
+		"bpftrace -e 'kprobe:tcp_connect { $s = (struct sock *)arg0; printf(\"%s connects from %s to %s\\n\", comm, " +
+			"ntop($s->__sk_common.skc_rcv_saddr), ntop($s->__sk_common.skc_daddr)); }'",
+	}
 }

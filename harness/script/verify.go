@@ -20,6 +20,8 @@ var verifyCommand = Command{
 		"this lab can see has to be named, as client/resolve or resolve, to pass without evidence; a hop that is " +
 		"named and was seen fails\n" +
 		"too, so that the list stays honest.",
+	hand:   nothingTyped,
+	replay: (*replay).verify,
 	run: func(s *session, args []string) error {
 		var allowed []string
 		switch {
@@ -55,4 +57,16 @@ func (s *session) printVerdict(verdict flow.RunVerdict) error {
 		s.folded = s.out.String() + folded.String()
 	}
 	return report.Text(&s.out, s.Flow, verdict, report.Options{Width: uncut})
+}
+
+// verify shows the recorded verdict, once.
+func (r *replay) verify([]string) error {
+	if r.judged {
+		return errNothing
+	}
+	r.judged = true
+	if err := r.session.printVerdict(r.rec.Verdict); err != nil {
+		return err
+	}
+	return r.session.judgeAnswers(r.rec.Verdict)
 }

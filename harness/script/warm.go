@@ -21,6 +21,8 @@ var poolConnectionsCommand = Command{
 		"server's sidecar. It begins with empty pools, so that the number of connections tells. Windows onto logs " +
 		"and counters are opened\n" +
 		"after it, so that they are about the next request alone.",
+	hand:   nothingTyped,
+	replay: nothingRecorded,
 	run: func(s *session, args []string) error {
 		from, to, err := fromTo(args)
 		if err != nil || strings.Join(args[3:], " ") != "until warm" {
