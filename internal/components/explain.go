@@ -21,7 +21,7 @@ var symptoms = []symptom{
 		"what was served is not what is pinned: do not use it; try again from another network"},
 	{[]string{"keyring file not available", "release signed by unknown key", "gpgv"},
 		"install the archive's keyring: debian-archive-keyring or ubuntu-keyring"},
-	{[]string{"blob_unknown", "manifest_unknown", "name_unknown", "404 not found"},
+	{[]string{"blob_unknown", "manifest_unknown", "name_unknown", "status code 404"},
 		"the registry does not have it: check FLOWPROOF_REGISTRY and --istio; images need no registry with --images " +
 			"built"},
 	{[]string{"403 forbidden", "407 proxy", "401 unauthorized", "410 gone", "denied"},

@@ -84,6 +84,8 @@ func TestExplain(t *testing.T) {
 		"verifying module: checksum mismatch":                               "not what is pinned",
 		"THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE": "not what is pinned",
 		"reading https://proxy.example/x.zip: 403 Forbidden":                "the registry refused",
+		"reading https://proxy.example/x.zip: 404 Not Found":                "",
+		"HEAD https://x.example/v2/y: unexpected status code 404 Not Found": "the registry does not have it",
 		"dial tcp: lookup proxy.example: no such " +
 			"host": "cannot be reached",
 		"E: Failed getting release file " +
