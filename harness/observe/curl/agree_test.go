@@ -54,6 +54,17 @@ func TestApplyIsWhatCurlSends(t *testing.T) {
 		{flow.Call{Method: "GET"}, []string{"--oauth2-bearer", "t"}},
 		{flow.Call{Method: "GET"}, []string{"-r", "0-9", "-A", "mine", "-e", "http://a/", "-b", "c=d"}},
 		{flow.Call{Method: "GET"}, []string{"-I"}},
+		{flow.Call{Method: "GET"}, []string{"-I", "-G", "-d", "a=b"}},
+		{flow.Call{Method: "GET"}, []string{"-G", "-I", "-d", "a=b"}},
+		{flow.Call{Method: "GET"}, []string{"-u", "a:b", "-u", "c:d", "-r", "0-9", "-r", "5-6", "-A", "x", "-A", "y"}},
+		{flow.Call{Method: "GET"}, []string{"-u", "a"}},
+		{flow.Call{Method: "GET"}, []string{"-u", ""}},
+		{flow.Call{Method: "GET"}, []string{"-u", "a:b", "--oauth2-bearer", "t"}},
+		{flow.Call{Method: "GET"}, []string{"-u", "a:b", "-r", "0-9", "-A", "x", "-e", "http://a/", "-b", "c=d",
+			"-H", "Authorization:", "-H", "range:", "-H", "user-agent: ", "-H", "referer:", "-H", "cookie:"}},
+		{flow.Call{Method: "GET"}, []string{"-r", "0-9", "-e", "http://a/", "-b", "c=d",
+			"-H", "range: bytes=1-2", "-H", "referer: http://b/", "-H", "cookie: x=y"}},
+		{flow.Call{Method: "GET"}, []string{"-e", "http://a/", "-e", "http://b/", "-b", "c=d", "-b", "e=f"}},
 		{flow.Call{Method: "GET"}, []string{"-sSL", "--retry", "3", "--retry-all-errors", "--location"}},
 	} {
 		name := tt.call.Method + " " + strings.Join(tt.args, " ")

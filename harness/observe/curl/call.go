@@ -20,6 +20,7 @@ import (
 func Apply(options []Option, call *flow.Call, read func(name string) ([]byte, error)) error {
 	method, implied, inURL := requested(*call), "", false
 	headers, recoded := 0, false
+	var notSent []string
 	for _, o := range options {
 		switch o.Name {
 		case "-X", "request":
@@ -29,7 +30,10 @@ func Apply(options []Option, call *flow.Call, read func(name string) ([]byte, er
 		case "-T", "upload-file":
 			implied = "PUT"
 		case "-G", "get":
-			implied, inURL = "GET", true
+			inURL = true
+			if implied != "HEAD" {
+				implied = "GET"
+			}
 		case "-F", "form", "form-string":
 			implied = cmp.Or(implied, "POST")
 		case "-d", "data", "data-ascii", "data-binary", "data-raw", "data-urlencode", "json":
@@ -43,18 +47,15 @@ func Apply(options []Option, call *flow.Call, read func(name string) ([]byte, er
 				return fmt.Errorf("read header %d of the request: it has to be \"name: value\", or \"name;\" for an "+
 					"empty one, or \"name:\" for one that is not sent", headers)
 			}
-		case "-b", "cookie":
-			if strings.Contains(o.Value, "=") { // else it names a file of cookies
-				call.Headers.Add("cookie", o.Value)
-			}
-		case "-e", "referer":
-			if referer, _, _ := strings.Cut(o.Value, ";auto"); referer != "" {
-				call.Headers.Add("referer", referer)
+			if name, value, ok := strings.Cut(o.Value, ":"); ok && strings.TrimSpace(value) == "" {
+				notSent = append(notSent, strings.ToLower(name))
 			}
 		}
 	}
-	for _, o := range options {
-		implyHeader(call, o)
+	for name, value := range impliedHeaders(options) {
+		if value != "" && len(call.Headers[name]) == 0 && !slices.Contains(notSent, name) {
+			call.Headers.Add(name, value)
+		}
 	}
 	if inURL && call.Body != nil {
 		if recoded {
@@ -86,23 +87,36 @@ func requested(call flow.Call) string {
 	return call.Method
 }
 
-// implyHeader takes the header that an option other than --header makes curl send. One that was
-// given by --header stands in its place.
-func implyHeader(call *flow.Call, o Option) {
-	name, value := "", o.Value
-	switch o.Name {
-	case "-u", "user":
-		name, value = "authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(o.Value))
-	case "oauth2-bearer":
-		name, value = "authorization", "Bearer "+o.Value
-	case "-r", "range":
-		name, value = "range", "bytes="+o.Value
-	case "-A", "user-agent":
-		name = "user-agent"
+// impliedHeaders are the headers that options other than --header make curl send, each of one
+// value; "": it is not sent. One that is given by --header stands in its place. Of an option that
+// is given again the last value counts, but for cookies, and a token counts more than a user.
+func impliedHeaders(options []Option) map[string]string {
+	implied, cookies, token := map[string]string{}, []string(nil), ""
+	for _, o := range options {
+		switch o.Name {
+		case "-u", "user":
+			user := o.Value
+			if !strings.Contains(user, ":") {
+				user += ":" // there is no terminal that curl could ask for the password
+			}
+			implied["authorization"] = "Basic " + base64.StdEncoding.EncodeToString([]byte(user))
+		case "oauth2-bearer":
+			token = "Bearer " + o.Value
+		case "-r", "range":
+			implied["range"] = "bytes=" + o.Value
+		case "-A", "user-agent":
+			implied["user-agent"] = o.Value
+		case "-b", "cookie":
+			if strings.Contains(o.Value, "=") { // else it names a file of cookies
+				cookies = append(cookies, o.Value)
+			}
+		case "-e", "referer":
+			implied["referer"], _, _ = strings.Cut(o.Value, ";auto")
+		}
 	}
-	if name != "" && value != "" && len(call.Headers[name]) == 0 {
-		call.Headers.Add(name, value)
-	}
+	implied["cookie"] = strings.Join(cookies, ";")
+	implied["authorization"] = cmp.Or(token, implied["authorization"])
+	return implied
 }
 
 // Protocol is the version of HTTP that options of curl's make it speak in clear text, by its name

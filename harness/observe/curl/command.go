@@ -143,10 +143,15 @@ func (c *config) header(name, value string) {
 var again = map[string]bool{"-L": true, "location": true, "location-trusted": true, "follow": true, "retry": true,
 	"retry-all-errors": true, "retry-connrefused": true, "retry-delay": true, "retry-max-time": true}
 
+// second are options with which curl sends another request: to another URL, or after an answer that
+// asks who it is.
+var second = map[string]bool{"url": true, "next": true, "-:": true, "anyauth": true, "digest": true, "ntlm": true,
+	"ntlm-wb": true, "negotiate": true}
+
 // given writes an option that a person gave.
 func (c *config) given(o Option) error {
 	switch {
-	case o.Name == "url" || o.Name == "next" || o.Name == "-:":
+	case second[o.Name]:
 		return fmt.Errorf("give curl its option %s: it would send a second request", o.Name)
 	case again[o.Name]: // what it says is only for a second request
 	case o.Stdin():

@@ -147,3 +147,20 @@ func FuzzSend(f *testing.F) {
 		}
 	})
 }
+
+// TestOneRequest refuses options with which curl sends a second request.
+func TestOneRequest(t *testing.T) {
+	for name := range second {
+		args := []string{"--" + name}
+		if strings.HasPrefix(name, "-") {
+			args[0] = name
+		}
+		if name == "url" {
+			args = append(args, "http://b/")
+		}
+		_, err := Send(flow.Call{URL: "http://a/"}, 1, args...)
+		if err == nil || !strings.Contains(err.Error(), name+": it would send a second request") {
+			t.Errorf("%q: %v", args, err)
+		}
+	}
+}
