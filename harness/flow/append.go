@@ -66,6 +66,7 @@ func (h *Hop) appendJSON(b []byte) []byte {
 	b = appendOptional(b, `,"source":`, h.Source)
 	b = appendOptional(b, `,"field":`, h.Field)
 	b = appendOptional(b, `,"object":`, h.Object)
+	b = appendOptional(b, `,"timeout":`, h.Timeout)
 	b = appendOptional(b, `,"why":`, h.Why)
 	b = appendEach(b, `,"rejected":`, h.Rejected, (*Alternative).appendJSON)
 	b = appendList(b, `,"choices":`, h.Choices)
