@@ -101,8 +101,9 @@ func (s *Session) eachSidecar(ctx context.Context, names []string, do func(conte
 	return nil
 }
 
-// SetLevel sets all loggers of a sidecar to one level until the run's undo list is worked off, and
-// returns the levels of before. While another run has the sidecar alone, it waits.
+// SetLevel sets all loggers of a sidecar to one level until Observe has read what they log, at the
+// latest until the run's undo list is worked off, and returns the levels of before. While another
+// run has the sidecar alone, it waits.
 func (s *Session) SetLevel(ctx context.Context, ref, level string) (mesh.Levels, error) {
 	sidecar, err := s.Sidecar(ctx, ref)
 	if err != nil {

@@ -165,9 +165,9 @@ var logLevelCommand = Command{
 	touches: changes,
 	changes: flow.TouchLogLevel,
 	Usage:   "loglevel POD LEVEL",
-	Summary: "Set all loggers of a pod's Envoy to LEVEL until the scenario ends",
-	Detail: "Each logger gets its own level back when the scenario ends: after a failure, after Ctrl-C, and even " +
-		"when the command is killed.\n" +
+	Summary: "Set all loggers of a pod's Envoy to LEVEL until observe",
+	Detail: "Each logger gets its own level back when observe has read the log, or when the scenario ends: after a " +
+		"failure, after Ctrl-C, and\neven when the command is killed.\n" +
 		"One run at a time has a sidecar alone, on any machine: an annotation on the pod says which, and the levels " +
 		"of before. A scenario that\n" +
 		"changes anything takes the sidecars of all pods that it names, before it first measures or changes one. " +
