@@ -1,11 +1,9 @@
 package netfilter
 
 import (
-	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
-	"strconv"
 )
 
 // Bounds on what one packet meets: chains can jump in circles only in a forged text.
@@ -49,32 +47,6 @@ func (r *Ruleset) Judge(p Packet) Verdict {
 		v.Why = "netfilter rule " + t.rule.text + " takes it out"
 	}
 	return v
-}
-
-// first is the packet where the pod sees it first.
-func first(p Packet) packet {
-	own := p.Destination.Addr().IsLoopback() || slices.Contains(p.Own, p.Destination.Addr())
-	q := packet{src: p.Source, dst: p.Destination, uid: p.Sender.uid(), gid: p.Sender.gid(), local: own, proto: "tcp"}
-	if p.UDP {
-		q.proto = "udp"
-	}
-	if p.Inbound {
-		q.in = "eth0"
-		return q
-	}
-	q.out = "eth0"
-	if own {
-		q.out = "lo"
-	}
-	if !q.src.IsValid() {
-		for _, a := range p.Own {
-			if a.BitLen() == p.Destination.Addr().BitLen() {
-				q.src = netip.AddrPortFrom(a, 0)
-				break
-			}
-		}
-	}
-	return q
 }
 
 // pass takes a packet through all base chains of a hook, and says whether one of them drops it.
@@ -253,61 +225,4 @@ func (r rule) lacks(p packet) (why, open string) {
 		return "what " + open + " tests is not known", open
 	}
 	return "", ""
-}
-
-// testWords are the words for what a test looks at, and what of the packet that is.
-var testWords = map[string]struct {
-	what string
-	have func(packet) string
-}{
-	"-p":          {"protocol", func(p packet) string { return p.proto }},
-	"-s":          {"source address", func(p packet) string { return addressOrUnknown(p.src.Addr()) }},
-	"-d":          {"destination address", func(p packet) string { return addressOrUnknown(p.dst.Addr()) }},
-	"-o":          {"outgoing interface", func(p packet) string { return orNone(p.out) }},
-	"-i":          {"incoming interface", func(p packet) string { return orNone(p.in) }},
-	"--dport":     {"destination port", func(p packet) string { return strconv.Itoa(int(p.dst.Port())) }},
-	"--sport":     {"source port", func(p packet) string { return strconv.Itoa(int(p.src.Port())) }},
-	"--sports":    {"source port", func(p packet) string { return strconv.Itoa(int(p.src.Port())) }},
-	"--ctdir":     {"connection direction", func(packet) string { return "ORIGINAL" }},
-	"--tcp-flags": {"TCP flags", func(packet) string { return "SYN" }},
-	"--dports":    {"destination port", func(p packet) string { return strconv.Itoa(int(p.dst.Port())) }},
-	"--uid-owner": {"user", func(p packet) string { return strconv.Itoa(p.uid) }},
-	"--gid-owner": {"group", func(p packet) string { return strconv.Itoa(p.gid) }},
-	"--mark":      {"packet mark", func(p packet) string { return fmt.Sprintf("%#x", p.mark) }},
-	"--connmark":  {"connection mark", func(packet) string { return "0" }},
-	"--ctstate":   {"connection state", func(packet) string { return "NEW" }},
-	"--family": {"address family", func(p packet) string {
-		return map[bool]string{true: "ipv4", false: "ipv6"}[p.dst.Addr().Is4()]
-	}},
-	"--socket": {"a socket that it belongs to", func(packet) string { return "none yet" }},
-}
-
-func addressOrUnknown(addr netip.Addr) string {
-	if !addr.IsValid() {
-		return "an unknown one"
-	}
-	return addr.String()
-}
-
-func orNone(s string) string {
-	if s == "" {
-		return "none"
-	}
-	return s
-}
-
-// needs says in words what a test that failed wants.
-func (t test) needs(p packet) string {
-	words, ok := testWords[t.name]
-	if t.name == "-m" {
-		words, ok = testWords["--socket"], true
-	}
-	not := ""
-	if t.negate {
-		not = "not "
-	}
-	if !ok {
-		return fmt.Sprintf("needs %s%s %s", not, t.name, t.value.shown())
-	}
-	return fmt.Sprintf("needs %s %s%s, the connection has %s", words.what, not, t.value.shown(), words.have(p))
 }
