@@ -14,12 +14,12 @@ func TestKindsAreThoseOfTheProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := regexp.MustCompile(`(?s)enum kind \{(.*?)\}`).FindSubmatch(program)
+	text := enumKind.FindSubmatch(program)
 	if text == nil {
 		t.Fatal("kernel.bpf.c has no enum kind")
 	}
 	var names []string
-	for _, name := range regexp.MustCompile(`KIND_[A-Z_]+`).FindAllString(string(text[1]), -1) {
+	for _, name := range kindName.FindAllString(string(text[1]), -1) {
 		names = append(names, strings.ReplaceAll(strings.TrimPrefix(name, "KIND_"), "_", ""))
 	}
 	kinds, err := os.ReadFile("kind.go")
@@ -34,3 +34,31 @@ func TestKindsAreThoseOfTheProgram(t *testing.T) {
 		t.Errorf("kind.go has\n\t%s\nand the program\n\t%s", got, want)
 	}
 }
+
+// TestEveryKindIsTold holds that the program tells of each kind of its enum: one that is in the
+// enum alone never comes.
+func TestEveryKindIsTold(t *testing.T) {
+	var told strings.Builder
+	for _, name := range []string{"kernel.bpf.c", "arguments.h"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		told.Write(enumKind.ReplaceAll(text, nil))
+	}
+	program, err := os.ReadFile("kernel.bpf.c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range kindName.FindAllString(string(enumKind.Find(program)), -1) {
+		if !regexp.MustCompile(`\b` + name + `\b`).MatchString(told.String()) {
+			t.Errorf("%s is told nowhere: by a probe in kernel.bpf.c, or of a system call in arguments.h", name)
+		}
+	}
+}
+
+// What of the program is read here.
+var (
+	enumKind = regexp.MustCompile(`(?s)enum kind \{(.*?)\}`)
+	kindName = regexp.MustCompile(`KIND_[A-Z_]+`)
+)
