@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/observe/accesslog"
 	"github.com/flowproof/lab/harness/run"
 )
 
@@ -12,7 +13,7 @@ var observeCommand = Command{
 	Usage:   "observe",
 	Summary: "Read what the instruments recorded around the request, and keep what they saw",
 	Detail: "It waits until both sidecars' logs hold everything that was logged before and, where the mesh declares " +
-		"an access log in JSON, the\n" +
+		"an access log in " + strings.Join(accesslog.Forms(), " or ") + ", the\n" +
 		"request's line in it, closes the windows and reads them together with what else was recorded and with " +
 		"curl's own account. No\n" +
 		"instrument looks at a config dump. Before it both sidecars are dumped once more: where on the request's way " +

@@ -1,7 +1,7 @@
-// Package accesslog reads the access log that a mesh's sidecars write in JSON and tells what Envoy
-// itself says about one request when it is over: which listener, filter chain, virtual host, route,
-// cluster and host it took, and how both of its connections were secured. It reads no
-// configuration, and knows the log's format by the names of its members alone.
+// Package accesslog reads the access log that a mesh's sidecars write, in each of the forms of
+// form.go, and tells what Envoy itself says about one request when it is over: which listener,
+// filter chain, virtual host, route, cluster and host it took, and how both of its connections were
+// secured. It reads no configuration, and knows the log's format by the names of its members alone.
 package accesslog
 
 import (
