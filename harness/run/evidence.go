@@ -77,8 +77,9 @@ func (s *Session) record(ctx context.Context) (observe.Recording, error) {
 	return r, err
 }
 
-// finish waits for what comes late: the request's lines in the access logs of the pods whose logs
-// are followed, and among them those that Kubernetes says are behind the URL.
+// finish ends the looks of LookToo, and waits for what comes late: the request's lines in the access
+// logs of the pods whose logs are followed, and among them those that Kubernetes says are behind
+// the URL.
 func (s *Session) finish(ctx context.Context, form string, behind []string) error {
 	var followed []instrument.Target
 	for _, ref := range sortedKeys(s.pods) {
@@ -89,6 +90,9 @@ func (s *Session) finish(ctx context.Context, form string, behind []string) erro
 	sent := instrument.Sent{RequestID: s.Flow.Call.RequestID, Peer: s.sent.local, AccessLog: form, Behind: behind}
 	if s.control.URL != "" {
 		sent = instrument.Sent{RequestID: s.control.RequestID, AccessLog: form, Behind: behind}
+	}
+	if err := s.endLookToo(ctx, sent); err != nil {
+		return err
 	}
 	if err := (accesslog.Instrument{}).After(ctx, followed, sent); err != nil || !accesslog.Reads(form) {
 		return err

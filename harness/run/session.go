@@ -48,15 +48,17 @@ type Session struct {
 	sent      *sent
 	control   flow.Call // that shows that the instruments were watching; its URL is empty when there is none
 	tracer    *capture.Instrument
-	taken     string    // endpoint that was seen to take the request; "": not known, or not asked yet
-	cold      bool      // the socket tables showed that no connection of the way was pooled
-	warm      bool      // they showed that every worker had one
-	proven    []Pool    // of which they showed it
-	unknown   bool      // they were asked for cold or warm, and it is not known whether they are
-	workers   int       // worker threads of the client's sidecar, where the pools are warm
-	insist    bool      // a pool that is in use ends the run, instead of being kept
-	body      int       // bytes of the answer's body that are wanted
-	touches   []touched // what was changed outside the run
+	too       []observe.Instrument // that look beside those that a script asks for, see LookToo
+	tooAt     []instrument.Target  // where they look
+	taken     string               // endpoint that was seen to take the request; "": not known, or not asked yet
+	cold      bool                 // the socket tables showed that no connection of the way was pooled
+	warm      bool                 // they showed that every worker had one
+	proven    []Pool               // of which they showed it
+	unknown   bool                 // they were asked for cold or warm, and it is not known whether they are
+	workers   int                  // worker threads of the client's sidecar, where the pools are warm
+	insist    bool                 // a pool that is in use ends the run, instead of being kept
+	body      int                  // bytes of the answer's body that are wanted
+	touches   []touched            // what was changed outside the run
 }
 
 // sent is a request that was sent and what came back.
@@ -231,6 +233,36 @@ func (s *Session) Look(ctx context.Context, name flow.Instrument, refs ...string
 		return i.Before(ctx, targets)
 	}
 	return i.After(ctx, targets, instrument.Sent{RequestID: s.Flow.Call.RequestID, Peer: s.sent.local})
+}
+
+// LookToo lets all instruments but some begin to look, at every pod that another one looks at
+// already. They look for the last time, and tell, when the run is observed. It is for the steps of
+// a script, whose commands name the instruments that are left out.
+func (s *Session) LookToo(ctx context.Context, but ...flow.Instrument) error {
+	s.too = slices.DeleteFunc(observe.Instruments(), func(i observe.Instrument) bool {
+		return slices.Contains(but, i.Name())
+	})
+	var err error
+	if s.tooAt, err = s.targets(ctx, sortedKeys(s.pods)); err != nil {
+		return err
+	}
+	for _, i := range s.too {
+		if err := i.Before(ctx, s.tooAt); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// endLookToo lets those instruments look for the last time.
+func (s *Session) endLookToo(ctx context.Context, sent instrument.Sent) error {
+	for _, i := range s.too {
+		if err := i.After(ctx, s.tooAt, sent); err != nil {
+			return err
+		}
+	}
+	s.too = nil
+	return nil
 }
 
 // targets are pods as instruments are given them.

@@ -24,6 +24,7 @@ type Command struct {
 	touches touch          // sidecars that another run may have to itself
 	// names are those of its arguments that name pods, and the URL that it calls; nil: none does
 	names func(args []string) []string
+	looks []flow.Instrument // that look by it; those that look by no command look around request
 	// hand says what a person types in its place; nothingTyped where there is nothing
 	hand hand
 	// replay shows what a recorded run has of it; nothingRecorded where that is nothing
@@ -47,6 +48,15 @@ func init() {
 
 // Commands returns the table of commands, sorted by name.
 func Commands() []Command { return slices.Clone(commands) }
+
+// asked are the instruments that look by a command of the table.
+func asked() []flow.Instrument {
+	var all []flow.Instrument
+	for _, c := range commands {
+		all = append(all, c.looks...)
+	}
+	return all
+}
 
 // usageError is a wrong call of a command; the caller adds its usage.
 type usageError struct{ message string }

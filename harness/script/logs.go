@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
 )
 
@@ -15,6 +16,7 @@ var logsCommand = Command{
 	Summary: "Open a window onto the log of a pod's sidecar; observe closes it",
 	Detail: "What is logged from here on is kept. The window is open when the command ends, so nothing that follows " +
 		"is missed.",
+	looks: []flow.Instrument{flow.EnvoyLog, flow.AccessLog},
 	hand: func(ns string, args []string) []string {
 		pod, ns := podRef(ns, args[len(args)-1])
 		return []string{fmt.Sprintf("kubectl logs -f %s -n %s -c %s", pod, ns, proxyContainer)}

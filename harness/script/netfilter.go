@@ -21,6 +21,7 @@ var netfilterCommand = Command{
 		"container, or from the host where that container may not (CAP_NET_ADMIN) and the backend knows the pod's " +
 		"processes. Where\n" +
 		"neither can, the instrument does not take part, and the command says why.",
+	looks: []flow.Instrument{flow.Netfilter},
 	hand: func(ns string, args []string) []string {
 		return eachPod(ns, args, func(pod, _ string) string {
 			return fmt.Sprintf("for pid in $(pgrep envoy); do [ \"$(nsenter -t $pid -u hostname)\" = %s ] && nsenter "+

@@ -25,7 +25,10 @@ var requestCommand = Command{
 		"-X, -H and -d are curl's: a method; a header as \"name: value\", which may come several times; data, or a " +
 		"@FILE of the scenario's\n" +
 		"own with them. A word with blanks, $ or # stands in single quotes, and a quote in it is written twice.\n" +
-		"An answer of any status is an answer; stdout has its status for the script to check.",
+		"An answer of any status is an answer; stdout has its status for the script to check. Instruments that no " +
+		"command asks for look around\n" +
+		"it at every pod that another one looks at, until observe.",
+	looks:  []flow.Instrument{flow.Curl},
 	hand:   handRequest,
 	replay: (*replay).request,
 	run: func(s *session, args []string) error {
@@ -40,6 +43,9 @@ var requestCommand = Command{
 			s.Flow.Call = call
 		case !run.Same(s.Flow.Call, call):
 			return badUsage(fmt.Sprintf("what was inferred is %s -> %s", s.Flow.Call.From, s.Flow.Call.URL))
+		}
+		if err := s.LookToo(s.ctx, asked()...); err != nil {
+			return err
 		}
 		told, err := s.Send(s.ctx)
 		switch {

@@ -24,6 +24,7 @@ var socketsCommand = Command{
 	Detail: "The table is kept: before the request as the state of before, after it as the state of after.\n" +
 		"It is read by ss in the pod's sidecar, whose connections it is about. With `->` it fails when there is no " +
 		"such connection.",
+	looks: []flow.Instrument{flow.Sockets},
 	hand: func(ns string, args []string) []string {
 		pod, ns := podRef(ns, args[0])
 		return []string{fmt.Sprintf("kubectl exec %s -n %s -c %s -- ss -tanp", pod, ns, proxyContainer)}

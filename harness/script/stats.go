@@ -24,6 +24,7 @@ var statsCommand = Command{
 		"shows the counters that\n" +
 		"the mesh's proxyStatsMatcher lets it keep. A counter names no request, so it proves something only when it " +
 		"alone went up, and by one.",
+	looks: []flow.Instrument{flow.Stats},
 	hand: func(ns string, args []string) []string {
 		return eachPod(ns, args, func(pod, ns string) string {
 			return admin(ns, pod, "'localhost:15000/stats?usedonly'")

@@ -23,6 +23,7 @@ var traceCommand = Command{
 		"It needs root, and the pods' processes on this host: ask for it with [bpf]. Where they are elsewhere it " +
 		"does not take part, and the\n" +
 		"verdict says what that costs.",
+	looks:  []flow.Instrument{flow.Trace},
 	hand:   handTrace,
 	replay: nothingRecorded,
 	run: func(s *session, args []string) error {
