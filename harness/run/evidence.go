@@ -77,9 +77,9 @@ func (s *Session) record(ctx context.Context) (observe.Recording, error) {
 	return r, err
 }
 
-// finish ends the looks of LookToo, and waits for what comes late: the request's lines in the access
-// logs of the pods whose logs are followed, and among them those that Kubernetes says are behind
-// the URL.
+// finish ends the looks of LookToo, and waits for what comes late: the request's lines in the
+// access logs of the pods whose logs are followed, and among them those that Kubernetes says are
+// behind the URL.
 func (s *Session) finish(ctx context.Context, form string, behind []string) error {
 	var followed []instrument.Target
 	for _, ref := range sortedKeys(s.pods) {
