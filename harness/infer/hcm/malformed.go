@@ -56,21 +56,13 @@ func codecRefused(w *passage.Walk) *passage.Refusal {
 // invalidBytes refuses what no codec takes: a control character, another than a token's in a name,
 // and in HTTP/1 a byte beyond ASCII in the target. (BalsaParser, HeaderUtility::headerValueIsValid)
 func invalidBytes(w *passage.Walk) *passage.Refusal {
-	where, details := "", "http1.invalid_characters"
-	path, _ := w.Req.Header.Get(":path")
-	if !w.Req.IsHTTP2() && beyondASCII(path) {
-		where, details = "the target has a byte beyond ASCII", "http1.codec_error"
-	}
+	first, where, details := "", "", ""
 	for name, value := range w.Req.Header.All() {
-		switch {
-		case control(name) || control(value):
-			where = "header " + name + " has a control character"
-		case !strings.HasPrefix(name, ":") && !isToken(name):
-			where, details = "the name of header "+name+" is no token", "http1.codec_error"
-		case name == "te" && w.Req.IsHTTP2() && value != "trailers" && value != "":
-			where = "HTTP/2 allows trailers alone in te"
-		default:
+		if first != "" && name > first { // of several the same is told each time
 			continue
+		}
+		if why, as := invalidHeader(name, value, w.Req.IsHTTP2()); why != "" {
+			first, where, details = name, why, as
 		}
 	}
 	switch {
@@ -82,6 +74,21 @@ func invalidBytes(w *passage.Walk) *passage.Refusal {
 	return &passage.Refusal{Status: 400, Flag: "DPE", Details: details, Why: where}
 }
 
+// invalidHeader says why no codec takes a header, and the details of Envoy's answer to HTTP/1.
+func invalidHeader(name, value string, http2 bool) (why, details string) {
+	switch {
+	case control(name) || control(value):
+		return "header " + name + " has a control character", "http1.invalid_characters"
+	case name == ":path" && !http2 && !match.IsASCII(value):
+		return "the target has a byte beyond ASCII", "http1.codec_error"
+	case !strings.HasPrefix(name, ":") && !isToken(name):
+		return "the name of header " + name + " is no token", "http1.codec_error"
+	case name == "te" && http2 && value != "trailers" && value != "":
+		return "HTTP/2 allows trailers alone in te", ""
+	}
+	return "", ""
+}
+
 // control says whether a text has a control character other than a tab.
 func control(text string) bool {
 	for i := 0; i < len(text); i++ {
@@ -90,10 +97,6 @@ func control(text string) bool {
 		}
 	}
 	return false
-}
-
-func beyondASCII(text string) bool {
-	return strings.IndexFunc(text, func(r rune) bool { return r >= 0x80 }) >= 0
 }
 
 // isToken says whether a text is a token of RFC 9110, section 5.6.2.

@@ -25,8 +25,8 @@ func Lower(s string) string {
 	return s
 }
 
-// isASCII says whether every byte is a character of ASCII.
-func isASCII(s string) bool {
+// IsASCII says whether every byte is a character of ASCII.
+func IsASCII(s string) bool {
 	for i := 0; i < len(s); i++ {
 		if s[i] >= 0x80 {
 			return false
@@ -37,7 +37,7 @@ func isASCII(s string) bool {
 
 // Latin1 returns a string that has a character for each byte of s.
 func Latin1(s string) string {
-	if isASCII(s) {
+	if IsASCII(s) {
 		return s
 	}
 	runes := make([]rune, len(s))
@@ -49,7 +49,7 @@ func Latin1(s string) string {
 
 // FromLatin1 is the bytes of a string of Latin-1 characters.
 func FromLatin1(s string) string {
-	if isASCII(s) {
+	if IsASCII(s) {
 		return s
 	}
 	b := make([]byte, 0, len(s))
