@@ -43,6 +43,10 @@ func tagged(key, value string) string {
 	return "metadata: {filter_metadata: {envoy.lb: {" + key + ": " + value + "}}}"
 }
 
+// falling begins a subset configuration that tries a list of fallbacks.
+const falling = "lb_policy: ROUND_ROBIN, lb_subset_config: {metadata_fallback_policy: FALLBACK_LIST, " +
+	"subset_selectors: [{keys: [v]}, {keys: [v, w]}], fallback_policy: "
+
 var balanceRules = []balanceRule{
 	{"all healthy", "lb_policy: ROUND_ROBIN", locality("", ep(1), ep(2), ep(3)), ""},
 	{"unhealthy and draining", "lb_policy: ROUND_ROBIN", locality("", ep(1), ep(2, unhealthy),
@@ -150,6 +154,27 @@ var balanceRules = []balanceRule{
 		"lb_policy: ROUND_ROBIN, lb_subset_config: {fallback_policy: NO_FALLBACK, subset_selectors: [{keys: [v]}]}",
 		locality("", ep(1, tagged("v", "1")), ep(2, tagged("v", "'1'")), ep(3, tagged("v", "true"))),
 		"metadata_match: {filter_metadata: {envoy.lb: {v: 1}}}"},
+	{"subset: a list of fallbacks", falling + "NO_FALLBACK}",
+		locality("", ep(1, tagged("v", "one")), ep(2, tagged("v", "two"))),
+		"metadata_match: {filter_metadata: {envoy.lb: {fallback_list: [{v: three}, {v: two}, {v: one}]}}}"},
+	{"subset: a list of fallbacks that adds to the rest", falling + "NO_FALLBACK}",
+		locality("", ep(1, tagged("v", "one")), ep(2, tagged("v", "two, w: x"))),
+		"metadata_match: {filter_metadata: {envoy.lb: {v: two, fallback_list: [{w: y}, {w: x}]}}}"},
+	{"subset: a list of fallbacks after the fallback policy", falling + "ANY_ENDPOINT}",
+		locality("", ep(1, tagged("v", "one")), ep(2, tagged("v", "two"))),
+		"metadata_match: {filter_metadata: {envoy.lb: {fallback_list: [{v: three}, {v: two}]}}}"},
+	{"subset: a list of fallbacks and none of them", falling + "NO_FALLBACK}", locality("", ep(1, tagged("v", "one"))),
+		"metadata_match: {filter_metadata: {envoy.lb: {v: one, fallback_list: [{v: three}, {v: two}]}}}"},
+	{"subset: an empty list of fallbacks", falling + "NO_FALLBACK}", locality("", ep(1, tagged("v", "one")), ep(2)),
+		"metadata_match: {filter_metadata: {envoy.lb: {v: one, fallback_list: []}}}"},
+	{"subset: a list of fallbacks over an unhealthy subset", falling + "NO_FALLBACK}, common_lb_config: " +
+		"{healthy_panic_threshold: {value: 0}}", locality("", ep(1, tagged("v", "one"), unhealthy),
+		ep(2, tagged("v", "two"))),
+		"metadata_match: {filter_metadata: {envoy.lb: {fallback_list: [{v: one}, {v: two}]}}}"},
+	{"subset: a list of fallbacks that is not asked for",
+		"lb_policy: ROUND_ROBIN, lb_subset_config: {fallback_policy: NO_FALLBACK, subset_selectors: [{keys: [v]}]}",
+		locality("", ep(1, tagged("v", "one"))),
+		"metadata_match: {filter_metadata: {envoy.lb: {v: one, fallback_list: [{v: one}]}}}"},
 	{"subset: fallback of the selector", "lb_policy: ROUND_ROBIN, lb_subset_config: {fallback_policy: ANY_ENDPOINT, " +
 		"subset_selectors: [{keys: [v], fallback_policy: NO_FALLBACK}]}",
 		locality("", ep(1, tagged("v", "one")), ep(2)), "metadata_match: {filter_metadata: {envoy.lb: {v: three}}}"},

@@ -317,7 +317,11 @@ func (b *bootstrap) cluster(r *configdump.Resource) (object, error) {
 	if first := b.firstEndpoint(c, r.Name); first != nil {
 		metadata = first["metadata"]
 	}
-	kept["load_assignment"] = assignment(r.Name, address, metadata)
+	behind := assignment(r.Name, address, metadata)
+	if own, ok := c["load_assignment"].(object); ok && own["policy"] != nil {
+		behind["policy"] = own["policy"]
+	}
+	kept["load_assignment"] = behind
 	return kept, nil
 }
 

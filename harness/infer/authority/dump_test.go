@@ -20,14 +20,15 @@ type config struct {
 	listeners []string
 	routes    []string
 	clusters  []string
-	endpoints any // the whole section; nil: one of no endpoints
+	endpoints any    // the whole section; nil: one of no endpoints
+	runtime   string // fields of a layer of the runtime
 }
 
 // bootstrapText is who the proxy is, and a runtime as a bootstrap may set it.
 const bootstrapText = `{node: {id: authority, cluster: authority}, layered_runtime: {layers: [
   {name: first, static_layer: {test: {none: 0, all: 100, over: 0, status: 432,
     fraction: {numerator: 10000, denominator: TEN_THOUSAND}}, test.flat: 100}},
-  {name: second, static_layer: {test.over: 100}}, {name: admin, admin_layer: {}}]}}`
+  {name: second, static_layer: {test.over: 100}}, {name: more, static_layer: {%s}}, {name: admin, admin_layer: {}}]}}`
 
 // message turns YAML into JSON.
 func message(t testing.TB, text string) any {
@@ -55,7 +56,7 @@ func (c config) dump(t testing.TB) *configdump.Dump {
 	}
 	text, err := json.Marshal(object{"configs": []any{
 		object{"@type": "type.googleapis.com/envoy.admin.v3.BootstrapConfigDump",
-			"bootstrap": message(t, bootstrapText)},
+			"bootstrap": message(t, fmt.Sprintf(bootstrapText, c.runtime))},
 		section("ClustersConfigDump", "static_clusters", "cluster", c.clusters),
 		section("ListenersConfigDump", "static_listeners", "listener", c.listeners),
 		section("RoutesConfigDump", "static_route_configs", "route_config", c.routes),

@@ -179,8 +179,8 @@ func serviceAnswers(w http.ResponseWriter, path string) bool {
 	if !ok {
 		return false
 	}
-	parts := strings.Split(rest, "/")
-	if len(parts) > 2 && strings.HasPrefix(parts[1], "x-") {
+	parts := strings.SplitN(rest, "/", 3)
+	if len(parts) > 2 && (strings.HasPrefix(parts[1], "x-") || parts[1] == "location") {
 		w.Header().Set(parts[1], parts[2])
 	}
 	status, err := strconv.Atoi(parts[0])

@@ -1,9 +1,13 @@
 package hcm
 
 import (
+	"cmp"
+	"fmt"
 	"strconv"
 	"strings"
 
+	"github.com/flowproof/lab/harness/configdump"
+	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer/match"
 	"github.com/flowproof/lab/harness/infer/passage"
 )
@@ -14,11 +18,11 @@ func normalisePath(w *passage.Walk, path string) string {
 	manager := w.HCM.At
 	only := match.PathOnly(path)
 	rest := path[len(only):]
-	switch manager.Get("path_with_escaped_slashes_action").Text() {
-	case "UNESCAPE_AND_FORWARD", "UNESCAPE_AND_REDIRECT", "3", "4":
+	switch action, _ := escapedSlashes(w); action {
+	case unescapeForward, unescapeRedirect:
 		only = strings.NewReplacer("%2F", "/", "%2f", "/", "%5C", "\\", "%5c", "\\").Replace(only)
 	}
-	if manager.Get("normalize_path").Bool() {
+	if on, _ := normalizes(w); on {
 		if w.Proxy.Guarded("strip_dotdot_segments_with_parameters") {
 			only = plainDots(only)
 		}
@@ -28,6 +32,51 @@ func normalisePath(w *passage.Walk, path string) string {
 		only = mergeSlashes(only)
 	}
 	return only + rest
+}
+
+// Values of path_with_escaped_slashes_action by their numbers.
+const (
+	rejectSlashes    = "2"
+	unescapeRedirect = "3"
+	unescapeForward  = "4"
+)
+
+var slashActions = map[string]string{"": "0", "IMPLEMENTATION_SPECIFIC_DEFAULT": "0", "KEEP_UNCHANGED": "1",
+	"REJECT_REQUEST": rejectSlashes, "UNESCAPE_AND_REDIRECT": unescapeRedirect, "UNESCAPE_AND_FORWARD": unescapeForward}
+
+const managerKey = "http_connection_manager."
+
+// normalizes says whether the manager resolves dot segments, and what says so: normalize_path, or
+// where it is not set the runtime.
+func normalizes(w *passage.Walk) (on bool, at configdump.Value) {
+	if at = w.HCM.At.Get("normalize_path"); at.Exists() {
+		return at.Bool(), at
+	}
+	const key = managerKey + "normalize_path"
+	return feature(w, key, 0), w.Proxy.Runtime(key)
+}
+
+// escapedSlashes is the number of path_with_escaped_slashes_action, and what says so: the field, or
+// where it leaves that open the runtime, which may also turn it off.
+// (getPathWithEscapedSlashesAction)
+func escapedSlashes(w *passage.Walk) (action string, at configdump.Value) {
+	at = w.HCM.At.Get("path_with_escaped_slashes_action")
+	if action = cmp.Or(slashActions[at.Text()], at.Text()); action == "0" {
+		at = w.Proxy.Runtime(managerKey + "path_with_escaped_slashes_action")
+		action = at.Text()
+	}
+	if action != "" && !feature(w, managerKey+"path_with_escaped_slashes_action_enabled", 100) {
+		return "", at
+	}
+	return action, at
+}
+
+// feature draws whether the runtime turns something on, which Envoy asks when it makes the
+// connection manager.
+func feature(w *passage.Walk, key string, otherwise uint64) bool {
+	on := w.Proxy.Percent(key, otherwise)
+	return on == 100 || on > 0 && w.Lot(flow.WhatPath, w.Proxy.Runtime(key), on, 100,
+		fmt.Sprintf("the runtime turns %s on for %d of 100 connection managers", key, on))
 }
 
 // mergeSlashes leaves one slash between two segments, and of a path of slashes the first and the

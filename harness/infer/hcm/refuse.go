@@ -101,20 +101,19 @@ func pathRefused(w *passage.Walk) *passage.Refusal {
 	if strings.Contains(path, "#") {
 		return &passage.Refusal{Status: 400, Details: "path_normalization_failed", Why: "the path has a fragment (#)"}
 	}
-	if at := w.HCM.At.Get("normalize_path"); at.Bool() && strings.Contains(match.PathOnly(path), "%00") {
+	if on, at := normalizes(w); on && strings.Contains(match.PathOnly(path), "%00") {
 		return &passage.Refusal{Status: 400, Details: "path_normalization_failed", At: at,
 			Why: "the path has an escaped NUL, which normalize_path does not take"}
 	}
 	if !hasEscapedSlash(match.PathOnly(path)) {
 		return nil
 	}
-	action := w.HCM.At.Get("path_with_escaped_slashes_action")
-	switch action.Text() {
-	case "REJECT_REQUEST", "2":
-		return &passage.Refusal{Status: 400, Details: "path_normalization_failed", At: action,
+	switch action, at := escapedSlashes(w); action {
+	case rejectSlashes:
+		return &passage.Refusal{Status: 400, Details: "path_normalization_failed", At: at,
 			Why: "the path has an escaped slash and path_with_escaped_slashes_action rejects it"}
-	case "UNESCAPE_AND_REDIRECT", "3":
-		return &passage.Refusal{Status: 307, Details: "path_normalization_failed", At: action,
+	case unescapeRedirect:
+		return &passage.Refusal{Status: 307, Details: "path_normalization_failed", At: at,
 			Location: normalisePath(w, path),
 			Why: "the path has an escaped slash and path_with_escaped_slashes_action redirects to the unescaped " +
 				"path"}

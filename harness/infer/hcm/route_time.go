@@ -112,7 +112,7 @@ func policies(w *passage.Walk, action configdump.Message) (why, most string) {
 		}
 	}
 	policy, of := retryPolicy(w, action)
-	for _, text := range []string{retries(w, policy, of), perTry(w, policy, global)} {
+	for _, text := range []string{retries(w, policy, of), perTry(w, policy, global), internalRedirects(action)} {
 		if text != "" {
 			parts = append(parts, text)
 		}
@@ -137,7 +137,11 @@ func retryPolicy(w *passage.Walk, action configdump.Message) (policy configdump.
 // retries says how often Envoy tries again, and on what. The request's own headers add to what a
 // policy says. (RetryStateImpl)
 func retries(w *passage.Walk, policy configdump.Value, of string) string {
+	const key = "upstream.use_retry"
 	on := words(policy.Get("retry_on").Text())
+	if w.Proxy.Percent(key, 100) == 0 && len(on) > 0 {
+		return "no retries: " + key + " of the runtime is 0"
+	}
 	if only := policy.Get("retriable_request_headers"); only.Len() > 0 {
 		matched := false
 		for _, m := range only.Elements() {
@@ -190,6 +194,22 @@ func perTry(w *passage.Walk, policy configdump.Value, global limit) string {
 		parts = append(parts, "each try without a byte for at most "+idle.Text())
 	}
 	return strings.Join(parts, ", ")
+}
+
+// internalRedirects says which answers of the upstream Envoy does not hand on: it sends the request
+// on to where they lead, which may be another route. (Router::Filter::setupRedirect)
+func internalRedirects(action configdump.Message) string {
+	policy := action.Get("internal_redirect_policy")
+	if !policy.Exists() {
+		return ""
+	}
+	codes := cmp.Or(strings.Join(policy.Get("redirect_response_codes").Texts(), ", "), "302")
+	most := cmp.Or(policy.Get("max_internal_redirects").Text(), "1")
+	text := "an answer of " + codes + " by the upstream is followed inside of Envoy, at most " + most + " times"
+	if policy.Get("predicates").Len() > 0 {
+		text += " and where its predicates allow it"
+	}
+	return text
 }
 
 func words(list string) []string {

@@ -23,6 +23,14 @@ func (e *Proxy) Runtime(key string) configdump.Value {
 	return found
 }
 
+// Percent is an integer of the runtime that stands for a percentage, or what holds without it.
+func (e *Proxy) Percent(key string, otherwise uint64) uint64 {
+	if v := e.Runtime(key); v.Exists() {
+		return min(v.Uint(), 100)
+	}
+	return otherwise
+}
+
 // Guarded says whether a change of Envoy's is in force: one of 1.37 or later, as security releases
 // brought some to, whose guard in the runtime does not turn it off.
 func (e *Proxy) Guarded(feature string) bool {

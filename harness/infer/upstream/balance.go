@@ -3,6 +3,7 @@ package upstream
 import (
 	"cmp"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 
@@ -17,11 +18,27 @@ import (
 // balance returns the hosts that load balancing picks from, with the share of each.
 func balance(w *passage.Walk, c *proxy.Cluster, load *proxy.LoadAssignment) (hosts []proxy.Host,
 	choices []flow.Choice, why string) {
-	candidates, why := subset(w, c, load.Hosts)
+	config := subsetConfig(c)
+	if !config.Exists() {
+		return share(w, c, load, load.Hosts, "")
+	}
+	for _, match := range fallbacks(config, metadataMatch(w)) {
+		in, how := openSubset(w, config, load.Hosts, match)
+		hosts, choices, how = share(w, c, load, in, how)
+		if why = say.Join(why, how); len(hosts) > 0 {
+			break
+		}
+	}
+	return hosts, choices, why
+}
+
+// share returns those of the candidates that get requests, with the share of each.
+func share(w *passage.Walk, c *proxy.Cluster, load *proxy.LoadAssignment, candidates []proxy.Host,
+	why string) (hosts []proxy.Host, choices []flow.Choice, how string) {
 	if len(candidates) == 0 {
 		return nil, nil, cmp.Or(why, "the cluster has no endpoints")
 	}
-	set := newPrioritySet(candidates, load.Over, panicThreshold(c))
+	set := newPrioritySet(candidates, load.Over, panicThreshold(w, c))
 	shares, how := set.shares(c)
 	for i, h := range candidates {
 		if shares[i] > 0 {
@@ -29,14 +46,16 @@ func balance(w *passage.Walk, c *proxy.Cluster, load *proxy.LoadAssignment) (hos
 			choices = append(choices, flow.Choice{Name: h.Address, Share: shares[i]})
 		}
 	}
-	if len(hosts) == 0 {
-		return nil, nil, say.Join(why, how)
-	}
 	return hosts, choices, say.Join(why, how)
 }
 
-// panicThreshold is healthy_panic_threshold in percent: 50 by default.
-func panicThreshold(c *proxy.Cluster) float64 {
+// panicThreshold is healthy_panic_threshold in percent, by the runtime or the cluster: 50 by
+// default.
+func panicThreshold(w *passage.Walk, c *proxy.Cluster) float64 {
+	const key = "upstream.healthy_panic_threshold"
+	if w.Proxy.Runtime(key).Exists() {
+		return float64(w.Proxy.Percent(key, 0))
+	}
 	v := c.At.Get("common_lb_config", "healthy_panic_threshold")
 	if !v.Exists() {
 		return 50
@@ -44,22 +63,47 @@ func panicThreshold(c *proxy.Cluster) float64 {
 	return v.Get("value").Float() // an empty Percent is 0: no panic
 }
 
-// subset narrows the hosts by the route's metadata_match: SubsetLoadBalancer. The keys of the
-// match have to be those of one of the selectors; otherwise, or when no host has the values,
-// the fallback policy decides.
-func subset(w *passage.Walk, c *proxy.Cluster, hosts []proxy.Host) ([]proxy.Host, string) {
+// subsetConfig is the configuration by which a cluster narrows its hosts, or a Value that does not
+// exist.
+func subsetConfig(c *proxy.Cluster) configdump.Value {
 	config := c.At.Get("lb_subset_config")
 	if !config.Exists() {
 		config = subsetPolicy(c)
 	}
 	if !config.Has("subset_selectors") && !config.Has("fallback_policy") {
-		return hosts, ""
+		return configdump.Value{}
 	}
-	return openSubset(w, config, hosts, metadataMatch(w))
+	return config
+}
+
+// fallbacks are the matches that are tried in turn until one has a host: one, or with
+// metadata_fallback_policy FALLBACK_LIST one for each element of the match's fallback_list, which
+// adds to the rest. (SubsetLoadBalancer::chooseHost)
+func fallbacks(config configdump.Value, match []pair) [][]pair {
+	at := slices.IndexFunc(match, func(p pair) bool { return p.key == "fallback_list" })
+	policy := config.Get("metadata_fallback_policy").Text()
+	var list []map[string]json.RawMessage
+	if at < 0 || policy != "FALLBACK_LIST" && policy != "1" || json.Unmarshal([]byte(match[at].value), &list) != nil {
+		return [][]pair{match}
+	}
+	rest := slices.Delete(slices.Clone(match), at, at+1)
+	if len(list) == 0 {
+		return [][]pair{rest}
+	}
+	var all [][]pair
+	for _, element := range list {
+		var own []pair
+		for _, key := range slices.Sorted(maps.Keys(element)) {
+			own = append(own, pair{key, proxy.CanonicalJSON(element[key])})
+		}
+		all = append(all, merged(slices.Clone(rest), own))
+	}
+	return all
 }
 
 // subsetOf chooses the hosts for a match by the selectors and the fallback policy of a
-// subset configuration.
+// subset configuration. The keys of the match have to be those of one of the selectors; otherwise,
+// or when no host has the values, the fallback policy decides. (SubsetLoadBalancer)
 func subsetOf(config configdump.Value, hosts []proxy.Host, match []pair) ([]proxy.Host, string) {
 	fallback := config.Get("fallback_policy").Text()
 	for _, s := range config.Get("subset_selectors").Elements() {

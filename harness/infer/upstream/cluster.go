@@ -49,6 +49,9 @@ func FindCluster(w *passage.Walk) {
 		w.Out.Status = w.StatusOf(503, "UH")
 		return
 	}
+	if refuses(w, c, hop) {
+		return
+	}
 	w.Add(flow.Cluster, c.At.Value, hop)
 }
 
