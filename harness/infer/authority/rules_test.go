@@ -56,7 +56,7 @@ func TestRules(t *testing.T) {
 	var owner []int
 	rules := slices.Concat(httpRules, filterRules, clientRules, moreRules, matcherRules, stateRules,
 		kindRules, scopeRules, formatRules, replyRules, limitRules, idleRules, celRules(), byteRules,
-		hopRules, pathRules)
+		hopRules, pathRules, settledRules)
 	for i, r := range rules {
 		c.listeners = append(c.listeners, httpListener(base+i, r.hcm, r.routes))
 		for _, text := range r.requests {

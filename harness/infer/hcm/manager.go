@@ -5,6 +5,7 @@ package hcm
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/flowproof/lab/harness/configdump"
@@ -140,13 +141,12 @@ func addHeaders(w *passage.Walk) {
 	if w.Table.SpecificWins {
 		levels[0], levels[1], levels[2], levels[3] = levels[3], levels[2], levels[1], levels[0]
 	}
-	cause := match.Cause{On: "a value that the route adds", Why: "the route adds a value to it that is not known"}
 	for _, level := range levels {
 		for _, name := range level.Remove.Elements() {
 			w.Req.Header.Remove(name.Text())
 		}
 		for _, option := range level.Add.Elements() {
-			filters.AddHeader(w.Req.Header, option, w.Formatted, cause)
+			filters.AddHeader(w.Req.Header, option, w.Formatted, unknownValue)
 		}
 	}
 }
@@ -161,23 +161,24 @@ func relocate(w *passage.Walk, found *routeResult) {
 	if w.Table.SpecificWins {
 		slices.Reverse(levels)
 	}
-	h := match.NewHeaders(nil)
+	h := match.NewHeaders(map[string]string{":status": strconv.Itoa(found.status)})
+	w.Answering = h
+	defer func() { w.Answering = nil }()
 	if found.location != "" {
 		h.Set("location", found.location)
 	}
-	cause := match.Cause{On: "a value that the route adds", Why: "the route adds a value to it that is not known"}
 	for _, level := range levels {
 		for _, name := range level.Remove.Elements() {
 			h.Remove(name.Text())
 		}
 		for _, option := range level.Add.Elements() {
-			filters.AddHeader(h, option, w.Formatted, cause)
+			filters.AddHeader(h, option, w.Formatted, unknownValue)
 		}
 	}
 	if cause, open := h.Open("location"); open {
 		w.Open(flow.WhatAnswer, cause.On, "header location: "+cause.Why, w.Route.At.Value)
 	}
-	if to, _ := h.Joined("location"); to != found.location {
+	if to, _ := h.Joined("location"); strings.Trim(to, " \t") != found.location {
 		found.location = to
 		if found.status/100 == 3 && w.Route.At.Has("redirect") {
 			found.hop.Decision = redirected(found.status, to)
@@ -230,7 +231,8 @@ func prepareHeaders(w *passage.Walk) {
 // forward_proto_config knows it and it was restored, else by whether the connection is encrypted.
 func connectionScheme(w *passage.Walk) (scheme, why string) {
 	config := w.HCM.At.Get("forward_proto_config")
-	for field, scheme := range map[string]string{"https_destination_ports": "https", "http_destination_ports": "http"} {
+	for _, scheme := range []string{"https", "http"} {
+		field := scheme + "_destination_ports"
 		for _, port := range config.Get(field).Elements() {
 			if w.Conn.Restored && port.Uint() == uint64(w.Conn.Local.Port()) {
 				return scheme, fmt.Sprintf("forward_proto_config has port %d among %s", port.Uint(), field)

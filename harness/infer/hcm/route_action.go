@@ -177,7 +177,11 @@ func rewrite(w *passage.Walk, action configdump.Message, r *proxy.RouteEntry) {
 	case action.Has("host_rewrite_literal"):
 		rw.Host = action.Get("host_rewrite_literal").Text()
 	case action.Has("host_rewrite"): // the v2 name of host_rewrite_literal, and since Envoy 1.36 a format
-		rw.Host, _ = w.Formatted(action.Get("host_rewrite").Text(), "-")
+		var known bool
+		if rw.Host, known = w.Formatted(action.Get("host_rewrite").Text(), "-"); !known {
+			w.Req.Header.Loosen(":authority", unknownValue)
+			w.Open(flow.WhatHeaders, unknownValue.On, "host_rewrite: "+unknownValue.Why, action.Get("host_rewrite"))
+		}
 	case action.Has("host_rewrite_header"):
 		rw.Host, _ = w.Req.Header.Get(action.Get("host_rewrite_header").Text())
 	case action.Has("host_rewrite_path_regex"):
@@ -191,6 +195,9 @@ func rewrite(w *passage.Walk, action configdump.Message, r *proxy.RouteEntry) {
 		w.Out.Rewrite = &rw
 	}
 }
+
+// unknownValue opens what a format makes that the dump and the request do not decide.
+var unknownValue = match.Cause{On: "a value that the route adds", Why: "the route adds a value to it that is not known"}
 
 // rewrittenPath applies prefix_rewrite, regex_rewrite or path_rewrite_policy. The query stays.
 func rewrittenPath(w *passage.Walk, action configdump.Message, r *proxy.RouteEntry, path string) string {
@@ -206,9 +213,11 @@ func rewrittenPath(w *passage.Walk, action configdump.Message, r *proxy.RouteEnt
 	case action.Has("regex_rewrite"):
 		return match.Substitute(action.Get("regex_rewrite"), only) + rest
 	case action.Get("path_rewrite").Text() != "":
-		if to, known := w.Formatted(action.Get("path_rewrite").Text(), ""); known {
+		to, known := w.Formatted(action.Get("path_rewrite").Text(), "")
+		if known {
 			return to + rest
 		}
+		w.Req.Header.Loosen(":path", unknownValue)
 	case action.Has("path_rewrite_policy"):
 		policy, _ := action.Get("path_rewrite_policy", "typed_config").Typed()
 		if to, ok := r.Path.TemplateRewrite(policy.Get("path_template_rewrite").Text(), only); ok {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer/expr"
 	"github.com/flowproof/lab/harness/infer/match"
 	"github.com/flowproof/lab/internal/lazyregexp"
@@ -74,19 +75,16 @@ func (w *Walk) Formatted(text, missing string) (filled string, known bool) {
 func (w *Walk) opened(c command) bool {
 	switch c.name {
 	case "REQ", "REQUEST_HEADER":
-		for _, header := range strings.Split(c.argument, "?") {
-			if _, open := w.Req.Header.Open(header); open {
-				return true
-			}
-			if _, have := w.Req.Header.Get(header); have {
-				return false
-			}
-		}
+		return openOf(w.Req.Header, c.argument)
+	case "RESP", "RESPONSE_HEADER":
+		return w.Answering != nil && openOf(w.Answering, c.argument)
+	case "REQUESTED_SERVER_NAME":
+		return c.argument != "" && openOf(w.Req.Header, hostAsked)
 	case "PATH":
 		_, open := w.Req.Header.Open(":path")
 		_, original := w.Req.Header.Open("x-envoy-original-path")
 		return open || original
-	case "QUERY_PARAM":
+	case "QUERY_PARAM", "QUERY_PARAMS":
 		_, open := w.Req.Header.Open(":path")
 		return open
 	case "DYNAMIC_METADATA":
@@ -113,6 +111,29 @@ func (w *Walk) opened(c command) bool {
 	return false
 }
 
+// openOf says whether a filter may have changed the first of several headers that is there.
+func openOf(h *match.Headers, names string) bool {
+	for _, name := range strings.Split(names, "?") {
+		if _, open := h.Open(name); open {
+			return true
+		}
+		if _, have := h.Get(name); have {
+			return false
+		}
+	}
+	return false
+}
+
+// firstOf is the first of several headers that is there.
+func firstOf(h *match.Headers, names string) (value string, have bool) {
+	for _, name := range strings.Split(names, "?") {
+		if value, have = h.Get(name); have {
+			break
+		}
+	}
+	return value, have
+}
+
 func (w *Walk) metadataOpen(argument string) bool {
 	namespace, _, _ := strings.Cut(argument, ":")
 	_, open := w.Meta.Open(namespace)
@@ -124,16 +145,22 @@ func (w *Walk) command(c command) (value string, have, known bool) {
 	known = true
 	switch c.name {
 	case "REQ", "REQUEST_HEADER":
-		for _, header := range strings.Split(c.argument, "?") {
-			if value, have = w.Req.Header.Get(header); have {
-				break
-			}
+		value, have = firstOf(w.Req.Header, c.argument)
+	case "RESP", "RESPONSE_HEADER":
+		if w.Answering != nil {
+			value, have = firstOf(w.Answering, c.argument)
 		}
+	case "REQUESTED_SERVER_NAME":
+		value, have, known = w.serverName(c.argument)
 	case "PATH":
 		value, have, known = w.pathCommand(c.argument)
 	case "QUERY_PARAM":
 		path, _ := w.Req.Header.Get(":path")
 		value, have = match.DecodedParams(path)[c.argument]
+	case "QUERY_PARAMS":
+		path, _ := w.Req.Header.Get(":path")
+		value, have = strings.CutPrefix(match.QueryOf(path), "?")
+		known = c.argument == "ORIG"
 	case "DYNAMIC_METADATA":
 		value, have, known = w.dynamicMetadata(c.argument)
 	case "METADATA":
@@ -146,12 +173,13 @@ func (w *Walk) command(c command) (value string, have, known bool) {
 		value, have, known = expr.Text(w.Proxy.Programs.OfText(c.argument), w.attributes(w.HCM != nil))
 	case "COALESCE":
 		value, have, known = w.coalesce(c.argument)
-	case "RESP", "RESPONSE_HEADER", "TRAILER", "RESPONSE_TRAILER", "UPSTREAM_METADATA": // there is none yet
+	case "TRAILER", "RESPONSE_TRAILER", "UPSTREAM_METADATA": // there is none yet
 	default:
-		if value, have, known = w.routeCommand(c.name); !known {
-			value, have, known = w.endCommand(c.name)
+		if value, have, known = w.routeCommand(c.name); known {
+			known = c.argument == ""
+		} else {
+			value, have, known = w.endCommand(c.name, c.argument)
 		}
-		known = known && c.argument == ""
 	}
 	if !known {
 		return "", false, false
@@ -166,8 +194,6 @@ func (w *Walk) command(c command) (value string, have, known bool) {
 // yet.
 func (w *Walk) routeCommand(name string) (value string, have, known bool) {
 	switch name {
-	case "REQUESTED_SERVER_NAME":
-		return w.Conn.ServerName, w.Conn.ServerName != "", true
 	case "PROTOCOL":
 		return httpVersions[w.Req.Protocol], w.Req.IsHTTP(), true
 	case "ROUTE_NAME":
@@ -177,7 +203,7 @@ func (w *Walk) routeCommand(name string) (value string, have, known bool) {
 	case "UPSTREAM_CLUSTER", "UPSTREAM_CLUSTER_RAW":
 		c := w.Proxy.Cluster(w.Out.Cluster)
 		if c == nil {
-			return "", false, false
+			return "", false, w.answersItself()
 		}
 		value = w.Out.Cluster
 		if name == "UPSTREAM_CLUSTER" {
@@ -189,19 +215,72 @@ func (w *Walk) routeCommand(name string) (value string, have, known bool) {
 	case "RESPONSE_FLAGS", "RESPONSE_FLAGS_LONG":
 		return "-", true, w.HCM != nil
 	case "UPSTREAM_HOST", "UPSTREAM_LOCAL_ADDRESS", "UPSTREAM_REMOTE_ADDRESS", "UPSTREAM_PROTOCOL",
-		"UPSTREAM_TRANSPORT_FAILURE_REASON", "UPSTREAM_TLS_VERSION", "RESPONSE_CODE_DETAILS",
-		"GRPC_STATUS", "GRPC_STATUS_NUMBER", "LOCAL_REPLY_BODY":
+		"UPSTREAM_TRANSPORT_FAILURE_REASON", "UPSTREAM_TLS_VERSION", "UPSTREAM_HOST_NAME", "UPSTREAM_REMOTE_PORT",
+		"UPSTREAM_LOCAL_PORT", "UPSTREAM_SERVER_NAME", "UPSTREAM_TLS_CIPHER", "UPSTREAM_PEER_SUBJECT",
+		"UPSTREAM_HOSTS_ATTEMPTED", "GRPC_STATUS", "GRPC_STATUS_NUMBER", "LOCAL_REPLY_BODY",
+		"CONNECTION_TERMINATION_DETAILS", "DOWNSTREAM_TRANSPORT_FAILURE_REASON":
 		return "", false, w.HCM != nil
+	case "RESPONSE_CODE_DETAILS":
+		if w.Answering != nil {
+			return "direct_response", true, true
+		}
+		return "", false, w.HCM != nil
+	case "UPSTREAM_REQUEST_ATTEMPT_COUNT":
+		if w.Answering == nil && w.Deciding == flow.Route {
+			return "1", true, true
+		}
+		return "0", true, w.Answering != nil || w.Deciding == flow.HTTPFilters
+	case "VIRTUAL_CLUSTER_NAME": // the router finds it
+		return "", false, w.Answering != nil || w.Deciding == flow.HTTPFilters
+	case "ACCESS_LOG_TYPE":
+		return "NotSet", true, w.HCM != nil
 	}
 	return "", false, false
 }
 
+// answersItself says whether the request has no cluster, as its route forwards nothing or it has
+// none.
+func (w *Walk) answersItself() bool {
+	return w.HCM != nil && (w.Route == nil || !w.Route.At.Has("route"))
+}
+
+// hostHeaders are where REQUESTED_SERVER_NAME finds a host, by the second part of its argument.
+var hostHeaders = map[string]string{"": hostAsked, "ORIG_OR_HOST": hostAsked, "ORIG": "x-envoy-original-host",
+	"HOST": ":authority"}
+
+const hostAsked = "x-envoy-original-host?:authority"
+
+// serverName evaluates REQUESTED_SERVER_NAME: of the TLS connection, or of which host (that of
+// before a rewrite, or the present one) where the first part of the argument asks for both.
+func (w *Walk) serverName(argument string) (value string, have, known bool) {
+	first, which, _ := strings.Cut(argument, ":")
+	header, ok := hostHeaders[which]
+	sni := w.Conn.ServerName
+	host, _ := firstOf(w.Req.Header, header)
+	switch {
+	case first == "" || first == "SNI_ONLY":
+		value = sni
+	case first == "SNI_FIRST":
+		value = cmp.Or(sni, host)
+	case first == "HOST_FIRST":
+		value = cmp.Or(host, sni)
+	default:
+		ok = false
+	}
+	return value, value != "", ok
+}
+
 // endCommand evaluates a command that asks for an end of the downstream connection, or for its TLS.
-func (w *Walk) endCommand(name string) (value string, have, known bool) {
+// An address without its port may be asked for as a network, by the length of its prefix.
+func (w *Walk) endCommand(name, argument string) (value string, have, known bool) {
 	of := func(end netip.AddrPort) (string, bool, bool) {
+		bits, err := strconv.ParseUint(argument, 10, 31)
 		switch {
 		case !end.IsValid() || strings.HasSuffix(name, "_ID"):
 			return "", false, false
+		case strings.HasSuffix(name, "_WITHOUT_PORT") && argument != "":
+			network, _ := end.Addr().Prefix(min(int(bits), end.Addr().BitLen()))
+			return network.String(), true, err == nil
 		case strings.HasSuffix(name, "_WITHOUT_PORT"):
 			return end.Addr().String(), true, true
 		case strings.HasSuffix(name, "_PORT"):
@@ -210,6 +289,7 @@ func (w *Walk) endCommand(name string) (value string, have, known bool) {
 		return end.String(), true, true
 	}
 	switch {
+	case argument != "" && !strings.HasSuffix(name, "_WITHOUT_PORT"):
 	case strings.HasPrefix(name, "DOWNSTREAM_LOCAL_ADDRESS"), name == "DOWNSTREAM_LOCAL_PORT":
 		return of(w.Conn.Local)
 	case strings.HasPrefix(name, "DOWNSTREAM_REMOTE_ADDRESS"), name == "DOWNSTREAM_REMOTE_PORT":

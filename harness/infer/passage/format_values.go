@@ -44,7 +44,7 @@ func (w *Walk) metadataCommand(argument string) (value string, have, known bool)
 	case "CLUSTER":
 		c := w.Proxy.Cluster(w.Out.Cluster)
 		if c == nil {
-			return "", false, false
+			return "", false, w.answersItself()
 		}
 		at = c.At.Value
 	case "LISTENER":

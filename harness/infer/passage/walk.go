@@ -107,7 +107,8 @@ type Walk struct {
 	HostBy     string            // a filter that may choose the host
 	Causes     map[string]string // why the connection manager made of something what it is
 
-	Respond func(status int) int // what filters make of an answer of the proxy itself; nil: nothing
+	Respond   func(status int) int // what filters make of an answer of the proxy itself; nil: nothing
+	Answering *match.Headers       // of the route's own answer, while it is made; nil: there is none yet
 
 	Meta  match.Metadata // dynamic metadata
 	State match.Metadata // filter state: each key is a namespace with one value, ""
