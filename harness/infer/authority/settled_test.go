@@ -139,6 +139,35 @@ func TestDropsByChance(t *testing.T) {
 	}
 }
 
+// TestLocationsChangedLater holds that a location is open which Envoy changes after the route has
+// made it: of each it sends /later.
+func TestLocationsChangedLater(t *testing.T) {
+	const port = 20000
+	routes := vhost(answers + ", {match: {prefix: /r}, redirect: {path_redirect: /p}}")
+	filter := [3]string{"hm", "header_mutation.v3.HeaderMutation", "mutations: {response_mutations: [" +
+		setting("Location", "/later", "OVERWRITE_IF_EXISTS_OR_ADD") + "]}"}
+	c := config{clusters: stubbed("a"), listeners: []string{httpListener(port, chained(filter), routes),
+		httpListener(port+1, replyMappers(statusMapper), routes)}}
+	d := c.dump(t)
+	requests := []flow.Request{shorthand("GET x /r", port), shorthand("GET x /d", port),
+		shorthand("GET x /r", port+1), shorthand("GET x /d", port+1)}
+	results, err := start(t, d, Options{}).Ask(context.Background(), requests)
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine := infer.New(d)
+	for i, req := range requests {
+		decision, err := engine.Decide(req)
+		if err != nil || decision.Certainty != flow.Depends || results[i].Location != "/later" {
+			t.Errorf("%+v: %v, %s, Envoy sends %q", req, err, decision.Certainty, results[i].Location)
+		}
+	}
+}
+
+// statusMapper adds a location to each answer of Envoy's own that is no success.
+const statusMapper = "{filter: {status_code_filter: {comparison: {op: GE, value: {default_value: 300, runtime_key: " +
+	"k}}}}, headers_to_add: [{header: {key: location, value: /later}, append_action: OVERWRITE_IF_EXISTS_OR_ADD}]}"
+
 // TestInternalRedirects holds that the route says which answers of the upstream Envoy follows.
 func TestInternalRedirects(t *testing.T) {
 	const port = 20000

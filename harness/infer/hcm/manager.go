@@ -97,6 +97,7 @@ func finalise(w *passage.Walk, found *routeResult) {
 			found.status, found.location, found.hop.Decision = again.status, again.location, again.hop.Decision
 		}
 		relocate(w, found)
+		openLocation(w)
 		return
 	}
 	if found.unknown {
