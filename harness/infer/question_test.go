@@ -75,6 +75,22 @@ func TestAQuestionAskedAgain(t *testing.T) {
 	}
 }
 
+// TestHiddenValuesAreNoBytes goes the way of a request whose kept form hides a value: the mark in its
+// place is not what was sent.
+func TestHiddenValuesAreNoBytes(t *testing.T) {
+	client, server := recorded(t, "netshoot"), recorded(t, "fortio-server")
+	for _, url := range []string{"/echo?q=«redacted 5 B»", "/echo?q=«redacted 5 B, 2»&p=«redacted 1 B»"} {
+		call := workshop
+		call.URL = "http://fortio-server:8080" + url
+		call.Headers = map[string][]string{"x-secret": {"«redacted 5 B»"}}
+		path, err := Way(client, server, call, WayOptions{Cold: true})
+		if err != nil || path.Outcome != flow.Forwarded || path.Hops[len(path.Hops)-1].Kind != flow.App {
+			t.Errorf("%s: %s after %d hops, %v: %s", url, path.Outcome, len(path.Hops), err,
+				path.Hops[len(path.Hops)-1].Why)
+		}
+	}
+}
+
 // TestCallsThatMakeNoSense is the table of URLs, addresses and rules that no way can be inferred
 // for: the error names what is wrong.
 func TestCallsThatMakeNoSense(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer/match"
 	"github.com/flowproof/lab/harness/infer/passage"
+	"github.com/flowproof/lab/internal/redact"
 )
 
 // This file holds requests that the codec does not take, or that the connection manager refuses
@@ -44,7 +45,7 @@ func codecRefused(w *passage.Walk) *passage.Refusal {
 			"method %q is none that the HTTP/1 codec takes, and allow_custom_methods is not set", w.Req.Method)
 	case w.Req.Method == "CONNECT" && !hasPort(host):
 		return bad("http1.invalid_url", "the target %q of CONNECT has no port", host)
-	case !isAuthority(host):
+	case !isAuthority(redact.Shown(host)):
 		return bad("http.invalid_authority", "the host %q has a character that no authority may have", host)
 	}
 	if many := tooMany(w, "http1.too_many_headers", 431, "DPE"); many != nil {
@@ -54,7 +55,8 @@ func codecRefused(w *passage.Walk) *passage.Refusal {
 }
 
 // invalidBytes refuses what no codec takes: a control character, another than a token's in a name,
-// and in HTTP/1 a byte beyond ASCII in the target. (BalsaParser, HeaderUtility::headerValueIsValid)
+// and in HTTP/1 a byte beyond ASCII in the target. What a kept request hides is taken for one that
+// Envoy took. (BalsaParser, HeaderUtility::headerValueIsValid)
 func invalidBytes(w *passage.Walk) *passage.Refusal {
 	first, where, details := "", "", ""
 	for name, value := range w.Req.Header.All() {
@@ -79,7 +81,7 @@ func invalidHeader(name, value string, http2 bool) (why, details string) {
 	switch {
 	case control(name) || control(value):
 		return "header " + name + " has a control character", "http1.invalid_characters"
-	case name == ":path" && !http2 && !match.IsASCII(value):
+	case name == ":path" && !http2 && !match.IsASCII(redact.Shown(value)):
 		return "the target has a byte beyond ASCII", "http1.codec_error"
 	case !strings.HasPrefix(name, ":") && !isToken(name):
 		return "the name of header " + name + " is no token", "http1.codec_error"
