@@ -75,8 +75,8 @@ func TestAQuestionAskedAgain(t *testing.T) {
 	}
 }
 
-// TestHiddenValuesAreNoBytes goes the way of a request whose kept form hides a value: the mark in its
-// place is not what was sent.
+// TestHiddenValuesAreNoBytes goes the way of a request whose kept form hides a value: the mark in
+// its place is not what was sent.
 func TestHiddenValuesAreNoBytes(t *testing.T) {
 	client, server := recorded(t, "netshoot"), recorded(t, "fortio-server")
 	for _, url := range []string{"/echo?q=«redacted 5 B»", "/echo?q=«redacted 5 B, 2»&p=«redacted 1 B»"} {

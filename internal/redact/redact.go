@@ -84,8 +84,8 @@ func Hidden(text string) bool {
 	return strings.Contains(text, "«redacted ") && aMark.MatchString(text) || strings.Contains(text, Masked)
 }
 
-// Shown returns the parts of text, which may be a URL, that are no marks: what is hidden has not the
-// bytes of its mark.
+// Shown returns the parts of text, which may be a URL, that are no marks: what is hidden has not
+// the bytes of its mark.
 func Shown(text string) string {
 	if !strings.Contains(text, "redacted") {
 		return text
