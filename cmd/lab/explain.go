@@ -13,6 +13,7 @@ import (
 
 	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/explain"
+	"github.com/flowproof/lab/harness/explain/logformat"
 	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/glossary"
@@ -38,7 +39,7 @@ of these:
   a details string               such as via_upstream or rbac_access_denied_matched_policy[none]
   a word of a report             a hop, an instrument, a fact, a code, a verdict, or a term of Envoy or Istio
 
-Lines are read by the formats that stand in the dump, by Istio's text format, as JSON, and by Envoy's own default.
+Lines are read by the formats that stand in the dump, and by those that Istio and Envoy have by themselves.
 With a dump each cause says whether the dump shows it. Nothing is sent and nothing is changed.
 
 The exit code is 0 when there is an explanation, also of a request that failed.`
@@ -142,7 +143,7 @@ func (f *explainFlags) explain(ctx context.Context, a *app, what string, languag
 	}
 	if !explain.IsArchive(data) && len(parts[0].Lines) == 0 {
 		return fault.Usagef("read %s: no line of an access log that can be read "+
-			"(formats: Istio's text, JSON, Envoy's default, and those of --dump)", name)
+			"(formats: %s, and those of --dump)", name, strings.Join(logformat.Known(), ", "))
 	}
 	return f.parts(a, parts, opts)
 }

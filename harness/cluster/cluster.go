@@ -13,8 +13,8 @@ import (
 // Options say what a lab shall have when it is up.
 type Options struct {
 	Name   string // of the lab; DefaultName when empty
-	Images string // "built" (default): assembled from components; "registry": pulled
-	Istio  string // version to install, such as 1.29.0, with Images "registry"; "" for the one that is known to fit
+	Images string // a source of images, as --images takes it; "" for "built"
+	Istio  string // version to install, such as 1.29.0, of published images; "" for the one that is known to fit
 	Retain bool   // keep what is there after a failure, to look at it
 	Fresh  bool   // start from an empty cluster and apply every object, instead of from prepared data
 
