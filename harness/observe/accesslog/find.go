@@ -48,6 +48,16 @@ func SentOn(log []byte, id, peer string) Sent {
 	return sent
 }
 
+// fromAnother says whether the only lines of the client's own connection are of requests with
+// another id than was sent: a route replaced it, or they are of an earlier connection that had the
+// same source port.
+func fromAnother(log []byte, id, peer string) bool {
+	own := find(marked(log, marks(id, peer)), Selection{RequestID: id, Peer: peer, Side: flow.Client}).own
+	return len(own) > 0 && !slices.ContainsFunc(own, func(l Line) bool {
+		return l.RequestID() == "" || flow.SameRequestID(l.RequestID(), id)
+	})
+}
+
 // opaque says of a line that it is of a connection whose bytes were passed on as they were: it has
 // no protocol and no id.
 func (l Line) opaque() bool {

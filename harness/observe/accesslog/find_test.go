@@ -46,6 +46,31 @@ func TestArrivals(t *testing.T) {
 	}
 }
 
+// TestFromAnother waits on where the client's log has of its own connection's address only a line
+// with another id: an earlier connection may have had that port.
+func TestFromAnother(t *testing.T) {
+	const peer = "10.0.0.1:1001"
+	other := strings.ReplaceAll(row(1, peer, "15001", 200, ""), `"request_id":"a"`, `"request_id":"b"`)
+	own := row(2, peer, "15001", 200, "")
+	bytes := strings.ReplaceAll(own, `"request_id":"a"`, `"request_id":null`)
+	for name, c := range map[string]struct {
+		log  string
+		want bool
+	}{
+		"no line":                        {"", false},
+		"its own":                        {own, false},
+		"another's":                      {other, true},
+		"another's, then its own":        {other + own, false},
+		"a connection that is no HTTP":   {bytes, false},
+		"another's, and one that is not": {other + bytes, false},
+		"of another address":             {strings.ReplaceAll(other, peer, "10.0.0.1:1002"), false},
+	} {
+		if got := fromAnother([]byte(c.log), "a", peer); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 // TestNextAttempts tells how often the sidecar tried a call of the application's own, where it did
 // more than once.
 func TestNextAttempts(t *testing.T) {

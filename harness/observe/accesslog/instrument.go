@@ -71,6 +71,9 @@ func (Instrument) Before(ctx context.Context, pods []instrument.Target) error {
 // (--file-flush-interval-msec), and the line goes through the runtime and the apiserver.
 const lineTimeout = 10 * time.Second
 
+// flushes is the time of several flushes.
+const flushes = 4 * time.Second
+
 // errNoLine says that a line did not come in time.
 var errNoLine = errors.New("Envoy's line about the request has not come within " + lineTimeout.String())
 
@@ -91,6 +94,9 @@ func (Instrument) After(ctx context.Context, pods []instrument.Target, sent inst
 			servers = append(servers, pod)
 		default:
 			text, err := await(ctx, pod, texts)
+			if err == nil && fromAnother(text, sent.RequestID, sent.Peer) {
+				text, err = awaitBehind(ctx, pod, Marks(sent.RequestID))
+			}
 			if err != nil {
 				return err
 			}
@@ -142,6 +148,21 @@ func await(ctx context.Context, pod instrument.Target, texts []string) ([]byte, 
 			return nil, context.Cause(ctx)
 		}
 		pod.Incomplete(flow.AccessLog, because(waiting, err))
+	}
+	return log.Text(), nil
+}
+
+// awaitBehind waits for a line behind another one that came, and returns the log. It may not come:
+// lines are written in the order in which requests end, those of one interval at once.
+func awaitBehind(ctx context.Context, pod instrument.Target, texts []string) ([]byte, error) {
+	log, err := pod.Log(ctx)
+	if err != nil {
+		return nil, err
+	}
+	waiting, cancel := context.WithTimeoutCause(ctx, flushes, errNoLine)
+	defer cancel()
+	if err := log.WaitFor(waiting, texts...); err != nil && ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
 	return log.Text(), nil
 }
