@@ -65,7 +65,7 @@ func findRoute(w *passage.Walk) routeResult {
 		return r
 	}
 	w.Route, w.Out.Route, w.Out.RouteIndex = entry, entry.Name, entry.Index
-	specified(w, config, vh, entry)
+	specified(w)
 	result := follow(w, entry)
 	result.hop.Rejected = append(rejected, result.hop.Rejected...)
 	result.hop.Why = say.Join(why, "virtual host "+vh.Name+": "+hostWhy, "route "+entry.Label()+": "+matchWhy,
@@ -77,9 +77,9 @@ func findRoute(w *passage.Walk) routeResult {
 
 // specified opens the route where an extension may return another in its place: route_specifiers of
 // the route, the virtual host and the route configuration.
-func specified(w *passage.Walk, config configdump.Value, vh *proxy.VirtualHost, entry *proxy.RouteEntry) {
+func specified(w *passage.Walk) {
 	const field = "route_specifiers"
-	for _, list := range []configdump.Value{entry.At.Get(field), vh.At.Get(field), config.Get(field)} {
+	for _, list := range []configdump.Value{w.Route.At.Get(field), w.VirtualHost.At.Get(field), w.Table.Specifiers} {
 		for _, at := range list.Elements() {
 			w.Open(flow.WhatRoute, field+": "+match.TypeOf(at),
 				"it may put another route into the place of the one that matches, with another cluster or answer", at)

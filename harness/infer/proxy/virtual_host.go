@@ -22,6 +22,7 @@ type RouteTable struct {
 	Headers      HeaderLevel
 	Answers      HeaderLevel      // of responses
 	Mirrors      configdump.Value // request_mirror_policies
+	Specifiers   configdump.Value // route_specifiers
 	SpecificWins bool             // most_specific_header_mutations_wins
 	Name         string
 	Hosts        int
@@ -80,6 +81,8 @@ func (e *Proxy) RouteTable(v configdump.Value) *RouteTable {
 				t.PerFilter = field
 			case "request_mirror_policies":
 				t.Mirrors = field
+			case "route_specifiers":
+				t.Specifiers = field
 			case "request_headers_to_add":
 				t.Headers.Add = field
 			case "request_headers_to_remove":
