@@ -18,12 +18,14 @@ func normalisePath(w *passage.Walk, path string) string {
 	manager := w.HCM.At
 	only := match.PathOnly(path)
 	rest := path[len(only):]
-	switch action, _ := escapedSlashes(w); action {
-	case unescapeForward, unescapeRedirect:
-		only = strings.NewReplacer("%2F", "/", "%2f", "/", "%5C", "\\", "%5c", "\\").Replace(only)
+	if hasEscapedSlash(only) {
+		switch action, _ := escapedSlashes(w); action {
+		case unescapeForward, unescapeRedirect:
+			only = plainSlashes.Replace(only)
+		}
 	}
 	if on, _ := normalizes(w); on {
-		if w.Proxy.Guarded("strip_dotdot_segments_with_parameters") {
+		if strings.Contains(only, ".;") && w.Proxy.Guarded("strip_dotdot_segments_with_parameters") {
 			only = plainDots(only)
 		}
 		only = canonicalPath(only)
@@ -33,6 +35,8 @@ func normalisePath(w *passage.Walk, path string) string {
 	}
 	return only + rest
 }
+
+var plainSlashes = strings.NewReplacer("%2F", "/", "%2f", "/", "%5C", "\\", "%5c", "\\")
 
 // Values of path_with_escaped_slashes_action by their numbers.
 const (
@@ -94,9 +98,6 @@ func mergeSlashes(path string) string {
 
 // plainDots takes the parameters from the segments . and .., which then are resolved.
 func plainDots(path string) string {
-	if !strings.Contains(path, ".;") {
-		return path
-	}
 	segments := strings.Split(path, "/")
 	for i, s := range segments {
 		if dots, _, ok := strings.Cut(s, ";"); ok && (dots == "." || dots == "..") {
@@ -141,6 +142,7 @@ func escaped(path string) string {
 	const hex = "0123456789ABCDEF"
 	odd := func(c byte) bool { return c >= 0x80 || c <= ' ' || strings.IndexByte("\"<>^`{|}", c) >= 0 }
 	var b strings.Builder
+	b.Grow(len(path))
 	for i := 0; i < len(path); i++ {
 		if c := path[i]; odd(c) {
 			b.WriteString("%" + string(hex[c>>4]) + string(hex[c&15]))

@@ -101,11 +101,14 @@ func pathRefused(w *passage.Walk) *passage.Refusal {
 	if strings.Contains(path, "#") {
 		return &passage.Refusal{Status: 400, Details: "path_normalization_failed", Why: "the path has a fragment (#)"}
 	}
-	if on, at := normalizes(w); on && strings.Contains(match.PathOnly(path), "%00") {
-		return &passage.Refusal{Status: 400, Details: "path_normalization_failed", At: at,
-			Why: "the path has an escaped NUL, which normalize_path does not take"}
+	only := match.PathOnly(path)
+	if strings.Contains(only, "%00") {
+		if on, at := normalizes(w); on {
+			return &passage.Refusal{Status: 400, Details: "path_normalization_failed", At: at,
+				Why: "the path has an escaped NUL, which normalize_path does not take"}
+		}
 	}
-	if !hasEscapedSlash(match.PathOnly(path)) {
+	if !hasEscapedSlash(only) {
 		return nil
 	}
 	switch action, at := escapedSlashes(w); action {

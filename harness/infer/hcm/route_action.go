@@ -81,8 +81,10 @@ func Weighted(w *passage.Walk, v configdump.Value) (choices []flow.Choice, why s
 			name, _ = w.Decisive(header, flow.WhatCluster, c)
 		}
 		weight := uint32(c.Get("weight").Uint())
-		if set := w.Proxy.Runtime(prefix + "." + name); prefix != "" && set.Exists() {
-			weight = uint32(set.Uint())
+		if prefix != "" {
+			if set := w.Proxy.Runtime(prefix + "." + name); set.Exists() {
+				weight = uint32(set.Uint())
+			}
 		}
 		total += uint64(weight)
 		w.Out.Clusters = append(w.Out.Clusters, flow.WeightedCluster{Name: name, Weight: weight})

@@ -11,7 +11,8 @@ import (
 type LoadAssignment struct {
 	At    configdump.Value
 	Hosts []Host
-	Over  uint64 // overprovisioning_factor in percent
+	Over  uint64           // overprovisioning_factor in percent
+	Drops configdump.Value // drop_overloads
 }
 
 // A Host is one LbEndpoint with its locality.
@@ -56,7 +57,8 @@ func (e *Proxy) Load(c *Cluster) *LoadAssignment {
 }
 
 func newLoadAssignment(v configdump.Value) *LoadAssignment {
-	l := &LoadAssignment{At: v, Over: v.Get("policy", "overprovisioning_factor").Uint()}
+	policy := v.Get("policy")
+	l := &LoadAssignment{At: v, Over: policy.Get("overprovisioning_factor").Uint(), Drops: policy.Get("drop_overloads")}
 	if l.Over == 0 {
 		l.Over = 140
 	}

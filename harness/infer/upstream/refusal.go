@@ -26,9 +26,11 @@ func refuses(w *passage.Walk, c *proxy.Cluster, hop flow.Hop) bool {
 		return false
 	}
 	for _, r := range []refusal{maintenance(w, c), overload(w, c)} {
+		if r.numerator == 0 {
+			continue
+		}
 		text := fmt.Sprintf("%s %d of %d requests", r.why, min(r.numerator, r.of), r.of)
-		if r.numerator == 0 || r.numerator < r.of &&
-			!(passage.FilterWay{Walk: w}).Lot(flow.WhatAnswer, r.at, r.numerator, r.of, text) {
+		if r.numerator < r.of && !(passage.FilterWay{Walk: w}).Lot(flow.WhatAnswer, r.at, r.numerator, r.of, text) {
 			continue
 		}
 		status := w.LocalStatus(503, r.flag)
@@ -53,7 +55,10 @@ func maintenance(w *passage.Walk, c *proxy.Cluster) refusal {
 // overload is what drop_overloads of the endpoints' policy drops; Envoy takes one category. The
 // runtime bounds it. (Router::Filter::checkDropOverload, ClusterImplBase::parseDropOverloadConfig)
 func overload(w *passage.Walk, c *proxy.Cluster) refusal {
-	at := w.Proxy.Load(c).At.Get("policy", "drop_overloads").Element(0)
+	at := w.Proxy.Load(c).Drops.Element(0)
+	if !at.Exists() {
+		return refusal{}
+	}
 	r := refusal{flag: "DO", details: "drop_overload", why: "drop_overloads drops", at: at}
 	r.numerator, r.of = match.Fraction(at.Get("drop_percentage"))
 	if most := w.Proxy.Percent("load_balancing_policy.drop_overload_limit", 100); r.numerator*100 > r.of*most {
