@@ -150,6 +150,16 @@ func start(t testing.TB, d *configdump.Dump, opts Options) *Envoy {
 	return e
 }
 
+// askAll runs Envoy and asks it once for all requests.
+func askAll(t testing.TB, d *configdump.Dump, requests []flow.Request) []Result {
+	t.Helper()
+	results, err := start(t, d, Options{}).Ask(t.Context(), requests)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return results
+}
+
 // judge asks Envoy and inference for all requests and returns the differences that nothing
 // explains, one text a request.
 func judge(t testing.TB, e *Envoy, engine *infer.Engine, requests []flow.Request) []string {

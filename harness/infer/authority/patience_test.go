@@ -93,10 +93,7 @@ func TestPatience(t *testing.T) {
 		}
 	}
 	d := c.dump(t)
-	results, err := start(t, d, Options{}).Ask(t.Context(), requests)
-	if err != nil {
-		t.Fatal(err)
-	}
+	results := askAll(t, d, requests)
 	engine := infer.New(d)
 	for i, req := range requests {
 		t.Run(names[i], func(t *testing.T) {

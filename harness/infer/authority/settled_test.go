@@ -1,7 +1,6 @@
 package authority
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -123,10 +122,7 @@ func TestDropsByChance(t *testing.T) {
 	if err != nil || decision.Certainty != flow.Chance || len(decision.Possible) != 2 {
 		t.Fatalf("%v: %s %+v", err, decision.Certainty, decision.Possible)
 	}
-	results, err := start(t, d, Options{}).Ask(context.Background(), slices.Repeat([]flow.Request{req}, times))
-	if err != nil {
-		t.Fatal(err)
-	}
+	results := askAll(t, d, slices.Repeat([]flow.Request{req}, times))
 	want, seen := map[string]bool{}, map[string]bool{}
 	for _, p := range decision.Possible {
 		want[fmt.Sprintf("%t %s", p.Outcome == flow.Forwarded, p.Flag)] = true
@@ -151,10 +147,7 @@ func TestLocationsChangedLater(t *testing.T) {
 	d := c.dump(t)
 	requests := []flow.Request{shorthand("GET x /r", port), shorthand("GET x /d", port),
 		shorthand("GET x /r", port+1), shorthand("GET x /d", port+1)}
-	results, err := start(t, d, Options{}).Ask(context.Background(), requests)
-	if err != nil {
-		t.Fatal(err)
-	}
+	results := askAll(t, d, requests)
 	engine := infer.New(d)
 	for i, req := range requests {
 		decision, err := engine.Decide(req)
@@ -185,10 +178,7 @@ func TestInternalRedirects(t *testing.T) {
 		requests = append(requests, shorthand("GET x /stub/"+row.code+"/location/http://x/next", port+i))
 	}
 	d := c.dump(t)
-	results, err := start(t, d, Options{}).Ask(context.Background(), requests)
-	if err != nil {
-		t.Fatal(err)
-	}
+	results := askAll(t, d, requests)
 	engine := infer.New(d)
 	for i, row := range rows {
 		decision, err := engine.Decide(requests[i])
