@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/flowproof/lab/harness/configdump"
 	"github.com/flowproof/lab/harness/infer/match"
 	"github.com/flowproof/lab/harness/infer/passage"
 )
@@ -46,26 +47,23 @@ func ignoreUpgrade(w *passage.Walk) {
 		dropTokens(h, "connection", "upgrade", "http2-settings")
 		return
 	}
-	var kept []string
 	ignored := w.HCM.At.Get("http_protocol_options", "ignore_http_11_upgrade")
+	if ignored.Len() == 0 {
+		return
+	}
+	var kept []string
 	for token := range strings.SplitSeq(upgrade, ",") {
 		token = strings.TrimSpace(token)
-		matched := false
-		for _, m := range ignored.Elements() {
-			matched = matched || match.String(m, token).Yes()
-		}
-		if !matched {
+		if !match.Some(ignored, func(m configdump.Value) match.Truth { return match.String(m, token) }).Yes() {
 			kept = append(kept, token)
 		}
 	}
-	switch {
-	case ignored.Len() == 0:
-	case len(kept) == 0:
+	if len(kept) == 0 {
 		h.Remove("upgrade")
 		dropTokens(h, "connection", "upgrade")
-	default:
-		h.Set("upgrade", strings.Join(kept, ","))
+		return
 	}
+	h.Set("upgrade", strings.Join(kept, ","))
 }
 
 // dropNominated takes out the headers that connection names, and says whether it may. Of te,

@@ -139,15 +139,21 @@ func addHeaders(w *passage.Walk) {
 			Remove: w.VirtualHost.At.Get("request_headers_to_remove"),
 		}, w.Table.Headers,
 	}
+	mutate(w, w.Req.Header, levels)
+}
+
+// mutate does to headers what the levels of a route configuration say, given from the most specific
+// on.
+func mutate(w *passage.Walk, h *match.Headers, levels []proxy.HeaderLevel) {
 	if w.Table.SpecificWins {
-		levels[0], levels[1], levels[2], levels[3] = levels[3], levels[2], levels[1], levels[0]
+		slices.Reverse(levels)
 	}
 	for _, level := range levels {
 		for _, name := range level.Remove.Elements() {
-			w.Req.Header.Remove(name.Text())
+			h.Remove(name.Text())
 		}
 		for _, option := range level.Add.Elements() {
-			filters.AddHeader(w.Req.Header, option, w.Formatted, unknownValue)
+			filters.AddHeader(h, option, w.Formatted, unknownValue)
 		}
 	}
 }
@@ -158,24 +164,13 @@ func relocate(w *passage.Walk, found *routeResult) {
 	level := func(at configdump.Message) proxy.HeaderLevel {
 		return proxy.HeaderLevel{Add: at.Get("response_headers_to_add"), Remove: at.Get("response_headers_to_remove")}
 	}
-	levels := []proxy.HeaderLevel{level(w.Route.At), level(w.VirtualHost.At), w.Table.Answers}
-	if w.Table.SpecificWins {
-		slices.Reverse(levels)
-	}
 	h := match.NewHeaders(map[string]string{":status": strconv.Itoa(found.status)})
 	w.Answering = h
 	defer func() { w.Answering = nil }()
 	if found.location != "" {
 		h.Set("location", found.location)
 	}
-	for _, level := range levels {
-		for _, name := range level.Remove.Elements() {
-			h.Remove(name.Text())
-		}
-		for _, option := range level.Add.Elements() {
-			filters.AddHeader(h, option, w.Formatted, unknownValue)
-		}
-	}
+	mutate(w, h, []proxy.HeaderLevel{level(w.Route.At), level(w.VirtualHost.At), w.Table.Answers})
 	if cause, open := h.Open("location"); open {
 		w.Open(flow.WhatAnswer, cause.On, "header location: "+cause.Why, w.Route.At.Value)
 	}

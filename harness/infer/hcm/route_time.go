@@ -20,16 +20,13 @@ type limit struct {
 
 // patience says how long the router waits for an answer. (FilterUtility::finalTimeout)
 func patience(w *passage.Walk, action configdump.Message) limit {
-	names := []string{"x-envoy-upstream-rq-timeout-ms"}
+	name := "x-envoy-upstream-rq-timeout-ms"
 	const expected = "x-envoy-expected-rq-timeout-ms"
 	if _, given := w.Req.Header.Get(expected); given && routerConfig(w).Get("respect_expected_rq_timeout").Bool() {
-		names = []string{expected}
+		name = expected
 	}
-	for _, name := range names {
-		text, given := w.Req.Header.Get(name)
-		if ms, err := strconv.ParseUint(text, 10, 31); given && err == nil {
-			return limit{text + " ms", time.Duration(ms) * time.Millisecond, " by the request's own header"}
-		}
+	if own, ok := milliseconds(w, name); ok {
+		return own
 	}
 	most, limited := action.Get("max_grpc_timeout"), match.IsGRPC(w.Req.Header)
 	switch t := action.Get("timeout"); {
@@ -42,6 +39,16 @@ func patience(w *passage.Walk, action configdump.Message) limit {
 	default:
 		return limit{t.Text(), t.Duration(), ""}
 	}
+}
+
+// milliseconds is the time that a header of the request gives; ok is false where it gives none.
+func milliseconds(w *passage.Walk, header string) (own limit, ok bool) {
+	text, _ := w.Req.Header.Get(header)
+	ms, err := strconv.ParseUint(text, 10, 31)
+	if err != nil {
+		return limit{}, false
+	}
+	return limit{text + " ms", time.Duration(ms) * time.Millisecond, " by the request's own header"}, true
 }
 
 // grpcPatience is the grpc-timeout of a call, less an offset, and at most what the route allows,
@@ -139,24 +146,20 @@ func retryPolicy(w *passage.Walk, action configdump.Message) (policy configdump.
 func retries(w *passage.Walk, policy configdump.Value, of string) string {
 	const key = "upstream.use_retry"
 	on := words(policy.Get("retry_on").Text())
-	if w.Proxy.Percent(key, 100) == 0 && len(on) > 0 {
+	if len(on) > 0 && w.Proxy.Percent(key, 100) == 0 {
 		return "no retries: " + key + " of the runtime is 0"
 	}
-	if only := policy.Get("retriable_request_headers"); only.Len() > 0 {
-		matched := false
-		for _, m := range only.Elements() {
-			matched = matched || match.Header(m, w.Req.Header).Yes()
-		}
-		if !matched {
-			return "no retries: the request has none of the retriable_request_headers"
-		}
+	if only := policy.Get("retriable_request_headers"); only.Len() > 0 && !match.Some(only,
+		func(m configdump.Value) match.Truth { return match.Header(m, w.Req.Header) }).Yes() {
+		return "no retries: the request has none of the retriable_request_headers"
 	}
 	own := requested(w)
 	if len(on)+len(own) == 0 {
 		return ""
 	}
 	n := cmp.Or(policy.Get("num_retries").Text(), "1")
-	if text, _ := w.Req.Header.Get("x-envoy-max-retries"); isNumber(text) {
+	text, _ := w.Req.Header.Get("x-envoy-max-retries")
+	if _, err := strconv.ParseUint(text, 10, 31); err == nil {
 		n, of = text, of+" and the request's own header"
 	}
 	switch {
@@ -182,9 +185,8 @@ func requested(w *passage.Walk) []string {
 // count.
 func perTry(w *passage.Walk, policy configdump.Value, global limit) string {
 	per := limit{policy.Get("per_try_timeout").Text(), policy.Get("per_try_timeout").Duration(), ""}
-	if text, _ := w.Req.Header.Get("x-envoy-upstream-rq-per-try-timeout-ms"); isNumber(text) {
-		ms, _ := strconv.ParseUint(text, 10, 31)
-		per = limit{text + " ms", time.Duration(ms) * time.Millisecond, " by the request's own header"}
+	if own, ok := milliseconds(w, "x-envoy-upstream-rq-per-try-timeout-ms"); ok {
+		per = own
 	}
 	var parts []string
 	if per.time > 0 && (global.time == 0 || per.time < global.time) {
@@ -204,8 +206,11 @@ func internalRedirects(action configdump.Message) string {
 		return ""
 	}
 	codes := cmp.Or(strings.Join(policy.Get("redirect_response_codes").Texts(), ", "), "302")
-	most := cmp.Or(policy.Get("max_internal_redirects").Text(), "1")
-	text := "an answer of " + codes + " by the upstream is followed inside of Envoy, at most " + most + " times"
+	most := "once"
+	if n := policy.Get("max_internal_redirects").Text(); n != "" && n != "1" {
+		most = n + " times"
+	}
+	text := "an answer of " + codes + " by the upstream is followed inside of Envoy, at most " + most
 	if policy.Get("predicates").Len() > 0 {
 		text += " and where its predicates allow it"
 	}
@@ -214,9 +219,4 @@ func internalRedirects(action configdump.Message) string {
 
 func words(list string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
-}
-
-func isNumber(text string) bool {
-	_, err := strconv.ParseUint(text, 10, 31)
-	return err == nil
 }

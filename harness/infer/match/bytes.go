@@ -47,8 +47,8 @@ func Latin1(s string) string {
 	return string(runes)
 }
 
-// FromLatin1 is the bytes of a string of Latin-1 characters.
-func FromLatin1(s string) string {
+// fromLatin1 is the bytes of a string of Latin-1 characters.
+func fromLatin1(s string) string {
 	if IsASCII(s) {
 		return s
 	}

@@ -186,7 +186,7 @@ func (p Path) TemplateRewrite(into, path string) (string, bool) {
 	}
 	for i, name := range pattern.SubexpNames() {
 		if name != "" {
-			into = strings.ReplaceAll(into, "{"+name+"}", FromLatin1(found[i]))
+			into = strings.ReplaceAll(into, "{"+name+"}", fromLatin1(found[i]))
 		}
 	}
 	return into, true

@@ -14,7 +14,7 @@ func Substitute(v configdump.Value, s string) string {
 	if p == nil || highestGroup(substitution) > p.NumSubexp() {
 		return s // RE2::GlobalReplace changes nothing when the substitution names a group that there is not
 	}
-	return FromLatin1(p.ReplaceAllString(Latin1(s), Latin1(goTemplate(substitution))))
+	return fromLatin1(p.ReplaceAllString(Latin1(s), Latin1(goTemplate(substitution))))
 }
 
 // highestGroup returns the highest \N in a substitution.
