@@ -8,22 +8,26 @@ import (
 
 // withoutCopies leaves out what a proxy's counters say of its connections upstream, where what they
 // counted is a copy of the request: a route has Envoy send one to another cluster and throw its
-// answer away. A cluster whose counters a mesh does not keep leaves the copy's alone to rise.
+// answer away. A cluster whose counters a mesh does not keep leaves the copy's alone to rise: the
+// connection and the answer that they tell of are the copy's. What they say of another cluster
+// stays.
 func withoutCopies(run flow.Run) flow.Run {
 	for i := range run.Path.Hops {
 		hop := &run.Path.Hops[i]
 		if hop.Kind != flow.Cluster || !slices.ContainsFunc(hop.Expect, isCopy) {
 			continue
 		}
-		counted := slices.ContainsFunc(run.Observations, func(o flow.Observation) bool {
-			return o.Instrument == flow.Stats && sameProxy(hop, o.Side, o.Where.Pod) &&
-				slices.ContainsFunc(o.Facts, func(s flow.Seen) bool { return copied(hop, s) })
-		})
-		if !counted {
+		counted := func(o flow.Observation) bool {
+			return o.Instrument == flow.Stats && sameProxy(hop, o.Side, o.Where.Pod)
+		}
+		copys := func(o flow.Observation) bool {
+			return counted(o) && slices.ContainsFunc(o.Facts, func(s flow.Seen) bool { return copied(hop, s) })
+		}
+		if !slices.ContainsFunc(run.Observations, copys) {
 			continue
 		}
 		run.Observations = slices.DeleteFunc(slices.Clone(run.Observations), func(o flow.Observation) bool {
-			return o.Instrument == flow.Stats && sameProxy(hop, o.Side, o.Where.Pod) && upstream(o.Kind)
+			return copys(o) || counted(o) && upstream(o.Kind) && o.Kind != flow.Cluster
 		})
 		run.Watches = slices.Clone(run.Watches)
 		for k := range run.Watches {
