@@ -79,9 +79,24 @@ func reached(e instrument.Evidence) []instrument.Pod {
 	}
 	return slices.DeleteFunc(slices.Clone(e.Servers), func(p instrument.Pod) bool {
 		log := p.Part(instrument.LogText)
-		came := sent.Opaque && sent.Local != "" && bytes.Contains(log, []byte(sent.Local))
+		came := sent.Opaque && sent.Local != "" && hasEnd(log, sent.Local)
 		return p.IP != sent.IP && !came && (sent.RequestID == "" || !mentions(log, sent.RequestID))
 	})
+}
+
+// hasEnd says whether a log has an ip:port, and not only as a part of a longer one.
+func hasEnd(log []byte, end string) bool {
+	for {
+		before, after, found := bytes.Cut(log, []byte(end))
+		if !found {
+			return false
+		}
+		if len(bytes.TrimRight(before, "0123456789.")) == len(before) &&
+			len(bytes.TrimLeft(after, "0123456789")) == len(after) {
+			return true
+		}
+		log = after
+	}
 }
 
 // mentions says whether a log has a request's id. Envoy may write another character over the one at

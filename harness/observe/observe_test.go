@@ -115,3 +115,22 @@ func TestWhatIsNotRecorded(t *testing.T) {
 		t.Errorf("watch %+v", watches[2])
 	}
 }
+
+// TestHasEnd finds an end of a connection in a log, and no longer one that has it as a part.
+func TestHasEnd(t *testing.T) {
+	const end = "10.0.0.1:4000"
+	for log, want := range map[string]bool{
+		"":                                 false,
+		end:                                true,
+		`{"peer":"10.0.0.1:4000"}`:         true,
+		"from 10.0.0.1:4000,":              true,
+		"10.0.0.1:40001":                   false,
+		"110.0.0.1:4000":                   false,
+		"1.10.0.0.1:4000":                  false,
+		"10.0.0.1:40001 and 10.0.0.1:4000": true,
+	} {
+		if got := hasEnd([]byte(log), end); got != want {
+			t.Errorf("%q: %v", log, got)
+		}
+	}
+}
