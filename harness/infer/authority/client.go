@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/flowproof/lab/harness/flow"
@@ -86,18 +88,7 @@ func (e *Envoy) send(ctx context.Context, req flow.Request) (Result, error) {
 			return Result{}, err
 		}
 	}
-	local := e.nextAddress()
-	if strings.HasPrefix(address, "[") { // the kernel chooses
-		local = nil
-	}
-	if direct, err := netip.ParseAddrPort(req.DirectSource); err == nil {
-		local = net.TCPAddrFromAddrPort(netip.AddrPortFrom(direct.Addr(), 0))
-	}
-	dialer := &net.Dialer{Timeout: 5 * time.Second}
-	if local != nil {
-		dialer.LocalAddr = local
-	}
-	conn, err := dialer.DialContext(ctx, "tcp", address)
+	conn, err := e.dial(ctx, address, req.DirectSource)
 	if err != nil {
 		return Result{}, err
 	}
@@ -134,11 +125,26 @@ func (e *Envoy) send(ctx context.Context, req flow.Request) (Result, error) {
 	return r, nil
 }
 
-// nextAddress returns a loopback address that no connection came from before: the access
-// log is joined by it.
-func (e *Envoy) nextAddress() *net.TCPAddr {
-	n := e.sent.Add(1)
-	return &net.TCPAddr{IP: net.IPv4(127, byte(64+n>>16), byte(n>>8), byte(n))}
+// dial connects from an address and port that no connection to this Envoy came from before: the
+// access log is joined by them. The kernel gives a port again, so each connection names its own.
+// One that something else on this machine has is passed over.
+func (e *Envoy) dial(ctx context.Context, address, directSource string) (net.Conn, error) {
+	const firstPort, ports = 1024, 1<<16 - 1024
+	for {
+		n := e.sent.Add(1)
+		local := &net.TCPAddr{IP: net.IPv4(127, byte(64+n>>16), byte(n>>8), byte(n)), Port: int(firstPort + n%ports)}
+		if strings.HasPrefix(address, "[") {
+			local.IP = net.IPv6loopback
+		}
+		if direct, err := netip.ParseAddrPort(directSource); err == nil {
+			local.IP = direct.Addr().AsSlice()
+		}
+		dialer := &net.Dialer{Timeout: 5 * time.Second, LocalAddr: local}
+		conn, err := dialer.DialContext(ctx, "tcp", address)
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			return conn, err
+		}
+	}
 }
 
 // proxyHeader says the original destination and source: PROXY protocol version 1.
