@@ -137,34 +137,37 @@ func reached(servers []instrument.Target, client Sent, behind []string) []instru
 // await waits for a line in one log and returns the log. Only the end of the run's own context is
 // an error: a line that does not come makes the instrument incomplete.
 func await(ctx context.Context, pod instrument.Target, texts []string) ([]byte, error) {
-	log, err := pod.Log(ctx)
-	if err != nil {
-		return nil, err
+	text, missed, err := waitFor(ctx, pod, lineTimeout, texts)
+	if missed != nil {
+		pod.Incomplete(flow.AccessLog, missed)
 	}
-	waiting, cancel := context.WithTimeoutCause(ctx, lineTimeout, errNoLine)
-	defer cancel()
-	if err := log.WaitFor(waiting, texts...); err != nil {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		pod.Incomplete(flow.AccessLog, because(waiting, err))
-	}
-	return log.Text(), nil
+	return text, err
 }
 
 // awaitBehind waits for a line behind another one that came, and returns the log. It may not come:
 // lines are written in the order in which requests end, those of one interval at once.
 func awaitBehind(ctx context.Context, pod instrument.Target, texts []string) ([]byte, error) {
+	text, _, err := waitFor(ctx, pod, flushes, texts)
+	return text, err
+}
+
+// waitFor waits for a line in one log for so long, and returns the log and why the line did not
+// come.
+func waitFor(ctx context.Context, pod instrument.Target, limit time.Duration, texts []string) (text []byte, missed,
+	err error) {
 	log, err := pod.Log(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	waiting, cancel := context.WithTimeoutCause(ctx, flushes, errNoLine)
+	waiting, cancel := context.WithTimeoutCause(ctx, limit, errNoLine)
 	defer cancel()
-	if err := log.WaitFor(waiting, texts...); err != nil && ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+	if err := log.WaitFor(waiting, texts...); err != nil {
+		if ctx.Err() != nil {
+			return nil, nil, context.Cause(ctx)
+		}
+		missed = because(waiting, err)
 	}
-	return log.Text(), nil
+	return log.Text(), missed, nil
 }
 
 // because is why a line did not come.
