@@ -9,8 +9,9 @@ import (
 	"github.com/flowproof/lab/harness/observe/instrument"
 )
 
-// TestServerOfBytes takes the line of the server's log by the client's line, where both proxies pass
-// bytes on and no log has the request's id: without what the client's line tells, it is no one's.
+// TestServerOfBytes takes the line of the server's log by the client's line, where both proxies
+// pass bytes on and no log has the request's id. Without what the client's line tells, it is no
+// one's.
 func TestServerOfBytes(t *testing.T) {
 	opaque := func(name string) []byte {
 		line := regexp.MustCompile(`(?m)^\{.*\n`).Find(file(t, name))
@@ -41,8 +42,8 @@ func TestServerOfBytes(t *testing.T) {
 			"not watched"},
 	} {
 		r := Recording{RequestID: "d1bd9705-f406-4bb6-85b0-3dbe66b959d6", Port: 8080, AccessLog: "JSON",
-			Curl: []byte("flowproof-curl: status=200 version=1.1 local=172.21.206.197|48606 remote=10.96.215.136|8080 " +
-				"namelookup=0.1 connect=0.1 starttransfer=0.1 total=0.1 size=0\n"),
+			Curl: []byte("flowproof-curl: status=200 version=1.1 local=172.21.206.197|48606 " +
+				"remote=10.96.215.136|8080 namelookup=0.1 connect=0.1 starttransfer=0.1 total=0.1 size=0\n"),
 			Client: Pod{Name: "netshoot.mark", IP: "172.21.206.197", Parts: map[string][]byte{
 				instrument.LogText: c.change(client)}},
 			Server: Pod{Name: "fortio-server.mark", IP: "172.21.206.196", Parts: map[string][]byte{
