@@ -19,10 +19,10 @@ var stems = []string{"pass", "pwd", "pw", "pswd", "secret", "token", "key", "coo
 // mayName reports whether the name of a secret may be in text. It is quick, so that most lines of a
 // log cost no expression.
 func mayName(text string) bool {
-	return strings.ContainsAny(text, ":=-> '") && hasStem(strings.ToLower(text))
-}
-
-func hasStem(lower string) bool {
+	if !strings.ContainsAny(text, ":=-> '") {
+		return false
+	}
+	lower := strings.ToLower(text)
 	for _, stem := range stems {
 		if strings.Contains(lower, stem) {
 			return true

@@ -34,14 +34,12 @@ func (e *Proxy) Percent(key string, otherwise uint64) uint64 {
 // Guarded says whether a change of Envoy's is in force: one of 1.37 or later, as security releases
 // brought some to, whose guard in the runtime does not turn it off.
 func (e *Proxy) Guarded(feature string) bool {
-	return !olderThan(e.Node.EnvoyVersion, 1, 37) && !IsFalse(e.Runtime("envoy.reloadable_features."+feature))
+	return !e.OlderThan(1, 37) && !IsFalse(e.Runtime("envoy.reloadable_features."+feature))
 }
 
 // OlderThan says whether the version of the proxy's Envoy is known and below major.minor.
-func (e *Proxy) OlderThan(major, minor int) bool { return olderThan(e.Node.EnvoyVersion, major, minor) }
-
-func olderThan(version string, major, minor int) bool {
-	parts := strings.Split(version, ".")
+func (e *Proxy) OlderThan(major, minor int) bool {
+	parts := strings.Split(e.Node.EnvoyVersion, ".")
 	if len(parts) < 2 {
 		return false
 	}
