@@ -37,7 +37,8 @@ func passthrough(program, short, example string) *cobra.Command {
 		Use:   program + " [arguments of " + program + "]",
 		Short: short,
 		Long: short + ".\n\nAll arguments are " + program + "'s own; flags of lab itself go before the " +
-			"verb: `lab --name second " + program + " …`.",
+			"verb: `lab --name second " + program + " …`. The program is of the releases that are pinned, also " +
+			"in a lab of another Istio (--istio). Where their parts are not here, it is the one on PATH.",
 		Example:            example,
 		DisableFlagParsing: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -90,14 +91,16 @@ func istioctlProcessCommand() *cobra.Command {
 const istioctlProgram = "istioctl"
 
 // findProgram finds a program among the lab's components, or makes it where no lab needs it to
-// run; the machine's own will do for a lab of published images.
+// run. For a lab of another release of Istio, whose parts it does not look for, the machine's own
+// will do.
 func (a *app) findProgram(ctx context.Context, program string) (string, error) {
 	set, published, err := components.FindAny(componentOptions())
 	if err != nil {
 		if path, missing := trust.LookPath(program); missing == nil {
 			return path, nil
 		}
-		return "", fault.Environmentf("find %s: %w", program, err)
+		return "", fault.Environmentf("find %s: %w; for a lab of another release (--istio) there is "+
+			"no %[1]s on PATH (install one)", program, err)
 	}
 	if program == istioctlProgram && !published {
 		return components.Istioctl(ctx, componentOptions(), a.reporter())
