@@ -14,6 +14,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"log"
 	"net/http/httptest"
 	"os"
@@ -35,7 +36,8 @@ import (
 )
 
 func main() {
-	dir := flag.String("dir", "out/registry", "directory for the registry and for the command's caches; made anew")
+	dir := flag.String("dir", "out/registry",
+		"new folder for the registry and for the command's caches; emptied if it is a registry's")
 	withOlder := flag.Bool("older", false, "build an older Istio and serve it too, as release "+olderTag)
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -54,7 +56,7 @@ func run(ctx context.Context, dir string, withOlder bool, command []string) erro
 	if err != nil {
 		return err
 	}
-	if err := removal.All(dir); err != nil {
+	if err := makeAnew(dir); err != nil {
 		return err
 	}
 	for _, folder := range []string{"blobs", "scratch", "cache", "go"} {
@@ -92,6 +94,30 @@ func run(ctx context.Context, dir string, withOlder bool, command []string) erro
 	return err
 }
 
+// marker says that a folder was made by this command, so that it may be removed.
+const marker = ".flowproof-registry"
+
+// makeAnew makes a folder, in the place of one that this command made before. It leaves one alone
+// that holds anything else.
+func makeAnew(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if len(entries) > 0 {
+		if _, err := os.Lstat(filepath.Join(dir, marker)); err != nil {
+			return fmt.Errorf("use folder %s: it holds something else (name a new one with -dir)", dir)
+		}
+	}
+	if err := removal.All(dir); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, marker), nil, 0o644)
+}
+
 // A publisher fills a registry.
 type publisher struct {
 	registry string // host and port
@@ -112,11 +138,7 @@ func (p *publisher) publish(ctx context.Context, withOlder bool) (string, error)
 	}
 	refs := components.PublishedRefs("")
 	for _, i := range set.Images {
-		hash, err := v1.NewHash(i.Digest)
-		if err != nil {
-			return "", err
-		}
-		image, err := layout.Path(set.Layout).Image(hash)
+		image, err := imageOf(set, i)
 		if err != nil {
 			return "", err
 		}
@@ -124,11 +146,7 @@ func (p *publisher) publish(ctx context.Context, withOlder bool) (string, error)
 			return "", err
 		}
 	}
-	tool, err := p.image(v1.Config{}, false, tree{{path: "usr/local/bin/istioctl", from: istioctl}})
-	if err != nil {
-		return "", err
-	}
-	if _, err := p.push(ctx, components.IstioctlRef(""), tool); err != nil {
+	if err := p.publishIstioctl(ctx, "", istioctl); err != nil {
 		return "", err
 	}
 	if withOlder {
@@ -145,6 +163,25 @@ func (p *publisher) publish(ctx context.Context, withOlder bool) (string, error)
 		return "", err
 	}
 	return p.push(ctx, "docker.io/kindest/node:"+components.KubernetesVersion, node)
+}
+
+// imageOf is an image of a set.
+func imageOf(set *components.Set, i components.Image) (v1.Image, error) {
+	hash, err := v1.NewHash(i.Digest)
+	if err != nil {
+		return nil, err
+	}
+	return layout.Path(set.Layout).Image(hash)
+}
+
+// publishIstioctl puts a program into the registry as the istioctl of a release.
+func (p *publisher) publishIstioctl(ctx context.Context, release, program string) error {
+	image, err := p.image(v1.Config{}, false, tree{{path: "usr/local/bin/istioctl", from: program}})
+	if err != nil {
+		return err
+	}
+	_, err = p.push(ctx, components.IstioctlRef(release), image)
+	return err
 }
 
 // push puts an image under the path of a published one, and returns that one's name with the

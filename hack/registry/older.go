@@ -13,7 +13,6 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 
 	"github.com/flowproof/lab/internal/components"
@@ -135,11 +134,7 @@ func (p *publisher) publishOlder(ctx context.Context, set *components.Set, o *ol
 		if t == nil {
 			continue
 		}
-		hash, err := v1.NewHash(i.Digest)
-		if err != nil {
-			return err
-		}
-		image, err := layout.Path(set.Layout).Image(hash)
+		image, err := imageOf(set, i)
 		if err != nil {
 			return err
 		}
@@ -150,13 +145,7 @@ func (p *publisher) publishOlder(ctx context.Context, set *components.Set, o *ol
 			return err
 		}
 	}
-	tool, err := p.image(v1.Config{}, false, tree{{path: "usr/local/bin/istioctl",
-		from: filepath.Join(o.dir, "istioctl")}})
-	if err != nil {
-		return err
-	}
-	_, err = p.push(ctx, components.IstioctlRef(olderTag), tool)
-	return err
+	return p.publishIstioctl(ctx, olderTag, filepath.Join(o.dir, "istioctl"))
 }
 
 // over is an image with another layer in the place of its last.
