@@ -123,6 +123,7 @@ func (p *Provider) ExportLogs(ctx context.Context, dest string) error {
 	if err != nil {
 		return err
 	}
+	status.Measure()
 	text, err := json.MarshalIndent(status, "", "  ")
 	if err != nil {
 		return err

@@ -39,7 +39,9 @@ func (p *paper) Down(_ context.Context, name string, _ progress.Reporter) error 
 }
 
 func (p *paper) Status(_ context.Context, name string) (cluster.Status, error) {
-	return cluster.Status{Name: name, Backend: "paper", State: cluster.Running}, nil
+	status := cluster.Status{Name: name, Backend: "paper", State: cluster.Running}
+	status.AddProcesses([]int{os.Getpid()})
+	return status, nil
 }
 
 func (*paper) Processes(context.Context, *cluster.Lab, string, string, string) ([]int, error) {
