@@ -70,7 +70,6 @@ func needRoot(t *testing.T) {
 	t.Skip("makes namespaces, mounts or cgroups: needs root")
 }
 
-// beInsider is for TestMain.
 // alone waits until no other process runs these tests on this machine, of another checkout perhaps:
 // their enclosures have the same names, and they kill processes by what those were started as. It
 // returns what holds the others off until this process ends.
@@ -82,6 +81,7 @@ var alone = sync.OnceValues(func() (*os.File, error) {
 	return dir, platform.LockWait(dir, platform.Exclusive)
 })
 
+// beInsider is for TestMain.
 func beInsider(args []string) {
 	if len(args) != 3 || insiders[args[1]] == nil {
 		return
