@@ -17,6 +17,7 @@ import (
 	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer"
+	"github.com/flowproof/lab/harness/observe"
 	"github.com/flowproof/lab/harness/observe/trace"
 	"github.com/flowproof/lab/harness/report"
 	"github.com/flowproof/lab/harness/script"
@@ -90,6 +91,16 @@ var ownForms = schema.Forms{
 	Blank: []reflect.Type{
 		reflect.TypeFor[flow.Outcome](), reflect.TypeFor[flow.Failure](), reflect.TypeFor[flow.Certainty](),
 	},
+	// An instrument's own package names it.
+	More: map[reflect.Type][]string{reflect.TypeFor[flow.Instrument](): instrumentNames()},
+}
+
+func instrumentNames() []string {
+	var names []string
+	for _, i := range observe.Instruments() {
+		names = append(names, string(i.Name()))
+	}
+	return names
 }
 
 // TestSchemas holds a JSON Schema for each result in docs/schema. With -update it writes them.

@@ -21,6 +21,7 @@ const Draft = "https://json-schema.org/draft/2020-12/schema"
 type Forms struct {
 	Own   map[reflect.Type]*jsonschema.Schema // of those that write their JSON themselves
 	Blank []reflect.Type                      // those of whose constants a required field may have none: ""
+	More  map[reflect.Type][]string           // values that other packages give to those of strings, beside the constants
 }
 
 // Of returns the schema of the JSON form of value's type. version is what its field "schema" holds.
@@ -86,7 +87,7 @@ func (b *builder) of(t reflect.Type) *jsonschema.Schema {
 	case reflect.Float32, reflect.Float64:
 		return &jsonschema.Schema{Type: "number"}
 	case reflect.String:
-		return &jsonschema.Schema{Type: "string", Enum: b.source.values(t)}
+		return &jsonschema.Schema{Type: "string", Enum: b.values(t)}
 	case reflect.Map:
 		if t.Key().Kind() == reflect.String {
 			return &jsonschema.Schema{Type: "object", AdditionalProperties: b.of(t.Elem())}
@@ -100,6 +101,17 @@ func (b *builder) of(t reflect.Type) *jsonschema.Schema {
 		return b.defined(t)
 	}
 	return b.fail("%s has no JSON form", t)
+}
+
+// values are what a type of strings can hold; nil where that is anything.
+func (b *builder) values(t reflect.Type) []any {
+	all := slices.Clone(b.source.values(t))
+	for _, value := range b.forms.More[t] {
+		if !slices.Contains(all, any(value)) {
+			all = append(all, value)
+		}
+	}
+	return all
 }
 
 // defined refers to the definition of a struct, which it makes where it is not there yet.

@@ -6,12 +6,8 @@ import (
 	"go/token"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/flowproof/lab/harness/flow"
-	"github.com/flowproof/lab/harness/observe"
 )
 
 // module is the path that the packages of the project begin with.
@@ -102,17 +98,5 @@ func (s *source) ofType(t reflect.Type) string { return s.types[s.of(t)] }
 
 func (s *source) ofField(t reflect.Type, field string) string { return s.fields[s.of(t)+"."+field] }
 
-// values are the constants of a type of strings; nil where it has none. Of instruments they are
-// also the names that a package of its own gives one.
-func (s *source) values(t reflect.Type) []any {
-	all := s.consts[s.of(t)]
-	if t != reflect.TypeFor[flow.Instrument]() {
-		return all
-	}
-	for _, i := range observe.Instruments() {
-		if name := any(string(i.Name())); !slices.Contains(all, name) {
-			all = append(slices.Clone(all), name)
-		}
-	}
-	return all
-}
+// values are the constants of a type of strings; nil where it has none.
+func (s *source) values(t reflect.Type) []any { return s.consts[s.of(t)] }
