@@ -45,7 +45,7 @@ test-kind: ## the scenarios on the backend kind, in Docker: the machine's, or on
 	@$(BUILD)
 	$(LAB) build --backend kind
 	CI=$(or $(CI),true) FLOWPROOF_KIND=1 $(GO) test -count=1 -timeout 40m -p 1 \
-	  ./internal/docker ./internal/outside ./harness/cluster/kind
+	  ./internal/docker ./harness/cluster/outside ./harness/cluster/kind
 	CI=$(or $(CI),true) $(GO) test -count=1 -timeout 40m ./scenarios -args -backend kind
 
 lint: setup ## gofmt, vet, staticcheck and govulncheck

@@ -9,11 +9,11 @@ import (
 
 	typed "k8s.io/client-go/kubernetes/typed/authorization/v1"
 
+	"github.com/flowproof/lab/cmd/lab/internal/checkup"
 	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/internal/doctor"
-	"github.com/flowproof/lab/internal/doctor/checkup"
 	"github.com/flowproof/lab/internal/kube"
 )
 

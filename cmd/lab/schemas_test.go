@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/jsonschema-go/jsonschema"
 
+	"github.com/flowproof/lab/cmd/lab/internal/checkup"
 	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/infer"
@@ -23,7 +24,6 @@ import (
 	"github.com/flowproof/lab/harness/script"
 	"github.com/flowproof/lab/internal/components"
 	"github.com/flowproof/lab/internal/doctor"
-	"github.com/flowproof/lab/internal/doctor/checkup"
 	"github.com/flowproof/lab/internal/golden"
 	"github.com/flowproof/lab/internal/schema"
 )

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/harness/fault"
+	"github.com/flowproof/lab/internal/labstate"
 	"github.com/flowproof/lab/internal/progress"
 )
 
@@ -92,10 +93,10 @@ const StatusSchema = "flowproof.dev/status/v1"
 
 // The states of a lab.
 const (
-	Absent   = "absent"
-	Starting = "starting"
-	Running  = "running"
-	Broken   = "failed"
+	Absent   = labstate.Absent   // there is none of that name
+	Starting = labstate.Starting // it is being brought up
+	Running  = labstate.Running  // it has been brought up
+	Broken   = labstate.Broken   // it did not come up, or a part of it has ended
 )
 
 // A Process is one component of a lab.

@@ -8,10 +8,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/flowproof/lab/harness/cluster/outside"
 	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/docker"
 	"github.com/flowproof/lab/internal/lazyregexp"
-	"github.com/flowproof/lab/internal/outside"
 )
 
 var outsideCommand = Command{

@@ -11,9 +11,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/enclosure"
+	"github.com/flowproof/lab/internal/labstate"
 	"github.com/flowproof/lab/internal/progress"
 	"github.com/flowproof/lab/internal/trust"
 )
@@ -97,7 +97,7 @@ func DaemonVersion(ctx context.Context) (string, error) {
 // that is being started.
 func Ours(ctx context.Context, name string) (*Docker, error) {
 	s, err := enclosed.Ask(ctx, name, -1)
-	for err == nil && s.State != cluster.Broken && !s.Reached(ready) {
+	for err == nil && s.State != labstate.Broken && !s.Reached(ready) {
 		s, err = enclosed.Ask(ctx, name, s.Version)
 	}
 	if errors.Is(err, enclosure.ErrNoGuard) {
@@ -106,7 +106,7 @@ func Ours(ctx context.Context, name string) (*Docker, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.State == cluster.Broken {
+	if s.State == labstate.Broken {
 		return nil, fault.Environmentf("join Docker of lab %s: it is going down: %s", name, s.Reason)
 	}
 	d := inside(name, s)

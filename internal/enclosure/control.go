@@ -15,8 +15,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/fault"
+	"github.com/flowproof/lab/internal/labstate"
 	"github.com/flowproof/lab/internal/trust"
 )
 
@@ -29,7 +29,7 @@ type board struct {
 
 func newBoard() *board {
 	return &board{changed: make(chan struct{}),
-		state: State{State: cluster.Starting, GuardPID: os.Getpid(), Since: time.Now()}}
+		state: State{State: labstate.Starting, GuardPID: os.Getpid(), Since: time.Now()}}
 }
 
 func (b *board) set(change func(*State)) {
@@ -42,7 +42,7 @@ func (b *board) set(change func(*State)) {
 }
 
 func (b *board) fail(reason string) {
-	b.set(func(s *State) { s.State, s.Reason = cluster.Broken, reason })
+	b.set(func(s *State) { s.State, s.Reason = labstate.Broken, reason })
 }
 
 // after returns the state once its version is above seen, or as it is when ctx ends.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/internal/labstate"
 )
 
 func TestBoardWakesThoseWhoWait(t *testing.T) {
@@ -19,7 +19,7 @@ func TestBoardWakesThoseWhoWait(t *testing.T) {
 	b.set(func(s *State) { s.Stages = append(s.Stages, "node prepared") })
 	select {
 	case s := <-got:
-		if !s.Reached("node prepared") || s.Reached("quiet") || s.State != cluster.Starting {
+		if !s.Reached("node prepared") || s.Reached("quiet") || s.State != labstate.Starting {
 			t.Errorf("state %+v", s)
 		}
 	case <-time.After(10 * time.Second):

@@ -17,9 +17,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/internal/labstate"
 	"github.com/flowproof/lab/internal/progress"
 	"github.com/flowproof/lab/internal/sometimes"
+	"github.com/flowproof/lab/internal/trust"
 )
 
 // A lease is one line of what the owner tells the guard on its standard input. The first says what
@@ -200,7 +201,7 @@ func (g *guard) follow(events io.Reader) {
 }
 
 func (g *guard) keepKubeconfig(data []byte) {
-	if err := cluster.WritePrivate(g.kind.kubeconfig(g.config.Name), data); err != nil {
+	if err := trust.WritePrivate(g.kind.kubeconfig(g.config.Name), data); err != nil {
 		g.end(fmt.Sprintf("write the kubeconfig: %v", err))
 		return
 	}
@@ -235,7 +236,7 @@ func (g *guard) holdLease(lines *bufio.Reader) {
 			g.keepKubeconfig(l.Kubeconfig)
 		case l.Commit:
 			committed = true
-			g.board.set(func(s *State) { s.State, s.Timings = cluster.Running, l.Timings })
+			g.board.set(func(s *State) { s.State, s.Timings = labstate.Running, l.Timings })
 		}
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/fault"
+	"github.com/flowproof/lab/internal/labstate"
 	"github.com/flowproof/lab/internal/progress"
 	"github.com/flowproof/lab/internal/sometimes"
 	"github.com/flowproof/lab/internal/wait"
@@ -156,7 +156,7 @@ func (o *Owner) Commit(timings []progress.Timing) error {
 	if err := o.say(lease{Commit: true, Timings: timings}); err != nil {
 		return err
 	}
-	for o.state.State == cluster.Starting {
+	for o.state.State == labstate.Starting {
 		s, err := o.kind.Ask(context.Background(), o.name, o.state.Version)
 		if err != nil {
 			return err
@@ -182,7 +182,7 @@ func (o *Owner) Await(ctx context.Context, stage string) error {
 
 func (o *Owner) follow(ctx context.Context, what string, there func(State) bool) error {
 	for !there(o.state) {
-		if o.state.State == cluster.Broken {
+		if o.state.State == labstate.Broken {
 			return o.broken(o.state)
 		}
 		s, err := o.kind.Ask(ctx, o.name, o.state.Version)
@@ -208,7 +208,7 @@ func (o *Owner) Watch(ctx context.Context, lost context.CancelCauseFunc) {
 		if err == nil {
 			s = next
 		}
-		if err != nil || s.State == cluster.Broken {
+		if err != nil || s.State == labstate.Broken {
 			lost(errors.Join(ErrLost, o.broken(s)))
 			return
 		}

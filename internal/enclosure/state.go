@@ -19,7 +19,7 @@ var ErrLost = errors.New("it ended")
 // A State is what a guard tells about its enclosure.
 type State struct {
 	Version    int               `json:"version"` // counts changes
-	State      string            `json:"state"`   // a state of cluster.Status
+	State      string            `json:"state"`   // a word of labstate
 	Reason     string            `json:"reason,omitempty"`
 	InitPID    int               `json:"initPID,omitempty"`
 	GuardPID   int               `json:"guardPID"`

@@ -13,8 +13,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/fault"
+	"github.com/flowproof/lab/internal/labstate"
 	"github.com/flowproof/lab/internal/trust"
 	"github.com/flowproof/lab/internal/trust/trusttest"
 )
@@ -28,7 +28,7 @@ func squat(t *testing.T) {
 	}
 	fmt.Println("listening")
 	_ = http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_ = json.NewEncoder(w).Encode(map[string]any{"state": cluster.Running, "kept": true, "kubeconfig": "/tmp/evil",
+		_ = json.NewEncoder(w).Encode(map[string]any{"state": labstate.Running, "kept": true, "kubeconfig": "/tmp/evil",
 			"guardPID": os.Getpid(), "version": 9, "stages": []string{"kube-apiserver ready"}})
 	}))
 }

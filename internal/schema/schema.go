@@ -21,7 +21,7 @@ const Draft = "https://json-schema.org/draft/2020-12/schema"
 type Forms struct {
 	Own   map[reflect.Type]*jsonschema.Schema // of those that write their JSON themselves
 	Blank []reflect.Type                      // those of whose constants a required field may have none: ""
-	More  map[reflect.Type][]string           // values that other packages give to those of strings, beside the constants
+	More  map[reflect.Type][]string           // values of those of strings that other packages name
 }
 
 // Of returns the schema of the JSON form of value's type. version is what its field "schema" holds.

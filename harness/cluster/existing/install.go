@@ -13,10 +13,10 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/cluster/internal/workshop"
 	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/kube"
 	"github.com/flowproof/lab/internal/progress"
-	"github.com/flowproof/lab/internal/workshop"
 )
 
 // installDeadline bounds the whole of an installation; on an existing cluster images may have to be

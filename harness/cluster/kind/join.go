@@ -13,13 +13,13 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/cluster/internal/workshop"
 	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/docker"
 	"github.com/flowproof/lab/internal/enclosure"
 	"github.com/flowproof/lab/internal/kube"
 	"github.com/flowproof/lab/internal/progress"
 	"github.com/flowproof/lab/internal/wait"
-	"github.com/flowproof/lab/internal/workshop"
 )
 
 // joinOwn waits for a lab in our own Docker that another process has brought or is bringing up. It

@@ -4,10 +4,10 @@ import (
 	"context"
 
 	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/cluster/outside"
 	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/components"
 	"github.com/flowproof/lab/internal/docker"
-	"github.com/flowproof/lab/internal/outside"
 	"github.com/flowproof/lab/manifests"
 )
 

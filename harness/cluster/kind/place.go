@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/flowproof/lab/harness/cluster"
 	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/removal"
 	"github.com/flowproof/lab/internal/trust"
@@ -50,7 +49,7 @@ func keep(lab string, data []byte) (string, error) {
 		return "", err
 	}
 	path := kubeconfigPath(lab)
-	if err := cluster.WritePrivate(path, data); err != nil {
+	if err := trust.WritePrivate(path, data); err != nil {
 		return "", fault.Environmentf("keep the lab's kubeconfig: %w", err)
 	}
 	return path, nil

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/cluster/internal/workshop"
 	"github.com/flowproof/lab/internal/enclosure"
 	"github.com/flowproof/lab/internal/progress"
-	"github.com/flowproof/lab/internal/workshop"
 )
 
 // upDeadline is how long a lab may take to come up once its components are there.

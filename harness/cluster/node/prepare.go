@@ -9,10 +9,10 @@ import (
 	"strings"
 
 	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/cluster/internal/workshop"
 	"github.com/flowproof/lab/internal/components"
 	"github.com/flowproof/lab/internal/enclosure"
 	"github.com/flowproof/lab/internal/progress"
-	"github.com/flowproof/lab/internal/workshop"
 	"github.com/flowproof/lab/manifests"
 )
 

@@ -14,10 +14,10 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/cluster/internal/workshop"
 	"github.com/flowproof/lab/internal/components"
 	"github.com/flowproof/lab/internal/kube"
 	"github.com/flowproof/lab/internal/progress"
-	"github.com/flowproof/lab/internal/workshop"
 )
 
 // A cast is the pods of a node as the sidecar injector and the scheduler left them, and the replica

@@ -8,11 +8,11 @@ import (
 	"os"
 
 	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/cluster/internal/workshop"
 	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/internal/components"
 	"github.com/flowproof/lab/internal/enclosure"
 	"github.com/flowproof/lab/internal/progress"
-	"github.com/flowproof/lab/internal/workshop"
 )
 
 // Up brings the lab up, or joins it when it runs.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/testcontainers/testcontainers-go"
 
-	_ "github.com/flowproof/lab/internal/outside"
+	_ "github.com/flowproof/lab/harness/cluster/outside"
 )
 
 // TestTheLibraryStartsFast holds that the library named its session without looking at every

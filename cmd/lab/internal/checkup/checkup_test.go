@@ -14,9 +14,9 @@ import (
 	typed "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	"k8s.io/client-go/rest"
 
+	"github.com/flowproof/lab/cmd/lab/internal/checkup"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
-	"github.com/flowproof/lab/internal/doctor/checkup"
 )
 
 // An apiserver answers what a checkup asks.

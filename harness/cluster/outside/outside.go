@@ -21,10 +21,10 @@ import (
 	"github.com/testcontainers/testcontainers-go/log"
 
 	"github.com/flowproof/lab/harness/cluster"
+	"github.com/flowproof/lab/harness/cluster/outside/early"
 	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/internal/docker"
-	"github.com/flowproof/lab/internal/outside/early"
 )
 
 // The library's initialisers are through.
