@@ -3,17 +3,16 @@ package run
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
 
 	"github.com/vishvananda/netns"
 
+	"github.com/flowproof/lab/harness/observe/instrument"
 	"github.com/flowproof/lab/internal/trust"
 )
 
@@ -40,44 +39,40 @@ func inNetworkOf(pid int, f func() error) error {
 	return <-done
 }
 
-// commandFromHost runs one of the host's own programs, or one of the embedded node's where the host
-// does not have it, in the network namespace of a process. What
-// it prints is never nil.
-func commandFromHost(ctx context.Context, pid int, command []string) (text []byte, err error) {
-	root := ""
-	if _, err := exec.LookPath(command[0]); err != nil {
-		if root, command = nodesOwn(pid, command); root == "" {
+// commandFromHost runs a command with one of the host's own programs, or one of the embedded node's
+// where the host does not have it, in the network namespace of a process. What it prints is never
+// nil.
+func commandFromHost(ctx context.Context, pid int, command instrument.Command) (text []byte, err error) {
+	words, root := command.Words, ""
+	if command.OnHost != nil {
+		words = command.OnHost
+	}
+	if _, err := exec.LookPath(words[0]); err != nil {
+		if command.Netlink {
+			root, words = nodesOwn(pid, words)
+		}
+		if root == "" {
 			return nil, err // as the program itself would say; no thread is spent
 		}
 	}
 	err = inNetworkOf(pid, func() error {
-		text, err = output(ctx, root, command)
+		text, err = output(ctx, root, words)
 		return err
 	})
-	saved := err == nil && filepath.Base(command[0]) == "iptables-save"
-	if saved && !bytes.Contains(text, []byte("-A ")) && legacyTables(pid) {
-		return nil, errLegacy
+	if err == nil && command.Doubt != nil {
+		err = command.Doubt(pid, text)
 	}
-	return text, err
-}
-
-// errLegacy says why the host's iptables-save is not believed that a pod has no rules.
-var errLegacy = errors.New("the pod has tables of iptables-legacy, which the iptables-save of this host may not show")
-
-// legacyTables says whether a network namespace has tables that were made by iptables-legacy: an
-// iptables-save that shows nft's own tables (iptables-nft(8)) shows none of them.
-func legacyTables(pid int) bool {
-	names, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/ip_tables_names", pid))
-	return err == nil && len(bytes.TrimSpace(names)) > 0
+	if err != nil {
+		return nil, err
+	}
+	return text, nil
 }
 
 // nodesOwn is the root in which a command can be run that the host does not have, and the command
 // as it is there; "" where there is none. It is the base that the embedded node's root is laid
-// over: what a pod writes stands in the layer above, and no other user can write the base. Only
-// programs are run there that need no more than the kernel's netlink.
+// over: what a pod writes stands in the layer above, and no other user can write the base.
 func nodesOwn(pid int, command []string) (root string, there []string) {
-	netlinks := command[0] == "iptables-save" || command[0] == "nft"
-	if root = baseOf(pid); !netlinks || root == "" || trust.Path(root) != nil {
+	if root = baseOf(pid); root == "" || trust.Path(root) != nil {
 		return "", command
 	}
 	for _, dir := range []string{"/usr/sbin", "/usr/bin"} {

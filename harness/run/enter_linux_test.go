@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/flowproof/lab/harness/observe/instrument"
 	"github.com/flowproof/lab/harness/observe/sockets"
 )
 
@@ -25,19 +26,29 @@ func asRoot(t *testing.T) {
 // TestHostPrograms runs the host's own programs in the network of a process, here this one's.
 func TestHostPrograms(t *testing.T) {
 	asRoot(t)
-	text, err := commandFromHost(t.Context(), os.Getpid(), []string{"cat", "/proc/self/net/dev"})
+	words := func(words ...string) instrument.Command { return instrument.Command{Words: words} }
+	text, err := commandFromHost(t.Context(), os.Getpid(), words("cat", "/proc/self/net/dev"))
 	if err != nil || !strings.Contains(string(text), "lo:") {
 		t.Errorf("%q, %v", text, err)
 	}
-	if text, err = commandFromHost(t.Context(), os.Getpid(), []string{"true"}); err != nil || text == nil {
+	if text, err = commandFromHost(t.Context(), os.Getpid(), words("true")); err != nil || text == nil {
 		t.Errorf("what prints nothing is %v, %v: nil says that it was not run", text, err)
 	}
-	if _, err = commandFromHost(t.Context(), os.Getpid(), []string{"ls", "/nothing"}); err == nil ||
+	if _, err = commandFromHost(t.Context(), os.Getpid(), words("ls", "/nothing")); err == nil ||
 		!strings.Contains(err.Error(), "ls: ") {
 		t.Errorf("a program that fails: %v", err)
 	}
-	if _, err = commandFromHost(t.Context(), 1<<30, []string{"true"}); !errors.Is(err, fs.ErrNotExist) {
+	if _, err = commandFromHost(t.Context(), 1<<30, words("true")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a process that is not there: %v", err)
+	}
+	other := instrument.Command{Words: []string{"nothing-of-that-name"}, OnHost: []string{"echo", "host's"}}
+	if text, err = commandFromHost(t.Context(), os.Getpid(), other); err != nil || string(text) != "host's\n" {
+		t.Errorf("other words on this host: %q, %v", text, err)
+	}
+	doubt := errors.New("not believed")
+	other.Doubt = func(int, []byte) error { return doubt }
+	if text, err = commandFromHost(t.Context(), os.Getpid(), other); text != nil || !errors.Is(err, doubt) {
+		t.Errorf("what is not believed: %q, %v", text, err)
 	}
 }
 

@@ -13,7 +13,6 @@ import (
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/observe"
 	"github.com/flowproof/lab/harness/observe/instrument"
-	"github.com/flowproof/lab/harness/observe/sockets"
 )
 
 // A watched pod is one that instruments look at: the Target that they are given.
@@ -68,19 +67,19 @@ func (w *watched) HasSidecar() bool {
 // Run runs a command on this host in the pod's network, where the pod is on this host and the host
 // has the program: what the kernel says is the same, no program of a pod's image is believed, and
 // no process is started in the pod. Else it is run in the pod's containers.
-func (w *watched) Run(ctx context.Context, where instrument.Place, command []string) ([]byte, error) {
+func (w *watched) Run(ctx context.Context, command instrument.Command) ([]byte, error) {
 	text, outside := w.runOutside(ctx, command)
 	if outside == nil {
 		return text, nil
 	}
 	containers := []string{w.App()}
-	if where == instrument.InSidecar {
+	if command.Where == instrument.InSidecar {
 		containers = slices.DeleteFunc(w.Containers(), func(name string) bool { return name == mesh.SidecarContainer })
 		if w.HasSidecar() {
 			containers = slices.Insert(containers, 0, mesh.SidecarContainer)
 		}
 	}
-	inside := w.runInside(ctx, containers, command)
+	inside := w.runInside(ctx, containers, command.Words)
 	if inside.err == nil {
 		return inside.text, nil
 	}
@@ -97,7 +96,7 @@ func (w *watched) Run(ctx context.Context, where instrument.Place, command []str
 }
 
 // runOutside runs a command on this host in the pod's network.
-func (w *watched) runOutside(ctx context.Context, command []string) ([]byte, error) {
+func (w *watched) runOutside(ctx context.Context, command instrument.Command) ([]byte, error) {
 	container := w.App()
 	if slices.Contains(w.Containers(), mesh.SidecarContainer) {
 		container = mesh.SidecarContainer // whose processes eBPF asks for too
@@ -106,11 +105,10 @@ func (w *watched) runOutside(ctx context.Context, command []string) ([]byte, err
 	if err != nil {
 		return nil, err
 	}
-	if slices.Equal(command, sockets.Command) && os.Geteuid() == 0 {
-		if table, err := socketTable(pids[0]); err == nil {
-			return table, nil
+	if command.Read != nil && os.Geteuid() == 0 {
+		if text, err := command.Read(pids[0]); err == nil {
+			return text, nil
 		}
-		command = sockets.FromHost
 	}
 	return commandFromHost(ctx, pids[0], command)
 }

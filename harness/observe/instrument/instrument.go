@@ -67,6 +67,23 @@ var (
 	ErrElsewhere   = errors.New("the pod's processes are not on this host")
 )
 
+// A Command reads something in a pod's network.
+type Command struct {
+	Where Place    // the container that it is run in first
+	Words []string // the program and its arguments
+	// OnHost are the words on this host, where they are others; nil: the same.
+	OnHost []string
+	// Read reads the same on this host without a program, as root, in the network namespace of a
+	// process; nil: that is not possible.
+	Read func(pid int) ([]byte, error)
+	// Netlink says that the program needs no more than the kernel's netlink, so that a node's own
+	// can be run where this host has none.
+	Netlink bool
+	// Doubt says why what the program printed on this host is not believed, of the network
+	// namespace of a process; nil: it always is.
+	Doubt func(pid int, text []byte) error
+}
+
 // A Target is one pod that is looked at.
 type Target interface {
 	Ref() string // "pod.namespace"
@@ -75,7 +92,7 @@ type Target interface {
 	HasSidecar() bool
 
 	// Run runs a command in the pod's network and returns what it printed, which is never nil.
-	Run(ctx context.Context, where Place, command []string) ([]byte, error)
+	Run(ctx context.Context, command Command) ([]byte, error)
 	// Stats reads the counters of the sidecar whose names match a regular expression.
 	Stats(ctx context.Context, filter string) ([]byte, error)
 	// Runtime reads the sidecar's runtime values, of all layers, as JSON.

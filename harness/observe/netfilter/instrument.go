@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
@@ -14,9 +15,11 @@ import (
 // How netfilter is read: all tables of iptables with their counters, what nft has (also of a pod
 // without iptables), and the connections that the kernel tracks.
 var (
-	rulesCommand     = []string{"iptables-save", "-c"}
-	nftCommand       = []string{"nft", "-j", "list", "ruleset"}
-	conntrackCommand = []string{"cat", "/proc/net/nf_conntrack"}
+	rulesCommand = instrument.Command{Where: instrument.InApp, Words: []string{"iptables-save", "-c"},
+		Netlink: true, Doubt: legacy}
+	nftCommand = instrument.Command{Where: instrument.InApp, Words: []string{"nft", "-j", "list", "ruleset"},
+		Netlink: true}
+	conntrackCommand = instrument.Command{Where: instrument.InApp, Words: []string{"cat", "/proc/net/nf_conntrack"}}
 )
 
 // Instrument is the rules and the tracked connections of the pods.
@@ -94,7 +97,7 @@ func read(ctx context.Context, pod instrument.Target, rules, conntrack string) e
 		return err
 	}
 	pod.Keep(rules, text)
-	if text, err := pod.Run(ctx, instrument.InApp, conntrackCommand); err == nil {
+	if text, err := pod.Run(ctx, conntrackCommand); err == nil {
 		if _, err := ParseConntrack(bytes.NewReader(text)); err != nil {
 			return err
 		}
@@ -106,8 +109,8 @@ func read(ctx context.Context, pod instrument.Target, rules, conntrack string) e
 // allRules reads the rules of iptables and behind them nft's listing, of which iptables-save shows
 // its own tables only. One of the two programs is enough; an error is that of the first.
 func allRules(ctx context.Context, pod instrument.Target) ([]byte, error) {
-	saved, err := pod.Run(ctx, instrument.InApp, rulesCommand)
-	listed, other := pod.Run(ctx, instrument.InApp, nftCommand)
+	saved, err := pod.Run(ctx, rulesCommand)
+	listed, other := pod.Run(ctx, nftCommand)
 	switch {
 	case err != nil && other != nil:
 		return nil, err
@@ -117,6 +120,23 @@ func allRules(ctx context.Context, pod instrument.Target) ([]byte, error) {
 		return saved, nil
 	}
 	return append(append(saved, '\n'), listed...), nil
+}
+
+// errLegacy says why the host's iptables-save is not believed that a pod has no rules.
+var errLegacy = errors.New("the pod has tables of iptables-legacy, which the iptables-save of this host may not show")
+
+// legacy is errLegacy where this host's iptables-save shows no rule of a network namespace that has
+// tables made by iptables-legacy: an iptables-save that shows nft's own tables (iptables-nft(8))
+// shows none of them.
+func legacy(pid int, saved []byte) error {
+	if bytes.Contains(saved, []byte("-A ")) {
+		return nil
+	}
+	names, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/ip_tables_names", pid))
+	if err != nil || len(bytes.TrimSpace(names)) == 0 {
+		return nil
+	}
+	return errLegacy
 }
 
 // Observe compares the rules of each pod. Without those before the request nothing can be told.

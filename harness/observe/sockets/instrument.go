@@ -13,13 +13,15 @@ import (
 	"github.com/flowproof/lab/harness/observe/instrument"
 )
 
-// Command prints all TCP sockets of a network namespace with their owners, as far
-// as these may be seen.
-var Command = []string{"ss", "-H", "-t", "-n", "-a", "-p", "-e"}
-
-// FromHost is Command for this host's root, who sees the owner of every socket: -e, which tells of
-// the user where no owner is seen, has ss read the host's whole hierarchy of cgroups.
-var FromHost = []string{"ss", "-H", "-t", "-n", "-a", "-p"}
+// command prints all TCP sockets of a network namespace with their owners, as far as these may be
+// seen. -e tells of an owner's user where its process is not shown. This host's root sees the owner
+// of every socket, and -e would have ss read the host's whole hierarchy of cgroups.
+var command = instrument.Command{
+	Where:  instrument.InSidecar,
+	Words:  []string{"ss", "-H", "-t", "-n", "-a", "-p", "-e"},
+	OnHost: []string{"ss", "-H", "-t", "-n", "-a", "-p"},
+	Read:   socketTable,
+}
 
 // Instrument is the socket tables of the pods.
 type Instrument struct{}
@@ -125,7 +127,7 @@ func readAll(ctx context.Context, pods []instrument.Target, part string) []error
 
 // Read reads the socket table of a pod and keeps it as a part.
 func Read(ctx context.Context, pod instrument.Target, part string) error {
-	text, err := pod.Run(ctx, instrument.InSidecar, Command)
+	text, err := pod.Run(ctx, command)
 	if err != nil {
 		return fault.Environmentf("read sockets of %s: %w", pod.Ref(), err)
 	}

@@ -1,4 +1,4 @@
-package run
+package sockets
 
 import (
 	"bytes"
@@ -11,8 +11,6 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/flowproof/lab/harness/observe/sockets"
 )
 
 // TestSocketTable holds the table against what this process knows of its own sockets, and against
@@ -40,7 +38,7 @@ func TestSocketTable(t *testing.T) {
 	got := rowsOf(t, text, address)
 	listens, connected := got[fmt.Sprint("LISTEN ", address, " ", netip.AddrPortFrom(address.Addr(), 0).Port())],
 		got[fmt.Sprint("ESTAB ", own, " ", address.Port())]
-	for _, r := range []sockets.Row{listens, connected} {
+	for _, r := range []Row{listens, connected} {
 		if r.PID() != os.Getpid() || r.Process() == "" {
 			t.Errorf("%+v is not this process's", r)
 		}
@@ -48,7 +46,7 @@ func TestSocketTable(t *testing.T) {
 	if _, err := exec.LookPath("ss"); err != nil {
 		return
 	}
-	printed, err := commandFromHost(t.Context(), os.Getpid(), sockets.FromHost)
+	printed, err := exec.Command(command.OnHost[0], command.OnHost[1:]...).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +59,7 @@ func TestSocketTable(t *testing.T) {
 }
 
 // endsOf are the two ends of a row, as they are written.
-func endsOf(r sockets.Row) string { return strings.Join(strings.Fields(r.Raw)[3:5], " ") }
+func endsOf(r Row) string { return strings.Join(strings.Fields(r.Raw)[3:5], " ") }
 
 // TestEnd holds how ends of sockets of each family are written.
 func TestEnd(t *testing.T) {
@@ -79,13 +77,13 @@ func TestEnd(t *testing.T) {
 }
 
 // rowsOf are the rows of a table with one end at an address, by what they are.
-func rowsOf(t *testing.T, table []byte, address netip.AddrPort) map[string]sockets.Row {
+func rowsOf(t *testing.T, table []byte, address netip.AddrPort) map[string]Row {
 	t.Helper()
-	all, err := sockets.Parse(bytes.NewReader(table))
+	all, err := Parse(bytes.NewReader(table))
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows := map[string]sockets.Row{}
+	rows := map[string]Row{}
 	for _, r := range all {
 		if r.Local == address || r.Peer == address {
 			rows[fmt.Sprint(r.State, " ", r.Local, " ", r.Peer.Port())] = r

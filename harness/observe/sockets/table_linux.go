@@ -1,4 +1,4 @@
-package run
+package sockets
 
 import (
 	"bytes"
@@ -12,12 +12,10 @@ import (
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
-
-	"github.com/flowproof/lab/harness/observe/sockets"
 )
 
 // socketTable is the TCP sockets of the network namespace of a process with their owners, in the
-// form of sockets.FromHost: it asks the kernel as ss does (sock_diag(7)). ss looks at every
+// form of ss on this host: it asks the kernel as ss does (sock_diag(7)). ss looks at every
 // descriptor of every process of this machine for the owners. Here those of the namespace's own
 // processes are looked at, and all others only where a socket that listens is none of theirs, such
 // as a node's proxy has in a pod's network.
@@ -45,7 +43,7 @@ func socketTable(pid int) ([]byte, error) {
 	}
 	table := []byte{}
 	for _, s := range all {
-		table = fmt.Appendf(table, "%-9s %-6d %-6d %21s %21s", sockets.State(s.State), s.RQueue, s.WQueue,
+		table = fmt.Appendf(table, "%-9s %-6d %-6d %21s %21s", State(s.State), s.RQueue, s.WQueue,
 			end(s.Family, s.ID.Source, s.ID.SourcePort), end(s.Family, s.ID.Destination, s.ID.DestinationPort))
 		if of := owners[s.INode]; of != "" && s.INode != 0 {
 			table = append(append(append(table, " users:("...), strings.TrimSuffix(of, ",")...), ')')
