@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/internal/platform"
+	"github.com/flowproof/lab/internal/progress"
 	"github.com/flowproof/lab/internal/trust"
 )
 
@@ -38,7 +39,7 @@ type command struct {
 // error carries the end of the program's output.
 func (c command) run(ctx context.Context) error {
 	cmd := c.command(ctx)
-	out := &tail{line: c.line}
+	out := &progress.Tail{Each: c.line}
 	cmd.Stdout, cmd.Stderr = c.stdout, out
 	if c.stdout == nil {
 		cmd.Stdout = out
@@ -109,46 +110,4 @@ func (c command) title() string {
 		words = append(words, arg)
 	}
 	return strings.Join(words, " ")
-}
-
-// A tail keeps the last lines written to it and hands each on.
-type tail struct {
-	line    func(string)
-	kept    []string
-	partial []byte
-}
-
-const tailLines = 20
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.partial = append(t.partial, p...)
-	for {
-		i := bytes.IndexAny(t.partial, "\r\n")
-		if i < 0 {
-			return len(p), nil
-		}
-		t.take(string(t.partial[:i]))
-		t.partial = t.partial[i+1:]
-	}
-}
-
-func (t *tail) take(line string) {
-	if strings.TrimSpace(line) == "" {
-		return
-	}
-	if t.line != nil {
-		t.line(line)
-	}
-	t.kept = append(t.kept, line)
-	if len(t.kept) > tailLines {
-		t.kept = t.kept[1:]
-	}
-}
-
-func (t *tail) String() string {
-	if len(t.partial) > 0 {
-		t.take(string(t.partial))
-		t.partial = nil
-	}
-	return strings.Join(t.kept, "\n")
 }

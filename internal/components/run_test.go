@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/flowproof/lab/internal/progress"
 )
 
 func TestRunShowsTheEndOfAFailingCommand(t *testing.T) {
@@ -17,7 +19,7 @@ func TestRunShowsTheEndOfAFailingCommand(t *testing.T) {
 		t.Fatal("no error")
 	}
 	lines := strings.Split(err.Error(), "\n")
-	if lines[0] != "run sh: exit status 3" || lines[1] != "Command Output:" || len(lines) != 2+tailLines ||
+	if lines[0] != "run sh: exit status 3" || lines[1] != "Command Output:" || len(lines) != 2+progress.TailLines ||
 		lines[len(lines)-1] != "no-newline" {
 		t.Errorf("error\n%v", err)
 	}
