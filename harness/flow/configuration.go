@@ -24,6 +24,8 @@ const (
 	Removed   = "removed"
 	Changed   = "changed"
 	Reordered = "reordered"
+	Returned  = "changed and changed back" // both dumps have the same, and it was taken in anew in between
+	Restarted = "loaded anew, by an Envoy that was started since"
 )
 
 // String is the change in one line.

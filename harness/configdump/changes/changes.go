@@ -2,10 +2,10 @@
 // comparing two dumps of the proxy: the one that the way was inferred from, and one that was taken
 // after the request. What both dumps agree on held in between, at the request.
 //
-// The comparison is by meaning. Versions and times of update do not count, because with delta xDS a
-// version is empty and a time says only that something was sent again. The order of a list counts
-// only where Envoy goes by it. A secret counts by its name, its kind and its state, because
-// certificates are renewed all the time.
+// The comparison is by meaning. Versions do not count: with delta xDS they are empty. A time
+// of update counts only of a resource that is the same word for word: it was another one in
+// between, or Envoy had kept it. The order of a list counts only where Envoy goes by it. A secret
+// counts by its name, its kind and its state, because certificates are renewed all the time.
 //
 // What is on the way follows from the places that the hops name: see way.go. What is off
 // the way may change.

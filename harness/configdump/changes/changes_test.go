@@ -228,10 +228,8 @@ func TestOnWay(t *testing.T) {
 				`{"name":"new","warming_state":{"listener":{"name":"new","address":{"socket_address":{`+
 					`"address":"0.0.0.0","port_value":8080}}}}}`, listener...)
 		}, ""},
-		"times and versions": {"netshoot", func(d tree) {
-			l := d.object(at(listener, "0.0.0.0_8080", "active_state")...)
-			l["version_info"], l["last_updated"] = "next", "2027-01-01T00:00:00Z"
-			d.object(at(clusters, fortio)...)["last_updated"] = "2027-01-01T00:00:00Z"
+		"a version": {"netshoot", func(d tree) {
+			d.object(at(listener, "0.0.0.0_8080", "active_state")...)["version_info"] = "next"
 		}, ""},
 		"a route in front": {"netshoot", func(d tree) {
 			d.insert(true, `{"match":{"prefix":"/x"},"direct_response":{"status":200}}`,

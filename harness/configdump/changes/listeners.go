@@ -31,6 +31,7 @@ func (w *way) listeners() {
 		}
 		w.compared++
 		w.diff(title(configdump.Listener, name), w.listener(before, full, chain), w.listener(after, full, chain))
+		w.again(before, after)
 		if full {
 			w.followTaken(before, chain)
 		}

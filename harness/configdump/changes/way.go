@@ -19,6 +19,8 @@ type way struct {
 	destination   netip.AddrPort // that the connection was dialled to; not valid when unknown
 	// the listener that netfilter redirects to hands the connection on to its destination's
 	restores bool
+	// the dump after the request is of another process
+	restarted bool
 
 	seen     map[string]bool // resources that were compared
 	queue    []reference     // resources that others refer to, and that are not compared yet
@@ -56,6 +58,7 @@ func wayThrough(before, after *configdump.Dump, path flow.Path) *way {
 func (w *way) compare() {
 	w.compared++
 	w.diff("bootstrap", whole(w.before.Bootstrap()), whole(w.after.Bootstrap()))
+	w.restart()
 	w.listeners()
 	w.scopes()
 	for _, hop := range w.hops {
@@ -93,6 +96,7 @@ func (w *way) resource(ref reference) {
 	default:
 		w.diff(title(ref.kind, ref.name), message(before), message(after))
 	}
+	w.again(before, after)
 	w.compared++
 	if ref.kind == configdump.Cluster {
 		w.endpoints(before)
