@@ -16,6 +16,9 @@ const (
 	Unreached   State = "not reached"
 )
 
+// States are all verdicts that there are on a hop.
+var States = []State{Confirmed, Learned, Refuted, NotObserved, Unreached}
+
 // A HopVerdict is the verdict on one hop of a Path with what it rests on.
 type HopVerdict struct {
 	Hop      int        `json:"hop"` // index into the Path's hops
@@ -40,14 +43,17 @@ type Evidence struct {
 type Result string
 
 // A run is verified only when every hop that was reached is confirmed and no instrument lost
-// anything. One whose way
-// inference leaves open is consistent at best: what was seen is one of the ways that are possible.
+// anything. One whose way inference leaves open is consistent at best: what was seen is one of the
+// ways that are possible.
 const (
 	Verified   Result = "verified"
 	Consistent Result = "consistent"
 	Mismatch   Result = "mismatch"   // at least one hop refuted
 	Incomplete Result = "incomplete" // something was lost, or a hop not observed
 )
+
+// Results are all verdicts that there are on a run.
+var Results = []Result{Verified, Consistent, Mismatch, Incomplete}
 
 // A RunVerdict is the verdict on a run and on each of its hops.
 type RunVerdict struct {

@@ -1,5 +1,7 @@
 package sometimes
 
+import "github.com/flowproof/lab/harness/flow"
+
 // Phases are what a command is doing while a process is killed.
 var Phases = []string{"up", "run", "trace", "verify", "down"}
 
@@ -32,9 +34,12 @@ func Catalogue(instruments []string) []string {
 		// Errors of up and down.
 		"up: the owner finds its guard gone", "up: the init reports an error", "down: the guard does not answer",
 		"removal: something is mounted below",
-		// What a verdict can be.
-		"verdict verified", "verdict mismatch", "verdict incomplete", "verdict consistent",
-		"hop confirmed", "hop refuted", "hop not observed", "hop learned",
+	}
+	for _, r := range flow.Results {
+		all = append(all, "verdict "+string(r))
+	}
+	for _, s := range flow.States {
+		all = append(all, "hop "+string(s))
 	}
 	for _, i := range instruments {
 		all = append(all, "incomplete "+i, "abstains "+i)
