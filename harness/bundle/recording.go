@@ -196,6 +196,7 @@ func (r *recordingCheck) pod(side flow.Side, at string, pod observe.Pod) {
 	if pod.Quiet && debugLine.Match(pod.Part(instrument.LogText)) {
 		r.wrong("%s.quiet says that no log level was raised, and its log has lines of the level debug", at)
 	}
+	r.moments(pod.Name, pod.Part(instrument.LogText))
 	lines := accesslog.Of(pod.Part(instrument.LogText), r.RequestID)
 	if pod.AccessLogProblem != "" && len(lines) > 0 {
 		r.wrong("%s.accessLogProblem says %q, and its log has the request's line", at, pod.AccessLogProblem)

@@ -60,6 +60,16 @@ func TestTamper(t *testing.T) {
 			"log's raw evidence is not what"},
 		{"log cut, forged", forge(edit(serverLog, "destroying stream", "")), flow.Incomplete,
 			"the stream's last line is missing"},
+		{"log with a statement of another day in front, forged", forge(func(t testing.TB, dir string) {
+			log, err := os.ReadFile(filepath.Join(dir, serverLog))
+			if err != nil {
+				t.Fatal(err)
+			}
+			replaced := append([]byte("2099-01-01T00:00:00.000000Z\tdebug\tenvoy http conn.cc:1\thello\n"), log...)
+			if err := os.WriteFile(filepath.Join(dir, serverLog), replaced, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}), flow.Incomplete, "it is written in the order of time"},
 		{"log removed, forged", forge(remove(serverLog)), flow.Incomplete, "log's raw evidence is not what"},
 		{"raw evidence removed", forge(removeRecording), flow.Incomplete, "no raw evidence is kept"},
 		{"question removed", forge(remove(questionFile)), flow.Incomplete, "what inference was asked is not kept"},

@@ -246,7 +246,11 @@ func TestRecordingIsReadAsWritten(t *testing.T) {
 		lines(again.Observe(Selection{RequestID: requestID})); a != b {
 		t.Error("a recording says something else once it was written and read")
 	}
+	all := strings.SplitAfter(strings.TrimSuffix(text.String(), "\n"), "\n")
+	backwards := slices.Clone(all)
+	slices.Reverse(backwards[1:])
 	for name, damaged := range map[string]string{"empty": "", "no JSON": "hello\n",
+		"backwards": strings.Join(backwards, "\n"), "an event twice": all[0] + all[1] + all[1],
 		"another schema": "{\"schema\":\"x\"}\n", "cut": text.String()[:text.Len()-20]} {
 		if _, err := ReadRecording(strings.NewReader(damaged)); err == nil ||
 			!strings.HasPrefix(err.Error(), "read trace: ") {

@@ -88,6 +88,7 @@ func ReadRecording(in io.Reader) (*Recording, error) {
 	scanner.Buffer(nil, maxLineBytes)
 	r := &Recording{}
 	line := 0
+	told := map[string]bool{} // the lines of one time
 	for scanner.Scan() {
 		line++
 		if line == 1 {
@@ -103,7 +104,9 @@ func ReadRecording(in io.Reader) (*Recording, error) {
 		if err := strict.Line(scanner.Bytes(), line, &e); err != nil {
 			return nil, fmt.Errorf("read trace: %w", err)
 		}
-		r.Events = append(r.Events, e)
+		if err := r.next(e, scanner.Text(), told); err != nil {
+			return nil, fmt.Errorf("read trace: line %d: %w", line, err)
+		}
 	}
 	if err := scanner.Err(); err != nil {
 		return nil, fmt.Errorf("read trace: line %d: %w", line+1, err)
@@ -111,8 +114,26 @@ func ReadRecording(in io.Reader) (*Recording, error) {
 	if line == 0 {
 		return nil, fmt.Errorf("read trace: it is empty")
 	}
-	r.Sort()
 	return r, nil
+}
+
+// next adds an event that was read. Events are written in the order of time, and none twice: what
+// is not so was put together afterwards. told are the lines that have the time of the last event.
+func (r *Recording) next(e Event, line string, told map[string]bool) error {
+	if n := len(r.Events); n > 0 {
+		switch last := r.Events[n-1].Time; {
+		case e.Time.Before(last):
+			return fmt.Errorf("the event is of before the one above it")
+		case e.Time.After(last):
+			clear(told)
+		}
+	}
+	if told[line] {
+		return fmt.Errorf("the event stands above it already")
+	}
+	told[line] = true
+	r.Events = append(r.Events, e)
+	return nil
 }
 
 // Sort puts the events in order: the ring buffers of several CPUs are not quite.
