@@ -54,7 +54,7 @@ type app struct {
 // SIGINT or SIGTERM cancels what is running, which then undoes what it changed; the second
 // ends the process at once.
 func Main(args []string) int {
-	if err := trust.SettleHome(); err != nil {
+	if err := errors.Join(trust.SettleHome(), trust.SettlePath()); err != nil {
 		fmt.Fprintf(os.Stderr, "lab: %v\n", err)
 		return exit.Environment
 	}

@@ -15,7 +15,12 @@ import (
 	"github.com/flowproof/lab/internal/screen"
 
 	"github.com/flowproof/lab/internal/removal"
+	"github.com/flowproof/lab/internal/trust"
 )
+
+// oursToRun says whether a program that the environment names may be run: root runs none that
+// others can write.
+func oursToRun(program string) bool { return os.Geteuid() != 0 || trust.Path(program) == nil }
 
 // shellOf opens a shell of the lab, or runs one line in it. In it KUBECONFIG, kubectl and istioctl
 // are the lab's, and lab itself is there. It is a job of its own on the terminal: Ctrl-C ends what
@@ -31,7 +36,7 @@ func (w *walkOf) shellOf(lab script.Lab) func(context.Context, string) error {
 			return err
 		}
 		shell := "/bin/sh"
-		if chosen := os.Getenv("SHELL"); filepath.IsAbs(chosen) && line == "" {
+		if chosen := os.Getenv("SHELL"); filepath.IsAbs(chosen) && line == "" && oursToRun(chosen) {
 			shell = chosen
 		}
 		args := []string{}

@@ -73,7 +73,8 @@ func contents(t testing.TB) Contents {
 		t.Fatal("it is no head")
 	}
 	events.Events = append(slices.Clone(events.Events),
-		trace.Event{Time: events.Events[len(events.Events)-1].Time, Kind: trace.Read, Pod: "netshoot.mark", HTTP: &head})
+		trace.Event{Time: events.Events[len(events.Events)-1].Time, Kind: trace.Read, Pod: "netshoot.mark",
+			HTTP: &head})
 	for i, e := range events.Events {
 		if e.HTTP != nil && e.HTTP.RequestID == recording.RequestID {
 			more := *e.HTTP

@@ -47,7 +47,9 @@ func commandFromHost(ctx context.Context, pid int, command instrument.Command) (
 	if command.OnHost != nil {
 		words = command.OnHost
 	}
-	if _, err := exec.LookPath(words[0]); err != nil {
+	if program, err := trust.LookPath(words[0]); err == nil {
+		words = append([]string{program}, words[1:]...)
+	} else {
 		if command.Netlink {
 			root, words = nodesOwn(pid, words)
 		}

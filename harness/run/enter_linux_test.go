@@ -6,12 +6,14 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/flowproof/lab/harness/observe/instrument"
 	"github.com/flowproof/lab/harness/observe/sockets"
+	"github.com/flowproof/lab/internal/trust/trusttest"
 )
 
 // asRoot skips where this process may not enter another one's network, which it may be
@@ -49,6 +51,26 @@ func TestHostPrograms(t *testing.T) {
 	other.Doubt = func(int, []byte) error { return doubt }
 	if text, err = commandFromHost(t.Context(), os.Getpid(), other); text != nil || !errors.Is(err, doubt) {
 		t.Errorf("what is not believed: %q, %v", text, err)
+	}
+}
+
+// TestHostProgramIsNoStrangers puts another user's directory first on PATH: root runs nothing of it
+// to look into a pod.
+func TestHostProgramIsNoStrangers(t *testing.T) {
+	asRoot(t)
+	dir := t.TempDir()
+	mark := filepath.Join(dir, "ran")
+	program := filepath.Join(dir, "true")
+	if err := errors.Join(os.WriteFile(program, []byte("#!/bin/sh\ntouch "+mark+"\n"), 0o755),
+		os.Chown(program, trusttest.Stranger, trusttest.Stranger)); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	if _, err := commandFromHost(t.Context(), os.Getpid(), instrument.Command{Words: []string{"true"}}); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(mark); err == nil {
+		t.Error("root ran a stranger's program, which PATH led to")
 	}
 }
 

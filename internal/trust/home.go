@@ -39,6 +39,29 @@ func SettleHome() error {
 	return os.Setenv("HOME", root.HomeDir)
 }
 
+// plainPath is where root's programs are when no directory of PATH is good.
+const plainPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// SettlePath takes off PATH what another user can write to, and what depends on the working
+// directory: programs that root starts, and those that they start by themselves, are found by it.
+// For other users nothing changes.
+func SettlePath() error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	var kept []string
+	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+		if filepath.IsAbs(dir) && Path(dir) == nil {
+			kept = append(kept, dir)
+		}
+	}
+	path := strings.Join(kept, string(filepath.ListSeparator))
+	if path == "" {
+		path = plainPath
+	}
+	return os.Setenv("PATH", path)
+}
+
 // good says whether no other user has a hand in a directory. One that is not there yet has to be
 // made in a good one.
 func good(dir string) bool {

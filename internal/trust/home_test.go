@@ -36,6 +36,25 @@ func TestRootStaysOutOfAStrangersHome(t *testing.T) {
 	}
 }
 
+// TestRootTakesStrangersOffPath has what a program of root's starts by itself found by PATH.
+func TestRootTakesStrangersOffPath(t *testing.T) {
+	dir := ground(t)
+	must(t, os.Mkdir(dir+"/theirs", 0o755), os.Mkdir(dir+"/own", 0o755), os.Mkdir(dir+"/open", 0o755),
+		os.Chmod(dir+"/open", 0o777))
+	must(t, theirs(dir+"/theirs"))
+	for path, want := range map[string]string{
+		dir + "/theirs:.::bin:" + dir + "/own:" + dir + "/none:" + dir + "/open:/usr/bin": dir + "/own:/usr/bin",
+		dir + "/theirs": plainPath,
+		"":              plainPath,
+	} {
+		t.Setenv("PATH", path)
+		must(t, SettlePath())
+		if got := os.Getenv("PATH"); got != want {
+			t.Errorf("PATH %q became %q, want %q", path, got, want)
+		}
+	}
+}
+
 func TestRootUsesNoCacheOfAStranger(t *testing.T) {
 	dir := ground(t)
 	must(t, os.Mkdir(dir+"/theirs", 0o755), theirs(dir+"/theirs"), os.Mkdir(dir+"/open", 0o755),

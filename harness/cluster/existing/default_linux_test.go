@@ -36,8 +36,16 @@ apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never}}}]}`
 	if _, _, err := (Target{Kubeconfig: path}).resolve(); err != nil {
 		t.Errorf("named by --kubeconfig: %v", err)
 	}
-	t.Setenv(clientcmd.RecommendedConfigPathEnvVar, path)
+	for _, variable := range []string{path, "/nothing:" + path} {
+		t.Setenv(clientcmd.RecommendedConfigPathEnvVar, variable)
+		if _, _, err := (Target{}).resolve(); !errors.Is(err, trust.ErrUntrusted) {
+			t.Errorf("named by KUBECONFIG=%s: %v, want a refusal", variable, err)
+		}
+	}
+	if err := os.Chown(path, 0, 0); err != nil {
+		t.Fatal(err)
+	}
 	if _, _, err := (Target{}).resolve(); err != nil {
-		t.Errorf("named by KUBECONFIG: %v", err)
+		t.Errorf("root's own, named by KUBECONFIG: %v", err)
 	}
 }

@@ -152,8 +152,8 @@ func (t Target) resolve() (kubeconfig, context string, err error) {
 		if err != nil && t.Kubeconfig != "" {
 			return "", "", fault.Environmentf("read kubeconfig: %w (give the path of the cluster's own)", err)
 		}
-		if err == nil && !t.named() {
-			if err := checkDefault(path); err != nil {
+		if err == nil && t.Kubeconfig == "" {
+			if err := checkFound(path); err != nil {
 				return "", "", err
 			}
 		}
@@ -180,15 +180,10 @@ func (t Target) resolve() (kubeconfig, context string, err error) {
 	return kubeconfig, context, nil
 }
 
-// named says whether a person has said which kubeconfig is meant.
-func (t Target) named() bool {
-	return t.Kubeconfig != "" || os.Getenv(clientcmd.RecommendedConfigPathEnvVar) != ""
-}
-
-// checkDefault refuses, for root, a kubeconfig that is only found where HOME leads and that
-// others can write: it may name programs, which would run as root. HOME is often another
-// user's, as after sudo.
-func checkDefault(path string) error {
+// checkFound refuses, for root, a kubeconfig that others can write and that is only found where a
+// variable leads, HOME or KUBECONFIG: it may name programs, which would run as root, and files,
+// which root can read. After sudo such a variable is often another user's.
+func checkFound(path string) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
