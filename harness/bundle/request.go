@@ -14,7 +14,8 @@ import (
 	"github.com/flowproof/lab/internal/redact"
 )
 
-// ownHeaders are what curl sends by itself, or from options that name no header.
+// ownHeaders are what curl sends by itself, or from options that name no header. Runs from before
+// inference was told of them do not say which.
 var ownHeaders = []string{"host", "user-agent", "accept", "accept-encoding", "content-length", "content-type",
 	"content-range", "expect",
 	"connection", "upgrade", "http2-settings", "te", "transfer-encoding", "x-request-id",
@@ -31,7 +32,7 @@ func (c Contents) requestProblems(run flow.Run) []string {
 	if err != nil {
 		return []string{fmt.Sprintf("bundle: %s: the URL of the call: %v", runFile, err)}
 	}
-	p := &requestCheck{call: run.Call, target: target}
+	p := &requestCheck{call: run.Call, untold: run.Untold, target: target}
 	if c.Recording.Curl != nil {
 		p.curl(c.Recording.Curl)
 	}
@@ -44,6 +45,7 @@ func (c Contents) requestProblems(run flow.Run) []string {
 
 type requestCheck struct {
 	call     flow.Call
+	untold   []string // that the run says of it
 	target   *url.URL
 	problems []string
 }
@@ -67,9 +69,17 @@ func (p *requestCheck) curl(text []byte) {
 	p.same(curlFile, "path", redact.Text(p.call.Target()), sent.Target)
 	p.same(curlFile, "authority", p.authority(), sent.Headers["host"])
 	p.same(curlFile, "x-request-id", p.requestID(), sent.Headers["x-request-id"])
+	if p.call.Own != nil {
+		if len(p.untold) == 0 { // else the verdict says it
+			for _, problem := range curl.Untold(p.call, sent) {
+				p.problems = append(p.problems, "bundle: "+curlFile+": "+problem)
+			}
+		}
+		return
+	}
 	for _, name := range slices.Sorted(maps.Keys(p.call.Headers)) {
 		if name = strings.ToLower(name); name != "x-request-id" {
-			p.same(curlFile, "header "+name, joinedHeader(name, p.call.Headers[name]), sent.Headers[name])
+			p.same(curlFile, "header "+name, curl.Joined(name, p.call.Headers[name]), sent.Headers[name])
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(sent.Headers)) {
@@ -77,15 +87,6 @@ func (p *requestCheck) curl(text []byte) {
 			p.same(curlFile, "header "+name, "", sent.Headers[name])
 		}
 	}
-}
-
-// joinedHeader are the values of a header as curl's account shows them.
-func joinedHeader(name string, values []string) string {
-	var all []string
-	for _, value := range values {
-		all = append(all, redact.Header(name, value))
-	}
-	return strings.Join(all, ", ")
 }
 
 // authority is the Host header that the call is sent with. curl leaves the default

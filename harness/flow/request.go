@@ -16,8 +16,16 @@ type Call struct {
 	URL       string  `json:"url"`                 // as given to curl; a Service's short name is allowed
 	Method    string  `json:"method,omitempty"`    // default GET
 	Headers   Headers `json:"headers,omitempty"`
-	Body      []byte  `json:"-"`                   // is sent, and kept nowhere
-	RequestID string  `json:"requestId,omitempty"` // x-request-id that the call is sent with
+	// Without are names of headers that the client sends by itself, and not with this call.
+	Without   []string `json:"withoutHeaders,omitempty"`
+	Body      []byte   `json:"-"`                   // is sent, and kept nowhere
+	RequestID string   `json:"requestId,omitempty"` // x-request-id that the call is sent with
+	// Own are headers that the client sends by itself with this call. null: they were not asked
+	// for.
+	Own Headers `json:"ownHeaders,omitempty"`
+	// Unknown are names of headers that the client may send by itself, with values that are not
+	// known; "*" stands for any.
+	Unknown []string `json:"unknownHeaders,omitempty"`
 }
 
 // Target is the path with the query that the call's URL is sent with: as they stand there, with any
@@ -82,6 +90,9 @@ type Request struct {
 	Method    string   `json:"method,omitempty"`    // default GET
 	Path      string   `json:"path,omitempty"`      // default /; with the query string
 	Headers   Headers  `json:"headers,omitempty"`   // names in lower case
+	// names of headers that it may have, with values that are not known; "*" for any but those of
+	// Headers
+	Unknown []string `json:"unknownHeaders,omitempty"`
 	// what a CONNECT carries: a request whose address is the CONNECT's;
 	// default a GET for its authority
 	Inner  *Request `json:"inner,omitempty"`

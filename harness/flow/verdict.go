@@ -91,9 +91,12 @@ type Run struct {
 	Sent     time.Time `json:"sent,omitzero"` // when the request was sent
 	Answered time.Time `json:"answered,omitzero"`
 	// what the socket tables showed before: ColdPools, WarmPools; "": neither
-	Pools        string        `json:"pools,omitempty"`
-	Call         Call          `json:"call"`
-	Path         Path          `json:"path"`
+	Pools string `json:"pools,omitempty"`
+	Call  Call   `json:"call"`
+	Path  Path   `json:"path"`
+	// Untold is in which headers the client says that it sent another request than inference was
+	// told.
+	Untold       []string      `json:"untold,omitempty"`
 	Observations []Observation `json:"observations"`
 	Watches      []Watch       `json:"watches"`
 	// hops that the run accepts without evidence: server/redirect, or redirect

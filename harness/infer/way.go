@@ -157,7 +157,7 @@ func (a *arrival) leave(
 ) error {
 	a.peer, a.left = identity(e), left
 	if left.HCM != nil {
-		sent.Headers = sentHeaders(left)
+		sent.Headers, sent.Unknown = sentHeaders(left), nil // what is open there, is open here too
 	}
 	return a.handOn(decision, sent, server.Node())
 }
@@ -212,10 +212,8 @@ func (a *arrival) firstRequest(resolved netip.Addr, source string) flow.Request 
 	req := flow.Request{
 		Direction: flow.Outbound, Source: source, Address: resolved.String(), Port: a.target.port,
 		Protocol: a.opts.Protocol, TLS: a.opts.TLS, Scheme: a.target.scheme, Authority: a.target.authority,
-		Method: a.call.Method, Path: a.target.path, Headers: a.call.Headers, Random: a.opts.Random,
-	}
-	if a.call.RequestID != "" {
-		req.Headers = withHeader(req.Headers, "x-request-id", a.call.RequestID)
+		Method: a.call.Method, Path: a.target.path, Headers: headersOf(a.call), Unknown: a.call.Unknown,
+		Random: a.opts.Random,
 	}
 	if req.TLS == "" && a.target.scheme == "https" {
 		req.TLS, req.SNI, req.ALPN = flow.TLS, a.target.host, []string{"h2", "http/1.1"}
@@ -223,9 +221,14 @@ func (a *arrival) firstRequest(resolved netip.Addr, source string) flow.Request 
 	return req
 }
 
-func withHeader(headers flow.Headers, name, value string) flow.Headers {
-	all := flow.Headers{name: {value}}
-	maps.Copy(all, headers)
+// headersOf are all headers that a call is sent with, as far as they are known.
+func headersOf(call flow.Call) flow.Headers {
+	all := flow.Headers{}
+	maps.Copy(all, call.Own)
+	if call.RequestID != "" {
+		all["x-request-id"] = []string{call.RequestID}
+	}
+	maps.Copy(all, call.Headers)
 	return all
 }
 

@@ -80,7 +80,7 @@ func (s *Session) Do(ctx context.Context, plan Plan) error {
 	if err := plan.check(s.Lab.Bounds); err != nil {
 		return err
 	}
-	s.Force, s.insist, s.body = plan.Force, plan.Cold, plan.Body
+	s.Force, s.insist, s.body, s.args = plan.Force, plan.Cold, plan.Body, plan.Curl
 	if plan.Unasked {
 		s.Absent(flow.EnvoyLog, "", errUnasked)
 	}
@@ -239,7 +239,7 @@ func (s *Session) way(ctx context.Context, plan Plan) error {
 	if err != nil {
 		return err
 	}
-	s.Flow.Path.Call = call
+	s.Flow.Path.Call = s.question.Call
 	return nil
 }
 

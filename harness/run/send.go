@@ -57,6 +57,7 @@ func (s *Session) send(ctx context.Context, call flow.Call, args ...string) (cur
 	if err != nil {
 		return told, fault.Environmentf("send %s: curl ended with %d: %s", call.URL, out.Code, firstLine(out.Stderr))
 	}
+	s.Flow.Untold = curl.Untold(s.Flow.Path.Call, told.Request)
 	if told.Local.IsValid() {
 		request.local = told.Local.String()
 	}
@@ -94,6 +95,16 @@ func (s *Session) curl(ctx context.Context, call flow.Call, times int, args ...s
 	if err != nil {
 		return nil, fault.Usagef("%w", err)
 	}
+	body := 0
+	if times == 1 {
+		body = s.body
+	}
+	return s.execAt(ctx, call, command, body)
+}
+
+// execAt runs a curl where a call is sent from. Of what it writes to its standard output no more is
+// kept than the bytes of a body that are wanted, where that is said.
+func (s *Session) execAt(ctx context.Context, call flow.Call, command curl.Command, body int) (*mesh.Output, error) {
 	if call.Outside {
 		return s.outsiders[call.From].Exec(ctx, command.Line, command.Input)
 	}
@@ -105,8 +116,8 @@ func (s *Session) curl(ctx context.Context, call flow.Call, times int, args ...s
 	if container == "" {
 		container = pod.App()
 	}
-	if pod, bounded := pod.(headed); bounded && s.body > 0 {
-		return pod.ExecHead(ctx, container, command.Line, bytes.NewReader(command.Input), s.body+bodyMargin)
+	if pod, bounded := pod.(headed); bounded && body > 0 {
+		return pod.ExecHead(ctx, container, command.Line, bytes.NewReader(command.Input), body+bodyMargin)
 	}
 	return pod.Exec(ctx, container, command.Line, bytes.NewReader(command.Input))
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/flowproof/lab/harness/infer"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/observe"
+	"github.com/flowproof/lab/harness/observe/curl"
 	"github.com/flowproof/lab/harness/observe/instrument"
 	"github.com/flowproof/lab/harness/observe/trace"
 	"github.com/flowproof/lab/harness/observe/trace/capture"
@@ -48,17 +49,19 @@ type Session struct {
 	sent      *sent
 	control   flow.Call // that shows that the instruments were watching; its URL is empty when there is none
 	tracer    *capture.Instrument
-	too       []observe.Instrument // that look beside those that a script asks for, see LookToo
-	tooAt     []instrument.Target  // where they look
-	taken     string               // endpoint that was seen to take the request; "": not known, or not asked yet
-	cold      bool                 // the socket tables showed that no connection of the way was pooled
-	warm      bool                 // they showed that every worker had one
-	proven    []Pool               // of which they showed it
-	unknown   bool                 // they were asked for cold or warm, and it is not known whether they are
-	workers   int                  // worker threads of the client's sidecar, where the pools are warm
-	insist    bool                 // a pool that is in use ends the run, instead of being kept
-	body      int                  // bytes of the answer's body that are wanted
-	touches   []touched            // what was changed outside the run
+	too       []observe.Instrument    // that look beside those that a script asks for, see LookToo
+	tooAt     []instrument.Target     // where they look
+	taken     string                  // endpoint that was seen to take the request; "": not known, or not asked yet
+	cold      bool                    // the socket tables showed that no connection of the way was pooled
+	warm      bool                    // they showed that every worker had one
+	proven    []Pool                  // of which they showed it
+	unknown   bool                    // they were asked for cold or warm, and it is not known whether they are
+	workers   int                     // worker threads of the client's sidecar, where the pools are warm
+	insist    bool                    // a pool that is in use ends the run, instead of being kept
+	body      int                     // bytes of the answer's body that are wanted
+	args      []string                // more arguments of curl's, as the plan has them
+	curls     map[string]curl.Version // of the curls that send, by "pod.namespace/container"
+	touches   []touched               // what was changed outside the run
 }
 
 // sent is a request that was sent and what came back.

@@ -58,7 +58,7 @@ func judgeWay(run flow.Run) flow.RunVerdict {
 	j.unreached(verdict.Hops)
 	count(&verdict)
 	j.limit(verdict.Hops)
-	others := disturbed(run)
+	others := slices.Concat(disturbed(run), run.Untold)
 	verdict.Problems = slices.Concat(problems(run), others, unended(run.Path), j.tried.problems, nextOf(run).problems)
 	verdict.Without = without(run, verdict.Hops)
 	switch {

@@ -99,6 +99,22 @@ func (h *Headers) LoosenAll(c Cause, pseudo bool) {
 	h.pseudo = h.pseudo || pseudo
 }
 
+// NotKnown opens headers that came with a request, as names of them; "*" stands for all but those
+// that are there.
+func (h *Headers) NotKnown(names []string, c Cause) {
+	if slices.Contains(names, "*") {
+		h.LoosenAll(c, false)
+		for name := range h.all {
+			h.settled(name)
+		}
+	}
+	for _, name := range names {
+		if name != "*" {
+			h.Loosen(name, c)
+		}
+	}
+}
+
 // Inherit opens what is open in the headers of the proxy before, with its causes.
 func (h *Headers) Inherit(before *Headers) {
 	if before == nil {

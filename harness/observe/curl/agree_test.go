@@ -2,12 +2,14 @@ package curl
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,6 +59,13 @@ func TestApplyIsWhatCurlSends(t *testing.T) {
 		{flow.Call{Method: "GET"}, []string{"-I", "-G", "-d", "a=b"}},
 		{flow.Call{Method: "GET"}, []string{"-G", "-I", "-d", "a=b"}},
 		{flow.Call{Method: "GET"}, []string{"-u", "a:b", "-u", "c:d", "-r", "0-9", "-r", "5-6", "-A", "x", "-A", "y"}},
+		{flow.Call{Method: "GET"}, []string{"-T", file}},
+		{flow.Call{Method: "GET", URL: "/a/"}, []string{"-T", file}},
+		{flow.Call{Method: "GET", URL: "/a/?q=1"}, []string{"-T", file}},
+		{flow.Call{Method: "GET", URL: "/?q=1"}, []string{"-G", "-d", "a=b"}},
+		{flow.Call{Method: "GET"}, []string{"--url-query", "a=b", "--url-query", "+c=%20"}},
+		{flow.Call{Method: "GET"}, []string{"--request-target", "/other?q"}},
+		{flow.Call{Method: "GET", URL: "/a?b"}, []string{"--request-target", "/"}},
 		{flow.Call{Method: "GET"}, []string{"-u", "a"}},
 		{flow.Call{Method: "GET"}, []string{"-u", ""}},
 		{flow.Call{Method: "GET"}, []string{"-u", "a:b", "--oauth2-bearer", "t"}},
@@ -68,7 +77,7 @@ func TestApplyIsWhatCurlSends(t *testing.T) {
 		{flow.Call{Method: "GET"}, []string{"-sSL", "--retry", "3", "--retry-all-errors", "--location"}},
 	} {
 		name := tt.call.Method + " " + strings.Join(tt.args, " ")
-		tt.call.URL = server.URL + "/p"
+		tt.call.URL = server.URL + cmp.Or(tt.call.URL, "/p")
 		command, err := Send(tt.call, 1, tt.args...)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -95,7 +104,7 @@ func TestApplyIsWhatCurlSends(t *testing.T) {
 		if url := server.URL + got.URL.RequestURI(); tt.call.Method != got.Method || tt.call.URL != url {
 			t.Errorf("%s: told %s %s, sent %s %s", name, tt.call.Method, tt.call.URL, got.Method, url)
 		}
-		if string(body) != string(tt.call.Body) {
+		if uploads := slices.ContainsFunc(options, named("-T")); !uploads && string(body) != string(tt.call.Body) {
 			t.Errorf("%s: told the body %q, sent %q", name, tt.call.Body, body)
 		}
 		for header := range tt.call.Headers {

@@ -20,7 +20,6 @@ import (
 func Apply(options []Option, call *flow.Call, read func(name string) ([]byte, error)) error {
 	method, implied, inURL := requested(*call), "", false
 	headers, recoded := 0, false
-	var notSent []string
 	for _, o := range options {
 		switch o.Name {
 		case "-X", "request":
@@ -48,25 +47,23 @@ func Apply(options []Option, call *flow.Call, read func(name string) ([]byte, er
 					"empty one, or \"name:\" for one that is not sent", headers)
 			}
 			if name, value, ok := strings.Cut(o.Value, ":"); ok && strings.TrimSpace(value) == "" {
-				notSent = append(notSent, strings.ToLower(name))
+				call.Without = append(slices.Clone(call.Without), strings.ToLower(name))
 			}
 		}
 	}
-	for name, value := range impliedHeaders(options) {
-		if value != "" && len(call.Headers[name]) == 0 && !slices.Contains(notSent, name) {
+	for name, value := range impliedHeaders(append(userOf(call.URL), options...)) {
+		if value != "" && len(call.Headers[name]) == 0 && !slices.Contains(call.Without, name) {
 			call.Headers.Add(name, value)
 		}
 	}
 	if inURL && call.Body != nil {
 		if recoded {
-			return fmt.Errorf("read the data of the request: each version of curl encodes it for a URL in its " +
-				"own way (write it into the URL, encoded)")
+			return errEncoded
 		}
-		separator := "?"
-		if strings.Contains(call.URL, "?") {
-			separator = "&"
-		}
-		call.URL, call.Body = call.URL+separator+string(call.Body), nil
+		call.URL, call.Body = withQuery(call.URL, string(call.Body)), nil
+	}
+	if err := applyToURL(options, call); err != nil {
+		return err
 	}
 	call.Method = cmp.Or(method, implied, call.Method)
 	if !httpguts.ValidHeaderFieldName(cmp.Or(call.Method, "GET")) { // both are a token (RFC 9110, 5.6.2)
@@ -117,6 +114,17 @@ func impliedHeaders(options []Option) map[string]string {
 	implied["cookie"] = strings.Join(cookies, ";")
 	implied["authorization"] = cmp.Or(token, implied["authorization"])
 	return implied
+}
+
+// userOf are a user and a password in a URL, as the option that says the same; curl(1) has that the
+// option counts more.
+func userOf(text string) []Option {
+	u, err := url.Parse(text)
+	if err != nil || u.User == nil {
+		return nil
+	}
+	password, _ := u.User.Password()
+	return []Option{{Name: "user", Value: u.User.Username() + ":" + password, Valued: true}}
 }
 
 // Protocol is the version of HTTP that options of curl's make it speak in clear text, by its name

@@ -55,6 +55,9 @@ func send(call flow.Call, times int, output string, args []string) (Command, err
 			c.header(name, value)
 		}
 	}
+	for _, name := range call.Without {
+		c.option("header", name+":")
+	}
 	if call.Body != nil {
 		c.option("data-binary", string(call.Body))
 	}

@@ -42,7 +42,8 @@ type Pod struct {
 	Dumps [][]byte
 	Lines string // that are in its sidecar's log from the moment on that it is followed
 	// Answer is what a program prints in the pod; nil: there is no program.
-	Answer func(command []string, stdin []byte) *mesh.Output
+	Answer  func(command []string, stdin []byte) *mesh.Output
+	Version []byte // what its curl says of its version; nil: it does not say it
 
 	Runtimes [][]byte // what its sidecar says of its runtime, one after the other; none: it has no values
 
@@ -238,18 +239,17 @@ func (p *Pod) App() string { return "app" }
 
 // Exec asks Answer.
 func (p *Pod) Exec(_ context.Context, _ string, command []string, stdin io.Reader) (*mesh.Output, error) {
-	if err := p.lab.fails("exec %s %s", p.Ref_, command[0]); err != nil {
+	name := program(command)
+	if err := p.lab.fails("exec %s %s", p.Ref_, name); err != nil {
 		return nil, err
 	}
 	var input []byte
 	if stdin != nil {
 		input, _ = io.ReadAll(stdin)
 	}
-	p.lab.note("exec %s %s", p.Ref_, command[0])
-	if p.Answer != nil {
-		if out := p.Answer(command, input); out != nil {
-			return out, nil
-		}
+	p.lab.note("exec %s %s", p.Ref_, name)
+	if out := p.answer(command, input); out != nil {
+		return out, nil
 	}
 	return nil, mesh.ErrNoProgram
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/flowproof/lab/harness/bundle"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/observe"
+	"github.com/flowproof/lab/harness/observe/curl"
 	"github.com/flowproof/lab/harness/observe/instrument"
 )
 
@@ -70,6 +71,7 @@ func (t *tape) pod(recorded observe.Pod) *Pod {
 		}
 		return recorded.Parts[after]
 	}
+	p.Version = t.version()
 	p.Counters = func(string) []byte { return part(instrument.StatsBefore, instrument.StatsAfter) }
 	p.Answer = func(command []string, stdin []byte) *mesh.Output {
 		out := &mesh.Output{}
@@ -97,6 +99,16 @@ func (t *tape) pod(recorded observe.Pod) *Pod {
 		return out
 	}
 	return p
+}
+
+// version is what the recorded curl would say of itself, as far as it named itself to the server.
+func (t *tape) version() []byte {
+	told, err := curl.Parse(t.kept.Recording.Curl)
+	number, ok := strings.CutPrefix(told.Request.Headers["user-agent"], "curl/")
+	if err != nil || !ok {
+		return nil
+	}
+	return []byte("curl " + number + " (recorded)\n")
 }
 
 func (t *tape) log(ref string) []byte {
