@@ -15,6 +15,10 @@ import (
 // mostLines of an excerpt are shown.
 const mostLines = 48
 
+// resourceDepth is how many tokens of a JSON pointer lead to a resource of a dump, the empty one in
+// front of the first slash among them: /configs/3/dynamic_listeners/10.
+const resourceDepth = 5
+
 // version is the version of a proxy's Envoy, as its dump says it.
 func (p *Page) version(proxy string) string {
 	d := p.Dumps[proxy]
@@ -35,12 +39,14 @@ func (p *Page) excerpt(proxy, pointer string) string {
 	if d == nil || pointer == "" {
 		return ""
 	}
-	v := d.At(pointer)
-	if !v.Exists() {
-		return ""
+	tokens := strings.Split(pointer, "/")
+	at := min(resourceDepth, len(tokens))
+	for i, token := range tokens {
+		tokens[i] = strings.NewReplacer("~1", "/", "~0", "~").Replace(token)
 	}
-	hidden, err := redact.JSON(v.Raw())
-	if err != nil {
+	// what stands above a field may say that it is a secret
+	hidden, ok := redact.Part(d.At(strings.Join(strings.Split(pointer, "/")[:at], "/")).Raw(), tokens[at:]...)
+	if !ok {
 		return ""
 	}
 	var text bytes.Buffer

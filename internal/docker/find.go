@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/flowproof/lab/harness/fault"
+	"github.com/flowproof/lab/internal/redact"
 	"github.com/flowproof/lab/internal/trust"
 )
 
@@ -49,7 +50,7 @@ func Find(ctx context.Context) (*Docker, error) {
 		return d, nil
 	case IsGone(err) && named != "":
 		return nil, fault.Environmentf("find Docker: DOCKER_HOST=%s does not answer (start that Docker, or unset "+
-			"DOCKER_HOST)", named)
+			"DOCKER_HOST)", redact.URL(named))
 	case IsGone(err):
 		return nil, fmt.Errorf("find Docker: %w: %w", ErrNone, err)
 	}

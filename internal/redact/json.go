@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -25,14 +26,50 @@ func JSON(document []byte) ([]byte, error) {
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("line %d: more than one JSON document", line(document, decoder.InputOffset()))
 	}
+	return written(place{}.walk(value))
+}
+
+// written is a value as JSON, indented.
+func written(value any) ([]byte, error) {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", " ")
-	if err := encoder.Encode(place{}.walk(value)); err != nil {
+	if err := encoder.Encode(value); err != nil {
 		return nil, fmt.Errorf("write JSON: %w", err)
 	}
 	return out.Bytes(), nil
+}
+
+// Part is JSON for one value of a document, which tokens lead to: keys, and numbers of elements.
+// What stands above the value may say that it is a secret, as the type of a message does. ok is
+// false where the tokens lead to nothing.
+func Part(document []byte, tokens ...string) (part []byte, ok bool) {
+	decoder := json.NewDecoder(bytes.NewReader(document))
+	decoder.UseNumber()
+	var value any
+	if decoder.Decode(&value) != nil {
+		return nil, false
+	}
+	value = place{}.walk(value)
+	for _, token := range tokens {
+		switch v := value.(type) {
+		case map[string]any:
+			value, ok = v[token]
+		case []any:
+			n, err := strconv.Atoi(token)
+			if ok = err == nil && n >= 0 && n < len(v); ok {
+				value = v[n]
+			}
+		default:
+			ok = false
+		}
+		if !ok {
+			return nil, false
+		}
+	}
+	part, err := written(value)
+	return part, err == nil
 }
 
 // Place adds the line to an error of encoding/json about a document.
@@ -224,7 +261,7 @@ func (p place) text(text string) string {
 	case p.above == "proxy_metadata", p.above == "env", p.above == "key_values",
 		p.key == "default_value" && p.above == "environment":
 		return variable(text)
-	case p.key == "host_redirect":
+	case p.key == "host_redirect", p.key == "authority":
 		return Name(host(text))
 	case names[p.key]:
 		return Name(text)

@@ -247,3 +247,10 @@ func TestURLIsAsItsPath(t *testing.T) {
 		}
 	}
 }
+
+func TestAuthorityHasNoUser(t *testing.T) {
+	got, err := JSON([]byte(`{"request":{"authority":"me:hunter2@host:80"},"other":{"authority":"host:80"}}`))
+	if err != nil || strings.Contains(string(got), "hunter2") || strings.Count(string(got), `host:80"`) != 2 {
+		t.Errorf("%s, %v", got, err)
+	}
+}
