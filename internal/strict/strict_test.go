@@ -116,8 +116,11 @@ func FuzzOnce(f *testing.F) {
 			return
 		}
 		var a, b any
-		if err := json.Unmarshal(text, &a); err != nil {
-			t.Fatalf("it was read, and is no JSON: %v", err)
+		if !json.Valid(text) {
+			t.Fatal("it was read, and is no JSON")
+		}
+		if json.Unmarshal(text, &a) != nil {
+			return // a number that is larger than any of this program's, as 4E444
 		}
 		again, err := json.Marshal(a)
 		if err != nil {
