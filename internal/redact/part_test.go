@@ -14,7 +14,7 @@ func TestPart(t *testing.T) {
 		tokens []string
 		want   string // begins so; empty: there is no such part
 	}{
-		"below the type":      {[]string{"filters", "0", "typed_config", "users"}, `{ "inline_string": "` + "«redacted"},
+		"below the type":      {[]string{"filters", "0", "typed_config", "users"}, `{ "inline_string": "«redacted`},
 		"the secret itself":   {[]string{"filters", "0", "typed_config", "users", "inline_string"}, `"«redacted`},
 		"what is none":        {[]string{"filters", "0", "typed_config", "plain"}, "7"},
 		"an element too many": {[]string{"filters", "1"}, ""},
