@@ -41,15 +41,23 @@ const (
 	AccessLog             // an access log entry
 )
 
-// format is the form of a statement; it decides where a block ends.
-type format int
+// A format is the form of a statement. What it has decides where a statement ends.
+type format struct {
+	blocks bool // lines of text that follow the first may belong to it
+	thread bool // the thread may stand at its very end, and ends it
+	always bool // the thread stands there in every statement: an empty line ends none
+}
 
-const (
-	formatNone  format = iota
-	formatPilot        // <time>\t<level>\tenvoy <logger> <file:line>\t<message>\tthread=N
-	formatOld          // <time>\t<level>\tenvoy <logger>\t<message>
-	formatPlain        // [<time>][<thread>][<level>][<logger>] [<file:line>] <message>
-	formatJSON         // {"level":…,"time":…,"scope":"envoy <logger>","msg":…,"caller":…,"thread":…}
+// The forms. A new one is a value here, and a function that parseLine calls.
+var (
+	// <time>\t<level>\tenvoy <logger> <file:line>\t<message>\tthread=N
+	formatPilot = format{blocks: true, thread: true, always: true}
+	// <time>\t<level>\tenvoy <logger>\t<message>
+	formatOld = format{blocks: true, thread: true}
+	// [<time>][<thread>][<level>][<logger>] [<file:line>] <message>
+	formatPlain = format{blocks: true}
+	// {"level":…,"time":…,"scope":"envoy <logger>","msg":…,"caller":…,"thread":…}
+	formatJSON = format{}
 )
 
 // levels are the names that Envoy and pilot-agent give to levels.
@@ -172,7 +180,7 @@ func parseJSON(text string) (Line, bool) {
 
 // setMessage takes the thread off the end and the ids off the beginning of a message.
 func (l *Line) setMessage(message string) {
-	if l.format == formatPilot || l.format == formatOld {
+	if l.format.thread {
 		if text, thread, ok := cutThread(message); ok {
 			message, l.Thread = text, thread
 		}

@@ -61,7 +61,7 @@ func (r *Reader) Rest() []Line {
 		line := *r.pending
 		// A block in a form without a closing mark is complete when the log simply stops
 		// after one of its lines.
-		line.Truncated = line.Truncated || half != "" || line.format == formatPilot
+		line.Truncated = line.Truncated || half != "" || line.format.always
 		rest, r.pending = append(rest, line), nil
 	}
 	if half != "" {
@@ -110,7 +110,7 @@ func (r *Reader) add(text string, long bool) {
 		return
 	}
 	if ok {
-		r.flush(r.pending != nil && r.pending.format == formatPilot)
+		r.flush(r.pending != nil && r.pending.format.always)
 		line.Number, line.Text, line.Truncated = r.number, text, long
 		r.pending, r.size = &line, 0
 		if r.pending.complete() {
@@ -129,12 +129,12 @@ func (r *Reader) add(text string, long bool) {
 
 func (r *Reader) continueBlock(text string, long bool) {
 	done := false
-	if r.pending.format != formatPlain {
+	if r.pending.format.thread {
 		if rest, thread, ok := cutThread(text); ok {
 			text, r.pending.Thread, done = rest, thread, true
 		}
 	}
-	if text == "" && r.pending.format != formatPilot {
+	if text == "" && !r.pending.format.always {
 		done = true
 	}
 	r.pending.Truncated = r.pending.Truncated || long
@@ -165,13 +165,13 @@ func (r *Reader) flush(cut bool) {
 // of each statement that is plain to see; without, only a message that ends with a colon has a
 // block, and an empty line ends it.
 func (l *Line) complete() bool {
-	switch l.format {
-	case formatPilot:
-		return l.Thread != ""
-	case formatOld, formatPlain:
-		return !strings.HasSuffix(l.Message, ":")
-	default:
+	switch {
+	case !l.format.blocks:
 		return true
+	case l.format.always:
+		return l.Thread != ""
+	default:
+		return !strings.HasSuffix(l.Message, ":")
 	}
 }
 
