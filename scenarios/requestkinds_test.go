@@ -103,6 +103,10 @@ var requestKinds = []requestKind{
 
 	// What routes make of it.
 	{name: "a rewrite", to: "http://rewrite:8080/", says: app, verdict: flow.Verified},
+	{name: "headers of curl's own that route", to: "http://made:8080/", says: "200 by {l2}:8080",
+		verdict: flow.Verified},
+	{name: "data whose headers route", to: "http://made:8080/", curl: []string{"-d", "hello"},
+		says: "403 by netshoot.mark: direct response", verdict: flow.Verified},
 	{name: "a header that routes", to: "http://header:8080/", curl: []string{"-H", "x-team: red"},
 		says: "200 by {l2}:8080", verdict: flow.Verified},
 	{name: "without the header that routes", to: "http://header:8080/", says: app, verdict: flow.Verified},
@@ -178,6 +182,9 @@ var requestKinds = []requestKind{
 		name: "no such port", to: "http://fortio-server:9999/",
 		refused: "there is no such port (it has 8080 http, 8070 http-m, 8079 grpc)",
 	},
+	{name: "the pod's own loopback", to: "http://localhost:15021/healthz/ready", refused: "the pod's own loopback"},
+	{name: "through a proxy", to: "http://fortio-server:8080/", curl: []string{"-x", "http://fortio-server-l2:8080"},
+		refused: "the request would go another way than its URL says"},
 	{name: "no such name", to: "http://nosuch:8080/", refused: "its resolver knows no such name"},
 	{name: "no such pod", from: "nosuch", to: "http://fortio-server:8080/", refused: "there is no such pod"},
 	{name: "no curl in the pod", from: "fortio-server", to: "http://fortio-server-l2:8080/",

@@ -10,11 +10,29 @@ import (
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
 	"github.com/flowproof/lab/harness/observe/curl"
+	"github.com/flowproof/lab/internal/lazyregexp"
 )
 
 // ErrUnknownHost is in the chain of the error about a host that the sender's
 // resolver does not know.
 var ErrUnknownHost = errors.New("its resolver knows no such name")
+
+// ErrLoopback is in the chain of the error about a host that is the sender's own pod.
+var ErrLoopback = errors.New("it is the pod's own loopback, and no sidecar stands before it")
+
+// own says whether a host is the loopback of the pod that dials it. 0.0.0.0 is too, and an address
+// of less than four parts: the last one fills the rest. Source: ip(7), inet_aton(3).
+func own(host string) bool {
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	if address, err := netip.ParseAddr(host); err == nil {
+		address = address.Unmap()
+		return address.IsLoopback() || address.IsUnspecified()
+	}
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || shortLoopback.MatchString(host)
+}
+
+// shortLoopback is an address of 127.0.0.0/8 with less than four parts.
+var shortLoopback = lazyregexp.New(`\A127(\.[0-9]+){1,2}\z`)
 
 // checkTarget refuses a call that no pod could take, before anything is touched: to a port that the
 // Service does not have, or to a host that the sender's own resolver does not know. Where that
@@ -23,6 +41,10 @@ func (s *Session) checkTarget(ctx context.Context, plan Plan, behind mesh.Behind
 	host, port, err := endOf(plan.Call)
 	if err != nil || plan.Call.Outside {
 		return err
+	}
+	if own(host) || own(resolvedBy(plan.Curl, host)) {
+		return fault.Usagef("call %s from %s: %w (name its Service, or the pod's own address; what answers there "+
+			"itself can be asked by `lab kubectl exec`)", host, Caller(plan.Call), ErrLoopback)
 	}
 	if err := s.Lab.Mesh.CheckPort(ctx, host, port, plan.Call.Namespace); err != nil {
 		return err

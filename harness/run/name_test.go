@@ -65,6 +65,27 @@ func TestNamesThatNoServiceHas(t *testing.T) {
 	}
 }
 
+// TestOwnLoopback refuses what a pod calls of itself without the network, before anything is
+// touched, by each way to write it.
+func TestOwnLoopback(t *testing.T) {
+	for _, c := range []struct {
+		url  string
+		curl []string
+	}{
+		{"http://localhost:15021/healthz/ready", nil}, {"http://LOCALHOST.:8080/", nil}, {"http://a.localhost/", nil},
+		{"http://127.0.0.1:15000/", nil}, {"http://127.1:8080/", nil}, {"http://127.9.9.9/", nil},
+		{"http://0.0.0.0:8080/", nil}, {"http://[::1]:8080/", nil}, {"http://[::ffff:127.0.0.1]:8080/", nil},
+		{"http://nothing:8080/", []string{"--resolve", "nothing:8080:127.0.0.1"}},
+	} {
+		lab, sent := workshop(t)
+		p := plan(t, c.url)
+		p.Curl = c.curl
+		if _, err := run.Do(t.Context(), lab.Run(), p, nil); !errors.Is(err, run.ErrLoopback) || len(*sent) > 0 {
+			t.Errorf("%s %v: %v, sent %d", c.url, c.curl, err, len(*sent))
+		}
+	}
+}
+
 // TestCallsWithoutASidecar sends from a pod that has none, or to one: the way is inferred from the
 // dump that there is, and what is on the other side is said.
 func TestCallsWithoutASidecar(t *testing.T) {

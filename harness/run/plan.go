@@ -8,6 +8,7 @@ import (
 	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
 	"github.com/flowproof/lab/harness/mesh"
+	"github.com/flowproof/lab/harness/observe/curl"
 	"github.com/flowproof/lab/harness/observe/trace/capture"
 )
 
@@ -157,6 +158,9 @@ func (p Plan) check(bounds *Bounds) error {
 	}
 	if p.Call.URL == "" || p.Call.From == "" {
 		return fault.Usagef("plan a request: it has no sender or no URL")
+	}
+	if _, err := curl.Send(p.Call, 1, p.Curl...); err != nil {
+		return fault.Usagef("%w", err)
 	}
 	return nil
 }

@@ -38,8 +38,9 @@ func Show(call flow.Call, args ...string) (Command, error) { return send(call, 1
 func send(call flow.Call, times int, output string, args []string) (Command, error) {
 	c := &config{line: append([]string{"curl"}, Args()...)}
 	c.option("max-time", maxTime)
-	c.flag("globoff")    // the URL is one URL, also with brackets in it
-	c.flag("path-as-is") // and its dots are not taken out, as inference does not
+	c.flag("globoff")        // the URL is one URL, also with brackets in it
+	c.option("noproxy", "*") // what the container's environment says of proxies is not followed
+	c.flag("path-as-is")     // and its dots are not taken out, as inference does not
 	if method := requested(call); method != "" {
 		c.option("request", method)
 	} else if call.Method == "HEAD" { // by its name alone curl would wait for a body
@@ -151,14 +152,26 @@ var again = map[string]bool{"-L": true, "location": true, "location-trusted": tr
 var second = map[string]bool{"url": true, "next": true, "-:": true, "anyauth": true, "digest": true, "ntlm": true,
 	"ntlm-wb": true, "negotiate": true}
 
+// elsewhere are options with which the request takes another way than its URL and an address for
+// its host say, or begins with something else.
+var elsewhere = map[string]bool{"-x": true, "proxy": true, "preproxy": true, "proxy1.0": true, "socks4": true,
+	"socks4a": true, "socks5": true, "socks5-hostname": true, "connect-to": true, "unix-socket": true,
+	"abstract-unix-socket": true, "haproxy-protocol": true, "haproxy-clientip": true}
+
 // given writes an option that a person gave.
 func (c *config) given(o Option) error {
 	switch {
 	case second[o.Name]:
 		return fmt.Errorf("give curl its option %s: it would send a second request", o.Name)
+	case elsewhere[o.Name]:
+		return fmt.Errorf("give curl its option %s: the request would go another way than its URL says, which is "+
+			"not followed (name in the URL what is called; --resolve gives its address)", o.Name)
 	case again[o.Name]: // what it says is only for a second request
 	case o.Stdin():
 		return fmt.Errorf("give curl its option %s: standard input is taken by the request itself (use a file)", o.Name)
+	case o.Name == "-K" || o.Name == "config":
+		return fmt.Errorf("give curl its option %s: what the file makes of the request is not known (give its options "+
+			"themselves)", o.Name)
 	case o.Valued:
 		c.option(o.Name, o.Value)
 	default:
