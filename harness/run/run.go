@@ -111,6 +111,14 @@ func (s *Session) Do(ctx context.Context, plan Plan) error {
 func (s *Session) before(
 	ctx context.Context, plan Plan, scene Scene,
 ) ([]observe.Instrument, []instrument.Target, error) {
+	targets, err := s.targets(ctx, scene.Watched)
+	if err != nil {
+		return nil, nil, err
+	}
+	instruments := s.instruments(plan)
+	if s.tracer != nil && !plan.without(flow.Trace) {
+		s.tracer.Prepare(ctx, targets) // it takes a processor, and what comes next mostly waits
+	}
 	alone := s.Alone
 	if !plan.changes() {
 		alone = s.AwaitAlone
@@ -134,11 +142,6 @@ func (s *Session) before(
 			return nil, nil, fmt.Errorf("%w: %w", ErrNotCold, err)
 		}
 	}
-	targets, err := s.targets(ctx, scene.Watched)
-	if err != nil {
-		return nil, nil, err
-	}
-	instruments := s.instruments(plan)
 	for _, i := range instruments {
 		if err := i.Before(ctx, s.notReadLater(i, targets)); err != nil {
 			return nil, nil, err

@@ -28,6 +28,7 @@ type Session struct {
 	before  []trace.Event // what was asked about connections that were open
 	cache   envoybinary.Cache
 	without []string
+	onEnvoy bool
 	level   trace.Level
 	ctx     context.Context
 	cancel  context.CancelFunc
@@ -44,9 +45,18 @@ type Session struct {
 // Start attaches the probes to exactly the given pods: to their network namespaces, and so to all
 // their processes and threads and to those that start later. When it returns, nothing that happens
 // is missed. The first Start with Envoy on a build that is not known yet takes some seconds longer.
-func Start(ctx context.Context, opts Options) (_ *Session, err error) {
-	s := &Session{pods: opts.Pods, cache: opts.Cache, level: opts.Statements, attached: map[int]bool{},
-		proofs: map[envoybinary.Build]*envoybinary.Proof{}}
+func Start(ctx context.Context, opts Options) (*Session, error) {
+	s, err := prepare(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.begin()
+}
+
+// prepare is what Start does before anything is attached.
+func prepare(ctx context.Context, opts Options) (_ *Session, err error) {
+	s := &Session{pods: opts.Pods, cache: opts.Cache, onEnvoy: opts.Envoy, level: opts.Statements,
+		attached: map[int]bool{}, proofs: map[envoybinary.Build]*envoybinary.Proof{}}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	defer func() {
 		if err != nil {
@@ -70,10 +80,19 @@ func Start(ctx context.Context, opts Options) (_ *Session, err error) {
 	} else if err != nil {
 		return nil, fault.Environmentf("start trace: %w", err)
 	}
-	if err := s.start(namespaces, opts.Envoy); err != nil {
-		return nil, errors.Join(fault.Environmentf("start trace: %w", err), s.Close())
-	}
 	return s, nil
+}
+
+// begin attaches the probes. After an error the session is over.
+func (s *Session) begin() error {
+	namespaces, err := namespacesOf(s.pods)
+	if err == nil {
+		err = s.start(namespaces, s.onEnvoy)
+	}
+	if err != nil {
+		return errors.Join(fault.Environmentf("start trace: %w", err), s.Close())
+	}
+	return nil
 }
 
 // prove prepares the proofs of processes. Their binaries, of some hundred megabytes each, are read
