@@ -136,6 +136,10 @@ func (o *ownHeaders) data(options []Option) {
 		return
 	}
 	o.send("content-type", "application/x-www-form-urlencoded")
+	if strings.EqualFold(o.call.Headers.Get("transfer-encoding"), "chunked") {
+		o.open("expect")
+		return
+	}
 	o.send("content-length", strconv.Itoa(len(o.call.Body)))
 	if size := len(o.call.Body); size > leastAsked {
 		o.send("expect", "100-continue")

@@ -68,6 +68,8 @@ func TestOwnIsWhatCurlSends(t *testing.T) {
 			nil, nil},
 		{flow.Call{Method: "POST", Body: []byte("a=b")}, []string{"-H", "Content-Type:"}, nil},
 		{flow.Call{Method: "POST", Body: bytes.Repeat([]byte("a"), 2000)}, nil, []string{"expect"}},
+		{flow.Call{Method: "POST", Body: []byte("a")}, []string{"-H", "Transfer-Encoding: chunked"},
+			[]string{"expect"}},
 		{flow.Call{Method: "GET", Body: []byte("a=b")}, []string{"-G"}, nil},
 		{flow.Call{}, []string{"-d", "a"}, nil},
 		{flow.Call{}, []string{"-d", "@" + file}, []string{"content-length", "expect"}},
