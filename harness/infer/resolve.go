@@ -78,7 +78,7 @@ func (e *Engine) resolve(t target, given string) (netip.Addr, flow.Hop, error) {
 		return answer(addr, "the address was given by the caller")
 	}
 	if addr, err := netip.ParseAddr(t.host); err == nil {
-		return answer(addr, "the URL's host is an address")
+		return answer(addr.Unmap(), "the URL's host is an address")
 	}
 	names := e.searched(t.host)
 	for _, name := range names {

@@ -219,13 +219,17 @@ func (o *observer) connection(base string) {
 func (o *observer) status(base string) {
 	for _, counter := range slices.Sorted(maps.Keys(o.after)) {
 		code, ok := strings.CutPrefix(counter, base+".upstream_rq_")
-		if !ok || len(code) != 3 || strings.Trim(code, "0123456789") != "" || o.up(counter) != 1 {
+		if !ok || len(code) != 3 || strings.Trim(code, "0123456789") != "" || interim(code) || o.up(counter) != 1 {
 			continue
 		}
 		o.can(flow.App, flow.FactUpstreamStatus)
 		o.see(counter, flow.App, flow.FactUpstreamStatus, code)
 	}
 }
+
+// interim says whether another answer follows one of a status: after each of 1xx but 101, with
+// which HTTP ends on the connection. (RFC 9110, 15.2)
+func interim(code string) bool { return code[0] == '1' && code != "101" }
 
 // anyCounter reports whether the sidecar shows any counter of a kind.
 func (o *observer) anyCounter(prefix, suffix string, skip func(string) bool) bool {
