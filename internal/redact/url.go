@@ -23,13 +23,14 @@ func Path(text string) string { return path(text) }
 // aQuery is a parameter behind a sign.
 const aQuery = `([?&]|\\u0026|&amp;|%3[Ff]|%26)([A-Za-z0-9_.~$\[\]%:'()*!/@+-]+)(=|%3[Dd])((?:` +
 	markForm +
-	`|['"<>()\x60|,][A-Za-z0-9%]|[^&;\s'"<>#\\)\x60|,%]|%(?:[013-9a-fA-F][0-9a-fA-F]|2[0-57-9a-fA-F]))+)`
+	`|['"<>()\x60|,][A-Za-z0-9%]|[^&;?\s'"<>#\\)\x60|,%]|%(?:[013-9a-fA-F][0-9a-fA-F]|2[0-57-9a-fA-F]))+)`
 
 var (
 	// userinfo is what stands before the host of a URL of any scheme.
 	userinfo = lazyregexp.New(`([A-Za-z][A-Za-z0-9+.-]*://)((?:` + markForm + `|[^\s/?#@'"<>\\])+(?:@(?:` +
 		markForm + `|[^\s/?#@'"<>\\])+)*)@`)
-	// queries are runs of parameters after a question mark, as they stand in the middle of text. A
+	// queries are runs of parameters after a question mark, as they stand in the middle of text.
+	// Another question mark begins new ones, as in parameters: both make the same of one query. A
 	// quote, a bracket or a comma belongs to a value where a letter or a digit comes after it: one
 	// that ends the URL has another character after it.
 	queries = begun{`?&%\`, lazyregexp.New(aQuery), lazyregexp.New(`^(?:` + aQuery + `)`)}
