@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/flowproof/lab/internal/redact"
 )
@@ -77,9 +78,21 @@ func isMethod(word string) bool {
 	return word != "" && len(word) <= 20 && strings.Trim(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-") == ""
 }
 
+// keep is text as it may be kept. A long one is cut where no character and no mark of what was
+// hidden is cut in two: what is kept is read again as it was written.
 func keep(text string) string {
 	text = redact.Printable(redact.Text(text))
-	return text[:min(len(text), maxLine)]
+	if len(text) <= maxLine {
+		return text
+	}
+	end := maxLine
+	for !utf8.RuneStart(text[end]) {
+		end--
+	}
+	if begin := strings.LastIndex(text[:end], "«"); begin > strings.LastIndex(text[:end], "»") {
+		end = begin
+	}
+	return text[:end]
 }
 
 // clientURI is the URI of the nearest client: in the last element of the header.

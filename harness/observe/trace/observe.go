@@ -103,7 +103,8 @@ func (o *observer) arrived(e *Event) {
 
 // requestLine is the request line that an event read; "" where it read none, or not all of it.
 func requestLine(e *Event) string {
-	if e == nil || !e.HTTP.Request() || len(e.HTTP.Line) >= maxLine {
+	const end = " HTTP/1." // and a digit
+	if e == nil || !e.HTTP.Request() || strings.LastIndex(e.HTTP.Line, end) != len(e.HTTP.Line)-len(end)-1 {
 		return ""
 	}
 	return e.HTTP.Line
