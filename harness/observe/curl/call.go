@@ -3,6 +3,7 @@ package curl
 import (
 	"cmp"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -66,6 +67,10 @@ func Apply(options []Option, call *flow.Call, read func(name string) ([]byte, er
 		return err
 	}
 	call.Method = cmp.Or(method, implied, call.Method)
+	if call.Method == "CONNECT" {
+		return errors.New("read method CONNECT: with it curl sends a path where an authority has to stand, which " +
+			"every Envoy refuses (`lab infer --method CONNECT` infers the way of one that is well formed)")
+	}
 	if !httpguts.ValidHeaderFieldName(cmp.Or(call.Method, "GET")) { // both are a token (RFC 9110, 5.6.2)
 		return fmt.Errorf("read method %q: it is no token (GET, POST, or another word without blanks and separators)",
 			call.Method)
