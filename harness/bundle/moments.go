@@ -7,7 +7,7 @@ import (
 
 // behind is how much older than a statement above it a statement of a log may be: each thread takes
 // the time of its own, and waits for the others before it writes.
-const behind = 2 * time.Second
+const behind = 5 * time.Second
 
 // moments holds that a log is in the order in which it was written, so that it is of one time and
 // not put together from several.

@@ -31,11 +31,24 @@ func Equal(t testing.TB, path, got string) {
 	}
 	want, err := os.ReadFile(path)
 	if err != nil {
-		t.Fatalf("%v (go test -update writes it)", err)
+		t.Fatalf("%v (`%s` writes it)", err, command(t.Name()))
 	}
 	if got != string(want) {
-		t.Errorf("it differs from %s (go test -update rewrites it):\n%s", path, got)
+		t.Errorf("it differs from %s (`%s` rewrites it):\n%s", path, command(t.Name()), got)
 	}
+}
+
+// command is how the files of a test are written, from the root of the module.
+func command(test string) string {
+	test, _, _ = strings.Cut(test, "/")
+	dir, err := os.Getwd()
+	for root := dir; err == nil && root != filepath.Dir(root); root = filepath.Dir(root) {
+		if _, missing := os.Stat(filepath.Join(root, "go.mod")); missing == nil {
+			return "CGO_ENABLED=0 go test ." + filepath.ToSlash(strings.TrimPrefix(dir, root)) + " -run '^" + test +
+				"$' -update"
+		}
+	}
+	return "go test -run '^" + test + "$' -update"
 }
 
 // Part holds text, which ends in a newline, against what a page has between its marks <!-- name -->
