@@ -45,16 +45,13 @@ func run(out io.Writer, logs, keep, into, only string, budget time.Duration) err
 		}
 	}
 	var failed []error
-	if budget > 0 { // in no time only the table is written
-		failed = n.share(chosen, budget)
+	if budget > 0 {
+		failed = append(n.share(chosen, budget), n.short())
 	}
-	if into != "" {
+	if into != "" { // in no time this is all
 		failed = append(failed, n.writeInto(into))
 	}
-	if err := n.print(out); err != nil {
-		return err
-	}
-	return errors.Join(append(failed, n.short())...)
+	return errors.Join(append(failed, n.print(out))...)
 }
 
 // share gives each part its share of a budget. A part that cannot do anything in so little time
