@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	kindsOfRequests = 69              // that the table of TestRequests has
+	kindsOfRequests = 73              // that the table of TestRequests has
 	roundsOfKind    = 10              // that are wanted of each, one after the other without one that differs
 	secondsOfRound  = 8 * time.Second // that a round takes, about: by curl alone and by lab
 )
