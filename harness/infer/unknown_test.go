@@ -45,8 +45,8 @@ func TestHeadersThatAreNotKnown(t *testing.T) {
 				Authority: "x", Headers: c.headers, Unknown: c.unknown})
 			must(t, err)
 			if got.Certainty != c.certainty || c.cluster != "" && got.Cluster != c.cluster {
-				t.Errorf("%s, cluster %q (depends %v), want %s, %q", got.Certainty, got.Cluster, got.Depends, c.certainty,
-					c.cluster)
+				t.Errorf("%s, cluster %q (depends %v), want %s, %q", got.Certainty, got.Cluster, got.Depends,
+					c.certainty, c.cluster)
 			}
 		})
 	}

@@ -153,6 +153,10 @@ func (d *daemon) mount() error {
 	if err := bindFile(program, selfPath); err != nil {
 		return err
 	}
+	// dockerd raises limits on keys; source: moby, daemon/keys.go, modifyRootKeyLimit
+	if err := enclosure.GuardKernel("/", filepath.Join(sysctls, "dockerd"), enclosure.KubeletSysctls); err != nil {
+		return err
+	}
 	return cgroups.Mount("/")
 }
 
@@ -232,12 +236,8 @@ func (d *daemon) answers() error {
 // writeConfig writes dockerd's configuration file. It also stands in for the machine's own, which
 // is another Docker's.
 func writeConfig(path string) error {
-	config := map[string]any{}
-	if !hasCapability(unix.CAP_SYS_RESOURCE) {
-		config["default-runtime"] = "lab"
-		config["runtimes"] = map[string]any{"lab": map[string]any{"path": selfPath,
-			"runtimeArgs": []string{Verb, runtimeWord}}}
-	}
+	config := map[string]any{"default-runtime": "lab", "runtimes": map[string]any{
+		"lab": map[string]any{"path": selfPath, "runtimeArgs": []string{Verb, runtimeWord}}}}
 	data, err := json.Marshal(config)
 	if err != nil {
 		return err

@@ -42,10 +42,60 @@ func TestMain(m *testing.M) {
 
 // container is what runs in the test's containers: it asks for a name that does not exist.
 func container() int {
+	if len(os.Args) > 2 {
+		return setSysctls(os.Args[2])
+	}
 	_, err := net.LookupHost("absent.example")
 	var none *net.DNSError
 	fmt.Printf("not found %v\n", errors.As(err, &none) && none.IsNotFound)
 	return 0
+}
+
+// setSysctls sets what a kubelet does to a value, and says where it has another one after that.
+func setSysctls(value string) int {
+	for name := range enclosure.KubeletSysctls {
+		path := filepath.Join("/proc/sys", name)
+		err := os.WriteFile(path, []byte(value), 0o644)
+		if text, _ := os.ReadFile(path); err != nil || strings.TrimSpace(string(text)) != value {
+			fmt.Printf("%s is %q: %v\n", name, text, err)
+		}
+	}
+	if err := os.WriteFile("/proc/sys/vm/swappiness", []byte(value), 0o644); err == nil {
+		fmt.Println("a sysctl that no kubelet sets was written")
+	}
+	return 0
+}
+
+// own is a sysctl that dockerd and a kubelet raise, and odd a value of it that is none of theirs.
+// Tests of other packages leave it alone.
+const (
+	own = "/proc/sys/kernel/keys/root_maxbytes"
+	odd = "24999999"
+)
+
+// machineHasOdd gives this machine an odd value until the test ends.
+func machineHasOdd(t *testing.T) {
+	t.Helper()
+	was, err := os.ReadFile(own)
+	if err == nil {
+		err = os.WriteFile(own, []byte(odd), 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.WriteFile(own, was, 0o644) })
+}
+
+// machineIsAsBefore holds that the odd value is there still, and no value of a container's.
+func machineIsAsBefore(t *testing.T, containers string) {
+	t.Helper()
+	for name := range enclosure.KubeletSysctls {
+		path := filepath.Join("/proc/sys", name)
+		text, _ := os.ReadFile(path)
+		if value := strings.TrimSpace(string(text)); value == containers || path == own && value != odd {
+			t.Errorf("this machine's %s is %s", name, value)
+		}
+	}
 }
 
 // needDocker skips a test that starts a Docker where that cannot be; in CI it has to run.
@@ -112,6 +162,7 @@ func TestOurOwnDocker(t *testing.T) {
 	const lab = "docker-test"
 	ctx := t.Context()
 	before := hostMounts(t, lab)
+	machineHasOdd(t)
 	d, err := Start(ctx, lab, Options{}, progress.Quiet)
 	if err != nil {
 		t.Fatal(err)
@@ -129,6 +180,10 @@ func TestOurOwnDocker(t *testing.T) {
 			t.Errorf("a container on %s: %q, %v", network, out, err)
 		}
 	}
+	if out, err := d.Run(ctx, "run", "--rm", "--privileged", "lab.local/self:1", "2"); err != nil || out != "" {
+		t.Errorf("a privileged container that sets sysctls: %q, %v", out, err)
+	}
+	machineIsAsBefore(t, "2")
 	cut := errors.New("the archive is cut off")
 	if err := d.Load(ctx, func(io.Writer) error { return cut }); !errors.Is(err, cut) {
 		t.Errorf("load of an archive that cannot be written: %v, want %v", err, cut)

@@ -24,9 +24,10 @@ const runtimeWord = "runc"
 const missing = "CAP_SYS_RESOURCE"
 
 // runtimeMain hands its arguments on to runc, after taking out of the container's description what
-// this root cannot give. It returns only when that failed.
+// this root cannot give, and putting in what guards the machine's kernel from it. It returns only
+// when that failed.
 func runtimeMain(args []string) int {
-	err := strip(args)
+	err := describe(args, !hasCapability(unix.CAP_SYS_RESOURCE))
 	if err == nil {
 		var path string
 		if path, err = lookPath("runc"); err == nil {
@@ -37,9 +38,9 @@ func runtimeMain(args []string) int {
 	return 1
 }
 
-// strip edits the description that a runc command line names: the bundle's config.json of create
-// and run, the file of exec's --process.
-func strip(args []string) error {
+// describe edits the description that a runc command line names: the bundle's config.json of create
+// and run, the file of exec's --process. strips says that this root lacks the capability.
+func describe(args []string, strips bool) error {
 	word, option := runcCommand(args)
 	switch word {
 	case "create", "run":
@@ -48,12 +49,15 @@ func strip(args []string) error {
 			bundle = "."
 		}
 		return editJSON(filepath.Join(bundle, "config.json"), func(spec map[string]any) {
-			if process, ok := spec["process"].(map[string]any); ok {
+			if process, ok := spec["process"].(map[string]any); ok && strips {
 				stripProcess(process)
+			}
+			if writesKernel(spec) {
+				addGuard(spec)
 			}
 		})
 	case "exec":
-		if path := option("process", "p"); path != "" {
+		if path := option("process", "p"); path != "" && strips {
 			return editJSON(path, stripProcess)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
 )
@@ -36,7 +35,7 @@ func TestStripTakesOutWhatThisRootCannotGive(t *testing.T) {
 				for _, a := range tt.args {
 					args = append(args, strings.ReplaceAll(a, "$DIR", dir))
 				}
-				if err := strip(args); err != nil {
+				if err := describe(args, true); err != nil {
 					t.Fatal(err)
 				}
 				data, err := os.ReadFile(path)
@@ -55,32 +54,50 @@ func TestStripTakesOutWhatThisRootCannotGive(t *testing.T) {
 			})
 		}
 	}
-	if err := strip([]string{"state", "id"}); err != nil {
+	if err := describe([]string{"state", "id"}, true); err != nil {
 		t.Errorf("state: %v", err)
 	}
-	if err := strip([]string{"create", "--bundle", t.TempDir(), "id"}); err != nil {
+	if err := describe([]string{"create", "--bundle", t.TempDir(), "id"}, true); err != nil {
 		t.Errorf("no config.json: %v (runc says it)", err)
 	}
 }
 
-func TestRuntimeIsOursOnlyWhereTheCapabilityIsMissing(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "daemon.json")
-	if err := writeConfig(path); err != nil {
-		t.Fatal(err)
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got map[string]any
-	if err := json.Unmarshal(data, &got); err != nil {
-		t.Fatal(err)
-	}
-	if hasCapability(24) == (len(got) > 0) { // 24 is CAP_SYS_RESOURCE
-		t.Errorf("this root has the capability: %v; configuration %v", hasCapability(24), got)
-	}
-	if reflect.DeepEqual(got["default-runtime"], "runc") {
-		t.Errorf("configuration %v", got)
+// TestDescribeGuardsTheKernel puts the guard into the description of a container that could write
+// to the kernel's files, behind hooks that are there, and into no other.
+func TestDescribeGuardsTheKernel(t *testing.T) {
+	for _, tt := range []struct {
+		name, spec string
+		hooks      int
+	}{
+		{"privileged", `{"linux":{"readonlyPaths":null}}`, 1},
+		{"privileged, without the list", `{"linux":{}}`, 1},
+		{"privileged, with a hook", `{"hooks":{"createContainer":[{"path":"/a"}],"poststop":[]}}`, 2},
+		{"not privileged", `{"linux":{"readonlyPaths":["/proc/bus","/proc/sys"]}}`, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, "config.json")
+			if err := os.WriteFile(path, []byte(tt.spec), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := describe([]string{"create", "--bundle", dir, "id"}, false); err != nil {
+				t.Fatal(err)
+			}
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var spec struct {
+				Hooks struct{ CreateContainer []struct{ Path string } }
+			}
+			if err := json.Unmarshal(text, &spec); err != nil {
+				t.Fatal(err)
+			}
+			all := spec.Hooks.CreateContainer
+			if len(all) != tt.hooks || tt.hooks > 0 && all[tt.hooks-1].Path != selfPath {
+				t.Errorf("hooks %v, want %d", all, tt.hooks)
+			}
+		})
 	}
 }
 

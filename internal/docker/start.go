@@ -23,12 +23,15 @@ var enclosed = enclosure.Kind{Name: "docker", Suffix: ".docker", Noun: "Docker o
 
 func init() { enclosed.Resident = newDaemon }
 
-// Main is the hidden verb: guard and init of a Docker of our own, and the runtime that it
-// starts containers with. It returns the process's exit code. A test binary that starts a
-// Docker calls it from TestMain.
+// Main is the hidden verb: guard and init of a Docker of our own, the runtime that it starts
+// containers with, and what guards the kernel from them. It returns the process's exit code. A test
+// binary that starts a Docker calls it from TestMain.
 func Main(args []string) int {
 	if len(args) > 0 && args[0] == runtimeWord {
 		return runtimeMain(args[1:])
+	}
+	if len(args) == 1 && args[0] == guardWord {
+		return guardMain(os.Stdin)
 	}
 	return enclosed.Main(args)
 }

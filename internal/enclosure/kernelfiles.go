@@ -13,6 +13,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// KubeletSysctls are what the kubelet sets on the machine that it starts on, to the values that it
+// wants to find. They have no namespace: with kernel.panic at 10 the host would reboot ten seconds
+// after an oops. Source: setupKernelTunables in pkg/kubelet/cm/container_manager_linux.go, and
+// component-helpers/node/util/sysctl of Kubernetes.
+var KubeletSysctls = map[string]string{
+	"vm/overcommit_memory": "1", "vm/panic_on_oom": "0", "kernel/panic": "10", "kernel/panic_on_oops": "1",
+	"kernel/keys/root_maxkeys": "1000000", "kernel/keys/root_maxbytes": "25000000",
+}
+
 // GuardKernel keeps what runs below root from writing to files of the kernel's that have no
 // namespace. proc has to be mounted there already, from the enclosure's own PID namespace.
 // Everything in it but the processes becomes read-only, be it a sysctl, sysrq-trigger or an

@@ -44,7 +44,7 @@ func enterRoot(c initConfig) error {
 	if err := enclosure.MountDevices(newRoot); err != nil {
 		return err
 	}
-	if err := enclosure.GuardKernel(newRoot, scratch+"/sysctl", kubeletSysctls); err != nil {
+	if err := enclosure.GuardKernel(newRoot, scratch+"/sysctl", enclosure.KubeletSysctls); err != nil {
 		return err
 	}
 	return pivot()
@@ -105,15 +105,6 @@ func isMountPoint(path string) (bool, error) {
 		return false, err
 	}
 	return x.Attributes_mask&unix.STATX_ATTR_MOUNT_ROOT != 0 && x.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0, nil
-}
-
-// kubeletSysctls are what the kubelet sets on the machine that it starts on, to the values that it
-// wants to find. They have no namespace: with kernel.panic at 10 the host would reboot ten seconds
-// after an oops. Source: setupKernelTunables in pkg/kubelet/cm/container_manager_linux.go, and
-// component-helpers/node/util/sysctl of Kubernetes.
-var kubeletSysctls = map[string]string{
-	"vm/overcommit_memory": "1", "vm/panic_on_oom": "0", "kernel/panic": "10", "kernel/panic_on_oops": "1",
-	"kernel/keys/root_maxkeys": "1000000", "kernel/keys/root_maxbytes": "25000000",
 }
 
 // pivot makes newRoot the root and lets go of the host's file systems.
