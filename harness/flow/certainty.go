@@ -34,6 +34,9 @@ const (
 	WhatWay      What = "way"      // everything from there on
 )
 
+// OnClient is what decides where a client may send a header with any value: see Call.Unknown.
+const OnClient = "the client"
+
 // A Dependency is one thing that decides and is in neither dump nor request.
 type Dependency struct {
 	Hop HopKind `json:"hop"` // where it is asked for

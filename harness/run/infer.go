@@ -40,15 +40,11 @@ func (s *Session) KeptDump(pod string) []byte { return s.dumps[pod] }
 // Infer infers the way of a call from the kept dumps, and notes call and way. It remembers which
 // dumps it read: these are what the configuration after the request is compared with.
 func (s *Session) Infer(ctx context.Context, call flow.Call, opts infer.WayOptions) (flow.Path, error) {
-	call, err := s.asSent(ctx, call)
-	if err != nil {
-		return flow.Path{}, err
-	}
-	path, err := s.infer(ctx, call, opts, s.dumps)
+	path, err := s.inferSent(ctx, call, opts)
 	if err != nil {
 		return flow.Path{}, fault.Usagef("infer %s -> %s: %w", senderOf(call), call.URL, err)
 	}
-	s.Flow.Call, s.Flow.Path = call, path
+	s.Flow.Call, s.Flow.Path = s.question.Call, path
 	return path, nil
 }
 

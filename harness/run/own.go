@@ -2,29 +2,37 @@ package run
 
 import (
 	"context"
+	"slices"
 
 	"github.com/flowproof/lab/harness/fault"
 	"github.com/flowproof/lab/harness/flow"
+	"github.com/flowproof/lab/harness/infer"
 	"github.com/flowproof/lab/harness/observe/curl"
 )
 
-// asSent is a call with the headers that the sender's curl adds to it by itself. Inference is told
-// of them, because a route may ask for any. Where there is no cluster nothing is sent, and the call
-// is what it says.
-func (s *Session) asSent(ctx context.Context, call flow.Call) (flow.Call, error) {
+// inferSent infers the way of a call with the headers that the sender's curl adds to it by itself:
+// a route may ask for any. Which curl it is, is asked only where the way depends on what it sends,
+// because a process is started in the pod for it. Where there is no cluster nothing is sent, and
+// the call is what it says.
+func (s *Session) inferSent(ctx context.Context, call flow.Call, opts infer.WayOptions) (flow.Path, error) {
 	if s.Lab.Mesh == nil && !call.Outside {
-		return call, nil
+		return s.infer(ctx, call, opts, s.dumps)
 	}
 	options, err := curl.Options(s.args)
 	if err != nil {
-		return call, fault.Usagef("%w", err)
+		return flow.Path{}, fault.Usagef("%w", err)
+	}
+	call.Own, call.Unknown = curl.Own(options, call, curl.Version{})
+	path, err := s.infer(ctx, call, opts, s.dumps)
+	if err != nil || !slices.ContainsFunc(path.Depends, func(d flow.Dependency) bool { return d.On == flow.OnClient }) {
+		return path, err
 	}
 	version, err := s.curlVersion(ctx, call)
 	if err != nil {
-		return call, err
+		return path, err
 	}
 	call.Own, call.Unknown = curl.Own(options, call, version)
-	return call, nil
+	return s.infer(ctx, call, opts, s.dumps)
 }
 
 // curlVersion is the version of the curl that sends a call, asked once a session; the zero Version

@@ -171,7 +171,7 @@ func (r *Request) Encrypted() bool { return r.TLS != flow.Plaintext }
 // added later, when its configuration is known.
 func newHeaders(r *Request) *match.Headers {
 	h := match.NewHeaders(r.Headers.Joined())
-	h.NotKnown(r.Unknown, match.Cause{On: "the client", Why: "which value the client sends in it is not known"})
+	h.NotKnown(r.Unknown, match.Cause{On: flow.OnClient, Why: "which value the client sends in it is not known"})
 	if host, ok := h.All()["host"]; ok {
 		r.Authority = cmp.Or(r.Authority, host)
 		delete(h.All(), "host")
