@@ -45,10 +45,10 @@ func run(out io.Writer, logs, keep, into, only string, budget time.Duration) err
 		}
 	}
 	var failed []error
-	if budget > 0 {
+	if budget > 0 { // in no time only the table is written
 		failed = append(n.share(chosen, budget), n.short())
 	}
-	if into != "" { // in no time this is all
+	if into != "" {
 		failed = append(failed, n.writeInto(into))
 	}
 	return errors.Join(append(failed, n.print(out))...)

@@ -3,7 +3,6 @@ package bundle
 import (
 	"fmt"
 	"net/netip"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -84,7 +83,7 @@ func (r *recordingCheck) same(what, want, got, where string) {
 func (r *recordingCheck) request() {
 	call := r.run.Call
 	r.same("requestId", call.RequestID, r.RequestID, "the call")
-	if target, err := url.Parse(call.URL); err == nil {
+	if target, err := call.Parsed(); err == nil {
 		path, _, _ := strings.Cut(call.Target(), "?")
 		r.same("authority", first(call.Headers.Get("host"), target.Host), r.Authority, "the call")
 		r.same("path", redact.Text(path), r.Path, "the call's URL")
@@ -162,7 +161,7 @@ func (r *recordingCheck) path() {
 
 // dialled is the port that the URL of a call has; 0 where it has none.
 func dialled(call flow.Call) uint16 {
-	target, err := url.Parse(call.URL)
+	target, err := call.Parsed()
 	if err != nil {
 		return 0
 	}

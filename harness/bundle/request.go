@@ -28,7 +28,7 @@ func (c Contents) requestProblems(run flow.Run) []string {
 	if c.Recording == nil {
 		return nil
 	}
-	target, err := url.Parse(run.Call.URL)
+	target, err := run.Call.Parsed()
 	if err != nil {
 		return []string{fmt.Sprintf("bundle: %s: the URL of the call: %v", runFile, err)}
 	}

@@ -4,7 +4,10 @@
 // sharing a line that decides.
 package flow
 
-import "strings"
+import (
+	"net/url"
+	"strings"
+)
 
 // A Call is a request as a person states it: from which workload to which URL. The same value
 // drives inference and the curl that is sent.
@@ -20,12 +23,27 @@ type Call struct {
 	Without   []string `json:"withoutHeaders,omitempty"`
 	Body      []byte   `json:"-"`                   // is sent, and kept nowhere
 	RequestID string   `json:"requestId,omitempty"` // x-request-id that the call is sent with
-	// Own are headers that the client sends by itself with this call. null: they were not asked
-	// for.
-	Own Headers `json:"ownHeaders,omitempty"`
+	// Own are headers that the client sends by itself with this call. Without the field they were
+	// not asked for.
+	Own Headers `json:"ownHeaders,omitzero"`
 	// Unknown are names of headers that the client may send by itself, with values that are not
 	// known; "*" stands for any.
 	Unknown []string `json:"unknownHeaders,omitempty"`
+}
+
+// Parsed is the call's URL without a user and a password, which are sent in a header: where the
+// call is kept, they are hidden in a form that no URL has. A URL without a scheme has http's.
+func (c Call) Parsed() (*url.URL, error) {
+	scheme, rest, ok := strings.Cut(c.URL, "://")
+	if !ok {
+		scheme, rest = "http", c.URL
+	}
+	end := strings.IndexAny(rest, "/?#")
+	if end < 0 {
+		end = len(rest)
+	}
+	host := rest[strings.LastIndexByte(rest[:end], '@')+1 : end]
+	return url.Parse(scheme + "://" + host + rest[end:])
 }
 
 // Target is the path with the query that the call's URL is sent with: as they stand there, with any

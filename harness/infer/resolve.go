@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -28,11 +27,7 @@ type target struct {
 
 // parseTarget takes a call's URL apart as curl does: a missing scheme is http.
 func parseTarget(call flow.Call) (target, error) {
-	text := call.URL
-	if !strings.Contains(text, "://") {
-		text = "http://" + text
-	}
-	u, err := url.Parse(text)
+	u, err := call.Parsed()
 	if err != nil || u.Hostname() == "" {
 		return target{}, fmt.Errorf("read URL %q: it has no host (give it as http://name:port/path)", call.URL)
 	}

@@ -58,7 +58,7 @@ func captured(call flow.Call) bool { return call.Container != mesh.SidecarContai
 
 // endOf is the host and port that a call dials.
 func endOf(call flow.Call) (host string, port uint16, err error) {
-	target, err := url.Parse(call.URL)
+	target, err := call.Parsed()
 	if err != nil {
 		return "", 0, fault.Usagef("read URL %q: %w", call.URL, err)
 	}

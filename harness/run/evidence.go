@@ -3,7 +3,6 @@ package run
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -46,7 +45,7 @@ func (s *Session) Observe(ctx context.Context) error {
 // record collects the raw evidence of the run.
 func (s *Session) record(ctx context.Context) (observe.Recording, error) {
 	call := s.Flow.Call
-	target, err := url.Parse(call.URL)
+	target, err := call.Parsed()
 	if err != nil {
 		return observe.Recording{}, fault.Usagef("read URL %q: %w", call.URL, err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -262,7 +261,7 @@ func (s *Session) directServer(ctx context.Context, others map[string]*configdum
 // nodePort finds the port of a node that a call names among the Services that are known; nil when
 // the URL does not name a node.
 func (s *Session) nodePort(call flow.Call) (*infer.NodePort, error) {
-	target, err := url.Parse(call.URL)
+	target, err := call.Parsed()
 	if err != nil {
 		return nil, err
 	}

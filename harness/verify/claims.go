@@ -2,7 +2,6 @@ package verify
 
 import (
 	"cmp"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -82,7 +81,7 @@ func (j *judge) alone(hop *flow.Hop, evidence []flow.Evidence) string {
 			values = append(values, e.Expected, e.Seen)
 		}
 	}
-	if target, err := url.Parse(j.run.Call.URL); err == nil {
+	if target, err := j.run.Call.Parsed(); err == nil {
 		values = append(values, target.Host, target.Hostname())
 	}
 	for _, f := range hop.Expect {

@@ -2,7 +2,6 @@ package changes
 
 import (
 	"net/netip"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -82,7 +81,7 @@ func (w *way) virtualHost(r *configdump.Resource) string {
 // in lower case; nil where that is not known: on the server's side the client's proxy may have
 // written another one.
 func (w *way) authorities() []string {
-	target, err := url.Parse(w.call.URL)
+	target, err := w.call.Parsed()
 	if err != nil || len(w.hops) == 0 || w.hops[0].Side != flow.Client {
 		return nil
 	}

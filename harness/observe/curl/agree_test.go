@@ -78,15 +78,8 @@ func TestApplyIsWhatCurlSends(t *testing.T) {
 	} {
 		name := tt.call.Method + " " + strings.Join(tt.args, " ")
 		tt.call.URL = server.URL + cmp.Or(tt.call.URL, "/p")
-		command, err := Send(tt.call, 1, tt.args...)
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
-		run := exec.CommandContext(t.Context(), command.Line[0], command.Line[1:]...)
-		run.Stdin = bytes.NewReader(command.Input)
 		got, body, times = nil, nil, 0
-		if out, err := run.CombinedOutput(); err != nil || got == nil {
+		if out, err := sentByCurl(t, tt.call, tt.args); err != nil || got == nil {
 			t.Errorf("%s: %v\n%s", name, err, out)
 			continue
 		}
@@ -118,4 +111,17 @@ func TestApplyIsWhatCurlSends(t *testing.T) {
 			}
 		}
 	}
+}
+
+// sentByCurl has the machine's own curl send a call with arguments of a person's, and returns what
+// it wrote.
+func sentByCurl(t *testing.T, call flow.Call, args []string) ([]byte, error) {
+	t.Helper()
+	command, err := Send(call, 1, args...)
+	if err != nil {
+		return nil, err
+	}
+	run := exec.CommandContext(t.Context(), command.Line[0], command.Line[1:]...)
+	run.Stdin = bytes.NewReader(command.Input)
+	return run.CombinedOutput()
 }

@@ -52,7 +52,7 @@ func Apply(options []Option, call *flow.Call, read func(name string) ([]byte, er
 			}
 		}
 	}
-	for name, value := range impliedHeaders(append(userOf(call.URL), options...)) {
+	for name, value := range impliedHeaders(options) {
 		if value != "" && len(call.Headers[name]) == 0 && !slices.Contains(call.Without, name) {
 			call.Headers.Add(name, value)
 		}
@@ -121,8 +121,8 @@ func impliedHeaders(options []Option) map[string]string {
 	return implied
 }
 
-// userOf are a user and a password in a URL, as the option that says the same; curl(1) has that the
-// option counts more.
+// userOf are a user and a password in a URL, as the option that says the same. An option that is
+// given counts more; source: curl(1), --user.
 func userOf(text string) []Option {
 	u, err := url.Parse(text)
 	if err != nil || u.User == nil {

@@ -58,8 +58,14 @@ func Own(options []Option, call flow.Call, version Version) (own flow.Headers, u
 	o := ownHeaders{call: call, own: flow.Headers{}}
 	o.program(options, version)
 	o.data(options)
+	for _, user := range userOf(call.URL) {
+		o.send("authorization", impliedHeaders([]Option{user})["authorization"])
+	}
 	for _, option := range options {
 		o.option(option, version)
+	}
+	if slices.Contains(o.unknown, "*") { // what may be any header may be one of curl's own
+		return flow.Headers{}, []string{"*"}
 	}
 	slices.Sort(o.unknown)
 	return o.own, slices.Compact(o.unknown)
@@ -192,7 +198,7 @@ func (o *ownHeaders) option(option Option, version Version) {
 		if strings.HasPrefix(option.Value, "@") {
 			o.open("*")
 		}
-	case "-K", "config", "aws-sigv4":
+	case "aws-sigv4":
 		o.open("*")
 	}
 }
@@ -206,7 +212,7 @@ func named(names ...string) func(Option) bool {
 // which inference was told. Where curl says nothing, as without a connection, or Own was not asked
 // for, there is nothing to compare.
 func Untold(call flow.Call, sent Request) []string {
-	if !sent.Sent() || call.Own == nil || slices.Contains(call.Unknown, "*") {
+	if !sent.Sent() || call.Own == nil {
 		return nil
 	}
 	told := maps.Clone(call.Own)
@@ -219,6 +225,9 @@ func Untold(call flow.Call, sent Request) []string {
 		if want != have && !redact.Fits(want, have) && !redact.Fits(have, want) {
 			all = append(all, fmt.Sprintf("curl sent the header %s as %q, and inference was told %q", name, have, want))
 		}
+	}
+	if slices.Contains(call.Unknown, "*") {
+		return all
 	}
 	for _, name := range slices.Sorted(maps.Keys(sent.Headers)) {
 		if name != "host" && name != "x-request-id" && told[name] == nil && !slices.Contains(call.Unknown, name) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -29,7 +28,7 @@ func Recorded(ctx context.Context, dir string) (*Lab, error) {
 	if kept.Recording == nil {
 		return nil, fmt.Errorf("replay %s: it keeps no evidence", dir)
 	}
-	to, err := url.Parse(kept.Run.Call.URL)
+	to, err := kept.Run.Call.Parsed()
 	if err != nil {
 		return nil, err
 	}
